@@ -21,8 +21,8 @@ from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from ouipost.databases import is_unmigrated
 from ouipost.events.journal import SYSTEM
-from posts import pausing, restoring
 from posts.models import Target
+from posts.operating import pausing, restoring
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from django.db import DatabaseError, connections
 from adminapi.heartbeats import NODE, TICK, HeartbeatThread
 from adminapi.models import Heartbeat
 from ouipost.claims import engine_time
-from posts import answers
+from posts.publishing import answers
 from posts.tasks import last_turn
 
 logger = logging.getLogger(__name__)

@@ -28,9 +28,11 @@ from ouipost.engine import Engine
 from ouipost.events import replays, resting, sealing
 from ouipost.events.delivery import Deliverer
 from ouipost.pruning import Old, remove_all
-from posts import answers, expiring, schedules
+from posts import expiring
 from posts.media import files
-from posts.publisher import Publisher
+from posts.publishing import answers
+from posts.publishing.publisher import Publisher
+from posts.schedules import services as schedules
 from workspaces import services as workspaces
 from workspaces import usage
 

@@ -10,8 +10,8 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
 from bench.goals import Goal
 from ouipost.events.journal import SYSTEM
-from posts import schedules
 from posts.models import Post, Schedule
+from posts.schedules import services as schedules
 from posts.services import create_post
 from workspaces.models import Workspace
 

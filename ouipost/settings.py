@@ -335,7 +335,7 @@ SPECTACULAR_SETTINGS = {
         "MediaType": "posts.models.MediaType",
         "PlatformId": "accounts.registry.IDS",
         "TimelineKind": "posts.timeline.KINDS",
-        "Day": "posts.slots.DAYS",
+        "Day": "posts.schedules.slots.DAYS",
         "Resolution": "posts.inputs.RESOLUTIONS",
         "WebhookEvent": "ouipost.events.catalogue.EVENTS",
         "KeyPermission": "workspaces.permissions.KEY_PERMISSIONS",

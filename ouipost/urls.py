@@ -14,7 +14,7 @@ from ouipost.api import health
 from ouipost.api.unknown import UnknownAddress
 from ouipost.api.urls import admin_urlpatterns
 from ouipost.ids import PATTERN
-from posts.schedule_views import ScheduleViewSet
+from posts.schedules.views import ScheduleViewSet
 from posts.views import MediaViewSet, PostViewSet
 from workspaces.views import WorkspaceViewSet
 

@@ -7,7 +7,9 @@ class PostsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import hooks as accounts
         from ouipost.events.catalogue import payload_builders
-        from posts import pausing, removal, schedules, webhook_payloads
+        from posts import removal, webhook_payloads
+        from posts.operating import pausing
+        from posts.schedules import services as schedules
         from workspaces import hooks as workspaces
 
         accounts.before_disconnect.append(schedules.lock_all)

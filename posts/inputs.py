@@ -29,9 +29,10 @@ from ouipost.api.schema import TEXT, Schema
 from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
-from posts import destinations, schedules, services
+from posts import destinations, services
 from posts.models import LAST_POSITION
-from posts.slots import instant
+from posts.schedules import services as schedules
+from posts.schedules.slots import instant
 from workspaces.hashtags import is_hashtag
 
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")

@@ -8,7 +8,7 @@ from accounts.models import SocialAccount
 from ouipost.claims import Claimable
 from ouipost.ids import public_id
 from ouipost.stored_json import JsonColumn, has, is_number, is_object, is_strings, is_text, list_of, may_have, object_of
-from posts.slots import DAYS
+from posts.schedules.slots import DAYS
 from workspaces.models import Workspace
 
 IS_OVERRIDE = may_have(content=is_text, title=is_text, link=is_text, hashtags=is_strings, options=is_object)

@@ -11,7 +11,7 @@ from ouipost.events.journal import Actor
 from posts import counts
 from posts.media import files
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
-from posts.queue import BATCH
+from posts.schedules.queue import BATCH
 from posts.services import sync_each
 from workspaces.models import Workspace
 

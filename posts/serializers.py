@@ -10,12 +10,12 @@ from accounts import pauses, registry
 from accounts.platforms import base
 from ouipost.api.schema import MOMENT, TEXT, or_null
 from ouipost.api.showing import TextOrNull, shown
-from posts import unsettled
 from posts.history import Cause, Entry
 from posts.inputs import OverrideInput
 from posts.media.signing import signed_url
 from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
+from posts.publishing import unsettled
 from posts.timeline import KINDS
 
 MOMENT_OR_NULL = or_null(MOMENT)

@@ -18,11 +18,12 @@ from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase, either
 from ouipost.rows import insert_each, remember, update_each
-from posts import counts, destinations, doorbell, hooks, rules
+from posts import counts, destinations, hooks, rules
 from posts.advice import failure, rest_unsent
-from posts.lateness import GIVE_UP_AFTER
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
+from posts.publishing import doorbell
+from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.status import derive
 from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace

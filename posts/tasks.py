@@ -15,8 +15,8 @@ from django.conf import settings
 from ouipost.celery import app, waiting
 from ouipost.claims import engine_time
 from ouipost.queues import PUBLISH, UNHEARD
-from posts import doorbell
-from posts.publisher import Publisher
+from posts.publishing import doorbell
+from posts.publishing.publisher import Publisher
 
 RUN_SECONDS = 60
 """After this long a process takes another message: publishing is not all that Celery does."""

@@ -20,7 +20,7 @@ from posts.deliveries import DELIVERED, GIVEN_UP, WAITING, tell_deliveries
 from posts.history import WORDS, Entry, Fate, Past, cause_of, tell_attempts
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
-from posts.unsettled import present
+from posts.publishing.unsettled import present
 
 COMMANDS = {
     "post.created": _("The post was created."),

@@ -21,12 +21,14 @@ from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
-from posts import destinations, listing, previews, rules, schedules, services
+from posts import destinations, listing, previews, rules, services
 from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
 from posts.long_polling import preferred_seconds, wait_until_settled
 from posts.media import files, uploads
 from posts.models import Media, Post, Target
+from posts.schedules import services as schedules
+from posts.schedules.slots import instant
 from posts.serializers import (
     MediaSerializer,
     OutcomeSerializer,
@@ -37,7 +39,6 @@ from posts.serializers import (
     ValidationSerializer,
     is_settled,
 )
-from posts.slots import instant
 from posts.timeline import timeline
 from workspaces.scoping import WorkspaceScopedViewSet
 

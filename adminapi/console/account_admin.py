@@ -31,7 +31,8 @@ from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
-from posts import pausing, removal
+from posts import removal
+from posts.operating import pausing
 from workspaces.console import WorkspaceScopedAdmin
 from workspaces.settings import check_settings
 

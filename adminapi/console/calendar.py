@@ -28,7 +28,7 @@ from posts import services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
 from posts.models import Post, Target
-from posts.slots import DoubtfulLocalTime, NoSuchLocalTime, instant
+from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, instant
 from workspaces.console import limited, offer, workspaces_of
 from workspaces.models import Workspace
 

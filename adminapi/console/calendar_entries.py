@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 
 from accounts.models import SocialAccount
 from adminapi.templatetags.console import STATES, TONES, network_name
-from posts import queue
 from posts.models import Post, PostStatus, Schedule, Slot
+from posts.schedules import queue
+from posts.schedules.slots import ClockChange, clock_changes
 from posts.services import SCHEDULABLE
-from posts.slots import ClockChange, clock_changes
 from workspaces.models import Workspace
 
 MOST_POSTS, MOST_FREE, MOST_DRAFTS = 2000, 500, 20

@@ -26,7 +26,7 @@ from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
 from posts.models import Post, PostStatus, Schedule
-from posts.slots import shown
+from posts.schedules.slots import shown
 from workspaces.console import limited, offer, workspaces_of
 from workspaces.models import Workspace
 

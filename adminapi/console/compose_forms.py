@@ -21,8 +21,8 @@ from ouipost.api.moments import NotAMoment, parse_moment
 from ouipost.translating import translated
 from posts.inputs import MediaInput, PostInput, ScheduleInput
 from posts.models import Media, Post
+from posts.schedules.slots import AmbiguousLocalTime, DoubtfulLocalTime, instant, shown
 from posts.services import TEXTS
-from posts.slots import AmbiguousLocalTime, DoubtfulLocalTime, instant, shown
 from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 

@@ -28,12 +28,13 @@ from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
-from posts import destinations, schedules, services
+from posts import destinations, services
 from posts.destinations import AccountNotConnected
 from posts.media import files, uploads
 from posts.media.intake import clean_filename
 from posts.models import Media, Post, PostStatus, Schedule
-from posts.schedules import ScheduleOnHold
+from posts.schedules import services as schedules
+from posts.schedules.services import ScheduleOnHold
 
 DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH = "draft", "save", "schedule", "queue", "publish"
 BUTTONS = (DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH)

@@ -19,7 +19,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.pages import MOST
 from ouipost.translating import translated, words
-from posts import pausing
+from posts.operating import pausing
 from workspaces.console import M, limited, offer
 from workspaces.models import Workspace
 

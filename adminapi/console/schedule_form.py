@@ -17,9 +17,9 @@ from adminapi.console.pages import as_told
 from ouipost import zones
 from ouipost.translating import translated
 from posts.models import Schedule
-from posts.schedule_inputs import MAX_SLOTS, WeeklyScheduleInput
-from posts.schedule_serializers import SlotSerializer, in_order
-from posts.slots import DAYS
+from posts.schedules.inputs import MAX_SLOTS, WeeklyScheduleInput
+from posts.schedules.serializers import SlotSerializer, in_order
+from posts.schedules.slots import DAYS
 from workspaces.models import Workspace
 
 TEXTS = ("name", "description", "timezone")

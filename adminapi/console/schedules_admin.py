@@ -26,9 +26,9 @@ from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words
-from posts import schedules
 from posts.models import Post, PostStatus, Schedule
-from posts.schedule_serializers import next_occurrences
+from posts.schedules import services as schedules
+from posts.schedules.serializers import next_occurrences
 from workspaces.console import WorkspaceScopedAdmin, offer, only_one, workspaces_of
 from workspaces.models import Workspace
 

@@ -31,8 +31,9 @@ from adminapi.console.service_forms import ServiceAdmin, ServiceForm
 from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
-from posts import counts, pausing
+from posts import counts
 from posts.models import Schedule
+from posts.operating import pausing
 from workspaces import services, users
 from workspaces.console import workspaces_of
 from workspaces.models import MAX_LATE_MINUTES, Mode, Role, User, Workspace

@@ -17,8 +17,8 @@ from adminapi.jobs.prune import PRUNE
 from ouipost.events import webhooks
 from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Webhook
-from posts import schedules
 from posts.models import Post, Schedule
+from posts.schedules import services as schedules
 from workspaces import keys, users
 from workspaces.models import ApiKey, Role, User
 from workspaces.reach import deliveries_of, keys_of, limited_to, webhooks_of

@@ -17,8 +17,8 @@ from accounts.models import Pause
 from adminapi import restored
 from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
-from posts.claiming import claim_targets
 from posts.models import Target
+from posts.publishing.claiming import claim_targets
 from tests.factories import NOW, make_account, make_post
 from workspaces.models import Workspace
 

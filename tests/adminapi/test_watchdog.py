@@ -17,7 +17,7 @@ from adminapi.heartbeats import TICK
 from adminapi.models import Heartbeat
 from adminapi.watchdog import SILENCE, Watchdog
 from ouipost.claims import database_now
-from posts import answers
+from posts.publishing import answers
 from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_report
 from workspaces.models import Workspace
 

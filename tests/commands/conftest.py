@@ -7,9 +7,9 @@ import pytest
 from accounts import tokens
 from adminapi.management.commands import reconcile
 from ouipost.writer import Inline
-from posts import publishing
-from posts.claiming import claim_targets
 from posts.models import Target
+from posts.publishing import engine
+from posts.publishing.claiming import claim_targets
 from tests.posts.conftest import install
 from tests.posts.fakes import ScriptedNetwork, bring_forward
 
@@ -50,6 +50,6 @@ def worker(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
         for target in Target.objects.filter(status="publishing"):
             bring_forward(target)
         for held in claim_targets(10):
-            publishing.publish(held, writer=Inline())
+            engine.publish(held, writer=Inline())
 
     clock.work = work

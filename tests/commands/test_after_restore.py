@@ -16,10 +16,10 @@ from adminapi.management.commands import reconcile
 from adminapi.models import Mark
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts import pausing, restoring
-from posts.claiming import claim_targets
 from posts.models import Attempt, Post, Target
-from posts.restoring import SET_ASIDE
+from posts.operating import pausing, restoring
+from posts.operating.restoring import SET_ASIDE
+from posts.publishing.claiming import claim_targets
 from posts.services import resolve_target
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import Pause, SocialAccount
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts.claiming import claim_targets
+from posts.publishing.claiming import claim_targets
 from tests.commands.running import run
 from tests.factories import make_account, make_post
 from workspaces.models import Workspace

@@ -14,7 +14,7 @@ from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import services
 from posts.models import Post, Target
-from posts.reconciling import question
+from posts.operating.reconciling import question
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import make_account, make_post, make_workspace

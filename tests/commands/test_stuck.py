@@ -14,8 +14,8 @@ from pytest_django import Settings
 from accounts.models import Network, SocialAccount
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
-from posts import stuck
 from posts.models import Post, Target
+from posts.operating import stuck
 from posts.services import sync
 from tests.commands.running import outcome_of
 from tests.factories import make_account, make_post, make_workspace

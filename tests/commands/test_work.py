@@ -28,7 +28,7 @@ import django
 django.setup()
 from django.core.management import execute_from_command_line
 from ouipost import engine
-from posts.publisher import Publisher
+from posts.publishing.publisher import Publisher
 engine.Engine.stop_seconds = engine.LEAVE_SECONDS = 0.1
 Publisher.claim = lambda publisher, free, running: [] if running else ["a video"]
 Publisher.ids = lambda publisher, job: {}

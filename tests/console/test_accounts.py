@@ -12,8 +12,8 @@ from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Tokens
 from adminapi.jobs import running
 from ouipost.events.models import Event
-from posts import pausing
 from posts.models import Post
+from posts.operating import pausing
 from tests.accounts.fakes import FakeNetwork
 from tests.console.conftest import browser_of, text, told
 from tests.factories import NOW, make_account, make_post, make_user, make_workspace

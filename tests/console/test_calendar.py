@@ -11,8 +11,8 @@ from accounts.models import SocialAccount
 from adminapi.console import calendar_entries
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
-from posts import schedules
 from posts.models import Post
+from posts.schedules import services as schedules
 from tests.console.conftest import browser_of
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces.models import Membership, Role, User, Workspace

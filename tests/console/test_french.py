@@ -30,8 +30,9 @@ from ouipost.events.models import DeliveryAttempt
 from ouipost.outbound import Blocked
 from ouipost.phrases import Ours, Phrase, joined
 from ouipost.translating import PLACE, translated
-from posts import deliveries, history, pausing, timeline
+from posts import deliveries, history, timeline
 from posts.models import Attempt, Post, Target
+from posts.operating import pausing
 from tests.console import sources
 from tests.factories import NOW, make_account, make_delivery, make_media, make_post, make_webhook, make_workspace
 from tests.networks.platform_case import make_document, make_image, make_video
@@ -48,12 +49,12 @@ STORING = (
     "accounts/registry.py",
     "accounts/session.py",
     "accounts/tokens.py",
-    "posts/claiming.py",
-    "posts/outcomes.py",
-    "posts/publishing.py",
-    "posts/settling.py",
+    "posts/publishing/claiming.py",
+    "posts/publishing/outcomes.py",
+    "posts/publishing/engine.py",
+    "posts/publishing/settling.py",
 )
-FLATTENED = ("ouipost/api/inputs.py", "ouipost/api/moments.py", "posts/inputs.py", "posts/schedule_inputs.py",
+FLATTENED = ("ouipost/api/inputs.py", "ouipost/api/moments.py", "posts/inputs.py", "posts/schedules/inputs.py",
              "workspaces/settings.py")  # fmt: skip
 """Modules whose sentences go through DRF, which keeps the text alone."""
 

@@ -23,8 +23,8 @@ from adminapi.console import words
 from adminapi.templatetags.charts import region
 from adminapi.templatetags.console import outcome
 from ouipost.errors import DomainError
-from posts.late_answers import LATE
-from posts.outcomes import Absent, Later, Undecidable
+from posts.publishing.late_answers import LATE
+from posts.publishing.outcomes import Absent, Later, Undecidable
 from tests.factories import NOW, make_user
 
 LOCALE = settings.BASE_DIR / "locale"

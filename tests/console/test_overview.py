@@ -17,8 +17,9 @@ from adminapi.heartbeats import WORKER
 from adminapi.models import Heartbeat
 from ouipost.events.journal import SYSTEM
 from ouipost.ids import least_id
-from posts import counts, pausing
+from posts import counts
 from posts.models import Post, Target
+from posts.operating import pausing
 from posts.services import sync
 from tests.analytics.readings import counts as told
 from tests.analytics.readings import publish, read

@@ -14,8 +14,8 @@ from accounts.services import disconnect
 from adminapi.console import schedules_admin
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
-from posts import schedules
 from posts.models import Post, Schedule, Slot, Target
+from posts.schedules import services as schedules
 from tests.console.conftest import text_of
 from tests.factories import make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces.models import Membership, Role, Workspace

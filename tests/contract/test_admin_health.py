@@ -23,7 +23,7 @@ from adminapi import backlog, jwts, monitoring
 from adminapi.models import Heartbeat
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
-from posts import pausing
+from posts.operating import pausing
 from tests.adminapi.watching import (
     GREEN,
     Asked,

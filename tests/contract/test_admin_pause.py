@@ -7,8 +7,8 @@ import pytest
 
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts.claiming import claim_targets
 from posts.models import Post
+from posts.publishing.claiming import claim_targets
 from tests.conftest import AdminClient, ApiClient
 from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace

@@ -18,8 +18,9 @@ from analytics import removal
 from analytics.models import DayTotal, PlatformTotal, WorkspaceDay
 from analytics.totals import SUMMED, add_days
 from ouipost.events.journal import SYSTEM
-from posts import counts, pausing, services
+from posts import counts, services
 from posts.models import MediaBytes, Post, PostStatus, Target, TargetStatus
+from posts.operating import pausing
 from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace, tell_failed

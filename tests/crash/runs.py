@@ -219,7 +219,7 @@ def of_claims() -> Iterator[Run]:
     """The claim from a large table."""
     where: Where = {"database": "mariadb", "runner": "", "place": environment, "group": "claims"}
     yield Run(tests="20", name="claims of 200,000 rows", work=module("tests.crash.claims"), **where)
-    inserts = module("pytest", "-q", "tests/posts/test_scale.py")
+    inserts = module("pytest", "-q", "tests/posts/publishing/test_scale.py")
     yield Run(tests="21", name="inserts during a claim", work=inserts, **where)
 
 

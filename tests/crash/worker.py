@@ -30,10 +30,10 @@ from adminapi.worker import default_worker  # noqa: E402
 from ouipost.outbound import Client  # noqa: E402
 from ouipost.outbound.transport import CallSocket  # noqa: E402
 from ouipost.writer import Writer  # noqa: E402
-from posts import publishing  # noqa: E402
-from posts.outcomes import Report  # noqa: E402
-from posts.publisher import Publisher  # noqa: E402
-from posts.publishing import Publish  # noqa: E402
+from posts.publishing import engine  # noqa: E402
+from posts.publishing.engine import Publish  # noqa: E402
+from posts.publishing.outcomes import Report  # noqa: E402
+from posts.publishing.publisher import Publisher  # noqa: E402
 from tests.crash.wrapping import wrap  # noqa: E402
 
 BLOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
@@ -114,7 +114,7 @@ def install(switch: Switch) -> None:
         "first_byte": lambda: wrap(CallSocket, "send", after=hit_sender),  # the head is out, the body is not
         "sent": lambda: wrap(CallSocket, "recv_into", before=hit_receiver),
         "answered": lambda: wrap(Publish, "_surely", before=hit),
-        "settling": lambda: wrap(publishing, "settle_all", after=hit_all),  # in the transaction
+        "settling": lambda: wrap(engine, "settle_all", after=hit_all),  # in the transaction
         "settled": lambda: wrap(Publish, "_surely", after=hit),
         "recovering": lambda: wrap(Publish, "_unlinked", before=hit),
     }

@@ -3,9 +3,9 @@
 from accounts.models import SocialAccount
 from ouipost.simulator import clock
 from ouipost.writer import Inline
-from posts import publishing
-from posts.claiming import claim_targets
 from posts.models import Target
+from posts.publishing import engine
+from posts.publishing.claiming import claim_targets
 from tests.posts.fakes import bring_forward
 
 MOST_STEPS = 60
@@ -20,7 +20,7 @@ def work_off(target: Target) -> Target:
         SocialAccount.objects.update(paced_at=None, recent_calls="")
         bring_forward(target)
         for held in claim_targets(10):
-            publishing.publish(held, writer=Inline())
+            engine.publish(held, writer=Inline())
         target = Target.objects.get(pk=target.pk)
         if target.status in SETTLED:
             return target

@@ -30,12 +30,12 @@ from ouipost.claims import Claim, database_now
 from ouipost.events.journal import Actor
 from ouipost.events.models import Event
 from ouipost.writer import Inline
-from posts import publishing
-from posts.claiming import claim_targets
 from posts.models import Attempt, Media, Post, Target, TargetStatus
-from posts.outcomes import Outcome, Report
+from posts.publishing import engine
+from posts.publishing.claiming import claim_targets
+from posts.publishing.outcomes import Outcome, Report
+from posts.publishing.steps import Arming, arm_all
 from posts.services import sync
-from posts.steps import Arming, arm_all
 from tests.accounts.fakes import answer
 from tests.factories import NOW, make_account, make_media, make_post
 from workspaces.models import Workspace
@@ -177,7 +177,7 @@ def arm(held: Claim, target: Target) -> Claim | Pause | None:
 def publish(target: Target) -> Target:
     """Claim the target when its time has come, take it one step further and return what became of it."""
     bring_forward(target)
-    publishing.publish(claim(target), writer=Inline())
+    engine.publish(claim(target), writer=Inline())
     return Target.objects.select_related("post").get(pk=target.pk)
 
 

@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import SocialAccount
 from ouipost.claims import database_now
 from ouipost.databases import in_transaction
-from posts.claiming import claim_targets
 from posts.models import Post, Target, TargetStatus
+from posts.publishing.claiming import claim_targets
 from tests.factories import make_account, make_workspace
 from tests.foundation.threads import at_once
 from workspaces.models import Workspace

@@ -8,8 +8,8 @@ from accounts.models import SocialAccount
 from accounts.services import disconnect
 from ouipost.events.models import Delivery
 from posts import removal
-from posts.claiming import claim_targets
 from posts.models import Post, Target
+from posts.publishing.claiming import claim_targets
 from tests.factories import NOW, make_webhook
 from tests.posts.fakes import (
     ACTOR,

@@ -15,11 +15,12 @@ from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from ouipost.rows import update_each
 from ouipost.writer import Inline
-from posts import publishing, services
-from posts.claiming import claim_targets
-from posts.findings import doubtful
+from posts import services
 from posts.history import Entry
 from posts.models import Post, Target, TargetStatus
+from posts.operating.findings import doubtful
+from posts.publishing import engine
+from posts.publishing.claiming import claim_targets
 from posts.timeline import timeline
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.posts.fakes import (
@@ -316,7 +317,7 @@ def test_a_mixed_end_names_each_network(
     now = database_now()
     post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=now)
     for held in sorted(claim_targets(10), key=lambda claim: str(claim.pk)):
-        publishing.publish(held, writer=Inline())
+        engine.publish(held, writer=Inline())
 
     end = told(post)[-1]
 

@@ -10,9 +10,9 @@ import pytest
 from adminapi.client import Client
 from ouipost.simulator import models as networks
 from ouipost.writer import Inline
-from posts import publishing
-from posts.claiming import claim_targets
 from posts.models import Post, Target
+from posts.publishing import engine
+from posts.publishing.claiming import claim_targets
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import BASE, in_process
@@ -135,7 +135,7 @@ def test_what_passes_is_published_and_what_does_not_is_stopped_here(client: Clie
     [shown] = client.call("GET", f"/api/posts/{post.pk}/preview")["targets"]
     published = api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0")
     for claim in claim_targets(10):
-        publishing.publish(claim, writer=Inline())
+        engine.publish(claim, writer=Inline())
 
     target = Target.objects.get(post=post)
     copies = list(networks.Post.objects.filter(account=account["remote_id"]).values_list("text", flat=True))

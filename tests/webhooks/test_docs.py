@@ -21,11 +21,11 @@ from ouipost.events.catalogue import EVENTS, TEST
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Message, Webhook
 from posts import expiring, services
-from posts.claiming import claim_targets
 from posts.media import signing
 from posts.models import Media, Post, Target
-from posts.outcomes import Outcome, Undecidable
-from posts.settling import settle_all
+from posts.publishing.claiming import claim_targets
+from posts.publishing.outcomes import Outcome, Undecidable
+from posts.publishing.settling import settle_all
 from tests.accounts.fakes import make_candidate
 from tests.contract.described import faults_of_event
 from tests.factories import make_account, make_media, make_post, make_workspace

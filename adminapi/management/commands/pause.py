@@ -11,7 +11,7 @@ from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
-from posts import pausing
+from posts.operating import pausing
 
 ACTOR = Actor.of_command("pause")
 

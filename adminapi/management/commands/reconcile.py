@@ -20,10 +20,11 @@ from ouipost.claims import database_now
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.pages import MOST
-from posts import pausing, restoring, services
+from posts import services
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
-from posts.reconciling import Pending, Question, question, question_after_restore, told
-from posts.stuck import in_doubt
+from posts.operating import pausing, restoring
+from posts.operating.reconciling import Pending, Question, question, question_after_restore, told
+from posts.operating.stuck import in_doubt
 
 LIMIT, WAIT = 100, 120
 LOOK_EVERY = 0.5

@@ -13,7 +13,7 @@ from adminapi.management.commands.pause import add_scope, shown
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
-from posts import pausing
+from posts.operating import pausing
 
 ACTOR = Actor.of_command("resume")
 

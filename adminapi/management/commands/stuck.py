@@ -11,8 +11,8 @@ from django.core.management.base import CommandParser
 from adminapi.arguments import require_between, require_workspace
 from adminapi.commands import OperatorCommand, add_json
 from ouipost.claims import database_now
-from posts.findings import Finding
-from posts.stuck import Search, Stuck
+from posts.operating.findings import Finding
+from posts.operating.stuck import Search, Stuck
 
 OLDER_THAN = 300
 A_YEAR = 31_536_000

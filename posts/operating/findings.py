@@ -1,0 +1,236 @@
+"""What to say about something that is stuck: why, since when, who must act, and the next step. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from accounts import pauses, registry
+from accounts.models import AFTER_RESTORE, Pause, PauseScope, SocialAccount
+from accounts.platforms.base import WhoActs
+from posts.advice import advise
+from posts.models import Target, TargetStatus
+from posts.publishing.holding import needs_place
+
+START_A_WORKER = "Start a worker: manage.py work"
+
+
+class Kind(StrEnum):
+    """The kinds of being stuck."""
+
+    NOT_TAKEN = "not_taken"
+    WORKER_LOST = "worker_lost"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    PAST_GIVE_UP = "past_give_up"
+    NEEDS_REVIEW = "needs_review"
+    CRASH_LOOP = "crash_loop"
+    FAILED = "failed"
+    ACCOUNT_EXPIRED = "account_expired"
+    ACCOUNT_DISCONNECTED = "account_disconnected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One target or account that is stuck; without a target it is about the account."""
+
+    kind: Kind
+    platform: str
+    workspace_id: str
+    account_id: str
+    post_id: str | None = None
+    target_id: str | None = None
+    since: datetime
+    until: datetime | None = None
+    """When it goes on by itself; None: not known, or never."""
+    cause: str
+    who_acts: WhoActs
+    retry_safe: bool
+    """Whether sending it again surely makes no second copy."""
+    next_step: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """The circumstances of a late target; trouble younger than `cutoff` does not count yet."""
+
+    now: datetime
+    cutoff: datetime
+    network_until: datetime | None
+    """When its network is tried again; None: it is not left alone."""
+    is_behind: bool
+    """Whether another target of its account is in flight."""
+    pause: Pause | None = None
+    """What an operator has paused of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Why something that is late is left alone, and until when if that is known."""
+
+    cause: str
+    until: datetime | None = None
+
+
+def late(target: Target, scene: Scene) -> Finding:
+    """Tell of a target that should have been out by now and is neither settled nor being sent."""
+    assert target.due_at is not None  # that is what it was found by
+    if target.status == TargetStatus.SCHEDULED and not target.account.is_connected:
+        return disconnected(target)
+    if scene.pause is not None and not target.outcome_unknown:
+        return _paused(target, scene.pause)
+    hold = _hold(target, scene, due_at=target.due_at)
+    if target.give_up_at is not None and target.give_up_at <= scene.cutoff:
+        return _past_give_up(target, hold)
+    if hold is not None:
+        return _waiting(target, hold)
+    if target.lease_until is not None:
+        cause = "The worker that had it is gone, and no other has taken it over."
+        return _for_a_worker(target, Kind.WORKER_LOST, cause, since=target.lease_until)
+    return _for_a_worker(target, Kind.NOT_TAKEN, "It is due, and no worker has taken it.", since=target.due_at)
+
+
+def _hold(target: Target, scene: Scene, *, due_at: datetime) -> Hold | None:
+    """Return what makes a target wait; None where only a worker is missing."""
+    until = due_at if due_at > scene.now else None
+    if target.account.held_until is not None and target.account.held_until > scene.now:
+        return Hold(
+            cause=_said(target) or "The account is left alone until its network takes calls again.", until=until
+        )
+    if until is not None and target.account.paced_at is not None and needs_place(target) and not target.error:
+        return Hold(cause="The account's pace: its network takes only so many posts in a time.", until=until)
+    if scene.network_until is not None and due_at <= scene.now:
+        return Hold(cause="The network is left alone: most calls to it failed.", until=scene.network_until)
+    if max(due_at, target.lease_until or due_at) > scene.cutoff:
+        return Hold(cause=_said(target) or "It waits for its turn.", until=until)
+    if scene.is_behind:
+        return Hold(cause="Another post of the account is being sent.")
+    return None
+
+
+def _said(target: Target) -> str:
+    """Return the code and words of the target's error, empty where it has none."""
+    return "{code}: {message}".format(**target.error) if target.error else ""
+
+
+def _who_acts(target: Target, *, otherwise: WhoActs) -> WhoActs:
+    error = target.error
+    return advise(error["code"], who_acts=error.get("who_acts")).who_acts if error else otherwise
+
+
+def _finding(target: Target, kind: Kind, **facts: Any) -> Finding:
+    """Tell of a target, late since it should have been out and safe to send again unless an answer is missing."""
+    given = {"since": target.scheduled_at, "retry_safe": not target.outcome_unknown} | facts
+    return Finding(
+        kind=kind,
+        platform=target.platform,
+        workspace_id=target.post.workspace_id,
+        account_id=target.account_id,
+        post_id=target.post_id,
+        target_id=target.pk,
+        **given,
+    )
+
+
+def _for_a_worker(target: Target, kind: Kind, cause: str, *, since: datetime) -> Finding:
+    return _finding(target, kind, since=since, cause=cause, who_acts=WhoActs.OPERATOR, next_step=START_A_WORKER)
+
+
+def _waiting(target: Target, hold: Hold) -> Finding:
+    who_acts = _who_acts(target, otherwise=WhoActs.NETWORK)
+    return _finding(
+        target,
+        Kind.WAITING,
+        until=hold.until,
+        cause=hold.cause,
+        who_acts=who_acts,
+        next_step=_to_mend(target, who_acts, then="it goes on by itself") or "None: it goes on by itself",
+    )
+
+
+def _paused(target: Target, pause: Pause) -> Finding:
+    subject = f" --id {pause.subject_id}" if pause.scope != PauseScope.ALL else ""
+    first = f"{AFTER_RESTORE}, for it may be out already; " if pause.is_after_restore else ""
+    return _finding(
+        target,
+        Kind.PAUSED,
+        cause=pauses.told(pause),
+        who_acts=WhoActs.OPERATOR,
+        retry_safe=not pause.is_after_restore,
+        next_step=f"{first}manage.py resume --scope {pause.scope}{subject}, then it goes out at once",
+    )
+
+
+def _past_give_up(target: Target, hold: Hold | None) -> Finding:
+    """Tell of a target that should have been settled by now; only the search for a lost answer may go on that long."""
+    return _finding(
+        target,
+        Kind.PAST_GIVE_UP,
+        since=target.give_up_at,
+        until=hold.until if hold else None,
+        cause=hold.cause if hold else _said(target) or "The time for trying is over, and no worker has settled it.",
+        who_acts=_who_acts(target, otherwise=WhoActs.NETWORK) if hold else WhoActs.OPERATOR,
+        next_step="None: it is settled at its next turn" if hold else START_A_WORKER,
+    )
+
+
+def doubtful(target: Target) -> Finding:
+    """Tell of a target of which nobody knows whether it is out."""
+    is_crash_loop = target.error is not None and target.error["code"] == "WORKER_CRASH_LOOP"
+    ask = f"manage.py reconcile --post {target.post_id}"
+    resolve = f"POST /api/posts/{target.post_id}/targets/{target.pk}/resolve"
+    step = f"Read the worker's log for {target.pk}, then {ask}" if is_crash_loop else f"{ask}, else {resolve}"
+    return _finding(
+        target,
+        Kind.CRASH_LOOP if is_crash_loop else Kind.NEEDS_REVIEW,
+        cause=_said(target),
+        who_acts=_who_acts(target, otherwise=WhoActs.CALLER),
+        next_step=step if target.account.is_connected else resolve,
+    )
+
+
+def failed(target: Target) -> Finding:
+    """Tell of a failure that only the operator can mend."""
+    retry = f"POST /api/posts/{target.post_id}/retry"
+    step = _to_mend(target, WhoActs.OPERATOR, then=retry)
+    return _finding(target, Kind.FAILED, cause=_said(target), who_acts=WhoActs.OPERATOR, next_step=step)
+
+
+def _to_mend(target: Target, who_acts: WhoActs, *, then: str) -> str:
+    """Return what the operator must do first; empty where somebody else acts."""
+    if who_acts != WhoActs.OPERATOR:
+        return ""
+    platform = registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)
+    if registry.is_configured(platform):
+        return f"Mend the cause (the worker's log tells more of {target.pk}), then {then}"
+    return f"Set {' and '.join(registry.credentials_of(platform.id))} and restart the workers, then {then}"
+
+
+def disconnected(target: Target) -> Finding:
+    """Tell of a target that is still to go to an account which is not connected any more."""
+    return _finding(
+        target,
+        Kind.ACCOUNT_DISCONNECTED,
+        cause="Its account was disconnected.",
+        who_acts=WhoActs.CALLER,
+        next_step=f"POST /api/accounts to connect it again, or POST /api/posts/{target.post_id}/unschedule",
+    )
+
+
+def expired(account: SocialAccount, *, since: datetime, posts: int, first: datetime) -> Finding:
+    """Tell of an account whose owner must sign in again before the first of its posts is due."""
+    error = account.last_error or {"code": "TOKEN_REVOKED", "message": "The network takes its token no longer."}
+    coming = (
+        f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {first:%Y-%m-%dT%H:%M:%SZ}."
+    )
+    return Finding(
+        kind=Kind.ACCOUNT_EXPIRED,
+        platform=account.platform,
+        workspace_id=account.workspace_id,
+        account_id=account.pk,
+        since=since,
+        cause=f"{error['code']}: {error['message']} {coming}",
+        who_acts=WhoActs.ACCOUNT_OWNER,
+        retry_safe=True,
+        next_step=f"POST /api/accounts/{account.pk}/reconnect, and its owner signs in",
+    )

@@ -1,0 +1,98 @@
+"""After a restore: the database does not know what was published since its copy, and must not send it again.
+
+What was due by now is marked as a send whose answer was lost, so that the engine looks for it before it does anything.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.fields.json import KT
+from django.shortcuts import get_object_or_404
+
+from accounts import pauses, registry
+from accounts.models import PauseScope
+from ouipost.events.journal import Actor, record
+from ouipost.events.models import Event
+from ouipost.phrases import Ours, Phrase
+from posts.advice import failure
+from posts.models import UNSETTLED, Attempt, Target, TargetQuerySet, TargetStatus
+from posts.operating.reconciling import Question, operation_of, question_after_restore
+from posts.publishing.lateness import GIVE_UP_AFTER, is_too_late
+from posts.services import WrongStatus, lock, sync_and_tell
+
+SET_ASIDE = failure(
+    "OUTCOME_UNKNOWN",
+    Phrase(
+        "The database was restored from a copy, and whether this went out since cannot be found out: "
+        "look at the account."
+    ),
+)
+
+
+def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
+    """Match what was due by now and is unsent according to the database: it may have gone out since the copy was made.
+
+    What was looked for after everything was paused is left out: it is known not to be out, and waits; so is what a
+    person said not to be out. What was in flight in a copy made just now is not: its lease, which nobody holds, is
+    still to end.
+    """
+    rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=UNSETTLED)
+    rows = rows.filter(post__workspace__deleted_at=None)
+    paused = [each.paused_at for each in pauses.in_force() if each.scope == PauseScope.ALL]
+    if not paused:
+        return rows
+    began = max([since, *paused])
+    looks = Attempt.objects.filter(target=OuterRef("pk"), step="recover", started_at__gt=began)
+    told = Event.objects.filter(type="post.resolved", resource_id=OuterRef("post_id"), created_at__gt=began)
+    told = told.alias(about=KT("details__target")).filter(about=OuterRef("pk"))
+    return rows.filter(~Exists(looks), ~Exists(told))
+
+
+@transaction.atomic
+def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Question:
+    """Have the network asked whether a target went out since then; what cannot be asked about is set aside.
+
+    Nothing may be sent meanwhile: the caller has paused everything. What surely is not out stays due, and goes out at
+    the end of the pause, unless it is too late by then: that fails. Raises WrongStatus for what is settled, or at work.
+    """
+    post = lock(target.post)
+    rows = overdue(now, since=since).select_related("post__workspace", "account")
+    locked = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), pk=target.pk).first()
+    if locked is None:
+        status = get_object_or_404(Target, pk=target.pk).status
+        raise WrongStatus(Phrase("The target is {status}, or a worker is on it.", status=Ours(status)), status=status)
+    asked = question_after_restore(locked)
+    values = _sent_since(locked, since=since) | (_looked_for(locked, now=now) if asked.way else _set_aside(locked))
+    Target.objects.filter(pk=locked.pk).update(**values)
+    record("reconcile_requested", post, actor=actor, target=locked.pk, restored_from=since)
+    sync_and_tell(post)
+    return asked
+
+
+def _sent_since(target: Target, *, since: datetime) -> dict[str, Any]:
+    """Return the columns of a target as they would be, had it been sent right after the copy was made."""
+    content = operation_of(target, registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)).content
+    return {
+        "outcome_unknown": True,
+        "armed_at": min(since, target.armed_at or since),
+        "sends": max(1, target.sends),
+        "absences": 0,
+        "sent_text": target.sent_text if target.outcome_unknown or target.parts else content.text,
+        "replies": len(content.replies),
+        "claim_count": 0,
+    }
+
+
+def _looked_for(target: Target, *, now: datetime) -> dict[str, Any]:
+    due, workspace = target.scheduled_at or now, target.post.workspace
+    held_up_by = [each for each in pauses.after(due) if each.covers(target.account_id, target.platform, workspace.pk)]
+    given = now if is_too_late(due, held_up_by, workspace=workspace, now=now) else now + GIVE_UP_AFTER
+    return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": given, "error": None, "waits_for": ""}
+
+
+def _set_aside(target: Target) -> dict[str, Any]:
+    """Return the columns of what no worker takes up any more: the claim that the copy was made in holds up no other."""
+    ended = {"in_flight": None, "lease_until": None, "fence": target.fence + 1}
+    return {"status": TargetStatus.NEEDS_REVIEW, "due_at": None, "error": SET_ASIDE} | ended

@@ -1,0 +1,1 @@
+"""How a due target goes out: claimed, prepared, armed, sent, and settled; `engine` is where to begin reading."""

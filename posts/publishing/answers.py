@@ -1,0 +1,172 @@
+"""Answers of networks that came while the database was away: a synced line each in a file, until they are settled."""
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+from django.db import DatabaseError, DataError, IntegrityError
+
+from accounts.platforms.base import (
+    AuthExpired,
+    Duplicate,
+    PlatformError,
+    ProcessingFailed,
+    Published,
+    RateLimited,
+    Recovery,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    WhoActs,
+)
+from ouipost import claims
+from ouipost.claims import Claim
+from ouipost.writer import Inline
+from posts.models import Attempt
+from posts.publishing.outcomes import Outcome, Report
+from posts.publishing.settling import settle_all
+
+logger = logging.getLogger(__name__)
+
+KINDS: Mapping[str, type[Published] | type[PlatformError]] = {
+    each.__name__: each
+    for each in (
+        *(Published, StillWorking, RateLimited, Unavailable, AuthExpired),
+        *(ProcessingFailed, Duplicate, Rejected, PlatformError),
+    )
+}
+"""What an answer can be; an error that one network knows alone is kept as what all know of it."""
+
+
+def path() -> Path:
+    """Return the file: one for all workers of this machine."""
+    return Path(settings.OUIPOST_HOME) / "answers.jsonl"
+
+
+def aside_path() -> Path:
+    """Return the file of the answers that could not be settled, which an operator must look at."""
+    return path().with_name("answers.aside.jsonl")
+
+
+def keep(report: Report) -> None:
+    """Write down what a network has answered; on disk when this returns, if the disk still takes anything."""
+    try:
+        _append(path(), f"{json.dumps(_encoded(report))}\n".encode())
+    except OSError:
+        logger.exception("The answer for target %s could not be written down", report.claim.pk)
+
+
+def replay() -> int:
+    """Settle what was written down, each answer by itself, and forget it; returns how many were settled.
+
+    Where a target was taken over in the meantime, the answer is a late one to `settle_all`. One that cannot be read or
+    settled is set aside. While the database is at fault its error is raised and nothing is forgotten.
+    """
+    if not path().exists():
+        return 0
+    with _locked(path()) as file:
+        file.seek(0)
+        lines = file.readlines()
+        failures = [(line, error) for line in lines if (error := _failure(line))]
+        for _, error in failures:
+            if _is_of_the_database(error):
+                raise error
+        _set_aside(failures)
+        file.truncate(0)
+    return len(lines) - len(failures)
+
+
+def _failure(line: bytes) -> Exception | None:
+    """Settle one answer; returns what is in the way, and raises where the database is away: the others need not try."""
+    try:
+        _settle(_decoded(json.loads(line)))
+    except Exception as error:
+        claims.database_now()
+        return error
+    return None
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Whether the same answer may be taken another time: the database is locked, full or read-only, or is updated."""
+    return isinstance(error, DatabaseError) and not isinstance(error, (DataError, IntegrityError))
+
+
+def _set_aside(failures: Sequence[tuple[bytes, Exception]]) -> None:
+    if not failures:
+        return
+    _append(aside_path(), b"".join(line for line, _ in failures))
+    for _, error in failures:
+        logger.error("A kept answer cannot be settled: it is set aside in %s", aside_path(), exc_info=error)
+
+
+def _settle(report: Report) -> None:
+    """Settle an answer, unless its worker still could, or a replay that was cut off."""
+    if Attempt.objects.filter(target=report.claim.pk, started_at=report.started_at).exists():
+        return
+    if not Inline().run(settle_all, report):
+        logger.warning("The post of target %s is gone: its late answer is forgotten", report.claim.pk)
+
+
+def _append(where: Path, lines: bytes) -> None:
+    """Add whole lines, synced; where a full disk has left half of one, they begin behind it."""
+    with _locked(where) as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            lines = lines if file.read(1) == b"\n" else b"\n" + lines
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _locked(where: Path) -> Iterator[IO[bytes]]:
+    where.touch(mode=0o600)  # what a network gave for a call may open it to whoever knows it
+    with where.open("ab+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+
+
+def _encoded(report: Report) -> dict[str, Any]:
+    facts = {name: getattr(report, name) for name in ("step", "unresolved", "listing_lag", "is_paused")}
+    return facts | {
+        "target": report.claim.pk,
+        "fence": report.claim.fence,
+        "kind": next(each.__name__ for each in type(report.outcome).__mro__ if each in KINDS.values()),
+        "outcome": _facts(report.outcome),
+        "started_at": report.started_at.isoformat(),
+        "recovery": str(report.recovery),
+    }
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    """Return the fields of the outcome."""
+    if isinstance(outcome, Published):
+        return asdict(outcome)
+    assert isinstance(outcome, PlatformError)
+    facts = {"message": outcome.message, "code": outcome.error_code, "who_acts": str(outcome.acts)}
+    facts |= {name: getattr(outcome, name) for name in ("status", "network_code")}
+    return facts | {name: getattr(outcome, name) for name in ("retry_after", "handles") if hasattr(outcome, name)}
+
+
+def _decoded(line: dict[str, Any]) -> Report:
+    kind, facts = KINDS[line.get("kind", Published.__name__)], line["outcome"]
+    if "who_acts" in facts:
+        facts = facts | {"who_acts": WhoActs(facts["who_acts"])}
+    return Report(
+        claim=Claim(pk=line["target"], fence=line["fence"], deadline=0),
+        step=line["step"],
+        unresolved=line["unresolved"],
+        outcome=kind(**facts),
+        started_at=datetime.fromisoformat(line["started_at"]),
+        recovery=Recovery(line["recovery"]),
+        listing_lag=line["listing_lag"],
+        is_paused=line.get("is_paused", False),
+    )

@@ -1,0 +1,401 @@
+"""Taking due targets: at most one per account at a time, the longest due first, nothing too late or paused."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from accounts import pauses, traffic
+from accounts.models import Pause, SocialAccount
+from accounts.platforms.base import WhoActs
+from accounts.traffic import Pacing
+from ouipost import claims
+from ouipost.claims import Claim, LostClaim
+from ouipost.databases import is_lock_error, lock_free
+from ouipost.phrases import Phrase
+from ouipost.rows import update_each
+from posts.advice import INTERNAL_ERROR, failure
+from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.publishing.holding import hold_account, needs_place, pace_account
+from posts.publishing.lateness import GIVE_UP_AFTER, is_too_late
+from posts.removal import call_off
+from posts.services import sync_and_tell
+from workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 90
+TRY_SECONDS = LEASE_SECONDS + 10
+"""Who holds a lease longer than this from now on has asked for more time: that is no try of a network that failed."""
+ROOM_OF_OTHERS = 1
+"""For a network that this version does not have: it takes nothing, and nobody waits for it."""
+LOOK_AHEAD = 2
+LOOKS = 4
+ROUNDS = 4
+MAX_UNSETTLED_CLAIMS = 5
+BEGUN = ~Q(attempts=0, sends=0, in_flight=None, remote_id="")
+"""Targets that somebody has tried, or is trying."""
+PROMPT = timedelta(minutes=1)
+"""What goes out so soon after its time has lost next to nothing of its time for trying to a pause."""
+
+
+class Ready(NamedTuple):
+    """A target that can be claimed, as it is under its locks."""
+
+    pk: str
+    post_id: str
+    account_id: str
+    status: str
+    scheduled_at: datetime | None
+    due_at: datetime
+    give_up_at: datetime | None
+    claim_count: int
+    attempts: int
+    sends: int
+    fence: int
+    outcome_unknown: bool
+    in_flight: str | None
+    remote_id: str
+
+    @property
+    def may_be_out(self) -> bool:
+        return self.outcome_unknown or bool(self.remote_id)
+
+    @property
+    def is_next(self) -> bool:
+        """Whether its post is being published, and nobody has tried it yet."""
+        was_tried = self.attempts or self.sends or self.in_flight
+        return self.status == TargetStatus.PUBLISHING and not was_tried
+
+
+class Candidate(NamedTuple):
+    """What a choice is made by."""
+
+    pk: str
+    post_id: str
+    account_id: str
+    network: str
+    claim_count: int
+
+
+def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
+    """Claim up to `limit` due targets for this worker; none when others are faster.
+
+    At most one of them has a claim before it that was never settled, and none without `suspects`: a target that takes
+    workers down is found out because no two of them ever run side by side in one. One that meets an error of ours keeps
+    no other from going out.
+    """
+    try:
+        return _claim_together(limit, suspects=suspects)
+    except DatabaseError:
+        raise
+    except Exception:  # whatever it is: one row of many may be broken
+        logger.exception("Targets could not be claimed together: each is claimed by itself")
+        return _claim_one_by_one(limit, suspects=suspects)
+
+
+def _claim_together(limit: int, *, suspects: bool, among: Sequence[str] | None = None) -> list[Claim]:
+    try:
+        for _ in range(ROUNDS):
+            with transaction.atomic():
+                held = _claim(limit, suspects=suspects, among=among)
+            if held is not None:
+                return held
+    except (IntegrityError, LostClaim):
+        pass  # another worker took another target of one of these accounts: the next tick sees it
+    except OperationalError as error:
+        if not is_lock_error(error):
+            raise
+    return []
+
+
+def _claim_one_by_one(limit: int, *, suspects: bool) -> list[Claim]:
+    """Claim each target by itself, and end those that cannot be claimed while others can."""
+    due = _due(claims.database_now(), suspects=suspects, paused=pauses.in_force())
+    held, failing = list[Claim](), list[str]()
+    for pk in list(due.values_list("pk", flat=True)[: limit * LOOK_AHEAD]):
+        try:
+            held += _claim_together(1, suspects=suspects and not held, among=[pk]) if len(held) < limit else []
+        except DatabaseError:
+            logger.exception("No more could be claimed")
+            break
+        except Exception:  # whatever it is: this is the row
+            logger.exception("Target %s cannot be claimed", pk)
+            failing.append(pk)
+    for pk in failing if held else ():  # where none can be, the fault is hardly theirs
+        _end(pk)
+    return held
+
+
+@transaction.atomic
+def _end(pk: str) -> None:
+    """End a target that no worker can take; a person must look where it may be out."""
+    post = Post.objects.select_for_update().get(targets=pk)
+    target = Target.objects.select_for_update().get(pk=pk)
+    status = TargetStatus.NEEDS_REVIEW if target.outcome_unknown or target.remote_id else TargetStatus.FAILED
+    error = failure("PLATFORM_UNAVAILABLE", INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
+    ended = {"due_at": None, "lease_until": None, "in_flight": None, "error": error}
+    Target.objects.filter(pk=pk).update(status=status, fence=F("fence") + 1, **ended)
+    sync_and_tell(post)
+
+
+def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) -> list[Claim] | None:
+    """Claim what may go now; None when all that was found had to be put off or given up, and more may be behind it."""
+    now = claims.database_now()
+    due = _due(now, suspects=suspects, paused=pauses.in_force())
+    if among is not None:
+        due = due.filter(pk__in=among)
+    if not due.exists():
+        return []
+    chosen = _choose(due, limit=limit, room=Room(now))
+    posts = _lock_posts([candidate.post_id for candidate in chosen])
+    accounts = _lock_accounts([candidate.account_id for candidate in chosen if candidate.post_id in posts])
+    _call_off_of_deleted(posts)
+    ready = _as_locked(due, chosen, posts, accounts)
+    history = History(_pauses_since(ready, posts, now=now), posts, accounts)
+    missed = _missed(ready, history, now=now)
+    crashing = [target for target in ready if target.claim_count >= MAX_UNSETTLED_CLAIMS and target not in missed]
+    _miss(missed, now=now)
+    _park(crashing)
+    sound = [target for target in ready if target not in missed and target not in crashing]
+    held = _take(_let_wait(sound, accounts, now=now), now=now)
+    taken = {claim.pk for claim in held}
+    _give_longer([target for target in sound if target.pk in taken], history, now=now)
+    for post_id in {target.post_id for target in [*missed, *crashing]}:
+        sync_and_tell(Post.objects.get(pk=post_id))
+    return held if held or not ready else None
+
+
+def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause]) -> TargetQuerySet:
+    """Match due targets whose account has nothing else in flight, the longest due first.
+
+    What is paused is left out, but for the question what became of an earlier send: that shows nothing to anybody.
+    """
+    busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
+    due = Target.objects.filter(claims.is_due(now), ~Exists(busy)).order_by("due_at", "pk")
+    if paused:
+        due = due.filter(~pauses.rows_held_up(paused) | Q(outcome_unknown=True))
+    return due if suspects else due.filter(claim_count=0)
+
+
+class Room:
+    """How many more targets may be in flight, of each network and of each server that is somebody's own."""
+
+    def __init__(self, now: datetime) -> None:
+        in_flight = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now)
+        rows = in_flight.annotate(network=traffic.NETWORK).values_list("account_id", "network", "lease_until")
+        busy = {account_id: network for account_id, network, _ in rows}
+        at_length = [network for _, network, until in rows if until and until > now + claims.engine_time(TRY_SECONDS)]
+        self.places = defaultdict(lambda: ROOM_OF_OTHERS, traffic.shares(now, at_length=at_length))
+        self.servers = dict[str, str]()
+        self.learn(busy)
+        for account_id, network in busy.items():
+            self.take(account_id, network)
+
+    def learn(self, accounts: Mapping[str, str]) -> None:
+        """Find out which servers these accounts are on, by account and network."""
+        self.servers |= traffic.servers(accounts)
+        for server in self.servers.values():
+            self.places.setdefault(server, traffic.share_of_server(server))
+
+    def take(self, account_id: str, network: str) -> None:
+        for key in self._keys(account_id, network):
+            self.places[key] -= 1
+
+    def is_full(self, account_id: str, network: str) -> bool:
+        return any(self.places[key] <= 0 for key in self._keys(account_id, network))
+
+    def _keys(self, account_id: str, network: str) -> list[str]:
+        return [network, *filter(None, [self.servers.get(account_id)])]
+
+    def full_networks(self) -> list[str]:
+        return [key for key, places in self.places.items() if places <= 0]
+
+    def crowded(self) -> list[str]:
+        """Return the accounts whose server has no place left."""
+        return [account_id for account_id, server in self.servers.items() if self.places[server] <= 0]
+
+
+def _choose(due: TargetQuerySet, *, limit: int, room: Room) -> list[Candidate]:
+    """Return the first of each account, as far as its network has room, with at most one unsettled before.
+
+    Where one account, server or network has so much due that it fills what is looked at, the look goes on behind it.
+    """
+    chosen: dict[str, Candidate] = {}
+    looked = due.annotate(network=traffic.NETWORK)
+    for _ in range(LOOKS):
+        crowded = room.crowded()
+        rows = looked.exclude(account__in=[*chosen, *crowded]).exclude(network__in=room.full_networks())
+        size = limit * LOOK_AHEAD + 2 * len(crowded)  # of a crowd nobody knows how large it is
+        found = [Candidate(*row) for row in rows.values_list(*Candidate._fields)[:size]]
+        room.learn({each.account_id: each.network for each in found})
+        for candidate in found:
+            is_second_suspect = candidate.claim_count and any(each.claim_count for each in chosen.values())
+            is_taken = candidate.account_id in chosen or room.is_full(candidate.account_id, candidate.network)
+            if is_taken or is_second_suspect:
+                continue
+            chosen[candidate.account_id] = candidate
+            room.take(candidate.account_id, candidate.network)
+            if len(chosen) == limit:
+                return list(chosen.values())
+        if len(found) < size:
+            break
+        if any(each.claim_count for each in chosen.values()):
+            looked = looked.filter(claim_count=0)
+    return list(chosen.values())
+
+
+def _lock_posts(pks: Sequence[str]) -> dict[str, Workspace]:
+    """Lock the posts before their targets, as every change of a post does; returns the workspace of each.
+
+    Those that somebody is changing right now wait.
+    """
+    locked = lock_free(Post.objects.filter(pk__in=pks).order_by("pk"))
+    rows = dict(locked.values_list("pk", "workspace_id"))
+    workspaces = Workspace.objects.in_bulk(set(rows.values()))
+    return {pk: workspaces[workspace_id] for pk, workspace_id in rows.items()}
+
+
+def _call_off_of_deleted(posts: Mapping[str, Workspace]) -> None:
+    """Call off what was made due while its workspace was deleted."""
+    deleted = [pk for pk, workspace in posts.items() if workspace.deleted_at is not None]
+    if deleted:
+        call_off(Target.objects.filter(post__in=deleted))
+
+
+def _lock_accounts(pks: Sequence[str]) -> dict[str, Pacing]:
+    """Lock the accounts, so that each has one target in flight; one whose tokens are being renewed right now waits."""
+    locked = lock_free(SocialAccount.objects.filter(pk__in=pks).order_by("pk"))
+    return {pk: Pacing(*columns) for pk, *columns in locked.values_list("pk", *Pacing._fields)}
+
+
+def _as_locked(
+    due: TargetQuerySet, chosen: Sequence[Candidate], posts: Collection[str], accounts: Collection[str]
+) -> list[Ready]:
+    """Read the chosen targets again, now that nobody else can change them."""
+    still = due.filter(pk__in=[each.pk for each in chosen], post__in=posts, account__in=accounts)
+    return [Ready(*row) for row in still.order_by().values_list(*Ready._fields)]
+
+
+def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: datetime) -> list[Ready]:
+    """Push what its account may not send yet to when it may, and return the others."""
+    free = []
+    for target in targets:
+        account = accounts[target.account_id]
+        until = traffic.wait(account, sends=needs_place(target), now=now)
+        pace = traffic.pace_of(account.platform)
+        if until is None:
+            free.append(target)
+        elif until == account.held_until or pace is None:
+            hold_account(target.account_id, until=until, now=now)
+        else:
+            pace_account(target.account_id, until=until, spacing=traffic.interval(pace), now=now)
+    return free
+
+
+def _take(targets: Sequence[Ready], *, now: datetime) -> list[Claim]:
+    """Claim the targets and start their posts."""
+    lease = claims.engine_time(LEASE_SECONDS)
+    pks = [target.pk for target in targets]
+    values = {"in_flight": F("account_id"), "status": TargetStatus.PUBLISHING}
+    held = claims.claim(Target.objects.all(), pks, lease=lease, **values)
+    claimed = {claim.pk for claim in held}
+    _start({target.post_id for target in targets if target.pk in claimed}, now=now)
+    return held
+
+
+def _start(posts: set[str], *, now: datetime) -> None:
+    """Begin to publish posts, with all their other targets whose time has come: none of them is too late any more."""
+    due = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED, scheduled_at__lte=now)
+    due.update(status=TargetStatus.PUBLISHING)
+    Post.objects.filter(pk__in=posts).exclude(status=PostStatus.PUBLISHING).update(status=PostStatus.PUBLISHING)
+
+
+class History(NamedTuple):
+    """The pauses since the first of some targets was to go out, and whom each target goes to."""
+
+    pauses: Sequence[Pause]
+    posts: Mapping[str, Workspace]
+    accounts: Mapping[str, Pacing]
+
+    def of(self, target: Ready) -> list[Pause]:
+        """Return the pauses that held the target up."""
+        if not self.pauses:
+            return []
+        goes_to = (target.account_id, self.accounts[target.account_id].platform, self.posts[target.post_id].pk)
+        return [pause for pause in self.pauses if pause.covers(*goes_to)]
+
+
+def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, now: datetime) -> list[Pause]:
+    """Return the pauses since the first of these was to go out; where all go out in time, nobody is asked."""
+    since = now - PROMPT
+    none = History([], posts, {})
+    times = [
+        target.scheduled_at
+        for target in targets
+        if target.scheduled_at and (target.scheduled_at < since or _is_late(target, none, now=now))
+    ]
+    return pauses.after(min(times)) if times else []
+
+
+def _missed(targets: Sequence[Ready], history: History, *, now: datetime) -> list[Ready]:
+    """Return those that were due while nothing could run, and are later than their workspace allows.
+
+    What may be out goes on however late it is, and so does what nobody has tried yet of a post that has begun.
+    """
+    late = [target for target in targets if not target.may_be_out and _is_late(target, history, now=now)]
+    asked = [target.post_id for target in late if target.is_next]
+    begun = set(Target.objects.filter(BEGUN, post__in=asked).values_list("post_id", flat=True)) if asked else set()
+    return [target for target in late if not (target.is_next and target.post_id in begun)]
+
+
+def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
+    """Whether it is later than its workspace allows.
+
+    What is to be tried again, or had to wait for its account, was given a time of its own, and is late from then on.
+    """
+    return is_too_late(target.due_at, history.of(target), workspace=history.posts[target.post_id], now=now)
+
+
+def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -> None:
+    """Leave what was held up as much time for trying as if there had been no pause.
+
+    What only asks about an earlier send was not held up; its time may be over by intent.
+    """
+    longer = {}
+    for target in targets:
+        if target.outcome_unknown or target.scheduled_at is None or target.give_up_at is None:
+            continue
+        paused = pauses.time_paused(history.of(target), since=target.scheduled_at, until=now)
+        if paused:
+            given = target.scheduled_at + GIVE_UP_AFTER + paused
+            longer[target.pk] = {"give_up_at": max(target.give_up_at, given)}
+    update_each(Target, longer)
+
+
+def _miss(targets: list[Ready], *, now: datetime) -> None:
+    message = Phrase("It was due while nothing could run, and is too late now.")
+    error = failure("MISSED_WINDOW", message, retryable=True)
+    due = Target.objects.filter(claims.is_due(now), pk__in=[target.pk for target in targets])
+    ended = {"due_at": None, "lease_until": None, "in_flight": None, "error": error}
+    due.update(status=TargetStatus.MISSED, fence=F("fence") + 1, **ended)
+
+
+def _park(targets: list[Ready]) -> None:
+    """Stop trying a target that has taken its worker down again and again."""
+    for target in targets:
+        logger.error("Target %s was claimed %s times and never settled", target.pk, target.claim_count)
+        error = failure("WORKER_CRASH_LOOP", Phrase("It stopped the worker again and again."))
+        held = Target.objects.filter(pk=target.pk, fence=target.fence)
+        held.update(
+            status=TargetStatus.NEEDS_REVIEW,
+            fence=F("fence") + 1,  # should one of those workers only be slow, it has lost its claim
+            due_at=None,
+            lease_until=None,
+            in_flight=None,
+            error=error,
+        )

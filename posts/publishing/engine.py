@@ -1,0 +1,396 @@
+"""Publishing one claimed target: prepare what nobody sees, arm, make the one visible call, and settle its outcome.
+
+The threads that run this talk to networks; their database work goes through a writer. Before the visible call, "armed"
+is committed; after it there is no failed send, only a known answer or an unknown outcome.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError
+
+from accounts import calls, pauses, registry, tokens
+from accounts.exchanges import Exchange
+from accounts.models import Pause, SocialAccount
+from accounts.platforms.base import (
+    Account,
+    Connector,
+    Content,
+    Handles,
+    Media,
+    Operation,
+    PlatformError,
+    Published,
+    Recovery,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
+from accounts.session import NetworkSession
+from ouipost import traces
+from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.crypto import CannotDecrypt
+from ouipost.phrases import Phrase
+from ouipost.stored_json import misshapen
+from ouipost.writer import Runs, WriterClosed
+from posts.advice import INTERNAL_ERROR
+from posts.content import compose
+from posts.media.storage import StorageUnavailable
+from posts.models import Target
+from posts.publishing import answers
+from posts.publishing.claiming import LEASE_SECONDS
+from posts.publishing.late_answers import told_late
+from posts.publishing.outcomes import (
+    VISIBLE_CALL_SECONDS,
+    Absent,
+    Held,
+    Later,
+    Outcome,
+    Report,
+    Undecidable,
+    gave_up,
+    is_definite,
+    is_said_to_be_there,
+)
+from posts.publishing.settling import settle_all
+from posts.publishing.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
+
+logger = logging.getLogger(__name__)
+work = logging.getLogger("ouipost.work")
+
+GUARD_SECONDS = 5
+LOOKS_BEFORE_ABSENT = 2
+TOKEN_WAIT_SECONDS = 2
+CLOCKS_AGREE = timedelta(seconds=2)
+SETTLE_AGAIN_SECONDS = 0.5
+
+
+def never() -> bool:
+    return False
+
+
+def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_ending: Callable[[], bool] = never) -> None:
+    """Take one claimed target a step further, and release it settled or with the time of its next step.
+
+    `loaded` is the target as it was read right after the claim, where that was done for many at once. Nothing is armed
+    any more once the process `is_ending`: the call might be cut before its answer is there.
+    """
+    try:
+        Publish(claim, writer=writer, loaded=loaded, is_ending=is_ending).run()
+    except LostClaim:
+        logger.warning("Target %s was taken over by another worker", claim.pk)
+    except WriterClosed:
+        logger.warning("Target %s is left to its lease: the worker has to end", claim.pk)
+    except DatabaseError:
+        logger.exception("Target %s could not be settled: it is looked into when its lease is over", claim.pk)
+
+
+class Publish:
+    """The publishing of one claimed target.
+
+    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet.
+    """
+
+    target: Target
+    account: SocialAccount
+    connector: Connector
+    media: list[Media]
+    session: NetworkSession
+    content: Content
+    operation: Operation
+    started_at: datetime
+    began: float
+    """When that was, by this process's monotonic clock."""
+
+    def __init__(
+        self, claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_ending: Callable[[], bool] = never
+    ) -> None:
+        self.claim = claim
+        self.writer = writer
+        self.loaded = loaded
+        self.is_ending = is_ending
+        self.step = "prepare"
+        self.unresolved = False
+        self.recovery = Recovery.PARK
+        self.requests_before = 0
+        self.exchanges: list[Exchange] = []
+
+    def run(self) -> None:
+        self.began = time.monotonic()
+        self._load()
+        outcome = self._outcome()
+        report = Report(
+            claim=self.claim,
+            step=self.step,
+            outcome=outcome,
+            unresolved=self.unresolved,
+            started_at=self.started_at,
+            recovery=self.recovery,
+            listing_lag=self.connector.listing_lag,
+            is_paused=self.is_paused,
+            exchanges=self.exchanges,
+        )
+        with traces.span("settle", outcome=calls.word(outcome)):
+            self._surely(report)
+        milliseconds = round((time.monotonic() - self.began) * 1000)
+        work.info("Target settled", extra={"step": self.step, "outcome": calls.word(outcome), "ms": milliseconds})
+        if not isinstance(outcome, Later):
+            network = registry.network_of(self.account.platform, self.account.workspace)
+            calls.note(network, kind=calls.PUBLISH, outcome=calls.word(outcome))
+
+    def _load(self) -> None:
+        """Read everything once, right after the claim: from then on nobody can edit any more."""
+        loaded = self.loaded or self.writer.run(load_all, self.claim)
+        if loaded is None:
+            raise LostClaim
+        self.started_at, self.target, self.media = loaded.at, loaded.target, loaded.media
+        self.unresolved, self.sends = self.target.outcome_unknown, self.target.sends
+        self.is_paused = loaded.is_paused
+        self.account = self.target.account
+        platform = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
+        self.connector = platform
+        self.recovery = platform.recovery
+
+    def _compose(self) -> None:
+        """Put together what to send, and the way out; raises Unavailable while the operator has no registration."""
+        if not registry.is_configured(self.connector):
+            message = Phrase("This installation has no credentials for {network}.", network=self.connector.name)
+            raise Unavailable(message, who_acts=WhoActs.OPERATOR)
+        self.session = registry.session(self.account.platform, self.account.workspace, exchanges=self.exchanges)
+        self.content = compose(self.target.post, self.account, self.connector, self.media)
+        if self.unresolved or self.target.parts:  # it is what was sent, whatever the settings say by now
+            self.content = replace(self.content, text=self.target.sent_text)
+
+    def _outcome(self) -> Outcome:
+        """Try, and turn whatever is raised into an outcome; a bug of ours after arming leaves it unknown, too."""
+        try:
+            return self._damage() or self._attempt()
+        except StillWorking as error:
+            return Later(seconds=error.retry_after, message=error.message) if self.step == "prepare" else error
+        except Unknown as error:
+            if self.step == "prepare":
+                return Unavailable(error.message, status=error.status)  # nobody saw that step: it may be repeated
+            return error
+        except PlatformError as error:
+            return error
+        except (LostClaim, DatabaseError, WriterClosed):
+            raise
+        except Exception as error:
+            return self._stopped(error)
+
+    def _stopped(self, error: Exception) -> Outcome:
+        """Return what an error of ours or of the storage comes to: unknown only where the visible call may be out."""
+        is_out, message = self.step != "prepare", INTERNAL_ERROR
+        if isinstance(error, StorageUnavailable):
+            message = Phrase("The storage does not give a file of the post.")
+            is_out = is_out and self.session.requests > self.requests_before
+            logger.warning("Target %s waits for the storage: %s", self.claim.pk, error.reason)
+        elif isinstance(error, CannotDecrypt):
+            message = tokens.NOT_OPENED
+            logger.error("Target %s waits for the operator: %s", self.claim.pk, error)
+        else:
+            logger.exception("Target %s met an error of ours", self.claim.pk)
+        return (Unknown if is_out else Unavailable)(message, who_acts=WhoActs.OPERATOR)
+
+    def _damage(self) -> Outcome | None:
+        """Return what comes of a target that is not stored as it was written: nobody knows what was to be sent, or what
+        was. A person must look where it may be out, in whole or in part."""
+        target, account = self.target, self.account
+        if not (wrong := misshapen(target, target.post, account, account.workspace)):
+            return None
+        logger.error("Target %s cannot be sent, these are stored in another form: %s", target.pk, ", ".join(wrong))
+        message = Phrase("It is stored in a form that cannot be read: {columns}.", columns=", ".join(wrong))
+        if self.unresolved or target.remote_id:
+            return Undecidable(message=message)
+        return Rejected(message, code=Unavailable.code, who_acts=WhoActs.OPERATOR)
+
+    def _attempt(self) -> Outcome:
+        """Find out or send; a token that the network no longer takes is renewed once."""
+        self._compose()
+        try:
+            return tokens.authorized(self.account, self._find_out_or_send, now=self.started_at)
+        except tokens.BeingRenewed:
+            return Later(seconds=TOKEN_WAIT_SECONDS, message=Phrase("The account's token is being renewed."))
+
+    def _find_out_or_send(self, account: Account) -> Outcome:
+        """Do what is next, as this account: its tokens are open, and may be new ones."""
+        self.operation = Operation(
+            content=self.content,
+            account=account,
+            handles=self.target.handles,
+            now=self.started_at,
+            armed_at=self.target.armed_at,
+            out=tuple(Published(**part) for part in self.target.parts),
+        )
+        self.recovery = self.connector.recovery_of(self.operation)
+        return self._find_out() or self._send()
+
+    def _find_out(self) -> Outcome | None:
+        """Look whether an earlier send, whose answer is not known, arrived; None: it did not, or sending will tell."""
+        if not self.unresolved or self._asks_by_sending():
+            return None
+        self.step = "recover"
+        if self.recovery == Recovery.PARK:
+            return Undecidable(message=Phrase("The network's answer was lost, and it cannot be asked."))
+        self.session.deadline = self._time_before_arming()
+        with traces.span("recover"):
+            found = self._look()
+        shown = [self._with_public_url(each) for each in self._unlinked(found)]
+        return self._one_of(shown or self._told_late()) or self._absent()
+
+    def _told_late(self) -> list[Published]:
+        return self.writer.run(told_late, self.target)
+
+    def _one_of(self, found: list[Published]) -> Outcome | None:
+        """Return the one post that was found; None where there is none."""
+        match found:
+            case []:
+                return None
+            case [one]:
+                return one
+        return Undecidable(message=Phrase("The account has several posts that could be this one."))
+
+    def _look(self) -> list[Published]:
+        """Look for the post; where it is not there, and the network's clock is behind ours, from as much earlier on."""
+        found: list[Published] = []
+        try:
+            found = self.connector.recover(self.session, self.operation)
+        except StillWorking:
+            if not self._clock_behind():
+                raise
+        behind, armed_at = self._clock_behind(), self.operation.armed_at
+        if found or not behind or armed_at is None:
+            return found
+        by_their_clock = replace(self.operation, armed_at=armed_at - behind, now=self.operation.now - behind)
+        return self.connector.recover(self.session, by_their_clock)
+
+    def _clock_behind(self) -> timedelta:
+        """Return by how much the network's clock is behind the database's, as its last answer tells; nothing for less
+        than what answers are exact to."""
+        if self.session.dated is None:
+            return timedelta(0)
+        answered, theirs = self.session.dated
+        behind = self.started_at + timedelta(seconds=answered - self.began) - theirs
+        return behind if behind > CLOCKS_AGREE else timedelta(0)
+
+    def _asks_by_sending(self) -> bool:
+        """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is
+        not known any more: with another one there would be two."""
+        may_send = not self.is_paused and not gave_up(self.target, now=self.started_at) and bool(self.target.handles)
+        return self.recovery == Recovery.KEY and may_send
+
+    def _absent(self) -> Outcome | None:
+        """Return what it means that the look found nothing; None: it certainly did not arrive, send again."""
+        if self.recovery != Recovery.HANDLE and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
+            return Absent()
+        if is_said_to_be_there(self.target):
+            return Undecidable(
+                message=Phrase("The network says that it has this post, but the account does not show it.")
+            )
+        self.unresolved = False
+        if gave_up(self.target, now=self.started_at):
+            return Unavailable(Phrase("It did not arrive, and the time for trying is over."))
+        return None
+
+    def _unlinked(self, found: list[Published]) -> list[Published]:
+        """Leave out what is known to be another target's."""
+        ids = [each.remote_id for each in found]
+        account = self.account
+        search = Search(
+            target_id=self.target.pk,
+            platform=account.platform,
+            account_remote_id=account.remote_id,
+            remote_ids=ids,
+        )
+        linked = self.writer.run(others, search)
+        return [each for each in found if each.remote_id not in linked]
+
+    def _send(self) -> Outcome:
+        self.step = "prepare"
+        if self.account.workspace.deleted_at is not None:
+            raise Rejected(Phrase("Its workspace was deleted: nothing more of it is sent."))
+        self.session.deadline = self._time_before_arming()
+        with traces.span("prepare"):
+            handles = self.connector.prepare(self.session, self.operation, self._save)
+        self._hold(handles)
+        if self.sends and (out := self._one_of(self._told_late())):  # it may have come since the look
+            return out
+        if self.is_ending():
+            return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
+        paused = self._arm(handles)
+        if paused is not None:
+            return Held(seconds=0, message=pauses.told(paused))
+        if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
+            return Later(seconds=0, message=Phrase("The worker was held up; nothing was sent."))
+        self.step, self.requests_before = "commit", self.session.requests
+        self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
+        with traces.span("commit"):
+            return self._with_public_url(self.connector.commit(self.session, self.operation))
+
+    def _save(self, handles: Handles, *, seconds: float = 0) -> None:
+        """Keep what must not be done again, and hold the target for another lease, or longer for a long call."""
+        self._hold(handles)
+        held = max(LEASE_SECONDS, seconds + VISIBLE_CALL_SECONDS + GUARD_SECONDS)
+        self._take_over(self.writer.run(save_all, Saving(claim=self.claim, handles=handles, seconds=held)))
+        self.session.deadline = self._time_before_arming()
+
+    def _hold(self, handles: Handles) -> None:
+        self.target.handles = handles
+        self.operation = replace(self.operation, handles=handles)
+
+    def _arm(self, handles: Handles) -> Pause | None:
+        """Allow the visible call: from here on its outcome is unknown until an answer is settled.
+
+        Returns the pause that does not let it happen.
+        """
+        arming = Arming(
+            claim=self.claim,
+            account_id=self.account.pk,
+            platform=self.target.platform,
+            workspace_id=self.account.workspace_id,
+            handles=handles,
+            sent_text=self.operation.content.text,
+            armed_at=self.operation.armed_at,
+            sends=self.sends + 1,
+            paced_at=self.account.paced_at,
+            replies=len(self.operation.content.replies),
+            recovery=self.recovery,
+            listing_lag=self.connector.listing_lag,
+        )
+        armed = self.writer.run(arm_all, arming)
+        if isinstance(armed, Pause):
+            return armed
+        self._take_over(armed)
+        self.sends += 1
+        return None
+
+    def _take_over(self, renewed: Claim | None) -> None:
+        if renewed is None:
+            raise LostClaim
+        self.claim = renewed
+
+    def _time_before_arming(self) -> float:
+        return self.claim.deadline - engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds()
+
+    def _with_public_url(self, published: Published) -> Published:
+        return replace(published, url=self.session.public_url(published.url))
+
+    def _surely(self, report: Report) -> None:
+        """Settle, and while the database is away note down what the network said and try until the lease is over."""
+        is_kept = not is_definite(report)
+        while True:
+            try:
+                self.writer.run(settle_all, report)
+                return
+            except (DatabaseError, WriterClosed) as error:
+                if not is_kept:
+                    answers.keep(report)
+                    is_kept = True
+                if isinstance(error, WriterClosed) or self.claim.seconds_left <= 0:
+                    raise
+                time.sleep(SETTLE_AGAIN_SECONDS)

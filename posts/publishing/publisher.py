@@ -1,0 +1,63 @@
+"""The publisher: claims what is due and publishes it, straight from the database; as many as you like may run."""
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from ouipost import claims
+from ouipost.claims import Claim
+from ouipost.engine import Engine
+from ouipost.writer import Runs
+from posts.models import Target
+from posts.operating.clock import CLOCK
+from posts.publishing.claiming import claim_targets
+from posts.publishing.engine import publish
+from posts.publishing.steps import Loaded, load_ahead
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A claimed target, as it was read right after the claim."""
+
+    claim: Claim
+    loaded: Loaded | None = field(repr=False)
+
+
+class Publisher(Engine[Job]):
+    """One process's share of the publishing: its own thread writes, up to `threads` others talk to networks."""
+
+    name = "publish"
+    last_seconds = 700
+    """A network may take 600 s for a video, and the visible call comes after it: given up with each run of Celery's,
+    such a post would begin anew each time."""
+
+    def claim(self, free: int, running: Collection[Job]) -> list[Job]:
+        CLOCK.look()
+        held = claim_targets(free, suspects=not any(job.claim.unsettled for job in running))
+        loaded = load_ahead(held)
+        return [Job(claim=claim, loaded=loaded.get(claim.pk)) for claim in held]
+
+    def leave(self, jobs: Sequence[Job]) -> None:
+        """Make due at once what nobody has seen yet; what was armed is looked for when its lease is over."""
+        held = {job.claim.pk: job.claim for job in jobs}
+        with transaction.atomic():  # nobody can arm any more: the writer is closed, and others have other fences
+            unseen = Target.objects.filter(pk__in=held, outcome_unknown=False).values_list("pk", flat=True)
+            rows = [(held[pk], {**held[pk].released, "in_flight": None}) for pk in unseen]
+            given_back = claims.write_each(Target, rows)
+        for claim in given_back:
+            logger.info("Target %s is given back: the worker has to end", claim.pk)
+
+    def ids(self, job: Job) -> dict[str, str | int]:
+        found: dict[str, str | int] = {"target_id": job.claim.pk}
+        if job.loaded is None:
+            return found
+        target = job.loaded.target
+        about = {"post_id": target.post_id, "account_id": target.account_id, "network": target.platform}
+        return found | about | {"workspace_id": target.post.workspace_id, "attempt": target.attempts + 1}
+
+    def work(self, job: Job, writer: Runs) -> None:
+        publish(job.claim, writer=writer, loaded=job.loaded, is_ending=self._stopping.is_set)

@@ -1,0 +1,242 @@
+"""Writing what steps led to: the targets in their next state, their attempts and posts, the journal, and who waits."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count
+
+from accounts import calls, traffic
+from accounts.platforms.base import PlatformError, Published, RateLimited, StillWorking
+from accounts.traffic import Call
+from ouipost import claims
+from ouipost.events.journal import SYSTEM, entry, record_all
+from ouipost.events.models import Event
+from ouipost.rows import insert_each, update_each
+from posts.models import Attempt, Media, Post, Target, TargetStatus
+from posts.publishing.holding import hold_account
+from posts.publishing.late_answers import LATE, told_late, was_only_looked_for
+from posts.publishing.outcomes import Later, Outcome, Report, code_of, is_definite, next_state, when_out
+from posts.services import sync_each
+
+BEHIND = timedelta(seconds=1)
+"""What waits for an account that is left alone goes right after its time, a millisecond apart."""
+NETWORK_CODE_LENGTH = Attempt._meta.get_field("network_code").max_length
+"""Nobody says how long a network's codes are."""
+FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
+"""The columns of a post that follow from its targets."""
+READ = (
+    *("post_id", "account_id", "platform", "status", "fence", "due_at", "give_up_at", "attempts", "sends", "absences"),
+    *("remote_id", "url", "error", "published_at", "outcome_unknown", "armed_at", "parts", "replies", "waits_for"),
+    "lease_until",
+)
+"""The columns of a target that its next state, its post and the journal depend on."""
+
+
+def settle_all(reports: Sequence[Report]) -> list[bool]:
+    """Write the outcomes, in the caller's transaction: targets, attempts, posts and journal, or only late answers.
+
+    Returns, for each, whether its post is still there. The cost in statements does not grow with the reports.
+    """
+    now = claims.database_now()
+    posts = _lock_posts(reports)
+    targets = {target.pk: target for target in Target.objects.filter(post__in=posts).order_by("pk").only(*READ)}
+    held, late = _divided([report for report in reports if report.claim.pk in targets], targets)
+    settled = _with_waits(held, targets, now=now)
+    refused_again = [each.claim.pk for each in settled if _met_a_quota_before(targets[each.claim.pk], each)]
+    next_at = _release(settled, targets, now=now)
+    # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
+    tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
+    _log([*((report, calls.word(report.outcome), next_at[report.claim.pk]) for report in tried),
+          *((report, LATE, None) for report in late)], now=now)  # fmt: skip
+    _adopt_late([targets[report.claim.pk] for report in late], now=now)
+    sync_each(posts.values(), targets.values(), now=now)
+    _tell_of_files([targets[report.claim.pk] for report in settled], posts)
+    _leave_alone(settled, targets, next_at, now=now)
+    _let_others_go_first(refused_again, targets)
+    return [report.claim.pk in targets for report in reports]
+
+
+def _divided(reports: Sequence[Report], targets: Mapping[str, Target]) -> tuple[list[Report], list[Report]]:
+    """Return the reports that settle their targets, one for each, and those that come too late.
+
+    Where a late answer settles a target, whoever was just looking for it has lost the claim.
+    """
+    pairs = [(report, _held_again(report, targets[report.claim.pk])) for report in reports]
+    answered = {again.claim.pk for report, again in pairs if again is not report}
+    held, late = list[Report](), list[Report]()
+    for report, again in pairs:
+        holds = report.claim.fence == targets[report.claim.pk].fence and report.claim.pk not in answered
+        (held if holds or again is not report else late).append(again)
+    return held, late
+
+
+def _with_waits(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> list[Report]:
+    """Note how long their accounts have waited, where a quota is met again and does not say when it ends."""
+    accounts = {targets[each.claim.pk].account_id for each in reports if _is_endless(each.outcome)}
+    waits = traffic.guessed_waits(accounts, now=now) if accounts else {}
+    return [replace(each, waited=waits.get(targets[each.claim.pk].account_id)) for each in reports]
+
+
+def _is_endless(outcome: Outcome) -> bool:
+    """Whether this is a quota of which nobody tells when it ends."""
+    return isinstance(outcome, RateLimited) and outcome.retry_after is None
+
+
+def _met_a_quota_before(target: Target, report: Report) -> bool:
+    """Whether a quota refuses a target again: it may be one for its kind alone, such as reels."""
+    before = (target.error or {}).get("code")
+    return isinstance(report.outcome, RateLimited) and before == RateLimited.code
+
+
+def _held_again(report: Report, target: Target) -> Report:
+    """Return a late answer as one whose claim is still held, if it certainly is about the last send.
+
+    A late id settles what is parked in any case; what the network took or refused does so only then.
+    """
+    holds = target.fence == report.claim.fence
+    if holds or isinstance(report.outcome, Published) or report.unresolved or not is_definite(report):
+        return report
+    if not target.outcome_unknown or not was_only_looked_for(target, since=report.claim.fence):
+        return report
+    return replace(report, claim=replace(report.claim, fence=target.fence))
+
+
+def _is_put_off(report: Report) -> bool:
+    """Whether nothing was tried: it is put off, or the network is still working on what it accepted before."""
+    is_asked_again = isinstance(report.outcome, StillWorking) and report.step == "recover"
+    return isinstance(report.outcome, Later) or is_asked_again
+
+
+def _lock_posts(reports: Sequence[Report]) -> dict[str, Post]:
+    """Lock the posts before their targets are read or written, as every change does."""
+    pks = Target.objects.filter(pk__in=[report.claim.pk for report in reports]).values_list("post_id", flat=True)
+    rows = Post.objects.select_for_update().filter(pk__in=set(pks)).order_by("pk")
+    return {post.pk: post for post in rows.only("workspace_id", "created_at", *FOLLOWING)}
+
+
+def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> dict[str, datetime | None]:
+    """Give the targets back, each in its next state; returns when each is due again."""
+    states = {report.claim: _state(targets[report.claim.pk], report, now=now) for report in reports}
+    in_vain = [targets[claim.pk] for claim, values in states.items() if _may_be_out(targets[claim.pk], values)]
+    adopted = _adopted(in_vain, now=now)
+    rows = []
+    for claim, values in states.items():
+        target = targets[claim.pk]
+        values |= adopted.get(claim.pk, {})
+        if target.status == TargetStatus.NEEDS_REVIEW:
+            values.setdefault("status", TargetStatus.PUBLISHING)  # a late answer says how it goes on
+        values = {"waits_for": ""} | values | claim.released | {"in_flight": None}
+        for name, value in values.items():
+            setattr(target, name, value)
+        rows.append((claim, values))
+    claims.write_each(Target, rows)
+    return {claim.pk: targets[claim.pk].due_at for claim, _ in rows}
+
+
+def _state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
+    values = next_state(target, report, now=now)
+    return {"attempts": target.attempts + 1} | values if "status" in values else values
+
+
+def _may_be_out(target: Target, values: Mapping[str, Any]) -> bool:
+    """Whether it ends without a post although an earlier send may have made one, of which a late answer may tell."""
+    status = values.get("status")
+    return status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and target.sends > 1)
+
+
+def _tell_of_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
+    """Tell the journal of posts whose files a network could not use, by the first file of each."""
+    refused = [each for each in targets if each.status == TargetStatus.FAILED and code_of(each) == "MEDIA_REJECTED"]
+    if not refused:
+        return
+    files = Media.objects.filter(post__in=[each.post_id for each in refused]).order_by("-position", "-pk")
+    first = {file.post_id: file for file in files}
+    record_all([_of_file(first[each.post_id], each, posts[each.post_id]) for each in refused if each.post_id in first])
+
+
+def _of_file(file: Media, target: Target, post: Post) -> Event:
+    told = {"target": target.pk, "account_id": target.account_id, "platform": target.platform, "error": target.error}
+    return entry("failed", file, actor=SYSTEM, workspace_id=post.workspace_id, post=post.pk, **told)
+
+
+def _leave_alone(
+    reports: Sequence[Report],
+    targets: Mapping[str, Target],
+    next_at: Mapping[str, datetime | None],
+    *,
+    now: datetime,
+) -> None:
+    """Let everything for an account wait as long as its network said, or as its breaker is open."""
+    calls = [
+        Call(account_id=target.account_id, platform=target.platform, mark=traffic.mark(report.outcome))
+        for report in reports
+        if (target := targets[report.claim.pk]) and not isinstance(report.outcome, Later)
+    ]
+    held = traffic.note(calls, now=now)
+    for report in reports:
+        account_id, until = targets[report.claim.pk].account_id, next_at[report.claim.pk]
+        if isinstance(report.outcome, RateLimited) and until:
+            held[account_id] = until
+            traffic.hold(account_id, until=until, since=now if _is_endless(report.outcome) else None)
+    for account_id, until in held.items():
+        hold_account(account_id, until=until, now=now)
+
+
+def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Target]) -> None:
+    """Put targets behind everything that waits for their account, so that targets of another kind can go first."""
+    last = {pk: {"due_at": due_at + BEHIND} for pk in refused_again if (due_at := targets[pk].due_at)}
+    update_each(Target, last)
+
+
+def _adopted(targets: Sequence[Target], *, now: datetime) -> dict[str, dict[str, Any]]:
+    """Return, by id, the columns of those of which late answers told one post, and not several."""
+    told = zip(targets, told_late(targets) if targets else [], strict=True)
+    going = {"status": TargetStatus.PUBLISHING, "claim_count": 0}
+    return {target.pk: going | when_out(target, late[0], now=now) for target, late in told if len(late) == 1}
+
+
+def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:
+    """Settle parked and failed targets by the one id that answers after a lost claim told of; others only have it in
+    their log."""
+    ended = {each.pk: each for each in targets if each.status in (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED)}
+    for pk, values in _adopted(list(ended.values()), now=now).items():
+        Target.objects.filter(pk=pk, fence=ended[pk].fence).update(**values)
+        for name, value in values.items():
+            setattr(ended[pk], name, value)
+
+
+def _log(entries: Sequence[tuple[Report, str, datetime | None]], *, now: datetime) -> None:
+    """Add an attempt for each report, with its outcome's name and when the target is due again."""
+    pks = [report.claim.pk for report, _, _ in entries]
+    counts = Attempt.objects.filter(target__in=pks).values_list("target").annotate(count=Count("pk"))
+    numbers = dict(counts.order_by())
+    attempts = []
+    for report, word, next_at in entries:
+        numbers[report.claim.pk] = numbers.get(report.claim.pk, 0) + 1
+        attempts.append(_attempt(report, number=numbers[report.claim.pk], word=word, next_at=next_at, now=now))
+    insert_each(attempts)
+
+
+def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None, now: datetime) -> Attempt:
+    error = report.outcome if isinstance(report.outcome, PlatformError) else None
+    published = report.outcome if isinstance(report.outcome, Published) else None
+    told = error or report.outcome
+    return Attempt(
+        target_id=report.claim.pk,
+        number=number,
+        fence=report.claim.fence,
+        step=report.step,
+        started_at=report.started_at,
+        ended_at=now,
+        outcome=word,
+        http_status=error.status if error else None,
+        code=error.error_code if error else "",
+        network_code=error.network_code[:NETWORK_CODE_LENGTH] if error else "",
+        message=getattr(told, "message", ""),
+        remote_id=published.remote_id if published else "",
+        url=published.url if published else "",
+        next_at=next_at,
+        exchanges=list(report.exchanges) or None,
+    )

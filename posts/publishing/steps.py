@@ -1,0 +1,187 @@
+"""The engine's database work on the way to the network: many targets at once, each under its own fence."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import DatabaseError
+
+from accounts import pauses, traffic
+from accounts.models import Pause, SocialAccount
+from accounts.platforms.base import Handles, Media, Recovery
+from ouipost import claims
+from ouipost.claims import Claim, engine_time
+from ouipost.rows import update_each
+from posts.media import files
+from posts.models import Target
+from posts.publishing.claiming import LEASE_SECONDS
+from posts.publishing.outcomes import recovery_time
+from workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+NEEDED = (
+    *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
+    *("parts", "attempts"),
+    *("post__content", "post__title", "post__link", "post__hashtags", "post__platform_content", "post__workspace"),
+    *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
+    *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),
+    *("account__access_expires_at", "account__paced_at"),
+)
+"""What is read of a target, its post and its account: there are many more columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A claimed target, which nobody can edit until it is settled."""
+
+    target: Target
+    media: list[Media]
+    at: datetime
+    is_paused: bool = False
+    """Whether nothing new may be sent; that is looked up where an earlier send is to be found out about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saving:
+    """Handles to keep before the visible call is armed."""
+
+    claim: Claim
+    handles: Handles
+    seconds: float = LEASE_SECONDS
+    """How long the claim is held from then on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arming:
+    """The permission for one visible call, with all that is needed to find out about it later."""
+
+    claim: Claim
+    account_id: str
+    platform: str
+    workspace_id: str
+    handles: Handles
+    sent_text: str
+    armed_at: datetime | None
+    """When an earlier visible call of this target was armed."""
+    sends: int
+    paced_at: datetime | None
+    """Until when earlier sends use up the account's pace: nobody else counts while this target is in flight."""
+    replies: int
+    recovery: Recovery
+    listing_lag: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Ids that a look for a target found at its account, which may be connected to other workspaces, too."""
+
+    target_id: str
+    platform: str
+    account_remote_id: str
+    remote_ids: Sequence[str]
+
+
+def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
+    """Read what is needed to publish; None for what is gone."""
+    now = claims.database_now()
+    rows = Target.objects.select_related("post", "account").only(*NEEDED)
+    targets = rows.in_bulk([claim.pk for claim in held])
+    workspaces = Workspace.objects.in_bulk({target.account.workspace_id for target in targets.values()})
+    for target in targets.values():
+        target.post.workspace = target.account.workspace = workspaces[target.account.workspace_id]
+    media = files.as_contents([target.post for target in targets.values()])
+    paused = pauses.in_force() if any(target.outcome_unknown for target in targets.values()) else []
+    found = {
+        pk: Loaded(target=target, media=media[target.post_id], at=now, is_paused=_holding(target, paused) is not None)
+        for pk, target in targets.items()
+    }
+    return [found.get(claim.pk) for claim in held]
+
+
+def _holding(target: Target, paused: Sequence[Pause]) -> Pause | None:
+    return pauses.holding(paused, target.account_id, target.platform, target.post.workspace_id)
+
+
+def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
+    """Read claimed targets right after their claim, by id; one that cannot be read keeps no other from going out."""
+    try:
+        return {claim.pk: loaded for claim, loaded in zip(held, load_all(held), strict=True) if loaded}
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("Not all of %s claimed targets could be read ahead", len(held))
+        return {}
+
+
+def save_all(savings: Sequence[Saving]) -> list[Claim | None]:
+    """Keep what must not be done again, and hold each target for another lease; None for a lost claim."""
+    rows = [(each.claim, {"handles": dict(each.handles)}, engine_time(each.seconds)) for each in savings]
+    return claims.renew_each(Target, rows)
+
+
+def arm_all(armings: Sequence[Arming]) -> list[Claim | Pause | None]:
+    """Allow the visible calls: from here on each outcome is unknown until it is settled; None for a lost claim.
+
+    What was paused since it was claimed is not allowed: it stays as it was, and its pause is returned. What is sent for
+    the first time uses up its account's pace; asking, waiting and trying again do not.
+    """
+    now, paused = claims.database_now(), pauses.in_force()
+    stopped = [_stopping(arming, paused) for arming in armings]
+    allowed = [arming for arming, pause in zip(armings, stopped, strict=True) if pause is None]
+    rows = [(arming.claim, _armed(arming, now=now), engine_time(LEASE_SECONDS)) for arming in allowed]
+    armed = claims.renew_each(Target, rows) if rows else []
+    _count([arming for arming, claim in zip(allowed, armed, strict=True) if claim], now=now)
+    each = iter(armed)
+    return [next(each) if pause is None else pause for pause in stopped]
+
+
+def _count(armings: Sequence[Arming], *, now: datetime) -> None:
+    """Count first sends for their accounts."""
+    spent = {
+        arming.account_id: {"paced_at": at}
+        for arming in armings
+        if arming.sends == 1 and (at := traffic.spent(arming.platform, arming.paced_at, now=now))
+    }
+    update_each(SocialAccount, spent)
+
+
+def _stopping(arming: Arming, paused: Sequence[Pause]) -> Pause | None:
+    return pauses.holding(paused, arming.account_id, arming.platform, arming.workspace_id)
+
+
+def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:
+    return {
+        "handles": dict(arming.handles),
+        "sent_text": arming.sent_text,
+        "armed_at": arming.armed_at or now,
+        "due_at": recovery_time(arming.recovery, arming.listing_lag, now=now),
+        "sends": arming.sends,
+        "replies": arming.replies,
+        "waits_for": "",
+        "absences": 0,
+        "outcome_unknown": True,
+    }
+
+
+def others(searches: Sequence[Search]) -> list[set[str]]:
+    """Return, of the posts that a look found at each account, those that are known to be another target's."""
+    targets: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    rows = Target.objects.filter(
+        remote_id__in={remote_id for search in searches for remote_id in search.remote_ids},
+        account__platform__in={search.platform for search in searches},  # by accounts: the index of ids begins there
+        account__remote_id__in={search.account_remote_id for search in searches},
+    )
+    for pk, *place in rows.values_list("pk", "account__platform", "account__remote_id", "remote_id"):
+        targets[tuple(place)].add(pk)
+    return [
+        {
+            remote_id
+            for remote_id in search.remote_ids
+            if targets[(search.platform, search.account_remote_id, remote_id)] - {search.target_id}
+        }
+        for search in searches
+    ]

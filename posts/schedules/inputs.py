@@ -1,0 +1,93 @@
+"""The bodies that write schedules."""
+
+import re
+from collections.abc import Mapping
+from datetime import time
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from accounts import registry
+from accounts.models import SocialAccount
+from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text, ZoneName
+from ouipost.phrases import Phrase
+from posts.destinations import unknown_destinations
+from posts.schedules.slots import DAYS
+
+MAX_SLOTS = 168
+"""One for each hour of the week."""
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+TIME_OF_DAY = {"type": "string", "pattern": f"^{CLOCK.pattern}$", "examples": ["09:00"]}
+
+
+@extend_schema_field(TIME_OF_DAY)
+class ClockTime(Text):
+    """A time of the day by the wall clock, HH:MM."""
+
+    default_error_messages = {"clock": Phrase("Must be a time of day such as 09:00.")}
+
+    def to_internal_value(self, data: Any) -> Any:
+        found = CLOCK.fullmatch(super().to_internal_value(data))
+        if not found:
+            self.fail("clock")
+        return time(int(found[1]), int(found[2]))
+
+
+class SlotInput(StrictInput):
+    """A time of the week, and for which networks or accounts it is."""
+
+    read_only = ("id",)
+    day = Choice(choices=DAYS)
+    time = ClockTime()
+    platforms = StringList(min_length=1, max_length=100)
+
+    def validate_day(self, value: str) -> int:
+        return DAYS.index(value)
+
+    def validate_platforms(self, value: list[str]) -> list[str]:
+        named = [name for name in value if name not in registry.IDS]
+        rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace, pk__in=named)
+        known = set(rows.values_list("pk", flat=True)) if named else set()
+        if unknown := [name for name in named if name not in known]:
+            told = unknown_destinations(unknown)
+            raise serializers.ValidationError(told)
+        return list(dict.fromkeys(value))
+
+
+class Slots(Items):
+    """The slots of a schedule: one at least, unless what comes back is a schedule that has lost its last one."""
+
+    child = SlotInput()
+
+    def run_validation(self, data: Any = empty) -> Any:
+        schedule = self.context.get("instance")
+        if data == [] and schedule is not None and not schedule.slots.all():
+            return []
+        return super().run_validation(data)
+
+
+class WeeklyScheduleInput(StrictInput):
+    """The body that makes or changes a schedule."""
+
+    read_only = ("id", "upcoming_posts", "stats", "created_at", "updated_at")
+    name = Text(max_length=200)
+    description = Text(required=False, allow_blank=True, max_length=2000)
+    timezone = ZoneName(required=False)
+    is_active = Boolean(required=False)
+    slots = Slots(min_length=1, max_length=MAX_SLOTS)
+
+    def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Name each slot that is at the same time of the week as one before it."""
+        slots = given.get("slots")
+        times = [_time_of(slot) for slot in slots[:MAX_SLOTS]] if isinstance(slots, list) else []
+        again = [place for place, at in enumerate(times) if at is not None and at in times[:place]]
+        told = {place: {"time": [Phrase("Another slot is at the same time of the week.")]} for place in again}
+        return {"slots": told} if told else {}
+
+
+def _time_of(slot: Any) -> tuple[str, str] | None:
+    """Return day and time of a slot as they were sent; None where they are no texts."""
+    day, at = (slot.get("day"), slot.get("time")) if isinstance(slot, dict) else (None, None)
+    return (day, at) if isinstance(day, str) and isinstance(at, str) else None

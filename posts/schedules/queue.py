@@ -1,0 +1,187 @@
+"""The queues of schedules: which post takes which occurrence of which slot.
+
+An occurrence is a slot on a local date; a post that takes it has both on its row, and no two posts can have the same.
+Whoever changes a queue locks its schedule first, and then posts.
+"""
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Q
+
+from ouipost import zones
+from ouipost.rows import update_each
+from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
+from posts.publishing.lateness import GIVE_UP_AFTER
+from posts.schedules.slots import WEEK, dates, first_date, occurs_at
+
+BATCH = 500
+Recipient = tuple[str, str]
+"""An account's id, and its network's."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Occurrence:
+    """A slot on one of its dates; in the order of time."""
+
+    at: datetime
+    slot_id: str
+    date: date
+
+
+def lacks(slot: Slot, recipients: Iterable[Recipient]) -> list[str]:
+    """Return the networks of those that a slot is not for, each once."""
+    missing = [network for account, network in recipients if not {account, network} & set(slot.platforms)]
+    return list(dict.fromkeys(missing))
+
+
+def next_free(schedule: Schedule, slots: Sequence[Slot], *, now: datetime) -> Occurrence:
+    """Return the first occurrence of these slots that no post has taken; the schedule must be locked.
+
+    Where a slot is taken without a gap, as it usually is, that is known from a count.
+    """
+    starts = {slot.pk: first_date(slot.day, slot.time, zone=schedule.timezone, after=now) for slot in slots}
+    later = Q()
+    for pk, start in starts.items():
+        later |= Q(slot=pk, slot_date__gte=start)
+    taken = Post.objects.filter(later).order_by().values_list("slot").annotate(count=Count("pk"), last=Max("slot_date"))
+    runs = {pk: (count, last) for pk, count, last in taken}
+    return min(_first_free(schedule, slot, starts[slot.pk], runs.get(slot.pk)) for slot in slots)
+
+
+def _first_free(schedule: Schedule, slot: Slot, start: date, run: tuple[int, date] | None) -> Occurrence:
+    day = start
+    if run is not None:
+        count, last = run
+        day = last + WEEK if last - start == (count - 1) * WEEK else _hole(slot, start)
+    return _occurrence(schedule, slot, day)
+
+
+def _occurrence(schedule: Schedule, slot: Slot, day: date) -> Occurrence:
+    return Occurrence(at=occurs_at(day, slot.time, zone=schedule.timezone), slot_id=slot.pk, date=day)
+
+
+def _hole(slot: Slot, start: date) -> date:
+    taken = set(Post.objects.filter(slot=slot, slot_date__gte=start).values_list("slot_date", flat=True))
+    day = start
+    while day in taken:
+        day += WEEK
+    return day
+
+
+def occurrences(schedule: Schedule, slots: Iterable[Slot], *, after: datetime) -> Iterator[Occurrence]:
+    """Give the occurrences of these slots, taken or not, in the order of time and without end.
+
+    Of a schedule whose zone is not known here there are none: nobody can tell when they are.
+    """
+    if not zones.is_known(schedule.timezone):
+        return iter(())
+    return heapq.merge(*[_of_slot(schedule, slot, after=after) for slot in slots])
+
+
+def _of_slot(schedule: Schedule, slot: Slot, *, after: datetime) -> Iterator[Occurrence]:
+    for day in dates(slot.day, slot.time, zone=schedule.timezone, after=after):
+        yield _occurrence(schedule, slot, day)
+
+
+def queued(schedule: Schedule) -> list[Post]:
+    """Return the posts that wait in a schedule's queue, in their order, locked."""
+    rows = Post.objects.select_for_update().filter(schedule=schedule, status=PostStatus.SCHEDULED)
+    return sorted(rows.order_by("pk"), key=lambda post: (post.scheduled_at or post.created_at, post.pk))
+
+
+def requeue(schedule: Schedule, posts: Sequence[Post], *, now: datetime, without: str = "") -> list[Post]:
+    """Give these locked posts, in order, the first free occurrences that fit them; returns the posts that got none.
+
+    Those that move have their new places in `posts` as well. `without` is an account that is about to go. The cost is
+    that of a few statements, however many posts there are.
+    """
+    Post.objects.filter(pk__in=[post.pk for post in posts]).update(slot=None, slot_date=None)
+    slots = list(schedule.slots.all()) if posts else []
+    recipients = recipients_of(posts, without=without)
+    placed = _placed(schedule, slots, posts, recipients, now=now)
+    _write(schedule, posts, placed, now=now)
+    return [post for post in posts if recipients[post.pk] and post.pk not in placed]
+
+
+def recipients_of(posts: Collection[Post], *, without: str = "") -> dict[str, list[Recipient]]:
+    """Return for each of these posts the accounts that it goes to."""
+    found: dict[str, list[Recipient]] = {post.pk: [] for post in posts}
+    rows = Target.objects.active().filter(post__in=found).exclude(account=without).order_by("pk")
+    for post_id, account, network in rows.values_list("post_id", "account_id", "platform"):
+        found[post_id].append((account, network))
+    return found
+
+
+def _placed(
+    schedule: Schedule,
+    slots: Sequence[Slot],
+    posts: Sequence[Post],
+    recipients: Mapping[str, Sequence[Recipient]],
+    *,
+    now: datetime,
+) -> dict[str, Occurrence]:
+    """Assign the free occurrences: the first post takes the first that fits it, and so on."""
+    rows = Post.objects.filter(slot__in=[slot.pk for slot in slots], slot_date__gte=now.date() - timedelta(days=2))
+    taken = {(slot_id, day) for slot_id, day in rows.values_list("slot_id", "slot_date") if slot_id and day}
+    coming = {slot.pk: _free(schedule, slot, taken, after=now) for slot in slots}
+    heads = {pk: next(iterator) for pk, iterator in coming.items()}
+    placed = {}
+    for post in posts:
+        fitting = [heads[slot.pk] for slot in slots if not lacks(slot, recipients[post.pk])]
+        if fitting and recipients[post.pk]:
+            placed[post.pk] = chosen = min(fitting)
+            heads[chosen.slot_id] = next(coming[chosen.slot_id])
+    return placed
+
+
+def _free(
+    schedule: Schedule, slot: Slot, taken: Collection[tuple[str, date]], *, after: datetime
+) -> Iterator[Occurrence]:
+    return (each for each in _of_slot(schedule, slot, after=after) if (each.slot_id, each.date) not in taken)
+
+
+def _write(schedule: Schedule, posts: Iterable[Post], placed: Mapping[str, Occurrence], *, now: datetime) -> None:
+    zone, pks = {"scheduled_timezone": schedule.timezone, "updated_at": now}, list(placed)
+    columns = {pk: _columns(each) | zone for pk, each in placed.items()}
+    for start in range(0, len(pks), BATCH):
+        part = {pk: placed[pk] for pk in pks[start : start + BATCH]}
+        update_each(Post, {pk: columns[pk] for pk in part})
+        targets = Target.objects.filter(post__in=part, status=TargetStatus.SCHEDULED).values_list("pk", "post_id")
+        update_each(Target, {pk: _due(part[post_id]) for pk, post_id in targets})
+    for post in posts:
+        for name, value in columns.get(post.pk, {}).items():
+            setattr(post, name, value)
+
+
+def _columns(place: Occurrence) -> dict[str, Any]:
+    return {"slot_id": place.slot_id, "slot_date": place.date, "scheduled_at": place.at, "moment": place.at}
+
+
+def _due(place: Occurrence) -> dict[str, Any]:
+    return {"scheduled_at": place.at, "due_at": place.at, "give_up_at": place.at + GIVE_UP_AFTER}
+
+
+def moved_by_their_zone() -> dict[str, list[str]]:
+    """Return, by schedule, the posts whose time no longer is their slot's, because the rules of a zone have changed."""
+    rows = Post.objects.filter(status=PostStatus.SCHEDULED, slot__isnull=False, schedule__is_active=True)
+    columns = ("pk", "schedule_id", "scheduled_at", "slot_date", "slot__time", "schedule__timezone")
+    found: dict[str, list[str]] = {}
+    for pk, schedule, scheduled_at, day, at, zone in rows.values_list(*columns).iterator():
+        if zones.is_known(zone) and occurs_at(day, at, zone=zone) != scheduled_at:
+            found.setdefault(schedule, []).append(pk)
+    return found
+
+
+def keep_with_slots(schedule: Schedule, posts: Sequence[Post], *, now: datetime) -> None:
+    """Give locked posts of a queue the time that their own slot has on their date, by the zone's present rules."""
+    slots = {slot.pk: slot for slot in schedule.slots.all()}
+    placed = {
+        post.pk: _occurrence(schedule, slots[post.slot_id], post.slot_date)
+        for post in posts
+        if post.slot_id in slots and post.slot_date
+    }
+    _write(schedule, posts, placed, now=now)

@@ -1,0 +1,350 @@
+"""What can be done to schedules; each function is one transaction and one line in the journal.
+
+A schedule is locked before its posts. What changes its slots or holds it moves the posts that wait in its queue.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.shortcuts import get_object_or_404
+
+from accounts import registry
+from accounts.models import SocialAccount
+from ouipost.databases import lock_shared
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
+from ouipost.events.models import Event
+from ouipost.isolating import for_each
+from ouipost.phrases import Phrase
+from posts import destinations, rules
+from posts.models import Post, Schedule, Slot, Target, TargetStatus
+from posts.schedules.queue import (
+    BATCH,
+    Recipient,
+    keep_with_slots,
+    lacks,
+    moved_by_their_zone,
+    next_free,
+    queued,
+    requeue,
+)
+from posts.services import (
+    SCHEDULABLE,
+    UNSCHEDULED,
+    leave_queue,
+    lock_in,
+    require_publishable,
+    set_due,
+    snapshot,
+    sync,
+    sync_each,
+)
+from workspaces.models import Workspace
+
+FIELDS = ("name", "description", "timezone", "is_active")
+TOLD_AT_ONCE = 200
+"""Lines of the journal in one statement: what webhooks are told of them has to fit as well."""
+
+
+class ScheduleOnHold(DomainError):
+    code = "CONFLICT"
+    status = 409
+    message = "The schedule is on hold: activate it first, then its queue goes on."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """A schedule after a change, and the posts that no slot fits any more: they are drafts now."""
+
+    schedule: Schedule
+    returned: Sequence[Post] = field(default_factory=list)
+
+
+@transaction.atomic
+def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: Actor) -> Schedule:
+    """Make a schedule with its slots; its zone is the workspace's unless one is given."""
+    given = {name: values[name] for name in FIELDS if name in values}
+    schedule = Schedule.objects.create(workspace=workspace, **{"timezone": workspace.timezone} | given)
+    _require_connected(values["slots"])
+    _add_slots(schedule, values["slots"])
+    told = {name: getattr(schedule, name) for name in FIELDS} | {"slots": _slots_of(schedule)}
+    record("created", schedule, actor=actor, **told)
+    return schedule
+
+
+@transaction.atomic
+def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Actor, now: datetime) -> Changed:
+    """Change the given fields; new slots, another zone, a hold or its end move the posts that wait."""
+    locked = lock(schedule)
+    before = {name: getattr(locked, name) for name in values if name in FIELDS}
+    for name in before:
+        setattr(locked, name, values[name])
+    slots = _tell_slots(locked, values["slots"]) if "slots" in values else {}
+    locked.save()
+    told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
+    record("updated", locked, actor=actor, **told)
+    returned = _move(locked, before, has_new_slots=_are_others(slots), actor=actor, now=now)
+    _return_to_draft(returned, actor=actor, now=now)
+    return Changed(schedule=locked, returned=returned)
+
+
+@transaction.atomic
+def delete_schedule(schedule: Schedule, *, actor: Actor, now: datetime) -> int:
+    """Remove a schedule; the posts of its queue return to draft. Returns how many."""
+    locked = lock(schedule)
+    posts = queued(locked)
+    _return_to_draft(posts, actor=actor, now=now)
+    record("deleted", locked, actor=actor, name=locked.name, returned=len(posts))
+    locked.delete()
+    return len(posts)
+
+
+@transaction.atomic
+def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -> Post:
+    """Put a draft, scheduled or missed post into the next free slot that fits it; concurrent calls get different slots.
+
+    Raises ScheduleOnHold, and PostNotPublishable where a network would refuse the post or no slot is for its networks.
+    """
+    held = lock(schedule)
+    if not held.is_active:
+        raise ScheduleOnHold
+    locked = lock_in(post, SCHEDULABLE)
+    before = snapshot(locked)
+    found = destinations.of(locked)
+    targets = destinations.place(locked, found)
+    require_publishable(locked, found)
+    slots = _fitting(held, [(account.pk, account.platform) for account in found.accounts])
+    leave_queue(locked)
+    locked.save(update_fields=["schedule", "slot", "slot_date"])  # its own place is free to be taken again
+    place = next_free(held, slots, now=now)
+    set_due(targets, scheduled_at=place.at)
+    locked.schedule, locked.slot_id, locked.slot_date = held, place.slot_id, place.date
+    locked.scheduled_at, locked.scheduled_timezone = place.at, held.timezone
+    sync(locked)
+    record_all([_scheduled(locked, before, actor=actor)])
+    return locked
+
+
+def _scheduled(post: Post, before: dict[str, Any], *, actor: Actor) -> Event:
+    """Return the journal's entry on a post that has got a place in a queue, or another one."""
+    told = {"timezone": post.scheduled_timezone, "schedule": post.schedule_id, **changes(before, post)}
+    return entry("scheduled", post, actor=actor, scheduled_at=post.scheduled_at, **told)
+
+
+def find(pk: str, *, workspace_id: str) -> Schedule:
+    """Return a schedule of this workspace; raises InvalidInput where it has no such one."""
+    found = Schedule.objects.filter(pk=pk, workspace=workspace_id).first()
+    if found is None:
+        raise InvalidInput(schedule_id=[Phrase("There is no such schedule.")])
+    return found
+
+
+def lock(schedule: Schedule) -> Schedule:
+    """Return the schedule as it is now, locked until the transaction ends; raises Http404 if it was just deleted."""
+    return get_object_or_404(Schedule.objects.select_for_update(), pk=schedule.pk)
+
+
+def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot]:
+    """Return the slots that are for all these accounts; raises PostNotPublishable with what they lack."""
+    slots = list(schedule.slots.all())
+    fitting = [slot for slot in slots if not lacks(slot, recipients)]
+    if not fitting:
+        nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=_networks(recipients))
+        told = "No slot of the schedule is for all networks of this post: details.issues names them."
+        raise rules.PostNotPublishable(told, issues=[_no_slot(schedule, network) for network in nearest])
+    return fitting
+
+
+def _networks(recipients: Iterable[Recipient]) -> list[str]:
+    return list(dict.fromkeys(network for _, network in recipients))
+
+
+def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
+    return {
+        "rule": "no_slot_fits",
+        "platform": network,
+        "account_id": None,
+        "field": "schedule_id",
+        "message": Phrase(
+            "No slot of {name} is for all networks of this post: {network} is missing.",
+            name=schedule.name,
+            network=network,
+        ),
+        "limit": None,
+        "actual": network,
+        "severity": "error",
+        "fix": Phrase("Add {network} to a slot, or schedule the post by its time.", network=network),
+    }
+
+
+def _add_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
+    Slot.objects.bulk_create(Slot(schedule=schedule, **values) for values in given)
+
+
+def _require_connected(slots: Iterable[Mapping[str, Any]]) -> None:
+    """Raise InvalidInput where one of these slots is for an account that was disconnected since it was chosen.
+
+    The accounts are held, behind their schedule: whoever disconnects one takes it out of the slots that it finds.
+    """
+    named = {f"slots.{place}.platforms": {*values["platforms"]} - {*registry.IDS} for place, values in enumerate(slots)}
+    pks = set[str]().union(*named.values())
+    accounts = lock_shared(SocialAccount.objects.filter(pk__in=pks)) if pks else []
+    there = {account.pk for account in accounts if account.is_connected}
+    gone = {field: sorted(each - there) for field, each in named.items() if each - there}
+    if gone:
+        raise InvalidInput(**{field: [destinations.unknown_destinations(each)] for field, each in gone.items()})
+
+
+def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
+    """Return the slots as the journal has them."""
+    rows = schedule.slots.order_by("day", "time", "pk")
+    return [{"day": slot.day, "time": slot.time.strftime("%H:%M"), "platforms": slot.platforms} for slot in rows]
+
+
+def _tell_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Make the slots these; returns those before and after, where they are others now."""
+    _require_connected(given)
+    before = _slots_of(schedule)
+    _replace_slots(schedule, given)
+    after = _slots_of(schedule)
+    return {"before": {"slots": before}, "after": {"slots": after}} if before != after else {}
+
+
+def _are_others(slots: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether slots are at other times, or for others: the order in which they name them is nothing to a queue."""
+    before, after = (
+        [each | {"platforms": set(each["platforms"])} for each in slots.get(side, {}).get("slots", [])]
+        for side in ("before", "after")
+    )
+    return before != after
+
+
+def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
+    """Make the slots these; one at the same time of the week stays the same slot."""
+    present = {(slot.day, slot.time): slot for slot in schedule.slots.all()}
+    wanted = {(values["day"], values["time"]): values for values in given}
+    gone = [slot.pk for key, slot in present.items() if key not in wanted]
+    _free_places(gone)
+    Slot.objects.filter(pk__in=gone).delete()
+    kept = [present[key] for key in wanted if key in present]
+    for slot in kept:
+        slot.platforms = wanted[slot.day, slot.time]["platforms"]
+    Slot.objects.bulk_update(kept, ["platforms"])
+    _add_slots(schedule, [values for key, values in wanted.items() if key not in present])
+
+
+def _free_places(slots: Collection[str]) -> None:
+    """Free what posts have taken of these slots, by the posts' own ids: others hold a post and then change its slot."""
+    posts = list(Post.objects.filter(slot__in=slots).values_list("pk", flat=True))
+    Post.objects.filter(pk__in=posts, slot__in=slots).update(slot=None, slot_date=None)
+
+
+def _move(
+    schedule: Schedule, before: Mapping[str, Any], *, has_new_slots: bool, actor: Actor, now: datetime
+) -> list[Post]:
+    """Update the queue to its schedule; returns the posts that no slot fits."""
+    was_active, had_zone = before.get("is_active", schedule.is_active), before.get("timezone", schedule.timezone)
+    is_new = has_new_slots or had_zone != schedule.timezone or not was_active
+    if schedule.is_active:
+        return _deal_out(schedule, queued(schedule), actor=actor, now=now) if is_new else []
+    if was_active:
+        _hold(schedule)
+    return []
+
+
+def _deal_out(
+    schedule: Schedule, posts: Sequence[Post], *, actor: Actor, now: datetime, without: str = ""
+) -> list[Post]:
+    """Give posts of a queue the first free places, and tell of what moved; returns the posts that none fits."""
+    before = {post.pk: snapshot(post) for post in posts}
+    returned = requeue(schedule, posts, now=now, without=without)
+    _tell_moved(posts, before, actor=actor)
+    return returned
+
+
+def _tell_moved(posts: Iterable[Post], before: Mapping[str, dict[str, Any]], *, actor: Actor) -> None:
+    """Tell the journal of each of these posts that has another time than it had before."""
+    moved = [post for post in posts if post.scheduled_at != before[post.pk]["scheduled_at"]]
+    for start in range(0, len(moved), TOLD_AT_ONCE):
+        part = moved[start : start + TOLD_AT_ONCE]
+        record_all([_scheduled(post, before[post.pk], actor=actor) for post in part])
+
+
+def _hold(schedule: Schedule) -> None:
+    """Keep the queue waiting: its posts keep their order, and lose their places."""
+    posts = [post.pk for post in queued(schedule)]
+    Post.objects.filter(pk__in=posts).update(slot=None, slot_date=None)
+    waiting = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED)
+    waiting.update(due_at=None, give_up_at=None)
+
+
+def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> None:
+    for start in range(0, len(posts), BATCH):
+        some = posts[start : start + BATCH]
+        targets = Target.objects.filter(post__in=some)
+        targets.active().update(**UNSCHEDULED)
+        before = {post.pk: snapshot(post) for post in some}
+        sync_each(some, targets, now=now)
+        record_all([entry("unscheduled", post, actor=actor, **changes(before[post.pk], post)) for post in some])
+
+
+def follow_zones(now: datetime) -> int:
+    """Move posts to their slot's time if the zone's rules changed since they were queued; returns how many."""
+    return for_each(moved_by_their_zone().items(), lambda moved: _follow_zone(*moved, now=now))
+
+
+@transaction.atomic
+def _follow_zone(pk: str, posts: list[str], *, now: datetime) -> int:
+    schedule = Schedule.objects.select_for_update().filter(pk=pk, is_active=True).first()
+    there = [post for post in queued(schedule) if post.pk in posts] if schedule else []
+    if not schedule or not there:  # meanwhile they went out, or were taken out of the queue
+        return 0
+    before = {post.pk: snapshot(post) for post in there}
+    keep_with_slots(schedule, there, now=now)
+    record("zone_followed", schedule, actor=SYSTEM, posts=[post.pk for post in there])
+    _tell_moved(there, before, actor=SYSTEM)
+    return len(there)
+
+
+def lock_all(account: SocialAccount) -> list[Schedule]:
+    """Lock the schedules of an account's workspace and return them.
+
+    Ahead of the account that is to go: whoever queues a post has its schedule before the account.
+    """
+    pks = list(Schedule.objects.filter(workspace=account.workspace_id).values_list("pk", flat=True))
+    return list(Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
+
+
+def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
+    """Take a disconnected account out of all slots; those that are for nobody then are removed, and their posts move.
+
+    It cancels no posts.
+    """
+    for schedule in lock_all(account):
+        before = _slots_of(schedule)
+        is_gone = _forget(schedule, account)
+        if before != (after := _slots_of(schedule)):
+            record("updated", schedule, actor=actor, before={"slots": before}, after={"slots": after})
+        if is_gone and schedule.is_active:
+            lost = [post for post in queued(schedule) if post.slot_id is None]  # the others keep their places
+            returned = _deal_out(schedule, lost, actor=actor, now=now, without=account.pk)
+            _return_to_draft(returned, actor=SYSTEM, now=now)
+    return 0
+
+
+def _forget(schedule: Schedule, account: SocialAccount) -> bool:
+    """Take the account out of this schedule's slots; returns whether one of them is gone."""
+    is_gone = False
+    for slot in schedule.slots.all():
+        left = [name for name in slot.platforms if name != account.pk]
+        if not left:
+            _free_places([slot.pk])
+            slot.delete()
+            is_gone = True
+        elif left != slot.platforms:
+            slot.platforms = left
+            slot.save(update_fields=["platforms"])
+    return is_gone

@@ -1,0 +1,98 @@
+"""/api/schedules."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ouipost.api.schema import WARNINGS
+from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.errors import InvalidInput
+from ouipost.ids import PATTERN
+from ouipost.phrases import Phrase
+from posts.models import Schedule
+from posts.schedules import services as schedules
+from posts.schedules.inputs import WeeklyScheduleInput
+from posts.schedules.serializers import (
+    OccurrencesSerializer,
+    ScheduleDetailSerializer,
+    ScheduleSerializer,
+    next_occurrences,
+)
+from workspaces.scoping import WorkspaceScopedViewSet
+
+USUAL_COUNT, MOST_COUNT = 20, 200
+COUNT = OpenApiParameter(
+    "count", {"type": "integer", "minimum": 1, "maximum": MOST_COUNT, "default": USUAL_COUNT}, OpenApiParameter.QUERY
+)
+
+
+class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewSet[Schedule]):
+    """/api/schedules: weekly slots, and the posts that wait for them."""
+
+    queryset = Schedule.objects.prefetch_related("slots").order_by("created_at", "pk")
+    lookup_value_regex = f"sched_{PATTERN}"
+    resource, resources, scope = "schedule", "schedules", "schedules"
+    serializer_class, detail_class, input_class = ScheduleSerializer, ScheduleDetailSerializer, WeeklyScheduleInput
+    paging_optional = True
+    query_parameters = {"slots": ("count",)}
+    extra_fields = {
+        "update": {"returned_to_draft": {"type": "array", "items": {"type": "string"}}} | WARNINGS,
+        "destroy": {"returned_to_draft": {"type": "integer"}},
+    }
+
+    @extend_schema(request=WeeklyScheduleInput, responses={201: ScheduleDetailSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Create a schedule with its slots."""
+        values = self.read(WeeklyScheduleInput)
+
+        def work() -> Response:
+            return self.created(schedules.create_schedule(self.workspace, values=values, actor=self.actor))
+
+        return self.once(work)
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the given fields; new slots, another zone, a hold or its end move the posts that wait."""
+
+        def work() -> Response:
+            schedule = self.get_object()
+            values = self.read(WeeklyScheduleInput, instance=schedule, partial=True)
+            changed = schedules.update_schedule(schedule, values=values, actor=self.actor, now=timezone.now())
+            returned = [post.pk for post in changed.returned]
+            return self.answered(self.get_object(), returned_to_draft=returned, warnings=_warnings(len(returned)))
+
+        return self.once(work)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Delete a schedule; the posts in its queue return to draft."""
+
+        def work() -> Response:
+            returned = schedules.delete_schedule(self.get_object(), actor=self.actor, now=timezone.now())
+            return self.done("Schedule deleted successfully", returned_to_draft=returned)
+
+        return self.once(work)
+
+    def read_query(self) -> None:
+        self.count = _count(self.request)
+
+    @extend_schema(parameters=[COUNT], responses=OccurrencesSerializer)
+    @action(detail=True)
+    def slots(self, request: Request, **kwargs: Any) -> Response:
+        """Show the next `count` times, each with the post that has it."""
+        found = next_occurrences(self.get_object(), count=self.count, now=timezone.now())
+        return self.answered(OccurrencesSerializer({"slots": found}).data)
+
+
+def _count(request: Request) -> int:
+    given = request.query_params.get("count", str(USUAL_COUNT))
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:10]) <= MOST_COUNT:
+        raise InvalidInput(count=[Phrase("Must be a whole number from 1 to {most}.", most=MOST_COUNT)])
+    return int(given)
+
+
+def _warnings(returned: int) -> list[str]:
+    told = "post fits no slot any more and is a draft" if returned == 1 else "posts fit no slot any more and are drafts"
+    return [f"{returned} queued {told} now."] if returned else []

@@ -1,0 +1,453 @@
+"""An answer that the database could not take is on this machine's disk until it is settled."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError
+from pytest_django import Settings
+
+from accounts.platforms.base import (
+    Duplicate,
+    PlatformError,
+    ProcessingFailed,
+    Published,
+    RateLimited,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    WhoActs,
+)
+from accounts.platforms.linkedin.api import UploadOver
+from ouipost import claims
+from ouipost.claims import database_now
+from ouipost.writer import Inline, WriterClosed
+from posts import services
+from posts.models import Attempt, Target
+from posts.publishing import answers, engine, settling
+from posts.publishing.claiming import claim_targets
+from posts.publishing.outcomes import Report
+from tests.factories import make_account
+from tests.posts.fakes import (
+    ACTOR,
+    HERE,
+    LOST,
+    ScriptedNetwork,
+    arm,
+    bring_forward,
+    claim,
+    error_of,
+    expired,
+    make_due,
+    make_report,
+    outcomes,
+    publish,
+    status_of,
+)
+from workspaces.models import Workspace
+
+
+@pytest.fixture(autouse=True)
+def home(settings: Settings, tmp_path: Path) -> None:
+    settings.OUIPOST_HOME = tmp_path
+
+
+def publish_while_the_database_is_away(target: Target, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Publish a target whose outcome is never settled by its worker."""
+    bring_forward(target)
+    way = engine.Publish(claim(target), writer=Inline())
+
+    def never(reports: Sequence[Report]) -> list[bool]:
+        way.claim = expired(way.claim)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "settle_all", never)
+        with pytest.raises(type(error)):
+            way.run()
+
+
+@pytest.mark.parametrize("error", [DatabaseError("gone away"), WriterClosed()], ids=["database", "end of the worker"])
+def test_a_published_post_is_settled_by_the_kept_answer(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, error)
+
+    replayed = answers.replay()
+
+    target.refresh_from_db()
+    assert (replayed, target.status, target.remote_id, target.due_at) == (1, "published", "42", None)
+    assert (answers.path().read_text(), opaque.calls) == ("", ["prepare", "commit"])
+
+
+TAKEN = StillWorking("The network fetches the photos.", retry_after=5, handles={"publish_id": "p1"})
+ANSWERS = [
+    (TAKEN, ("publishing", True, {"publish_id": "p1"}), "still_working"),
+    (Rejected("Not so.", status=400, network_code="7"), ("failed", False, {}), "rejected"),
+    (Duplicate("Twice."), ("failed", False, {}), "duplicate"),
+    (ProcessingFailed("No video."), ("failed", False, {}), "processing_failed"),
+    (Unavailable("Busy."), ("publishing", False, {}), "unavailable"),
+    (RateLimited("Slow.", retry_after=60), ("publishing", False, {}), "rate_limited"),
+]
+answered = pytest.mark.parametrize(("given", "state", "word"), ANSWERS, ids=[word for _, _, word in ANSWERS])
+
+
+def state_of(target: Target) -> tuple[str, bool, dict[str, Any]]:
+    found = Target.objects.get(pk=target.pk)
+    return found.status, found.outcome_unknown, found.handles
+
+
+@answered
+def test_whatever_the_visible_call_was_answered_is_settled_by_the_kept_answer(
+    workspace: Workspace,
+    opaque: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    given: PlatformError,
+    state: tuple[str, bool, dict[str, Any]],
+    word: str,
+) -> None:
+    opaque.committed = [given]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+
+    assert (answers.replay(), state_of(target), outcomes(target)) == (1, state, [("commit", word)])
+
+    attempt = Attempt.objects.get()
+    assert (attempt.code, attempt.message) == (given.error_code, given.message)
+    assert (attempt.http_status, attempt.network_code) == (given.status, given.network_code)
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "word"),
+    [*ANSWERS, (HERE, ("published", False, {}), "late")],
+    ids=[*(word for _, _, word in ANSWERS), "published"],
+)
+def test_a_target_that_was_parked_in_the_meantime_goes_on_as_it_was_answered(
+    workspace: Workspace,
+    opaque: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    given: PlatformError | Published,
+    state: tuple[str, bool, dict[str, Any]],
+    word: str,
+) -> None:
+    opaque.committed = [given]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    assert publish(target).status == "needs_review"
+
+    answers.replay()
+
+    assert (state_of(target), status_of(target.post)) == (state, state[0])
+    assert Target.objects.get().remote_id == getattr(given, "remote_id", "")
+    assert outcomes(target) == [("recover", "undecidable"), ("commit", word)]
+
+
+def test_a_target_that_was_parked_is_asked_about_by_what_the_network_gave(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.committed = [TAKEN]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    assert publish(target).absences == 1
+    answers.replay()
+    network.found = [[HERE]]
+
+    assert publish(target).status == "published"
+
+    assert (network.calls, network.operations[-1].handles) == (
+        ["prepare", "commit", "recover", "recover"],
+        {"publish_id": "p1"},
+    )
+
+
+def test_handles_that_come_when_the_time_for_asking_is_over_are_kept_for_who_asks_later(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opaque.committed = [TAKEN]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    publish(target)
+    Target.objects.update(give_up_at=database_now() - timedelta(seconds=1))
+
+    answers.replay()
+
+    assert state_of(target) == ("needs_review", True, {"publish_id": "p1"})
+
+
+@pytest.mark.parametrize("given", [TAKEN, Rejected("Not so.")], ids=["taken", "refused"])
+def test_an_answer_is_only_logged_where_it_was_sent_again_since(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, given: PlatformError
+) -> None:
+    opaque.committed = [given, LOST]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    publish(target)
+    services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
+    assert publish(target).status == "needs_review"
+
+    answers.replay()
+
+    assert state_of(target) == ("needs_review", True, {})
+    assert outcomes(target) == [("recover", "undecidable"), ("commit", "unknown"), ("commit", "late")]
+
+
+@pytest.mark.parametrize("given", [TAKEN, Rejected("Not so.")], ids=["taken", "refused"])
+def test_an_answer_is_only_logged_while_another_worker_may_send_again(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, given: PlatformError
+) -> None:
+    opaque.committed = [given]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    bring_forward(target)
+    held = claim(target)
+    arm(held, target)
+
+    answers.replay()
+
+    found = Target.objects.get(pk=target.pk)
+    assert (found.fence, found.handles, found.status) == (held.fence, {}, "publishing")
+    assert outcomes(target) == [("commit", "late")]
+
+
+@pytest.mark.parametrize("step", ["prepared", "committed"])
+def test_what_says_nothing_of_the_visible_call_is_not_kept(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    setattr(opaque, step, [LOST if step == "committed" else Rejected("Not so.")])
+
+    publish_while_the_database_is_away(make_due(workspace), monkeypatch, DatabaseError("gone away"))
+
+    assert not answers.path().exists()
+
+
+def test_an_answer_that_one_network_knows_alone_is_kept_as_what_all_know(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opaque.committed = [UploadOver("Begin anew.", who_acts=WhoActs.OPERATOR, code="OWN")]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+
+    answers.replay()
+
+    target.refresh_from_db()
+    assert (error_of(target)["code"], error_of(target)["who_acts"]) == ("OWN", "operator")
+    assert outcomes(target) == [("commit", "unavailable")]
+
+
+def test_a_line_of_the_version_before_is_settled(workspace: Workspace, opaque: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    line = {
+        "step": "commit",
+        "unresolved": False,
+        "listing_lag": 0,
+        "target": target.pk,
+        "fence": claim(target).fence,
+        "outcome": {"remote_id": "42", "url": "https://network.example/42"},
+        "started_at": "2026-03-01T09:00:00.123456+00:00",
+        "recovery": "park",
+    }
+    answers.path().write_text(f"{json.dumps(line)}\n")
+
+    assert answers.replay() == 1
+
+    target.refresh_from_db()
+    assert (target.status, target.remote_id) == ("published", "42")
+
+
+@answered
+def test_an_answer_that_a_killed_replay_has_settled_is_passed_over(
+    workspace: Workspace,
+    opaque: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    given: PlatformError,
+    state: tuple[str, bool, dict[str, Any]],
+    word: str,
+) -> None:
+    opaque.committed = [given]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    publish(target)
+    lines = answers.path().read_bytes()
+    answers.replay()
+    before = Target.objects.values().get(pk=target.pk)
+    answers.path().write_bytes(lines)
+
+    answers.replay()
+
+    assert Target.objects.values().get(pk=target.pk) == before
+    assert outcomes(target) == [("recover", "undecidable"), ("commit", word)]
+
+
+def test_nobody_else_can_read_what_a_network_gave(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+
+    answers.keep(make_report(claim(target), TAKEN))
+
+    assert answers.path().stat().st_mode & 0o777 == 0o600
+
+
+def test_an_answer_that_was_settled_after_all_changes_nothing(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    held = claim(target)
+    answers.keep(make_report(held, HERE))
+    settling.settle_all([make_report(held, HERE)])
+
+    answers.replay()
+
+    assert list(Attempt.objects.filter(target=target).values_list("outcome", flat=True)) == ["published"]
+
+
+def test_an_answer_whose_post_is_gone_is_forgotten(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    answers.keep(make_report(claim(target), HERE))
+    target.post.delete()
+
+    assert (answers.replay(), answers.replay()) == (1, 0)
+
+
+def test_a_line_that_was_cut_by_a_crash_is_passed_over(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    answers.keep(make_report(claim(target), HERE))
+    with answers.path().open("a") as file:
+        file.write('{"target": "tgt_')
+
+    assert answers.replay() == 1
+    assert (answers.path().read_text(), answers.aside_path().read_text()) == ("", '{"target": "tgt_')
+
+
+def test_an_answer_is_read_behind_half_a_line_that_a_full_disk_left(
+    workspace: Workspace, network: ScriptedNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    answers.path().write_text('{"step": "commit", "unresol')
+    answers.keep(make_report(claim(target), HERE))
+
+    assert (answers.replay(), answers.replay()) == (1, 0)
+
+    target.refresh_from_db()
+    assert (target.status, target.remote_id) == ("published", "42")
+    assert answers.aside_path().read_text() == '{"step": "commit", "unresol\n'
+    assert caplog.messages == [f"A kept answer cannot be settled: it is set aside in {answers.aside_path()}"]
+
+
+@pytest.mark.parametrize(
+    "bad", [b"\0\0\0\n", b"\xff\n", b"\n", b"[]\n", b"{}\n", b'{"target": 1, "fence": 1, "step": "commit"}\n'], ids=repr
+)
+def test_what_cannot_be_read_keeps_no_other_answer_from_being_settled(
+    workspace: Workspace, network: ScriptedNetwork, bad: bytes
+) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    answers.path().write_bytes(bad)
+    answers.keep(make_report(claim(target), HERE))
+
+    assert (answers.replay(), answers.path().read_bytes(), answers.aside_path().read_bytes()) == (1, b"", bad)
+
+    target.refresh_from_db()
+    assert target.status == "published"
+
+
+def keep_two(workspace: Workspace) -> list[Target]:
+    """Keep the answers for two targets, in this order."""
+    found = [make_due(workspace, make_account(workspace, remote_id=each, default_of=None)) for each in ("1", "2")]
+    held = {each.pk: each for each in claim_targets(2)}
+    for number, target in enumerate(found):
+        answers.keep(make_report(held[target.pk], Published(remote_id=str(number), url="")))
+    return found
+
+
+def settle_none_of(target: Target, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every settling of this target fail, and no other."""
+
+    def settle(reports: Sequence[Report]) -> list[bool]:
+        if reports[0].claim.pk == target.pk:
+            raise error
+        return settling.settle_all(reports)
+
+    monkeypatch.setattr(answers, "settle_all", settle)
+
+
+@pytest.mark.parametrize("error", [DataError("too long"), IntegrityError("twice"), ValueError("a bug")], ids=repr)
+def test_an_answer_that_is_refused_is_set_aside_and_the_others_are_settled(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    first, second = keep_two(workspace)
+    line = answers.path().read_text().splitlines(keepends=True)[0]
+    settle_none_of(first, error, monkeypatch)
+
+    assert (answers.replay(), answers.replay()) == (1, 0)
+
+    assert dict(Target.objects.values_list("pk", "status")) == {first.pk: "publishing", second.pk: "published"}
+    assert answers.aside_path().read_text() == line
+
+
+def test_an_answer_that_was_set_aside_is_settled_once_it_is_put_back(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = keep_two(workspace)
+    with monkeypatch.context() as patch:
+        settle_none_of(first, DataError("too long"), patch)
+        answers.replay()
+    answers.aside_path().rename(answers.path())
+
+    assert answers.replay() == 1
+
+    assert set(Target.objects.values_list("status", flat=True)) == {"published"}
+
+
+def test_what_the_database_does_not_take_now_is_tried_again_and_holds_up_no_other(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = keep_two(workspace)
+    with monkeypatch.context() as patch:
+        settle_none_of(first, OperationalError("read-only"), patch)
+        with pytest.raises(OperationalError):
+            answers.replay()
+    assert dict(Target.objects.values_list("pk", "status")) == {first.pk: "publishing", second.pk: "published"}
+
+    answers.replay()
+
+    assert set(Target.objects.values_list("status", flat=True)) == {"published"}
+    assert list(Attempt.objects.values_list("outcome", flat=True)) == ["published"] * 2
+    assert (answers.path().read_text(), answers.aside_path().exists()) == ("", False)
+
+
+def test_while_the_database_is_away_only_one_answer_is_tried(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_two(workspace)
+    tried: list[Any] = []
+
+    def away(*given: Any) -> None:
+        tried.extend(given)
+        raise OperationalError("gone away")
+
+    monkeypatch.setattr(answers, "settle_all", away)
+    monkeypatch.setattr(claims, "database_now", away)
+
+    with pytest.raises(OperationalError):
+        answers.replay()
+
+    assert (len(tried), len(answers.path().read_text().splitlines())) == (1, 2)
+
+
+def test_a_full_disk_costs_only_the_note(
+    workspace: Workspace, network: ScriptedNetwork, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.OUIPOST_HOME = settings.OUIPOST_HOME / "missing"
+    target = make_due(workspace)
+    bring_forward(target)
+
+    answers.keep(make_report(claim(target), HERE))
+
+    assert "could not be written down" in caplog.text

@@ -1,0 +1,331 @@
+"""A lost answer is cleared up by what the network can tell, and is never followed by a blind send."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import Duplicate, Operation, Published, RateLimited, StillWorking, Unavailable
+from ouipost.claims import database_now
+from ouipost.events.models import Event
+from ouipost.writer import Inline
+from posts.models import Target
+from posts.publishing import engine
+from posts.publishing.settling import settle_all
+from tests.factories import make_account, make_workspace
+from tests.posts.fakes import (
+    HERE,
+    LOST,
+    ScriptedNetwork,
+    being_looked_for,
+    error_of,
+    make_due,
+    make_report,
+    outcomes,
+    publish,
+    send_into_the_dark,
+)
+from workspaces.models import Workspace
+
+FOUND = Published(remote_id="7", url="https://network.example/7")
+
+
+def test_a_lost_answer_is_never_followed_by_a_blind_send(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+
+    unknown = send_into_the_dark(target, network)
+
+    assert (unknown.status, unknown.outcome_unknown) == ("publishing", True)
+    assert outcomes(target) == [("commit", "unknown")]
+    assert unknown.due_at is not None
+    assert unknown.due_at > database_now() + timedelta(seconds=25)
+
+
+def test_what_a_look_finds_is_adopted(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    unknown = send_into_the_dark(target, network)
+    network.found = [[FOUND]]
+
+    settled = publish(target)
+
+    assert network.calls == ["recover"]
+    assert network.operations[0].armed_at == unknown.armed_at
+    assert (settled.status, settled.remote_id, settled.outcome_unknown) == ("published", "7", False)
+    assert outcomes(target) == [("commit", "unknown"), ("recover", "published")]
+
+
+def test_a_send_whose_key_is_not_known_any_more_is_looked_for_and_not_repeated_under_another(
+    workspace: Workspace, keyed: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, keyed)
+    Target.objects.update(handles={})
+    keyed.found = [[HERE]]
+
+    settled = publish(target)
+
+    assert (keyed.calls, settled.status) == (["recover"], "published")
+
+
+def test_only_what_was_absent_twice_is_sent_again(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, network)
+
+    first = publish(target)
+    calls_of_the_first = list(network.calls)
+    settled = publish(target)
+
+    assert (calls_of_the_first, first.absences) == (["recover"], 1)
+    assert network.calls == ["recover", "recover", "prepare", "commit"]
+    assert (settled.status, settled.sends) == ("published", 2)
+
+
+class Died(BaseException):
+    """The worker is gone."""
+
+
+def test_what_a_worker_sent_again_before_it_died_is_looked_for_twice_once_more(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+
+    def die() -> Any:
+        raise Died
+
+    network.committed = [die, HERE]
+    publish(target)
+    with pytest.raises(Died):
+        publish(target)
+    network.forget()
+    publish(target)
+
+    assert network.calls == ["recover"]
+
+
+@pytest.mark.parametrize(
+    ("told", "ends"), [([HERE], "published"), ([HERE, FOUND], "needs_review")], ids=["of one", "of two"]
+)
+def test_what_a_late_answer_told_of_is_not_sent_again_where_the_look_does_not_find_it(
+    workspace: Workspace, network: ScriptedNetwork, told: list[Published], ends: str
+) -> None:
+    target, sender, looker = being_looked_for(workspace, absences=1)
+    settle_all([make_report(sender, each) for each in told])
+
+    engine.publish(looker, writer=Inline())
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (network.calls, settled.status) == (["recover"], ends)
+    assert settled.remote_id == (HERE.remote_id if ends == "published" else "")
+
+
+@pytest.mark.parametrize("put_off", [False, True], ids=["while it is prepared", "while it waits for its file"])
+def test_what_a_late_answer_tells_of_before_it_is_sent_again_is_not_sent_again(
+    workspace: Workspace, network: ScriptedNetwork, put_off: bool
+) -> None:
+    target, sender, looker = being_looked_for(workspace, absences=1)
+
+    def told_meanwhile() -> Any:
+        settle_all([make_report(sender, HERE)])
+        if put_off:
+            raise StillWorking("It is at work on the file.", retry_after=5)
+        return {}
+
+    network.prepared = [told_meanwhile, {}]
+    engine.publish(looker, writer=Inline())
+    settled = publish(target) if put_off else Target.objects.get(pk=target.pk)
+
+    assert network.sent == []
+    assert (settled.status, settled.remote_id, settled.sends) == ("published", HERE.remote_id, 1)
+
+
+def test_a_look_goes_back_to_the_first_of_all_sends(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    first = send_into_the_dark(target, network)
+    publish(target)
+
+    again = send_into_the_dark(target, network)
+
+    assert (again.sends, again.outcome_unknown, again.armed_at) == (2, True, first.armed_at)
+
+
+@pytest.mark.parametrize("missing", [[], StillWorking("It is not listed yet.", retry_after=10)])
+@pytest.mark.parametrize(("seconds", "looks"), [(90, 2), (0.5, 1), (-90, 1)])
+def test_a_post_that_a_slower_clock_dated_before_its_sending_is_found(
+    workspace: Workspace,
+    network: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: Any,
+    seconds: float,
+    looks: int,
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+    armed_at, behind = Target.objects.get(pk=target.pk).armed_at, timedelta(seconds=seconds)
+    assert armed_at is not None
+    look = network.recover
+
+    def dated_look(session: Any, operation: Operation) -> list[Published]:
+        session.dated = (time.monotonic(), database_now() - behind)
+        return look(session, operation)
+
+    monkeypatch.setattr(network, "recover", dated_look)
+    network.found = [missing, [HERE]]
+
+    settled = publish(target)
+
+    since = [each.armed_at for each in network.operations if each.armed_at is not None]
+    assert (network.calls, settled.status) == (["recover"] * looks, "published" if looks == 2 else "publishing")
+    assert len({each.now - each.armed_at for each in network.operations if each.armed_at}) == 1
+    assert armed_at - since[-1] == pytest.approx(behind if looks == 2 else timedelta(0), abs=timedelta(seconds=2))
+
+
+def test_several_posts_that_can_be_it_are_left_to_a_person(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, network)
+    network.found = [[HERE, Published(remote_id="43", url="")]]
+
+    settled = publish(target)
+
+    assert (settled.status, settled.post.status) == ("needs_review", "needs_review")
+    assert error_of(settled)["code"] == "OUTCOME_UNKNOWN"
+    assert list(Event.objects.values_list("type", flat=True)) == ["post.needs_review"]
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["in this workspace", "in another"])
+def test_a_post_that_is_another_targets_is_not_taken_for_this_one(
+    workspace: Workspace, network: ScriptedNetwork, is_elsewhere: bool
+) -> None:
+    account = make_account(workspace)
+    other = make_workspace()
+    sibling = make_due(other, make_account(other)) if is_elsewhere else make_due(workspace, account)
+    target = make_due(workspace, account)
+    Target.objects.filter(pk=sibling.pk).update(status="published", due_at=None, remote_id="42")
+    send_into_the_dark(target, network)
+    network.found = [[HERE, Published(remote_id="43", url="")]]
+
+    settled = publish(target)
+
+    assert (settled.status, settled.remote_id) == ("published", "43")
+
+
+def test_the_same_id_at_another_account_is_not_in_the_way(workspace: Workspace, network: ScriptedNetwork) -> None:
+    elsewhere = make_due(workspace, make_account(workspace, remote_id="2", default_of=None))
+    target = make_due(workspace)
+    Target.objects.filter(pk=elsewhere.pk).update(status="published", due_at=None, remote_id="42")
+    send_into_the_dark(target, network)
+    network.found = [[HERE]]
+
+    assert publish(target).remote_id == "42"
+
+
+def test_a_look_is_for_the_text_that_was_sent_whatever_the_settings_say_by_now(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+    target = make_due(workspace, account, content="Bread")
+    send_into_the_dark(target, network)
+    SocialAccount.objects.filter(pk=account.pk).update(settings={"auto_hashtags": True, "default_hashtags": ["#new"]})
+
+    publish(target)
+
+    assert [each.content.text for each in network.operations] == ["Bread"]
+
+
+@pytest.mark.parametrize("troubles", [[], [Unavailable("away")], [LOST, RateLimited("slow")]], ids=len)
+def test_a_duplicate_after_a_lost_answer_is_looked_for_and_not_sent_a_third_time(
+    workspace: Workspace, network: ScriptedNetwork, troubles: list[Any]
+) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, network)
+    network.committed = [Duplicate("Said before.", status=403)]
+    network.found = [[], [], *troubles, []]
+
+    for _ in range(4 + len(troubles)):
+        settled = publish(target)
+
+    assert network.calls == ["recover", "recover", "prepare", "commit", *["recover"] * (2 + len(troubles))]
+    assert settled.status == "needs_review"
+
+
+def test_a_duplicate_of_the_first_send_is_a_refusal(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [Duplicate("Said before.", status=403)]
+
+    assert publish(make_due(workspace)).status == "failed"
+
+
+def test_a_look_keeps_its_count_over_a_network_that_is_away(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, network)
+    network.found = [[], Unavailable("away"), LOST, []]
+
+    for _ in range(4):
+        settled = publish(target)
+
+    assert network.calls == ["recover"] * 4 + ["prepare", "commit"]
+    assert settled.status == "published"
+
+
+def test_what_did_not_arrive_is_not_sent_after_the_end_of_trying(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, network)
+    publish(target)
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now())
+
+    settled = publish(target)
+
+    assert network.calls == ["recover", "recover"]
+    assert (settled.status, error_of(settled)["retryable"], settled.outcome_unknown) == ("failed", True, False)
+
+
+def test_the_same_key_is_sent_again_where_the_network_keeps_one_copy(
+    workspace: Workspace, keyed: ScriptedNetwork
+) -> None:
+    keyed.saved = [{"key": "k1"}]
+    target = make_due(workspace)
+    send_into_the_dark(target, keyed)
+    keyed.saved = []
+
+    settled = publish(target)
+
+    assert keyed.calls == ["prepare", "commit"]
+    assert keyed.operations[1].handles["key"] == "k1"
+    assert settled.status == "published"
+
+
+def test_nothing_is_sent_under_its_key_after_the_end_of_trying(workspace: Workspace, keyed: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, keyed)
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now())
+
+    waiting = publish(target)
+    settled = publish(target)
+
+    assert keyed.calls == ["recover", "recover"]
+    assert (waiting.status, waiting.absences) == ("publishing", 1)
+    assert (settled.status, error_of(settled)["retryable"], settled.outcome_unknown) == ("failed", True, False)
+
+
+def test_a_network_that_tells_nothing_leaves_a_lost_answer_to_a_person(
+    workspace: Workspace, opaque: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+
+    settled = send_into_the_dark(target, opaque)
+
+    assert (settled.status, settled.due_at) == ("needs_review", None)
+
+
+def test_a_worker_that_died_after_arming_is_never_followed_by_a_blind_send(
+    workspace: Workspace, opaque: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=database_now(), sends=1, claim_count=1)
+
+    settled = publish(target)
+
+    assert opaque.calls == []
+    assert settled.status == "needs_review"
+    assert outcomes(target) == [("recover", "undecidable")]

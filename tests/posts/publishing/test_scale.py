@@ -1,0 +1,74 @@
+"""Claiming from a large table is cheap, shared by many, and in nobody's way."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+
+from ouipost.claims import database_now
+from posts.models import Post, Target, TargetStatus
+from posts.publishing import claiming
+from tests.factories import make_account, make_post, make_workspace
+from tests.foundation.threads import PATIENCE_SECONDS, at_once
+from tests.posts import scale
+from tests.posts.fakes import make_due
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+only_on_a_server = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="It is a server's plans and row locks that are looked at."
+)
+
+
+@only_on_a_server
+def test_a_claim_sorts_nothing_and_reads_no_more_than_three_times_what_it_takes() -> None:
+    scale.fill(rows=20_000, due=1_000, accounts=200)
+
+    plans = scale.plans()
+
+    assert [str(plan) for plan in plans if not plan.is_lean] == []
+    assert len(plans) >= 5
+
+
+def test_claimers_side_by_side_take_everything_once_and_fast() -> None:
+    scale.fill(rows=400, due=150, accounts=30)
+
+    figures = scale.claim_all(claimers=4)
+
+    assert (figures.claims, figures.doubled) == (150, 0)
+    assert figures.rate > 50  # a busy machine's; `python -m tests.crash.claims` measures
+
+
+@only_on_a_server
+def test_a_new_due_post_of_another_account_is_committed_while_a_claim_is_open() -> None:
+    workspace = make_workspace()
+    accounts = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(8)]
+    for account in accounts[:4]:
+        make_due(workspace, account)
+    claimed, ended = threading.Event(), threading.Event()
+
+    def claim() -> int:
+        with transaction.atomic():
+            held = claiming._claim(10, suspects=True)
+            claimed.set()
+            assert ended.wait(PATIENCE_SECONDS)
+        return len(held or [])
+
+    def insert() -> float:
+        assert claimed.wait(PATIENCE_SECONDS)
+        took = []
+        for account in accounts[4:]:  # a new post of the others waits for the claim: their account is locked
+            started = time.monotonic()
+            with transaction.atomic():
+                due = database_now() - timedelta(seconds=90)  # before, between and behind what the claim holds
+                make_post(workspace, accounts=[account], status=TargetStatus.SCHEDULED, scheduled_at=due)
+            took.append(time.monotonic() - started)
+        ended.set()
+        return min(took)  # what waits for the claim waits for good: the others only wait for their turn on this machine
+
+    held, fastest = at_once(claim, insert)
+
+    assert (held, fastest < 0.1) == (4, True)
+    assert (Post.objects.count(), Target.objects.filter(in_flight=None).count()) == (8, 4)

@@ -1,0 +1,278 @@
+"""The queue of a schedule: no place is shared or skipped, none is lost in an outage, and zones are followed."""
+
+import threading
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import SocialAccount
+from accounts.services import disconnect
+from ouipost import claims
+from ouipost.claims import database_now
+from ouipost.errors import InvalidInput
+from ouipost.events.models import Event
+from ouipost.writer import Inline
+from posts.models import Post, Schedule, Slot, Target
+from posts.publishing import engine
+from posts.publishing.claiming import claim_targets
+from posts.publishing.lateness import GIVE_UP_AFTER
+from posts.schedules import services as schedules
+from posts.schedules.queue import next_free
+from posts.schedules.slots import occurs_at
+from tests.factories import NOW, make_account, make_post, make_schedule
+from tests.foundation.threads import at_once
+from tests.posts.fakes import ACTOR, ScriptedNetwork, states, told
+from workspaces.models import Workspace
+
+EACH = 4
+HOURLY = [(day, f"{hour:02}:00", ["facebook"]) for day in range(7) for hour in range(24)]
+
+
+def put_in(post: Post, schedule: Schedule, *, now: datetime | None = None) -> Post:
+    return schedules.queue_post(post, schedule, actor=ACTOR, now=now or database_now())
+
+
+@pytest.mark.django_db
+def test_two_posts_cannot_have_one_place(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    schedule = make_schedule(workspace)
+    first, second = (make_post(workspace, accounts=accounts) for _ in range(2))
+    put_in(first, schedule)
+    place = Post.objects.values("slot", "slot_date").get(pk=first.pk)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Post.objects.filter(pk=second.pk).update(**place)
+
+
+@pytest.mark.thorough
+@pytest.mark.django_db(transaction=True)
+def test_eight_that_queue_at_once_share_no_place_and_skip_none(workspace: Workspace) -> None:
+    account, schedule = make_account(workspace), make_schedule(workspace, slots=HOURLY)
+    posts = [make_post(workspace, accounts=[account], content=f"Bread {number}") for number in range(32)]
+    now = database_now()
+
+    def work(mine: list[Post]) -> None:
+        for post in mine:
+            put_in(post, schedule, now=now)
+
+    ended = at_once(*[lambda mine=posts[start::8]: work(mine) for start in range(8)])
+
+    assert ended == [None] * 8
+    taken = sorted(filter(None, Post.objects.values_list("scheduled_at", flat=True)))
+    assert [later - sooner for sooner, later in pairwise(taken)] == [timedelta(hours=1)] * 31
+
+
+@pytest.mark.thorough
+@pytest.mark.django_db(transaction=True)
+def test_workers_and_clients_at_once_keep_each_place_to_one_post(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    accounts = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(8)]
+    schedule = make_schedule(workspace, slots=HOURLY)
+    clients_at_work, doorbell = set(accounts), threading.Event()
+    times = dict(schedule.slots.values_list("pk", "time"))
+    seen: list[tuple[str, date]] = []
+
+    def client(account: SocialAccount) -> None:
+        try:
+            for _ in range(EACH):
+                post = make_post(workspace, accounts=[account])
+                Post.objects.filter(pk=post.pk).update(destinations=[account.pk])
+                queued = put_in(post, schedule)
+                assert queued.slot_id
+                assert queued.slot_date
+                seen.append((queued.slot_id, queued.slot_date))
+                Target.objects.filter(post=post).update(due_at=database_now())
+                doorbell.set()
+        finally:
+            clients_at_work.discard(account)
+
+    def worker() -> None:
+        while clients_at_work:
+            doorbell.wait(0.1)
+            doorbell.clear()
+            for held in claim_targets(4):
+                engine.publish(held, writer=Inline())
+
+    ended = at_once(*[lambda account=account: client(account) for account in accounts], *[worker] * 8)
+
+    assert [each for each in ended if each is not None] == []
+    hours = sorted(occurs_at(day, times[slot], zone=schedule.timezone) for slot, day in seen)
+    assert [later - sooner for sooner, later in pairwise(hours)] == [timedelta(hours=1)] * (len(accounts) * EACH - 1)
+
+
+@pytest.mark.django_db
+def test_a_place_in_the_middle_that_became_free_is_the_next_one(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    schedule = make_schedule(workspace, slots=[(0, at, ["facebook", "twitter"]) for at in ("09:00", "15:00")])
+    posts = [put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(5)]
+    hole = posts[2].scheduled_at
+    Post.objects.filter(pk=posts[2].pk).update(slot=None, slot_date=None)
+
+    assert put_in(make_post(workspace, accounts=accounts), schedule).scheduled_at == hole
+
+
+@pytest.mark.django_db
+def test_what_a_place_costs_does_not_grow_with_the_queue(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook", "twitter"])])
+
+    def cost(count: int) -> int:
+        for _ in range(count):
+            put_in(make_post(workspace, accounts=accounts), schedule)
+        post = make_post(workspace, accounts=accounts)
+        with CaptureQueriesContext(connection) as queries:
+            put_in(post, schedule)
+        return len(queries)
+
+    assert cost(1) == cost(20)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [1, 60])
+def test_deleting_a_schedule_costs_the_same_for_one_post_or_sixty(
+    workspace: Workspace, accounts: list[SocialAccount], django_assert_max_num_queries: Any, count: int
+) -> None:
+    schedule = make_schedule(workspace)
+    posts = [put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(count)]
+
+    with django_assert_max_num_queries(14):
+        assert schedules.delete_schedule(schedule, actor=ACTOR, now=NOW) == count
+
+    assert told().count("post.unscheduled") == count
+    assert {states(post) == ["draft"] * len(accounts) for post in posts} == {True}
+    found: Any = Post.objects.values_list("status", "scheduled_at", "schedule", "slot", "slot_date", "updated_at")
+    assert set(found) == {("draft", None, None, None, None, NOW)}
+
+
+@pytest.mark.django_db
+def test_an_outage_of_eight_hours_is_no_storm(workspace: Workspace, network: ScriptedNetwork) -> None:
+    """What is later than the workspace allows is missed; the rest goes out one by one, and the next places stay."""
+    Workspace.objects.update(settings={"publish_late_up_to_minutes": 360})
+    account, schedule = make_account(workspace), make_schedule(workspace, slots=HOURLY, timezone="UTC")
+    up_again = database_now()
+    posts = [
+        put_in(make_post(workspace, accounts=[account]), schedule, now=up_again - timedelta(hours=8)) for _ in range(12)
+    ]
+
+    sizes = []
+    for _ in range(30):
+        held = claim_targets(10)
+        sizes.append(len(held))
+        for claim in held:
+            engine.publish(claim, writer=Inline())
+
+    states = dict(Post.objects.values_list("pk", "status"))
+    late = [up_again - post.scheduled_at for post in posts if post.scheduled_at]
+    expected = [
+        "missed" if each > timedelta(hours=6) else "published" if each >= timedelta(0) else "scheduled" for each in late
+    ]
+    assert [states[post.pk] for post in posts] == expected
+    assert {"missed", "published", "scheduled"} == set(expected)
+    assert max(sizes) == 1
+    assert Event.objects.filter(type="post.missed").count() == expected.count("missed")
+    missed = next(post for post in posts if states[post.pk] == "missed")
+    assert put_in(missed, schedule).status == "scheduled"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (datetime(2026, 3, 27, 12, tzinfo=UTC), ["2026-03-28T01:30", "2026-03-29T01:30", "2026-03-30T00:30"]),
+        (datetime(2026, 10, 23, 12, tzinfo=UTC), ["2026-10-24T00:30", "2026-10-25T00:30", "2026-10-26T01:30"]),
+    ],
+)
+def test_half_past_two_goes_out_once_on_each_date_when_the_clocks_change(
+    workspace: Workspace,
+    network: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    start: datetime,
+    expected: list[str],
+) -> None:
+    account = make_account(workspace)
+    schedule = make_schedule(workspace, slots=[(day, "02:30", ["facebook"]) for day in range(7)])
+    for _ in range(3):
+        put_in(make_post(workspace, accounts=[account]), schedule, now=start)
+
+    sent = []
+    for half_hours in range(4 * 48):
+        now = start + timedelta(minutes=30 * half_hours)
+        monkeypatch.setattr(claims, "database_now", lambda using="default", now=now: now)
+        for held in claim_targets(10):
+            engine.publish(held, writer=Inline())
+            sent.append(now.isoformat()[:16])
+
+    assert sent == expected
+    assert network.calls.count("commit") == 3
+
+
+@pytest.mark.django_db
+def test_a_zone_with_new_rules_takes_its_queue_along(
+    workspace: Workspace, accounts: list[SocialAccount], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, schedule = make_schedule(workspace), make_schedule(workspace)
+    sent, post, other = (put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(3))
+    assert post.scheduled_at is not None
+    old = post.scheduled_at + timedelta(hours=1)
+    Post.objects.filter(pk=sent.pk).update(scheduled_at=old, moment=old, status="published")
+    Post.objects.filter(pk=post.pk).update(scheduled_at=old, moment=old)
+    Target.objects.filter(post=post).update(scheduled_at=old, due_at=old)
+
+    moved = schedules.follow_zones(database_now())
+
+    again = Post.objects.get(pk=post.pk)
+    assert (moved, again.scheduled_at, again.slot_date) == (1, post.scheduled_at, post.slot_date)
+    places = Target.objects.filter(post=post).values_list("scheduled_at", "due_at", "give_up_at")
+    assert set(places) == {(post.scheduled_at, post.scheduled_at, post.scheduled_at + GIVE_UP_AFTER)}
+    assert Post.objects.get(pk=sent.pk).scheduled_at == old
+    assert Post.objects.get(pk=other.pk).scheduled_at == other.scheduled_at
+    assert schedules.follow_zones(database_now()) == 0
+    line, told = Event.objects.order_by("pk").filter(type__in=["schedule.zone_followed", "post.scheduled"])[3:]
+    assert (line.resource_id, line.details) == (schedule.pk, {"posts": [post.pk]})
+    assert (told.resource_id, told.key_id) == (post.pk, "")
+    assert told.details["before"] == {"scheduled_at": f"{old:%Y-%m-%dT%H:%M:%SZ}"}
+    assert told.details["after"] == {"scheduled_at": f"{post.scheduled_at:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+@pytest.mark.django_db
+def test_a_zone_that_no_waiting_post_follows_any_more_is_not_told(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = make_schedule(workspace)
+    monkeypatch.setattr(schedules, "moved_by_their_zone", lambda: {schedule.pk: ["post_1"], "sched_1": ["post_2"]})
+
+    assert schedules.follow_zones(database_now()) == 0
+    assert not Event.objects.filter(type="schedule.zone_followed").exists()
+
+
+@pytest.mark.django_db
+def test_the_next_place_is_by_the_schedules_clock(workspace: Workspace) -> None:
+    schedule = make_schedule(workspace, timezone="Pacific/Auckland", slots=[(0, "00:30", ["facebook"])])
+    sunday_in_utc = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)  # 23:00 in Auckland
+
+    place = next_free(schedule, list(Slot.objects.all()), now=sunday_in_utc)
+
+    assert (place.at, place.date) == (datetime(2026, 11, 22, 11, 30, tzinfo=UTC), date(2026, 11, 23))
+    assert place.at == occurs_at(place.date, Slot.objects.get().time, zone="Pacific/Auckland")
+
+
+@pytest.mark.django_db
+def test_slots_for_an_account_that_went_while_the_request_was_read_are_refused_by_their_place(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    schedule = make_schedule(workspace)
+    slots = [{"day": day, "time": "12:30", "platforms": ["facebook", each.pk]} for day, each in enumerate(accounts)]
+    disconnect(accounts[1], actor=ACTOR, now=NOW)
+
+    for write in (
+        lambda: schedules.create_schedule(workspace, values={"name": "A", "slots": slots}, actor=ACTOR),
+        lambda: schedules.update_schedule(schedule, values={"slots": slots}, actor=ACTOR, now=NOW),
+    ):
+        with pytest.raises(InvalidInput) as refused, transaction.atomic():
+            write()
+        assert list(refused.value.details["fields"]) == ["slots.1.platforms"]
+    assert not Slot.objects.filter(time="12:30").exists()
