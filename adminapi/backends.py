@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from adminapi import logins
-from adminapi.logins import InvalidCredentials, TooManyLoginAttempts
-from adminapi.passwords import TooManyLogins
+from adminapi.sessions import logins
+from adminapi.sessions.logins import InvalidCredentials, TooManyLoginAttempts
+from adminapi.sessions.passwords import TooManyLogins
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from workspaces.models import User

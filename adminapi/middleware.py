@@ -10,7 +10,7 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from adminapi import metrics
+from adminapi.monitoring import metrics
 
 CONSOLE = "/console/"
 UNSAFE_EVAL = "'unsafe-eval'"

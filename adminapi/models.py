@@ -48,7 +48,7 @@ class Heartbeat(models.Model):
 
 
 class Mark(models.Model):
-    """The time that this database has reached: `adminapi.restored` notes the same beside it, and compares. One row."""
+    """The time that this database has reached; `adminapi.processes.restored` notes it beside it, too. One row."""
 
     database = models.CharField(max_length=MAX_LENGTH, default=partial(new_id, "db"), editable=False)
     """Which database it is: several may have used one home."""

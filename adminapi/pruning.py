@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from accounts import calls, connecting
-from adminapi import arrivals, logins
+from adminapi import arrivals
 from adminapi.jobs.models import Job, JobStatus
+from adminapi.sessions import logins
 from analytics import pruning as analytics
 from ouipost.api import idempotency
 from ouipost.events import pruning as events

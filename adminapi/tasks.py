@@ -12,11 +12,12 @@ from celery.signals import beat_init, worker_init
 from django.conf import settings
 from django.db import connections
 
-from adminapi import keyring, restored
-from adminapi.heartbeats import BEAT, TICK, HeartbeatThread
+from adminapi import keyring
 from adminapi.models import Heartbeat
-from adminapi.watchdog import WatchdogStep
-from adminapi.worker import CHORES, Chore
+from adminapi.processes import restored
+from adminapi.processes.heartbeats import BEAT, TICK, HeartbeatThread
+from adminapi.processes.watchdog import WatchdogStep
+from adminapi.processes.worker import CHORES, Chore
 from analytics.tasks import sync_due
 from ouipost import memory
 from ouipost.celery import app

@@ -3,12 +3,12 @@
 from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
-from adminapi.access import LoginViewSet, LogoutViewSet, ProfileViewSet
 from adminapi.audit import AuditViewSet
-from adminapi.dashboard import FiguresViewSet
-from adminapi.health import HealthViewSet, PlatformHealthViewSet, SystemViewSet
 from adminapi.keys import KeyViewSet
+from adminapi.monitoring.dashboard import FiguresViewSet
+from adminapi.monitoring.health import HealthViewSet, PlatformHealthViewSet, SystemViewSet
 from adminapi.pausing import PausesViewSet, PauseViewSet
+from adminapi.sessions.views import LoginViewSet, LogoutViewSet, ProfileViewSet
 from adminapi.users import MembersViewSet, UserViewSet
 from adminapi.webhooks import DeliveryViewSet, ReplayViewSet, WebhookViewSet
 from ouipost.ids import PATTERN

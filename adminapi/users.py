@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
+from adminapi.sessions.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Choices, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists, Retrieves

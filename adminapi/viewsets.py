@@ -4,8 +4,8 @@ from typing import ClassVar, TypeVar
 
 from django.db.models import Model
 
-from adminapi.authentication import SessionAuthentication
 from adminapi.models import Session
+from adminapi.sessions.authentication import SessionAuthentication
 from ouipost.api.unknown import UnknownAddress
 from ouipost.api.viewsets import ApiViewSet
 from ouipost.events.journal import Actor

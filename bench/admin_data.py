@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from accounts import calls, registry
 from accounts.models import CallCount, Pause, PauseScope
-from adminapi.heartbeats import WORKER
 from adminapi.models import Heartbeat, Session
+from adminapi.processes.heartbeats import WORKER
 from bench.analytics_data import ACCOUNTS, DAYS, SCATTERED, Data, execute, insert, loaded, truncate
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from bench.processes import await_answer
 from tests.product import NETWORKS, Product
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import requests
 from django.conf import settings
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from bench.embedded import served
 from bench.goals import Goal
 from bench.processes import DJANGO, pss_mib, web

@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 from accounts.hosted import done
 from accounts.views import AccountViewSet, PlatformViewSet, connect
 from adminapi.console import site
-from adminapi.metrics import show_metrics
+from adminapi.monitoring.metrics import show_metrics
 from adminapi.viewsets import UnknownAdminAddress
 from analytics.views import AnalyticsViewSet, PostAnalyticsViewSet
 from ouipost.api import health

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
-from adminapi import jwts
-from adminapi.logins import LIVES
 from adminapi.models import Session
+from adminapi.sessions import jwts
+from adminapi.sessions.logins import LIVES
 from ouipost.events import signing
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, Event, Message, Webhook

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from tests import tables
 from tests.services import HERE, Host, free_port
 

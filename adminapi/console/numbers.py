@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from accounts import registry
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.pages import member_of_staff, page, show
-from adminapi.dashboard import DAYS, USUAL
-from adminapi.figures import UTC, Figures
+from adminapi.monitoring.dashboard import DAYS, USUAL
+from adminapi.monitoring.figures import UTC, Figures
 from adminapi.templatetags.console import network_name
 from analytics.audience import audience
 from analytics.periods import A_DAY, Granularity, Period, day_of

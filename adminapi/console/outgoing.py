@@ -8,7 +8,7 @@ from django.db.models import Count, Min, Q
 
 from accounts import pauses
 from accounts.models import Pause
-from adminapi.figures import Figures
+from adminapi.monitoring.figures import Figures
 from analytics.periods import A_DAY
 from ouipost.claims import is_due
 from ouipost.pages import MOST

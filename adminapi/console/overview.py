@@ -17,13 +17,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount
-from adminapi import networks
 from adminapi.console import outgoing, states
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.pages import member_of_staff
-from adminapi.figures import Counted, Figures
-from adminapi.heartbeats import NODE, SILENCE, WORKER
 from adminapi.models import Heartbeat
+from adminapi.monitoring import networks
+from adminapi.monitoring.figures import Counted, Figures
+from adminapi.processes.heartbeats import NODE, SILENCE, WORKER
 from adminapi.templatetags.console import network_name
 from analytics.periods import A_DAY
 from analytics.reports import Report, report

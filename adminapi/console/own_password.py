@@ -13,7 +13,7 @@ from django.utils import timezone
 from unfold.forms import AdminOwnPasswordChangeForm
 
 from adminapi.backends import in_words, proven
-from adminapi.passwords import TooManyLogins, hash_password
+from adminapi.sessions.passwords import TooManyLogins, hash_password
 from ouipost.databases import in_transaction
 from ouipost.events.journal import Actor
 from workspaces import users

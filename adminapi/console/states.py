@@ -8,7 +8,7 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from adminapi.console.charts import Chart, Series, shown_time
-from adminapi.figures import UNPUBLISHED, Figures
+from adminapi.monitoring.figures import UNPUBLISHED, Figures
 from adminapi.templatetags.console import STATES
 from posts.models import PostStatus
 

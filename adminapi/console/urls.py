@@ -3,8 +3,9 @@
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from adminapi.console import calendar, compose, job_pages, pauses, removals
+from adminapi.console import calendar, job_pages, pauses, removals
 from adminapi.console.audit_admin import audit_csv
+from adminapi.console.compose import page as compose
 from adminapi.console.connect import connect
 from adminapi.console.numbers import analytics
 from adminapi.console.own_password import own_password

@@ -26,7 +26,7 @@ from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import show
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm
 from adminapi.jobs import catalogue
-from adminapi.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
+from adminapi.sessions.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
 from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor

@@ -16,10 +16,10 @@ from accounts import platforms, registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
 from adminapi import keyring
-from adminapi.client import session
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.keyring import WrongKeyRing
-from adminapi.networks import ENDS_SOON
+from adminapi.management.client import session
+from adminapi.monitoring.networks import ENDS_SOON
 from ouipost import crypto, sealed
 from posts.media import storage
 from posts.media.signing import is_public, signed_url

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.models import Mark
-from adminapi.probes import FILLING, FULL, percent_used
+from adminapi.monitoring.probes import FILLING, FULL, percent_used
 from ouipost import replica
 from ouipost.api import health
 from ouipost.claims import database_now

@@ -11,12 +11,12 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from adminapi import probes
 from adminapi.doctor import configuration, databases, networks, services
 from adminapi.doctor.findings import OK, WRONG, Finding, unknown, warning, well, wrong
 from adminapi.doctor.rows import rows
-from adminapi.probes import Component, Examination, Health
-from adminapi.threads import in_thread
+from adminapi.monitoring import probes
+from adminapi.monitoring.probes import Component, Examination, Health
+from adminapi.monitoring.threads import in_thread
 from ouipost.redis import is_redis
 
 SECONDS = 10.0

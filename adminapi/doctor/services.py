@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import SocialAccount
 from accounts.platforms.base import WhoActs
 from adminapi.doctor.findings import Finding, warning, well, wrong
-from adminapi.probes import patient_redis
+from adminapi.monitoring.probes import patient_redis
 from ouipost.claims import database_now, engine_time, is_due
 from ouipost.events import verifying
 from ouipost.events.models import Delivery

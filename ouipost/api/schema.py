@@ -350,7 +350,7 @@ def _replace(described: Any, old: Schema, new: Schema) -> None:
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The token of an administrator."""
 
-    target_class = "adminapi.authentication.SessionAuthentication"
+    target_class = "adminapi.sessions.authentication.SessionAuthentication"
     name = "Token"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
@@ -360,7 +360,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 class HealthScheme(TokenScheme):  # type: ignore[no-untyped-call]
     """The token of an administrator, or METRICS_TOKEN."""
 
-    target_class = "adminapi.monitoring.HealthAuthentication"
+    target_class = "adminapi.monitoring.callers.HealthAuthentication"
     name = "HealthToken"
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Connection
 from adminapi.models import LoginAttempt, LoginTurn, Session
-from adminapi.worker import CHORES
+from adminapi.processes.worker import CHORES
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record

@@ -22,12 +22,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Pause
-from adminapi import keyring, probes
+from adminapi import keyring
 from adminapi.doctor import configuration, databases, examination, findings, services
 from adminapi.doctor.examination import Check, examine
 from adminapi.doctor.findings import Finding, well, wrong
 from adminapi.doctor.rows import rows
 from adminapi.models import Mark
+from adminapi.monitoring import probes
 from ouipost.api import health
 from ouipost.claims import database_now
 from ouipost.events import verifying

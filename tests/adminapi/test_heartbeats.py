@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from adminapi import heartbeats
-from adminapi.heartbeats import NODE, TICK, WORKER, HeartbeatThread, name_of
 from adminapi.models import Heartbeat
+from adminapi.processes import heartbeats
+from adminapi.processes.heartbeats import NODE, TICK, WORKER, HeartbeatThread, name_of
 from tests.adminapi.watching import heard
 from tests.product import wait_for
 

@@ -16,10 +16,10 @@ from django.db import OperationalError, connections
 from django.test import Client
 from pytest_django import Settings
 
-from adminapi import logins, passwords
-from adminapi.logins import InvalidCredentials
 from adminapi.models import LoginAttempt, LoginTurn, Session
-from adminapi.passwords import TooManyLogins, hash_password
+from adminapi.sessions import logins, passwords
+from adminapi.sessions.logins import InvalidCredentials
+from adminapi.sessions.passwords import TooManyLogins, hash_password
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from ouipost.pruning import remove_all

@@ -18,9 +18,9 @@ from pytest_django import Settings
 from accounts import calls
 from accounts.calls import PUBLISH, REQUEST, SYNC
 from accounts.models import Network, Pause
-from adminapi import metrics
-from adminapi.probes import PROBES
-from adminapi.threads import SharedCall
+from adminapi.monitoring import metrics
+from adminapi.monitoring.probes import PROBES
+from adminapi.monitoring.threads import SharedCall
 from analytics.models import AccountSync
 from ouipost.api.routes import template
 from ouipost.events.models import Delivery, Event, Webhook

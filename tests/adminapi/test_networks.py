@@ -11,8 +11,8 @@ from accounts import registry
 from accounts.calls import EVER, FAILED, LIMITED, LOST, OK, OUTDATED, PUBLISH, REFUSED, REQUEST
 from accounts.models import CallCount, Network
 from accounts.platforms import ALL
-from adminapi import networks
-from adminapi.networks import NetworkHealth, overall
+from adminapi.monitoring import networks
+from adminapi.monitoring.networks import NetworkHealth, overall
 from tests.factories import NOW, make_account, make_workspace
 
 pytestmark = pytest.mark.django_db

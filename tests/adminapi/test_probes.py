@@ -13,11 +13,11 @@ from django.db import DatabaseError
 from pytest_django import Settings
 
 from accounts.models import Network, Pause, PauseScope
-from adminapi import backlog, probes
-from adminapi.heartbeats import SILENCE, TICK
 from adminapi.models import Heartbeat
-from adminapi.probes import PROBES, Examination
-from adminapi.threads import LIMIT_SECONDS, SharedCall, in_thread
+from adminapi.monitoring import backlog, probes
+from adminapi.monitoring.probes import PROBES, Examination
+from adminapi.monitoring.threads import LIMIT_SECONDS, SharedCall, in_thread
+from adminapi.processes.heartbeats import SILENCE, TICK
 from ouipost.claims import database_now
 from ouipost.redis import Script
 from posts import counts

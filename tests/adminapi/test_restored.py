@@ -14,8 +14,8 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from accounts.models import Pause
-from adminapi import restored
 from adminapi.models import Gap, Mark
+from adminapi.processes import restored
 from ouipost.claims import database_now
 from posts.models import Target
 from posts.publishing.claiming import claim_targets

@@ -15,9 +15,9 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from adminapi import tasks
-from adminapi.heartbeats import TICK
 from adminapi.models import Heartbeat
-from adminapi.worker import CHORES
+from adminapi.processes.heartbeats import TICK
+from adminapi.processes.worker import CHORES
 from ouipost.beat import Beat
 from ouipost.celery import app, waiting
 from ouipost.queues import UNHEARD

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from adminapi import jwts
+from adminapi.sessions import jwts
 from ouipost.ids import new_id
 from tests.contract.world import error_of
 from tests.factories import make_token, make_user

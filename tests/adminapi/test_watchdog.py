@@ -12,10 +12,10 @@ import pytest
 from django.db import DatabaseError, DataError, OperationalError
 from pytest_django import Settings
 
-from adminapi import watchdog
-from adminapi.heartbeats import TICK
 from adminapi.models import Heartbeat
-from adminapi.watchdog import SILENCE, Watchdog
+from adminapi.processes import watchdog
+from adminapi.processes.heartbeats import TICK
+from adminapi.processes.watchdog import SILENCE, Watchdog
 from ouipost.claims import database_now
 from posts.publishing import answers
 from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_report
@@ -140,7 +140,7 @@ def test_a_database_that_is_away_changes_nothing(
     dog._look()
     monkeypatch.setattr(Heartbeat.objects, "silence", fail)
 
-    with caplog.at_level(logging.WARNING, logger="adminapi.watchdog"):
+    with caplog.at_level(logging.WARNING, logger="adminapi.processes.watchdog"):
         dog._look()
 
     assert [spare.calls for spare in spares] == [[]]
@@ -207,7 +207,7 @@ def test_no_error_of_a_look_is_its_last(
 
     monkeypatch.setattr(dog, step, fail)
 
-    with caplog.at_level(logging.ERROR, logger="adminapi.watchdog"):
+    with caplog.at_level(logging.ERROR, logger="adminapi.processes.watchdog"):
         take_turns(dog, monkeypatch, 2)
 
     assert [(each.message, str(each.exc_info[1])) for each in caplog.records if each.exc_info] == [

@@ -11,8 +11,8 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
-from adminapi import worker
-from adminapi.worker import CHORES, Chore, Worker
+from adminapi.processes import worker
+from adminapi.processes.worker import CHORES, Chore, Worker
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.platforms.base import Tokens
-from adminapi.backlog import Backlog
 from adminapi.models import Heartbeat
-from adminapi.probes import PROBES
+from adminapi.monitoring.backlog import Backlog
+from adminapi.monitoring.probes import PROBES
 from ouipost.claims import database_now
 from tests.factories import NOW
 

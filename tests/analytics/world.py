@@ -11,7 +11,7 @@ import pytest
 import requests
 from django.db import connections
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from adminapi.management.commands import sync_analytics
 from analytics import reading
 from analytics.discovery import discover_all

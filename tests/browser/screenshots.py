@@ -16,7 +16,7 @@ import django
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from tests.browser.conftest import QUIET
 from tests.product import ROOT, Product, wait_for
 from tests.services import need

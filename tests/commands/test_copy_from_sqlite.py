@@ -14,10 +14,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from accounts.models import Pause, PauseScope
-from adminapi import copying
-from adminapi.copying import SOURCE
-from adminapi.heartbeats import SILENCE
+from adminapi.management import copying
+from adminapi.management.copying import SOURCE
 from adminapi.models import Canary, Heartbeat
+from adminapi.processes.heartbeats import SILENCE
 from posts.models import Post
 from tests.factories import NOW, make_workspace
 from tests.product import Product

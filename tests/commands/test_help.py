@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, load_command_class
 
 import adminapi.management.commands as package
-from adminapi.commands import OperatorCommand
+from adminapi.management.base import OperatorCommand
 from tests.commands.running import run
 from tests.product import ROOT
 

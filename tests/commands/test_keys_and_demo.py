@@ -8,8 +8,8 @@ import requests
 from django.core.management import CommandError
 from django.utils import timezone
 
-from adminapi import demo
-from adminapi.client import ClientError
+from adminapi.management import demo
+from adminapi.management.client import ClientError
 from tests.commands.running import run
 from tests.factories import make_workspace
 from workspaces.authentication import identify

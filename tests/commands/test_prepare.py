@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from adminapi import web
+from adminapi.processes import web
 from posts import counts
 from posts.models import PostCount
 from tests.commands import running

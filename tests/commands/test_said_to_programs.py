@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Pause
-from adminapi import demo
-from adminapi.demo import Demo
+from adminapi.management import demo
+from adminapi.management.demo import Demo
 from adminapi.pruning import old
 from ouipost.events.models import Event
 from tests.commands.running import run

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
-from adminapi.commands import on_the_database
+from adminapi.management.base import on_the_database
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = ("--email", "ops@example.com", "--password", "a long pass phrase")

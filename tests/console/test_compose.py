@@ -13,8 +13,8 @@ from pytest_django import Settings
 from accounts import platforms
 from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
-from adminapi.console import compose_words as words
-from adminapi.console.compose_forms import options_of
+from adminapi.console.compose import words
+from adminapi.console.compose.forms import options_of
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import services

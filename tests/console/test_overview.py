@@ -11,10 +11,10 @@ from django.test import Client
 from accounts.calls import FAILED, REQUEST
 from accounts.models import CallCount, SocialAccount
 from accounts.platforms.base import Tokens
-from adminapi import figures
 from adminapi.console import states
-from adminapi.heartbeats import WORKER
 from adminapi.models import Heartbeat
+from adminapi.monitoring import figures
+from adminapi.processes.heartbeats import WORKER
 from ouipost.events.journal import SYSTEM
 from ouipost.ids import least_id
 from posts import counts

@@ -8,8 +8,8 @@ from django.test import Client
 
 from adminapi.console import own_password, user_admin
 from adminapi.console.user_admin import MEANINGS
-from adminapi.logins import MOST_OF_EMAIL
-from adminapi.passwords import TooManyLogins
+from adminapi.sessions.logins import MOST_OF_EMAIL
+from adminapi.sessions.passwords import TooManyLogins
 from ouipost.events.models import Event
 from tests.console.conftest import text, told
 from tests.factories import make_user, make_workspace

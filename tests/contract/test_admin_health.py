@@ -19,8 +19,10 @@ from pytest_django import Settings
 
 from accounts import calls, registry
 from accounts.models import CallCount, Network
-from adminapi import backlog, jwts, monitoring
 from adminapi.models import Heartbeat
+from adminapi.monitoring import backlog
+from adminapi.monitoring import callers as monitoring
+from adminapi.sessions import jwts
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
 from posts.operating import pausing

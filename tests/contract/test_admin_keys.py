@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from adminapi.worker import CHORES
+from adminapi.processes.worker import CHORES
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from ouipost.events.models import Event

@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from adminapi.client import ClientError
+from adminapi.management.client import ClientError
 from tests.product import Product, wait_for
 
 ASK_EVERY_SECONDS = 0.5

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import requests
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from tests.crash import storms
 from tests.crash.broker import end, kill
 from tests.crash.campaign import Numbers, Result

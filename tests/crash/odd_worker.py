@@ -18,7 +18,7 @@ django.setup()
 
 from accounts import platforms  # noqa: E402
 from accounts.platforms.base import Connector, Operation  # noqa: E402
-from adminapi.worker import default_worker  # noqa: E402
+from adminapi.processes.worker import default_worker  # noqa: E402
 from tests.crash.steps import POISON  # noqa: E402
 
 AHEAD = timedelta(hours=6)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from adminapi.worker import CHORES
+from adminapi.processes.worker import CHORES
 from ouipost.databases import in_transaction
 from ouipost.events import sealing
 from ouipost.events.journal import SYSTEM, entry, record, record_all

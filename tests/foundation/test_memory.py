@@ -18,7 +18,7 @@ from tests.product import Product
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ("--interface", "wsgi", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")
-WORKER = "import django; django.setup(); import adminapi.worker, sys; print('ouipost.urls' in sys.modules)"
+WORKER = "import django; django.setup(); import adminapi.processes.worker, sys; print('ouipost.urls' in sys.modules)"
 NODE = "import ouipost.celery as it, sys; it.app.loader.init_worker(); print('ouipost.urls' in sys.modules)"
 COMMAND = """
 import sys, django.core.management

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import requests
 
 from accounts.models import Network
-from adminapi.client import Client
+from adminapi.management.client import Client
 from ouipost.simulator import models as networks
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient

@@ -11,7 +11,7 @@ from accounts import platforms, registry, tokens
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import AccountNumbers, AuthExpired, Connector
 from accounts.platforms.oauth2 import OAuth2Connector
-from adminapi.client import CALLBACK, Client, ClientError, _button, _fields
+from adminapi.management.client import CALLBACK, Client, ClientError, _button, _fields
 from ouipost.events.models import Event
 from ouipost.simulator import clock
 from ouipost.simulator import models as networks

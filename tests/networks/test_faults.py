@@ -13,7 +13,7 @@ import pytest
 import requests
 from urllib3 import HTTPResponse
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from ouipost.outbound.transport import current_call
 from tests.conftest import ApiClient
 from tests.in_process import BASE, Send, in_process

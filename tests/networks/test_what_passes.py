@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from accounts import platforms, registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector, Media, Operation, Published, StillWorking
-from adminapi.client import Client
+from adminapi.management.client import Client
 from ouipost.claims import database_now
 from ouipost.simulator import clock
 from ouipost.simulator import models as networks

@@ -11,8 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts import tokens
-from adminapi import metrics
 from adminapi.console import outgoing, states
+from adminapi.monitoring import metrics
 from analytics import sync, totals
 from ouipost.claims import claim_due, database_now
 from ouipost.events.models import Delivery, Event

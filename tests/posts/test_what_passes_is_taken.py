@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from ouipost.simulator import models as networks
 from ouipost.writer import Inline
 from posts.models import Post, Target

@@ -26,7 +26,7 @@ import requests
 from redis import Redis
 
 from accounts import platforms
-from adminapi.client import CALLBACK, Client
+from adminapi.management.client import CALLBACK, Client
 from ouipost.events.catalogue import EVENTS
 from tests.contract.routes import admin_routes, api_routes
 from tests.databases import fresh_database

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from tests.crash.broker import Broker, kill, node
 from tests.databases import Server, fresh_database, own_server
 from tests.product import Product, running, wait_for

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from tests.processes.asking import settled
 from tests.product import Product
 

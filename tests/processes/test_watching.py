@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from tests.databases import fresh_database
 from tests.processes.asking import children_of
 from tests.processes.planting import Tables

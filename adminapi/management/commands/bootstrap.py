@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from adminapi.arguments import require_length
-from adminapi.bootstrap import NAME_LENGTH, Bootstrapped, bootstrap
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.management.arguments import require_length
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json
+from adminapi.management.bootstrap import NAME_LENGTH, Bootstrapped, bootstrap
 from ouipost.events.journal import Actor
 from workspaces.models import Mode, Tier
 

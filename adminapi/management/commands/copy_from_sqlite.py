@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from adminapi import copying
-from adminapi.commands import OperatorCommand, add_dry_run, add_json, counted
+from adminapi.management import copying
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json, counted
 
 
 class Command(OperatorCommand):

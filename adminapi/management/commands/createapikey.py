@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from adminapi.arguments import require_length
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.management.arguments import require_length
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
 from workspaces.keys import create_key
 from workspaces.models import KEY_NAME_LENGTH, KeyMode, Tier, Workspace

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from adminapi.commands import OperatorCommand, add_json
 from adminapi.doctor.examination import examine
 from adminapi.doctor.findings import WRONG, as_json, as_text, worst
+from adminapi.management.base import OperatorCommand, add_json
 
 
 class Command(OperatorCommand):

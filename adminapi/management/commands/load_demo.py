@@ -8,10 +8,10 @@ import requests
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 
-from adminapi import demo
-from adminapi.arguments import A_DAY, require_between
-from adminapi.client import ClientError
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.management import demo
+from adminapi.management.arguments import A_DAY, require_between
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json
+from adminapi.management.client import ClientError
 from ouipost import logs
 
 

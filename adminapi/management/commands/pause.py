@@ -6,8 +6,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
 from accounts.models import REASON_LENGTH, Pause, PauseScope
-from adminapi.arguments import problems_of, require_length
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.management.arguments import problems_of, require_length
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor

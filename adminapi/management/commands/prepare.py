@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from adminapi import web
-from adminapi.arguments import A_DAY, require_between
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.management.arguments import A_DAY, require_between
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json
+from adminapi.processes import web
 from posts import counts
 from posts.media.storage import StorageUnavailable
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.pruning import old
 from ouipost.claims import database_now
 from ouipost.pruning import Old

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from accounts import pauses
 from accounts.models import AFTER_RESTORE, PauseScope
-from adminapi import restored
-from adminapi.arguments import problems_of, read_since, require_between, require_workspace
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.management.arguments import problems_of, read_since, require_between, require_workspace
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json
+from adminapi.processes import restored
 from ouipost.claims import database_now
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor

@@ -11,8 +11,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.http import Http404
 from django.utils import timezone
 
-from adminapi.arguments import problems_of, read_since
-from adminapi.commands import OperatorCommand, add_dry_run, add_json, counted
+from adminapi.management.arguments import problems_of, read_since
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json, counted
 from ouipost.claims import LostClaim
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events import replays

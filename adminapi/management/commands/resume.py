@@ -6,10 +6,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
 from accounts.models import PauseScope
-from adminapi import restored
-from adminapi.arguments import problems_of
-from adminapi.commands import OperatorCommand
+from adminapi.management.arguments import problems_of
+from adminapi.management.base import OperatorCommand
 from adminapi.management.commands.pause import add_scope, shown
+from adminapi.processes import restored
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor

@@ -8,8 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 
 from adminapi import keyring
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from adminapi.keyring import Progress, WrongKeyRing
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost import crypto
 from ouipost.events.journal import Actor
 

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.http import Http404
 from django.utils import timezone
 
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
 from workspaces.keys import KeyRevoked, grace_ends, require_working, rotate_key
 from workspaces.models import ApiKey

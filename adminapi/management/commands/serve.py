@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from adminapi import keyring
-from adminapi.arguments import A_DAY
-from adminapi.commands import OperatorCommand
-from adminapi.web import become, migrate, require_port, web_command
+from adminapi.management.arguments import A_DAY
+from adminapi.management.base import OperatorCommand
+from adminapi.processes.web import become, migrate, require_port, web_command
 from ouipost import logs, supervisor
 
 

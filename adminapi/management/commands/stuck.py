@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from adminapi.arguments import require_between, require_workspace
-from adminapi.commands import OperatorCommand, add_json
+from adminapi.management.arguments import require_between, require_workspace
+from adminapi.management.base import OperatorCommand, add_json
 from ouipost.claims import database_now
 from posts.operating.findings import Finding
 from posts.operating.stuck import Search, Stuck

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from accounts.models import AccountStatus, SocialAccount
-from adminapi.arguments import require_between, require_workspace
-from adminapi.commands import OperatorCommand, add_dry_run, add_json, counted
+from adminapi.management.arguments import require_between, require_workspace
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json, counted
 from analytics.discovery import discover_all
 from analytics.models import TargetNumbers
 from analytics.settling import Report

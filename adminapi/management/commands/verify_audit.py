@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from adminapi.arguments import require_between
-from adminapi.commands import OperatorCommand, add_json
+from adminapi.management.arguments import require_between
+from adminapi.management.base import OperatorCommand, add_json
 from ouipost.events.models import ChainHead
 from ouipost.events.verifying import Kept, Verdict, Waiting, follow, waiting
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from adminapi.commands import OperatorCommand
-from adminapi.web import become, require_port, web_command
+from adminapi.management.base import OperatorCommand
+from adminapi.processes.web import become, require_port, web_command
 
 
 class Command(OperatorCommand):

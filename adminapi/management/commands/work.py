@@ -8,9 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from adminapi import keyring, restored
-from adminapi.commands import OperatorCommand
-from adminapi.worker import Worker, default_worker
+from adminapi import keyring
+from adminapi.management.base import OperatorCommand
+from adminapi.processes import restored
+from adminapi.processes.worker import Worker, default_worker
 from ouipost import logs, memory
 from ouipost.supervisor import when_told_to_stop
 

@@ -19,7 +19,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from pytest_django import Settings
 
-from adminapi import probes
+from adminapi.monitoring import probes
 from posts.media import s3 as backend
 from posts.media import storage
 from posts.media.s3 import BUFFER_BYTES, PART_BYTES, Reader

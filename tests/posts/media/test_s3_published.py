@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from accounts.models import SocialAccount
-from adminapi.client import Client
+from adminapi.management.client import Client
 from ouipost.simulator.models import Post as Copy
 from posts.models import Target
 from tests.conftest import ApiClient

@@ -20,7 +20,7 @@ from accounts.platforms.base import (
     Published,
     Tokens,
 )
-from adminapi.worker import CHORES
+from adminapi.processes.worker import CHORES
 from analytics.models import TargetNumbers
 from analytics.sync import Syncer
 from ouipost import claims

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from adminapi.client import Client
+from adminapi.management.client import Client
 from ouipost.simulator import models as networks
 from posts.models import Target
 from tests.conftest import ApiClient

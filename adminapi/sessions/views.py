@@ -10,11 +10,11 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from adminapi import jwts, logins
-from adminapi.authentication import SessionAuthentication
-from adminapi.logins import InvalidCredentials
 from adminapi.models import Session
-from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
+from adminapi.sessions import jwts, logins
+from adminapi.sessions.authentication import SessionAuthentication
+from adminapi.sessions.logins import InvalidCredentials
+from adminapi.sessions.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
 from ouipost.api.schema import MESSAGE

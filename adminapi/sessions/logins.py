@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, Value, When
 
 from adminapi.models import LoginAttempt, LoginTurn, Session
-from adminapi.passwords import TooManyLogins, is_password_of
+from adminapi.sessions.passwords import TooManyLogins, is_password_of
 from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record

@@ -17,9 +17,10 @@ from django.db import close_old_connections
 from structlog.contextvars import bound_contextvars
 
 from accounts import tokens
-from adminapi import pruning, restored
-from adminapi.heartbeats import SILENCE, WORKER, HeartbeatThread
+from adminapi import pruning
 from adminapi.jobs import running
+from adminapi.processes import restored
+from adminapi.processes.heartbeats import SILENCE, WORKER, HeartbeatThread
 from analytics import discovery
 from analytics.sync import Syncer, read_before_posts
 from ouipost.api import idempotency

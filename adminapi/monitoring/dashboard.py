@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Pause
-from adminapi.figures import Figures
+from adminapi.monitoring.figures import Figures
 from adminapi.pausing import PauseSerializer
 from adminapi.viewsets import AdminViewSet
 from analytics.periods import Period

@@ -9,10 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Network
-from adminapi import networks, system
 from adminapi.models import Heartbeat
-from adminapi.monitoring import VIEW, HealthAuthentication
-from adminapi.probes import DEGRADED, HEALTHY, UNHEALTHY, Examination
+from adminapi.monitoring import networks, system
+from adminapi.monitoring.callers import VIEW, HealthAuthentication
+from adminapi.monitoring.probes import DEGRADED, HEALTHY, UNHEALTHY, Examination
 from adminapi.viewsets import AdminViewSet
 
 STATUSES = (HEALTHY, DEGRADED, UNHEALTHY)

@@ -15,11 +15,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from adminapi import arrivals
-from adminapi.console import compose_fields as fields
-from adminapi.console import compose_saving as saving
-from adminapi.console import compose_words as words
-from adminapi.console.compose_forms import Sheet, empty_sheet, read_sheet, sheet_of
-from adminapi.console.compose_preview import previewed
+from adminapi.console.compose import fields, saving, words
+from adminapi.console.compose.forms import Sheet, empty_sheet, read_sheet, sheet_of
+from adminapi.console.compose.preview import previewed
 from adminapi.console.pages import page, show
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
@@ -39,7 +37,7 @@ def compose(request: HttpRequest) -> HttpResponse:
         return _submitted(request, _named_post(request))
     workspace = _workspace(request, request.GET.get("workspace", ""))
     if workspace is None:
-        return show(request, "compose_nowhere.html", title=_("New post"))
+        return show(request, "compose/nowhere.html", title=_("New post"))
     return _shown(request, empty_sheet(workspace, at=request.GET.get("at", "")))
 
 
@@ -51,7 +49,7 @@ def compose_post(request: HttpRequest, pk: str) -> HttpResponse:
     if request.method == "POST":
         return _submitted(request, post)
     if not post.is_editable:
-        return show(request, "compose_closed.html", title=_("Edit post"), post=post)
+        return show(request, "compose/closed.html", title=_("Edit post"), post=post)
     return _shown(request, sheet_of(post))
 
 
@@ -68,7 +66,7 @@ def preview(request: HttpRequest) -> HttpResponse:
         "errors": sum(trouble.is_error for each in found for trouble in each.troubles),
         "warnings": sum(not trouble.is_error for each in found for trouble in each.troubles),
     }
-    return TemplateResponse(request, "console/compose_preview.html", context)
+    return TemplateResponse(request, "console/compose/preview.html", context)
 
 
 @page("posts.manage")
@@ -82,7 +80,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     draft = _draft(sheet.post, is_new=is_new) if sheet.post else {}
     if media is None:
         return JsonResponse({"refused": _told(sheet) or [_("No file came with the request.")], **draft})
-    row = render_to_string("console/compose_file.html", {"file": fields.thumbnail(sheet.files[-1])}, request)
+    row = render_to_string("console/compose/file.html", {"file": fields.thumbnail(sheet.files[-1])}, request)
     return JsonResponse({"row": row, **draft})
 
 
@@ -100,7 +98,7 @@ def awaited(request: HttpRequest, pk: str) -> HttpResponse:
     new = [fields.thumbnail(file) for file in sheet_of(post).files if file.media.pk not in known]
     context = _awaited(post) | {"new_files": new}
     headers = {"HX-Trigger": "arrived"} if new else {}
-    return TemplateResponse(request, "console/compose_arrivals.html", context, headers=headers)
+    return TemplateResponse(request, "console/compose/arrivals.html", context, headers=headers)
 
 
 def _awaited(post: Post | None) -> dict[str, Any]:
@@ -191,7 +189,7 @@ def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     post = sheet.post
     return show(
         request,
-        "compose.html",
+        "compose/page.html",
         title=_("Edit post") if post else _("New post"),
         sheet=sheet,
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),

@@ -1,6 +1,6 @@
 """Whether the installation is well: each part is really used, all at the same time, none for longer than a second.
 
-The networks are not called: `adminapi.networks` tells their state from the calls that were made.
+The networks are not called: `adminapi.monitoring.networks` tells their state from the calls that were made.
 """
 
 import logging
@@ -21,9 +21,9 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from accounts import pauses
-from adminapi.backlog import Backlog, look
-from adminapi.heartbeats import SILENCE
-from adminapi.threads import LIMIT_SECONDS, SharedCall
+from adminapi.monitoring.backlog import Backlog, look
+from adminapi.monitoring.threads import LIMIT_SECONDS, SharedCall
+from adminapi.processes.heartbeats import SILENCE
 from ouipost import queues
 from ouipost.claims import engine_time
 from ouipost.redis import Script, Server, is_redis

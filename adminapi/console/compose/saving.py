@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from adminapi import arrivals
 from adminapi.arrivals import Arrival
-from adminapi.console import compose_words as words
-from adminapi.console.compose_forms import (
+from adminapi.console.compose import words
+from adminapi.console.compose.forms import (
     Errors,
     File,
     Sheet,

@@ -8,10 +8,10 @@ from django.db import DatabaseError
 from django.utils import timezone
 from rest_framework.request import Request
 
-from adminapi import jwts
-from adminapi.authentication import SessionAuthentication, bearer_of
-from adminapi.probes import Examination
-from adminapi.threads import in_thread
+from adminapi.monitoring.probes import Examination
+from adminapi.monitoring.threads import in_thread
+from adminapi.sessions import jwts
+from adminapi.sessions.authentication import SessionAuthentication, bearer_of
 from ouipost.api.permissions import Caller
 from workspaces.models import User
 

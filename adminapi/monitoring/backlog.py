@@ -9,8 +9,8 @@ from django.db.models import Exists, OuterRef, QuerySet, Value
 from accounts import pauses
 from accounts.models import Network, Pause
 from accounts.traffic import NETWORK
-from adminapi.heartbeats import BEAT, NODE, SILENCE, TICK, WORKER
 from adminapi.models import Heartbeat
+from adminapi.processes.heartbeats import BEAT, NODE, SILENCE, TICK, WORKER
 from ouipost.claims import database_now, is_due
 from ouipost.pages import MOST
 from posts.models import Target

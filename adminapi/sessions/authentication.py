@@ -5,7 +5,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from structlog.contextvars import bind_contextvars
 
-from adminapi.jwts import InvalidToken, session_of
+from adminapi.sessions.jwts import InvalidToken, session_of
 from ouipost.api.permissions import Caller
 from workspaces.models import User
 

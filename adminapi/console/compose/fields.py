@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import Option
-from adminapi.console import compose_words as words
-from adminapi.console.compose_forms import OWN, File, Sheet, options_of
+from adminapi.console.compose import words
+from adminapi.console.compose.forms import OWN, File, Sheet, options_of
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
 from posts.media.signing import signed_url

@@ -17,8 +17,8 @@ from celery import bootsteps
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from adminapi.heartbeats import NODE, TICK, HeartbeatThread
 from adminapi.models import Heartbeat
+from adminapi.processes.heartbeats import NODE, TICK, HeartbeatThread
 from ouipost.claims import engine_time
 from posts.publishing import answers
 from posts.tasks import last_turn

@@ -7,10 +7,10 @@ from typing import Any
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import Media
-from adminapi.console import compose_words as words
-from adminapi.console.compose_fields import id_of, own_address
-from adminapi.console.compose_forms import Sheet, checked_values
-from adminapi.console.compose_saving import place_of
+from adminapi.console.compose import words
+from adminapi.console.compose.fields import id_of, own_address
+from adminapi.console.compose.forms import Sheet, checked_values
+from adminapi.console.compose.saving import place_of
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
 from posts import destinations, previews, services

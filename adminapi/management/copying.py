@@ -24,8 +24,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import Pause, PauseScope
 from adminapi import keyring
-from adminapi.heartbeats import SILENCE
 from adminapi.models import Heartbeat
+from adminapi.processes.heartbeats import SILENCE
 from ouipost import rows
 from ouipost.claims import database_now
 from ouipost.databases import database

@@ -15,9 +15,9 @@ from django.core.management.base import OutputWrapper
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
-from adminapi.bootstrap import bootstrap
-from adminapi.client import Client, session
-from adminapi.passwords import hash_password
+from adminapi.management.bootstrap import bootstrap
+from adminapi.management.client import Client, session
+from adminapi.sessions.passwords import hash_password
 from ouipost.events.journal import Actor
 from workspaces import users
 from workspaces.keys import create_key

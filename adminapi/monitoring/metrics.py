@@ -27,11 +27,11 @@ from django.views.decorators.http import require_safe
 from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
 from accounts.models import AccountStatus, CallCount, PauseScope, SocialAccount
 from accounts.traffic import parts_of
-from adminapi import backlog
-from adminapi.backlog import Backlog
-from adminapi.monitoring import is_monitor
-from adminapi.probes import PROBES, percent_used
-from adminapi.threads import LIMIT_SECONDS, SharedCall
+from adminapi.monitoring import backlog
+from adminapi.monitoring.backlog import Backlog
+from adminapi.monitoring.callers import is_monitor
+from adminapi.monitoring.probes import PROBES, percent_used
+from adminapi.monitoring.threads import LIMIT_SECONDS, SharedCall
 from analytics.models import AccountSync
 from analytics.sync import due_unless_held
 from ouipost import __version__
