@@ -97,7 +97,7 @@ def lock_editable(post: Post) -> Post:
     return locked
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)  # whoever calls it within a transaction ends that, too, when it is refused
 def create_post(
     workspace: Workspace,
     *,
