@@ -23,7 +23,8 @@ from ouipost import memory
 from ouipost.celery import app
 from ouipost.events.delivery import Deliverer
 from ouipost.queues import DEFAULT, PUBLISH, WEBHOOKS
-from posts.tasks import DOORBELL_SECONDS, LIMIT_SECONDS, SOFT_LIMIT_SECONDS, NodeStops, publish_due
+from posts.publishing.doorbell import RING_SECONDS
+from posts.tasks import LIMIT_SECONDS, SOFT_LIMIT_SECONDS, NodeStops, publish_due
 
 TICK_EVERY = timedelta(seconds=1)
 SYNC_EVERY = timedelta(seconds=15)
@@ -37,14 +38,14 @@ with tempfile.TemporaryFile() as file:
     _turn = os.dup(file.fileno())  # open as long as the node runs: the processes that are forked from it lock it
 
 
-@app.task(expires=DOORBELL_SECONDS, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS)
+@app.task(expires=RING_SECONDS, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS)
 def tick() -> None:
     """Note that beat, broker and worker are alive, all three, and publish what is due."""
     Heartbeat.objects.beat(TICK)
     publish_due()
 
 
-@app.task(expires=DOORBELL_SECONDS)
+@app.task(expires=RING_SECONDS)
 def deliver_due() -> None:
     """Call webhooks until nothing is due, or for half a minute; not at all where `DELIVERY_THREADS` is 0.
 
@@ -76,7 +77,7 @@ def task_name(chore: Chore) -> str:
 
 def schedule() -> dict[str, dict[str, Any]]:
     """Return what beat rings, and how often; all of it at its start, as the embedded worker does."""
-    heard_within = timedelta(seconds=DOORBELL_SECONDS)
+    heard_within = timedelta(seconds=RING_SECONDS)
     ticks = {
         "tick": _entry(tick.name, queue=PUBLISH, every=TICK_EVERY, waits=heard_within),
         "deliver": _entry(deliver_due.name, queue=WEBHOOKS, every=TICK_EVERY, waits=heard_within),

@@ -12,9 +12,8 @@ from typing import Any
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
-from ouipost.celery import app, waiting
+from ouipost.celery import app
 from ouipost.claims import engine_time
-from ouipost.queues import PUBLISH, UNHEARD
 from posts.publishing import doorbell
 from posts.publishing.publisher import Publisher
 
@@ -23,8 +22,6 @@ RUN_SECONDS = 60
 SOFT_LIMIT_SECONDS, LIMIT_SECONDS = 850, 900
 """Longer than it can take, with what goes on for up to 700 s after a run."""
 LONG_RUN = engine_time(5)
-DOORBELL_SECONDS = 30
-"""A doorbell that nobody answered for so long is forgotten; beat has rung again since."""
 
 # Shared by the processes of this node, which are forked after this; without locks, since any of them may be killed.
 _leaving = RawValue("b", 0)
@@ -67,7 +64,7 @@ class PublisherStops(NodeStops):
         return super().is_set()
 
 
-@app.task(expires=DOORBELL_SECONDS, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS)
+@app.task(expires=doorbell.RING_SECONDS, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS)
 def publish_due() -> None:
     """Publish until nothing is due, for a minute or until the node stops, and let what is in flight end.
 
@@ -79,13 +76,6 @@ def publish_due() -> None:
         publisher.run_until_idle(seconds=RUN_SECONDS)
     if time.monotonic() >= ends:
         doorbell.ring()
-
-
-def send() -> None:
-    """Send the message, unless many of them wait unheard; raises what the broker raises."""
-    with app.producer_or_acquire() as producer:
-        if waiting(producer, PUBLISH) < UNHEARD:
-            publish_due.apply_async(producer=producer, retry=False)
 
 
 @contextmanager

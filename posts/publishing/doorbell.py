@@ -7,8 +7,14 @@ import time
 
 from django.conf import settings
 
+from ouipost.queues import PUBLISH, UNHEARD
+
 logger = logging.getLogger(__name__)
 
+TASK = "posts.tasks.publish_due"
+"""By name: what that task does needs all that rings for it."""
+RING_SECONDS = 30
+"""A ring that nobody answered for so long is forgotten; beat has rung again since."""
 PAUSE_SECONDS = 1.0
 
 
@@ -37,9 +43,7 @@ class Doorbell:
     def _send(self) -> None:
         """Send one message; when that fails, say so once and wait a little."""
         try:
-            from posts import tasks  # with Celery, which takes 14 MB: it comes with the first ring
-
-            tasks.send()
+            send()
         except Exception as error:
             if not self._is_away:
                 logger.warning("The doorbell cannot be rung, beat or the watchdog has to see what is due: %s", error)
@@ -47,6 +51,15 @@ class Doorbell:
             time.sleep(PAUSE_SECONDS)
         else:
             self._is_away = False
+
+
+def send() -> None:
+    """Send the message, unless many of them wait unheard; raises what the broker raises."""
+    from ouipost.celery import app, waiting  # Celery takes 14 MB: it comes with the first ring
+
+    with app.producer_or_acquire() as producer:
+        if waiting(producer, PUBLISH) < UNHEARD:
+            app.send_task(TASK, producer=producer, retry=False, expires=RING_SECONDS)
 
 
 _doorbell = Doorbell()

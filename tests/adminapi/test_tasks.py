@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from adminapi.processes.worker import CHORES
 from ouipost.beat import Beat
 from ouipost.celery import app, waiting
 from ouipost.queues import UNHEARD
-from posts import tasks as publishing
+from posts.publishing import doorbell
+from posts.tasks import publish_due
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOAD_ALL_ELSE = """
@@ -109,13 +110,27 @@ def test_doorbells_that_nobody_hears_do_not_pile_up(ringing: Beat) -> None:
     assert waiting(ringing.producer, "publish") == UNHEARD
 
 
-def test_rings_that_nobody_hears_do_not_pile_up(ringing: Beat, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def producer(ringing: Beat, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What this process sends by: to that broker in memory."""
     monkeypatch.setattr(app, "producer_or_acquire", lambda producer=None: nullcontext(producer or ringing.producer))
+    return ringing.producer
 
+
+def test_rings_that_nobody_hears_do_not_pile_up(producer: Any) -> None:
     for _ in range(UNHEARD + 50):
-        publishing.send()
+        doorbell.send()
 
-    assert waiting(ringing.producer, "publish") == UNHEARD
+    assert waiting(producer, "publish") == UNHEARD
+
+
+def test_a_ring_asks_for_the_task_that_publishes_and_is_forgotten_soon(producer: Any) -> None:
+    doorbell.send()
+
+    message = producer.channel.basic_get("publish")
+    ends = datetime.fromisoformat(message.headers["expires"])
+    assert message.headers["task"] == publish_due.name
+    assert timedelta(0) < ends - datetime.now(UTC) <= timedelta(seconds=doorbell.RING_SECONDS)
 
 
 def test_a_broker_that_is_away_is_told_of_once(

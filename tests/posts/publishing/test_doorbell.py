@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError
-from posts import services, tasks
+from posts import services
 from posts.models import Post, Target
 from posts.operating import pausing
 from posts.publishing import doorbell
@@ -41,7 +41,7 @@ class FakeBroker:
 def broker(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[FakeBroker]:
     fake = FakeBroker()
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:9/0"
-    monkeypatch.setattr(tasks, "send", fake.send)
+    monkeypatch.setattr(doorbell, "send", fake.send)
     monkeypatch.setattr(doorbell, "PAUSE_SECONDS", 0)
     monkeypatch.setattr(doorbell, "_doorbell", Doorbell())
     yield fake
