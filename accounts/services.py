@@ -29,11 +29,11 @@ REFRESHED = ("name", "username", "profile_image", "status", "expires_at", "acces
 
 @transaction.atomic
 def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Actor) -> SocialAccount:
-    """Change name, default or settings; `settings` are merged key by key, and null removes one."""
+    """Change name, default or settings; `settings` are merged key by key, and null removes one. Raises Http404."""
     family = connecting.lock_family(account.workspace_id, account.platform)
     locked = next((each for each in family if each.pk == account.pk), None)
-    if locked is None:
-        raise Http404  # its workspace was deleted
+    if locked is None or not locked.is_connected:
+        raise Http404  # its workspace was deleted, or it was disconnected: its default has passed to another
     before = {"name": locked.name, "default_of": locked.default_of, "settings": locked.settings}
     if values.get("name", locked.name) != locked.name:  # a client may send back what a GET showed
         locked.name, locked.name_is_ours = values["name"], True

@@ -96,6 +96,19 @@ def test_two_accounts_that_become_default_at_once_do_not_collide() -> None:
     assert defaults() in (["2"], ["3"])
 
 
+def test_an_account_that_was_disconnected_meanwhile_takes_the_default_from_none(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    account = make_account(workspace, remote_id="1")
+    make_account(workspace, remote_id="2", default_of=None)
+    disconnect(account)
+
+    with pytest.raises(Http404):
+        update(account, is_default=True)
+
+    assert defaults() == ["2"]
+
+
 def test_a_disconnected_account_holds_no_tokens(workspace: Workspace, network: FakeNetwork) -> None:
     account = make_account(workspace, tokens=PAIR, due_at=NOW)
 
