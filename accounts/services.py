@@ -140,16 +140,16 @@ def revoke(workspace: Workspace, platform: str, account: Account) -> None:
 def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> SocialAccount:
     """Renew tokens and profile now; what the network refuses shows in the account's health."""
     before = {name: getattr(account, name) for name in REFRESHED}
-    is_held_up = _is_held_up(account)
+    is_told = not _renew(account)
     account = get_object_or_404(SocialAccount.objects.select_related("workspace"), pk=account.pk)
-    read = _read_profile(account) if _can_be_read(account) else None
-    is_told = is_held_up and isinstance(read, Profile)
+    read = _read_profile(account) if account.is_connected and account.access_token else None
     seen = account.last_error, account.access_token  # what came between, such as another sign-in, is no less true
 
     def write() -> SocialAccount:
         locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
         if read is not None and locked.is_connected:
-            _take_over(locked, read, keep_error=is_told or (locked.last_error, locked.access_token) != seen, now=now)
+            is_new = (locked.last_error, locked.access_token) != seen
+            _take_over(locked, read, keep_error=is_new or (is_told and isinstance(read, Profile)), now=now)
         record("refreshed", locked, actor=actor, platform=locked.platform, **changes(before, locked))
         return locked
 
@@ -165,17 +165,13 @@ def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: date
     locked.save(update_fields=SHOWN)
 
 
-def _is_held_up(account: SocialAccount) -> bool:
-    """Renew the tokens, and return whether that failed with something that shows in the account's health."""
+def _renew(account: SocialAccount) -> bool:
+    """Renew the tokens; returns False where that failed with something that shows in the account's health."""
     try:
         tokens.refresh_now(account)
     except Unavailable:
-        return True
-    return False
-
-
-def _can_be_read(account: SocialAccount) -> bool:
-    return account.is_connected and bool(account.access_token)
+        return False
+    return True
 
 
 def _read_profile(account: SocialAccount) -> Read:
