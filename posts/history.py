@@ -142,16 +142,15 @@ def _kind(attempt: Attempt, *, is_open: bool) -> str:
 
 def _entry(attempt: Attempt, past: Past, *, kind: str, is_open: bool = False) -> Entry:
     advice = _advice(attempt, past, kind=kind, is_open=is_open)
+    is_put_off = attempt.outcome == "later"
     return Entry(
         at=attempt.ended_at,
         kind=kind,
-        message=attempt.message
-        if attempt.outcome == "later"
-        else Phrase(WORDS[kind], name=platforms.NAMES[past.platform]),
+        message=attempt.message if is_put_off else Phrase(WORDS[kind], name=platforms.NAMES[past.platform]),
         target_id=past.target_id,
         platform=past.platform,
         cause=_cause(attempt, is_open=is_open),
-        who_acts=advice.who_acts if advice and attempt.outcome != "later" else None,
+        who_acts=advice.who_acts if advice and not is_put_off else None,
         retry_safe=advice.retry_safe if advice else None,
         next_attempt_at=attempt.next_at,
     )

@@ -197,12 +197,9 @@ def _is_destination(key: str) -> bool:
 
 def _unknown_override(key: str) -> str:
     """Return what is wrong with this key; an id in the wrong form is told as one that is not there."""
-    is_meant_as_id = key.casefold().startswith("acc_")
-    return (
-        Phrase("No such connected account.")
-        if is_meant_as_id
-        else Phrase("Neither a platform nor a connected account.")
-    )
+    if key.casefold().startswith("acc_"):
+        return Phrase("No such connected account.")
+    return Phrase("Neither a platform nor a connected account.")
 
 
 class NewPostInput(PostInput):

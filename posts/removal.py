@@ -40,9 +40,8 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> i
 
 def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:
     """Return how many posts would be cancelled if these accounts went now; drafts only lose the account."""
-    mine = Target.objects.filter(UNSENT, account__in=accounts.order_by(), published_at=None).exclude(
-        status=TargetStatus.DRAFT
-    )
+    mine = Target.objects.filter(UNSENT, account__in=accounts.order_by(), published_at=None)
+    mine = mine.exclude(status=TargetStatus.DRAFT)
     posts: int = mine.aggregate(posts=Count("post", distinct=True))["posts"]
     return posts
 

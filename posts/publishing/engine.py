@@ -115,8 +115,6 @@ class Publish:
         self.loaded = loaded
         self.is_ending = is_ending
         self.step = "prepare"
-        self.unresolved = False
-        self.recovery = Recovery.PARK
         self.requests_before = 0
         self.exchanges: list[Exchange] = []
 
@@ -152,9 +150,8 @@ class Publish:
         self.unresolved, self.sends = self.target.outcome_unknown, self.target.sends
         self.is_paused = loaded.is_paused
         self.account = self.target.account
-        platform = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
-        self.connector = platform
-        self.recovery = platform.recovery
+        self.connector = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
+        self.recovery = self.connector.recovery
 
     def _compose(self) -> None:
         """Put together what to send, and the way out; raises Unavailable while the operator has no registration."""
@@ -289,9 +286,8 @@ class Publish:
         if self.recovery != Recovery.HANDLE and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
             return Absent()
         if is_said_to_be_there(self.target):
-            return Undecidable(
-                message=Phrase("The network says that it has this post, but the account does not show it.")
-            )
+            message = Phrase("The network says that it has this post, but the account does not show it.")
+            return Undecidable(message=message)
         self.unresolved = False
         if gave_up(self.target, now=self.started_at):
             return Unavailable(Phrase("It did not arrive, and the time for trying is over."))
@@ -299,13 +295,11 @@ class Publish:
 
     def _unlinked(self, found: list[Published]) -> list[Published]:
         """Leave out what is known to be another target's."""
-        ids = [each.remote_id for each in found]
-        account = self.account
         search = Search(
             target_id=self.target.pk,
-            platform=account.platform,
-            account_remote_id=account.remote_id,
-            remote_ids=ids,
+            platform=self.account.platform,
+            account_remote_id=self.account.remote_id,
+            remote_ids=[each.remote_id for each in found],
         )
         linked = self.writer.run(others, search)
         return [each for each in found if each.remote_id not in linked]

@@ -4,7 +4,7 @@ A schedule is locked before its posts. What changes its slots or holds it moves 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -60,7 +60,7 @@ class Changed:
     """A schedule after a change, and the posts that no slot fits any more: they are drafts now."""
 
     schedule: Schedule
-    returned: Sequence[Post] = field(default_factory=list)
+    returned: Sequence[Post]
 
 
 @transaction.atomic
@@ -82,7 +82,7 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     before = {name: getattr(locked, name) for name in values if name in FIELDS}
     for name in before:
         setattr(locked, name, values[name])
-    slots = _tell_slots(locked, values["slots"]) if "slots" in values else {}
+    slots = _change_slots(locked, values["slots"]) if "slots" in values else {}
     locked.save()
     told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
     record("updated", locked, actor=actor, **told)
@@ -204,8 +204,8 @@ def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
     return [{"day": slot.day, "time": slot.time.strftime("%H:%M"), "platforms": slot.platforms} for slot in rows]
 
 
-def _tell_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Make the slots these; returns those before and after, where they are others now."""
+def _change_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Make the slots these; returns those before and after for the journal, where they are others now."""
     _require_connected(given)
     before = _slots_of(schedule)
     _replace_slots(schedule, given)
