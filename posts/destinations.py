@@ -1,7 +1,7 @@
 """Where a post goes: turns ids of networks and accounts into accounts and targets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -35,7 +35,7 @@ class Destinations:
     platforms: list[str]
     missing: dict[str, str]
     """The network of each id that has no account, or none any more."""
-    called_off: frozenset[str] = field(default_factory=frozenset)
+    called_off: frozenset[str] = frozenset()
     """Accounts that were disconnected after the post was scheduled: their targets stay, and nothing goes there."""
 
     def warnings(self, at: datetime | None) -> list[str]:

@@ -5,7 +5,7 @@ the target in the end: an answer that was once lost stays open until a look has 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -82,7 +82,7 @@ class Past:
     platform: str
     fates: Sequence[Fate] = ()
     """In the order of time, the present one last."""
-    errors: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    errors: Sequence[Mapping[str, Any]] = ()
     """Those that it showed: they name who acts, which an attempt does not."""
 
     def who_acts(self, code: str, message: str) -> str | None:

@@ -333,13 +333,11 @@ class History(NamedTuple):
 
 def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, now: datetime) -> list[Pause]:
     """Return the pauses since the first of these was to go out; where all go out in time, nobody is asked."""
-    since = now - PROMPT
-    none = History([], posts, {})
-    times = [
-        target.scheduled_at
-        for target in targets
-        if target.scheduled_at and (target.scheduled_at < since or _is_late(target, none, now=now))
-    ]
+    times = []
+    for target in targets:
+        is_late = is_too_late(target.due_at, [], workspace=posts[target.post_id], now=now)
+        if target.scheduled_at and (is_late or target.scheduled_at < now - PROMPT):
+            times.append(target.scheduled_at)
     return pauses.after(min(times)) if times else []
 
 

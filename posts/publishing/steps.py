@@ -96,14 +96,14 @@ def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
     media = files.as_contents([target.post for target in targets.values()])
     paused = pauses.in_force() if any(target.outcome_unknown for target in targets.values()) else []
     found = {
-        pk: Loaded(target=target, media=media[target.post_id], at=now, is_paused=_holding(target, paused) is not None)
+        pk: Loaded(target=target, media=media[target.post_id], at=now, is_paused=_is_paused(target, paused))
         for pk, target in targets.items()
     }
     return [found.get(claim.pk) for claim in held]
 
 
-def _holding(target: Target, paused: Sequence[Pause]) -> Pause | None:
-    return pauses.holding(paused, target.account_id, target.platform, target.post.workspace_id)
+def _is_paused(target: Target, paused: Sequence[Pause]) -> bool:
+    return pauses.holding(paused, target.account_id, target.platform, target.post.workspace_id) is not None
 
 
 def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
