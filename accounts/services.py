@@ -21,7 +21,8 @@ from workspaces.models import Workspace
 from workspaces.settings import merged
 
 logger = logging.getLogger(__name__)
-SHOWN = ["name", "username", "profile_image", "followers", "following", "last_sync", "last_error"]
+SHOWN = ["name", "username", "profile_image", "metadata", "followers", "following", "last_sync", "last_error"]
+"""The columns that a reading of the account changes."""
 Read = Profile | dict[str, str]
 """How a network shows an account, or why that could not be read."""
 REFRESHED = ("name", "username", "profile_image", "status", "expires_at", "access_expires_at", "last_error")

@@ -290,6 +290,15 @@ def test_a_refresh_renews_tokens_and_profile(workspace: Workspace, network: Fake
     assert (row.last_sync, row.last_error, row.unseal().access_token) == (NOW, None, "new-token")
 
 
+def test_a_refresh_renews_what_the_networks_limits_depend_on(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, metadata={"page_id": "1", "subscription_type": "None"})
+    network.shown = Profile(name="Bakery", metadata={"subscription_type": "Premium"})
+
+    services.refresh_account(account, actor=ACTOR, now=NOW)
+
+    assert SocialAccount.objects.get().metadata == {"page_id": "1", "subscription_type": "Premium"}
+
+
 def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewed(
     workspace: Workspace, network: FakeNetwork
 ) -> None:
