@@ -164,10 +164,8 @@ class PostInput(StrictInput):
         return problems_in(lambda: destinations.resolve(view.workspace, given, overrides=overrides))
 
     def validate_platforms(self, value: list[str]) -> list[str]:
-        unknown = [name for name in value if not _is_destination(name)]
-        if unknown:
-            told = destinations.unknown_destinations(unknown)
-            raise serializers.ValidationError(told)
+        if unknown := [name for name in value if not _is_destination(name)]:
+            raise serializers.ValidationError(destinations.unknown_destinations(unknown))
         return value
 
     def validate_hashtags(self, value: list[str]) -> list[str]:

@@ -164,7 +164,9 @@ def _conversions(post: Post, targets: Mapping[str, Target], attempts: Iterable[E
     for target_id, entry in first.items():
         target = targets[str(target_id)]
         content = compose(post, target.account, registry.get(target.platform), media)
-        for each in (each for each in content.media if each.converted):
+        for each in content.media:
+            if not each.converted:
+                continue
             yield Entry(
                 at=entry.at,
                 kind="converted",

@@ -19,6 +19,7 @@ from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record
 from ouipost.events.models import Event
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
+from ouipost.rows import in_parts
 from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.schedules.queue import (
@@ -268,9 +269,8 @@ def _deal_out(
 def _tell_moved(posts: Iterable[Post], before: Mapping[str, dict[str, Any]], *, actor: Actor) -> None:
     """Tell the journal of each of these posts that has another time than it had before."""
     moved = [post for post in posts if post.scheduled_at != before[post.pk]["scheduled_at"]]
-    for start in range(0, len(moved), TOLD_AT_ONCE):
-        part = moved[start : start + TOLD_AT_ONCE]
-        record_all([_scheduled(post, before[post.pk], actor=actor) for post in part])
+    for some in in_parts(moved, TOLD_AT_ONCE):
+        record_all([_scheduled(post, before[post.pk], actor=actor) for post in some])
 
 
 def _hold(schedule: Schedule) -> None:
@@ -282,8 +282,7 @@ def _hold(schedule: Schedule) -> None:
 
 
 def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> None:
-    for start in range(0, len(posts), BATCH):
-        some = posts[start : start + BATCH]
+    for some in in_parts(posts, BATCH):
         targets = Target.objects.filter(post__in=some)
         targets.active().update(**UNSCHEDULED)
         before = {post.pk: snapshot(post) for post in some}
