@@ -181,11 +181,12 @@ def new_overrides(values: dict[str, Any], *, present: dict[str, Any]) -> dict[st
 
 def _normal(texts: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a post, or of an override, as they are stored: hashtags with one `#` each."""
+    normal: dict[str, Any] = {}
     if "hashtags" in texts:
-        texts["hashtags"] = normal_hashtags(texts["hashtags"])
+        normal["hashtags"] = normal_hashtags(texts["hashtags"])
     if "platform_content" in texts:
-        texts["platform_content"] = {key: _normal({**entry}) for key, entry in texts["platform_content"].items()}
-    return texts
+        normal["platform_content"] = {key: _normal(entry) for key, entry in texts["platform_content"].items()}
+    return {**texts, **normal}
 
 
 @transaction.atomic

@@ -120,16 +120,19 @@ def _claim_one_by_one(limit: int, *, suspects: bool) -> list[Claim]:
     due = _due(claims.database_now(), suspects=suspects, paused=pauses.in_force())
     held, failing = list[Claim](), list[str]()
     for pk in list(due.values_list("pk", flat=True)[: limit * LOOK_AHEAD]):
+        if len(held) == limit:
+            break
         try:
-            held += _claim_together(1, suspects=suspects and not held, among=[pk]) if len(held) < limit else []
+            held += _claim_together(1, suspects=suspects and not held, among=[pk])
         except DatabaseError:
             logger.exception("No more could be claimed")
             break
         except Exception:  # whatever it is: this is the row
             logger.exception("Target %s cannot be claimed", pk)
             failing.append(pk)
-    for pk in failing if held else ():  # where none can be, the fault is hardly theirs
-        _end(pk)
+    if held:  # where none can be claimed, the fault is hardly theirs
+        for pk in failing:
+            _end(pk)
     return held
 
 
