@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from accounts import connecting, hooks, registry, tokens
-from accounts.models import Connection, SocialAccount
+from accounts.models import AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
 from ouipost.crypto import CannotDecrypt
 from ouipost.databases import in_transaction
@@ -150,7 +150,9 @@ def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> S
         locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
         if read is not None and locked.is_connected:
             is_new = (locked.last_error, locked.access_token) != seen
-            _take_over(locked, read, keep_error=is_new or (is_told and isinstance(read, Profile)), now=now)
+            # That a profile can be read says nothing of why tokens were not renewed, or numbers cannot be read.
+            is_of_another = isinstance(read, Profile) and (is_told or locked.status != AccountStatus.ACTIVE)
+            _take_over(locked, read, keep_error=is_new or is_of_another, now=now)
         record("refreshed", locked, actor=actor, platform=locked.platform, **changes(before, locked))
         return locked
 

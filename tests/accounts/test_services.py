@@ -312,6 +312,24 @@ def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewe
     assert row.last_sync == NOW
 
 
+@pytest.mark.parametrize(
+    ("status", "refreshed", "code"),
+    [("error", Tokens(access_token="new-token"), "OLD"), ("active", AuthExpired("Over."), "TOKEN_REVOKED")],
+    ids=["its numbers cannot be read", "its owner must sign in"],
+)
+def test_a_profile_that_can_be_read_does_not_hide_why_an_account_is_not_active(
+    workspace: Workspace, network: FakeNetwork, status: str, refreshed: Any, code: str
+) -> None:
+    account = make_account(workspace, tokens=PAIR, status=status, last_error=OLD_ERROR)
+    network.refreshed = refreshed
+
+    row = services.refresh_account(account, actor=ACTOR, now=NOW)
+
+    assert row.status == ("error" if status == "error" else "expired")
+    assert (row.last_error or {}).get("code") == code
+    assert row.last_sync == NOW
+
+
 def test_what_is_changed_while_the_profile_is_read_is_kept(workspace: Workspace, network: FakeNetwork) -> None:
     account = make_account(workspace, last_error=OLD_ERROR)
 
