@@ -103,6 +103,10 @@ class Publish:
     session: NetworkSession
     content: Content
     operation: Operation
+    unresolved: bool
+    sends: int
+    is_paused: bool
+    recovery: Recovery
     started_at: datetime
     began: float
     """When that was, by this process's monotonic clock."""
@@ -133,13 +137,14 @@ class Publish:
             is_paused=self.is_paused,
             exchanges=self.exchanges,
         )
-        with traces.span("settle", outcome=calls.word(outcome)):
+        word = calls.word(outcome)
+        with traces.span("settle", outcome=word):
             self._surely(report)
         milliseconds = round((time.monotonic() - self.began) * 1000)
-        work.info("Target settled", extra={"step": self.step, "outcome": calls.word(outcome), "ms": milliseconds})
+        work.info("Target settled", extra={"step": self.step, "outcome": word, "ms": milliseconds})
         if not isinstance(outcome, Later):
             network = registry.network_of(self.account.platform, self.account.workspace)
-            calls.note(network, kind=calls.PUBLISH, outcome=calls.word(outcome))
+            calls.note(network, kind=calls.PUBLISH, outcome=word)
 
     def _load(self) -> None:
         """Read everything once, right after the claim: from then on nobody can edit any more."""
