@@ -329,9 +329,10 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
 
 
 def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
-    """Update the account to how the network shows it; a name that was set by hand stays."""
-    account.followers, account.following, account.last_sync = profile.followers, profile.following, now
-    for column, value in profile_columns(account, profile).items():
+    """Update the account to how the network shows it; a name set by hand stays, and a number that it does not tell."""
+    numbers = {"followers": profile.followers, "following": profile.following}
+    told = {name: value for name, value in numbers.items() if value is not None}
+    for column, value in (profile_columns(account, profile) | told | {"last_sync": now}).items():
         setattr(account, column, value)
 
 
