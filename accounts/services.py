@@ -41,19 +41,20 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
     if "settings" in values:
         locked.settings = merged(locked.settings, values["settings"])
     if "is_default" in values:
-        _set_default(locked, values["is_default"], actor=actor)
+        _set_default(locked, values["is_default"], family, actor=actor)
     locked.save()
     record_update(locked, before, actor=actor)
     return locked
 
 
-def _set_default(account: SocialAccount, is_default: bool, *, actor: Actor) -> None:
+def _set_default(account: SocialAccount, is_default: bool, family: list[SocialAccount], *, actor: Actor) -> None:
     require_default(account, is_default)
-    if is_default:
-        others = SocialAccount.objects.filter(workspace=account.workspace_id, default_of=account.platform)
-        for other in others.exclude(pk=account.pk):
+    if not is_default:
+        return
+    for other in family:
+        if other.is_default and other != account:
             _give_default(other, None, actor=actor)
-        account.default_of = account.platform
+    account.default_of = account.platform
 
 
 def require_default(account: SocialAccount, is_default: bool) -> None:
