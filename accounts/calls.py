@@ -135,14 +135,16 @@ def write(sums: Mapping[Key, Sum]) -> None:
         for key, each in [*sums.items(), *ever.items()]
     ]
     add_each(CallCount, Key._fields, rows)
-    published = {key.network: each for key, each in ever.items() if key[2:] == (PUBLISH, PUBLISHED)}
-    _note_last({network: each.last_at for network, each in published.items()})
+    out = {key: each for key, each in ever.items() if (key.kind, key.outcome) == (PUBLISH, PUBLISHED)}
+    _note_last({key.network: each.last_at for key, each in out.items()})
 
 
 def _note_last(published: Mapping[str, datetime]) -> None:
-    rows = CallCount.objects.filter(at=EVER, kind=PUBLISH, outcome=PUBLISHED, network__in=published)
+    """Note when each of these networks last took a post."""
     if published:
-        rows.update(last_at=Case(*(When(network=network, then=Value(at)) for network, at in published.items())))
+        last_at = Case(*(When(network=network, then=Value(at)) for network, at in published.items()))
+        rows = CallCount.objects.filter(at=EVER, kind=PUBLISH, outcome=PUBLISHED, network__in=published)
+        rows.update(last_at=last_at)
 
 
 def old(now: datetime) -> tuple[Old, ...]:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -237,8 +238,9 @@ def select(
 def _take(workspace: Workspace, *, state: str, key_id: str, actor: Actor, now: datetime) -> Connection:
     """Claim the state for this one call: a second call with it finds nothing."""
     found = Connection.objects.open(now).filter(workspace=workspace, key_id=key_id, state_digest=digest(state))
-    connection = found.filter(exchanged_at=None).select_related("workspace", "account").first()
-    if connection is None or not found.filter(exchanged_at=None).update(exchanged_at=now):
+    unanswered = found.filter(exchanged_at=None)
+    connection = unanswered.select_related("workspace", "account").first()
+    if connection is None or not unanswered.update(exchanged_at=now):
         raise OAuthStateInvalid
     record("answered", connection, actor=actor, platform=connection.platform)
     return connection
@@ -253,11 +255,7 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
     session = registry.session(connection.platform, connection.workspace)
     try:
         tokens = connector.exchange(
-            session,
-            code=code,
-            redirect_uri=connection.callback_url,
-            code_verifier=connection.unseal(),
-            now=now,
+            session, code=code, redirect_uri=connection.callback_url, code_verifier=connection.unseal(), now=now
         )
         return connector.candidates(session, tokens)
     except PlatformError as error:
@@ -276,10 +274,7 @@ def _connect(
     connection: Connection, candidates: list[Candidate], *, actor: Actor, now: datetime
 ) -> list[SocialAccount]:
     """Use the sign-in up and connect these, again over lost races: no network takes its code a second time."""
-
-    def use_up() -> list[SocialAccount]:
-        return _use_up(connection, candidates, actor=actor, now=now)
-
+    use_up = partial(_use_up, connection, candidates, actor=actor, now=now)
     try:
         return in_transaction(use_up)
     except IntegrityError:  # another was first with the account, or with the first one of its network
@@ -334,9 +329,10 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
 
 
 def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
-    """Update the account to how the network shows it; a name that was set by hand stays."""
-    account.followers, account.following, account.last_sync = profile.followers, profile.following, now
-    for column, value in profile_columns(account, profile).items():
+    """Update the account to how the network shows it; a name set by hand stays, and a number that it does not tell."""
+    numbers = {"followers": profile.followers, "following": profile.following}
+    told = {name: value for name, value in numbers.items() if value is not None}
+    for column, value in (profile_columns(account, profile) | told | {"last_sync": now}).items():
         setattr(account, column, value)
 
 

@@ -63,19 +63,23 @@ def remember(request: HttpRequest, state: str) -> None:
 @require_http_methods(["GET", "POST"])
 def done(request: HttpRequest, platform: str) -> HttpResponse:
     """Complete the sign-in that comes back, let the person choose among several accounts, and show the outcome."""
-    state, now = request.POST.get("state") or request.GET.get("state", ""), timezone.now()
-    connection = connecting.find_hosted(state, platform=platform) if platform in registry.IDS else None
+    now = timezone.now()
+    connection = connecting.find_hosted(_state(request), platform=platform) if platform in registry.IDS else None
     if connection is None:
         return _stopped(request, None, connecting.OAuthStateInvalid())
     try:
         connected = _go_on(request, connection, actor=_actor(request, connection, now=now), now=now)
-    except NothingChosen:
-        return _choose(request, connection, connecting.candidates_of(connection), problem=_("Choose at least one."))
+    except NothingChosen as error:
+        return _choose(request, connection, connecting.candidates_of(connection), problem=translated(error.message))
     except DomainError as error:
         return _stopped(request, connection, error)
     if isinstance(connected, connecting.Pending):
         return _choose(request, connection, connected.candidates)
     return _connected(request, connection, connected)
+
+
+def _state(request: HttpRequest) -> str:
+    return request.POST.get("state") or request.GET.get("state", "")
 
 
 def _actor(request: HttpRequest, connection: Connection, *, now: datetime) -> Actor:
@@ -117,7 +121,7 @@ def _go_on(
     waiting = connecting.candidates_of(connection) if connection.exchanged_at and connection.expires_at > now else []
     if waiting:
         return connecting.Pending(connection=connection, candidates=waiting)
-    given = {"state": request.GET.get("state", "")} | caller
+    given = {"state": _state(request)} | caller
     if "code" in request.GET and "error" not in request.GET:
         return connecting.complete(connection.workspace, code=request.GET["code"], **given)
     connecting.refuse(connection.workspace, error=request.GET.get("error", ""), **given)
@@ -138,7 +142,7 @@ def _choose(
         "network": NAMES[connection.platform],
         "workspace": connection.workspace.name,
         "candidates": candidates,
-        "state": request.POST.get("state") or request.GET.get("state", ""),
+        "state": _state(request),
         "problem": problem,
     }
     return render(request, "accounts/choose.html", page, status=422 if problem else 200)
@@ -193,15 +197,11 @@ def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str
 
 def _again(request: HttpRequest, connection: Connection | None) -> str:
     """Return where this person begins a sign-in in the console; empty for those who came from elsewhere."""
-    if connection is not None and not is_of_the_console(connection):
+    if not request.user.is_authenticated or (connection is not None and not is_of_the_console(connection)):
         return ""
-    if not request.user.is_authenticated:
-        return ""
-    again = reverse("console_connect")
+    begin = reverse("console_connect")
     if connection is None:
-        return again
-    return (
-        f"{again}?account={connection.account_id}"
-        if connection.account_id
-        else f"{again}?workspace={connection.workspace_id}"
-    )
+        return begin
+    if connection.account_id:
+        return f"{begin}?account={connection.account_id}"
+    return f"{begin}?workspace={connection.workspace_id}"

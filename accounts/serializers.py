@@ -30,9 +30,7 @@ class AccountErrorSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     message = serializers.CharField()
-    who_acts = serializers.ChoiceField(
-        choices=[str(each) for each in WhoActs], required=False
-    )  # rows from before lack it
+    who_acts = serializers.ChoiceField(choices=list(map(str, WhoActs)), required=False)  # rows from before lack it
 
 
 class AccountHealthSerializer(serializers.Serializer[Any]):
@@ -217,11 +215,10 @@ class AccountDetailSerializer(AccountSerializer):
     @extend_schema_field(AccountHealthSerializer)
     def get_health(self, account: SocialAccount) -> dict[str, Any]:
         ended = account.expires_at is not None and account.expires_at <= timezone.now()
+        read = account.last_sync
         return {
             "token_valid": account.status != AccountStatus.EXPIRED and not ended,
-            "last_sync": serializers.DateTimeField().to_representation(account.last_sync)
-            if account.last_sync
-            else None,
+            "last_sync": serializers.DateTimeField().to_representation(read) if read else None,
             "errors": [account.last_error] if account.last_error else [],
         }
 
@@ -326,8 +323,8 @@ class CallbackInput(StrictInput):
         sent = given.keys() & set(self.fields)
         if sent in ({"state", "code"}, {"state", "error"}, {"connection", "select"}):
             return {}
-        [only] = sent if len(sent) == 1 else [""]
-        return {OTHER_HALF.get(only, "state"): ["Give state and code, or state and error, or connection and select."]}
+        lacking = OTHER_HALF.get(next(iter(sent)), "state") if len(sent) == 1 else "state"
+        return {lacking: ["Give state and code, or state and error, or connection and select."]}
 
 
 class AccountInput(StrictInput):

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from accounts import connecting, hooks, registry, tokens
-from accounts.models import Connection, SocialAccount
+from accounts.models import AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
 from ouipost.crypto import CannotDecrypt
 from ouipost.databases import in_transaction
@@ -21,7 +21,8 @@ from workspaces.models import Workspace
 from workspaces.settings import merged
 
 logger = logging.getLogger(__name__)
-SHOWN = ["name", "username", "profile_image", "followers", "following", "last_sync", "last_error"]
+SHOWN = ["name", "username", "profile_image", "metadata", "followers", "following", "last_sync", "last_error"]
+"""The columns that a reading of the account changes."""
 Read = Profile | dict[str, str]
 """How a network shows an account, or why that could not be read."""
 REFRESHED = ("name", "username", "profile_image", "status", "expires_at", "access_expires_at", "last_error")
@@ -29,30 +30,31 @@ REFRESHED = ("name", "username", "profile_image", "status", "expires_at", "acces
 
 @transaction.atomic
 def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Actor) -> SocialAccount:
-    """Change name, default or settings; `settings` are merged key by key, and null removes one."""
+    """Change name, default or settings; `settings` are merged key by key, and null removes one. Raises Http404."""
     family = connecting.lock_family(account.workspace_id, account.platform)
     locked = next((each for each in family if each.pk == account.pk), None)
-    if locked is None:
-        raise Http404  # its workspace was deleted
+    if locked is None or not locked.is_connected:
+        raise Http404  # its workspace was deleted, or it was disconnected: its default has passed to another
     before = {"name": locked.name, "default_of": locked.default_of, "settings": locked.settings}
     if values.get("name", locked.name) != locked.name:  # a client may send back what a GET showed
         locked.name, locked.name_is_ours = values["name"], True
     if "settings" in values:
         locked.settings = merged(locked.settings, values["settings"])
     if "is_default" in values:
-        _set_default(locked, values["is_default"], actor=actor)
+        _set_default(locked, values["is_default"], family, actor=actor)
     locked.save()
     record_update(locked, before, actor=actor)
     return locked
 
 
-def _set_default(account: SocialAccount, is_default: bool, *, actor: Actor) -> None:
+def _set_default(account: SocialAccount, is_default: bool, family: list[SocialAccount], *, actor: Actor) -> None:
     require_default(account, is_default)
-    if is_default:
-        others = SocialAccount.objects.filter(workspace=account.workspace_id, default_of=account.platform)
-        for other in others.exclude(pk=account.pk):
+    if not is_default:
+        return
+    for other in family:
+        if other.is_default and other != account:
             _give_default(other, None, actor=actor)
-        account.default_of = account.platform
+    account.default_of = account.platform
 
 
 def require_default(account: SocialAccount, is_default: bool) -> None:
@@ -140,16 +142,18 @@ def revoke(workspace: Workspace, platform: str, account: Account) -> None:
 def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> SocialAccount:
     """Renew tokens and profile now; what the network refuses shows in the account's health."""
     before = {name: getattr(account, name) for name in REFRESHED}
-    is_held_up = _is_held_up(account)
+    is_told = not _renew(account)
     account = get_object_or_404(SocialAccount.objects.select_related("workspace"), pk=account.pk)
-    read = _read_profile(account) if _can_be_read(account) else None
-    is_told = is_held_up and isinstance(read, Profile)
+    read = _read_profile(account) if account.is_connected and account.access_token else None
     seen = account.last_error, account.access_token  # what came between, such as another sign-in, is no less true
 
     def write() -> SocialAccount:
         locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
         if read is not None and locked.is_connected:
-            _take_over(locked, read, keep_error=is_told or (locked.last_error, locked.access_token) != seen, now=now)
+            is_new = (locked.last_error, locked.access_token) != seen
+            # That a profile can be read says nothing of why tokens were not renewed, or numbers cannot be read.
+            is_of_another = isinstance(read, Profile) and (is_told or locked.status != AccountStatus.ACTIVE)
+            _take_over(locked, read, keep_error=is_new or is_of_another, now=now)
         record("refreshed", locked, actor=actor, platform=locked.platform, **changes(before, locked))
         return locked
 
@@ -165,17 +169,13 @@ def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: date
     locked.save(update_fields=SHOWN)
 
 
-def _is_held_up(account: SocialAccount) -> bool:
-    """Renew the tokens, and return whether that failed with something that shows in the account's health."""
+def _renew(account: SocialAccount) -> bool:
+    """Renew the tokens; returns False where that failed with something that shows in the account's health."""
     try:
         tokens.refresh_now(account)
     except Unavailable:
-        return True
-    return False
-
-
-def _can_be_read(account: SocialAccount) -> bool:
-    return account.is_connected and bool(account.access_token)
+        return False
+    return True
 
 
 def _read_profile(account: SocialAccount) -> Read:

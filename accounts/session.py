@@ -60,19 +60,10 @@ class NetworkSession:
         if seconds <= 0:
             raise Unavailable(Phrase("No time was left for the request."))
         self.requests += 1
+        sent: dict[str, Any] = {"params": params, "data": data, "json": json, "files": files}
         began = time.monotonic()
         try:
-            answer = self._client.request(
-                method,
-                url,
-                headers=headers,
-                params=params,
-                data=data,
-                json=json,
-                files=files,
-                timeout=seconds,
-                max_bytes=max_bytes,
-            )
+            answer = self._client.request(method, url, headers=headers, **sent, timeout=seconds, max_bytes=max_bytes)
         except outbound.Blocked as error:
             message = Phrase("This installation does not allow the address; its operator can allow it.")
             raise Unavailable(message, who_acts=WhoActs.OPERATOR) from error
@@ -81,21 +72,20 @@ class NetworkSession:
             raise Unavailable(Phrase("The network could not be reached.")) from error
         except outbound.AnswerLost as error:
             self._count(calls.LOST, began)
-            self._note(method, url, began, status=None, answer=b"", params=params, data=data, json=json, files=files)
+            self._note(method, url, began, sent, status=None, answer=b"")
             raise Unknown(Phrase("The network gave no complete answer.")) from error
         self._count(calls.outcome_of(answer.status), began)
         if dated := moment_of(answer.headers.get("Date", "")):
             self.dated = (time.monotonic(), dated)
-        is_refused = answer.status >= HTTPStatus.BAD_REQUEST
-        body, told = answer.body, answer.body
+        is_refused, told = answer.status >= HTTPStatus.BAD_REQUEST, answer.body
         if is_refused or self._exchanges is not None:
-            told = _masked(answer.body, _secrets(headers, params, data, json))
-        self._note(
-            method, url, began, status=answer.status, answer=told, params=params, data=data, json=json, files=files
-        )
-        return Answer(status=answer.status, headers=answer.headers, body=told if is_refused else body)
+            told = _masked(told, _secrets(headers, params, data, json))
+        self._note(method, url, began, sent, status=answer.status, answer=told)
+        return Answer(status=answer.status, headers=answer.headers, body=told if is_refused else answer.body)
 
-    def _note(self, method: str, url: str, began: float, *, status: int | None, answer: bytes, **sent: Any) -> None:
+    def _note(
+        self, method: str, url: str, began: float, sent: Mapping[str, Any], *, status: int | None, answer: bytes
+    ) -> None:
         """Keep a request and its answer; the status is None if no complete answer came."""
         if self._exchanges is None:
             return
@@ -118,7 +108,7 @@ class NetworkSession:
 
 
 def _masked(body: bytes, secrets: Iterable[str]) -> bytes:
-    """Return a refusal with the secrets that were sent masked: refusals are stored, shown and logged."""
+    """Return an answer with the secrets that were sent masked: refusals are stored, shown and logged."""
     for secret in secrets:
         body = body.replace(secret.encode(), MASK.encode())
     return body

@@ -252,31 +252,38 @@ def _end_in_doubt(account: SocialAccount, *, now: datetime) -> dict[str, datetim
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:
-    """Store new tokens; an account that cannot be read stays in `error`, which they do not fix.
+    """Store new tokens; returns False where the claim was lost.
 
     While the database is away it is tried again until the lease is over, up to 60 s. Where it stays away longer, or the
     process ends before that, they are lost: where each works once, the next refresh expires the account.
     """
     account.seal(tokens)
-    well = {} if account.status == AccountStatus.ERROR else {"status": AccountStatus.ACTIVE, "last_error": None}
     while True:
         try:
-            return claims.release(
-                SocialAccount,
-                claim,
-                access_token=account.access_token,
-                refresh_token=account.refresh_token,
-                access_expires_at=account.access_expires_at,
-                expires_at=account.expires_at,
-                due_at=refresh_time(account, now=now),
-                **well,
-            )
+            return _store(account, claim, due_at=refresh_time(account, now=now))
         except (OperationalError, InterfaceError):
             if claim.seconds_left <= 0:
                 logger.exception("The new tokens of %s could not be stored: they are lost", account.pk)
                 raise
         close_old_connections()
         time.sleep(KEEP_AGAIN_SECONDS)
+
+
+@transaction.atomic
+def _store(account: SocialAccount, claim: Claim, *, due_at: datetime | None) -> bool:
+    """Release an account with its new tokens; one that cannot be read by now stays in `error`: they do not fix that."""
+    status = SocialAccount.objects.select_for_update().values_list("status", flat=True).filter(pk=account.pk).first()
+    well = {} if status == AccountStatus.ERROR else {"status": AccountStatus.ACTIVE, "last_error": None}
+    return claims.release(
+        SocialAccount,
+        claim,
+        access_token=account.access_token,
+        refresh_token=account.refresh_token,
+        access_expires_at=account.access_expires_at,
+        expires_at=account.expires_at,
+        due_at=due_at,
+        **well,
+    )
 
 
 @transaction.atomic

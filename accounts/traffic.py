@@ -56,9 +56,7 @@ class Call:
 
 def mark(outcome: object) -> str:
     """Return what an outcome says about the network's health; nothing for quotas and for failures of our own."""
-    if not isinstance(outcome, PlatformError):
-        return ANSWERED
-    if isinstance(outcome, StillWorking):
+    if not isinstance(outcome, PlatformError) or isinstance(outcome, StillWorking):
         return ANSWERED
     if isinstance(outcome, RateLimited) or outcome.acts == WhoActs.OPERATOR:
         return ""
@@ -83,12 +81,11 @@ def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
     """
     rows = SocialAccount.objects.filter(pk__in=[call.account_id for call in calls])
     known = {pk: (mode, metadata) for pk, mode, metadata in rows.values_list("pk", "workspace__mode", "metadata")}
-    marked = [
-        (key_of(call.platform, mode), call.mark)
-        for call in calls
-        for mode, metadata in (known.get(call.account_id, (Mode.LIVE, {})),)
-        if not platforms.BY_ID[call.platform].server_of(metadata)
-    ]
+    marked = []
+    for call in calls:
+        mode, metadata = known.get(call.account_id, (Mode.LIVE, {}))
+        if not platforms.BY_ID[call.platform].server_of(metadata):
+            marked.append((key_of(call.platform, mode), call.mark))
     failed = {pk for pk, mark in marked if mark == FAILED}
     present = set(Network.objects.filter(pk__in=failed).values_list("pk", flat=True))
     # Only what is missing: to insert what is there locks it, and two that do so would wait for each other.
@@ -149,10 +146,9 @@ def hold(account_id: str, *, until: datetime, since: datetime | None) -> None:
 
 def guessed_waits(account_ids: Collection[str], *, now: datetime) -> dict[str, timedelta]:
     """Return how long accounts waited, by our own guess, for a quota whose end nobody told: nothing went well since."""
-    rows = SocialAccount.objects.filter(pk__in=account_ids, held_until__lte=now).values_list(
-        "pk", "held_until", "recent_at"
-    )
-    return {pk: until - since for pk, until, since in rows if until and since}
+    rows = SocialAccount.objects.filter(pk__in=account_ids, held_until__lte=now)
+    times = rows.values_list("pk", "held_until", "recent_at")
+    return {pk: until - since for pk, until, since in times if until and since}
 
 
 def shares(now: datetime, *, at_length: Sequence[str] = ()) -> dict[str, int]:

@@ -43,8 +43,6 @@ from workspaces.scoping import KeyedViewSet, WorkspaceScopedViewSet
 
 SECRETS_OF_A_SIGN_IN = [("auth_url",), ("state",)]
 """Whoever has the state could come back with a code of their own; the address has it, too."""
-
-
 SANDBOX = OpenApiParameter(
     "X-Workspace-ID",
     str,

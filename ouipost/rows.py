@@ -1,6 +1,6 @@
 """Queries compiled once and kept, and bulk writes in few statements: compiling them costs more than running them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -8,6 +8,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, router
 
 Statement = tuple[str, tuple[Any, ...]]
 Row = TypeVar("Row", bound=models.Model)
+Each = TypeVar("Each")
 REMEMBERED = 1024
 """Compiled statements that a process keeps in each cache, one for each set of values."""
 
@@ -34,6 +35,12 @@ def remember(row: models.Model, name: str, related: Sequence[models.Model]) -> N
     rows = getattr(row, name).model._default_manager.all()
     rows._result_cache = list(related)
     row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]  # where a prefetch puts them; Django has no public way
+
+
+def in_parts(rows: Sequence[Each], size: int) -> Iterator[Sequence[Each]]:
+    """Give these in their order, at most `size` at a time."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 def insert_each(rows: Sequence[models.Model]) -> None:

@@ -1,7 +1,7 @@
 """Where a post goes: turns ids of networks and accounts into accounts and targets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -35,7 +35,7 @@ class Destinations:
     platforms: list[str]
     missing: dict[str, str]
     """The network of each id that has no account, or none any more."""
-    called_off: frozenset[str] = field(default_factory=frozenset)
+    called_off: frozenset[str] = frozenset()
     """Accounts that were disconnected after the post was scheduled: their targets stay, and nothing goes there."""
 
     def warnings(self, at: datetime | None) -> list[str]:
@@ -102,13 +102,12 @@ def resolve(
         problems["platforms"] = [unknown_destinations(unknown)]
     if problems:
         raise InvalidInput(**problems)
-    chosen = [defaults.get(name) or known.get(name) for name in given]
+    chosen = [account for name in given if (account := defaults.get(name) or known.get(name))]
     networks = [known[name].platform if name in known else gone.get(name, name) for name in given]
     for account in chosen:
-        if account is not None:
-            account.workspace = workspace
+        account.workspace = workspace
     return Destinations(
-        accounts=list({account.pk: account for account in chosen if account is not None}.values()),
+        accounts=list({account.pk: account for account in chosen}.values()),
         platforms=list(dict.fromkeys(networks)),
         missing={
             name: platform
@@ -181,12 +180,11 @@ def override_problems(workspace: Workspace, platform_content: Mapping[str, Any])
     if not accounts:
         return {}
     connected = SocialAccount.objects.connected().filter(workspace=workspace, pk__in=accounts)
-    platforms = dict(connected.values_list("pk", "platform"))
-    missing = accounts - set(platforms)
+    networks = dict(connected.values_list("pk", "platform"))
     problems: dict[str, list[str]] = {
-        f"platform_content.{key}": [Phrase("No such connected account.")] for key in missing
+        f"platform_content.{key}": [Phrase("No such connected account.")] for key in accounts - set(networks)
     }
-    for key, platform in platforms.items():
+    for key, platform in networks.items():
         kinds = registry.get(platform).option_kinds()
         unreadable = option_rules.unreadable(platform_content[key].get("options", {}), kinds)
         problems |= {f"platform_content.{key}.options.{name}": told for name, told in unreadable.items()}

@@ -23,9 +23,8 @@ def duplicate_post(post: Post, *, actor: Actor, now: datetime, and_then: Callabl
     InvalidMedia where a stored file is not there any more.
     """
     with ExitStack() as stack:
-        copies = [
-            (media, stack.enter_context(_copied(media))) for media in post.files.order_by("position", "pk")
-        ]  # each is kept once a row knows it
+        rows = post.files.order_by("position", "pk")
+        copies = [(media, stack.enter_context(_copied(media))) for media in rows]  # each is kept once a row knows it
 
         def write() -> Post:
             made = _write(post, copies, actor=actor, now=now)

@@ -5,7 +5,7 @@ the target in the end: an answer that was once lost stays open until a look has 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -82,7 +82,7 @@ class Past:
     platform: str
     fates: Sequence[Fate] = ()
     """In the order of time, the present one last."""
-    errors: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    errors: Sequence[Mapping[str, Any]] = ()
     """Those that it showed: they name who acts, which an attempt does not."""
 
     def who_acts(self, code: str, message: str) -> str | None:
@@ -142,16 +142,15 @@ def _kind(attempt: Attempt, *, is_open: bool) -> str:
 
 def _entry(attempt: Attempt, past: Past, *, kind: str, is_open: bool = False) -> Entry:
     advice = _advice(attempt, past, kind=kind, is_open=is_open)
+    is_put_off = attempt.outcome == "later"
     return Entry(
         at=attempt.ended_at,
         kind=kind,
-        message=attempt.message
-        if attempt.outcome == "later"
-        else Phrase(WORDS[kind], name=platforms.NAMES[past.platform]),
+        message=attempt.message if is_put_off else Phrase(WORDS[kind], name=platforms.NAMES[past.platform]),
         target_id=past.target_id,
         platform=past.platform,
         cause=_cause(attempt, is_open=is_open),
-        who_acts=advice.who_acts if advice and attempt.outcome != "later" else None,
+        who_acts=advice.who_acts if advice and not is_put_off else None,
         retry_safe=advice.retry_safe if advice else None,
         next_attempt_at=attempt.next_at,
     )

@@ -164,10 +164,8 @@ class PostInput(StrictInput):
         return problems_in(lambda: destinations.resolve(view.workspace, given, overrides=overrides))
 
     def validate_platforms(self, value: list[str]) -> list[str]:
-        unknown = [name for name in value if not _is_destination(name)]
-        if unknown:
-            told = destinations.unknown_destinations(unknown)
-            raise serializers.ValidationError(told)
+        if unknown := [name for name in value if not _is_destination(name)]:
+            raise serializers.ValidationError(destinations.unknown_destinations(unknown))
         return value
 
     def validate_hashtags(self, value: list[str]) -> list[str]:
@@ -197,12 +195,9 @@ def _is_destination(key: str) -> bool:
 
 def _unknown_override(key: str) -> str:
     """Return what is wrong with this key; an id in the wrong form is told as one that is not there."""
-    is_meant_as_id = key.casefold().startswith("acc_")
-    return (
-        Phrase("No such connected account.")
-        if is_meant_as_id
-        else Phrase("Neither a platform nor a connected account.")
-    )
+    if key.casefold().startswith("acc_"):
+        return Phrase("No such connected account.")
+    return Phrase("Neither a platform nor a connected account.")
 
 
 class NewPostInput(PostInput):

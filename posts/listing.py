@@ -75,8 +75,7 @@ def one(key: ApiKey, workspace_id: str, post_id: str) -> Post | None:
 @lru_cache(maxsize=REMEMBERED)
 def _one_post(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> Statement:
     """Return the query for a post that such a key sees in the workspace; its last parameter, the post, is left out."""
-    visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
-    statement, parameters = compiled(Post.objects.filter(workspace__in=visible.filter(pk=workspace_id)).filter(pk=""))
+    statement, parameters = compiled(_visible(mode, workspace_ids, workspace_id).filter(pk=""))
     return statement, parameters[:-1]
 
 
@@ -89,10 +88,14 @@ def _targets_of_one() -> str:
 @lru_cache(maxsize=REMEMBERED)
 def _all_posts(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> Statement:
     """Return the query for what such a key sees in the workspace: to compile it costs more than to run it."""
-    visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
-    posts = Post.objects.filter(workspace__in=visible.filter(pk=workspace_id)).order_by("-moment", "-pk")
+    posts = _visible(mode, workspace_ids, workspace_id).order_by("-moment", "-pk")
     total = Subquery(PostCount.objects.filter(pk=workspace_id).values("total"))
     return compiled(posts.annotate(total=total).values_list(*COLUMNS, "total"))
+
+
+def _visible(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> QuerySet[Post]:
+    visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
+    return Post.objects.filter(workspace__in=visible.filter(pk=workspace_id))
 
 
 def _fetch(statement: Statement, *, page: int, limit: int) -> list[tuple[Any, ...]]:

@@ -88,13 +88,7 @@ def _absent(workspace: Workspace, missing: Mapping[str, str]) -> list[SocialAcco
 
 def _stand_ins(workspace: Workspace, platforms: Iterable[str]) -> list[SocialAccount]:
     """Return, for networks without an account, rows that are never stored: what they would get can be told already."""
-    return [_stand_in(workspace, platform) for platform in dict.fromkeys(platforms)]
-
-
-def _stand_in(workspace: Workspace, platform: str) -> SocialAccount:
-    account = SocialAccount(workspace=workspace, platform=platform)
-    account.pk = None
-    return account
+    return [SocialAccount(pk=None, workspace=workspace, platform=platform) for platform in dict.fromkeys(platforms)]
 
 
 def _preview(post: Post, account: SocialAccount, target: Target | None, media: Sequence[Media]) -> Preview:

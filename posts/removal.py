@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from accounts.models import SocialAccount
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
+from ouipost.rows import in_parts
 from posts import counts
 from posts.media import files
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
@@ -31,8 +32,7 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> i
     cancelled = set(mine.exclude(status=TargetStatus.DRAFT).values_list("post", flat=True))
     mine.filter(status=TargetStatus.DRAFT).delete()
     mine.update(status=TargetStatus.CANCELLED, due_at=None)
-    for start in range(0, len(posts), BATCH):
-        some = posts[start : start + BATCH]
+    for some in in_parts(posts, BATCH):
         Post.objects.filter(pk__in=[post.pk for post in some]).update(updated_at=now)  # they lost a target, all of them
         sync_each(some, Target.objects.filter(post__in=some).order_by("pk"), now=now)
     return len(cancelled)
@@ -40,9 +40,8 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> i
 
 def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:
     """Return how many posts would be cancelled if these accounts went now; drafts only lose the account."""
-    mine = Target.objects.filter(UNSENT, account__in=accounts.order_by(), published_at=None).exclude(
-        status=TargetStatus.DRAFT
-    )
+    mine = Target.objects.filter(UNSENT, account__in=accounts.order_by(), published_at=None)
+    mine = mine.exclude(status=TargetStatus.DRAFT)
     posts: int = mine.aggregate(posts=Count("post", distinct=True))["posts"]
     return posts
 
@@ -59,10 +58,10 @@ def call_off(targets: TargetQuerySet) -> None:
     """
     # By their own ids: MariaDB would look for the rows of a join first, and fail where one has changed since.
     pks, now = list(targets.filter(status__in=OPEN).values_list("pk", flat=True)), database_now()
-    for start in range(0, len(pks), BATCH):
-        some = Target.objects.filter(pk__in=pks[start : start + BATCH], status__in=OPEN)
-        some.filter(UNSENT).update(status=TargetStatus.CANCELLED, due_at=None)
-        some.filter(status=TargetStatus.PUBLISHING).update(give_up_at=now)
+    for some in in_parts(pks, BATCH):
+        rows = Target.objects.filter(pk__in=some, status__in=OPEN)
+        rows.filter(UNSENT).update(status=TargetStatus.CANCELLED, due_at=None)
+        rows.filter(status=TargetStatus.PUBLISHING).update(give_up_at=now)
 
 
 def purge(workspace: Workspace) -> bool:

@@ -111,6 +111,7 @@ def _of_reach(content: Content, account: SocialAccount, platform: Connector) -> 
 
 
 def _of_connection(account: SocialAccount, platform: Connector, at: datetime | None) -> Iterator[Issue]:
+    warning = {"field": "platforms", "severity": "warning", "fix": f"POST /api/accounts/{account.pk}/reconnect"}
     if account.pk is None or not account.is_connected:
         none = Phrase("No account is connected for {network}.", network=platform.name)
         gone = Phrase("The account {account} was disconnected.", account=account.name)
@@ -121,21 +122,9 @@ def _of_connection(account: SocialAccount, platform: Connector, at: datetime | N
             fix=f'POST /api/accounts {{"platform": "{platform.id}"}}',
         )
     elif account.status == AccountStatus.EXPIRED:
-        yield Issue(
-            rule="account_expired",
-            field="platforms",
-            message=must_reconnect(account),
-            severity="warning",
-            fix=f"POST /api/accounts/{account.pk}/reconnect",
-        )
+        yield Issue(rule="account_expired", message=must_reconnect(account), **warning)
     elif told := ends_first(account, at):
-        yield Issue(
-            rule="account_ends_first",
-            field="platforms",
-            message=told,
-            severity="warning",
-            fix=f"POST /api/accounts/{account.pk}/reconnect",
-        )
+        yield Issue(rule="account_ends_first", message=told, **warning)
 
 
 def must_reconnect(account: SocialAccount) -> Phrase:

@@ -13,7 +13,7 @@ from ouipost.api.showing import TextOrNull, shown
 from posts.history import Cause, Entry
 from posts.inputs import OverrideInput
 from posts.media.signing import signed_url
-from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
+from posts.models import Media, MediaType, Post, Target, TargetStatus
 from posts.previews import Preview
 from posts.publishing import unsettled
 from posts.timeline import KINDS
@@ -173,8 +173,8 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
 
     @extend_schema_field(MOMENT_OR_NULL)
     def get_next_attempt_at(self, target: Target) -> Any:
-        shown = target.due_at if target.status == TargetStatus.PUBLISHING else None
-        return serializers.DateTimeField().to_representation(shown) if shown else None
+        due_at = target.due_at if target.status == TargetStatus.PUBLISHING else None
+        return serializers.DateTimeField().to_representation(due_at) if due_at else None
 
 
 class AtNetworkSerializer(serializers.Serializer[Target]):
@@ -270,11 +270,11 @@ def _by_platform(post: Post) -> dict[str, dict[str, int | None]]:
     for target in counted_targets(post):
         if target.status != TargetStatus.PUBLISHED:
             continue
-        shown = totals.setdefault(target.platform, dict.fromkeys(("impressions", "engagement", "clicks")))
-        for name in shown:
+        sums = totals.setdefault(target.platform, dict.fromkeys(("impressions", "engagement", "clicks")))
+        for name in sums:
             value = (target.metrics or {}).get(name)
             if value is not None:
-                shown[name] = (shown[name] or 0) + value
+                sums[name] = (sums[name] or 0) + value
     return totals
 
 
@@ -294,11 +294,6 @@ class OutcomeSerializer(PostDetailSerializer):
 def counted_targets(post: Post) -> list[Target]:
     """Return the targets that are not cancelled, from what was prefetched."""
     return [target for target in post.targets.all() if target.status != TargetStatus.CANCELLED]
-
-
-def is_settled(post: Post) -> bool:
-    """Whether no target is still being worked on."""
-    return post.status != PostStatus.PUBLISHING
 
 
 class MediaSerializer(serializers.ModelSerializer[Media]):

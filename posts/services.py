@@ -181,11 +181,12 @@ def new_overrides(values: dict[str, Any], *, present: dict[str, Any]) -> dict[st
 
 def _normal(texts: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a post, or of an override, as they are stored: hashtags with one `#` each."""
+    normal: dict[str, Any] = {}
     if "hashtags" in texts:
-        texts["hashtags"] = normal_hashtags(texts["hashtags"])
+        normal["hashtags"] = normal_hashtags(texts["hashtags"])
     if "platform_content" in texts:
-        texts["platform_content"] = {key: _normal({**entry}) for key, entry in texts["platform_content"].items()}
-    return texts
+        normal["platform_content"] = {key: _normal(entry) for key, entry in texts["platform_content"].items()}
+    return {**texts, **normal}
 
 
 @transaction.atomic
@@ -253,17 +254,19 @@ def require_future(scheduled_at: datetime, *, now: datetime) -> None:
 
 
 def require_publishable(post: Post, found: destinations.Destinations) -> None:
+    """Raise what keeps a post from going out: AccountNotConnected, Overtaken or PostNotPublishable."""
     destinations.require_all(found)
     rules.check(post, found.accounts, files.as_content(post))
 
 
-def set_due(targets: list[Target], *, scheduled_at: datetime) -> None:
-    Target.objects.filter(pk__in=[target.pk for target in targets]).update(
-        status=TargetStatus.SCHEDULED,
-        scheduled_at=scheduled_at,
-        due_at=scheduled_at,
-        give_up_at=scheduled_at + GIVE_UP_AFTER,
-        **UNTRIED,
+def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
+    """Schedule targets for this time, as if they had never been tried."""
+    _make_due([target.pk for target in targets], TargetStatus.SCHEDULED, at=scheduled_at)
+
+
+def _make_due(pks: Collection[str], status: TargetStatus, *, at: datetime) -> None:
+    Target.objects.filter(pk__in=pks).update(
+        status=status, scheduled_at=at, due_at=at, give_up_at=at + GIVE_UP_AFTER, **UNTRIED
     )
 
 
@@ -319,13 +322,7 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
 
 def _send_now(pks: Collection[str], *, now: datetime) -> None:
     """Make targets due as if they had never been tried: nothing of them is at a network."""
-    Target.objects.filter(pk__in=pks).update(
-        status=TargetStatus.PUBLISHING,
-        scheduled_at=now,
-        due_at=now,
-        give_up_at=now + GIVE_UP_AFTER,
-        **UNTRIED,
-    )
+    _make_due(pks, TargetStatus.PUBLISHING, at=now)
     transaction.on_commit(doorbell.ring, robust=True)
 
 

@@ -149,7 +149,8 @@ def _kind(event_type: str) -> str:
 
 def _attempts(targets: Collection[Target], settled: Sequence[Line], *, now: datetime) -> Iterator[Entry]:
     found: dict[str, list[Attempt]] = {target.pk: [] for target in targets}
-    for attempt in Attempt.objects.filter(target__in=list(found)).order_by("ended_at", "number", "pk"):
+    attempts = Attempt.objects.defer("exchanges").filter(target__in=list(found))  # they are long, and not told
+    for attempt in attempts.order_by("ended_at", "number", "pk"):
         found[attempt.target_id].append(attempt)
     for target in targets:
         yield from tell_attempts(found[target.pk], _past(target, settled, now=now))
@@ -164,7 +165,9 @@ def _conversions(post: Post, targets: Mapping[str, Target], attempts: Iterable[E
     for target_id, entry in first.items():
         target = targets[str(target_id)]
         content = compose(post, target.account, registry.get(target.platform), media)
-        for each in (each for each in content.media if each.converted):
+        for each in content.media:
+            if not each.converted:
+                continue
             yield Entry(
                 at=entry.at,
                 kind="converted",

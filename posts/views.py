@@ -26,7 +26,7 @@ from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
 from posts.long_polling import preferred_seconds, wait_until_settled
 from posts.media import files, uploads
-from posts.models import Media, Post, Target
+from posts.models import Media, Post, PostStatus, Target
 from posts.schedules import services as schedules
 from posts.schedules.slots import instant
 from posts.serializers import (
@@ -37,7 +37,6 @@ from posts.serializers import (
     PreviewsSerializer,
     TimelineSerializer,
     ValidationSerializer,
-    is_settled,
 )
 from posts.timeline import timeline
 from workspaces.scoping import WorkspaceScopedViewSet
@@ -157,9 +156,8 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 
         def work() -> Response:
             post = change(self.get_object())
-            return self.answered(
-                self._present(post), **_with_warnings(destinations.of(post).warnings(post.scheduled_at))
-            )
+            warnings = destinations.of(post).warnings(post.scheduled_at)
+            return self.answered(self._present(post), **_with_warnings(warnings))
 
         return self.once(work)
 
@@ -250,7 +248,8 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         seconds = preferred_seconds(self.request.headers.get("Prefer", ""))
         wait_until_settled(self.kwargs["pk"], seconds=seconds)
         post = self.get_object()
-        answer = Response({"post": OutcomeSerializer(post).data}, status=200 if is_settled(post) else 202)
+        status = 202 if post.status == PostStatus.PUBLISHING else 200
+        answer = Response({"post": OutcomeSerializer(post).data}, status=status)
         answer["Preference-Applied"] = f"wait={seconds}"
         if answer.status_code == 202:
             answer["Location"] = self.request.path.rpartition("/")[0]  # where to ask what came of it: the post

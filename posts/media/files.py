@@ -56,7 +56,7 @@ class Stored:
 
 def require_open(post: Post) -> None:
     """Raise MediaInUse unless the files of the post may be changed."""
-    if post.status not in (PostStatus.DRAFT, PostStatus.SCHEDULED):
+    if not post.is_editable:
         raise MediaInUse(status=post.status)
 
 
@@ -136,7 +136,7 @@ def update(media: Media, *, values: dict[str, Any], actor: Actor, more_follows: 
     transaction, the caller checks what comes of all of it.
     """
     locked = _lock(media.post)
-    files = _of_scheduled(locked)
+    files_before = _of_scheduled(locked)
     changed = get_object_or_404(Media, pk=media.pk)
     before = {name: getattr(changed, name) for name in values}
     for name, value in values.items():
@@ -144,7 +144,7 @@ def update(media: Media, *, values: dict[str, Any], actor: Actor, more_follows: 
     changed.save()
     _copy_to(locked)
     if not more_follows:
-        _check(locked, files)
+        _check(locked, files_before)
     record_update(changed, before, actor=actor, workspace_id=locked.workspace_id)
     return changed
 

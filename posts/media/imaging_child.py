@@ -386,7 +386,7 @@ def shape(job: Job) -> dict[str, Any]:
         image = resized(image, size)
         encoded = jpeg(image, *QUALITIES[-1])
     Path(job.target).write_bytes(encoded)
-    return {"width": image.width, "height": image.height}
+    return {}
 
 
 def with_bars(image: Image.Image, job: Job) -> Image.Image:

@@ -68,14 +68,10 @@ def require_subject(scope: str, subject_id: str, *, must_exist: bool) -> None:
     """Raise InvalidInput if the id does not fit the scope, or names nothing that exists."""
     if scope not in PauseScope.values:
         raise InvalidInput(scope=[Phrase("Must be one of: {choices}.", choices=", ".join(PauseScope.values))])
-    if (scope == PauseScope.ALL) == bool(subject_id):
-        raise InvalidInput(
-            id=[
-                Phrase("Leave it out: all means everything.")
-                if subject_id
-                else Phrase("Which {scope}?", scope=Ours(scope))
-            ]
-        )
+    if scope == PauseScope.ALL and subject_id:
+        raise InvalidInput(id=[Phrase("Leave it out: all means everything.")])
+    if scope != PauseScope.ALL and not subject_id:
+        raise InvalidInput(id=[Phrase("Which {scope}?", scope=Ours(scope))])
     if must_exist and subject_id and not _exists(scope, subject_id):
         raise InvalidInput(id=[Phrase("There is no such {scope}.", scope=Ours(scope))])
 

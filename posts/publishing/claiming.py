@@ -4,7 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -37,6 +37,8 @@ LOOK_AHEAD = 2
 LOOKS = 4
 ROUNDS = 4
 MAX_UNSETTLED_CLAIMS = 5
+TAKEN_FROM_WORKERS: dict[str, Any] = {"due_at": None, "lease_until": None, "in_flight": None, "fence": F("fence") + 1}
+"""The columns of what no worker is to take up any more; one that only was slow has lost its claim."""
 BEGUN = ~Q(attempts=0, sends=0, in_flight=None, remote_id="")
 """Targets that somebody has tried, or is trying."""
 PROMPT = timedelta(minutes=1)
@@ -118,16 +120,19 @@ def _claim_one_by_one(limit: int, *, suspects: bool) -> list[Claim]:
     due = _due(claims.database_now(), suspects=suspects, paused=pauses.in_force())
     held, failing = list[Claim](), list[str]()
     for pk in list(due.values_list("pk", flat=True)[: limit * LOOK_AHEAD]):
+        if len(held) == limit:
+            break
         try:
-            held += _claim_together(1, suspects=suspects and not held, among=[pk]) if len(held) < limit else []
+            held += _claim_together(1, suspects=suspects and not held, among=[pk])
         except DatabaseError:
             logger.exception("No more could be claimed")
             break
         except Exception:  # whatever it is: this is the row
             logger.exception("Target %s cannot be claimed", pk)
             failing.append(pk)
-    for pk in failing if held else ():  # where none can be, the fault is hardly theirs
-        _end(pk)
+    if held:  # where none can be claimed, the fault is hardly theirs
+        for pk in failing:
+            _end(pk)
     return held
 
 
@@ -138,8 +143,7 @@ def _end(pk: str) -> None:
     target = Target.objects.select_for_update().get(pk=pk)
     status = TargetStatus.NEEDS_REVIEW if target.outcome_unknown or target.remote_id else TargetStatus.FAILED
     error = failure("PLATFORM_UNAVAILABLE", INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
-    ended = {"due_at": None, "lease_until": None, "in_flight": None, "error": error}
-    Target.objects.filter(pk=pk).update(status=status, fence=F("fence") + 1, **ended)
+    Target.objects.filter(pk=pk).update(status=status, error=error, **TAKEN_FROM_WORKERS)
     sync_and_tell(post)
 
 
@@ -332,13 +336,11 @@ class History(NamedTuple):
 
 def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, now: datetime) -> list[Pause]:
     """Return the pauses since the first of these was to go out; where all go out in time, nobody is asked."""
-    since = now - PROMPT
-    none = History([], posts, {})
-    times = [
-        target.scheduled_at
-        for target in targets
-        if target.scheduled_at and (target.scheduled_at < since or _is_late(target, none, now=now))
-    ]
+    times = []
+    for target in targets:
+        is_late = is_too_late(target.due_at, [], workspace=posts[target.post_id], now=now)
+        if target.scheduled_at and (is_late or target.scheduled_at < now - PROMPT):
+            times.append(target.scheduled_at)
     return pauses.after(min(times)) if times else []
 
 
@@ -381,8 +383,7 @@ def _miss(targets: list[Ready], *, now: datetime) -> None:
     message = Phrase("It was due while nothing could run, and is too late now.")
     error = failure("MISSED_WINDOW", message, retryable=True)
     due = Target.objects.filter(claims.is_due(now), pk__in=[target.pk for target in targets])
-    ended = {"due_at": None, "lease_until": None, "in_flight": None, "error": error}
-    due.update(status=TargetStatus.MISSED, fence=F("fence") + 1, **ended)
+    due.update(status=TargetStatus.MISSED, error=error, **TAKEN_FROM_WORKERS)
 
 
 def _park(targets: list[Ready]) -> None:
@@ -391,11 +392,4 @@ def _park(targets: list[Ready]) -> None:
         logger.error("Target %s was claimed %s times and never settled", target.pk, target.claim_count)
         error = failure("WORKER_CRASH_LOOP", Phrase("It stopped the worker again and again."))
         held = Target.objects.filter(pk=target.pk, fence=target.fence)
-        held.update(
-            status=TargetStatus.NEEDS_REVIEW,
-            fence=F("fence") + 1,  # should one of those workers only be slow, it has lost its claim
-            due_at=None,
-            lease_until=None,
-            in_flight=None,
-            error=error,
-        )
+        held.update(status=TargetStatus.NEEDS_REVIEW, error=error, **TAKEN_FROM_WORKERS)

@@ -103,6 +103,10 @@ class Publish:
     session: NetworkSession
     content: Content
     operation: Operation
+    unresolved: bool
+    sends: int
+    is_paused: bool
+    recovery: Recovery
     started_at: datetime
     began: float
     """When that was, by this process's monotonic clock."""
@@ -115,8 +119,6 @@ class Publish:
         self.loaded = loaded
         self.is_ending = is_ending
         self.step = "prepare"
-        self.unresolved = False
-        self.recovery = Recovery.PARK
         self.requests_before = 0
         self.exchanges: list[Exchange] = []
 
@@ -135,13 +137,14 @@ class Publish:
             is_paused=self.is_paused,
             exchanges=self.exchanges,
         )
-        with traces.span("settle", outcome=calls.word(outcome)):
+        word = calls.word(outcome)
+        with traces.span("settle", outcome=word):
             self._surely(report)
         milliseconds = round((time.monotonic() - self.began) * 1000)
-        work.info("Target settled", extra={"step": self.step, "outcome": calls.word(outcome), "ms": milliseconds})
+        work.info("Target settled", extra={"step": self.step, "outcome": word, "ms": milliseconds})
         if not isinstance(outcome, Later):
             network = registry.network_of(self.account.platform, self.account.workspace)
-            calls.note(network, kind=calls.PUBLISH, outcome=calls.word(outcome))
+            calls.note(network, kind=calls.PUBLISH, outcome=word)
 
     def _load(self) -> None:
         """Read everything once, right after the claim: from then on nobody can edit any more."""
@@ -152,9 +155,8 @@ class Publish:
         self.unresolved, self.sends = self.target.outcome_unknown, self.target.sends
         self.is_paused = loaded.is_paused
         self.account = self.target.account
-        platform = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
-        self.connector = platform
-        self.recovery = platform.recovery
+        self.connector = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
+        self.recovery = self.connector.recovery
 
     def _compose(self) -> None:
         """Put together what to send, and the way out; raises Unavailable while the operator has no registration."""
@@ -289,9 +291,8 @@ class Publish:
         if self.recovery != Recovery.HANDLE and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
             return Absent()
         if is_said_to_be_there(self.target):
-            return Undecidable(
-                message=Phrase("The network says that it has this post, but the account does not show it.")
-            )
+            message = Phrase("The network says that it has this post, but the account does not show it.")
+            return Undecidable(message=message)
         self.unresolved = False
         if gave_up(self.target, now=self.started_at):
             return Unavailable(Phrase("It did not arrive, and the time for trying is over."))
@@ -299,13 +300,11 @@ class Publish:
 
     def _unlinked(self, found: list[Published]) -> list[Published]:
         """Leave out what is known to be another target's."""
-        ids = [each.remote_id for each in found]
-        account = self.account
         search = Search(
             target_id=self.target.pk,
-            platform=account.platform,
-            account_remote_id=account.remote_id,
-            remote_ids=ids,
+            platform=self.account.platform,
+            account_remote_id=self.account.remote_id,
+            remote_ids=[each.remote_id for each in found],
         )
         linked = self.writer.run(others, search)
         return [each for each in found if each.remote_id not in linked]

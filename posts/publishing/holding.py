@@ -6,7 +6,7 @@ from typing import Protocol
 from django.db.models import Q
 
 from ouipost.databases import lock_free
-from ouipost.rows import update_each
+from ouipost.rows import in_parts, update_each
 from posts.models import Target, TargetQuerySet
 from posts.publishing.lateness import GIVE_UP_AFTER
 
@@ -59,8 +59,8 @@ def _put_off(
     waiting = rows.filter(Q(in_flight=None) | Q(lease_until__lte=now), due_at__lt=before)
     pks = list(waiting.order_by("due_at", "pk").values_list("pk", flat=True))
     places = {pk: _place(first + number * spacing, tries_for) for number, pk in enumerate(pks)}
-    for start in range(0, len(pks), AT_ONCE):
-        _move(waiting.filter(pk__in=pks[start : start + AT_ONCE]), places)
+    for some in in_parts(pks, AT_ONCE):
+        _move(waiting.filter(pk__in=some), places)
 
 
 def _place(at: datetime, tries_for: timedelta | None) -> dict[str, datetime]:

@@ -48,8 +48,8 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     next_at = _release(settled, targets, now=now)
     # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
-    _log([*((report, calls.word(report.outcome), next_at[report.claim.pk]) for report in tried),
-          *((report, LATE, None) for report in late)], now=now)  # fmt: skip
+    told = [(report, calls.word(report.outcome), next_at[report.claim.pk]) for report in tried]
+    _log([*told, *((report, LATE, None) for report in late)], now=now)
     _adopt_late([targets[report.claim.pk] for report in late], now=now)
     sync_each(posts.values(), targets.values(), now=now)
     _tell_of_files([targets[report.claim.pk] for report in settled], posts)
@@ -169,12 +169,12 @@ def _leave_alone(
     now: datetime,
 ) -> None:
     """Let everything for an account wait as long as its network said, or as its breaker is open."""
-    calls = [
-        Call(account_id=target.account_id, platform=target.platform, mark=traffic.mark(report.outcome))
-        for report in reports
-        if (target := targets[report.claim.pk]) and not isinstance(report.outcome, Later)
+    tried = [(targets[each.claim.pk], each.outcome) for each in reports if not isinstance(each.outcome, Later)]
+    marked = [
+        Call(account_id=target.account_id, platform=target.platform, mark=traffic.mark(outcome))
+        for target, outcome in tried
     ]
-    held = traffic.note(calls, now=now)
+    held = traffic.note(marked, now=now)
     for report in reports:
         account_id, until = targets[report.claim.pk].account_id, next_at[report.claim.pk]
         if isinstance(report.outcome, RateLimited) and until:
@@ -222,7 +222,6 @@ def _log(entries: Sequence[tuple[Report, str, datetime | None]], *, now: datetim
 def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None, now: datetime) -> Attempt:
     error = report.outcome if isinstance(report.outcome, PlatformError) else None
     published = report.outcome if isinstance(report.outcome, Published) else None
-    told = error or report.outcome
     return Attempt(
         target_id=report.claim.pk,
         number=number,
@@ -234,7 +233,7 @@ def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None
         http_status=error.status if error else None,
         code=error.error_code if error else "",
         network_code=error.network_code[:NETWORK_CODE_LENGTH] if error else "",
-        message=getattr(told, "message", ""),
+        message=getattr(report.outcome, "message", ""),
         remote_id=published.remote_id if published else "",
         url=published.url if published else "",
         next_at=next_at,

@@ -51,7 +51,7 @@ class Saving:
 
     claim: Claim
     handles: Handles
-    seconds: float = LEASE_SECONDS
+    seconds: float
     """How long the claim is held from then on."""
 
 
@@ -96,14 +96,14 @@ def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
     media = files.as_contents([target.post for target in targets.values()])
     paused = pauses.in_force() if any(target.outcome_unknown for target in targets.values()) else []
     found = {
-        pk: Loaded(target=target, media=media[target.post_id], at=now, is_paused=_holding(target, paused) is not None)
+        pk: Loaded(target=target, media=media[target.post_id], at=now, is_paused=_is_paused(target, paused))
         for pk, target in targets.items()
     }
     return [found.get(claim.pk) for claim in held]
 
 
-def _holding(target: Target, paused: Sequence[Pause]) -> Pause | None:
-    return pauses.holding(paused, target.account_id, target.platform, target.post.workspace_id)
+def _is_paused(target: Target, paused: Sequence[Pause]) -> bool:
+    return pauses.holding(paused, target.account_id, target.platform, target.post.workspace_id) is not None
 
 
 def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
@@ -130,13 +130,13 @@ def arm_all(armings: Sequence[Arming]) -> list[Claim | Pause | None]:
     the first time uses up its account's pace; asking, waiting and trying again do not.
     """
     now, paused = claims.database_now(), pauses.in_force()
-    stopped = [_stopping(arming, paused) for arming in armings]
+    stopped = [pauses.holding(paused, each.account_id, each.platform, each.workspace_id) for each in armings]
     allowed = [arming for arming, pause in zip(armings, stopped, strict=True) if pause is None]
     rows = [(arming.claim, _armed(arming, now=now), engine_time(LEASE_SECONDS)) for arming in allowed]
     armed = claims.renew_each(Target, rows) if rows else []
     _count([arming for arming, claim in zip(allowed, armed, strict=True) if claim], now=now)
-    each = iter(armed)
-    return [next(each) if pause is None else pause for pause in stopped]
+    answers = iter(armed)
+    return [next(answers) if pause is None else pause for pause in stopped]
 
 
 def _count(armings: Sequence[Arming], *, now: datetime) -> None:
@@ -147,10 +147,6 @@ def _count(armings: Sequence[Arming], *, now: datetime) -> None:
         if arming.sends == 1 and (at := traffic.spent(arming.platform, arming.paced_at, now=now))
     }
     update_each(SocialAccount, spent)
-
-
-def _stopping(arming: Arming, paused: Sequence[Pause]) -> Pause | None:
-    return pauses.holding(paused, arming.account_id, arming.platform, arming.workspace_id)
 
 
 def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What targets that are not settled wait for at present: a worker, their time, or what holds them up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from accounts import pauses, platforms, registry, traffic
@@ -26,12 +26,12 @@ def present(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
     """
     unsettled = [target for target in targets if target.status in UNSETTLED]
     waiting = [target for target in unsettled if target.due_at is not None]
-    held = dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until")) if waiting else {}
+    resting = dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until")) if waiting else {}
     paused = held_up(waiting, workspace_id=waiting[0].account.workspace_id) if waiting else {}
     return [_on_hold(target, now=now) for target in unsettled if is_on_hold(target)] + [
         _paused(target, paused[target.pk], now=now)
         if target.pk in paused and not _is_busy(target, now=now)
-        else _line(target, now=now, network_until=held.get(_network_of(target)))
+        else _line(target, resting, now=now)
         for target in waiting
     ]
 
@@ -50,11 +50,6 @@ def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, Pause]
         if pause := pauses.holding(paused, each.account_id, each.platform, workspace_id):
             found[each.pk] = pause
     return found
-
-
-def _network_of(target: Target) -> str:
-    """Return the key of the health of the network that it goes to: the simulated one is another than the true one."""
-    return registry.network_of(target.platform, target.account.workspace)
 
 
 def _is_busy(target: Target, *, now: datetime) -> bool:
@@ -87,15 +82,16 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
     )
 
 
-def _line(target: Target, *, now: datetime, network_until: datetime | None) -> Entry:
-    is_busy = _is_busy(target, now=now)
+def _line(target: Target, resting: Mapping[str, datetime | None], *, now: datetime) -> Entry:
+    network_until = resting.get(registry.network_of(target.platform, target.account.workspace))
     account_until = traffic.wait(target.account, sends=needs_place(target), now=now)
+    is_busy = _is_busy(target, now=now)
     until = max(each for each in (target.due_at, account_until, network_until) if each is not None)
     advice = _advice(target)
     return Entry(
         at=now,
         kind="sending" if is_busy else "waiting",
-        message=_reason(target, is_busy=is_busy, now=now, account_until=account_until, network_until=network_until),
+        message=_on_it(target) if is_busy else _reason(target, account_until, network_until, now=now),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
@@ -111,17 +107,14 @@ def _advice(target: Target) -> Advice | None:
     return advise(target.error["code"], who_acts=target.error.get("who_acts")) if target.error else None
 
 
-def _reason(
-    target: Target,
-    *,
-    is_busy: bool,
-    now: datetime,
-    account_until: datetime | None,
-    network_until: datetime | None,
-) -> str:
+def _on_it(target: Target) -> Phrase:
+    name = platforms.NAMES[target.platform]
+    return Phrase("A worker is on it: it is sending to {name}, or asking {name} about an earlier send.", name=name)
+
+
+def _reason(target: Target, account_until: datetime | None, network_until: datetime | None, *, now: datetime) -> str:
+    """Return what a target that no worker has waits for."""
     name, due_at = platforms.NAMES[target.platform], target.due_at or now
-    if is_busy:
-        return Phrase("A worker is on it: it is sending to {name}, or asking {name} about an earlier send.", name=name)
     if network_until and network_until >= due_at - SPACING:
         return Phrase(
             "{name} has not answered lately: nothing goes there until then, and then one post to try.", name=name
@@ -136,8 +129,6 @@ def _reason(
         return Phrase("It is due: the next free worker takes it.")
     if target.error:
         return Phrase("It is tried again then.")
-    return (
-        Phrase("It goes out at its time.")
-        if target.status == TargetStatus.SCHEDULED
-        else Phrase("It waits for its turn.")
-    )
+    if target.status == TargetStatus.SCHEDULED:
+        return Phrase("It goes out at its time.")
+    return Phrase("It waits for its turn.")

@@ -51,8 +51,7 @@ class SlotInput(StrictInput):
         rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace, pk__in=named)
         known = set(rows.values_list("pk", flat=True)) if named else set()
         if unknown := [name for name in named if name not in known]:
-            told = unknown_destinations(unknown)
-            raise serializers.ValidationError(told)
+            raise serializers.ValidationError(unknown_destinations(unknown))
         return list(dict.fromkeys(value))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Count, Max, Q
 
 from ouipost import zones
-from ouipost.rows import update_each
+from ouipost.rows import in_parts, update_each
 from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
 from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.schedules.slots import WEEK, dates, first_date, occurs_at
@@ -145,13 +145,12 @@ def _free(
 
 
 def _write(schedule: Schedule, posts: Iterable[Post], placed: Mapping[str, Occurrence], *, now: datetime) -> None:
-    zone, pks = {"scheduled_timezone": schedule.timezone, "updated_at": now}, list(placed)
+    zone = {"scheduled_timezone": schedule.timezone, "updated_at": now}
     columns = {pk: _columns(each) | zone for pk, each in placed.items()}
-    for start in range(0, len(pks), BATCH):
-        part = {pk: placed[pk] for pk in pks[start : start + BATCH]}
-        update_each(Post, {pk: columns[pk] for pk in part})
-        targets = Target.objects.filter(post__in=part, status=TargetStatus.SCHEDULED).values_list("pk", "post_id")
-        update_each(Target, {pk: _due(part[post_id]) for pk, post_id in targets})
+    for some in in_parts(list(placed), BATCH):
+        update_each(Post, {pk: columns[pk] for pk in some})
+        targets = Target.objects.filter(post__in=some, status=TargetStatus.SCHEDULED).values_list("pk", "post_id")
+        update_each(Target, {pk: _due(placed[post_id]) for pk, post_id in targets})
     for post in posts:
         for name, value in columns.get(post.pk, {}).items():
             setattr(post, name, value)

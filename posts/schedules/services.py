@@ -4,7 +4,7 @@ A schedule is locked before its posts. What changes its slots or holds it moves 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record
 from ouipost.events.models import Event
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
+from ouipost.rows import in_parts
 from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.schedules.queue import (
@@ -60,7 +61,7 @@ class Changed:
     """A schedule after a change, and the posts that no slot fits any more: they are drafts now."""
 
     schedule: Schedule
-    returned: Sequence[Post] = field(default_factory=list)
+    returned: Sequence[Post]
 
 
 @transaction.atomic
@@ -82,7 +83,7 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     before = {name: getattr(locked, name) for name in values if name in FIELDS}
     for name in before:
         setattr(locked, name, values[name])
-    slots = _tell_slots(locked, values["slots"]) if "slots" in values else {}
+    slots = _change_slots(locked, values["slots"]) if "slots" in values else {}
     locked.save()
     told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
     record("updated", locked, actor=actor, **told)
@@ -204,8 +205,8 @@ def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
     return [{"day": slot.day, "time": slot.time.strftime("%H:%M"), "platforms": slot.platforms} for slot in rows]
 
 
-def _tell_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Make the slots these; returns those before and after, where they are others now."""
+def _change_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Make the slots these; returns those before and after for the journal, where they are others now."""
     _require_connected(given)
     before = _slots_of(schedule)
     _replace_slots(schedule, given)
@@ -268,9 +269,8 @@ def _deal_out(
 def _tell_moved(posts: Iterable[Post], before: Mapping[str, dict[str, Any]], *, actor: Actor) -> None:
     """Tell the journal of each of these posts that has another time than it had before."""
     moved = [post for post in posts if post.scheduled_at != before[post.pk]["scheduled_at"]]
-    for start in range(0, len(moved), TOLD_AT_ONCE):
-        part = moved[start : start + TOLD_AT_ONCE]
-        record_all([_scheduled(post, before[post.pk], actor=actor) for post in part])
+    for some in in_parts(moved, TOLD_AT_ONCE):
+        record_all([_scheduled(post, before[post.pk], actor=actor) for post in some])
 
 
 def _hold(schedule: Schedule) -> None:
@@ -282,8 +282,7 @@ def _hold(schedule: Schedule) -> None:
 
 
 def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> None:
-    for start in range(0, len(posts), BATCH):
-        some = posts[start : start + BATCH]
+    for some in in_parts(posts, BATCH):
         targets = Target.objects.filter(post__in=some)
         targets.active().update(**UNSCHEDULED)
         before = {post.pk: snapshot(post) for post in some}

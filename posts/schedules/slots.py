@@ -47,21 +47,12 @@ def instant(moment: datetime, *, zone: str) -> datetime:
     first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
     if first == second:
         return first
-    given, candidates = moment.isoformat(), either([_shown(first, zone), _shown(second, zone)])
+    candidates = either([_shown(first, zone), _shown(second, zone)])
+    words = {"given": moment.isoformat(), "zone": zone, "candidates": candidates}
     if first < second:
-        told = Phrase(
-            "{given} happens twice in {zone}. Give an offset: {candidates}.",
-            given=given,
-            zone=zone,
-            candidates=candidates,
-        )
+        told = Phrase("{given} happens twice in {zone}. Give an offset: {candidates}.", **words)
         raise AmbiguousLocalTime((first, second), scheduled_at=[told])
-    told = Phrase(
-        "{given} does not exist in {zone}, the clocks jump over it. Take {candidates}.",
-        given=given,
-        zone=zone,
-        candidates=candidates,
-    )
+    told = Phrase("{given} does not exist in {zone}, the clocks jump over it. Take {candidates}.", **words)
     raise NoSuchLocalTime((first, second), scheduled_at=[told])
 
 

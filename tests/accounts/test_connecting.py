@@ -319,6 +319,17 @@ def test_an_account_that_is_connected_again_keeps_its_place(workspace: Workspace
     assert SocialAccount.objects.get().connected_at == NOW - MINUTE
 
 
+def test_numbers_that_a_sign_in_does_not_tell_stay_as_they_were_read(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    make_account(workspace, followers=7, following=8)
+
+    connect(workspace, network, make_candidate(profile=Profile(name="Bakery", followers=9)))
+
+    row = SocialAccount.objects.get()
+    assert (row.followers, row.following) == (9, 8)
+
+
 def test_a_name_that_was_set_by_hand_stays(workspace: Workspace, network: FakeNetwork) -> None:
     make_account(workspace, name="Our page", name_is_ours=True, username="old")
 

@@ -14,7 +14,6 @@ from accounts.platforms.base import AuthExpired, Profile, Rejected, Tokens, Unav
 from accounts.tokens import expire
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
-from posts.models import Post, Target
 from tests.accounts.fakes import OLD_ERROR, FakeNetwork, make_candidate
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
@@ -96,6 +95,19 @@ def test_two_accounts_that_become_default_at_once_do_not_collide() -> None:
     assert defaults() in (["2"], ["3"])
 
 
+def test_an_account_that_was_disconnected_meanwhile_takes_the_default_from_none(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    account = make_account(workspace, remote_id="1")
+    make_account(workspace, remote_id="2", default_of=None)
+    disconnect(account)
+
+    with pytest.raises(Http404):
+        update(account, is_default=True)
+
+    assert defaults() == ["2"]
+
+
 def test_a_disconnected_account_holds_no_tokens(workspace: Workspace, network: FakeNetwork) -> None:
     account = make_account(workspace, tokens=PAIR, due_at=NOW)
 
@@ -106,20 +118,6 @@ def test_a_disconnected_account_holds_no_tokens(workspace: Workspace, network: F
     assert (row.disconnected_at, row.is_connected) == (NOW, False)
     about = {"platform": "facebook", "account_name": "Company Page", "cancelled": 0}
     assert told() == [("account.disconnected", about)]
-
-
-def test_what_it_had_not_sent_is_cancelled_and_counted(workspace: Workspace, network: FakeNetwork) -> None:
-    going, staying = make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")
-    both = make_post(workspace, accounts=[going, staying], status="scheduled", scheduled_at=NOW + MINUTE)
-    alone = make_post(workspace, accounts=[going], status="scheduled", scheduled_at=NOW + MINUTE)
-    sent = make_post(workspace, accounts=[going], status="published")
-
-    assert disconnect(going) == 2
-
-    states = {post.pk: post.status for post in Post.objects.all()}
-    assert states == {both.pk: "scheduled", alone.pk: "draft", sent.pk: "published"}
-    assert set(Target.objects.filter(account=going).values_list("status", flat=True)) == {"cancelled", "published"}
-    assert Target.objects.get(account=staying).status == "scheduled"
 
 
 def test_the_oldest_remaining_account_becomes_the_default(workspace: Workspace, network: FakeNetwork) -> None:
@@ -209,20 +207,26 @@ def test_tokens_that_do_not_open_are_forgotten_all_the_same(
 
 
 @pytest.mark.parametrize(
-    ("other", "revoked"),
+    ("person", "other", "revoked"),
     [
-        ({"metadata": {"user_id": "7"}}, False),
-        ({"metadata": {"user_id": "8"}}, True),
-        ({"metadata": {}}, True),
-        ({"metadata": {"user_id": "7"}, "platform": "instagram"}, False),
-        ({"metadata": {"user_id": "7"}, "disconnected_at": NOW}, True),
+        ({"user_id": "7"}, {"metadata": {"user_id": "7"}}, False),
+        ({"user_id": "7"}, {"metadata": {"user_id": "8"}}, True),
+        ({"user_id": "7"}, {"metadata": {}}, True),
+        ({"user_id": "7"}, {"metadata": {"user_id": "7"}, "platform": "instagram"}, False),
+        ({"user_id": "7"}, {"metadata": {"user_id": "7"}, "disconnected_at": NOW}, True),
+        ({}, {"metadata": {}}, True),
     ],
-    ids=["same person", "another person", "nobody's", "same person by the same app", "disconnected"],
+    ids=["same person", "another", "nobody's", "same person by the same app", "disconnected", "both nobody's"],
 )
 def test_a_grant_that_another_account_lives_on_is_not_revoked(
-    network: FakeNetwork, other: dict[str, Any], revoked: bool, django_capture_on_commit_callbacks: Any, db: None
+    network: FakeNetwork,
+    person: dict[str, str],
+    other: dict[str, Any],
+    revoked: bool,
+    django_capture_on_commit_callbacks: Any,
+    db: None,
 ) -> None:
-    account = make_account(make_workspace(), tokens=PAIR, metadata={"user_id": "7"})
+    account = make_account(make_workspace(), tokens=PAIR, metadata=person)
     make_account(make_workspace(), remote_id="2", tokens=PAIR, **other)
 
     with django_capture_on_commit_callbacks(execute=True):
@@ -261,18 +265,6 @@ def test_an_account_of_two_workspaces_is_not_revoked_where_that_would_end_both(
     assert SocialAccount.objects.get(pk=account.pk).access_token == ""
 
 
-def test_accounts_of_no_known_person_are_revoked_each(
-    workspace: Workspace, network: FakeNetwork, django_capture_on_commit_callbacks: Any
-) -> None:
-    account = make_account(workspace, tokens=PAIR)
-    make_account(workspace, remote_id="2", default_of=None)
-
-    with django_capture_on_commit_callbacks(execute=True):
-        disconnect(account)
-
-    assert network.calls == [("revoke", "1001", "access")]
-
-
 def test_every_hook_hears_of_it_and_may_cancel(
     workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +290,15 @@ def test_a_refresh_renews_tokens_and_profile(workspace: Workspace, network: Fake
     assert (row.last_sync, row.last_error, row.unseal().access_token) == (NOW, None, "new-token")
 
 
+def test_a_refresh_renews_what_the_networks_limits_depend_on(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, metadata={"page_id": "1", "subscription_type": "None"})
+    network.shown = Profile(name="Bakery", metadata={"subscription_type": "Premium"})
+
+    services.refresh_account(account, actor=ACTOR, now=NOW)
+
+    assert SocialAccount.objects.get().metadata == {"page_id": "1", "subscription_type": "Premium"}
+
+
 def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewed(
     workspace: Workspace, network: FakeNetwork
 ) -> None:
@@ -308,6 +309,24 @@ def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewe
     row = SocialAccount.objects.get()
     assert [call[0] for call in network.calls] == ["refresh", "profile"]
     assert row.last_error == {"code": "PLATFORM_UNAVAILABLE", "message": "Wrong secret.", "who_acts": "operator"}
+    assert row.last_sync == NOW
+
+
+@pytest.mark.parametrize(
+    ("status", "refreshed", "code"),
+    [("error", Tokens(access_token="new-token"), "OLD"), ("active", AuthExpired("Over."), "TOKEN_REVOKED")],
+    ids=["its numbers cannot be read", "its owner must sign in"],
+)
+def test_a_profile_that_can_be_read_does_not_hide_why_an_account_is_not_active(
+    workspace: Workspace, network: FakeNetwork, status: str, refreshed: Any, code: str
+) -> None:
+    account = make_account(workspace, tokens=PAIR, status=status, last_error=OLD_ERROR)
+    network.refreshed = refreshed
+
+    row = services.refresh_account(account, actor=ACTOR, now=NOW)
+
+    assert row.status == ("error" if status == "error" else "expired")
+    assert (row.last_error or {}).get("code") == code
     assert row.last_sync == NOW
 
 

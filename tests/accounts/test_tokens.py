@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection, connections
 from django.db.models import F
 from pytest_django import Settings
 
-from accounts import connecting, registry, services, tokens
+from accounts import connecting, health, registry, services, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
@@ -26,7 +26,6 @@ from accounts.platforms.base import (
 )
 from accounts.session import NetworkSession
 from accounts.tokens import expire, is_stale, refresh_due, refresh_now, refresh_time
-from ouipost import claims
 from ouipost.claims import claim_due, database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
@@ -487,16 +486,16 @@ AWAY_ERRORS = [OperationalError(2013, "Lost connection"), OperationalError(1205,
 
 
 def fail_to_store(monkeypatch: pytest.MonkeyPatch, *errors: Exception, meanwhile: Callable[[], object]) -> None:
-    """Let the database fail with each of these errors when a row is given back, and be well again after them."""
-    left, release = list(errors), claims.release
+    """Let the database fail with each of these errors when tokens are stored, and be well again after them."""
+    left, store = list(errors), tokens._store
 
     def away(*given: Any, **values: Any) -> bool:
         if left:
             meanwhile()
             raise left.pop(0)
-        return release(*given, **values)
+        return store(*given, **values)
 
-    monkeypatch.setattr(claims, "release", away)
+    monkeypatch.setattr(tokens, "_store", away)
     monkeypatch.setattr(tokens, "KEEP_AGAIN_SECONDS", 0.001)
     monkeypatch.setattr(tokens, "close_old_connections", lambda: None)  # the test's own is in a transaction
 
@@ -651,6 +650,18 @@ def test_a_refresh_does_not_disturb_a_sign_in_that_was_faster(
     assert held_tokens(account) == ("page-token", "person-token")
     assert SocialAccount.objects.get().status == "active"
     assert told() == ["account.connected"]
+
+
+def test_a_refresh_leaves_an_account_that_cannot_be_read_meanwhile_as_it_is(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    account = make_due(workspace)
+    during_the_refresh(network, lambda: health.mark_unreadable({account.pk: OLD_ERROR}))
+
+    refresh_due()
+
+    row = SocialAccount.objects.get()
+    assert (row.status, row.last_error, held_tokens(account)[0]) == ("error", OLD_ERROR, "new-access")
 
 
 def test_a_refresh_that_lost_its_claim_expires_no_account(workspace: Workspace, network: FakeNetwork) -> None:

@@ -117,13 +117,6 @@ def test_making_the_text_final_again_changes_nothing(text: str, tags: list[str])
     assert once.startswith(text.strip())
 
 
-@given(text=WORDS, tags=TAGS)
-def test_every_tag_is_in_the_final_text(text: str, tags: list[str]) -> None:
-    final = final_text(text, link="", hashtags=tags).casefold()
-
-    assert all(tag.casefold() in final.replace("\uff03", "#") for tag in normal_hashtags(tags))
-
-
 def is_in(text: str, tag: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(tag.casefold())}(?!\w)", text.casefold().replace("\uff03", "#")) is not None
 

@@ -21,16 +21,6 @@ def accounts_of(post: Post) -> set[str]:
     return set(Target.objects.filter(post=post).values_list("account_id", flat=True))
 
 
-def test_a_network_means_its_default_account(workspace: Workspace) -> None:
-    default = make_account(workspace)
-    make_account(workspace, remote_id="2", default_of=None)
-
-    found = resolve(workspace, ["facebook"])
-
-    assert [account.pk for account in found.accounts] == [default.pk]
-    assert (found.platforms, found.missing, found.warnings(None)) == (["facebook"], {}, [])
-
-
 def test_networks_and_accounts_are_mixed_and_none_comes_twice(workspace: Workspace) -> None:
     page, second = make_account(workspace), make_account(workspace, remote_id="2", default_of=None)
     bird = make_account(workspace, platform="twitter", remote_id="3")

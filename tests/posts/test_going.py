@@ -81,17 +81,6 @@ def test_disconnecting_leaves_alone_what_may_be_at_the_network(
     assert states(post) == ["publishing"]
 
 
-def test_a_post_whose_last_open_target_is_cancelled_is_told_of(
-    workspace: Workspace, accounts: list[SocialAccount]
-) -> None:
-    post = make_mixed(workspace, accounts, "published", "publishing")
-
-    disconnect(accounts[1], actor=ACTOR, now=NOW)
-
-    assert Post.objects.get(pk=post.pk).status == "published"
-    assert "post.published" in told()
-
-
 def test_a_workspace_that_goes_sends_no_more(workspace: Workspace, accounts: list[SocialAccount]) -> None:
     post = make_mixed(workspace, accounts, "scheduled", "missed")
     resting, busy = (make_mixed(workspace, accounts, "publishing") for _ in range(2))

@@ -2,8 +2,6 @@
 
 from itertools import chain, combinations_with_replacement, permutations
 
-import pytest
-
 from posts.models import PostStatus, TargetStatus
 from posts.status import derive
 
@@ -45,8 +43,3 @@ def test_the_order_of_the_targets_does_not_matter() -> None:
 
 def test_every_status_of_a_post_comes_about() -> None:
     assert {derive(statuses) for statuses in EVERY} == set(PostStatus)
-
-
-@pytest.mark.parametrize("statuses", [[], ["cancelled"], ["cancelled", "draft"]])
-def test_a_post_with_no_target_left_is_a_draft(statuses: list[str]) -> None:
-    assert derive(statuses) == PostStatus.DRAFT

@@ -17,15 +17,13 @@ from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import counts, services
 from posts.media import files, storage
-from posts.media.files import MediaInUse, StorageLimitReached, Stored
+from posts.media.files import StorageLimitReached, Stored
 from posts.media.intake import Processed
 from posts.models import Media, Post
 from tests.factories import NOW, make_media, make_post
 from tests.posts.fakes import ACTOR, told
 from tests.stores import Kept
 from workspaces.models import Workspace
-
-LOCKED = ["publishing", "published", "failed", "needs_review", "missed"]
 
 
 @pytest.fixture
@@ -125,24 +123,6 @@ def test_an_address_for_networks_that_pull_is_good_for_a_day(post: Post, image: 
         address = content.pull_url()
 
     assert f"?expires={int((NOW + timedelta(days=1)).timestamp())}&" in address
-
-
-@pytest.mark.parametrize("status", LOCKED)
-def test_a_post_that_started_keeps_the_files_that_it_has(post: Post, image: Processed, status: str) -> None:
-    media = add(post, image)
-    kept = files.keep(image, filename="late.png")
-    Post.objects.filter(pk=post.pk).update(status=status)
-
-    for change in (
-        lambda: files.attach(post, kept, alt_text="", actor=ACTOR),
-        lambda: files.update(media, values={"position": 5}, actor=ACTOR),
-        lambda: files.delete(media, actor=ACTOR),
-    ):
-        with pytest.raises(MediaInUse) as refused:
-            change()
-        assert refused.value.details == {"status": status}
-
-    assert (copy_on(post), told()) == ([media.pk], ["media.added"])
 
 
 def test_deleting_removes_row_copy_and_bytes(

@@ -233,17 +233,6 @@ def test_coloured_letters_stay_sharp_in_a_jpeg(tmp_path: Path) -> None:
     assert (line[0] > 180, beside[2] > 180) == (True, True)
 
 
-def test_a_jpeg_is_made_smaller_until_it_fits(tmp_path: Path) -> None:
-    content = pictures.noise((400, 200))
-
-    answer = answer_to(job(tmp_path, content, "PNG", task="shape", max_bytes=5_000))
-
-    found = pictures.opened((tmp_path / "target").read_bytes())
-    assert (tmp_path / "target").stat().st_size <= 5_000
-    assert (answer["width"], answer["height"]) == found.size
-    assert 0 < found.width < 400
-
-
 def test_a_picture_never_grows_to_fill_its_thumbnail(tmp_path: Path) -> None:
     answer_to(job(tmp_path, pictures.picture(size=(7, 300)), "JPEG"))
 
@@ -254,12 +243,6 @@ def test_a_sliver_keeps_one_pixel_in_its_thumbnail(tmp_path: Path) -> None:
     answer_to(job(tmp_path, pictures.picture(size=(2, 4000)), "JPEG"))
 
     assert pictures.opened((tmp_path / "thumbnail").read_bytes()).size == (1, 400)
-
-
-def test_a_picture_over_the_pixel_limit_is_refused(tmp_path: Path) -> None:
-    answer = answer_to(job(tmp_path, pictures.picture(), "JPEG", max_pixels=2399))
-
-    assert answer["reason"] == "too_many_pixels"
 
 
 def test_a_format_that_the_bytes_do_not_have_is_refused(tmp_path: Path) -> None:

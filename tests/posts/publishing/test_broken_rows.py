@@ -275,17 +275,17 @@ def test_a_pause_of_a_scope_that_is_not_known_holds_up_nothing_and_is_logged(
 
 
 @pytest.mark.parametrize("column", ["access_token", "refresh_token"])
-def test_tokens_that_cannot_be_opened_are_told(column: str, sick: Target, sound: Target) -> None:
+def test_tokens_that_cannot_be_opened_are_told_and_their_post_waits(
+    column: str, sick: Target, sound: Target, network: ScriptedNetwork
+) -> None:
     break_rows(SocialAccount.objects.filter(pk=sick.account_id), column, "v1.gone.AAAA.AAAA")
 
     work()
 
     told = error_of(after(sick))
-    assert (told["message"], told["who_acts"]) == (
-        "The stored tokens cannot be opened; the operator's log has the cause.",
-        "operator",
-    )
-    assert after(sound).status == TargetStatus.PUBLISHED
+    message = "The stored tokens cannot be opened; the operator's log has the cause."
+    assert (told["message"], told["who_acts"], after(sick).claim_count) == (message, "operator", 0)
+    assert (after(sick).status, after(sound).status, len(network.sent)) == ("publishing", "published", 1)
 
 
 def test_a_target_that_breaks_the_claim_of_all_is_ended_and_keeps_no_other_from_going_out(

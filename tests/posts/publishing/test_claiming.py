@@ -99,17 +99,6 @@ def test_an_account_gets_one_post_at_a_time_in_the_order_of_the_posts(
     assert order == wanted
 
 
-def test_a_busy_account_does_not_keep_others_waiting(workspace: Workspace) -> None:
-    busy, free = make_accounts(workspace, 2)
-    for _ in range(20):
-        make_scheduled(workspace, busy, scheduled_at=ago(seconds=60))
-    [target] = make_scheduled(workspace, free)
-
-    claim_targets(1)
-
-    assert pks(claim_targets(1)) == [target.pk]
-
-
 def test_a_lease_that_is_over_is_taken_again_by_the_same_account_only(workspace: Workspace) -> None:
     account = make_account(workspace)
     target, other = make_due(workspace, account), make_due(workspace, account)
@@ -182,13 +171,6 @@ def test_a_workspace_says_how_late_is_too_late(db: None, minutes: dict[str, int]
     late = Target.objects.get(pk=target.pk)
     assert (held == []) is is_missed
     assert (late.status, status_of(late.post)) == (("missed",) * 2 if is_missed else ("publishing",) * 2)
-
-
-def test_a_workspace_that_wants_nothing_late_has_its_posts_published(db: None) -> None:
-    workspace = make_workspace(settings={"publish_late_up_to_minutes": 0})
-    [target] = make_scheduled(workspace, make_account(workspace), scheduled_at=ago(seconds=1))
-
-    assert pks(claim_targets(5)) == [target.pk]
 
 
 def test_what_was_missed_is_told(workspace: Workspace) -> None:

@@ -10,7 +10,6 @@ import pytest
 from django.db import DatabaseError, connection
 
 from accounts import calls, registry
-from accounts.models import SocialAccount
 from accounts.platforms.base import App, Published, Rejected, StillWorking, Unavailable
 from accounts.session import NetworkSession
 from ouipost.claims import database_now
@@ -188,16 +187,6 @@ def test_a_bug_of_ours_after_arming_leaves_the_outcome_unknown(workspace: Worksp
 
     assert (unknown.status, unknown.outcome_unknown) == ("publishing", True)
     assert outcomes(target) == [("commit", "unknown")]
-
-
-def test_tokens_that_cannot_be_read_are_the_operators_and_wait(workspace: Workspace, network: ScriptedNetwork) -> None:
-    account = make_account(workspace)
-    SocialAccount.objects.filter(pk=account.pk).update(access_token="v1.gone.x.y")
-
-    waiting = publish(make_due(workspace, account))
-
-    assert network.calls == []
-    assert (waiting.status, waiting.claim_count, error_of(waiting)["who_acts"]) == ("publishing", 0, "operator")
 
 
 def test_a_registration_that_was_taken_away_is_the_operators_and_waits(

@@ -248,12 +248,6 @@ def test_a_duplicate_after_a_lost_answer_is_looked_for_and_not_sent_a_third_time
     assert settled.status == "needs_review"
 
 
-def test_a_duplicate_of_the_first_send_is_a_refusal(workspace: Workspace, network: ScriptedNetwork) -> None:
-    network.committed = [Duplicate("Said before.", status=403)]
-
-    assert publish(make_due(workspace)).status == "failed"
-
-
 def test_a_look_keeps_its_count_over_a_network_that_is_away(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     send_into_the_dark(target, network)

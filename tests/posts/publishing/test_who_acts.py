@@ -186,18 +186,7 @@ OURS: dict[Callable[..., None], Ending] = {
 
 
 @pytest.mark.parametrize("happen", OURS, ids=lambda happen: happen.__name__)
-def test_what_the_engine_itself_ends_says_who_acts(
-    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, happen: Callable[..., None]
-) -> None:
-    target = make_due(workspace, make_account(workspace))
-
-    happen(target, network, monkeypatch)
-
-    assert ending(target) == OURS[happen]
-
-
-@pytest.mark.parametrize("happen", OURS, ids=lambda happen: happen.__name__)
-def test_whatever_has_ended_a_target_its_error_is_shown_with_the_same_keys(
+def test_what_the_engine_itself_ends_says_who_acts_and_is_shown_with_the_same_keys(
     api: ApiClient,
     workspace: Workspace,
     network: ScriptedNetwork,
@@ -208,18 +197,9 @@ def test_whatever_has_ended_a_target_its_error_is_shown_with_the_same_keys(
 
     happen(target, network, monkeypatch)
 
+    assert ending(target) == OURS[happen]
     [shown] = api.get(f"/api/posts/{target.post_id}").json()["data"]["post"]["targets"]
     assert set(shown["error"]) == {"code", "message", "retryable", "who_acts", "network_code"}
-
-
-def test_a_network_that_cannot_be_asked_leaves_a_lost_answer_to_the_caller(
-    workspace: Workspace, opaque: ScriptedNetwork
-) -> None:
-    target = make_due(workspace)
-
-    send_into_the_dark(target, opaque)
-
-    assert ending(target) == OUTCOME_UNKNOWN
 
 
 def test_the_advice_knows_every_code_and_agrees_with_the_errors() -> None:

@@ -44,10 +44,6 @@ def test_half_past_two_in_paris_comes_once_a_day(day: date, expected: str) -> No
     assert shown(occurs_at(day, time(2, 30), zone="Europe/Paris"), zone="Europe/Paris") == expected
 
 
-def test_of_two_the_first_is_taken() -> None:
-    assert occurs_at(date(2026, 10, 25), time(2, 30), zone="Europe/Paris") == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-
-
 @pytest.mark.parametrize(
     ("zone", "day", "at", "expected"),
     [
