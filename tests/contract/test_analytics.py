@@ -12,6 +12,7 @@ import time_machine
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import AccountNumbers, Demographics, PostNumbers
+from analytics.models import TargetNumbers
 from posts.models import Target
 from tests.analytics.readings import counts, publish, publish_to, read
 from tests.conftest import ApiClient
@@ -525,6 +526,19 @@ def test_hours_of_a_post_that_is_too_old_are_refused(api: ApiClient, workspace: 
     read(account, at=day(2), posts={target.pk: counts(1, 1)})
 
     found = problems(api, f"/api/posts/{target.post_id}/analytics?granularity=hour")
+
+    assert found["granularity"][0].startswith("Hours are kept for 35 days")
+
+
+def test_hours_of_a_post_of_which_one_network_had_it_too_long_ago_are_refused(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    late, early = connect_all(workspace, "facebook", "twitter")
+    first, second = publish_to([late, early], at=datetime(2023, 12, 1, tzinfo=UTC))
+    TargetNumbers.objects.filter(target=first).update(published_at=day(20))
+    read(early, at=day(21), posts={second.pk: counts(1, 1)})
+
+    found = problems(api, f"/api/posts/{first.post_id}/analytics?granularity=hour")
 
     assert found["granularity"][0].startswith("Hours are kept for 35 days")
 
