@@ -160,8 +160,8 @@ def claim_chosen(rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: ti
 
 
 @transaction.atomic
-def claim_due(rows: "models.QuerySet[Work]", *, limit: int, lease: timedelta, **values: Any) -> list[Claim]:
+def claim_due(rows: "models.QuerySet[Work]", *, limit: int, lease: timedelta) -> list[Claim]:
     """Claim up to `limit` due rows, the longest due first; raises LostClaim."""
     now = database_now(rows.db)
     pks = list(rows.filter(is_due(now)).order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
-    return claim(rows, pks, lease=lease, **values) if pks else []
+    return claim(rows, pks, lease=lease) if pks else []
