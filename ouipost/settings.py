@@ -184,7 +184,7 @@ STATIC_ROOT = OUIPOST_HOME / "static"
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = OUIPOST_HOME / "media"
 STORAGES = {
-    "default": media_storage(env),
+    "default": media_storage(),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 

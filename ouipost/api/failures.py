@@ -1,7 +1,6 @@
 """Maps exceptions to what the caller sees: a status, a code and a message, without internals."""
 
 import logging
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
@@ -114,11 +113,6 @@ def _(error: exceptions.APIException) -> Failure:
 @describe.register
 def _(error: exceptions.ParseError) -> Failure:
     return Failure(status=400, code="MALFORMED_JSON", message=str(error.detail))
-
-
-@describe.register
-def _(error: exceptions.Throttled) -> Failure:
-    return of_status(429, headers={"Retry-After": str(max(1, math.ceil(getattr(error, "wait", None) or 1)))})
 
 
 @describe.register

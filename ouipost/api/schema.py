@@ -131,7 +131,9 @@ SIGNED: list[Schema] = [
 
 
 class EnvelopeSchema(AutoSchema):
-    """Describes the views of this API; `@extend_schema` overrides apply inside the envelope."""
+    """Describes the views of this API, all of them ApiViewSets; `@extend_schema` overrides apply inside the envelope."""
+
+    view: Any
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         """Describe a call, in a line where there is room for no more, and say also that it takes no credential."""
@@ -154,24 +156,21 @@ class EnvelopeSchema(AutoSchema):
         name: str = super().get_operation_id()
         if self.path.endswith("}"):
             return name
-        is_creation = getattr(self.view, "action", None) == "create"
-        return name if is_creation else name.removesuffix("_create").removesuffix("_retrieve")
+        return name if self.view.action == "create" else name.removesuffix("_create").removesuffix("_retrieve")
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
-        if getattr(self.view, "needs_workspace", False):
+        if self.view.needs_workspace:
             parameters.append(WORKSPACE_ID)
         if self.method not in SAFE_METHODS and self.view.get_authenticators():
             parameters.append(IDEMPOTENCY_KEY)
-        action = getattr(self.view, "action", None)
-        if action in getattr(self.view, "answers_anew", ()):
+        if self.view.action in self.view.answers_anew:
             parameters.append(PREFER)
-        names = getattr(self.view, "query_parameters", {}).get(action, ())
+        names = self.view.query_parameters.get(self.view.action, ())
         return parameters + [OpenApiParameter(name, str, OpenApiParameter.QUERY) for name in names]
 
     def get_request_serializer(self) -> Any:
-        action = getattr(self.view, "action", None)
-        input_class = getattr(self.view, "input_class", None)
+        action, input_class = self.view.action, self.view.input_class
         if input_class is None or action not in ("create", *CHANGES):
             return None
         return input_class(partial=action in CHANGES)
@@ -179,10 +178,8 @@ class EnvelopeSchema(AutoSchema):
     def get_response_serializers(self) -> Any:
         if self.method == "DELETE":
             return {"200": MESSAGE}
-        shown = getattr(self.view, "serializer_class", None)
-        if getattr(self.view, "action", None) != "list":
-            shown = getattr(self.view, "detail_class", None) or shown
-        return shown or {"200": OBJECT}
+        row_class = None if self.view.action == "list" else self.view.detail_class
+        return row_class or self.view.serializer_class or {"200": OBJECT}
 
     def _get_paginator(self) -> Any:
         paginator = super()._get_paginator()  # type: ignore[no-untyped-call]
@@ -194,7 +191,7 @@ class EnvelopeSchema(AutoSchema):
     def get_paginated_name(self, serializer_name: str) -> str:
         """Name a list's schema by its resource: two lists may show the same rows, one of them without pages."""
         words = str(getattr(self.view, "resources", serializer_name)).replace("_", " ").title().replace(" ", "")
-        return f"{words}List" if getattr(self.view, "paging_optional", False) else f"{words}Page"
+        return f"{words}List" if self.view.paging_optional else f"{words}Page"
 
     def _get_response_for_code(
         self, serializer: Any, status_code: str, media_types: Any = None, direction: Direction = "response"
@@ -254,14 +251,13 @@ class EnvelopeSchema(AutoSchema):
 
     def _extra_fields(self) -> Schema:
         """Return the action's `extra_fields`; a PATCH has those of a PUT."""
-        action = getattr(self.view, "action", None)
-        declared = getattr(self.view, "extra_fields", {})
-        return dict(declared.get("update" if action in CHANGES else action, {}))
+        action = "update" if self.view.action in CHANGES else self.view.action
+        return dict(self.view.extra_fields.get(action, {}))
 
     def _failures(self) -> list[int]:
         failures = {400, 406, 500, 503}
         failures |= {401, 403, 429} if self.view.get_authenticators() else set(getattr(self.view, "refuses_with", ()))
-        if "{" in self.path or getattr(self.view, "needs_workspace", False):
+        if "{" in self.path or self.view.needs_workspace:
             failures.add(404)
         if self.method not in SAFE_METHODS:
             failures |= {409, 413, 415, 422}

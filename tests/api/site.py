@@ -230,7 +230,6 @@ FAILURES: dict[str, Exception] = {
     "busy": DomainError(retry_after=3),
     "missing": Http404("No StoredAnswer matches the given query."),
     "forbidden": exceptions.PermissionDenied("secret internals"),
-    "throttled": exceptions.Throttled(wait=1.2),
     "odd": exceptions.ParseError("Odd bytes."),
     "bad": BadRequest("secret internals"),
     "suspicious": SuspiciousOperation("secret internals"),
