@@ -512,35 +512,6 @@ def test_a_deleted_webhook_is_gone_at_once_and_is_sent_nothing(
     assert (Webhook.objects.get().secret, Webhook.objects.get().previous_secret) == ("", "")
 
 
-CREATE = ("/admin/webhooks", {"url": URL, "events": ["post.failed"]})
-ROTATE = ("/admin/webhooks/{webhook}/rotate-secret", {"grace_hours": 1})
-
-
-@pytest.mark.parametrize(("path", "body"), [CREATE, ROTATE], ids=["create", "rotate"])
-def test_a_secret_is_replayed_for_ten_minutes_and_sealed_meanwhile(db: None, path: str, body: Any) -> None:
-    path, admin = path.format(webhook=make_webhook().pk), administrator()
-
-    def ask() -> Any:
-        return admin.post(path, body, Idempotency_Key="k")
-
-    first = ask()
-    secret = first.json()["data"]["webhook"]["secret"]
-    stored, kept = str(list(StoredAnswer.objects.values())), Webhook.objects.count()
-    replayed = ask()
-    StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(minutes=9, seconds=30))
-    within = ask()
-    StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(seconds=31))
-    after = ask()
-
-    assert [each.content for each in (replayed, within)] == [first.content] * 2
-    expected = first.json()
-    expected["data"]["webhook"]["secret"] = None
-    assert (after.status_code, after.json()) == (first.status_code, expected)
-    assert {each.headers["Idempotent-Replayed"] for each in (replayed, within, after)} == {"true"}
-    assert secret.removeprefix("whsec_") not in stored
-    assert (Webhook.objects.count(), Event.objects.count()) == (kept, 1)
-
-
 def test_a_test_is_a_signed_event_of_its_own_kind(admin: AdminClient, receiver: Receiver) -> None:
     made = make(admin, url=receiver.url)
 

@@ -88,16 +88,6 @@ def test_what_was_refused_was_not_done_and_takes_no_key(api: ApiClient, workspac
     assert not StoredAnswer.objects.exists()
 
 
-def test_a_key_is_not_rotated_with_a_grace_that_nobody_reads(admin: AdminClient) -> None:
-    key, _ = make_key()
-
-    refused = admin.post(f"/admin/keys/{key.pk}/rotate", {"grace_hours": 0})
-
-    key.refresh_from_db()
-    assert set(fields_of(refused)) == {"grace_hours"}
-    assert key.previous_digest is None
-
-
 def test_who_may_not_is_told_so_before_anything_about_the_body(api: ApiClient, workspace: Workspace) -> None:
     path = f"/api/posts/{make_post(workspace).pk}/publish"
     reader = ApiClient(make_key(permissions=["posts.read"])[1], workspace.pk)
