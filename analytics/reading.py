@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts import calls, registry, tokens
-from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
     Connector,

@@ -19,7 +19,7 @@ from analytics.reports import Scope, report, table
 from analytics.serializers import PostAnalyticsSerializer, ReportSerializer
 from analytics.top import top_posts
 from analytics.totals import SUMMED
-from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
+from ouipost.api.csv import CSV_TYPE, FORMAT, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
 from ouipost.ids import PATTERN
 from ouipost.replica import on_replica
@@ -32,7 +32,6 @@ PERIOD = [
     OpenApiParameter("to", str, description="Last day or moment; its whole day is reported. Usual: today."),
     OpenApiParameter("platform", str, enum=registry.IDS),
 ]
-FORMAT = OpenApiParameter("format", str, enum=[JSON, CSV])
 
 
 def cut(usual: str) -> OpenApiParameter:

@@ -131,7 +131,7 @@ SIGNED: list[Schema] = [
 
 
 class EnvelopeSchema(AutoSchema):
-    """Describes the views of this API, all of them ApiViewSets; `@extend_schema` overrides apply inside the envelope."""
+    """Describes the views of this API, each an ApiViewSet; `@extend_schema` overrides apply inside the envelope."""
 
     view: Any
 
