@@ -25,7 +25,7 @@ from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Rep
 from ouipost.ids import new_id
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import assert_matches, differences, request_body, sample
-from tests.contract.world import at, error_of, fields_of, told
+from tests.contract.world import at, data_of, error_of, fields_of, told
 from tests.factories import (
     NOW,
     make_account,
@@ -80,9 +80,8 @@ def administrator() -> AdminClient:
 
 def make(admin: AdminClient, **values: Any) -> dict[str, Any]:
     """Make a webhook over the API and return it as it is shown then: with its secret."""
-    response = admin.post("/admin/webhooks", {"url": URL, "events": ["post.published"]} | values)
-    assert response.status_code == 201, response.content
-    made: dict[str, Any] = response.json()["data"]["webhook"]
+    body = {"url": URL, "events": ["post.published"]} | values
+    made: dict[str, Any] = data_of(admin.post("/admin/webhooks", body), status=201)["webhook"]
     return made
 
 

@@ -17,7 +17,7 @@ from posts.models import Target
 from tests.analytics.readings import counts, publish, publish_to, read
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
-from tests.contract.world import connect_all
+from tests.contract.world import connect_all, data_of, fields_of
 from tests.factories import make_post, make_workspace
 from workspaces.models import Workspace
 
@@ -41,15 +41,7 @@ def day(number: int, hour: int = 12) -> datetime:
 
 
 def get(api: ApiClient, path: str) -> Any:
-    response = api.get(path)
-    assert response.status_code == 200, response.content
-    return response.json()["data"]
-
-
-def problems(api: ApiClient, path: str) -> Any:
-    response = api.get(path)
-    assert response.status_code == 400, response.content
-    return response.json()["error"]["details"]["fields"]
+    return data_of(api.get(path))
 
 
 def table(response: Any) -> list[dict[str, str]]:
@@ -517,7 +509,7 @@ def test_two_accounts_of_a_network_are_summed(api: ApiClient, workspace: Workspa
     ],
 )
 def test_a_bad_query_is_told(api: ApiClient, query: str, field: str, told: str) -> None:
-    assert problems(api, f"/api/analytics?{query}")[field][0].startswith(told)
+    assert fields_of(api.get(f"/api/analytics?{query}"))[field][0].startswith(told)
 
 
 def test_hours_of_a_post_that_is_too_old_are_refused(api: ApiClient, workspace: Workspace) -> None:
@@ -525,7 +517,7 @@ def test_hours_of_a_post_that_is_too_old_are_refused(api: ApiClient, workspace: 
     target = publish(account, at=datetime(2023, 12, 1, tzinfo=UTC))
     read(account, at=day(2), posts={target.pk: counts(1, 1)})
 
-    found = problems(api, f"/api/posts/{target.post_id}/analytics?granularity=hour")
+    found = fields_of(api.get(f"/api/posts/{target.post_id}/analytics?granularity=hour"))
 
     assert found["granularity"][0].startswith("Hours are kept for 35 days")
 
@@ -538,7 +530,7 @@ def test_hours_of_a_post_of_which_one_network_had_it_too_long_ago_are_refused(
     TargetNumbers.objects.filter(target=first).update(published_at=day(20))
     read(early, at=day(21), posts={second.pk: counts(1, 1)})
 
-    found = problems(api, f"/api/posts/{first.post_id}/analytics?granularity=hour")
+    found = fields_of(api.get(f"/api/posts/{first.post_id}/analytics?granularity=hour"))
 
     assert found["granularity"][0].startswith("Hours are kept for 35 days")
 

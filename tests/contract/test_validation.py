@@ -6,11 +6,10 @@ import pytest
 import time_machine
 
 from accounts.models import SocialAccount
-from ouipost.api.models import StoredAnswer
 from ouipost.events.models import Event
 from posts.models import Post, Target
 from tests.conftest import ApiClient
-from tests.contract.world import connect_all, error_of, fields_of
+from tests.contract.world import connect_all, data_of, error_of, fields_of
 from tests.factories import NOW, make_account, make_key, make_post
 from workspaces.models import Workspace
 
@@ -21,12 +20,6 @@ FUTURE = "2090-02-01T09:00:00Z"
 def stored() -> list[int]:
     """Count what creating a post writes."""
     return [Post.objects.count(), Target.objects.count(), Event.objects.filter(resource_type="post").count()]
-
-
-def data_of(response: Any) -> dict[str, Any]:
-    assert response.status_code == 200, response.content
-    data: dict[str, Any] = response.json()["data"]
-    return data
 
 
 def rules_of(data: dict[str, Any]) -> list[tuple[str, str]]:
@@ -188,22 +181,6 @@ def test_whoever_may_read_posts_may_validate(workspace: Workspace) -> None:
     assert reader.post(PATH, body).status_code == 200
     assert error_of(reader.post("/api/posts", body)) == (403, "PERMISSION_DENIED")
     assert error_of(writer.post(PATH, body)) == (403, "PERMISSION_DENIED")
-
-
-def test_a_repeat_under_the_same_key_gets_the_first_answer(api: ApiClient, workspace: Workspace) -> None:
-    body = {"content": "Hi", "platforms": ["facebook"]}
-    first = api.post(PATH, body, Idempotency_Key="k")
-    make_account(workspace)
-
-    again, other = (
-        api.post(PATH, body, Idempotency_Key="k"),
-        api.post(PATH, body | {"content": "x"}, Idempotency_Key="k"),
-    )
-
-    assert (data_of(first)["valid"], data_of(again)["valid"]) == (False, False)
-    assert again.headers["Idempotent-Replayed"] == "true"
-    assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
-    assert StoredAnswer.objects.count() == 1
 
 
 def test_only_posting_to_it_is_known(api: ApiClient) -> None:
