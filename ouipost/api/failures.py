@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
@@ -89,7 +89,7 @@ def _(error: DomainError) -> Failure:
 
 
 @describe.register
-def _(error: OperationalError) -> Failure:
+def _(error: OperationalError | InterfaceError) -> Failure:
     logger.error("The database refused", exc_info=error)
     return of_status(503, headers={"Retry-After": str(BUSY_SECONDS)})
 

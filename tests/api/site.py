@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import BadRequest, SuspiciousOperation, TooManyFieldsSent
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django_filters import ChoiceFilter
@@ -235,6 +235,7 @@ FAILURES: dict[str, Exception] = {
     "suspicious": SuspiciousOperation("secret internals"),
     "fields": TooManyFieldsSent("secret internals"),
     "database": OperationalError(2006, "secret internals"),
+    "connection": InterfaceError(0, "secret internals"),
     "invalid": exceptions.ValidationError(
         {"slots": [{}, {"day": ["No."], "non_field_errors": ["Late."]}], "tags": {"3": ["Long."]}, "name": ["A.", "B."]}
     ),

@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from drf_spectacular.renderers import OpenApiJsonRenderer
@@ -195,16 +195,14 @@ def test_a_missing_migration_is_not_ready(client: Client) -> None:
 
 
 @pytest.mark.django_db(databases="__all__")
-def test_a_database_that_does_not_answer_is_not_ready_and_tells_nothing_more(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with connection.execute_wrapper(_refuse):
+@pytest.mark.parametrize("error", [OperationalError("secret host"), InterfaceError(0, "secret host")])
+def test_a_database_that_does_not_answer_is_not_ready_and_tells_nothing_more(client: Client, error: Error) -> None:
+    def refuse(*_: Any) -> None:
+        raise error
+
+    with connection.execute_wrapper(refuse):
         response = client.get("/readyz")
 
     assert response.status_code == 503
     assert response.json()["checks"]["default"] == "unreachable"
     assert "secret" not in response.content.decode()
-
-
-def _refuse(*_: Any) -> None:
-    raise OperationalError("secret host")

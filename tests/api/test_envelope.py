@@ -36,6 +36,7 @@ def test_success_stands_under_data(api: Client) -> None:
         ("suspicious", (400, "VALIDATION_ERROR", {})),
         ("fields", (400, "VALIDATION_ERROR", {})),
         ("database", (503, "SERVICE_UNAVAILABLE", {})),
+        ("connection", (503, "SERVICE_UNAVAILABLE", {})),
         ("bug", (500, "INTERNAL_ERROR", {})),
         ("rendering", (500, "INTERNAL_ERROR", {})),
         ("whole", (400, "VALIDATION_ERROR", {"fields": {"body": ["All wrong."]}})),
