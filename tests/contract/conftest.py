@@ -49,7 +49,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 remote_id=page,
                 type="page",
                 profile=Profile(name=f"Page {page}", username=f"page{page}", profile_image="https://pic.example/1"),
-                tokens=Tokens(access_token=f"of {page}", scopes=("pages_show_list",)),
+                tokens=Tokens(access_token=f"of the page {page}", scopes=("pages_show_list",)),
             )
             for page in pages
         ]

@@ -173,12 +173,17 @@ def test_making_a_webhook_takes_the_body_of_the_reference_and_answers_with_the_f
     )
 
 
-def test_a_secret_stands_encrypted_and_nowhere_else(admin: AdminClient) -> None:
+def test_a_secret_stands_encrypted_and_nowhere_else(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
     given, other = "my very own secret", "another of my secrets"
-    made = make(admin, secret=given)
+    made = make(admin, url=receiver.url, secret=given)
+    publish(workspace)
+    assert deliver_due() == 1
     rotated = admin.post(f"/admin/webhooks/{made['id']}/rotate-secret", {"secret": other}).json()["data"]["webhook"]
 
-    everything = str([list(table.objects.values()) for table in (Webhook, Event, StoredAnswer)])
+    written = (Webhook, Event, StoredAnswer, Message, DeliveryAttempt)
+    everything = str([list(table.objects.values()) for table in written])
 
     secrets = (given, other, made["secret"], rotated["secret"])
     assert not any(each.removeprefix("whsec_") in everything for each in secrets)
@@ -970,38 +975,6 @@ def test_replays_are_listed_the_newest_first_in_pages(admin: AdminClient) -> Non
     assert error_of(admin.get(f"/admin/webhooks/{new_id('wh')}/replays")) == (404, "NOT_FOUND")
 
 
-def test_each_write_leaves_its_line_and_no_secret_in_it(
-    admin: AdminClient, workspace: Workspace, receiver: Receiver
-) -> None:
-    given = "my very own secret"
-    made = make(admin, url=receiver.url, secret=given)
-    path = f"/admin/webhooks/{made['id']}"
-    publish(workspace)
-    deliver_due()
-    sent = deliveries_of(admin, made["id"])[0]["id"]
-    since = Webhook.objects.get().created_at.isoformat()
-
-    admin.post(f"{path}/deliveries/{sent}/redeliver")
-    admin.post(f"{path}/replay", {"since": since})
-    admin.post(f"{path}/test")
-    rotated = admin.post(f"{path}/rotate-secret").json()["data"]["webhook"]["secret"]
-    admin.put(path, {"events": ["post.failed"]})
-    admin.delete(path)
-
-    verbs = ["created", "redelivered", "replayed", "tested", "secret_rotated", "updated", "deleted"]
-    lines = Event.objects.filter(resource_type="webhook").order_by("pk")
-    assert [line.type for line in lines] == [f"webhook.{verb}" for verb in verbs]
-    assert {(line.user_email, line.resource_id) for line in lines} == {("admin@example.com", made["id"])}
-    everything = str([list(table.objects.values()) for table in (Event, Message, DeliveryAttempt)])
-    assert not any(each.removeprefix("whsec_") in everything for each in (given, made["secret"], rotated))
-
-
-def cost(admin: AdminClient, path: str) -> int:
-    with CaptureQueriesContext(connection) as queries:
-        assert admin.get(path).status_code == 200
-    return len(queries)
-
-
 @pytest.mark.parametrize("query", ["?limit=100", "?limit=100&status=delivered&event=post.published&from=2026-01-01"])
 def test_a_page_of_deliveries_costs_the_same_for_one_or_a_hundred(admin: AdminClient, query: str) -> None:
     webhook = make_webhook()
@@ -1013,10 +986,12 @@ def test_a_page_of_deliveries_costs_the_same_for_one_or_a_hundred(admin: AdminCl
                 DeliveryAttempt(delivery=sent, number=number, at=NOW, milliseconds=1) for number in range(3)
             )
 
-    write(1)
-    costs = [cost(admin, f"/admin/webhooks/{webhook.pk}/deliveries{query}")]
-    write(99)
-    costs.append(cost(admin, f"/admin/webhooks/{webhook.pk}/deliveries{query}"))
+    costs = []
+    for count in (1, 99):
+        write(count)
+        with CaptureQueriesContext(connection) as queries:
+            listed = deliveries_of(admin, webhook.pk, query)
+        costs.append(len(queries))
 
     assert costs[0] == costs[1] < 10
-    assert [len(each["log"]) for each in deliveries_of(admin, webhook.pk, query)] == [3] * 100
+    assert [len(each["log"]) for each in listed] == [3] * 100
