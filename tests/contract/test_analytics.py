@@ -549,7 +549,7 @@ def test_the_numbers_of_an_account_say_when_they_were_read_after_it_was_disconne
     assert shown["audience"]["total_followers"] == 0
 
 
-def test_nobody_elses_numbers_are_in_it(api: ApiClient, workspace: Workspace) -> None:
+def test_nobody_elses_numbers_are_in_it(api: ApiClient) -> None:
     [account] = connect_all(make_workspace(name="Other"), "facebook")
     target = publish(account, at=day(20))
     read(account, at=day(21), posts={target.pk: counts(10, 1)}, numbers=AccountNumbers(followers=5))

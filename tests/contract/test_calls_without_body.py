@@ -48,9 +48,7 @@ def asked(route: Route, body: bytes, *, api: ApiClient, admin: AdminClient) -> A
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_a_malformed_body_or_an_unknown_field_is_refused(
-    api: ApiClient, admin: AdminClient, workspace: Workspace, route: Route
-) -> None:
+def test_a_malformed_body_or_an_unknown_field_is_refused(api: ApiClient, admin: AdminClient, route: Route) -> None:
     malformed = asked(route, b"{{{", api=api, admin=admin)
     unknown = asked(route, b'{"surprise": 1}', api=api, admin=admin)
 
@@ -100,7 +98,7 @@ def test_who_may_not_is_told_so_before_anything_about_the_body(api: ApiClient, w
     assert error_of(nowhere) == (404, "WORKSPACE_NOT_FOUND")
 
 
-def test_what_comes_with_a_get_is_not_looked_at(api: ApiClient, workspace: Workspace) -> None:
+def test_what_comes_with_a_get_is_not_looked_at(api: ApiClient) -> None:
     assert api("GET", "/api/posts", b"{{{").status_code == 200
 
 

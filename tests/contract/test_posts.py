@@ -395,7 +395,7 @@ WRONG_OPTIONS: list[tuple[str, str, Any, str]] = [
 ]
 
 
-def test_texts_of_options_are_stored_as_all_texts_are(api: ApiClient, workspace: Workspace) -> None:
+def test_texts_of_options_are_stored_as_all_texts_are(api: ApiClient) -> None:
     options = {"thread": ["Cafe\u0301", "at\r\nnine"], "first_comment": "e\u0301\r\n"}
     body = {"content": "x", "platforms": ["twitter"], "platform_content": {"twitter": {"options": options}}}
 
@@ -508,7 +508,7 @@ def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: Api
     ]
 
 
-def test_the_hashtags_that_are_none_are_named(api: ApiClient, workspace: Workspace) -> None:
+def test_the_hashtags_that_are_none_are_named(api: ApiClient) -> None:
     body = {"content": "x", "platforms": ["facebook"], "hashtags": ["#rye", "two words", "#", *["a b"] * 50]}
 
     told = fields_of(api.post("/api/posts", body))

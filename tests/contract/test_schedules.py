@@ -162,7 +162,7 @@ def test_what_is_wrong_is_named(api: ApiClient, values: dict[str, Any], field: s
     assert not Schedule.objects.exists()
 
 
-def test_the_zone_is_the_workspaces_unless_one_is_given(api: ApiClient, workspace: Workspace) -> None:
+def test_the_zone_is_the_workspaces_unless_one_is_given(api: ApiClient) -> None:
     Workspace.objects.update(settings={"timezone": "Asia/Kathmandu"})
     without = {name: value for name, value in MORNINGS.items() if name != "timezone"}
 

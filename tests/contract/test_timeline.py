@@ -118,7 +118,7 @@ def test_no_text_address_or_caller_is_in_it(api: ApiClient, workspace: Workspace
     assert [each for each in ("recipe", "127.0.0.1", "key_", "@") if each in told] == []
 
 
-def test_a_draft_without_accounts_has_a_timeline_too(api: ApiClient, workspace: Workspace) -> None:
+def test_a_draft_without_accounts_has_a_timeline_too(api: ApiClient) -> None:
     post = create(api)
 
     assert [entry["kind"] for entry in entries_of(api, post)] == ["created"]

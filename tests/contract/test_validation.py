@@ -59,9 +59,7 @@ def test_an_issue_says_what_is_wrong_where_and_how_to_mend_it(api: ApiClient, wo
     assert stored() == [0, 0, 0]
 
 
-def test_a_network_without_an_account_is_an_issue_beside_those_of_its_content(
-    api: ApiClient, workspace: Workspace
-) -> None:
+def test_a_network_without_an_account_is_an_issue_beside_those_of_its_content(api: ApiClient) -> None:
     data = data_of(api.post(PATH, {"content": "x" * 301, "platforms": ["bluesky"]}))
 
     too_long, unconnected = data["issues"]
@@ -81,7 +79,7 @@ def test_a_network_without_an_account_is_an_issue_beside_those_of_its_content(
     assert (data["valid"], SocialAccount.objects.exists()) == (False, False)
 
 
-def test_a_network_without_an_account_is_checked_all_the_same(api: ApiClient, workspace: Workspace) -> None:
+def test_a_network_without_an_account_is_checked_all_the_same(api: ApiClient) -> None:
     data = data_of(api.post(PATH, {"content": "x" * 3001, "platforms": ["linkedin", "instagram"]}))
 
     assert rules_of(data) == [
@@ -188,9 +186,7 @@ def test_only_posting_to_it_is_known(api: ApiClient) -> None:
     assert error_of(api.post(f"{PATH}?strict=1", {})) == (400, "VALIDATION_ERROR")
 
 
-def test_a_sandbox_is_told_what_its_own_app_may_do_before_an_account_is_connected(
-    api: ApiClient, workspace: Workspace
-) -> None:
+def test_a_sandbox_is_told_what_its_own_app_may_do_before_an_account_is_connected(api: ApiClient) -> None:
     """The sandbox's LinkedIn app has the widest product, which comments."""
     override = {"linkedin": {"options": {"first_comment": "More below"}}}
     body = {"content": "Hi", "platforms": ["linkedin"], "platform_content": override}
