@@ -40,7 +40,7 @@ class WorkspaceWrittenSerializer(serializers.ModelSerializer[Workspace]):
 
     class Meta:
         model = Workspace
-        fields = ("id", "name", "description", "mode", "settings", "created_at", "updated_at")
+        fields: tuple[str, ...] = ("id", "name", "description", "mode", "settings", "created_at", "updated_at")
 
 
 class WorkspaceSerializer(WorkspaceWrittenSerializer):
@@ -51,7 +51,7 @@ class WorkspaceSerializer(WorkspaceWrittenSerializer):
     members_count = serializers.IntegerField()
 
     class Meta(WorkspaceWrittenSerializer.Meta):
-        fields = (*WorkspaceWrittenSerializer.Meta.fields, "accounts_count", "posts_count", "members_count")  # type: ignore[assignment]
+        fields = (*WorkspaceWrittenSerializer.Meta.fields, "accounts_count", "posts_count", "members_count")
 
 
 class WorkspaceAccountSerializer(serializers.Serializer[Any]):
@@ -78,7 +78,7 @@ class WorkspaceDetailSerializer(WorkspaceWrittenSerializer):
     stats = WorkspaceStatsSerializer(source="*")
 
     class Meta(WorkspaceWrittenSerializer.Meta):
-        fields = (*WorkspaceWrittenSerializer.Meta.fields, "accounts", "stats")  # type: ignore[assignment]
+        fields = (*WorkspaceWrittenSerializer.Meta.fields, "accounts", "stats")
 
 
 class WorkspaceInput(StrictInput):

@@ -226,7 +226,7 @@ class EnvelopeSchema(AutoSchema):
 
     def _component(self, name: str, schema: Schema) -> Schema:
         """Put a schema among those that are named, and return a reference to it."""
-        named = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=deepcopy(schema), object=name)  # type: ignore[no-untyped-call]
+        named = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=deepcopy(schema), object=name)
         self.registry.register_on_missing(named)
         return dict(named.ref)
 
@@ -243,7 +243,7 @@ class EnvelopeSchema(AutoSchema):
 
     def _resource(self, serializer: Any) -> str:
         """Return the key of the row in `data`; empty where the serializer describes `data` as a whole."""
-        shown = force_instance(serializer)  # type: ignore[no-untyped-call]
+        shown = force_instance(serializer)
         if not isinstance(shown, Serializer) or self._is_list_view(shown):
             return ""
         named = getattr(shown, "resource", None)
@@ -264,7 +264,7 @@ class EnvelopeSchema(AutoSchema):
         return sorted(failures)
 
 
-class ShownSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # spectacular registers extensions untyped
+class ShownSchema(OpenApiSerializerExtension):
     """Says of every answer which of its fields are always there: all but those that are declared not to be."""
 
     target_class = "rest_framework.serializers.Serializer"
@@ -272,8 +272,8 @@ class ShownSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call] 
     priority = -1
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
-        shown = force_instance(self.target)  # type: ignore[no-untyped-call]
-        schema: Schema = auto_schema._map_serializer(shown, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
+        shown = force_instance(self.target)
+        schema: Schema = auto_schema._map_serializer(shown, direction, bypass_extensions=True)
         described = schema.get("properties", {})
         declared = shown._declared_fields
         optional = {name: field for name, field in declared.items() if not field.required and not field.read_only}
@@ -291,15 +291,15 @@ def _as_shown(described: Schema) -> Schema:
     return told["allOf"][0] if list(told) == ["allOf"] else told
 
 
-class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+class StrictInputSchema(OpenApiSerializerExtension):
     """Describes inputs: they allow no other fields than their own, and gives the minimum length of strings."""
 
     target_class = "ouipost.api.inputs.StrictInput"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
-        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
-        fields = force_instance(self.target).fields  # type: ignore[no-untyped-call]
+        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        fields = force_instance(self.target).fields
         for name, described in schema.get("properties", {}).items():
             if isinstance(fields[name], CharField) and not fields[name].allow_blank and "type" in described:
                 described.setdefault("minLength", 1)
@@ -343,7 +343,7 @@ def _replace(described: Any, old: Schema, new: Schema) -> None:
             _replace(each, old, new)
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class TokenScheme(OpenApiAuthenticationExtension):
     """The token of an administrator."""
 
     target_class = "adminapi.sessions.authentication.SessionAuthentication"
@@ -353,14 +353,14 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
-class HealthScheme(TokenScheme):  # type: ignore[no-untyped-call]
+class HealthScheme(TokenScheme):
     """The token of an administrator, or METRICS_TOKEN."""
 
     target_class = "adminapi.monitoring.callers.HealthAuthentication"
     name = "HealthToken"
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class KeyScheme(OpenApiAuthenticationExtension):
     """The API key."""
 
     target_class = "workspaces.authentication.KeyAuthentication"

@@ -57,7 +57,7 @@ class FakeKeyAuthentication(BaseAuthentication):
         return "X-API-Key"
 
 
-class FakeKeyScheme(KeyScheme):  # type: ignore[no-untyped-call]
+class FakeKeyScheme(KeyScheme):
     target_class = "tests.api.site.FakeKeyAuthentication"
 
 
@@ -67,12 +67,12 @@ class NoteSerializer(serializers.ModelSerializer[StoredAnswer]):
 
     class Meta:
         model = StoredAnswer
-        fields = ("id", "text", "status", "created_at")
+        fields: tuple[str, ...] = ("id", "text", "status", "created_at")
 
 
 class NoteDetailSerializer(NoteSerializer):
     class Meta(NoteSerializer.Meta):
-        fields = (*NoteSerializer.Meta.fields, "owner")  # type: ignore[assignment]
+        fields = (*NoteSerializer.Meta.fields, "owner")
 
 
 class SlotInput(StrictInput):
