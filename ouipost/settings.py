@@ -316,6 +316,7 @@ SPECTACULAR_SETTINGS = {
         "ouipost.api.schema.finished",
     ],
     "WEBHOOKS": "adminapi.webhook_events.WEBHOOKS",
+    "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
         "PostStatus": "posts.models.PostStatus",
         "TargetStatus": "posts.models.TargetStatus",
