@@ -7,12 +7,12 @@ import orjson
 from django.db.models import Q, QuerySet
 from django.http import StreamingHttpResponse
 from django_filters import CharFilter
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from adminapi.viewsets import AdminViewSet
-from ouipost.api.csv import CSV, CSV_TYPE, JSON, streamed_csv, wants_csv
+from ouipost.api.csv import CSV_TYPE, FORMAT, streamed_csv, wants_csv
 from ouipost.api.filters import BoundedFilterSet
 from ouipost.api.pagination import BoundedPages
 from ouipost.api.schema import JSON_TYPE
@@ -81,7 +81,7 @@ class AuditViewSet(Lists[Event], AdminViewSet[Event]):
         return visible_to(self.user, super().get_queryset())
 
     @extend_schema(
-        parameters=[OpenApiParameter("format", str, enum=[JSON, CSV])],
+        parameters=[FORMAT],
         responses={(200, JSON_TYPE): LogSerializer(many=True), (200, CSV_TYPE): str},
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:

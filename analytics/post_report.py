@@ -9,7 +9,7 @@ from accounts import platforms
 from analytics.gains import COUNTED, Numbers, bucketed, rate, summed, total
 from analytics.models import Snapshot, TargetDay, TargetNumbers
 from analytics.periods import Granularity, Period, day_of, midnight
-from analytics.reports import shown_bucket
+from analytics.reports import Row, shown_bucket
 from posts.models import Post, TargetStatus
 
 FINE_FOR = timedelta(days=7)
@@ -17,8 +17,6 @@ FINE_FOR = timedelta(days=7)
 METRICS = {platform.id: platform.metrics for platform in platforms.ALL}
 TOLD = ("impressions", "engagement")
 """What a timeline tells."""
-Gain = tuple[date, str, Numbers]
-"""A day, or for hours an instant, a network, and what was gained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,7 @@ def post_report(post: Post, numbers: Sequence[TargetNumbers], period: Period | N
         | {"engagement_rate": rate(totals["engagement"], totals["impressions"])},
         by_platform=_by_platform(post, numbers),
         timeline=_timeline(numbers, period) if period else [],
-        as_of=max((each.read_at for each in numbers if each.read_at), default=None),
+        as_of=_last_read(numbers),
     )
 
 
@@ -55,7 +53,7 @@ def post_period(
 
     Without a granularity they are cut into hours for a week after its publication, then into days.
     """
-    read_at = max((each.read_at for each in numbers if each.read_at), default=None)
+    read_at = _last_read(numbers)
     if read_at is None:
         return None
     published_at = min(each.published_at for each in numbers)
@@ -66,6 +64,10 @@ def post_period(
         zone=zone,
         granularity=granularity or usual,
     )
+
+
+def _last_read(numbers: Iterable[TargetNumbers]) -> datetime | None:
+    return max((each.read_at for each in numbers if each.read_at), default=None)
 
 
 def post_table(numbers: Collection[TargetNumbers], period: Period | None) -> list[dict[str, Any]]:
@@ -95,19 +97,20 @@ def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]
 
 def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[str, Any]]:
     gained = summed((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
-    buckets = [bucket for bucket in period.buckets if _is_told(bucket, numbers, period)]
-    return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in bucketed(gained, buckets, TOLD)]
+    told = bucketed(gained, _told_buckets(numbers, period), TOLD)
+    return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in told]
 
 
-def _is_told(bucket: date, numbers: Collection[TargetNumbers], period: Period) -> bool:
-    """Whether a bucket is between the post's publication and its last reading."""
-    if not isinstance(bucket, datetime):
-        return True
-    read = [each.read_at for each in numbers if each.read_at]
-    return period.bucket_of(min(each.published_hour for each in numbers)) <= bucket <= max(read)
+def _told_buckets(numbers: Collection[TargetNumbers], period: Period) -> list[date]:
+    """Return the days, or the hours from the post's publication to its last reading."""
+    if period.granularity != Granularity.HOUR:
+        return list(period.buckets)
+    first = period.bucket_of(min(each.published_hour for each in numbers))
+    last = max(each.read_at for each in numbers if each.read_at)
+    return [bucket for bucket in period.buckets if first <= bucket <= last]
 
 
-def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Gain]:
+def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Row]:
     known = {each.pk: each for each in numbers}
     if period.granularity == Granularity.HOUR:
         snapshots = Snapshot.objects.filter(numbers__in=known).order_by("read_at", "pk")

@@ -64,7 +64,7 @@ def _read_day(parameters: Mapping[str, str], name: str, *, zone: str, problems: 
 def _problems_of(period: Period, *, now: datetime) -> Problems:
     if period.first > period.last:
         return {"from": [Phrase("Must not be later than `to`.")]}
-    problems = problems_in(lambda: require_hours(period.first, period.granularity, zone=period.zone, now=now))
+    problems = problems_in(lambda: require_hours(period, now=now))
     if period.last - period.first >= timedelta(days=MOST_DAYS):
         return problems | {"from": [Phrase("At most {days} days can be reported at once.", days=MOST_DAYS)]}
     if not problems and len(period.buckets) > MOST_BUCKETS:
@@ -77,14 +77,9 @@ def _problems_of(period: Period, *, now: datetime) -> Problems:
     return problems
 
 
-def require_hours(first: date, granularity: Granularity, *, zone: str, now: datetime) -> None:
+def require_hours(period: Period, *, now: datetime) -> None:
     """Raise InvalidInput if hours are asked for that are no longer kept."""
-    if granularity == Granularity.HOUR and first < day_of(now, zone=zone) - HOURS_KEPT_DAYS * A_DAY:
-        raise InvalidInput(
-            granularity=[
-                Phrase(
-                    "Hours are kept for {days} days: take a later day, or `day`.",
-                    days=HOURS_KEPT_DAYS,
-                )
-            ]
-        )
+    oldest = day_of(now, zone=period.zone) - HOURS_KEPT_DAYS * A_DAY
+    if period.granularity == Granularity.HOUR and period.first < oldest:
+        told = Phrase("Hours are kept for {days} days: take a later day, or `day`.", days=HOURS_KEPT_DAYS)
+        raise InvalidInput(granularity=[told])

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts import calls, registry, tokens
-from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
     Connector,
@@ -51,7 +50,6 @@ class Due:
     """What is to be read of an account, as it was right after the claim."""
 
     sync: AccountSync
-    account: SocialAccount
     targets: Sequence[tuple[int, str]]
     """Of each target the id of its numbers, and its id at the network."""
     wants_account: bool
@@ -65,7 +63,8 @@ def read(claim: Claim, *, writer: Runs) -> Report | None:
     if not due or report is None or not writer.run(settle_all, report):
         logger.warning("The numbers of %s are read by another worker", claim.pk)
         return None
-    network = registry.network_of(due.account.platform, due.account.workspace)
+    account = due.sync.account
+    network = registry.network_of(account.platform, account.workspace)
     outcome = calls.word(report.error) if report.error else calls.READ
     work.info("Numbers settled", extra={"outcome": outcome})
     calls.note(network, kind=calls.SYNC, outcome=outcome)
@@ -83,7 +82,7 @@ def _due(sync: AccountSync, *, now: datetime) -> Due:
     rows = TargetNumbers.objects.filter(account=sync.account, due_at__lte=now + AHEAD).order_by("due_at", "pk")
     targets = list(rows.values_list("pk", "target__remote_id")[:AT_ONCE])
     wants_account = sync.account_due_at <= now + AHEAD
-    return Due(sync=sync, account=sync.account, targets=targets, wants_account=wants_account, at=now)
+    return Due(sync=sync, targets=targets, wants_account=wants_account, at=now)
 
 
 def _report(claim: Claim, due: Due) -> Report:
@@ -137,7 +136,7 @@ class Reading:
     """How many requests the next call takes, where the budget does not allow it any more."""
 
     def __post_init__(self) -> None:
-        self.account = self.due.account
+        self.account = self.due.sync.account
         self.session: NetworkSession = registry.session(
             self.account.platform, self.account.workspace, deadline=self.deadline
         )

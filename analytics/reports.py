@@ -16,7 +16,7 @@ from analytics.totals import SUMMED
 from ouipost.replica import on_replica
 from workspaces.models import Workspace
 
-NONE: Numbers = dict.fromkeys(SUMMED, 0)
+ZEROS: Numbers = dict.fromkeys(SUMMED, 0)
 """What is reported where nothing was counted."""
 TOLD = ("impressions", "engagement", "posts")
 """What a timeline tells."""
@@ -136,7 +136,7 @@ def _of_platform(numbers: Numbers) -> dict[str, Any]:
 
 
 def _summary(rows: Sequence[Row], by_platform: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    numbers = summed(("all", each) for _, _, each in rows).get("all", NONE)
+    numbers = summed(("all", each) for _, _, each in rows).get("all", ZEROS)
     return {
         **{f"total_{name}": numbers[name] for name in SUMMED},
         "avg_engagement_rate": rate(numbers["engagement"], numbers["impressions"]),

@@ -83,8 +83,7 @@ def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: 
     """
     due = due_accounts(claims.database_now(), workspace_id=workspace_id).order_by("due_at", "pk")
     networks = _choose(due, limit=limit, share=share, taken=Counter(busy))
-    lease = claims.engine_time(LEASE_SECONDS)
-    held = claims.claim_chosen(AccountSync.objects.all(), list(networks), lease=lease)
+    held = claims.claim_chosen(AccountSync.objects.all(), list(networks), lease=engine_time(LEASE_SECONDS))
     return [Job(claim=claim, network=networks[claim.pk]) for claim in held]
 
 

@@ -12,14 +12,14 @@ from accounts import registry
 from analytics.audience import audience
 from analytics.gains import COUNTED
 from analytics.models import TargetNumbers
-from analytics.periods import Granularity, Period, day_of
+from analytics.periods import Granularity, Period
 from analytics.post_report import numbers_of, post_period, post_report, post_table
 from analytics.queries import PARAMETERS, read_granularity, read_period, require_hours
 from analytics.reports import Scope, report, table
 from analytics.serializers import PostAnalyticsSerializer, ReportSerializer
 from analytics.top import top_posts
 from analytics.totals import SUMMED
-from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
+from ouipost.api.csv import CSV_TYPE, FORMAT, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
 from ouipost.ids import PATTERN
 from ouipost.replica import on_replica
@@ -32,7 +32,6 @@ PERIOD = [
     OpenApiParameter("to", str, description="Last day or moment; its whole day is reported. Usual: today."),
     OpenApiParameter("platform", str, enum=registry.IDS),
 ]
-FORMAT = OpenApiParameter("format", str, enum=[JSON, CSV])
 
 
 def cut(usual: str) -> OpenApiParameter:
@@ -92,10 +91,10 @@ class PostAnalyticsViewSet(WorkspaceScopedViewSet[Post]):
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Show a post's numbers so far, and what it gained from its publication to the last reading."""
         post = self.get_object()
-        numbers, zone, now = numbers_of(post), self.workspace.timezone, timezone.now()
-        period = post_period(numbers, self.granularity, zone=zone, now=now)
+        numbers, now = numbers_of(post), timezone.now()
+        period = post_period(numbers, self.granularity, zone=self.workspace.timezone, now=now)
         if period is not None:
-            require_hours(day_of(numbers[0].published_at, zone=zone), period.granularity, zone=zone, now=now)
+            require_hours(period, now=now)
         if wants_csv(request):
             columns = ("timestamp", "platform", *COUNTED)
             return csv_answer(post_table(numbers, period), columns=columns, filename=f"{post.pk}.csv")

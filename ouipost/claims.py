@@ -127,9 +127,9 @@ def lock_each(model: type[Work], held: Iterable[Claim]) -> set[Claim]:
     One row may come twice: claimed anew by the very process whose thread was held up with the claim before.
     """
     every = list(held)
-    locked = model._default_manager.select_for_update().filter(pk__in={claim.pk for claim in every}).order_by("pk")
+    locked = model._default_manager.select_for_update().filter(pk__in={each.pk for each in every}).order_by("pk")
     fences = dict(locked.values_list("pk", "fence"))
-    return {claim for claim in every if fences.get(claim.pk) == claim.fence}
+    return {each for each in every if fences.get(each.pk) == each.fence}
 
 
 def renew_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any], timedelta]]) -> list[Claim | None]:
@@ -160,8 +160,8 @@ def claim_chosen(rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: ti
 
 
 @transaction.atomic
-def claim_due(rows: "models.QuerySet[Work]", *, limit: int, lease: timedelta, **values: Any) -> list[Claim]:
+def claim_due(rows: "models.QuerySet[Work]", *, limit: int, lease: timedelta) -> list[Claim]:
     """Claim up to `limit` due rows, the longest due first; raises LostClaim."""
     now = database_now(rows.db)
     pks = list(rows.filter(is_due(now)).order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
-    return claim(rows, pks, lease=lease, **values) if pks else []
+    return claim(rows, pks, lease=lease) if pks else []

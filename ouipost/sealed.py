@@ -25,24 +25,20 @@ class SealedField(models.TextField[str, str]):
         return name, "django.db.models.TextField", arguments, options
 
 
-def place(model: type[models.Model], column: str, *, pk: str, workspace_id: str = "") -> str:
-    """Return the place that a ciphertext of this column is bound to."""
-    return f"{model._meta.db_table}.{column}:{pk}:{workspace_id}"
-
-
 def seal(row: models.Model, column: str, text: str) -> None:
     """Set the column to the text, encrypted for this row with the first key; the caller saves the row."""
-    setattr(row, column, crypto.encrypt(text, place=_place_in(row, column)))
+    setattr(row, column, crypto.encrypt(text, place=_place(row, column)))
 
 
 def opened(row: models.Model, column: str) -> str:
     """Return the column's decrypted text, empty where there is none; raises CannotDecrypt."""
     sealed: str = getattr(row, column)
-    return crypto.decrypt(sealed, place=_place_in(row, column)) if sealed else ""
+    return crypto.decrypt(sealed, place=_place(row, column)) if sealed else ""
 
 
-def _place_in(row: models.Model, column: str) -> str:
-    return place(type(row), column, pk=row.pk, workspace_id=getattr(row, "workspace_id", ""))
+def _place(row: models.Model, column: str) -> str:
+    """Return the place that a ciphertext of this column of the row is bound to."""
+    return f"{row._meta.db_table}.{column}:{row.pk}:{getattr(row, 'workspace_id', '')}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +100,7 @@ def _move(column: Column, rows: Sequence[models.Model]) -> Step:
     fresh: dict[Any, str] = {}
     for row in rows:
         try:
-            fresh[row.pk] = crypto.encrypt(opened(row, column.name), place=_place_in(row, column.name))
+            fresh[row.pk] = crypto.encrypt(opened(row, column.name), place=_place(row, column.name))
         except crypto.CannotDecrypt:
             continue
     unreadable = [str(row.pk) for row in rows if row.pk not in fresh]

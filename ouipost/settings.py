@@ -178,13 +178,12 @@ LANGUAGES = [("en", "English"), ("fr", "Français")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["ouipost.formats"]
 TIME_ZONE = "UTC"
-USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = OUIPOST_HOME / "static"
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = OUIPOST_HOME / "media"
 STORAGES = {
-    "default": media_storage(env),
+    "default": media_storage(),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
@@ -317,7 +316,7 @@ SPECTACULAR_SETTINGS = {
         "ouipost.api.schema.finished",
     ],
     "WEBHOOKS": "adminapi.webhook_events.WEBHOOKS",
-    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
         "PostStatus": "posts.models.PostStatus",
         "TargetStatus": "posts.models.TargetStatus",
@@ -347,9 +346,6 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-X_FRAME_OPTIONS = "DENY"
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "workspaces.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=24).total_seconds())
 if TRUSTED_PROXIES:

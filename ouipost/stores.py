@@ -1,36 +1,36 @@
 """Where the files of posts are kept: on this machine, or in a store that speaks S3."""
 
-from importlib.util import find_spec
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from environ import Env
+
+from ouipost.environment import env, is_installed
 
 LOCAL = {"BACKEND": "posts.media.storage.DurableFileStorage"}
 STYLES = ("auto", "virtual", "path")
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
-def media_storage(env: Env) -> dict[str, Any]:
+def media_storage() -> dict[str, Any]:
     """Return Django's entry for what `MEDIA_STORAGE` names; raises ImproperlyConfigured where it is half-configured."""
     chosen = env.str("MEDIA_STORAGE", default="local")
     if chosen == "local":
         return LOCAL
     if chosen != "s3":
         raise ImproperlyConfigured("MEDIA_STORAGE must be local or s3.")
-    if not find_spec("storages") or not find_spec("boto3"):
+    if not is_installed("storages") or not is_installed("boto3"):
         raise ImproperlyConfigured("MEDIA_STORAGE=s3 needs what requirements-s3.txt names: install it.")
-    return {"BACKEND": "posts.media.s3.S3Files", "OPTIONS": _bucket(env) | _keys(env) | _place(env)}
+    return {"BACKEND": "posts.media.s3.S3Files", "OPTIONS": _bucket() | _keys() | _place()}
 
 
-def _bucket(env: Env) -> dict[str, str]:
+def _bucket() -> dict[str, str]:
     name = env.str("AWS_STORAGE_BUCKET_NAME", default="")
     if not name:
         raise ImproperlyConfigured("AWS_STORAGE_BUCKET_NAME must be set when MEDIA_STORAGE=s3.")
     return {"bucket_name": name, "location": env.str("AWS_LOCATION", default="").strip("/")}
 
 
-def _keys(env: Env) -> dict[str, str | None]:
+def _keys() -> dict[str, str | None]:
     """Return the key; none leaves it to boto3, which knows the roles of machines and containers."""
     given = [env.str(name, default="") or None for name in KEYS]
     if given.count(None) == 1:
@@ -40,7 +40,7 @@ def _keys(env: Env) -> dict[str, str | None]:
     return {"access_key": given[0], "secret_key": given[1]}
 
 
-def _place(env: Env) -> dict[str, str | None]:
+def _place() -> dict[str, str | None]:
     endpoint = env.str("AWS_S3_ENDPOINT_URL", default="")
     if endpoint and not endpoint.startswith(("http://", "https://")):
         raise ImproperlyConfigured("AWS_S3_ENDPOINT_URL must begin with http:// or https://.")

@@ -117,7 +117,7 @@ class Overrides(JsonObject):
     """What networks and accounts get instead of the post's own, by their ids; a text is short for its `content`."""
 
 
-class OverridesSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # it registers itself untyped
+class OverridesSchema(OpenApiSerializerFieldExtension):
     """Describes them."""
 
     target_class = Overrides

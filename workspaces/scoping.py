@@ -73,7 +73,8 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
     @cached_property
     def workspace(self) -> Workspace:
         """The workspace of the request; raises WorkspaceNotFound where the key may not see it."""
-        found = fetch(Workspace, _visible(self.key.mode, tuple(self.key.workspace_ids), self.workspace_id))
+        key = self.key
+        found = fetch(Workspace, _finding(self.workspace_id, mode=key.mode, workspace_ids=tuple(key.workspace_ids)))
         if not found:
             raise WorkspaceNotFound
         return found[0]
@@ -93,7 +94,7 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _visible(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> Statement:
+def _finding(workspace_id: str, *, mode: str, workspace_ids: tuple[str, ...]) -> Statement:
     """Return the query for the workspace, if a key with this mode and list may see it."""
     key = ApiKey(mode=mode, workspace_ids=list(workspace_ids))
     return compiled(Workspace.objects.visible_to(key).filter(pk=workspace_id))

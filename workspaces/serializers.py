@@ -14,8 +14,6 @@ from workspaces.settings import check_settings
 
 SHOWN = ("id", "created_at", "updated_at", "accounts_count", "posts_count", "members_count", "accounts", "stats")
 """What a GET shows and nobody sets."""
-
-
 SETTINGS: dict[str, Schema] = {
     "timezone": TEXT,
     "default_hashtags": STRINGS,
@@ -35,30 +33,6 @@ class SettingsInput(JsonObject):
     """What a workspace is to set; null removes it."""
 
 
-class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
-    """A workspace in a list."""
-
-    settings = ShownSettings()
-    accounts_count = serializers.IntegerField()
-    posts_count = serializers.IntegerField()
-    members_count = serializers.IntegerField()
-
-    class Meta:
-        model = Workspace
-        fields = (
-            "id",
-            "name",
-            "description",
-            "mode",
-            "settings",
-            "created_at",
-            "updated_at",
-            "accounts_count",
-            "posts_count",
-            "members_count",
-        )
-
-
 class WorkspaceWrittenSerializer(serializers.ModelSerializer[Workspace]):
     """A workspace right after it was created or changed."""
 
@@ -66,7 +40,18 @@ class WorkspaceWrittenSerializer(serializers.ModelSerializer[Workspace]):
 
     class Meta:
         model = Workspace
-        fields = ("id", "name", "description", "mode", "settings", "created_at", "updated_at")
+        fields: tuple[str, ...] = ("id", "name", "description", "mode", "settings", "created_at", "updated_at")
+
+
+class WorkspaceSerializer(WorkspaceWrittenSerializer):
+    """A workspace in a list."""
+
+    accounts_count = serializers.IntegerField()
+    posts_count = serializers.IntegerField()
+    members_count = serializers.IntegerField()
+
+    class Meta(WorkspaceWrittenSerializer.Meta):
+        fields = (*WorkspaceWrittenSerializer.Meta.fields, "accounts_count", "posts_count", "members_count")
 
 
 class WorkspaceAccountSerializer(serializers.Serializer[Any]):
@@ -93,7 +78,7 @@ class WorkspaceDetailSerializer(WorkspaceWrittenSerializer):
     stats = WorkspaceStatsSerializer(source="*")
 
     class Meta(WorkspaceWrittenSerializer.Meta):
-        fields = (*WorkspaceWrittenSerializer.Meta.fields, "accounts", "stats")  # type: ignore[assignment]
+        fields = (*WorkspaceWrittenSerializer.Meta.fields, "accounts", "stats")
 
 
 class WorkspaceInput(StrictInput):

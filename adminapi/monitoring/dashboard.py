@@ -20,7 +20,7 @@ from analytics.periods import Period
 from analytics.reports import by_workspace, report, table
 from analytics.serializers import BucketSerializer, PeriodSerializer, PlatformGainsSerializer, SummarySerializer
 from analytics.totals import SUMMED
-from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
+from ouipost.api.csv import CSV_TYPE, FORMAT, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
@@ -159,7 +159,7 @@ class FiguresViewSet(AdminViewSet[Workspace]):
     @extend_schema(
         parameters=[
             OpenApiParameter("period", str, enum=list(DAYS), description=f"Days until today. Usual: {USUAL}."),
-            OpenApiParameter("format", str, enum=[JSON, CSV]),
+            FORMAT,
         ],
         responses={(200, JSON_TYPE): InstallationSerializer, (200, CSV_TYPE): str},
     )

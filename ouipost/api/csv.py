@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
@@ -14,6 +15,7 @@ from rest_framework.utils.mediatypes import media_type_matches
 
 JSON, CSV = "json", "csv"
 CSV_TYPE = "text/csv"
+FORMAT = OpenApiParameter("format", str, enum=[JSON, CSV])
 CONTENT_TYPE = f"{CSV_TYPE}; charset=utf-8"
 PIECE = 32_768
 """Characters per chunk of a streamed response."""
@@ -48,7 +50,7 @@ def wants_csv(request: Request) -> bool:
 
 def csv_answer(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], filename: str) -> HttpResponse:
     """Return the rows as a CSV file with a header line; null values and missing columns are empty."""
-    return HttpResponse("".join(_lines(rows, columns)), content_type=CONTENT_TYPE, headers=_headers(filename))
+    return HttpResponse(_lines(rows, columns), content_type=CONTENT_TYPE, headers=_headers(filename))
 
 
 def streamed_csv(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], filename: str) -> StreamingHttpResponse:

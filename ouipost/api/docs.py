@@ -123,8 +123,6 @@ class AdminSchemaView(SchemaView):
 class SwaggerView(SpectacularSwaggerSplitView):
     """/api/docs: Swagger UI, to try calls in the browser."""
 
-    authentication_classes = []
-    permission_classes = [AllowAny]
     template_name = "api/swagger.html"
 
 
@@ -139,8 +137,6 @@ class AdminSwaggerView(SwaggerView):
 class RedocView(SpectacularRedocView):
     """/api/docs/redoc: Redoc, for reading."""
 
-    authentication_classes = []
-    permission_classes = [AllowAny]
     template_name = "api/redoc.html"
 
 

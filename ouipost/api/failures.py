@@ -1,7 +1,6 @@
 """Maps exceptions to what the caller sees: a status, a code and a message, without internals."""
 
 import logging
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
@@ -10,7 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
@@ -90,7 +89,7 @@ def _(error: DomainError) -> Failure:
 
 
 @describe.register
-def _(error: OperationalError) -> Failure:
+def _(error: OperationalError | InterfaceError) -> Failure:
     logger.error("The database refused", exc_info=error)
     return of_status(503, headers={"Retry-After": str(BUSY_SECONDS)})
 
@@ -114,11 +113,6 @@ def _(error: exceptions.APIException) -> Failure:
 @describe.register
 def _(error: exceptions.ParseError) -> Failure:
     return Failure(status=400, code="MALFORMED_JSON", message=str(error.detail))
-
-
-@describe.register
-def _(error: exceptions.Throttled) -> Failure:
-    return of_status(429, headers={"Retry-After": str(max(1, math.ceil(getattr(error, "wait", None) or 1)))})
 
 
 @describe.register

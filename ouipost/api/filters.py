@@ -58,9 +58,8 @@ def query_problems(request: Request, view: Any) -> dict[str, list[str]]:
 
     A list takes its filters and, where it has pages, `page` and `limit`; any action what `query_parameters` has for it.
     """
-    action = getattr(view, "action", None) or ""
-    known = set(getattr(view, "query_parameters", {}).get(action, ()))
-    if action == "list":
+    known = set(view.query_parameters.get(view.action, ()))
+    if view.action == "list":
         known.update(PARAMETERS if view.pagination_class else ())
         known.update(getattr(getattr(view, "filterset_class", None), "base_filters", ()))
     problems = _format_problems(request.query_params) if "format" in known else {}

@@ -3,7 +3,7 @@
 import logging
 from functools import cache
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -47,7 +47,7 @@ def check(alias: str) -> str:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         applied = MigrationRecorder(connection).applied_migrations()
-    except DatabaseError:
+    except Error:
         logger.exception("The database %s does not answer", alias)
         return "unreachable"
     return "ok" if known_migrations() <= applied.keys() else "migrations pending"

@@ -98,9 +98,15 @@ class TrustedProxiesMiddleware:
 
     def _is_trusted(self, address: str) -> bool:
         try:
-            return any(ipaddress.ip_address(address) in network for network in self.trusted)
+            return any(_parsed(address) in network for network in self.trusted)
         except ValueError:
             return False
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return an IP address; one of IPv4 also where a socket for both versions gives it as one of IPv6."""
+    parsed = ipaddress.ip_address(address)
+    return getattr(parsed, "ipv4_mapped", None) or parsed
 
 
 def _without_port(hop: str) -> str:

@@ -131,7 +131,9 @@ SIGNED: list[Schema] = [
 
 
 class EnvelopeSchema(AutoSchema):
-    """Describes the views of this API; `@extend_schema` overrides apply inside the envelope."""
+    """Describes the views of this API, each an ApiViewSet; `@extend_schema` overrides apply inside the envelope."""
+
+    view: Any
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         """Describe a call, in a line where there is room for no more, and say also that it takes no credential."""
@@ -154,24 +156,21 @@ class EnvelopeSchema(AutoSchema):
         name: str = super().get_operation_id()
         if self.path.endswith("}"):
             return name
-        is_creation = getattr(self.view, "action", None) == "create"
-        return name if is_creation else name.removesuffix("_create").removesuffix("_retrieve")
+        return name if self.view.action == "create" else name.removesuffix("_create").removesuffix("_retrieve")
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
-        if getattr(self.view, "needs_workspace", False):
+        if self.view.needs_workspace:
             parameters.append(WORKSPACE_ID)
         if self.method not in SAFE_METHODS and self.view.get_authenticators():
             parameters.append(IDEMPOTENCY_KEY)
-        action = getattr(self.view, "action", None)
-        if action in getattr(self.view, "answers_anew", ()):
+        if self.view.action in self.view.answers_anew:
             parameters.append(PREFER)
-        names = getattr(self.view, "query_parameters", {}).get(action, ())
+        names = self.view.query_parameters.get(self.view.action, ())
         return parameters + [OpenApiParameter(name, str, OpenApiParameter.QUERY) for name in names]
 
     def get_request_serializer(self) -> Any:
-        action = getattr(self.view, "action", None)
-        input_class = getattr(self.view, "input_class", None)
+        action, input_class = self.view.action, self.view.input_class
         if input_class is None or action not in ("create", *CHANGES):
             return None
         return input_class(partial=action in CHANGES)
@@ -179,10 +178,8 @@ class EnvelopeSchema(AutoSchema):
     def get_response_serializers(self) -> Any:
         if self.method == "DELETE":
             return {"200": MESSAGE}
-        shown = getattr(self.view, "serializer_class", None)
-        if getattr(self.view, "action", None) != "list":
-            shown = getattr(self.view, "detail_class", None) or shown
-        return shown or {"200": OBJECT}
+        row_class = None if self.view.action == "list" else self.view.detail_class
+        return row_class or self.view.serializer_class or {"200": OBJECT}
 
     def _get_paginator(self) -> Any:
         paginator = super()._get_paginator()  # type: ignore[no-untyped-call]
@@ -194,7 +191,7 @@ class EnvelopeSchema(AutoSchema):
     def get_paginated_name(self, serializer_name: str) -> str:
         """Name a list's schema by its resource: two lists may show the same rows, one of them without pages."""
         words = str(getattr(self.view, "resources", serializer_name)).replace("_", " ").title().replace(" ", "")
-        return f"{words}List" if getattr(self.view, "paging_optional", False) else f"{words}Page"
+        return f"{words}List" if self.view.paging_optional else f"{words}Page"
 
     def _get_response_for_code(
         self, serializer: Any, status_code: str, media_types: Any = None, direction: Direction = "response"
@@ -229,7 +226,7 @@ class EnvelopeSchema(AutoSchema):
 
     def _component(self, name: str, schema: Schema) -> Schema:
         """Put a schema among those that are named, and return a reference to it."""
-        named = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=deepcopy(schema), object=name)  # type: ignore[no-untyped-call]
+        named = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=deepcopy(schema), object=name)
         self.registry.register_on_missing(named)
         return dict(named.ref)
 
@@ -246,7 +243,7 @@ class EnvelopeSchema(AutoSchema):
 
     def _resource(self, serializer: Any) -> str:
         """Return the key of the row in `data`; empty where the serializer describes `data` as a whole."""
-        shown = force_instance(serializer)  # type: ignore[no-untyped-call]
+        shown = force_instance(serializer)
         if not isinstance(shown, Serializer) or self._is_list_view(shown):
             return ""
         named = getattr(shown, "resource", None)
@@ -254,21 +251,20 @@ class EnvelopeSchema(AutoSchema):
 
     def _extra_fields(self) -> Schema:
         """Return the action's `extra_fields`; a PATCH has those of a PUT."""
-        action = getattr(self.view, "action", None)
-        declared = getattr(self.view, "extra_fields", {})
-        return dict(declared.get("update" if action in CHANGES else action, {}))
+        action = "update" if self.view.action in CHANGES else self.view.action
+        return dict(self.view.extra_fields.get(action, {}))
 
     def _failures(self) -> list[int]:
         failures = {400, 406, 500, 503}
         failures |= {401, 403, 429} if self.view.get_authenticators() else set(getattr(self.view, "refuses_with", ()))
-        if "{" in self.path or getattr(self.view, "needs_workspace", False):
+        if "{" in self.path or self.view.needs_workspace:
             failures.add(404)
         if self.method not in SAFE_METHODS:
             failures |= {409, 413, 415, 422}
         return sorted(failures)
 
 
-class ShownSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # spectacular registers extensions untyped
+class ShownSchema(OpenApiSerializerExtension):
     """Says of every answer which of its fields are always there: all but those that are declared not to be."""
 
     target_class = "rest_framework.serializers.Serializer"
@@ -276,8 +272,8 @@ class ShownSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call] 
     priority = -1
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
-        shown = force_instance(self.target)  # type: ignore[no-untyped-call]
-        schema: Schema = auto_schema._map_serializer(shown, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
+        shown = force_instance(self.target)
+        schema: Schema = auto_schema._map_serializer(shown, direction, bypass_extensions=True)
         described = schema.get("properties", {})
         declared = shown._declared_fields
         optional = {name: field for name, field in declared.items() if not field.required and not field.read_only}
@@ -295,15 +291,15 @@ def _as_shown(described: Schema) -> Schema:
     return told["allOf"][0] if list(told) == ["allOf"] else told
 
 
-class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+class StrictInputSchema(OpenApiSerializerExtension):
     """Describes inputs: they allow no other fields than their own, and gives the minimum length of strings."""
 
     target_class = "ouipost.api.inputs.StrictInput"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
-        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
-        fields = force_instance(self.target).fields  # type: ignore[no-untyped-call]
+        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        fields = force_instance(self.target).fields
         for name, described in schema.get("properties", {}).items():
             if isinstance(fields[name], CharField) and not fields[name].allow_blank and "type" in described:
                 described.setdefault("minLength", 1)
@@ -347,7 +343,7 @@ def _replace(described: Any, old: Schema, new: Schema) -> None:
             _replace(each, old, new)
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class TokenScheme(OpenApiAuthenticationExtension):
     """The token of an administrator."""
 
     target_class = "adminapi.sessions.authentication.SessionAuthentication"
@@ -357,14 +353,14 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
-class HealthScheme(TokenScheme):  # type: ignore[no-untyped-call]
+class HealthScheme(TokenScheme):
     """The token of an administrator, or METRICS_TOKEN."""
 
     target_class = "adminapi.monitoring.callers.HealthAuthentication"
     name = "HealthToken"
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class KeyScheme(OpenApiAuthenticationExtension):
     """The API key."""
 
     target_class = "workspaces.authentication.KeyAuthentication"

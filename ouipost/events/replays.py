@@ -89,23 +89,23 @@ def work_on_due() -> int:
 
 @transaction.atomic
 def _step(claim: Claim) -> int:
-    row = Replay.objects.select_related("webhook").get(pk=claim.pk)
-    webhook = Webhook.objects.select_for_update().get(pk=row.webhook_id)
-    replay = Replay.objects.select_for_update().get(pk=row.pk)
+    webhook_id = Replay.objects.values_list("webhook", flat=True).get(pk=claim.pk)
+    webhook = Webhook.objects.select_for_update().get(pk=webhook_id)
+    replay = Replay.objects.select_for_update().get(pk=claim.pk)
     if replay.fence != claim.fence:
         return 0  # another worker has it
     now = claims.database_now()
-    found: list[Message] = []
+    found: list[str] = []
     if webhook.is_active:
         rows = messages_for(webhook, since=replay.since, until=replay.until, scope=replay.scope)
-        found = list(_ahead(rows, replay).order_by("pk").only("pk")[:STEP])
-    sent = _send(webhook, [message.pk for message in found], now=now)
+        found = list(_ahead(rows, replay).order_by("pk").values_list("pk", flat=True)[:STEP])
+    sent = _send(webhook, found, now=now)
     is_over = len(found) < STEP
     looks_again = None if replay.finished_at else max(now, replay.until + COMMITTED)
     claims.release(
         Replay,
         claim,
-        reached=found[-1].pk if found else replay.reached,
+        reached=found[-1] if found else replay.reached,
         done=replay.done + sent,
         due_at=looks_again if is_over else now,
         finished_at=replay.finished_at or (now if is_over else None),

@@ -20,8 +20,7 @@ from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Mes
 from ouipost.phrases import Phrase
 from ouipost.rows import insert_each, update_each
 
-PENDING, DELIVERED = DeliveryStatus.PENDING, DeliveryStatus.DELIVERED
-FAILED, DISCARDED = DeliveryStatus.FAILED, DeliveryStatus.DISCARDED
+DELIVERED, FAILED, DISCARDED = DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.DISCARDED
 
 WAITS = tuple(engine_time(seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400))
 """The wait after each failed try; there is no eleventh."""

@@ -15,7 +15,7 @@ from ouipost.events import figures, outbox, resting, signing
 from ouipost.events.catalogue import TEST, Payload
 from ouipost.events.journal import Actor, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
-from ouipost.events.settling import count, discard, discard_unheard
+from ouipost.events.settling import COUNTED, count, discard, discard_unheard
 from ouipost.phrases import Phrase
 from ouipost.rows import remember
 
@@ -155,7 +155,7 @@ def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
         count(webhook, row.status, -1)
         for name, value in afresh.items():
             setattr(row, name, value)
-    webhook.save(update_fields=["successful_deliveries", "failed_deliveries"])
+    webhook.save(update_fields=COUNTED)
     figures.keep(delivered=before[0] - webhook.successful_deliveries, failed=before[1] - webhook.failed_deliveries)
     Delivery.objects.filter(pk__in=[row.pk for row in ended]).update(**afresh, fence=F("fence") + 1)
     return len(ended)

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import BadRequest, SuspiciousOperation, TooManyFieldsSent
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django_filters import ChoiceFilter
@@ -57,7 +57,7 @@ class FakeKeyAuthentication(BaseAuthentication):
         return "X-API-Key"
 
 
-class FakeKeyScheme(KeyScheme):  # type: ignore[no-untyped-call]
+class FakeKeyScheme(KeyScheme):
     target_class = "tests.api.site.FakeKeyAuthentication"
 
 
@@ -67,12 +67,12 @@ class NoteSerializer(serializers.ModelSerializer[StoredAnswer]):
 
     class Meta:
         model = StoredAnswer
-        fields = ("id", "text", "status", "created_at")
+        fields: tuple[str, ...] = ("id", "text", "status", "created_at")
 
 
 class NoteDetailSerializer(NoteSerializer):
     class Meta(NoteSerializer.Meta):
-        fields = (*NoteSerializer.Meta.fields, "owner")  # type: ignore[assignment]
+        fields = (*NoteSerializer.Meta.fields, "owner")
 
 
 class SlotInput(StrictInput):
@@ -230,12 +230,12 @@ FAILURES: dict[str, Exception] = {
     "busy": DomainError(retry_after=3),
     "missing": Http404("No StoredAnswer matches the given query."),
     "forbidden": exceptions.PermissionDenied("secret internals"),
-    "throttled": exceptions.Throttled(wait=1.2),
     "odd": exceptions.ParseError("Odd bytes."),
     "bad": BadRequest("secret internals"),
     "suspicious": SuspiciousOperation("secret internals"),
     "fields": TooManyFieldsSent("secret internals"),
     "database": OperationalError(2006, "secret internals"),
+    "connection": InterfaceError(0, "secret internals"),
     "invalid": exceptions.ValidationError(
         {"slots": [{}, {"day": ["No."], "non_field_errors": ["Late."]}], "tags": {"3": ["Long."]}, "name": ["A.", "B."]}
     ),

@@ -31,12 +31,12 @@ def test_success_stands_under_data(api: Client) -> None:
         ("closed", (409, "NOTE_CLOSED", {"since": "noon"})),
         ("missing", (404, "NOT_FOUND", {})),
         ("forbidden", (403, "PERMISSION_DENIED", {})),
-        ("throttled", (429, "RATE_LIMIT_EXCEEDED", {})),
         ("odd", (400, "MALFORMED_JSON", {})),
         ("bad", (400, "VALIDATION_ERROR", {})),
         ("suspicious", (400, "VALIDATION_ERROR", {})),
         ("fields", (400, "VALIDATION_ERROR", {})),
         ("database", (503, "SERVICE_UNAVAILABLE", {})),
+        ("connection", (503, "SERVICE_UNAVAILABLE", {})),
         ("bug", (500, "INTERNAL_ERROR", {})),
         ("rendering", (500, "INTERNAL_ERROR", {})),
         ("whole", (400, "VALIDATION_ERROR", {"fields": {"body": ["All wrong."]}})),
@@ -63,7 +63,7 @@ def test_whatever_a_view_raises_has_its_status_code_and_details(api: Client, wha
     assert error_of(response) == answer
 
 
-@pytest.mark.parametrize(("what", "seconds"), [("throttled", "2"), ("database", "5"), ("busy", "3")])
+@pytest.mark.parametrize(("what", "seconds"), [("database", "5"), ("busy", "3")])
 def test_a_failure_that_passes_says_when_to_come_back(api: Client, what: str, seconds: str) -> None:
     response = api.get(f"/api/fail/{what}")
 

@@ -10,21 +10,18 @@ from django.test import Client
 
 from ouipost.api.moments import parse_bound
 from tests.api.site import NOW, make_note
+from tests.contract.world import data_of, fields_of
 
 PARIS = ZoneInfo("Europe/Paris")
 pytestmark = pytest.mark.django_db
 
 
 def get(api: Client, address: str) -> Any:
-    response = api.get(address)
-    assert response.status_code == 200, response.content
-    return response.json()["data"]
+    return data_of(api.get(address))
 
 
 def fields(api: Client, address: str) -> Any:
-    response = api.get(address)
-    assert (response.status_code, response.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
-    return response.json()["error"]["details"]["fields"]
+    return fields_of(api.get(address))
 
 
 def ids(data: Any) -> list[str]:
@@ -54,14 +51,6 @@ def test_a_page_is_a_plain_whole_number_from_one_on(api: Client, number: str) ->
         "page": ["Must be a whole number from 1 to 1000000."],
         "limit": ["Must be a whole number from 1 to 100."],
     }
-
-
-def test_a_list_without_pages_ends_at_five_hundred(api: Client) -> None:
-    names = [f"n{number:03}" for number in range(501)]
-    for name in names:
-        make_note(name)
-
-    assert ids(get(api, "/api/plain")) == names[:500]
 
 
 def test_unknown_query_parameters_are_refused_on_writes_too(api: Client) -> None:

@@ -36,6 +36,7 @@ def seen(settings: Settings, peer: str, forwarded: str) -> tuple[str, bool]:
         (PROXY, "[2001:db8::5]:51234", ("2001:db8::5", True)),
         (PROXY, "2001:db8::5:1234", ("2001:db8::5:1234", True)),
         ("fd00::1", f"{CALLER}, , 10.0.0.8, ", (CALLER, True)),
+        (f"::ffff:{PROXY}", f"{CALLER}, ::ffff:10.0.0.8", (CALLER, True)),
         (PROXY, "x" * 60, ("x" * 45, True)),
     ],
 )

@@ -13,7 +13,7 @@ from adminapi.management.commands import prune
 from adminapi.models import LoginAttempt, LoginTurn, Session
 from analytics import pruning as numbers
 from analytics.models import AccountDay, DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
-from analytics.periods import Granularity
+from analytics.periods import Granularity, Period
 from analytics.queries import require_hours
 from ouipost import pruning
 from ouipost.api import idempotency
@@ -101,7 +101,8 @@ def test_no_hour_goes_that_can_still_be_asked_for(workspace: Workspace, zone: st
     clocks = ZoneInfo(zone)
     first = datetime(2026, 10, 21, tzinfo=clocks)
     evening = datetime(2026, 11, 25, 23, 59, tzinfo=clocks).astimezone(UTC)  # meanwhile the clocks went back
-    require_hours(first.date(), Granularity.HOUR, zone=zone, now=evening)
+    days = Period(first=first.date(), last=evening.date(), zone=zone, granularity=Granularity.HOUR)
+    require_hours(days, now=evening)
     HourTotal.objects.create(workspace=workspace, hour=first, platform="facebook", impressions=1)
 
     pruning.remove_all(numbers.old(evening))

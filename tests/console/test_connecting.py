@@ -429,7 +429,7 @@ def test_the_page_is_not_kept_framed_or_completed_by_other_methods(of_api: str, 
 
     assert looked.status_code == 405
     assert "no-store" in answer["Cache-Control"]
-    assert answer["X-Frame-Options"] == "DENY"
+    assert (answer["X-Frame-Options"], answer["X-Content-Type-Options"]) == ("DENY", "nosniff")
     assert answer["Referrer-Policy"] == "same-origin"
     assert "<script" not in text(answer)
 

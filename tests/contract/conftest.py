@@ -36,7 +36,7 @@ def _each_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Say which pages the network opens, or how it refuses; it knows the person as Bakery."""
+    """Say which pages the network opens, or how it refuses."""
 
     def grant(*pages: str, error: PlatformError | None = None) -> None:
         def exchange(*_: Any, **__: Any) -> Tokens:
@@ -44,15 +44,21 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 raise error
             return Tokens(access_token="of the person")
 
-        profile = Profile(name="Bakery", username="bakery", profile_image="")
-        tokens = Tokens(access_token="of the page")
-        candidates = [Candidate(remote_id=each, type="page", profile=profile, tokens=tokens) for each in pages]
+        candidates = [
+            Candidate(
+                remote_id=page,
+                type="page",
+                profile=Profile(name=f"Page {page}", username=f"page{page}", profile_image="https://pic.example/1"),
+                tokens=Tokens(access_token=f"of the page {page}", scopes=("pages_show_list",)),
+            )
+            for page in pages
+        ]
         monkeypatch.setattr(Facebook, "exchange", exchange)
         monkeypatch.setattr(Facebook, "candidates", lambda *_: candidates)
-        monkeypatch.setattr(Facebook, "profile", lambda *_: profile)
+        monkeypatch.setattr(Facebook, "profile", lambda *_: candidates[0].profile)
         monkeypatch.setattr(Facebook, "revoke", lambda *_: None)
 
-    grant("9001")
+    grant("1")
     return grant
 
 

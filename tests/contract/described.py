@@ -68,14 +68,6 @@ def faults_of_event(body: Any, schema: Any) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
 
 
-def assert_described(response: Any, schema: Any, method: str, path: str) -> None:
-    """Fail where an answer has another shape than the one that the schema gives for it."""
-    answers = schema["paths"][path][method]["responses"]
-    described = answers[str(response.status_code)]["content"]["application/json"]["schema"]
-    validator = Draft202012Validator(closed(described | {"components": schema["components"]}))
-    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(response.json())] == []
-
-
 @cache
 def _described(part: str) -> Any:
     generator = {"/api/": ApiGenerator, "/admin/": AdminGenerator}[part]

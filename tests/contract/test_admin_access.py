@@ -39,12 +39,6 @@ def test_logging_in_is_as_in_the_reference(db: None) -> None:
     assert (event.user_id, event.user_email) == (user.pk, user.email)
 
 
-def test_an_address_is_known_whatever_its_case(db: None) -> None:
-    make_user()
-
-    assert log_in(" Admin@EXAMPLE.com ").status_code == 200
-
-
 @pytest.mark.parametrize(
     "email", ["admin@example.com", "asleep@example.com", "nobody@example.com", "nonsense", "\u00e9"]
 )

@@ -19,7 +19,7 @@ from ouipost.events.journal import SYSTEM, Actor, entry, record, record_all
 from ouipost.events.models import Event
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import assert_matches, sample
-from tests.contract.world import fields_of
+from tests.contract.world import data_of, fields_of
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from tests.foundation.tampering import rewrite
 from workspaces.keys import create_key
@@ -46,9 +46,7 @@ def tell(
 
 def listed(client: AdminClient, query: str = "") -> list[str]:
     """Return the ids that a list shows, without their prefix."""
-    response = client.get(f"/admin/audit{query}")
-    assert response.status_code == 200, response.json()
-    return [each["id"].removeprefix("log_") for each in response.json()["data"]["logs"]]
+    return [each["id"].removeprefix("log_") for each in data_of(client.get(f"/admin/audit{query}"))["logs"]]
 
 
 def table(response: Any) -> list[dict[str, str]]:
@@ -199,9 +197,7 @@ def test_a_page_costs_the_same_for_one_row_or_a_hundred(admin: AdminClient, work
 
     counts = []
     for client in (admin, member):
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             assert client.get(f"/admin/audit{query}").status_code == 200
         counts.append(len(queries))
 

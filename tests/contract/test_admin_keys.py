@@ -7,7 +7,6 @@ import pytest
 import time_machine
 
 from adminapi.processes.worker import CHORES
-from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from ouipost.events.models import Event
 from tests.conftest import AdminClient, ApiClient
@@ -315,42 +314,6 @@ def test_a_second_rotation_ends_the_oldest_at_once(admin: AdminClient) -> None:
     assert {secret[:8] for secret in (first, second, third)} == {"pk_test_"}
     secrets = (first, second, third)
     assert not any(secret in str(list(Event.objects.values())) for secret in secrets)
-
-
-CREATE, ROTATE = ("POST", "/admin/keys", {"name": "Shop"}), ("POST", "/admin/keys/{key}/rotate", None)
-
-
-@pytest.mark.parametrize(("call", "name"), [(CREATE, "api_key"), (ROTATE, "new_api_key")], ids=["create", "rotate"])
-def test_a_secret_is_replayed_for_ten_minutes_and_sealed_meanwhile(db: None, call: Any, name: str) -> None:
-    key, _ = make_key()
-    method, path, body = call
-    path = path.format(key=key.pk)
-    admin = administrator()
-
-    def ask(client: AdminClient = admin) -> Any:
-        return client(method, path, body, Idempotency_Key="k")
-
-    first = ask()
-    secret = first.json()["data"]["key"][name]
-    rows = str(list(StoredAnswer.objects.values()))
-    replayed, other = ask(), ask(AdminClient(make_token(User.objects.get())))
-    StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(minutes=9, seconds=30))
-    within = ask()
-    StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(seconds=31))
-    after = ask()
-
-    assert [each.content for each in (replayed, other, within)] == [first.content] * 3
-    assert after.status_code == first.status_code
-    expected = first.json()
-    expected["data"]["key"][name] = None
-    assert after.json() == expected
-    assert {each.headers["Idempotent-Replayed"] for each in (replayed, other, within, after)} == {"true"}
-    assert not any(each in rows for each in (secret, secret[11:]))
-    assert (ApiKey.objects.count(), status_of(secret)) == (2 if call is CREATE else 1, 200)
-    for minutes, is_kept in ((9, True), (11, False)):
-        idempotency.forget_secrets(StoredAnswer.objects.get().created_at + timedelta(minutes=minutes))
-        assert (StoredAnswer.objects.get().sealed != "") is is_kept
-    assert ask().content == after.content
 
 
 def test_a_sealed_secret_opens_in_its_own_row_only(admin: AdminClient) -> None:

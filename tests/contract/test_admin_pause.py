@@ -10,23 +10,13 @@ from ouipost.events.models import Event
 from posts.models import Post
 from posts.publishing.claiming import claim_targets
 from tests.conftest import AdminClient, ApiClient
+from tests.contract.world import data_of, fields_of
 from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace
 
 
-def data_of(response: Any, *, status: int = 200) -> dict[str, Any]:
-    assert response.status_code == status, response.content
-    data: dict[str, Any] = response.json()["data"]
-    return data
-
-
 def pauses_of(admin: AdminClient) -> list[tuple[str, str | None, str]]:
     return [(each["scope"], each["id"], each["reason"]) for each in data_of(admin.get("/admin/pauses"))["pauses"]]
-
-
-def fields_of(response: Any) -> set[str]:
-    assert response.status_code == 400, response.content
-    return set(response.json()["error"]["details"]["fields"])
 
 
 def test_what_is_paused_is_answered_listed_and_resumed(admin: AdminClient) -> None:
@@ -50,7 +40,7 @@ def test_all_needs_no_id_and_takes_none(admin: AdminClient) -> None:
     data_of(admin.post("/admin/pause", {"scope": "all", "id": None, "reason": "Moving house."}))
 
     assert pauses_of(admin) == [("all", None, "Moving house.")]
-    assert fields_of(admin.post("/admin/pause", {"scope": "all", "id": "facebook", "reason": "No."})) == {"id"}
+    assert set(fields_of(admin.post("/admin/pause", {"scope": "all", "id": "facebook", "reason": "No."}))) == {"id"}
 
 
 @pytest.mark.parametrize("path", ["pause", "resume"])
@@ -85,7 +75,7 @@ def test_the_same_again_changes_nothing_and_is_told_once(admin: AdminClient, pat
     ],
 )
 def test_a_pause_that_makes_no_sense_is_refused(admin: AdminClient, body: dict[str, Any], fields: set[str]) -> None:
-    assert fields_of(admin.post("/admin/pause", body)) == fields
+    assert set(fields_of(admin.post("/admin/pause", body))) == fields
     assert pauses_of(admin) == []
 
 

@@ -1,21 +1,19 @@
 """/admin/users and the members of workspaces against the reference and the contract."""
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connections
 
 from ouipost.events.models import Event
 from ouipost.ids import new_id
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
-from tests.contract.world import at, error_of, fields_of, log_in
+from tests.contract.world import at, error_of, fields_of, log_in, told
 from tests.factories import make_token, make_user, make_workspace
+from tests.foundation.threads import at_once
 from workspaces.models import Membership, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS
 
@@ -25,14 +23,6 @@ SHOWN = {"id", "email", "name", "role", "is_active", "created_at", "last_login",
 
 def me() -> User:
     return User.objects.get(email="admin@example.com")
-
-
-def told(kind: str) -> Event:
-    """Return the one line that the journal has of this kind; an administrator must be its author."""
-    event = Event.objects.get(type=kind)
-    assert (event.user_id, event.user_email, event.key_id) == (me().pk, "admin@example.com", "")
-    assert event.ip_address == "127.0.0.1"
-    return event
 
 
 def test_the_list_is_as_in_the_reference(admin: AdminClient) -> None:
@@ -259,21 +249,6 @@ def test_the_last_administrator_may_be_changed_otherwise(admin: AdminClient) -> 
     body = {"name": "Boss", "email": "boss@example.com", "is_active": True, "permissions": ["users.manage"]}
 
     assert admin.put(f"/admin/users/{me().pk}", body).status_code == 200
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Make these calls from threads of their own, at one moment."""
-    together = threading.Barrier(len(calls))
-
-    def make(call: Callable[[], Any]) -> Any:
-        together.wait(timeout=30)
-        try:
-            return call()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(calls)) as threads:
-        return list(threads.map(make, calls))
 
 
 @pytest.mark.django_db(transaction=True)

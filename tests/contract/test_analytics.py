@@ -12,11 +12,12 @@ import time_machine
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import AccountNumbers, Demographics, PostNumbers
+from analytics.models import TargetNumbers
 from posts.models import Target
 from tests.analytics.readings import counts, publish, publish_to, read
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
-from tests.contract.world import connect_all
+from tests.contract.world import connect_all, data_of, fields_of
 from tests.factories import make_post, make_workspace
 from workspaces.models import Workspace
 
@@ -40,15 +41,7 @@ def day(number: int, hour: int = 12) -> datetime:
 
 
 def get(api: ApiClient, path: str) -> Any:
-    response = api.get(path)
-    assert response.status_code == 200, response.content
-    return response.json()["data"]
-
-
-def problems(api: ApiClient, path: str) -> Any:
-    response = api.get(path)
-    assert response.status_code == 400, response.content
-    return response.json()["error"]["details"]["fields"]
+    return data_of(api.get(path))
 
 
 def table(response: Any) -> list[dict[str, str]]:
@@ -516,7 +509,7 @@ def test_two_accounts_of_a_network_are_summed(api: ApiClient, workspace: Workspa
     ],
 )
 def test_a_bad_query_is_told(api: ApiClient, query: str, field: str, told: str) -> None:
-    assert problems(api, f"/api/analytics?{query}")[field][0].startswith(told)
+    assert fields_of(api.get(f"/api/analytics?{query}"))[field][0].startswith(told)
 
 
 def test_hours_of_a_post_that_is_too_old_are_refused(api: ApiClient, workspace: Workspace) -> None:
@@ -524,7 +517,20 @@ def test_hours_of_a_post_that_is_too_old_are_refused(api: ApiClient, workspace: 
     target = publish(account, at=datetime(2023, 12, 1, tzinfo=UTC))
     read(account, at=day(2), posts={target.pk: counts(1, 1)})
 
-    found = problems(api, f"/api/posts/{target.post_id}/analytics?granularity=hour")
+    found = fields_of(api.get(f"/api/posts/{target.post_id}/analytics?granularity=hour"))
+
+    assert found["granularity"][0].startswith("Hours are kept for 35 days")
+
+
+def test_hours_of_a_post_of_which_one_network_had_it_too_long_ago_are_refused(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    late, early = connect_all(workspace, "facebook", "twitter")
+    first, second = publish_to([late, early], at=datetime(2023, 12, 1, tzinfo=UTC))
+    TargetNumbers.objects.filter(target=first).update(published_at=day(20))
+    read(early, at=day(21), posts={second.pk: counts(1, 1)})
+
+    found = fields_of(api.get(f"/api/posts/{first.post_id}/analytics?granularity=hour"))
 
     assert found["granularity"][0].startswith("Hours are kept for 35 days")
 
@@ -543,7 +549,7 @@ def test_the_numbers_of_an_account_say_when_they_were_read_after_it_was_disconne
     assert shown["audience"]["total_followers"] == 0
 
 
-def test_nobody_elses_numbers_are_in_it(api: ApiClient, workspace: Workspace) -> None:
+def test_nobody_elses_numbers_are_in_it(api: ApiClient) -> None:
     [account] = connect_all(make_workspace(name="Other"), "facebook")
     target = publish(account, at=day(20))
     read(account, at=day(21), posts={target.pk: counts(10, 1)}, numbers=AccountNumbers(followers=5))

@@ -48,9 +48,7 @@ def asked(route: Route, body: bytes, *, api: ApiClient, admin: AdminClient) -> A
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-def test_a_malformed_body_or_an_unknown_field_is_refused(
-    api: ApiClient, admin: AdminClient, workspace: Workspace, route: Route
-) -> None:
+def test_a_malformed_body_or_an_unknown_field_is_refused(api: ApiClient, admin: AdminClient, route: Route) -> None:
     malformed = asked(route, b"{{{", api=api, admin=admin)
     unknown = asked(route, b'{"surprise": 1}', api=api, admin=admin)
 
@@ -88,16 +86,6 @@ def test_what_was_refused_was_not_done_and_takes_no_key(api: ApiClient, workspac
     assert not StoredAnswer.objects.exists()
 
 
-def test_a_key_is_not_rotated_with_a_grace_that_nobody_reads(admin: AdminClient) -> None:
-    key, _ = make_key()
-
-    refused = admin.post(f"/admin/keys/{key.pk}/rotate", {"grace_hours": 0})
-
-    key.refresh_from_db()
-    assert set(fields_of(refused)) == {"grace_hours"}
-    assert key.previous_digest is None
-
-
 def test_who_may_not_is_told_so_before_anything_about_the_body(api: ApiClient, workspace: Workspace) -> None:
     path = f"/api/posts/{make_post(workspace).pk}/publish"
     reader = ApiClient(make_key(permissions=["posts.read"])[1], workspace.pk)
@@ -110,7 +98,7 @@ def test_who_may_not_is_told_so_before_anything_about_the_body(api: ApiClient, w
     assert error_of(nowhere) == (404, "WORKSPACE_NOT_FOUND")
 
 
-def test_what_comes_with_a_get_is_not_looked_at(api: ApiClient, workspace: Workspace) -> None:
+def test_what_comes_with_a_get_is_not_looked_at(api: ApiClient) -> None:
     assert api("GET", "/api/posts", b"{{{").status_code == 200
 
 

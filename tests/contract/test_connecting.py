@@ -7,13 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
-from django.test import Client
 
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
-from accounts.platforms.facebook import Facebook
 from tests.conftest import ApiClient
-from tests.contract.described import assert_described
 from tests.contract.seed import assert_matches
 from tests.contract.world import CALLBACK, error_of, fields_of
 from tests.factories import NOW, make_account, make_key, make_workspace
@@ -21,32 +17,6 @@ from workspaces.models import Workspace
 
 INVALID_STATE = (422, "OAUTH_STATE_INVALID")
 Grants = Callable[..., None]
-
-
-@pytest.fixture
-def facebook(monkeypatch: pytest.MonkeyPatch) -> Grants:
-    """Say which pages the network opens for a code, or how it refuses."""
-
-    def grant(*pages: str, error: PlatformError | None = None) -> None:
-        def exchange(*_: Any, **__: Any) -> Tokens:
-            if error is not None:
-                raise error
-            return Tokens(access_token="of the person")
-
-        candidates = [
-            Candidate(
-                remote_id=page,
-                type="page",
-                profile=Profile(name=f"Page {page}", username=f"page{page}", profile_image="https://pic.example/1"),
-                tokens=Tokens(access_token=f"of {page}", scopes=("pages_show_list",)),
-            )
-            for page in pages
-        ]
-        monkeypatch.setattr(Facebook, "exchange", exchange)
-        monkeypatch.setattr(Facebook, "candidates", lambda *_: candidates)
-
-    grant("1")
-    return grant
 
 
 def started(api: ApiClient, platform: str = "facebook") -> str:
@@ -57,20 +27,6 @@ def started(api: ApiClient, platform: str = "facebook") -> str:
 
 def call_back(api: ApiClient, **body: Any) -> Any:
     return api.post("/api/accounts/callback", body)
-
-
-@pytest.mark.parametrize("pages", [("1",), ("1", "2")], ids=["one", "two"])
-def test_what_the_callback_answers_is_described(api: ApiClient, facebook: Grants, pages: tuple[str, ...]) -> None:
-    facebook(*pages)
-    described = Client().get("/api/schema").json()
-
-    found = [call_back(api, state=started(api), code="c")]
-    if len(pages) > 1:
-        found.append(call_back(api, connection=found[0].json()["data"]["connection"], select="all"))
-
-    assert [answer.status_code for answer in found] == ([201] if len(pages) == 1 else [200, 201])
-    for answer in found:
-        assert_described(answer, described, "post", "/api/accounts/callback")
 
 
 def test_a_sign_in_is_opened_as_in_the_reference(api: ApiClient) -> None:
@@ -163,7 +119,7 @@ def test_another_callback_is_refused(api: ApiClient, workspace: Workspace, addre
     assert [set(fields_of(answer)) for answer in (opened, again)] == [{"callback_url"}] * 2
 
 
-def test_one_granted_account_is_connected_with_201(api: ApiClient, facebook: Grants) -> None:
+def test_one_granted_account_is_connected_with_201(api: ApiClient, network: Grants) -> None:
     response = call_back(api, state=started(api), code="good")
 
     shown = response.json()["data"]["account"]
@@ -173,17 +129,17 @@ def test_one_granted_account_is_connected_with_201(api: ApiClient, facebook: Gra
     assert shown == api.get(f"/api/accounts/{shown['id']}").json()["data"]["account"]
 
 
-def test_the_first_account_of_a_network_is_the_default_and_the_next_is_not(api: ApiClient, facebook: Grants) -> None:
+def test_the_first_account_of_a_network_is_the_default_and_the_next_is_not(api: ApiClient, network: Grants) -> None:
     first = call_back(api, state=started(api), code="good").json()["data"]["account"]
-    facebook("2")
+    network("2")
     second = call_back(api, state=started(api), code="good").json()["data"]["account"]
 
     assert (first["is_default"], second["is_default"]) == (True, False)
 
 
 @pytest.mark.parametrize(("select", "names"), [(["2"], ["Page 2"]), ("all", ["Page 1", "Page 2", "Page 3"])])
-def test_of_several_the_caller_chooses(api: ApiClient, facebook: Grants, select: Any, names: list[str]) -> None:
-    facebook("1", "2", "3")
+def test_of_several_the_caller_chooses(api: ApiClient, network: Grants, select: Any, names: list[str]) -> None:
+    network("1", "2", "3")
     offered = call_back(api, state=started(api), code="good")
     data = offered.json()["data"]
 
@@ -204,8 +160,8 @@ def test_of_several_the_caller_chooses(api: ApiClient, facebook: Grants, select:
     assert Connection.objects.get().sealed == ""
 
 
-def test_a_candidate_that_was_not_offered_is_named_and_nothing_is_connected(api: ApiClient, facebook: Grants) -> None:
-    facebook("1", "2")
+def test_a_candidate_that_was_not_offered_is_named_and_nothing_is_connected(api: ApiClient, network: Grants) -> None:
+    network("1", "2")
     connection = call_back(api, state=started(api), code="good").json()["data"]["connection"]
 
     told = fields_of(call_back(api, connection=connection, select=["1", "9"]))
@@ -216,7 +172,7 @@ def test_a_candidate_that_was_not_offered_is_named_and_nothing_is_connected(api:
     assert call_back(api, connection=connection, select=["1"]).status_code == 201
 
 
-def test_a_state_is_taken_once(api: ApiClient, facebook: Grants) -> None:
+def test_a_state_is_taken_once(api: ApiClient, network: Grants) -> None:
     state = started(api)
 
     first, second = call_back(api, state=state, code="good"), call_back(api, state=state, code="good")
@@ -226,7 +182,7 @@ def test_a_state_is_taken_once(api: ApiClient, facebook: Grants) -> None:
 
 
 def test_a_state_of_nobody_another_key_or_another_workspace_is_the_same_to_the_caller(
-    api: ApiClient, workspace: Workspace, facebook: Grants
+    api: ApiClient, workspace: Workspace, network: Grants
 ) -> None:
     _, secret = make_key()
     elsewhere = ApiClient(secret, make_workspace().pk)
@@ -242,7 +198,7 @@ def test_a_state_of_nobody_another_key_or_another_workspace_is_the_same_to_the_c
     assert call_back(other_key, state=states[1], code="good").status_code == 201
 
 
-def test_a_state_is_good_for_ten_minutes(api: ApiClient, facebook: Grants) -> None:
+def test_a_state_is_good_for_ten_minutes(api: ApiClient, network: Grants) -> None:
     with time_machine.travel(NOW, tick=False) as clock:
         in_time, late = started(api), started(api)
         clock.shift(timedelta(seconds=599))
@@ -254,8 +210,8 @@ def test_a_state_is_good_for_ten_minutes(api: ApiClient, facebook: Grants) -> No
     assert error_of(second) == INVALID_STATE
 
 
-def test_a_sign_in_that_opens_nothing_or_that_the_person_refused_has_failed(api: ApiClient, facebook: Grants) -> None:
-    facebook()
+def test_a_sign_in_that_opens_nothing_or_that_the_person_refused_has_failed(api: ApiClient, network: Grants) -> None:
+    network()
     nothing = call_back(api, state=started(api), code="good")
     state = started(api)
     refused, again = call_back(api, state=state, error="access_denied"), call_back(api, state=state, code="good")
@@ -267,12 +223,12 @@ def test_a_sign_in_that_opens_nothing_or_that_the_person_refused_has_failed(api:
 
 
 def test_reconnecting_keeps_the_account_and_takes_no_other(
-    api: ApiClient, workspace: Workspace, facebook: Grants
+    api: ApiClient, workspace: Workspace, network: Grants
 ) -> None:
     account = make_account(workspace, remote_id="1", status="expired")
 
     def reconnected(page: str) -> Any:
-        facebook(page)
+        network(page)
         opened = api.post(f"/api/accounts/{account.pk}/reconnect", {"callback_url": CALLBACK}).json()["data"]
         assert set(opened) == {"auth_url", "state", "expires_in"}
         return call_back(api, state=opened["state"], code="good")

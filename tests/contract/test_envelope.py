@@ -168,12 +168,19 @@ def test_a_known_key_that_sends_it_in_the_address_too_uses_up_its_allowance(api:
 
 
 @pytest.mark.parametrize(
-    "call", [("GET", "/api/posts"), ("POST", "/api/posts", {}), ("GET", "/api/accounts"), ("GET", "/api/analytics")]
+    ("method", "path"),
+    [
+        *(("GET", "/api/posts"), ("POST", "/api/posts"), ("GET", "/api/accounts"), ("GET", "/api/analytics")),
+        *(("GET", "/api/posts/{post}"), ("POST", "/api/posts/{post}/schedule"), ("POST", "/api/posts/{post}/publish")),
+    ],
 )
-def test_the_workspace_is_required_where_the_path_does_not_name_it(api: ApiClient, call: tuple[Any, ...]) -> None:
+def test_the_workspace_is_required_where_the_path_does_not_name_it(
+    api: ApiClient, workspace: Workspace, method: str, path: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
     api.headers["X-Workspace-ID"] = ""
 
-    assert error_of(api(*call)) == (400, "WORKSPACE_REQUIRED")
+    assert error_of(api(method, path.format(post=post.pk))) == (400, "WORKSPACE_REQUIRED")
     assert api.get("/api/workspaces").status_code == 200
     assert api.get("/api/platforms").status_code == 200
 
@@ -188,16 +195,6 @@ def test_an_answer_before_the_body_was_read_ends_the_connection(api: ApiClient) 
     assert (unread.status_code, unread.headers["Connection"]) == (401, "close")
     assert [answer.status_code for answer in (read, refused, bare)] == [201, 400, 200]
     assert [answer.headers.get("Connection") for answer in (read, refused, bare)] == [None] * 3
-
-
-@pytest.mark.parametrize("action", ["", "/schedule", "/publish"])
-def test_it_is_required_for_one_post_too(api: ApiClient, workspace: Workspace, action: str) -> None:
-    post = make_post(workspace, accounts=[make_account(workspace)])
-    api.headers["X-Workspace-ID"] = ""
-
-    response = api.post(f"/api/posts/{post.pk}{action}", {}) if action else api.get(f"/api/posts/{post.pk}")
-
-    assert error_of(response) == (400, "WORKSPACE_REQUIRED")
 
 
 def test_the_allowance_counts_down_and_then_the_answer_is_429(workspace: Workspace, settings: Any) -> None:

@@ -3,21 +3,35 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import Client
 
+from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import ApiClient
-from tests.contract.world import CALLBACK, error_of
-from tests.factories import NOW, make_account, make_key, make_media, make_post, make_workspace
+from tests.contract.world import error_of
+from tests.contract.writes import WRITES, World
+from tests.factories import make_account, make_key, make_post, make_workspace
 from workspaces.models import Workspace
 
 BODY = {"content": "Hi", "platforms": ["facebook"]}
 AT_ONCE = 50
+ENDS_ITSELF = ("POST /admin/login", "POST /admin/logout")
+"""Logging in takes no key, and whoever has logged out cannot ask again."""
+SECRETS = {
+    "POST /admin/keys": ("key", "api_key"),
+    "POST /admin/keys/{pk}/rotate": ("key", "new_api_key"),
+    "POST /admin/webhooks": ("webhook", "secret"),
+    "POST /admin/webhooks/{pk}/rotate-secret": ("webhook", "secret"),
+}
+"""Where an answer that shows a secret has it."""
 
 
 @pytest.mark.django_db(transaction=True)
@@ -88,55 +102,60 @@ def test_a_key_of_255_characters_is_taken(api: ApiClient, workspace: Workspace) 
     assert api.post("/api/posts", BODY, Idempotency_Key="~" * 255).status_code == 201
 
 
-Call = tuple[str, str, dict[str, Any]]
-CALLS: list[Callable[[dict[str, str]], Call]] = [
-    lambda ids: ("POST", "/api/workspaces", {"name": "New"}),
-    lambda ids: ("PUT", "/api/workspaces/{workspace}".format(**ids), {"name": "Other"}),
-    lambda ids: ("PATCH", "/api/workspaces/{workspace}".format(**ids), {"name": "Other"}),
-    lambda ids: ("DELETE", "/api/workspaces/{workspace}".format(**ids), {}),
-    lambda ids: ("POST", "/api/posts", BODY),
-    lambda ids: ("POST", "/api/posts/validate", BODY),
-    lambda ids: ("PUT", "/api/posts/{draft}".format(**ids), {"content": "Other"}),
-    lambda ids: ("DELETE", "/api/posts/{draft}".format(**ids), {}),
-    lambda ids: ("POST", "/api/posts/{draft}/schedule".format(**ids), {"scheduled_at": "2090-01-01T00:00:00Z"}),
-    lambda ids: ("POST", "/api/posts/{scheduled}/unschedule".format(**ids), {}),
-    lambda ids: ("PUT", "/api/media/{media}".format(**ids), {"alt_text": "Other"}),
-    lambda ids: ("DELETE", "/api/media/{media}".format(**ids), {}),
-    lambda ids: ("POST", "/api/accounts", {"platform": "facebook", "callback_url": CALLBACK}),
-    lambda ids: ("POST", "/api/accounts/{account}/reconnect".format(**ids), {"callback_url": CALLBACK}),
-    lambda ids: ("PUT", "/api/accounts/{account}".format(**ids), {"name": "Other"}),
-    lambda ids: ("DELETE", "/api/accounts/{account}".format(**ids), {}),
-]
-
-
 @pytest.fixture
-def ids(workspace: Workspace) -> dict[str, str]:
-    account = make_account(workspace)
-    draft = make_post(workspace, accounts=[account])
-    scheduled = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
-    return {
-        "workspace": workspace.pk,
-        "account": account.pk,
-        "draft": draft.pk,
-        "scheduled": scheduled.pk,
-        "media": make_media(draft).pk,
-    }
+def again(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """Send all calls of this world with one key, and return what sends the last one again, byte for byte."""
+    calls: list[Callable[[], Any]] = []
+    send = Client.generic
+
+    def sent(*args: Any, **options: Any) -> Any:
+        calls.append(partial(send, *args, **options))
+        return calls[-1]()
+
+    monkeypatch.setattr(Client, "generic", sent)
+    for client in (world.api, world.admin):
+        client.headers["Idempotency-Key"] = "again"
+    return lambda: calls[-1]()
 
 
-@pytest.mark.parametrize("call", CALLS)
-def test_a_repeat_gets_the_first_answer_and_changes_nothing(
-    api: ApiClient, ids: dict[str, str], call: Callable[[dict[str, str]], Call]
-) -> None:
-    first = api(*call(ids), Idempotency_Key="again")
+@pytest.mark.parametrize("route", [*(route for route in WRITES if route not in ENDS_ITSELF), "validate"])
+def test_a_repeat_gets_the_first_answer_and_changes_nothing(world: World, again: Callable[[], Any], route: str) -> None:
+    first = WRITES[route](world) if route in WRITES else world.api.post("/api/posts/validate", BODY)
     recorded = Event.objects.count()
 
-    again = api(*call(ids), Idempotency_Key="again")
+    repeated = again()
 
-    assert first.status_code in (200, 201), first.content
+    assert first.status_code in (200, 201, 202), first.content
     assert "Idempotent-Replayed" not in first.headers
-    assert (again.status_code, again.content) == (first.status_code, first.content)
-    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (repeated.status_code, repeated.content) == (first.status_code, first.content)
+    assert repeated.headers["Idempotent-Replayed"] == "true"
     assert Event.objects.count() == recorded
+
+
+@pytest.mark.parametrize("route", SECRETS)
+def test_a_secret_is_replayed_for_ten_minutes_and_sealed_meanwhile(
+    world: World, again: Callable[[], Any], route: str
+) -> None:
+    def grow_old(**age: int) -> None:
+        StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(**age))
+
+    (resource, name), first = SECRETS[route], WRITES[route](world)
+    stored, expected = str(StoredAnswer.objects.values().get()), first.json()
+    replayed = again()
+    grow_old(minutes=9, seconds=30)
+    within = again()
+    grow_old(seconds=31)
+    after = again()
+
+    assert [each.content for each in (replayed, within)] == [first.content] * 2
+    assert expected["data"][resource][name][11:] not in stored
+    expected["data"][resource][name] = None
+    assert (after.status_code, after.json()) == (first.status_code, expected)
+    assert {each.headers["Idempotent-Replayed"] for each in (replayed, within, after)} == {"true"}
+    for minutes, is_kept in ((9, True), (11, False)):
+        idempotency.forget_secrets(StoredAnswer.objects.get().created_at + timedelta(minutes=minutes))
+        assert (StoredAnswer.objects.get().sealed != "") is is_kept
+    assert again().content == after.content
 
 
 def test_what_a_business_rule_refused_is_kept(api: ApiClient, workspace: Workspace) -> None:

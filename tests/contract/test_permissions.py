@@ -7,7 +7,7 @@ import pytest
 from ouipost.ids import new_id
 from tests.conftest import ApiClient
 from tests.contract.routes import Route, api_routes
-from tests.contract.world import CALLBACK, error_of
+from tests.contract.world import CALLBACK, error_of, fields_of
 from tests.factories import make_account, make_key, make_post, make_workspace
 from workspaces.models import Workspace
 from workspaces.permissions import KEY_PERMISSIONS
@@ -78,7 +78,7 @@ def test_a_test_key_sees_and_creates_sandboxes_only() -> None:
 
     seen = [each["id"] for each in api.get("/api/workspaces").json()["data"]["workspaces"]]
     assert (secret[:8], created["mode"], seen) == ("pk_test_", "sandbox", [created["id"], sandbox.pk])
-    assert set(refused.json()["error"]["details"]["fields"]) == {"mode"}
+    assert fields_of(refused) == {"mode": ["A test key creates sandbox workspaces only."]}
     assert error_of(api.get(f"/api/workspaces/{live.pk}")) == (404, "NOT_FOUND")
     assert error_of(api.put(f"/api/workspaces/{live.pk}", {"name": "x"})) == (404, "NOT_FOUND")
     for path in ("posts", f"posts/{make_post(live).pk}", f"accounts/{make_account(live).pk}"):

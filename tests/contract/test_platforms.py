@@ -43,9 +43,7 @@ def test_the_name_of_a_limit_says_in_what_it_is_given(api: ApiClient) -> None:
     assert [name for name in limits if not name.endswith(UNITS + COUNTED)] == []
 
 
-def test_a_connector_is_configured_in_a_sandbox_and_without_credentials_not_in_a_live_workspace(
-    api: ApiClient, workspace: Workspace
-) -> None:
+def test_a_connector_is_configured_in_a_sandbox_and_without_credentials_not_in_a_live_workspace(api: ApiClient) -> None:
     _, live = make_key()
 
     in_sandbox = api.get("/api/platforms").json()["data"]["platforms"]

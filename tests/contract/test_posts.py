@@ -10,7 +10,7 @@ from ouipost.ids import new_id
 from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
-from tests.contract.world import at, connect_all, error_of, fields_of, make_published
+from tests.contract.world import at, connect_all, data_of, error_of, fields_of, make_published
 from tests.factories import NOW, make_account, make_media, make_post, make_schedule
 from workspaces.models import Workspace
 
@@ -133,17 +133,13 @@ def accounts_of(shown: dict[str, Any]) -> set[str]:
 def sent_back(api: ApiClient, post: dict[str, Any], **changed: Any) -> dict[str, Any]:
     """Send what a GET shows of a post back, and return what the answer shows then."""
     shown = api.get(f"/api/posts/{post['id']}").json()["data"]["post"]
-    response = api.put(f"/api/posts/{post['id']}", shown | changed)
-    assert response.status_code == 200, response.content
-    after: dict[str, Any] = response.json()["data"]["post"]
+    after: dict[str, Any] = data_of(api.put(f"/api/posts/{post['id']}", shown | changed))["post"]
     return after
 
 
 def create(api: ApiClient, platforms: list[str], **values: Any) -> dict[str, Any]:
-    body = {"content": "Hi", "platforms": platforms} | values
-    response = api.post("/api/posts", body)
-    assert response.status_code == 201, response.content
-    post: dict[str, Any] = response.json()["data"]["post"]
+    response = api.post("/api/posts", {"content": "Hi", "platforms": platforms} | values)
+    post: dict[str, Any] = data_of(response, status=201)["post"]
     return post
 
 
@@ -208,29 +204,6 @@ def miss(post: dict[str, Any]) -> None:
     Post.objects.filter(pk=post["id"]).update(status="missed")
 
 
-@pytest.mark.parametrize("is_missed", [False, True], ids=["scheduled", "missed"])
-@pytest.mark.parametrize(
-    ("command", "body"),
-    [("schedule", {"scheduled_at": "2090-03-01T09:00:00Z"}), ("schedule", {"schedule_id": ""}), ("publish", {})],
-    ids=["another time", "a queue", "at once"],
-)
-def test_another_time_takes_a_scheduled_post_to_no_other_account(
-    api: ApiClient, workspace: Workspace, command: str, body: dict[str, Any], is_missed: bool
-) -> None:
-    connect_all(workspace, "facebook")
-    post = create(api, ["facebook"], scheduled_at=FUTURE)
-    if is_missed:
-        miss(post)
-    second = make_account(workspace, remote_id="2", default_of=None)
-    api.put(f"/api/accounts/{second.pk}", {"is_default": True})
-    queue = {"schedule_id": make_schedule(workspace).pk} if "schedule_id" in body else {}
-
-    answer = api.post(f"/api/posts/{post['id']}/{command}", body | queue, Prefer="wait=0")
-
-    assert answer.status_code in (200, 202), answer.content
-    assert accounts_of(api.get(f"/api/posts/{post['id']}").json()["data"]["post"]) == accounts_of(post)
-
-
 def going_out(api: ApiClient, post: dict[str, Any]) -> dict[str, str]:
     """Return the status that each account of a post has there."""
     shown = api.get(f"/api/posts/{post['id']}").json()["data"]["post"]
@@ -266,13 +239,16 @@ def test_an_edit_gives_a_scheduled_post_no_other_account_for_one_that_went(
     [("schedule", {"scheduled_at": "2090-03-01T09:00:00Z"}), ("schedule", {"schedule_id": ""}), ("publish", {})],
     ids=["another time", "a queue", "at once"],
 )
-def test_another_time_gives_a_scheduled_post_no_other_account_for_one_that_went(
+def test_another_time_takes_a_scheduled_post_to_no_other_account(
     api: ApiClient, workspace: Workspace, named: str, command: str, body: dict[str, Any], is_missed: bool
 ) -> None:
+    """Neither where another one is the default by then, nor in place of one that went."""
     facebook, gone = connect_all(workspace, "facebook", "twitter")
     make_account(workspace, platform="twitter", remote_id="2", default_of=None)  # the next default
     post = create(api, ["facebook", {"network": "twitter", "account": gone.pk}[named]], scheduled_at=FUTURE)
     api.delete(f"/api/accounts/{gone.pk}")
+    second = make_account(workspace, remote_id="2", default_of=None)
+    api.put(f"/api/accounts/{second.pk}", {"is_default": True})
     if is_missed:
         miss(post)
     queue = {"schedule_id": make_schedule(workspace).pk} if "schedule_id" in body else {}
@@ -419,7 +395,7 @@ WRONG_OPTIONS: list[tuple[str, str, Any, str]] = [
 ]
 
 
-def test_texts_of_options_are_stored_as_all_texts_are(api: ApiClient, workspace: Workspace) -> None:
+def test_texts_of_options_are_stored_as_all_texts_are(api: ApiClient) -> None:
     options = {"thread": ["Cafe\u0301", "at\r\nnine"], "first_comment": "e\u0301\r\n"}
     body = {"content": "x", "platforms": ["twitter"], "platform_content": {"twitter": {"options": options}}}
 
@@ -532,7 +508,7 @@ def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: Api
     ]
 
 
-def test_the_hashtags_that_are_none_are_named(api: ApiClient, workspace: Workspace) -> None:
+def test_the_hashtags_that_are_none_are_named(api: ApiClient) -> None:
     body = {"content": "x", "platforms": ["facebook"], "hashtags": ["#rye", "two words", "#", *["a b"] * 50]}
 
     told = fields_of(api.post("/api/posts", body))

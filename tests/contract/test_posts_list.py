@@ -9,7 +9,7 @@ import pytest
 from posts.models import Post
 from tests.conftest import ApiClient
 from tests.contract.seed import differences, sample
-from tests.contract.world import at, connect_all, fields_of, fill, make_published
+from tests.contract.world import at, connect_all, data_of, fields_of, fill, make_published
 from tests.factories import NOW, make_account, make_media, make_post
 from workspaces.models import Workspace
 
@@ -17,9 +17,7 @@ ADDRESSES = ("posts.*.media.*.url",)
 
 
 def listed(api: ApiClient, query: str = "") -> list[str]:
-    response = api.get(f"/api/posts{query}")
-    assert response.status_code == 200, response.content
-    return [post["id"] for post in response.json()["data"]["posts"]]
+    return [post["id"] for post in data_of(api.get(f"/api/posts{query}"))["posts"]]
 
 
 def test_the_list_is_as_in_the_reference(api: ApiClient, workspace: Workspace) -> None:
@@ -180,7 +178,14 @@ def test_other_lists_have_the_same_limits(api: ApiClient, path: str, query: str,
     assert set(fields_of(api.get(f"{path}?{query}"))) == names
 
 
-@pytest.mark.parametrize("path", ["/api/posts/{id}", "/api/workspaces/{workspace}", "/api/platforms"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/api/posts/{{id}}{end}" for end in ("", "/preview", "/timeline")),
+        "/api/workspaces/{workspace}",
+        "/api/platforms",
+    ],
+)
 def test_an_unknown_parameter_is_refused_wherever_nothing_takes_it(
     api: ApiClient, workspace: Workspace, path: str
 ) -> None:

@@ -13,7 +13,7 @@ from ouipost.events.models import Delivery, Event
 from posts.models import Post, Schedule, Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
-from tests.contract.world import fields_of
+from tests.contract.world import data_of, error_of, fields_of
 from tests.factories import make_account, make_post, make_webhook
 from workspaces.models import Workspace
 
@@ -43,14 +43,12 @@ def accounts(workspace: Workspace) -> list[Any]:
 
 
 def make(api: ApiClient, **values: Any) -> dict[str, Any]:
-    response = api.post("/api/schedules", MORNINGS | values)
-    assert response.status_code == 201, response.json()
-    made: dict[str, Any] = response.json()["data"]["schedule"]
+    made: dict[str, Any] = data_of(api.post("/api/schedules", MORNINGS | values), status=201)["schedule"]
     return made
 
 
 def get(api: ApiClient, path: str) -> dict[str, Any]:
-    data: dict[str, Any] = api.get(path).json()["data"]
+    data: dict[str, Any] = data_of(api.get(path))
     return data
 
 
@@ -160,14 +158,11 @@ def test_what_went_out_and_what_goes_out_this_week_is_counted(
     ids=str,
 )
 def test_what_is_wrong_is_named(api: ApiClient, values: dict[str, Any], field: str) -> None:
-    response = api.post("/api/schedules", MORNINGS | values)
-
-    assert response.status_code == 400
-    assert list(response.json()["error"]["details"]["fields"]) == [field]
+    assert list(fields_of(api.post("/api/schedules", MORNINGS | values))) == [field]
     assert not Schedule.objects.exists()
 
 
-def test_the_zone_is_the_workspaces_unless_one_is_given(api: ApiClient, workspace: Workspace) -> None:
+def test_the_zone_is_the_workspaces_unless_one_is_given(api: ApiClient) -> None:
     Workspace.objects.update(settings={"timezone": "Asia/Kathmandu"})
     without = {name: value for name, value in MORNINGS.items() if name != "timezone"}
 
@@ -212,9 +207,8 @@ def test_a_post_for_networks_that_no_slot_has_is_told_which(
 
     response = put_in(api, post, schedule)
 
-    error = response.json()["error"]
-    assert (response.status_code, error["code"]) == (422, "POST_NOT_PUBLISHABLE")
-    [issue] = error["details"]["issues"]
+    [issue] = response.json()["error"]["details"]["issues"]
+    assert error_of(response) == (422, "POST_NOT_PUBLISHABLE")
     assert (issue["rule"], issue["platform"], issue["field"]) == ("no_slot_fits", "facebook", "schedule_id")
     assert Post.objects.get(pk=post.pk).status == "draft"
 
@@ -226,7 +220,7 @@ def test_a_post_that_a_network_would_refuse_takes_no_place(
 
     response = put_in(api, post, make(api))
 
-    assert (response.status_code, response.json()["error"]["code"]) == (422, "POST_NOT_PUBLISHABLE")
+    assert error_of(response) == (422, "POST_NOT_PUBLISHABLE")
     again = Post.objects.get(pk=post.pk)
     assert (again.status, again.schedule_id, again.slot_id) == ("draft", None, None)
 
@@ -248,10 +242,7 @@ def test_a_body_says_one_thing(
 ) -> None:
     post = make_post(workspace, accounts=accounts)
 
-    response = api.post(f"/api/posts/{post.pk}/schedule", body)
-
-    assert response.status_code == 400
-    assert sorted(response.json()["error"]["details"]["fields"]) == fields
+    assert sorted(fields_of(api.post(f"/api/posts/{post.pk}/schedule", body))) == fields
 
 
 def test_the_next_times_are_shown_with_who_has_them(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
@@ -270,10 +261,7 @@ def test_the_next_times_are_shown_with_who_has_them(api: ApiClient, workspace: W
 
 @pytest.mark.parametrize("count", ["0", "201", "-1", "x", "1.5", ""])
 def test_a_number_of_times_that_makes_no_sense_is_refused(api: ApiClient, count: str) -> None:
-    response = api.get(f"/api/schedules/{make(api)['id']}/slots?count={count}")
-
-    assert response.status_code == 400
-    assert list(response.json()["error"]["details"]["fields"]) == ["count"]
+    assert list(fields_of(api.get(f"/api/schedules/{make(api)['id']}/slots?count={count}"))) == ["count"]
 
 
 def test_what_leaves_the_queue_leaves_its_place(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
@@ -519,9 +507,7 @@ def test_nothing_is_queued_while_a_schedule_is_on_hold(
 ) -> None:
     schedule = make(api, is_active=False)
 
-    response = put_in(api, make_post(workspace, accounts=accounts), schedule)
-
-    assert (response.status_code, response.json()["error"]["code"]) == (409, "CONFLICT")
+    assert error_of(put_in(api, make_post(workspace, accounts=accounts), schedule)) == (409, "CONFLICT")
 
 
 def test_deleting_returns_the_queue_to_draft_and_keeps_what_went_out(
@@ -626,9 +612,7 @@ def test_a_page_costs_the_same_whatever_waits(api: ApiClient, workspace: Workspa
     schedule = make(api)
 
     def cost() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             api.get(f"/api/schedules/{schedule['id']}")
         return len(queries)
 

@@ -8,7 +8,7 @@ from ouipost.claims import database_now
 from posts.models import Attempt, Post
 from posts.timeline import KINDS
 from tests.conftest import ApiClient
-from tests.contract.world import at, create, error_of, upload
+from tests.contract.world import at, create, data_of, upload
 from tests.factories import make_account, make_post
 from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
@@ -25,11 +25,8 @@ REFUSAL: dict[str, Any] = {
 
 
 def entries_of(api: ApiClient, post: Post) -> list[dict[str, Any]]:
-    response = api.get(f"/api/posts/{post.pk}/timeline")
-    assert response.status_code == 200, response.content
-    data: dict[str, list[dict[str, Any]]] = response.json()["data"]
-    assert set(data) == {"timeline"}
-    return data["timeline"]
+    timeline: list[dict[str, Any]] = data_of(api.get(f"/api/posts/{post.pk}/timeline"))["timeline"]
+    return timeline
 
 
 def attempt(post: Post, *, again: timedelta | None = None, **values: Any) -> Attempt:
@@ -121,20 +118,18 @@ def test_no_text_address_or_caller_is_in_it(api: ApiClient, workspace: Workspace
     assert [each for each in ("recipe", "127.0.0.1", "key_", "@") if each in told] == []
 
 
-def test_a_draft_without_accounts_has_a_timeline_too(api: ApiClient, workspace: Workspace) -> None:
+def test_a_draft_without_accounts_has_a_timeline_too(api: ApiClient) -> None:
     post = create(api)
 
     assert [entry["kind"] for entry in entries_of(api, post)] == ["created"]
 
 
-def test_looking_changes_nothing_and_takes_no_parameters(api: ApiClient, workspace: Workspace) -> None:
+def test_looking_changes_nothing(api: ApiClient, workspace: Workspace) -> None:
     post = make_post(workspace)
     before = list(Post.objects.values())
 
-    refused = api.get(f"/api/posts/{post.pk}/timeline?page=1")
     entries_of(api, post)
 
-    assert error_of(refused) == (400, "VALIDATION_ERROR")
     assert list(Post.objects.values()) == before
 
 

@@ -6,11 +6,10 @@ import pytest
 import time_machine
 
 from accounts.models import SocialAccount
-from ouipost.api.models import StoredAnswer
 from ouipost.events.models import Event
 from posts.models import Post, Target
 from tests.conftest import ApiClient
-from tests.contract.world import connect_all, error_of, fields_of
+from tests.contract.world import connect_all, data_of, error_of, fields_of
 from tests.factories import NOW, make_account, make_key, make_post
 from workspaces.models import Workspace
 
@@ -21,12 +20,6 @@ FUTURE = "2090-02-01T09:00:00Z"
 def stored() -> list[int]:
     """Count what creating a post writes."""
     return [Post.objects.count(), Target.objects.count(), Event.objects.filter(resource_type="post").count()]
-
-
-def data_of(response: Any) -> dict[str, Any]:
-    assert response.status_code == 200, response.content
-    data: dict[str, Any] = response.json()["data"]
-    return data
 
 
 def rules_of(data: dict[str, Any]) -> list[tuple[str, str]]:
@@ -66,9 +59,7 @@ def test_an_issue_says_what_is_wrong_where_and_how_to_mend_it(api: ApiClient, wo
     assert stored() == [0, 0, 0]
 
 
-def test_a_network_without_an_account_is_an_issue_beside_those_of_its_content(
-    api: ApiClient, workspace: Workspace
-) -> None:
+def test_a_network_without_an_account_is_an_issue_beside_those_of_its_content(api: ApiClient) -> None:
     data = data_of(api.post(PATH, {"content": "x" * 301, "platforms": ["bluesky"]}))
 
     too_long, unconnected = data["issues"]
@@ -88,7 +79,7 @@ def test_a_network_without_an_account_is_an_issue_beside_those_of_its_content(
     assert (data["valid"], SocialAccount.objects.exists()) == (False, False)
 
 
-def test_a_network_without_an_account_is_checked_all_the_same(api: ApiClient, workspace: Workspace) -> None:
+def test_a_network_without_an_account_is_checked_all_the_same(api: ApiClient) -> None:
     data = data_of(api.post(PATH, {"content": "x" * 3001, "platforms": ["linkedin", "instagram"]}))
 
     assert rules_of(data) == [
@@ -190,30 +181,12 @@ def test_whoever_may_read_posts_may_validate(workspace: Workspace) -> None:
     assert error_of(writer.post(PATH, body)) == (403, "PERMISSION_DENIED")
 
 
-def test_a_repeat_under_the_same_key_gets_the_first_answer(api: ApiClient, workspace: Workspace) -> None:
-    body = {"content": "Hi", "platforms": ["facebook"]}
-    first = api.post(PATH, body, Idempotency_Key="k")
-    make_account(workspace)
-
-    again, other = (
-        api.post(PATH, body, Idempotency_Key="k"),
-        api.post(PATH, body | {"content": "x"}, Idempotency_Key="k"),
-    )
-
-    assert (data_of(first)["valid"], data_of(again)["valid"]) == (False, False)
-    assert again.headers["Idempotent-Replayed"] == "true"
-    assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
-    assert StoredAnswer.objects.count() == 1
-
-
 def test_only_posting_to_it_is_known(api: ApiClient) -> None:
     assert error_of(api.get(PATH)) == (405, "METHOD_NOT_ALLOWED")
     assert error_of(api.post(f"{PATH}?strict=1", {})) == (400, "VALIDATION_ERROR")
 
 
-def test_a_sandbox_is_told_what_its_own_app_may_do_before_an_account_is_connected(
-    api: ApiClient, workspace: Workspace
-) -> None:
+def test_a_sandbox_is_told_what_its_own_app_may_do_before_an_account_is_connected(api: ApiClient) -> None:
     """The sandbox's LinkedIn app has the widest product, which comments."""
     override = {"linkedin": {"options": {"first_comment": "More below"}}}
     body = {"content": "Hi", "platforms": ["linkedin"], "platform_content": override}

@@ -47,8 +47,7 @@ def make_published(
 def create(api: ApiClient, **values: Any) -> Post:
     """Create a post over the API: for Facebook, unless `values` say otherwise."""
     response = api.post("/api/posts", {"content": "Fresh bread", "platforms": ["facebook"]} | values)
-    assert response.status_code == 201, response.content
-    return Post.objects.get(pk=response.json()["data"]["post"]["id"])
+    return Post.objects.get(pk=data_of(response, status=201)["post"]["id"])
 
 
 def fill(workspace: Workspace, count: int, *, status: str = "draft", **values: Any) -> list[Post]:
@@ -76,6 +75,12 @@ def upload(api: ApiClient, post: Post, content: bytes, *, filename: str = "image
     """Send a file as a browser's form would."""
     file = SimpleUploadedFile(filename, content)
     return api.client.post(f"/api/posts/{post.pk}/media", {"file": file, **fields}, headers=api.headers)
+
+
+def data_of(response: Any, *, status: int = 200) -> Any:
+    """Return the data of an answer, which must have this status."""
+    assert response.status_code == status, response.content
+    return response.json()["data"]
 
 
 def fields_of(response: Any) -> dict[str, list[str]]:

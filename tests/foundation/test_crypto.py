@@ -46,11 +46,13 @@ def test_the_same_text_is_never_encrypted_alike() -> None:
     ],
     ids=["table", "column", "row", "workspace"],
 )
-def test_a_ciphertext_does_not_open_at_another_place(elsewhere: str) -> None:
+def test_a_ciphertext_does_not_open_at_another_place_and_is_not_told(elsewhere: str) -> None:
     sealed = encrypt("secret", place=PLACE)
 
-    with pytest.raises(CannotDecrypt, match="check TOKEN_KEYS"):
+    with pytest.raises(CannotDecrypt, match="check TOKEN_KEYS") as raised:
         decrypt(sealed, place=elsewhere)
+
+    assert sealed not in str(raised.value)
 
 
 def test_the_first_key_encrypts_and_every_key_opens(settings: Settings) -> None:
@@ -63,17 +65,10 @@ def test_the_first_key_encrypts_and_every_key_opens(settings: Settings) -> None:
     assert [decrypt(each, place=PLACE) for each in (with_old, with_new)] == ["before", "after"]
 
 
-def test_a_key_that_left_the_ring_opens_nothing(settings: Settings) -> None:
+@pytest.mark.parametrize("ring", [f"new:{NEW}", f"old:{OTHER}"], ids=["another id", "the same id"])
+def test_another_key_opens_nothing(settings: Settings, ring: str) -> None:
     sealed = encrypt("secret", place=PLACE)
-    settings.TOKEN_KEYS = [f"new:{NEW}"]
-
-    with pytest.raises(CannotDecrypt):
-        decrypt(sealed, place=PLACE)
-
-
-def test_another_key_under_the_same_id_opens_nothing(settings: Settings) -> None:
-    sealed = encrypt("secret", place=PLACE)
-    settings.TOKEN_KEYS = [f"old:{OTHER}"]
+    settings.TOKEN_KEYS = [ring]
 
     with pytest.raises(CannotDecrypt):
         decrypt(sealed, place=PLACE)
@@ -91,15 +86,6 @@ def test_one_changed_character_is_noticed() -> None:
 
     with pytest.raises(CannotDecrypt):
         decrypt(changed, place=PLACE)
-
-
-def test_an_error_does_not_tell_what_was_stored() -> None:
-    sealed = encrypt("secret", place=PLACE)
-
-    with pytest.raises(CannotDecrypt) as raised:
-        decrypt(sealed, place="elsewhere")
-
-    assert sealed not in str(raised.value)
 
 
 @pytest.mark.parametrize("entry", ["", "old", f":{OLD}", f"a.b:{OLD}", "old:c2hvcnQ=", "old:***", "old:é"])

@@ -68,9 +68,7 @@ def test_what_is_moved_opens_without_the_old_key(account: SocialAccount, setting
     assert [list(sealed.move(column)) for column in sealed.columns()] == [[]] * 6
 
 
-def test_a_token_that_is_renewed_meanwhile_stays(
-    account: SocialAccount, monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> None:
+def test_a_token_that_is_renewed_meanwhile_stays(account: SocialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     encrypt = crypto.encrypt
 
     def renewed_first(text: str, *, place: str) -> str:

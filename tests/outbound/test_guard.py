@@ -90,7 +90,7 @@ def test_a_dotted_name_is_looked_up_without_search_domains(names: NameServer) ->
     assert names.asked == ["public.example."]
 
 
-def test_a_name_that_does_not_resolve_is_accepted_at_save_and_not_sent_to(names: NameServer) -> None:
+def test_a_name_that_does_not_resolve_is_accepted_at_save_and_not_sent_to() -> None:
     check_url("https://later.example/")
 
     with pytest.raises(NotSent):

@@ -102,17 +102,6 @@ def test_a_test_key_makes_sandboxes_and_a_live_key_what_it_asks_for(
 
 
 @pytest.mark.django_db
-def test_a_test_key_makes_no_live_workspace() -> None:
-    key, _ = make_key(mode="test")
-
-    with pytest.raises(InvalidInput) as raised:
-        create(key=key, mode="live")
-
-    assert raised.value.details == {"fields": {"mode": ["A test key creates sandbox workspaces only."]}}
-    assert not Workspace.objects.exists()
-
-
-@pytest.mark.django_db
 def test_a_key_sees_what_its_list_and_its_mode_allow() -> None:
     live, sandbox, other = create(), create(mode="sandbox"), create()
     deleted = create()
