@@ -335,9 +335,15 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
 
 def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
     """Update the account to how the network shows it; a name that was set by hand stays."""
-    account.followers, account.following, account.last_sync = profile.followers, profile.following, now
+    account.followers, account.following = people(profile.followers), people(profile.following)
+    account.last_sync = now
     for column, value in profile_columns(account, profile).items():
         setattr(account, column, value)
+
+
+def people(count: int | None) -> int | None:
+    """Return how many people a network counts; None where that cannot be, such as -1: no database takes it."""
+    return None if count is None or count < 0 else count
 
 
 def profile_columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
