@@ -330,10 +330,15 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
 
 def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
     """Update the account to how the network shows it; a name set by hand stays, and a number that it does not tell."""
-    numbers = {"followers": profile.followers, "following": profile.following}
+    numbers = {"followers": people(profile.followers), "following": people(profile.following)}
     told = {name: value for name, value in numbers.items() if value is not None}
     for column, value in (profile_columns(account, profile) | told | {"last_sync": now}).items():
         setattr(account, column, value)
+
+
+def people(count: int | None) -> int | None:
+    """Return how many people a network counts; None where that cannot be, such as -1: no database takes it."""
+    return None if count is None or count < 0 else count
 
 
 def profile_columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from accounts.platforms.base import parsed
 from ouipost.events.masking import masked, masked_text
 
 MOST_KEPT = 5
@@ -36,7 +37,7 @@ def describe(
 
 def _answer(text: str) -> str:
     try:
-        told = json.dumps(masked(json.loads(text)), ensure_ascii=False)
+        told = json.dumps(masked(parsed(text)), ensure_ascii=False)
     except (ValueError, RecursionError):
         told = masked_text(text)
     return QUERIES.sub(r"\1?…", told[:LONGEST_ANSWER])  # cut first: its time grows with the square of the length

@@ -212,13 +212,16 @@ def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) 
         known[sync.pk] = {"last_sync": report.at} if _went_well(report) else {}
         if found is not None:
             days.append(_day(found, account_id=sync.pk, at=report.at, zone=_zone(sync)))
-            numbers = {"followers": found.followers, "following": found.following}
-            known[sync.pk] |= {name: value for name, value in numbers.items() if value is not None}
+            known[sync.pk] |= {name: value for name, value in _people(found).items() if value is not None}
         if report.profile is not None:
             known[sync.pk] |= _changed(sync.account, connecting.profile_columns(sync.account, report.profile))
     key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
     AccountDay.objects.bulk_create(days, update_conflicts=True, unique_fields=key, update_fields=OF_ACCOUNT)
     update_each(SocialAccount, known)
+
+
+def _people(found: AccountNumbers) -> dict[str, int | None]:
+    return {"followers": connecting.people(found.followers), "following": connecting.people(found.following)}
 
 
 def _changed(account: SocialAccount, columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,7 +231,7 @@ def _changed(account: SocialAccount, columns: Mapping[str, Any]) -> dict[str, An
 
 def _day(found: AccountNumbers, *, account_id: str, at: datetime, zone: str) -> AccountDay:
     said = {name: shares for name, shares in asdict(found.demographics).items() if shares}
-    values = asdict(found) | {"demographics": said or None}
+    values = asdict(found) | _people(found) | {"demographics": said or None}
     return AccountDay(account_id=account_id, day=day_of(at, zone=zone), read_at=at, **values)
 
 

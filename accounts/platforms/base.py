@@ -4,6 +4,7 @@ Nothing here or in the modules beside it knows Django, the database or the setti
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -89,6 +90,10 @@ __all__ = [
 ]
 
 
+HALVES = re.compile(r"[\ud800-\udfff]")
+"""Of surrogate pairs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """One HTTP answer, read to its end."""
@@ -111,9 +116,14 @@ class Answer:
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return what JSON from a network says; raises ValueError where it is none, or nested too deep to read."""
+    """Return what JSON from a network says; raises ValueError where it is none, or nested too deep to read.
+
+    Halves of surrogate pairs, as of an emoji that was cut in two, become question marks: no database takes them.
+    """
     try:
-        return json.loads(text)
+        found = json.loads(text)
+        written = json.dumps(found, ensure_ascii=False)
+        return json.loads(written.encode(errors="replace")) if HALVES.search(written) else found
     except RecursionError as error:
         raise ValueError("This is nested too deep.") from error
 

@@ -30,7 +30,6 @@ from accounts.platforms.base import (
 from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.writer import Inline
-from posts.models import Attempt
 from posts.publishing.outcomes import Outcome, Report
 from posts.publishing.settling import settle_all
 
@@ -108,9 +107,7 @@ def _set_aside(failures: Sequence[tuple[bytes, Exception]]) -> None:
 
 
 def _settle(report: Report) -> None:
-    """Settle an answer, unless its worker still could, or a replay that was cut off."""
-    if Attempt.objects.filter(target=report.claim.pk, started_at=report.started_at).exists():
-        return
+    """Settle an answer; nothing comes of it where its worker still could, or a replay that was cut off."""
     if not Inline().run(settle_all, report):
         logger.warning("The post of target %s is gone: its late answer is forgotten", report.claim.pk)
 

@@ -19,6 +19,7 @@ from accounts.platforms.base import (
     Account,
     Connector,
     Content,
+    Duplicate,
     Handles,
     Media,
     Operation,
@@ -329,7 +330,18 @@ class Publish:
         self.step, self.requests_before = "commit", self.session.requests
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
         with traces.span("commit"):
-            return self._with_public_url(self.connector.commit(self.session, self.operation))
+            published = self.connector.commit(self.session, self.operation)
+        self._require_own(published)
+        return self._with_public_url(published)
+
+    def _require_own(self, published: Published) -> None:
+        """Raise Duplicate where a repeated send was answered with what is known to be another target's post."""
+        try:
+            is_own = self.sends == 1 or bool(self._unlinked([published]))
+        except (DatabaseError, WriterClosed):
+            return  # the answer is worth more than what could be looked up about it
+        if not is_own:
+            raise Duplicate(Phrase("The network takes it for another post of the account, with the same content."))
 
     def _save(self, handles: Handles, *, seconds: float = 0) -> None:
         """Keep what must not be done again, and hold the target for another lease, or longer for a long call."""

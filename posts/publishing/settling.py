@@ -49,7 +49,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
     told = [(report, calls.word(report.outcome), next_at[report.claim.pk]) for report in tried]
-    _log([*told, *((report, LATE, None) for report in late)], now=now)
+    _log([*told, *((report, LATE, None) for report in _unlogged(late))], now=now)
     _adopt_late([targets[report.claim.pk] for report in late], now=now)
     sync_each(posts.values(), targets.values(), now=now)
     _tell_of_files([targets[report.claim.pk] for report in settled], posts)
@@ -70,6 +70,14 @@ def _divided(reports: Sequence[Report], targets: Mapping[str, Target]) -> tuple[
         holds = report.claim.fence == targets[report.claim.pk].fence and report.claim.pk not in answered
         (held if holds or again is not report else late).append(again)
     return held, late
+
+
+def _unlogged(late: Sequence[Report]) -> list[Report]:
+    """Leave out what was settled before: by a commit whose own answer was lost, or by a replay that was cut off."""
+    told = [report for report in late if not _is_put_off(report)]
+    rows = Attempt.objects.filter(target__in=[report.claim.pk for report in told])
+    known = set(rows.values_list("target", "started_at")) if told else set()
+    return [report for report in told if (report.claim.pk, report.started_at) not in known]
 
 
 def _with_waits(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> list[Report]:

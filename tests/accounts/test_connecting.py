@@ -139,6 +139,12 @@ def test_a_token_that_ends_is_refreshed_before(workspace: Workspace, network: Fa
     assert row.due_at == ends - timedelta(minutes=30)
 
 
+def test_followers_that_cannot_be_are_taken_for_unknown(workspace: Workspace, network: FakeNetwork) -> None:
+    connect(workspace, network, make_candidate(profile=Profile(name="One", followers=-1, following=0)))
+
+    assert SocialAccount.objects.values_list("followers", "following").get() == (None, 0)
+
+
 def test_all_of_them_may_be_chosen(workspace: Workspace, network: FakeNetwork) -> None:
     tokens = Tokens(access_token="a", access_expires_at=NOW + MINUTE, ends_at=NOW + 9 * MINUTE, scopes=("read",))
     given = make_candidate("2", tokens=tokens, profile=Profile(name="Two"), metadata={"nested": {"a": [1]}})

@@ -285,6 +285,15 @@ def test_an_answer_that_is_nested_too_deep_is_kept_as_it_came(body: bytes) -> No
     assert (answer.body, kept[0]["answer"]) == (body, body.decode()[:1000])
 
 
+def test_an_answer_that_was_cut_within_a_character_is_kept_as_a_database_takes_it() -> None:
+    kept: list[Exchange] = []
+    session, _ = make_session(replace(OK, body=b'{"message": "No \\ud83d"}'), exchanges=kept)
+
+    session.request("GET", "https://a.example")
+
+    assert kept[0]["answer"] == '{"message": "No ?"}'
+
+
 def test_the_last_five_are_kept() -> None:
     kept: list[Exchange] = []
     session, _ = make_session(refused(b""), exchanges=kept)

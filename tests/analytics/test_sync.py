@@ -148,6 +148,19 @@ def test_the_numbers_of_an_account_are_read_at_once_and_then_daily(
     assert SocialAccount.objects.values_list("followers", "last_sync").get() == (7, time.now)
 
 
+def test_followers_that_cannot_be_are_taken_for_unknown(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    make_account(workspace)
+    discover(now=time.now)
+    network.account = AccountNumbers(followers=-1, following=3)
+
+    read_due()
+
+    assert AccountDay.objects.values_list("followers", "following").get() == (None, 3)
+    assert SocialAccount.objects.values_list("following", "last_sync").get() == (3, time.now)
+
+
 @pytest.mark.parametrize("later", [Rejected("Not now."), Profile(name="")])
 @pytest.mark.parametrize("is_ours", [False, True])
 def test_how_an_account_shows_itself_and_what_it_may_choose_is_read_daily(

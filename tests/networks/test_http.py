@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.platforms.base import Unknown
+from accounts.platforms.base import Unknown, parsed
 from accounts.platforms.http import (
     LONGEST_WAIT,
     bearer,
@@ -88,6 +88,20 @@ def test_some_statuses_leave_it_open_what_happened(status: int) -> None:
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 499])
 def test_others_are_a_refusal(status: int) -> None:
     assert not is_unclear(status)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"text": "a\\ud83d"}', {"text": "a?"}),
+        (b'{"text": ["\xed\xa0\xbd"]}', {"text": ["?"]}),
+        (b'{"\\udc00\\ud800": {"a": 1}}', {"??": {"a": 1}}),
+        (b'{"text": "\\ud83d\\ude00", "raw": "\xf0\x9f\x98\x80"}', {"text": "\U0001f600", "raw": "\U0001f600"}),
+    ],
+    ids=["escaped", "as bytes", "in a name", "both halves"],
+)
+def test_half_of_a_character_is_replaced_wherever_it_stands(body: bytes, told: Any) -> None:
+    assert parsed(body) == told
 
 
 def test_words_of_a_network_are_one_clean_line() -> None:

@@ -205,7 +205,8 @@ def error_of(target: Target) -> dict[str, Any]:
 
 
 def make_report(held: Claim, outcome: Outcome, **values: Any) -> Report:
-    given: dict[str, Any] = {"step": "commit", "unresolved": False, "started_at": NOW}
+    """Return what a claim led to; each claim of a target began at a time of its own."""
+    given: dict[str, Any] = {"step": "commit", "unresolved": False, "started_at": NOW + timedelta(seconds=held.fence)}
     return Report(claim=held, outcome=outcome, **given | {"recovery": Recovery.LOOK, "listing_lag": LAG} | values)
 
 

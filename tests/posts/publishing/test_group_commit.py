@@ -7,15 +7,18 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
+from accounts.platforms.base import Unavailable
 from ouipost.writer import TRIES, Writer
 from posts import services
 from posts.models import Post, Target
 from posts.publishing import engine
+from posts.publishing.outcomes import Later, Outcome
+from posts.publishing.settling import settle_all
 from tests.factories import make_account, make_post
 from tests.foundation.threads import PATIENCE_SECONDS, at_once, wait_until
-from tests.posts.fakes import ScriptedNetwork, bring_forward, claim, make_due
+from tests.posts.fakes import HERE, ScriptedNetwork, bring_forward, claim, make_due, make_report, outcomes, told
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,6 +91,38 @@ def test_of_two_claims_of_a_target_that_meet_in_a_group_only_the_latter_sends(
 
     assert network.calls.count("commit") == 1
     assert Target.objects.values_list("status", "sends").get() == ("published", 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "lines", "events"),
+    [
+        (HERE, [("commit", "published")], ["post.published"]),
+        (Unavailable("Busy."), [("commit", "unavailable")], []),
+        (Later(seconds=2, message="Its token is being renewed."), [], []),
+    ],
+    ids=["published", "tried again", "put off"],
+)
+def test_what_was_committed_although_nobody_was_told_so_is_settled_once(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Outcome,
+    lines: list[tuple[str, str]],
+    events: list[str],
+) -> None:
+    target = make_due(workspace)
+    report = make_report(claim(target), outcome)
+    commit = connection.commit
+
+    def lose_the_answer() -> None:
+        monkeypatch.undo()
+        commit()
+        raise OperationalError(2013, "Lost connection to server during query")
+
+    monkeypatch.setattr(connection, "commit", lose_the_answer)
+    settled = committed(lambda: settle_all([report]))
+
+    assert settled == [[True]]
+    assert (outcomes(target), told()) == (lines, events)
 
 
 def test_two_groups_that_lock_the_same_posts_in_opposite_order_are_both_committed(workspace: Workspace) -> None:

@@ -209,6 +209,22 @@ def test_a_post_that_is_another_targets_is_not_taken_for_this_one(
     assert (settled.status, settled.remote_id) == ("published", "43")
 
 
+def test_another_targets_post_that_a_network_names_for_a_repeated_send_is_not_taken_for_this_one(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+    sibling, target = make_due(workspace, account), make_due(workspace, account)
+    Target.objects.filter(pk=sibling.pk).update(status="published", due_at=None, remote_id=HERE.remote_id)
+    send_into_the_dark(target, network)
+    network.found = [[HERE]]
+
+    for _ in range(4):
+        settled = publish(target)
+
+    assert network.calls == ["recover", "recover", "prepare", "commit", "recover", "recover"]
+    assert (settled.status, settled.remote_id) == ("needs_review", "")
+
+
 def test_the_same_id_at_another_account_is_not_in_the_way(workspace: Workspace, network: ScriptedNetwork) -> None:
     elsewhere = make_due(workspace, make_account(workspace, remote_id="2", default_of=None))
     target = make_due(workspace)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from accounts.exchanges import describe
 from accounts.platforms.base import (
     Published,
     RateLimited,
@@ -77,6 +78,16 @@ def test_a_long_code_of_a_network_is_cut_where_it_is_kept(workspace: Workspace) 
     settle_all([make_report(claim(target), Rejected("Not so.", status=400, network_code="c" * 500))])
 
     assert Attempt.objects.get().network_code == "c" * 80
+
+
+def test_an_answer_that_was_cut_within_a_character_is_settled(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    cut = describe("POST", "https://a.example", sent={}, status=400, answer=b'{"says": "\\ud83d"}', seconds=0.1)
+
+    settle_all([make_report(claim(target), Rejected("Not so.", status=400), exchanges=[cut])])
+
+    assert outcomes(target) == [("commit", "rejected")]
+    assert Attempt.objects.get().exchanges == [cut]
 
 
 def test_a_post_is_told_of_once_when_its_last_target_settles(workspace: Workspace) -> None:
