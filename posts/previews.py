@@ -62,7 +62,8 @@ def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview
     `media` stands for the files of a post that is not stored, or that is to have others.
     """
     held = files.as_content(post) if media is None else media
-    return [_preview(post, account, target, held) for account, target in _recipients(post)]
+    networks = rules.Networks()
+    return [_preview(post, account, target, held, networks) for account, target in _recipients(post)]
 
 
 def _recipients(post: Post) -> list[tuple[SocialAccount, Target | None]]:
@@ -97,7 +98,9 @@ def _stand_in(workspace: Workspace, platform: str) -> SocialAccount:
     return account
 
 
-def _preview(post: Post, account: SocialAccount, target: Target | None, media: Sequence[Media]) -> Preview:
+def _preview(
+    post: Post, account: SocialAccount, target: Target | None, media: Sequence[Media], networks: rules.Networks
+) -> Preview:
     platform = registry.get(account.platform)
     content = compose(post, account, platform, media)
     if target is not None and target.sent_text and _may_be_out(target):
@@ -109,7 +112,7 @@ def _preview(post: Post, account: SocialAccount, target: Target | None, media: S
         platform=platform,
         content=content,
         limits=platform.limits_for(content, account.metadata),
-        issues=[] if is_out else rules.issues_of(account, content, at=post.scheduled_at),
+        issues=[] if is_out else rules.issues_of(account, content, at=post.scheduled_at, networks=networks),
     )
 
 

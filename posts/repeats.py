@@ -9,7 +9,7 @@ from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Issue
 from ouipost.phrases import Phrase
-from posts.content import compose
+from posts.content import compose, overrides
 from posts.models import Post, PostStatus, Target, TargetStatus
 
 HOURS = 24
@@ -37,7 +37,7 @@ def find_repeats(post: Post, accounts: Sequence[SocialAccount], *, at: datetime)
     for account in accounts:
         text = _text(post, account)
         candidates = [others[target.post_id] for target in targets if target.account_id == account.pk]
-        same = next((each for each in candidates if text and _text(each, account) == text), None)
+        same = next((each for each in candidates if text and _has(each, account, text)), None)
         if same is not None:
             yield asdict(_repeated(same, account)) | {"platform": account.platform, "account_id": account.pk}
 
@@ -48,6 +48,12 @@ def _near(post: Post, *, at: datetime) -> dict[str, Post]:
         workspace=post.workspace_id, moment__range=(at - near, at + near), status__in=ON_THEIR_WAY
     )
     return {each.pk: each for each in rows.order_by("-moment", "-pk")[:LOOKED_AT]}
+
+
+def _has(post: Post, account: SocialAccount, text: str) -> bool:
+    """Whether this account gets this text of a post; most begin otherwise, and need not be composed."""
+    begin = overrides(post.platform_content, account).get("content", post.content)
+    return text.startswith(begin.strip()) and _text(post, account) == text
 
 
 def _text(post: Post, account: SocialAccount) -> str:
