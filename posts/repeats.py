@@ -30,9 +30,15 @@ OUT_OR_TO_BE = (
 )
 
 
-def find_repeats(post: Post, accounts: Sequence[SocialAccount], *, at: datetime) -> Iterator[dict[str, Any]]:
-    """Give a warning for each account that gets, or got, the same text within a day of this moment."""
+def find_repeats(
+    post: Post, accounts: Sequence[SocialAccount], *, at: datetime, stored: Post | None = None
+) -> Iterator[dict[str, Any]]:
+    """Give a warning for each account that gets, or got, the same text within a day of this moment.
+
+    `stored` is the post that this one would become: it repeats nothing.
+    """
     others = _near(post, at=at)
+    others.pop(stored.pk if stored else post.pk, None)
     targets = Target.objects.filter(post__in=others, account__in=accounts, status__in=OUT_OR_TO_BE).order_by("pk")
     for account in accounts:
         text = _text(post, account)
