@@ -81,6 +81,29 @@ def test_embedded_mode_says_what_it_may_not_read_or_write(tmp_path: Path, wrong:
     assert said.endswith(f"'{tmp_path / wrong}'.")
 
 
+@pytest.mark.parametrize(
+    ("kept", "missing"),
+    [
+        ("", "SECRET_KEY"),
+        (f"SECRET_KEY={'s' * 50}", "TOKEN_KEYS"),
+        (f"SECRET_KEY={'s' * 50}\nTOKEN_KEYS={PRODUCTION['TOKEN_KEYS']}\nSIMUL", "SIMULATOR_TOKEN"),
+    ],
+)
+def test_a_file_of_secrets_that_lacks_one_is_named(tmp_path: Path, kept: str, missing: str) -> None:
+    (tmp_path / "secrets.env").write_text(kept)
+
+    said = refusal(tmp_path)
+
+    assert f"{missing} is set to nothing, or missing in {tmp_path / 'secrets.env'}: bring that file back" in said
+    assert (tmp_path / "secrets.env").read_text() == kept
+
+
+def test_a_file_of_secrets_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "secrets.env").write_bytes(b"SECRET_KEY=\xff")
+
+    assert refusal(tmp_path).endswith(f"'{tmp_path / 'secrets.env'}' is no text in UTF-8.")
+
+
 @pytest.mark.parametrize("name", ["SECRET_KEY", "TOKEN_KEYS"])
 def test_production_refuses_to_start_without_a_secret(tmp_path: Path, name: str) -> None:
     assert f"{name} must be set when ENVIRONMENT=production" in refusal(tmp_path, **PRODUCTION | {name: ""})
