@@ -62,8 +62,10 @@ def test_production_starts_when_it_is_configured(tmp_path: Path) -> None:
     assert "time_zone = '+00:00'" in databases["default"]["OPTIONS"]["init_command"]
     assert (shown["SIMULATOR"], shown["SIMULATOR_TOKEN"], shown["WEB_THREADS"]) == (False, "", 4)
     assert (shown["PUBLIC_BASE_URL"], shown["ALLOWED_HOSTS"]) == ("https://example.com", ["example.com"])
-    secure = ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_PRELOAD"]
+    secure = ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"]
     assert all(shown[name] is True for name in secure)
+    hsts = ["SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD"]
+    assert [shown[name] for name in hsts] == [31_536_000, False, False]  # other names are not ours to speak for
     assert os.listdir(tmp_path) == []
 
 
