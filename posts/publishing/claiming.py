@@ -178,7 +178,7 @@ class Busy(NamedTuple):
 
     account_id: str
     network: str
-    until: datetime
+    until: datetime | None
 
 
 def _in_flight(now: datetime) -> list[Busy]:
@@ -208,7 +208,7 @@ class Room:
     def __init__(self, in_flight: Sequence[Busy], *, now: datetime) -> None:
         busy = {each.account_id: each.network for each in in_flight}
         long = now + claims.engine_time(TRY_SECONDS)
-        at_length = [each.network for each in in_flight if each.until > long]
+        at_length = [each.network for each in in_flight if each.until and each.until > long]
         self.places = defaultdict(lambda: ROOM_OF_OTHERS, traffic.shares(now, at_length=at_length))
         self.servers = dict[str, str]()
         self.learn(busy)
