@@ -3,7 +3,6 @@
 import json
 import re
 import secrets
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -38,6 +37,7 @@ from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Phrase
 from ouipost.pruning import Old
+from ouipost.unicode import composed
 from workspaces.models import Workspace
 
 EXPIRES_IN = 600
@@ -354,7 +354,7 @@ def profile_columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
 
 def _in_a_line(name: str) -> str:
     """Return a network's name as the API takes one, or a client that sends it back would change or be refused it."""
-    return CONTROL.sub(" ", unicodedata.normalize("NFC", name)).strip()
+    return CONTROL.sub(" ", composed(name)).strip()
 
 
 def old(now: datetime) -> tuple[Old, ...]:

@@ -1,5 +1,6 @@
 """What the product relies on in each database: its settings, its locks, and what its errors mean."""
 
+import logging
 import os
 import secrets
 import socket
@@ -11,10 +12,11 @@ from typing import Any, TypeVar
 
 import environ
 from django.apps import AppConfig
-from django.db import Error, OperationalError, connection, connections, models, transaction
+from django.db import DatabaseError, Error, OperationalError, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.lookups import IContains
 
+logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 Row = TypeVar("Row", bound=models.Model)
 QS = TypeVar("QS", bound="models.QuerySet[Any, Any]")
@@ -23,6 +25,9 @@ NO_SUCH_TABLE, NO_SUCH_COLUMN = 1146, 1054
 LOCK_WAIT_TIMEOUT = 1205
 LOCK_ERRORS = (1213, LOCK_WAIT_TIMEOUT, 1020)
 """MySQL's deadlock, lock wait timeout, and record changed since last read."""
+TABLE_EXISTS, CANNOT_CREATE, DUPLICATE_KEY = 1050, 1005, "errno: 121"
+DONE_ALREADY = (1060, 1061, 1091, 1826, 3822)
+"""A column, an index or a constraint of that name is there, or is none to be dropped."""
 GIVE_WAY_SECONDS, GIVE_WAY_TRIES = 3, 120
 """So long a change of a table waits for its locks, and whoever uses the table for the change; then it gives way."""
 AWAY_SECONDS = 5
@@ -139,6 +144,41 @@ def _again_and_again(
                 raise
         time.sleep(1)
     return execute(sql, parameters, many, context)
+
+
+@contextmanager
+def going_on(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Take for done, within the block, what a migration that broke off has done to the tables already.
+
+    MySQL and MariaDB keep it, and Django begins that migration again at its first step.
+    """
+    if connection.features.can_rollback_ddl:
+        yield
+        return
+    with connection.execute_wrapper(_unless_done):
+        yield
+
+
+def _unless_done(
+    execute: Callable[..., Result], sql: str, parameters: Any, many: bool, context: Mapping[str, Any]
+) -> Result | None:
+    try:
+        return execute(sql, parameters, many, context)
+    except DatabaseError as error:
+        if not _is_done(error, sql, context["connection"]):
+            raise
+    logger.warning("A migration that broke off has done this before: %s", sql)
+    return None
+
+
+def _is_done(error: DatabaseError, sql: str, connection: BaseDatabaseWrapper) -> bool:
+    """Whether the error says that it is there, or gone, already; a table of that name may be somebody else's."""
+    if error.args[:1] != (TABLE_EXISTS,):
+        is_key = error.args[:1] == (CANNOT_CREATE,) and DUPLICATE_KEY in str(error)
+        return is_key or error.args[:1] in {(code,) for code in DONE_ALREADY}
+    table = sql.split("`")[1]
+    with connection.cursor() as cursor:
+        return all(f"`{each.name}` " in sql for each in connection.introspection.get_table_description(cursor, table))
 
 
 def is_unmigrated(error: Error) -> bool:

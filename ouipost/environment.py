@@ -3,6 +3,7 @@
 import re
 from importlib.util import find_spec
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -36,9 +37,14 @@ class Environment(environ.Env):
 env = Environment()
 
 
-def required(name: str) -> str:
-    """Return a variable that must be set; raises ImproperlyConfigured where it is missing."""
+def required(name: str, *, kept_in: Path | None = None) -> str:
+    """Return a variable that must be set, or kept in this file; raises ImproperlyConfigured where it is missing."""
     value = env.str(name, default="")
+    if not value and kept_in:
+        raise ImproperlyConfigured(
+            f"{name} is set to nothing, or missing in {kept_in}: bring that file back from a backup. "
+            "Without anything stored, remove it: it is made anew."
+        )
     if not value:
         raise ImproperlyConfigured(f"{name} must be set when ENVIRONMENT=production.")
     return value

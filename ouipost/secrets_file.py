@@ -15,16 +15,23 @@ def load(home: Path) -> None:
     The folder is made with mode 0700, since it holds the database as well.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = home / "secrets.env"
+    path = path_in(home)
     if not path.exists():
         _create(path)
     read(path)
 
 
+def path_in(home: Path) -> Path:
+    return home / "secrets.env"
+
+
 def read(path: Path) -> None:
     """Put what a file says into the environment where it is not set; raises OSError where it cannot be read."""
     path.open().close()  # of one that cannot be opened, the library says nothing
-    environ.Env.read_env(path)
+    try:
+        environ.Env.read_env(path)
+    except UnicodeDecodeError:
+        raise OSError(f"'{path}' is no text in UTF-8") from None
 
 
 def _create(path: Path) -> None:

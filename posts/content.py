@@ -10,8 +10,6 @@ from posts.media.fitting import fit
 from posts.models import Post
 from workspaces.hashtags import WIDE_SIGN, normal_hashtags
 
-WORD = re.compile(r"\w")
-
 
 def compose(post: Post, account: SocialAccount, platform: Connector, media: Sequence[Media]) -> Content:
     """Return the content for one account: its own override, else its network's, else the post's."""
@@ -54,14 +52,18 @@ def _has_link(text: str, link: str) -> bool:
 
 
 def _has_word(text: str, word: str) -> bool:
-    """Whether a word is in the text, and is no part of a longer one. (A pattern is much slower with long texts.)"""
+    """Whether a word is in the text, and is no part of a longer one. (Patterns are much slower with long texts.)"""
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
-        if not WORD.match(text[max(at - 1, 0) : at]) and not WORD.match(text[end : end + 1]):
+        if not _is_of_word(text[max(at - 1, 0) : at]) and not _is_of_word(text[end : end + 1]):
             return True
         at = text.find(word, at + 1)
     return False
+
+
+def _is_of_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def default_hashtags(workspace: Mapping[str, Any], account: Mapping[str, Any]) -> list[str]:

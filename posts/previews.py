@@ -62,7 +62,8 @@ def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview
     `media` stands for the files of a post that is not stored, or that is to have others.
     """
     held = files.as_content(post) if media is None else media
-    return [_preview(post, account, target, held) for account, target in _recipients(post)]
+    networks = rules.Networks()
+    return [_preview(post, account, target, held, networks) for account, target in _recipients(post)]
 
 
 def _recipients(post: Post) -> list[tuple[SocialAccount, Target | None]]:
@@ -91,7 +92,9 @@ def _stand_ins(workspace: Workspace, platforms: Iterable[str]) -> list[SocialAcc
     return [SocialAccount(pk=None, workspace=workspace, platform=platform) for platform in dict.fromkeys(platforms)]
 
 
-def _preview(post: Post, account: SocialAccount, target: Target | None, media: Sequence[Media]) -> Preview:
+def _preview(
+    post: Post, account: SocialAccount, target: Target | None, media: Sequence[Media], networks: rules.Networks
+) -> Preview:
     platform = registry.get(account.platform)
     content = compose(post, account, platform, media)
     if target is not None and target.sent_text and _may_be_out(target):
@@ -103,7 +106,7 @@ def _preview(post: Post, account: SocialAccount, target: Target | None, media: S
         platform=platform,
         content=content,
         limits=platform.limits_for(content, account.metadata),
-        issues=[] if is_out else rules.issues_of(account, content, at=post.scheduled_at),
+        issues=[] if is_out else rules.issues_of(account, content, at=post.scheduled_at, networks=networks),
     )
 
 

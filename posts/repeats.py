@@ -9,7 +9,7 @@ from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Issue
 from ouipost.phrases import Phrase
-from posts.content import compose
+from posts.content import compose, overrides
 from posts.models import Post, PostStatus, Target, TargetStatus
 
 HOURS = 24
@@ -30,14 +30,20 @@ OUT_OR_TO_BE = (
 )
 
 
-def find_repeats(post: Post, accounts: Sequence[SocialAccount], *, at: datetime) -> Iterator[dict[str, Any]]:
-    """Give a warning for each account that gets, or got, the same text within a day of this moment."""
+def find_repeats(
+    post: Post, accounts: Sequence[SocialAccount], *, at: datetime, stored: Post | None = None
+) -> Iterator[dict[str, Any]]:
+    """Give a warning for each account that gets, or got, the same text within a day of this moment.
+
+    `stored` is the post that this one would become: it repeats nothing.
+    """
     others = _near(post, at=at)
+    others.pop(stored.pk if stored else post.pk, None)
     targets = Target.objects.filter(post__in=others, account__in=accounts, status__in=OUT_OR_TO_BE).order_by("pk")
     for account in accounts:
         text = _text(post, account)
         candidates = [others[target.post_id] for target in targets if target.account_id == account.pk]
-        same = next((each for each in candidates if text and _text(each, account) == text), None)
+        same = next((each for each in candidates if text and _has(each, account, text)), None)
         if same is not None:
             yield asdict(_repeated(same, account)) | {"platform": account.platform, "account_id": account.pk}
 
@@ -48,6 +54,12 @@ def _near(post: Post, *, at: datetime) -> dict[str, Post]:
         workspace=post.workspace_id, moment__range=(at - near, at + near), status__in=ON_THEIR_WAY
     )
     return {each.pk: each for each in rows.order_by("-moment", "-pk")[:LOOKED_AT]}
+
+
+def _has(post: Post, account: SocialAccount, text: str) -> bool:
+    """Whether this account gets this text of a post; most begin otherwise, and need not be composed."""
+    begin = overrides(post.platform_content, account).get("content", post.content)
+    return text.startswith(begin.strip()) and _text(post, account) == text
 
 
 def _text(post: Post, account: SocialAccount) -> str:

@@ -1,6 +1,6 @@
 """Whether a post can go out: each account's network asked with the very content that it would get."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -57,14 +57,28 @@ def passes(issues: Iterable[dict[str, Any]]) -> bool:
 
 def find_issues(post: Post, accounts: Iterable[SocialAccount], media: Sequence[Media]) -> list[dict[str, Any]]:
     """Return every issue of every account: `{rule, platform, account_id, field, message, limit, actual, …}`."""
-    return [
-        issue
-        for account in accounts
-        for issue in (
-            *_of_damage(post, account),
-            *issues_of(account, compose(post, account, registry.get(account.platform), media), at=post.scheduled_at),
-        )
-    ]
+    networks, issues = Networks(), list[dict[str, Any]]()
+    for account in accounts:
+        content = compose(post, account, registry.get(account.platform), media)
+        issues += _of_damage(post, account)
+        issues += issues_of(account, content, at=post.scheduled_at, networks=networks)
+    return issues
+
+
+class Networks:
+    """Asks each network once for all its accounts that are alike and get the same: long texts take a while to read."""
+
+    def __init__(self) -> None:
+        self._told: list[tuple[str, Content, Mapping[str, Any], list[Issue]]] = []
+
+    def issues(self, platform: Connector, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        """Return what the network would refuse in this content, for an account with these facts."""
+        for *asked, told in self._told:
+            if asked == [platform.id, content, account]:
+                return told
+        issues = platform.validate(content, account)
+        self._told.append((platform.id, content, account, issues))
+        return issues
 
 
 def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
@@ -79,7 +93,9 @@ def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
         yield asdict(issue) | {"platform": account.platform, "account_id": account.pk}
 
 
-def issues_of(account: SocialAccount, content: Content, *, at: datetime | None = None) -> list[dict[str, Any]]:
+def issues_of(
+    account: SocialAccount, content: Content, *, at: datetime | None = None, networks: Networks | None = None
+) -> list[dict[str, Any]]:
     """Return what its network would refuse in this content, and what is wrong with the account itself, now or by then.
 
     An account without an id stands for one that is yet to be connected: the network's rules hold all the same.
@@ -87,7 +103,7 @@ def issues_of(account: SocialAccount, content: Content, *, at: datetime | None =
     platform = registry.get(account.platform, sandbox=account.workspace.is_sandbox)
     found = [
         *rules.check_type(content, platform.post_types),
-        *platform.validate(content, account.metadata),
+        *(networks or Networks()).issues(platform, content, account.metadata),
         *_of_reach(content, account, platform),
         *_of_connection(account, platform, at),
     ]

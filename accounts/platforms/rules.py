@@ -6,7 +6,7 @@ from typing import Any
 from accounts.platforms import file_rules, option_rules
 from accounts.platforms.limits import Issue, Limits, above
 from accounts.platforms.shapes import FEED, Content
-from accounts.platforms.text import find_hashtags, find_links, find_names, length
+from accounts.platforms.text import Span, find_hashtags, find_links, find_names, length
 from ouipost.phrases import Phrase, both, either
 
 UNITS = {
@@ -49,15 +49,22 @@ def _text(content: Content, limits: Limits) -> Iterator[Issue]:
     yield from _length(content.text, limits, "content", Phrase("The text"))
     if found := sorted(set(limits.forbidden_characters) & set(content.text)):
         yield _forbidden("text_forbidden_characters", "content", Phrase("text"), found)
-    for rule, what, spans, most in (
-        ("too_many_hashtags", Phrase("hashtags"), find_hashtags(content.text), limits.max_hashtags),
-        ("too_many_mentions", Phrase("mentions"), find_names(content.text), limits.max_mentions),
-        ("too_many_links", Phrase("links"), _distinct_links(content), limits.max_links),
+    for rule, what, found_in, most in (
+        ("too_many_hashtags", Phrase("hashtags"), _hashtags, limits.max_hashtags),
+        ("too_many_mentions", Phrase("mentions"), _mentions, limits.max_mentions),
+        ("too_many_links", Phrase("links"), _distinct_links, limits.max_links),
     ):
-        if most is not None and len(spans) > most:
-            yield above(
-                rule, "content", Phrase("The text has {count} {what}", count=len(spans), what=what), most, len(spans)
-            )
+        count = len(found_in(content)) if most is not None else 0
+        if most is not None and count > most:
+            yield above(rule, "content", Phrase("The text has {count} {what}", count=count, what=what), most, count)
+
+
+def _hashtags(content: Content) -> list[Span]:
+    return find_hashtags(content.text)
+
+
+def _mentions(content: Content) -> list[Span]:
+    return find_names(content.text)
 
 
 def _distinct_links(content: Content) -> list[str]:

@@ -1,14 +1,15 @@
 """How networks count and read text: lengths, links, mentions, hashtags."""
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain, zip_longest
 from urllib.parse import unquote
 
 import regex
 from publicsuffixlist import PublicSuffixList
+
+from ouipost.unicode import composed
 
 X_LINK_LENGTH = 23
 X_HEAVY = regex.compile(r"[^\u0000-\u10FF\u2000-\u200D\u2010-\u201F\u2032-\u2037]")
@@ -67,6 +68,7 @@ ESCAPED = {"&": regex.compile("&(?:amp;)++", regex.IGNORECASE)} | {
 }
 """What networks escape, once or twice; "&region=" in an address is none."""
 UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+LONGEST_HOST = 253
 SCHEME = regex.compile("https?://", regex.IGNORECASE)
 ADDRESS = regex.compile(r"(?P<host>[^/?#]*)/?(?P<rest>.*?)/*", regex.DOTALL)
 
@@ -80,6 +82,7 @@ class Span:
     value: str
 
 
+@lru_cache(maxsize=32)  # the same text goes to many accounts of a network
 def length(text: str, counted_as: str) -> int:
     """Return the length of a text in the unit that `Limits.characters_counted_as` names."""
     match counted_as:
@@ -100,7 +103,7 @@ def length(text: str, counted_as: str) -> int:
 
 def x_weighted_length(text: str) -> int:
     """Return the length as X counts it, by the twitter-text configuration of version 3."""
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    text = composed(text.replace("\r\n", "\n"))
     links = find_links(text)
     return X_LINK_LENGTH * len(links) + sum(map(_x_weight, between(text, links)))
 
@@ -144,8 +147,12 @@ def _known_host(host: str) -> str:
 
 
 def _is_top_level_domain(label: str) -> bool:
-    ascii_label = _in_ascii(label)
-    return bool(ascii_label) and _top_level_domains().publicsuffix(f"any.{ascii_label}") is not None
+    return _is_public(_in_ascii(label))
+
+
+@lru_cache(maxsize=1024)
+def _is_public(suffix: str) -> bool:
+    return bool(suffix) and _top_level_domains().publicsuffix(f"any.{suffix}") is not None
 
 
 @cache
@@ -195,7 +202,7 @@ def comparable(text: str) -> str:
     nobody sees, escapes, and how links are written."""
     for sign, escaped in ESCAPED.items():
         text = escaped.sub(sign, text)
-    text = unicodedata.normalize("NFC", UNSEEN.sub("", text))
+    text = composed(UNSEEN.sub("", text))
     links = find_whole_links(text)
     parts = zip_longest(between(text, links), (_plain(each.value) for each in links), fillvalue="")
     return " ".join("".join(chain.from_iterable(parts)).split())
@@ -211,6 +218,11 @@ def _plain(address: str) -> str:
 
 def _in_ascii(host: str) -> str:
     """Return how a host is written in its addresses, empty where it is no host."""
+    return _encoded(host) if len(host) <= LONGEST_HOST else ""
+
+
+@lru_cache(maxsize=1024)
+def _encoded(host: str) -> str:
     try:
         return host.lower().encode("idna").decode()
     except UnicodeError:

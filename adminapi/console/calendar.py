@@ -24,7 +24,7 @@ from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import translated, words
-from posts import services
+from posts import destinations, services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
 from posts.models import Post, Target
@@ -189,7 +189,8 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
         return _refused(error)
     assert moved.scheduled_at is not None
     local = moved.scheduled_at.astimezone(ZoneInfo(zone))
-    return JsonResponse({"message": _told(local, left.name if left else "")})
+    warnings = destinations.of(moved).warnings(moved.scheduled_at)
+    return JsonResponse({"message": " ".join([_told(local, left.name if left else ""), *map(translated, warnings)])})
 
 
 def _read(request: HttpRequest) -> datetime:

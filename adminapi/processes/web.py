@@ -12,7 +12,7 @@ from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ouipost import logs, replica
-from ouipost.databases import giving_way
+from ouipost.databases import giving_way, going_on
 from posts.media import storage
 
 LOOK_EVERY = 1.0
@@ -81,9 +81,9 @@ def _is_there(alias: str) -> bool:
 
 
 def migrate() -> None:
-    """Migrate every database to this version."""
+    """Migrate every database to this version, also where that has been begun before and broke off."""
     for alias in replica.own():
-        with giving_way(connections[alias]):
+        with giving_way(connections[alias]), going_on(connections[alias]):
             call_command("migrate", database=alias, verbosity=0, interactive=False)
 
 

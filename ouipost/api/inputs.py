@@ -2,7 +2,6 @@
 problems."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,6 +16,7 @@ from rest_framework.settings import api_settings
 
 from ouipost import zones
 from ouipost.api.moments import NotAMoment, parse_moment
+from ouipost.unicode import composed
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 FORM_INTEGER = re.compile(r"-?[0-9]{1,16}")
@@ -146,7 +146,7 @@ class Text(serializers.CharField):
             self.fail("control")
         if _from_form(self) and UNREADABLE in text:
             self.fail("encoding")
-        return unicodedata.normalize("NFC", text)
+        return composed(text)
 
 
 class ZoneName(Text):

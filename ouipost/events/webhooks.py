@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.shortcuts import get_object_or_404
 
 from ouipost.claims import database_now
@@ -136,14 +137,15 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
 def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
     """Send an ended delivery again, under the same event id; raises Http404, UnderWay or WebhookDisabled."""
     webhook = lock(Webhook(pk=delivery.webhook_id))  # so nobody settles its deliveries, or sends them again, meanwhile
-    row = get_object_or_404(Delivery.objects.select_related("message"), pk=delivery.pk, webhook=webhook)
+    rows = Delivery.objects.select_related("message").annotate(now=Now())
+    row: Any = get_object_or_404(rows, pk=delivery.pk, webhook=webhook)
     if not webhook.is_active:
         raise WebhookDisabled
     if row.status == DeliveryStatus.PENDING:
         raise UnderWay(next_attempt_at=row.due_at and row.due_at.replace(microsecond=0))
-    send_again([row], webhook, now=database_now())
+    send_again([row], webhook, now=row.now)
     record("redelivered", webhook, actor=actor, delivery=row.pk, event=f"evt_{row.message_id}")
-    return row
+    return cast("Delivery", row)
 
 
 def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:

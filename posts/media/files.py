@@ -22,7 +22,7 @@ from posts import counts, rules
 from posts.media import storage
 from posts.media.intake import Processed
 from posts.media.signing import signed_url
-from posts.models import LAST_POSITION, Media, Post, PostStatus, Target
+from posts.models import LAST_POSITION, Media, MediaType, Post, PostStatus, Target
 
 logger = logging.getLogger(__name__)
 
@@ -279,4 +279,10 @@ def _copy_to(post: Post) -> None:
 
 def _remove_bytes(rows: list[Media]) -> None:
     names = [name for media in rows for name in (media.stored_name, media.thumbnail_name) if name]
-    transaction.on_commit(lambda: storage.remove(*names))
+    images = [media.pk for media in rows if media.type == MediaType.IMAGE]
+
+    def remove() -> None:
+        storage.remove(*names)
+        storage.remove_renditions(images)
+
+    transaction.on_commit(remove)

@@ -1,9 +1,8 @@
 """Making an image fit what a network takes: never cropped, only written as a JPEG, smaller or with bars at its sides.
 
-What a network pulls is kept in the storage for as long as its address is good.
+What a network pulls is kept in the storage for as long as its address is good, or its file is there.
 """
 
-import hashlib
 import io
 import math
 from collections.abc import Iterator
@@ -109,8 +108,7 @@ def _pull_url(media: Media, shape: Shape) -> str:
 
     But not another day: it is swept after two, and must not go before its address is over.
     """
-    digest = hashlib.sha256(f"{media.id} {shape} {timezone.now().date()}".encode()).hexdigest()[:32]
-    name = storage.rendition_name(digest, JPEG)
+    name = storage.rendition_name(media.id, f"{media.id} {shape} {timezone.now().date()}", JPEG)
     if not storage.exists(name):
         storage.store_bytes(_as_jpeg(media, shape), name)
     return signed_url(name, seconds=settings.MEDIA_PULL_URL_SECONDS)

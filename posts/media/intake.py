@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ouipost.errors import DomainError
+from ouipost.unicode import composed
 from posts.media import temporary
 from posts.media.storage import answering
 
@@ -91,7 +92,7 @@ def clean_filename(name: str) -> str:
     """Return a name fit to show and to save under: no folders, nothing invisible, at most 255 bytes, never empty."""
     base = name.replace("\\", "/").rpartition("/")[2]
     visible = "".join(character for character in base if unicodedata.category(character) not in INVISIBLE)
-    normal = unicodedata.normalize("NFC", visible).strip(" .")
+    normal = composed(visible).strip(" .")
     return _shortened(normal) or "file"
 
 

@@ -3,6 +3,7 @@
 All goes through Django's `default_storage`: a folder on this machine, or whatever store the settings name.
 """
 
+import hashlib
 import logging
 import os
 import secrets
@@ -138,9 +139,29 @@ def _new_name(folder: str, mime_type: str) -> str:
     return f"{folder}/{token[:2]}/{token}.{EXTENSIONS[mime_type]}"
 
 
-def rendition_name(digest: str, mime_type: str) -> str:
-    """Return the name of a file as one network takes it, made from what tells it from all others."""
-    return f"{RENDITIONS}/{digest[:2]}/{digest}.{EXTENSIONS[mime_type]}"
+def rendition_name(of: str, shape: str, mime_type: str) -> str:
+    """Return the name of a file as one network takes it, made from what it is of and what tells it from all others."""
+    return f"{_renditions_of(of)}-{_digest(shape)}.{EXTENSIONS[mime_type]}"
+
+
+def _renditions_of(pk: str) -> str:
+    """Return what the names of all that was made of a file begin with; nobody can guess one from another."""
+    whose = _digest(pk)
+    return f"{RENDITIONS}/{whose[:2]}/{whose}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def remove_renditions(pks: Iterable[str]) -> None:
+    """Remove what was made of these files for networks, best effort: what cannot be removed is left to the sweep."""
+    try:
+        for beginning in map(_renditions_of, pks):
+            folder = beginning.rpartition("/")[0]
+            remove(*[name for name, _ in list(_store().walk(folder)) if name.startswith(beginning)])
+    except (OSError, StorageUnavailable):
+        logger.warning("What was made of removed files is left to the sweep", exc_info=True)
 
 
 @contextmanager

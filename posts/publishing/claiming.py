@@ -37,6 +37,8 @@ LOOK_AHEAD = 2
 LOOKS = 4
 ROUNDS = 4
 MAX_UNSETTLED_CLAIMS = 5
+MOST_NAMED = 500
+"""Accounts in one statement: of 1,000 MariaDB makes a table, and then reads every row to look there."""
 TAKEN_FROM_WORKERS: dict[str, Any] = {"due_at": None, "lease_until": None, "in_flight": None, "fence": F("fence") + 1}
 """The columns of what no worker is to take up any more; one that only was slow has lost its claim."""
 BEGUN = ~Q(attempts=0, sends=0, in_flight=None, remote_id="")
@@ -150,12 +152,13 @@ def _end(pk: str) -> None:
 def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) -> list[Claim] | None:
     """Claim what may go now; None when all that was found had to be put off or given up, and more may be behind it."""
     now = claims.database_now()
-    due = _due(now, suspects=suspects, paused=pauses.in_force())
+    in_flight = _in_flight(now)
+    due = _due(now, suspects=suspects, paused=pauses.in_force(), busy=[each.account_id for each in in_flight])
     if among is not None:
         due = due.filter(pk__in=among)
     if not due.exists():
         return []
-    chosen = _choose(due, limit=limit, room=Room(now))
+    chosen = _choose(due, limit=limit, room=Room(in_flight, now=now))
     posts = _lock_posts([candidate.post_id for candidate in chosen])
     accounts = _lock_accounts([candidate.account_id for candidate in chosen if candidate.post_id in posts])
     _call_off_of_deleted(posts)
@@ -174,13 +177,30 @@ def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) ->
     return held if held or not ready else None
 
 
-def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause]) -> TargetQuerySet:
+class Busy(NamedTuple):
+    """An account that a target is in flight for."""
+
+    account_id: str
+    network: str
+    until: datetime | None
+
+
+def _in_flight(now: datetime) -> list[Busy]:
+    rows = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).annotate(network=traffic.NETWORK)
+    return [Busy(*row) for row in rows.values_list("account_id", "network", "lease_until")]
+
+
+def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause], busy: Sequence[str] = ()) -> TargetQuerySet:
     """Match due targets whose account has nothing else in flight, the longest due first.
 
     What is paused is left out, but for the question what became of an earlier send: that shows nothing to anybody.
+    `busy` are accounts that are known to have something in flight: the index of what is due has the account, and
+    thousands that wait for one of them are left out without reading their rows.
     """
-    busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
-    due = Target.objects.filter(claims.is_due(now), ~Exists(busy)).order_by("due_at", "pk")
+    other = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
+    due = Target.objects.filter(claims.is_due(now), ~Exists(other)).order_by("due_at", "pk")
+    if busy:
+        due = due.exclude(account__in=busy[:MOST_NAMED])
     if paused:
         due = due.filter(~pauses.rows_held_up(paused) | Q(outcome_unknown=True))
     return due if suspects else due.filter(claim_count=0)
@@ -189,11 +209,10 @@ def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause]) -> TargetQue
 class Room:
     """How many more targets may be in flight, of each network and of each server that is somebody's own."""
 
-    def __init__(self, now: datetime) -> None:
-        in_flight = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now)
-        rows = in_flight.annotate(network=traffic.NETWORK).values_list("account_id", "network", "lease_until")
-        busy = {account_id: network for account_id, network, _ in rows}
-        at_length = [network for _, network, until in rows if until and until > now + claims.engine_time(TRY_SECONDS)]
+    def __init__(self, in_flight: Sequence[Busy], *, now: datetime) -> None:
+        busy = {each.account_id: each.network for each in in_flight}
+        long = now + claims.engine_time(TRY_SECONDS)
+        at_length = [each.network for each in in_flight if each.until and each.until > long]
         self.places = defaultdict(lambda: ROOM_OF_OTHERS, traffic.shares(now, at_length=at_length))
         self.servers = dict[str, str]()
         self.learn(busy)

@@ -88,9 +88,19 @@ def _of_slot(schedule: Schedule, slot: Slot, *, after: datetime) -> Iterator[Occ
 
 
 def queued(schedule: Schedule) -> list[Post]:
-    """Return the posts that wait in a schedule's queue, in their order, locked."""
-    rows = Post.objects.select_for_update().filter(schedule=schedule, status=PostStatus.SCHEDULED)
-    return sorted(rows.order_by("pk"), key=lambda post: (post.scheduled_at or post.created_at, post.pk))
+    """Return the posts that wait in a schedule's queue, in their order, locked.
+
+    They are locked by their own ids: whoever holds one and takes it out of the queue changes what a search would lock.
+    """
+    pks = list(Post.objects.filter(schedule=schedule, status=PostStatus.SCHEDULED).values_list("pk", flat=True))
+    present = (post for post in _locked(sorted(pks)) if post.schedule_id == schedule.pk)
+    waiting = [post for post in present if post.status == PostStatus.SCHEDULED]
+    return sorted(waiting, key=lambda post: (post.scheduled_at or post.created_at, post.pk))
+
+
+def _locked(pks: Sequence[str]) -> Iterator[Post]:
+    for start in range(0, len(pks), BATCH):
+        yield from Post.objects.select_for_update().filter(pk__in=pks[start : start + BATCH]).order_by("pk")
 
 
 def requeue(schedule: Schedule, posts: Sequence[Post], *, now: datetime, without: str = "") -> list[Post]:

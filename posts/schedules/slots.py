@@ -91,6 +91,7 @@ def dates(weekday: int, at: time, *, zone: str, after: datetime) -> Iterator[dat
 
 def week_of(moment: datetime, *, zone: str) -> tuple[datetime, datetime]:
     """Return the instants at which the week of a moment begins and ends: Monday, midnight, by the zone's clock."""
+    zone = _readable(zone)
     today = moment.astimezone(_clocks(zone)).date()
     monday = today - timedelta(days=today.weekday())
     return occurs_at(monday, time(0), zone=zone), occurs_at(monday + WEEK, time(0), zone=zone)
@@ -98,7 +99,12 @@ def week_of(moment: datetime, *, zone: str) -> tuple[datetime, datetime]:
 
 def shown(moment: datetime, *, zone: str) -> str:
     """Return a moment in whole seconds, with the offset that the zone has then."""
-    return moment.astimezone(_clocks(zone)).replace(microsecond=0).isoformat()
+    return moment.astimezone(_clocks(_readable(zone))).replace(microsecond=0).isoformat()
+
+
+def _readable(zone: str) -> str:
+    """Return the zone, or UTC for one that is not known here: what is stored can be read all the same."""
+    return zone if zones.is_known(zone) else "UTC"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -239,3 +239,12 @@ def test_a_million_items_are_refused_by_their_number() -> None:
 
     assert errors == {"tags": ["Ensure this field has no more than 3 elements."]}
     assert time.thread_time() - began < 0.5
+
+
+def test_a_body_of_nothing_but_accents_takes_no_time() -> None:
+    text, started = "\u0301\u0316" * 250_000, time.thread_time()
+
+    with pytest.raises(ValidationError):
+        Text(max_length=100).run_validation(text)
+
+    assert time.thread_time() - started < 1

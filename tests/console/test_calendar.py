@@ -8,6 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import SocialAccount
+from accounts.platforms.base import Tokens
 from adminapi.console import calendar_entries
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
@@ -279,6 +280,17 @@ def test_a_moved_post_has_the_local_time_that_was_asked_for(
     assert standing(post) == ("scheduled", at, at, None, None, None, [("scheduled", at, at)])
     told = Event.objects.get(type="post.scheduled", resource_id=post.pk)
     assert told.user_email == editor.email
+
+
+def test_whoever_moves_a_post_is_told_of_a_connection_that_ends_before(staff: Client, bakery: Workspace) -> None:
+    ends = Tokens(access_token="token", ends_at=datetime(2027, 6, 1, tzinfo=UTC))
+    post = scheduled(bakery, make_account(bakery, name="Oven", tokens=ends))
+
+    before, after = move(staff, post, "2027-05-01T09:15"), move(staff, post, "2027-07-01T09:15")
+
+    assert before.json() == {"message": "The post goes out on Saturday 1 May 2027, 09:15."}
+    told = "The connection of Oven ends on 2027-06-01 UTC, before this post is due: it must be renewed by then."
+    assert after.json() == {"message": f"The post goes out on Thursday 1 July 2027, 09:15. {told}"}
 
 
 def test_a_post_that_is_moved_leaves_its_slot(staff: Client, bakery: Workspace, account: SocialAccount) -> None:

@@ -985,3 +985,39 @@ def test_the_pages_cost_the_same_whatever_the_rows(
         staff.get(edit_address(post))
     with django_assert_max_num_queries(20):
         staff.post(PREVIEW, written(*accounts, post=post.pk))
+
+
+def test_a_preview_knows_the_time_that_is_typed(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace, tokens=Tokens(access_token="token", ends_at=datetime(2090, 6, 1, tzinfo=UTC)))
+    make_post(
+        workspace,
+        accounts=[account],
+        content="Fresh bread",
+        status="scheduled",
+        scheduled_at=datetime(2090, 7, 1, 9, tzinfo=UTC),
+    )
+
+    told = {
+        at: [issue["rule"] for issue in issues_of(staff.post(PREVIEW, written(account, scheduled_at=at)))]
+        for at in ("2090-07-02T09:30", "2090-08-02T09:30", "2090-05-02T09:30", TWICE, "nonsense", "")
+    }
+
+    assert told == {
+        "2090-07-02T09:30": ["account_ends_first", "repeated_text"],
+        "2090-08-02T09:30": ["account_ends_first"],
+        "2090-05-02T09:30": [],
+        TWICE: [],
+        "nonsense": [],
+        "": [],
+    }
+
+
+def test_the_preview_of_a_scheduled_post_does_not_take_it_for_its_own_copy(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    at = datetime(2090, 7, 1, 9, tzinfo=UTC)
+    post = post_to(facebook, content="Fresh bread", status="scheduled", scheduled_at=at)
+
+    answer = staff.post(PREVIEW, written(facebook, post=post.pk, scheduled_at="2090-07-01T12:00"))
+
+    assert issues_of(answer) == []

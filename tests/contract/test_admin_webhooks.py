@@ -781,6 +781,17 @@ def test_an_ended_delivery_is_sent_again_under_the_same_id(
     assert event.details == {"delivery": before["id"], "event": before["event_id"]}
 
 
+def test_sending_again_once_takes_fewer_than_ten_queries(admin: AdminClient) -> None:
+    ended = make_delivery(make_webhook(), status="failed", due_at=None)
+    path = f"/admin/webhooks/{ended.webhook_id}/deliveries/{ended.pk}/redeliver"
+
+    with CaptureQueriesContext(connection) as queries:
+        assert admin("POST", path, None, Idempotency_Key="again").status_code == 200
+
+    asked = [each["sql"] for each in queries if "SAVEPOINT" not in each["sql"]]
+    assert len(asked) < 10, asked
+
+
 def test_what_is_under_way_or_of_an_inactive_webhook_is_not_sent_again(
     admin: AdminClient, workspace: Workspace, receiver: Receiver
 ) -> None:

@@ -14,7 +14,7 @@ from tests.conftest import AdminClient, ApiClient
 from tests.console.world import make_world
 from tests.contract.routes import admin_routes, api_routes
 from tests.contract.world import CALLBACK, error_of
-from tests.factories import make_account, make_key, make_media, make_post, make_token, make_user
+from tests.factories import make_account, make_key, make_media, make_post, make_schedule, make_token, make_user
 from workspaces.models import ApiKey, User, Workspace
 
 pytestmark = pytest.mark.thorough
@@ -127,3 +127,21 @@ def test_a_list_of_posts_shows_the_others_as_they_are(api: ApiClient, workspace:
 
     columns = {each["id"]: (each["hashtags"], each["platforms"], each["media"]) for each in shown}
     assert columns == {posts[0].pk: ([], [], []), posts[1].pk: (["bread"], [], [])}
+
+
+def test_a_schedule_of_a_zone_that_is_gone_is_read_in_utc(api: ApiClient, workspace: Workspace) -> None:
+    schedule = make_schedule(workspace)
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    api.post(f"/api/posts/{post.pk}/schedule", {"schedule_id": schedule.pk})
+    Schedule.objects.update(timezone="Mars/Olympus")
+
+    read = api.get(f"/api/schedules/{schedule.pk}")
+    slots = api.get(f"/api/schedules/{schedule.pk}/slots")
+
+    shown = read.json()["data"]["schedule"]
+    assert (read.status_code, shown["timezone"], shown["stats"]["next_slot"]) == (200, "Mars/Olympus", None)
+    assert shown["stats"]["total_published"] == 0
+    post.refresh_from_db()
+    assert post.scheduled_at
+    assert [each["slot_time"] for each in shown["upcoming_posts"]] == [post.scheduled_at.isoformat()]
+    assert (slots.status_code, slots.json()["data"]["slots"]) == (200, [])

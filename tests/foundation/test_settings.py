@@ -61,8 +61,10 @@ def test_production_starts_when_it_is_configured(tmp_path: Path) -> None:
     assert "time_zone = '+00:00'" in databases["default"]["OPTIONS"]["init_command"]
     assert (shown["SIMULATOR"], shown["SIMULATOR_TOKEN"], shown["WEB_THREADS"]) == (False, "", 4)
     assert (shown["PUBLIC_BASE_URL"], shown["ALLOWED_HOSTS"]) == ("https://example.com", ["example.com"])
-    secure = ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_PRELOAD"]
+    secure = ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"]
     assert all(shown[name] is True for name in secure)
+    hsts = ["SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD"]
+    assert [shown[name] for name in hsts] == [31_536_000, False, False]  # other names are not ours to speak for
     assert os.listdir(tmp_path) == []
 
 
@@ -78,6 +80,29 @@ def test_embedded_mode_says_what_it_may_not_read_or_write(tmp_path: Path, wrong:
 
     assert "ImproperlyConfigured: OUIPOST_HOME must be a folder that this user may write to, with room left: " in said
     assert said.endswith(f"'{tmp_path / wrong}'.")
+
+
+@pytest.mark.parametrize(
+    ("kept", "missing"),
+    [
+        ("", "SECRET_KEY"),
+        (f"SECRET_KEY={'s' * 50}", "TOKEN_KEYS"),
+        (f"SECRET_KEY={'s' * 50}\nTOKEN_KEYS={PRODUCTION['TOKEN_KEYS']}\nSIMUL", "SIMULATOR_TOKEN"),
+    ],
+)
+def test_a_file_of_secrets_that_lacks_one_is_named(tmp_path: Path, kept: str, missing: str) -> None:
+    (tmp_path / "secrets.env").write_text(kept)
+
+    said = refusal(tmp_path)
+
+    assert f"{missing} is set to nothing, or missing in {tmp_path / 'secrets.env'}: bring that file back" in said
+    assert (tmp_path / "secrets.env").read_text() == kept
+
+
+def test_a_file_of_secrets_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "secrets.env").write_bytes(b"SECRET_KEY=\xff")
+
+    assert refusal(tmp_path).endswith(f"'{tmp_path / 'secrets.env'}' is no text in UTF-8.")
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "TOKEN_KEYS"])

@@ -1,5 +1,6 @@
 """Facebook Pages, against what Meta's documentation says is sent and answered."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -548,6 +549,15 @@ class TestFacebook(LookCase, OAuth2Case):
         found = self.connector.recover(FakeSession(listing(listed(shown))), operation)
 
         assert bool(found) == is_it
+
+    def test_mentions_that_never_end_take_no_time(self) -> None:
+        operation = replace(self.prepared(self.publications["text"]), content=Content(text="@[1:" * 15_000))
+        started = time.process_time()
+
+        found = self.connector.recover(FakeSession(listing(listed("Bread"))), operation)
+
+        assert not found
+        assert time.process_time() - started < 1
 
     @pytest.mark.parametrize(
         ("publication", "other"),

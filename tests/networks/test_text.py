@@ -249,6 +249,10 @@ def test_other_words_do_make_a_difference(text: str) -> None:
         "\U0001f468\u200d",
         "#a\u00b7",
         "@a-",
+        "\u0301\u0316",
+        "\u0f81",
+        "\u00e9.fr ",
+        "https://\u00e9.fr ",
     ],
 )
 def test_a_hostile_text_takes_no_time(unit: str) -> None:

@@ -1,11 +1,12 @@
 """What any network would refuse is told of every account at once."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 from pytest_django import Settings
 
-from accounts import registry
+from accounts import platforms, registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Content, Tokens
 from posts.content import compose
@@ -143,3 +144,43 @@ def test_what_stands_for_the_networks_reaches_us(
     account = make_account(make_workspace(mode=mode))
 
     assert find_issues(Post(content="Bread"), [account], [make_image()]) == []
+
+
+LONG = {
+    "links": "https://example.com/a ",
+    "bare links": "a.example.com ",
+    "links of other scripts": "\u00e9.fr ",
+    "mentions": "@alice ",
+    "hashtags": "#tag ",
+    "cashtags": "$TSLA ",
+    "emoji": "\U0001f600",
+    "families": "\U0001f469\u200d\U0001f467",
+    "accents": "a\u0301",
+    "stacked accents": "\u0301\u0316",
+    "newlines": "a\n",
+}
+
+
+@pytest.mark.parametrize("unit", LONG.values(), ids=LONG)
+def test_a_long_text_for_ten_accounts_of_every_network_takes_no_time(workspace: Workspace, unit: str) -> None:
+    accounts = [
+        make_account(workspace, platform=each.id, remote_id=f"{each.id}{number}", default_of=None)
+        for each in platforms.ALL
+        for number in range(10)
+    ]
+    post, started = Post(content=(unit * 99_000)[:99_000]), time.thread_time()
+
+    issues = find_issues(post, accounts, [])
+
+    assert time.thread_time() - started < 2
+    assert {issue["account_id"] for issue in issues} == {account.pk for account in accounts}
+
+
+def test_a_long_text_with_many_hashtags_for_many_accounts_takes_no_time(workspace: Workspace) -> None:
+    accounts = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(10)]
+    tags = ["#" + "a" * length for length in range(1, 101)]
+    post, started = Post(content=("#" + "a" * 101) * 970, hashtags=tags), time.thread_time()
+
+    find_issues(post, accounts, [])
+
+    assert time.thread_time() - started < 2

@@ -36,7 +36,7 @@ COMMENT_FIELDS = "id,message,from,created_time"
 PHOTO_LIVES = timedelta(hours=20)
 """Facebook deletes an unpublished photo after about 24 hours."""
 LISTED_BEFORE = timedelta(minutes=5)
-MENTION = re.compile(r"@\[\d+(?::[^\]\n]*)?\]")
+MENTION = re.compile(r"@\[\d+(?::[^\[\]\n]*)?\]")
 REDIRECT = re.compile(r"https://[a-z]+\.facebook\.com/l\.php\?(?:.*&)?u=([^&]+)")
 """The page by way of which Facebook leads elsewhere."""
 FILES = {"photo", "album", "video"}

@@ -1,6 +1,5 @@
 """What is sent to TikTok for a post, what is remembered of it between the calls, and how it is found again."""
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +21,7 @@ from accounts.platforms.tiktok import errors as tiktok_errors
 from accounts.platforms.tiktok.validation import CREATOR, INTERACTIONS, PUBLIC, video_of
 from accounts.platforms.uploads import UPLOADS, uploaded
 from ouipost.phrases import Phrase
+from ouipost.unicode import composed
 
 UPLOAD_LIVES = timedelta(minutes=55)
 """TikTok takes bytes for an hour."""
@@ -185,4 +185,4 @@ def _created(video: Any) -> datetime:
 
 
 def _flat(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(composed(text).split())

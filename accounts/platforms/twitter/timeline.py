@@ -13,7 +13,7 @@ from accounts.platforms.twitter.api import address
 from ouipost.phrases import Phrase
 
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
-LAST_LINK = re.compile(r"\s*(https://t\.co/\w+)$")
+LAST_LINK = re.compile(r"(?:(?<!\s)\s+)?(https://t\.co/\w+)$")
 ESCAPED = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 """What X escapes in a text, and nothing else: "&region=" in an address is none. The last one last."""
 MEDIA_PAGE = re.compile(r"/status/\d+/(?:photo|video)/\d+$")

@@ -113,16 +113,17 @@ def _text(field: str, text: str) -> Iterator[Issue]:
 
 
 def _repeated(content: Content) -> Iterator[Issue]:
-    seen: set[str] = set()
-    for field, text in _texts(content):
-        if text.strip() and comparable(text) in seen:
+    texts, seen = _texts(content), set[str]()
+    for field, text in texts if len(texts) > 1 else []:
+        compared = comparable(text)
+        if text.strip() and compared in seen:
             yield Issue(
                 rule="text_repeated",
                 field=field,
                 message=Phrase("X refuses a text that the account has posted just before."),
                 fix=Phrase("Write it in other words."),
             )
-        seen.add(comparable(text))
+        seen.add(compared)
 
 
 def _file(field: str, media: Media) -> Iterator[Issue]:

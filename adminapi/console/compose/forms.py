@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -169,7 +169,10 @@ def _as_shown(told: str) -> dict[str, Any] | None:
 
 def _accounts(workspace: Workspace, named: Iterable[str]) -> list[SocialAccount]:
     rows = SocialAccount.objects.filter(workspace=workspace)
-    return list(rows.filter(Q(disconnected_at=None) | Q(pk__in=list(named))).order_by("platform", "name", "pk"))
+    found = list(rows.filter(Q(disconnected_at=None) | Q(pk__in=list(named))).order_by("platform", "name", "pk"))
+    for account in found:
+        account.workspace = workspace
+    return found
 
 
 def _stored(post: Post) -> list[Media]:
@@ -295,6 +298,11 @@ def checked_moment(sheet: Sheet) -> datetime | None:
     else:
         return _instant(sheet, given.validated_data["scheduled_at"])
     return None
+
+
+def moment_on(sheet: Sheet) -> datetime | None:
+    """Return the time that is typed on the page, where it is a plain one; what is wrong with others is not told yet."""
+    return checked_moment(replace(sheet, errors={})) if sheet.at else None
 
 
 def _instant(sheet: Sheet, moment: datetime) -> datetime | None:

@@ -19,6 +19,7 @@ from adminapi.console.compose import fields, saving, words
 from adminapi.console.compose.forms import Sheet, empty_sheet, read_sheet, sheet_of
 from adminapi.console.compose.preview import previewed
 from adminapi.console.pages import page, show
+from ouipost import zones
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
@@ -172,7 +173,8 @@ def _outcome(post: Post, do: str) -> str:
 
 
 def _zone(post: Post) -> str:
-    return post.scheduled_timezone or post.workspace.timezone
+    named: str = post.scheduled_timezone
+    return named if named and zones.is_known(named) else post.workspace.timezone
 
 
 def _local(moment: datetime, zone: str) -> str:

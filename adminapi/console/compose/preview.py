@@ -1,6 +1,6 @@
 """What each account would get of what stands on the page, and what its network says to it; nothing is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import Media
 from adminapi.console.compose import words
 from adminapi.console.compose.fields import id_of, own_address
-from adminapi.console.compose.forms import Sheet, checked_values
+from adminapi.console.compose.forms import Sheet, checked_values, moment_on
 from adminapi.console.compose.saving import place_of
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
@@ -17,6 +17,7 @@ from posts import destinations, previews, services
 from posts.media import files
 from posts.models import Post
 from posts.previews import Preview
+from posts.repeats import find_repeats
 
 NEEDS_CONNECTION = ("account_not_connected", "account_expired", "account_ends_first")
 """The rules that connecting an account mends."""
@@ -86,10 +87,17 @@ def previewed(sheet: Sheet, *, now: datetime) -> list[Shown]:
         return []
     sheet.refuse(destinations.override_problems(sheet.workspace, values["platform_content"]))
     post = services.unsaved_post(sheet.workspace, values=values, now=now)
-    post.destinations = values["platforms"]
+    post.destinations, post.scheduled_at = values["platforms"], moment_on(sheet)
     found = previews.preview(post, media=_media(sheet))
     accounts = {account.pk: account for account in sheet.accounts}
-    return [_shown(each, accounts.get(each.account_id or ""), sheet) for each in found]
+    recipients = [accounts[each.account_id] for each in found if each.account_id in accounts]
+    repeats = list(find_repeats(post, recipients, at=post.scheduled_at or now, stored=sheet.post))
+    return [_shown(_with(repeats, each), accounts.get(each.account_id or ""), sheet) for each in found]
+
+
+def _with(repeats: Iterable[dict[str, Any]], preview: Preview) -> Preview:
+    own = [each for each in repeats if each["account_id"] == preview.account_id]
+    return replace(preview, issues=[*preview.issues, *own])
 
 
 def _media(sheet: Sheet) -> list[Media]:

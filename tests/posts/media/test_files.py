@@ -1,5 +1,6 @@
 """The files of a post: rows, bytes, and the copy on the post, always in step."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ from django.http import Http404
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from accounts.platforms.base import Limits
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import counts, services
 from posts.media import files, storage
 from posts.media.files import StorageLimitReached, Stored
+from posts.media.fitting import fit
 from posts.media.intake import Processed
 from posts.models import Media, Post
 from tests.factories import NOW, make_media, make_post
 from tests.posts.fakes import ACTOR, told
+from tests.posts.media.pictures import picture
 from tests.stores import Kept
 from workspaces.models import Workspace
 
@@ -149,6 +153,24 @@ def test_a_delete_that_is_rolled_back_removes_no_bytes(post: Post, image: Proces
 
     assert copy_on(post) == [pk]
     assert default_storage.exists(Media.objects.get(pk=pk).stored_name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_made_of_a_file_for_networks_goes_with_it(post: Post, image: Processed) -> None:
+    gone, stays = add(post, image), add(post, image)
+    for each in (gone, stays):
+        (Path(django_settings.MEDIA_ROOT) / each.stored_name).write_bytes(picture())
+    small = Limits(max_characters=1, image_mime_types=("image/jpeg",), max_images=1, max_image_side_pixels=16)
+    for content in files.as_content(post):
+        for limits in (small, replace(small, max_image_side_pixels=8)):
+            fit(content, limits).pull_url()
+    made = set(stored_files()) - {name for each in (gone, stays) for name in (each.stored_name, each.thumbnail_name)}
+
+    files.delete(gone, actor=ACTOR)
+
+    left = set(stored_files())
+    assert (len(made), len(left & made)) == (4, 2)
+    assert {stays.stored_name, stays.thumbnail_name} == left - made
 
 
 @pytest.mark.django_db(transaction=True)

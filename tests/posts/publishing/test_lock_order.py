@@ -23,7 +23,7 @@ from ouipost.events.models import Delivery, Event, Webhook
 from ouipost.events.settling import Report, settle_all
 from posts import counts, expiring, removal, services
 from posts.media import files
-from posts.models import Post, PostCount, Slot, Target
+from posts.models import Post, PostCount, Schedule, Slot, Target
 from posts.publishing.claiming import claim_targets
 from posts.publishing.holding import hold_account
 from posts.schedules import services as schedules
@@ -65,6 +65,30 @@ def slots_and_posts(workspace: Workspace) -> Meeting:
         lambda: schedules.update_schedule(schedule, values={"slots": slots}, actor=ACTOR, now=now),
         lambda: services.schedule_post(post, **when, actor=ACTOR, now=now),
     )
+
+
+def _queue_and_its_post(workspace: Workspace, change: Callable[[Schedule], Any]) -> Meeting:
+    now, schedule, account = database_now(), make_schedule(workspace), make_account(workspace)
+    others = [Post(workspace=workspace, content="Rye", moment=NOW, created_at=NOW) for _ in range(1000)]
+    Post.objects.bulk_create(others)  # or a queue is found without its index
+    first, *_ = [
+        schedules.queue_post(make_post(workspace, accounts=[account]), schedule, actor=ACTOR, now=now) for _ in range(3)
+    ]
+    when: dict[str, Any] = {"scheduled_at": now + timedelta(days=1), "zone": "UTC"}
+    return (
+        lambda: services.lock(first),
+        lambda: change(schedule),
+        lambda: services.schedule_post(first, **when, actor=ACTOR, now=now),
+    )
+
+
+def ended_queue_and_a_post_that_leaves_it(workspace: Workspace) -> Meeting:
+    return _queue_and_its_post(workspace, partial(schedules.delete_schedule, actor=ACTOR, now=database_now()))
+
+
+def held_queue_and_a_post_that_leaves_it(workspace: Workspace) -> Meeting:
+    hold = partial(schedules.update_schedule, values={"is_active": False}, actor=ACTOR, now=database_now())
+    return _queue_and_its_post(workspace, hold)
 
 
 def schedules_and_accounts(workspace: Workspace) -> Meeting:
@@ -128,7 +152,8 @@ def targets_and_their_workspace(workspace: Workspace) -> Meeting:
 
 
 MEETINGS = (
-    *(slots_and_posts, schedules_and_accounts, queues_and_accounts, posts_and_files),
+    *(slots_and_posts, ended_queue_and_a_post_that_leaves_it, held_queue_and_a_post_that_leaves_it),
+    *(schedules_and_accounts, queues_and_accounts, posts_and_files),
     *(webhooks_and_deliveries, deliveries_that_are_asked_for_no_longer, targets_and_their_workspace),
 )
 

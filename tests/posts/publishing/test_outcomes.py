@@ -244,6 +244,22 @@ def test_a_look_that_cannot_be_made_goes_to_a_person(outcome: Any) -> None:
     assert outcome.message in state["error"]["message"]
 
 
+def test_a_look_that_is_refused_without_a_name_is_made_again_while_there_is_time() -> None:
+    """A proxy's page says nothing of the post."""
+    page = Rejected("The network answered with status 403.", status=403)
+    late = armed(give_up_at=NOW)
+
+    state = after(page, unresolved=True, step="recover")
+    named, sent, in_vain = (
+        after(Rejected("no", status=403, network_code="forbidden"), unresolved=True, step="recover"),
+        after(page, unresolved=True, step="commit"),
+        after(page, unresolved=True, step="recover", target=late),
+    )
+
+    assert (state["due_at"] > NOW, state["attempts"], state["error"]["code"]) == (True, 1, "PLATFORM_UNAVAILABLE")
+    assert [each["status"] for each in (named, sent, in_vain)] == ["needs_review"] * 3
+
+
 @pytest.mark.parametrize(("recovery", "seconds"), [(Recovery.KEY, 35), (Recovery.LOOK, 75), (Recovery.PARK, 75)])
 def test_a_call_whose_worker_never_comes_back_is_left_alone_while_it_can_be_on_its_way(
     recovery: Recovery, seconds: int

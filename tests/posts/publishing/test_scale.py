@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -14,6 +15,7 @@ from tests.factories import make_account, make_post, make_workspace
 from tests.foundation.threads import PATIENCE_SECONDS, at_once
 from tests.posts import scale
 from tests.posts.fakes import make_due
+from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,3 +74,36 @@ def test_a_new_due_post_of_another_account_is_committed_while_a_claim_is_open() 
 
     assert (held, fastest < 0.1) == (4, True)
     assert (Post.objects.count(), Target.objects.filter(in_flight=None).count()) == (8, 4)
+
+
+@only_on_a_server
+def test_thousands_that_wait_for_one_account_are_not_read(workspace: Workspace) -> None:
+    now, account, other = (
+        database_now(),
+        make_account(workspace),
+        make_account(workspace, remote_id="2", default_of=None),
+    )
+    posts = Post.objects.bulk_create(
+        Post(workspace=workspace, content="Bread", status="scheduled", moment=now, created_at=now) for _ in range(2001)
+    )
+    due: dict[str, Any] = {
+        "platform": "facebook",
+        "status": "scheduled",
+        "scheduled_at": now,
+        "due_at": now - timedelta(seconds=1),
+    }
+    waiting = [Target(post=post, account=account, **due) for post in posts[1:]]
+    Target.objects.bulk_create([*waiting, Target(post=posts[0], account=other, **due | {"due_at": now})])
+    claiming.claim_targets(1)
+
+    before = rows_read()
+    held = claiming.claim_targets(1)
+
+    assert [Target.objects.get(pk=claim.pk).account for claim in held] == [other]
+    assert rows_read() - before < 200
+
+
+def rows_read() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        return sum(int(count) for _, count in cursor.fetchall())
