@@ -383,6 +383,12 @@ class PlatformCase:
         with pytest.raises(Unavailable):
             self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=page)), self.account, now=NOW)
 
+    @pytest.mark.parametrize("status", [400, 403, 404])
+    def test_a_page_of_a_firewall_refuses_no_post(self, status: int) -> None:
+        error = self.connector.classify(make_answer(status, body=b"<html><title>Access Denied</title>"))
+
+        assert isinstance(error, Unavailable)
+
     def test_it_makes_the_network_forget_the_tokens(self) -> None:
         session = FakeSession(*self.revoke_calls)
 

@@ -470,7 +470,11 @@ class TestYouTube(OAuth2Case):
         assert handles == {"session": SESSION, "sent": 2 * UNIT, "at": NOW.isoformat()}
 
     @pytest.mark.parametrize(
-        "over", [make_answer(404), make_answer(410), error(410, "backendError"), error(400, "badRequest")]
+        "over",
+        [
+            *(make_answer(404), make_answer(410), error(410, "backendError"), error(400, "badRequest")),
+            make_answer(400, body=b"Invalid request. There were 9 byte(s) beside the range."),
+        ],
     )
     def test_a_session_that_is_over_is_begun_anew(self, over: Any) -> None:
         asked = replace(probe(308, size=len(LARGE)), gets=over)
