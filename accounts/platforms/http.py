@@ -178,7 +178,7 @@ def unclear_is_unknown(error: PlatformError) -> PlatformError:
     # Subclasses of Unavailable name a cause that rules the act out, like a quota.
     if type(error) is not Unavailable:
         return error
-    return Unknown(error.message, status=error.status, network_code=error.network_code)
+    return Unknown(**error.facts)
 
 
 def paged(read: Callable[[str], Any], *, cursor_of: Callable[[Any], str], most: int = MOST_PAGES) -> Iterator[Any]:

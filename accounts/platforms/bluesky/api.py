@@ -32,6 +32,12 @@ PERMISSION_MISSING = {"AccountNotFound", "ScopeMissingError"}
 ABOUT_A_FILE = {"BlobTooLarge", "InvalidMimeType"}
 NOT_THERE = {"MethodNotImplemented", "XRPCNotSupported"}
 """What a server says to a method that it does not have."""
+SIGN_IN_WORDS = {
+    "AuthFactorTokenRequired": Phrase(
+        "This password needs a code by e-mail: make an app password in Bluesky's settings and use that."
+    ),
+    "AuthenticationRequired": Phrase("The handle or the app password is wrong."),
+}
 
 
 class BlobMissing(Unavailable):
@@ -92,17 +98,5 @@ def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> Pl
 
 def refused_login(error: AuthExpired) -> Rejected:
     """Return a refused sign-in in words for the person who tried it."""
-    message = error.message
-    if error.network_code == "AuthFactorTokenRequired":
-        message = Phrase(
-            "This password needs a code by e-mail: make an app password in Bluesky's settings and use that."
-        )
-    elif error.network_code == "AuthenticationRequired":
-        message = Phrase("The handle or the app password is wrong.")
-    return Rejected(
-        message,
-        code="TOKEN_REVOKED",
-        who_acts=WhoActs.ACCOUNT_OWNER,
-        status=error.status,
-        network_code=error.network_code,
-    )
+    words = SIGN_IN_WORDS.get(error.network_code, error.message)
+    return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts | {"message": words})

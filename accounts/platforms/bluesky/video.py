@@ -179,8 +179,7 @@ def _not_the_account(error: PlatformError) -> PlatformError:
     """What the service thinks of its own token says nothing about the account's."""
     if not isinstance(error, AuthExpired):
         return error
-    facts: dict[str, Any] = {"status": error.status, "network_code": error.network_code}
-    return Rejected(error.message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    return Rejected(code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
 
 def _failed(status: Any) -> PlatformError:

@@ -30,7 +30,7 @@ def write(connector: ContainerConnector, session: Session, operation: Operation)
     except Rejected as refusal:
         if refusal.network_code not in DOUBTFUL:
             raise
-        raise Unknown(refusal.message, status=refusal.status, network_code=refusal.network_code) from refusal
+        raise Unknown(**refusal.facts) from refusal
     return Published(remote_id=comment_id, url=post.url)
 
 

@@ -108,13 +108,7 @@ class LinkedIn(OAuth2Connector):
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
         error = super().classify_token_error(answer, refusal=refusal)
         if error.network_code in OPERATOR_ERRORS:
-            return Rejected(
-                error.message,
-                code="PLATFORM_UNAVAILABLE",
-                who_acts=WhoActs.OPERATOR,
-                status=error.status,
-                network_code=error.network_code,
-            )
+            return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **error.facts)
         return error
 
     def revoke(self, session: Session, account: Account) -> None:

@@ -246,7 +246,7 @@ class ContainerConnector(LongLivedTokens):
         except StillWorking:
             raise
         except PlatformError as error:
-            raise Unknown(refusal.message, status=refusal.status, network_code=refusal.network_code) from error
+            raise Unknown(**refusal.facts) from error
         if state != State.PUBLISHED:
             raise refusal
         if len(found) == 1:
@@ -385,7 +385,7 @@ def _usable(operation: Operation) -> Handles:
     made = [datetime.fromisoformat(each["at"]) for each in operation.handles.get(UPLOADS, {}).values()]
     is_old = bool(made) and min(made) < operation.now - CONTAINER_LIVES
     ready_since = operation.handles.get(READY_SINCE)
-    in_vain = bool(ready_since) and datetime.fromisoformat(ready_since) <= operation.now - IN_VAIN
+    in_vain = ready_since is not None and datetime.fromisoformat(ready_since) <= operation.now - IN_VAIN
     return {} if is_old or (in_vain and not operation.armed_at) else operation.handles
 
 
@@ -408,5 +408,4 @@ def _counted(operation: Operation, save: Save, failure: PlatformError) -> Platfo
         save({FAILURES: failures})
         return failure
     who_acts = failure.acts if failure.acts == WhoActs.OPERATOR else None
-    facts: dict[str, Any] = {"status": failure.status, "network_code": failure.network_code}
-    return ProcessingFailed(failure.message, who_acts=who_acts, **facts)
+    return ProcessingFailed(who_acts=who_acts, **failure.facts)

@@ -178,13 +178,7 @@ class Pinterest(OAuth2Connector):
         error = self.classify(answer)
         if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
             return error
-        return refusal(
-            error.message,
-            code="TOKEN_REVOKED",
-            who_acts=WhoActs.ACCOUNT_OWNER,
-            status=error.status,
-            network_code=error.network_code,
-        )
+        return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
     def _me(self, session: Session, token: str) -> Any:
         me = self._get(session, token, "user_account")

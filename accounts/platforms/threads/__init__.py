@@ -156,18 +156,13 @@ class Threads(ContainerConnector):
 
     def classify(self, answer: Answer) -> PlatformError:
         error = meta.classify(self.name, answer)
-        facts: dict[str, Any] = {
-            "message": error.message,
-            "status": error.status,
-            "network_code": error.network_code,
-        }
         codes = error.network_code.split("/")
         if codes[0] == NOT_READY:
-            return NotReady(retry_after=NOT_READY_WAIT, **facts)
+            return NotReady(retry_after=NOT_READY_WAIT, **error.facts)
         if IMAGE_NOT_FETCHED in codes:
-            return MakeAgain(who_acts=WhoActs.OPERATOR, **facts)
+            return MakeAgain(who_acts=WhoActs.OPERATOR, **error.facts)
         if RESTRICTED in codes:
-            return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+            return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
         return error
 
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:

@@ -168,7 +168,7 @@ class Upload:
             )
         except Rejected as error:
             if _is_over(error):
-                raise Unknown(error.message, status=error.status, network_code=error.network_code) from error
+                raise Unknown(**error.facts) from error
             raise
 
     def video_id(self) -> str:
