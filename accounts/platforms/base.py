@@ -4,12 +4,13 @@ Nothing here or in the modules beside it knows Django, the database or the setti
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, BinaryIO, ClassVar, Protocol
 
+from accounts.platforms import rules
 from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
@@ -307,7 +308,17 @@ class Connector(Platform):
 
         The metadata is empty for an account that is yet to be connected.
         """
-        raise NotImplementedError
+        limits = self.limits_for(content, account)
+        in_limits = rules.check(self.as_counted(content), limits, account)
+        return [*in_limits, *self.beside_the_limits(content, limits, account)]
+
+    def as_counted(self, content: Content) -> Content:
+        """Return the content such that its text is as long as the network says."""
+        return content
+
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        """Name what the network would refuse, or change, and its limits cannot say."""
+        return ()
 
     def shows_title(self, content: Content) -> bool:
         """Whether the network gets, and shows, the title of this post."""

@@ -1,6 +1,6 @@
 """Bluesky, and any other server of the AT Protocol: https://docs.bsky.app/docs/advanced-guides/posts"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Issue,
+    Limits,
     Media,
     Operation,
     Pace,
@@ -137,8 +138,8 @@ class Bluesky(PasswordConnector):
                 raise
             return {}
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return validation.check(content, self.limits, account)
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         """Upload, then write the record and choose its key, both of which every further try repeats."""

@@ -1,12 +1,12 @@
 """Instagram, for businesses and creators: https://developers.facebook.com/docs/instagram-platform/content-publishing"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms import meta, rules
+from accounts.platforms import meta
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -17,6 +17,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Issue,
+    Limits,
     Media,
     Operation,
     Pace,
@@ -59,8 +60,8 @@ class Instagram(ContainerConnector):
         "instagram_business_manage_comments",
         "instagram_business_manage_insights",
     )
-    limits = validation.FEED
-    other_types = {"story": validation.STORY, "reel": validation.REEL}
+    limits = validation.LIMITS
+    other_types = {"story": validation.STORY_LIMITS, "reel": validation.REEL_LIMITS}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "saves", "replies")
     pace = Pace(posts=100, seconds=86_400)
     """One page of the documentation says 50: the account's own quota is read before each post."""
@@ -143,9 +144,11 @@ class Instagram(ContainerConnector):
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self.get(session, account, account.remote_id, fields=PROFILE_FIELDS))
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        limits = self.limits_of(content.post_type)
-        return [*rules.check(as_sent(content), limits, account), *validation.beside_the_limits(content, limits)]
+    def as_counted(self, content: Content) -> Content:
+        return as_sent(content)
+
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, limits)
 
     def recovery_of(self, operation: Operation) -> Recovery:
         return Recovery.LOOK if operation.reply else self.recovery

@@ -11,7 +11,7 @@ FIRST_COMMENT = Option(name="first_comment", max_characters=2200)
 REEL_OPTIONS = (Option(name="share_to_feed", kind="flag"), Option(name="thumb_offset", kind="integer"))
 MOST_MEGABITS = 25.0
 
-FEED = Limits(
+LIMITS = Limits(
     max_characters=2200,
     max_hashtags=30,
     max_mentions=20,
@@ -38,8 +38,8 @@ FEED = Limits(
     mixes_images_and_videos=True,
     options=(FIRST_COMMENT, *REEL_OPTIONS),
 )
-REEL = replace(
-    FEED,
+REEL_LIMITS = replace(
+    LIMITS,
     alt_text_for=(),
     image_mime_types=(),
     max_images=0,
@@ -48,8 +48,8 @@ REEL = replace(
     max_carousel_video_duration_seconds=None,
     mixes_images_and_videos=False,
 )
-STORY = replace(
-    FEED,
+STORY_LIMITS = replace(
+    LIMITS,
     max_media=1,
     max_images=1,
     max_videos=1,

@@ -1,12 +1,11 @@
 """LinkedIn, for members and organizations: https://learn.microsoft.com/linkedin/marketing/community-management"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from accounts.platforms import rules
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -19,6 +18,7 @@ from accounts.platforms.base import (
     Duplicate,
     Handles,
     Issue,
+    Limits,
     Operation,
     Pace,
     PlatformError,
@@ -74,7 +74,7 @@ class LinkedIn(OAuth2Connector):
     read_budget = Budget(requests=60, seconds=86_400)
     """Of the 100 calls a member and day that the development tier has; that of the standard tier is not published."""
     limits = validation.LIMITS
-    other_types = {"document": replace(validation.LIMITS, media_required=True, max_images=0, max_videos=0)}
+    other_types = {"document": validation.DOCUMENT_LIMITS}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "clicks")
     metrics_batch = 10
     max_video_duration = 1800
@@ -130,13 +130,11 @@ class LinkedIn(OAuth2Connector):
         """A link's card, a video and a document have one; pictures and text alone have not."""
         return content.media[0].type != "image" if content.media else bool(content.link)
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        counted = replace(content, text=littletext.shown(content.text))
-        return [
-            *rules.check(counted, self.limits_of(content.post_type), account),
-            *validation.of_files(content),
-            *validation.of_account(content, account, product=self._product(account)),
-        ]
+    def as_counted(self, content: Content) -> Content:
+        return replace(content, text=littletext.shown(content.text))
+
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, account, product=self._product(account))
 
     def recovery_of(self, operation: Operation) -> Recovery:
         """The posts and comments of members can be listed by nobody."""

@@ -1,11 +1,10 @@
 """Pinterest, where a post is a Pin on a board: https://developers.pinterest.com/docs/api/v5"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms import rules
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -18,7 +17,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Option,
     Pace,
     PlatformError,
     PostNumbers,
@@ -38,6 +36,7 @@ from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.pinterest import errors as pinterest_errors
 from accounts.platforms.pinterest import numbers as pinterest_numbers
 from accounts.platforms.pinterest import pins as pinterest_pins
+from accounts.platforms.pinterest import validation
 from accounts.platforms.pinterest.video import VideoUpload
 from ouipost.phrases import Phrase
 
@@ -58,30 +57,7 @@ class Pinterest(OAuth2Connector):
     """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""
     read_budget = Budget(requests=100, seconds=60)
     """`org_analytics` allows 60 a minute, by user and app: every other request for a Pin's numbers."""
-    limits = Limits(
-        max_characters=800,
-        max_title_characters=100,
-        media_required=True,
-        image_mime_types=("image/jpeg", "image/png"),
-        max_images=5,
-        max_image_bytes=20_000_000,
-        alt_text_for=("image", "video"),
-        max_alt_text_characters=500,
-        video_mime_types=("video/mp4", "video/quicktime"),
-        max_videos=1,
-        max_video_bytes=2_000_000_000,
-        min_video_duration_seconds=4,
-        max_video_duration_seconds=900,
-        min_video_ratio=0.5,
-        max_video_ratio=1.91,
-        video_codecs=("h264", "hevc"),
-        options=(
-            Option(name="board_id", required=True, choices_from=pinterest_pins.BOARDS),
-            Option(name="board_section_id"),
-            Option(name="link", max_characters=pinterest_pins.LONGEST_LINK),
-            Option(name=pinterest_pins.COVER, kind="integer"),
-        ),
-    )
+    limits = validation.LIMITS
     metrics = ("impressions", "engagement", "clicks", *pinterest_numbers.OWN)
     supports_carousel = True
     max_video_duration = 900
@@ -120,8 +96,8 @@ class Pinterest(OAuth2Connector):
         They are forgotten here; the person can remove the app in Pinterest's own settings.
         """
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return [*rules.check(content, self.limits, account), *pinterest_pins.check(content, account)]
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         video = next((each for each in operation.content.media if each.type == "video"), None)

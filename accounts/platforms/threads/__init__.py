@@ -1,12 +1,12 @@
 """Threads: https://developers.facebook.com/docs/threads/posts"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms import meta, rules
+from accounts.platforms import meta
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -15,6 +15,7 @@ from accounts.platforms.base import (
     Candidate,
     Content,
     Issue,
+    Limits,
     Media,
     Operation,
     Pace,
@@ -110,9 +111,8 @@ class Threads(ContainerConnector):
         followers = threads_numbers.followers(partial(self.get, session, account), account.remote_id)
         return _profile(me, followers=followers)
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        limits = self.limits_of(content.post_type)
-        return [*rules.check(content, limits, account), *validation.beside_the_limits(content)]
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content)
 
     def part_fields(self, media: Media) -> dict[str, str]:
         return {"is_carousel_item": "true", **_file(media)}

@@ -1,6 +1,6 @@
 """TikTok, through the Content Posting API: https://developers.tiktok.com/doc/content-posting-api-get-started"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -54,28 +54,7 @@ class TikTok(TikTokApi):
     scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish")
     pace = Pace(posts=15, seconds=86_400)
     """About 15 for each creator in 24 hours, of all apps together; the exact number is not documented."""
-    limits = Limits(
-        max_characters=2200,
-        characters_counted_as="utf16_units",
-        max_title_characters=90,
-        media_required=True,
-        image_mime_types=("image/jpeg", "image/webp"),
-        max_images=35,
-        max_image_bytes=20_000_000,
-        max_image_side_pixels=1920,
-        max_image_short_side_pixels=1080,
-        video_mime_types=("video/mp4", "video/webm", "video/quicktime"),
-        max_videos=1,
-        max_video_bytes=4_000_000_000,
-        max_video_duration_seconds=600,
-        min_video_side_pixels=360,
-        max_video_side_pixels=4096,
-        min_video_fps=23,
-        max_video_fps=60,
-        video_codecs=("h264", "hevc", "vp8", "vp9"),
-        alt_text_for=(),
-        options=validation.OPTIONS,
-    )
+    limits = validation.LIMITS
     metrics = ("impressions", "engagement", *COUNTS)
     metrics_batch = 20
     supports_carousel = True
@@ -113,8 +92,8 @@ class TikTok(TikTokApi):
         """Photos have one; a video's is its text."""
         return bool(content.media) and not video_of(content)
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return validation.check(content, self.limits_for(content, account), account)
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, account)
 
     def recovery_of(self, operation: Operation) -> Recovery:
         """A video has its handle before its last byte; photos get theirs from the call, and are listed if public."""

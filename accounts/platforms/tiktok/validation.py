@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from accounts.platforms import rules
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.http import dig_count, dig_list
 from ouipost.phrases import Phrase
@@ -28,6 +27,28 @@ OPTIONS = (
     Option(name="video_cover_timestamp_ms", kind="integer"),
     Option(name="photo_cover_index", kind="integer"),
 )
+LIMITS = Limits(
+    max_characters=2200,
+    characters_counted_as="utf16_units",
+    max_title_characters=90,
+    media_required=True,
+    image_mime_types=("image/jpeg", "image/webp"),
+    max_images=35,
+    max_image_bytes=20_000_000,
+    max_image_side_pixels=1920,
+    max_image_short_side_pixels=1080,
+    video_mime_types=("video/mp4", "video/webm", "video/quicktime"),
+    max_videos=1,
+    max_video_bytes=4_000_000_000,
+    max_video_duration_seconds=600,
+    min_video_side_pixels=360,
+    max_video_side_pixels=4096,
+    min_video_fps=23,
+    max_video_fps=60,
+    video_codecs=("h264", "hevc", "vp8", "vp9"),
+    alt_text_for=(),
+    options=OPTIONS,
+)
 OF_VIDEOS = ("disable_duet", "disable_stitch", "video_cover_timestamp_ms")
 OF_PHOTOS = ("auto_add_music", "photo_cover_index")
 
@@ -44,15 +65,11 @@ def limits_for(content: Content, limits: Limits) -> Limits:
     return replace(limits, max_title_characters=None)
 
 
-def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> list[Issue]:
-    """Return all that TikTok would refuse in this content of this account."""
-    creator = account.get(CREATOR) or {}
-    return [
-        *rules.check(content, limits, account),
-        *_permission(account),
-        *_options(content),
-        *of_creator(content, creator),
-    ]
+def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
+    """Name what the account's owner did not allow, what goes together with nothing, and what the creator has off."""
+    yield from _permission(account)
+    yield from _options(content)
+    yield from of_creator(content, account.get(CREATOR) or {})
 
 
 def _permission(account: Mapping[str, Any]) -> Iterator[Issue]:

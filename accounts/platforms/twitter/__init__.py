@@ -1,6 +1,6 @@
 """X, formerly Twitter: https://docs.x.com/x-api/posts/create-post"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -105,8 +105,8 @@ class Twitter(OAuth2Connector):
     def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
         return self.raised[PREMIUM] if validation.pays(account or {}) else self.limits
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return validation.check(content, self.limits_of(content.post_type, account), account)
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         if operation.reply:

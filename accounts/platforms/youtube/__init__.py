@@ -1,11 +1,10 @@
 """YouTube, through the Data API: https://developers.google.com/youtube/v3"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms import rules
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -14,6 +13,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Issue,
+    Limits,
     Operation,
     Pace,
     PlatformError,
@@ -116,9 +116,8 @@ class YouTube(OAuth2Connector):
             raise youtube_errors.no_channel()
         return channel
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        limits = self.limits_of(content.post_type)
-        return [*rules.check(content, limits, account), *validation.beside_the_limits(content)]
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content)
 
     def recovery_of(self, operation: Operation) -> Recovery:
         return Recovery.HANDLE if operation.reply is None else Recovery.LOOK
