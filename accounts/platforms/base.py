@@ -361,6 +361,11 @@ class Connector(Platform):
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
         """Return the numbers of posts, at most `metrics_batch` of them; those that are gone are left out."""
+        found = {each: self.numbers_of(session, account, each, now=now) for each in remote_ids}
+        return {remote_id: numbers for remote_id, numbers in found.items() if numbers is not None}
+
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        """Return the numbers of one post, None where it is gone, for a network that tells no more at once."""
         raise NotImplementedError
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:

@@ -72,6 +72,12 @@ def moment(text: str) -> datetime | None:
     return found if found.tzinfo else None
 
 
+def is_since(text: str, since: datetime) -> bool:
+    """Whether the time that an ISO 8601 text with an offset names is not before this; not where it names none."""
+    named = moment(text)
+    return named is not None and named >= since
+
+
 def bearer(token: str) -> dict[str, str]:
     """Return the header that carries an access token, so that it stays out of addresses and their logs."""
     return {"Authorization": f"Bearer {token}"}

@@ -159,7 +159,7 @@ class Bluesky(PasswordConnector):
 
     def _upload_all(self, session: Session, operation: Operation, save: Save) -> Handles:
         content = operation.content
-        if any(each.type == "video" for each in content.media):
+        if content.video:
             return upload_video(self, session, operation, save)
         return upload_missing(
             operation, save, self._uploads(session, operation), not_before=_uploads_count_from(operation)

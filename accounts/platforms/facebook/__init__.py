@@ -168,8 +168,7 @@ class Facebook(Graph):
 
     def shows_title(self, content: Content) -> bool:
         """A video has one, which nobody limits; a reel has, a story has not."""
-        is_video = any(each.type == "video" for each in content.media)
-        return super().shows_title(content) or (content.post_type == FEED and is_video)
+        return super().shows_title(content) or (content.post_type == FEED and content.video is not None)
 
     def _way(self, operation: Operation) -> Way:
         """A video alone is a video post; of what a post has besides, the rules have said that it cannot be."""
@@ -195,14 +194,11 @@ class Facebook(Graph):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         return self._way(operation).recover(session, operation)
 
-    def post_metrics(
-        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
-    ) -> dict[str, PostNumbers]:
-        read = {each: facebook_numbers.post_numbers(self, session, account, each) for each in remote_ids}
-        return {post_id: numbers for post_id, numbers in read.items() if numbers is not None}
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        return facebook_numbers.of_post(self, session, account, remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
-        return facebook_numbers.account_numbers(self, session, account, now=now)
+        return facebook_numbers.of_account(self, session, account, now=now)
 
 
 def _candidate(

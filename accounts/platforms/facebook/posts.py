@@ -6,7 +6,7 @@ A way to publish is what the connector asks for each operation; those of videos 
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import takewhile
 from typing import Any, Protocol, TypeVar
@@ -26,7 +26,7 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from accounts.platforms.facebook.graph import Graph, is_not_there, page_address, post_id_of
-from accounts.platforms.http import call_visible, dig_list, dig_text, moment
+from accounts.platforms.http import call_visible, dig_list, dig_text, is_since
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
 from ouipost.phrases import Phrase
@@ -161,7 +161,7 @@ class Comment:
             fields=COMMENT_FIELDS,
             order="reverse_chronological",
         )
-        recent = takewhile(lambda each: _created_since(each, operation.since), comments)
+        recent = takewhile(lambda each: is_since(dig_text(each, "created_time"), operation.since), comments)
         return [dig_text(each, "id") for each in recent if _is_own_comment(each, operation)]
 
     def _of_post_or_video(self, operation: Operation, act: Callable[[str], Found]) -> Found:
@@ -214,7 +214,7 @@ def _feed_fields(operation: Operation) -> dict[str, str]:
 
 def _is_it(post: Any, operation: Operation) -> bool:
     return (
-        _created_since(post, operation.since)
+        is_since(dig_text(post, "created_time"), operation.since)
         and _reads_as(dig_text(post, "message"), operation.content.text)
         and _has_the_photos(post, operation)
     )
@@ -233,11 +233,6 @@ def _reads_as(shown: str, written: str) -> bool:
         found = text.find(part, at)
         at = end + 1 if found < 0 else found + len(part)
     return text.startswith(first) and text.endswith(last) and bool(text[at:end].strip())
-
-
-def _created_since(entry: Any, since: datetime) -> bool:
-    created = moment(dig_text(entry, "created_time"))
-    return created is not None and created >= since
 
 
 def _has_the_photos(post: Any, operation: Operation) -> bool:

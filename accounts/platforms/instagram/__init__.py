@@ -198,12 +198,8 @@ class Instagram(ContainerConnector):
     def failure(self, reason: str) -> PlatformError:
         return errors.failure(reason)
 
-    def post_metrics(
-        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
-    ) -> dict[str, PostNumbers]:
-        get = partial(self.get, session, account)
-        found = {each: instagram_numbers.of_media(get, each) for each in remote_ids}
-        return {remote_id: numbers for remote_id, numbers in found.items() if numbers}
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        return instagram_numbers.of_post(partial(self.get, session, account), remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return instagram_numbers.of_account(partial(self.get, session, account), account.remote_id, now=now)

@@ -103,8 +103,7 @@ def _of_account(content: Content, account: Mapping[str, Any], *, product: str) -
             actual="CONNECTIONS",
             fix=Phrase("Use one of: PUBLIC, LOGGED_IN."),
         )
-    has_video = any(each.type == "video" for each in content.media)
-    if has_video and is_page and MAY_POST_VIDEOS.isdisjoint(account.get("roles", MAY_POST_VIDEOS)):
+    if content.video and is_page and MAY_POST_VIDEOS.isdisjoint(account.get("roles", MAY_POST_VIDEOS)):
         yield Issue(
             rule="video_may_need_another_role",
             field="media",

@@ -29,7 +29,18 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, is_unclear, moment, paged
+from accounts.platforms.http import (
+    bearer,
+    call_visible,
+    dig,
+    dig_count,
+    dig_list,
+    dig_text,
+    is_since,
+    is_unclear,
+    moment,
+    paged,
+)
 from accounts.platforms.meta.longlived import LongLivedTokens
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
@@ -314,12 +325,9 @@ class ContainerConnector(LongLivedTokens):
         return paged(read, cursor_of=partial(_following, since=since))
 
     def _is_it(self, post: Any, operation: Operation, *, since: datetime) -> bool:
-        created = moment(dig_text(post, "timestamp"))
-        ours = self.written(operation)
         return (
-            created is not None
-            and created >= since
-            and comparable(dig_text(post, self.text_field)) == comparable(ours)
+            is_since(dig_text(post, "timestamp"), since)
+            and comparable(dig_text(post, self.text_field)) == comparable(self.written(operation))
             and self.is_ours(post, operation)
         )
 

@@ -1,6 +1,6 @@
 """Pinterest, where a post is a Pin on a board: https://developers.pinterest.com/docs/api/v5"""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -100,7 +100,7 @@ class Pinterest(OAuth2Connector):
         return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        video = next((each for each in operation.content.media if each.type == "video"), None)
+        video = operation.content.video
         if video is None:
             return operation.handles
         upload = VideoUpload(connector=self, session=session, operation=operation, save=save, url=self._url("media"))
@@ -131,12 +131,8 @@ class Pinterest(OAuth2Connector):
                 break
         return [_published(pin_id) for pin_id in found]
 
-    def post_metrics(
-        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
-    ) -> dict[str, PostNumbers]:
-        read = partial(self._get, session, account.access_token)
-        found = {each: pinterest_numbers.of_pin(read, each, now=now) for each in remote_ids}
-        return {pin_id: numbers for pin_id, numbers in found.items() if numbers is not None}
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        return pinterest_numbers.of_post(partial(self._get, session, account.access_token), remote_id, now=now)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         read = partial(self._get, session, account.access_token)

@@ -118,8 +118,7 @@ def _description(content: Content) -> Iterator[Issue]:
 
 
 def _cover(content: Content) -> Iterator[Issue]:
-    time = content.options.get(COVER)
-    video = next((each for each in content.media if each.type == "video"), None)
+    time, video = content.options.get(COVER), content.video
     if type(time) is not int or video is None:
         return
     most = int(1000 * video.seconds)

@@ -144,12 +144,8 @@ class Threads(ContainerConnector):
         who_acts = WhoActs.OPERATOR if reason == NOT_FETCHED else None
         return kind(message, network_code=reason, code="MEDIA_REJECTED", who_acts=who_acts)
 
-    def post_metrics(
-        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
-    ) -> dict[str, PostNumbers]:
-        get = partial(self.get, session, account)
-        found = {each: threads_numbers.of_media(get, each) for each in remote_ids}
-        return {remote_id: numbers for remote_id, numbers in found.items() if numbers}
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        return threads_numbers.of_post(partial(self.get, session, account), remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return threads_numbers.of_account(partial(self.get, session, account), account.remote_id, now=now)

@@ -36,7 +36,7 @@ from accounts.platforms.tiktok import upload as tiktok_upload
 from accounts.platforms.tiktok import validation
 from accounts.platforms.tiktok.api import TikTokApi
 from accounts.platforms.tiktok.upload import Plan
-from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES, video_of
+from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES
 from accounts.platforms.uploads import upload_missing
 from ouipost.phrases import Phrase, joined
 
@@ -90,7 +90,7 @@ class TikTok(TikTokApi):
 
     def shows_title(self, content: Content) -> bool:
         """Photos have one; a video's is its text."""
-        return bool(content.media) and not video_of(content)
+        return bool(content.media) and not content.video
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
         return validation.beside_the_limits(content, account)
@@ -98,14 +98,14 @@ class TikTok(TikTokApi):
     def recovery_of(self, operation: Operation) -> Recovery:
         """A video has its handle before its last byte; photos get theirs from the call, and are listed if public."""
         handles = operation.handles
-        if video_of(operation.content) or "publish_id" in handles or "given_up" in handles:
+        if operation.content.video or "publish_id" in handles or "given_up" in handles:
             return Recovery.HANDLE
         return Recovery.LOOK if tiktok_posts.is_public(operation.content) else Recovery.PARK
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         steps = {CREATOR: partial(self._ask_creator, session, operation)}
         handles = upload_missing(operation, save, steps, not_before=operation.now - CREATOR_HOLDS)
-        video = video_of(operation.content)
+        video = operation.content.video
         if video is None:
             handles = tiktok_posts.with_photos(operation.content, handles, save)
             return tiktok_posts.for_this_try(operation, handles)
@@ -158,7 +158,7 @@ class TikTok(TikTokApi):
 
     def commit(self, session: Session, operation: Operation) -> Published:
         """Make the visible call, which always ends in StillWorking: only later TikTok tells what became of it."""
-        video = video_of(operation.content)
+        video = operation.content.video
         raise self._finish_video(session, operation, video) if video else self._post_photos(session, operation)
 
     def _finish_video(self, session: Session, operation: Operation, video: Media) -> PlatformError:

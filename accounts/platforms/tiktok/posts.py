@@ -19,7 +19,7 @@ from accounts.platforms.base import (
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text
 from accounts.platforms.text import length
 from accounts.platforms.tiktok import errors as tiktok_errors
-from accounts.platforms.tiktok.validation import CREATOR, INTERACTIONS, PUBLIC, video_of
+from accounts.platforms.tiktok.validation import CREATOR, INTERACTIONS, PUBLIC
 from accounts.platforms.uploads import UPLOADS, uploaded
 from ouipost.phrases import Phrase
 
@@ -45,7 +45,7 @@ def for_this_try(operation: Operation, handles: Handles) -> Handles:
 
     The mark must not be saved before they are: who dies until then has not sent them again.
     """
-    photos_again = operation.armed_at is not None and video_of(operation.content) is None
+    photos_again = operation.armed_at is not None and operation.content.video is None
     marked = {"again": True} if photos_again or "given_up" in handles else {}
     return {name: handle for name, handle in handles.items() if name != "given_up"} | marked
 
@@ -120,7 +120,7 @@ def still_working(operation: Operation) -> StillWorking:
 
 def misses_bytes(operation: Operation, arrived: int | None) -> bool:
     """Return whether the last chunk certainly did not arrive, or may be sent again without harm."""
-    video, handles = video_of(operation.content), operation.handles
+    video, handles = operation.content.video, operation.handles
     if video is None or handles.get("complete"):
         return False
     return not handles.get("gone") if arrived is None else arrived < video.size

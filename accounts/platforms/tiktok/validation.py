@@ -53,14 +53,9 @@ OF_VIDEOS = ("disable_duet", "disable_stitch", "video_cover_timestamp_ms")
 OF_PHOTOS = ("auto_add_music", "photo_cover_index")
 
 
-def video_of(content: Content) -> Media | None:
-    """Return the video of a post, None for one of photos."""
-    return next((each for each in content.media if each.type == "video"), None)
-
-
 def limits_for(content: Content, limits: Limits) -> Limits:
     """Return the limits of photos, whose text may be longer, or of a video, which has no title apart from its text."""
-    if content.media and not video_of(content):
+    if content.media and not content.video:
         return replace(limits, max_characters=MAX_DESCRIPTION)
     return replace(limits, max_title_characters=None)
 
@@ -85,7 +80,7 @@ def _permission(account: Mapping[str, Any]) -> Iterator[Issue]:
 
 
 def _options(content: Content) -> Iterator[Issue]:
-    options, video = content.options, video_of(content)
+    options, video = content.options, content.video
     strange = OF_PHOTOS if video else OF_VIDEOS if content.media else ()
     for name in (name for name in strange if name in options):
         yield Issue(
@@ -132,7 +127,7 @@ def _cover(options: Mapping[str, Any], name: str, most: int | None) -> Iterator[
 def of_creator(content: Content, creator: Mapping[str, Any]) -> Iterator[Issue]:
     """Name what this creator's own settings do not let an app post; nothing where they are not known."""
     yield from _privacy(content, dig_list(creator, "privacy_level_options"))
-    yield from _duration(video_of(content), dig_count(creator, "max_video_post_duration_sec"))
+    yield from _duration(content.video, dig_count(creator, "max_video_post_duration_sec"))
     for each in INTERACTIONS:
         if creator.get(f"{each}_disabled") is True and content.options.get(f"disable_{each}") is False:
             yield Issue(

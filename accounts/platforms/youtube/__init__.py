@@ -28,7 +28,7 @@ from accounts.platforms.base import (
     Tokens,
     Unknown,
 )
-from accounts.platforms.http import bearer, call_visible, decoded, dig, dig_list, dig_text, moment, paged
+from accounts.platforms.http import bearer, call_visible, decoded, dig, dig_list, dig_text, is_since, paged
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.text import comparable
 from accounts.platforms.youtube import errors as youtube_errors
@@ -210,7 +210,7 @@ class YouTube(OAuth2Connector):
         since = operation.since
         read = partial(self._page, session, operation.account, name, params)
         for page in paged(read, cursor_of=partial(_next_page, since=since, at=at)):
-            yield from (item for item in page["items"] if _is_from(item, since, at))
+            yield from (item for item in page["items"] if is_since(dig_text(item, *at), since))
 
     def _page(self, session: Session, account: Account, name: str, params: Mapping[str, Any], cursor: str = "") -> Any:
         page = self._read(session, account.access_token, name, {**params, "pageToken": cursor} if cursor else params)
@@ -259,14 +259,10 @@ def _working(operation: Operation, video_id: str) -> StillWorking:
     )
 
 
-def _is_from(item: Any, since: datetime, at: Sequence[str]) -> bool:
-    published_at = moment(dig_text(item, *at))
-    return published_at is not None and published_at >= since
-
-
 def _next_page(page: Any, *, since: datetime, at: Sequence[str]) -> str:
     """Return the next page's token, empty where this page goes back far enough."""
-    return dig_text(page, "nextPageToken") if page["items"] and _is_from(page["items"][-1], since, at) else ""
+    items = page["items"]
+    return dig_text(page, "nextPageToken") if items and is_since(dig_text(items[-1], *at), since) else ""
 
 
 def _published(video_id: str) -> Published:

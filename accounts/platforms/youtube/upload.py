@@ -60,7 +60,9 @@ class Upload:
 
     @property
     def video(self) -> Media:
-        return next(each for each in self.operation.content.media if each.type == "video")
+        video = self.operation.content.video
+        assert video is not None
+        return video
 
     @property
     def last_piece(self) -> int:
