@@ -34,7 +34,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.linkedin import COMMUNITY_SCOPES, SELF_SERVE_SCOPES, LinkedIn, littletext
-from accounts.platforms.linkedin.api import NotTaken, UploadOver
+from accounts.platforms.linkedin.errors import NotTaken, UploadOver
 from accounts.platforms.text import length
 from tests.networks.platform_case import (
     LOST,

@@ -23,7 +23,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.tiktok import TikTok
-from accounts.platforms.tiktok import upload as tiktok_upload
+from accounts.platforms.tiktok import media as tiktok_media
 from tests.networks.platform_case import LOST, NOW, Call, FakeSession, LookCase, OAuth2Case, make_answer
 from tests.networks.tiktok_calls import (
     ACCOUNT,
@@ -60,7 +60,7 @@ from tests.networks.tiktok_calls import (
 @pytest.fixture(autouse=True)
 def small_chunks() -> Iterator[None]:
     """Cut videos into chunks of eight bytes."""
-    with patch.object(tiktok_upload, "LEAST_CHUNK", 8):
+    with patch.object(tiktok_media, "LEAST_CHUNK", 8):
         yield
 
 

@@ -437,7 +437,7 @@ class TestYouTube(OAuth2Case):
         first = put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}")
         second = put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}")
         session = FakeSession(start(size), first, second)
-        with patch("accounts.platforms.youtube.upload.PIECE", UNIT):
+        with patch("accounts.platforms.youtube.media.PIECE", UNIT):
             self.connector.prepare(session, self.operation(self.steps.content), save)
 
         session.assert_done()
@@ -969,7 +969,7 @@ class TestYouTube(OAuth2Case):
                 return super().read(size)
 
         video = make_video(content=LARGE, open=lambda: Counted(LARGE))
-        with patch("accounts.platforms.youtube.upload.PIECE", UNIT):
+        with patch("accounts.platforms.youtube.media.PIECE", UNIT):
             size = len(LARGE)
             session = FakeSession(
                 start(size),

@@ -32,7 +32,8 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.bluesky import api as bluesky_api
+from accounts.platforms.bluesky import errors as bluesky_errors
+from accounts.platforms.bluesky import numbers as bluesky_numbers
 from accounts.platforms.bluesky import records as bluesky_records
 from accounts.platforms.bluesky import validation
 from accounts.platforms.bluesky.api import DEFAULT_SERVICE, get, service_of, xrpc
@@ -46,7 +47,7 @@ from accounts.platforms.bluesky.atproto import (
     timestamp,
 )
 from accounts.platforms.bluesky.listing import records_like
-from accounts.platforms.bluesky.video import upload_video
+from accounts.platforms.bluesky.media import upload_video
 from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text
 from accounts.platforms.linkcard import fetch_link_card
 from accounts.platforms.text import UNSEEN
@@ -56,18 +57,10 @@ from ouipost.phrases import Phrase
 BLOB_LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
 USUAL_HANDLES_END = ".bsky.social"
-NO_PROFILES = {"InvalidRequest", *bluesky_api.NOT_THERE}
+NO_PROFILES = {"InvalidRequest", *bluesky_errors.NOT_THERE}
 """What a server says to app.bsky calls without Bluesky's own service beside it."""
 MAY_BE_THERE = {"InvalidSwap", "InternalServerError"}
 """What servers say to a key that has a record already."""
-OWN = {
-    "likes": "likeCount",
-    "reposts": "repostCount",
-    "replies": "replyCount",
-    "quotes": "quoteCount",
-    "bookmarks": "bookmarkCount",
-}
-"""All are engagement; a bookmark is what others call a save."""
 
 
 class Bluesky(PasswordConnector):
@@ -78,7 +71,7 @@ class Bluesky(PasswordConnector):
     pace = Pace(posts=1666, seconds=3600)
     """5,000 points an hour, at most 3 a post, https://docs.bsky.app/docs/advanced-guides/rate-limits."""
     limits = validation.LIMITS
-    metrics = ("engagement", *OWN)
+    metrics = ("engagement", *bluesky_numbers.OWN)
     metrics_batch = 25
     max_video_duration = 600
     recovery = Recovery.KEY
@@ -98,7 +91,7 @@ class Bluesky(PasswordConnector):
         try:
             given = self.call(session, "POST", xrpc(service, "com.atproto.server.createSession"), json=login)
         except AuthExpired as error:
-            raise bluesky_api.refused_login(error) from error
+            raise bluesky_errors.refused_login(error) from error
         tokens, did = session_tokens(given, now=now), dig_text(given, "did")
         pds = home_server(given) or service
         account = Account(
@@ -240,11 +233,11 @@ class Bluesky(PasswordConnector):
         try:
             answer = self.call(session, "GET", url, headers=bearer(account.access_token), params=params)
         except (Rejected, Unavailable) as error:
-            if not bluesky_api.has_no_bluesky(error):
+            if not bluesky_errors.has_no_bluesky(error):
                 raise
             return {uri: PostNumbers() for uri in remote_ids}
         posts = {dig_text(each, "uri"): each for each in dig_list(answer, "posts")}
-        return {uri: _numbers(posts[uri]) for uri in remote_ids if uri in posts}
+        return {uri: bluesky_numbers.of_post(posts[uri]) for uri in remote_ids if uri in posts}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         shown = self._shown(session, account)
@@ -255,7 +248,7 @@ class Bluesky(PasswordConnector):
         )
 
     def classify(self, answer: Answer) -> PlatformError:
-        return bluesky_api.classify(answer)
+        return bluesky_errors.classify(answer)
 
 
 def _identifier(given: str, service: str) -> str:
@@ -277,11 +270,6 @@ def _published(account: Account, rkey: str, cid: str) -> Published:
     # By the DID, so that the address outlives a change of the handle.
     url = f"https://bsky.app/profile/{did}/post/{rkey}"
     return Published(remote_id=f"at://{did}/{COLLECTION}/{rkey}", url=url, facts={"cid": cid})
-
-
-def _numbers(post: Any) -> PostNumbers:
-    own = {name: count for name, theirs in OWN.items() if (count := dig_count(post, theirs)) is not None}
-    return PostNumbers(engagement=sum(own.values()) if own else None, own=own)
 
 
 def _uploads_count_from(operation: Operation) -> datetime:

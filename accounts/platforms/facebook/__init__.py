@@ -27,7 +27,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.facebook import numbers as facebook_numbers
 from accounts.platforms.facebook import validation
-from accounts.platforms.facebook.graph import Graph
+from accounts.platforms.facebook.api import Graph
 from accounts.platforms.facebook.posts import Comment, PhotoStory, Post, Way
 from accounts.platforms.facebook.video import Reel, Video, VideoStory
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text

@@ -4,16 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Demographics,
-    PlatformError,
-    PostNumbers,
-    Rejected,
-    Session,
-)
-from accounts.platforms.facebook.graph import Graph, is_not_there
+from accounts.platforms.base import Account, AccountNumbers, Demographics, PlatformError, PostNumbers, Rejected, Session
+from accounts.platforms.facebook.api import Graph
+from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
 from accounts.platforms.meta.numbers import in_percent, last_whole_day
 

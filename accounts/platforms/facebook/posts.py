@@ -25,7 +25,8 @@ from accounts.platforms.base import (
     Session,
     Unavailable,
 )
-from accounts.platforms.facebook.graph import Graph, is_not_there, page_address, post_id_of
+from accounts.platforms.facebook.api import Graph, page_address, post_id_of
+from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.http import call_visible, dig_list, dig_text, is_since
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded

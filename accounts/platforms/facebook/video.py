@@ -20,7 +20,8 @@ from accounts.platforms.base import (
     StillWorking,
     Unavailable,
 )
-from accounts.platforms.facebook.graph import VIDEO_HOST, Graph, is_not_there, page_address, post_id_of
+from accounts.platforms.facebook.api import VIDEO_HOST, Graph, page_address, post_id_of
+from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.facebook.posts import stories_of
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, said
 from ouipost.phrases import Phrase

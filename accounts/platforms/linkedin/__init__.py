@@ -34,7 +34,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import call_visible, decoded, dig, dig_text, unclear_is_unknown
-from accounts.platforms.linkedin import api as linkedin_api
+from accounts.platforms.linkedin import errors as linkedin_errors
 from accounts.platforms.linkedin import littletext, validation
 from accounts.platforms.linkedin import media as linkedin_media
 from accounts.platforms.linkedin import people as linkedin_people
@@ -162,7 +162,7 @@ class LinkedIn(OAuth2Connector):
         body = linkedin_posts.body(operation)
         answer = api.create("/rest/posts", body)
         article = dig(body, "content", "article")
-        if dig_text(article, "thumbnail") and linkedin_api.is_about_a_bad_file(answer):
+        if dig_text(article, "thumbnail") and linkedin_errors.is_about_a_bad_file(answer):
             plain = {name: value for name, value in article.items() if name != "thumbnail"}
             return api.create("/rest/posts", body | {"content": {"article": plain}})
         return answer
@@ -227,7 +227,7 @@ class LinkedIn(OAuth2Connector):
         return len(OF_MEMBERS) * posts or 1 + len(OF_MEMBERS)
 
     def classify(self, answer: Answer) -> PlatformError:
-        return linkedin_api.classify(answer)
+        return linkedin_errors.classify(answer)
 
     def _api(self, session: Session, token: str) -> Api:
         return Api(session, token=token, version=self.version)

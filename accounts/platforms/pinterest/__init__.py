@@ -37,7 +37,7 @@ from accounts.platforms.pinterest import errors as pinterest_errors
 from accounts.platforms.pinterest import numbers as pinterest_numbers
 from accounts.platforms.pinterest import pins as pinterest_pins
 from accounts.platforms.pinterest import validation
-from accounts.platforms.pinterest.video import VideoUpload
+from accounts.platforms.pinterest.media import VideoUpload
 from ouipost.phrases import Phrase
 
 HOST = "https://api.pinterest.com"

@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.platforms.base import Content, Handles, Media
 from accounts.platforms.http import dig_text
-from accounts.platforms.pinterest.video import media_id
+from accounts.platforms.pinterest.media import media_id
 from accounts.platforms.text import comparable
 
 BOARDS = "boards"

@@ -31,11 +31,12 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, paged, unclear_is_unknown
+from accounts.platforms.tiktok import media as tiktok_media
+from accounts.platforms.tiktok import numbers as tiktok_numbers
 from accounts.platforms.tiktok import posts as tiktok_posts
-from accounts.platforms.tiktok import upload as tiktok_upload
 from accounts.platforms.tiktok import validation
 from accounts.platforms.tiktok.api import TikTokApi
-from accounts.platforms.tiktok.upload import Plan
+from accounts.platforms.tiktok.media import Plan
 from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES
 from accounts.platforms.uploads import upload_missing
 from ouipost.phrases import Phrase, joined
@@ -43,7 +44,6 @@ from ouipost.phrases import Phrase, joined
 CREATOR_HOLDS = timedelta(minutes=5)
 LIST_FIELDS = "id,create_time,video_description,title"
 LISTED_AT_ONCE = 20
-COUNTS = {"likes": "like_count", "comments": "comment_count", "shares": "share_count"}
 
 
 class TikTok(TikTokApi):
@@ -55,7 +55,7 @@ class TikTok(TikTokApi):
     pace = Pace(posts=15, seconds=86_400)
     """About 15 for each creator in 24 hours, of all apps together; the exact number is not documented."""
     limits = validation.LIMITS
-    metrics = ("impressions", "engagement", *COUNTS)
+    metrics = ("impressions", "engagement", *tiktok_numbers.COUNTS)
     metrics_batch = 20
     supports_carousel = True
     max_video_duration = 600
@@ -112,7 +112,7 @@ class TikTok(TikTokApi):
         handles = tiktok_posts.for_this_try(operation, handles)
         if not tiktok_posts.takes_bytes(handles, operation.now):
             handles = self._begin_video(session, replace(operation, handles=handles), video)
-        save(handles, seconds=tiktok_upload.CHUNK_SECONDS)
+        save(handles, seconds=tiktok_media.CHUNK_SECONDS)
         return self._send_all_but_the_last(session, video, handles, save)
 
     def _ask_creator(self, session: Session, operation: Operation) -> dict[str, Any]:
@@ -137,19 +137,19 @@ class TikTok(TikTokApi):
     def _send_all_but_the_last(self, session: Session, video: Media, handles: Handles, save: Save) -> Handles:
         plan = Plan(size=video.size)
         while (start := handles["sent"]) < plan.last:
-            answer = tiktok_upload.put(session, video, handles["upload_url"], start)
-            if answer.status in tiktok_upload.GONE:
+            answer = tiktok_media.put(session, video, handles["upload_url"], start)
+            if answer.status in tiktok_media.GONE:
                 save(tiktok_posts.without_post(handles))
                 raise Unavailable(Phrase("TikTok has closed the upload: it is begun anew."), status=answer.status)
             handles = {**handles, "sent": self._goes_on_at(answer, start, plan)}
-            save(handles, seconds=tiktok_upload.CHUNK_SECONDS)
+            save(handles, seconds=tiktok_media.CHUNK_SECONDS)
         return handles
 
     def _goes_on_at(self, answer: Answer, start: int, plan: Plan) -> int:
         """Return the first byte that TikTok misses after a chunk."""
-        if not answer.ok and answer.status not in tiktok_upload.OUT_OF_STEP:
+        if not answer.ok and answer.status not in tiktok_media.OUT_OF_STEP:
             raise self.classify(answer)
-        arrived = tiktok_upload.received(answer, plan)
+        arrived = tiktok_media.received(answer, plan)
         if arrived is None and answer.ok:
             return plan.end(start)
         if arrived is None or arrived <= start:
@@ -164,13 +164,13 @@ class TikTok(TikTokApi):
     def _finish_video(self, session: Session, operation: Operation, video: Media) -> PlatformError:
         """Send the last chunk: nothing is published before it, and the same again does no harm."""
         handles = operation.handles
-        answer = tiktok_upload.put(session, video, handles["upload_url"], handles["sent"])
-        arrived = tiktok_upload.received(answer, Plan(size=video.size))
-        if answer.status in tiktok_upload.TAKEN or arrived == video.size:
+        answer = tiktok_media.put(session, video, handles["upload_url"], handles["sent"])
+        arrived = tiktok_media.received(answer, Plan(size=video.size))
+        if answer.status in tiktok_media.TAKEN or arrived == video.size:
             return tiktok_posts.taken(Phrase("TikTok is working on the video."), {**handles, "complete": True})
-        if answer.status in tiktok_upload.GONE:
+        if answer.status in tiktok_media.GONE:
             return tiktok_posts.taken(Phrase("TikTok has closed the upload."), {**handles, "gone": True})
-        if answer.status in tiktok_upload.OUT_OF_STEP:
+        if answer.status in tiktok_media.OUT_OF_STEP:
             sent = handles["sent"] if arrived is None else arrived
             return tiktok_posts.taken(Phrase("TikTok is missing a part of the video."), {**handles, "sent": sent})
         return unclear_is_unknown(self.classify(answer))
@@ -245,10 +245,10 @@ class TikTok(TikTokApi):
     def _numbers(self, session: Session, account: Account, ids: list[str]) -> dict[str, PostNumbers]:
         if not ids:
             return {}
-        params = {"fields": ",".join(["id", "view_count", *COUNTS.values()])}
+        params = {"fields": ",".join(["id", "view_count", *tiktok_numbers.COUNTS.values()])}
         body = {"filters": {"video_ids": ids}}
         answer = self.ask(session, account.access_token, "video/query", params=params, json=body)
-        return {dig_text(each, "id"): _post_numbers(each) for each in dig_list(answer, "videos")}
+        return {dig_text(each, "id"): tiktok_numbers.of_post(each) for each in dig_list(answer, "videos")}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         user = self.user(session, account.access_token, _granted(account) or self.scopes)
@@ -275,14 +275,4 @@ def _profile(user: Mapping[str, Any], creator: Mapping[str, Any]) -> Profile:
         followers=dig_count(user, "follower_count"),
         following=dig_count(user, "following_count"),
         metadata={CREATOR: dict(creator)} if creator else {},
-    )
-
-
-def _post_numbers(video: Any) -> PostNumbers:
-    own = {name: dig_count(video, field) for name, field in COUNTS.items()}
-    counted = {name: count for name, count in own.items() if count is not None}
-    return PostNumbers(
-        impressions=dig_count(video, "view_count"),
-        engagement=sum(counted.values()) if counted else None,
-        own=counted,
     )

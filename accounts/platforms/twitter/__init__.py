@@ -29,12 +29,12 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_text
 from accounts.platforms.oauth2 import OAuth2Connector
-from accounts.platforms.twitter import api as twitter_api
+from accounts.platforms.twitter import errors as twitter_errors
 from accounts.platforms.twitter import media as twitter_media
 from accounts.platforms.twitter import numbers as twitter_numbers
 from accounts.platforms.twitter import validation
 from accounts.platforms.twitter.api import HOST, address
-from accounts.platforms.twitter.timeline import posts_like
+from accounts.platforms.twitter.listing import posts_like
 from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
 
@@ -144,7 +144,7 @@ class Twitter(OAuth2Connector):
         )
 
     def classify(self, answer: Answer) -> PlatformError:
-        return twitter_api.classify(answer)
+        return twitter_errors.classify(answer)
 
 
 def _post(operation: Operation) -> dict[str, Any]:

@@ -33,8 +33,8 @@ from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.text import comparable
 from accounts.platforms.youtube import errors as youtube_errors
 from accounts.platforms.youtube import validation
+from accounts.platforms.youtube.media import VIDEO, SessionOver, Upload
 from accounts.platforms.youtube.numbers import counted, post_numbers, shares
-from accounts.platforms.youtube.upload import VIDEO, SessionOver, Upload
 from ouipost.phrases import Phrase
 
 API = "https://youtube.googleapis.com/youtube"

@@ -20,7 +20,8 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.bluesky.api import get, has_no_bluesky, service_of, xrpc
+from accounts.platforms.bluesky.api import get, service_of, xrpc
+from accounts.platforms.bluesky.errors import has_no_bluesky
 from accounts.platforms.http import bearer, decoded, dig, dig_count, dig_text, said
 from accounts.platforms.uploads import UPLOADS
 from ouipost.phrases import Phrase
