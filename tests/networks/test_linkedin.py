@@ -1125,10 +1125,6 @@ class TestSelfServe:
         )
         assert self.connector.profile(FakeSession(ME_CALL), self.account) == ANN
 
-    def test_a_token_of_nobody_opens_no_account(self) -> None:
-        with pytest.raises(Unknown):
-            self.connector.candidates(FakeSession(replace(ME_CALL, gets=make_answer(200, {}))), GIVEN)
-
     def test_a_member_publishes_to_connections_with_an_image_of_their_own(self) -> None:
         content = Content(text="Bread", media=(make_image(),), options={"visibility": "CONNECTIONS"})
         operation = Operation(content=content, account=self.account, now=NOW)

@@ -310,10 +310,6 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert caught.value.retry_after == 120
 
-    def test_a_token_of_nobody_opens_no_account(self) -> None:
-        with pytest.raises(Unknown):
-            self.connector.candidates(FakeSession(get("user_account", {"code": 0})), GIVEN)
-
     def test_an_answer_about_nobody_is_no_profile_without_a_name(self) -> None:
         with pytest.raises(Unknown):
             self.connector.profile(FakeSession(get("user_account", {"code": 0})), self.account)

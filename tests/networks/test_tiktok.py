@@ -174,10 +174,6 @@ class TestSignIn:
 
         assert self.connector.profile(session, account).name == "Bakery"
 
-    def test_an_answer_without_a_person_is_unknown(self) -> None:
-        with pytest.raises(Unknown):
-            self.connector.candidates(FakeSession(replace(user_info(), gets=good(user={}))), GIVEN)
-
     @pytest.mark.parametrize(
         ("answer", "meaning"),
         [

@@ -345,10 +345,6 @@ class TestYouTube(OAuth2Case):
 
         assert caught.value.acts == WhoActs.ACCOUNT_OWNER
 
-    def test_an_answer_of_another_kind_opens_no_account(self) -> None:
-        with pytest.raises(Unknown):
-            self.connector.candidates(FakeSession(replace(channels(), gets=make_answer(200, {}))), GIVEN)
-
     def test_a_hidden_number_of_subscribers_is_not_known(self) -> None:
         hidden = channels(statistics={"subscriberCount": "0", "hiddenSubscriberCount": True, "videoCount": "7"})
 

@@ -30,6 +30,7 @@ from accounts.platforms.base import (
     Save,
     Session,
     Tokens,
+    Unknown,
 )
 from accounts.platforms.facebook import Facebook
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
@@ -39,6 +40,7 @@ from accounts.platforms.instagram import numbers as instagram_numbers
 from accounts.platforms.instagram.facebook import FACEBOOK, LOGIN, is_linked
 from accounts.platforms.meta.containers import ContainerConnector, limit_of
 from accounts.platforms.meta.rules import as_sent
+from ouipost.phrases import Phrase
 
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"
 OWN_PROFILE_FIELDS = f"user_id,account_type,{PROFILE_FIELDS}"
@@ -122,6 +124,8 @@ class Instagram(ContainerConnector):
             return instagram_facebook.candidates(self.facebook, session, tokens)
         url = f"https://graph.instagram.com/{self.version}/me"
         me = self.call(session, "GET", url, headers=bearer(tokens.access_token), params={"fields": OWN_PROFILE_FIELDS})
+        if not dig_text(me, "user_id"):
+            raise Unknown(Phrase("Instagram did not say whose token this is."))
         kind = "creator" if dig_text(me, "account_type") == CREATOR else "business"
         metadata = {LOGIN: "instagram"}
         return [

@@ -24,12 +24,14 @@ from accounts.platforms.base import (
     Rejected,
     Session,
     Tokens,
+    Unknown,
 )
 from accounts.platforms.http import dig_list, dig_text
 from accounts.platforms.meta.containers import ContainerConnector, limit_of
 from accounts.platforms.threads import errors as threads_errors
 from accounts.platforms.threads import numbers as threads_numbers
 from accounts.platforms.threads import validation
+from ouipost.phrases import Phrase
 
 HOST = "https://graph.threads.net"
 PROFILE_FIELDS = "id,username,name,threads_profile_picture_url"
@@ -76,6 +78,8 @@ class Threads(ContainerConnector):
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         account = Account(remote_id="me", access_token=tokens.access_token)
         me = self.get(session, account, "me", fields=PROFILE_FIELDS)
+        if not dig_text(me, "id"):
+            raise Unknown(Phrase("Threads did not say whose token this is."))
         granted = self.get(session, account, "debug_token", input_token=tokens.access_token)
         scopes = tuple(str(scope) for scope in dig_list(granted, "data", "scopes"))
         tokens = replace(tokens, scopes=scopes)  # those of a token are told here alone
