@@ -192,6 +192,11 @@ class Operation:
         return self.armed_at or self.now
 
     @property
+    def waited(self) -> float:
+        """Return for how many seconds the network may have had it."""
+        return (self.now - self.began_at).total_seconds()
+
+    @property
     def since(self) -> datetime:
         """From when on a copy of it can be dated, by a network whose clock is a little behind ours."""
         return self.began_at - CLOCKS_DIFFER

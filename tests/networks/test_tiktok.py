@@ -20,7 +20,6 @@ from accounts.platforms.base import (
     RateLimited,
     Rejected,
     Unavailable,
-    Unknown,
 )
 from accounts.platforms.tiktok import TikTok
 from accounts.platforms.tiktok import media as tiktok_media

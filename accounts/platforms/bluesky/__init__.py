@@ -1,8 +1,7 @@
 """Bluesky, and any other server of the AT Protocol: https://docs.bsky.app/docs/advanced-guides/posts"""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from accounts.platforms.base import (
@@ -15,7 +14,6 @@ from accounts.platforms.base import (
     Handles,
     Issue,
     Limits,
-    Media,
     Operation,
     Pace,
     PasswordConnector,
@@ -33,12 +31,12 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.bluesky import errors as bluesky_errors
+from accounts.platforms.bluesky import media as bluesky_media
 from accounts.platforms.bluesky import numbers as bluesky_numbers
 from accounts.platforms.bluesky import records as bluesky_records
 from accounts.platforms.bluesky import validation
 from accounts.platforms.bluesky.api import DEFAULT_SERVICE, get, service_of, xrpc
 from accounts.platforms.bluesky.atproto import (
-    CARD,
     COLLECTION,
     home_server,
     record_key,
@@ -47,15 +45,9 @@ from accounts.platforms.bluesky.atproto import (
     timestamp,
 )
 from accounts.platforms.bluesky.listing import records_like
-from accounts.platforms.bluesky.media import upload_video
-from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text
-from accounts.platforms.linkcard import fetch_link_card
+from accounts.platforms.http import bearer, call_visible, dig_count, dig_list, dig_text
 from accounts.platforms.text import UNSEEN
-from accounts.platforms.uploads import upload_missing
-from ouipost.phrases import Phrase
 
-BLOB_LIVES = timedelta(hours=1)
-"""Servers drop a blob that no record names after some hours."""
 USUAL_HANDLES_END = ".bsky.social"
 NO_PROFILES = {"InvalidRequest", *bluesky_errors.NOT_THERE}
 """What a server says to app.bsky calls without Bluesky's own service beside it."""
@@ -136,7 +128,7 @@ class Bluesky(PasswordConnector):
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         """Upload, then write the record and choose its key, both of which every further try repeats."""
-        handles = operation.handles if operation.reply else self._upload_all(session, operation, save)
+        handles = operation.handles if operation.reply else bluesky_media.prepare(self, session, operation, save)
         if "record" in handles and handles["record"].get("embed") == bluesky_records.embed(operation, handles):
             return handles
         # Each part of a thread a moment later than the one before it, and under a key of its own.
@@ -149,42 +141,6 @@ class Bluesky(PasswordConnector):
         }
         save(handles)
         return handles
-
-    def _upload_all(self, session: Session, operation: Operation, save: Save) -> Handles:
-        content = operation.content
-        if content.video:
-            return upload_video(self, session, operation, save)
-        return upload_missing(
-            operation, save, self._uploads(session, operation), not_before=_uploads_count_from(operation)
-        )
-
-    def _uploads(self, session: Session, operation: Operation) -> dict[str, Callable[[], Any]]:
-        account, content = operation.account, operation.content
-        if content.link and not content.media:
-            return {CARD: partial(self._card, session, account, content.link)}
-        return {each.id: partial(self._upload_image, session, account, each) for each in content.media}
-
-    def _upload_image(self, session: Session, account: Account, media: Media) -> Any:
-        return self._upload(session, account, media.read(), media.mime_type)
-
-    def _upload(self, session: Session, account: Account, content: bytes, mime_type: str) -> Any:
-        url = xrpc(service_of(account), "com.atproto.repo.uploadBlob")
-        headers = bearer(account.access_token) | {"Content-Type": mime_type}
-        blob = dig(self.call(session, "POST", url, headers=headers, data=content, timeout=60), "blob")
-        if not isinstance(blob, dict):
-            raise Unavailable(Phrase("Bluesky took an image and did not say where it is."))
-        return blob
-
-    def _card(self, session: Session, account: Account, link: str) -> Any:
-        card = fetch_link_card(session, link)
-        external = {"uri": link, "title": card.title or link, "description": card.description}
-        if card.picture:
-            try:
-                external["thumb"] = self._upload(session, account, card.picture.content, card.picture.mime_type)
-            except (Rejected, Unavailable, Unknown):
-                # A post without its link's picture is better than none.
-                return external
-        return external
 
     def commit(self, session: Session, operation: Operation) -> Published:
         account, handles = operation.account, operation.handles
@@ -270,10 +226,3 @@ def _published(account: Account, rkey: str, cid: str) -> Published:
     # By the DID, so that the address outlives a change of the handle.
     url = f"https://bsky.app/profile/{did}/post/{rkey}"
     return Published(remote_id=f"at://{did}/{COLLECTION}/{rkey}", url=url, facts={"cid": cid})
-
-
-def _uploads_count_from(operation: Operation) -> datetime:
-    """Uploads from before the first try are made again: it may have failed because they were gone, and they are
-    content-addressed, so that one too many changes nothing."""
-    oldest = operation.now - BLOB_LIVES
-    return max(oldest, operation.armed_at) if operation.armed_at else oldest

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from itertools import takewhile
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import unquote
 
 from accounts.platforms.base import (
@@ -45,32 +45,30 @@ FILES = {"photo", "album", "video"}
 Found = TypeVar("Found")
 
 
-class Way(Protocol):
+class Way:
     """How one kind of post, or a comment, is prepared, published and found again."""
 
-    recovery: Recovery
-
-    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles: ...
-
-    def commit(self, session: Session, operation: Operation) -> Published: ...
-
-    def recover(self, session: Session, operation: Operation) -> list[Published]: ...
-
-
-class Post:
-    """A text, a link, or photos.
-
-    One photo is uploaded before it is posted, too: the visible call is short then, the list shows the photo by its id,
-    and Facebook refuses to post the same photo twice.
-    """
-
-    recovery = Recovery.LOOK
+    recovery: ClassVar[Recovery] = Recovery.LOOK
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         return upload_photos(self.graph, session, operation, save)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        raise NotImplementedError
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        raise NotImplementedError
+
+
+class Post(Way):
+    """A text, a link, or photos.
+
+    One photo is uploaded before it is posted, too: the visible call is short then, the list shows the photo by its id,
+    and Facebook refuses to post the same photo twice.
+    """
 
     def commit(self, session: Session, operation: Operation) -> Published:
         account = operation.account
@@ -97,16 +95,8 @@ class Post:
         return [Published(remote_id=post_id, url=page_address(each, post_id)) for post_id, each in by_id.items()]
 
 
-class PhotoStory:
+class PhotoStory(Way):
     """A photo that is uploaded unseen and then shown as a story."""
-
-    recovery = Recovery.LOOK
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-
-    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        return upload_photos(self.graph, session, operation, save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         fields = {"photo_id": self._photo(operation)}
@@ -129,13 +119,8 @@ class PhotoStory:
         return str(uploaded(operation.handles, operation.content.media[0].id))
 
 
-class Comment:
+class Comment(Way):
     """The first comment, by the Page itself."""
-
-    recovery = Recovery.LOOK
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         return operation.handles

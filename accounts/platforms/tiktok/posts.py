@@ -112,10 +112,8 @@ def taken(message: str, handles: Mapping[str, Any]) -> StillWorking:
 
 def still_working(operation: Operation) -> StillWorking:
     """Return what tells the engine to ask again: soon at first, then ever slower."""
-    waited = (operation.now - operation.began_at).total_seconds()
-    return StillWorking(
-        Phrase("TikTok is working on the post."), retry_after=min(max(waited / 2, FIRST_PAUSE), LONGEST_PAUSE)
-    )
+    wait = min(max(operation.waited / 2, FIRST_PAUSE), LONGEST_PAUSE)
+    return StillWorking(Phrase("TikTok is working on the post."), retry_after=wait)
 
 
 def misses_bytes(operation: Operation, arrived: int | None) -> bool:

@@ -111,7 +111,7 @@ class Twitter(OAuth2Connector):
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         if operation.reply:
             return operation.handles
-        return twitter_media.upload_all(self, session, operation, save)
+        return twitter_media.prepare(self, session, operation, save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         account = operation.account

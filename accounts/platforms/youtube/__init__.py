@@ -251,10 +251,9 @@ class YouTube(OAuth2Connector):
 
 
 def _working(operation: Operation, video_id: str) -> StillWorking:
-    elapsed = (operation.now - operation.began_at).total_seconds()
     return StillWorking(
         Phrase("YouTube has the video and is processing it."),
-        retry_after=min(max(elapsed / 4, SOONEST), LATEST),
+        retry_after=min(max(operation.waited / 4, SOONEST), LATEST),
         handles={**operation.handles, VIDEO: video_id},
     )
 
