@@ -9,7 +9,6 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
-    Answer,
     Candidate,
     Content,
     Handles,
@@ -30,20 +29,19 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text, paged, unclear_is_unknown
+from accounts.platforms.http import dig_count, dig_list, dig_text, unclear_is_unknown
 from accounts.platforms.tiktok import media as tiktok_media
 from accounts.platforms.tiktok import numbers as tiktok_numbers
 from accounts.platforms.tiktok import posts as tiktok_posts
 from accounts.platforms.tiktok import validation
 from accounts.platforms.tiktok.api import TikTokApi
+from accounts.platforms.tiktok.listing import photos_like
 from accounts.platforms.tiktok.media import Plan
 from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES
 from accounts.platforms.uploads import upload_missing
 from ouipost.phrases import Phrase, joined
 
 CREATOR_HOLDS = timedelta(minutes=5)
-LIST_FIELDS = "id,create_time,video_description,title"
-LISTED_AT_ONCE = 20
 
 
 class TikTok(TikTokApi):
@@ -113,7 +111,7 @@ class TikTok(TikTokApi):
         if not tiktok_posts.takes_bytes(handles, operation.now):
             handles = self._begin_video(session, replace(operation, handles=handles), video)
         save(handles, seconds=tiktok_media.CHUNK_SECONDS)
-        return self._send_all_but_the_last(session, video, handles, save)
+        return tiktok_media.send_all_but_the_last(self, session, video, handles, save)
 
     def _ask_creator(self, session: Session, operation: Operation) -> dict[str, Any]:
         """Ask what the creator may choose now, before any byte is sent: it may have changed since the validation."""
@@ -133,28 +131,6 @@ class TikTok(TikTokApi):
         if not all(given.values()):
             raise Unavailable(Phrase("TikTok began a video post and did not say where its bytes go."))
         return tiktok_posts.without_post(handles) | given | {"begun_at": operation.now.isoformat(), "sent": 0}
-
-    def _send_all_but_the_last(self, session: Session, video: Media, handles: Handles, save: Save) -> Handles:
-        plan = Plan(size=video.size)
-        while (start := handles["sent"]) < plan.last:
-            answer = tiktok_media.put(session, video, handles["upload_url"], start)
-            if answer.status in tiktok_media.GONE:
-                save(tiktok_posts.without_post(handles))
-                raise Unavailable(Phrase("TikTok has closed the upload: it is begun anew."), status=answer.status)
-            handles = {**handles, "sent": self._goes_on_at(answer, start, plan)}
-            save(handles, seconds=tiktok_media.CHUNK_SECONDS)
-        return handles
-
-    def _goes_on_at(self, answer: Answer, start: int, plan: Plan) -> int:
-        """Return the first byte that TikTok misses after a chunk."""
-        if not answer.ok and answer.status not in tiktok_media.OUT_OF_STEP:
-            raise self.classify(answer)
-        arrived = tiktok_media.received(answer, plan)
-        if arrived is None and answer.ok:
-            return plan.end(start)
-        if arrived is None or arrived <= start:
-            raise Unavailable(Phrase("TikTok does not take the next part of the video."), status=answer.status)
-        return arrived
 
     def commit(self, session: Session, operation: Operation) -> Published:
         """Make the visible call, which always ends in StillWorking: only later TikTok tells what became of it."""
@@ -184,7 +160,10 @@ class TikTok(TikTokApi):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         publish_id = dig_text(operation.handles, "publish_id")
         if not publish_id:
-            return [] if self.recovery_of(operation) == Recovery.HANDLE else self._search(session, operation)
+            if self.recovery_of(operation) == Recovery.HANDLE:
+                return []
+            found = photos_like(self, session, operation)
+            return [tiktok_posts.shown(operation.account, tiktok_posts.PHOTO, each) for each in found]
         told = self._status(session, operation.account, publish_id)
         match dig_text(told, "status"):
             case "":
@@ -200,24 +179,6 @@ class TikTok(TikTokApi):
     def _status(self, session: Session, account: Account, publish_id: str) -> Any:
         body = {"publish_id": publish_id}
         return self.ask(session, account.access_token, "post/publish/status/fetch", json=body)
-
-    def _search(self, session: Session, operation: Operation) -> list[Published]:
-        """Look for photos whose id was lost with the answer; sent twice without a trace, they are not sent again."""
-        since = operation.since
-        read = partial(self._newest, session, operation.account)
-        pages = paged(read, cursor_of=partial(tiktok_posts.next_cursor, since=since))
-        videos = [each for page in pages for each in dig_list(page, "videos")]
-        found = [dig_text(each, "id") for each in videos if tiktok_posts.is_it(each, operation.content, since=since)]
-        if not found and operation.handles.get("again"):
-            raise Unknown(Phrase("TikTok was sent the photos twice and does not list them."))
-        return [tiktok_posts.shown(operation.account, tiktok_posts.PHOTO, each) for each in dict.fromkeys(found)]
-
-    def _newest(self, session: Session, account: Account, cursor: str) -> Any:
-        body = {"max_count": LISTED_AT_ONCE} | ({"cursor": int(cursor)} if cursor else {})
-        page = self.ask(session, account.access_token, "video/list", params={"fields": LIST_FIELDS}, json=body)
-        if not isinstance(dig(page, "videos"), list):
-            raise Unknown(Phrase("TikTok did not list the account's posts."))
-        return page
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
