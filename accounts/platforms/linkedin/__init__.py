@@ -40,6 +40,7 @@ from accounts.platforms.linkedin import media as linkedin_media
 from accounts.platforms.linkedin import people as linkedin_people
 from accounts.platforms.linkedin import posts as linkedin_posts
 from accounts.platforms.linkedin.api import HOST, Api
+from accounts.platforms.linkedin.listing import find_comments, find_posts
 from accounts.platforms.linkedin.numbers import OF_MEMBERS, Numbers
 from accounts.platforms.linkedin.people import COMMUNITY
 from accounts.platforms.linkedin.posts import is_organization
@@ -201,8 +202,8 @@ class LinkedIn(OAuth2Connector):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         api = self._api(session, operation.account.access_token)
         if operation.reply is not None:
-            return linkedin_posts.find_comments(api, operation)
-        return linkedin_posts.find(api, operation)
+            return find_comments(api, operation)
+        return find_posts(api, operation)
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime

@@ -37,6 +37,7 @@ from accounts.platforms.pinterest import errors as pinterest_errors
 from accounts.platforms.pinterest import numbers as pinterest_numbers
 from accounts.platforms.pinterest import pins as pinterest_pins
 from accounts.platforms.pinterest import validation
+from accounts.platforms.pinterest.listing import bookmark_of, pins_like
 from accounts.platforms.pinterest.media import VideoUpload
 from ouipost.phrases import Phrase
 
@@ -119,17 +120,9 @@ class Pinterest(OAuth2Connector):
         return _published(pin_id)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        """Search the board: mostly its newest Pins come first, and pages may be short or empty."""
-        token, since = operation.account.access_token, operation.since
         path = f"boards/{operation.content.options['board_id']}/pins"
-        found: dict[str, None] = {}
-        for page in paged(partial(self._page, session, token, path, PINS_A_PAGE), cursor_of=_bookmark):
-            pins = dig_list(page, "items")
-            ours = (each for each in pins if pinterest_pins.is_it(each, operation.content, since=since))
-            found |= {dig_text(each, "id"): None for each in ours}
-            if pins and all(pinterest_pins.is_older(each, since) for each in pins):
-                break
-        return [_published(pin_id) for pin_id in found]
+        read = partial(self._page, session, operation.account.access_token, path, PINS_A_PAGE)
+        return [_published(pin_id) for pin_id in pins_like(read, operation)]
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
         return pinterest_numbers.of_post(partial(self._get, session, account.access_token), remote_id, now=now)
@@ -163,7 +156,7 @@ class Pinterest(OAuth2Connector):
 
     def _boards(self, session: Session, token: str) -> list[dict[str, str]]:
         read = partial(self._page, session, token, "boards", BOARDS_A_PAGE)
-        pages = paged(read, cursor_of=_bookmark, most=MOST_BOARD_PAGES)
+        pages = paged(read, cursor_of=bookmark_of, most=MOST_BOARD_PAGES)
         boards = [each for page in pages for each in dig_list(page, "items")]
         return [{name: dig_text(each, name) for name in ("id", "name", "privacy")} for each in boards]
 
@@ -178,10 +171,6 @@ class Pinterest(OAuth2Connector):
         return self.call(
             session, "GET", self._url(path), headers=bearer(token), params=params, max_bytes=MOST_LIST_BYTES
         )
-
-
-def _bookmark(page: Any) -> str:
-    return dig_text(page, "bookmark")
 
 
 def _published(pin_id: str) -> Published:

@@ -1,13 +1,10 @@
 """A Pin as Pinterest takes it and shows it: https://developers.pinterest.com/docs/api/v5/pins-create"""
 
 import base64
-from datetime import UTC, datetime
 from typing import Any
 
 from accounts.platforms.base import Content, Handles, Media
-from accounts.platforms.http import dig_text
 from accounts.platforms.pinterest.media import media_id
-from accounts.platforms.text import comparable
 
 BOARDS = "boards"
 """The key of the account's metadata that lists its boards: `[{id, name, privacy}, …]`."""
@@ -46,34 +43,3 @@ def _source(content: Content, handles: Handles) -> dict[str, Any]:
 
 def _inline(image: Media) -> dict[str, str]:
     return {"content_type": image.mime_type, "data": base64.b64encode(image.read()).decode()}
-
-
-def is_it(pin: Any, content: Content, *, since: datetime) -> bool:
-    """Whether this Pin of the board says what was sent, and is no older."""
-    created = _created(pin)
-    return (
-        created is not None
-        and created >= since
-        and _says(pin, "title", content.title)
-        and _says(pin, "description", content.text)
-        and _says(pin, "link", link_of(content))
-    )
-
-
-def is_older(pin: Any, since: datetime) -> bool:
-    """Whether this Pin was surely there before."""
-    created = _created(pin)
-    return created is not None and created < since
-
-
-def _created(pin: Any) -> datetime | None:
-    """Pinterest writes times without an offset, in UTC."""
-    try:
-        created = datetime.fromisoformat(dig_text(pin, "created_at"))
-    except ValueError:
-        return None
-    return created if created.tzinfo else created.replace(tzinfo=UTC)
-
-
-def _says(pin: Any, field: str, sent: str) -> bool:
-    return comparable(dig_text(pin, field)) == comparable(sent)
