@@ -218,10 +218,8 @@ def obstacle(error: Exception) -> Unavailable:
     if not isinstance(error, PlatformError):
         return Unavailable(NOT_OPENED, who_acts=WhoActs.OPERATOR)
     if isinstance(error, Unknown) or _is_nameless(error):
-        return Unavailable(error.message, status=error.status, network_code=error.network_code)
-    return Unavailable(
-        error.message, code=error.error_code, who_acts=error.acts, status=error.status, network_code=error.network_code
-    )
+        return Unavailable(**error.facts)
+    return Unavailable(code=error.error_code, who_acts=error.acts, **error.facts)
 
 
 def shown(error: PlatformError) -> dict[str, str]:

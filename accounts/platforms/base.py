@@ -5,12 +5,13 @@ Nothing here or in the modules beside it knows Django, the database or the setti
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, BinaryIO, ClassVar, Protocol
 
+from accounts.platforms import rules
 from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
@@ -317,7 +318,17 @@ class Connector(Platform):
 
         The metadata is empty for an account that is yet to be connected.
         """
-        raise NotImplementedError
+        limits = self.limits_for(content, account)
+        in_limits = rules.check(self.as_counted(content), limits, account)
+        return [*in_limits, *self.beside_the_limits(content, limits, account)]
+
+    def as_counted(self, content: Content) -> Content:
+        """Return the content such that its text is as long as the network says."""
+        return content
+
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        """Name what the network would refuse, or change, and its limits cannot say."""
+        return ()
 
     def shows_title(self, content: Content) -> bool:
         """Whether the network gets, and shows, the title of this post."""
@@ -360,6 +371,11 @@ class Connector(Platform):
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
         """Return the numbers of posts, at most `metrics_batch` of them; those that are gone are left out."""
+        found = {each: self.numbers_of(session, account, each, now=now) for each in remote_ids}
+        return {remote_id: numbers for remote_id, numbers in found.items() if numbers is not None}
+
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        """Return the numbers of one post, None where it is gone, for a network that tells no more at once."""
         raise NotImplementedError
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:

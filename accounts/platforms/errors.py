@@ -36,6 +36,11 @@ class PlatformError(Exception):
         self.status = status
         self.network_code = network_code
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the network said, for the error that takes this one's place."""
+        return {"message": self.message, "status": self.status, "network_code": self.network_code}
+
 
 class Rejected(PlatformError):
     """Refused as it stands: asking again cannot help."""

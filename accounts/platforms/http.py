@@ -72,6 +72,12 @@ def moment(text: str) -> datetime | None:
     return found if found.tzinfo else None
 
 
+def is_since(text: str, since: datetime) -> bool:
+    """Whether the time that an ISO 8601 text with an offset names is not before this; not where it names none."""
+    named = moment(text)
+    return named is not None and named >= since
+
+
 def bearer(token: str) -> dict[str, str]:
     """Return the header that carries an access token, so that it stays out of addresses and their logs."""
     return {"Authorization": f"Bearer {token}"}
@@ -178,7 +184,7 @@ def unclear_is_unknown(error: PlatformError) -> PlatformError:
     # Subclasses of Unavailable name a cause that rules the act out, like a quota.
     if type(error) is not Unavailable:
         return error
-    return Unknown(error.message, status=error.status, network_code=error.network_code)
+    return Unknown(**error.facts)
 
 
 def paged(read: Callable[[str], Any], *, cursor_of: Callable[[Any], str], most: int = MOST_PAGES) -> Iterator[Any]:

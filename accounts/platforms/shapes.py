@@ -133,6 +133,11 @@ class Content:
         return str(self.options.get("post_type", FEED))
 
     @property
+    def video(self) -> Media | None:
+        """Return the post's video, None where it has none; no network takes two, but in a carousel."""
+        return next((each for each in self.media if each.type == "video"), None)
+
+    @property
     def replies(self) -> tuple["Reply", ...]:
         """Return what follows the post, in order: the rest of a thread, then the first comment."""
         thread, comment = self.options.get("thread"), self.options.get("first_comment")
@@ -185,6 +190,11 @@ class Operation:
     def began_at(self) -> datetime:
         """When the visible call was first allowed to start, now where it was not yet: no copy of it is older."""
         return self.armed_at or self.now
+
+    @property
+    def waited(self) -> float:
+        """Return for how many seconds the network may have had it."""
+        return (self.now - self.began_at).total_seconds()
 
     @property
     def since(self) -> datetime:

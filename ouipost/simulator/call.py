@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -142,6 +142,12 @@ class Route:
     def uploads(self, call: Call) -> bool:
         """Return whether this very call brings a file."""
         return self.upload(call) if callable(self.upload) else self.upload
+
+
+def form(*, pattern: str, handler: Handler, hosts: Sequence[str] = ()) -> tuple[Route, Route]:
+    """Return the routes of a page whose form is sent back to the page's own address."""
+    show = Route(method="GET", pattern=pattern, handler=handler, hosts=hosts)
+    return show, replace(show, method="POST")
 
 
 @dataclass(frozen=True, kw_only=True)

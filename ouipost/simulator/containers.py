@@ -4,14 +4,13 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from ouipost.simulator import clips, media, pulling
+from ouipost.simulator import clips, graph, media, pulling
 from ouipost.simulator.call import Call
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.media import Picture
 from ouipost.simulator.models import Media
 
 LIFETIME = timedelta(hours=24)
-AGENT = "facebookexternalhit/1.1"
 MOST_WIDTH = 1920
 FPS = (23, 60)
 RATIOS = (0.01, 10)
@@ -94,7 +93,7 @@ def made_since(call: Call, network: str, account: str) -> int:
 
 def fetch(address: str, *, most: int) -> bytes:
     """Return the file as Meta's crawler would get it; raises pulling.Unreachable."""
-    return pulling.fetch(address, most=most, agent=AGENT)
+    return pulling.fetch(address, most=most, agent=graph.AGENT)
 
 
 def clip_of(content: bytes) -> Clip | None:

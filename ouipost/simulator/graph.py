@@ -22,6 +22,8 @@ VERSION_ENDS = {
     "v21.0": datetime(2027, 1, 21, tzinfo=UTC),
 }
 CALLS_PER_HOUR = 4800
+AGENT = "facebookexternalhit/1.1"
+"""By which Meta's crawler names itself."""
 Fields = dict[str, "Fields"]
 Row = TypeVar("Row", Account, Post)
 
@@ -172,6 +174,11 @@ def moment(call: Call, name: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
+def stamp(at: datetime) -> str:
+    """Return a time as Graph writes it."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}+0000"
+
+
 def metrics_of(call: Call, known: Collection[str]) -> list[str]:
     """Return the names of the metrics that were asked for, or refuse them all."""
     names = [name for name in call.text("metric").split(",") if name]
@@ -201,7 +208,7 @@ def count(key: str, call: Call, *, kind: str = "pages", code: int = 32) -> None:
 def fetch(address: str, *, most: int) -> bytes:
     """Fetch a file as Meta's crawler would."""
     try:
-        return pulling.fetch(address, most=most, agent="facebookexternalhit/1.1")
+        return pulling.fetch(address, most=most, agent=AGENT)
     except pulling.Unreachable as failure:
         told = f"The file could not be fetched: {failure}"
         raise error("(#324) Missing or invalid image file", 324, error_user_msg=told) from failure

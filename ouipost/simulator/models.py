@@ -126,6 +126,10 @@ class PostQuerySet(models.QuerySet["Post"]):
         """Leave out what was deleted."""
         return self.filter(deleted_at=None)
 
+    def living(self, network: str, external_id: str) -> "Post | None":
+        """Return what has this id there, unless it was deleted."""
+        return self.alive().filter(network=network, external_id=external_id).first()
+
     def of(self, network: str, account: str) -> "PostQuerySet":
         """Keep what this account published on this network."""
         return self.filter(network=network, account=account)

@@ -3,6 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 
+from ouipost.simulator.call import Call
 from ouipost.simulator.models import Post
 
 EPOCH_MILLISECONDS = 1_288_834_974_657
@@ -13,6 +14,7 @@ def snowflake(now: datetime) -> str:
     return str((int(now.timestamp() * 1000) - EPOCH_MILLISECONDS) << 22 | secrets.randbits(22))
 
 
-def publish(*, now: datetime, lag: float, **values: object) -> Post:
-    """Make something visible; listings show it only after the lag."""
-    return Post.objects.create(created_at=now, listed_at=now + timedelta(seconds=lag), **values)
+def publish(call: Call, network: str, *, at: datetime | None = None, work: float = 0, **values: object) -> Post:
+    """Make something visible, now or at another time; listings show it after the work on it, and the ordered lag."""
+    at, lag = at or call.now, timedelta(seconds=work + call.seconds("list_lag"))
+    return Post.objects.create(network=network, created_at=at, listed_at=at + lag, **values)

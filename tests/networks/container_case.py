@@ -222,6 +222,23 @@ class ContainerCase(OAuth2Case):
 
         session.assert_done()
 
+    def test_a_container_that_is_ready_and_never_taken_is_made_anew(self) -> None:
+        refused = replace(self.prepared(self.first), armed_at=None)
+        ready = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
+
+        handles = self.connector.prepare(ready, replace(refused, now=later(minutes=9)), no_save)
+        again = FakeSession(*self.first.prepares)
+        self.connector.prepare(again, replace(refused, handles=handles, now=later(minutes=10)), no_save)
+
+        again.assert_done()
+
+    def test_while_a_call_may_be_on_its_way_no_second_container_is_made(self) -> None:
+        session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
+
+        self.connector.prepare(session, replace(self.prepared(self.first), now=later(minutes=10)), no_save)
+
+        session.assert_done()
+
     def test_a_lost_answer_is_cleared_up_by_the_container(self) -> None:
         assert self.connector.recovery_of(self.operation(self.first.content)) == Recovery.HANDLE
 

@@ -383,6 +383,12 @@ class PlatformCase:
         with pytest.raises(Unavailable):
             self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=page)), self.account, now=NOW)
 
+    @pytest.mark.parametrize("status", [400, 403, 404])
+    def test_a_page_of_a_firewall_refuses_no_post(self, status: int) -> None:
+        error = self.connector.classify(make_answer(status, body=b"<html><title>Access Denied</title>"))
+
+        assert isinstance(error, Unavailable)
+
     def test_it_makes_the_network_forget_the_tokens(self) -> None:
         session = FakeSession(*self.revoke_calls)
 
@@ -473,6 +479,8 @@ class OAuth2Case(PlatformCase):
     consent_url: ClassVar[str]
     exchange_calls: ClassVar[tuple[Call, ...]]
     exchanged: ClassVar[Tokens]
+    tells_whose: ClassVar[int] = 0
+    """Which of the candidate calls tells whose the tokens are."""
     code_refused: ClassVar[Answer]
 
     def exchange(self, session: FakeSession) -> Tokens:
@@ -512,6 +520,13 @@ class OAuth2Case(PlatformCase):
 
         assert self.connector.candidates(session, self.exchanged) == self.candidates
         session.assert_done()
+
+    def test_tokens_of_nobody_open_no_account(self) -> None:
+        calls = list(self.candidate_calls)
+        calls[self.tells_whose] = replace(calls[self.tells_whose], gets=make_answer(200, {}))
+
+        with pytest.raises(Unknown):
+            self.connector.candidates(FakeSession(*calls), self.exchanged)
 
     def test_without_a_refresh_token_only_the_owner_can_help(self) -> None:
         with pytest.raises(AuthExpired):

@@ -129,8 +129,9 @@ def _has_option(name: str) -> Callable[[Platform], str]:
     return lambda network: _yes(name in network.option_kinds())
 
 
-def _reads(call: str) -> Callable[[Platform], str]:
-    return lambda network: _yes(getattr(type(network), call, None) not in (None, getattr(Connector, call)))
+def _reads(*calls: str) -> Callable[[Platform], str]:
+    """Whether a network has one of these calls of its own."""
+    return lambda network: _yes(any(getattr(type(network), call) is not getattr(Connector, call) for call in calls))
 
 
 def _alt_text(network: Platform) -> str:
@@ -154,7 +155,7 @@ KINDS: dict[str, Callable[[Platform], str]] = {
     "thread": _has_option("thread"),
     "first comment": _has_option("first_comment"),
     "alt text": _alt_text,
-    "numbers of posts": _reads("post_metrics"),
+    "numbers of posts": _reads("post_metrics", "numbers_of"),
     "numbers of accounts": _reads("account_metrics"),
 }
 

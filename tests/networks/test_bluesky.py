@@ -31,8 +31,8 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.bluesky import Bluesky
-from accounts.platforms.bluesky.api import BlobMissing
 from accounts.platforms.bluesky.atproto import record_key, service_origin
+from accounts.platforms.bluesky.errors import BlobMissing
 from tests.networks.platform_case import (
     LOST,
     NOW,

@@ -15,7 +15,6 @@ from accounts.platforms.base import (
     Operation,
     PlatformError,
     ProcessingFailed,
-    Published,
     RateLimited,
     Rejected,
     StillWorking,
@@ -129,22 +128,6 @@ def lost(world: World, operation: Operation) -> None:
 
 
 @every()
-@pytest.mark.parametrize("after_accept", [True, False])
-def test_a_lost_answer_never_makes_a_second_post(world: World, after_accept: bool) -> None:
-    operation = world.prepare(world.operation(Content(text="Rye", media=(world.image(),))))
-    order(world.connector.id, "status", status=502, after_accept=after_accept)
-    lost(world, operation)
-
-    found = world.recover(operation)
-    if not found:
-        found = [world.connector.commit(world.session, world.prepare(operation))]
-
-    assert visible() == [("post", "Rye", 1)]
-    [post] = Post.objects.all()
-    assert found == [Published(remote_id=post.external_id, url=post.url)]
-
-
-@every()
 def test_what_is_published_and_not_listed_yet_is_waited_for(world: World) -> None:
     operation = world.prepare(world.operation(Content(text="Rye", media=(world.image(),))))
     edge = "threads_publish" if world.connector.id == "threads" else "media_publish"
@@ -166,21 +149,6 @@ def test_a_post_that_is_sent_again_in_spite_of_being_out_is_adopted(world: World
     again = world.connector.commit(world.session, operation)
 
     assert (again, len(visible())) == (first, 1)
-
-
-@every()
-@pytest.mark.parametrize("after_accept", [True, False])
-def test_a_lost_answer_to_a_reply_is_cleared_up(world: World, after_accept: bool) -> None:
-    content = Content(text="Rye", media=(world.image(),), options={"first_comment": "Order now"})
-    [post] = world.publish(replace(content, options={}))
-    operation = world.prepare(world.operation(content, post))
-    order(world.connector.id, "status", status=502, after_accept=after_accept)
-    lost(world, operation)
-
-    found = world.recover(operation) or [world.connector.commit(world.session, world.prepare(operation))]
-
-    assert visible() == [("post", "Rye", 1), ("comment", "Order now", 0)]
-    assert found[0].remote_id == Post.objects.get(kind=Post.COMMENT).external_id
 
 
 @every("instagram by facebook")

@@ -130,6 +130,7 @@ class TestFacebook(LookCase, OAuth2Case):
     )
     exchanged = Tokens(access_token="USER_TOKEN", access_expires_at=later(days=60))
     code_refused = graph_error(100, 36009)
+    tells_whose = 2
     candidate_calls = (
         read("me", {"id": "9", "name": "Ann"}, user=True, fields="id,name"),
         permissions("pages_manage_posts"),

@@ -34,7 +34,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.linkedin import COMMUNITY_SCOPES, SELF_SERVE_SCOPES, LinkedIn, littletext
-from accounts.platforms.linkedin.api import NotTaken, UploadOver
+from accounts.platforms.linkedin.errors import NotTaken, UploadOver
 from accounts.platforms.text import length
 from tests.networks.platform_case import (
     LOST,
@@ -1124,10 +1124,6 @@ class TestSelfServe:
             remote_id=MEMBER, type="profile", profile=ANN, tokens=GIVEN, metadata=self.account.metadata
         )
         assert self.connector.profile(FakeSession(ME_CALL), self.account) == ANN
-
-    def test_a_token_of_nobody_opens_no_account(self) -> None:
-        with pytest.raises(Unknown):
-            self.connector.candidates(FakeSession(replace(ME_CALL, gets=make_answer(200, {}))), GIVEN)
 
     def test_a_member_publishes_to_connections_with_an_image_of_their_own(self) -> None:
         content = Content(text="Bread", media=(make_image(),), options={"visibility": "CONNECTIONS"})

@@ -29,6 +29,7 @@ from accounts.platforms.base import (
     Tokens,
     Unavailable,
     Unknown,
+    WhoActs,
 )
 from accounts.platforms.pinterest import Pinterest
 from tests.networks.platform_case import (
@@ -309,10 +310,6 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert caught.value.retry_after == 120
 
-    def test_a_token_of_nobody_opens_no_account(self) -> None:
-        with pytest.raises(Unknown):
-            self.connector.candidates(FakeSession(get("user_account", {"code": 0})), GIVEN)
-
     def test_an_answer_about_nobody_is_no_profile_without_a_name(self) -> None:
         with pytest.raises(Unknown):
             self.connector.profile(FakeSession(get("user_account", {"code": 0})), self.account)
@@ -585,6 +582,14 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert isinstance(error, RateLimited)
         assert error.retry_after == 6 * 3600
+
+    @pytest.mark.parametrize("status", [400, 403, 429])
+    def test_a_blocked_link_fails_its_own_post_alone(self, status: int) -> None:
+        words = "Sorry! We blocked this link because it may lead to spam."
+
+        error = self.connector.classify(make_answer(status, {"code": 9, "message": words}))
+
+        assert (type(error), error.error_code, error.acts) == (Rejected, "CONTENT_REJECTED", WhoActs.CALLER)
 
     @pytest.mark.parametrize(
         ("headers", "wait"),

@@ -23,7 +23,8 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from accounts.platforms.meta.containers import MakeAgain, NotReady
-from accounts.platforms.threads import WORDS, Threads
+from accounts.platforms.threads import Threads
+from accounts.platforms.threads.errors import WORDS
 from tests.networks.container_case import ContainerCase, graph_error
 from tests.networks.platform_case import (
     NOW,

@@ -20,10 +20,9 @@ from accounts.platforms.base import (
     RateLimited,
     Rejected,
     Unavailable,
-    Unknown,
 )
 from accounts.platforms.tiktok import TikTok
-from accounts.platforms.tiktok import upload as tiktok_upload
+from accounts.platforms.tiktok import media as tiktok_media
 from tests.networks.platform_case import LOST, NOW, Call, FakeSession, LookCase, OAuth2Case, make_answer
 from tests.networks.tiktok_calls import (
     ACCOUNT,
@@ -60,7 +59,7 @@ from tests.networks.tiktok_calls import (
 @pytest.fixture(autouse=True)
 def small_chunks() -> Iterator[None]:
     """Cut videos into chunks of eight bytes."""
-    with patch.object(tiktok_upload, "LEAST_CHUNK", 8):
+    with patch.object(tiktok_media, "LEAST_CHUNK", 8):
         yield
 
 
@@ -173,10 +172,6 @@ class TestSignIn:
         session = FakeSession(user_info("open_id,union_id,avatar_url,display_name"))
 
         assert self.connector.profile(session, account).name == "Bakery"
-
-    def test_an_answer_without_a_person_is_unknown(self) -> None:
-        with pytest.raises(Unknown):
-            self.connector.candidates(FakeSession(replace(user_info(), gets=good(user={}))), GIVEN)
 
     @pytest.mark.parametrize(
         ("answer", "meaning"),

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from accounts.platforms.base import App, Content, Handles, Media, Rejected, Unavailable
 from accounts.platforms.tiktok import TikTok
-from accounts.platforms.tiktok import upload as tiktok_upload
+from accounts.platforms.tiktok import media as tiktok_media
 from ouipost.simulator import clock, pulling
 from ouipost.simulator.models import Post
 from tests.in_process import BASE, in_process
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(databases=["simulator"])
 
 EVERYONE = {"privacy_level": "PUBLIC_TO_EVERYONE"}
 FILM = clip(codec="libx264")
-IN_TWO = FILM + b"\0\0\0\x08free" + b"\0" * (2 * tiktok_upload.LEAST_CHUNK - len(FILM))
+IN_TWO = FILM + b"\0\0\0\x08free" + b"\0" * (2 * tiktok_media.LEAST_CHUNK - len(FILM))
 """The film with something at its end that no player minds, so that it goes up in two chunks."""
 
 

@@ -19,8 +19,8 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.tiktok import upload as tiktok_upload
-from accounts.platforms.tiktok.upload import LEAST_CHUNK, Plan
+from accounts.platforms.tiktok import media as tiktok_media
+from accounts.platforms.tiktok.media import LEAST_CHUNK, Plan
 from tests.networks.platform_case import LOST, NOT_SENT, NOW, FakeSession, later, make_answer, make_video
 from tests.networks.tiktok_calls import (
     FIRST,
@@ -43,7 +43,7 @@ from tests.networks.tiktok_calls import (
 @pytest.fixture(autouse=True)
 def small_chunks() -> Iterator[None]:
     """Cut videos into chunks of eight bytes."""
-    with patch.object(tiktok_upload, "LEAST_CHUNK", 8):
+    with patch.object(tiktok_media, "LEAST_CHUNK", 8):
         yield
 
 
@@ -62,7 +62,7 @@ class TestChunks:
 
     @pytest.mark.parametrize("size", [5_242_880, 10_485_759, 10_485_760, 64_000_001, 4_000_000_000])
     def test_they_are_of_a_size_that_tiktok_takes_and_at_most_a_thousand(self, size: int) -> None:
-        with patch.object(tiktok_upload, "LEAST_CHUNK", LEAST_CHUNK):
+        with patch.object(tiktok_media, "LEAST_CHUNK", LEAST_CHUNK):
             plan = Plan(size=size)
             sizes = (plan.count, plan.chunk, size - plan.last)
 
@@ -74,7 +74,7 @@ class TestChunks:
 
     @pytest.mark.parametrize("size", [1, 4_999_999])
     def test_a_small_video_is_one_chunk(self, size: int) -> None:
-        with patch.object(tiktok_upload, "LEAST_CHUNK", LEAST_CHUNK):
+        with patch.object(tiktok_media, "LEAST_CHUNK", LEAST_CHUNK):
             plan = Plan(size=size)
 
             assert (plan.count, plan.chunk) == (1, size)

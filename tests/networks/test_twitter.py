@@ -414,12 +414,6 @@ class TestTwitter(LookCase, OAuth2Case):
 
         session.assert_done()
 
-    def test_a_token_of_nobody_opens_no_account(self) -> None:
-        nobody = replace(ME_CALL, gets=make_answer(200, {"errors": [{"title": "Not Found"}]}))
-
-        with pytest.raises(Unknown):
-            self.connector.candidates(FakeSession(nobody), GIVEN)
-
     def test_an_upload_that_x_has_dropped_by_now_is_made_again(self, kind: str) -> None:
         operation = self.prepared(self.publications[kind])
         session = FakeSession(*self.publications[kind].prepares)
@@ -587,10 +581,6 @@ class TestTwitter(LookCase, OAuth2Case):
         error = self.connector.classify(make_answer(status, problem))
 
         assert (type(error), error.error_code, error.acts) == meaning
-
-    def test_a_firewall_that_answers_in_its_place_leaves_the_outcome_unknown(self) -> None:
-        with pytest.raises(Unknown):
-            self.commit(self.first, make_answer(403, body=b"<title>Attention Required! | Cloudflare</title>"))
 
     @pytest.mark.parametrize("whose", ["user", "app"])
     def test_the_day_quota_is_waited_for_when_it_is_the_one_that_is_used_up(self, whose: str) -> None:

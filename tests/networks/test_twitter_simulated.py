@@ -16,7 +16,6 @@ from tests.networks.simulated import Desk, consent, make_file, now, order, visib
 from tests.simulator.clip import film
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
-THREAD = Content(text="One & two", options={"thread": ["Two example.com/a", "Three"], "first_comment": "Try it"})
 
 
 @pytest.fixture(autouse=True)
@@ -45,19 +44,6 @@ def a_gif() -> Any:
     images[0].save(buffer, "GIF", save_all=True, append_images=images[1:])
     facts = {"type": "image", "mime_type": "image/gif", "width": 40, "height": 30, "frames": 2}
     return make_file("gif", buffer.getvalue(), filename="a.gif", alt_text="It blinks", **facts)
-
-
-@pytest.mark.parametrize("lost", [False, True])
-def test_a_thread_and_its_comment_are_published_once_each(lost: bool) -> None:
-    out = desk(lost=lost).publish(THREAD)
-
-    assert visible() == [
-        ("post", "One & two", 0),
-        ("comment", "Two example.com/a", 0),
-        ("comment", "Three", 0),
-        ("comment", "Try it", 0),
-    ]
-    assert len({each.remote_id for each in out}) == 4
 
 
 @pytest.mark.parametrize("call", ["upload/initialize", "append", "finalize", "metadata"])

@@ -345,10 +345,6 @@ class TestYouTube(OAuth2Case):
 
         assert caught.value.acts == WhoActs.ACCOUNT_OWNER
 
-    def test_an_answer_of_another_kind_opens_no_account(self) -> None:
-        with pytest.raises(Unknown):
-            self.connector.candidates(FakeSession(replace(channels(), gets=make_answer(200, {}))), GIVEN)
-
     def test_a_hidden_number_of_subscribers_is_not_known(self) -> None:
         hidden = channels(statistics={"subscriberCount": "0", "hiddenSubscriberCount": True, "videoCount": "7"})
 
@@ -437,7 +433,7 @@ class TestYouTube(OAuth2Case):
         first = put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}")
         second = put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}")
         session = FakeSession(start(size), first, second)
-        with patch("accounts.platforms.youtube.upload.PIECE", UNIT):
+        with patch("accounts.platforms.youtube.media.PIECE", UNIT):
             self.connector.prepare(session, self.operation(self.steps.content), save)
 
         session.assert_done()
@@ -470,7 +466,11 @@ class TestYouTube(OAuth2Case):
         assert handles == {"session": SESSION, "sent": 2 * UNIT, "at": NOW.isoformat()}
 
     @pytest.mark.parametrize(
-        "over", [make_answer(404), make_answer(410), error(410, "backendError"), error(400, "badRequest")]
+        "over",
+        [
+            *(make_answer(404), make_answer(410), error(410, "backendError"), error(400, "badRequest")),
+            make_answer(400, body=b"Invalid request. There were 9 byte(s) beside the range."),
+        ],
     )
     def test_a_session_that_is_over_is_begun_anew(self, over: Any) -> None:
         asked = replace(probe(308, size=len(LARGE)), gets=over)
@@ -965,7 +965,7 @@ class TestYouTube(OAuth2Case):
                 return super().read(size)
 
         video = make_video(content=LARGE, open=lambda: Counted(LARGE))
-        with patch("accounts.platforms.youtube.upload.PIECE", UNIT):
+        with patch("accounts.platforms.youtube.media.PIECE", UNIT):
             size = len(LARGE)
             session = FakeSession(
                 start(size),

@@ -85,7 +85,7 @@ def test_youtube_refuses_exactly_what_was_named(
 
 
 def test_a_large_file_is_one_video_made_of_its_pieces(at: Desk) -> None:
-    with patch("accounts.platforms.youtube.upload.PIECE", UNIT):
+    with patch("accounts.platforms.youtube.media.PIECE", UNIT):
         at.publish(posting(file=LONG))
 
     assert asked("PUT") == [308, 308, 201]
@@ -95,7 +95,7 @@ def test_a_large_file_is_one_video_made_of_its_pieces(at: Desk) -> None:
 def test_an_upload_that_broke_off_goes_on_in_its_session(at: Desk) -> None:
     wanted, saved = at.operation(posting(file=LONG)), list[Handles]()
     order("youtube", "status", "PUT /upload", status=503, after_accept=True)
-    with patch("accounts.platforms.youtube.upload.PIECE", UNIT), pytest.raises(PlatformError):
+    with patch("accounts.platforms.youtube.media.PIECE", UNIT), pytest.raises(PlatformError):
         CONNECTOR.prepare(at.session, wanted, lambda handles, *, seconds=0: saved.append(handles))
     clock.advance(30)
 

@@ -1,8 +1,7 @@
 """Bluesky, and any other server of the AT Protocol: https://docs.bsky.app/docs/advanced-guides/posts"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from accounts.platforms.base import (
@@ -14,7 +13,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Issue,
-    Media,
+    Limits,
     Operation,
     Pace,
     PasswordConnector,
@@ -31,12 +30,13 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.bluesky import api as bluesky_api
+from accounts.platforms.bluesky import errors as bluesky_errors
+from accounts.platforms.bluesky import media as bluesky_media
+from accounts.platforms.bluesky import numbers as bluesky_numbers
 from accounts.platforms.bluesky import records as bluesky_records
 from accounts.platforms.bluesky import validation
 from accounts.platforms.bluesky.api import DEFAULT_SERVICE, get, service_of, xrpc
 from accounts.platforms.bluesky.atproto import (
-    CARD,
     COLLECTION,
     home_server,
     record_key,
@@ -45,28 +45,14 @@ from accounts.platforms.bluesky.atproto import (
     timestamp,
 )
 from accounts.platforms.bluesky.listing import records_like
-from accounts.platforms.bluesky.video import upload_video
-from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text
-from accounts.platforms.linkcard import fetch_link_card
+from accounts.platforms.http import bearer, call_visible, dig_count, dig_list, dig_text
 from accounts.platforms.text import UNSEEN
-from accounts.platforms.uploads import upload_missing
-from ouipost.phrases import Phrase
 
-BLOB_LIVES = timedelta(hours=1)
-"""Servers drop a blob that no record names after some hours."""
 USUAL_HANDLES_END = ".bsky.social"
-NO_PROFILES = {"InvalidRequest", *bluesky_api.NOT_THERE}
+NO_PROFILES = {"InvalidRequest", *bluesky_errors.NOT_THERE}
 """What a server says to app.bsky calls without Bluesky's own service beside it."""
 MAY_BE_THERE = {"InvalidSwap", "InternalServerError"}
 """What servers say to a key that has a record already."""
-OWN = {
-    "likes": "likeCount",
-    "reposts": "repostCount",
-    "replies": "replyCount",
-    "quotes": "quoteCount",
-    "bookmarks": "bookmarkCount",
-}
-"""All are engagement; a bookmark is what others call a save."""
 
 
 class Bluesky(PasswordConnector):
@@ -77,7 +63,7 @@ class Bluesky(PasswordConnector):
     pace = Pace(posts=1666, seconds=3600)
     """5,000 points an hour, at most 3 a post, https://docs.bsky.app/docs/advanced-guides/rate-limits."""
     limits = validation.LIMITS
-    metrics = ("engagement", *OWN)
+    metrics = ("engagement", *bluesky_numbers.OWN)
     metrics_batch = 25
     max_video_duration = 600
     recovery = Recovery.KEY
@@ -97,7 +83,7 @@ class Bluesky(PasswordConnector):
         try:
             given = self.call(session, "POST", xrpc(service, "com.atproto.server.createSession"), json=login)
         except AuthExpired as error:
-            raise bluesky_api.refused_login(error) from error
+            raise bluesky_errors.refused_login(error) from error
         tokens, did = session_tokens(given, now=now), dig_text(given, "did")
         pds = home_server(given) or service
         account = Account(
@@ -137,12 +123,12 @@ class Bluesky(PasswordConnector):
                 raise
             return {}
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return validation.check(content, self.limits, account)
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         """Upload, then write the record and choose its key, both of which every further try repeats."""
-        handles = operation.handles if operation.reply else self._upload_all(session, operation, save)
+        handles = operation.handles if operation.reply else bluesky_media.prepare(self, session, operation, save)
         if "record" in handles and handles["record"].get("embed") == bluesky_records.embed(operation, handles):
             return handles
         # Each part of a thread a moment later than the one before it, and under a key of its own.
@@ -155,42 +141,6 @@ class Bluesky(PasswordConnector):
         }
         save(handles)
         return handles
-
-    def _upload_all(self, session: Session, operation: Operation, save: Save) -> Handles:
-        content = operation.content
-        if any(each.type == "video" for each in content.media):
-            return upload_video(self, session, operation, save)
-        return upload_missing(
-            operation, save, self._uploads(session, operation), not_before=_uploads_count_from(operation)
-        )
-
-    def _uploads(self, session: Session, operation: Operation) -> dict[str, Callable[[], Any]]:
-        account, content = operation.account, operation.content
-        if content.link and not content.media:
-            return {CARD: partial(self._card, session, account, content.link)}
-        return {each.id: partial(self._upload_image, session, account, each) for each in content.media}
-
-    def _upload_image(self, session: Session, account: Account, media: Media) -> Any:
-        return self._upload(session, account, media.read(), media.mime_type)
-
-    def _upload(self, session: Session, account: Account, content: bytes, mime_type: str) -> Any:
-        url = xrpc(service_of(account), "com.atproto.repo.uploadBlob")
-        headers = bearer(account.access_token) | {"Content-Type": mime_type}
-        blob = dig(self.call(session, "POST", url, headers=headers, data=content, timeout=60), "blob")
-        if not isinstance(blob, dict):
-            raise Unavailable(Phrase("Bluesky took an image and did not say where it is."))
-        return blob
-
-    def _card(self, session: Session, account: Account, link: str) -> Any:
-        card = fetch_link_card(session, link)
-        external = {"uri": link, "title": card.title or link, "description": card.description}
-        if card.picture:
-            try:
-                external["thumb"] = self._upload(session, account, card.picture.content, card.picture.mime_type)
-            except (Rejected, Unavailable, Unknown):
-                # A post without its link's picture is better than none.
-                return external
-        return external
 
     def commit(self, session: Session, operation: Operation) -> Published:
         account, handles = operation.account, operation.handles
@@ -239,11 +189,11 @@ class Bluesky(PasswordConnector):
         try:
             answer = self.call(session, "GET", url, headers=bearer(account.access_token), params=params)
         except (Rejected, Unavailable) as error:
-            if not bluesky_api.has_no_bluesky(error):
+            if not bluesky_errors.has_no_bluesky(error):
                 raise
             return {uri: PostNumbers() for uri in remote_ids}
         posts = {dig_text(each, "uri"): each for each in dig_list(answer, "posts")}
-        return {uri: _numbers(posts[uri]) for uri in remote_ids if uri in posts}
+        return {uri: bluesky_numbers.of_post(posts[uri]) for uri in remote_ids if uri in posts}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         shown = self._shown(session, account)
@@ -254,7 +204,7 @@ class Bluesky(PasswordConnector):
         )
 
     def classify(self, answer: Answer) -> PlatformError:
-        return bluesky_api.classify(answer)
+        return bluesky_errors.classify(answer)
 
 
 def _identifier(given: str, service: str) -> str:
@@ -276,15 +226,3 @@ def _published(account: Account, rkey: str, cid: str) -> Published:
     # By the DID, so that the address outlives a change of the handle.
     url = f"https://bsky.app/profile/{did}/post/{rkey}"
     return Published(remote_id=f"at://{did}/{COLLECTION}/{rkey}", url=url, facts={"cid": cid})
-
-
-def _numbers(post: Any) -> PostNumbers:
-    own = {name: count for name, theirs in OWN.items() if (count := dig_count(post, theirs)) is not None}
-    return PostNumbers(engagement=sum(own.values()) if own else None, own=own)
-
-
-def _uploads_count_from(operation: Operation) -> datetime:
-    """Uploads from before the first try are made again: it may have failed because they were gone, and they are
-    content-addressed, so that one too many changes nothing."""
-    oldest = operation.now - BLOB_LIVES
-    return max(oldest, operation.armed_at) if operation.armed_at else oldest

@@ -1,41 +1,11 @@
-"""Servers of the AT Protocol in general: where they are, how they are called, what their refusals mean."""
+"""Servers of the AT Protocol in general, where they are and how they are called: https://atproto.com/specs/xrpc"""
 
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    Answer,
-    AuthExpired,
-    Connector,
-    PlatformError,
-    RateLimited,
-    Rejected,
-    Session,
-    Unavailable,
-    Unknown,
-    WhoActs,
-)
-from accounts.platforms.http import bearer, decoded, dig_text, is_a_page, is_unclear, reset_after, retry_after, said
-from ouipost.phrases import Phrase
+from accounts.platforms.base import Account, Connector, Session
+from accounts.platforms.http import bearer, dig_text
 
 DEFAULT_SERVICE = "https://bsky.social"
-TOKEN_IS_OVER = {
-    "ExpiredToken",
-    "InvalidToken",
-    "AuthMissing",
-    "AuthenticationRequired",
-    "AuthFactorTokenRequired",
-    "AccountTakedown",
-    "AccountDeactivated",
-}
-PERMISSION_MISSING = {"AccountNotFound", "ScopeMissingError"}
-ABOUT_A_FILE = {"BlobTooLarge", "InvalidMimeType"}
-NOT_THERE = {"MethodNotImplemented", "XRPCNotSupported"}
-"""What a server says to a method that it does not have."""
-
-
-class BlobMissing(Unavailable):
-    """Surely not posted: the server has dropped an upload, and `prepare` makes it again."""
 
 
 def service_of(account: Account) -> str:
@@ -52,57 +22,3 @@ def get(connector: Connector, session: Session, account: Account, method: str, *
     """Ask the account's server with its token."""
     url = xrpc(service_of(account), method)
     return connector.call(session, "GET", url, headers=bearer(account.access_token), params=params)
-
-
-def has_no_bluesky(error: PlatformError) -> bool:
-    """Whether a server has no such method, nor Bluesky beside it to pass the call on to."""
-    return error.network_code in NOT_THERE or "no service configured" in error.message.lower()
-
-
-def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal means, by its name."""
-    body = decoded(answer)
-    name, words = dig_text(body, "error"), dig_text(body, "message")
-    facts: dict[str, Any] = {
-        "message": said(
-            "Bluesky", words or name, otherwise=Phrase("answered with status {status}.", status=answer.status)
-        ),
-        "status": answer.status,
-        "network_code": name,
-    }
-    if answer.status == 429:
-        return RateLimited(retry_after=retry_after(answer) or reset_after(answer, "RateLimit-Reset"), **facts)
-    if is_unclear(answer.status) or is_a_page(answer):
-        return Unavailable(retry_after=retry_after(answer), **facts)
-    return _refused(answer, name, words, facts)
-
-
-def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> PlatformError:
-    if name == "InvalidSwap":
-        return Unknown(**facts)
-    if name == "BlobNotFound":
-        return BlobMissing(**facts)
-    if answer.status == 401 or name in TOKEN_IS_OVER:
-        return AuthExpired(**facts)
-    if name in PERMISSION_MISSING:
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
-    is_about_media = answer.status == 413 or name in ABOUT_A_FILE or "blob" in words.lower()
-    return Rejected(code="MEDIA_REJECTED" if is_about_media else None, **facts)
-
-
-def refused_login(error: AuthExpired) -> Rejected:
-    """Return a refused sign-in in words for the person who tried it."""
-    message = error.message
-    if error.network_code == "AuthFactorTokenRequired":
-        message = Phrase(
-            "This password needs a code by e-mail: make an app password in Bluesky's settings and use that."
-        )
-    elif error.network_code == "AuthenticationRequired":
-        message = Phrase("The handle or the app password is wrong.")
-    return Rejected(
-        message,
-        code="TOKEN_REVOKED",
-        who_acts=WhoActs.ACCOUNT_OWNER,
-        status=error.status,
-        network_code=error.network_code,
-    )

@@ -6,7 +6,7 @@ from typing import Any
 from accounts.platforms.base import Account, Connector, Operation, Session, Unknown
 from accounts.platforms.bluesky.api import get
 from accounts.platforms.bluesky.atproto import COLLECTION
-from accounts.platforms.http import dig, dig_list, dig_text, moment, paged
+from accounts.platforms.http import dig, dig_list, dig_text, is_since, moment, paged
 from ouipost.phrases import Phrase
 
 AT_ONCE = 100
@@ -24,8 +24,7 @@ def records_like(connector: Connector, session: Session, operation: Operation) -
 
     pages = paged(partial(_newest, connector, session, operation.account), cursor_of=cursor_of)
     found = [each for page in pages for each in dig_list(page, "records")]
-    made = [(each, moment(dig_text(each, "value", "createdAt"))) for each in found]
-    return [each for each, at in made if at is not None and at >= since and _is_it(each, operation)]
+    return [each for each in found if _is_it(each, operation)]
 
 
 def _newest(connector: Connector, session: Session, account: Account, cursor: str) -> Any:
@@ -41,4 +40,8 @@ def _newest(connector: Connector, session: Session, account: Account, cursor: st
 def _is_it(record: Any, operation: Operation) -> bool:
     text = operation.reply.text if operation.reply else operation.content.text
     parent = operation.parent.remote_id if operation.reply else ""
-    return dig_text(record, "value", "text") == text and dig_text(record, "value", "reply", "parent", "uri") == parent
+    return (
+        is_since(dig_text(record, "value", "createdAt"), operation.since)
+        and dig_text(record, "value", "text") == text
+        and dig_text(record, "value", "reply", "parent", "uri") == parent
+    )

@@ -38,8 +38,8 @@ def embed(operation: Operation, handles: Handles) -> dict[str, Any] | None:
     content = operation.content
     if operation.reply:
         return None
-    if content.media and content.media[0].type == "video":
-        return _video(content.media[0], handles)
+    if content.video:
+        return _video(content.video, handles)
     if content.media:
         images = [_shown(each, "image", handles) | {"alt": each.alt_text} for each in content.media]
         return {"$type": "app.bsky.embed.images", "images": images}

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounts.platforms import rules
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.bluesky.api import DEFAULT_SERVICE
 from accounts.platforms.http import dig_text
@@ -44,15 +43,13 @@ LIMITS = Limits(
 )
 
 
-def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> list[Issue]:
-    """Return all that Bluesky, or the server of this account, would refuse, or may."""
-    return [
-        *rules.check(content, limits, account),
-        *_comment(content),
-        *_languages(content),
-        *(issue for position, each in enumerate(content.media) for issue in _video_alt(f"media.{position}", each)),
-        *_large_video(content, account),
-    ]
+def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
+    """Name what Bluesky, or the server of this account, would refuse, or may."""
+    yield from _comment(content)
+    yield from _languages(content)
+    for position, media in enumerate(content.media):
+        yield from _video_alt(f"media.{position}", media)
+    yield from _large_video(content, account)
 
 
 def _comment(content: Content) -> Iterator[Issue]:

@@ -1,11 +1,10 @@
 """Facebook Pages: https://developers.facebook.com/docs/pages-api/posts"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from accounts.platforms import file_rules, meta, rules
+from accounts.platforms import meta
 from accounts.platforms.base import (
     FEED,
     Account,
@@ -18,7 +17,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Option,
     PostNumbers,
     Profile,
     Published,
@@ -28,7 +26,8 @@ from accounts.platforms.base import (
     Tokens,
 )
 from accounts.platforms.facebook import numbers as facebook_numbers
-from accounts.platforms.facebook.graph import Graph
+from accounts.platforms.facebook import validation
+from accounts.platforms.facebook.api import Graph
 from accounts.platforms.facebook.posts import Comment, PhotoStory, Post, Way
 from accounts.platforms.facebook.video import Reel, Video, VideoStory
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
@@ -44,37 +43,6 @@ THROUGH_A_BUSINESS = "business_management"
 """Not needed: with it, the Pages of the businesses that the person works in can be chosen, too."""
 BUSINESS_EDGES = ("owned_pages", "client_pages")
 
-MESSAGE_CHARACTERS = 63_206
-"""Not documented by Meta, but what connectors find; of a reel's text and a comment nobody says anything else."""
-COMMENT_CHARACTERS = 8_000
-"""From memory."""
-MOST_PHOTOS = 10
-"""Not documented: what connectors send."""
-VIDEO_BYTES, VIDEO_SECONDS = 10_000_000_000, 4 * 3600
-"""Of a chunked upload, from memory; one that is sent whole may have 1 GB and 20 minutes."""
-UPRIGHT = {"min_video_ratio": 0.5525, "max_video_ratio": 0.5725}
-"""9:16; how exactly is not documented."""
-LEAST_HEIGHT = 960
-"""Of reels and stories, beside 540 pixels of width."""
-
-IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff")
-VIDEO_TYPES = ("video/mp4", "video/quicktime")
-FIRST_COMMENT = Option(name="first_comment", max_characters=COMMENT_CHARACTERS)
-SHORT_VIDEO: dict[str, Any] = {
-    "max_characters": MESSAGE_CHARACTERS,
-    "media_required": True,
-    "max_media": 1,
-    "video_mime_types": VIDEO_TYPES,
-    "max_videos": 1,
-    "min_video_duration_seconds": 3,
-    "min_video_side_pixels": 540,
-    "min_video_fps": 23.9,  # 24, which 23.976 is called
-    "max_video_fps": 60.1,
-    "video_codecs": ("h264", "hevc", "vp9", "av1"),
-    "audio_codecs": ("aac",),
-    **UPRIGHT,
-}
-
 
 class Facebook(Graph):
     id = "facebook"
@@ -88,29 +56,8 @@ class Facebook(Graph):
         "pages_read_user_content",
         "read_insights",
     )
-    limits = Limits(
-        max_characters=MESSAGE_CHARACTERS,
-        image_mime_types=IMAGE_TYPES,
-        max_images=MOST_PHOTOS,
-        max_image_bytes=10_000_000,
-        video_mime_types=VIDEO_TYPES,
-        max_videos=1,
-        max_video_bytes=VIDEO_BYTES,
-        max_video_duration_seconds=VIDEO_SECONDS,
-        options=(FIRST_COMMENT,),
-    )
-    other_types = {
-        "story": Limits(
-            **SHORT_VIDEO,
-            image_mime_types=IMAGE_TYPES,
-            max_images=1,
-            max_image_bytes=10_000_000,
-            max_video_duration_seconds=60,
-        ),
-        "reel": Limits(
-            **SHORT_VIDEO, max_title_characters=255, max_video_duration_seconds=90, options=(FIRST_COMMENT,)
-        ),
-    }
+    limits = validation.LIMITS
+    other_types = {"story": validation.STORY_LIMITS, "reel": validation.REEL_LIMITS}
     metrics = ("impressions", "reach", "engagement", "clicks", "reactions", "comments", "shares", "video_views")
     supports_carousel = True
     supports_stories = True
@@ -213,15 +160,15 @@ class Facebook(Graph):
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self.get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        limits = self.limits_of(content.post_type)
-        beside = (*_unreachable(content.link), *_too_low(content), *_not_shown(content))
-        return [*rules.check(as_sent(content), limits, account), *beside]
+    def as_counted(self, content: Content) -> Content:
+        return as_sent(content)
+
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content)
 
     def shows_title(self, content: Content) -> bool:
         """A video has one, which nobody limits; a reel has, a story has not."""
-        is_video = any(each.type == "video" for each in content.media)
-        return super().shows_title(content) or (content.post_type == FEED and is_video)
+        return super().shows_title(content) or (content.post_type == FEED and content.video is not None)
 
     def _way(self, operation: Operation) -> Way:
         """A video alone is a video post; of what a post has besides, the rules have said that it cannot be."""
@@ -247,47 +194,11 @@ class Facebook(Graph):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         return self._way(operation).recover(session, operation)
 
-    def post_metrics(
-        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
-    ) -> dict[str, PostNumbers]:
-        read = {each: facebook_numbers.post_numbers(self, session, account, each) for each in remote_ids}
-        return {post_id: numbers for post_id, numbers in read.items() if numbers is not None}
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        return facebook_numbers.of_post(self, session, account, remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
-        return facebook_numbers.account_numbers(self, session, account, now=now)
-
-
-def _unreachable(link: str) -> Iterator[Issue]:
-    """Facebook reads the page behind a link, and refuses the post where it cannot."""
-    if link and "." not in (urlsplit(link).hostname or ""):
-        yield Issue(
-            rule="link_unreachable",
-            field="link",
-            message=Phrase("Facebook cannot reach this address: its host is not a public name."),
-            actual=link,
-            fix=Phrase("Use the page's public address, or remove the link."),
-        )
-
-
-def _too_low(content: Content) -> Iterator[Issue]:
-    """The limits tell of a video's shorter side alone."""
-    for position, media in enumerate(content.media if content.post_type != FEED else ()):
-        longer = max(media.width, media.height)
-        if media.type == "video" and media.seconds:
-            yield from file_rules.between("video_side", f"media.{position}", Phrase("The video's longer side"), longer,
-                                          (LEAST_HEIGHT, None), file_rules.PIXELS)  # fmt: skip
-
-
-def _not_shown(content: Content) -> Iterator[Issue]:
-    """A story is its picture alone."""
-    if content.post_type == "story" and content.text:
-        yield Issue(
-            rule="text_not_shown",
-            field="content",
-            message=Phrase("Facebook's stories have no text: it is left out."),
-            severity="warning",
-            fix=Phrase("Write it into the picture, if it matters."),
-        )
+        return facebook_numbers.of_account(self, session, account, now=now)
 
 
 def _candidate(

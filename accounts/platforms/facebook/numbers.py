@@ -4,16 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Demographics,
-    PlatformError,
-    PostNumbers,
-    Rejected,
-    Session,
-)
-from accounts.platforms.facebook.graph import Graph, is_not_there
+from accounts.platforms.base import Account, AccountNumbers, Demographics, PlatformError, PostNumbers, Rejected, Session
+from accounts.platforms.facebook.api import Graph
+from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
 from accounts.platforms.meta.numbers import in_percent, last_whole_day
 
@@ -34,7 +27,7 @@ gone: set[str] = set()
 """Names that Facebook does not know any more, found since this process began: one of them fails a whole call."""
 
 
-def post_numbers(graph: Graph, session: Session, account: Account, post_id: str) -> PostNumbers | None:
+def of_post(graph: Graph, session: Session, account: Account, post_id: str) -> PostNumbers | None:
     """Return the numbers of a post, None where it is gone."""
     try:
         node = graph.get(session, account.access_token, post_id, fields=COUNTS)
@@ -70,7 +63,7 @@ def _people_did(node: Any, found: Mapping[str, Any]) -> dict[str, int | None]:
     return {"reactions": reactions, "comments": comments, "shares": shares}
 
 
-def account_numbers(graph: Graph, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+def of_account(graph: Graph, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
     """Return how a Page stands: its followers now, what is counted by day on the last whole day."""
     page = graph.get(session, account.access_token, account.remote_id, fields="followers_count")
     span = last_whole_day(now)

@@ -6,10 +6,10 @@ A way to publish is what the connector asks for each operation; those of videos 
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import takewhile
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import unquote
 
 from accounts.platforms.base import (
@@ -25,8 +25,9 @@ from accounts.platforms.base import (
     Session,
     Unavailable,
 )
-from accounts.platforms.facebook.graph import Graph, is_not_there, page_address, post_id_of
-from accounts.platforms.http import call_visible, dig_list, dig_text, moment
+from accounts.platforms.facebook.api import Graph, page_address, post_id_of
+from accounts.platforms.facebook.errors import is_not_there
+from accounts.platforms.http import call_visible, dig_list, dig_text, is_since
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
 from ouipost.phrases import Phrase
@@ -44,32 +45,30 @@ FILES = {"photo", "album", "video"}
 Found = TypeVar("Found")
 
 
-class Way(Protocol):
+class Way:
     """How one kind of post, or a comment, is prepared, published and found again."""
 
-    recovery: Recovery
-
-    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles: ...
-
-    def commit(self, session: Session, operation: Operation) -> Published: ...
-
-    def recover(self, session: Session, operation: Operation) -> list[Published]: ...
-
-
-class Post:
-    """A text, a link, or photos.
-
-    One photo is uploaded before it is posted, too: the visible call is short then, the list shows the photo by its id,
-    and Facebook refuses to post the same photo twice.
-    """
-
-    recovery = Recovery.LOOK
+    recovery: ClassVar[Recovery] = Recovery.LOOK
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         return upload_photos(self.graph, session, operation, save)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        raise NotImplementedError
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        raise NotImplementedError
+
+
+class Post(Way):
+    """A text, a link, or photos.
+
+    One photo is uploaded before it is posted, too: the visible call is short then, the list shows the photo by its id,
+    and Facebook refuses to post the same photo twice.
+    """
 
     def commit(self, session: Session, operation: Operation) -> Published:
         account = operation.account
@@ -96,16 +95,8 @@ class Post:
         return [Published(remote_id=post_id, url=page_address(each, post_id)) for post_id, each in by_id.items()]
 
 
-class PhotoStory:
+class PhotoStory(Way):
     """A photo that is uploaded unseen and then shown as a story."""
-
-    recovery = Recovery.LOOK
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-
-    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        return upload_photos(self.graph, session, operation, save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         fields = {"photo_id": self._photo(operation)}
@@ -128,13 +119,8 @@ class PhotoStory:
         return str(uploaded(operation.handles, operation.content.media[0].id))
 
 
-class Comment:
+class Comment(Way):
     """The first comment, by the Page itself."""
-
-    recovery = Recovery.LOOK
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         return operation.handles
@@ -161,7 +147,7 @@ class Comment:
             fields=COMMENT_FIELDS,
             order="reverse_chronological",
         )
-        recent = takewhile(lambda each: _created_since(each, operation.since), comments)
+        recent = takewhile(lambda each: is_since(dig_text(each, "created_time"), operation.since), comments)
         return [dig_text(each, "id") for each in recent if _is_own_comment(each, operation)]
 
     def _of_post_or_video(self, operation: Operation, act: Callable[[str], Found]) -> Found:
@@ -214,7 +200,7 @@ def _feed_fields(operation: Operation) -> dict[str, str]:
 
 def _is_it(post: Any, operation: Operation) -> bool:
     return (
-        _created_since(post, operation.since)
+        is_since(dig_text(post, "created_time"), operation.since)
         and _reads_as(dig_text(post, "message"), operation.content.text)
         and _has_the_photos(post, operation)
     )
@@ -233,11 +219,6 @@ def _reads_as(shown: str, written: str) -> bool:
         found = text.find(part, at)
         at = end + 1 if found < 0 else found + len(part)
     return text.startswith(first) and text.endswith(last) and bool(text[at:end].strip())
-
-
-def _created_since(entry: Any, since: datetime) -> bool:
-    created = moment(dig_text(entry, "created_time"))
-    return created is not None and created >= since
 
 
 def _has_the_photos(post: Any, operation: Operation) -> bool:

@@ -20,8 +20,9 @@ from accounts.platforms.base import (
     StillWorking,
     Unavailable,
 )
-from accounts.platforms.facebook.graph import VIDEO_HOST, Graph, is_not_there, page_address, post_id_of
-from accounts.platforms.facebook.posts import stories_of
+from accounts.platforms.facebook.api import GRAPH_HOST, VIDEO_HOST, page_address, post_id_of
+from accounts.platforms.facebook.errors import is_not_there
+from accounts.platforms.facebook.posts import Way, stories_of
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, said
 from ouipost.phrases import Phrase
 
@@ -40,15 +41,12 @@ UNPROCESSED = Phrase("the video could not be processed.")
 PHASES = ("uploading_phase", "processing_phase", "publishing_phase")
 
 
-class VideoWay:
+class VideoWay(Way):
     """What is common to all: one handle, asked for its status."""
 
     recovery = Recovery.HANDLE
     edge: ClassVar[str]
-    host: ClassVar[str] = "graph.facebook.com"
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    host: ClassVar[str] = GRAPH_HOST
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         if self._lives(operation) and operation.handles["sent"] == operation.content.media[0].size:
@@ -136,8 +134,7 @@ class VideoWay:
 
     def _working(self, operation: Operation, handles: Handles | None = None) -> StillWorking:
         """The longer it takes, the more seldom it is asked."""
-        waited = (operation.now - operation.began_at).total_seconds()
-        wait = min(max(SHORTEST_WAIT, waited / 5), LONGEST_WAIT)
+        wait = min(max(SHORTEST_WAIT, operation.waited / 5), LONGEST_WAIT)
         return StillWorking(Phrase("Facebook is processing the video."), retry_after=wait, handles=handles)
 
 

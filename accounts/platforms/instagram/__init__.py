@@ -1,12 +1,12 @@
 """Instagram, for businesses and creators: https://developers.facebook.com/docs/instagram-platform/content-publishing"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms import meta, rules
+from accounts.platforms import meta
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -17,6 +17,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Issue,
+    Limits,
     Media,
     Operation,
     Pace,
@@ -29,6 +30,7 @@ from accounts.platforms.base import (
     Save,
     Session,
     Tokens,
+    Unknown,
 )
 from accounts.platforms.facebook import Facebook
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
@@ -38,6 +40,7 @@ from accounts.platforms.instagram import numbers as instagram_numbers
 from accounts.platforms.instagram.facebook import FACEBOOK, LOGIN, is_linked
 from accounts.platforms.meta.containers import ContainerConnector, limit_of
 from accounts.platforms.meta.rules import as_sent
+from ouipost.phrases import Phrase
 
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"
 OWN_PROFILE_FIELDS = f"user_id,account_type,{PROFILE_FIELDS}"
@@ -59,8 +62,8 @@ class Instagram(ContainerConnector):
         "instagram_business_manage_comments",
         "instagram_business_manage_insights",
     )
-    limits = validation.FEED
-    other_types = {"story": validation.STORY, "reel": validation.REEL}
+    limits = validation.LIMITS
+    other_types = {"story": validation.STORY_LIMITS, "reel": validation.REEL_LIMITS}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "saves", "replies")
     pace = Pace(posts=100, seconds=86_400)
     """One page of the documentation says 50: the account's own quota is read before each post."""
@@ -121,6 +124,8 @@ class Instagram(ContainerConnector):
             return instagram_facebook.candidates(self.facebook, session, tokens)
         url = f"https://graph.instagram.com/{self.version}/me"
         me = self.call(session, "GET", url, headers=bearer(tokens.access_token), params={"fields": OWN_PROFILE_FIELDS})
+        if not dig_text(me, "user_id"):
+            raise Unknown(Phrase("Instagram did not say whose token this is."))
         kind = "creator" if dig_text(me, "account_type") == CREATOR else "business"
         metadata = {LOGIN: "instagram"}
         return [
@@ -143,9 +148,11 @@ class Instagram(ContainerConnector):
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self.get(session, account, account.remote_id, fields=PROFILE_FIELDS))
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        limits = self.limits_of(content.post_type)
-        return [*rules.check(as_sent(content), limits, account), *validation.beside_the_limits(content, limits)]
+    def as_counted(self, content: Content) -> Content:
+        return as_sent(content)
+
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, limits)
 
     def recovery_of(self, operation: Operation) -> Recovery:
         return Recovery.LOOK if operation.reply else self.recovery
@@ -195,12 +202,8 @@ class Instagram(ContainerConnector):
     def failure(self, reason: str) -> PlatformError:
         return errors.failure(reason)
 
-    def post_metrics(
-        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
-    ) -> dict[str, PostNumbers]:
-        get = partial(self.get, session, account)
-        found = {each: instagram_numbers.of_media(get, each) for each in remote_ids}
-        return {remote_id: numbers for remote_id, numbers in found.items() if numbers}
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        return instagram_numbers.of_post(partial(self.get, session, account), remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return instagram_numbers.of_account(partial(self.get, session, account), account.remote_id, now=now)

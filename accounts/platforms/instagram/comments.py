@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.platforms.base import Account, Operation, Published, Rejected, Session, Unknown
-from accounts.platforms.http import call_visible, dig, dig_list, dig_text, moment, paged
+from accounts.platforms.http import call_visible, dig, dig_list, dig_text, is_since, paged
 from accounts.platforms.meta.containers import ContainerConnector
 from accounts.platforms.text import comparable
 from ouipost.phrases import Phrase
@@ -30,7 +30,7 @@ def write(connector: ContainerConnector, session: Session, operation: Operation)
     except Rejected as refusal:
         if refusal.network_code not in DOUBTFUL:
             raise
-        raise Unknown(refusal.message, status=refusal.status, network_code=refusal.network_code) from refusal
+        raise Unknown(**refusal.facts) from refusal
     return Published(remote_id=comment_id, url=post.url)
 
 
@@ -48,8 +48,7 @@ def find(connector: ContainerConnector, session: Session, operation: Operation) 
 
 
 def _is_it(comment: Any, text: str, *, since: datetime) -> bool:
-    written_at = moment(dig_text(comment, "timestamp"))
-    return written_at is not None and written_at >= since and comparable(dig_text(comment, "text")) == text
+    return is_since(dig_text(comment, "timestamp"), since) and comparable(dig_text(comment, "text")) == text
 
 
 def _present_name(connector: ContainerConnector, session: Session, account: Account) -> str:

@@ -47,13 +47,11 @@ WORDS = {
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means: by Instagram's own subcode, else by the code that all of Meta's networks share."""
     error = meta.classify(NAME, answer)
-    code, _, subcode = error.network_code.rpartition("/")
-    facts: dict[str, Any] = {
-        "message": error.message,
-        "status": error.status,
-        "network_code": error.network_code,
-    }
-    return _waiting(subcode, facts) or _refused(subcode, facts) or _by_code(code or subcode, facts) or error
+    codes = error.network_code.split("/")
+    told = _waiting(codes[-1], error.facts) or _refused(codes[-1], error.facts)
+    if told is None and codes[0] in TRANSIENT_CODES:
+        return Unavailable(**error.facts)
+    return told or error
 
 
 def _waiting(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
@@ -76,10 +74,6 @@ def _refused(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
     if subcode in REFUSED:
         return Rejected(**facts)
     return None
-
-
-def _by_code(code: str, facts: dict[str, Any]) -> PlatformError | None:
-    return Unavailable(**facts) if code in TRANSIENT_CODES else None
 
 
 def failure(reason: str) -> PlatformError:

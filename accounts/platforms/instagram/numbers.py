@@ -17,7 +17,7 @@ OURS = {"likes": "likes", "comments": "comments", "shares": "shares", "saved": "
 TOO_FEW_VIEWERS = "10"
 
 
-def of_media(get: Read, media_id: str) -> PostNumbers | None:
+def of_post(get: Read, media_id: str) -> PostNumbers | None:
     """Return how a post did, None where it is gone, as a story is after a day."""
     try:
         node = get(media_id, fields="media_product_type,like_count,comments_count")

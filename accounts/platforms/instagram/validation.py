@@ -11,7 +11,7 @@ FIRST_COMMENT = Option(name="first_comment", max_characters=2200)
 REEL_OPTIONS = (Option(name="share_to_feed", kind="flag"), Option(name="thumb_offset", kind="integer"))
 MOST_MEGABITS = 25.0
 
-FEED = Limits(
+LIMITS = Limits(
     max_characters=2200,
     max_hashtags=30,
     max_mentions=20,
@@ -38,8 +38,8 @@ FEED = Limits(
     mixes_images_and_videos=True,
     options=(FIRST_COMMENT, *REEL_OPTIONS),
 )
-REEL = replace(
-    FEED,
+REEL_LIMITS = replace(
+    LIMITS,
     alt_text_for=(),
     image_mime_types=(),
     max_images=0,
@@ -48,8 +48,8 @@ REEL = replace(
     max_carousel_video_duration_seconds=None,
     mixes_images_and_videos=False,
 )
-STORY = replace(
-    FEED,
+STORY_LIMITS = replace(
+    LIMITS,
     max_media=1,
     max_images=1,
     max_videos=1,
@@ -83,10 +83,11 @@ def beside_the_limits(content: Content, limits: Limits) -> Iterator[Issue]:
 
 
 def _reel_options(content: Content) -> Iterator[Issue]:
-    videos = [each for each in content.media if each.type == "video"]
-    is_reel = len(content.media) == 1 and bool(videos) and content.post_type != "story"
+    if content.post_type == "story":
+        return
+    reel = content.video if len(content.media) == 1 else None
     for option in REEL_OPTIONS:
-        if option.name in content.options and not is_reel and content.post_type != "story":
+        if option.name in content.options and not reel:
             yield Issue(
                 rule="option_needs_a_reel",
                 field=f"options.{option.name}",
@@ -94,16 +95,16 @@ def _reel_options(content: Content) -> Iterator[Issue]:
                 fix=Phrase("Remove the option, or keep the video alone."),
             )
     offset = content.options.get("thumb_offset")
-    if is_reel and isinstance(offset, int) and videos[0].seconds and not 0 <= offset <= videos[0].seconds * 1000:
+    if reel and isinstance(offset, int) and reel.seconds and not 0 <= offset <= reel.seconds * 1000:
         yield Issue(
             rule="thumb_offset_beyond_the_video",
             field="options.thumb_offset",
             message=Phrase(
                 "The offset is {offset} ms, and the video is {seconds:g} seconds long.",
                 offset=offset,
-                seconds=videos[0].seconds,
+                seconds=reel.seconds,
             ),
-            limit=int(videos[0].seconds * 1000),
+            limit=int(reel.seconds * 1000),
             actual=offset,
             fix=Phrase("Name a moment of the video, in milliseconds from its beginning."),
         )

@@ -1,12 +1,11 @@
 """LinkedIn, for members and organizations: https://learn.microsoft.com/linkedin/marketing/community-management"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from accounts.platforms import rules
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -19,6 +18,7 @@ from accounts.platforms.base import (
     Duplicate,
     Handles,
     Issue,
+    Limits,
     Operation,
     Pace,
     PlatformError,
@@ -34,12 +34,13 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import call_visible, decoded, dig, dig_text, unclear_is_unknown
-from accounts.platforms.linkedin import api as linkedin_api
+from accounts.platforms.linkedin import errors as linkedin_errors
 from accounts.platforms.linkedin import littletext, validation
 from accounts.platforms.linkedin import media as linkedin_media
 from accounts.platforms.linkedin import people as linkedin_people
 from accounts.platforms.linkedin import posts as linkedin_posts
 from accounts.platforms.linkedin.api import HOST, Api
+from accounts.platforms.linkedin.listing import find_comments, find_posts
 from accounts.platforms.linkedin.numbers import OF_MEMBERS, Numbers
 from accounts.platforms.linkedin.people import COMMUNITY
 from accounts.platforms.linkedin.posts import is_organization
@@ -74,7 +75,7 @@ class LinkedIn(OAuth2Connector):
     read_budget = Budget(requests=60, seconds=86_400)
     """Of the 100 calls a member and day that the development tier has; that of the standard tier is not published."""
     limits = validation.LIMITS
-    other_types = {"document": replace(validation.LIMITS, media_required=True, max_images=0, max_videos=0)}
+    other_types = {"document": validation.DOCUMENT_LIMITS}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "clicks")
     metrics_batch = 10
     max_video_duration = 1800
@@ -108,13 +109,7 @@ class LinkedIn(OAuth2Connector):
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
         error = super().classify_token_error(answer, refusal=refusal)
         if error.network_code in OPERATOR_ERRORS:
-            return Rejected(
-                error.message,
-                code="PLATFORM_UNAVAILABLE",
-                who_acts=WhoActs.OPERATOR,
-                status=error.status,
-                network_code=error.network_code,
-            )
+            return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **error.facts)
         return error
 
     def revoke(self, session: Session, account: Account) -> None:
@@ -136,13 +131,11 @@ class LinkedIn(OAuth2Connector):
         """A link's card, a video and a document have one; pictures and text alone have not."""
         return content.media[0].type != "image" if content.media else bool(content.link)
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        counted = replace(content, text=littletext.shown(content.text))
-        return [
-            *rules.check(counted, self.limits_of(content.post_type), account),
-            *validation.of_files(content),
-            *validation.of_account(content, account, product=self._product(account)),
-        ]
+    def as_counted(self, content: Content) -> Content:
+        return replace(content, text=littletext.shown(content.text))
+
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, account, product=self._product(account))
 
     def recovery_of(self, operation: Operation) -> Recovery:
         """The posts and comments of members can be listed by nobody."""
@@ -170,7 +163,7 @@ class LinkedIn(OAuth2Connector):
         body = linkedin_posts.body(operation)
         answer = api.create("/rest/posts", body)
         article = dig(body, "content", "article")
-        if dig_text(article, "thumbnail") and linkedin_api.is_about_a_bad_file(answer):
+        if dig_text(article, "thumbnail") and linkedin_errors.is_about_a_bad_file(answer):
             plain = {name: value for name, value in article.items() if name != "thumbnail"}
             return api.create("/rest/posts", body | {"content": {"article": plain}})
         return answer
@@ -209,8 +202,8 @@ class LinkedIn(OAuth2Connector):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         api = self._api(session, operation.account.access_token)
         if operation.reply is not None:
-            return linkedin_posts.find_comments(api, operation)
-        return linkedin_posts.find(api, operation)
+            return find_comments(api, operation)
+        return find_posts(api, operation)
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
@@ -235,7 +228,7 @@ class LinkedIn(OAuth2Connector):
         return len(OF_MEMBERS) * posts or 1 + len(OF_MEMBERS)
 
     def classify(self, answer: Answer) -> PlatformError:
-        return linkedin_api.classify(answer)
+        return linkedin_errors.classify(answer)
 
     def _api(self, session: Session, token: str) -> Api:
         return Api(session, token=token, version=self.version)

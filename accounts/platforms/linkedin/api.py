@@ -1,82 +1,18 @@
-"""LinkedIn's REST calls and what its refusals mean: https://learn.microsoft.com/linkedin/shared/api-guide/concepts"""
+"""LinkedIn's REST calls: https://learn.microsoft.com/linkedin/shared/api-guide/concepts"""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from accounts.platforms.base import (
-    Answer,
-    AuthExpired,
-    Duplicate,
-    PlatformError,
-    RateLimited,
-    Rejected,
-    Session,
-    Unavailable,
-    Unknown,
-    WhoActs,
-)
-from accounts.platforms.http import (
-    bearer,
-    decoded,
-    dig,
-    dig_count,
-    dig_list,
-    dig_text,
-    is_a_page,
-    is_unclear,
-    paged,
-    retry_after,
-    said,
-    their_clock,
-)
+from accounts.platforms.base import Answer, Session, Unknown
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, paged
+from accounts.platforms.linkedin.errors import classify
 from ouipost.phrases import Phrase
 
 HOST = "https://api.linkedin.com"
 RESTLI = "2.0.0"
 FINDER = {"X-RestLi-Method": "FINDER"}
-UNTIL_FILES_ARE_READY = 15.0
-
-TOKEN_IS_OVER = {
-    *("65600", "65601", "65602"),
-    *("REVOKED_ACCESS_TOKEN", "EMPTY_ACCESS_TOKEN", "EXPIRED_ACCESS_TOKEN"),
-}
-PERMISSION_MISSING = {"ACCESS_DENIED", "100"}
-VERSION_IS_OVER = {"NONEXISTENT_VERSION", "VERSION_MISSING"}
-FILE_NOT_READY = {"MEDIA_ASSET_WAITING_UPLOAD"}
-FILE_IS_BAD = {"MEDIA_ASSET_PROCESSING_FAILED"}
-UPLOAD_IS_OVER = {"EXPIRED_UPLOAD_URL"}
-CONFLICT = {"CONFLICT"}
-QUOTA_IS_SPENT = {"TOO_MANY_REQUESTS", "101"}
-DUPLICATE = {"DUPLICATE_POST"}
-DUPLICATE_WORDS = "duplicate of urn:li:"
-OF_THE_REQUEST = {
-    *("MISSING_FIELD", "INVALID_VALUE_FOR_FIELD", "FIELD_LENGTH_TOO_LONG"),
-    *("INVALID_URN_TYPE", "INVALID_URN_ID", "NOT_FOUND"),
-}
-KNOWN = (
-    TOKEN_IS_OVER
-    | PERMISSION_MISSING
-    | VERSION_IS_OVER
-    | FILE_NOT_READY
-    | FILE_IS_BAD
-    | UPLOAD_IS_OVER
-    | CONFLICT
-    | QUOTA_IS_SPENT
-    | DUPLICATE
-    | OF_THE_REQUEST
-)
-
-
-class NotTaken(Unavailable):
-    """Surely not done, for a cause that passes or that the operator mends."""
-
-
-class UploadOver(NotTaken):
-    """The address for the file has ended: the upload begins anew."""
 
 
 def encoded(urn: str) -> str:
@@ -142,87 +78,3 @@ def _next_start(page: Any) -> str:
     if not goes_on and count:
         goes_on = len(dig_list(page, "elements")) >= count if total is None else start + count < total
     return str(start + count) if goes_on else ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """What LinkedIn says about a refusal; only status and message are always there."""
-
-    codes: tuple[str, ...]
-    message: str
-
-    @classmethod
-    def of(cls, answer: Answer) -> "Problem":
-        body = decoded(answer)
-        inputs = [dig_text(each, "code") for each in dig_list(body, "errorDetails", "inputErrors")]
-        codes = [dig_text(body, "code"), dig_text(body, "serviceErrorCode"), *inputs]
-        return cls(codes=tuple(dict.fromkeys(filter(None, codes))), message=dig_text(body, "message"))
-
-    def has(self, codes: set[str]) -> bool:
-        return not codes.isdisjoint(self.codes)
-
-    def told(self, status: int) -> str:
-        """Return one line about it; a code that nobody here knows is in it."""
-        code = "/".join(self.codes)
-        if self.codes and not self.has(KNOWN):
-            return Phrase(
-                "{message} (unknown code {code})",
-                message=said(
-                    "LinkedIn", self.message, otherwise=Phrase("answered with status {status}", status=status)
-                ),
-                code=code,
-            )
-        return said("LinkedIn", self.message or code, otherwise=Phrase("answered with status {status}.", status=status))
-
-
-def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal means, by LinkedIn's codes first and by the status only where it gives none."""
-    problem = Problem.of(answer)
-    facts: dict[str, Any] = {
-        "message": problem.told(answer.status),
-        "status": answer.status,
-        "network_code": "/".join(problem.codes),
-    }
-    return _waiting(answer, problem, facts) or _refused(answer, problem, facts)
-
-
-def is_about_a_bad_file(answer: Answer) -> bool:
-    """Return whether this refuses a post for a file that LinkedIn could not work on."""
-    return not answer.ok and Problem.of(answer).has(FILE_IS_BAD)
-
-
-def _waiting(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
-    if problem.has(VERSION_IS_OVER) or answer.status == 426:
-        return NotTaken(who_acts=WhoActs.OPERATOR, **facts)
-    if answer.status == 429:
-        return RateLimited(retry_after=_wait(answer, problem), **facts)
-    if problem.has(UPLOAD_IS_OVER):
-        return UploadOver(**facts)
-    if problem.has(FILE_NOT_READY):
-        return NotTaken(retry_after=UNTIL_FILES_ARE_READY, **facts)
-    if problem.has(CONFLICT) or answer.status == 409 or is_a_page(answer):
-        return NotTaken(**facts)
-    return None
-
-
-def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError:
-    if problem.has(TOKEN_IS_OVER) or answer.status == 401:
-        return AuthExpired(**facts)
-    if is_unclear(answer.status):
-        return Unavailable(retry_after=retry_after(answer), **facts)
-    if problem.has(DUPLICATE) or DUPLICATE_WORDS in problem.message:
-        return Duplicate(**facts)
-    if problem.has(PERMISSION_MISSING) or answer.status == 403:
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
-    return Rejected(code="MEDIA_REJECTED" if problem.has(FILE_IS_BAD) else None, **facts)
-
-
-def _wait(answer: Answer, problem: Problem) -> float | None:
-    """Quotas of a day begin anew at midnight UTC; LinkedIn names the day in its words and sends no header."""
-    if wait := retry_after(answer):
-        return wait
-    if " DAY " not in problem.message:
-        return None
-    now = their_clock(answer)
-    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (midnight - now).total_seconds()

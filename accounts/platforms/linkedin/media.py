@@ -19,7 +19,8 @@ from accounts.platforms.base import (
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, said
 from accounts.platforms.limits import ONE_OF
 from accounts.platforms.linkcard import Picture, fetch_link_card
-from accounts.platforms.linkedin.api import Api, UploadOver, encoded
+from accounts.platforms.linkedin.api import Api, encoded
+from accounts.platforms.linkedin.errors import UploadOver
 from accounts.platforms.uploads import upload_missing
 from ouipost.phrases import Phrase
 

@@ -1,6 +1,7 @@
 """What LinkedIn takes, and what it refuses beside the limits that are numbers."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
@@ -45,9 +46,16 @@ LIMITS = Limits(
     ),
 )
 
+DOCUMENT_LIMITS = replace(LIMITS, media_required=True, max_images=0, max_videos=0)
 
-def of_files(content: Content) -> Iterator[Issue]:
-    """Name what is wrong with the files of a post."""
+
+def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
+    """Name what is wrong with the files, and what this account, or the app that it was connected with, cannot do."""
+    yield from _of_files(content)
+    yield from _of_account(content, account, product=product)
+
+
+def _of_files(content: Content) -> Iterator[Issue]:
     for position, media in enumerate(content.media):
         if media.type == "image" and media.width * media.height >= PIXELS_BEYOND:
             yield _too_many_pixels(media, f"media.{position}")
@@ -77,8 +85,7 @@ def _too_many_pixels(media: Media, field: str) -> Issue:
     )
 
 
-def of_account(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
-    """Name what this account, or the app that it was connected with, cannot do."""
+def _of_account(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
     is_page = account.get("kind") == "organization"
     if "first_comment" in content.options and product != COMMUNITY:
         yield Issue(
@@ -96,8 +103,7 @@ def of_account(content: Content, account: Mapping[str, Any], *, product: str) ->
             actual="CONNECTIONS",
             fix=Phrase("Use one of: PUBLIC, LOGGED_IN."),
         )
-    has_video = any(each.type == "video" for each in content.media)
-    if has_video and is_page and MAY_POST_VIDEOS.isdisjoint(account.get("roles", MAY_POST_VIDEOS)):
+    if content.video and is_page and MAY_POST_VIDEOS.isdisjoint(account.get("roles", MAY_POST_VIDEOS)):
         yield Issue(
             rule="video_may_need_another_role",
             field="media",

@@ -29,7 +29,18 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, is_unclear, moment, paged
+from accounts.platforms.http import (
+    bearer,
+    call_visible,
+    dig,
+    dig_count,
+    dig_list,
+    dig_text,
+    is_since,
+    is_unclear,
+    moment,
+    paged,
+)
 from accounts.platforms.meta.longlived import LongLivedTokens
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
@@ -39,9 +50,11 @@ CONTAINER_LIVES = timedelta(hours=23)
 """The networks drop a container after 24 hours."""
 POST = "post"
 """The key of the container that is published; those of a carousel's files are kept by the files' ids."""
-READY_AT, FAILURES = "ready_at", "failures"
+READY_AT, READY_SINCE, FAILURES = "ready_at", "ready_since", "failures"
 STAYS_READY = timedelta(seconds=20)
 """What was refused, or held up for longer, is asked again: its container may be dead by then."""
+IN_VAIN = timedelta(minutes=10)
+"""A container that has been ready for so long, and is refused as not ready, will never be published."""
 MOST_FAILURES = 3
 LISTED_SOON = 10.0
 LISTED_AFTER = timedelta(minutes=2)
@@ -120,7 +133,7 @@ class ContainerConnector(LongLivedTokens):
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         if _is_ready(operation):
             return operation.handles
-        operation = replace(operation, handles=_alive(operation))
+        operation = replace(operation, handles=_usable(operation))
         if POST not in operation.handles.get(UPLOADS, {}):
             operation = self._make_parts(session, operation, save)
         parts = [uploaded(operation.handles, each.id) for each in _carousel(operation)]
@@ -128,7 +141,8 @@ class ContainerConnector(LongLivedTokens):
         operation = self._made(operation, save, {POST: step})
         self._require_finished(session, operation, save, [POST])
         self._require_quota(session, operation)
-        handles = {**operation.handles, READY_AT: operation.now.isoformat()}
+        now = operation.now.isoformat()
+        handles = {READY_SINCE: now, **operation.handles, READY_AT: now}
         save(handles)
         return handles
 
@@ -243,7 +257,7 @@ class ContainerConnector(LongLivedTokens):
         except StillWorking:
             raise
         except PlatformError as error:
-            raise Unknown(refusal.message, status=refusal.status, network_code=refusal.network_code) from error
+            raise Unknown(**refusal.facts) from error
         if state != State.PUBLISHED:
             raise refusal
         if len(found) == 1:
@@ -311,12 +325,9 @@ class ContainerConnector(LongLivedTokens):
         return paged(read, cursor_of=partial(_following, since=since))
 
     def _is_it(self, post: Any, operation: Operation, *, since: datetime) -> bool:
-        created = moment(dig_text(post, "timestamp"))
-        ours = self.written(operation)
         return (
-            created is not None
-            and created >= since
-            and comparable(dig_text(post, self.text_field)) == comparable(ours)
+            is_since(dig_text(post, "timestamp"), since)
+            and comparable(dig_text(post, self.text_field)) == comparable(self.written(operation))
             and self.is_ours(post, operation)
         )
 
@@ -374,12 +385,16 @@ def _carousel(operation: Operation) -> Sequence[Media]:
     return media if len(media) > 1 else ()
 
 
-def _alive(operation: Operation) -> Handles:
-    """Forget containers as soon as one of them is too old: a carousel is made of all of them."""
+def _usable(operation: Operation) -> Handles:
+    """Forget containers as soon as one of them is too old, for a carousel is made of all, or was ready in vain.
+
+    In vain only where no call is open: what is still on its way could publish the one beside the other.
+    """
     made = [datetime.fromisoformat(each["at"]) for each in operation.handles.get(UPLOADS, {}).values()]
-    if made and min(made) < operation.now - CONTAINER_LIVES:
-        return {}
-    return operation.handles
+    is_old = bool(made) and min(made) < operation.now - CONTAINER_LIVES
+    ready_since = operation.handles.get(READY_SINCE)
+    in_vain = ready_since is not None and datetime.fromisoformat(ready_since) <= operation.now - IN_VAIN
+    return {} if is_old or (in_vain and not operation.armed_at) else operation.handles
 
 
 def _wait(operation: Operation, key: str) -> float:
@@ -401,5 +416,4 @@ def _counted(operation: Operation, save: Save, failure: PlatformError) -> Platfo
         save({FAILURES: failures})
         return failure
     who_acts = failure.acts if failure.acts == WhoActs.OPERATOR else None
-    facts: dict[str, Any] = {"status": failure.status, "network_code": failure.network_code}
-    return ProcessingFailed(failure.message, who_acts=who_acts, **facts)
+    return ProcessingFailed(who_acts=who_acts, **failure.facts)

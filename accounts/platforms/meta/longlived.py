@@ -54,8 +54,7 @@ class LongLivedTokens(OAuth2Connector):
                 return Tokens(
                     access_token=account.access_token, refresh_token=account.refresh_token, access_expires_at=ends
                 )
-            facts = {"status": refusal.status, "network_code": refusal.network_code}
-            raise Unavailable(refusal.message, retry_after=TOO_YOUNG_WAIT, **facts) from refusal
+            raise Unavailable(retry_after=TOO_YOUNG_WAIT, **refusal.facts) from refusal
 
     def _longer(self, session: Session, path: str, verb: str, fields: Mapping[str, Any], *, now: datetime) -> Tokens:
         params = {"grant_type": f"{self.grant_prefix}_{verb}_token", **fields}

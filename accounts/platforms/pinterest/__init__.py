@@ -1,11 +1,10 @@
 """Pinterest, where a post is a Pin on a board: https://developers.pinterest.com/docs/api/v5"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms import rules
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -18,7 +17,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Option,
     Pace,
     PlatformError,
     PostNumbers,
@@ -38,7 +36,9 @@ from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.pinterest import errors as pinterest_errors
 from accounts.platforms.pinterest import numbers as pinterest_numbers
 from accounts.platforms.pinterest import pins as pinterest_pins
-from accounts.platforms.pinterest.video import VideoUpload
+from accounts.platforms.pinterest import validation
+from accounts.platforms.pinterest.listing import bookmark_of, pins_like
+from accounts.platforms.pinterest.media import VideoUpload
 from ouipost.phrases import Phrase
 
 HOST = "https://api.pinterest.com"
@@ -58,30 +58,7 @@ class Pinterest(OAuth2Connector):
     """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""
     read_budget = Budget(requests=100, seconds=60)
     """`org_analytics` allows 60 a minute, by user and app: every other request for a Pin's numbers."""
-    limits = Limits(
-        max_characters=800,
-        max_title_characters=100,
-        media_required=True,
-        image_mime_types=("image/jpeg", "image/png"),
-        max_images=5,
-        max_image_bytes=20_000_000,
-        alt_text_for=("image", "video"),
-        max_alt_text_characters=500,
-        video_mime_types=("video/mp4", "video/quicktime"),
-        max_videos=1,
-        max_video_bytes=2_000_000_000,
-        min_video_duration_seconds=4,
-        max_video_duration_seconds=900,
-        min_video_ratio=0.5,
-        max_video_ratio=1.91,
-        video_codecs=("h264", "hevc"),
-        options=(
-            Option(name="board_id", required=True, choices_from=pinterest_pins.BOARDS),
-            Option(name="board_section_id"),
-            Option(name="link", max_characters=pinterest_pins.LONGEST_LINK),
-            Option(name=pinterest_pins.COVER, kind="integer"),
-        ),
-    )
+    limits = validation.LIMITS
     metrics = ("impressions", "engagement", "clicks", *pinterest_numbers.OWN)
     supports_carousel = True
     max_video_duration = 900
@@ -120,11 +97,11 @@ class Pinterest(OAuth2Connector):
         They are forgotten here; the person can remove the app in Pinterest's own settings.
         """
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return [*rules.check(content, self.limits, account), *pinterest_pins.check(content, account)]
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        video = next((each for each in operation.content.media if each.type == "video"), None)
+        video = operation.content.video
         if video is None:
             return operation.handles
         upload = VideoUpload(connector=self, session=session, operation=operation, save=save, url=self._url("media"))
@@ -143,24 +120,12 @@ class Pinterest(OAuth2Connector):
         return _published(pin_id)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        """Search the board: mostly its newest Pins come first, and pages may be short or empty."""
-        token, since = operation.account.access_token, operation.since
         path = f"boards/{operation.content.options['board_id']}/pins"
-        found: dict[str, None] = {}
-        for page in paged(partial(self._page, session, token, path, PINS_A_PAGE), cursor_of=_bookmark):
-            pins = dig_list(page, "items")
-            ours = (each for each in pins if pinterest_pins.is_it(each, operation.content, since=since))
-            found |= {dig_text(each, "id"): None for each in ours}
-            if pins and all(pinterest_pins.is_older(each, since) for each in pins):
-                break
-        return [_published(pin_id) for pin_id in found]
+        read = partial(self._page, session, operation.account.access_token, path, PINS_A_PAGE)
+        return [_published(pin_id) for pin_id in pins_like(read, operation)]
 
-    def post_metrics(
-        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
-    ) -> dict[str, PostNumbers]:
-        read = partial(self._get, session, account.access_token)
-        found = {each: pinterest_numbers.of_pin(read, each, now=now) for each in remote_ids}
-        return {pin_id: numbers for pin_id, numbers in found.items() if numbers is not None}
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        return pinterest_numbers.of_post(partial(self._get, session, account.access_token), remote_id, now=now)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         read = partial(self._get, session, account.access_token)
@@ -178,13 +143,7 @@ class Pinterest(OAuth2Connector):
         error = self.classify(answer)
         if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
             return error
-        return refusal(
-            error.message,
-            code="TOKEN_REVOKED",
-            who_acts=WhoActs.ACCOUNT_OWNER,
-            status=error.status,
-            network_code=error.network_code,
-        )
+        return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
     def _me(self, session: Session, token: str) -> Any:
         me = self._get(session, token, "user_account")
@@ -197,7 +156,7 @@ class Pinterest(OAuth2Connector):
 
     def _boards(self, session: Session, token: str) -> list[dict[str, str]]:
         read = partial(self._page, session, token, "boards", BOARDS_A_PAGE)
-        pages = paged(read, cursor_of=_bookmark, most=MOST_BOARD_PAGES)
+        pages = paged(read, cursor_of=bookmark_of, most=MOST_BOARD_PAGES)
         boards = [each for page in pages for each in dig_list(page, "items")]
         return [{name: dig_text(each, name) for name in ("id", "name", "privacy")} for each in boards]
 
@@ -212,10 +171,6 @@ class Pinterest(OAuth2Connector):
         return self.call(
             session, "GET", self._url(path), headers=bearer(token), params=params, max_bytes=MOST_LIST_BYTES
         )
-
-
-def _bookmark(page: Any) -> str:
-    return dig_text(page, "bookmark")
 
 
 def _published(pin_id: str) -> Published:

@@ -9,6 +9,8 @@ from ouipost.phrases import Phrase, joined
 
 AFTER_SPAM = 6 * 3600.0
 """Pinterest names no time; hours are what others wait."""
+LINK_IS_BLOCKED = "blocked this link"
+"""That it may lead to spam is said of the link, not of the account: other Pins go out, and this one never does."""
 TOKEN_IS_OVER = {"2", "1104"}
 SCOPE_MISSING = {"3"}
 NOT_ALLOWED_THERE = {"7"}
@@ -31,6 +33,8 @@ def classify(answer: Answer) -> PlatformError:
     code = dig_text(body, "code")
     words = dig_text(body, "message") or dig_text(body, "message_detail")
     facts: dict[str, Any] = {"message": _told(answer, code, words), "status": answer.status, "network_code": code}
+    if LINK_IS_BLOCKED in words.lower():
+        return Rejected(**facts)
     if "spam" in words.lower():
         return RateLimited(retry_after=AFTER_SPAM, **facts)
     if answer.status == 429 or code in RATE_LIMITED:

@@ -39,7 +39,7 @@ Read = Callable[..., Any]
 """Takes a path and its parameters, gives the decoded answer."""
 
 
-def of_pin(read: Read, pin_id: str, *, now: datetime) -> PostNumbers | None:
+def of_post(read: Read, pin_id: str, *, now: datetime) -> PostNumbers | None:
     """Return a Pin's numbers, None where it is gone.
 
     The analytics go back 90 days: what Pinterest tells of the whole life counts for more.

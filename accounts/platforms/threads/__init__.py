@@ -1,12 +1,11 @@
 """Threads: https://developers.facebook.com/docs/threads/posts"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms import meta, rules
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -15,20 +14,21 @@ from accounts.platforms.base import (
     Candidate,
     Content,
     Issue,
+    Limits,
     Media,
     Operation,
     Pace,
     PlatformError,
     PostNumbers,
-    ProcessingFailed,
     Profile,
     Rejected,
     Session,
     Tokens,
-    WhoActs,
+    Unknown,
 )
 from accounts.platforms.http import dig_list, dig_text
-from accounts.platforms.meta.containers import ContainerConnector, MakeAgain, NotReady, limit_of
+from accounts.platforms.meta.containers import ContainerConnector, limit_of
+from accounts.platforms.threads import errors as threads_errors
 from accounts.platforms.threads import numbers as threads_numbers
 from accounts.platforms.threads import validation
 from ouipost.phrases import Phrase
@@ -39,25 +39,6 @@ LISTED_FIELDS = "id,text,timestamp,permalink,media_type"
 REPOST = "REPOST_FACADE"
 QUOTA_FIELDS = "quota_usage,config"
 REPLY_QUOTA_FIELDS = "reply_quota_usage,reply_config"
-NOT_READY_WAIT = 30.0
-NOT_READY = "24"
-RESTRICTED = "4279013"
-NOT_FETCHED = "FAILED_DOWNLOADING_VIDEO"
-IMAGE_NOT_FETCHED = "2207052"
-"""Refused at once, with the code of a passing error; three tries are enough to see that it does not pass."""
-MADE_AGAIN = {NOT_FETCHED, "UNKNOWN"}
-WORDS = {
-    "FAILED_DOWNLOADING_VIDEO": Phrase("it could not fetch the file from this installation's public address"),
-    "FAILED_PROCESSING_AUDIO": Phrase("it cannot play its sound"),
-    "FAILED_PROCESSING_VIDEO": Phrase("it cannot play a video of this format"),
-    "INVALID_ASPEC_RATIO": Phrase("it does not take its shape"),
-    "INVALID_BIT_RATE": Phrase("it has too much data a second"),
-    "INVALID_DURATION": Phrase("it is too long or too short"),
-    "INVALID_FRAME_RATE": Phrase("it has too many or too few frames a second"),
-    "INVALID_AUDIO_CHANNELS": Phrase("it does not take its number of audio channels"),
-    "INVALID_AUDIO_CHANNEL_LAYOUT": Phrase("it does not take its layout of audio channels"),
-    "UNKNOWN": Phrase("it does not say why"),
-}
 
 
 class Threads(ContainerConnector):
@@ -97,6 +78,8 @@ class Threads(ContainerConnector):
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         account = Account(remote_id="me", access_token=tokens.access_token)
         me = self.get(session, account, "me", fields=PROFILE_FIELDS)
+        if not dig_text(me, "id"):
+            raise Unknown(Phrase("Threads did not say whose token this is."))
         granted = self.get(session, account, "debug_token", input_token=tokens.access_token)
         scopes = tuple(str(scope) for scope in dig_list(granted, "data", "scopes"))
         tokens = replace(tokens, scopes=scopes)  # those of a token are told here alone
@@ -110,9 +93,8 @@ class Threads(ContainerConnector):
         followers = threads_numbers.followers(partial(self.get, session, account), account.remote_id)
         return _profile(me, followers=followers)
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        limits = self.limits_of(content.post_type)
-        return [*rules.check(content, limits, account), *validation.beside_the_limits(content)]
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content)
 
     def part_fields(self, media: Media) -> dict[str, str]:
         return {"is_carousel_item": "true", **_file(media)}
@@ -138,37 +120,16 @@ class Threads(ContainerConnector):
         return limit_of(self.get(session, operation.account, path, fields=fields), usage, config)
 
     def failure(self, reason: str) -> PlatformError:
-        words = WORDS.get(reason, Phrase("it says: {quoted}", quoted=reason) if reason else WORDS["UNKNOWN"])
-        kind = MakeAgain if reason in MADE_AGAIN or not reason else ProcessingFailed
-        message = Phrase("Threads could not use the file: {words}.", words=words)
-        who_acts = WhoActs.OPERATOR if reason == NOT_FETCHED else None
-        return kind(message, network_code=reason, code="MEDIA_REJECTED", who_acts=who_acts)
+        return threads_errors.failure(reason)
 
-    def post_metrics(
-        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
-    ) -> dict[str, PostNumbers]:
-        get = partial(self.get, session, account)
-        found = {each: threads_numbers.of_media(get, each) for each in remote_ids}
-        return {remote_id: numbers for remote_id, numbers in found.items() if numbers}
+    def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
+        return threads_numbers.of_post(partial(self.get, session, account), remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return threads_numbers.of_account(partial(self.get, session, account), account.remote_id, now=now)
 
     def classify(self, answer: Answer) -> PlatformError:
-        error = meta.classify(self.name, answer)
-        facts: dict[str, Any] = {
-            "message": error.message,
-            "status": error.status,
-            "network_code": error.network_code,
-        }
-        codes = error.network_code.split("/")
-        if codes[0] == NOT_READY:
-            return NotReady(retry_after=NOT_READY_WAIT, **facts)
-        if IMAGE_NOT_FETCHED in codes:
-            return MakeAgain(who_acts=WhoActs.OPERATOR, **facts)
-        if RESTRICTED in codes:
-            return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
-        return error
+        return threads_errors.classify(answer)
 
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
         return self.classify(answer)

@@ -15,7 +15,7 @@ INTERACTIONS = ("likes", "replies", "reposts", "quotes")
 """Of a profile; it does not tell its shares."""
 
 
-def of_media(get: Read, media_id: str) -> PostNumbers | None:
+def of_post(get: Read, media_id: str) -> PostNumbers | None:
     """Return how a post did, None where it is gone; Threads tells neither reach nor clicks of a post."""
     try:
         values = insights(partial(get, f"{media_id}/insights"), ("views", *OWN_NAMES))

@@ -1,6 +1,6 @@
 """TikTok, through the Content Posting API: https://developers.tiktok.com/doc/content-posting-api-get-started"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,7 +9,6 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
-    Answer,
     Candidate,
     Content,
     Handles,
@@ -30,20 +29,19 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text, paged, unclear_is_unknown
+from accounts.platforms.http import dig_count, dig_list, dig_text, unclear_is_unknown
+from accounts.platforms.tiktok import media as tiktok_media
+from accounts.platforms.tiktok import numbers as tiktok_numbers
 from accounts.platforms.tiktok import posts as tiktok_posts
-from accounts.platforms.tiktok import upload as tiktok_upload
 from accounts.platforms.tiktok import validation
 from accounts.platforms.tiktok.api import TikTokApi
-from accounts.platforms.tiktok.upload import Plan
-from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES, video_of
+from accounts.platforms.tiktok.listing import photos_like
+from accounts.platforms.tiktok.media import Plan
+from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES
 from accounts.platforms.uploads import upload_missing
 from ouipost.phrases import Phrase, joined
 
 CREATOR_HOLDS = timedelta(minutes=5)
-LIST_FIELDS = "id,create_time,video_description,title"
-LISTED_AT_ONCE = 20
-COUNTS = {"likes": "like_count", "comments": "comment_count", "shares": "share_count"}
 
 
 class TikTok(TikTokApi):
@@ -54,29 +52,8 @@ class TikTok(TikTokApi):
     scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish")
     pace = Pace(posts=15, seconds=86_400)
     """About 15 for each creator in 24 hours, of all apps together; the exact number is not documented."""
-    limits = Limits(
-        max_characters=2200,
-        characters_counted_as="utf16_units",
-        max_title_characters=90,
-        media_required=True,
-        image_mime_types=("image/jpeg", "image/webp"),
-        max_images=35,
-        max_image_bytes=20_000_000,
-        max_image_side_pixels=1920,
-        max_image_short_side_pixels=1080,
-        video_mime_types=("video/mp4", "video/webm", "video/quicktime"),
-        max_videos=1,
-        max_video_bytes=4_000_000_000,
-        max_video_duration_seconds=600,
-        min_video_side_pixels=360,
-        max_video_side_pixels=4096,
-        min_video_fps=23,
-        max_video_fps=60,
-        video_codecs=("h264", "hevc", "vp8", "vp9"),
-        alt_text_for=(),
-        options=validation.OPTIONS,
-    )
-    metrics = ("impressions", "engagement", *COUNTS)
+    limits = validation.LIMITS
+    metrics = ("impressions", "engagement", *tiktok_numbers.COUNTS)
     metrics_batch = 20
     supports_carousel = True
     max_video_duration = 600
@@ -111,30 +88,30 @@ class TikTok(TikTokApi):
 
     def shows_title(self, content: Content) -> bool:
         """Photos have one; a video's is its text."""
-        return bool(content.media) and not video_of(content)
+        return bool(content.media) and not content.video
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return validation.check(content, self.limits_for(content, account), account)
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content, account)
 
     def recovery_of(self, operation: Operation) -> Recovery:
         """A video has its handle before its last byte; photos get theirs from the call, and are listed if public."""
         handles = operation.handles
-        if video_of(operation.content) or "publish_id" in handles or "given_up" in handles:
+        if operation.content.video or "publish_id" in handles or "given_up" in handles:
             return Recovery.HANDLE
         return Recovery.LOOK if tiktok_posts.is_public(operation.content) else Recovery.PARK
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         steps = {CREATOR: partial(self._ask_creator, session, operation)}
         handles = upload_missing(operation, save, steps, not_before=operation.now - CREATOR_HOLDS)
-        video = video_of(operation.content)
+        video = operation.content.video
         if video is None:
             handles = tiktok_posts.with_photos(operation.content, handles, save)
             return tiktok_posts.for_this_try(operation, handles)
         handles = tiktok_posts.for_this_try(operation, handles)
         if not tiktok_posts.takes_bytes(handles, operation.now):
             handles = self._begin_video(session, replace(operation, handles=handles), video)
-        save(handles, seconds=tiktok_upload.CHUNK_SECONDS)
-        return self._send_all_but_the_last(session, video, handles, save)
+        save(handles, seconds=tiktok_media.CHUNK_SECONDS)
+        return tiktok_media.send_all_but_the_last(self, session, video, handles, save)
 
     def _ask_creator(self, session: Session, operation: Operation) -> dict[str, Any]:
         """Ask what the creator may choose now, before any byte is sent: it may have changed since the validation."""
@@ -155,43 +132,21 @@ class TikTok(TikTokApi):
             raise Unavailable(Phrase("TikTok began a video post and did not say where its bytes go."))
         return tiktok_posts.without_post(handles) | given | {"begun_at": operation.now.isoformat(), "sent": 0}
 
-    def _send_all_but_the_last(self, session: Session, video: Media, handles: Handles, save: Save) -> Handles:
-        plan = Plan(size=video.size)
-        while (start := handles["sent"]) < plan.last:
-            answer = tiktok_upload.put(session, video, handles["upload_url"], start)
-            if answer.status in tiktok_upload.GONE:
-                save(tiktok_posts.without_post(handles))
-                raise Unavailable(Phrase("TikTok has closed the upload: it is begun anew."), status=answer.status)
-            handles = {**handles, "sent": self._goes_on_at(answer, start, plan)}
-            save(handles, seconds=tiktok_upload.CHUNK_SECONDS)
-        return handles
-
-    def _goes_on_at(self, answer: Answer, start: int, plan: Plan) -> int:
-        """Return the first byte that TikTok misses after a chunk."""
-        if not answer.ok and answer.status not in tiktok_upload.OUT_OF_STEP:
-            raise self.classify(answer)
-        arrived = tiktok_upload.received(answer, plan)
-        if arrived is None and answer.ok:
-            return plan.end(start)
-        if arrived is None or arrived <= start:
-            raise Unavailable(Phrase("TikTok does not take the next part of the video."), status=answer.status)
-        return arrived
-
     def commit(self, session: Session, operation: Operation) -> Published:
         """Make the visible call, which always ends in StillWorking: only later TikTok tells what became of it."""
-        video = video_of(operation.content)
+        video = operation.content.video
         raise self._finish_video(session, operation, video) if video else self._post_photos(session, operation)
 
     def _finish_video(self, session: Session, operation: Operation, video: Media) -> PlatformError:
         """Send the last chunk: nothing is published before it, and the same again does no harm."""
         handles = operation.handles
-        answer = tiktok_upload.put(session, video, handles["upload_url"], handles["sent"])
-        arrived = tiktok_upload.received(answer, Plan(size=video.size))
-        if answer.status in tiktok_upload.TAKEN or arrived == video.size:
+        answer = tiktok_media.put(session, video, handles["upload_url"], handles["sent"])
+        arrived = tiktok_media.received(answer, Plan(size=video.size))
+        if answer.status in tiktok_media.TAKEN or arrived == video.size:
             return tiktok_posts.taken(Phrase("TikTok is working on the video."), {**handles, "complete": True})
-        if answer.status in tiktok_upload.GONE:
+        if answer.status in tiktok_media.GONE:
             return tiktok_posts.taken(Phrase("TikTok has closed the upload."), {**handles, "gone": True})
-        if answer.status in tiktok_upload.OUT_OF_STEP:
+        if answer.status in tiktok_media.OUT_OF_STEP:
             sent = handles["sent"] if arrived is None else arrived
             return tiktok_posts.taken(Phrase("TikTok is missing a part of the video."), {**handles, "sent": sent})
         return unclear_is_unknown(self.classify(answer))
@@ -205,7 +160,10 @@ class TikTok(TikTokApi):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         publish_id = dig_text(operation.handles, "publish_id")
         if not publish_id:
-            return [] if self.recovery_of(operation) == Recovery.HANDLE else self._search(session, operation)
+            if self.recovery_of(operation) == Recovery.HANDLE:
+                return []
+            found = photos_like(self, session, operation)
+            return [tiktok_posts.shown(operation.account, tiktok_posts.PHOTO, each) for each in found]
         told = self._status(session, operation.account, publish_id)
         match dig_text(told, "status"):
             case "":
@@ -221,24 +179,6 @@ class TikTok(TikTokApi):
     def _status(self, session: Session, account: Account, publish_id: str) -> Any:
         body = {"publish_id": publish_id}
         return self.ask(session, account.access_token, "post/publish/status/fetch", json=body)
-
-    def _search(self, session: Session, operation: Operation) -> list[Published]:
-        """Look for photos whose id was lost with the answer; sent twice without a trace, they are not sent again."""
-        since = operation.since
-        read = partial(self._newest, session, operation.account)
-        pages = paged(read, cursor_of=partial(tiktok_posts.next_cursor, since=since))
-        videos = [each for page in pages for each in dig_list(page, "videos")]
-        found = [dig_text(each, "id") for each in videos if tiktok_posts.is_it(each, operation.content, since=since)]
-        if not found and operation.handles.get("again"):
-            raise Unknown(Phrase("TikTok was sent the photos twice and does not list them."))
-        return [tiktok_posts.shown(operation.account, tiktok_posts.PHOTO, each) for each in dict.fromkeys(found)]
-
-    def _newest(self, session: Session, account: Account, cursor: str) -> Any:
-        body = {"max_count": LISTED_AT_ONCE} | ({"cursor": int(cursor)} if cursor else {})
-        page = self.ask(session, account.access_token, "video/list", params={"fields": LIST_FIELDS}, json=body)
-        if not isinstance(dig(page, "videos"), list):
-            raise Unknown(Phrase("TikTok did not list the account's posts."))
-        return page
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
@@ -266,10 +206,10 @@ class TikTok(TikTokApi):
     def _numbers(self, session: Session, account: Account, ids: list[str]) -> dict[str, PostNumbers]:
         if not ids:
             return {}
-        params = {"fields": ",".join(["id", "view_count", *COUNTS.values()])}
+        params = {"fields": ",".join(["id", "view_count", *tiktok_numbers.COUNTS.values()])}
         body = {"filters": {"video_ids": ids}}
         answer = self.ask(session, account.access_token, "video/query", params=params, json=body)
-        return {dig_text(each, "id"): _post_numbers(each) for each in dig_list(answer, "videos")}
+        return {dig_text(each, "id"): tiktok_numbers.of_post(each) for each in dig_list(answer, "videos")}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         user = self.user(session, account.access_token, _granted(account) or self.scopes)
@@ -296,14 +236,4 @@ def _profile(user: Mapping[str, Any], creator: Mapping[str, Any]) -> Profile:
         followers=dig_count(user, "follower_count"),
         following=dig_count(user, "following_count"),
         metadata={CREATOR: dict(creator)} if creator else {},
-    )
-
-
-def _post_numbers(video: Any) -> PostNumbers:
-    own = {name: dig_count(video, field) for name, field in COUNTS.items()}
-    counted = {name: count for name, count in own.items() if count is not None}
-    return PostNumbers(
-        impressions=dig_count(video, "view_count"),
-        engagement=sum(counted.values()) if counted else None,
-        own=counted,
     )

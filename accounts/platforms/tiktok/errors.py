@@ -15,7 +15,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
+from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, retry_after, said
 from ouipost.phrases import Phrase, joined
 
 NAME = "TikTok"
@@ -87,7 +87,8 @@ def classify(answer: Answer) -> PlatformError:
         return RateLimited(retry_after=retry_after(answer) or FULL_DAY_WAIT, **facts)
     if code in MINUTE_IS_FULL or answer.status == 429:
         return RateLimited(retry_after=retry_after(answer) or FIRST_WAIT, **facts)
-    if code in TRANSIENT or answer.status >= 500 or (not code and is_unclear(answer.status)):
+    is_no_word = not code and (is_unclear(answer.status) or is_a_page(answer))
+    if code in TRANSIENT or answer.status >= 500 or is_no_word:
         return Unavailable(retry_after=retry_after(answer), **facts)
     return Rejected(**REFUSALS.get(code, {}), **facts)
 

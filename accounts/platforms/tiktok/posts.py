@@ -1,7 +1,7 @@
 """What is sent to TikTok for a post, what is remembered of it between the calls, and how it is found again."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.platforms.base import (
@@ -13,15 +13,12 @@ from accounts.platforms.base import (
     Published,
     Save,
     StillWorking,
-    Unknown,
 )
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text
-from accounts.platforms.text import length
+from accounts.platforms.http import dig_text
 from accounts.platforms.tiktok import errors as tiktok_errors
-from accounts.platforms.tiktok.validation import CREATOR, INTERACTIONS, PUBLIC, video_of
+from accounts.platforms.tiktok.validation import CREATOR, INTERACTIONS, PUBLIC
 from accounts.platforms.uploads import UPLOADS, uploaded
 from ouipost.phrases import Phrase
-from ouipost.unicode import composed
 
 UPLOAD_LIVES = timedelta(minutes=55)
 """TikTok takes bytes for an hour."""
@@ -31,8 +28,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 PAUSE_FOR_ID, PAUSE_AFTER_FAILURE = 10.0, 60.0
 PHOTOS = "photos"
 PHOTO = "photo"
-LISTED_UNITS = 140
-"""The list shows the first 150 of a text, counted in a way that is not documented."""
 
 
 def is_public(content: Content) -> bool:
@@ -45,7 +40,7 @@ def for_this_try(operation: Operation, handles: Handles) -> Handles:
 
     The mark must not be saved before they are: who dies until then has not sent them again.
     """
-    photos_again = operation.armed_at is not None and video_of(operation.content) is None
+    photos_again = operation.armed_at is not None and operation.content.video is None
     marked = {"again": True} if photos_again or "given_up" in handles else {}
     return {name: handle for name, handle in handles.items() if name != "given_up"} | marked
 
@@ -112,15 +107,13 @@ def taken(message: str, handles: Mapping[str, Any]) -> StillWorking:
 
 def still_working(operation: Operation) -> StillWorking:
     """Return what tells the engine to ask again: soon at first, then ever slower."""
-    waited = (operation.now - operation.began_at).total_seconds()
-    return StillWorking(
-        Phrase("TikTok is working on the post."), retry_after=min(max(waited / 2, FIRST_PAUSE), LONGEST_PAUSE)
-    )
+    wait = min(max(operation.waited / 2, FIRST_PAUSE), LONGEST_PAUSE)
+    return StillWorking(Phrase("TikTok is working on the post."), retry_after=wait)
 
 
 def misses_bytes(operation: Operation, arrived: int | None) -> bool:
     """Return whether the last chunk certainly did not arrive, or may be sent again without harm."""
-    video, handles = video_of(operation.content), operation.handles
+    video, handles = operation.content.video, operation.handles
     if video is None or handles.get("complete"):
         return False
     return not handles.get("gone") if arrived is None else arrived < video.size
@@ -159,30 +152,3 @@ def kind_of(publish_id: str) -> str:
 def shown(account: Account, kind: str, post_id: str) -> Published:
     """Return a post by its own id; the address of photos is from memory, not from the documentation."""
     return Published(remote_id=post_id, url=f"https://www.tiktok.com/@{account.username}/{kind}/{post_id}")
-
-
-def next_cursor(page: Any, *, since: datetime) -> str:
-    """Return where the list goes on, empty at its end and where what follows is older than the post can be."""
-    videos = dig_list(page, "videos")
-    if dig(page, "has_more") is not True or (videos and _created(videos[-1]) < since):
-        return ""
-    cursor = dig_count(page, "cursor")
-    if cursor is None:
-        raise Unknown(Phrase("TikTok did not say how its list goes on."))
-    return str(cursor)
-
-
-def is_it(video: Any, content: Content, *, since: datetime) -> bool:
-    """Return whether an entry of the list can be this post: young enough, with the same text as far as it is shown."""
-    shown = dig_text(video, "video_description") or dig_text(video, "title")
-    ours, theirs = _flat(content.text or content.title), _flat(shown)
-    is_cut = length(shown, "utf16_units") >= LISTED_UNITS and ours.startswith(theirs)
-    return _created(video) >= since and (ours == theirs or is_cut)
-
-
-def _created(video: Any) -> datetime:
-    return datetime.fromtimestamp(dig_count(video, "create_time") or 0, UTC)
-
-
-def _flat(text: str) -> str:
-    return " ".join(composed(text).split())

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from accounts.platforms import rules
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.http import dig_count, dig_list
 from ouipost.phrases import Phrase
@@ -28,31 +27,44 @@ OPTIONS = (
     Option(name="video_cover_timestamp_ms", kind="integer"),
     Option(name="photo_cover_index", kind="integer"),
 )
+LIMITS = Limits(
+    max_characters=2200,
+    characters_counted_as="utf16_units",
+    max_title_characters=90,
+    media_required=True,
+    image_mime_types=("image/jpeg", "image/webp"),
+    max_images=35,
+    max_image_bytes=20_000_000,
+    max_image_side_pixels=1920,
+    max_image_short_side_pixels=1080,
+    video_mime_types=("video/mp4", "video/webm", "video/quicktime"),
+    max_videos=1,
+    max_video_bytes=4_000_000_000,
+    max_video_duration_seconds=600,
+    min_video_side_pixels=360,
+    max_video_side_pixels=4096,
+    min_video_fps=23,
+    max_video_fps=60,
+    video_codecs=("h264", "hevc", "vp8", "vp9"),
+    alt_text_for=(),
+    options=OPTIONS,
+)
 OF_VIDEOS = ("disable_duet", "disable_stitch", "video_cover_timestamp_ms")
 OF_PHOTOS = ("auto_add_music", "photo_cover_index")
 
 
-def video_of(content: Content) -> Media | None:
-    """Return the video of a post, None for one of photos."""
-    return next((each for each in content.media if each.type == "video"), None)
-
-
 def limits_for(content: Content, limits: Limits) -> Limits:
     """Return the limits of photos, whose text may be longer, or of a video, which has no title apart from its text."""
-    if content.media and not video_of(content):
+    if content.media and not content.video:
         return replace(limits, max_characters=MAX_DESCRIPTION)
     return replace(limits, max_title_characters=None)
 
 
-def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> list[Issue]:
-    """Return all that TikTok would refuse in this content of this account."""
-    creator = account.get(CREATOR) or {}
-    return [
-        *rules.check(content, limits, account),
-        *_permission(account),
-        *_options(content),
-        *of_creator(content, creator),
-    ]
+def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
+    """Name what the account's owner did not allow, what goes together with nothing, and what the creator has off."""
+    yield from _permission(account)
+    yield from _options(content)
+    yield from of_creator(content, account.get(CREATOR) or {})
 
 
 def _permission(account: Mapping[str, Any]) -> Iterator[Issue]:
@@ -68,7 +80,7 @@ def _permission(account: Mapping[str, Any]) -> Iterator[Issue]:
 
 
 def _options(content: Content) -> Iterator[Issue]:
-    options, video = content.options, video_of(content)
+    options, video = content.options, content.video
     strange = OF_PHOTOS if video else OF_VIDEOS if content.media else ()
     for name in (name for name in strange if name in options):
         yield Issue(
@@ -115,7 +127,7 @@ def _cover(options: Mapping[str, Any], name: str, most: int | None) -> Iterator[
 def of_creator(content: Content, creator: Mapping[str, Any]) -> Iterator[Issue]:
     """Name what this creator's own settings do not let an app post; nothing where they are not known."""
     yield from _privacy(content, dig_list(creator, "privacy_level_options"))
-    yield from _duration(video_of(content), dig_count(creator, "max_video_post_duration_sec"))
+    yield from _duration(content.video, dig_count(creator, "max_video_post_duration_sec"))
     for each in INTERACTIONS:
         if creator.get(f"{each}_disabled") is True and content.options.get(f"disable_{each}") is False:
             yield Issue(

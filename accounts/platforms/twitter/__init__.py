@@ -1,6 +1,6 @@
 """X, formerly Twitter: https://docs.x.com/x-api/posts/create-post"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -29,12 +29,12 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_text
 from accounts.platforms.oauth2 import OAuth2Connector
-from accounts.platforms.twitter import api as twitter_api
+from accounts.platforms.twitter import errors as twitter_errors
 from accounts.platforms.twitter import media as twitter_media
 from accounts.platforms.twitter import numbers as twitter_numbers
 from accounts.platforms.twitter import validation
 from accounts.platforms.twitter.api import HOST, address
-from accounts.platforms.twitter.timeline import posts_like
+from accounts.platforms.twitter.listing import posts_like
 from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
 
@@ -105,13 +105,13 @@ class Twitter(OAuth2Connector):
     def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
         return self.raised[PREMIUM] if validation.pays(account or {}) else self.limits
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return validation.check(content, self.limits_of(content.post_type, account), account)
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         if operation.reply:
             return operation.handles
-        return twitter_media.upload_all(self, session, operation, save)
+        return twitter_media.prepare(self, session, operation, save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         account = operation.account
@@ -144,7 +144,7 @@ class Twitter(OAuth2Connector):
         )
 
     def classify(self, answer: Answer) -> PlatformError:
-        return twitter_api.classify(answer)
+        return twitter_errors.classify(answer)
 
 
 def _post(operation: Operation) -> dict[str, Any]:

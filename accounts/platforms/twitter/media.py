@@ -37,7 +37,7 @@ def is_chunked(media: Media) -> bool:
     return media.type == "video" or (media.mime_type == "image/gif" and media.animated)
 
 
-def upload_all(connector: Connector, session: Session, operation: Operation, save: Save) -> Handles:
+def prepare(connector: Connector, session: Session, operation: Operation, save: Save) -> Handles:
     """Upload what X does not have yet; raises StillWorking while it works on a GIF or a video."""
     media = operation.content.media
     if any(map(is_chunked, media)):

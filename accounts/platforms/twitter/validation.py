@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from accounts.platforms import rules
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.text import comparable, find_cashtags, find_names
 from accounts.platforms.twitter.media import CHUNK, MOST_CHUNKS, is_chunked
@@ -60,14 +59,13 @@ PREMIUM_LIMITS = replace(
 )
 
 
-def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> list[Issue]:
-    """Return all that X would refuse, or may."""
-    return [
-        *rules.check(content, limits, account),
-        *(issue for field, text in _texts(content) for issue in _text(field, text)),
-        *_repeated(content),
-        *(issue for position, each in enumerate(content.media) for issue in _file(f"media.{position}", each)),
-    ]
+def beside_the_limits(content: Content) -> Iterator[Issue]:
+    """Name signs and mentions that X would refuse, or may, texts that are the same, and GIFs that are too large."""
+    for field, text in _texts(content):
+        yield from _text(field, text)
+    yield from _repeated(content)
+    for position, media in enumerate(content.media):
+        yield from _file(f"media.{position}", media)
 
 
 def pays(account: Mapping[str, Any]) -> bool:

@@ -1,11 +1,9 @@
 """YouTube, through the Data API: https://developers.google.com/youtube/v3"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from accounts.platforms import rules
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -14,6 +12,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Issue,
+    Limits,
     Operation,
     Pace,
     PlatformError,
@@ -28,21 +27,18 @@ from accounts.platforms.base import (
     Tokens,
     Unknown,
 )
-from accounts.platforms.http import bearer, call_visible, decoded, dig, dig_list, dig_text, moment, paged
+from accounts.platforms.http import bearer, call_visible, decoded, dig, dig_list, dig_text
 from accounts.platforms.oauth2 import OAuth2Connector
-from accounts.platforms.text import comparable
+from accounts.platforms.youtube import api, validation
 from accounts.platforms.youtube import errors as youtube_errors
-from accounts.platforms.youtube import validation
+from accounts.platforms.youtube.listing import comments_like, videos_like
+from accounts.platforms.youtube.media import VIDEO, SessionOver, Upload
 from accounts.platforms.youtube.numbers import counted, post_numbers, shares
-from accounts.platforms.youtube.upload import VIDEO, SessionOver, Upload
 from ouipost.phrases import Phrase
 
-API = "https://youtube.googleapis.com/youtube"
 REVOKE = "https://oauth2.googleapis.com/revoke"
 SCOPES = "https://www.googleapis.com/auth/"
 CHANNEL_PARTS = "snippet,contentDetails,statistics"
-LISTED_AFTER = timedelta(minutes=2)
-"""When a new video surely shows in the channel's uploads."""
 GONE_AFTER = timedelta(hours=1)
 """When a video that YouTube took, and does not show, is not there any more."""
 SOONEST, LATEST = 3.0, 300.0
@@ -108,7 +104,7 @@ class YouTube(OAuth2Connector):
         return _profile(self._channel(session, account.access_token))
 
     def _channel(self, session: Session, token: str) -> Any:
-        answer = self._read(session, token, "channels", {"part": CHANNEL_PARTS, "mine": "true"})
+        answer = api.read(self, session, token, "channels", {"part": CHANNEL_PARTS, "mine": "true"})
         if dig_text(answer, "kind") != "youtube#channelListResponse":
             raise Unknown(Phrase("YouTube did not say whose token this is."))
         channel = dig(answer, "items", 0)
@@ -116,9 +112,8 @@ class YouTube(OAuth2Connector):
             raise youtube_errors.no_channel()
         return channel
 
-    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        limits = self.limits_of(content.post_type)
-        return [*rules.check(content, limits, account), *validation.beside_the_limits(content)]
+    def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
+        return validation.beside_the_limits(content)
 
     def recovery_of(self, operation: Operation) -> Recovery:
         return Recovery.HANDLE if operation.reply is None else Recovery.LOOK
@@ -143,7 +138,7 @@ class YouTube(OAuth2Connector):
             self,
             session,
             "POST",
-            f"{API}/{self.version}/commentThreads",
+            api.address(self, "commentThreads"),
             id_at=("id",),
             headers=bearer(operation.account.access_token),
             params={"part": "snippet"},
@@ -153,21 +148,22 @@ class YouTube(OAuth2Connector):
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         if operation.reply is not None:
-            return self._find_comment(session, operation)
+            found = comments_like(self, session, operation)
+            return [_published_comment(operation.root.remote_id, each) for each in found]
         video_id = operation.handles.get(VIDEO)
         try:
             video_id = video_id or Upload(connector=self, session=session, operation=operation).video_id()
         except SessionOver:
-            found = self._find_video(session, operation)
+            found = videos_like(self, session, operation)
             if len(found) != 1:
-                return found
-            video_id = found[0].remote_id
+                return [_published(each) for each in found]
+            [video_id] = found
         return [self._processed(session, operation, video_id)] if video_id else []
 
     def _processed(self, session: Session, operation: Operation, video_id: str) -> Published:
         """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed where it gave up."""
         params = {"part": "status,processingDetails", "id": video_id}
-        video = dig(self._items(session, operation.account, "videos", params), 0)
+        video = dig(api.page(self, session, operation.account, "videos", params), "items", 0)
         status = dig_text(video, "status", "uploadStatus")
         if status == "processed":
             return _published(video_id)
@@ -180,51 +176,6 @@ class YouTube(OAuth2Connector):
             raise youtube_errors.given_up(dig_text(video, "processingDetails", "processingFailureReason"))
         raise _working(operation, video_id)
 
-    def _find_video(self, session: Session, operation: Operation) -> list[Published]:
-        """Look among the channel's uploads, once a new one would surely show."""
-        playlist = operation.account.metadata.get("uploads") or f"UU{operation.account.remote_id[2:]}"
-        params = {"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": 50}
-        title, found = comparable(operation.content.title), []
-        for item in self._newest(session, operation, "playlistItems", params, at=("snippet", "publishedAt")):
-            if comparable(dig_text(item, "snippet", "title")) == title:
-                found.append(dig_text(item, "contentDetails", "videoId"))
-        if not found and operation.now < operation.began_at + LISTED_AFTER:
-            raise Unknown(Phrase("YouTube has forgotten the upload, and may not list its video yet."))
-        return [_published(video_id) for video_id in dict.fromkeys(found)]
-
-    def _find_comment(self, session: Session, operation: Operation) -> list[Published]:
-        assert operation.reply is not None
-        video_id = operation.root.remote_id
-        params = {"part": "snippet", "videoId": video_id, "order": "time", "textFormat": "plainText", "maxResults": 100}
-        top = ("snippet", "topLevelComment", "snippet")
-        text, found = comparable(operation.reply.text), []
-        for item in self._newest(session, operation, "commentThreads", params, at=(*top, "publishedAt")):
-            is_own = dig_text(item, *top, "authorChannelId", "value") == operation.account.remote_id
-            if is_own and comparable(dig_text(item, *top, "textOriginal")) == text:
-                found.append(dig_text(item, "id"))
-        return [_published_comment(video_id, comment_id) for comment_id in dict.fromkeys(found)]
-
-    def _newest(
-        self, session: Session, operation: Operation, name: str, params: Mapping[str, Any], *, at: Sequence[str]
-    ) -> Iterator[Any]:
-        """Give what a list, newest first, has from when the call was armed; `at` is where an item's time is."""
-        since = operation.since
-        read = partial(self._page, session, operation.account, name, params)
-        for page in paged(read, cursor_of=partial(_next_page, since=since, at=at)):
-            yield from (item for item in page["items"] if _is_from(item, since, at))
-
-    def _page(self, session: Session, account: Account, name: str, params: Mapping[str, Any], cursor: str = "") -> Any:
-        page = self._read(session, account.access_token, name, {**params, "pageToken": cursor} if cursor else params)
-        if not isinstance(dig(page, "items"), list):
-            raise Unknown(Phrase("YouTube's answer has no list of {name}.", name=name))
-        return page
-
-    def _items(self, session: Session, account: Account, name: str, params: Mapping[str, Any]) -> list[Any]:
-        return dig_list(self._page(session, account, name, params), "items")
-
-    def _read(self, session: Session, token: str, name: str, params: Mapping[str, Any]) -> Any:
-        return self.call(session, "GET", f"{API}/{self.version}/{name}", headers=bearer(token), params=params)
-
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
@@ -232,10 +183,11 @@ class YouTube(OAuth2Connector):
         whether a video that is left out is gone, only the list of videos tells
         (https://developers.google.com/youtube/v3/docs/videos/batchGetStats).
         """
-        batch = self._read(session, account.access_token, "videos:batchGetStats", _counters_of(remote_ids))
+        batch = api.read(self, session, account.access_token, "videos:batchGetStats", _counters_of(remote_ids))
         videos = _by_id(dig_list(batch, "items"))
         left_out = [video_id for video_id in remote_ids if video_id not in videos]
-        videos |= _by_id(self._items(session, account, "videos", _counters_of(left_out))) if left_out else {}
+        if left_out:
+            videos |= _by_id(api.page(self, session, account, "videos", _counters_of(left_out))["items"])
         shared = shares(self, session, account, videos, now=now)
         return {video_id: post_numbers(video, shared) for video_id, video in videos.items()}
 
@@ -252,22 +204,11 @@ class YouTube(OAuth2Connector):
 
 
 def _working(operation: Operation, video_id: str) -> StillWorking:
-    elapsed = (operation.now - operation.began_at).total_seconds()
     return StillWorking(
         Phrase("YouTube has the video and is processing it."),
-        retry_after=min(max(elapsed / 4, SOONEST), LATEST),
+        retry_after=min(max(operation.waited / 4, SOONEST), LATEST),
         handles={**operation.handles, VIDEO: video_id},
     )
-
-
-def _is_from(item: Any, since: datetime, at: Sequence[str]) -> bool:
-    published_at = moment(dig_text(item, *at))
-    return published_at is not None and published_at >= since
-
-
-def _next_page(page: Any, *, since: datetime, at: Sequence[str]) -> str:
-    """Return the next page's token, empty where this page goes back far enough."""
-    return dig_text(page, "nextPageToken") if page["items"] and _is_from(page["items"][-1], since, at) else ""
 
 
 def _published(video_id: str) -> Published:

@@ -15,7 +15,17 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, fit_to_show, is_unclear, retry_after, said, their_clock
+from accounts.platforms.http import (
+    decoded,
+    dig,
+    dig_text,
+    fit_to_show,
+    is_a_page,
+    is_unclear,
+    retry_after,
+    said,
+    their_clock,
+)
 from ouipost.phrases import Phrase
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -117,7 +127,7 @@ def _waiting(answer: Answer, reason: str, words: str, facts: dict[str, Any]) -> 
         return RateLimited(retry_after=AFTER_TOO_MANY_UPLOADS, **facts)
     if is_too_much:
         return RateLimited(retry_after=retry_after(answer), **facts)
-    if reason in TRANSIENT or is_unclear(answer.status):
+    if reason in TRANSIENT or is_unclear(answer.status) or is_a_page(answer):
         return Unavailable(retry_after=retry_after(answer), **facts)
     return None
 
@@ -141,8 +151,12 @@ def no_channel(**facts: Any) -> Rejected:
 
 
 def is_unknown(error: PlatformError) -> bool:
-    """Whether this refuses something for a reason that is in no table: at an upload, that it cannot go on."""
-    return type(error) is Rejected and error.network_code not in KNOWN
+    """Whether this refuses something for a reason that is in no table: at an upload, that it cannot go on.
+
+    Its host refuses in plain words, too, which elsewhere would be a page of something before YouTube.
+    """
+    is_refusal = type(error) is Rejected or (type(error) is Unavailable and not is_unclear(error.status or 0))
+    return is_refusal and error.network_code not in KNOWN
 
 
 def until_midnight(now: datetime) -> float:

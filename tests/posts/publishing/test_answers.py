@@ -21,7 +21,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.linkedin.api import UploadOver
+from accounts.platforms.linkedin.errors import UploadOver
 from ouipost import claims
 from ouipost.claims import database_now
 from ouipost.writer import Inline, WriterClosed

@@ -21,8 +21,8 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.bluesky.api import BlobMissing
-from accounts.platforms.linkedin.api import NotTaken, UploadOver
+from accounts.platforms.bluesky.errors import BlobMissing
+from accounts.platforms.linkedin.errors import NotTaken, UploadOver
 from accounts.platforms.meta.containers import MakeAgain, NotReady
 from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise

@@ -93,7 +93,7 @@ def uri_of(did: str, collection: str, rkey: str) -> str:
 
 def at(did: str, collection: str, rkey: str) -> Post | None:
     """Return the living record at a key."""
-    return Post.objects.alive().filter(network=ID, external_id=uri_of(did, collection, rkey)).first()
+    return Post.objects.living(ID, uri_of(did, collection, rkey))
 
 
 def write(call: Call, did: str, collection: str, rkey: str, record: dict[str, Any]) -> Post:
@@ -153,7 +153,7 @@ def written(post: Post, *, commit: dict[str, str] | None) -> dict[str, Any]:
 def get(call: Call) -> HttpResponse:
     """Show a record; anybody may."""
     uri = uri_of(did_of(call.text("repo")) or call.text("repo"), call.text("collection"), call.text("rkey"))
-    post = Post.objects.alive().filter(network=ID, external_id=uri).first()
+    post = Post.objects.living(ID, uri)
     if post is None or call.text("cid") not in ("", post.data["cid"]):
         raise error(400, "RecordNotFound", f"Could not locate record: {uri}")
     return JsonResponse(shown(post))

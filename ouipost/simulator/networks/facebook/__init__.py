@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import graph, pages, people, tokens
-from ouipost.simulator.call import Call, Network, Route
+from ouipost.simulator.call import Call, Network, Route, form
 from ouipost.simulator.graph import error, invalid
 from ouipost.simulator.models import Account, Token
 from ouipost.simulator.networks.facebook import comments, insights, nodes, posts, stories, videos
@@ -231,8 +231,7 @@ POST_OR_VIDEO = V + r"/(?P<post_id>\d+(?:_\d+)?)"
 BUSINESS = V + r"/(?P<business>\d+)/(?P<edge>owned_pages|client_pages)"
 PERMISSIONS = V + r"/(?P<user>me|\d+)/permissions(?:/(?P<permission>\w+))?"
 SIGN_IN = (
-    Route(method="GET", hosts=WWW, pattern=V + "/dialog/oauth", handler=dialog),
-    Route(method="POST", hosts=WWW, pattern=V + "/dialog/oauth", handler=dialog),
+    *form(hosts=WWW, pattern=V + "/dialog/oauth", handler=dialog),
     Route(method="GET", hosts=GRAPH, pattern=V + "/oauth/access_token", handler=access_token),
     Route(method="POST", hosts=GRAPH, pattern=V + "/oauth/access_token", handler=access_token),
     Route(method="GET", hosts=GRAPH, pattern=V + "/debug_token", handler=debug_token),

@@ -23,9 +23,8 @@ def comment(call: Call, version: str, post_id: str) -> HttpResponse:
         raise graph.missing(call)
     external_id = f"{post.external_id.rpartition('_')[2]}_{publishing.snowflake(call.now)}"
     publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
         account=token.account,
         external_id=external_id,
         kind=Post.COMMENT,

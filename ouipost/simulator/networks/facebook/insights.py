@@ -104,7 +104,7 @@ def of_page(call: Call, version: str, page: str) -> HttpResponse:
     ends = list(days(call))
 
     def entry(name: str) -> dict[str, Any]:
-        values = [{"value": on(token.account, name, end), "end_time": nodes.stamp(end)} for end in ends]
+        values = [{"value": on(token.account, name, end), "end_time": graph.stamp(end)} for end in ends]
         return shown(token.account, name, period, values)
 
     return insights(call, token.scopes, PAGE_METRICS | PAGE_OBJECTS, entry)

@@ -1,7 +1,6 @@
 """What Facebook's Graph shows of posts, photos and videos."""
 
 import re
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
@@ -98,7 +97,7 @@ def photo_node(photo: Media) -> dict[str, Any]:
     """Return the fields of a photo."""
     return {
         "id": photo.external_id,
-        "created_time": stamp(photo.created_at),
+        "created_time": graph.stamp(photo.created_at),
         "width": photo.width,
         "height": photo.height,
         "alt_text_custom": photo.alt_text or None,
@@ -111,7 +110,7 @@ def comment_node(post: Post) -> dict[str, Any]:
         "id": post.external_id,
         "message": post.text,
         "from": author(post),
-        "created_time": stamp(post.created_at),
+        "created_time": graph.stamp(post.created_at),
         "permalink_url": post.url,
     }
 
@@ -122,8 +121,8 @@ def post_node(call: Call, post: Post) -> dict[str, Any]:
     return {
         "id": post.external_id,
         "message": post.text or None,
-        "created_time": stamp(post.created_at),
-        "updated_time": stamp(post.created_at),
+        "created_time": graph.stamp(post.created_at),
+        "updated_time": graph.stamp(post.created_at),
         "permalink_url": post.url,
         "is_published": True,
         "status_type": STATUS_TYPES.get(post.data.get("kind", ""), "mobile_status_update"),
@@ -173,8 +172,3 @@ def attachments(post: Post) -> dict[str, Any] | None:
     link = post.data.get("link")
     links = [{"media_type": "link", "target": {"url": link}, "url": link}] if link else []
     return {"data": files + links} if files or links else None
-
-
-def stamp(at: datetime) -> str:
-    """Return a time as Graph writes it."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}+0000"

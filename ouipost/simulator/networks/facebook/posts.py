@@ -99,9 +99,8 @@ def publish(call: Call, account: str, text: str, photos: list[Media], *, link: s
     """Make a post or a story of the page visible."""
     external_id = f"{account}_{publishing.snowflake(call.now)}"
     return publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
         account=account,
         external_id=external_id,
         kind=kind,

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from ouipost.simulator import clips, media, publishing
+from ouipost.simulator import clips, graph, media, publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.graph import error
 from ouipost.simulator.models import Media, Post
@@ -123,9 +123,9 @@ def show(call: Call, video: Media, *, text: str, title: str) -> Post:
     kind, post_id = video.data["kind"], f"{video.account}_{publishing.snowflake(call.now)}"
     reel = f"https://www.facebook.com/reel/{video.external_id}"
     return publishing.publish(
-        now=video.ready_at,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
+        at=video.ready_at,
         account=video.account,
         external_id=post_id,
         kind=STORY if kind == STORY else Post.POST,
@@ -147,8 +147,8 @@ def node(video: Media, now: datetime) -> dict[str, Any]:
         "title": (post.data["title"] or None) if post else None,
         "description": post.text if post else None,
         "length": video.data.get("seconds"),
-        "created_time": f"{video.created_at:%Y-%m-%dT%H:%M:%S}+0000",
-        "updated_time": f"{video.ready_at:%Y-%m-%dT%H:%M:%S}+0000",
+        "created_time": graph.stamp(video.created_at),
+        "updated_time": graph.stamp(video.ready_at),
     }
 
 

@@ -9,7 +9,7 @@ from ouipost.simulator import graph
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Post, atomic
 from ouipost.simulator.networks.facebook.access import ID, WRITE, page_token
-from ouipost.simulator.networks.facebook.nodes import stamp, within
+from ouipost.simulator.networks.facebook.nodes import within
 from ouipost.simulator.networks.facebook.posts import publish, take_photo
 from ouipost.simulator.networks.facebook.processing import STORY
 
@@ -49,7 +49,7 @@ def reels(call: Call, version: str, page: str) -> HttpResponse:
     found = [post for post in within(call, token.account, Post.POST) if post.data.get("kind") == "reel"]
 
     def shown(post: Post) -> dict[str, Any]:
-        node = {"id": post.data["media_id"], "description": post.text, "updated_time": stamp(post.created_at)}
+        node = {"id": post.data["media_id"], "description": post.text, "updated_time": graph.stamp(post.created_at)}
         return graph.pick(node, fields, "Video")
 
     return JsonResponse(graph.page_of(call, found, shown))

@@ -78,7 +78,7 @@ def fetched(address: str) -> bytes:
     if not address:
         raise error("(#6000) There was a problem uploading your video file.", 6000)
     try:
-        return pulling.fetch(address, most=MAX_SIMPLE_BYTES, agent="facebookexternalhit/1.1")
+        return pulling.fetch(address, most=MAX_SIMPLE_BYTES, agent=graph.AGENT)
     except pulling.Unreachable as failure:
         told = f"The video could not be fetched: {failure}"
         raise error("(#389) Unable to fetch video file from URL.", 389, error_user_msg=told) from failure

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import graph, people
-from ouipost.simulator.call import Call, Network, Route
+from ouipost.simulator.call import Call, Network, Route, form
 from ouipost.simulator.models import Account, Token
 from ouipost.simulator.networks.facebook import access as facebook_access
 from ouipost.simulator.networks.instagram import containers, insights, posts
@@ -78,8 +78,7 @@ NETWORK = Network(
     revoke=revoke,
     admit=admit,
     routes=(
-        Route(method="GET", hosts=WWW, pattern="/oauth/authorize", handler=LOGIN.dialog),
-        Route(method="POST", hosts=WWW, pattern="/oauth/authorize", handler=LOGIN.dialog),
+        *form(hosts=WWW, pattern="/oauth/authorize", handler=LOGIN.dialog),
         Route(method="GET", hosts=WWW, pattern=f"/(?:p|reel)/{CODE}/?", handler=posts.permalink),
         Route(method="GET", hosts=WWW, pattern=rf"/stories/[\w.]+/{CODE}/?", handler=posts.permalink),
         Route(method="POST", hosts=API, pattern="/oauth/access_token", handler=LOGIN.trade_code),

@@ -40,11 +40,11 @@ def publish(call: Call, version: str, ig: str) -> HttpResponse:
         if used(call, account) >= POSTS_PER_DAY:
             raise error("The user has reached the maximum number of posts within a day.", 9, 2207042)
         containers.take(container)
-        post = publishing.publish(**values_of(call, owner, container))
+        post = publishing.publish(call, ID, **values_of(owner, container))
     return JsonResponse({"id": post.external_id})
 
 
-def values_of(call: Call, owner: Account, container: Any) -> dict[str, Any]:
+def values_of(owner: Account, container: Any) -> dict[str, Any]:
     """Return what the post of a container is."""
     external_id, code, product = f"179{secrets.randbelow(10**14):014}", shortcode(), container.data["product"]
     addresses = {
@@ -52,9 +52,6 @@ def values_of(call: Call, owner: Account, container: Any) -> dict[str, Any]:
         "REELS": f"https://www.instagram.com/reel/{code}/",
     }
     return {
-        "now": call.now,
-        "lag": call.seconds("list_lag"),
-        "network": ID,
         "account": owner.external_id,
         "external_id": external_id,
         "text": container.data["caption"],
@@ -108,7 +105,7 @@ def page(call: Call, rows: list[Post]) -> HttpResponse:
 
 def existing(call: Call, external_id: str) -> Post:
     """Return a living post or comment, or refuse; a story lives for a day."""
-    post = Post.objects.alive().filter(network=ID, external_id=external_id).first()
+    post = Post.objects.living(ID, external_id)
     if post is None or is_over(call, post):
         raise graph.missing(call)
     return post
@@ -141,7 +138,7 @@ def node(call: Call, post: Post) -> dict[str, Any]:
         "caption": post.text or None,
         "permalink": post.url,
         "shortcode": post.data["shortcode"],
-        "timestamp": stamp(post),
+        "timestamp": graph.stamp(post.created_at),
         "media_type": post.data["kind"],
         "media_product_type": post.data["product"],
         "is_shared_to_feed": post.data.get("share_to_feed"),
@@ -149,11 +146,6 @@ def node(call: Call, post: Post) -> dict[str, Any]:
         "like_count": growth.counted(call, post, "likes", 60),
         "comments_count": growth.counted(call, post, "comments", 12) + own,
     }
-
-
-def stamp(post: Post) -> str:
-    """Return a time as Graph writes it."""
-    return f"{post.created_at:%Y-%m-%dT%H:%M:%S}+0000"
 
 
 def comment(call: Call, version: str, media: str) -> HttpResponse:
@@ -166,9 +158,8 @@ def comment(call: Call, version: str, media: str) -> HttpResponse:
     if post.data.get("product") == "STORY":
         raise graph.missing(call)
     made = publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
         account=post.account,
         external_id=f"178{secrets.randbelow(10**14):014}",
         kind=Post.COMMENT,
@@ -204,7 +195,7 @@ def comment_node(post: Post) -> dict[str, Any]:
     return {
         "id": post.external_id,
         "text": post.text,
-        "timestamp": stamp(post),
+        "timestamp": graph.stamp(post.created_at),
         "username": author.username,
         "from": {"id": author.external_id, "username": author.username},
         "media": {"id": post.root},

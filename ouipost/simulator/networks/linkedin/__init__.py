@@ -7,11 +7,11 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import pages, people, tokens
-from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route
+from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route, form
 from ouipost.simulator.models import Account, Token
 from ouipost.simulator.networks.linkedin import media as files
 from ouipost.simulator.networks.linkedin import posts, social
-from ouipost.simulator.networks.linkedin.signin import (
+from ouipost.simulator.networks.linkedin.access import (
     API,
     COMMUNITY,
     ID,
@@ -285,8 +285,7 @@ NETWORK = Network(
     revoke=tokens.revoke_grant,
     admit=admit,
     routes=(
-        Route(method="GET", hosts=WEB, pattern="/oauth/v2/authorization", handler=authorize),
-        Route(method="POST", hosts=WEB, pattern="/oauth/v2/authorization", handler=authorize),
+        *form(hosts=WEB, pattern="/oauth/v2/authorization", handler=authorize),
         Route(method="POST", hosts=WEB, pattern="/oauth/v2/accessToken", handler=access_token),
         Route(method="POST", hosts=WEB, pattern="/oauth/v2/revoke", handler=revoke),
         Route(method="POST", hosts=WEB, pattern="/oauth/v2/introspectToken", handler=introspect),

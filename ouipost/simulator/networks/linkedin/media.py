@@ -14,7 +14,7 @@ from ouipost.simulator import clips, media, publishing
 from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.models import Media, Piece
-from ouipost.simulator.networks.linkedin.signin import (
+from ouipost.simulator.networks.linkedin.access import (
     ID,
     authorized,
     denied,

@@ -11,8 +11,7 @@ from ouipost.simulator import pages, publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Account, Media, Post, atomic
 from ouipost.simulator.networks.linkedin import text as little
-from ouipost.simulator.networks.linkedin.media import usable
-from ouipost.simulator.networks.linkedin.signin import (
+from ouipost.simulator.networks.linkedin.access import (
     ID,
     ORGANIZATION,
     POSTING_ROLES,
@@ -27,6 +26,7 @@ from ouipost.simulator.networks.linkedin.signin import (
     with_role,
     writer,
 )
+from ouipost.simulator.networks.linkedin.media import usable
 
 MAX_COMMENTARY = 3000
 MAX_TITLE, MAX_DESCRIPTION, MAX_ALT_TEXT = 400, 4000, 4086
@@ -169,9 +169,8 @@ def publish(call: Call, body: Mapping[str, Any], text: little.Little, files: Fil
     urn = f"urn:li:{'ugcPost' if is_ugc else 'share'}:{publishing.snowflake(call.now)}"
     Media.objects.filter(pk__in=[file.pk for file, _ in files]).update(used=True)
     return publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
         account=body["author"],
         external_id=urn,
         text=text.shown,
@@ -251,7 +250,7 @@ def delete(call: Call, urn: str) -> HttpResponse:
     if call.request.headers.get("X-RestLi-Method") != "DELETE":
         raise error(400, "Send the header X-RestLi-Method: DELETE")
     authorized(call)
-    post = Post.objects.alive().filter(network=ID, external_id=urn).first()
+    post = Post.objects.living(ID, urn)
     if post is not None:
         writer(call, post.account)
         with atomic():

@@ -10,7 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import growth, publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Post
-from ouipost.simulator.networks.linkedin.signin import (
+from ouipost.simulator.networks.linkedin.access import (
     ID,
     ONE_PAGE,
     ORGANIZATION,
@@ -63,9 +63,8 @@ def comment(call: Call, urn: str) -> HttpResponse:
         raise invalid("message.text", f"must have 1 to {MAX_COMMENT} characters", "FIELD_LENGTH_TOO_LONG", 422)
     number = publishing.snowflake(call.now)
     made = publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
         account=actor,
         external_id=f"urn:li:comment:({urn},{number})",
         kind=Post.COMMENT,

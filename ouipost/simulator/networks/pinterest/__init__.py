@@ -10,11 +10,11 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import limits, pages, people, tokens
-from ouipost.simulator.call import Call, Handler, Network, Route
+from ouipost.simulator.call import Call, Handler, Network, Route, form
 from ouipost.simulator.models import Post, Token
 from ouipost.simulator.networks.pinterest import boards, insights, pins
 from ouipost.simulator.networks.pinterest import media as videos
-from ouipost.simulator.networks.pinterest.signin import (
+from ouipost.simulator.networks.pinterest.access import (
     API,
     ID,
     SCOPES,
@@ -227,8 +227,7 @@ NETWORK = Network(
     revoke=tokens.revoke_grant,
     admit=admit,
     routes=(
-        Route(method="GET", hosts=WEB, pattern="/oauth/?", handler=authorize),
-        Route(method="POST", hosts=WEB, pattern="/oauth/?", handler=authorize),
+        *form(hosts=WEB, pattern="/oauth/?", handler=authorize),
         Route(method="GET", hosts=WEB, pattern=r"/pin/(?P<pin_id>\d+)/?", handler=permalink),
         Route(method="POST", hosts=(STORAGE,), pattern="/", handler=videos.upload, upload=True),
         Route(method="POST", hosts=(API,), pattern="/v5/oauth/token", handler=token),

@@ -7,7 +7,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import growth, people
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Account, Post, Token, atomic
-from ouipost.simulator.networks.pinterest.signin import ID, authorized, error, invalid, page, page_size
+from ouipost.simulator.networks.pinterest.access import ID, authorized, error, invalid, page, page_size
 
 PRIVACIES = ("PUBLIC", "PROTECTED", "SECRET")
 FILTERS = {"": PRIVACIES, "ALL": PRIVACIES, "PUBLIC_AND_SECRET": ("PUBLIC", "SECRET")} | {

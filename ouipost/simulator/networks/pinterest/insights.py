@@ -10,7 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import growth
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Post
-from ouipost.simulator.networks.pinterest.signin import READ, authorized, existing, invalid
+from ouipost.simulator.networks.pinterest.access import READ, authorized, existing, invalid
 
 DAYS_BACK = 90
 COUNTED = {

@@ -10,7 +10,7 @@ from ouipost.simulator import media, publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.clips import Clip, NotAVideo, look_at_clip
 from ouipost.simulator.models import Media, Token
-from ouipost.simulator.networks.pinterest.signin import ID, STORAGE, authorized, error, invalid, upload_of
+from ouipost.simulator.networks.pinterest.access import ID, STORAGE, authorized, error, invalid, upload_of
 
 LIFETIME = timedelta(hours=24)
 """How long a video may wait for its Pin; Pinterest only says that unused ones are dropped."""

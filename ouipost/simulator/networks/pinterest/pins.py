@@ -10,7 +10,7 @@ from ouipost.simulator import publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Account, Media, Post, PostQuerySet, Token, atomic
 from ouipost.simulator.networks.pinterest import boards, insights
-from ouipost.simulator.networks.pinterest.signin import (
+from ouipost.simulator.networks.pinterest.access import (
     ID,
     READ,
     authorized,
@@ -98,9 +98,8 @@ def publish(
     external_id = publishing.snowflake(call.now)
     alt_text = pin.get("alt_text", "")
     return publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
         account=token.account,
         external_id=external_id,
         text=pin.get("description", ""),

@@ -8,7 +8,7 @@ from ouipost.simulator import media, publishing, pulling
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Media, Token
 from ouipost.simulator.networks.pinterest import media as videos
-from ouipost.simulator.networks.pinterest.signin import ID, invalid
+from ouipost.simulator.networks.pinterest.access import ID, invalid
 
 CAROUSEL = (2, 5)
 MAX_IMAGE_BYTES = 20_000_000

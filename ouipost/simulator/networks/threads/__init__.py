@@ -4,11 +4,11 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import containers, graph, people, tokens
-from ouipost.simulator.call import Call, Network, Route
+from ouipost.simulator import graph, people, tokens
+from ouipost.simulator.call import Call, Network, Route, form
+from ouipost.simulator.containers import find
 from ouipost.simulator.models import Account
-from ouipost.simulator.networks.threads import insights, posts
-from ouipost.simulator.networks.threads import steps as making
+from ouipost.simulator.networks.threads import containers, insights, posts
 from ouipost.simulator.networks.threads.access import ID, LOGIN, authorized
 
 GRAPH = ("graph.threads.net", "graph.threads.com")
@@ -43,9 +43,9 @@ def show(call: Call, node_id: str) -> HttpResponse:
     if node_id == account:
         return me(call, node_id)
     fields = graph.fields_of(call.text("fields") or posts.DEFAULT_FIELDS)
-    container = containers.find(ID, account, node_id)
+    container = find(ID, account, node_id)
     if container is not None:
-        return JsonResponse(graph.pick(making.status(call, container), fields, "Container"))
+        return JsonResponse(graph.pick(containers.status(call, container), fields, "Container"))
     post = posts.existing(call, node_id)
     authorized(call, user=post.account)
     return JsonResponse(graph.pick(posts.node(post), fields, "Media"))
@@ -78,8 +78,7 @@ NETWORK = Network(
     revoke=LOGIN.revoke,
     admit=admit,
     routes=(
-        Route(method="GET", hosts=WWW, pattern="/oauth/authorize", handler=LOGIN.dialog),
-        Route(method="POST", hosts=WWW, pattern="/oauth/authorize", handler=LOGIN.dialog),
+        *form(hosts=WWW, pattern="/oauth/authorize", handler=LOGIN.dialog),
         Route(method="GET", hosts=WWW, pattern=r"/@[\w.]+/post/(?P<code>[\w-]+)/?", handler=posts.permalink),
         Route(method="POST", hosts=GRAPH, pattern="/oauth/access_token", handler=LOGIN.trade_code),
         Route(method="GET", hosts=GRAPH, pattern="/access_token", handler=LOGIN.lengthen),
@@ -89,7 +88,7 @@ NETWORK = Network(
             method="POST",
             hosts=GRAPH,
             pattern=USER + "/threads",
-            handler=making.create,
+            handler=containers.create,
             visible=lambda call: call.flag("auto_publish_text", default=False),
             upload=lambda call: call.text("media_type") in ("IMAGE", "VIDEO"),
         ),

@@ -75,7 +75,7 @@ def entry(call: Call, account: str, name: str, since: datetime, until: datetime)
         return told | {"total_value": {"value": growth.followers(account, call.now)}}
     count = growth.grown(account, name, since=since, now=until, most=USER_METRICS[name])
     if name == "views":
-        return told | {"values": [{"value": count, "end_time": f"{until:%Y-%m-%dT%H:%M:%S}+0000"}]}
+        return told | {"values": [{"value": count, "end_time": graph.stamp(until)}]}
     if name == "clicks":
         return told | {"link_total_values": [{"value": count, "link_url": "https://example.com/"}]}
     return told | {"total_value": {"value": count}}

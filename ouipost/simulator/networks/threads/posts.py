@@ -52,18 +52,15 @@ def out(call: Call, account: str, container: Media) -> HttpResponse:
         if used(call, account, kind) >= (REPLIES_PER_DAY if container.data["reply_to"] else POSTS_PER_DAY):
             raise error("The profile has reached its limit of a day", QUOTA_CODE)
         containers.take(container)
-        post = publishing.publish(kind=kind, **values_of(call, owner, container))
+        post = publishing.publish(call, ID, kind=kind, **values_of(owner, container))
     return JsonResponse({"id": post.external_id})
 
 
-def values_of(call: Call, owner: Account, container: Media) -> dict[str, Any]:
+def values_of(owner: Account, container: Media) -> dict[str, Any]:
     """Return what the post of a container is."""
     told, code = container.data, f"D{secrets.token_urlsafe(8)}"
     parent = Post.objects.filter(network=ID, external_id=told["reply_to"]).first() if told["reply_to"] else None
     return {
-        "now": call.now,
-        "lag": call.seconds("list_lag"),
-        "network": ID,
         "account": owner.external_id,
         "external_id": f"179{secrets.randbelow(10**14):014}",
         "root": (parent.root or parent.external_id) if parent else "",
@@ -134,7 +131,7 @@ def page(call: Call, rows: "QuerySet[Post]") -> HttpResponse:
 
 def existing(call: Call, external_id: str) -> Post:
     """Return a living post or reply, or refuse."""
-    post = Post.objects.alive().filter(network=ID, external_id=external_id).first()
+    post = Post.objects.living(ID, external_id)
     if post is None:
         raise graph.missing(call)
     return post
@@ -152,7 +149,7 @@ def node(post: Post) -> dict[str, Any]:
         "username": owner.username,
         "owner": {"id": owner.external_id},
         "text": post.text or None,
-        "timestamp": f"{post.created_at:%Y-%m-%dT%H:%M:%S}+0000",
+        "timestamp": graph.stamp(post.created_at),
         "topic_tag": post.data["topic_tag"] or None,
         "link_attachment_url": post.data["link"] or None,
         "reply_audience": post.data["reply_control"].upper(),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from ouipost.simulator import limits
 from ouipost.simulator import tokens as grants
-from ouipost.simulator.call import Call, Network, Route
+from ouipost.simulator.call import Call, Network, Route, form
 from ouipost.simulator.networks.tiktok import access, creators, posting, videos
 
 WEB = ("www.tiktok.com",)
@@ -43,8 +43,7 @@ NETWORK = Network(
     revoke=grants.revoke_grant,
     admit=admit,
     routes=(
-        Route(method="GET", hosts=WEB, pattern="/v2/auth/authorize/?", handler=access.authorize),
-        Route(method="POST", hosts=WEB, pattern="/v2/auth/authorize/?", handler=access.authorize),
+        *form(hosts=WEB, pattern="/v2/auth/authorize/?", handler=access.authorize),
         Route(method="GET", hosts=WEB, pattern=r"/@[^/]*/(?:video|photo)/(?P<post_id>\d+)/?", handler=videos.permalink),
         Route(method="GET", hosts=WEB, pattern=r"/@(?P<username>[^/]+)/?", handler=videos.profile),
         Route(method="POST", hosts=API, pattern="/v2/oauth/token/", handler=access.token),

@@ -96,9 +96,9 @@ def publish(call: Call, begun: Media, files: Sequence[str]) -> Post:
     kind = begun.data["kind"]
     username = Account.objects.get(network=ID, external_id=begun.account).username
     return publishing.publish(
-        now=call.now,
-        lag=call.seconds("slow_processing") + call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
+        work=call.seconds("slow_processing"),
         account=begun.account,
         external_id=external_id,
         text=begun.data["text"],

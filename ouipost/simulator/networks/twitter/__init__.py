@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import growth, limits, pages, people, tokens
-from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route
+from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route, form
 from ouipost.simulator.models import Account, Media, Post, Token
 from ouipost.simulator.networks.twitter import media as files
 from ouipost.simulator.networks.twitter import posts, views
@@ -253,8 +253,7 @@ NETWORK = Network(
     revoke=tokens.revoke_grant,
     admit=admit,
     routes=(
-        Route(method="GET", hosts=WEB, pattern="/i/oauth2/authorize", handler=authorize),
-        Route(method="POST", hosts=WEB, pattern="/i/oauth2/authorize", handler=authorize),
+        *form(hosts=WEB, pattern="/i/oauth2/authorize", handler=authorize),
         Route(method="GET", hosts=WEB, pattern=r"/(?:\w+|i/web)/status/(?P<post_id>\d+)/?", handler=permalink),
         Route(method="POST", hosts=API, pattern="/2/oauth2/token", handler=token),
         Route(method="POST", hosts=API, pattern="/2/oauth2/revoke", handler=revoke),

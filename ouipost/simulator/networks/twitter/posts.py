@@ -128,7 +128,7 @@ def parent_of(body: dict[str, Any], account: Account) -> Post | None:
     parent_id = reply.get("in_reply_to_tweet_id") if isinstance(reply, dict) else None
     if not isinstance(parent_id, str) or not parent_id.isdigit():
         raise invalid("reply.in_reply_to_tweet_id must be the id of a post.", "reply.in_reply_to_tweet_id")
-    parent = Post.objects.alive().filter(network=ID, external_id=parent_id).first()
+    parent = Post.objects.living(ID, parent_id)
     if parent is None:
         raise problem(403, "Forbidden", "You attempted to reply to a Tweet that is deleted or not visible to you.")
     if parent.account != account.external_id and f"@{account.username}".lower() not in parent.text.lower():
@@ -150,9 +150,8 @@ def publish(call: Call, account: Account, body: dict[str, Any], files: list[Medi
     kind = "photo" if any(file.data.get("category", IMAGE) in (IMAGE, GIF) for file in files) else "video"
     settings = {name: body[name] for name in ("reply_settings", *FLAGS) if name in body}
     return publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
         account=account.external_id,
         external_id=external_id,
         kind=Post.COMMENT if parent else Post.POST,

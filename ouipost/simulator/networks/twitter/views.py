@@ -204,7 +204,7 @@ def show(call: Call, post_id: str) -> HttpResponse:
     """Show one post."""
     authorized(call, "tweet.read", "users.read")
     fields = fields_of(call)
-    post = Post.objects.alive().filter(network=ID, external_id=post_id).first()
+    post = Post.objects.living(ID, post_id)
     if post is None:
         return JsonResponse(answer(None, [not_found("tweet", post_id)]))
     errors = [forbidden_field(post, name) for name in forbidden(call, post, fields)]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpResponse
 
 from ouipost.simulator import limits, pages, tokens
-from ouipost.simulator.call import Call, Network, Route
+from ouipost.simulator.call import Call, Network, Route, form
 from ouipost.simulator.models import Media
 from ouipost.simulator.networks.youtube import access, comments, reports, uploads, videos
 from ouipost.simulator.networks.youtube.access import ID, LOOK, refusal
@@ -71,8 +71,7 @@ NETWORK = Network(
     revoke=tokens.revoke_grant,
     admit=admit,
     routes=(
-        Route(method="GET", hosts=SIGN_IN, pattern="/o/oauth2/v2/auth", handler=access.authorize),
-        Route(method="POST", hosts=SIGN_IN, pattern="/o/oauth2/v2/auth", handler=access.authorize),
+        *form(hosts=SIGN_IN, pattern="/o/oauth2/v2/auth", handler=access.authorize),
         Route(method="POST", hosts=OAUTH, pattern="/token", handler=access.token),
         Route(method="POST", hosts=OAUTH, pattern="/revoke", handler=access.revoke),
         Route(method="POST", hosts=UPLOADS, pattern=UPLOAD_PATH, handler=uploads.start),

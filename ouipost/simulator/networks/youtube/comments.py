@@ -73,9 +73,8 @@ def checked(text: Any) -> str:
 def publish(call: Call, channel: str, text: str, video: Post, *, parent: str, number: str) -> Post:
     """Put a comment under a video."""
     return publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
         account=channel,
         external_id=number,
         kind=Post.COMMENT,

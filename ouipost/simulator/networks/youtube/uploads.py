@@ -11,7 +11,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import media, publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.clips import Clip, NotAVideo, look_at_clip
-from ouipost.simulator.models import Media, Post, atomic
+from ouipost.simulator.models import Media, atomic
 from ouipost.simulator.networks.youtube import metadata as youtube_metadata
 from ouipost.simulator.networks.youtube.access import (
     FORCE_SSL,
@@ -216,12 +216,10 @@ def fate(clip: Clip | None, *, fails: bool) -> dict[str, str]:
 def publish(call: Call, channel: str, video_id: str, resource: dict[str, Any]) -> None:
     """Put the video on the channel; its page is there at once, even while it is being processed."""
     publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
+        call,
+        ID,
         account=channel,
         external_id=video_id,
-        kind=Post.POST,
         text=resource["snippet"]["description"],
         media=[{"id": video_id, "alt": ""}],
         url=watch_url(video_id),

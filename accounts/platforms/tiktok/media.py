@@ -6,8 +6,10 @@ https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 import re
 from dataclasses import dataclass
 
-from accounts.platforms.base import Answer, Media, Session
+from accounts.platforms.base import Answer, Connector, Handles, Media, Save, Session, Unavailable
+from accounts.platforms.tiktok.posts import without_post
 from accounts.platforms.uploads import pieces
+from ouipost.phrases import Phrase
 
 LEAST_CHUNK = 5 * 1024 * 1024
 CHUNK_SECONDS = 80
@@ -47,6 +49,33 @@ class Plan:
         # it calls that their number and writes it where a range has its last byte: what makes whole chunks is meant
         is_whole = told == self.size or (told <= self.last and told % self.chunk == 0)
         return told if is_whole else told + 1
+
+
+def send_all_but_the_last(
+    connector: Connector, session: Session, video: Media, handles: Handles, save: Save
+) -> Handles:
+    """Send the chunks that TikTok does not have yet, and return the handles; each is saved when it is there."""
+    plan = Plan(size=video.size)
+    while (start := handles["sent"]) < plan.last:
+        answer = put(session, video, handles["upload_url"], start)
+        if answer.status in GONE:
+            save(without_post(handles))
+            raise Unavailable(Phrase("TikTok has closed the upload: it is begun anew."), status=answer.status)
+        handles = {**handles, "sent": _goes_on_at(connector, answer, start, plan)}
+        save(handles, seconds=CHUNK_SECONDS)
+    return handles
+
+
+def _goes_on_at(connector: Connector, answer: Answer, start: int, plan: Plan) -> int:
+    """Return the first byte that TikTok misses after a chunk."""
+    if not answer.ok and answer.status not in OUT_OF_STEP:
+        raise connector.classify(answer)
+    arrived = received(answer, plan)
+    if arrived is None and answer.ok:
+        return plan.end(start)
+    if arrived is None or arrived <= start:
+        raise Unavailable(Phrase("TikTok does not take the next part of the video."), status=answer.status)
+    return arrived
 
 
 def put(session: Session, media: Media, url: str, start: int) -> Answer:

@@ -60,7 +60,9 @@ class Upload:
 
     @property
     def video(self) -> Media:
-        return next(each for each in self.operation.content.media if each.type == "video")
+        video = self.operation.content.video
+        assert video is not None
+        return video
 
     @property
     def last_piece(self) -> int:
@@ -168,7 +170,7 @@ class Upload:
             )
         except Rejected as error:
             if _is_over(error):
-                raise Unknown(error.message, status=error.status, network_code=error.network_code) from error
+                raise Unknown(**error.facts) from error
             raise
 
     def video_id(self) -> str:

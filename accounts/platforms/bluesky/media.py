@@ -1,15 +1,22 @@
-"""Videos for Bluesky: through its video service, or plainly where there is none. https://docs.bsky.app/docs/tutorials/video"""
+"""Files for Bluesky: images and link cards at once, videos through its video service, or plainly where there is none.
 
-from collections.abc import Mapping
+https://docs.bsky.app/docs/tutorials/video
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from accounts.platforms.base import (
+    Account,
     Answer,
     AuthExpired,
     Connector,
     Handles,
+    Media,
     Operation,
     PlatformError,
     RateLimited,
@@ -18,11 +25,15 @@ from accounts.platforms.base import (
     Session,
     StillWorking,
     Unavailable,
+    Unknown,
     WhoActs,
 )
-from accounts.platforms.bluesky.api import get, has_no_bluesky, service_of, xrpc
+from accounts.platforms.bluesky.api import get, service_of, xrpc
+from accounts.platforms.bluesky.atproto import CARD
+from accounts.platforms.bluesky.errors import has_no_bluesky
 from accounts.platforms.http import bearer, decoded, dig, dig_count, dig_text, said
-from accounts.platforms.uploads import UPLOADS
+from accounts.platforms.linkcard import fetch_link_card
+from accounts.platforms.uploads import UPLOADS, upload_missing
 from ouipost.phrases import Phrase
 
 SERVICE = "https://video.bsky.app"
@@ -42,9 +53,47 @@ NOT_TAKEN_BY_SERVER = "pds_upload_failure"
 """Why a job failed of which the video is in order: the service could not give it to the account's server."""
 
 
-def upload_video(connector: Connector, session: Session, operation: Operation, save: Save) -> Handles:
-    """Return the handles with the video's blob; raises StillWorking while the service works on it."""
-    return VideoUpload(connector, session, operation, save).run()
+def prepare(connector: Connector, session: Session, operation: Operation, save: Save) -> Handles:
+    """Upload what the post shows, and return the handles; raises StillWorking while the service works on a video."""
+    account, content = operation.account, operation.content
+    if content.video:
+        return VideoUpload(connector, session, operation, save).run()
+    steps: dict[str, Callable[[], Any]]
+    if content.link and not content.media:
+        steps = {CARD: partial(_card, connector, session, account, content.link)}
+    else:
+        steps = {each.id: partial(_upload_image, connector, session, account, each) for each in content.media}
+    return upload_missing(operation, save, steps, not_before=_uploads_count_from(operation))
+
+
+def _uploads_count_from(operation: Operation) -> datetime:
+    """Uploads from before the first try are made again: it may have failed because they were gone, and they are
+    content-addressed, so that one too many changes nothing."""
+    oldest = operation.now - LIVES
+    return max(oldest, operation.armed_at) if operation.armed_at else oldest
+
+
+def _upload_image(connector: Connector, session: Session, account: Account, media: Media) -> Any:
+    return _upload(connector, session, account, media.read(), media.mime_type)
+
+
+def _upload(connector: Connector, session: Session, account: Account, content: bytes, mime_type: str) -> Any:
+    url = xrpc(service_of(account), UPLOAD)
+    headers = bearer(account.access_token) | {"Content-Type": mime_type}
+    blob = dig(connector.call(session, "POST", url, headers=headers, data=content, timeout=60), "blob")
+    if not isinstance(blob, dict):
+        raise Unavailable(Phrase("Bluesky took an image and did not say where it is."))
+    return blob
+
+
+def _card(connector: Connector, session: Session, account: Account, link: str) -> Any:
+    card = fetch_link_card(session, link)
+    external = {"uri": link, "title": card.title or link, "description": card.description}
+    if card.picture:
+        # A post without its link's picture is better than none.
+        with suppress(Rejected, Unavailable, Unknown):
+            external["thumb"] = _upload(connector, session, account, card.picture.content, card.picture.mime_type)
+    return external
 
 
 class VideoUpload:
@@ -179,8 +228,7 @@ def _not_the_account(error: PlatformError) -> PlatformError:
     """What the service thinks of its own token says nothing about the account's."""
     if not isinstance(error, AuthExpired):
         return error
-    facts: dict[str, Any] = {"status": error.status, "network_code": error.network_code}
-    return Rejected(error.message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    return Rejected(code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
 
 def _failed(status: Any) -> PlatformError:

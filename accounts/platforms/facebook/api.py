@@ -5,37 +5,14 @@ from typing import Any
 from urllib.parse import parse_qs, urljoin
 
 from accounts.platforms import meta
-from accounts.platforms.base import (
-    Account,
-    Answer,
-    AuthExpired,
-    PlatformError,
-    Rejected,
-    Session,
-    Unavailable,
-    Unknown,
-)
-from accounts.platforms.http import (
-    MOST_PAGES,
-    bearer,
-    decoded,
-    dig,
-    dig_list,
-    dig_text,
-    paged,
-    said,
-    unclear_is_unknown,
-)
+from accounts.platforms.base import Account, Answer, AuthExpired, PlatformError, Rejected, Session, Unknown
+from accounts.platforms.facebook import errors as facebook_errors
+from accounts.platforms.http import MOST_PAGES, bearer, dig, dig_list, dig_text, paged, unclear_is_unknown
 from accounts.platforms.oauth2 import OAuth2Connector
 from ouipost.phrases import Phrase
 
 GRAPH_HOST = "graph.facebook.com"
 VIDEO_HOST = "graph-video.facebook.com"
-NOT_THERE = "100/33"
-VIDEO_REFUSED = {"1363040", "1363127", "1363128", "1363129"}
-"""A reel's aspect, resolution, duration and frame rate; whether as code or as subcode is not documented."""
-UPLOAD_BROKE_OFF = {"OffsetInvalidError", "PartialRequestError"}
-UPLOAD_REFUSED = "ProcessingFailedError"
 
 
 class Graph(OAuth2Connector):
@@ -95,31 +72,10 @@ class Graph(OAuth2Connector):
         return said_so
 
     def classify(self, answer: Answer) -> PlatformError:
-        broken = dig(decoded(answer), "debug_info")
-        if broken:
-            return _upload_error(broken, answer)
-        error = meta.classify(self.name, answer)
-        if type(error) is Rejected and VIDEO_REFUSED & set(error.network_code.split("/")):
-            error.error_code = "MEDIA_REJECTED"
-        return error
+        return facebook_errors.classify(answer)
 
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
         return self.classify(answer)
-
-
-def _upload_error(broken: Any, answer: Answer) -> PlatformError:
-    """The upload host has errors of its own; only the last of them is about the file."""
-    kind = dig_text(broken, "type")
-    facts: dict[str, Any] = {
-        "message": said(
-            "Facebook", dig(broken, "message"), otherwise=Phrase("broke the upload off: {kind}.", kind=kind)
-        ),
-        "status": answer.status,
-        "network_code": kind,
-    }
-    if kind == UPLOAD_REFUSED or (kind not in UPLOAD_BROKE_OFF and dig(broken, "retriable") is False):
-        return Rejected(code="MEDIA_REJECTED", **facts)
-    return Unavailable(**facts)
 
 
 def _cursor(answer: Any) -> str:
@@ -129,11 +85,6 @@ def _cursor(answer: Any) -> str:
     if address and not after:
         raise Unknown(Phrase("Facebook did not say how its list goes on."))
     return after
-
-
-def is_not_there(error: PlatformError) -> bool:
-    """Whether Facebook says that there is no such thing, or none that this Page may see."""
-    return error.network_code == NOT_THERE
 
 
 def post_id_of(account: Account, found: str) -> str:

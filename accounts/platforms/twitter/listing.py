@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Connector, Operation, Session, Unknown
-from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, moment, paged
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, is_since, paged
 from accounts.platforms.text import comparable
 from accounts.platforms.twitter.api import address
 from ouipost.phrases import Phrase
@@ -49,13 +49,11 @@ def _next_token(page: Any) -> str:
 
 
 def _is_it(post: Any, operation: Operation) -> bool:
-    created = moment(dig_text(post, "created_at"))
     reply = operation.reply
     text, files = (reply.text, 0) if reply else (operation.content.text, len(operation.content.media))
     parents = [operation.parent.remote_id] if reply else []
     return (
-        created is not None
-        and created >= operation.since
+        is_since(dig_text(post, "created_at"), operation.since)
         and len(dig_list(post, "attachments", "media_keys")) == files
         and list(_answered(post)) == parents
         and comparable(_written_text(post)) == comparable(text)

@@ -89,7 +89,7 @@ def authorized(call: Call, *scopes: str) -> Token:
 
 def existing(token: Token, pin_id: str) -> Post:
     """Return a living Pin of the account, or refuse."""
-    post = Post.objects.alive().filter(network=ID, external_id=pin_id).first()
+    post = Post.objects.living(ID, pin_id)
     if post is None or (post.account != token.account and post.data["is_trial"]):
         raise error(404, 50, "Pin not found.")
     if post.account != token.account:

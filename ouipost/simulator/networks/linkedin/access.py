@@ -225,7 +225,7 @@ def milliseconds(at: datetime) -> int:
 
 def existing(urn: str) -> Post:
     """Return a living post, or refuse."""
-    post = Post.objects.alive().filter(network=ID, external_id=urn).first()
+    post = Post.objects.living(ID, urn)
     if post is None:
         raise not_found(f"Could not find entity {urn}")
     return post

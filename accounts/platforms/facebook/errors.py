@@ -1,0 +1,44 @@
+"""What Facebook's refusals mean beside what all of Meta's networks say: https://developers.facebook.com/docs/video-api"""
+
+from typing import Any
+
+from accounts.platforms import meta
+from accounts.platforms.base import Answer, PlatformError, Rejected, Unavailable
+from accounts.platforms.http import decoded, dig, dig_text, said
+from ouipost.phrases import Phrase
+
+NAME = "Facebook"
+NOT_THERE = "100/33"
+VIDEO_REFUSED = {"1363040", "1363127", "1363128", "1363129"}
+"""A reel's aspect, resolution, duration and frame rate; whether as code or as subcode is not documented."""
+UPLOAD_BROKE_OFF = {"OffsetInvalidError", "PartialRequestError"}
+UPLOAD_REFUSED = "ProcessingFailedError"
+
+
+def classify(answer: Answer) -> PlatformError:
+    """Return what a refusal of the Graph API, or of the host that takes files, means."""
+    broken = dig(decoded(answer), "debug_info")
+    if broken:
+        return _upload_error(broken, answer)
+    error = meta.classify(NAME, answer)
+    if type(error) is Rejected and VIDEO_REFUSED & set(error.network_code.split("/")):
+        error.error_code = "MEDIA_REJECTED"
+    return error
+
+
+def _upload_error(broken: Any, answer: Answer) -> PlatformError:
+    """The upload host has errors of its own; only the last of them is about the file."""
+    kind = dig_text(broken, "type")
+    facts: dict[str, Any] = {
+        "message": said(NAME, dig(broken, "message"), otherwise=Phrase("broke the upload off: {kind}.", kind=kind)),
+        "status": answer.status,
+        "network_code": kind,
+    }
+    if kind == UPLOAD_REFUSED or (kind not in UPLOAD_BROKE_OFF and dig(broken, "retriable") is False):
+        return Rejected(code="MEDIA_REJECTED", **facts)
+    return Unavailable(**facts)
+
+
+def is_not_there(error: PlatformError) -> bool:
+    """Whether Facebook says that there is no such thing, or none that this Page may see."""
+    return error.network_code == NOT_THERE

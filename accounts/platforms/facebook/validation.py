@@ -1,0 +1,105 @@
+"""What Facebook takes in posts, reels and stories: https://developers.facebook.com/docs/video-api/guides/reels-publishing"""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from accounts.platforms import file_rules
+from accounts.platforms.base import FEED, Content, Issue, Limits, Option
+from ouipost.phrases import Phrase
+
+MESSAGE_CHARACTERS = 63_206
+"""Not documented by Meta, but what connectors find; of a reel's text and a comment nobody says anything else."""
+COMMENT_CHARACTERS = 8_000
+"""From memory."""
+MOST_PHOTOS = 10
+"""Not documented: what connectors send."""
+VIDEO_BYTES, VIDEO_SECONDS = 10_000_000_000, 4 * 3600
+"""Of a chunked upload, from memory; one that is sent whole may have 1 GB and 20 minutes."""
+UPRIGHT = {"min_video_ratio": 0.5525, "max_video_ratio": 0.5725}
+"""9:16; how exactly is not documented."""
+LEAST_HEIGHT = 960
+"""Of reels and stories, beside 540 pixels of width."""
+
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff")
+VIDEO_TYPES = ("video/mp4", "video/quicktime")
+FIRST_COMMENT = Option(name="first_comment", max_characters=COMMENT_CHARACTERS)
+SHORT_VIDEO: dict[str, Any] = {
+    "max_characters": MESSAGE_CHARACTERS,
+    "media_required": True,
+    "max_media": 1,
+    "video_mime_types": VIDEO_TYPES,
+    "max_videos": 1,
+    "min_video_duration_seconds": 3,
+    "min_video_side_pixels": 540,
+    "min_video_fps": 23.9,  # 24, which 23.976 is called
+    "max_video_fps": 60.1,
+    "video_codecs": ("h264", "hevc", "vp9", "av1"),
+    "audio_codecs": ("aac",),
+    **UPRIGHT,
+}
+
+LIMITS = Limits(
+    max_characters=MESSAGE_CHARACTERS,
+    image_mime_types=IMAGE_TYPES,
+    max_images=MOST_PHOTOS,
+    max_image_bytes=10_000_000,
+    video_mime_types=VIDEO_TYPES,
+    max_videos=1,
+    max_video_bytes=VIDEO_BYTES,
+    max_video_duration_seconds=VIDEO_SECONDS,
+    options=(FIRST_COMMENT,),
+)
+STORY_LIMITS = Limits(
+    **SHORT_VIDEO,
+    image_mime_types=IMAGE_TYPES,
+    max_images=1,
+    max_image_bytes=10_000_000,
+    max_video_duration_seconds=60,
+)
+REEL_LIMITS = Limits(
+    **SHORT_VIDEO,
+    max_title_characters=255,
+    max_video_duration_seconds=90,
+    options=(FIRST_COMMENT,),
+)
+
+
+def beside_the_limits(content: Content) -> Iterator[Issue]:
+    """Name links that Facebook cannot read, videos that are too low, and texts that it does not show."""
+    yield from _unreachable(content.link)
+    yield from _too_low(content)
+    yield from _not_shown(content)
+
+
+def _unreachable(link: str) -> Iterator[Issue]:
+    """Facebook reads the page behind a link, and refuses the post where it cannot."""
+    if link and "." not in (urlsplit(link).hostname or ""):
+        yield Issue(
+            rule="link_unreachable",
+            field="link",
+            message=Phrase("Facebook cannot reach this address: its host is not a public name."),
+            actual=link,
+            fix=Phrase("Use the page's public address, or remove the link."),
+        )
+
+
+def _too_low(content: Content) -> Iterator[Issue]:
+    """The limits tell of a video's shorter side alone."""
+    for position, media in enumerate(content.media if content.post_type != FEED else ()):
+        longer = max(media.width, media.height)
+        if media.type == "video" and media.seconds:
+            yield from file_rules.between("video_side", f"media.{position}", Phrase("The video's longer side"), longer,
+                                          (LEAST_HEIGHT, None), file_rules.PIXELS)  # fmt: skip
+
+
+def _not_shown(content: Content) -> Iterator[Issue]:
+    """A story is its picture alone."""
+    if content.post_type == "story" and content.text:
+        yield Issue(
+            rule="text_not_shown",
+            field="content",
+            message=Phrase("Facebook's stories have no text: it is left out."),
+            severity="warning",
+            fix=Phrase("Write it into the picture, if it matters."),
+        )

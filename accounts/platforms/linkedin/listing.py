@@ -1,0 +1,82 @@
+"""Finding a post or comment among those of its author: https://learn.microsoft.com/linkedin/marketing/community-management/shares/posts-api"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+
+from accounts.platforms.base import Content, Handles, Operation, ProcessingFailed, Published
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text
+from accounts.platforms.linkedin import littletext, posts
+from accounts.platforms.linkedin.api import Api, encoded
+from accounts.platforms.linkedin.media import ASSET
+from accounts.platforms.text import comparable
+from accounts.platforms.uploads import UPLOADS
+from ouipost.phrases import Phrase
+
+LISTED = ("PUBLISHED", "PUBLISH_REQUESTED")
+
+
+def find_posts(api: Api, operation: Operation) -> list[Published]:
+    """Return the author's posts that can be this operation's; raises ProcessingFailed for one given up."""
+    author = encoded(operation.account.remote_id)
+    path = f"/rest/posts?author={author}&q=author&count=10&sortBy=CREATED"
+    young = takewhile(lambda each: not _is_older(each, operation.since), api.elements(path, finder=True))
+    found = [each for each in young if _is_it(each, operation)]
+    urns = [dig_text(each, "id") for each in found if dig_text(each, "lifecycleState") in LISTED]
+    if not urns and any(dig(each, "lifecycleState") == "PUBLISH_FAILED" for each in found):
+        raise ProcessingFailed(
+            Phrase("LinkedIn took the post and could not publish it."), network_code="PUBLISH_FAILED"
+        )
+    return [posts.published(urn) for urn in dict.fromkeys(urns)]
+
+
+def _is_older(entry: Any, since: datetime) -> bool:
+    created = dig_count(entry, "createdAt")
+    return created is not None and created < since.timestamp() * 1000
+
+
+def _is_it(entry: Any, operation: Operation) -> bool:
+    shown, ours = list(_shows(dig(entry, "content"))), _ours(operation.content, operation.handles)
+    return (
+        dig_count(entry, "createdAt") is not None
+        and _comparable(dig_text(entry, "commentary")) == _comparable(littletext.written(operation.content.text))
+        and len(shown) == len(ours)
+        and all(mine in ("", theirs) for mine, theirs in zip(ours, shown, strict=True))
+    )
+
+
+def _ours(content: Content, handles: Handles) -> list[str]:
+    """Return what `_shows` gives of the post; empty for what a restored copy does not know."""
+    if not content.media:
+        return [comparable(content.link)] if content.link else []
+    if content.media[0].type != "image":
+        return [dig_text(handles, ASSET, "urn")]
+    return [dig_text(handles, UPLOADS, each.id, "given") for each in content.media]
+
+
+def _comparable(commentary: str) -> str:
+    return comparable(littletext.shown(littletext.read(commentary)))
+
+
+def _shows(beside: Any) -> Iterator[str]:
+    """Give the URNs of what a post shows, or the address of its article."""
+    if dig(beside, "media") is not None:
+        yield dig_text(beside, "media", "id")
+    yield from (dig_text(each, "id") for each in dig_list(beside, "multiImage", "images"))
+    if dig(beside, "article") is not None:
+        yield comparable(dig_text(beside, "article", "source"))
+
+
+def find_comments(api: Api, operation: Operation) -> list[Published]:
+    """Return the account's own comments on its post that can be this operation's."""
+    assert operation.reply is not None
+    text = comparable(operation.reply.text)
+    found = [
+        dig_text(each, "commentUrn")
+        for each in api.elements(posts.comments_path(operation))
+        if dig_text(each, "actor") == operation.account.remote_id
+        and (dig_count(each, "created", "time") or 0) >= operation.since.timestamp() * 1000
+        and comparable(dig_text(each, "message", "text")) == text
+    ]
+    return [posts.comment(operation, urn) for urn in dict.fromkeys(found)]

@@ -1,0 +1,59 @@
+"""Finding a Pin on its board: https://developers.pinterest.com/docs/api/v5/boards-list_pins"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from accounts.platforms.base import Content, Operation
+from accounts.platforms.http import dig_list, dig_text, paged
+from accounts.platforms.pinterest.pins import link_of
+from accounts.platforms.text import comparable
+
+
+def bookmark_of(page: Any) -> str:
+    """Return where a list goes on, empty at its end."""
+    return dig_text(page, "bookmark")
+
+
+def pins_like(read: Callable[[str], Any], operation: Operation) -> list[str]:
+    """Return the ids of the board's Pins that can be this one: mostly its newest come first, and pages may be short or
+    empty."""
+    since = operation.since
+    found: list[str] = []
+    for page in paged(read, cursor_of=bookmark_of):
+        pins = dig_list(page, "items")
+        found += [dig_text(each, "id") for each in pins if _is_it(each, operation.content, since=since)]
+        if pins and all(_is_older(each, since) for each in pins):
+            break
+    return list(dict.fromkeys(found))
+
+
+def _is_it(pin: Any, content: Content, *, since: datetime) -> bool:
+    """Whether this Pin of the board says what was sent, and is no older."""
+    created = _created(pin)
+    return (
+        created is not None
+        and created >= since
+        and _says(pin, "title", content.title)
+        and _says(pin, "description", content.text)
+        and _says(pin, "link", link_of(content))
+    )
+
+
+def _is_older(pin: Any, since: datetime) -> bool:
+    """Whether this Pin was surely there before."""
+    created = _created(pin)
+    return created is not None and created < since
+
+
+def _created(pin: Any) -> datetime | None:
+    """Pinterest writes times without an offset, in UTC."""
+    try:
+        created = datetime.fromisoformat(dig_text(pin, "created_at"))
+    except ValueError:
+        return None
+    return created if created.tzinfo else created.replace(tzinfo=UTC)
+
+
+def _says(pin: Any, field: str, sent: str) -> bool:
+    return comparable(dig_text(pin, field)) == comparable(sent)

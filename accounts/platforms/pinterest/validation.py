@@ -1,0 +1,169 @@
+"""What Pinterest takes, by its limits and beside them: https://developers.pinterest.com/docs/api/v5/pins-create"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from accounts.platforms.base import Content, Issue, Limits, Media, Option
+from accounts.platforms.limits import above
+from accounts.platforms.pinterest.pins import BOARDS, COVER
+from ouipost.phrases import Phrase
+
+LONGEST_LINK = 2048
+SHOWN_DESCRIPTION = 500
+"""The API takes 800 characters; Pinterest's help speaks of 500."""
+MAX_CAROUSEL_BYTES = 40_000_000
+"""Of all images together, which go in one request; Pinterest does not say how much it takes."""
+NOT_IN_A_LINK = re.compile(r"[\s\x00-\x1f\x7f]")
+LIMITS = Limits(
+    max_characters=800,
+    max_title_characters=100,
+    media_required=True,
+    image_mime_types=("image/jpeg", "image/png"),
+    max_images=5,
+    max_image_bytes=20_000_000,
+    alt_text_for=("image", "video"),
+    max_alt_text_characters=500,
+    video_mime_types=("video/mp4", "video/quicktime"),
+    max_videos=1,
+    max_video_bytes=2_000_000_000,
+    min_video_duration_seconds=4,
+    max_video_duration_seconds=900,
+    min_video_ratio=0.5,
+    max_video_ratio=1.91,
+    video_codecs=("h264", "hevc"),
+    options=(
+        Option(name="board_id", required=True, choices_from=BOARDS),
+        Option(name="board_section_id"),
+        Option(name="link", max_characters=LONGEST_LINK),
+        Option(name=COVER, kind="integer"),
+    ),
+)
+
+
+def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
+    """Name what Pinterest refuses beside its limits, and what it shows otherwise than it was written."""
+    yield from _board(content, account)
+    yield from _ids(content)
+    yield from _link(content)
+    yield from _description(content)
+    yield from _cover(content)
+    yield from _carousel([each for each in content.media if each.type == "image"])
+
+
+def _board(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
+    if account.get(BOARDS, [None]) == []:
+        yield Issue(
+            rule="no_boards",
+            field="options.board_id",
+            message=Phrase("This account has no board to put the Pin on."),
+            actual=content.options.get("board_id"),
+            fix=Phrase("Make a board on Pinterest, then refresh the account."),
+        )
+
+
+def _ids(content: Content) -> Iterator[Issue]:
+    for name in ("board_id", "board_section_id"):
+        value = content.options.get(name)
+        if isinstance(value, str) and value.strip() and not (value.isascii() and value.isdigit()):
+            yield Issue(
+                rule="option_invalid",
+                field=f"options.{name}",
+                message=Phrase("Pinterest's ids are numbers, written as a text."),
+                actual=value,
+                fix=Phrase('Write it like "801".'),
+            )
+
+
+def _link(content: Content) -> Iterator[Issue]:
+    for field, link in (("link", content.link), ("options.link", content.options.get("link"))):
+        if not isinstance(link, str) or not link:
+            continue
+        if field == "link" and len(link) > LONGEST_LINK:
+            told = Phrase("The link has {count} characters", count=len(link))
+            yield above("link_too_long", field, told, LONGEST_LINK, len(link))
+        if not _is_address(link):
+            yield Issue(
+                rule="link_invalid",
+                field=field,
+                message=Phrase("Pinterest takes only a whole web address that everybody can open."),
+                actual=link,
+                fix=Phrase("Write it like https://example.com/page."),
+            )
+
+
+def _is_address(link: str) -> bool:
+    try:
+        parts = urlsplit(link)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and "." in host.strip(".") and not NOT_IN_A_LINK.search(link)
+
+
+def _description(content: Content) -> Iterator[Issue]:
+    if len(content.text) > SHOWN_DESCRIPTION:
+        yield Issue(
+            rule="description_long",
+            field="content",
+            message=Phrase(
+                "Pinterest's help speaks of {most} characters; the rest may not be shown.", most=SHOWN_DESCRIPTION
+            ),
+            limit=SHOWN_DESCRIPTION,
+            actual=len(content.text),
+            severity="warning",
+            fix=Phrase("Say what matters first."),
+        )
+
+
+def _cover(content: Content) -> Iterator[Issue]:
+    time, video = content.options.get(COVER), content.video
+    if type(time) is not int or video is None:
+        return
+    most = int(1000 * video.seconds)
+    if time < 0 or (most and time > most):
+        yield Issue(
+            rule="cover_outside_the_video",
+            field=f"options.{COVER}",
+            message=Phrase("The cover is taken from the video, which runs {most} milliseconds.", most=most),
+            limit=most,
+            actual=time,
+            fix=Phrase("Use a number from 0 to {most}.", most=most),
+        )
+
+
+def _carousel(images: list[Media]) -> Iterator[Issue]:
+    if len(images) < 2:
+        return
+    first, total = images[0], sum(each.size for each in images)
+    if total > MAX_CAROUSEL_BYTES:
+        told = Phrase("The images have {total} bytes together", total=total)
+        yield above("carousel_too_large", "media", told, MAX_CAROUSEL_BYTES, total)
+    for position, each in enumerate(images):
+        if each.width and first.width and (each.width, each.height) != (first.width, first.height):
+            yield _other_size(each, position, first)
+        if position and each.alt_text:
+            yield _no_alt_text(position)
+
+
+def _other_size(image: Media, position: int, first: Media) -> Issue:
+    size = f"{first.width}x{first.height}"
+    return Issue(
+        rule="carousel_sizes_differ",
+        field=f"media.{position}",
+        message=Phrase("All images of a carousel must be of one size; this one differs from the first."),
+        limit=size,
+        actual=f"{image.width}x{image.height}",
+        fix=Phrase("Cut it to {size}, or post it alone.", size=size),
+    )
+
+
+def _no_alt_text(position: int) -> Issue:
+    return Issue(
+        rule="alt_text_of_the_first_image",
+        field=f"media.{position}.alt_text",
+        message=Phrase("Pinterest takes one alt text for the whole carousel: that of its first image."),
+        severity="warning",
+        fix=Phrase("Describe all images in the alt text of the first."),
+    )

@@ -1,0 +1,49 @@
+"""What Threads' refusals and failures mean: https://developers.facebook.com/docs/threads/troubleshooting"""
+
+from accounts.platforms import meta
+from accounts.platforms.base import Answer, PlatformError, ProcessingFailed, Rejected, WhoActs
+from accounts.platforms.meta.containers import MakeAgain, NotReady
+from ouipost.phrases import Phrase
+
+NAME = "Threads"
+NOT_READY_WAIT = 30.0
+NOT_READY = "24"
+RESTRICTED = "4279013"
+NOT_FETCHED = "FAILED_DOWNLOADING_VIDEO"
+IMAGE_NOT_FETCHED = "2207052"
+"""Refused at once, with the code of a passing error; three tries are enough to see that it does not pass."""
+MADE_AGAIN = {NOT_FETCHED, "UNKNOWN"}
+WORDS = {
+    "FAILED_DOWNLOADING_VIDEO": Phrase("it could not fetch the file from this installation's public address"),
+    "FAILED_PROCESSING_AUDIO": Phrase("it cannot play its sound"),
+    "FAILED_PROCESSING_VIDEO": Phrase("it cannot play a video of this format"),
+    "INVALID_ASPEC_RATIO": Phrase("it does not take its shape"),
+    "INVALID_BIT_RATE": Phrase("it has too much data a second"),
+    "INVALID_DURATION": Phrase("it is too long or too short"),
+    "INVALID_FRAME_RATE": Phrase("it has too many or too few frames a second"),
+    "INVALID_AUDIO_CHANNELS": Phrase("it does not take its number of audio channels"),
+    "INVALID_AUDIO_CHANNEL_LAYOUT": Phrase("it does not take its layout of audio channels"),
+    "UNKNOWN": Phrase("it does not say why"),
+}
+
+
+def classify(answer: Answer) -> PlatformError:
+    """Return what a refusal means: by Threads' own codes, else by those that all of Meta's networks share."""
+    error = meta.classify(NAME, answer)
+    codes = error.network_code.split("/")
+    if codes[0] == NOT_READY:
+        return NotReady(retry_after=NOT_READY_WAIT, **error.facts)
+    if IMAGE_NOT_FETCHED in codes:
+        return MakeAgain(who_acts=WhoActs.OPERATOR, **error.facts)
+    if RESTRICTED in codes:
+        return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
+    return error
+
+
+def failure(reason: str) -> PlatformError:
+    """Return what it means that a container failed for this reason."""
+    words = WORDS.get(reason, Phrase("it says: {quoted}", quoted=reason) if reason else WORDS["UNKNOWN"])
+    kind = MakeAgain if reason in MADE_AGAIN or not reason else ProcessingFailed
+    message = Phrase("Threads could not use the file: {words}.", words=words)
+    who_acts = WhoActs.OPERATOR if reason == NOT_FETCHED else None
+    return kind(message, network_code=reason, code="MEDIA_REJECTED", who_acts=who_acts)

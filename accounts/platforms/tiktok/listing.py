@@ -1,0 +1,63 @@
+"""Finding photos among the public posts of a creator: https://developers.tiktok.com/doc/tiktok-api-v2-video-list"""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from accounts.platforms.base import Account, Content, Operation, Session, Unknown
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, paged
+from accounts.platforms.text import length
+from accounts.platforms.tiktok.api import TikTokApi
+from ouipost.phrases import Phrase
+from ouipost.unicode import composed
+
+FIELDS = "id,create_time,video_description,title"
+AT_ONCE = 20
+LISTED_UNITS = 140
+"""The list shows the first 150 of a text, counted in a way that is not documented."""
+
+
+def photos_like(api: TikTokApi, session: Session, operation: Operation) -> list[str]:
+    """Return the ids of the posts that can be these photos; sent twice without a trace, they are not sent again."""
+    since = operation.since
+    pages = paged(partial(_newest, api, session, operation.account), cursor_of=partial(_next_cursor, since=since))
+    videos = [each for page in pages for each in dig_list(page, "videos")]
+    found = [dig_text(each, "id") for each in videos if _is_it(each, operation.content, since=since)]
+    if not found and operation.handles.get("again"):
+        raise Unknown(Phrase("TikTok was sent the photos twice and does not list them."))
+    return list(dict.fromkeys(found))
+
+
+def _newest(api: TikTokApi, session: Session, account: Account, cursor: str) -> Any:
+    body = {"max_count": AT_ONCE} | ({"cursor": int(cursor)} if cursor else {})
+    page = api.ask(session, account.access_token, "video/list", params={"fields": FIELDS}, json=body)
+    if not isinstance(dig(page, "videos"), list):
+        raise Unknown(Phrase("TikTok did not list the account's posts."))
+    return page
+
+
+def _next_cursor(page: Any, *, since: datetime) -> str:
+    """Return where the list goes on, empty at its end and where what follows is older than the post can be."""
+    videos = dig_list(page, "videos")
+    if dig(page, "has_more") is not True or (videos and _created(videos[-1]) < since):
+        return ""
+    cursor = dig_count(page, "cursor")
+    if cursor is None:
+        raise Unknown(Phrase("TikTok did not say how its list goes on."))
+    return str(cursor)
+
+
+def _is_it(video: Any, content: Content, *, since: datetime) -> bool:
+    """Return whether an entry of the list can be this post: young enough, with the same text as far as it is shown."""
+    shown = dig_text(video, "video_description") or dig_text(video, "title")
+    ours, theirs = _flat(content.text or content.title), _flat(shown)
+    is_cut = length(shown, "utf16_units") >= LISTED_UNITS and ours.startswith(theirs)
+    return _created(video) >= since and (ours == theirs or is_cut)
+
+
+def _created(video: Any) -> datetime:
+    return datetime.fromtimestamp(dig_count(video, "create_time") or 0, UTC)
+
+
+def _flat(text: str) -> str:
+    return " ".join(composed(text).split())

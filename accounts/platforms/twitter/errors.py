@@ -1,0 +1,104 @@
+"""What X's refusals mean: https://docs.x.com/x-api/fundamentals/response-codes"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.platforms.base import (
+    Answer,
+    AuthExpired,
+    Duplicate,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    WhoActs,
+)
+from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, reset_after, retry_after, said
+from ouipost.phrases import Phrase
+
+QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
+NO_KIND = {"", "about:blank"}
+TOKEN_IS_OVER = {"32", "89", "unsupported-authentication"}
+APP_IS_STOPPED = {"453", "client-forbidden"}
+"""The first of them: the app's level of access has not this call."""
+QUOTA_IS_SPENT = {"88", "185"}
+BLOCKED = {"64", "226", "326", "user-suspended"}
+"""The account is suspended, taken for a machine, or locked until its owner signs in; mostly told in words alone."""
+BLOCKED_WORDS = ("temporarily locked", "not permitted to access this feature")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What X says about a refusal, in any of its shapes."""
+
+    code: str
+    """The last word of the problem's type, else the number of the older shape."""
+    message: str
+    """What is wrong with this very request, where X says it: the detail may be the same for all of a kind."""
+    detail: str = ""
+    title: str = ""
+
+    @classmethod
+    def of(cls, answer: Answer) -> "Problem":
+        body = decoded(answer)
+        old = dig(body, "errors", 0) or body
+        kind = dig_text(body, "type").rpartition("/")[2]
+        title, detail = dig_text(body, "title"), dig_text(body, "detail")
+        message = dig_text(old, "message") or detail or title
+        code = dig_text(old, "code") if kind in NO_KIND else kind
+        return cls(code=code, message=message, detail=detail, title=title)
+
+    def says(self, *words: str) -> bool:
+        said_at_all = f"{self.message} {self.detail}".lower()
+        return any(each in said_at_all for each in words)
+
+
+def classify(answer: Answer) -> PlatformError:
+    """Return what a refusal means, by the problem's type and words rather than its status."""
+    problem = Problem.of(answer)
+    facts: dict[str, Any] = {
+        "message": said("X", problem.message, otherwise=_otherwise(answer.status, problem.code)),
+        "status": answer.status,
+        "network_code": problem.code,
+    }
+    return _spent(answer, problem, facts) or _refused(answer, problem, facts)
+
+
+def _otherwise(status: int, code: str) -> str:
+    if code:
+        return Phrase("answered with status {status} and the code {code}.", status=status, code=code)
+    return Phrase("answered with status {status}.", status=status)
+
+
+def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
+    has_no_credits = problem.code == "credits-depleted" or problem.title == "CreditsDepleted"
+    if answer.status == 402 or has_no_credits or problem.says("any credits"):
+        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    if problem.code == "usage-capped":
+        return Rejected(code="RATE_LIMITED_BY_PLATFORM", who_acts=WhoActs.OPERATOR, **facts)
+    if answer.status == 429 or problem.code in QUOTA_IS_SPENT:
+        return RateLimited(retry_after=_wait(answer), **facts)
+    return None
+
+
+def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError:
+    if answer.status == 401 or problem.code in TOKEN_IS_OVER:
+        return AuthExpired(**facts)
+    if is_unclear(answer.status) or is_a_page(answer) or problem.code == "internal-error":
+        return Unavailable(retry_after=retry_after(answer), **facts)
+    if problem.code == "187" or problem.says("duplicate content"):
+        return Duplicate(**facts)
+    if problem.code in APP_IS_STOPPED:
+        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    if problem.code in BLOCKED or problem.says(*BLOCKED_WORDS):
+        return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    if problem.code == "not-authorized-for-resource" or problem.says("not permitted to perform"):
+        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    return Rejected(code="MEDIA_REJECTED" if problem.says("media", "video", "image") else None, **facts)
+
+
+def _wait(answer: Answer) -> float | None:
+    """The latest reset among the quotas that are used up; where none says so, the plain one's."""
+    spent = [each for each in QUOTAS if answer.headers.get(f"{each}-remaining") == "0"] or QUOTAS[:1]
+    waits = [reset_after(answer, f"{each}-reset") for each in spent]
+    return max((each for each in waits if each is not None), default=retry_after(answer))

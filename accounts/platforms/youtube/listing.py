@@ -1,0 +1,65 @@
+"""Finding a video or comment among those of the channel: https://developers.google.com/youtube/v3/docs/playlistItems/list"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from accounts.platforms.base import Connector, Operation, Session, Unknown
+from accounts.platforms.http import dig_text, is_since, paged
+from accounts.platforms.text import comparable
+from accounts.platforms.youtube import api
+from ouipost.phrases import Phrase
+
+LISTED_AFTER = timedelta(minutes=2)
+"""When a new video surely shows in the channel's uploads."""
+OF_A_COMMENT = ("snippet", "topLevelComment", "snippet")
+"""Where in a thread of comments its first is described."""
+
+
+def videos_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
+    """Return the ids of the channel's uploads that can be this one, once a new one would surely show."""
+    playlist = operation.account.metadata.get("uploads") or f"UU{operation.account.remote_id[2:]}"
+    params = {"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": 50}
+    title, found = comparable(operation.content.title), []
+    for item in _newest(connector, session, operation, "playlistItems", params, at=("snippet", "publishedAt")):
+        if comparable(dig_text(item, "snippet", "title")) == title:
+            found.append(dig_text(item, "contentDetails", "videoId"))
+    if not found and operation.now < operation.began_at + LISTED_AFTER:
+        raise Unknown(Phrase("YouTube has forgotten the upload, and may not list its video yet."))
+    return list(dict.fromkeys(found))
+
+
+def comments_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
+    """Return the ids of the channel's own comments on its video that can be this one."""
+    assert operation.reply is not None
+    video = {"videoId": operation.root.remote_id}
+    params = {"part": "snippet", **video, "order": "time", "textFormat": "plainText", "maxResults": 100}
+    text, found = comparable(operation.reply.text), []
+    for item in _newest(connector, session, operation, "commentThreads", params, at=(*OF_A_COMMENT, "publishedAt")):
+        is_own = dig_text(item, *OF_A_COMMENT, "authorChannelId", "value") == operation.account.remote_id
+        if is_own and comparable(dig_text(item, *OF_A_COMMENT, "textOriginal")) == text:
+            found.append(dig_text(item, "id"))
+    return list(dict.fromkeys(found))
+
+
+def _newest(
+    connector: Connector,
+    session: Session,
+    operation: Operation,
+    name: str,
+    params: Mapping[str, Any],
+    *,
+    at: Sequence[str],
+) -> Iterator[Any]:
+    """Give what a list, newest first, has from when the call was armed; `at` is where an item's time is."""
+    since = operation.since
+    read = partial(api.page, connector, session, operation.account, name, params)
+    for page in paged(read, cursor_of=partial(_next_page, since=since, at=at)):
+        yield from (item for item in page["items"] if is_since(dig_text(item, *at), since))
+
+
+def _next_page(page: Any, *, since: datetime, at: Sequence[str]) -> str:
+    """Return the next page's token, empty where this page goes back far enough."""
+    items = page["items"]
+    return dig_text(page, "nextPageToken") if items and is_since(dig_text(items[-1], *at), since) else ""
