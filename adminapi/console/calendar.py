@@ -70,7 +70,6 @@ def calendar(request: HttpRequest) -> HttpResponseBase:
         networks=[{"id": each, "name": network_name(each), "mark": entries.mark(each)} for each in registry.IDS],
         accounts=_account_choices(workspace),
         states=entries.legend(),
-        draft_icon=entries.ICONS["draft"],
         compose=entries.compose_address(workspace),
         now=_now(workspace),
         post_page=reverse("admin:posts_post_change", args=["PK"]),
