@@ -1,7 +1,7 @@
 """What the console's own pages share: the check of permissions, the frame around them, what they tell of themselves."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 
+from ouipost.translating import translated
 from workspaces.models import User
 
 View = Callable[..., HttpResponseBase]
@@ -45,6 +46,11 @@ def as_told(told: str) -> Any:
         return json.loads(told)
     except (ValueError, RecursionError):
         return None
+
+
+def by_field(errors: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return all that is wrong with each field as one text, in the reader's language."""
+    return {name: " ".join(map(translated, texts)) for name, texts in errors.items()}
 
 
 def show(request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any) -> TemplateResponse:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from adminapi.console import bulk, post_page
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
+from adminapi.console.pages import by_field
 from adminapi.jobs import catalogue
 from adminapi.jobs.post_actions import ACTIONS, BY_NAME, Action
 from adminapi.templatetags.console import network_name, state
@@ -156,8 +157,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         typed = {name: request.POST.get(name, "") for name in ("outcome", "url")}
         given = ResolveInput(data={name: value for name, value in typed.items() if value})
         if not given.is_valid():
-            errors = {name: " ".join(map(str, texts)) for name, texts in given.errors.items()}
-            refused = {"target": meant.pk, "errors": errors, **typed}
+            refused = {"target": meant.pk, "errors": by_field(given.errors), **typed}
             return self._show(request, post, typed=refused, status=400)
         is_out, actor = given.validated_data["outcome"] == "published", Actor.from_request(request)
         word = {"published": is_out, "url": given.validated_data.get("url", "")}

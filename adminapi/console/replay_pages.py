@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from adminapi.console.pages import show
+from adminapi.console.pages import by_field, show
 from adminapi.console.progress import Progress, percent, show_progress
 from adminapi.webhooks import ReplayInput
 from ouipost.databases import in_transaction
@@ -18,7 +18,7 @@ from ouipost.events import replays
 from ouipost.events.journal import Actor
 from ouipost.events.models import Replay, ReplayScope, Webhook
 from ouipost.ids import new_id
-from ouipost.translating import translated, words
+from ouipost.translating import words
 
 MINUTES = 16
 """The characters of `2026-11-25T12:00`, as browsers send a time."""
@@ -32,7 +32,7 @@ def begin(request: HttpRequest, webhook: Webhook) -> HttpResponse:
         return _form(request, webhook, typed)
     given = ReplayInput(data=_data(typed))
     if not given.is_valid():
-        errors = {name: " ".join(map(translated, told)) for name, told in given.errors.items()}
+        errors = by_field(given.errors)
         if not typed["since"]:
             errors["since"] = _("Choose a date and a time.")
         return _form(request, webhook, typed, errors=errors, status=400)
