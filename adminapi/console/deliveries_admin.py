@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -112,16 +111,8 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
 
     @admin.action(description=gettext_lazy("Send again"), permissions=["view"])
     def redeliver(self, request: HttpRequest, rows: QuerySet[Delivery]) -> HttpResponse | None:
-        is_page = request.POST.get("from") == "page"
-        return bulk.operate(
-            self,
-            request,
-            rows,
-            catalogue.REDELIVER,
-            says=_("Each is sent once more under the same event id, so that a receiver can tell that it is a repeat."),
-            back=reverse("admin:events_delivery_change", args=[rows[0].pk]) if is_page else "",
-            carries={"from": "page"} if is_page else {},
-        )
+        says = _("Each is sent once more under the same event id, so that a receiver can tell that it is a repeat.")
+        return bulk.operate(self, request, rows, catalogue.REDELIVER, says=says, **bulk.origin(self, request))
 
 
 def message_of(delivery: Delivery) -> Message:

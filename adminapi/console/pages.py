@@ -7,9 +7,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from ouipost.translating import translated
 from workspaces.models import User
@@ -38,6 +40,11 @@ def member_of_staff(request: HttpRequest) -> User:
     """Return the request's user; `page` has checked that they are staff."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def own_page(model: type[Model], pk: str) -> str:
+    """Return the address of the page of a row."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
 
 
 def as_told(told: str) -> Any:

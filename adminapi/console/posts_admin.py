@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from adminapi.console import bulk, post_page
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
-from adminapi.console.pages import by_field
+from adminapi.console.pages import by_field, own_page
 from adminapi.jobs import catalogue
 from adminapi.jobs.post_actions import ACTIONS, BY_NAME, Action
 from adminapi.templatetags.console import network_name, state
@@ -132,7 +132,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         post, action = self._find(request, pk), BY_NAME.get(name)
         if action is None:
             raise Http404
-        here = page_of(post.pk)
+        here = own_page(Post, pk)
         if request.method != "POST":
             return HttpResponseRedirect(here)
         made: list[Any] = []
@@ -153,7 +153,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         """Take a person's word on whether the post is at a network: checked as the API does, asked, and done."""
         post, meant = self._meant(request, pk, target)
         if request.method != "POST":
-            return HttpResponseRedirect(page_of(pk))
+            return HttpResponseRedirect(own_page(Post, pk))
         typed = {name: request.POST.get(name, "") for name in ("outcome", "url")}
         given = ResolveInput(data={name: value for name, value in typed.items() if value})
         if not given.is_valid():
@@ -167,16 +167,16 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             lambda _: services.resolve_target(meant, **word, actor=actor, now=database_now()),
             title=_("It is published") if is_out else _("It is not there: send it again"),
             says=_("It counts as published at %(url)s.") % word if is_out else str(NOT_THERE),
-            back=page_of(pk),
+            back=own_page(Post, pk),
             carries=typed,
         )
-        return answer or HttpResponseRedirect(page_of(pk))
+        return answer or HttpResponseRedirect(own_page(Post, pk))
 
     def look(self, request: HttpRequest, pk: str, target: str) -> HttpResponse:
         """Ask, and then have the network asked once more."""
         _post, meant = self._meant(request, pk, target)
         if request.method != "POST":
-            return HttpResponseRedirect(page_of(pk))
+            return HttpResponseRedirect(own_page(Post, pk))
         actor = Actor.from_request(request)
         answer = self.operate(
             request,
@@ -184,9 +184,9 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             lambda _: services.look_again(meant, actor=actor, now=database_now()),
             title=_("Look again"),
             says=_("The network is asked once more whether it has the post. Nothing is sent again."),
-            back=page_of(pk),
+            back=own_page(Post, pk),
         )
-        return answer or HttpResponseRedirect(page_of(pk))
+        return answer or HttpResponseRedirect(own_page(Post, pk))
 
     def _meant(self, request: HttpRequest, pk: str, target: str) -> tuple[Post, Target]:
         post = self._find(request, pk)
@@ -198,13 +198,8 @@ NOT_THERE = gettext_lazy(
 )
 
 
-def page_of(pk: str) -> str:
-    """Return the address of a post's page."""
-    return reverse("admin:posts_post_change", args=[pk])
-
-
 ELSEWHERE: dict[str, Any] = {
-    "duplicate": lambda made: page_of(made.pk),
+    "duplicate": lambda made: own_page(Post, made.pk),
     "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
 }
 """Where to go where the post itself is not the place: to the copy, to the list."""

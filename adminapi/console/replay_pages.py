@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from adminapi.console.pages import by_field, show
+from adminapi.console.pages import by_field, own_page, show
 from adminapi.console.progress import Progress, percent, show_progress
 from adminapi.webhooks import ReplayInput
 from ouipost.databases import in_transaction
@@ -85,7 +85,7 @@ def progress(request: HttpRequest, webhook: Webhook, pk: str) -> HttpResponse:
     replay = get_object_or_404(Replay, pk=pk, webhook=webhook)
     deliveries = f"{reverse('admin:events_delivery_changelist')}?webhook__id__exact={webhook.pk}"
     links = [
-        (_("To the webhook"), reverse("admin:events_webhook_change", args=[webhook.pk])),
+        (_("To the webhook"), own_page(Webhook, webhook.pk)),
         (_("Its deliveries"), deliveries),
     ]
     return show_progress(request, _progress(replay), title=_("Replay"), about=webhook.url, links=links)

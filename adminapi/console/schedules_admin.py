@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -19,6 +18,7 @@ from accounts.models import SocialAccount
 from adminapi.console import bulk, schedule_form
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace
+from adminapi.console.pages import own_page
 from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Bulk
 from adminapi.templatetags.console import network_name
@@ -81,7 +81,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         except DomainError as error:
             return self._refuse(request, written, error, workspace=workspace)
         self.message_user(request, _("The schedule was made: posts can be put into its next free time."))
-        return HttpResponseRedirect(page_of(made.pk))
+        return HttpResponseRedirect(own_page(Schedule, made.pk))
 
     def _chosen(self, request: HttpRequest) -> Workspace | None:
         """Return the workspace that was chosen, or the only one that there is to choose."""
@@ -117,7 +117,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         self.message_user(request, _("The schedule was changed."))
         if told := catalogue.returned(changed):
             self.message_user(request, told, "WARNING")
-        return HttpResponseRedirect(page_of(schedule.pk))
+        return HttpResponseRedirect(own_page(Schedule, schedule.pk))
 
     def _refuse(
         self, request: HttpRequest, written: schedule_form.Written, error: DomainError, **of: Any
@@ -167,20 +167,13 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
 
     def _switch(self, request: HttpRequest, rows: QuerySet[Schedule], kind: Bulk, says: str) -> HttpResponse | None:
         told = says % {"posts": _told_waiting(rows)}
-        back = page_of(rows[0].pk) if request.POST.get("from") == "page" else ""
-        carries = {"from": "page"} if back else {}
-        return bulk.operate(self, request, rows, kind, says=told, back=back, carries=carries)
+        return bulk.operate(self, request, rows, kind, says=told, **bulk.origin(self, request))
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
     def delete_schedules(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
         told = _("%(posts)s They return to draft and keep their text. The schedule itself is gone for good.")
         says = told % {"posts": _told_waiting(rows)}
         return bulk.operate(self, request, rows, catalogue.DELETE_SCHEDULES, says=says)
-
-
-def page_of(pk: str) -> str:
-    """Return the address of a schedule's page."""
-    return reverse("admin:posts_schedule_change", args=[pk])
 
 
 def waiting(schedule: Schedule) -> int:

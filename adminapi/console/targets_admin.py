@@ -12,12 +12,12 @@ from unfold.admin import TabularInline
 from accounts.models import SocialAccount
 from adminapi.console.columns import column
 from adminapi.console.filters import MOST_ASKED, OneNetwork, OneWorkspace, State, TargetAccount, newest
-from adminapi.console.posts_admin import page_of
+from adminapi.console.pages import own_page
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, outcome, state, step
 from ouipost.translating import translated
 from posts.inputs import is_web_address
-from posts.models import Attempt, Target, TargetStatus
+from posts.models import Attempt, Post, Target, TargetStatus
 from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
 
@@ -155,7 +155,7 @@ class TargetAdmin(ReadOnlyWorkspaceScopedAdmin[Target]):
     @admin.display(description=_("Post"))
     def of_post(self, target: Target) -> SafeString:
         return format_html(
-            '<a class="op-link" href="{}">{}</a>', page_of(target.post_id), str(target.post) or target.post_id
+            '<a class="op-link" href="{}">{}</a>', own_page(Post, target.post_id), str(target.post) or target.post_id
         )
 
     @admin.display(description=_("At the network"))

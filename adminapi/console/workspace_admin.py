@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -213,15 +212,13 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
     def delete_workspace(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
         """Say what goes with the workspace, ask, and delete it."""
         actor, workspace = Actor.from_request(request), get_object_or_404(workspaces_of(request), pk=object_id)
-        rows: QuerySet[Any] = workspaces_of(request).filter(pk=workspace.pk)
         gone: list[str] = []
 
         def perform(row: Workspace) -> None:
             services.delete_workspace(row, actor=actor, now=timezone.now())
             gone.append(row.pk)
 
-        back = reverse("admin:workspaces_workspace_change", args=[workspace.pk])
-        answer = self.operate(request, rows, perform, title=_("Delete"), says=_what_goes(workspace), back=back)
+        answer = self.operate_on(request, object_id, perform, title=_("Delete"), says=_what_goes(workspace))
         return HttpResponseRedirect(removals.page_of(workspace.pk)) if gone else answer
 
 
