@@ -60,10 +60,10 @@ def calendar(request: HttpRequest) -> HttpResponseBase:
     """Show the calendar of a workspace: the one in the address, else the first."""
     workspace = _workspace(request) if request.GET.get("workspace") else workspaces_of(request).first()
     if workspace is None:
-        return show(request, "calendar.html", title=_("Calendar"), workspace=None)
+        return show(request, "console/calendar.html", title=_("Calendar"), workspace=None)
     return show(
         request,
-        "calendar.html",
+        "console/calendar.html",
         title=_("Calendar"),
         workspace=workspace,
         workspaces=offer(request, workspace),

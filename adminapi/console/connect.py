@@ -69,7 +69,7 @@ def connect(request: HttpRequest) -> HttpResponse:
         "elsewhere": _elsewhere(request),
     }
     title = _("Connect %(name)s again") % {"name": account.name} if account else _("Connect an account")
-    return show(request, "connect.html", title=title, status=422 if problem else 200, **context)
+    return show(request, "console/connect.html", title=title, status=422 if problem else 200, **context)
 
 
 def _elsewhere(request: HttpRequest) -> str:

@@ -6,10 +6,12 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
@@ -61,7 +63,19 @@ def by_field(errors: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 
 def show(request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any) -> TemplateResponse:
-    """Answer with a template below `console/`, inside the console's frame."""
+    """Answer with a template inside the console's frame."""
     request.current_app = admin.site.name
     around = admin.site.each_context(request)
-    return TemplateResponse(request, f"console/{template}", around | {"title": title} | context, status=status)
+    return TemplateResponse(request, template, around | {"title": title} | context, status=status)
+
+
+def show_row(request: HttpRequest, template: str, row: Model, *, title: str, **context: Any) -> TemplateResponse:
+    """Answer with the page of a row."""
+    return show(request, template, title=title, original=row, opts=row._meta, **context)
+
+
+def readable_row(model_pages: admin.ModelAdmin[Any], request: HttpRequest, object_id: str) -> Any:
+    """Return the row whose page, which takes nothing, is asked for; raises PermissionDenied, or Http404."""
+    if request.method not in ("GET", "HEAD") or not model_pages.has_view_permission(request):
+        raise PermissionDenied
+    return get_object_or_404(model_pages.get_queryset(request), pk=unquote(object_id))

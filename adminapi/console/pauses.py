@@ -108,7 +108,7 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
         "general": told.get("errors", {}).get("", ""),
         **told,
     }
-    return show(request, "pauses.html", title=_("Pauses"), status=status, **context)
+    return show(request, "console/pauses.html", title=_("Pauses"), status=status, **context)
 
 
 def _chosen(model: type[M], typed: Typed, scope: str) -> M | None:

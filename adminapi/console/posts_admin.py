@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from adminapi.console import bulk, post_page
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
-from adminapi.console.pages import by_field, own_page
+from adminapi.console.pages import by_field, own_page, show_row
 from adminapi.jobs import catalogue
 from adminapi.jobs.post_actions import ACTIONS, BY_NAME, Action
 from adminapi.templatetags.console import network_name, state
@@ -28,6 +28,7 @@ from posts.inputs import ResolveInput
 from posts.models import Post, Target
 from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
+TEMPLATE = "admin/posts/post/change_form.html"
 SEARCHED = 10_000
 UNTITLED = gettext_lazy("(no text)")
 
@@ -100,7 +101,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show the page of a post; nothing can be sent to it."""
         if request.method not in ("GET", "HEAD"):
-            return super().change_view(request, object_id, *args, **options)
+            raise PermissionDenied
         return self._show(request, self._find(request, unquote(object_id)))
 
     def _find(self, request: HttpRequest, pk: str) -> Post:
@@ -113,15 +114,8 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
     def _show(
         self, request: HttpRequest, post: Post, *, typed: dict[str, Any] | None = None, status: int = 200
     ) -> TemplateResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            **post_page.context(post, now=database_now(), typed=typed),
-            "title": str(post) or str(UNTITLED),
-            "original": post,
-            "opts": self.model._meta,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/posts/post/change_form.html", context, status=status)
+        context = post_page.context(post, now=database_now(), typed=typed)
+        return show_row(request, TEMPLATE, post, title=str(post) or str(UNTITLED), status=status, **context)
 
     def do(self, request: HttpRequest, posts: QuerySet[Post], action: Action) -> HttpResponse | None:
         """Ask, and then do it to each of these posts."""

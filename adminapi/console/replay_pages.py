@@ -77,7 +77,7 @@ def _form(
         "general": (errors or {}).get("", ""),
     }
     context |= {"reach": replays.REACH.days, "most": replays.MOST, "now": timezone.now(), **told}
-    return show(request, "webhook/replay.html", title=_("Replay"), status=status, **context)
+    return show(request, "console/webhook/replay.html", title=_("Replay"), status=status, **context)
 
 
 def progress(request: HttpRequest, webhook: Webhook, pk: str) -> HttpResponse:

@@ -18,7 +18,7 @@ from accounts.models import SocialAccount
 from adminapi.console import bulk, schedule_form
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace
-from adminapi.console.pages import own_page
+from adminapi.console.pages import own_page, show
 from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Bulk
 from adminapi.templatetags.console import network_name
@@ -138,22 +138,22 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         status: int = 200,
     ) -> TemplateResponse:
         place = schedule.workspace if schedule else workspace
-        context = {
-            **self.admin_site.each_context(request),
-            "title": schedule.name if schedule else _("New schedule"),
-            "original": schedule,
-            "opts": self.model._meta,
-            "schedule": schedule,
-            "written": written,
-            "workspace": place,
-            "workspaces": None if schedule else offer(request, place),
-            "choices": schedule_form.choices(place),
-            "coming": coming(schedule) if schedule and schedule.is_active else [],
-            "waiting": waiting(schedule) if schedule else 0,
-            "moving": moving,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, TEMPLATE, context, status=status)
+        return show(
+            request,
+            TEMPLATE,
+            title=schedule.name if schedule else _("New schedule"),
+            status=status,
+            original=schedule,
+            opts=self.opts,
+            schedule=schedule,
+            written=written,
+            workspace=place,
+            workspaces=None if schedule else offer(request, place),
+            choices=schedule_form.choices(place),
+            coming=coming(schedule) if schedule and schedule.is_active else [],
+            waiting=waiting(schedule) if schedule else 0,
+            moving=moving,
+        )
 
     @admin.action(description=gettext_lazy("Put on hold"), permissions=["change"])
     def hold(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:

@@ -157,6 +157,6 @@ class ServiceAdmin(ConsoleAdmin[M]):
 
 def show_once(request: HttpRequest, *, title: str, says: str, secret: str, back: str) -> HttpResponse:
     """Answer the request that made a secret with the only page that ever shows it."""
-    answer = show(request, "secret_once.html", title=title, says=says, secret=secret, back=back)
+    answer = show(request, "console/secret_once.html", title=title, says=says, secret=secret, back=back)
     add_never_cache_headers(answer)
     return answer

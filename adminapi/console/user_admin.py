@@ -201,7 +201,7 @@ class UserAdmin(ServiceAdmin[User]):
                 return HttpResponseRedirect(back)
         context = {"problem": problem, "most": PASSWORD_LENGTH, "back": back}
         title = _("A password for %(email)s") % {"email": user.email}
-        return show(request, "set_password.html", title=title, status=422 if problem else 200, **context)
+        return show(request, "console/set_password.html", title=title, status=422 if problem else 200, **context)
 
     def _set_password(self, request: HttpRequest, user: User) -> str:
         """Set the password that was typed; returns why not, where it cannot be."""

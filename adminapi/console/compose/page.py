@@ -37,7 +37,7 @@ def compose(request: HttpRequest) -> HttpResponse:
         return _submitted(request, _named_post(request))
     workspace = _workspace(request, request.GET.get("workspace", ""))
     if workspace is None:
-        return show(request, "compose/nowhere.html", title=_("New post"))
+        return show(request, "console/compose/nowhere.html", title=_("New post"))
     return _shown(request, empty_sheet(workspace, at=request.GET.get("at", "")))
 
 
@@ -49,7 +49,7 @@ def compose_post(request: HttpRequest, pk: str) -> HttpResponse:
     if request.method == "POST":
         return _submitted(request, post)
     if not post.is_editable:
-        return show(request, "compose/closed.html", title=_("Edit post"), post=post)
+        return show(request, "console/compose/closed.html", title=_("Edit post"), post=post)
     return _shown(request, sheet_of(post))
 
 
@@ -189,7 +189,7 @@ def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     post = sheet.post
     return show(
         request,
-        "compose/page.html",
+        "console/compose/page.html",
         title=_("Edit post") if post else _("New post"),
         sheet=sheet,
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),
