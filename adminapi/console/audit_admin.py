@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from adminapi.audit import LogFilter, csv_of, visible_to
 from adminapi.console.columns import column
+from adminapi.console.filters import Typed
 from adminapi.console.pages import member_of_staff, page, readable_row, show_row
 from adminapi.templatetags.console import as_json
 from ouipost.events.models import Event
@@ -46,27 +47,18 @@ PAGES = {
 """Where a row of each kind is shown."""
 
 
-class Narrowed(admin.ListFilter):
+class Narrowed(Typed):
     """The filters of GET /admin/audit, under the same names."""
 
     title = _("line")
     template = "console/audit/filter.html"
+    names = LABELS
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
-        for name in LABELS:
-            if name in params:
-                given = params.pop(name)
-                self.used_parameters[name] = given[-1] if isinstance(given, list) else given
         self.given = {name: value for name, value in self.used_parameters.items() if value}
         self.query = request.GET.get("q", "")
         self.errors: dict[str, list[str]] = {}
-
-    def has_output(self) -> bool:
-        return True
-
-    def expected_parameters(self) -> list[str | None]:
-        return list(LABELS)
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         fields = [

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -16,6 +17,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from ouipost.translating import translated
+from posts.media.signing import signed_url
+from posts.models import Post
+from workspaces.console import workspaces_of
 from workspaces.models import User
 
 View = Callable[..., HttpResponseBase]
@@ -47,6 +51,17 @@ def member_of_staff(request: HttpRequest) -> User:
 def own_page(model: type[Model], pk: str) -> str:
     """Return the address of the page of a row."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
+
+
+def post_of(request: HttpRequest, pk: str) -> Post:
+    """Return a post of a workspace that whoever asks works in; raises Http404."""
+    theirs = workspaces_of(request).order_by()
+    return get_object_or_404(Post.objects.select_related("workspace", "schedule"), pk=pk, workspace__in=theirs)
+
+
+def file_address(name: str) -> str:
+    """Return where the browser finds a stored file: at the host that it has the page from; empty for none."""
+    return signed_url(name, seconds=settings.MEDIA_URL_SECONDS).removeprefix(settings.PUBLIC_BASE_URL) if name else ""
 
 
 def as_told(told: str) -> Any:
