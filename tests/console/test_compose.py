@@ -21,6 +21,7 @@ from posts import services
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
+from tests.console.conftest import browser_of
 from tests.factories import (
     NOW,
     make_account,
@@ -77,15 +78,13 @@ def test_a_time_that_cannot_be_read_is_left_out(staff: Client, facebook: SocialA
 
 
 def test_who_works_in_no_workspace_is_told_so(db: None) -> None:
-    client = Client()
-    client.force_login(make_user(email="alone@example.com", role=Role.EDITOR))
+    client = browser_of(make_user(email="alone@example.com", role=Role.EDITOR))
 
     assert b"No workspace yet" in client.get(NEW).content
 
 
 def test_a_viewer_composes_nothing(workspace: Workspace) -> None:
-    client = Client()
-    client.force_login(make_user(email="viewer@example.com", role=Role.VIEWER))
+    client = browser_of(make_user(email="viewer@example.com", role=Role.VIEWER))
 
     assert {client.get(NEW).status_code, client.post(PREVIEW).status_code, client.post(UPLOAD).status_code} == {403}
 
@@ -109,8 +108,7 @@ def test_rows_of_other_workspaces_are_not_there(staff: Client) -> None:
 
 
 def test_a_post_of_a_workspace_that_is_being_deleted_is_not_there(facebook: SocialAccount) -> None:
-    client = Client()
-    client.force_login(make_user(email="admin@example.com", role=Role.ADMIN))
+    client = browser_of(make_user(email="admin@example.com", role=Role.ADMIN))
     post = post_to(facebook)
     facebook.workspace.deleted_at = NOW
     facebook.workspace.save()

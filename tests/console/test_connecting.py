@@ -15,7 +15,7 @@ from accounts.platforms.base import Rejected, Tokens
 from ouipost.events.models import Event
 from tests.accounts.fakes import FakeNetwork, FakePasswordNetwork, make_candidate
 from tests.console import conftest
-from tests.console.conftest import text, told
+from tests.console.conftest import member_of, text, told
 from tests.factories import make_account, make_key, make_user, make_workspace
 from workspaces.models import ApiKey, Membership, Role, User, Workspace
 
@@ -30,9 +30,7 @@ def base_url(settings: Any) -> None:
 
 @pytest.fixture
 def editor(workspace: Workspace) -> User:
-    user = make_user(email="editor@example.com", role=Role.EDITOR)
-    Membership.objects.create(workspace=workspace, user=user)
-    return user
+    return member_of(workspace)
 
 
 def token(browser: Client) -> str:

@@ -16,9 +16,9 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post, Schedule, Slot, Target
 from posts.schedules import services as schedules
-from tests.console.conftest import text_of
+from tests.console.conftest import browser_of, member_of, text_of
 from tests.factories import make_account, make_post, make_schedule, make_user, make_workspace
-from workspaces.models import Membership, Role, Workspace
+from workspaces.models import Role, Workspace
 
 LIST, ADD = reverse("admin:posts_schedule_changelist"), reverse("admin:posts_schedule_add")
 FORM = {
@@ -278,9 +278,7 @@ def test_a_schedule_is_deleted_by_its_service_after_saying_what_becomes_of_its_p
 
 
 def test_staff_write_schedules_of_their_own_workspaces_alone(workspace: Workspace) -> None:
-    editor, client, other = make_user(email="e@example.com", role=Role.EDITOR), Client(), make_workspace(name="Other")
-    Membership.objects.create(workspace=workspace, user=editor)
-    client.force_login(editor)
+    client, other = browser_of(member_of(workspace)), make_workspace(name="Other")
     theirs = make_schedule(other)
 
     answers = [
@@ -297,8 +295,7 @@ def test_staff_write_schedules_of_their_own_workspaces_alone(workspace: Workspac
 
 
 def test_whoever_may_not_manage_posts_sees_no_schedule(workspace: Workspace) -> None:
-    viewer = Client()
-    viewer.force_login(make_user(email="viewer@example.com", role=Role.VIEWER))
+    viewer = browser_of(make_user(email="viewer@example.com", role=Role.VIEWER))
     schedule = make_schedule(workspace)
 
     pages = (LIST, ADD, page_of(schedule))

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from ouipost.events import webhooks
 from ouipost.events.journal import SYSTEM
-from tests.console.conftest import text_of, told
+from tests.console.conftest import browser_of, text_of, told
 from tests.factories import NOW, make_account, make_key, make_user, make_webhook, make_workspace
 from workspaces import keys, services, users
 from workspaces.models import Workspace
@@ -182,8 +182,7 @@ def test_a_workspace_that_a_webhook_has_lost_since_is_no_mistake_of_who_changes_
     for workspace in (first, second):
         users.set_members(workspace, user_ids=[member.pk], actor=SYSTEM)
     webhook = make_webhook(url="https://1.1.1.1/hook", workspace_ids=[first.pk, second.pk])
-    browser = Client()
-    browser.force_login(member)
+    browser = browser_of(member)
     page = f"/console/events/webhook/{webhook.pk}/change/"
     sent = opened(browser, page)
 
