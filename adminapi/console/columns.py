@@ -25,10 +25,9 @@ def column(name: str, label: Any, *, boolean: bool = False, sorts: bool = False)
             return DASH
         match value:
             case datetime():
-                day, time = f"{value.astimezone(UTC):%Y-%m-%d|%H:%M:%S UTC}".split("|")
-                return format_html(
-                    '<span><span class="op-when">{}</span> <span class="op-when">{}</span></span>', day, time
-                )
+                at = value.astimezone(UTC)
+                said = '<span><span class="op-when">{}</span> <span class="op-when">{}</span></span>'
+                return format_html(said, f"{at:%Y-%m-%d}", f"{at:%H:%M:%S} UTC")
             case int() if not boolean:
                 return number(value)
         return value

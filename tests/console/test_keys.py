@@ -233,4 +233,4 @@ def test_a_job_revokes_no_key_that_is_not_theirs(workspace: Workspace) -> None:
     own, _ = make_key(workspace_ids=[workspace.pk])
     make_key()
 
-    assert list(catalogue.REVOKE_KEYS.rows(user)) == [own]
+    assert list(catalogue.REVOKE_KEYS.rows_of(user)) == [own]

@@ -562,7 +562,7 @@ def test_what_a_webhook_of_theirs_was_told_of_other_workspaces_is_not_shown(memb
     assert [sent.pk in page for page in pages] == [True, True]
     assert [foreign.pk in page for page in pages] == [False, False]
     assert alone == [200, 404]
-    assert list(catalogue.REDELIVER.rows(member)) == [sent]
+    assert list(catalogue.REDELIVER.rows_of(member)) == [sent]
 
 
 def test_a_job_of_theirs_comes_to_no_other_webhook_or_delivery(member: User, workspace: Workspace) -> None:
@@ -570,5 +570,5 @@ def test_a_job_of_theirs_comes_to_no_other_webhook_or_delivery(member: User, wor
     sent = make_delivery(own)
     make_delivery(wide)
 
-    assert [list(kind.rows(member)) for kind in (catalogue.TEST_WEBHOOKS, catalogue.DELETE_WEBHOOKS)] == [[own]] * 2
-    assert list(catalogue.REDELIVER.rows(member)) == [sent]
+    assert [list(kind.rows_of(member)) for kind in (catalogue.TEST_WEBHOOKS, catalogue.DELETE_WEBHOOKS)] == [[own]] * 2
+    assert list(catalogue.REDELIVER.rows_of(member)) == [sent]

@@ -16,6 +16,8 @@ from adminapi.console.pages import file_address
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
 
+KINDS = {"texts": "several", "integer": "number"}
+"""The fields of options that are no text of one piece."""
 ELEMENTS = {"files": "compose-file", "platforms": "compose-where", "schedule_id": "schedule_id"}
 
 
@@ -249,12 +251,7 @@ def _written(value: Any, kind: str) -> Any:
 
 
 def _kind(option: Option) -> str:
-    match option.kind:
-        case "texts":
-            return "several"
-        case "integer":
-            return "number"
-    return "lines" if option.name in words.LONG else "line"
+    return KINDS.get(option.kind) or ("lines" if option.name in words.LONG else "line")
 
 
 @dataclass(frozen=True, kw_only=True)
