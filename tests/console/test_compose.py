@@ -83,12 +83,6 @@ def test_who_works_in_no_workspace_is_told_so(db: None) -> None:
     assert b"No workspace yet" in client.get(NEW).content
 
 
-def test_a_viewer_composes_nothing(workspace: Workspace) -> None:
-    client = browser_of(make_user(email="viewer@example.com", role=Role.VIEWER))
-
-    assert {client.get(NEW).status_code, client.post(PREVIEW).status_code, client.post(UPLOAD).status_code} == {403}
-
-
 def test_rows_of_other_workspaces_are_not_there(staff: Client) -> None:
     other = make_workspace(name="Other")
     account = make_account(other)

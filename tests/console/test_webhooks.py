@@ -476,16 +476,6 @@ def test_without_the_permission_there_is_no_page_and_no_action(
     assert not Event.objects.exists()
 
 
-def test_whoever_is_not_logged_in_is_asked_to(db: None) -> None:
-    webhook = make_webhook()
-
-    answers = [Client().get(page) for page in (LIST, ADD, page_of(webhook), SENT)]
-
-    assert {(answer.status_code, answer["Location"].partition("?")[0]) for answer in answers} == {
-        (302, "/console/login/")
-    }
-
-
 @pytest.fixture
 def member(workspace: Workspace) -> User:
     """Somebody who may manage webhooks, and works in one workspace alone."""
