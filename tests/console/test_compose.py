@@ -1,5 +1,6 @@
 """Composing a post in the console: each button does what the API does, and what is refused loses nothing."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -817,6 +818,22 @@ def test_words_of_a_file_that_are_refused_are_told_beside_it(
 
     [file] = answer.context["files"]
     assert (list(file.errors), len(file.alt_text)) == (["Ensure this field has no more than 2000 characters."], 2001)
+    assert describes(answer, f"alt_text.{media.pk}")
+
+
+def describes(answer: Any, name: str) -> bool:
+    """Whether the field of this name says that it is wrong, and where it is told why."""
+    page = answer.content.decode()
+    found = re.search(rf'name="{name}"[^>]* aria-invalid="true" aria-describedby="([^"]+)"', page)
+    return found is not None and f'id="{found[1]}"' in page
+
+
+def test_each_part_of_a_thread_says_that_the_thread_is_wrong(staff: Client, workspace: Workspace) -> None:
+    account, name = make_account(workspace, platform="twitter"), "platform_content.twitter.options.thread"
+
+    answer = staff.post(NEW, written(account, do="draft", **{name: ["bell \x07"]}))
+
+    assert describes(answer, name)
 
 
 @pytest.mark.parametrize(
