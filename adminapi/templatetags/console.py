@@ -1,7 +1,7 @@
 """Tags and filters that show states, networks and issues the same way in all of the console's templates."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import template
@@ -109,6 +109,12 @@ register.filter("translated", translated)
 def told(issue: Mapping[str, Any]) -> str:
     """Say what an issue is, and how to fix it."""
     return " ".join(filter(None, issue_words(issue)))
+
+
+@register.simple_tag
+def is_wrong(errors: Sequence[str], field: str) -> str:
+    """Let the element of a field say that it is wrong, where it is, and where it is told why."""
+    return format_html(' aria-invalid="true" aria-describedby="{}-error"', field) if errors else ""
 
 
 @register.filter
