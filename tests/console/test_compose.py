@@ -421,9 +421,7 @@ def test_publishing_makes_the_post_due_now(staff: Client, facebook: SocialAccoun
     ]
 
 
-def test_a_draft_shows_what_it_says_and_takes_changes(
-    staff: Client, workspace: Workspace, facebook: SocialAccount
-) -> None:
+def test_a_draft_shows_what_it_says_and_takes_changes(staff: Client, facebook: SocialAccount) -> None:
     post = post_to(facebook, title="Old title", hashtags=["#bread"])
 
     shown = staff.get(edit_address(post))
@@ -468,9 +466,7 @@ def test_a_post_by_its_network_stays_so_when_it_is_saved(
     assert (post.destinations, post.content) == (["facebook"], "New text")
 
 
-def test_what_the_api_says_of_one_account_can_be_seen_and_is_kept(
-    staff: Client, workspace: Workspace, facebook: SocialAccount
-) -> None:
+def test_what_the_api_says_of_one_account_can_be_seen_and_is_kept(staff: Client, facebook: SocialAccount) -> None:
     own = {facebook.pk: {"content": "", "options": {"first_comment": "Hello"}}}
     post = post_to(facebook, platform_content=own)
     at = f"platform_content.{facebook.pk}"
@@ -638,9 +634,7 @@ def test_a_page_that_says_nonsense_of_its_post_is_saved_as_it_is(
     assert Post.objects.get(pk=post.pk).content == "Rye"
 
 
-def test_a_scheduled_post_stays_scheduled_when_it_is_saved(
-    staff: Client, workspace: Workspace, facebook: SocialAccount
-) -> None:
+def test_a_scheduled_post_stays_scheduled_when_it_is_saved(staff: Client, facebook: SocialAccount) -> None:
     at = datetime(2090, 7, 1, 7, 30, tzinfo=UTC)
     post = post_to(facebook, status="scheduled", scheduled_at=at)
 
@@ -652,9 +646,7 @@ def test_a_scheduled_post_stays_scheduled_when_it_is_saved(
     assert (post.content, post.status, post.scheduled_at) == ("New text", "scheduled", at)
 
 
-def test_a_scheduled_post_cannot_be_saved_as_what_a_network_refuses(
-    staff: Client, workspace: Workspace, facebook: SocialAccount
-) -> None:
+def test_a_scheduled_post_cannot_be_saved_as_what_a_network_refuses(staff: Client, facebook: SocialAccount) -> None:
     post = post_to(facebook, status="scheduled", scheduled_at=NOW)
     media = make_media(post)
 
@@ -685,7 +677,7 @@ def test_a_file_may_go_with_what_needed_it(staff: Client, workspace: Workspace, 
     assert Post.objects.get().destinations == [facebook.pk]
 
 
-def test_a_scheduled_post_goes_back_to_draft(staff: Client, workspace: Workspace, facebook: SocialAccount) -> None:
+def test_a_scheduled_post_goes_back_to_draft(staff: Client, facebook: SocialAccount) -> None:
     post = post_to(facebook, status="scheduled", scheduled_at=NOW)
 
     staff.post(edit_address(post), written(facebook, content="", do="draft"))
@@ -694,9 +686,7 @@ def test_a_scheduled_post_goes_back_to_draft(staff: Client, workspace: Workspace
     assert (post.status, post.content) == ("draft", "")
 
 
-def test_a_published_post_cannot_be_edited_and_leads_to_its_page(
-    staff: Client, workspace: Workspace, facebook: SocialAccount
-) -> None:
+def test_a_published_post_cannot_be_edited_and_leads_to_its_page(staff: Client, facebook: SocialAccount) -> None:
     post = post_to(facebook, status="published")
 
     shown = staff.get(edit_address(post))
@@ -790,9 +780,7 @@ def test_files_that_come_with_the_page_are_attached_and_stay_when_it_is_refused(
     assert Post.objects.get().status == "draft"
 
 
-def test_order_words_and_removal_of_files_are_saved_with_the_post(
-    staff: Client, workspace: Workspace, facebook: SocialAccount
-) -> None:
+def test_order_words_and_removal_of_files_are_saved_with_the_post(staff: Client, facebook: SocialAccount) -> None:
     post = post_to(facebook)
     first, second, third = [make_media(post, filename=f"{name}.jpg", position=at) for at, name in enumerate("abc", 1)]
     sent = {"order": [third.pk, first.pk, second.pk], "removed": [second.pk], f"alt_text.{third.pk}": "A loaf"}
@@ -808,9 +796,7 @@ def test_order_words_and_removal_of_files_are_saved_with_the_post(
     assert not Event.objects.filter(type="post.updated").exists()
 
 
-def test_words_of_a_file_that_are_refused_are_told_beside_it(
-    staff: Client, workspace: Workspace, facebook: SocialAccount
-) -> None:
+def test_words_of_a_file_that_are_refused_are_told_beside_it(staff: Client, facebook: SocialAccount) -> None:
     post = post_to(facebook)
     media = make_media(post)
 
@@ -875,9 +861,7 @@ def test_a_preview_counts_as_the_network_counts(staff: Client, workspace: Worksp
     assert b"20 of 280 characters" in answer.content
 
 
-def test_a_preview_has_the_files_as_the_page_has_them(
-    staff: Client, workspace: Workspace, facebook: SocialAccount
-) -> None:
+def test_a_preview_has_the_files_as_the_page_has_them(staff: Client, facebook: SocialAccount) -> None:
     post = post_to(facebook)
     first, second = [make_media(post, filename=f"{name}.jpg", position=at) for at, name in enumerate("ab", 1)]
     third = make_media(post, filename="c.jpg", position=3)

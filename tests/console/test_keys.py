@@ -39,7 +39,7 @@ def test_every_permission_is_explained() -> None:
     assert tuple(MEANINGS) == KEY_PERMISSIONS
 
 
-def test_a_key_that_would_be_over_already_is_not_made(staff: Client, workspace: Workspace) -> None:
+def test_a_key_that_would_be_over_already_is_not_made(staff: Client) -> None:
     answer = staff.post(f"{LIST}add/", FORM | {"expires_at_0": "2020-01-01", "expires_at_1": "10:00:00"})
 
     assert "That time is past. Choose a later one." in text(answer)
