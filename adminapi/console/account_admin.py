@@ -180,13 +180,9 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         """An account is added by signing in at its network."""
         return HttpResponseRedirect(reverse("console_connect"))
 
-    @admin.display(description=gettext_lazy("Network"), ordering="platform")
-    def of_network(self, account: SocialAccount) -> str:
-        return network_name(account.platform)
-
-    @admin.display(description=gettext_lazy("Workspace"), ordering="workspace__name")
-    def of_workspace(self, account: SocialAccount) -> str:
-        return account.workspace.name
+    of_network = column("platform", gettext_lazy("Network"), sorts=True, tell=network_name)
+    of_workspace = column("workspace.name", gettext_lazy("Workspace"), sorts=True)
+    is_the_default = column("is_default", gettext_lazy("Default of its network"), boolean=True)
 
     @admin.display(description=gettext_lazy("Permissions"))
     def granted(self, account: SocialAccount) -> str:
@@ -195,10 +191,6 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
     @admin.display(description=gettext_lazy("State"), ordering="status")
     def in_state(self, account: SocialAccount) -> str:
         return state(account.status if account.is_connected else "disconnected")
-
-    @admin.display(description=gettext_lazy("Default of its network"), boolean=True)
-    def is_the_default(self, account: SocialAccount) -> bool:
-        return account.is_default
 
     @admin.display(description=gettext_lazy("What is wrong and what to do"))
     def trouble(self, account: SocialAccount) -> SafeString:

@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -55,6 +54,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     list_display = ("event_id", "event", "receiver", "shown_state", "times_tried", "made_at", "next_at")
     receiver, times_tried = column("webhook", gettext_lazy("Webhook")), column("attempts", gettext_lazy("Attempts"))
     made_at, next_at = column("created_at", gettext_lazy("Made")), column("due_at", gettext_lazy("Next attempt"))
+    shown_state = column("status", gettext_lazy("State"), tell=state)
     sortable_by = ()  # an index has the one order
     list_filter = (DeliveryState, OneWebhook)
     list_select_related = ()  # with a join the database sorts all rows to find a page
@@ -76,10 +76,6 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     @admin.display(description=gettext_lazy("Event"))
     def event(self, delivery: Delivery) -> str:
         return message_of(delivery).type
-
-    @admin.display(description=gettext_lazy("State"))
-    def shown_state(self, delivery: Delivery) -> SafeString:
-        return state(delivery.status)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show what was sent, and each answer; nothing can be sent to the page."""

@@ -10,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -72,22 +71,16 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         return newest(queryset, SEARCHED).filter(content__icontains=term), False
 
     when, seen = column("moment", gettext_lazy("When")), column("impressions", gettext_lazy("Impressions"))
+    shown_state = column("status", gettext_lazy("State"), tell=state)
+    of_workspace = column("workspace.name", gettext_lazy("Workspace"))
 
     @admin.display(description=gettext_lazy("Text"))
     def text(self, post: Post) -> str:
         return str(post) or str(UNTITLED)
 
-    @admin.display(description=gettext_lazy("State"))
-    def shown_state(self, post: Post) -> SafeString:
-        return state(post.status)
-
     @admin.display(description=gettext_lazy("Networks"))
     def networks(self, post: Post) -> str:
         return ", ".join(map(network_name, post.platforms))
-
-    @admin.display(description=gettext_lazy("Workspace"))
-    def of_workspace(self, post: Post) -> str:
-        return post.workspace.name
 
     def get_urls(self) -> Any:
         own = [

@@ -44,14 +44,11 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     ordering = ("-created_at", "-id")
     called, zone = column("name", gettext_lazy("Name")), column("timezone", gettext_lazy("Time zone"))
     runs = column("is_active", gettext_lazy("Active"), boolean=True)
+    of_workspace = column("workspace.name", gettext_lazy("Workspace"))
     actions = ("hold", "resume", "delete_schedules")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("workspace", "slots")
-
-    @admin.display(description=gettext_lazy("Workspace"))
-    def of_workspace(self, schedule: Schedule) -> str:
-        return schedule.workspace.name
 
     @admin.display(description=gettext_lazy("Times a week"))
     def times(self, schedule: Schedule) -> int:

@@ -114,6 +114,8 @@ class TargetAdmin(ReadOnlyWorkspaceScopedAdmin[Target]):
     planned_at, next_at = column("scheduled_at", _("Planned for")), column("due_at", _("Next step"))
     given_up_at, out_at = column("give_up_at", _("Tried until")), column("published_at", _("Published"))
     tries, times_sent = column("attempts", _("Attempts")), column("sends", _("Times sent"))
+    network, of_account = column("platform", _("Network"), tell=network_name), column("account.name", _("Account"))
+    shown_state = column("status", _("State"), tell=state)
     waits, sent = column("waits_for", _("Waits for")), column("sent_text", _("Text that was sent"))
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -131,18 +133,6 @@ class TargetAdmin(ReadOnlyWorkspaceScopedAdmin[Target]):
     @admin.display(description=_("Text"))
     def of_text(self, target: Target) -> str:
         return str(target.post) or target.pk
-
-    @admin.display(description=_("Network"))
-    def network(self, target: Target) -> str:
-        return network_name(target.platform)
-
-    @admin.display(description=_("Account"))
-    def of_account(self, target: Target) -> str:
-        return target.account.name
-
-    @admin.display(description=_("State"))
-    def shown_state(self, target: Target) -> SafeString:
-        return state(target.status)
 
     @admin.display(description=_("Nobody knows whether it is out"))
     def is_unknown(self, target: Target) -> Any:

@@ -56,6 +56,7 @@ ROLES = [
 EMAIL = column("email", gettext_lazy("E-mail address"), sorts=True)
 NAME = column("name", gettext_lazy("Name"), sorts=True)
 ROLE = column("role", gettext_lazy("Role"), sorts=True)
+CAN_LOG_IN = column("is_active", gettext_lazy("Can log in"), boolean=True, sorts=True)
 LAST_LOGIN = column("last_login", gettext_lazy("Last login"), sorts=True)
 CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
 ID = column("id", gettext_lazy("Id"), sorts=True)
@@ -143,7 +144,7 @@ class PasswordForm(forms.Form):
 @admin.register(User)
 class UserAdmin(ServiceAdmin[User]):
     form = UserForm
-    list_display = (EMAIL, NAME, ROLE, "can_log_in", LAST_LOGIN, CREATED)
+    list_display = (EMAIL, NAME, ROLE, CAN_LOG_IN, LAST_LOGIN, CREATED)
     list_filter = (
         one_of("role", gettext_lazy("role"), Role.choices),
         one_of("is_active", gettext_lazy("can log in"), YES_NO),
@@ -167,10 +168,6 @@ class UserAdmin(ServiceAdmin[User]):
         )
         about = (gettext_lazy("About them"), {"fields": ("works_in", ID, CREATED, LAST_LOGIN)})
         return (*fieldsets, about) if obj else fieldsets
-
-    @admin.display(description=gettext_lazy("Can log in"), boolean=True, ordering="is_active")
-    def can_log_in(self, user: User) -> bool:
-        return user.is_active
 
     @admin.display(description=gettext_lazy("Workspaces"))
     def works_in(self, user: User) -> str:

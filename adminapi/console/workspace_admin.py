@@ -42,6 +42,7 @@ SETTINGS = ("timezone", "publish_late_up_to_minutes", "auto_hashtags", "default_
 NAME = column("name", gettext_lazy("Name"), sorts=True)
 MODE = column("mode", gettext_lazy("Mode"), sorts=True)
 ID = column("id", gettext_lazy("Id"), sorts=True)
+ZONE = column("timezone", gettext_lazy("Time zone"))
 CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
 UPDATED = column("updated_at", gettext_lazy("Changed"), sorts=True)
 
@@ -162,7 +163,7 @@ class WorkspaceForm(ServiceForm):
 @admin.register(Workspace)
 class WorkspaceAdmin(ServiceAdmin[Workspace]):
     form = WorkspaceForm
-    list_display = (NAME, MODE, "of_timezone", ID, CREATED)
+    list_display = (NAME, MODE, ZONE, ID, CREATED)
     list_filter = (one_of("mode", gettext_lazy("mode"), Mode.choices),)
     search_fields = ("name", "id")
     search_help_text = gettext_lazy("Name or id.")
@@ -198,10 +199,6 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
     def has_connect_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether this person may connect accounts."""
         return "accounts.manage" in member_of_staff(request).granted
-
-    @admin.display(description=gettext_lazy("Time zone"))
-    def of_timezone(self, workspace: Workspace) -> str:
-        return workspace.timezone
 
     @action(description=gettext_lazy("Connect an account"), permissions=["connect"], icon="add_link")
     def connect_account(self, request: HttpRequest, object_id: str) -> HttpResponse:
