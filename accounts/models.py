@@ -12,7 +12,7 @@ from ouipost import sealed
 from ouipost.claims import Claimable
 from ouipost.ids import public_id
 from ouipost.stored_json import JsonColumn, has, is_object, is_strings
-from workspaces.models import IS_SETTINGS, Workspace
+from workspaces.models import IS_SETTINGS, Mode, Workspace
 
 NAME_LENGTH, REASON_LENGTH = 255, 500
 SAME_END = timedelta(minutes=2)
@@ -68,6 +68,10 @@ class SocialAccountQuerySet(models.QuerySet["SocialAccount"]):
     def connected(self) -> "SocialAccountQuerySet":
         """Leave out the disconnected, which stay for the posts that they published."""
         return self.filter(disconnected_at=None)
+
+    def live(self) -> "SocialAccountQuerySet":
+        """Keep the connected ones of workspaces that are there and no sandboxes."""
+        return self.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
 
     def needing_refresh(self) -> "SocialAccountQuerySet":
         """Keep those whose tokens can be renewed by us: `due_at` says when."""

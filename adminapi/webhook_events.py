@@ -1,6 +1,6 @@
 """What webhooks are sent, for the descriptions of both APIs; `docs/webhooks.md` says when, and shows each."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse, OpenApiWebhook, extend_schema
@@ -28,11 +28,16 @@ def _types(resource: str) -> list[str]:
 class EventSerializer(serializers.Serializer[Any]):
     """What every event has; `sequence` is its place among those of its post, account or file, from 1."""
 
+    told: ClassVar[type[serializers.Serializer[Any]]]
+    """Its `data`: a serializer has an attribute of that name."""
     timestamp = serializers.DateTimeField()
     id = serializers.CharField()
     workspace_id = serializers.CharField(allow_null=True)
     mode = serializers.ChoiceField(choices=Mode.choices, allow_null=True)
     sequence = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {"data": self.told()}
 
 
 class EventErrorSerializer(serializers.Serializer[Any]):
@@ -80,10 +85,8 @@ class PostEventDataSerializer(serializers.Serializer[Any]):
 class PostEventSerializer(EventSerializer):
     """An event of a post."""
 
+    told = PostEventDataSerializer
     type = serializers.ChoiceField(choices=_types("post"))
-
-    def get_fields(self) -> dict[str, Any]:  # a serializer has `data` of its own
-        return super().get_fields() | {"data": PostEventDataSerializer()}
 
 
 class AccountTroubleSerializer(serializers.Serializer[Any]):
@@ -118,10 +121,8 @@ class AccountEventDataSerializer(serializers.Serializer[Any]):
 class AccountEventSerializer(EventSerializer):
     """An event of an account."""
 
+    told = AccountEventDataSerializer
     type = serializers.ChoiceField(choices=_types("account"))
-
-    def get_fields(self) -> dict[str, Any]:
-        return super().get_fields() | {"data": AccountEventDataSerializer()}
 
 
 class EventMediaSerializer(serializers.Serializer[Any]):
@@ -158,10 +159,8 @@ class MediaEventDataSerializer(serializers.Serializer[Any]):
 class MediaEventSerializer(EventSerializer):
     """An event of a post's files."""
 
+    told = MediaEventDataSerializer
     type = serializers.ChoiceField(choices=_types("media"))
-
-    def get_fields(self) -> dict[str, Any]:
-        return super().get_fields() | {"data": MediaEventDataSerializer()}
 
 
 class TestEventDataSerializer(serializers.Serializer[Any]):
@@ -174,10 +173,8 @@ class TestEventDataSerializer(serializers.Serializer[Any]):
 class TestEventSerializer(EventSerializer):
     """What a test sends."""
 
+    told = TestEventDataSerializer
     type = serializers.ChoiceField(choices=[TEST])
-
-    def get_fields(self) -> dict[str, Any]:
-        return super().get_fields() | {"data": TestEventDataSerializer()}
 
 
 SERIALIZERS: dict[str, type[EventSerializer]] = {

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -23,7 +23,7 @@ from accounts.serializers import HASHTAG_SETTINGS
 from adminapi.console import bulk
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State
-from adminapi.console.pages import member_of_staff
+from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm
 from adminapi.console.troubles import troubles_of
 from adminapi.jobs import catalogue
@@ -180,13 +180,9 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         """An account is added by signing in at its network."""
         return HttpResponseRedirect(reverse("console_connect"))
 
-    @admin.display(description=gettext_lazy("Network"), ordering="platform")
-    def of_network(self, account: SocialAccount) -> str:
-        return network_name(account.platform)
-
-    @admin.display(description=gettext_lazy("Workspace"), ordering="workspace__name")
-    def of_workspace(self, account: SocialAccount) -> str:
-        return account.workspace.name
+    of_network = column("platform", gettext_lazy("Network"), sorts=True, tell=network_name)
+    of_workspace = column("workspace.name", gettext_lazy("Workspace"), sorts=True)
+    is_the_default = column("is_default", gettext_lazy("Default of its network"), boolean=True)
 
     @admin.display(description=gettext_lazy("Permissions"))
     def granted(self, account: SocialAccount) -> str:
@@ -196,29 +192,26 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
     def in_state(self, account: SocialAccount) -> str:
         return state(account.status if account.is_connected else "disconnected")
 
-    @admin.display(description=gettext_lazy("Default of its network"), boolean=True)
-    def is_the_default(self, account: SocialAccount) -> bool:
-        return account.is_default
-
     @admin.display(description=gettext_lazy("What is wrong and what to do"))
     def trouble(self, account: SocialAccount) -> SafeString:
         found = troubles_of(account, pauses.in_force(), now=timezone.now())
         again = f"{reverse('console_connect')}?account={account.pk}" if account.is_connected else ""
         return render_to_string("console/account_troubles.html", {"troubles": found, "again": again})
 
-    def _one(self, request: HttpRequest, object_id: str, *, connected: bool = True) -> SocialAccount:
-        account: SocialAccount = get_object_or_404(self.get_queryset(request), pk=object_id)
-        if connected and not account.is_connected:
-            raise Http404
-        return account
+    def row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
+        """Match a connected account: nothing can be done to others."""
+        rows = super().row(request, object_id).filter(disconnected_at=None)
+        get_object_or_404(rows)
+        return rows
 
     @action(description=gettext_lazy("Sign in again"), permissions=["change"], icon="login")
     def reconnect(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return HttpResponseRedirect(f"{reverse('console_connect')}?account={self._one(request, object_id).pk}")
+        self.row(request, object_id)
+        return HttpResponseRedirect(f"{reverse('console_connect')}?account={object_id}")
 
     @action(description=gettext_lazy("Refresh"), permissions=["change"], icon="refresh")
     def refresh(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
-        return self._refresh(request, self._row(request, object_id), back=_back(object_id))
+        return self._refresh(request, self.row(request, object_id), back=own_page(SocialAccount, object_id))
 
     @admin.action(description=gettext_lazy("Refresh"), permissions=["change"])
     def refresh_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
@@ -238,22 +231,15 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         def perform(account: SocialAccount) -> None:
             services.update_account(account, values={"is_default": True}, actor=actor)
 
-        title = _("Make it the default")
-        return self.operate(
-            request, self._row(request, object_id), perform, title=title, says=says, back=_back(object_id)
-        )
+        return self.operate_on(request, object_id, perform, title=_("Make it the default"), says=says)
 
     @action(description=gettext_lazy("Disconnect"), permissions=["change"], icon="link_off")
     def disconnect(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
-        return self._disconnect(request, self._row(request, object_id), back=_back(object_id))
+        return self._disconnect(request, self.row(request, object_id), back=own_page(SocialAccount, object_id))
 
     @admin.action(description=gettext_lazy("Disconnect"), permissions=["change"])
     def disconnect_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         return self._disconnect(request, rows.filter(disconnected_at=None))
-
-    def _row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
-        rows: QuerySet[Any] = self.get_queryset(request).filter(pk=self._one(request, object_id).pk)
-        return rows
 
     def _disconnect(self, request: HttpRequest, rows: QuerySet[Any], *, back: str = "") -> HttpResponse | None:
         posts = removal.count_for_accounts(rows)
@@ -268,8 +254,8 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
     @action(description=gettext_lazy("Pause"), permissions=["pause"], icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Lead to where everything is paused, with the account chosen."""
-        account = self._one(request, object_id)
-        chosen = urlencode({"scope": PauseScope.ACCOUNT, f"id_{PauseScope.ACCOUNT}": account.pk})
+        self.row(request, object_id)
+        chosen = urlencode({"scope": PauseScope.ACCOUNT, f"id_{PauseScope.ACCOUNT}": object_id})
         return HttpResponseRedirect(f"{reverse('console_pauses')}?{chosen}")
 
     @action(description=gettext_lazy("Resume"), permissions=["pause"], icon="play_arrow")
@@ -280,14 +266,7 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         def perform(account: SocialAccount) -> None:
             pausing.resume(PauseScope.ACCOUNT, account.pk, actor=actor, now=database_now())
 
-        title = _("Resume")
-        return self.operate(
-            request, self._row(request, object_id), perform, title=title, says=says, back=_back(object_id)
-        )
-
-
-def _back(object_id: str) -> str:
-    return reverse("admin:accounts_socialaccount_change", args=[object_id])
+        return self.operate_on(request, object_id, perform, title=_("Resume"), says=says)
 
 
 def _senseless(account: SocialAccount) -> set[str]:

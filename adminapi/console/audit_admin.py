@@ -4,13 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from adminapi.audit import LogFilter, csv_of, visible_to
 from adminapi.console.columns import column
-from adminapi.console.pages import member_of_staff, page
+from adminapi.console.filters import Typed
+from adminapi.console.pages import member_of_staff, page, readable_row, show_row
 from adminapi.templatetags.console import as_json
 from ouipost.events.models import Event
 from ouipost.events.operator import ReadOnlyAdmin
@@ -50,27 +47,18 @@ PAGES = {
 """Where a row of each kind is shown."""
 
 
-class Narrowed(admin.ListFilter):
+class Narrowed(Typed):
     """The filters of GET /admin/audit, under the same names."""
 
     title = _("line")
     template = "console/audit/filter.html"
+    names = LABELS
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
-        for name in LABELS:
-            if name in params:
-                given = params.pop(name)
-                self.used_parameters[name] = given[-1] if isinstance(given, list) else given
         self.given = {name: value for name, value in self.used_parameters.items() if value}
         self.query = request.GET.get("q", "")
         self.errors: dict[str, list[str]] = {}
-
-    def has_output(self) -> bool:
-        return True
-
-    def expected_parameters(self) -> list[str | None]:
-        return list(LABELS)
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         fields = [
@@ -118,26 +106,19 @@ class EventAdmin(ReadOnlyAdmin[Event]):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show one line, with what was before and after in a table; nothing can be sent to the page."""
-        if request.method not in ("GET", "HEAD"):
-            return super().change_view(request, object_id, *args, **options)
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        event = get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"{event.type} · {event.created_at:%Y-%m-%d %H:%M:%S} UTC",
-            "original": event,
-            "opts": self.model._meta,
-            "event": event,
-            "who": _who(event),
-            "page": _page_of(event, member_of_staff(request)),
-            "changed": _changed(event),
-            "details": [
-                (name, _written(each)) for name, each in event.details.items() if name not in ("before", "after")
-            ],
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "console/audit/line.html", context)
+        event = readable_row(self, request, object_id)
+        told = [(name, _written(each)) for name, each in event.details.items() if name not in ("before", "after")]
+        return show_row(
+            request,
+            "console/audit/line.html",
+            event,
+            title=f"{event.type} · {event.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            event=event,
+            who=_who(event),
+            page=_page_of(event, member_of_staff(request)),
+            changed=_changed(event),
+            details=told,
+        )
 
 
 def _who(event: Any) -> str | SafeString:

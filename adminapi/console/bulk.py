@@ -1,14 +1,16 @@
 """Bulk actions on the rows of a list: done at once to a few, and as a background job to many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from adminapi.console.pages import own_page
 from adminapi.jobs import running
 from adminapi.jobs.kinds import Bulk, Kind
 from adminapi.jobs.models import Job
@@ -30,13 +32,16 @@ def operate(
     kind: Bulk,
     *,
     says: str,
-    back: str = "",
-    carries: Mapping[str, str] | None = None,
+    **where: Any,
 ) -> HttpResponse | None:
-    """Say what will happen and ask; then do it, or begin to do it and show how far it is."""
+    """Say what will happen and ask; then do it, or begin to do it and show how far it is; `where` goes to `operate`."""
     if begun := already_begun(request):
         return HttpResponseRedirect(page_of(begun))
     count = rows[: MOST + 1].count()
+    if count == 0:
+        told = _("Nothing was done: what you chose is gone, or it cannot be done to it any more.")
+        page.message_user(request, told, messages.ERROR)
+        return None
     if count > MOST:
         told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": MOST}
         page.message_user(request, told, messages.ERROR)
@@ -53,9 +58,15 @@ def operate(
             page.message_user(request, told, messages.WARNING)
 
     actor = Actor.from_request(request)
-    title = str(kind.title)
-    own = kind.perform_and is not None
-    return page.operate(request, rows, perform, title=title, says=says, back=back, carries=carries, opens_its_own=own)
+    title, own = str(kind.title), kind.perform_and is not None
+    return page.operate(request, rows, perform, title=title, says=says, opens_its_own=own, **where)
+
+
+def origin(page: ConsoleAdmin[Any], request: HttpRequest) -> dict[str, Any]:
+    """Return `where` an action ends that a row's page may have sent: on that page, or else on the list."""
+    if request.POST.get("from") != "page":
+        return {}
+    return {"back": own_page(page.model, request.POST[ACTION_CHECKBOX_NAME]), "carries": {"from": "page"}}
 
 
 def begin(request: HttpRequest, kind: Kind, subjects: Sequence[tuple[str, str]], *, total: int) -> Job:

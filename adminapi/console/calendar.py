@@ -18,7 +18,7 @@ from django_filters import rest_framework as filters
 from accounts import registry
 from accounts.models import SocialAccount
 from adminapi.console import calendar_entries as entries
-from adminapi.console.pages import page, show
+from adminapi.console.pages import page, post_of, show
 from adminapi.templatetags.console import network_name
 from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
@@ -60,17 +60,16 @@ def calendar(request: HttpRequest) -> HttpResponseBase:
     """Show the calendar of a workspace: the one in the address, else the first."""
     workspace = _workspace(request) if request.GET.get("workspace") else workspaces_of(request).first()
     if workspace is None:
-        return show(request, "calendar.html", title=_("Calendar"), workspace=None)
+        return show(request, "console/calendar.html", title=_("Calendar"), workspace=None)
     return show(
         request,
-        "calendar.html",
+        "console/calendar.html",
         title=_("Calendar"),
         workspace=workspace,
         workspaces=offer(request, workspace),
         networks=[{"id": each, "name": network_name(each), "mark": entries.mark(each)} for each in registry.IDS],
         accounts=_account_choices(workspace),
         states=entries.legend(),
-        draft_icon=entries.ICONS["draft"],
         compose=entries.compose_address(workspace),
         now=_now(workspace),
         post_page=reverse("admin:posts_post_change", args=["PK"]),
@@ -175,8 +174,7 @@ def _cut_free(*, has_more: bool) -> list[str]:
 @require_POST
 def move(request: HttpRequest, pk: str) -> JsonResponse:
     """Give a post another time, as the API's schedule call would: `at` is local unless it has an offset."""
-    mine = workspaces_of(request).order_by()
-    post = get_object_or_404(Post.objects.select_related("workspace", "schedule"), pk=pk, workspace__in=mine)
+    post = post_of(request, pk)
     left, zone = post.schedule, post.workspace.timezone
     try:
         at = instant(_read(request), zone=zone)

@@ -25,7 +25,6 @@ from workspaces.models import Workspace
 MOST_POSTS, MOST_FREE, MOST_DRAFTS = 2000, 500, 20
 LONGEST_TEXT = 140
 ICONS = {
-    "draft": "edit_note",
     "scheduled": "schedule",
     "publishing": "sync",
     "published": "check_circle",

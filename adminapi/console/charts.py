@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.formats import date_format
@@ -48,7 +47,11 @@ class Chart:
     @property
     def data(self) -> str:
         """Return what the script draws, as JSON."""
-        told = {"kind": self.kind, "labels": [str(label) for label in self.labels], "series": self._drawn()}
+        told = {
+            "kind": self.kind,
+            "labels": [str(label) for label in self.labels],
+            "series": [asdict(each) for each in self.series],
+        }
         return json.dumps(told, cls=DjangoJSONEncoder)
 
     @property
@@ -71,9 +74,6 @@ class Chart:
     @property
     def is_long(self) -> bool:
         return len(self.labels) > 12
-
-    def _drawn(self) -> list[dict[str, Any]]:
-        return [{"name": each.name, "tone": each.tone, "numbers": list(each.numbers)} for each in self.series]
 
 
 def shown_time(at: date | datetime, granularity: Granularity = Granularity.DAY) -> str:

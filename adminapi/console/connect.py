@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import connecting, hosted, registry
 from accounts.models import SocialAccount
+from accounts.platforms.base import Connector
 from adminapi.console.pages import member_of_staff, page, show
 from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
@@ -69,7 +70,7 @@ def connect(request: HttpRequest) -> HttpResponse:
         "elsewhere": _elsewhere(request),
     }
     title = _("Connect %(name)s again") % {"name": account.name} if account else _("Connect an account")
-    return show(request, "connect.html", title=title, status=422 if problem else 200, **context)
+    return show(request, "console/connect.html", title=title, status=422 if problem else 200, **context)
 
 
 def _elsewhere(request: HttpRequest) -> str:
@@ -119,7 +120,7 @@ def _choices(workspace: Workspace, account: SocialAccount | None) -> list[Choice
     return [_choice(registry.get(name, sandbox=workspace.is_sandbox), counts.get(name, 0)) for name in wanted]
 
 
-def _choice(platform: Any, connected: int) -> Choice:
+def _choice(platform: Connector, connected: int) -> Choice:
     return Choice(
         id=platform.id,
         name=platform.name,

@@ -4,21 +4,15 @@ import json
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
-from django.urls import reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from adminapi.console import bulk
 from adminapi.console.columns import column
 from adminapi.console.filters import MOST_CHOICES, State
-from adminapi.console.pages import member_of_staff
+from adminapi.console.pages import member_of_staff, readable_row, show_row
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
@@ -60,6 +54,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     list_display = ("event_id", "event", "receiver", "shown_state", "times_tried", "made_at", "next_at")
     receiver, times_tried = column("webhook", gettext_lazy("Webhook")), column("attempts", gettext_lazy("Attempts"))
     made_at, next_at = column("created_at", gettext_lazy("Made")), column("due_at", gettext_lazy("Next attempt"))
+    shown_state = column("status", gettext_lazy("State"), tell=state)
     sortable_by = ()  # an index has the one order
     list_filter = (DeliveryState, OneWebhook)
     list_select_related = ()  # with a join the database sorts all rows to find a page
@@ -82,46 +77,28 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     def event(self, delivery: Delivery) -> str:
         return message_of(delivery).type
 
-    @admin.display(description=gettext_lazy("State"))
-    def shown_state(self, delivery: Delivery) -> SafeString:
-        return state(delivery.status)
-
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show what was sent, and each answer; nothing can be sent to the page."""
-        if request.method not in ("GET", "HEAD"):
-            return super().change_view(request, object_id, *args, **options)
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        delivery = get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
-        message = message_of(delivery)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"{message.type} · {message.public_id}",
-            "original": delivery,
-            "opts": self.model._meta,
-            "delivery": delivery,
-            "body": readable(message.body),
-            "log": [
+        delivery = readable_row(self, request, object_id)
+        message, attempts = message_of(delivery), DeliveryAttempt.objects.filter(delivery=delivery)
+        return show_row(
+            request,
+            "console/webhook/delivery.html",
+            delivery,
+            title=f"{message.type} · {message.public_id}",
+            delivery=delivery,
+            body=readable(message.body),
+            log=[
                 {"attempt": each, "why": why(each), "answer": answer(each)}
-                for each in DeliveryAttempt.objects.filter(delivery=delivery).order_by("number", "pk")
+                for each in attempts.order_by("number", "pk")
             ],
-            "can_be_sent": delivery.status != DeliveryStatus.PENDING and delivery.webhook.is_active,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "console/webhook/delivery.html", context)
+            can_be_sent=delivery.status != DeliveryStatus.PENDING and delivery.webhook.is_active,
+        )
 
     @admin.action(description=gettext_lazy("Send again"), permissions=["view"])
     def redeliver(self, request: HttpRequest, rows: QuerySet[Delivery]) -> HttpResponse | None:
-        is_page = request.POST.get("from") == "page"
-        return bulk.operate(
-            self,
-            request,
-            rows,
-            catalogue.REDELIVER,
-            says=_("Each is sent once more under the same event id, so that a receiver can tell that it is a repeat."),
-            back=reverse("admin:events_delivery_change", args=[rows[0].pk]) if is_page else "",
-            carries={"from": "page"} if is_page else {},
-        )
+        says = _("Each is sent once more under the same event id, so that a receiver can tell that it is a repeat.")
+        return bulk.operate(self, request, rows, catalogue.REDELIVER, says=says, **bulk.origin(self, request))
 
 
 def message_of(delivery: Delivery) -> Message:

@@ -1,6 +1,6 @@
 """How the console's long lists are narrowed: by what an index leads to, and within bounds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 
@@ -29,7 +29,6 @@ class OneWorkspace(admin.SimpleListFilter):
 
     title = _("workspace")
     parameter_name = "workspace"
-    lookup: ClassVar[str] = "workspace"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         chosen = workspaces_of(request).filter(pk=self.value()).first() if self.value() else None
@@ -39,7 +38,7 @@ class OneWorkspace(admin.SimpleListFilter):
         return True
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        return queryset.filter(**{self.lookup: self.value()}) if self.value() else queryset
+        return queryset.filter(workspace=self.value()) if self.value() else queryset
 
 
 class State(admin.SimpleListFilter):
@@ -135,7 +134,23 @@ class TargetAccount(PostAccount):
         return queryset.filter(account=self.value()) if self.value() else queryset
 
 
-class PostDays(admin.ListFilter):
+class Typed(admin.ListFilter):
+    """What is typed into fields: their names are those of the address."""
+
+    names: ClassVar[Collection[str]] = ()
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.used_parameters = {name: params.pop(name)[-1] for name in self.names if name in params}
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        return list(self.names)
+
+
+class PostDays(Typed):
     """Posts whose moment is between two days in UTC, both included, at most a year of them.
 
     That is when they were published, else are planned, else were made.
@@ -143,21 +158,11 @@ class PostDays(admin.ListFilter):
 
     title = _("days")
     template = "console/filter_days.html"
-    names: ClassVar[tuple[str, str]] = ("from", "to")
+    names = ("from", "to")
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
-        for name in self.expected_parameters():
-            if name in params:
-                given = params.pop(name)
-                self.used_parameters[name] = given[-1] if isinstance(given, list) else given
         self.others = [(name, value) for name, value in request.GET.items() if name not in (*self.names, "p")]
-
-    def has_output(self) -> bool:
-        return True
-
-    def expected_parameters(self) -> list[str | None]:
-        return list(self.names)
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         first, last = (self.used_parameters.get(name, "") for name in self.names)

@@ -33,7 +33,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     found = catalogue.open_to(user).order_by("-created_at", "-pk")[:LISTED]
     rows = [{"job": job, "title": title_of(job), "address": page_of(job)} for job in found]
     context: dict[str, Any] = {"rows": rows, "removals": removals.open_to(user)}
-    return show(request, "jobs.html", title=_("Background work"), **context)
+    return show(request, "console/jobs.html", title=_("Background work"), **context)
 
 
 @page(None)
@@ -53,7 +53,7 @@ def stop(request: HttpRequest, job: str) -> HttpResponse:
     if request.method == "POST" and "confirmed" not in request.POST and not found.is_over:
         says = _("What was done stays done. The rest is left as it is.")
         return show(
-            request, "confirm.html", title=_("Stop it"), says=says, names=[title_of(found)], back=page_of(found)
+            request, "console/confirm.html", title=_("Stop it"), says=says, names=[title_of(found)], back=page_of(found)
         )
     if request.method == "POST":
         actor = Actor.from_request(request)
@@ -69,12 +69,12 @@ def old_data(request: HttpRequest) -> HttpResponse:
     found = prune.look(database_now())
     present = [each for each in found if each.count]
     if request.method != "POST" or not present:
-        return show(request, "old_data.html", title=_("Old data"), kinds=found, is_any=bool(present))
+        return show(request, "console/old_data.html", title=_("Old data"), kinds=found, is_any=bool(present))
     if "confirmed" not in request.POST:
         says = _("It is removed for good, and goes on in the background: you can leave, and see how far it is.")
         names = [f"{each.title}: {_number(each.count)}" for each in present]
         asked: dict[str, Any] = {"says": says, "names": names, "key": new_id("form"), "back": request.path}
-        return show(request, "confirm.html", title=str(prune.PRUNE.title), **asked)
+        return show(request, "console/confirm.html", title=str(prune.PRUNE.title), **asked)
     subjects = [(each.name, str(each.title)) for each in present]
     total = sum(each.count for each in present)
     return HttpResponseRedirect(page_of(begin(request, prune.PRUNE, subjects, total=total)))

@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -23,7 +22,7 @@ from adminapi.console import bulk
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.columns import column, moment
 from adminapi.console.filters import YES_NO, one_of
-from adminapi.console.pages import member_of_staff
+from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
@@ -200,7 +199,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         title = _("The key of %(name)s") % {"name": obj.name}
-        return show_once(request, title=title, says=str(SAYS), secret=obj.shown_once, back=_back(obj.pk))
+        return show_once(request, title=title, says=str(SAYS), secret=obj.shown_once, back=own_page(ApiKey, obj.pk))
 
     @action(description=gettext_lazy("Rotate"), permissions=["change"], icon="autorenew")
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
@@ -212,18 +211,18 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
 
         says = _("It gets another secret, which is shown once. The one of now holds for 24 hours more.") + " "
         says += _("Change it where it is used until then. One from an earlier rotation ends at once.")
-        rows = self._row(request, object_id)
-        answer = self.operate(request, rows, perform, title=_("Rotate"), says=says, back=_back(object_id))
-        for key, secret in made[-1:]:
-            told = _("The one before holds until %(time)s.") % {"time": moment(key.previous_expires_at)}
-            title = _("The new key of %(name)s") % {"name": key.name}
-            return show_once(request, title=title, says=f"{SAYS} {told}", secret=secret, back=_back(key.pk))
-        return answer
+        answer = self.operate_on(request, object_id, perform, title=_("Rotate"), says=says)
+        if not made:
+            return answer
+        key, secret = made[-1]
+        told = _("The one before holds until %(time)s.") % {"time": moment(key.previous_expires_at)}
+        title = _("The new key of %(name)s") % {"name": key.name}
+        return show_once(request, title=title, says=f"{SAYS} {told}", secret=secret, back=own_page(ApiKey, key.pk))
 
     @action(description=gettext_lazy("Revoke"), permissions=["change"], icon="block")
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
         back = reverse("admin:workspaces_apikey_changelist")
-        return self._revoke(request, self._row(request, object_id), back=back)
+        return self._revoke(request, self.row(request, object_id), back=back)
 
     @admin.action(description=gettext_lazy("Revoke"), permissions=["change"])
     def revoke_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
@@ -232,14 +231,6 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     def _revoke(self, request: HttpRequest, rows: QuerySet[Any], *, back: str = "") -> HttpResponse | None:
         says = _("The next request with it is refused, for good. What it did stays, and so do sign-ins that it made.")
         return bulk.operate(self, request, rows, catalogue.REVOKE_KEYS, says=says, back=back)
-
-    def _row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
-        rows = self.get_queryset(request)
-        return rows.filter(pk=get_object_or_404(rows, pk=object_id).pk)
-
-
-def _back(object_id: str) -> str:
-    return reverse("admin:workspaces_apikey_change", args=[object_id])
 
 
 def _use(key: ApiKey, now: datetime) -> Chart:

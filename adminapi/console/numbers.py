@@ -66,7 +66,9 @@ def analytics(request: HttpRequest) -> HttpResponseBase:
         rows = table(scope, asked.period)
         return csv_answer(rows, columns=("date", "platform", *SUMMED), filename="analytics.csv")
     status = 400 if asked.problems else 200
-    return show(request, "analytics.html", title=_("Analytics"), status=status, **_context(request, asked, scope))
+    return show(
+        request, "console/analytics.html", title=_("Analytics"), status=status, **_context(request, asked, scope)
+    )
 
 
 def read(request: HttpRequest) -> Asked:

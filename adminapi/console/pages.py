@@ -1,16 +1,25 @@
 """What the console's own pages share: the check of permissions, the frame around them, what they tell of themselves."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
+from ouipost.translating import translated
+from posts.media.signing import signed_url
+from posts.models import Post
+from workspaces.console import workspaces_of
 from workspaces.models import User
 
 View = Callable[..., HttpResponseBase]
@@ -39,6 +48,22 @@ def member_of_staff(request: HttpRequest) -> User:
     return request.user
 
 
+def own_page(model: type[Model], pk: str) -> str:
+    """Return the address of the page of a row."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
+
+
+def post_of(request: HttpRequest, pk: str) -> Post:
+    """Return a post of a workspace that whoever asks works in; raises Http404."""
+    theirs = workspaces_of(request).order_by()
+    return get_object_or_404(Post.objects.select_related("workspace", "schedule"), pk=pk, workspace__in=theirs)
+
+
+def file_address(name: str) -> str:
+    """Return where the browser finds a stored file: at the host that it has the page from; empty for none."""
+    return signed_url(name, seconds=settings.MEDIA_URL_SECONDS).removeprefix(settings.PUBLIC_BASE_URL) if name else ""
+
+
 def as_told(told: str) -> Any:
     """Return what a page tells of what it showed, as JSON in a hidden input; None where that is no JSON."""
     try:
@@ -47,8 +72,25 @@ def as_told(told: str) -> Any:
         return None
 
 
+def by_field(errors: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return all that is wrong with each field as one text, in the reader's language."""
+    return {name: " ".join(map(translated, texts)) for name, texts in errors.items()}
+
+
 def show(request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any) -> TemplateResponse:
-    """Answer with a template below `console/`, inside the console's frame."""
+    """Answer with a template inside the console's frame."""
     request.current_app = admin.site.name
     around = admin.site.each_context(request)
-    return TemplateResponse(request, f"console/{template}", around | {"title": title} | context, status=status)
+    return TemplateResponse(request, template, around | {"title": title} | context, status=status)
+
+
+def show_row(request: HttpRequest, template: str, row: Model, *, title: str, **context: Any) -> TemplateResponse:
+    """Answer with the page of a row."""
+    return show(request, template, title=title, original=row, opts=row._meta, **context)
+
+
+def readable_row(model_pages: admin.ModelAdmin[Any], request: HttpRequest, object_id: str) -> Any:
+    """Return the row whose page, which takes nothing, is asked for; raises PermissionDenied, or Http404."""
+    if request.method not in ("GET", "HEAD") or not model_pages.has_view_permission(request):
+        raise PermissionDenied
+    return get_object_or_404(model_pages.get_queryset(request), pk=unquote(object_id))

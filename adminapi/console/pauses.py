@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import pauses, platforms
 from accounts.models import REASON_LENGTH, Pause, PauseScope, SocialAccount
-from adminapi.console.pages import page, show
+from adminapi.console.pages import by_field, page, show
 from adminapi.pausing import PauseInput, ResumeInput
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
@@ -18,7 +18,7 @@ from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.pages import MOST
-from ouipost.translating import translated, words
+from ouipost.translating import words
 from posts.operating import pausing
 from workspaces.console import M, limited, offer
 from workspaces.models import Workspace
@@ -61,8 +61,7 @@ def show_pauses(request: HttpRequest) -> HttpResponse:
         return _page(request, typed)
     given = PauseInput(data=typed.body)
     if not given.is_valid():
-        errors = {name: " ".join(map(translated, told)) for name, told in given.errors.items()}
-        return _page(request, typed, errors=errors, status=400)
+        return _page(request, typed, errors=by_field(given.errors), status=400)
     try:
         pausing.require_subject(typed.scope, typed.subject, must_exist=True)
         if "confirmed" not in request.POST:
@@ -70,8 +69,8 @@ def show_pauses(request: HttpRequest) -> HttpResponse:
         wanted: dict[str, Any] = {"reason": typed.reason, "actor": Actor.from_request(request), "now": database_now()}
         in_transaction(lambda: pausing.pause(typed.scope, typed.subject, **wanted))
     except DomainError as error:
-        fields = {name: " ".join(map(translated, told)) for name, told in error.details.get("fields", {}).items()}
-        return _page(request, typed, errors=fields or {"": words(error)}, status=error.status)
+        fields = error.details.get("fields", {})
+        return _page(request, typed, errors=by_field(fields) or {"": words(error)}, status=error.status)
     return HttpResponseRedirect(reverse("console_pauses"))
 
 
@@ -109,7 +108,7 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
         "general": told.get("errors", {}).get("", ""),
         **told,
     }
-    return show(request, "pauses.html", title=_("Pauses"), status=status, **context)
+    return show(request, "console/pauses.html", title=_("Pauses"), status=status, **context)
 
 
 def _chosen(model: type[M], typed: Typed, scope: str) -> M | None:

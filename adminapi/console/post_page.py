@@ -5,18 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.platforms.base import WhoActs
 from adminapi.console.columns import moment
+from adminapi.console.pages import file_address
 from adminapi.jobs import post_actions as actions
 from posts import previews
 from posts.history import Entry
 from posts.inputs import is_web_address
-from posts.media.signing import signed_url
 from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
 from posts.services import RETRYABLE
@@ -169,15 +168,10 @@ def _media(post: Post) -> list[dict[str, Any]]:
         {
             "file": media,
             "address": file_address(media.stored_name),
-            "thumbnail": file_address(media.thumbnail_name) if media.thumbnail_name else "",
+            "thumbnail": file_address(media.thumbnail_name),
         }
         for media in rows
     ]
-
-
-def file_address(name: str) -> str:
-    """Return where the browser finds a stored file: at the host that it has the page from."""
-    return signed_url(name, seconds=settings.MEDIA_URL_SECONDS).removeprefix(settings.PUBLIC_BASE_URL)
 
 
 def compose_address(post: Post) -> str:

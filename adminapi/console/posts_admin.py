@@ -10,13 +10,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from adminapi.console import bulk, post_page
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
+from adminapi.console.pages import by_field, own_page, show_row
 from adminapi.jobs import catalogue
 from adminapi.jobs.post_actions import ACTIONS, BY_NAME, Action
 from adminapi.templatetags.console import network_name, state
@@ -27,6 +27,7 @@ from posts.inputs import ResolveInput
 from posts.models import Post, Target
 from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
+TEMPLATE = "admin/posts/post/change_form.html"
 SEARCHED = 10_000
 UNTITLED = gettext_lazy("(no text)")
 
@@ -70,22 +71,16 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         return newest(queryset, SEARCHED).filter(content__icontains=term), False
 
     when, seen = column("moment", gettext_lazy("When")), column("impressions", gettext_lazy("Impressions"))
+    shown_state = column("status", gettext_lazy("State"), tell=state)
+    of_workspace = column("workspace.name", gettext_lazy("Workspace"))
 
     @admin.display(description=gettext_lazy("Text"))
     def text(self, post: Post) -> str:
         return str(post) or str(UNTITLED)
 
-    @admin.display(description=gettext_lazy("State"))
-    def shown_state(self, post: Post) -> SafeString:
-        return state(post.status)
-
     @admin.display(description=gettext_lazy("Networks"))
     def networks(self, post: Post) -> str:
         return ", ".join(map(network_name, post.platforms))
-
-    @admin.display(description=gettext_lazy("Workspace"))
-    def of_workspace(self, post: Post) -> str:
-        return post.workspace.name
 
     def get_urls(self) -> Any:
         own = [
@@ -99,7 +94,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show the page of a post; nothing can be sent to it."""
         if request.method not in ("GET", "HEAD"):
-            return super().change_view(request, object_id, *args, **options)
+            raise PermissionDenied
         return self._show(request, self._find(request, unquote(object_id)))
 
     def _find(self, request: HttpRequest, pk: str) -> Post:
@@ -112,15 +107,8 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
     def _show(
         self, request: HttpRequest, post: Post, *, typed: dict[str, Any] | None = None, status: int = 200
     ) -> TemplateResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            **post_page.context(post, now=database_now(), typed=typed),
-            "title": str(post) or str(UNTITLED),
-            "original": post,
-            "opts": self.model._meta,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/posts/post/change_form.html", context, status=status)
+        context = post_page.context(post, now=database_now(), typed=typed)
+        return show_row(request, TEMPLATE, post, title=str(post) or str(UNTITLED), status=status, **context)
 
     def do(self, request: HttpRequest, posts: QuerySet[Post], action: Action) -> HttpResponse | None:
         """Ask, and then do it to each of these posts."""
@@ -131,7 +119,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         post, action = self._find(request, pk), BY_NAME.get(name)
         if action is None:
             raise Http404
-        here = page_of(post.pk)
+        here = own_page(Post, pk)
         if request.method != "POST":
             return HttpResponseRedirect(here)
         made: list[Any] = []
@@ -152,12 +140,11 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         """Take a person's word on whether the post is at a network: checked as the API does, asked, and done."""
         post, meant = self._meant(request, pk, target)
         if request.method != "POST":
-            return HttpResponseRedirect(page_of(pk))
+            return HttpResponseRedirect(own_page(Post, pk))
         typed = {name: request.POST.get(name, "") for name in ("outcome", "url")}
         given = ResolveInput(data={name: value for name, value in typed.items() if value})
         if not given.is_valid():
-            errors = {name: " ".join(map(str, texts)) for name, texts in given.errors.items()}
-            refused = {"target": meant.pk, "errors": errors, **typed}
+            refused = {"target": meant.pk, "errors": by_field(given.errors), **typed}
             return self._show(request, post, typed=refused, status=400)
         is_out, actor = given.validated_data["outcome"] == "published", Actor.from_request(request)
         word = {"published": is_out, "url": given.validated_data.get("url", "")}
@@ -167,16 +154,16 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             lambda _: services.resolve_target(meant, **word, actor=actor, now=database_now()),
             title=_("It is published") if is_out else _("It is not there: send it again"),
             says=_("It counts as published at %(url)s.") % word if is_out else str(NOT_THERE),
-            back=page_of(pk),
+            back=own_page(Post, pk),
             carries=typed,
         )
-        return answer or HttpResponseRedirect(page_of(pk))
+        return answer or HttpResponseRedirect(own_page(Post, pk))
 
     def look(self, request: HttpRequest, pk: str, target: str) -> HttpResponse:
         """Ask, and then have the network asked once more."""
         _post, meant = self._meant(request, pk, target)
         if request.method != "POST":
-            return HttpResponseRedirect(page_of(pk))
+            return HttpResponseRedirect(own_page(Post, pk))
         actor = Actor.from_request(request)
         answer = self.operate(
             request,
@@ -184,9 +171,9 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             lambda _: services.look_again(meant, actor=actor, now=database_now()),
             title=_("Look again"),
             says=_("The network is asked once more whether it has the post. Nothing is sent again."),
-            back=page_of(pk),
+            back=own_page(Post, pk),
         )
-        return answer or HttpResponseRedirect(page_of(pk))
+        return answer or HttpResponseRedirect(own_page(Post, pk))
 
     def _meant(self, request: HttpRequest, pk: str, target: str) -> tuple[Post, Target]:
         post = self._find(request, pk)
@@ -198,13 +185,8 @@ NOT_THERE = gettext_lazy(
 )
 
 
-def page_of(pk: str) -> str:
-    """Return the address of a post's page."""
-    return reverse("admin:posts_post_change", args=[pk])
-
-
 ELSEWHERE: dict[str, Any] = {
-    "duplicate": lambda made: page_of(made.pk),
+    "duplicate": lambda made: own_page(Post, made.pk),
     "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
 }
 """Where to go where the post itself is not the place: to the copy, to the list."""

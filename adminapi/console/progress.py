@@ -43,4 +43,4 @@ def show_progress(
     context: dict[str, Any] = {"progress": progress, "stop": stop}
     if request.headers.get("HX-Request"):
         return TemplateResponse(request, "console/progress_part.html", context | {"is_part": True})
-    return show(request, "progress.html", title=title, about=about, links=links, **context)
+    return show(request, "console/progress.html", title=title, about=about, links=links, **context)

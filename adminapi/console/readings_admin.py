@@ -42,19 +42,10 @@ class AccountSyncAdmin(ReadOnlyWorkspaceScopedAdmin[AccountSync]):
     own_next, in_a_row = column("account_due_at", _("Its own numbers next")), column("failures", _("Failed in a row"))
     used_up_until = column("paced_at", _("Its requests are used up until"))
     under_way_until = column("lease_until", _("Under way until"))
+    of_account = column("account.name", _("Account"), sorts=True)
+    network = column("account.platform", _("Network"), tell=network_name)
+    of_workspace = column("account.workspace.name", _("Workspace"), sorts=True)
     actions = ("read_now",)
-
-    @admin.display(description=_("Account"), ordering="account__name")
-    def of_account(self, sync: AccountSync) -> str:
-        return sync.account.name
-
-    @admin.display(description=_("Network"))
-    def network(self, sync: AccountSync) -> str:
-        return network_name(sync.account.platform)
-
-    @admin.display(description=_("Workspace"), ordering="account__workspace__name")
-    def of_workspace(self, sync: AccountSync) -> str:
-        return sync.account.workspace.name
 
     @admin.display(description=_("Error"))
     def why(self, sync: AccountSync) -> str:
@@ -91,23 +82,13 @@ class TargetNumbersAdmin(ReadOnlyWorkspaceScopedAdmin[TargetNumbers]):
         *(LAST_READ, NEXT_READING, "gone_since"),
     )
     its_target, out_at = column("target_id", _("Target")), column("published_at", _("Published"))
+    network, of_account = column("platform", _("Network"), tell=network_name), column("account.name", _("Account"))
+    of_workspace = column("workspace.name", _("Workspace"))
     reached, gone_since = column("reach", _("Reach")), column("removed_at", _("Not at the network since"))
 
     @admin.display(description=_("Text"))
     def of_text(self, numbers: TargetNumbers) -> str:
         return str(numbers.target.post) or numbers.target_id
-
-    @admin.display(description=_("Network"))
-    def network(self, numbers: TargetNumbers) -> str:
-        return network_name(numbers.platform)
-
-    @admin.display(description=_("Account"))
-    def of_account(self, numbers: TargetNumbers) -> str:
-        return numbers.account.name
-
-    @admin.display(description=_("Workspace"))
-    def of_workspace(self, numbers: TargetNumbers) -> str:
-        return numbers.workspace.name
 
     @admin.display(description=_("By the network's own names"))
     def its_own(self, numbers: TargetNumbers) -> str:

@@ -20,7 +20,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not _is_staffs(request):
         return defaults.page_not_found(request, exception)
     told = _("What you look for was removed, or belongs to a workspace that you are no member of.")
-    return show(request, "refused.html", title=_("Not found"), told=told, status=HTTPStatus.NOT_FOUND)
+    return _refused(request, _("Not found"), told, HTTPStatus.NOT_FOUND)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -28,18 +28,15 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not _is_staffs(request):
         return defaults.permission_denied(request, exception)
     told = _("You have no permission for this page. An administrator can give it to you.")
-    return show(request, "refused.html", title=_("Not for you"), told=told, status=HTTPStatus.FORBIDDEN)
+    return _refused(request, _("Not for you"), told, HTTPStatus.FORBIDDEN)
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer 403 to a form without its secret, one from before the last login, or from another site."""
     if not request.path.startswith(CONSOLE):
         return csrf.csrf_failure(request, reason)
-    told = _told(reason)
-    if _is_staffs(request):
-        return show(request, "refused.html", title=_("Nothing was changed"), told=told, status=HTTPStatus.FORBIDDEN)
-    context = {"title": _("Nothing was changed"), "says": told, "again": reverse("admin:index")}
-    return render(request, "accounts/stopped.html", context, status=HTTPStatus.FORBIDDEN)
+    answer = _refused if _is_staffs(request) else _stopped
+    return answer(request, _("Nothing was changed"), _told(reason), HTTPStatus.FORBIDDEN)
 
 
 def _told(reason: str) -> str:
@@ -64,8 +61,17 @@ def broken(request: HttpRequest) -> HttpResponse:
         "Something broke here. What you did may have been done or not: look before you repeat it. If it happens again, "
         "tell whoever runs this installation what you did and when: the server's log says why."
     )
-    context = {"title": _("It did not work"), "says": told, "again": reverse("admin:index")}
-    return render(request, "accounts/stopped.html", context, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _stopped(request, _("It did not work"), told, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _refused(request: HttpRequest, title: str, told: str, status: HTTPStatus) -> HttpResponse:
+    return show(request, "console/refused.html", title=title, told=told, status=status)
+
+
+def _stopped(request: HttpRequest, title: str, told: str, status: HTTPStatus) -> HttpResponse:
+    """Answer outside the console's frame, which asks who is there."""
+    context = {"title": title, "says": told, "again": reverse("admin:index")}
+    return render(request, "accounts/stopped.html", context, status=status)
 
 
 def _is_staffs(request: HttpRequest) -> bool:

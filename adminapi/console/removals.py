@@ -17,7 +17,6 @@ from posts.models import Post
 from workspaces.models import Role, User, Workspace
 
 PERMISSION = "workspaces.manage"
-DELETED, PURGED = "workspace.deleted", "workspace.purged"
 
 
 def open_to(user: User) -> list[Workspace]:
@@ -31,7 +30,7 @@ def open_to(user: User) -> list[Workspace]:
 
 
 def _deletions(user: User) -> Any:
-    told = Event.objects.filter(type=DELETED)
+    told = Event.objects.filter(type="workspace.deleted")
     return told if user.role == Role.ADMIN else told.filter(user_id=user.pk)
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from adminapi.console.pages import show
+from adminapi.console.pages import by_field, own_page, show
 from adminapi.console.progress import Progress, percent, show_progress
 from adminapi.webhooks import ReplayInput
 from ouipost.databases import in_transaction
@@ -18,7 +18,7 @@ from ouipost.events import replays
 from ouipost.events.journal import Actor
 from ouipost.events.models import Replay, ReplayScope, Webhook
 from ouipost.ids import new_id
-from ouipost.translating import translated, words
+from ouipost.translating import words
 
 MINUTES = 16
 """The characters of `2026-11-25T12:00`, as browsers send a time."""
@@ -32,7 +32,7 @@ def begin(request: HttpRequest, webhook: Webhook) -> HttpResponse:
         return _form(request, webhook, typed)
     given = ReplayInput(data=_data(typed))
     if not given.is_valid():
-        errors = {name: " ".join(map(translated, told)) for name, told in given.errors.items()}
+        errors = by_field(given.errors)
         if not typed["since"]:
             errors["since"] = _("Choose a date and a time.")
         return _form(request, webhook, typed, errors=errors, status=400)
@@ -77,7 +77,7 @@ def _form(
         "general": (errors or {}).get("", ""),
     }
     context |= {"reach": replays.REACH.days, "most": replays.MOST, "now": timezone.now(), **told}
-    return show(request, "webhook/replay.html", title=_("Replay"), status=status, **context)
+    return show(request, "console/webhook/replay.html", title=_("Replay"), status=status, **context)
 
 
 def progress(request: HttpRequest, webhook: Webhook, pk: str) -> HttpResponse:
@@ -85,7 +85,7 @@ def progress(request: HttpRequest, webhook: Webhook, pk: str) -> HttpResponse:
     replay = get_object_or_404(Replay, pk=pk, webhook=webhook)
     deliveries = f"{reverse('admin:events_delivery_changelist')}?webhook__id__exact={webhook.pk}"
     links = [
-        (_("To the webhook"), reverse("admin:events_webhook_change", args=[webhook.pk])),
+        (_("To the webhook"), own_page(Webhook, webhook.pk)),
         (_("Its deliveries"), deliveries),
     ]
     return show_progress(request, _progress(replay), title=_("Replay"), about=webhook.url, links=links)

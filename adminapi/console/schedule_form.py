@@ -19,7 +19,6 @@ from ouipost.translating import translated
 from posts.models import Schedule
 from posts.schedules.inputs import MAX_SLOTS, WeeklyScheduleInput
 from posts.schedules.serializers import SlotSerializer, in_order
-from posts.schedules.slots import DAYS
 from workspaces.models import Workspace
 
 TEXTS = ("name", "description", "timezone")
@@ -27,16 +26,15 @@ ROW = re.compile(r"slot-(\d{1,4})-day")
 ROW_FIELDS = {"day": gettext_lazy("Day"), "time": gettext_lazy("Time"), "platforms": gettext_lazy("Networks")}
 MOST_OFFERED = 200
 ZONES = sorted(zones.NAMES)
-DAY_NAMES = dict(
-    zip(
-        DAYS,
-        (
-            *(gettext_lazy("Monday"), gettext_lazy("Tuesday"), gettext_lazy("Wednesday"), gettext_lazy("Thursday")),
-            *(gettext_lazy("Friday"), gettext_lazy("Saturday"), gettext_lazy("Sunday")),
-        ),
-        strict=True,
-    )
-)
+DAY_NAMES = {
+    "monday": gettext_lazy("Monday"),
+    "tuesday": gettext_lazy("Tuesday"),
+    "wednesday": gettext_lazy("Wednesday"),
+    "thursday": gettext_lazy("Thursday"),
+    "friday": gettext_lazy("Friday"),
+    "saturday": gettext_lazy("Saturday"),
+    "sunday": gettext_lazy("Sunday"),
+}
 
 
 @dataclass(kw_only=True)
@@ -74,14 +72,14 @@ class Written:
         """Return what the services take, or None and note what is wrong, each beside its field."""
         if self.workspace is None:
             self.errors["workspace"] = _("Choose a workspace.")
+            return None
         slots = [{"day": row.day, "time": row.time, "platforms": row.platforms} for row in self.rows]
         view = SimpleNamespace(workspace=self.workspace)
         fields = {name: value for name, value in self.fields.items() if value or name != "timezone"}
         given = WeeklyScheduleInput(data={**fields, "slots": slots}, context={"view": view})
-        if self.workspace is not None and given.is_valid():
+        if given.is_valid():
             return dict(given.validated_data)
-        if self.workspace is not None:
-            self._note(given.errors)
+        self._note(given.errors)
         return None
 
     def _note(self, errors: Mapping[str, Any]) -> None:
@@ -105,11 +103,7 @@ class Written:
 
     def moves(self, schedule: Schedule) -> bool:
         """Whether this may move the posts that wait: other slots, or another zone."""
-        present_rows = present(schedule).rows
-        same = {(row.day, row.time, *row.platforms) for row in self.rows}
-        return self.fields["timezone"] != schedule.timezone or same != {
-            (row.day, row.time, *row.platforms) for row in present_rows
-        }
+        return self.fields["timezone"] != schedule.timezone or _in_one(self.rows) != _in_one(present(schedule).rows)
 
 
 def _by_place(slots: Any) -> Iterable[tuple[int | None, Any]]:

@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -19,6 +18,7 @@ from accounts.models import SocialAccount
 from adminapi.console import bulk, schedule_form
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace
+from adminapi.console.pages import own_page, show
 from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Bulk
 from adminapi.templatetags.console import network_name
@@ -44,14 +44,11 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     ordering = ("-created_at", "-id")
     called, zone = column("name", gettext_lazy("Name")), column("timezone", gettext_lazy("Time zone"))
     runs = column("is_active", gettext_lazy("Active"), boolean=True)
+    of_workspace = column("workspace.name", gettext_lazy("Workspace"))
     actions = ("hold", "resume", "delete_schedules")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("workspace", "slots")
-
-    @admin.display(description=gettext_lazy("Workspace"))
-    def of_workspace(self, schedule: Schedule) -> str:
-        return schedule.workspace.name
 
     @admin.display(description=gettext_lazy("Times a week"))
     def times(self, schedule: Schedule) -> int:
@@ -81,7 +78,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         except DomainError as error:
             return self._refuse(request, written, error, workspace=workspace)
         self.message_user(request, _("The schedule was made: posts can be put into its next free time."))
-        return HttpResponseRedirect(page_of(made.pk))
+        return HttpResponseRedirect(own_page(Schedule, made.pk))
 
     def _chosen(self, request: HttpRequest) -> Workspace | None:
         """Return the workspace that was chosen, or the only one that there is to choose."""
@@ -117,7 +114,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         self.message_user(request, _("The schedule was changed."))
         if told := catalogue.returned(changed):
             self.message_user(request, told, "WARNING")
-        return HttpResponseRedirect(page_of(schedule.pk))
+        return HttpResponseRedirect(own_page(Schedule, schedule.pk))
 
     def _refuse(
         self, request: HttpRequest, written: schedule_form.Written, error: DomainError, **of: Any
@@ -138,22 +135,22 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         status: int = 200,
     ) -> TemplateResponse:
         place = schedule.workspace if schedule else workspace
-        context = {
-            **self.admin_site.each_context(request),
-            "title": schedule.name if schedule else _("New schedule"),
-            "original": schedule,
-            "opts": self.model._meta,
-            "schedule": schedule,
-            "written": written,
-            "workspace": place,
-            "workspaces": None if schedule else offer(request, place),
-            "choices": schedule_form.choices(place),
-            "coming": coming(schedule) if schedule and schedule.is_active else [],
-            "waiting": waiting(schedule) if schedule else 0,
-            "moving": moving,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, TEMPLATE, context, status=status)
+        return show(
+            request,
+            TEMPLATE,
+            title=schedule.name if schedule else _("New schedule"),
+            status=status,
+            original=schedule,
+            opts=self.opts,
+            schedule=schedule,
+            written=written,
+            workspace=place,
+            workspaces=None if schedule else offer(request, place),
+            choices=schedule_form.choices(place),
+            coming=coming(schedule) if schedule and schedule.is_active else [],
+            waiting=waiting(schedule) if schedule else 0,
+            moving=moving,
+        )
 
     @admin.action(description=gettext_lazy("Put on hold"), permissions=["change"])
     def hold(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
@@ -167,20 +164,13 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
 
     def _switch(self, request: HttpRequest, rows: QuerySet[Schedule], kind: Bulk, says: str) -> HttpResponse | None:
         told = says % {"posts": _told_waiting(rows)}
-        back = page_of(rows[0].pk) if request.POST.get("from") == "page" else ""
-        carries = {"from": "page"} if back else {}
-        return bulk.operate(self, request, rows, kind, says=told, back=back, carries=carries)
+        return bulk.operate(self, request, rows, kind, says=told, **bulk.origin(self, request))
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
     def delete_schedules(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
         told = _("%(posts)s They return to draft and keep their text. The schedule itself is gone for good.")
         says = told % {"posts": _told_waiting(rows)}
         return bulk.operate(self, request, rows, catalogue.DELETE_SCHEDULES, says=says)
-
-
-def page_of(pk: str) -> str:
-    """Return the address of a schedule's page."""
-    return reverse("admin:posts_schedule_change", args=[pk])
 
 
 def waiting(schedule: Schedule) -> int:

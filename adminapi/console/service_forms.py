@@ -2,18 +2,20 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
 from django import forms
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from rest_framework.serializers import ValidationError
 
-from adminapi.console.pages import as_told, show
+from adminapi.console.pages import as_told, own_page, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.operator import ConsoleAdmin
@@ -139,9 +141,22 @@ class ServiceAdmin(ConsoleAdmin[M]):
 
     log_change = log_addition
 
+    def row(self, request: HttpRequest, object_id: str) -> "QuerySet[Any]":
+        """Match the row of a page, for what is done to it there; raises Http404 where it is gone, or not theirs."""
+        rows: QuerySet[Any] = self.get_queryset(request).filter(pk=object_id)
+        get_object_or_404(rows)
+        return rows
+
+    def operate_on(
+        self, request: HttpRequest, object_id: str, perform: Callable[[Any], Any], *, title: str, says: str
+    ) -> HttpResponse | None:
+        """Do as `operate` does to the row of a page, and go back to that."""
+        back = own_page(self.model, object_id)
+        return self.operate(request, self.row(request, object_id), perform, title=title, says=says, back=back)
+
 
 def show_once(request: HttpRequest, *, title: str, says: str, secret: str, back: str) -> HttpResponse:
     """Answer the request that made a secret with the only page that ever shows it."""
-    answer = show(request, "secret_once.html", title=title, says=says, secret=secret, back=back)
+    answer = show(request, "console/secret_once.html", title=title, says=says, secret=secret, back=back)
     add_never_cache_headers(answer)
     return answer

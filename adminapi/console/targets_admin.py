@@ -12,12 +12,12 @@ from unfold.admin import TabularInline
 from accounts.models import SocialAccount
 from adminapi.console.columns import column
 from adminapi.console.filters import MOST_ASKED, OneNetwork, OneWorkspace, State, TargetAccount, newest
-from adminapi.console.posts_admin import page_of
+from adminapi.console.pages import own_page
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, outcome, state, step
 from ouipost.translating import translated
 from posts.inputs import is_web_address
-from posts.models import Attempt, Target, TargetStatus
+from posts.models import Attempt, Post, Target, TargetStatus
 from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
 
@@ -114,6 +114,8 @@ class TargetAdmin(ReadOnlyWorkspaceScopedAdmin[Target]):
     planned_at, next_at = column("scheduled_at", _("Planned for")), column("due_at", _("Next step"))
     given_up_at, out_at = column("give_up_at", _("Tried until")), column("published_at", _("Published"))
     tries, times_sent = column("attempts", _("Attempts")), column("sends", _("Times sent"))
+    network, of_account = column("platform", _("Network"), tell=network_name), column("account.name", _("Account"))
+    shown_state = column("status", _("State"), tell=state)
     waits, sent = column("waits_for", _("Waits for")), column("sent_text", _("Text that was sent"))
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -132,18 +134,6 @@ class TargetAdmin(ReadOnlyWorkspaceScopedAdmin[Target]):
     def of_text(self, target: Target) -> str:
         return str(target.post) or target.pk
 
-    @admin.display(description=_("Network"))
-    def network(self, target: Target) -> str:
-        return network_name(target.platform)
-
-    @admin.display(description=_("Account"))
-    def of_account(self, target: Target) -> str:
-        return target.account.name
-
-    @admin.display(description=_("State"))
-    def shown_state(self, target: Target) -> SafeString:
-        return state(target.status)
-
     @admin.display(description=_("Nobody knows whether it is out"))
     def is_unknown(self, target: Target) -> Any:
         return _("yes") if target.outcome_unknown else _("no")
@@ -155,7 +145,7 @@ class TargetAdmin(ReadOnlyWorkspaceScopedAdmin[Target]):
     @admin.display(description=_("Post"))
     def of_post(self, target: Target) -> SafeString:
         return format_html(
-            '<a class="op-link" href="{}">{}</a>', page_of(target.post_id), str(target.post) or target.post_id
+            '<a class="op-link" href="{}">{}</a>', own_page(Post, target.post_id), str(target.post) or target.post_id
         )
 
     @admin.display(description=_("At the network"))

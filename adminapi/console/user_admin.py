@@ -23,7 +23,7 @@ from unfold.widgets import (
 from adminapi.console import bulk
 from adminapi.console.columns import column
 from adminapi.console.filters import YES_NO, one_of
-from adminapi.console.pages import show
+from adminapi.console.pages import own_page, show
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm
 from adminapi.jobs import catalogue
 from adminapi.sessions.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
@@ -56,6 +56,7 @@ ROLES = [
 EMAIL = column("email", gettext_lazy("E-mail address"), sorts=True)
 NAME = column("name", gettext_lazy("Name"), sorts=True)
 ROLE = column("role", gettext_lazy("Role"), sorts=True)
+CAN_LOG_IN = column("is_active", gettext_lazy("Can log in"), boolean=True, sorts=True)
 LAST_LOGIN = column("last_login", gettext_lazy("Last login"), sorts=True)
 CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
 ID = column("id", gettext_lazy("Id"), sorts=True)
@@ -143,7 +144,7 @@ class PasswordForm(forms.Form):
 @admin.register(User)
 class UserAdmin(ServiceAdmin[User]):
     form = UserForm
-    list_display = (EMAIL, NAME, ROLE, "can_log_in", LAST_LOGIN, CREATED)
+    list_display = (EMAIL, NAME, ROLE, CAN_LOG_IN, LAST_LOGIN, CREATED)
     list_filter = (
         one_of("role", gettext_lazy("role"), Role.choices),
         one_of("is_active", gettext_lazy("can log in"), YES_NO),
@@ -168,10 +169,6 @@ class UserAdmin(ServiceAdmin[User]):
         about = (gettext_lazy("About them"), {"fields": ("works_in", ID, CREATED, LAST_LOGIN)})
         return (*fieldsets, about) if obj else fieldsets
 
-    @admin.display(description=gettext_lazy("Can log in"), boolean=True, ordering="is_active")
-    def can_log_in(self, user: User) -> bool:
-        return user.is_active
-
     @admin.display(description=gettext_lazy("Workspaces"))
     def works_in(self, user: User) -> str:
         if user.role == Role.ADMIN:
@@ -193,15 +190,15 @@ class UserAdmin(ServiceAdmin[User]):
     @action(description=gettext_lazy("Set a password"), permissions=["change"], icon="password")
     def set_password(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for another password, and set it."""
-        user, problem = get_object_or_404(User, pk=object_id), ""
+        user, problem, back = get_object_or_404(User, pk=object_id), "", own_page(User, object_id)
         if request.method == "POST":
             problem = self._set_password(request, user)
             if not problem:
                 self.message_user(request, _("%(email)s has another password.") % {"email": user.email})
-                return HttpResponseRedirect(_back(object_id))
-        context = {"of": user, "problem": problem, "most": PASSWORD_LENGTH, "back": _back(object_id)}
+                return HttpResponseRedirect(back)
+        context = {"problem": problem, "most": PASSWORD_LENGTH, "back": back}
         title = _("A password for %(email)s") % {"email": user.email}
-        return show(request, "set_password.html", title=title, status=422 if problem else 200, **context)
+        return show(request, "console/set_password.html", title=title, status=422 if problem else 200, **context)
 
     def _set_password(self, request: HttpRequest, user: User) -> str:
         """Set the password that was typed; returns why not, where it cannot be."""
@@ -219,14 +216,14 @@ class UserAdmin(ServiceAdmin[User]):
 
     @action(description=gettext_lazy("Delete"), permissions=["change"], icon="delete")
     def delete_user(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
-        actor, rows = Actor.from_request(request), User.objects.filter(pk=get_object_or_404(User, pk=object_id).pk)
+        actor = Actor.from_request(request)
         says = _("They cannot log in any more, and their sessions end. What they did stays in the audit log.")
         back = reverse("admin:workspaces_user_changelist")
 
         def perform(user: User) -> None:
             users.delete_user(user, actor=actor)
 
-        return self.operate(request, rows, perform, title=_("Delete"), says=says, back=back)
+        return self.operate(request, self.row(request, object_id), perform, title=_("Delete"), says=says, back=back)
 
     @admin.action(description=gettext_lazy("Deactivate"), permissions=["change"])
     def deactivate_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
@@ -236,7 +233,3 @@ class UserAdmin(ServiceAdmin[User]):
     @admin.action(description=gettext_lazy("Activate"), permissions=["change"])
     def activate_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         return bulk.operate(self, request, rows, catalogue.ACTIVATE, says=_("They can log in again."))
-
-
-def _back(object_id: str) -> str:
-    return reverse("admin:workspaces_user_change", args=[object_id])

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -24,7 +24,7 @@ from unfold.widgets import (
 
 from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
-from adminapi.console.pages import member_of_staff
+from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
@@ -203,11 +203,11 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
     @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
         says = _("An event of the type webhook.test is sent at once. Its delivery tells what came of it.")
-        return bulk.operate(self, request, rows, catalogue.TEST_WEBHOOKS, says=says, **_origin(request, rows))
+        return bulk.operate(self, request, rows, catalogue.TEST_WEBHOOKS, says=says, **bulk.origin(self, request))
 
     @admin.action(description=gettext_lazy("Give another secret"), permissions=["change"])
     def rotate_secret(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
-        if rows[:2].count() > 1:
+        if rows[:2].count() != 1:
             self.message_user(request, _("Choose one webhook: its secret is shown once."), messages.ERROR)
             return None
         actor, given = Actor.from_request(request), list[tuple[Webhook, str]]()
@@ -219,7 +219,7 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
             lambda webhook: given.append(webhooks.rotate_secret(webhook, actor=actor, now=timezone.now())),
             title=_("Give another secret"),
             says=says % {"hours": hours},
-            **_origin(request, rows),
+            **bulk.origin(self, request),
         )
         return _secret_page(request, *given[-1]) if given else answer
 
@@ -243,20 +243,8 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
         return replay_pages.progress(request, self._find(request, pk), replay)
 
 
-def page_of(pk: str) -> str:
-    """Return the address of a webhook's page."""
-    return reverse("admin:events_webhook_change", args=[pk])
-
-
-def _origin(request: HttpRequest, rows: QuerySet[Webhook]) -> dict[str, Any]:
-    """Return where to go afterwards: to the page that the action came from, or the list."""
-    if request.POST.get("from") != "page":
-        return {}
-    return {"back": page_of(rows[0].pk), "carries": {"from": "page"}}
-
-
 def _secret_page(request: HttpRequest, webhook: Webhook, secret: str) -> HttpResponse:
-    title, back = _("The secret of %(url)s") % {"url": webhook.url}, page_of(webhook.pk)
+    title, back = _("The secret of %(url)s") % {"url": webhook.url}, own_page(Webhook, webhook.pk)
     return show_once(request, title=title, says=str(SHOWN), secret=secret, back=back)
 
 

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -43,6 +42,7 @@ SETTINGS = ("timezone", "publish_late_up_to_minutes", "auto_hashtags", "default_
 NAME = column("name", gettext_lazy("Name"), sorts=True)
 MODE = column("mode", gettext_lazy("Mode"), sorts=True)
 ID = column("id", gettext_lazy("Id"), sorts=True)
+ZONE = column("timezone", gettext_lazy("Time zone"))
 CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
 UPDATED = column("updated_at", gettext_lazy("Changed"), sorts=True)
 
@@ -163,7 +163,7 @@ class WorkspaceForm(ServiceForm):
 @admin.register(Workspace)
 class WorkspaceAdmin(ServiceAdmin[Workspace]):
     form = WorkspaceForm
-    list_display = (NAME, MODE, "of_timezone", ID, CREATED)
+    list_display = (NAME, MODE, ZONE, ID, CREATED)
     list_filter = (one_of("mode", gettext_lazy("mode"), Mode.choices),)
     search_fields = ("name", "id")
     search_help_text = gettext_lazy("Name or id.")
@@ -200,10 +200,6 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
         """Whether this person may connect accounts."""
         return "accounts.manage" in member_of_staff(request).granted
 
-    @admin.display(description=gettext_lazy("Time zone"))
-    def of_timezone(self, workspace: Workspace) -> str:
-        return workspace.timezone
-
     @action(description=gettext_lazy("Connect an account"), permissions=["connect"], icon="add_link")
     def connect_account(self, request: HttpRequest, object_id: str) -> HttpResponse:
         workspace = get_object_or_404(workspaces_of(request), pk=object_id)
@@ -213,15 +209,13 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
     def delete_workspace(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
         """Say what goes with the workspace, ask, and delete it."""
         actor, workspace = Actor.from_request(request), get_object_or_404(workspaces_of(request), pk=object_id)
-        rows: QuerySet[Any] = workspaces_of(request).filter(pk=workspace.pk)
         gone: list[str] = []
 
         def perform(row: Workspace) -> None:
             services.delete_workspace(row, actor=actor, now=timezone.now())
             gone.append(row.pk)
 
-        back = reverse("admin:workspaces_workspace_change", args=[workspace.pk])
-        answer = self.operate(request, rows, perform, title=_("Delete"), says=_what_goes(workspace), back=back)
+        answer = self.operate_on(request, object_id, perform, title=_("Delete"), says=_what_goes(workspace))
         return HttpResponseRedirect(removals.page_of(workspace.pk)) if gone else answer
 
 

@@ -17,6 +17,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
 from adminapi import keyring
 from adminapi.doctor.findings import Finding, warning, well, wrong
+from adminapi.doctor.networks import needing_an_app
 from adminapi.keyring import WrongKeyRing
 from adminapi.management.client import session
 from adminapi.monitoring.networks import ENDS_SOON
@@ -24,7 +25,6 @@ from ouipost import crypto, sealed
 from posts.media import storage
 from posts.media.signing import is_public, signed_url
 from posts.media.storage import StorageUnavailable
-from workspaces.models import Mode
 
 ANSWER_SECONDS = (3, 5)
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
@@ -109,8 +109,7 @@ def _instead_of_a_file() -> str:
 
 def _live() -> list[Connector]:
     """Return the networks that accounts can be connected at, outside the sandbox, with an app of the operator's."""
-    found = [registry.get(platform.id) for platform in platforms.ALL]
-    return [each for each in found if each.needs_app and registry.is_configured(each)]
+    return [each for each in needing_an_app() if registry.is_configured(each)]
 
 
 def credentials() -> Finding:
@@ -137,8 +136,7 @@ def credentials() -> Finding:
 
 def _used() -> set[str]:
     """Return the networks at which accounts are connected, outside the sandbox."""
-    used = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
-    return set(used.values_list("platform", flat=True))
+    return set(SocialAccount.objects.live().values_list("platform", flat=True))
 
 
 def _needs_app(network: str) -> bool:

@@ -13,7 +13,6 @@ from ouipost.claims import database_now, engine_time, is_due
 from ouipost.events import verifying
 from ouipost.events.models import Delivery
 from ouipost.redis import Script, is_redis
-from workspaces.models import Mode
 
 INFO = Script("return redis.call('INFO')")
 FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
@@ -68,8 +67,7 @@ def backlog() -> Finding:
 
 def accounts() -> Finding:
     """Whether an account cannot be used, nor its tokens be renewed, until the operator acts."""
-    live = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
-    waiting = live.filter(last_error__who_acts=WhoActs.OPERATOR)
+    waiting = SocialAccount.objects.live().filter(last_error__who_acts=WhoActs.OPERATOR)
     count = waiting.count()
     if not count:
         return well("None waits for you.")

@@ -1,9 +1,8 @@
 """Every kind of job that there is, by its name."""
 
 from functools import partial
-from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -21,11 +20,7 @@ from posts.models import Post, Schedule
 from posts.schedules import services as schedules
 from workspaces import keys, users
 from workspaces.models import ApiKey, Role, User
-from workspaces.reach import deliveries_of, keys_of, limited_to, webhooks_of
-
-
-def _in_workspaces(model: type[Model], user: User) -> "QuerySet[Any]":
-    return limited_to(model._default_manager.all(), user)
+from workspaces.reach import deliveries_of, keys_of, webhooks_of
 
 
 def _switched(schedule: Schedule, actor: Actor, *, is_active: bool) -> schedules.Changed:
@@ -57,7 +52,6 @@ POSTS = {
         name=f"posts.{action.name}",
         title=action.title,
         model=Post,
-        rows=partial(_in_workspaces, Post),
         perform=action.perform,
         perform_and=action.perform_and,
     )
@@ -67,7 +61,6 @@ DISCONNECT = Bulk(
     name="accounts.disconnect",
     title=_("Disconnect"),
     model=SocialAccount,
-    rows=partial(_in_workspaces, SocialAccount),
     perform=lambda account, actor: accounts.disconnect(account, actor=actor, now=timezone.now()),
     asks_network=True,
 )
@@ -75,7 +68,6 @@ REFRESH = Bulk(
     name="accounts.refresh",
     title=_("Refresh"),
     model=SocialAccount,
-    rows=partial(_in_workspaces, SocialAccount),
     perform=_refreshed,
     perform_and=lambda account, actor, settle: settle(_refreshed(account, actor)),  # twice is as good as once
     asks_network=True,
@@ -105,7 +97,6 @@ HOLD = Bulk(
     name="schedules.hold",
     title=_("Put on hold"),
     model=Schedule,
-    rows=partial(_in_workspaces, Schedule),
     perform=partial(_switched, is_active=False),
     tell=returned,
 )
@@ -113,7 +104,6 @@ RESUME = Bulk(
     name="schedules.resume",
     title=_("Resume"),
     model=Schedule,
-    rows=partial(_in_workspaces, Schedule),
     perform=partial(_switched, is_active=True),
     tell=returned,
 )
@@ -121,7 +111,6 @@ DELETE_SCHEDULES = Bulk(
     name="schedules.delete",
     title=_("Delete"),
     model=Schedule,
-    rows=partial(_in_workspaces, Schedule),
     perform=lambda schedule, actor: schedules.delete_schedule(schedule, actor=actor, now=timezone.now()),
 )
 REVOKE_KEYS = Bulk(

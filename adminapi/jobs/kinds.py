@@ -13,6 +13,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from workspaces.models import User
 from workspaces.permissions import CONSOLE_PERMISSIONS
+from workspaces.reach import limited_to
 
 
 class Settle(Protocol):
@@ -60,9 +61,9 @@ class Bulk:
     name: str
     title: Any
     model: type[Model]
-    rows: "Callable[[User], QuerySet[Any]]"
-    """Those that a user may do it to: the rows of their list."""
     perform: Callable[[Any, Actor], Any]
+    rows: "Callable[[User], QuerySet[Any]] | None" = None
+    """Those of a user, where that is not told by their workspaces."""
     tell: Callable[[Any], str] = nothing
     """Says what came of a row, by what `perform` returned, where there is more to say than that it is done."""
     perform_and: Callable[[Any, Actor, Callable[[Any], None]], object] | None = None
@@ -73,9 +74,13 @@ class Bulk:
     def permission(self) -> str:
         return CONSOLE_PERMISSIONS[self.model._meta.label_lower]
 
+    def rows_of(self, user: User) -> "QuerySet[Any]":
+        """Match the rows that a user may do it to: those of their list."""
+        return self.rows(user) if self.rows else limited_to(self.model._default_manager.all(), user)
+
     def work(self, row: JobRow, *, user: User, actor: Actor, settle: Settle) -> None:
         """Do it and settle it in one transaction: a process that dies meanwhile has done nothing."""
-        subject = self.rows(user).filter(pk=row.subject_id).first()
+        subject = self.rows_of(user).filter(pk=row.subject_id).first()
         if subject is None:
             raise Gone
 

@@ -18,7 +18,6 @@ from accounts import calls, registry
 from accounts.calls import EVER, FAILED, LIMITED, LOST, OUTDATED, PUBLISH, PUBLISHED, REQUEST
 from accounts.models import AccountStatus, CallCount, Network, SocialAccount
 from accounts.platforms.base import Connector
-from workspaces.models import Mode
 
 OPERATIONAL, DEGRADED, DOWN = "operational", "degraded", "down"
 WELL, PARTIAL, OUTAGE = "healthy", "partial_outage", "outage"
@@ -216,13 +215,16 @@ def _calls(now: datetime) -> dict[str, Calls]:
 
 
 def _accounts(now: datetime) -> dict[str, Connected]:
-    rows = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
     held = Q(held_until__gt=now)
-    counted = rows.values("platform").annotate(
-        total=Count("pk"),
-        expired=Count("pk", filter=Q(status=AccountStatus.EXPIRED)),
-        held=Count("pk", filter=held),
-        last=Max("held_until", filter=held),
+    counted = (
+        SocialAccount.objects.live()
+        .values("platform")
+        .annotate(
+            total=Count("pk"),
+            expired=Count("pk", filter=Q(status=AccountStatus.EXPIRED)),
+            held=Count("pk", filter=held),
+            last=Max("held_until", filter=held),
+        )
     )
     return {
         row["platform"]: Connected(total=row["total"], expired=row["expired"], held=row["held"], held_until=row["last"])

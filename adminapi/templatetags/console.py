@@ -1,7 +1,7 @@
 """Tags and filters that show states, networks and issues the same way in all of the console's templates."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import template
@@ -19,7 +19,6 @@ TONES = {
     "published": "good",
     "active": "good",
     "delivered": "good",
-    "healthy": "good",
     "operational": "good",
     "down": "bad",
     "scheduled": "info",
@@ -30,10 +29,8 @@ TONES = {
     "missed": "warn",
     "expired": "warn",
     "degraded": "warn",
-    "paused": "warn",
     "failed": "bad",
     "error": "bad",
-    "unhealthy": "bad",
 }
 STATES = {
     "draft": gettext_lazy("draft"),
@@ -53,13 +50,9 @@ STATES = {
     "pending": gettext_lazy("pending"),
     "delivered": gettext_lazy("delivered"),
     "discarded": gettext_lazy("discarded"),
-    "healthy": gettext_lazy("healthy"),
     "operational": gettext_lazy("operational"),
     "down": gettext_lazy("down"),
     "degraded": gettext_lazy("degraded"),
-    "unhealthy": gettext_lazy("unhealthy"),
-    "paused": gettext_lazy("paused"),
-    "unknown": gettext_lazy("unknown"),
 }
 STEPS = {
     "prepare": gettext_lazy("Prepare it"),
@@ -103,12 +96,7 @@ def state(name: str) -> SafeString:
     return format_html('<span class="op-badge op-{}">{}</span>', TONES.get(name, "calm"), STATES.get(name, name))
 
 
-@register.simple_tag
-def network(platform: str) -> str:
-    """Show a network by the name that people know."""
-    return network_name(platform)
-
-
+@register.simple_tag(name="network")
 def network_name(platform: str) -> str:
     """Return the name that people know a network by; its id where there is none."""
     return platforms.NAMES.get(platform, platform)
@@ -121,6 +109,12 @@ register.filter("translated", translated)
 def told(issue: Mapping[str, Any]) -> str:
     """Say what an issue is, and how to fix it."""
     return " ".join(filter(None, issue_words(issue)))
+
+
+@register.simple_tag
+def is_wrong(errors: Sequence[str], field: str) -> str:
+    """Let the element of a field say that it is wrong, where it is, and where it is told why."""
+    return format_html(' aria-invalid="true" aria-describedby="{}-error"', field) if errors else ""
 
 
 @register.filter

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from ouipost.events.models import Event
 from ouipost.logs import logging_config
+from tests.console.conftest import browser_of
 from tests.console.world import make_world
 from tests.factories import (
     make_user,
@@ -31,9 +32,7 @@ def world(db: None) -> None:
 
 
 def logged_in(role: str) -> Client:
-    client = Client()
-    client.force_login(make_user(email=f"{role}@example.com", role=role))
-    return client
+    return browser_of(make_user(email=f"{role}@example.com", role=role))
 
 
 @pytest.mark.usefixtures("world")

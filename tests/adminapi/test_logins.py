@@ -287,21 +287,6 @@ def test_known_and_unknown_addresses_are_refused_in_the_same_words_and_time(
     assert len(bodies) == 1
 
 
-@pytest.mark.thorough
-@pytest.mark.any_database
-def test_two_hundred_addresses_that_are_known_and_as_many_that_are_not_get_the_same_bytes(
-    db: None, hashed: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logins, "MOST_FROM_ADDRESS", 10_000)
-    for number in range(200):
-        make_user(email=f"known{number}@example.com")
-
-    answers = [log_in(f"{name}{number}@example.com", WRONG) for name in ("known", "unknown") for number in range(200)]
-
-    assert [error_of(answer) for answer in answers] == [REFUSED] * 400
-    assert len({answer.content for answer in answers}) == 1
-
-
 def test_one_password_is_looked_at_whoever_is_named(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 

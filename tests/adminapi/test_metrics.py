@@ -220,9 +220,7 @@ def test_a_process_that_finds_no_room_serves_without_counting_and_says_so(
     assert list(metrics.folder().iterdir()) == []
 
 
-def test_redis_is_told_of_where_there_is_one(
-    settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_redis_is_told_of_where_there_is_one(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert scrape()["ouipost_redis_up", ""] == 1
 
     monkeypatch.setitem(cast("dict[str, Any]", PROBES), "cache", SharedCall(_hung_up))

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Callable
 from errno import EACCES
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
@@ -19,6 +18,7 @@ from adminapi.management.copying import SOURCE
 from adminapi.models import Canary, Heartbeat
 from adminapi.processes.heartbeats import SILENCE
 from posts.models import Post
+from tests.commands import running
 from tests.factories import NOW, make_workspace
 from tests.product import Product
 from workspaces.models import Workspace
@@ -45,9 +45,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def run(path: Path, *options: str) -> str:
-    output = StringIO()
-    call_command("copy_from_sqlite", str(path), *options, stdout=output)
-    return output.getvalue()
+    return running.run("copy_from_sqlite", str(path), *options)
 
 
 def resume() -> None:

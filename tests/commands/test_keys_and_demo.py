@@ -65,6 +65,16 @@ def test_a_workspace_that_is_not_there_is_named() -> None:
     assert not ApiKey.objects.exists()
 
 
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_test_key_for_a_live_workspace_which_it_would_not_see_is_refused(options: list[str]) -> None:
+    sandbox, live = make_workspace(), make_workspace(mode="live")
+
+    with pytest.raises(CommandError, match=f"A test key sees sandbox workspaces only: {live.pk} is none"):
+        run("createapikey", "Shop", "--mode", "test", "--workspace", sandbox.pk, "--workspace", live.pk, *options)
+
+    assert not ApiKey.objects.exists()
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 101], ids=len)
 def test_a_name_that_will_not_do_is_refused_in_words(name: str) -> None:
     with pytest.raises(CommandError, match="NAME must have 1 to 100 characters"):

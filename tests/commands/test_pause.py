@@ -21,7 +21,7 @@ def due(workspace: Workspace) -> None:
     make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=at)
 
 
-def test_a_pause_is_begun_and_ended_by_command(workspace: Workspace) -> None:
+def test_a_pause_is_begun_and_ended_by_command() -> None:
     began = run("pause", "--scope", "network", "--id", "facebook", "--reason", "It bans us.")
     paused = claim_targets(5)
     ended = run("resume", "--scope", "network", "--id", "facebook")

@@ -1,7 +1,6 @@
 """`replay_webhooks` says what it would send again, has it sent once, and leaves the rest to a worker when stopped."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +17,7 @@ from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Delivery, Event, Message, Replay, Webhook
 from ouipost.ids import new_id
 from posts import services
+from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import make_workspace
 from workspaces.models import Workspace
@@ -25,16 +25,6 @@ from workspaces.models import Workspace
 run = partial(lines_of, "replay_webhooks")
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-class Clock:
-    """Time that passes only while the command sleeps; meanwhile something may happen."""
-
-    def __init__(self) -> None:
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    def sleep(self, seconds: float) -> None:
-        self.meanwhile()
 
 
 @pytest.fixture
@@ -222,7 +212,7 @@ def test_what_a_worker_has_taken_is_waited_for(workspace: Workspace, clock: Cloc
     def be_done() -> None:
         Replay.objects.filter(pk=begun.pk).update(lease_until=None, due_at=None, done=1, finished_at=timezone.now())
 
-    clock.meanwhile = be_done
+    clock.work = be_done
 
     status, lines = run(webhook.pk, "--since", "1d", "--replay-id", "shared")
 

@@ -79,6 +79,19 @@ def test_a_dry_run_says_what_would_be_read_and_writes_nothing(
     assert network.asked == []
 
 
+def test_a_dry_run_asks_as_often_for_many_accounts_as_for_one(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    counted = []
+    for name in ("1", "2", "3"):
+        publish(connect(workspace, name), f"{name}a", ago=HOUR)
+        with CaptureQueriesContext(connection) as queries:
+            assert run("--dry-run", "--all")[1][-1].startswith(f"Would read {name} post")
+        counted.append(len(queries))
+
+    assert len(set(counted)) == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_each_account_is_printed_as_it_was_read_and_then_the_sum(
     workspace: Workspace, network: PaperNumbers, time: Time

@@ -9,9 +9,10 @@ from django.urls import reverse
 
 from accounts.models import SocialAccount
 from posts.models import Post
-from tests.factories import make_account, make_user, make_workspace
+from tests.console.conftest import browser_of, member_of
+from tests.factories import make_account, make_workspace
 from tests.posts.media.pictures import picture
-from workspaces.models import Membership, Role, Workspace
+from workspaces.models import Workspace
 
 UPLOAD = "/console/compose/files/"
 
@@ -24,11 +25,7 @@ def workspace(db: None) -> Workspace:
 @pytest.fixture
 def staff(workspace: Workspace) -> Client:
     """An editor who works in the workspace."""
-    user = make_user(email="editor@example.com", role=Role.EDITOR)
-    Membership.objects.create(workspace=workspace, user=user)
-    client = Client()
-    client.force_login(user)
-    return client
+    return browser_of(member_of(workspace))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from accounts import registry
 from adminapi.jobs import running
 from tests.accounts.fakes import FakeNetwork
 from tests.factories import NOW, make_user
-from workspaces.models import User
+from workspaces.models import Membership, Role, User, Workspace
 
 
 @pytest.fixture
@@ -47,6 +47,13 @@ def browser_of(user: User, **options: Any) -> Client:
     browser = Client(**options)
     browser.force_login(user)
     return browser
+
+
+def member_of(*workspaces: Workspace, **values: Any) -> User:
+    """Return a user, an editor unless something else is said, who works in these workspaces."""
+    user = make_user(**{"email": "editor@example.com", "role": Role.EDITOR} | values)
+    Membership.objects.bulk_create(Membership(workspace=each, user=user) for each in workspaces)
+    return user
 
 
 def told(browser: Client, answer: Any) -> str:

@@ -15,37 +15,30 @@ from ouipost.events.models import Event
 from posts.models import Post
 from posts.operating import pausing
 from tests.accounts.fakes import FakeNetwork
-from tests.console.conftest import browser_of, text, told
-from tests.factories import NOW, make_account, make_post, make_user, make_workspace
-from workspaces.models import Membership, Role, Workspace
+from tests.console.conftest import browser_of, member_of, text, told
+from tests.factories import NOW, make_account, make_post, make_workspace
+from workspaces.models import Workspace
 
 LIST = "/console/accounts/socialaccount/"
 
 
 @pytest.fixture
-def boss(db: None) -> Client:
-    return browser_of(make_user())
-
-
-@pytest.fixture
 def editor(workspace: Workspace) -> Client:
-    user = make_user(email="editor@example.com", role=Role.EDITOR)
-    Membership.objects.create(workspace=workspace, user=user)
-    return browser_of(user)
+    return browser_of(member_of(workspace))
 
 
 def page_of(account: SocialAccount, action: str = "change") -> str:
     return f"{LIST}{account.pk}/{action}/"
 
 
-def test_the_list_is_searched_and_narrowed(boss: Client, workspace: Workspace) -> None:
+def test_the_list_is_searched_and_narrowed(staff: Client, workspace: Workspace) -> None:
     make_account(workspace, name="Bread page")
     make_account(workspace, name="Tweets", platform="twitter", remote_id="2", status="expired")
     make_account(make_workspace(name="Other"), name="Other page", remote_id="3")
     make_account(workspace, name="Old page", remote_id="4", default_of=None, disconnected_at=NOW)
 
     found = {
-        query: sorted(row.name for row in boss.get(f"{LIST}?{query}").context["cl"].result_list)
+        query: sorted(row.name for row in staff.get(f"{LIST}?{query}").context["cl"].result_list)
         for query in (
             *("", "q=bread", "platform__exact=twitter", "status__exact=expired", f"workspace={workspace.pk}"),
             *("connection=gone", "connection=any"),
@@ -64,25 +57,25 @@ def test_the_list_is_searched_and_narrowed(boss: Client, workspace: Workspace) -
 
 
 def test_the_list_costs_the_same_for_one_account_or_fifty(
-    boss: Client, workspace: Workspace, django_assert_max_num_queries: Any
+    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(50):
         make_account(workspace, remote_id=str(number), default_of=None)
 
     with django_assert_max_num_queries(20):
-        boss.get(LIST)
+        staff.get(LIST)
 
 
 def test_the_page_of_an_account_costs_few_queries(
-    boss: Client, workspace: Workspace, django_assert_max_num_queries: Any
+    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
 ) -> None:
     account = make_account(workspace)
     make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
 
     with django_assert_max_num_queries(20):
-        assert boss.get(page_of(account)).status_code == 200
+        assert staff.get(page_of(account)).status_code == 200
     with django_assert_max_num_queries(20):
-        assert boss.get(page_of(account, "disconnect")).status_code == 200
+        assert staff.get(page_of(account, "disconnect")).status_code == 200
 
 
 def test_adding_an_account_leads_to_connecting_one(editor: Client) -> None:
@@ -106,29 +99,29 @@ def test_adding_an_account_leads_to_connecting_one(editor: Client) -> None:
     ids=["expired", "error", "held up", "permissions", "at its end", "disconnected"],
 )
 def test_it_is_said_what_is_wrong_and_what_to_do(
-    boss: Client, workspace: Workspace, values: dict[str, Any], what: str, remedy: str
+    staff: Client, workspace: Workspace, values: dict[str, Any], what: str, remedy: str
 ) -> None:
-    page = text(boss.get(page_of(make_account(workspace, **values))))
+    page = text(staff.get(page_of(make_account(workspace, **values))))
 
     assert "All is well" not in page
     assert what in page
     assert remedy in page
 
 
-def test_the_end_of_a_connection_is_announced_a_week_ahead(boss: Client, workspace: Workspace) -> None:
+def test_the_end_of_a_connection_is_announced_a_week_ahead(staff: Client, workspace: Workspace) -> None:
     in_six, in_eight = (Tokens(access_token="t", ends_at=timezone.now() + timedelta(days=days)) for days in (6, 8))
     soon = make_account(workspace, tokens=in_six)
     later = make_account(workspace, remote_id="2", default_of=None, tokens=in_eight)
 
-    assert re.search(r"The connection ends on \d+ \w+ \d{4}, \d\d:\d\d UTC\.", text(boss.get(page_of(soon))))
-    assert "All is well" in text(boss.get(page_of(later)))
+    assert re.search(r"The connection ends on \d+ \w+ \d{4}, \d\d:\d\d UTC\.", text(staff.get(page_of(soon))))
+    assert "All is well" in text(staff.get(page_of(later)))
 
 
-def test_a_pause_is_told_with_its_reason_on_the_page_of_each_account(boss: Client, workspace: Workspace) -> None:
+def test_a_pause_is_told_with_its_reason_on_the_page_of_each_account(staff: Client, workspace: Workspace) -> None:
     account = make_account(workspace)
     make_pause(account)
 
-    assert "The operator has paused all publishing to this account: Too many." in text(boss.get(page_of(account)))
+    assert "The operator has paused all publishing to this account: Too many." in text(staff.get(page_of(account)))
 
 
 def make_pause(account: SocialAccount) -> None:
@@ -234,13 +227,13 @@ def test_signing_in_again_begins_on_the_page_for_it(editor: Client, workspace: W
     assert editor.get(page_of(account, "reconnect"))["Location"] == f"/console/connect/?account={account.pk}"
 
 
-def test_an_account_is_paused_where_everything_is_and_resumed_on_its_page(boss: Client, workspace: Workspace) -> None:
+def test_an_account_is_paused_where_everything_is_and_resumed_on_its_page(staff: Client, workspace: Workspace) -> None:
     account = make_account(workspace, name="The bakery")
 
-    form = boss.get(page_of(account, "pause"), follow=True)
-    boss.post("/console/pauses/", {**pause_of(account), "reason": "Too many complaints", "confirmed": "1"})
+    form = staff.get(page_of(account, "pause"), follow=True)
+    staff.post("/console/pauses/", {**pause_of(account), "reason": "Too many complaints", "confirmed": "1"})
     [paused] = pausing.in_force_for(None)
-    boss.post(page_of(account, "resume"), {"confirmed": "1"})
+    staff.post(page_of(account, "resume"), {"confirmed": "1"})
 
     assert f'<option value="{account.pk}" selected>The bakery' in text(form)
     assert 'value="account" checked' in text(form)
@@ -272,30 +265,32 @@ def test_nobody_acts_on_accounts_of_other_workspaces(editor: Client, action: str
 
 
 @pytest.mark.parametrize("action", ["disconnect", "refresh", "make_default", "reconnect", "pause", "resume"])
-def test_a_disconnected_account_is_looked_at_only(boss: Client, workspace: Workspace, action: str) -> None:
+def test_a_disconnected_account_is_looked_at_only(staff: Client, workspace: Workspace, action: str) -> None:
     account = make_account(workspace, disconnected_at=NOW, default_of=None)
 
-    page = text(boss.get(page_of(account)))
+    page = text(staff.get(page_of(account)))
 
     assert (f"/{account.pk}/{action}/" in page, 'name="name"' in page) == (False, False)
-    assert boss.post(page_of(account, action), {"confirmed": "1", "reason": "x"}).status_code == 404
+    assert staff.post(page_of(account, action), {"confirmed": "1", "reason": "x"}).status_code == 404
 
 
 @pytest.mark.parametrize("action", ["disconnect", "refresh", "make_default", "resume", "pause"])
-def test_looking_changes_nothing(boss: Client, workspace: Workspace, action: str, network: FakeNetwork) -> None:
+def test_looking_changes_nothing(staff: Client, workspace: Workspace, action: str, network: FakeNetwork) -> None:
     account = make_account(workspace, default_of=None)
     before = Event.objects.count()
 
-    boss.get(page_of(account, action))
-    boss.get(f"{page_of(account, action)}?confirmed=1")
+    staff.get(page_of(account, action))
+    staff.get(f"{page_of(account, action)}?confirmed=1")
 
     assert (Event.objects.count(), network.calls) == (before, [])
 
 
-def test_what_happened_to_an_account_is_read_in_the_journal(boss: Client, editor: Client, workspace: Workspace) -> None:
+def test_what_happened_to_an_account_is_read_in_the_journal(
+    staff: Client, editor: Client, workspace: Workspace
+) -> None:
     account = make_account(workspace)
 
-    link = re.search(r'href="([^"]+/history/)"', text(boss.get(page_of(account))))
+    link = re.search(r'href="([^"]+/history/)"', text(staff.get(page_of(account))))
     assert link
-    assert boss.get(link[1])["Location"] == f"/console/events/event/?resource_id={account.pk}"
+    assert staff.get(link[1])["Location"] == f"/console/events/event/?resource_id={account.pk}"
     assert "/history/" not in text(editor.get(page_of(account)))

@@ -14,9 +14,9 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post
 from posts.schedules import services as schedules
-from tests.console.conftest import browser_of
+from tests.console.conftest import browser_of, member_of
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
-from workspaces.models import Membership, Role, User, Workspace
+from workspaces.models import Role, User, Workspace
 
 pytestmark = pytest.mark.usefixtures("at_noon")
 PARIS = {"timezone": "Europe/Paris"}
@@ -36,9 +36,7 @@ def account(bakery: Workspace) -> SocialAccount:
 @pytest.fixture
 def editor(bakery: Workspace) -> User:
     """An editor who works in the bakery, and nowhere else."""
-    user = make_user(email="editor@example.com", role=Role.EDITOR)
-    Membership.objects.create(workspace=bakery, user=user)
-    return user
+    return member_of(bakery)
 
 
 @pytest.fixture
@@ -85,8 +83,7 @@ def test_who_works_in_no_workspace_is_told_so(db: None) -> None:
 
 def test_the_calendar_is_for_those_who_manage_posts(bakery: Workspace, account: SocialAccount) -> None:
     post = scheduled(bakery, account)
-    viewer = make_user(role=Role.VIEWER)
-    Membership.objects.create(workspace=bakery, user=viewer)
+    viewer = member_of(bakery, role=Role.VIEWER)
     client = browser_of(viewer)
 
     answers = [client.get("/console/calendar/"), look(client, bakery), move(client, post, "2026-12-05T10:00")]

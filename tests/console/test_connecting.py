@@ -15,7 +15,7 @@ from accounts.platforms.base import Rejected, Tokens
 from ouipost.events.models import Event
 from tests.accounts.fakes import FakeNetwork, FakePasswordNetwork, make_candidate
 from tests.console import conftest
-from tests.console.conftest import text, told
+from tests.console.conftest import member_of, text, told
 from tests.factories import make_account, make_key, make_user, make_workspace
 from workspaces.models import ApiKey, Membership, Role, User, Workspace
 
@@ -30,9 +30,7 @@ def base_url(settings: Any) -> None:
 
 @pytest.fixture
 def editor(workspace: Workspace) -> User:
-    user = make_user(email="editor@example.com", role=Role.EDITOR)
-    Membership.objects.create(workspace=workspace, user=user)
-    return user
+    return member_of(workspace)
 
 
 def token(browser: Client) -> str:
@@ -57,7 +55,7 @@ def choose(browser: Client, state: str, *chosen: str) -> Any:
     return browser.post("/connect/facebook/done", form)
 
 
-def test_a_person_chooses_a_workspace_and_sees_what_each_network_takes(editor: User, workspace: Workspace) -> None:
+def test_a_person_chooses_a_workspace_and_sees_what_each_network_takes(editor: User) -> None:
     page = text(browser_of(editor).get("/console/connect/"))
 
     assert "Which network shall Bakery post to?" in page
@@ -76,7 +74,7 @@ def test_it_is_said_of_every_network_what_kind_of_account_it_takes(
     assert not set(registry.get(name).account_types) & set(choice.takes.split())  # in words that people know
 
 
-def test_a_network_without_credentials_is_shown_and_cannot_be_chosen(editor: User, settings: Any) -> None:
+def test_a_network_without_credentials_is_shown_and_cannot_be_chosen(editor: User) -> None:
     live = make_workspace(name="Live", mode="live")
     Membership.objects.create(workspace=live, user=editor)
     browser = browser_of(editor)
@@ -114,7 +112,7 @@ def test_nobody_connects_accounts_in_a_workspace_that_is_not_theirs(editor: User
     assert "Other" not in text(browser.get("/console/connect/"))
 
 
-def test_who_may_not_manage_accounts_is_turned_away(workspace: Workspace) -> None:
+def test_who_may_not_manage_accounts_is_turned_away(db: None) -> None:
     assert browser_of(make_user(role=Role.VIEWER)).get("/console/connect/").status_code == 403
     assert Client().get("/console/connect/").status_code == 302
 
@@ -126,7 +124,7 @@ def test_looking_at_the_page_begins_nothing(editor: User, workspace: Workspace, 
 
 
 def test_one_account_is_connected_and_told_with_what_was_not_granted(
-    editor: User, workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+    editor: User, workspace: Workspace, network: FakeNetwork
 ) -> None:
     granted = Tokens(access_token="t", scopes=("pages_show_list",))
     network.granted = [make_candidate(tokens=granted)]

@@ -422,6 +422,16 @@ def test_what_networks_would_refuse_is_told_to_people_and_not_where_programs_fin
     assert ["details.issues" in page for page in pages] == [False, False]
 
 
+def test_an_address_that_is_missing_is_asked_for_in_french(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="needs_review")
+    Target.objects.update(status="needs_review")
+    address = reverse("admin:posts_post_resolve", args=[post.pk, Target.objects.get().pk])
+
+    page = staff.post(address, {"outcome": "published"}, headers=FRENCH).content.decode()
+
+    assert "L’adresse de la publication est obligatoire." in unescape(page)
+
+
 def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, db: None) -> None:
     pause = pausing.pause("network", "threads", reason="Draft", actor=SYSTEM, now=NOW)
 

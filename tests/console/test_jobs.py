@@ -18,8 +18,9 @@ from ouipost.events.models import Event
 from ouipost.pruning import remove_all
 from posts import services
 from posts.models import Post
+from tests.console.conftest import browser_of, member_of
 from tests.console.world import page_of, words
-from tests.factories import NOW, make_account, make_post, make_schedule, make_user
+from tests.factories import NOW, make_account, make_post, make_schedule
 from workspaces.models import Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
 
@@ -36,11 +37,7 @@ def editor(workspace: Workspace) -> Client:
 
 
 def client_of(email: str, *workspaces: Workspace, role: Role = Role.EDITOR) -> Client:
-    client, user = Client(), make_user(email=email, role=role)
-    for workspace in workspaces:
-        Membership.objects.create(workspace=workspace, user=user)
-    client.force_login(user)
-    return client
+    return browser_of(member_of(*workspaces, email=email, role=role))
 
 
 def make_posts(workspace: Workspace, count: int = MANY, **values: Any) -> list[Post]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import help_text_for_field, label_for_field
 from django.core.management import call_command
-from django.test import Client, override_settings
+from django.test import override_settings
 from django.utils import translation
 from django.utils.formats import date_format
 
@@ -25,6 +25,7 @@ from adminapi.templatetags.console import outcome
 from ouipost.errors import DomainError
 from posts.publishing.late_answers import LATE
 from posts.publishing.outcomes import Absent, Later, Undecidable
+from tests.console.conftest import browser_of
 from tests.factories import NOW, make_user
 
 LOCALE = settings.BASE_DIR / "locale"
@@ -155,8 +156,7 @@ def test_every_outcome_of_a_call_has_words() -> None:
 
 
 def test_the_browser_says_which_language_and_the_person_has_the_last_word(db: None) -> None:
-    client = Client()
-    client.force_login(make_user())
+    client = browser_of(make_user())
 
     asked = client.get("/console/", headers=FRENCH)
     client.post("/console/language", {"language": "en"})
@@ -167,8 +167,7 @@ def test_the_browser_says_which_language_and_the_person_has_the_last_word(db: No
 
 
 def test_the_api_answers_in_english_also_after_a_french_page(db: None) -> None:
-    client = Client()
-    client.force_login(make_user())
+    client = browser_of(make_user())
     client.get("/console/", headers=FRENCH)
 
     answer = client.post("/admin/login", {}, content_type="application/json", headers=FRENCH)

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from accounts.calls import FAILED, REQUEST
 from accounts.models import CallCount, SocialAccount
@@ -23,6 +22,7 @@ from posts.operating import pausing
 from posts.services import sync
 from tests.analytics.readings import counts as told
 from tests.analytics.readings import publish, read
+from tests.console.conftest import browser_of, member_of
 from tests.factories import (
     NOW,
     make_account,
@@ -49,8 +49,7 @@ def account(workspace: Workspace) -> SocialAccount:
 
 
 def opened_by(user: User) -> Any:
-    client = Client()
-    client.force_login(user)
+    client = browser_of(user)
     answer = client.get("/console/")
     assert answer.status_code == 200
     return answer
@@ -373,8 +372,7 @@ def test_others_than_administrators_see_what_is_of_their_own_workspaces_alone() 
     paused = make_workspace(name="Paused")
     pausing.pause("workspace", paused.pk, reason="Unpaid", actor=SYSTEM, now=NOW)
     make_webhook(failing_since=NOW, failures=1)  # hears of all workspaces
-    member = make_user(email="member@example.com", role=Role.VIEWER, permissions=list(ADMIN_PERMISSIONS))
-    Membership.objects.create(workspace=own, user=member)
+    member = member_of(own, email="member@example.com", role=Role.VIEWER, permissions=list(ADMIN_PERMISSIONS))
 
     seen, administrators = opened_by(member), opened()
 
@@ -390,8 +388,7 @@ def test_what_is_for_a_workspace_of_theirs_is_seen_though_another_of_it_was_dele
     key, _ = make_key(workspace_ids=[gone.pk, own.pk])
     KeyUsage.objects.create(key=key, day=NOW.date(), requests=7)
     make_webhook(workspace_ids=[gone.pk], failing_since=NOW, failures=1)
-    member = make_user(email="member@example.com", role=Role.VIEWER, permissions=list(ADMIN_PERMISSIONS))
-    Membership.objects.create(workspace=own, user=member)
+    member = member_of(own, email="member@example.com", role=Role.VIEWER, permissions=list(ADMIN_PERMISSIONS))
 
     seen = opened_by(member).context
 
@@ -405,8 +402,7 @@ def test_what_is_tried_again_is_due_though_the_post_is_out_elsewhere(workspace: 
     Target.objects.filter(account=accounts[0]).update(status="published", published_at=NOW, due_at=None)
     sync(post)
     counts.changed(workspace.pk, 1)
-    member = make_user(role=Role.EDITOR)
-    Membership.objects.create(workspace=workspace, user=member)
+    member = member_of(workspace)
 
     seen = opened_by(member).context["waiting"]
 
@@ -437,8 +433,7 @@ def test_it_costs_the_same_however_much_there_is(role: str, django_assert_max_nu
         account = SocialAccount.objects.filter(workspace=workspace)[0]
         pausing.pause("account", account.pk, reason="Unpaid", actor=SYSTEM, now=NOW)
     usage.IN_PROCESS.count(make_key()[0].pk, now=NOW)
-    client = Client()
-    client.force_login(user)
+    client = browser_of(user)
 
     with django_assert_max_num_queries(20):
         answer = client.get("/console/")

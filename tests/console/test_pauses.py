@@ -10,7 +10,7 @@ from accounts.models import Pause
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.operating import pausing
-from tests.console.conftest import text_of
+from tests.console.conftest import browser_of, text_of
 from tests.factories import NOW, make_account, make_post, make_user
 from workspaces.models import Role, Workspace
 
@@ -21,9 +21,7 @@ FORM = {"scope": "network", "id_network": "facebook", "id_workspace": "", "id_ac
 @pytest.fixture
 def staff(db: None) -> Client:
     """Somebody who may run the installation, and nothing else."""
-    client = Client()
-    client.force_login(make_user(email="staff@example.com", role=Role.VIEWER, permissions=["system.manage"]))
-    return client
+    return browser_of(make_user(email="staff@example.com", role=Role.VIEWER, permissions=["system.manage"]))
 
 
 def paused(scope: str, subject: str = "") -> Pause:
@@ -101,8 +99,7 @@ def test_a_pause_names_what_people_know_it_by(staff: Client, workspace: Workspac
 
 @pytest.mark.parametrize("values", [{"role": Role.EDITOR}, {"role": Role.VIEWER, "permissions": ["system.view"]}])
 def test_without_the_permission_nothing_is_paused(db: None, values: dict[str, Any]) -> None:
-    client = Client()
-    client.force_login(make_user(**values))
+    client = browser_of(make_user(**values))
 
     answers = [client.get(PAGE), client.post(PAGE, FORM | {"confirmed": "1"}), client.post(RESUME, FORM)]
 

@@ -24,7 +24,7 @@ from posts.media import storage
 from posts.models import Attempt, Media, Post, PostStatus, Target
 from posts.timeline import timeline
 from tests.conftest import ApiClient
-from tests.console.conftest import text_of
+from tests.console.conftest import browser_of, member_of, text_of
 from tests.contract.world import upload
 from tests.factories import (
     NOW,
@@ -32,12 +32,11 @@ from tests.factories import (
     make_delivery,
     make_post,
     make_schedule,
-    make_user,
     make_webhook,
     make_workspace,
 )
 from tests.posts.media.pictures import picture
-from workspaces.models import Membership, Role, Workspace
+from workspaces.models import Role, Workspace
 
 LIST = reverse("admin:posts_post_changelist")
 ERROR: dict[str, Any] = {
@@ -551,10 +550,7 @@ def test_a_page_costs_at_most_twenty_queries_whatever_there_is(
 
 
 def test_staff_see_and_touch_the_posts_of_their_own_workspaces_alone(workspace: Workspace) -> None:
-    editor = make_user(email="editor@example.com", role=Role.EDITOR)
-    Membership.objects.create(workspace=workspace, user=editor)
-    client, other = Client(), make_workspace(name="Other")
-    client.force_login(editor)
+    client, other = browser_of(member_of(workspace)), make_workspace(name="Other")
     own, theirs = make_post(workspace, content="Bread own"), make_post(other, content="Bread theirs")
     target = make_unknown(other)
 
@@ -573,9 +569,7 @@ def test_staff_see_and_touch_the_posts_of_their_own_workspaces_alone(workspace: 
 
 
 def test_a_post_s_page_takes_no_form_and_a_viewer_sees_none(staff: Client, workspace: Workspace) -> None:
-    post, viewer, user = make_post(workspace), Client(), make_user(email="viewer@example.com", role=Role.VIEWER)
-    viewer.force_login(user)
-    Membership.objects.create(workspace=workspace, user=user)
+    post, viewer = make_post(workspace), browser_of(member_of(workspace, role=Role.VIEWER))
 
     assert staff.post(page_of(post), {"content": "Other"}).status_code == 403
     answers = [viewer.get(LIST), viewer.get(page_of(post)), viewer.post(do(post, "delete_posts"), {"confirmed": "1"})]

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client, override_settings
 
 from adminapi.console.posts_admin import PostAdmin
+from tests.console.conftest import browser_of
 from tests.factories import make_user
 from tests.foundation.starts import start
 from workspaces.models import Role
@@ -23,8 +24,7 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_staff_is_told_in_the_consoles_frame(path: str, status: int, told: str) -> None:
-    browser = Client()
-    browser.force_login(make_user(role=Role.EDITOR, permissions=["posts.view", "posts.manage"]))
+    browser = browser_of(make_user(role=Role.EDITOR, permissions=["posts.view", "posts.manage"]))
 
     answer = browser.get(path)
 
@@ -33,8 +33,7 @@ def test_staff_is_told_in_the_consoles_frame(path: str, status: int, told: str) 
 
 
 def test_who_meets_what_is_broken_is_told_so_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    browser = Client(raise_request_exception=False)
-    browser.force_login(make_user())
+    browser = browser_of(make_user(), raise_request_exception=False)
     monkeypatch.setattr(PostAdmin, "get_queryset", None)
 
     answer = browser.get("/console/posts/post/", headers={"Accept-Language": "fr"})

@@ -16,9 +16,9 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post, Schedule, Slot, Target
 from posts.schedules import services as schedules
-from tests.console.conftest import text_of
+from tests.console.conftest import browser_of, member_of, text_of
 from tests.factories import make_account, make_post, make_schedule, make_user, make_workspace
-from workspaces.models import Membership, Role, Workspace
+from workspaces.models import Role, Workspace
 
 LIST, ADD = reverse("admin:posts_schedule_changelist"), reverse("admin:posts_schedule_add")
 FORM = {
@@ -94,7 +94,7 @@ def test_what_the_api_refuses_is_told_beside_its_field_and_nothing_typed_is_lost
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk} | typed), 400)
 
     assert "Mend what is marked below" in page
-    assert said in re.findall(r'<(?:p|span) class="op-error">(.*?)</', page)[-1]
+    assert said in re.findall(r'<(?:p|span) class="op-error"[^>]*>(.*?)</', page)[-1]
     assert (page.count('class="op-slot"'), 'value="facebook" checked' in page) == (3, True)  # one is the template
     assert f'value="{typed.get("timezone", "Europe/Paris")}"' in page
     assert not Schedule.objects.exists()
@@ -143,10 +143,13 @@ def test_choosing_a_workspace_offers_its_accounts_and_zone_and_keeps_what_was_ty
     assert (chosen.count('class="op-slot"'), "op-error" in chosen, Schedule.objects.exists()) == (3, False, False)
 
 
-def test_a_time_that_was_cleared_stays_so(staff: Client, workspace: Workspace) -> None:
+def test_a_time_that_was_cleared_stays_so_and_its_row_says_what_is_wrong(staff: Client, workspace: Workspace) -> None:
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk, "slot-3-time": ""}), 400)
 
     assert re.findall(r'name="slot-1-time" value="(.*?)"', page) == [""]
+    assert (
+        page.count('<fieldset class="op-slot" aria-describedby="slot-1-error">') == page.count('id="slot-1-error"') == 1
+    )
 
 
 def test_without_any_slot_a_schedule_is_refused(staff: Client, workspace: Workspace) -> None:
@@ -278,9 +281,7 @@ def test_a_schedule_is_deleted_by_its_service_after_saying_what_becomes_of_its_p
 
 
 def test_staff_write_schedules_of_their_own_workspaces_alone(workspace: Workspace) -> None:
-    editor, client, other = make_user(email="e@example.com", role=Role.EDITOR), Client(), make_workspace(name="Other")
-    Membership.objects.create(workspace=workspace, user=editor)
-    client.force_login(editor)
+    client, other = browser_of(member_of(workspace)), make_workspace(name="Other")
     theirs = make_schedule(other)
 
     answers = [
@@ -297,8 +298,7 @@ def test_staff_write_schedules_of_their_own_workspaces_alone(workspace: Workspac
 
 
 def test_whoever_may_not_manage_posts_sees_no_schedule(workspace: Workspace) -> None:
-    viewer = Client()
-    viewer.force_login(make_user(email="viewer@example.com", role=Role.VIEWER))
+    viewer = browser_of(make_user(email="viewer@example.com", role=Role.VIEWER))
     schedule = make_schedule(workspace)
 
     pages = (LIST, ADD, page_of(schedule))

@@ -1,5 +1,6 @@
 """Two people who have the same page open: each changes what they changed, and nothing that they only saw."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -7,10 +8,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from ouipost.events import webhooks
 from ouipost.events.journal import SYSTEM
-from tests.console.conftest import text_of
+from tests.console.conftest import browser_of, text_of, told
 from tests.factories import NOW, make_account, make_key, make_user, make_webhook, make_workspace
 from workspaces import keys, services, users
 from workspaces.models import Workspace
@@ -180,8 +182,7 @@ def test_a_workspace_that_a_webhook_has_lost_since_is_no_mistake_of_who_changes_
     for workspace in (first, second):
         users.set_members(workspace, user_ids=[member.pk], actor=SYSTEM)
     webhook = make_webhook(url="https://1.1.1.1/hook", workspace_ids=[first.pk, second.pk])
-    browser = Client()
-    browser.force_login(member)
+    browser = browser_of(member)
     page = f"/console/events/webhook/{webhook.pk}/change/"
     sent = opened(browser, page)
 
@@ -248,3 +249,26 @@ def test_an_account_keeps_the_name_that_another_gave_it(staff: Client, workspace
 
     account.refresh_from_db()
     assert (account.name, account.settings) == ("Renamed", {"auto_hashtags": True, "default_hashtags": ["#rye"]})
+
+
+@pytest.mark.parametrize(
+    ("listed", "action"),
+    [
+        ("posts_schedule", "hold"),
+        ("posts_schedule", "resume"),
+        ("events_delivery", "redeliver"),
+        ("events_webhook", "send_test"),
+        ("events_webhook", "rotate_secret"),
+        ("posts_schedule", "delete_schedules"),
+        ("posts_post", "unschedule"),
+    ],
+)
+def test_whoever_acts_on_a_row_that_somebody_removed_is_told_so_on_the_list(
+    staff: Client, listed: str, action: str
+) -> None:
+    address = reverse(f"admin:{listed}_changelist")
+
+    answer = staff.post(address, {"action": action, "_selected_action": "gone", "from": "page"})
+
+    assert answer["Location"] == address
+    assert re.search("it cannot be done|Choose one webhook", told(staff, answer))

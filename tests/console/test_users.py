@@ -11,7 +11,7 @@ from adminapi.console.user_admin import MEANINGS
 from adminapi.sessions.logins import MOST_OF_EMAIL
 from adminapi.sessions.passwords import TooManyLogins
 from ouipost.events.models import Event
-from tests.console.conftest import text, told
+from tests.console.conftest import browser_of, text, told
 from tests.factories import make_user, make_workspace
 from workspaces.models import Membership, Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -28,9 +28,7 @@ def admin_user(db: None) -> User:
 
 @pytest.fixture
 def boss(admin_user: User) -> Client:
-    browser = Client()
-    browser.force_login(admin_user)
-    return browser
+    return browser_of(admin_user)
 
 
 def page_of(user: User, action: str = "change") -> str:
@@ -122,8 +120,7 @@ def test_another_name_is_in_the_journal_with_the_one_before(boss: Client) -> Non
 
 def test_another_role_ends_the_sessions_and_a_name_does_not(boss: Client) -> None:
     user = make_user(email="e@example.com", role=Role.EDITOR)
-    browser = Client()
-    browser.force_login(user)
+    browser = browser_of(user)
     form = {"email": user.email, "name": "Eve", "role": "editor", "is_active": "on"}
 
     boss.post(page_of(user), form)
@@ -190,8 +187,7 @@ def test_django_offers_no_way_around_the_services(boss: Client) -> None:
 
 def test_someone_gets_another_password_and_is_signed_out_everywhere(boss: Client) -> None:
     user = make_user(email="e@example.com", role=Role.EDITOR)
-    browser = Client()
-    browser.force_login(user)
+    browser = browser_of(user)
 
     weak = boss.post(page_of(user, "set_password"), {"password": "password"})
     still = is_in(browser)
@@ -262,8 +258,7 @@ def test_pages_cost_the_same_for_one_user_or_fifty(boss: Client, django_assert_m
 
 @pytest.mark.parametrize("role", [Role.EDITOR, Role.VIEWER])
 def test_others_come_to_no_user(role: str, admin_user: User) -> None:
-    browser = Client()
-    browser.force_login(make_user(email="other@example.com", role=role))
+    browser = browser_of(make_user(email="other@example.com", role=role))
     actions = ("change", "set_password", "delete_user")
 
     paths = [LIST, f"{LIST}add/", *(page_of(admin_user, action) for action in actions)]

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.db import connection
 from django.db.models import Model, Q
@@ -30,6 +31,8 @@ from workspaces.services import delete_workspace
 
 pytestmark = [pytest.mark.thorough, pytest.mark.any_database]
 MOST_QUERIES = 20
+SHEETS = settings.BASE_DIR / "adminapi/static/console"
+CLASS = re.compile(r"\.(op-[\w-]+)")
 WHO = [*Role.values, *ADMIN_PERMISSIONS]
 ROOT = "root"
 """Somebody with every permission: what is closed to them is closed to all."""
@@ -189,6 +192,19 @@ def test_no_page_shows_an_english_sentence_of_ours_to_who_reads_french(places: l
 
     english = {name: sources.english_in(page, catalogue) for name, page in pages.items()}
     assert {name: found for name, found in english.items() if found} == {}
+
+
+def test_each_page_loads_the_sheets_that_style_what_it_shows(places: list[Place]) -> None:
+    client, bare = _client(Role.ADMIN), {}
+    sheets = {path.name: set(CLASS.findall(path.read_text())) for path in SHEETS.glob("*.css")}
+    for place in places:
+        answer = client.get(place.address)
+        page = "" if answer.streaming else answer.content.decode()
+        shown = {name for names in re.findall(r'class="([^"]*)"', page) for name in names.split()}
+        styled = set().union(*(sheets[name] for name in re.findall(r"/console/(\w+\.css)", page)))
+        bare[place.name] = shown & set().union(*sheets.values()) - styled if "</html>" in page else set()
+
+    assert {name: classes for name, classes in bare.items() if classes} == {}
 
 
 @pytest.mark.parametrize("lookup", ["id__regex", "id__startswith", "id__in", "pk__gte"])

@@ -10,7 +10,7 @@ from django.urls import reverse
 from ouipost.events.models import Event
 from posts import counts
 from tests.analytics.readings import publish
-from tests.console.conftest import browser_of, text
+from tests.console.conftest import browser_of, member_of, text
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces import services
 from workspaces.models import Membership, Role, User, Workspace
@@ -19,15 +19,9 @@ LIST = "/console/workspaces/workspace/"
 FORM = {"name": "Bakery", "description": "", "timezone": "", "default_hashtags": ""}
 
 
-@pytest.fixture
-def boss(db: None) -> Client:
-    return browser_of(make_user())
-
-
 def manager_of(workspace: Workspace) -> tuple[Client, User]:
     """Someone who manages workspaces and is no administrator."""
-    user = make_user(email="m@example.com", role=Role.EDITOR, permissions=["workspaces.manage"])
-    Membership.objects.create(workspace=workspace, user=user)
+    user = member_of(workspace, email="m@example.com", permissions=["workspaces.manage"])
     return browser_of(user), user
 
 
@@ -35,7 +29,7 @@ def page_of(workspace: Workspace, action: str = "change") -> str:
     return f"{LIST}{workspace.pk}/{action}/"
 
 
-def test_a_workspace_is_made_with_settings_and_members(boss: Client) -> None:
+def test_a_workspace_is_made_with_settings_and_members(staff: Client) -> None:
     user = make_user(email="e@example.com", role=Role.EDITOR)
     form = FORM | {
         "mode": "sandbox",
@@ -46,7 +40,7 @@ def test_a_workspace_is_made_with_settings_and_members(boss: Client) -> None:
         "members": [user.pk],
     }
 
-    boss.post(f"{LIST}add/", form)
+    staff.post(f"{LIST}add/", form)
 
     workspace = Workspace.objects.get()
     assert (workspace.name, workspace.mode) == ("Bakery", "sandbox")
@@ -57,23 +51,23 @@ def test_a_workspace_is_made_with_settings_and_members(boss: Client) -> None:
         "default_hashtags": ["#bread", "#rye"],
     }
     assert [each.user_id for each in workspace.memberships.all()] == [user.pk]
-    assert Event.objects.get(type="workspace.created").user_email == "admin@example.com"
+    assert Event.objects.get(type="workspace.created").user_email == "staff@example.com"
 
 
-def test_settings_are_changed_one_by_one_and_others_are_kept(boss: Client) -> None:
+def test_settings_are_changed_one_by_one_and_others_are_kept(staff: Client) -> None:
     kept = {"timezone": "Europe/Paris", "publish_late_up_to_minutes": 30, "colour": "green"}
     workspace = make_workspace(settings=kept)
 
-    boss.post(page_of(workspace), FORM | {"publish_late_up_to_minutes": "0", "timezone": "Europe/Paris"})
+    staff.post(page_of(workspace), FORM | {"publish_late_up_to_minutes": "0", "timezone": "Europe/Paris"})
 
     workspace.refresh_from_db()
     assert workspace.settings == kept | {"publish_late_up_to_minutes": 0}
 
 
-def test_an_emptied_setting_is_the_usual_one_again(boss: Client) -> None:
+def test_an_emptied_setting_is_the_usual_one_again(staff: Client) -> None:
     workspace = make_workspace(settings={"timezone": "Europe/Paris", "publish_late_up_to_minutes": 30})
 
-    boss.post(page_of(workspace), FORM | {"publish_late_up_to_minutes": ""})
+    staff.post(page_of(workspace), FORM | {"publish_late_up_to_minutes": ""})
 
     workspace.refresh_from_db()
     assert (workspace.settings, workspace.timezone, workspace.publish_late_up_to_minutes) == ({}, "UTC", 360)
@@ -92,11 +86,11 @@ def test_an_emptied_setting_is_the_usual_one_again(boss: Client) -> None:
     ids=["no zone", "too late", "before", "no tag", "no name", "nobody"],
 )
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(
-    boss: Client, given: dict[str, Any], field: str
+    staff: Client, given: dict[str, Any], field: str
 ) -> None:
     workspace = make_workspace()
 
-    answer = boss.post(page_of(workspace), FORM | {"description": "Typed", "default_hashtags": "ok"} | given)
+    answer = staff.post(page_of(workspace), FORM | {"description": "Typed", "default_hashtags": "ok"} | given)
 
     assert list(answer.context["adminform"].form.errors) == [field]
     assert "Typed" in text(answer)
@@ -104,12 +98,12 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(
     assert (workspace.settings, workspace.description) == ({}, "")
 
 
-def test_members_are_chosen_and_taken_out(boss: Client) -> None:
+def test_members_are_chosen_and_taken_out(staff: Client) -> None:
     workspace = make_workspace()
     first, second = make_user(email="a@example.com", role="editor"), make_user(email="b@example.com", role="editor")
     Membership.objects.create(workspace=workspace, user=first)
 
-    boss.post(page_of(workspace), FORM | {"members": [second.pk]})
+    staff.post(page_of(workspace), FORM | {"members": [second.pk]})
 
     assert list(workspace.memberships.values_list("user", flat=True)) == [second.pk]
     told = Event.objects.get(type="workspace.members_changed").details
@@ -136,23 +130,23 @@ def test_nobody_takes_themselves_out_by_mistake(db: None) -> None:
     assert workspace.memberships.get().user == user
 
 
-def test_deleting_says_what_goes_with_it_and_asks(boss: Client) -> None:
+def test_deleting_says_what_goes_with_it_and_asks(staff: Client) -> None:
     workspace, other = make_workspace(), make_workspace()
     account = make_account(workspace)
     make_schedule(workspace)
     for status in ("scheduled", "scheduled", "draft", "published"):
         make_post(workspace, accounts=[account], status=status, scheduled_at=NOW)
 
-    asked = text(boss.get(page_of(workspace, "delete_workspace")))
+    asked = text(staff.get(page_of(workspace, "delete_workspace")))
     before = Workspace.objects.present().count()
-    done = boss.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
+    done = staff.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
 
     assert "its posts (4)" in asked
     assert "accounts (1)" in asked
     assert "schedules (1)" in asked
     assert "never sent then: 2." in asked
     assert (before, Workspace.objects.present().get(), done["Location"]) == (2, other, removal_of(workspace))
-    assert Event.objects.get(type="workspace.deleted").user_email == "admin@example.com"
+    assert Event.objects.get(type="workspace.deleted").user_email == "staff@example.com"
 
 
 def removal_of(workspace: Workspace) -> str:
@@ -167,19 +161,19 @@ def progress_of(browser: Client, workspace: Workspace) -> tuple[str, str]:
     return found[2], found[1]
 
 
-def test_the_page_of_a_removal_says_how_far_it_is_until_nothing_is_left(boss: Client) -> None:
+def test_the_page_of_a_removal_says_how_far_it_is_until_nothing_is_left(staff: Client) -> None:
     workspace = make_workspace()
     publish(make_account(workspace), at=NOW)
     make_post(workspace)
     counts.changed(workspace.pk, 0)
-    boss.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
+    staff.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
 
-    told = [progress_of(boss, workspace)]
-    may_be_left = "You can leave this page" in text(boss.get(removal_of(workspace)))
-    listed = removal_of(workspace) in text(boss.get(reverse("console_jobs")))
+    told = [progress_of(staff, workspace)]
+    may_be_left = "You can leave this page" in text(staff.get(removal_of(workspace)))
+    listed = removal_of(workspace) in text(staff.get(reverse("console_jobs")))
     while not services.purge_deleted():
-        told.append(progress_of(boss, workspace))
-    told.append(progress_of(boss, workspace))
+        told.append(progress_of(staff, workspace))
+    told.append(progress_of(staff, workspace))
 
     assert list(dict.fromkeys(told)) == [
         ("0", "Left of its posts: 2 of 2. Left of what was read of them: 1 of 1."),
@@ -187,28 +181,28 @@ def test_the_page_of_a_removal_says_how_far_it_is_until_nothing_is_left(boss: Cl
         ("100", "Nothing of it is left here. What was published stays at the networks."),
     ]
     assert (may_be_left, listed) == (True, True)
-    assert removal_of(workspace) not in text(boss.get(reverse("console_jobs")))
+    assert removal_of(workspace) not in text(staff.get(reverse("console_jobs")))
 
 
-def test_only_who_deleted_a_workspace_and_administrators_see_its_removal(boss: Client) -> None:
+def test_only_who_deleted_a_workspace_and_administrators_see_its_removal(staff: Client) -> None:
     workspace = make_workspace()
     browser, _ = manager_of(workspace)
     other = make_user(email="o@example.com", role=Role.EDITOR, permissions=["workspaces.manage"])
     browser.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
 
-    clients = (browser, boss, browser_of(other))
+    clients = (browser, staff, browser_of(other))
 
     assert [each.get(removal_of(workspace)).status_code for each in clients] == [200, 200, 404]
     assert [removal_of(workspace) in text(each.get("/console/jobs/")) for each in clients] == [True, True, False]
 
 
-def test_who_deleted_a_workspace_sees_no_other_removal_and_their_own_while_they_may(boss: Client) -> None:
+def test_who_deleted_a_workspace_sees_no_other_removal_and_their_own_while_they_may(staff: Client) -> None:
     mine, also, other = make_workspace(), make_workspace(), make_workspace()
     browser, user = manager_of(mine)
     Membership.objects.create(workspace=also, user=user)
     browser.post(page_of(mine, "delete_workspace"), {"confirmed": "1"})
     browser.post(page_of(also), FORM | {"name": "Also", "members": [user.pk]})
-    boss.post(page_of(other, "delete_workspace"), {"confirmed": "1"})
+    staff.post(page_of(other, "delete_workspace"), {"confirmed": "1"})
 
     opened = [browser.get(removal_of(each)).status_code for each in (mine, also, other)]
     listed = [removal_of(mine) in text(browser.get("/console/jobs/"))]
@@ -230,15 +224,15 @@ def test_nobody_changes_or_deletes_a_workspace_that_is_not_theirs(db: None) -> N
     assert (other.name, other.deleted_at) == ("Other", None)
 
 
-def test_an_account_is_connected_from_the_page_of_its_workspace(boss: Client) -> None:
+def test_an_account_is_connected_from_the_page_of_its_workspace(staff: Client) -> None:
     workspace = make_workspace()
     browser, _ = manager_of(workspace)
 
-    assert boss.get(page_of(workspace, "connect_account"))["Location"] == f"/console/connect/?workspace={workspace.pk}"
+    assert staff.get(page_of(workspace, "connect_account"))["Location"] == f"/console/connect/?workspace={workspace.pk}"
     assert browser.get(page_of(workspace, "connect_account")).status_code == 403
 
 
-def test_pages_cost_the_same_for_one_workspace_or_fifty(boss: Client, django_assert_max_num_queries: Any) -> None:
+def test_pages_cost_the_same_for_one_workspace_or_fifty(staff: Client, django_assert_max_num_queries: Any) -> None:
     for number in range(50):
         workspace = make_workspace(name=f"W{number}")
         user = User.objects.create(email=f"u{number}@example.com", role=Role.EDITOR)
@@ -246,26 +240,26 @@ def test_pages_cost_the_same_for_one_workspace_or_fifty(boss: Client, django_ass
 
     for path in (LIST, f"{LIST}add/", page_of(workspace), page_of(workspace, "delete_workspace")):
         with django_assert_max_num_queries(20):
-            boss.get(path)
+            staff.get(path)
 
 
-def test_a_workspace_leads_to_its_own_pages(boss: Client, workspace: Workspace) -> None:
-    page = text(boss.get(f"/console/workspaces/workspace/{workspace.pk}/change/"))
+def test_a_workspace_leads_to_its_own_pages(staff: Client, workspace: Workspace) -> None:
+    page = text(staff.get(f"/console/workspaces/workspace/{workspace.pk}/change/"))
 
     for there in ("calendar", "compose", "posts/post", "posts/schedule/add", "accounts/socialaccount", "analytics"):
         assert f'href="/console/{there}/?workspace={workspace.pk}"' in page
-        assert boss.get(f"/console/{there}/?workspace={workspace.pk}").status_code == 200
+        assert staff.get(f"/console/{there}/?workspace={workspace.pk}").status_code == 200
 
 
 @pytest.mark.parametrize("there", ["calendar", "compose", "connect", "analytics", "posts/schedule/add", "posts/post"])
 def test_a_workspace_beyond_those_that_are_listed_can_be_chosen(
-    boss: Client, monkeypatch: pytest.MonkeyPatch, there: str
+    staff: Client, monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
     monkeypatch.setattr("workspaces.console.MOST_OFFERED", 1)
     make_workspace(name="A first one")
     last = make_workspace(name="Zebra")
 
-    page = text(boss.get(f"/console/{there}/?workspace={last.pk}"))
+    page = text(staff.get(f"/console/{there}/?workspace={last.pk}"))
 
     assert "Zebra" in page
     assert "A first one" in page

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts import registry
@@ -14,10 +12,12 @@ from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import Option
 from adminapi.console.compose import words
 from adminapi.console.compose.forms import OWN, File, Sheet, options_of
+from adminapi.console.pages import file_address
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
-from posts.media.signing import signed_url
 
+KINDS = {"texts": "several", "integer": "number"}
+"""The fields of options that are no text of one piece."""
 ELEMENTS = {"files": "compose-file", "platforms": "compose-where", "schedule_id": "schedule_id"}
 
 
@@ -251,12 +251,7 @@ def _written(value: Any, kind: str) -> Any:
 
 
 def _kind(option: Option) -> str:
-    match option.kind:
-        case "texts":
-            return "several"
-        case "integer":
-            return "number"
-    return "lines" if option.name in words.LONG else "line"
+    return KINDS.get(option.kind) or ("lines" if option.name in words.LONG else "line")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,16 +281,8 @@ def thumbnail(file: File, errors: Sequence[str] = ()) -> Thumbnail:
         filename=media.filename,
         type=media.type,
         size=media.size,
-        address=own_address(shown),
+        address=file_address(shown),
         alt_text=file.alt_text,
         is_removed=file.is_removed,
         errors=errors,
     )
-
-
-def own_address(name: str) -> str:
-    """Return where this very site serves a stored file; the console shows nothing from elsewhere."""
-    if not name:
-        return ""
-    parts = urlsplit(signed_url(name, seconds=settings.MEDIA_URL_SECONDS))
-    return f"{parts.path}?{parts.query}"

@@ -18,7 +18,7 @@ from adminapi import arrivals
 from adminapi.console.compose import fields, saving, words
 from adminapi.console.compose.forms import Sheet, empty_sheet, read_sheet, sheet_of
 from adminapi.console.compose.preview import previewed
-from adminapi.console.pages import page, show
+from adminapi.console.pages import page, post_of, show
 from ouipost import zones
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
@@ -26,7 +26,7 @@ from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
 from posts.models import Post, PostStatus, Schedule
 from posts.schedules.slots import shown
-from workspaces.console import limited, offer, workspaces_of
+from workspaces.console import offer, workspaces_of
 from workspaces.models import Workspace
 
 
@@ -38,7 +38,7 @@ def compose(request: HttpRequest) -> HttpResponse:
         return _submitted(request, _named_post(request))
     workspace = _workspace(request, request.GET.get("workspace", ""))
     if workspace is None:
-        return show(request, "compose/nowhere.html", title=_("New post"))
+        return show(request, "console/compose/nowhere.html", title=_("New post"))
     return _shown(request, empty_sheet(workspace, at=request.GET.get("at", "")))
 
 
@@ -46,11 +46,11 @@ def compose(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def compose_post(request: HttpRequest, pk: str) -> HttpResponse:
     """Show a draft or scheduled post for editing, or do what the buttons say."""
-    post = _post(request, pk)
+    post = post_of(request, pk)
     if request.method == "POST":
         return _submitted(request, post)
     if not post.is_editable:
-        return show(request, "compose/closed.html", title=_("Edit post"), post=post)
+        return show(request, "console/compose/closed.html", title=_("Edit post"), post=post)
     return _shown(request, sheet_of(post))
 
 
@@ -95,7 +95,7 @@ def _draft(post: Post, *, is_new: bool) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD"])
 def awaited(request: HttpRequest, pk: str) -> HttpResponse:
     """Show what is on its way to a post, and the rows of files that came since the page was made."""
-    post, known = _post(request, pk), set(request.GET.getlist("order"))
+    post, known = post_of(request, pk), set(request.GET.getlist("order"))
     new = [fields.thumbnail(file) for file in sheet_of(post).files if file.media.pk not in known]
     context = _awaited(post) | {"new_files": new}
     headers = {"HX-Trigger": "arrived"} if new else {}
@@ -114,17 +114,10 @@ def _workspace(request: HttpRequest, pk: str) -> Workspace | None:
     return get_object_or_404(mine, pk=pk) if pk else mine.first()
 
 
-def _post(request: HttpRequest, pk: str) -> Post:
-    present = Post.objects.select_related("workspace", "schedule").filter(workspace__deleted_at=None)
-    mine = limited(present, request)
-    post: Post = get_object_or_404(mine, pk=pk)
-    return post
-
-
 def _named_post(request: HttpRequest) -> Post | None:
     """Return the post that the page has become since it was opened, by its first file or its first saving."""
     pk = request.POST.get("post", "")
-    return _post(request, pk) if pk else None
+    return post_of(request, pk) if pk else None
 
 
 def _sheet(request: HttpRequest, post: Post | None) -> Sheet:
@@ -191,7 +184,7 @@ def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
     post = sheet.post
     return show(
         request,
-        "compose/page.html",
+        "console/compose/page.html",
         title=_("Edit post") if post else _("New post"),
         sheet=sheet,
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),

@@ -8,9 +8,10 @@ from typing import Any
 from accounts.models import SocialAccount
 from accounts.platforms.base import Media
 from adminapi.console.compose import words
-from adminapi.console.compose.fields import id_of, own_address
+from adminapi.console.compose.fields import id_of
 from adminapi.console.compose.forms import Sheet, checked_values, moment_on
 from adminapi.console.compose.saving import place_of
+from adminapi.console.pages import file_address
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
 from posts import destinations, previews, services
@@ -110,7 +111,7 @@ def _media(sheet: Sheet) -> list[Media]:
 
 
 def _addresses(post: Post | None) -> dict[str, str]:
-    return {each["id"]: own_address(each["thumbnail"] or each["name"]) for each in post.media} if post else {}
+    return {each["id"]: file_address(each["thumbnail"] or each["name"]) for each in post.media} if post else {}
 
 
 def _shown(preview: Preview, account: SocialAccount | None, sheet: Sheet) -> Shown:

@@ -1,5 +1,6 @@
 """`manage.py createapikey`: another API key."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -8,7 +9,7 @@ from adminapi.management.arguments import require_length
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
 from workspaces.keys import create_key
-from workspaces.models import KEY_NAME_LENGTH, KeyMode, Tier, Workspace
+from workspaces.models import KEY_NAME_LENGTH, KeyMode, Mode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
 
@@ -20,7 +21,7 @@ Examples:
   manage.py createapikey 'Reports' --workspace ws_019a2b3c… --permission analytics.read --tier professional
   manage.py createapikey 'Try-out' --mode test --json
 
-Exits with 1 if a workspace does not exist, or the name will not do."""
+Exits with 1 if a workspace does not exist or is not for such a key, or the name will not do."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", metavar="NAME", help="what the key is for")
@@ -37,10 +38,7 @@ Exits with 1 if a workspace does not exist, or the name will not do."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_length("NAME", options["name"], most=KEY_NAME_LENGTH)
-        present = set(Workspace.objects.present().filter(pk__in=options["workspace"]).values_list("pk", flat=True))
-        unknown = [pk for pk in options["workspace"] if pk not in present]
-        if unknown:
-            raise CommandError(f"There is no workspace {', '.join(unknown)}.")
+        _require_workspaces(options["workspace"], mode=options["mode"])
         if options["dry_run"]:
             self.show({"id": None, "api_key": None})
             where = ", ".join(options["workspace"]) or "every workspace"
@@ -56,3 +54,13 @@ Exits with 1 if a workspace does not exist, or the name will not do."""
         )
         self.show({"id": key.pk, "api_key": secret})
         self.say(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")
+
+
+def _require_workspaces(pks: Sequence[str], *, mode: str) -> None:
+    """Raise CommandError for workspaces that do not exist, or that a key of this mode would not see."""
+    modes = dict(Workspace.objects.present().filter(pk__in=pks).values_list("pk", "mode"))
+    if unknown := [pk for pk in pks if pk not in modes]:
+        raise CommandError(f"There is no workspace {', '.join(unknown)}.")
+    live = [pk for pk in pks if modes[pk] != Mode.SANDBOX]
+    if live and mode == KeyMode.TEST:
+        raise CommandError(f"A test key sees sandbox workspaces only: {', '.join(live)} is none.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
+from django.db.models import Count
 
 from accounts.models import AccountStatus, SocialAccount
 from adminapi.management.arguments import require_between, require_workspace
@@ -67,15 +68,16 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
         """Print what would be read; posts that were published in the last moments may not be among it."""
         now = database_now()
         rows = readable_accounts(workspace_id) if everything else due_accounts(now, workspace_id=workspace_id)
-        total, planned = 0, {}
+        numbers = TargetNumbers.objects.filter(account__in=rows.order_by().values("pk"), due_at__isnull=False)
+        numbers = numbers if everything else numbers.filter(due_at__lte=now)
+        posts = dict(numbers.order_by().values_list("account").annotate(many=Count("pk")))
+        planned = {}
         for sync in rows.select_related("account").order_by("account__workspace", "pk"):
-            numbers = TargetNumbers.objects.filter(account=sync.pk, due_at__isnull=False)
-            posts = numbers.count() if everything else numbers.filter(due_at__lte=now).count()
+            planned[sync.pk] = posts.get(sync.pk, 0)
             own = " and its own numbers" if everything or sync.account_due_at <= now else ""
-            self.say(f"{_name(sync.account)}: {counted(posts, 'post')}{own}")
-            total, planned[sync.pk] = total + posts, posts
+            self.say(f"{_name(sync.account)}: {counted(planned[sync.pk], 'post')}{own}")
         self._say_who_cannot(workspace_id)
-        told = f"{counted(total, 'post')} of {counted(rows.count(), 'account')}"
+        told = f"{counted(sum(planned.values()), 'post')} of {counted(len(planned), 'account')}"
         self.say(f"Would read {told}; nothing was done.")
         self.show({"would_read": planned})
 
