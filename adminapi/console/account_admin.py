@@ -196,9 +196,9 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
     def in_state(self, account: SocialAccount) -> str:
         return state(account.status if account.is_connected else "disconnected")
 
-    @admin.display(description=gettext_lazy("Default of its network"), boolean=True)
-    def is_the_default(self, account: SocialAccount) -> bool:
-        return account.is_default
+    @admin.display(description=gettext_lazy("Default"))
+    def is_the_default(self, account: SocialAccount) -> str:
+        return _("yes") if account.is_default else DASH
 
     @admin.display(description=gettext_lazy("What is wrong and what to do"))
     def trouble(self, account: SocialAccount) -> SafeString:

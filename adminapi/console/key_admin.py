@@ -25,6 +25,7 @@ from adminapi.console.columns import column, moment
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
+from adminapi.console.words import about
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
@@ -90,7 +91,7 @@ class KeyForm(ServiceForm):
         super().__init__(*args, **options)
         present: list[str] = [] if self.instance._state.adding else self.instance.workspace_ids
         permissions: Any = self.fields["permissions"]
-        permissions.choices = [(name, f"{name}: {MEANINGS[name]}") for name in KEY_PERMISSIONS]
+        permissions.choices = [(name, about(name, MEANINGS[name])) for name in KEY_PERMISSIONS]
         workspaces: Any = self.fields["workspaces"]
         workspaces.choices = named(self.request, present)
         self.initial["workspaces"] = present

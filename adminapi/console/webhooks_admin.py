@@ -22,6 +22,7 @@ from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
+from adminapi.console.words import about
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
@@ -51,7 +52,7 @@ class Workspaces(forms.MultipleChoiceField):
 
 def _offered() -> list[tuple[str, str]]:
     """Return the events that a webhook can hear of, each with what it means, to the reader."""
-    return [(name, f"{name}: {translated(says)}") for name, says in EVENTS.items()]
+    return [(name, about(name, translated(says))) for name, says in EVENTS.items()]
 
 
 class WebhookForm(ServiceForm):
