@@ -1,10 +1,12 @@
 """What all console pages of workspaces' rows share: nobody sees rows of workspaces that are not theirs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from ouipost.events.operator import ConsoleAdmin, ReadOnlyAdmin
 from workspaces.models import User, Workspace
@@ -27,6 +29,18 @@ def workspaces_of(request: HttpRequest) -> "QuerySet[Workspace]":
     """Return the workspaces of the request's user, by name."""
     assert isinstance(request.user, User)
     return Workspace.objects.open_to(request.user).order_by("name", "pk")
+
+
+def named(request: HttpRequest, present: Collection[str]) -> list[tuple[str, str]]:
+    """Return the ids and names of the workspaces of the request's user, and of those that a row has already."""
+    mine = {each.pk: _name(each) for each in workspaces_of(request)}
+    others = [pk for pk in present if pk not in mine]
+    known = {each.pk: _name(each) for each in Workspace.objects.filter(pk__in=others)} if others else {}
+    return [*mine.items(), *((pk, known.get(pk, pk)) for pk in others)]
+
+
+def _name(workspace: Workspace) -> str:
+    return f"{workspace.name} ({_('sandbox')})" if workspace.is_sandbox else workspace.name
 
 
 def only_one(request: HttpRequest) -> Workspace | None:

@@ -182,7 +182,7 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
 
     of_network = column("platform", gettext_lazy("Network"), sorts=True, tell=network_name)
     of_workspace = column("workspace.name", gettext_lazy("Workspace"), sorts=True)
-    is_the_default = column("is_default", gettext_lazy("Default of its network"), boolean=True)
+    is_the_default = column("is_default", gettext_lazy("Default"), tell=lambda is_it: _("yes") if is_it else DASH)
 
     @admin.display(description=gettext_lazy("Permissions"))
     def granted(self, account: SocialAccount) -> str:

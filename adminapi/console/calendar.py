@@ -19,6 +19,7 @@ from accounts import registry
 from accounts.models import SocialAccount
 from adminapi.console import calendar_entries as entries
 from adminapi.console.pages import page, post_of, show
+from adminapi.console.words import about
 from adminapi.templatetags.console import network_name
 from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
@@ -84,7 +85,7 @@ def _workspace(request: HttpRequest) -> Workspace:
 
 def _account_choices(workspace: Workspace) -> list[dict[str, str]]:
     rows = entries.accounts_of(workspace).values_list("pk", "platform", "name")[:MOST_ACCOUNTS]
-    return [{"id": pk, "name": f"{network_name(platform)}: {name}"} for pk, platform, name in rows]
+    return [{"id": pk, "name": about(network_name(platform), name)} for pk, platform, name in rows]
 
 
 def _now(workspace: Workspace) -> str:
@@ -225,7 +226,7 @@ def _refused(error: DomainError, **beside: Any) -> JsonResponse:
     """Answer with all that a refusal says: what is wrong, and at each network why."""
     issues = [each for each in error.details.get("issues", []) if each["severity"] == "error"]
     message = _("The networks would refuse this post.") if issues else words(error)
-    reasons = [f"{network_name(each['platform'])}: {translated(each['message'])}" for each in issues]
+    reasons = [about(network_name(each["platform"]), translated(each["message"])) for each in issues]
     absent = error.details.get("platforms", [])
     accounts = dict(SocialAccount.objects.filter(pk__in=absent).values_list("pk", "name"))
     reasons += [accounts.get(each) or network_name(each) for each in absent]

@@ -15,6 +15,7 @@ from adminapi.console import removals
 from adminapi.console.bulk import already_begun, begin, page_of
 from adminapi.console.pages import member_of_staff, page, show
 from adminapi.console.progress import Progress, percent, show_progress
+from adminapi.console.words import about
 from adminapi.jobs import catalogue, prune, running
 from adminapi.jobs.models import Job, JobRow, JobStatus
 from ouipost.claims import database_now
@@ -72,7 +73,7 @@ def old_data(request: HttpRequest) -> HttpResponse:
         return show(request, "console/old_data.html", title=_("Old data"), kinds=found, is_any=bool(present))
     if "confirmed" not in request.POST:
         says = _("It is removed for good, and goes on in the background: you can leave, and see how far it is.")
-        names = [f"{each.title}: {_number(each.count)}" for each in present]
+        names = [about(each.title, _number(each.count)) for each in present]
         asked: dict[str, Any] = {"says": says, "names": names, "key": new_id("form"), "back": request.path}
         return show(request, "console/confirm.html", title=str(prune.PRUNE.title), **asked)
     subjects = [(each.name, str(each.title)) for each in present]
@@ -94,7 +95,7 @@ def _find(request: HttpRequest, pk: str) -> Job:
 def _progress(job: Job) -> Progress:
     rows = _worth_telling(job)
     return Progress(
-        heading=f"{title_of(job)}: {job.get_status_display()}",
+        heading=about(title_of(job), job.get_status_display()),
         says=_says(job),
         percent=100 if job.status == JobStatus.DONE else percent(job.done + job.refused, job.total),
         is_over=job.is_over,

@@ -24,12 +24,13 @@ from adminapi.console.columns import column, moment
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
+from adminapi.console.words import about
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
 from workspaces import keys
-from workspaces.console import workspaces_of
-from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Tier, Workspace
+from workspaces.console import named
+from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.reach import keys_of
 from workspaces.usage import requests_by_day
@@ -89,19 +90,12 @@ class KeyForm(ServiceForm):
         super().__init__(*args, **options)
         present: list[str] = [] if self.instance._state.adding else self.instance.workspace_ids
         permissions: Any = self.fields["permissions"]
-        permissions.choices = [(name, f"{name}: {MEANINGS[name]}") for name in KEY_PERMISSIONS]
+        permissions.choices = [(name, about(name, MEANINGS[name])) for name in KEY_PERMISSIONS]
         workspaces: Any = self.fields["workspaces"]
-        workspaces.choices = self._workspaces(present)
+        workspaces.choices = named(self.request, present)
         self.initial["workspaces"] = present
         if self.instance._state.adding:
             self.initial["permissions"] = list(KEY_PERMISSIONS)
-
-    def _workspaces(self, present: list[str]) -> list[tuple[str, str]]:
-        """Return the person's own workspaces, and those that the key has already."""
-        mine = dict(workspaces_of(self.request).values_list("pk", "name"))
-        others = [pk for pk in present if pk not in mine]
-        known = dict(Workspace.objects.filter(pk__in=others).values_list("pk", "name")) if others else {}
-        return [*mine.items(), *((pk, known.get(pk, pk)) for pk in others)]
 
     def clean_expires_at(self) -> datetime | None:
         """Refuse a new key that would have expired already."""

@@ -3,12 +3,12 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork
+from adminapi.console.words import about
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import network_name
 from analytics.models import AccountSync, TargetNumbers
@@ -92,5 +92,4 @@ class TargetNumbersAdmin(ReadOnlyWorkspaceScopedAdmin[TargetNumbers]):
 
     @admin.display(description=_("By the network's own names"))
     def its_own(self, numbers: TargetNumbers) -> str:
-        told = ((name, number(value)) for name, value in numbers.own.items())
-        return format_html_join(", ", "{}: {}", told) or DASH
+        return ", ".join(about(name, number(value)) for name, value in numbers.own.items()) or DASH

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from accounts import platforms
 from accounts.models import SocialAccount
 from adminapi.console.pages import as_told
+from adminapi.console.words import about
 from ouipost import zones
 from ouipost.translating import translated
 from posts.models import Schedule
@@ -118,7 +119,7 @@ def _named(told: Any) -> str:
     """Return all sentences about a row, each behind the name of its field."""
     if not isinstance(told, Mapping):
         return _flat(told)
-    return " ".join(f"{ROW_FIELDS.get(name, name)}: {_flat(texts)}" for name, texts in told.items())
+    return " ".join(about(ROW_FIELDS.get(name, name), _flat(texts)) for name, texts in told.items())
 
 
 def _flat(told: Any) -> str:

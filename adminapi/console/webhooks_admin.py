@@ -16,16 +16,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-)
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
+from adminapi.console.words import about
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
@@ -36,6 +33,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import translated
+from workspaces.console import named
 from workspaces.reach import about_theirs, is_too_wide, not_theirs, webhooks_of
 
 WRITTEN = ("url", "events", "workspace_ids", "is_active")
@@ -43,21 +41,18 @@ BESIDE = 10
 SHOWN = gettext_lazy("Give this secret to the receiver: it checks with it that what arrives is ours.")
 
 
-class Ids(forms.Field):
-    """Ids, one a line."""
+class Workspaces(forms.MultipleChoiceField):
+    """Ids of workspaces; the form says which of them may not be chosen, for some may have been when it was opened."""
 
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
+    widget = UnfoldAdminCheckboxSelectMultipleWidget
 
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> list[str]:
-        return list(dict.fromkeys(str(value or "").split()))
+    def valid_value(self, value: Any) -> bool:
+        return True
 
 
 def _offered() -> list[tuple[str, str]]:
     """Return the events that a webhook can hear of, each with what it means, to the reader."""
-    return [(name, f"{name}: {translated(says)}") for name, says in EVENTS.items()]
+    return [(name, about(name, translated(says))) for name, says in EVENTS.items()]
 
 
 class WebhookForm(ServiceForm):
@@ -70,10 +65,10 @@ class WebhookForm(ServiceForm):
         choices=_offered,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
-    workspace_ids = Ids(
+    workspace_ids = Workspaces(
         required=False,
         label=gettext_lazy("Workspaces"),
-        help_text=gettext_lazy("Their ids, one a line; without any it hears of every workspace."),
+        help_text=gettext_lazy("None chosen: it hears of every workspace."),
     )
     given_secret = forms.CharField(
         required=False,
@@ -90,6 +85,11 @@ class WebhookForm(ServiceForm):
         fields = WRITTEN
         labels: ClassVar[dict[str, Any]] = {"url": gettext_lazy("Address"), "is_active": gettext_lazy("Active")}
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        workspaces: Any = self.fields["workspace_ids"]
+        workspaces.choices = named(self.request, self.instance.workspace_ids)
+
     def clean_url(self) -> str:
         if self.refusal and "url" in self.changed_data:
             raise forms.ValidationError(self.refusal)
@@ -103,8 +103,8 @@ class WebhookForm(ServiceForm):
         if is_too_wide(given, user):
             raise forms.ValidationError(translated(NAME_SOME))
         if places := not_theirs(given, user, present=self.instance.workspace_ids):
-            named = ", ".join(given[place] for place in places)
-            raise forms.ValidationError(_("There is no such workspace: %(named)s.") % {"named": named})
+            lacking = ", ".join(given[place] for place in places)
+            raise forms.ValidationError(_("There is no such workspace: %(named)s.") % {"named": lacking})
         return given
 
     def clean_given_secret(self) -> str:

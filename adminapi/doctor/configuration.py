@@ -130,7 +130,11 @@ def credentials() -> Finding:
         )
     if not live:
         others = ", ".join(platform.name for platform in platforms.ALL if not _needs_app(platform.id))
-        return well(f"No network has an app here: live workspaces can connect {others} alone, sandboxes everything.")
+        if settings.SIMULATOR:
+            return well(
+                f"No network has an app here: live workspaces can connect {others} alone, sandboxes everything."
+            )
+        return well(f"No network has an app here: {others} alone can be connected.")
     return well(f"There are apps for {', '.join(sorted(live))}.")
 
 

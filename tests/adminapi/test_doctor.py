@@ -336,6 +336,16 @@ class TestConfiguration:
         assert [each.status for each in (without, lacking, configuration.credentials())] == ["ok", "wrong", "ok"]
         assert lacking.action == "Set FACEBOOK_CLIENT_ID and FACEBOOK_CLIENT_SECRET."
 
+    def test_sandboxes_connect_nothing_where_no_simulator_runs(self, db: None, settings: Settings) -> None:
+        settings.SIMULATOR = True
+        on = configuration.credentials()
+        settings.SIMULATOR = False
+
+        assert (
+            on.message == "No network has an app here: live workspaces can connect Bluesky alone, sandboxes everything."
+        )
+        assert configuration.credentials().message == "No network has an app here: Bluesky alone can be connected."
+
     @pytest.mark.parametrize(
         ("day", "mode", "status"),
         [

@@ -357,7 +357,7 @@ def make_troubled(workspace: Workspace) -> Post:
 def test_the_form_of_a_webhook_says_in_french_what_events_mean(staff: Client, catalogue: dict[str, str]) -> None:
     page = staff.get(reverse("admin:events_webhook_add"), headers=FRENCH).content.decode()
 
-    assert "post.created: Une publication a été créée." in unescape(page)
+    assert "post.created\N{NO-BREAK SPACE}: Une publication a été créée." in unescape(page)
     assert sources.english_in(page, catalogue) == set()
 
 

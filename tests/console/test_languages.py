@@ -173,3 +173,15 @@ def test_the_api_answers_in_english_also_after_a_french_page(db: None) -> None:
     answer = client.post("/admin/login", {}, content_type="application/json", headers=FRENCH)
 
     assert answer.json()["error"]["details"]["fields"]["email"] == ["This field is required."]
+
+
+def test_a_choice_and_what_it_means_have_the_colon_of_the_readers_language(db: None, client: Client) -> None:
+    client.force_login(make_user())
+
+    pages = [
+        client.get(f"/console/{of}/add/", headers=FRENCH).content.decode()
+        for of in ("workspaces/apikey", "events/webhook")
+    ]
+
+    assert "posts.read\N{NO-BREAK SPACE}: voir les publications" in pages[0]
+    assert "post.created\N{NO-BREAK SPACE}: Une publication" in pages[1]

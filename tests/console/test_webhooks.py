@@ -79,10 +79,22 @@ def test_the_form_offers_every_event_of_the_catalogue(staff: Client) -> None:
     assert all(says in page for says in EVENTS.values() if "'" not in says)
 
 
+def test_the_form_offers_the_workspaces_by_name_and_those_it_has(staff: Client, workspace: Workspace) -> None:
+    live, gone = make_workspace(name="Bakery", mode="live"), make_workspace(name="Closed", deleted_at=NOW)
+    webhook = make_webhook(workspace_ids=[live.pk, gone.pk, "ws_gone"])
+
+    new, present = text_of(staff.get(ADD)), text_of(staff.get(page_of(webhook)))
+
+    box = r'<input type="checkbox" name="workspace_ids" value="([^"]*)"([^>]*)>'
+    assert {pk for pk, _ in re.findall(box, new)} == {live.pk, workspace.pk}
+    assert f"{workspace.name} (sandbox)" in new
+    assert {pk for pk, rest in re.findall(box, present) if rest.endswith(" checked")} == {live.pk, gone.pk, "ws_gone"}
+
+
 def test_a_webhook_that_is_added_shows_its_secret_once(staff: Client, workspace: Workspace) -> None:
     other = make_workspace()
 
-    first = text_of(staff.post(ADD, FORM | {"workspace_ids": f"{workspace.pk}\n {other.pk}\n"}, follow=True))
+    first = text_of(staff.post(ADD, FORM | {"workspace_ids": [workspace.pk, other.pk]}, follow=True))
     webhook = Webhook.objects.get()
     later = text_of(staff.get(LIST)) + text_of(staff.get(page_of(webhook)))
 
@@ -148,7 +160,7 @@ def test_a_change_goes_through_the_service_and_tells_what_changed(staff: Client,
 
     unchanged = staff.post(page, FORM | {"events": ["post.failed"], "workspace_ids": workspace.pk})
     assert not Event.objects.exists()
-    changed = staff.post(page, {"url": FORM["url"], "events": ["post.failed", "post.missed"], "workspace_ids": ""})
+    changed = staff.post(page, {"url": FORM["url"], "events": ["post.failed", "post.missed"]})
 
     assert (unchanged.status_code, changed.status_code) == (302, 302)
     webhook.refresh_from_db()
@@ -510,9 +522,7 @@ def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, worksp
     page = ADD if is_new else page_of(own)
     client = browser_of(member)
 
-    refused = [
-        errors_of(client.post(page, FORM | {"workspace_ids": ids})) for ids in ("", f"{workspace.pk} {other.pk}")
-    ]
+    refused = [errors_of(client.post(page, FORM | {"workspace_ids": ids})) for ids in ([], [workspace.pk, other.pk])]
     taken = client.post(page, FORM | {"workspace_ids": workspace.pk})
 
     assert refused == [

@@ -227,6 +227,19 @@ def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
     assert added == service["Environment"]
 
 
+def test_the_settings_of_the_docs_for_one_machine_are_enough_for_production(tmp_path: Path) -> None:
+    told = OPERATIONS.partition("\n## On one machine\n")[2].partition("\n## ")[0]
+    [settings] = re.findall(r"^install .* /dev/stdin /etc/ouipost/environment (<<END\n.*?^END\n)", told, re.M | re.S)
+    (tmp_path / "static").mkdir()
+    script = f"cat > environment {settings}set -a; . ./environment; OUIPOST_HOME=$PWD"
+    shell = ["/bin/sh", "-c", f"{script} {sys.executable} {ROOT}/manage.py check --deploy --fail-level WARNING"]
+
+    path = {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run(shell, cwd=tmp_path, env=path, capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_journal_drops_no_line_of_a_busy_service() -> None:
     assert unit(UNITS / "ouipost-web.service")["Service"]["LogRateLimitIntervalSec"] == "0"
 

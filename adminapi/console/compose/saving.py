@@ -22,6 +22,7 @@ from adminapi.console.compose.forms import (
     checked_values,
     take_over,
 )
+from adminapi.console.words import about
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
 from ouipost.databases import in_transaction
@@ -147,7 +148,7 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media
             media = in_transaction(lambda: _attach(sheet, stored, values, actor, arrival))
     except DomainError as error:
         reasons = [text for texts in refusal(error, sheet).values() for text in texts]
-        told = [f"{given.name}: {translated(text)}" for text in reasons]
+        told = [about(given.name, translated(text)) for text in reasons]
         sheet.refuse({"files": told})
         if arrival is not None:
             Arrival.objects.filter(pk=arrival.pk).update(refusal=" ".join(told))
@@ -213,4 +214,4 @@ def place_of(issue: dict[str, Any], sheet: Sheet) -> str:
 
 def _sentence(issue: dict[str, Any]) -> str:
     message, fix = words.told(issue)
-    return f"{network_name(issue['platform'])}, {words.field(issue['field'])}: {message} {fix}".strip()
+    return about(f"{network_name(issue['platform'])}, {words.field(issue['field'])}", f"{message} {fix}".strip())

@@ -18,9 +18,10 @@ ACTOR = Actor.of_command("pause")
 
 def add_scope(parser: CommandParser, *, reason: bool) -> None:
     """Add what says which pause is meant."""
-    parser.add_argument("--scope", required=True, choices=PauseScope.values, help="what to pause; --id says which one")
+    parser.add_argument("--scope", required=True, choices=PauseScope.values, help="what the pause is of")
     parser.add_argument("--id", default="", help="the id of the network, workspace or account; leave it out for all")
-    parser.add_argument("--reason", required=reason, default="", help="why; everybody can read it")
+    why = "why; everybody can read it" if reason else "why; it is kept in the audit log"
+    parser.add_argument("--reason", required=reason, default="", help=why)
     add_dry_run(parser, "what would be done")
     add_json(parser)
 

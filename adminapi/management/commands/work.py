@@ -19,7 +19,10 @@ PARENT_LOOK_SECONDS = 1
 
 
 class Command(OperatorCommand):
-    help = "Publish what is due and renew tokens, until TERM, INT or HUP; run as many of these as you like."
+    help = (
+        "Publish what is due, call webhooks, read numbers, renew tokens and remove what is old, until TERM, INT or "
+        "HUP; run as many of these as you like."
+    )
     details = """
 Examples:
   manage.py work                      beside the web process
