@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import hypothesis
 import pytest
-from django.db import connection
+from django.core import management
+from django.core.management import call_command
+from django.db import connection, connections
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -19,6 +21,7 @@ from accounts import calls
 from ouipost import redis
 from ouipost.api import limits
 from posts.models import Post
+from tests import tables
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from tests.stores import Bucket, Folder, Kept, s3_server
 from workspaces import guesses, usage
@@ -109,6 +112,38 @@ class AdminClient(ApiClient):
     def __init__(self, token: str) -> None:
         self.client = Client()
         self.headers = {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture(scope="session")
+def tables_are_copied() -> Iterator[pytest.MonkeyPatch]:
+    """Let one process of a run migrate, and the others copy what it made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(management, "call_command", _call_command)
+        yield patch
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(tables_are_copied: pytest.MonkeyPatch, django_db_setup: None) -> None:
+    """The databases of this process, as pytest-django makes them; later migrations are Django's own again."""
+    tables_are_copied.undo()
+
+
+def _call_command(command: str, **options: Any) -> None:
+    def run() -> str:
+        return str(call_command(command, **options) or "")
+
+    if command != "migrate":
+        run()
+        return
+    alias = options["database"]
+    tables.make(_address(alias), what=f"{alias} of the tests", root=TESTS.parent, fill=run)
+
+
+def _address(alias: str) -> str:
+    name = connections[alias].settings_dict["NAME"]
+    if connections[alias].vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
 
 
 @pytest.fixture(scope="session")

@@ -13,20 +13,31 @@ from tests.networks.endpoints import ENDPOINTS, endpoint, is_known
 HERE = Path(__file__).parent
 TELL = """
 import json, sys, pytest
-status = pytest.main(sys.argv[1:])
-from tests.networks.platform_case import FakeSession
-print(json.dumps(sorted(FakeSession.asserted)))
+from collections import defaultdict
+from pathlib import Path
+
+told = defaultdict(set)
+
+class ByNetwork:
+    def pytest_runtest_logfinish(self, nodeid):
+        from tests.networks.platform_case import FakeSession
+
+        told[Path(nodeid.partition("::")[0]).stem.split("_")[1]] |= FakeSession.asserted
+        FakeSession.asserted.clear()
+
+status = pytest.main(sys.argv[1:], plugins=[ByNetwork()])
+print(json.dumps({network: sorted(calls) for network, calls in told.items()}))
 sys.exit(status)
 """
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("network", ENDPOINTS)
-def test_every_endpoint_of_a_network_is_asserted_whole(network: str) -> None:
-    files = map(str, HERE.glob(f"test_{network}*.py"))
+@pytest.fixture(scope="module")
+def asserted() -> dict[str, list[tuple[str, str]]]:
+    """The method and address of each call that the files of a network's tests assert, by network."""
+    files = (str(file) for network in ENDPOINTS for file in HERE.glob(f"test_{network}*.py"))
     options = ("-q", "-p", "no:xdist", "-m", "not thorough and not pds")
-
     environment = {name: value for name, value in os.environ.items() if name != "OUIPOST_TOTALS"}  # they run anyway
+
     run = subprocess.run(  # noqa: S603
         [sys.executable, "-c", TELL, *options, *files],
         cwd=HERE.parent.parent,
@@ -36,8 +47,16 @@ def test_every_endpoint_of_a_network_is_asserted_whole(network: str) -> None:
     )
 
     assert run.returncode == 0, run.stdout
-    asserted = json.loads(run.stdout.splitlines()[-1])
-    assert {endpoint(network, method, url) for method, url in asserted} == ENDPOINTS[network]
+    told: dict[str, list[tuple[str, str]]] = json.loads(run.stdout.splitlines()[-1])
+    return told
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("network", ENDPOINTS)
+def test_every_endpoint_of_a_network_is_asserted_whole(
+    network: str, asserted: dict[str, list[tuple[str, str]]]
+) -> None:
+    assert {endpoint(network, method, url) for method, url in asserted[network]} == ENDPOINTS[network]
 
 
 @pytest.mark.parametrize(
