@@ -304,4 +304,4 @@ def test_which_account_is_the_default_is_told_in_a_word_and_no_other_looks_broke
 
     rows = re.findall(r"field-is_the_default[^>]*>\s*([^<]*?)\s*<", text(boss.get(LIST)))
 
-    assert sorted(rows) == ["yes", "–"]
+    assert sorted(rows) == ["yes", "\N{EN DASH}"]

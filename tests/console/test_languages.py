@@ -175,8 +175,8 @@ def test_the_api_answers_in_english_also_after_a_french_page(db: None) -> None:
     assert answer.json()["error"]["details"]["fields"]["email"] == ["This field is required."]
 
 
-def test_a_choice_and_what_it_means_have_the_colon_of_the_readers_language(db: None, client: Client) -> None:
-    client.force_login(make_user())
+def test_a_choice_and_what_it_means_have_the_colon_of_the_readers_language(db: None) -> None:
+    client = browser_of(make_user())
 
     pages = [
         client.get(f"/console/{of}/add/", headers=FRENCH).content.decode()
