@@ -297,11 +297,11 @@ def test_what_happened_to_an_account_is_read_in_the_journal(
 
 
 def test_which_account_is_the_default_is_told_in_a_word_and_no_other_looks_broken(
-    boss: Client, workspace: Workspace
+    staff: Client, workspace: Workspace
 ) -> None:
     make_account(workspace, name="One")
     make_account(workspace, name="Other", remote_id="2", default_of=None)
 
-    rows = re.findall(r"field-is_the_default[^>]*>\s*([^<]*?)\s*<", text(boss.get(LIST)))
+    rows = re.findall(r"field-is_the_default[^>]*>\s*([^<]*?)\s*<", text(staff.get(LIST)))
 
     assert sorted(rows) == ["yes", "\N{EN DASH}"]
