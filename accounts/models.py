@@ -126,7 +126,7 @@ class SocialAccount(Claimable, Guarded):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({platforms.NAMES.get(self.platform, self.platform)})"
+        return f"{self.name} ({platforms.NAMES[self.platform]})"
 
     @property
     def is_default(self) -> bool:

@@ -81,9 +81,7 @@ def told(pause: Pause) -> str:
     """Return in words what is paused, and why."""
     what = {
         PauseScope.ALL: Phrase("all publishing"),
-        PauseScope.NETWORK: Phrase(
-            "all publishing to {network}", network=NAMES.get(pause.subject_id, pause.subject_id)
-        ),
+        PauseScope.NETWORK: Phrase("all publishing to {network}", network=NAMES[pause.subject_id]),
         PauseScope.WORKSPACE: Phrase("all publishing of this workspace"),
         PauseScope.ACCOUNT: Phrase("all publishing to this account"),
     }

@@ -13,7 +13,6 @@ from typing import Any
 
 import av
 import pypdf
-from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
 CONTENT_TYPES = (
     '<Types><Override PartName="/{part}" ContentType="application/vnd.openxmlformats-officedocument.{kind}.main+xml"/>'
@@ -110,30 +109,16 @@ def trimmed(video: bytes, *, start: float = 0, seconds: float) -> bytes:
     return bytes(kept)
 
 
-def pdf(pages: int = 2, *, script: str = "", password: str = "", attached: bytes = b"") -> bytes:
+def pdf(pages: int = 2, *, password: str = "", attached: bytes = b"") -> bytes:
     """Return a PDF of empty pages."""
     writer = pypdf.PdfWriter()
     for _ in range(pages):
         writer.add_blank_page(200, 100)
-    if script:
-        writer.root_object[NameObject("/OpenAction")] = action("/JavaScript", "/JS", script)
     if attached:
         writer.add_attachment("virus.exe", attached)
     if password:
         writer.encrypt(password, algorithm="RC4-128")
     return _written(writer)
-
-
-def pdf_that_launches() -> bytes:
-    """Return a PDF that starts a program when it is opened."""
-    writer = pypdf.PdfWriter()
-    writer.add_blank_page(200, 100)
-    writer.root_object[NameObject("/OpenAction")] = action("/Launch", "/F", "cmd.exe")
-    return _written(writer)
-
-
-def action(kind: str, key: str, value: str) -> DictionaryObject:
-    return DictionaryObject({NameObject("/S"): NameObject(kind), NameObject(key): TextStringObject(value)})
 
 
 def _written(writer: pypdf.PdfWriter) -> bytes:

@@ -12,7 +12,7 @@ from posts.media.documents import process_document
 from posts.media.file_types import HEAD_BYTES, document_kind
 from posts.media.intake import InvalidMedia
 from tests.posts.media import hostile
-from tests.posts.media.clips import office, pdf, pdf_that_launches
+from tests.posts.media.clips import office, pdf
 
 LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://127.0.0.1/x" TargetMode="External"/></Relationships>'  # noqa: E501
 
@@ -41,58 +41,6 @@ def test_a_plain_document_is_kept_as_it_came(content: bytes, mime_type: str, pag
         assert (document.type, document.mime_type, document.facts) == ("document", mime_type, {"pages": pages})
         assert document.path.read_bytes() == content
         assert document.thumbnail_path is None
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (pdf(script="app.alert(1)"), "active"),
-        (pdf_that_launches(), "active"),
-        (pdf(attached=b"MZ"), "active"),
-        (pdf(password="secret"), "encrypted"),
-        (pdf()[:200], "damaged"),
-        (b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript>>>>", "damaged"),
-        (office("docx", {"word/vbaProject": "x"}), "active"),
-        (office("docx", {"word/embeddings/sheet": "x"}), "active"),
-        (office("docx", {"word/_rels/document.xml.rels": LINK.format("attachedTemplate")}), "active"),
-        (office()[:100], "damaged"),
-        (hostile.raw_pdf("/AF[<</F(x.exe)/EF<</F 4 0 R>>>>]", hostile.stream_of(b"MZ")), "active"),
-        (hostile.raw_pdf("/AA<</O<</S/GoToR/F(x)>>>>"), "active"),
-        (hostile.docx_related("vbaProject", "x.xml", external=""), "active"),
-        (hostile.docx_related("image", "http://127.0.0.1/", external=" TargetMode='&#69;xternal'"), "active"),
-        (hostile.docx_related("image", "http://127.0.0.1/relationships/hyperlink"), "active"),
-        (hostile.docx_with("word/_RELS/x.RELS", hostile.relation("image", "http://127.0.0.1/")), "active"),
-        (hostile.docx_with("word/footer.xml", hostile.DDE_FIELD), "active"),
-        (office("pptx", {"ppt/slides/slide1.xml": hostile.MOUSE_ACTION}), "active"),
-        (hostile.docx_with(hostile.RELATIONS, hostile.ENTITY_BOMB), "damaged"),
-        (hostile.docx_typed("word/document2.xml", "application/vnd.ms-word.document.macroEnabled.main+xml"), "active"),
-        (hostile.docx_typed("word/document.dat", "application/any+xml"), "damaged"),
-        (hostile.docx_with_two_of_one_name(), "damaged"),
-        (hostile.docx_changed(compress_type=97), "damaged"),
-        (hostile.docx_broken(), "damaged"),
-    ],
-    ids=[
-        *("script", "launch", "attachment", "locked", "cut", "text", "macro", "sheet", "template", "half"),
-        *(
-            "file of no type",
-            "other file",
-            "macro by type",
-            "in numbers",
-            "in the target",
-            "in capitals",
-            "field",
-            "mouse",
-        ),
-        *("entities", "type of macros", "out of sight", "twice", "unknown packing", "broken packing"),
-    ],
-)
-def test_what_is_more_than_pages_is_refused_with_its_reason(content: bytes, reason: str) -> None:
-    kind = document_kind(content[:HEAD_BYTES])
-    with pytest.raises(InvalidMedia) as refused, process_document(io.BytesIO(content), kind):
-        pass
-
-    assert refused.value.details == {"field": "file", "reason": reason}
 
 
 def test_a_part_is_read_no_further_than_its_size_even_where_it_lies() -> None:

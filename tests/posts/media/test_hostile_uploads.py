@@ -18,8 +18,8 @@ from tests.conftest import ApiClient
 from tests.factories import make_post
 from tests.posts.media import hostile
 from tests.posts.media.clips import clip, office, pdf
-from tests.posts.media.hostile import docx_related, docx_with, raw_pdf
-from tests.posts.media.pictures import animation, gif_of, phone_photo, picture, png_header_of
+from tests.posts.media.hostile import docx_related, docx_typed, docx_with, raw_pdf
+from tests.posts.media.pictures import animation, gif_of, noise, phone_photo, picture, png_header_of
 from workspaces.models import Workspace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.thorough]
@@ -62,6 +62,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "EXE": (lambda _: b"MZ" + bytes(200), "type"),
     "PHP": (lambda _: b"<?php system($_GET['c']);", "type"),
     "ZIP": (lambda _: hostile.archive(readme=b"PK"), "type"),
+    "BMP": (lambda _: picture("BMP"), "type"),
     "GZIP": (lambda _: b"\x1f\x8b\x08" + bytes(50), "type"),
     "OLE document": (lambda _: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000), "type"),
     "RTF": (lambda _: rb"{\rtf1{\object\objocx}}", "type"),
@@ -78,11 +79,15 @@ CASES: dict[str, tuple[Make, str]] = {
     "PNG with a profile bomb": (lambda _: hostile.png_with(b"iCCP", b"a\0\0" + hostile.squeezed(80)), "damaged"),
     "PNG of 50,000 by 50,000": (lambda _: png_header_of(50_000, 50_000), "too_many_pixels"),
     "PNG that has no pixels": (lambda _: png_header_of(5_000, 5_000), "damaged"),
+    "PNG of 60 megapixels": (lambda _: png_header_of(10_000, 6_000), "too_many_pixels"),
     "PNG of 16,001 by 1": (lambda _: png_header_of(16_001, 1), "too_many_pixels"),
     "GIF of 10,000 frames": (lambda _: gif_of(10_000, width=500, height=500), "too_many_frames"),
     "GIF of 10,000 small frames": (lambda _: gif_of(10_000, width=20, height=20), KEPT),
     "animation that is cut": (lambda _: animation("WEBP", durations=[40] * 5)[:300], "damaged"),
     "JPEG that is cut": (lambda _: picture(size=(600, 400))[:900], "damaged"),
+    "PNG that is cut": (lambda _: noise((200, 200), "PNG")[:5000], "damaged"),
+    "GIF that is cut": (lambda _: noise((200, 200), "GIF")[:5000], "damaged"),
+    "HTML behind the mark of a GIF": (lambda _: b"GIF89a/*" + HTML, "damaged"),
     "JPEG of nothing but its mark": (lambda _: b"\xff\xd8\xff", "damaged"),
     "JPEG that is too large": (lambda _: picture() + bytes(20_000_000), "413"),
     # Videos.
@@ -106,6 +111,8 @@ CASES: dict[str, tuple[Make, str]] = {
     "MP4 in an unknown format": (lambda _: hostile.video_in_an_unknown_format(), "codec"),
     "MP4 of 1,200 tracks": (lambda _: hostile.video_of_many_tracks(), "too_costly"),
     "WebM with pictures of 268 megapixels": (lambda _: hostile.video_whose_pictures_grow(), "damaged"),
+    "MP4 of MPEG-2": (lambda _: clip(codec="mpeg2video"), "codec"),
+    "MP4 of nothing but zeros": (lambda _: clip()[:40] + bytes(4000), "damaged"),
     "MP4 that is cut": (lambda _: clip()[:5000], "damaged"),
     "WebM that is cut": (lambda _: hostile.small_webm()[:300], "damaged"),
     # PDFs.
@@ -146,6 +153,11 @@ CASES: dict[str, tuple[Make, str]] = {
     "PPTX with a part larger than it says": (lambda _: hostile.office_that_lies("pptx"), "damaged"),
     "DOCX with macros": (lambda _: docx_with("word/vbaProject.bin", b"x"), "active"),
     "DOCX with macros by another name": (lambda _: docx_related("vbaProject", "x.xml", external=""), "active"),
+    "DOCX with macros by their type": (
+        lambda _: docx_typed("word/document2.xml", "application/vnd.ms-word.document.macroEnabled.main+xml"),
+        "active",
+    ),
+    "DOCX with a part out of sight": (lambda _: docx_typed("word/document.dat", "application/any+xml"), "damaged"),
     "DOCX with a sheet inside": (lambda _: docx_with("word/embeddings/sheet.xlsx", b"x"), "active"),
     "DOCX with an object by another name": (lambda _: docx_related("oleObject", "x.xml", external=""), "active"),
     "DOCX with a template elsewhere": (lambda to: docx_related("attachedTemplate", f"http://{to}/x.dotm"), "active"),

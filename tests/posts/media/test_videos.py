@@ -23,7 +23,6 @@ from tests.posts.media.clips import clip, silence, trimmed, turned
 PLACE = "+48.8577+002.295/"
 MOST_DRAWN_FROM = 3
 """The pictures behind the end without which the last ones could not be drawn."""
-PLAYLIST = b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/secret.ts\n"
 
 
 @contextmanager
@@ -172,27 +171,6 @@ def test_what_was_trimmed_away_at_the_end_is_not_in_what_is_kept(start: float) -
         pictures = sum(1 for _ in kept.decode(video=0))
         assert len(shown) <= pictures <= len(shown) + MOST_DRAWN_FROM
         assert 2 <= video.facts["seconds"] <= 2 + MOST_DRAWN_FROM / 25
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (clip()[: len(clip()) // 2], "damaged"),
-        (clip()[:40] + b"\0" * 4000, "damaged"),
-        (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2mp41" + PLAYLIST, "damaged"),
-        (clip("mp4", codec="mpeg2video"), "codec"),
-        (hostile.video_in_an_unknown_format(), "codec"),
-        (hostile.video_that_repeats(), "damaged"),
-        (hostile.video_of_many_tracks(), "too_costly"),
-    ],
-    ids=["cut", "zeros", "playlist", "codec", "no codec", "repeats", "tracks"],
-)
-def test_what_is_no_sound_video_is_refused_with_its_reason(content: bytes, reason: str) -> None:
-    with pytest.raises(InvalidMedia) as refused, processed(content):
-        pass
-
-    assert refused.value.details == {"field": "file", "reason": reason}
 
 
 @pytest.mark.parametrize("made", [{}, {"container": "webm", "codec": "libvpx-vp9"}], ids=["mp4", "webm"])
