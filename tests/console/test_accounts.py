@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Tokens
 from adminapi.jobs import running
+from adminapi.templatetags.charts import DASH
 from ouipost.events.models import Event
 from posts.models import Post
 from posts.operating import pausing
@@ -307,6 +308,6 @@ def test_which_account_is_the_default_is_told_in_a_word_and_no_other_looks_broke
     make_account(workspace, name="One")
     make_account(workspace, name="Other", remote_id="2", default_of=None)
 
-    rows = re.findall(r'field-is_the_default[^>]*>\s*([^<]*?)\s*<', text(boss.get(LIST)))
+    rows = re.findall(r"field-is_the_default[^>]*>\s*([^<]*?)\s*<", text(boss.get(LIST)))
 
-    assert sorted(rows) == ["yes", "–"]
+    assert sorted(rows) == ["yes", DASH]
