@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Tokens
 from adminapi.jobs import running
+from adminapi.templatetags.charts import DASH
 from ouipost.events.models import Event
 from posts.models import Post
 from posts.operating import pausing
@@ -304,4 +305,4 @@ def test_which_account_is_the_default_is_told_in_a_word_and_no_other_looks_broke
 
     rows = re.findall(r"field-is_the_default[^>]*>\s*([^<]*?)\s*<", text(staff.get(LIST)))
 
-    assert sorted(rows) == ["yes", "\N{EN DASH}"]
+    assert sorted(rows) == ["yes", DASH]

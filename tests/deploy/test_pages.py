@@ -61,6 +61,14 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(path: str) -> None:
     assert [each for each in inside if not leads_somewhere(path, each)] == []
 
 
+@pytest.mark.parametrize("path", TEXTS)
+def test_every_file_of_the_code_that_a_page_names_is_there(path: str) -> None:
+    folders = "|".join(sorted(each.name for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith(".")))
+    named = re.findall(rf"`((?:{folders})/(?:[\w/.*-]+\.\w+|[\w/.*-]*/))`", TEXTS[path])
+
+    assert [each for each in named if not each.startswith("var/") and not any(ROOT.glob(each))] == []
+
+
 def test_every_setting_has_one_line_and_every_line_is_read() -> None:
     sources = [(ROOT / "ouipost" / f"{name}.py").read_text() for name in ("settings", "stores", "environment")]
     read = {word for source in sources for found in READ.findall(source) for word in found if word}
