@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.crypto import constant_time_compare
 
+from ouipost.simulator.call import Call
 from ouipost.simulator.models import App, Token, atomic
 
 
@@ -29,6 +30,15 @@ def issue(value: str, *, like: Token | None = None, now: datetime, lifetime: tim
 def find(network: str, value: str, *kinds: str) -> Token | None:
     """Return the token with this value, dead or alive."""
     return Token.objects.filter(network=network, digest=digest(value), kind__in=kinds).first() if value else None
+
+
+def of_call(call: Call, network: str) -> Token | None:
+    """Give the call its token, also one that is renewed or revoked; return what tells whose it is: that, or a code."""
+    if call.bearer:
+        call.token = find(network, call.bearer, "access")
+    else:
+        call.token = find(network, call.text("refresh_token") or call.text("token"), "refresh", "access")
+    return call.token or find(network, call.text("code"), "code")
 
 
 def spend(token: Token, now: datetime) -> bool:

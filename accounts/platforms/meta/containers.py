@@ -54,7 +54,7 @@ READY_AT, READY_SINCE, FAILURES = "ready_at", "ready_since", "failures"
 STAYS_READY = timedelta(seconds=20)
 """What was refused, or held up for longer, is asked again: its container may be dead by then."""
 IN_VAIN = timedelta(minutes=10)
-"""A container that has been ready for so long, and is refused as not ready, will never be published."""
+"""What has been ready for so long was refused each time, or held up: another takes its place."""
 MOST_FAILURES = 3
 LISTED_SOON = 10.0
 LISTED_AFTER = timedelta(minutes=2)
@@ -391,10 +391,12 @@ def _usable(operation: Operation) -> Handles:
     In vain only where no call is open: what is still on its way could publish the one beside the other.
     """
     made = [datetime.fromisoformat(each["at"]) for each in operation.handles.get(UPLOADS, {}).values()]
-    is_old = bool(made) and min(made) < operation.now - CONTAINER_LIVES
+    if made and min(made) < operation.now - CONTAINER_LIVES:
+        return {}
     ready_since = operation.handles.get(READY_SINCE)
-    in_vain = ready_since is not None and datetime.fromisoformat(ready_since) <= operation.now - IN_VAIN
-    return {} if is_old or (in_vain and not operation.armed_at) else operation.handles
+    if ready_since and not operation.armed_at and datetime.fromisoformat(ready_since) <= operation.now - IN_VAIN:
+        return {}
+    return operation.handles
 
 
 def _wait(operation: Operation, key: str) -> float:

@@ -33,7 +33,7 @@ from accounts.platforms.twitter import errors as twitter_errors
 from accounts.platforms.twitter import media as twitter_media
 from accounts.platforms.twitter import numbers as twitter_numbers
 from accounts.platforms.twitter import validation
-from accounts.platforms.twitter.api import HOST, address
+from accounts.platforms.twitter.api import HOST, address, get
 from accounts.platforms.twitter.listing import posts_like
 from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
@@ -88,7 +88,7 @@ class Twitter(OAuth2Connector):
 
     def _me(self, session: Session, token: str) -> dict[str, Any]:
         params = {"user.fields": PROFILE_FIELDS}
-        me = dig(self.call(session, "GET", address(self, "users/me"), headers=bearer(token), params=params), "data")
+        me = dig(get(self, session, token, "users/me", params), "data")
         if not dig_text(me, "id"):
             raise Unknown(Phrase("X did not say whose token this is."))
         return dict(me)

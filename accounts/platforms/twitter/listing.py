@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Connector, Operation, Session, Unknown
-from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, is_since, paged
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, is_since, paged
 from accounts.platforms.text import comparable
-from accounts.platforms.twitter.api import address
+from accounts.platforms.twitter.api import get
 from ouipost.phrases import Phrase
 
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
@@ -37,8 +37,7 @@ def _newest(connector: Connector, session: Session, operation: Operation, cursor
         "tweet.fields": POST_FIELDS,
     }
     params |= {"pagination_token": cursor} if cursor else {}
-    url = address(connector, f"users/{account.remote_id}/tweets")
-    page = connector.call(session, "GET", url, headers=bearer(account.access_token), params=params)
+    page = get(connector, session, account.access_token, f"users/{account.remote_id}/tweets", params)
     if dig_count(page, "meta", "result_count") is None:
         raise Unknown(Phrase("X did not list the account's posts."))
     return page

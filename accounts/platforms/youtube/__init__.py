@@ -104,7 +104,7 @@ class YouTube(OAuth2Connector):
         return _profile(self._channel(session, account.access_token))
 
     def _channel(self, session: Session, token: str) -> Any:
-        answer = api.read(self, session, token, "channels", {"part": CHANNEL_PARTS, "mine": "true"})
+        answer = api.get(self, session, token, "channels", {"part": CHANNEL_PARTS, "mine": "true"})
         if dig_text(answer, "kind") != "youtube#channelListResponse":
             raise Unknown(Phrase("YouTube did not say whose token this is."))
         channel = dig(answer, "items", 0)
@@ -183,7 +183,7 @@ class YouTube(OAuth2Connector):
         whether a video that is left out is gone, only the list of videos tells
         (https://developers.google.com/youtube/v3/docs/videos/batchGetStats).
         """
-        batch = api.read(self, session, account.access_token, "videos:batchGetStats", _counters_of(remote_ids))
+        batch = api.get(self, session, account.access_token, "videos:batchGetStats", _counters_of(remote_ids))
         videos = _by_id(dig_list(batch, "items"))
         left_out = [video_id for video_id in remote_ids if video_id not in videos]
         if left_out:

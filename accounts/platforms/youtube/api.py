@@ -15,7 +15,7 @@ def address(connector: Connector, name: str) -> str:
     return f"{API}/{connector.version}/{name}"
 
 
-def read(connector: Connector, session: Session, token: str, name: str, params: Mapping[str, Any]) -> Any:
+def get(connector: Connector, session: Session, token: str, name: str, params: Mapping[str, Any]) -> Any:
     """Ask for something with a token."""
     return connector.call(session, "GET", address(connector, name), headers=bearer(token), params=params)
 
@@ -25,7 +25,7 @@ def page(
 ) -> Any:
     """Return one page of a list; raises Unknown where the answer has none."""
     asked = {**params, "pageToken": cursor} if cursor else params
-    found = read(connector, session, account.access_token, name, asked)
+    found = get(connector, session, account.access_token, name, asked)
     if not isinstance(dig(found, "items"), list):
         raise Unknown(Phrase("YouTube's answer has no list of {name}.", name=name))
     return found

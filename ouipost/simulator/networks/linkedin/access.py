@@ -72,11 +72,7 @@ def missing_path(call: Call) -> Refusal:
 
 def identify(call: Call) -> str:
     """Find the call's token, and return the member or organization that it acts for."""
-    if call.bearer:
-        call.token = tokens.find(ID, call.bearer, "access")
-    else:
-        call.token = tokens.find(ID, call.text("refresh_token") or call.text("token"), "refresh", "access")
-    source = call.token or tokens.find(ID, call.text("code"), "code")
+    source = tokens.of_call(call, ID)
     if source is None:
         return owner_of_upload(call)
     named = actor_of(call)

@@ -80,10 +80,7 @@ def identify(call: Call) -> str:
     if call.host == UPLOAD_HOST:
         upload = find_upload(call)
         return upload.account if upload else ""
-    call.token = tokens.find(ID, call.bearer, "access")
-    sent = call.text("refresh_token") or call.text("token")
-    call.token = call.token or tokens.find(ID, sent, "refresh", "access")
-    source = call.token or tokens.find(ID, call.text("code"), "code")
+    source = tokens.of_call(call, ID)
     return source.account if source else ""
 
 

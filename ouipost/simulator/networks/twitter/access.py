@@ -64,11 +64,7 @@ def not_found(kind: str, value: str, parameter: str = "id") -> dict[str, Any]:
 
 def identify(call: Call) -> str:
     """Find the call's token, also one that is being refreshed, and return its user."""
-    if call.bearer:
-        call.token = tokens.find(ID, call.bearer, "access")
-    else:
-        call.token = tokens.find(ID, call.text("refresh_token") or call.text("token"), "refresh", "access")
-    source = call.token or tokens.find(ID, call.text("code"), "code")
+    source = tokens.of_call(call, ID)
     return source.account if source else ""
 
 

@@ -47,10 +47,7 @@ def missing_path(call: Call) -> Refusal:
 
 def identify(call: Call) -> str:
     """Find the call's token, and return the channel that it is for; an upload session knows its own."""
-    call.token = tokens.find(ID, call.bearer, "access")
-    sent = call.text("refresh_token") or call.text("token")
-    call.token = call.token or tokens.find(ID, sent, "refresh", "access")
-    source = call.token or tokens.find(ID, call.text("code"), "code")
+    source = tokens.of_call(call, ID)
     if source:
         return source.account
     session = Media.objects.filter(network=ID, external_id=call.text("upload_id") or "-").first()
