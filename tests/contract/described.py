@@ -36,9 +36,9 @@ def faults_of(response: Any, method: str, address: str) -> list[str]:
     part, path, call = _find(method, address)
     if not call:
         return []
-    told = call["responses"].get(str(response.status_code))
-    if told is None:
+    if str(response.status_code) not in call["responses"]:
         return [f"status {response.status_code}"]
+    told = answer_of(_described(part), call, str(response.status_code))
     named = {name.lower() for name in told["headers"]}
     wrong = [name for name in response.headers if OURS.match(name.lower()) and name.lower() not in named]
     kind = response.headers["Content-Type"].partition(";")[0]
@@ -70,10 +70,16 @@ def faults_of_event(body: Any, schema: Any) -> list[str]:
 
 def assert_described(response: Any, schema: Any, method: str, path: str) -> None:
     """Fail where an answer has another shape than the one that the schema gives for it."""
-    answers = schema["paths"][path][method]["responses"]
-    described = answers[str(response.status_code)]["content"]["application/json"]["schema"]
+    answer = answer_of(schema, schema["paths"][path][method], str(response.status_code))
+    described = answer["content"]["application/json"]["schema"]
     validator = Draft202012Validator(closed(described | {"components": schema["components"]}))
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(response.json())] == []
+
+
+def answer_of(schema: Any, call: Any, status: str) -> Any:
+    """Return how an answer of this status is described: at the call, or among those that calls have in common."""
+    answer = call["responses"][status]
+    return schema["components"]["responses"][answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
 
 
 @cache
@@ -103,6 +109,6 @@ def _find(method: str, address: str) -> tuple[str, str, Any]:
 def _validator(part: str, path: str, method: str, status: str) -> Any:
     """Return what checks an answer of this status, or what is asked with."""
     call = _paths(part)[path][method]
-    content = (call["requestBody"] if status == BODY else call["responses"][status])["content"]
+    content = (call["requestBody"] if status == BODY else answer_of(_described(part), call, status))["content"]
     described = content["application/json"]["schema"] | {"components": _described(part)["components"]}
     return Draft202012Validator(described, format_checker=FORMATS)
