@@ -21,7 +21,7 @@ from ouipost.rows import update_each
 from posts.advice import INTERNAL_ERROR, failure
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.publishing.holding import hold_account, needs_place, pace_account
-from posts.publishing.lateness import GIVE_UP_AFTER, is_too_late
+from posts.publishing.lateness import GIVE_UP_AFTER, LEAST_TRYING, is_too_late
 from posts.removal import call_off
 from posts.services import sync_and_tell
 from workspaces.models import Workspace
@@ -381,7 +381,7 @@ def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
 
 
 def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -> None:
-    """Leave what was held up as much time for trying as if there had been no pause.
+    """Leave what was held up as much time for trying as if there had been no pause, and each first try a few more.
 
     What only asks about an earlier send was not held up; its time may be over by intent.
     """
@@ -390,9 +390,10 @@ def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -
         if target.outcome_unknown or target.scheduled_at is None or target.give_up_at is None:
             continue
         paused = pauses.time_paused(history.of(target), since=target.scheduled_at, until=now)
-        if paused:
-            given = target.scheduled_at + GIVE_UP_AFTER + paused
-            longer[target.pk] = {"give_up_at": max(target.give_up_at, given)}
+        given = target.scheduled_at + GIVE_UP_AFTER + paused if paused else target.give_up_at
+        first = now + LEAST_TRYING if target.status == TargetStatus.SCHEDULED else target.give_up_at
+        if (ends := max(target.give_up_at, given, first)) > target.give_up_at:
+            longer[target.pk] = {"give_up_at": ends}
     update_each(Target, longer)
 
 

@@ -396,3 +396,17 @@ def test_what_was_asked_of_the_network_is_kept_with_each_attempt(
 
     assert target.status == "published"
     assert [attempt.exchanges for attempt in Attempt.objects.filter(target=target)] == [[told]]
+
+
+def test_a_first_try_that_comes_late_is_not_the_last_one(workspace: Workspace, network: ScriptedNetwork) -> None:
+    due = database_now() - timedelta(hours=5, minutes=59, seconds=50)
+    target = make_due(workspace, status="scheduled", scheduled_at=due)
+    Target.objects.update(give_up_at=due + timedelta(hours=6))
+    network.prepared = [Unavailable("away"), {}]
+
+    waiting, published = publish(target), publish(target)
+
+    assert (waiting.status, waiting.attempts) == ("publishing", 1)
+    assert waiting.give_up_at is not None
+    assert timedelta(minutes=14) < waiting.give_up_at - database_now() <= timedelta(minutes=15)
+    assert published.status == "published"
