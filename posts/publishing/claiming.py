@@ -1,7 +1,6 @@
 """Taking due targets: at most one per account at a time, the longest due first, nothing too late or paused."""
 
 import logging
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,18 +20,14 @@ from ouipost.rows import update_each
 from posts.advice import INTERNAL_ERROR, failure
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.publishing.holding import hold_account, needs_place, pace_account
-from posts.publishing.lateness import GIVE_UP_AFTER, is_too_late
+from posts.publishing.lateness import GIVE_UP_AFTER, LEAST_TRYING, is_too_late
+from posts.publishing.room import LEASE_SECONDS, Room, in_flight
 from posts.removal import call_off
 from posts.services import sync_and_tell
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 90
-TRY_SECONDS = LEASE_SECONDS + 10
-"""Who holds a lease longer than this from now on has asked for more time: that is no try of a network that failed."""
-ROOM_OF_OTHERS = 1
-"""For a network that this version does not have: it takes nothing, and nobody waits for it."""
 LOOK_AHEAD = 2
 LOOKS = 4
 ROUNDS = 4
@@ -152,13 +147,13 @@ def _end(pk: str) -> None:
 def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) -> list[Claim] | None:
     """Claim what may go now; None when all that was found had to be put off or given up, and more may be behind it."""
     now = claims.database_now()
-    in_flight = _in_flight(now)
-    due = _due(now, suspects=suspects, paused=pauses.in_force(), busy=[each.account_id for each in in_flight])
+    flying = in_flight(now)
+    due = _due(now, suspects=suspects, paused=pauses.in_force(), busy=[each.account_id for each in flying])
     if among is not None:
         due = due.filter(pk__in=among)
     if not due.exists():
         return []
-    chosen = _choose(due, limit=limit, room=Room(in_flight, now=now))
+    chosen = _choose(due, limit=limit, room=Room(flying, now=now))
     posts = _lock_posts([candidate.post_id for candidate in chosen])
     accounts = _lock_accounts([candidate.account_id for candidate in chosen if candidate.post_id in posts])
     _call_off_of_deleted(posts)
@@ -177,19 +172,6 @@ def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) ->
     return held if held or not ready else None
 
 
-class Busy(NamedTuple):
-    """An account that a target is in flight for."""
-
-    account_id: str
-    network: str
-    until: datetime | None
-
-
-def _in_flight(now: datetime) -> list[Busy]:
-    rows = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).annotate(network=traffic.NETWORK)
-    return [Busy(*row) for row in rows.values_list("account_id", "network", "lease_until")]
-
-
 def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause], busy: Sequence[str] = ()) -> TargetQuerySet:
     """Match due targets whose account has nothing else in flight, the longest due first.
 
@@ -204,43 +186,6 @@ def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause], busy: Sequen
     if paused:
         due = due.filter(~pauses.rows_held_up(paused) | Q(outcome_unknown=True))
     return due if suspects else due.filter(claim_count=0)
-
-
-class Room:
-    """How many more targets may be in flight, of each network and of each server that is somebody's own."""
-
-    def __init__(self, in_flight: Sequence[Busy], *, now: datetime) -> None:
-        busy = {each.account_id: each.network for each in in_flight}
-        long = now + claims.engine_time(TRY_SECONDS)
-        at_length = [each.network for each in in_flight if each.until and each.until > long]
-        self.places = defaultdict(lambda: ROOM_OF_OTHERS, traffic.shares(now, at_length=at_length))
-        self.servers = dict[str, str]()
-        self.learn(busy)
-        for account_id, network in busy.items():
-            self.take(account_id, network)
-
-    def learn(self, accounts: Mapping[str, str]) -> None:
-        """Find out which servers these accounts are on, by account and network."""
-        self.servers |= traffic.servers(accounts)
-        for server in self.servers.values():
-            self.places.setdefault(server, traffic.share_of_server(server))
-
-    def take(self, account_id: str, network: str) -> None:
-        for key in self._keys(account_id, network):
-            self.places[key] -= 1
-
-    def is_full(self, account_id: str, network: str) -> bool:
-        return any(self.places[key] <= 0 for key in self._keys(account_id, network))
-
-    def _keys(self, account_id: str, network: str) -> list[str]:
-        return [network, *filter(None, [self.servers.get(account_id)])]
-
-    def full_networks(self) -> list[str]:
-        return [key for key, places in self.places.items() if places <= 0]
-
-    def crowded(self) -> list[str]:
-        """Return the accounts whose server has no place left."""
-        return [account_id for account_id, server in self.servers.items() if self.places[server] <= 0]
 
 
 def _choose(due: TargetQuerySet, *, limit: int, room: Room) -> list[Candidate]:
@@ -383,7 +328,7 @@ def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
 
 
 def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -> None:
-    """Leave what was held up as much time for trying as if there had been no pause.
+    """Leave what was held up as much time for trying as if there had been no pause, and each first try a few more.
 
     What only asks about an earlier send was not held up; its time may be over by intent.
     """
@@ -392,9 +337,10 @@ def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -
         if target.outcome_unknown or target.scheduled_at is None or target.give_up_at is None:
             continue
         paused = pauses.time_paused(history.of(target), since=target.scheduled_at, until=now)
-        if paused:
-            given = target.scheduled_at + GIVE_UP_AFTER + paused
-            longer[target.pk] = {"give_up_at": max(target.give_up_at, given)}
+        given = target.scheduled_at + GIVE_UP_AFTER + paused if paused else target.give_up_at
+        first = now + LEAST_TRYING if target.status == TargetStatus.SCHEDULED else target.give_up_at
+        if (ends := max(target.give_up_at, given, first)) > target.give_up_at:
+            longer[target.pk] = {"give_up_at": ends}
     update_each(Target, longer)
 
 

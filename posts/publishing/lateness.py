@@ -8,6 +8,8 @@ from accounts.models import Pause
 from workspaces.models import Workspace
 
 GIVE_UP_AFTER = timedelta(hours=6)
+LEAST_TRYING = timedelta(minutes=15)
+"""So long it is tried from its first try on, however late that comes."""
 IN_TIME = timedelta(minutes=1)
 """A worker takes what is due moments later: that is not late, whatever a workspace says."""
 

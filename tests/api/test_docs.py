@@ -15,6 +15,7 @@ from drf_spectacular.validation import validate_schema
 
 from ouipost.api import docs
 from ouipost.api.docs import AdminGenerator, ApiGenerator, document
+from tests.contract.described import answer_of
 from tests.foundation.threads import at_once
 
 OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//|url\((?:https?:)?//|@import|@font-face""")
@@ -98,7 +99,7 @@ def test_failures_are_shown_where_they_can_occur(schema: Any) -> None:
 
     anywhere = {"400", "401", "403", "404", "406", "429", "500", "503"}
     assert failures == {"list": anywhere, "create": anywhere | {"409", "413", "415", "422"}, "show": anywhere}
-    error = notes["get"]["responses"]["429"]["content"]["application/json"]["schema"]
+    error = answer_of(schema, notes["get"], "429")["content"]["application/json"]["schema"]
     assert error == {"$ref": "#/components/schemas/Error"}
     assert schema["components"]["schemas"]["Error"]["required"] == ["success", "error"]
 

@@ -36,9 +36,9 @@ def faults_of(response: Any, method: str, address: str) -> list[str]:
     part, path, call = _find(method, address)
     if not call:
         return []
-    told = call["responses"].get(str(response.status_code))
-    if told is None:
+    if str(response.status_code) not in call["responses"]:
         return [f"status {response.status_code}"]
+    told = answer_of(_described(part), call, str(response.status_code))
     named = {name.lower() for name in told["headers"]}
     wrong = [name for name in response.headers if OURS.match(name.lower()) and name.lower() not in named]
     kind = response.headers["Content-Type"].partition(";")[0]
@@ -68,6 +68,12 @@ def faults_of_event(body: Any, schema: Any) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
 
 
+def answer_of(schema: Any, call: Any, status: str) -> Any:
+    """Return how an answer of this status is described: at the call, or among those that calls have in common."""
+    answer = call["responses"][status]
+    return schema["components"]["responses"][answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+
+
 @cache
 def _described(part: str) -> Any:
     generator = {"/api/": ApiGenerator, "/admin/": AdminGenerator}[part]
@@ -95,6 +101,6 @@ def _find(method: str, address: str) -> tuple[str, str, Any]:
 def _validator(part: str, path: str, method: str, status: str) -> Any:
     """Return what checks an answer of this status, or what is asked with."""
     call = _paths(part)[path][method]
-    content = (call["requestBody"] if status == BODY else call["responses"][status])["content"]
+    content = (call["requestBody"] if status == BODY else answer_of(_described(part), call, status))["content"]
     described = content["application/json"]["schema"] | {"components": _described(part)["components"]}
     return Draft202012Validator(described, format_checker=FORMATS)

@@ -10,6 +10,7 @@ from django.test import Client
 from accounts.platforms.base import Limits
 from posts.models import Target
 from tests.conftest import ApiClient
+from tests.contract.described import answer_of
 from tests.contract.world import connect_all
 from tests.factories import make_post
 from workspaces.models import Workspace
@@ -110,9 +111,21 @@ def test_a_generated_client_can_do_what_the_api_can(schema: Any, admin_schema: A
     assert components["SlotInput"]["properties"]["time"]["pattern"] == "^([01][0-9]|2[0-3]):([0-5][0-9])$"
 
 
+@pytest.mark.parametrize("address", ["/api/schema", "/admin/schema"])
+def test_what_calls_have_in_common_is_told_once(client: Client, address: str) -> None:
+    content = client.get(address).content
+
+    assert len(content) < 250_000
+    told = json.loads(content)
+    calls = [call for calls in told["paths"].values() for call in calls.values()]
+    shared = {answer["$ref"] for call in calls for answer in call["responses"].values() if "$ref" in answer}
+    assert shared == {f"#/components/responses/{name}" for name in told["components"]["responses"]}
+
+
 def test_what_stands_beside_a_refusal_is_described(schema: Any, admin_schema: Any) -> None:
     def headers_of(one: Any, path: str) -> dict[str, set[str]]:
-        return {status: set(told["headers"]) for status, told in one["paths"][path]["post"]["responses"].items()}
+        call = one["paths"][path]["post"]
+        return {status: set(answer_of(one, call, status)["headers"]) for status in call["responses"]}
 
     always, replayed, later = {"X-Request-ID"}, {"Idempotent-Replayed"}, {"Retry-After"}
     allowance = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit-Policy", "RateLimit"}

@@ -19,7 +19,7 @@ from ouipost.writer import Inline
 from posts import services
 from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
-from posts.publishing import claiming, engine, settling
+from posts.publishing import engine, room, settling
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, Report
 from tests.factories import make_account, make_webhook, make_workspace
 from tests.posts.fakes import (
@@ -239,7 +239,7 @@ def test_every_call_ends_within_the_lease(workspace: Workspace, network: Scripte
     publish(target)
 
     before_arming, visible = seen
-    assert 45 < before_arming <= claiming.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
+    assert 45 < before_arming <= room.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
     assert 25 < visible <= VISIBLE_CALL_SECONDS
 
 
@@ -254,7 +254,7 @@ def test_a_look_ends_within_the_lease(workspace: Workspace, network: ScriptedNet
     network.found = [note]
     publish(target)
 
-    assert 45 < seen[0] <= claiming.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
+    assert 45 < seen[0] <= room.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
 
 
 def test_after_each_saved_step_the_calls_have_as_long_as_it_asked_for(
@@ -385,3 +385,17 @@ def test_what_was_asked_of_the_network_is_kept_with_each_attempt(
 
     assert target.status == "published"
     assert [attempt.exchanges for attempt in Attempt.objects.filter(target=target)] == [[told]]
+
+
+def test_a_first_try_that_comes_late_is_not_the_last_one(workspace: Workspace, network: ScriptedNetwork) -> None:
+    due = database_now() - timedelta(hours=5, minutes=59, seconds=50)
+    target = make_due(workspace, status="scheduled", scheduled_at=due)
+    Target.objects.update(give_up_at=due + timedelta(hours=6))
+    network.prepared = [Unavailable("away"), {}]
+
+    waiting, published = publish(target), publish(target)
+
+    assert (waiting.status, waiting.attempts) == ("publishing", 1)
+    assert waiting.give_up_at is not None
+    assert timedelta(minutes=14) < waiting.give_up_at - database_now() <= timedelta(minutes=15)
+    assert published.status == "published"

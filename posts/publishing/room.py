@@ -1,0 +1,67 @@
+"""How many more targets may be in flight: each network, and each server that is somebody's own, has a share."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from accounts import traffic
+from ouipost import claims
+from posts.models import Target
+
+LEASE_SECONDS = 90
+TRY_SECONDS = LEASE_SECONDS + 10
+"""Who holds a lease longer than this from now on has asked for more time: that is no try of a network that failed."""
+ROOM_OF_OTHERS = 1
+"""For a network that this version does not have: it takes nothing, and nobody waits for it."""
+
+
+class Busy(NamedTuple):
+    """An account that a target is in flight for."""
+
+    account_id: str
+    network: str
+    until: datetime | None
+
+
+def in_flight(now: datetime) -> list[Busy]:
+    """Return what is in flight, of all workers."""
+    rows = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).annotate(network=traffic.NETWORK)
+    return [Busy(*row) for row in rows.values_list("account_id", "network", "lease_until")]
+
+
+class Room:
+    """How many more targets may be in flight, of each network and of each server that is somebody's own."""
+
+    def __init__(self, in_flight: Sequence[Busy], *, now: datetime) -> None:
+        busy = {each.account_id: each.network for each in in_flight}
+        long = now + claims.engine_time(TRY_SECONDS)
+        at_length = [each.network for each in in_flight if each.until and each.until > long]
+        self.places = defaultdict(lambda: ROOM_OF_OTHERS, traffic.shares(now, at_length=at_length))
+        self.servers = dict[str, str]()
+        self.learn(busy)
+        for account_id, network in busy.items():
+            self.take(account_id, network)
+
+    def learn(self, accounts: Mapping[str, str]) -> None:
+        """Find out which servers these accounts are on, by account and network."""
+        self.servers |= traffic.servers(accounts)
+        for server in self.servers.values():
+            self.places.setdefault(server, traffic.share_of_server(server))
+
+    def take(self, account_id: str, network: str) -> None:
+        for key in self._keys(account_id, network):
+            self.places[key] -= 1
+
+    def is_full(self, account_id: str, network: str) -> bool:
+        return any(self.places[key] <= 0 for key in self._keys(account_id, network))
+
+    def _keys(self, account_id: str, network: str) -> list[str]:
+        return [network, *filter(None, [self.servers.get(account_id)])]
+
+    def full_networks(self) -> list[str]:
+        return [key for key, places in self.places.items() if places <= 0]
+
+    def crowded(self) -> list[str]:
+        """Return the accounts whose server has no place left."""
+        return [account_id for account_id, server in self.servers.items() if self.places[server] <= 0]
