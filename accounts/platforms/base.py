@@ -116,16 +116,22 @@ class Answer:
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return what JSON from a network says; raises ValueError where it is none, or nested too deep to read.
+    """Return what JSON from a network says, as databases take it: halves of surrogate pairs, as of an emoji that was
+    cut in two, become question marks, and whole numbers of more than 64 bits texts.
 
-    Halves of surrogate pairs, as of an emoji that was cut in two, become question marks: no database takes them.
+    Raises ValueError where it is none, has a number that JSON does not know, or is nested too deep to read.
     """
     try:
-        found = json.loads(text)
-        written = json.dumps(found, ensure_ascii=False)
+        found = json.loads(text, parse_int=_whole)
+        written = json.dumps(found, ensure_ascii=False, allow_nan=False)
         return json.loads(written.encode(errors="replace")) if HALVES.search(written) else found
     except RecursionError as error:
         raise ValueError("This is nested too deep.") from error
+
+
+def _whole(digits: str) -> int | str:
+    number = int(digits)
+    return number if abs(number) < 2**63 else digits
 
 
 class Session(Protocol):

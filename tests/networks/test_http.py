@@ -104,6 +104,16 @@ def test_half_of_a_character_is_replaced_wherever_it_stands(body: bytes, told: A
     assert parsed(body) == told
 
 
+def test_a_whole_number_that_is_too_large_for_a_database_is_a_text() -> None:
+    assert parsed(f"[{2**63 - 1}, {2**63}, -{2**63}]") == [2**63 - 1, str(2**63), f"-{2**63}"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400", "9" * 5000])
+def test_a_number_that_no_database_takes_is_no_json(number: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        parsed(f'{{"size": {number}}}')
+
+
 def test_words_of_a_network_are_one_clean_line() -> None:
     told = said("X", "Bad\x00 \n\u2028text\ud83d   with EAAB" + "x" * 40, otherwise="is silent.")
 
