@@ -108,10 +108,9 @@ def test_a_whole_number_that_is_too_large_for_a_database_is_a_text() -> None:
     assert parsed(f"[{2**63 - 1}, {2**63}, -{2**63}]") == [2**63 - 1, str(2**63), f"-{2**63}"]
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400", "9" * 5000])
-def test_a_number_that_no_database_takes_is_no_json(number: str) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        parsed(f'{{"size": {number}}}')
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_what_is_no_number_to_a_database_is_nothing(number: str) -> None:
+    assert parsed(f'{{"size": {number}, "rate": 1.5}}') == {"size": None, "rate": 1.5}
 
 
 def test_words_of_a_network_are_one_clean_line() -> None:
