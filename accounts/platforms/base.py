@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from math import isfinite
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 from accounts.platforms import rules
@@ -117,16 +118,27 @@ class Answer:
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return what JSON from a network says; raises ValueError where it is none, or nested too deep to read.
+    """Return what JSON from a network says, as databases take it: halves of surrogate pairs, as of an emoji that was
+    cut in two, become question marks, whole numbers of more than 64 bits texts, and what is no number nothing.
 
-    Halves of surrogate pairs, as of an emoji that was cut in two, become question marks: no database takes them.
+    Raises ValueError where it is none, or nested too deep to read.
     """
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
         written = json.dumps(found, ensure_ascii=False)
         return json.loads(written.encode(errors="replace")) if HALVES.search(written) else found
     except RecursionError as error:
         raise ValueError("This is nested too deep.") from error
+
+
+def _whole(digits: str) -> int | str:
+    number = int(digits)
+    return number if abs(number) < 2**63 else digits
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if isfinite(number) else None
 
 
 class Session(Protocol):

@@ -19,15 +19,15 @@ def told_late(targets: Sequence[Target]) -> list[list[Published]]:
     """
     rows = Attempt.objects.filter(target__in=[target.pk for target in targets], outcome__in=(LATE, OUT))
     attempts: dict[str, list[Attempt]] = defaultdict(list)
-    for attempt in rows.only("target", "outcome", "remote_id", "url", "started_at", "ended_at").order_by("pk"):
+    for attempt in rows.only("target", "outcome", "remote_id", "url", "fence").order_by("pk"):
         attempts[attempt.target_id].append(attempt)
     return [_told_late(target, attempts[target.pk]) for target in targets]
 
 
 def _told_late(target: Target, attempts: Sequence[Attempt]) -> list[Published]:
     known = {"", *(part["remote_id"] for part in target.parts)}
-    out = max((each.ended_at for each in attempts if each.outcome == OUT), default=None)
-    late = [each for each in attempts if each.outcome == LATE and (out is None or each.started_at >= out)]
+    out = max((each.fence for each in attempts if each.outcome == OUT), default=0)
+    late = [each for each in attempts if each.outcome == LATE and each.fence > out]
     urls = {each.remote_id: each.url for each in late if each.remote_id not in known}
     return [Published(remote_id=remote_id, url=url) for remote_id, url in urls.items()]
 

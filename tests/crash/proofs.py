@@ -23,8 +23,9 @@ NUMBERS = """
     77 78 79 81 82 84 85 87 88
 """.split()  # noqa: SIM905 (a list literal takes a line for each)
 """Of all acceptance tests."""
-OTHERS = ("H", "R", "V")
-"""Of no number: the acceptance tests know one machine, no restored copy and no upload of minutes."""
+OTHERS = ("C", "H", "R", "V")
+"""Of no number: the acceptance tests know one machine, no lost answer to a commit, no restored copy and no upload of
+minutes."""
 SENTENCES = "| | Sentence | Short | Full |"
 LINES = "| | Run | On | posts | kills | faults | requests | copies>1 | lost | review | not told once | |"
 LINE = re.compile(r"(?P<tests>.{10})(?P<name>.{38})(?P<database>.{8})(?P<runner>.{7})(?P<rest>.*)  GOOD")

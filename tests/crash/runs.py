@@ -18,6 +18,7 @@ from tests.crash import (
     deliveries,
     hosts,
     lists,
+    lost_commits,
     matrix,
     nine,
     read_only,
@@ -63,6 +64,7 @@ def all_runs() -> list[Run]:
         of_lists,
         of_broker,
         of_killed_databases,
+        of_lost_commits,
         of_hosts,
         of_releases,
         of_scenarios,
@@ -291,6 +293,18 @@ def of_killed_databases() -> Iterator[Run]:
         runner="work",
         place=lambda home, _: database_dies.place(home, speed=TRUE_SPEED),
         work=partial(database_dies.killed, publications=300, per_second=5, away=30),
+    )
+
+
+def of_lost_commits() -> Iterator[Run]:
+    """A database that is told to commit and whose answer never comes, at true speed."""
+    yield Run(
+        tests="C",
+        name="answers to commits are lost",
+        database="mariadb",
+        runner="work",
+        place=lambda home, _: lost_commits.place(home, speed=TRUE_SPEED),
+        work=partial(lost_commits.lose_answers, publications=120, share=0.1),
     )
 
 

@@ -104,6 +104,15 @@ def test_half_of_a_character_is_replaced_wherever_it_stands(body: bytes, told: A
     assert parsed(body) == told
 
 
+def test_a_whole_number_that_is_too_large_for_a_database_is_a_text() -> None:
+    assert parsed(f"[{2**63 - 1}, {2**63}, -{2**63}]") == [2**63 - 1, str(2**63), f"-{2**63}"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_what_is_no_number_to_a_database_is_nothing(number: str) -> None:
+    assert parsed(f'{{"size": {number}, "rate": 1.5}}') == {"size": None, "rate": 1.5}
+
+
 def test_words_of_a_network_are_one_clean_line() -> None:
     told = said("X", "Bad\x00 \n\u2028text\ud83d   with EAAB" + "x" * 40, otherwise="is silent.")
 

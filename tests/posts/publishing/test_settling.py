@@ -212,6 +212,18 @@ def log(target: Target, **values: Any) -> None:
     Attempt.objects.create(target=target, **given | values)
 
 
+def test_a_late_id_of_the_next_part_is_taken_although_the_clock_has_gone_back_since(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    log(target, outcome="published", remote_id="41", fence=0, ended_at=database_now() + timedelta(hours=1))
+    held = lost_claim(target)
+    park(target)
+    Target.objects.update(replies=1, parts=[{"remote_id": "41", "url": ""}])
+
+    settle_all([make_report(held, HERE)])
+
+    assert Target.objects.get(pk=target.pk).status == "published"
+
+
 @pytest.mark.parametrize("known", ["the part before", "the second of two", "adopted"])
 def test_a_late_id_of_a_part_that_was_found_before_is_not_taken_for_the_next(workspace: Workspace, known: str) -> None:
     target = make_due(workspace)
