@@ -157,9 +157,7 @@ def _changed(event: Event) -> list[dict[str, Any]]:
     if not isinstance(before, dict) or not isinstance(after, dict):
         return []
     names = dict.fromkeys([*before, *after])
-    return [
-        {"name": name} | {"before": _written(before.get(name)), "after": _written(after.get(name))} for name in names
-    ]
+    return [{"name": name, "before": _written(before.get(name)), "after": _written(after.get(name))} for name in names]
 
 
 def _written(value: Any) -> Any:

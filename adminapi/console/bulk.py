@@ -41,7 +41,7 @@ def operate(
     if count == 0:
         told = _("Nothing was done: what you chose is gone, or it cannot be done to it any more.")
         page.message_user(request, told, messages.ERROR)
-        return None
+        return HttpResponseRedirect(reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist"))
     if count > MOST:
         told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": MOST}
         page.message_user(request, told, messages.ERROR)

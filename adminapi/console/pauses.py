@@ -70,7 +70,7 @@ def show_pauses(request: HttpRequest) -> HttpResponse:
         in_transaction(lambda: pausing.pause(typed.scope, typed.subject, **wanted))
     except DomainError as error:
         fields = error.details.get("fields", {})
-        return _page(request, typed, errors=by_field(fields) or {"": words(error)}, status=error.status)
+        return _page(request, typed, errors=by_field(fields) or {"general": words(error)}, status=error.status)
     return HttpResponseRedirect(reverse("console_pauses"))
 
 
@@ -87,7 +87,7 @@ def resume(request: HttpRequest) -> HttpResponse:
     try:
         in_transaction(lambda: pausing.resume(typed.scope, typed.subject, actor=actor, now=database_now()))
     except DomainError as error:
-        return _page(request, typed, errors={"": words(error)}, status=error.status)
+        return _page(request, typed, errors={"general": words(error)}, status=error.status)
     return HttpResponseRedirect(reverse("console_pauses"))
 
 
@@ -104,8 +104,6 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
         "accounts": _accounts(request, _chosen(SocialAccount, typed, PauseScope.ACCOUNT)),
         "most": MOST,
         "longest": REASON_LENGTH,
-        "errors": {},
-        "general": told.get("errors", {}).get("", ""),
         **told,
     }
     return show(request, "console/pauses.html", title=_("Pauses"), status=status, **context)

@@ -1,5 +1,6 @@
 """Posts in the console: the list, the page of each, and what can be done to them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -30,6 +31,14 @@ from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 TEMPLATE = "admin/posts/post/change_form.html"
 SEARCHED = 10_000
 UNTITLED = gettext_lazy("(no text)")
+NOT_THERE = gettext_lazy(
+    "It is sent to this network again at once. Make sure that the account does not show it: else it is there twice."
+)
+ELSEWHERE: dict[str, Any] = {
+    "duplicate": lambda made: own_page(Post, made.pk),
+    "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
+}
+"""Where to go where the post itself is not the place: to the copy, to the list."""
 
 
 def in_the_list(action: Action) -> Any:
@@ -116,25 +125,31 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
 
     def do_one(self, request: HttpRequest, pk: str, name: str) -> HttpResponse:
         """Ask, and then do one thing to one post."""
-        post, action = self._find(request, pk), BY_NAME.get(name)
+        self._find(request, pk)
+        action = BY_NAME.get(name)
         if action is None:
             raise Http404
+        made: list[Any] = []
+        actor, perform = Actor.from_request(request), action.perform
+        answer = self._operate_on(
+            request,
+            pk,
+            lambda each: made.append(perform(each, actor)),
+            title=str(action.title),
+            says=str(action.says),
+            opens_its_own=action.perform_and is not None,
+        )
+        return HttpResponseRedirect(ELSEWHERE[name](made[-1])) if made and name in ELSEWHERE else answer
+
+    def _operate_on(
+        self, request: HttpRequest, pk: str, perform: Callable[[Post], object], **asked: Any
+    ) -> HttpResponse:
+        """Ask, do this to one post, and go back to its page."""
         here = own_page(Post, pk)
         if request.method != "POST":
             return HttpResponseRedirect(here)
-        made: list[Any] = []
-        actor = Actor.from_request(request)
-        answer = self.operate(
-            request,
-            Post.objects.filter(pk=post.pk),
-            lambda each: made.append(action.perform(each, actor)),
-            title=str(action.title),
-            says=str(action.says),
-            back=here,
-            opens_its_own=action.perform_and is not None,
-        )
-        there = ELSEWHERE[name](made[-1]) if made and name in ELSEWHERE else here
-        return HttpResponseRedirect(there) if made or answer is None else answer
+        answer = self.operate(request, Post.objects.filter(pk=pk), perform, back=here, **asked)
+        return answer or HttpResponseRedirect(here)
 
     def resolve(self, request: HttpRequest, pk: str, target: str) -> HttpResponse:
         """Take a person's word on whether the post is at a network: checked as the API does, asked, and done."""
@@ -148,45 +163,27 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             return self._show(request, post, typed=refused, status=400)
         is_out, actor = given.validated_data["outcome"] == "published", Actor.from_request(request)
         word = {"published": is_out, "url": given.validated_data.get("url", "")}
-        answer = self.operate(
+        return self._operate_on(
             request,
-            Post.objects.filter(pk=pk),
+            pk,
             lambda _: services.resolve_target(meant, **word, actor=actor, now=database_now()),
             title=_("It is published") if is_out else _("It is not there: send it again"),
             says=_("It counts as published at %(url)s.") % word if is_out else str(NOT_THERE),
-            back=own_page(Post, pk),
             carries=typed,
         )
-        return answer or HttpResponseRedirect(own_page(Post, pk))
 
     def look(self, request: HttpRequest, pk: str, target: str) -> HttpResponse:
         """Ask, and then have the network asked once more."""
         _post, meant = self._meant(request, pk, target)
-        if request.method != "POST":
-            return HttpResponseRedirect(own_page(Post, pk))
         actor = Actor.from_request(request)
-        answer = self.operate(
+        return self._operate_on(
             request,
-            Post.objects.filter(pk=pk),
+            pk,
             lambda _: services.look_again(meant, actor=actor, now=database_now()),
             title=_("Look again"),
             says=_("The network is asked once more whether it has the post. Nothing is sent again."),
-            back=own_page(Post, pk),
         )
-        return answer or HttpResponseRedirect(own_page(Post, pk))
 
     def _meant(self, request: HttpRequest, pk: str, target: str) -> tuple[Post, Target]:
         post = self._find(request, pk)
         return post, get_object_or_404(Target.objects.select_related("post"), pk=target, post=post)
-
-
-NOT_THERE = gettext_lazy(
-    "It is sent to this network again at once. Make sure that the account does not show it: else it is there twice."
-)
-
-
-ELSEWHERE: dict[str, Any] = {
-    "duplicate": lambda made: own_page(Post, made.pk),
-    "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
-}
-"""Where to go where the post itself is not the place: to the copy, to the list."""

@@ -40,7 +40,7 @@ def begin(request: HttpRequest, webhook: Webhook) -> HttpResponse:
     try:
         return _begin(request, webhook, values, typed)
     except DomainError as error:
-        place = "since" if error.details.get("fields") else ""
+        place = "since" if error.details.get("fields") else "general"
         return _form(request, webhook, typed, errors={place: words(error)}, status=error.status)
 
 
@@ -61,23 +61,10 @@ def _begin(request: HttpRequest, webhook: Webhook, values: dict[str, Any], typed
     return HttpResponseRedirect(reverse("admin:events_webhook_progress", args=[webhook.pk, begun.pk]))
 
 
-def _form(
-    request: HttpRequest,
-    webhook: Webhook,
-    typed: dict[str, str],
-    *,
-    errors: dict[str, str] | None = None,
-    status: int = 200,
-    **told: Any,
-) -> HttpResponse:
-    context: dict[str, Any] = {
-        "webhook": webhook,
-        "typed": typed,
-        "errors": errors or {},
-        "general": (errors or {}).get("", ""),
-    }
-    context |= {"reach": replays.REACH.days, "most": replays.MOST, "now": timezone.now(), **told}
-    return show(request, "console/webhook/replay.html", title=_("Replay"), status=status, **context)
+def _form(request: HttpRequest, webhook: Webhook, typed: dict[str, str], **told: Any) -> HttpResponse:
+    told |= {"webhook": webhook, "typed": typed, "now": timezone.now()}
+    told |= {"reach": replays.REACH.days, "most": replays.MOST}
+    return show(request, "console/webhook/replay.html", title=_("Replay"), **told)
 
 
 def progress(request: HttpRequest, webhook: Webhook, pk: str) -> HttpResponse:

@@ -121,7 +121,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     ) -> HttpResponse:
         """Show what was written again: beside their fields what is wrong with it by now, else what was refused."""
         if written.values() is not None:
-            written.errors[""] = words(error)
+            written.errors["general"] = words(error)
         return self._show(request, written, status=error.status, **of)
 
     def _show(

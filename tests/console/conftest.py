@@ -1,6 +1,6 @@
 """An administrator's browser, and what a page says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +54,12 @@ def member_of(*workspaces: Workspace, **values: Any) -> User:
     user = make_user(**{"email": "editor@example.com", "role": Role.EDITOR} | values)
     Membership.objects.bulk_create(Membership(workspace=each, user=user) for each in workspaces)
     return user
+
+
+def listed(browser: Client, page: str, queries: Iterable[str], *, by: str = "name") -> dict[str, list[str]]:
+    """Return what the list shows for each of these queries, by a field of its rows."""
+    rows = {query: browser.get(f"{page}?{query}").context["cl"].result_list for query in queries}
+    return {query: sorted(getattr(row, by) for row in found) for query, found in rows.items()}
 
 
 def told(browser: Client, answer: Any) -> str:

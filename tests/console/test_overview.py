@@ -1,7 +1,6 @@
 """The console's first page: whether all is well, told to whoever may know it."""
 
 import json
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +22,7 @@ from posts.services import sync
 from tests.analytics.readings import counts as told
 from tests.analytics.readings import publish, read
 from tests.console.conftest import browser_of, member_of
+from tests.console.world import words
 from tests.factories import (
     NOW,
     make_account,
@@ -60,12 +60,6 @@ def opened(**values: Any) -> Any:
     return opened_by(make_user(**{"email": "staff@example.com", "password": None} | values))
 
 
-def text(answer: Any) -> str:
-    """Return what is written on the page, without its tags."""
-    written = re.sub(r"<[^>]+>", " ", answer.content.decode())
-    return re.sub(r"\s+", " ", written)
-
-
 def write(account: SocialAccount, status: str, *, at: datetime = NOW, **values: Any) -> Post:
     """Write a post whose moment is this one."""
     scheduled = {} if status == "draft" else {"scheduled_at": at}
@@ -80,13 +74,13 @@ def write(account: SocialAccount, status: str, *, at: datetime = NOW, **values: 
 def test_an_empty_installation_shows_the_first_steps_and_no_charts(db: None) -> None:
     answer = opened()
 
-    assert "Welcome to Oui Post" in text(answer)
+    assert "Welcome to Oui Post" in words(answer)
     assert "canvas" not in answer.content.decode()
 
 
 @pytest.mark.usefixtures("account")
 def test_the_first_step_is_done_once_an_account_is_connected() -> None:
-    assert "Done: at least one account is connected." in text(opened())
+    assert "Done: at least one account is connected." in words(opened())
 
 
 def test_what_failed_or_is_in_doubt_is_counted_with_a_link_to_it(account: SocialAccount) -> None:
@@ -116,7 +110,7 @@ def test_what_is_due_is_told_with_how_late_the_oldest_is(account: SocialAccount)
     answer = opened()
 
     assert answer.context["waiting"]["outgoing"].due == 2
-    assert "The oldest has waited 10 minutes" in text(answer)
+    assert "The oldest has waited 10 minutes" in words(answer)
 
 
 def test_what_goes_out_within_a_day_is_listed_once_in_its_order(workspace: Workspace, account: SocialAccount) -> None:
@@ -158,7 +152,7 @@ def test_what_is_paused_is_named_and_neither_due_nor_coming(account: SocialAccou
 
     outgoing = answer.context["waiting"]["outgoing"]
     assert (outgoing.due, outgoing.coming, outgoing.first) == (0, 0, [])
-    page = text(answer)
+    page = words(answer)
     for expected in (
         "Everything for Facebook, since 25 Nov 2026, 12:00 UTC: Maintenance",
         "The account Company Page, since 25 Nov 2026, 12:00 UTC: Its owner asked",
@@ -205,7 +199,7 @@ def test_more_published_posts_than_can_be_counted_are_told_by_the_sums_that_are_
 
     legend = answer.context["states"].legend
     assert [(each.status, each.count) for each in legend] == [("published", 2), ("failed", 1)]
-    assert "Published ones are counted once for each network" in text(answer)
+    assert "Published ones are counted once for each network" in words(answer)
 
 
 def test_what_is_counted_ahead_of_utc_is_drawn_at_once(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
@@ -230,7 +224,7 @@ def test_engagement_is_drawn_when_a_network_has_told_it_and_never_as_nothing(acc
     after = opened(email="other@example.com")
 
     assert before.context["engagement"].is_known is False
-    assert "No network has told these numbers yet." in text(before)
+    assert "No network has told these numbers yet." in words(before)
     assert sum(after.context["engagement"].series[0].numbers) == 7
     assert dict(after.context["by_network"].rows) == {"Facebook": [1]}
 
@@ -249,10 +243,10 @@ def test_a_network_in_trouble_is_shown_with_what_is_wrong() -> None:
 
 @pytest.mark.usefixtures("db")
 def test_it_says_when_no_worker_was_heard() -> None:
-    silent = text(opened())
+    silent = words(opened())
 
     Heartbeat.objects.create(name=f"{WORKER}:host:1", at=NOW)
-    heard = text(opened(email="other@example.com"))
+    heard = words(opened(email="other@example.com"))
 
     assert "Nothing is being published" in silent
     assert "Nothing is being published" not in heard
@@ -273,10 +267,10 @@ def test_failing_and_disabled_webhooks_are_named_and_the_lost_deliveries_of_a_da
     shown = answer.context["webhooks"]
     assert {each.url for each in shown["troubled"]} == {"https://1.1.1.1/failing", "https://1.1.1.1/off"}
     assert shown["failed"] == 1
-    assert "since 25 Nov, 11:00 UTC. 1 given up in 24 hours." in text(answer)
-    assert "1 delivery was given up in the last 24 hours" in text(answer)
-    assert "3 failures in a row since 25 Nov, 11:00 UTC" in text(answer)
-    assert "Turned off: Nothing arrived for days" in text(answer)
+    assert "since 25 Nov, 11:00 UTC. 1 given up in 24 hours." in words(answer)
+    assert "1 delivery was given up in the last 24 hours" in words(answer)
+    assert "3 failures in a row since 25 Nov, 11:00 UTC" in words(answer)
+    assert "Turned off: Nothing arrived for days" in words(answer)
 
 
 def ending(at: datetime) -> Tokens:
@@ -332,7 +326,7 @@ def test_each_permission_alone_opens_exactly_its_blocks(account: SocialAccount, 
 
 @pytest.mark.usefixtures("db")
 def test_somebody_without_permissions_is_told_so() -> None:
-    assert "Nothing is open to you yet." in text(opened(role=Role.VIEWER, permissions=[]))
+    assert "Nothing is open to you yet." in words(opened(role=Role.VIEWER, permissions=[]))
 
 
 def everything(workspace: Workspace) -> None:
@@ -378,7 +372,7 @@ def test_others_than_administrators_see_what_is_of_their_own_workspaces_alone() 
 
     assert what_is_counted(seen) == ((1, 1, 1, 1), 3, 7, {"Facebook": [1]}, (1, 1), 1, 1, [])
     assert what_is_counted(administrators) == ((2, 2, 2, 2), 6, 14, {"Facebook": [2]}, (3, 2), 2, 2, ["Paused"])
-    assert "Of Other" not in text(seen)
+    assert "Of Other" not in words(seen)
 
 
 @pytest.mark.usefixtures("db")

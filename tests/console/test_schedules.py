@@ -16,6 +16,7 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post, Schedule, Slot, Target
 from posts.schedules import services as schedules
+from posts.schedules.slots import UnknownZone
 from tests.console.conftest import browser_of, member_of, text_of
 from tests.factories import make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces.models import Role, Workspace
@@ -116,6 +117,18 @@ def test_a_schedule_for_an_account_that_goes_while_it_is_made_is_refused_and_not
     assert f"Neither a platform nor a connected account: {account.pk}" in page
     assert 'value="Mornings"' in page
     assert not Schedule.objects.exists()
+
+
+def test_a_refusal_that_is_about_no_field_is_told_above_the_form(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise UnknownZone("There is no time zone Mars any more: choose another one.")
+
+    monkeypatch.setattr("posts.schedules.services.update_schedule", refuse)
+    answer = staff.post(page_of(make_schedule(workspace)), FORM)
+
+    assert re.search(r'role="alert">There is no time zone Mars any more', text_of(answer, status=409))
 
 
 def test_a_new_schedule_has_its_workspaces_zone_unless_another_is_chosen(staff: Client) -> None:

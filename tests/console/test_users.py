@@ -11,7 +11,7 @@ from adminapi.console.user_admin import MEANINGS
 from adminapi.sessions.logins import MOST_OF_EMAIL
 from adminapi.sessions.passwords import TooManyLogins
 from ouipost.events.models import Event
-from tests.console.conftest import browser_of, text, told
+from tests.console.conftest import browser_of, listed, text, told
 from tests.factories import make_user, make_workspace
 from workspaces.models import Membership, Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -158,9 +158,9 @@ def test_the_last_administrator_stays_one(boss: Client, admin_user: User, change
 def test_the_last_administrator_is_not_deactivated_from_the_list(boss: Client, admin_user: User) -> None:
     chosen = {"action": "deactivate_all", "_selected_action": [admin_user.pk], "confirmed": "1"}
 
-    page = boss.post(LIST, chosen, follow=True)
+    answer = boss.post(LIST, chosen)
 
-    assert "The last active administrator" in " ".join(str(each) for each in page.context["messages"])
+    assert "The last active administrator" in told(boss, answer)
     assert is_in(boss)
 
 
@@ -234,17 +234,14 @@ def test_the_page_says_where_a_user_works(boss: Client) -> None:
 def test_users_are_found_by_role_and_by_whether_they_can_log_in(boss: Client) -> None:
     make_user(email="e@example.com", role=Role.EDITOR, is_active=False)
 
-    found = {
-        query: sorted(row.email for row in boss.get(f"{LIST}?{query}").context["cl"].result_list)
-        for query in ("role__exact=editor", "is_active__exact=1", "is_active__exact=0", "q=admin")
-    }
-
-    assert found == {
+    expected = {
         "role__exact=editor": ["e@example.com"],
         "is_active__exact=1": ["admin@example.com"],
         "is_active__exact=0": ["e@example.com"],
         "q=admin": ["admin@example.com"],
     }
+
+    assert listed(boss, LIST, expected, by="email") == expected
 
 
 def test_pages_cost_the_same_for_one_user_or_fifty(boss: Client, django_assert_max_num_queries: Any) -> None:

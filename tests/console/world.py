@@ -46,5 +46,6 @@ def page_of(job: Job) -> str:
 
 
 def words(answer: Any) -> str:
+    """Return what is written on a page, without its tags."""
     assert answer.status_code == 200, answer
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
