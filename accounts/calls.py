@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 from django.db.models import Case, Value, When
 from django.utils import timezone
 
@@ -116,7 +116,7 @@ def flush() -> None:
     taken = COUNTED.take()
     try:
         write(taken)
-    except DatabaseError:
+    except Error:
         COUNTED.add(taken)
         logger.warning("The counts of network calls could not be written; they are kept", exc_info=True)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 from django.db.models import Model
 
 from adminapi.models import Canary
@@ -37,7 +37,7 @@ def require() -> None:
         _set()
     except (WrongKeyRing, ImproperlyConfigured) as error:
         sys.exit(f"Oui Post does not start: {error}")
-    except DatabaseError as error:
+    except Error as error:
         if not is_unmigrated(error):
             logger.warning("Whether TOKEN_KEYS is right could not be looked up: %s", error)
 

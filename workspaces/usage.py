@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 from django.db.models import Q, Sum
 
 from ouipost.claims import database_now
@@ -129,7 +129,7 @@ def write_counted() -> None:
     try:
         while flush(IN_PROCESS):
             pass
-    except DatabaseError:
+    except Error:
         logger.warning("The use of keys could not be written; it is kept", exc_info=True)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 from django.db.models import F
 from django.http import Http404
 from django.utils import translation
@@ -124,7 +124,7 @@ def _do(kind: Kind, row: JobRow, user: User, claim: Claim) -> None:
         _refuse(claim, row, words(error))
     except Http404:
         _refuse(claim, row, words(Gone()))
-    except (DatabaseError, LostClaim):
+    except (Error, LostClaim):
         raise
     except Exception:
         logger.exception("%s failed at %s", row.job_id, row.subject_id)

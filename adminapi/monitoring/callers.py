@@ -4,7 +4,7 @@ import hmac
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error
 from django.utils import timezone
 from rest_framework.request import Request
 
@@ -52,7 +52,7 @@ class HealthAuthentication(SessionAuthentication):
         looked_up = in_thread(lambda: jwts.session_of(token, now=timezone.now()))
         try:
             session = looked_up.result(timeout=examination.seconds_left)
-        except (DatabaseError, TimeoutError):
+        except (Error, TimeoutError):
             return None, Monitor(pk=str(claims["jti"]))
         return session.user, session
 

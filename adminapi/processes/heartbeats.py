@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from adminapi.models import Heartbeat
 from ouipost.claims import engine_time
@@ -70,7 +70,7 @@ class HeartbeatThread:
         with self._around():
             try:
                 work()
-            except DatabaseError as error:
+            except Error as error:
                 logger.warning("No sign of life could be given: %s", error)
             finally:
                 connections.close_all()

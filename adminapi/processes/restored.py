@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 
 from accounts import pauses
 from accounts.models import AFTER_RESTORE, Pause, PauseScope
@@ -35,7 +35,7 @@ def look_if_possible() -> None:
     """Do as `look` before the first post goes out; while the database is away, leave it to the next look."""
     try:
         look()
-    except DatabaseError as error:
+    except Error as error:
         if not is_unmigrated(error):
             logger.warning("Whether the database was restored from a copy could not be looked up: %s", error)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from celery import bootsteps
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from adminapi.models import Heartbeat
 from adminapi.processes.heartbeats import NODE, TICK, HeartbeatThread
@@ -76,7 +76,7 @@ class Watchdog:
         try:
             with _database():
                 is_silent = self._is_silent()
-        except (DatabaseError, OSError) as error:
+        except (Error, OSError) as error:
             logger.warning("The watchdog cannot look: %s", error)
             return
         if is_silent:
@@ -89,7 +89,7 @@ class Watchdog:
         try:
             with _database():
                 answers.replay()  # they are kept by each machine
-        except (DatabaseError, OSError) as error:
+        except (Error, OSError) as error:
             logger.warning("The watchdog cannot settle kept answers: %s", error)
 
     def _is_silent(self) -> bool:

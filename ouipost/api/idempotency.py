@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import DatabaseError, IntegrityError, models
+from django.db import Error, IntegrityError, models
 from django.db.models import Q
 from django.db.models.functions import Now
 from rest_framework.request import Request, is_form_media_type
@@ -249,7 +249,7 @@ def _settle(run: Run, error: Exception) -> None:
             run.rows.update(status=failure.status, body=_dump(failure.body))
         else:
             run.rows.delete()
-    except DatabaseError:
+    except Error:
         # The first error is the one to report; the key is free again when its lease ends.
         logger.warning("The idempotency key of %s was not freed", run.digest[:12], exc_info=True)
 

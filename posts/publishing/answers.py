@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
-from django.db import DatabaseError, DataError, IntegrityError
+from django.db import DataError, Error, IntegrityError
 
 from accounts.platforms.base import (
     AuthExpired,
@@ -95,7 +95,7 @@ def _failure(line: bytes) -> Exception | None:
 
 def _is_of_the_database(error: Exception) -> bool:
     """Whether the same answer may be taken another time: the database is locked, full or read-only, or is updated."""
-    return isinstance(error, DatabaseError) and not isinstance(error, (DataError, IntegrityError))
+    return isinstance(error, Error) and not isinstance(error, (DataError, IntegrityError))
 
 
 def _set_aside(failures: Sequence[tuple[bytes, Exception]]) -> None:

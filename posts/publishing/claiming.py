@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+from django.db import Error, IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from accounts import pauses, traffic
@@ -90,7 +90,7 @@ def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
     """
     try:
         return _claim_together(limit, suspects=suspects)
-    except DatabaseError:
+    except Error:
         raise
     except Exception:  # whatever it is: one row of many may be broken
         logger.exception("Targets could not be claimed together: each is claimed by itself")
@@ -121,7 +121,7 @@ def _claim_one_by_one(limit: int, *, suspects: bool) -> list[Claim]:
             break
         try:
             held += _claim_together(1, suspects=suspects and not held, among=[pk])
-        except DatabaseError:
+        except Error:
             logger.exception("No more could be claimed")
             break
         except Exception:  # whatever it is: this is the row

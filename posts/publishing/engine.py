@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError
+from django.db import Error
 
 from accounts import calls, pauses, registry, tokens
 from accounts.exchanges import Exchange
@@ -87,7 +87,7 @@ def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_endi
         logger.warning("Target %s was taken over by another worker", claim.pk)
     except WriterClosed:
         logger.warning("Target %s is left to its lease: the worker has to end", claim.pk)
-    except DatabaseError:
+    except Error:
         logger.exception("Target %s could not be settled: it is looked into when its lease is over", claim.pk)
 
 
@@ -181,7 +181,7 @@ class Publish:
             return error
         except PlatformError as error:
             return error
-        except (LostClaim, DatabaseError, WriterClosed):
+        except (LostClaim, Error, WriterClosed):
             raise
         except Exception as error:
             return self._stopped(error)
@@ -338,7 +338,7 @@ class Publish:
         """Raise Duplicate where a repeated send was answered with what is known to be another target's post."""
         try:
             is_own = self.sends == 1 or bool(self._unlinked([published]))
-        except (DatabaseError, WriterClosed):
+        except (Error, WriterClosed):
             return  # the answer is worth more than what could be looked up about it
         if not is_own:
             raise Duplicate(Phrase("The network takes it for another post of the account, with the same content."))
@@ -398,7 +398,7 @@ class Publish:
             try:
                 self.writer.run(settle_all, report)
                 return
-            except (DatabaseError, WriterClosed) as error:
+            except (Error, WriterClosed) as error:
                 if not is_kept:
                     answers.keep(report)
                     is_kept = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error
 
 from accounts import pauses, traffic
 from accounts.models import Pause, SocialAccount
@@ -110,7 +110,7 @@ def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
     """Read claimed targets right after their claim, by id; one that cannot be read keeps no other from going out."""
     try:
         return {claim.pk: loaded for claim, loaded in zip(held, load_all(held), strict=True) if loaded}
-    except DatabaseError:
+    except Error:
         raise
     except Exception:
         logger.exception("Not all of %s claimed targets could be read ahead", len(held))

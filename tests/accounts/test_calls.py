@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from requests.structures import CaseInsensitiveDict
 
 from accounts import calls, registry
@@ -135,11 +135,12 @@ def test_a_flush_costs_the_same_for_one_call_or_a_thousand(django_assert_num_que
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("error", [OperationalError("away"), InterfaceError(0, "")], ids=["database", "connection"])
 def test_what_cannot_be_written_goes_with_the_next(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     def fail(*_: Any) -> None:
-        raise OperationalError("away")
+        raise error
 
     calls.note("twitter", kind=REQUEST, outcome="ok", seconds=0.1)
     with monkeypatch.context() as broken:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, DataError, IntegrityError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from pytest_django import Settings
 
 from accounts.platforms.base import (
@@ -70,7 +70,11 @@ def publish_while_the_database_is_away(target: Target, monkeypatch: pytest.Monke
             way.run()
 
 
-@pytest.mark.parametrize("error", [DatabaseError("gone away"), WriterClosed()], ids=["database", "end of the worker"])
+@pytest.mark.parametrize(
+    "error",
+    [DatabaseError("gone away"), InterfaceError(0, ""), WriterClosed()],
+    ids=["database", "its connection", "end of the worker"],
+)
 def test_a_published_post_is_settled_by_the_kept_answer(
     workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
