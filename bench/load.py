@@ -79,7 +79,7 @@ def _load(subject: Subject, seconds: int) -> dict[str, float]:
     for name, value in subject.headers.items():
         command += ["-H", f"{name}: {value}"]
     command += [subject.url, *(["--", subject.body] if subject.body else [])]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     report: dict[str, float] = json.loads(done.stdout.rsplit("\n", 2)[-2])
     if report["failed"] or not report["requests"]:
         sys.exit(f"{subject.name}: {report['failed']:.0f} of {report['requests']:.0f} requests failed.")

@@ -44,7 +44,7 @@ def web(
 @contextmanager
 def started(command: list[str], *, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a command beside the block, in the environment of the bench and this one."""
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)  # noqa: S603
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
     try:
         yield process
     finally:

@@ -32,7 +32,7 @@ class Server:
 
     def again(self) -> None:
         """Start it once more, on what it has kept."""
-        self.process = subprocess.Popen(self.process.args)  # noqa: S603
+        self.process = subprocess.Popen(self.process.args)
         parts = urlsplit(self.url)
         wait_for_port(parts.port or 3306, self.process, address=parts.hostname or HERE.address)
 

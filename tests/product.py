@@ -93,7 +93,7 @@ class Product:
         """Run a command to its end and return what it printed; raises CalledProcessError, with what it said."""
         command = [sys.executable, "manage.py", *arguments]
         try:
-            done = subprocess.run(  # noqa: S603 (our own program)
+            done = subprocess.run(
                 command, cwd=self.root, env=self.environment, check=True, capture_output=True, text=True
             )
         except subprocess.CalledProcessError as error:
@@ -108,7 +108,7 @@ class Product:
     def start(self, *command: str, own_group: bool = False) -> "subprocess.Popen[bytes]":
         """Start a process of this product; its output goes to a file in the home."""
         with (self.home / "log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 [*self.host.inside, sys.executable, *command],
                 cwd=self.root,
                 env=self.environment,

@@ -85,7 +85,7 @@ def run_suite(name: str, url: str, totals: Path, arguments: tuple[str, ...]) -> 
     environment["OUIPOST_HOME"] = tempfile.mkdtemp(prefix="ouipost-tests-")
     command = [sys.executable, "-m", "pytest", "-n", str(PROCESSES), *IN_ORDER, "-q", *arguments]
     try:
-        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     finally:
         shutil.rmtree(environment["OUIPOST_HOME"], ignore_errors=True)
 
@@ -116,7 +116,7 @@ def start_mariadb(folder: Path, *options: str, host: Host = HERE) -> "tuple[subp
     user = server_user(folder)
     install = [find("mariadb-install-db"), f"--datadir={folder}/data", "--auth-root-authentication-method=normal"]
     install += ["--skip-test-db", *([f"--user={user}"] if user else [])]
-    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
     port = free_port()
     command = [*host.inside, find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}"]
     command += [f"--bind-address={host.address}", f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
@@ -124,7 +124,7 @@ def start_mariadb(folder: Path, *options: str, host: Host = HERE) -> "tuple[subp
     command += [f"--max-connections={CONNECTIONS}", *options]
     command += [f"--user={user}"] if user else []
     command += [] if host is HERE else ["--skip-grant-tables"]
-    server = subprocess.Popen(command)  # noqa: S603
+    server = subprocess.Popen(command)
     wait_for_port(port, server, folder / "log", address=host.address)
     return server, f"mysql://root@{host.address}:{port}/ouipost"
 
@@ -150,7 +150,7 @@ def start_redis(port: int, *options: str, host: Host = HERE) -> "subprocess.Pope
     """Start a server of our own on this port; it keeps nothing on disk."""
     command = [*host.inside, find("redis-server"), "--port", str(port), "--bind", host.address]
     command += ["--save", "", "--appendonly", "no", "--protected-mode", "no", *options]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     wait_for_port(port, server, address=host.address)
     return server
 
@@ -172,9 +172,9 @@ def need(binary: str, *packages: str) -> None:
         print(f"Installing {', '.join(packages)}", flush=True)  # noqa: T201
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         apt = ["apt-get", "-qq", "-o", f"DPkg::Lock::Timeout={LOCKED_SECONDS}"]
-        subprocess.run([*apt, "update"], check=True, env=environment)  # noqa: S603 (nothing of it is given from outside)
+        subprocess.run([*apt, "update"], check=True, env=environment)
         install = [*apt, "install", "-y", "--no-install-recommends", *packages]
-        subprocess.run(install, check=True, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
+        subprocess.run(install, check=True, env=environment, stdout=subprocess.DEVNULL)
     if not find(binary):
         sys.exit(f"{binary} is missing: install {' '.join(packages)} (Debian's names), then run this again.")
 

@@ -40,7 +40,7 @@ print([name for name in sys.modules if name.partition(".")[0] in ("celery", "kom
 
 def start(home: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)}
-    return subprocess.run(  # noqa: S603 (our own program)
+    return subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
         env=environment,

@@ -127,7 +127,7 @@ def test_who_reads_no_further_ends_a_command_without_a_traceback(tmp_path: Path)
     command = [sys.executable, "manage.py", "help", "stuck"]
     environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path)}
 
-    done = subprocess.run(  # noqa: S603 (our own program)
+    done = subprocess.run(
         command, cwd=ROOT, env=environment, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False
     )
 

@@ -31,7 +31,7 @@ def run(home: Path, *command: str, **variables: str) -> tuple[int, str, str]:
 
 
 def start(home: Path, *command: str, **variables: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(  # noqa: S603 (our own program)
+    return subprocess.Popen(
         [sys.executable, "manage.py", *command],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)} | variables,

@@ -49,7 +49,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def manage(environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)  # noqa: S603
+    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
 
 
 @pytest.mark.crash
@@ -68,7 +68,7 @@ def test_the_worker_stops_when_it_is_asked_to(
 ) -> None:
     as_in_a_terminal = ("env", "--default-signal=INT,HUP")  # what runs in the background, as this may, ignores both
     command = [*as_in_a_terminal, sys.executable, *command]
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as worker:
         try:

@@ -67,4 +67,4 @@ def _plugged_in(name: str, port: str, address: str, bridge: str, stack: ExitStac
 
 
 def _ip(*command: str) -> None:
-    subprocess.run([find("ip"), *command], check=True, capture_output=True)  # noqa: S603
+    subprocess.run([find("ip"), *command], check=True, capture_output=True)

@@ -87,7 +87,7 @@ def module(*command: str) -> Callable[[dict[str, str]], Result]:
     """Return what runs a module of Python to its end."""
 
     def run(environment: dict[str, str]) -> Result:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
         print(done.stdout, done.stderr, file=sys.stderr)  # noqa: T201

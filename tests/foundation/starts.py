@@ -19,9 +19,7 @@ print(json.dumps({"loaded": loaded} | {name: getattr(settings, name) for name in
 def start(home: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)} | variables
     command = [sys.executable, "-c", SHOW]
-    return subprocess.run(  # noqa: S603 (our own program)
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def refusal(home: Path, **variables: str) -> str:

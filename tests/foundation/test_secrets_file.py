@@ -108,8 +108,7 @@ def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, str(tmp_path)]
     environment = {name: value for name, value in os.environ.items() if name not in NAMES}
     started = [
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE, text=True)  # noqa: S603
-        for _ in range(4)
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE, text=True) for _ in range(4)
     ]
 
     for process in started:

@@ -77,7 +77,7 @@ def test_it_says_in_the_form_of_the_log_what_it_started_again(tmp_path: Path, fo
     said = tmp_path / "said"
     command = supervisor.command(form, {"web": ENDS, "demo": ENDS}, "demo")
     with said.open("w") as log:
-        running = subprocess.Popen(command, cwd=ROOT, env=os.environ, stderr=log)  # noqa: S603 (ours)
+        running = subprocess.Popen(command, cwd=ROOT, env=os.environ, stderr=log)
     try:
         wait_for(lambda: said.read_text().count("\n") >= 2, what="it to die twice")
         running.send_signal(signal.SIGTERM)
@@ -94,6 +94,6 @@ def test_it_says_in_the_form_of_the_log_what_it_started_again(tmp_path: Path, fo
 def test_it_loads_nothing_of_the_product() -> None:
     program = "import ouipost.supervisor, sys; print({'django', 'structlog', 'celery'} & set(sys.modules))"
 
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, text=True, capture_output=True, check=True)  # noqa: S603 (ours)
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, text=True, capture_output=True, check=True)
 
     assert done.stdout == "set()\n"

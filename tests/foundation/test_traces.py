@@ -32,7 +32,7 @@ def test_a_collector_that_hangs_lets_a_process_end_in_time(hanging: str) -> None
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "ouipost.settings", "OTEL_EXPORTER_OTLP_ENDPOINT": hanging}
     command = [sys.executable, "-c", TRACED]
 
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:  # noqa: S603
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"done\n"
 

@@ -37,7 +37,7 @@ def server() -> Iterator[dict[str, str]]:
     if not (Path(folder) / "node_modules" / "@atproto" / "pds").is_dir():
         pytest.skip("PDS_FOLDER names no folder with @atproto/pds in it.")
     environment = os.environ | {"NODE_PATH": str(Path(folder) / "node_modules"), "LOG_ENABLED": "false"}
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [node, str(SCRIPT)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdin is not None

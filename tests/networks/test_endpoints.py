@@ -38,7 +38,7 @@ def asserted() -> dict[str, list[tuple[str, str]]]:
     options = ("-q", "-p", "no:xdist", "-m", "not thorough and not pds")
     environment = {name: value for name, value in os.environ.items() if name != "OUIPOST_TOTALS"}  # they run anyway
 
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(
         [sys.executable, "-c", TELL, *options, *files],
         cwd=HERE.parent.parent,
         env=environment,

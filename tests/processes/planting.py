@@ -365,7 +365,7 @@ class Watched(Product):
 
     def command(self, *arguments: str, **settings: str) -> Heard:
         """Run a command to its end, whatever it is, with some settings of its own; returns what it printed."""
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self.environment | settings,

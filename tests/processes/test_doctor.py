@@ -41,7 +41,7 @@ class Diagnosis:
 
 def examine(environment: dict[str, str], *options: str) -> Diagnosis:
     command = [sys.executable, "manage.py", "doctor", "--json", *options]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
     )
     assert done.stdout.startswith("{"), done.stderr
@@ -305,7 +305,7 @@ def test_settings_that_cannot_be_started_with_are_named_by_every_command(changed
 
     found = examine(environment)
     command = [sys.executable, "manage.py", "stuck"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert (found.code, found.wrong) == (1, {"settings"})
     assert told in found.checks["settings"]["message"]

@@ -129,7 +129,7 @@ def test_a_worker_that_hangs_dies_or_ends_turns_it_red(embedded: Patient, record
 def full_disk(folder: Path) -> Iterator[None]:
     """Let nothing be written to this folder: a tiny disk that is full, or where we may mount none, no folder at all."""
     folder.mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=False)  # noqa: S603, S607
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=False)
     if mounted.returncode:
         aside = folder.rename(folder.with_name("aside"))
         folder.touch()
@@ -140,7 +140,7 @@ def full_disk(folder: Path) -> Iterator[None]:
     with suppress(OSError), (folder / "filling").open("wb") as file:
         file.write(b"x" * 1_000_000)
     yield
-    subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S603, S607
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_disk_that_is_full_turns_it_red(embedded: Patient) -> None:

@@ -44,7 +44,7 @@ def restart(product: Product) -> None:
 
 def run(product: Product, *command: str) -> "subprocess.CompletedProcess[str]":
     arguments, environment = [sys.executable, *command], product.environment | {"CELERY_BROKER_URL": NOBODY}
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
     )
 

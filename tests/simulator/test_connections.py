@@ -92,12 +92,10 @@ def served(command: list[str], home: Path) -> Iterator[Remote]:
         "PYTHONPATH": str(ROOT),
     }
     migrate = [PYTHON, "-m", "django", "migrate", "--database", "simulator", "-v", "0"]
-    subprocess.run(migrate, env=environment, cwd=ROOT, check=True)  # noqa: S603
+    subprocess.run(migrate, env=environment, cwd=ROOT, check=True)
     words = [word.replace("PORT", str(port)) for word in command]
     with (home / "log").open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603
-            words, env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(words, env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         try:
             wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close())
             yield Remote(port)

@@ -135,7 +135,7 @@ imaging_child.write(picture, sys.argv[1], "JPEG", quality=90)
 def test_a_picture_that_was_written_but_for_its_last_byte_was_not_written(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HALF, str(tmp_path / "picture")]
 
-    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - our own code
+    done = subprocess.run(command, capture_output=True, text=True)
 
     assert "File too large" in done.stderr
 
@@ -307,4 +307,4 @@ def test_the_child_starts_without_django() -> None:
 
 def _run(code: str) -> "subprocess.CompletedProcess[str]":
     root = Path(imaging_child.__file__).parents[2]
-    return subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)  # noqa: S603 - ours
+    return subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
