@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -56,14 +57,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the networks' tests, and what asks no database, on one; leave what plays networks through out of `fast`.
 
-    What starts processes comes first: it mostly waits, and at the end the other pytest processes would wait for it.
+    What starts processes mostly waits. It comes first, and in turns with what takes longest to compute: else the cores
+    would be idle in the beginning, or for one long module in the end.
     """
-    items.sort(key=lambda item: item.get_closest_marker("crash") is None)
     for item in items:
         if item.path.parent in ON_THEIR_OWN_DATABASE or _asks_no_database(item):
             item.add_marker(pytest.mark.any_database)
         if _plays_networks(item.path):
             item.add_marker(pytest.mark.thorough)
+    waiting, thorough, others = _modules(items, "crash"), _modules(items, "thorough"), _modules(items)
+    computing = [module for module in dict.fromkeys([*thorough, *others]) if module not in waiting]
+    in_turns = [module for pair in zip_longest(waiting, computing) for module in pair if module]
+    places = {module: place for place, module in enumerate(in_turns)}
+    items.sort(key=lambda item: places[item.path])
+
+
+def _modules(items: list[pytest.Item], mark: str = "") -> list[Path]:
+    return list(dict.fromkeys(item.path for item in items if not mark or item.get_closest_marker(mark)))
 
 
 def _plays_networks(path: Path) -> bool:
