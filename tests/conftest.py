@@ -1,9 +1,10 @@
 """The cast of most tests: a workspace, a key that may do everything in it, and a client that shows it."""
 
+import gc
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if "not any_database" in left_out and collection_path in ON_THEIR_OWN_DATABASE:
         return True
     return ("not thorough" in left_out and _plays_networks(collection_path)) or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while the tests are collected, nor later in what was: it stays until the process ends."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
