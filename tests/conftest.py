@@ -1,9 +1,11 @@
 """The cast of most tests: a workspace, a key that may do everything in it, and a client that shows it."""
 
+import gc
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -13,11 +15,13 @@ import hypothesis
 import pytest
 from django.core import management
 from django.core.management import call_command
+from django.core.management.commands import flush
 from django.db import connection, connections
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts import calls
+from adminapi.management.copying import MADE_BY_MIGRATE
 from ouipost import redis
 from ouipost.api import limits
 from posts.models import Post
@@ -51,17 +55,38 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return ("not thorough" in left_out and _plays_networks(collection_path)) or None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while the tests are collected, nor later in what was: it stays until the process ends."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the networks' tests, and what asks no database, on one; leave what plays networks through out of `fast`.
 
-    What starts processes comes first: it mostly waits, and at the end the other pytest processes would wait for it.
+    What starts processes mostly waits. It comes first, and in turns with what takes longest to compute: else the cores
+    would be idle in the beginning, or for one long module in the end.
     """
-    items.sort(key=lambda item: item.get_closest_marker("crash") is None)
     for item in items:
         if item.path.parent in ON_THEIR_OWN_DATABASE or _asks_no_database(item):
             item.add_marker(pytest.mark.any_database)
         if _plays_networks(item.path):
             item.add_marker(pytest.mark.thorough)
+    waiting, thorough, others = _modules(items, "crash"), _modules(items, "thorough"), _modules(items)
+    computing = [module for module in dict.fromkeys([*thorough, *others]) if module not in waiting]
+    in_turns = [module for pair in zip_longest(waiting, computing) for module in pair if module]
+    places = {module: place for place, module in enumerate(in_turns)}
+    items.sort(key=lambda item: places[item.path])
+
+
+def _modules(items: list[pytest.Item], mark: str = "") -> list[Path]:
+    return list(dict.fromkeys(item.path for item in items if not mark or item.get_closest_marker(mark)))
 
 
 def _plays_networks(path: Path) -> bool:
@@ -123,7 +148,26 @@ def tables_are_copied() -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(tables_are_copied: pytest.MonkeyPatch, django_db_setup: None) -> None:
+def flushes_are_short() -> Iterator[None]:
+    """Leave what migrations tell Django of the models where a test's rows are taken out of all tables.
+
+    To take that out as well and have it made again is nine tenths of a flush, and a commit for each model.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush, "sql_flush", _sql_flush)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *_: None)
+        yield
+
+
+def _sql_flush(style: Any, connection: Any, **options: bool) -> list[str]:
+    names = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    emptied = sorted(set(names) - {model._meta.db_table for model in MADE_BY_MIGRATE})
+    statements: list[str] = connection.ops.sql_flush(style, emptied, **options)
+    return statements
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(flushes_are_short: None, tables_are_copied: pytest.MonkeyPatch, django_db_setup: None) -> None:
     """The databases of this process, as pytest-django makes them; later migrations are Django's own again."""
     tables_are_copied.undo()
 
