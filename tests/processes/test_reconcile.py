@@ -12,10 +12,14 @@ pytestmark = [pytest.mark.crash, pytest.mark.any_database]
 
 REFUSED: dict[str, dict[str, Any]] = {
     "facebook": {"match": "published_posts", "status": 400, "body": {"error": {"message": "No", "code": 10}}},
-    "twitter": {"match": "GET /2/users", "status": 403},
+    "twitter": {
+        "match": "GET /2/users",
+        "status": 403,
+        "body": {"type": "https://api.twitter.com/2/problems/not-authorized-for-resource", "detail": "No"},
+    },
     "bluesky": {"status": 400, "body": {"error": "InvalidRequest", "message": "No"}},
 }
-"""How each network is kept from telling: at first, Bluesky is asked by the same call again."""
+"""How each network is kept from telling, by a name: at first, Bluesky is asked by the same call again."""
 
 
 def leave_in_doubt(product: Product, person: str, effect: str) -> dict[str, Any]:
