@@ -15,7 +15,7 @@ from ouipost.databases import AWAY_SECONDS, IDLE_SECONDS, IDLE_TRANSACTION_SECON
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.factories import make_post, make_workspace
-from tests.foundation.threads import at_once, wait_until
+from tests.foundation.threads import PATIENCE_SECONDS, at_once, wait_until
 from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
@@ -85,9 +85,10 @@ def is_waiting_for_a_table() -> bool:
 
 def test_a_change_of_a_table_that_has_to_wait_lets_others_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(databases, "GIVE_WAY_SECONDS", 1)
-    workspace, changed = make_workspace(), threading.Event()
+    workspace, used, changed = make_workspace(), threading.Event(), threading.Event()
 
     def change() -> None:
+        assert used.wait(PATIENCE_SECONDS)
         with databases.giving_way(connection), connection.cursor() as cursor:
             cursor.execute("ALTER TABLE workspaces_workspace COMMENT = 'changed'")
         changed.set()
@@ -95,6 +96,7 @@ def test_a_change_of_a_table_that_has_to_wait_lets_others_pass(monkeypatch: pyte
     def use() -> tuple[Any, bool]:
         with transaction.atomic():
             workspace.refresh_from_db()
+            used.set()
             wait_until(is_waiting_for_a_table)
             [found] = at_once(lambda: Workspace.objects.get(pk=workspace.pk))  # who comes after the change
             return found, changed.is_set()
