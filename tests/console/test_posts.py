@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -113,9 +114,9 @@ def test_what_was_missed_says_what_can_be_done_with_its_post(
 def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(staff: Client, workspace: Workspace) -> None:
     post, webhook = make_failed(workspace), make_webhook(events=["post.created"])
     record("created", post, actor=SYSTEM)
-    entries = timeline(post, now=timezone.now())
 
-    page = text_of(staff.get(page_of(post)))
+    with time_machine.travel(timezone.now(), tick=False):
+        entries, page = timeline(post, now=timezone.now()), text_of(staff.get(page_of(post)))
 
     assert len(entries) > 1
     assert f"The webhook {webhook.pk} is to be told of post.created." in page
