@@ -194,7 +194,7 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
         session = registry.session(account.platform, account.workspace, deadline=claim.deadline)
         tokens = connector.refresh(session, account.unseal(), now=now)
     except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as error:
-        if isinstance(error, AuthExpired | Rejected) and error.acts != WhoActs.OPERATOR and not _is_nameless(error):
+        if isinstance(error, AuthExpired | Rejected) and error.acts != WhoActs.OPERATOR and not error.is_nameless:
             expire(account, error, claim=claim)
             return False
         logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
@@ -202,11 +202,6 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
         _try_again(account, unavailable, claim=claim)
         raise unavailable from error
     return _keep(account, tokens, claim=claim, now=now)
-
-
-def _is_nameless(error: PlatformError) -> bool:
-    """Whether this may be the answer of a proxy or firewall before the network, which itself names what it refuses."""
-    return error.status is not None and not error.network_code and error.acts != WhoActs.OPERATOR
 
 
 def obstacle(error: Exception) -> Unavailable:
@@ -217,7 +212,7 @@ def obstacle(error: Exception) -> Unavailable:
         return Unavailable(error.message, who_acts=WhoActs.OPERATOR)
     if not isinstance(error, PlatformError):
         return Unavailable(NOT_OPENED, who_acts=WhoActs.OPERATOR)
-    if isinstance(error, Unknown) or _is_nameless(error):
+    if isinstance(error, Unknown) or error.is_nameless:
         return Unavailable(**error.facts)
     return Unavailable(code=error.error_code, who_acts=error.acts, **error.facts)
 

@@ -41,6 +41,11 @@ class PlatformError(Exception):
         """What the network said, for the error that takes this one's place."""
         return {"message": self.message, "status": self.status, "network_code": self.network_code}
 
+    @property
+    def is_nameless(self) -> bool:
+        """Whether this may be the answer of a proxy or firewall before the network, which names what it refuses."""
+        return self.status is not None and not self.network_code and self.acts != WhoActs.OPERATOR
+
 
 class Rejected(PlatformError):
     """Refused as it stands: asking again cannot help."""

@@ -249,10 +249,8 @@ def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str
         case Unknown() as error if not gave_up(target, now=now):
             wait = engine_time(_patience(report.recovery, report.listing_lag))
             return _asked_again(target, error, wait=wait, now=now)
-        case Rejected(network_code="", status=int()) as error if report.step == "recover" and not gave_up(
-            target, now=now
-        ):
-            away = Unavailable(error.message)  # a network names what it refuses: this may be something before it
+        case Rejected(is_nameless=True) as error if report.step == "recover" and not gave_up(target, now=now):
+            away = Unavailable(**error.facts)
             return _asked_again(target, away, wait=_delay(target.attempts, away, None), now=now)
         case Later() | PlatformError() as error:
             return _review(Phrase("Whether it was published could not be found out: {error}", error=error.message))
