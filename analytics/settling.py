@@ -29,7 +29,7 @@ from analytics.totals import Gain, add_all
 from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.events.journal import SYSTEM, entry, record_all
-from ouipost.rows import update_each
+from ouipost.rows import in_parts, update_each
 from posts.models import Post, Target
 
 FAILURES = 5
@@ -115,8 +115,8 @@ def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -
             moved[numbers.target_id] = {"remote_id": found.published.remote_id, "url": found.published.url}
     Snapshot.objects.bulk_create(snapshots, batch_size=AT_ONCE)
     kept = list(rows.values())
-    for start in range(0, len(kept), AT_ONCE):
-        _write(kept[start : start + AT_ONCE])
+    for some in in_parts(kept, AT_ONCE):
+        _write(some)
     update_each(Target, moved)
     _keep_posts([each.target_id for each in kept])
     _tell_removed(gone)
@@ -188,9 +188,8 @@ def _keep_posts(targets: Collection[str]) -> None:
         }
         for each in totals
     }
-    pks = sorted(found)
-    for start in range(0, len(pks), AT_ONCE):
-        update_each(Post, {pk: found[pk] for pk in pks[start : start + AT_ONCE]})
+    for some in in_parts(sorted(found), AT_ONCE):
+        update_each(Post, {pk: found[pk] for pk in some})
 
 
 def _at_least_zero(number: int | None) -> int | None:

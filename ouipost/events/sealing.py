@@ -13,7 +13,7 @@ from django.db import transaction
 
 from ouipost.databases import lock_free
 from ouipost.events.models import ChainHead, Event
-from ouipost.rows import update_each
+from ouipost.rows import in_parts, update_each
 from ouipost.stored_json import as_stored
 
 COLUMNS = (
@@ -81,6 +81,5 @@ def _lock_head() -> ChainHead | None:
 
 def _write(rows: Sequence[Event]) -> None:
     """Write the two columns of the chain: the one statement that changes a row of the journal."""
-    for first in range(0, len(rows), AT_ONCE):
-        some = rows[first : first + AT_ONCE]
+    for some in in_parts(rows, AT_ONCE):
         update_each(Event, {row.pk: {"seq": row.seq, "seal": row.seal} for row in some})

@@ -18,7 +18,7 @@ from ouipost.events import journal, resting
 from ouipost.events.catalogue import TEST
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
 from ouipost.phrases import Phrase
-from ouipost.rows import insert_each, update_each
+from ouipost.rows import in_parts, insert_each, update_each
 
 DELIVERED, FAILED, DISCARDED = DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.DISCARDED
 
@@ -186,7 +186,7 @@ def discard_unheard(webhook: Webhook) -> int:
     unheard = waiting.exclude(message__in=Message.objects.filter(webhook.heard | Q(type=TEST)))
     # By their own ids: MariaDB would look for the rows of a join first, and fail where one has changed since.
     pks = list(unheard.values_list("pk", flat=True))
-    return sum(_discard(waiting.filter(pk__in=pks[start : start + BATCH])) for start in range(0, len(pks), BATCH))
+    return sum(_discard(waiting.filter(pk__in=some)) for some in in_parts(pks, BATCH))
 
 
 def _discard(waiting: "QuerySet[Delivery]") -> int:

@@ -99,8 +99,8 @@ def queued(schedule: Schedule) -> list[Post]:
 
 
 def _locked(pks: Sequence[str]) -> Iterator[Post]:
-    for start in range(0, len(pks), BATCH):
-        yield from Post.objects.select_for_update().filter(pk__in=pks[start : start + BATCH]).order_by("pk")
+    for some in in_parts(pks, BATCH):
+        yield from Post.objects.select_for_update().filter(pk__in=some).order_by("pk")
 
 
 def requeue(schedule: Schedule, posts: Sequence[Post], *, now: datetime, without: str = "") -> list[Post]:
