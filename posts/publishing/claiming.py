@@ -20,8 +20,8 @@ from ouipost.rows import update_each
 from posts.advice import INTERNAL_ERROR, failure
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.publishing.holding import hold_account, needs_place, pace_account
-from posts.publishing.lateness import GIVE_UP_AFTER, LEAST_TRYING, is_too_late
-from posts.publishing.room import LEASE_SECONDS, Room, in_flight
+from posts.publishing.lateness import GIVE_UP_AFTER, LEASE_SECONDS, LEAST_TRYING, is_too_late
+from posts.publishing.room import Room, in_flight
 from posts.removal import call_off
 from posts.services import sync_and_tell
 from workspaces.models import Workspace
@@ -328,7 +328,7 @@ def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
 
 
 def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -> None:
-    """Leave what was held up as much time for trying as if there had been no pause, and each first try a few more.
+    """Leave what was held up as much time for trying as if there had been no pause, and each its least time.
 
     What only asks about an earlier send was not held up; its time may be over by intent.
     """
@@ -337,10 +337,13 @@ def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -
         if target.outcome_unknown or target.scheduled_at is None or target.give_up_at is None:
             continue
         paused = pauses.time_paused(history.of(target), since=target.scheduled_at, until=now)
-        given = target.scheduled_at + GIVE_UP_AFTER + paused if paused else target.give_up_at
-        first = now + LEAST_TRYING if target.status == TargetStatus.SCHEDULED else target.give_up_at
-        if (ends := max(target.give_up_at, given, first)) > target.give_up_at:
-            longer[target.pk] = {"give_up_at": ends}
+        ends = [target.give_up_at]
+        if paused:
+            ends.append(target.scheduled_at + GIVE_UP_AFTER + paused)
+        if target.status == TargetStatus.SCHEDULED:
+            ends.append(now + LEAST_TRYING)
+        if max(ends) > target.give_up_at:
+            longer[target.pk] = {"give_up_at": max(ends)}
     update_each(Target, longer)
 
 

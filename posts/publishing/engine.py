@@ -45,6 +45,7 @@ from posts.media.storage import StorageUnavailable
 from posts.models import Target
 from posts.publishing import answers
 from posts.publishing.late_answers import told_late
+from posts.publishing.lateness import LEASE_SECONDS
 from posts.publishing.outcomes import (
     VISIBLE_CALL_SECONDS,
     Absent,
@@ -57,7 +58,6 @@ from posts.publishing.outcomes import (
     is_definite,
     is_said_to_be_there,
 )
-from posts.publishing.room import LEASE_SECONDS
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
 

@@ -1,4 +1,4 @@
-"""How late a target may go out, and for how long it is tried."""
+"""How late a target may go out, for how long it is tried, and how long a worker holds it."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -7,6 +7,7 @@ from accounts import pauses
 from accounts.models import Pause
 from workspaces.models import Workspace
 
+LEASE_SECONDS = 90
 GIVE_UP_AFTER = timedelta(hours=6)
 LEAST_TRYING = timedelta(minutes=15)
 """So long it is tried from its first try on, however late that comes."""

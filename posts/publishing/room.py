@@ -8,8 +8,8 @@ from typing import NamedTuple
 from accounts import traffic
 from ouipost import claims
 from posts.models import Target
+from posts.publishing.lateness import LEASE_SECONDS
 
-LEASE_SECONDS = 90
 TRY_SECONDS = LEASE_SECONDS + 10
 """Who holds a lease longer than this from now on has asked for more time: that is no try of a network that failed."""
 ROOM_OF_OTHERS = 1

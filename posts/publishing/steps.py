@@ -17,8 +17,8 @@ from ouipost.claims import Claim, engine_time
 from ouipost.rows import update_each
 from posts.media import files
 from posts.models import Target
+from posts.publishing.lateness import LEASE_SECONDS
 from posts.publishing.outcomes import recovery_time
-from posts.publishing.room import LEASE_SECONDS
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)

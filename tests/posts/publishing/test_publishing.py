@@ -19,7 +19,7 @@ from ouipost.writer import Inline
 from posts import services
 from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
-from posts.publishing import engine, room, settling
+from posts.publishing import engine, lateness, settling
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, Report
 from tests.factories import make_account, make_webhook, make_workspace
 from tests.posts.fakes import (
@@ -239,7 +239,7 @@ def test_every_call_ends_within_the_lease(workspace: Workspace, network: Scripte
     publish(target)
 
     before_arming, visible = seen
-    assert 45 < before_arming <= room.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
+    assert 45 < before_arming <= lateness.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
     assert 25 < visible <= VISIBLE_CALL_SECONDS
 
 
@@ -254,7 +254,7 @@ def test_a_look_ends_within_the_lease(workspace: Workspace, network: ScriptedNet
     network.found = [note]
     publish(target)
 
-    assert 45 < seen[0] <= room.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
+    assert 45 < seen[0] <= lateness.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
 
 
 def test_after_each_saved_step_the_calls_have_as_long_as_it_asked_for(
