@@ -56,6 +56,11 @@ def fill(*, rows: int, due: int, accounts: int) -> None:
     with transaction.atomic():
         for start in range(0, rows, CHUNK):
             _write([(owners[number % accounts], number) for number in range(start, min(start + CHUNK, rows))], due=due)
+    analyze()
+
+
+def analyze() -> None:
+    """Let the database know what is in the table: it may plan by what was there before."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE TABLE posts_target" if connection.vendor == "mysql" else "ANALYZE posts_target")
         cursor.fetchall()

@@ -94,6 +94,7 @@ def test_thousands_that_wait_for_one_account_are_not_read(workspace: Workspace) 
     }
     waiting = [Target(post=post, account=account, **due) for post in posts[1:]]
     Target.objects.bulk_create([*waiting, Target(post=posts[0], account=other, **due | {"due_at": now})])
+    scale.analyze()
     claiming.claim_targets(1)
 
     before = rows_read()
