@@ -16,9 +16,9 @@ from django.db.models import Case, Value, When
 from django.utils import timezone
 
 from accounts.models import CallCount
+from ouipost.db.pruning import Old
+from ouipost.db.rows import add_each
 from ouipost.flushing import Flusher
-from ouipost.pruning import Old
-from ouipost.rows import add_each
 
 logger = logging.getLogger(__name__)
 

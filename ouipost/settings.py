@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
 from ouipost import logs, secrets_file
-from ouipost.databases import REPLICA_SECONDS, database
+from ouipost.db.configuration import REPLICA_SECONDS, database
 from ouipost.environment import (
     address,
     at_least,
@@ -155,7 +155,7 @@ REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", default=0.05)
 """Seconds that one call may take, connecting included, before the product goes on without Redis."""
 CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
 """Where doorbells ring; empty: workers only look at the database."""
-DATABASE_ROUTERS = ["ouipost.routers.SimulatorRouter", "ouipost.replica.ReplicaRouter"]
+DATABASE_ROUTERS = ["ouipost.db.routers.SimulatorRouter", "ouipost.db.replica.ReplicaRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "workspaces.User"

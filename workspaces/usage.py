@@ -16,9 +16,9 @@ from django.db import Error, transaction
 from django.db.models import Q, Sum
 
 from ouipost.claims import database_now
+from ouipost.db.rows import add_each
 from ouipost.flushing import Flusher
 from ouipost.redis import Unavailable
-from ouipost.rows import add_each
 from workspaces.counting import Batch, InProcess, InRedis, Source
 from workspaces.models import ApiKey, KeyUsage, UsageBatch
 

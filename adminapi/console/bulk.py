@@ -15,7 +15,7 @@ from adminapi.jobs import running
 from adminapi.jobs.kinds import Bulk, Kind
 from adminapi.jobs.models import Job
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.events.operator import ConsoleAdmin
 from ouipost.ids import MAX_LENGTH, new_id

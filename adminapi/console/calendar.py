@@ -21,7 +21,7 @@ from adminapi.console import calendar_entries as entries
 from adminapi.console.pages import page, post_of, show
 from adminapi.console.words import about
 from adminapi.templatetags.console import network_name
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import translated, words

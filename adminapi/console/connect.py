@@ -18,7 +18,7 @@ from accounts import connecting, hosted, registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
 from adminapi.console.pages import member_of_staff, page, show
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words

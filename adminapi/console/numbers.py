@@ -25,8 +25,8 @@ from analytics.reports import Report, Scope, by_workspace, report, table
 from analytics.top import top_posts
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV, csv_answer
+from ouipost.db.replica import on_replica
 from ouipost.errors import InvalidInput
-from ouipost.replica import on_replica
 from ouipost.translating import translated
 from workspaces.console import offer, only_one, workspaces_of
 from workspaces.models import Role, Workspace

@@ -11,7 +11,7 @@ from accounts.models import Pause
 from adminapi.monitoring.figures import Figures
 from analytics.periods import A_DAY
 from ouipost.claims import is_due
-from ouipost.pages import MOST
+from ouipost.db.pages import MOST
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 
 FIRST_TARGETS, FIRST_POSTS = 60, 6

@@ -14,7 +14,7 @@ from adminapi.templatetags.console import network_name
 from analytics.models import AccountSync, TargetNumbers
 from analytics.sync import read_soon
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor, entry, record_all
 from ouipost.translating import translated
 from workspaces.console import ReadOnlyWorkspaceScopedAdmin

@@ -22,7 +22,7 @@ from adminapi.console.pages import own_page, show
 from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Bulk
 from adminapi.templatetags.console import network_name
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words

@@ -27,7 +27,7 @@ from adminapi.console.pages import own_page, show
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm
 from adminapi.jobs import catalogue
 from adminapi.sessions.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words

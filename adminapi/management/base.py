@@ -9,7 +9,7 @@ from typing import Any, Literal
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import Error, InterfaceError, OperationalError
 
-from ouipost.databases import is_unmigrated
+from ouipost.db.migrating import is_unmigrated
 
 NO_DATABASE = 3
 """The exit code where nobody can tell anything for the database: 1 often means that something was found."""

@@ -25,10 +25,10 @@ from analytics import discovery
 from analytics.sync import Syncer, read_before_posts
 from ouipost.api import idempotency
 from ouipost.claims import database_now, engine_time
+from ouipost.db.pruning import Old, remove_all
 from ouipost.engine import Engine
 from ouipost.events import replays, resting, sealing
 from ouipost.events.delivery import Deliverer
-from ouipost.pruning import Old, remove_all
 from posts import expiring
 from posts.media import files
 from posts.publishing import answers

@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from structlog.contextvars import bind_contextvars, get_contextvars
 
+from ouipost.db.rows import insert_each
 from ouipost.events import outbox
 from ouipost.events.masking import masked, masked_text
 from ouipost.events.models import Event
-from ouipost.rows import insert_each
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, checkbox
 
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.paging import BoundedPaginator
 from ouipost.ids import new_id

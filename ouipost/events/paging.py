@@ -5,7 +5,7 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.utils.functional import cached_property
 
-from ouipost.pages import MOST, by_keys, count_to
+from ouipost.db.pages import MOST, by_keys, count_to
 
 
 class BoundedPaginator(Paginator[Any]):

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
+from ouipost.db.rows import remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events import figures, outbox, resting, signing
 from ouipost.events.catalogue import TEST, Payload
@@ -18,7 +19,6 @@ from ouipost.events.journal import Actor, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
 from ouipost.events.settling import COUNTED, count, discard, discard_unheard
 from ouipost.phrases import Phrase
-from ouipost.rows import remember
 
 GRACE = timedelta(hours=24)
 SUBSCRIPTION = {"events", "workspace_ids"}

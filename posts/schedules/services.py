@@ -13,13 +13,13 @@ from django.shortcuts import get_object_or_404
 
 from accounts import registry
 from accounts.models import SocialAccount
-from ouipost.databases import lock_shared
+from ouipost.db.locks import lock_shared
+from ouipost.db.rows import in_parts
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
-from ouipost.rows import in_parts
 from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.schedules.queue import (

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from ouipost.claims import database_now
+from ouipost.db.pruning import remove_all
 from ouipost.events import delivery, pruning
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Message, Webhook
-from ouipost.pruning import remove_all
 from posts import deliveries
 from posts.deliveries import ANSWERS
 from posts.history import Cause, Entry

@@ -11,9 +11,9 @@ from accounts.platforms.base import Duplicate, Pace, RateLimited, Rejected, Unav
 from accounts.services import disconnect
 from accounts.tokens import expire
 from ouipost.claims import database_now
+from ouipost.db.rows import update_each
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
-from ouipost.rows import update_each
 from ouipost.writer import Inline
 from posts import services
 from posts.history import Entry

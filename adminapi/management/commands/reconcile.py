@@ -17,9 +17,9 @@ from adminapi.management.arguments import problems_of, read_since, require_betwe
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.processes import restored
 from ouipost.claims import database_now
+from ouipost.db.pages import MOST
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
-from ouipost.pages import MOST
 from posts import services
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.operating import pausing, restoring

@@ -17,7 +17,7 @@ from accounts.platforms.base import Published, Unavailable, WhoActs
 from analytics.models import AccountSync
 from analytics.sync import due_accounts
 from ouipost.claims import Claim, database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from ouipost.writer import Inline

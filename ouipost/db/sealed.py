@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import models
 
 from ouipost import crypto
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 
 AT_ONCE = 100
 
