@@ -21,6 +21,7 @@ from accounts import pauses, services
 from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount
 from accounts.serializers import HASHTAG_SETTINGS
 from adminapi.console import bulk
+from adminapi.console.base import WorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State
 from adminapi.console.pages import member_of_staff, own_page
@@ -33,7 +34,6 @@ from ouipost.claims import database_now
 from ouipost.events.journal import Actor
 from posts import removal
 from posts.operating import pausing
-from workspaces.console import WorkspaceScopedAdmin
 from workspaces.settings import check_settings
 
 INHERITED = [

@@ -20,6 +20,7 @@ from accounts.models import SocialAccount
 from adminapi.console import calendar_entries as entries
 from adminapi.console.pages import page, post_of, show
 from adminapi.console.words import about
+from adminapi.console.workspaces import limited, offer, workspaces_of
 from adminapi.templatetags.console import network_name
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError, InvalidInput
@@ -30,7 +31,6 @@ from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
 from posts.models import Post, Target
 from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, instant
-from workspaces.console import limited, offer, workspaces_of
 from workspaces.models import Workspace
 
 MOST_DAYS = 62

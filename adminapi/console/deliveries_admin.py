@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from adminapi.console import bulk
+from adminapi.console.base import ReadOnlyAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import MOST_CHOICES, State
 from adminapi.console.pages import member_of_staff, readable_row, show_row
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
-from ouipost.events.operator import ReadOnlyAdmin
 from ouipost.phrases import Phrase
 from ouipost.translating import translated
 from posts.deliveries import ANSWERS

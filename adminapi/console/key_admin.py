@@ -25,11 +25,11 @@ from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
 from adminapi.console.words import about
+from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
 from workspaces import keys
-from workspaces.console import named
 from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.reach import keys_of

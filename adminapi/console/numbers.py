@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from accounts import registry
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.pages import member_of_staff, page, show
+from adminapi.console.workspaces import offer, only_one, workspaces_of
 from adminapi.monitoring.dashboard import DAYS, USUAL
 from adminapi.monitoring.figures import UTC, Figures
 from adminapi.templatetags.console import network_name
@@ -28,7 +29,6 @@ from ouipost.api.csv import CSV, csv_answer
 from ouipost.db.replica import on_replica
 from ouipost.errors import InvalidInput
 from ouipost.translating import translated
-from workspaces.console import offer, only_one, workspaces_of
 from workspaces.models import Role, Workspace
 
 CUSTOM = "custom"

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from adminapi.console import bulk, post_page
+from adminapi.console.base import ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
 from adminapi.console.pages import by_field, own_page, show_row
@@ -26,7 +27,6 @@ from ouipost.events.journal import Actor
 from posts import services
 from posts.inputs import ResolveInput
 from posts.models import Post, Target
-from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
 TEMPLATE = "admin/posts/post/change_form.html"
 SEARCHED = 10_000

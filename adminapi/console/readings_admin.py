@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from adminapi.console.base import ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork
 from adminapi.console.words import about
@@ -17,7 +18,6 @@ from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor, entry, record_all
 from ouipost.translating import translated
-from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
 NEXT_READING = column("due_at", _("Next reading"), sorts=True)
 COUNTS = (

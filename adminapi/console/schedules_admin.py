@@ -16,9 +16,11 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import SocialAccount
 from adminapi.console import bulk, schedule_form
+from adminapi.console.base import WorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace
 from adminapi.console.pages import own_page, show
+from adminapi.console.workspaces import offer, only_one, workspaces_of
 from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Bulk
 from adminapi.templatetags.console import network_name
@@ -29,7 +31,6 @@ from ouipost.translating import words
 from posts.models import Post, PostStatus, Schedule
 from posts.schedules import services as schedules
 from posts.schedules.serializers import next_occurrences
-from workspaces.console import WorkspaceScopedAdmin, offer, only_one, workspaces_of
 from workspaces.models import Workspace
 
 TEMPLATE = "admin/posts/schedule/change_form.html"

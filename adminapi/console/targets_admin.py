@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
 from accounts.models import SocialAccount
+from adminapi.console.base import ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import MOST_ASKED, OneNetwork, OneWorkspace, State, TargetAccount, newest
 from adminapi.console.pages import own_page
@@ -18,7 +19,6 @@ from adminapi.templatetags.console import network_name, outcome, state, step
 from ouipost.translating import translated
 from posts.inputs import is_web_address
 from posts.models import Attempt, Post, Target, TargetStatus
-from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
 
 class TargetWorkspace(OneWorkspace):

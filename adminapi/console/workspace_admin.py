@@ -27,6 +27,7 @@ from adminapi.console.columns import column
 from adminapi.console.filters import one_of
 from adminapi.console.pages import member_of_staff
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm
+from adminapi.console.workspaces import workspaces_of
 from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
@@ -34,7 +35,6 @@ from posts import counts
 from posts.models import Schedule
 from posts.operating import pausing
 from workspaces import services, users
-from workspaces.console import workspaces_of
 from workspaces.models import MAX_LATE_MINUTES, Mode, Role, User, Workspace
 from workspaces.settings import check_settings
 

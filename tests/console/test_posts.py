@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.html import escape
 from pytest_django import Settings
 
+from adminapi.console import paging
 from adminapi.console.filters import newest
 from adminapi.console.post_page import HEADLINES
 from adminapi.console.posts_admin import PostAdmin
-from ouipost.events import paging
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from posts import services

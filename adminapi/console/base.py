@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
@@ -18,9 +18,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, checkbox
 
+from adminapi.console.paging import BoundedPaginator
+from adminapi.console.workspaces import limited
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
-from ouipost.events.paging import BoundedPaginator
 from ouipost.ids import new_id
 from ouipost.translating import words
 
@@ -133,3 +134,16 @@ class ReadOnlyAdmin(ConsoleAdmin[M]):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class WorkspaceScopedAdmin(ConsoleAdmin[M]):
+    """Admin of a model whose rows belong to workspaces, by the lookup `workspace_lookup`."""
+
+    workspace_lookup: ClassVar[str] = "workspace"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return limited(super().get_queryset(request), request, lookup=self.workspace_lookup)
+
+
+class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
+    """The same, read-only."""

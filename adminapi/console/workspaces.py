@@ -1,18 +1,16 @@
-"""What all console pages of workspaces' rows share: nobody sees rows of workspaces that are not theirs."""
+"""The workspaces of whoever looks at a page: nobody sees rows of others."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from ouipost.events.operator import ConsoleAdmin, ReadOnlyAdmin
 from workspaces.models import User, Workspace
 from workspaces.reach import limited_to
 
-M = TypeVar("M", bound=Model)
 MOST_OFFERED = 200
 
 
@@ -61,16 +59,3 @@ def limited(rows: "QuerySet[Any]", request: HttpRequest, *, lookup: str = "works
     """Keep the rows of the workspaces of the request's user; an administrator's query stays as it is."""
     assert isinstance(request.user, User)
     return limited_to(rows, request.user, lookup=lookup)
-
-
-class WorkspaceScopedAdmin(ConsoleAdmin[M]):
-    """Admin of a model whose rows belong to workspaces, by the lookup `workspace_lookup`."""
-
-    workspace_lookup: ClassVar[str] = "workspace"
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return limited(super().get_queryset(request), request, lookup=self.workspace_lookup)
-
-
-class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
-    """The same, read-only."""
