@@ -80,7 +80,7 @@ class RotatedKeySerializer(serializers.Serializer[Any]):
 class KeyInput(StrictInput):
     """The body that changes a key; no `workspaces` means all."""
 
-    read_only: Any = ("id", "prefix", "mode", "created_at", "last_used_at", "usage")
+    shown = KeySerializer.Meta.fields
     name = Text(max_length=KEY_NAME_LENGTH)
     tier = Choice(choices=Tier.choices, required=False)
     workspaces = StringList(required=False)
@@ -99,7 +99,6 @@ class KeyInput(StrictInput):
 class NewKeyInput(KeyInput):
     """The body that creates a key; without `permissions` it has all of them."""
 
-    read_only = ("id", "prefix", "created_at", "last_used_at", "usage")
     mode = Choice(choices=KeyMode.choices, required=False)
 
     def validate_expires_at(self, at: datetime | None) -> datetime | None:

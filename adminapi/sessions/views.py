@@ -36,7 +36,7 @@ class LoginInput(StrictInput):
 class ProfileInput(StrictInput):
     """The body that changes one's own user; a new password needs the present one."""
 
-    read_only = ("id", "email", "role", "created_at", "last_login", "permissions", "is_active")
+    shown = ("id", "email", "role", "created_at", "last_login", "permissions", "is_active")
     name = Text(required=False, max_length=150, allow_blank=True)
     password = Text(required=False, max_length=PASSWORD_LENGTH)
     current_password = Text(required=False, max_length=PASSWORD_LENGTH)
