@@ -29,6 +29,7 @@ NAMES_KEPT = timedelta(days=7)
 ROWS = 500
 
 IN_PROCESS = InProcess()
+os.register_at_fork(after_in_child=IN_PROCESS.start_anew)
 IN_REDIS = InRedis()
 SOURCES: tuple[Source, ...] = (IN_PROCESS, IN_REDIS)
 
@@ -140,11 +141,3 @@ def count_here(key_id: str, *, now: datetime) -> None:
     """Count a request that could not be counted in Redis."""
     IN_PROCESS.count(key_id, now=now)
     FLUSHER.flush_soon()
-
-
-def _after_fork() -> None:
-    IN_PROCESS.start_anew()
-    FLUSHER.start_anew()
-
-
-os.register_at_fork(after_in_child=_after_fork)
