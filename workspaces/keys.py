@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 
 from ouipost.crypto import digest
 from ouipost.errors import DomainError
-from ouipost.events.journal import Actor, record, record_update
+from ouipost.events.journal import Actor, assign, record, record_update
 from workspaces.models import ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
 
@@ -95,9 +95,7 @@ def _lock(key: ApiKey) -> ApiKey:
 def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
     """Change the given fields; it holds for the next request in every process."""
     locked = _lock(key)
-    before = {name: getattr(locked, name) for name in values}
-    for name, value in values.items():
-        setattr(locked, name, value)
+    before = assign(locked, values)
     locked.save()
     record_update(locked, before, actor=actor, key_name=locked.name)
     return locked

@@ -15,7 +15,7 @@ from ouipost.db.rows import remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events import figures, outbox, resting, signing
 from ouipost.events.catalogue import TEST, Payload
-from ouipost.events.journal import Actor, changes, record
+from ouipost.events.journal import Actor, assign, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
 from ouipost.events.settling import COUNTED, count, discard, discard_unheard
 from ouipost.phrases import Phrase
@@ -70,9 +70,7 @@ def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor)
     discarded.
     """
     locked = lock(webhook)
-    before = {name: getattr(locked, name) for name in values}
-    for name, value in values.items():
-        setattr(locked, name, value)
+    before = assign(locked, values)
     told = changes(before, locked)
     if "is_active" in told["after"]:
         locked.disabled_reason = "" if locked.is_active else Phrase("It was switched off.")
