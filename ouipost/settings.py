@@ -11,9 +11,8 @@ import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
-from ouipost import logs, secrets_file
-from ouipost.db.configuration import REPLICA_SECONDS, database
-from ouipost.environment import (
+from ouipost.configuration import secrets_file
+from ouipost.configuration.environment import (
     address,
     at_least,
     base_address,
@@ -28,8 +27,10 @@ from ouipost.environment import (
     read_budget,
     required,
 )
+from ouipost.configuration.stores import media_storage
+from ouipost.db.configuration import REPLICA_SECONDS, database
+from ouipost.observability import logs
 from ouipost.outbound.guard import read_allowed
-from ouipost.stores import media_storage
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
 
@@ -121,7 +122,7 @@ LOG_FORMAT = env("LOG_FORMAT", default="text" if EMBEDDED else "json")
 if LOG_FORMAT not in logs.FORMS:
     raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
 LOGGING = logs.logging_config(LOG_FORMAT)
-LOGGING_CONFIG = "ouipost.logs.configure"
+LOGGING_CONFIG = "ouipost.observability.logs.configure"
 
 ROOT_URLCONF = "ouipost.urls"
 WSGI_APPLICATION = "ouipost.wsgi.application"
@@ -257,7 +258,7 @@ if OTEL_EXPORTER_OTLP_ENDPOINT and not is_installed("opentelemetry.exporter.otlp
 SENTRY_DSN = env("SENTRY_DSN", default="")
 """Where errors of ours are reported; empty: nowhere."""
 if SENTRY_DSN:
-    from ouipost import sentry  # where it is wanted
+    from ouipost.observability import sentry  # where it is wanted
 
     try:
         sentry.start(SENTRY_DSN, environment=ENVIRONMENT)

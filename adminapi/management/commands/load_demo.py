@@ -12,7 +12,7 @@ from adminapi.management import demo
 from adminapi.management.arguments import A_DAY, require_between
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.management.client import ClientError
-from ouipost import logs
+from ouipost.observability import logs
 
 
 class Command(OperatorCommand):

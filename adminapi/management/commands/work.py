@@ -12,7 +12,8 @@ from adminapi import keyring
 from adminapi.management.base import OperatorCommand
 from adminapi.processes import restored
 from adminapi.processes.worker import Worker, default_worker
-from ouipost import logs, memory
+from ouipost import memory
+from ouipost.observability import logs
 from ouipost.supervisor import when_told_to_stop
 
 PARENT_LOOK_SECONDS = 1

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from ouipost.environment import env, is_installed
+from ouipost.configuration.environment import env, is_installed
 
 LOCAL = {"BACKEND": "posts.media.storage.DurableFileStorage"}
 STYLES = ("auto", "virtual", "path")

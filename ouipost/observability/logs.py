@@ -63,8 +63,8 @@ def logging_config(form: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"lines": {"()": "ouipost.logs.formatter", "form": form}},
-        "filters": {"outages": {"()": "ouipost.logs.Outages"}},
+        "formatters": {"lines": {"()": "ouipost.observability.logs.formatter", "form": form}},
+        "filters": {"outages": {"()": "ouipost.observability.logs.Outages"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outages"]}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
