@@ -335,7 +335,7 @@ SPECTACULAR_SETTINGS = {
         "NetworkApiStatus": "adminapi.monitoring.health.API_STATUSES",
         "MediaType": "posts.models.MediaType",
         "PlatformId": "accounts.registry.IDS",
-        "TimelineKind": "posts.timeline.KINDS",
+        "TimelineKind": "posts.timeline.timeline.KINDS",
         "Day": "posts.schedules.slots.DAYS",
         "Resolution": "posts.inputs.RESOLUTIONS",
         "WebhookEvent": "ouipost.events.catalogue.EVENTS",

@@ -10,13 +10,13 @@ from accounts import pauses, registry
 from accounts.platforms import base
 from ouipost.api.schema import MOMENT, TEXT, or_null
 from ouipost.api.showing import TextOrNull, shown
-from posts.history import Cause, Entry
 from posts.inputs import OverrideInput
 from posts.media.signing import signed_url
 from posts.models import MediaType, Post, Target, TargetStatus
 from posts.previews import Preview
 from posts.publishing import unsettled
-from posts.timeline import KINDS
+from posts.timeline.entries import Cause, Entry
+from posts.timeline.timeline import KINDS
 
 MOMENT_OR_NULL = or_null(MOMENT)
 RESULTS = {

@@ -38,7 +38,7 @@ from posts.serializers import (
     TimelineSerializer,
     ValidationSerializer,
 )
-from posts.timeline import timeline
+from posts.timeline.timeline import timeline
 from workspaces.scoping import WorkspaceScopedViewSet
 
 TARGETS = Prefetch("targets", queryset=Target.objects.order_by("pk"))

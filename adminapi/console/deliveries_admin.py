@@ -19,7 +19,7 @@ from adminapi.templatetags.console import state
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
 from ouipost.phrases import Phrase
 from ouipost.translating import translated
-from posts.deliveries import ANSWERS
+from posts.timeline.deliveries import ANSWERS
 from workspaces.reach import deliveries_of, webhooks_of
 
 

@@ -23,7 +23,7 @@ from posts import services
 from posts.counts import bytes_used
 from posts.media import storage
 from posts.models import Attempt, Media, Post, PostStatus, Target
-from posts.timeline import timeline
+from posts.timeline.timeline import timeline
 from tests.conftest import ApiClient
 from tests.console.conftest import browser_of, member_of, text_of
 from tests.contract.world import upload

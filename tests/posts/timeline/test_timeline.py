@@ -16,12 +16,12 @@ from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import services
-from posts.history import Entry
 from posts.models import Post, Target, TargetStatus
 from posts.operating.findings import doubtful
 from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
-from posts.timeline import timeline
+from posts.timeline.entries import Entry
+from posts.timeline.timeline import timeline
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.posts.fakes import (
     ACTOR,

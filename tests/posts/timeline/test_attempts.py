@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from posts.history import Cause, Fate, Past, tell_attempts
 from posts.models import Attempt
+from posts.timeline.attempts import Fate, Past, tell_attempts
+from posts.timeline.entries import Cause
 from tests.factories import NOW
 
 MINUTE = timedelta(minutes=1)

@@ -16,6 +16,7 @@ from accounts.platforms.base import Recovery, WhoActs
 from ouipost.phrases import Phrase
 from posts.advice import Advice, advise
 from posts.models import Attempt
+from posts.timeline.entries import Cause, Entry
 
 KEYED = {each.id for each in platforms.ALL if each.recovery == Recovery.KEY}
 """Networks that are asked by sending again: an open question stays open until they take it."""
@@ -34,36 +35,6 @@ WORDS = {
     "late_answer": _("An answer of {name} came when its worker had lost the target to another one."),
 }
 """The kinds of attempts."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cause:
-    """Why something did not work: our code, and the network's own number and words where it gave some."""
-
-    code: str
-    message: str
-    network_code: str = ""
-    http_status: int | None = None
-
-
-def cause_of(error: Mapping[str, Any]) -> Cause:
-    """Return the error that a target shows as the cause of something."""
-    return Cause(code=error["code"], message=error["message"], network_code=error.get("network_code", ""))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One line of a timeline; `retry_safe` is None where there is nothing to send again."""
-
-    at: datetime
-    kind: str
-    message: str
-    target_id: str | None = None
-    platform: str | None = None
-    cause: Cause | None = None
-    who_acts: WhoActs | None = None
-    retry_safe: bool | None = None
-    next_attempt_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop as _
 from accounts.platforms.base import WhoActs
 from ouipost.events.models import Delivery, DeliveryStatus
 from ouipost.phrases import Phrase
-from posts.history import Cause, Entry
+from posts.timeline.entries import Cause, Entry
 
 MOST = 200
 """Of so many events at most, and so many deliveries of them, the last ones."""

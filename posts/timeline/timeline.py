@@ -16,11 +16,12 @@ from ouipost.events.models import Event
 from ouipost.phrases import Phrase, several
 from posts.advice import advise
 from posts.content import compose
-from posts.deliveries import DELIVERED, GIVEN_UP, WAITING, tell_deliveries
-from posts.history import WORDS, Entry, Fate, Past, cause_of, tell_attempts
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.publishing.unsettled import present
+from posts.timeline.attempts import WORDS, Fate, Past, tell_attempts
+from posts.timeline.deliveries import DELIVERED, GIVEN_UP, WAITING, tell_deliveries
+from posts.timeline.entries import Entry, cause_of
 
 COMMANDS = {
     "post.created": _("The post was created."),

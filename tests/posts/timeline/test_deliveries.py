@@ -12,11 +12,11 @@ from ouipost.events import delivery, pruning
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Message, Webhook
-from posts import deliveries
-from posts.deliveries import ANSWERS
-from posts.history import Cause, Entry
 from posts.models import Post
-from posts.timeline import timeline
+from posts.timeline import deliveries
+from posts.timeline.deliveries import ANSWERS
+from posts.timeline.entries import Cause, Entry
+from posts.timeline.timeline import timeline
 from tests.factories import make_media, make_post, make_webhook, make_workspace
 from workspaces.models import Workspace
 
