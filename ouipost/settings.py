@@ -348,7 +348,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-SESSION_ENGINE = "workspaces.sessions"
+SESSION_ENGINE = "adminapi.sessions.store"
 SESSION_COOKIE_AGE = int(timedelta(hours=24).total_seconds())
 if TRUSTED_PROXIES:
     # Only that of trusted proxies: the middleware drops others.
