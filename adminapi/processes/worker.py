@@ -90,10 +90,10 @@ CHORES = (
 
 
 class Worker:
-    """All the work of one process: publishing with up to `threads` threads, and everything else beside it."""
+    """All the work of one process: publishing with up to `WORKER_THREADS` threads, and everything else beside it."""
 
-    def __init__(self, threads: int) -> None:
-        self._publisher = Publisher(threads)
+    def __init__(self) -> None:
+        self._publisher = Publisher(settings.WORKER_THREADS)
         self._others: list[Engine[Any]] = []
         if settings.DELIVERY_THREADS:
             self._others.append(Deliverer(settings.DELIVERY_THREADS))
@@ -152,8 +152,3 @@ def _do(chore: Chore) -> None:
             logger.exception("The chore %r failed", chore.name)
         finally:
             close_old_connections()
-
-
-def default_worker() -> Worker:
-    """Return a worker with as many threads as `WORKER_THREADS` says."""
-    return Worker(settings.WORKER_THREADS)
