@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.utils.html import escape
 from pytest_django import Settings
 
-from adminapi.console import paging, posts_admin
+from adminapi.console import paging
+from adminapi.console.admins import posts as posts_admin
+from adminapi.console.admins.posts import PostAdmin
 from adminapi.console.filters import newest
 from adminapi.console.post_page import HEADLINES
-from adminapi.console.posts_admin import PostAdmin
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
