@@ -18,11 +18,11 @@ from ouipost.api.viewsets import Lists
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
-from workspaces import keys
+from workspaces.keys import services as keys
+from workspaces.keys.usage import Use, used_since
 from workspaces.models import KEY_NAME_LENGTH, ApiKey, KeyMode, Mode, Tier, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.reach import is_too_wide, keys_of
-from workspaces.usage import Use, used_since
 
 FOR_ALL: dict[str, Any] = {"mode": KeyMode.LIVE, "workspaces": []}
 """What a new key is where nothing is said."""

@@ -214,7 +214,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.authentication.KeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.keys.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["ouipost.api.permissions.HasPermission"],
     "DEFAULT_RENDERER_CLASSES": ["ouipost.api.envelope.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["ouipost.api.parsers.StrictJSONParser"],

@@ -14,7 +14,7 @@ from ouipost import zones
 from ouipost.db.stored_json import JsonColumn, for_nobody, is_number, is_strings, is_text, may_have
 from ouipost.events.journal import Actor, record
 from ouipost.ids import public_id
-from workspaces import admission
+from workspaces.keys import admission
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
 
 KEY_NAME_LENGTH = 100

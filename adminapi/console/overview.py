@@ -31,7 +31,7 @@ from ouipost.events.models import Delivery, DeliveryStatus, Webhook
 from ouipost.ids import least_id
 from posts.expiring import SOON
 from posts.operating import pausing
-from workspaces import usage
+from workspaces.keys import usage
 from workspaces.models import Workspace
 from workspaces.reach import for_alone
 

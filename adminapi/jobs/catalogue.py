@@ -18,7 +18,8 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Webhook
 from posts.models import Post, Schedule
 from posts.schedules import services as schedules
-from workspaces import keys, users
+from workspaces import users
+from workspaces.keys import services as keys
 from workspaces.models import ApiKey, Role, User
 from workspaces.reach import deliveries_of, keys_of, webhooks_of
 

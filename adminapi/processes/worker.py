@@ -35,7 +35,7 @@ from posts.publishing import answers
 from posts.publishing.publisher import Publisher
 from posts.schedules import services as schedules
 from workspaces import services as workspaces
-from workspaces import usage
+from workspaces.keys import usage
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from ouipost.db.pruning import Old
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.events.masking import MASK
-from workspaces.guesses import caller_of
+from workspaces.keys.guesses import caller_of
 from workspaces.models import User
 
 LIVES = timedelta(hours=24)

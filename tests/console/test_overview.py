@@ -34,7 +34,7 @@ from tests.factories import (
     make_workspace,
     tell_failed,
 )
-from workspaces import usage
+from workspaces.keys import usage
 from workspaces.models import KeyUsage, Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
 

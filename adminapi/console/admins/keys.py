@@ -29,11 +29,11 @@ from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
-from workspaces import keys
+from workspaces.keys import services as keys
+from workspaces.keys.usage import requests_by_day
 from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.reach import keys_of
-from workspaces.usage import requests_by_day
 
 DAYS = 30
 MEANINGS = {

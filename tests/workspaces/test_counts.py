@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from posts.models import PostCount
 from tests.factories import NOW, make_account, make_post, make_user, make_workspace
-from workspaces.listing import with_counts, with_stats
+from workspaces.counts import with_counts, with_stats
 from workspaces.models import Membership, Workspace
 
 

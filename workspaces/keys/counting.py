@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
 from ouipost.redis import Script, server
-from workspaces.admission import USE
+from workspaces.keys.admission import USE
 
 EPOCH = date(1970, 1, 1)
 TAKE_SECONDS = 2.0

@@ -9,9 +9,9 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.request import Request
 
 from tests.factories import NOW, make_key
-from workspaces import usage
-from workspaces.authentication import KeyAuthentication
-from workspaces.keys import InvalidApiKey
+from workspaces.keys import usage
+from workspaces.keys.authentication import KeyAuthentication
+from workspaces.keys.services import InvalidApiKey
 from workspaces.models import ApiKey
 
 pytestmark = pytest.mark.django_db

@@ -16,10 +16,11 @@ from ouipost.crypto import digest
 from ouipost.events.journal import SYSTEM
 from tests.conftest import ApiClient
 from tests.factories import make_key, make_workspace
-from workspaces import admission, services
-from workspaces.admission import Known, Unknown
-from workspaces.authentication import identify
-from workspaces.keys import ApiKeyExpired, Found, InvalidApiKey, from_record, to_record
+from workspaces import services
+from workspaces.keys import admission
+from workspaces.keys.admission import Known, Unknown
+from workspaces.keys.authentication import identify
+from workspaces.keys.services import ApiKeyExpired, Found, InvalidApiKey, from_record, to_record
 from workspaces.models import ApiKey
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_url")]

@@ -17,8 +17,8 @@ from ouipost.claims import database_now
 from ouipost.redis import Unavailable
 from tests.conftest import ApiClient
 from tests.factories import make_key
-from workspaces import usage
-from workspaces.counting import Batch, InProcess, InRedis, Source
+from workspaces.keys import usage
+from workspaces.keys.counting import Batch, InProcess, InRedis, Source
 from workspaces.models import ApiKey, KeyUsage, UsageBatch
 
 pytestmark = pytest.mark.django_db

@@ -11,9 +11,9 @@ from structlog.contextvars import bind_contextvars
 from ouipost.api import limits
 from ouipost.api.limits import Window
 from ouipost.crypto import digest
-from workspaces import admission, guesses, usage
-from workspaces.admission import Known, Unknown
-from workspaces.keys import Found, InvalidApiKey, NoApiKey, from_record, look_up, looks_like_a_key, to_record
+from workspaces.keys import admission, guesses, usage
+from workspaces.keys.admission import Known, Unknown
+from workspaces.keys.services import Found, InvalidApiKey, NoApiKey, from_record, look_up, looks_like_a_key, to_record
 from workspaces.models import ApiKey
 
 

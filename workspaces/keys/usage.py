@@ -19,7 +19,7 @@ from ouipost.claims import database_now
 from ouipost.db.rows import add_each
 from ouipost.flushing import Flusher
 from ouipost.redis import Unavailable
-from workspaces.counting import Batch, InProcess, InRedis, Source
+from workspaces.keys.counting import Batch, InProcess, InRedis, Source
 from workspaces.models import ApiKey, KeyUsage, UsageBatch
 
 logger = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from ouipost.crypto import digest
 from tests.conftest import ApiClient
 from tests.contract.world import error_of
 from tests.factories import NOW, make_key
-from workspaces import guesses
-from workspaces.authentication import identify
-from workspaces.keys import ApiKeyExpired, InvalidApiKey
+from workspaces.keys import guesses
+from workspaces.keys.authentication import identify
+from workspaces.keys.services import ApiKeyExpired, InvalidApiKey
 from workspaces.models import ApiKey
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_minute")]

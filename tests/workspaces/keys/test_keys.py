@@ -10,8 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from tests.factories import NOW, make_key
-from workspaces.authentication import identify
-from workspaces.keys import (
+from workspaces.keys.authentication import identify
+from workspaces.keys.services import (
     BASE62,
     InvalidApiKey,
     revoke_key,
@@ -51,7 +51,7 @@ def test_a_new_key_is_told_to_the_journal_or_not_made(monkeypatch: pytest.Monkey
     def fail(*_: object, **__: object) -> None:
         raise OperationalError("disk full")
 
-    monkeypatch.setattr("workspaces.keys.record", fail)
+    monkeypatch.setattr("workspaces.keys.services.record", fail)
     with pytest.raises(OperationalError):
         make_key()
     assert ApiKey.objects.count() == 1
