@@ -1,28 +1,9 @@
-"""Registers the console's admin classes of all apps: this app is the one that may import every other."""
+"""Registers the model pages of the console, of all apps: this app is the one that may import every other."""
 
-from adminapi.console.admins.accounts import SocialAccountAdmin
-from adminapi.console.admins.audit import EventAdmin
-from adminapi.console.admins.deliveries import DeliveryAdmin
-from adminapi.console.admins.keys import ApiKeyAdmin
-from adminapi.console.admins.posts import PostAdmin
-from adminapi.console.admins.readings import AccountSyncAdmin, TargetNumbersAdmin
-from adminapi.console.admins.schedules import ScheduleAdmin
-from adminapi.console.admins.targets import TargetAdmin
-from adminapi.console.admins.users import UserAdmin
-from adminapi.console.admins.webhooks import WebhookAdmin
-from adminapi.console.admins.workspaces import WorkspaceAdmin
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "AccountSyncAdmin",
-    "ApiKeyAdmin",
-    "DeliveryAdmin",
-    "EventAdmin",
-    "PostAdmin",
-    "ScheduleAdmin",
-    "SocialAccountAdmin",
-    "TargetAdmin",
-    "TargetNumbersAdmin",
-    "UserAdmin",
-    "WebhookAdmin",
-    "WorkspaceAdmin",
-]
+from adminapi.console import admins
+
+for module in iter_modules(admins.__path__):
+    import_module(f"{admins.__name__}.{module.name}")
