@@ -19,8 +19,7 @@ from adminapi.console.base import ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
 from adminapi.console.pages import by_field, own_page, show_row
-from adminapi.jobs import catalogue
-from adminapi.jobs.post_actions import ACTIONS, BY_NAME, Action
+from adminapi.jobs.post_actions import ACTIONS, BY_WORD, Action
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
@@ -48,7 +47,7 @@ def in_the_list(action: Action) -> Any:
     def perform(self: "PostAdmin", request: HttpRequest, posts: QuerySet[Post]) -> HttpResponse | None:
         return self.do(request, posts, action)
 
-    perform.__name__ = action.name
+    perform.__name__ = action.word
     return perform
 
 
@@ -121,12 +120,12 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
 
     def do(self, request: HttpRequest, posts: QuerySet[Post], action: Action) -> HttpResponse | None:
         """Ask, and then do it to each of these posts."""
-        return bulk.operate(self, request, posts, catalogue.POSTS[action.name], says=str(action.says))
+        return bulk.operate(self, request, posts, action, says=str(action.says))
 
     def do_one(self, request: HttpRequest, pk: str, name: str) -> HttpResponse:
         """Ask, and then do one thing to one post."""
         self._find(request, pk)
-        action = BY_NAME.get(name)
+        action = BY_WORD.get(name)
         if action is None:
             raise Http404
         made: list[Any] = []
