@@ -285,7 +285,7 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "STYLES": [lambda request: "/static/console/console.css"],
     "SCRIPTS": [lambda request: "/static/console/labels.js"],
-    "DASHBOARD_CALLBACK": "adminapi.console.overview.overview",
+    "DASHBOARD_CALLBACK": "adminapi.console.overview.page.overview",
     "SIDEBAR": {"show_search": True, "navigation": "adminapi.console.navigation.sidebar"},
     "COLORS": {
         "primary": {

@@ -17,8 +17,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount
-from adminapi.console import outgoing, states
 from adminapi.console.charts import Chart, Series, shown_time
+from adminapi.console.overview import outgoing, states
 from adminapi.console.pages import member_of_staff
 from adminapi.models import Heartbeat
 from adminapi.monitoring import networks

@@ -17,7 +17,7 @@ from django_filters import rest_framework as filters
 
 from accounts import registry
 from accounts.models import SocialAccount
-from adminapi.console import calendar_entries as entries
+from adminapi.console.calendar import entries
 from adminapi.console.pages import page, post_of, show
 from adminapi.console.words import about
 from adminapi.console.workspaces import limited, offer, workspaces_of
