@@ -9,7 +9,9 @@ from typing import Any, Literal
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import Error, InterfaceError, OperationalError
 
+from adminapi.management.arguments import problems_of
 from ouipost.db.migrating import is_unmigrated
+from ouipost.errors import InvalidInput
 
 NO_DATABASE = 3
 """The exit code where nobody can tell anything for the database: 1 often means that something was found."""
@@ -46,8 +48,11 @@ class OperatorCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         self.is_quiet = options.get("json", False)
-        with on_the_database():
-            return super().execute(*args, **options)
+        try:
+            with on_the_database():
+                return super().execute(*args, **options)
+        except InvalidInput as error:  # its fields are called like the arguments
+            raise CommandError(problems_of(error)) from error
 
     def say(self, line: str) -> None:
         """Print a line at once; nothing with `--json`."""
