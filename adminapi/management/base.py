@@ -90,6 +90,12 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
 
 
+def add_wait(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--wait`: `what` completes "how long to wait for …"."""
+    told = f"how long to wait for {what} that does not answer (default 0)"
+    parser.add_argument("--wait", type=int, default=0, metavar="SECONDS", help=told)
+
+
 def add_dry_run(parser: argparse.ArgumentParser, what: str) -> None:
     """Add `--dry-run`: `what` completes "only say what would be …"."""
     parser.add_argument("--dry-run", action="store_true", help=f"only say {what}; change nothing")
