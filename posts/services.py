@@ -66,8 +66,6 @@ class PostNotEditable(DomainError):
 
 
 class WrongStatus(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "The post's present status does not allow this."
 
 

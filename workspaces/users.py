@@ -35,8 +35,6 @@ class LastAdmin(DomainError):
 
 
 class NotYourself(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "Nobody can delete themselves."
 
 

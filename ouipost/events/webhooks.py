@@ -27,14 +27,10 @@ AFRESH: dict[str, Any] = {"status": DeliveryStatus.PENDING, "tries": 0, "finishe
 
 
 class WebhookDisabled(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "The webhook is not active: make it active first."
 
 
 class UnderWay(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "This delivery is under way, or waits for its next attempt."
 
 

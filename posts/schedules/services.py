@@ -51,8 +51,6 @@ TOLD_AT_ONCE = 200
 
 
 class ScheduleOnHold(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "The schedule is on hold: activate it first, then its queue goes on."
 
 

@@ -38,8 +38,6 @@ class NoApiKey(InvalidApiKey):
 
 
 class KeyRevoked(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "The key is not active: activate it first, or make a new one."
 
 
