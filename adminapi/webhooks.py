@@ -349,6 +349,7 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
         return about_theirs(super().get_queryset(), self.user)
 
     @extend_schema(request=None, responses=DeliverySerializer)
+    @action(detail=True, methods=["post"])
     def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send a delivery that has ended once more, under the same event id."""
 
