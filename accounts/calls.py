@@ -16,9 +16,9 @@ from django.db.models import Case, Value, When
 from django.utils import timezone
 
 from accounts.models import CallCount
+from ouipost.db.pruning import Old
+from ouipost.db.rows import add_each
 from ouipost.flushing import Flusher
-from ouipost.pruning import Old
-from ouipost.rows import add_each
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ class Counted:
 
 
 COUNTED = Counted()
+os.register_at_fork(after_in_child=COUNTED.start_anew)
 
 
 def note(network: str, *, kind: str, outcome: str, seconds: float = 0) -> None:
@@ -150,11 +151,3 @@ def _note_last(published: Mapping[str, datetime]) -> None:
 def old(now: datetime) -> tuple[Old, ...]:
     """Return the sums of five minutes that are older than two days."""
     return (Old(name="calls", rows=CallCount.objects.filter(at__gt=EVER, at__lt=now - KEPT).order_by("pk")),)
-
-
-def _after_fork() -> None:
-    COUNTED.start_anew()
-    FLUSHER.start_anew()
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -32,11 +32,11 @@ from accounts.platforms.base import (
 from accounts.platforms.gone import told_gone
 from accounts.tokens import refresh_time
 from ouipost.crypto import digest
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
+from ouipost.db.pruning import Old
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Phrase
-from ouipost.pruning import Old
 from ouipost.unicode import composed
 from workspaces.models import Workspace
 

@@ -6,9 +6,9 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import AccountStatus, SocialAccount
+from ouipost.db.rows import update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
-from ouipost.rows import update_each
 
 
 def mark_unreadable(troubles: Mapping[str, Mapping[str, Any]]) -> None:

@@ -8,10 +8,10 @@ from django.db.models import Q
 
 from accounts import platforms
 from accounts.platforms import base
-from ouipost import sealed
 from ouipost.claims import Claimable
+from ouipost.db import sealed
+from ouipost.db.stored_json import JsonColumn, has, is_object, is_strings
 from ouipost.ids import public_id
-from ouipost.stored_json import JsonColumn, has, is_object, is_strings
 from workspaces.models import IS_SETTINGS, Mode, Workspace
 
 NAME_LENGTH, REASON_LENGTH = 255, 500

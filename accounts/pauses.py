@@ -9,8 +9,8 @@ from django.db.models import Q
 
 from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms import NAMES
+from ouipost.db.rows import Statement, compiled, fetch
 from ouipost.phrases import Phrase
-from ouipost.rows import Statement, compiled, fetch
 
 logger = logging.getLogger(__name__)
 

@@ -330,21 +330,7 @@ class CallbackInput(StrictInput):
 class AccountInput(StrictInput):
     """The body that changes an account."""
 
-    read_only = (
-        "id",
-        "platform",
-        "type",
-        "remote_id",
-        "username",
-        "profile_image",
-        "connected_at",
-        "expires_at",
-        "permissions",
-        "metadata",
-        "stats",
-        "health",
-        "scopes_missing",
-    )
+    shown = AccountDetailSerializer.Meta.fields
     guarded = {"status": "POST /api/accounts/{id}/refresh or reconnect"}
     name = Text(required=False, max_length=NAME_LENGTH)
     is_default = Boolean(required=False)

@@ -13,7 +13,7 @@ from accounts import connecting, hooks, registry, tokens
 from accounts.models import AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
 from ouipost.crypto import CannotDecrypt
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record, record_update
 from ouipost.phrases import Phrase

@@ -14,8 +14,8 @@ from accounts import platforms
 from accounts.models import Guarded, Network, SocialAccount
 from accounts.platforms.base import Pace, PlatformError, RateLimited, StillWorking, Unavailable, Unknown, WhoActs
 from ouipost.claims import engine_time
-from ouipost.databases import lock_free
-from ouipost.rows import update_each
+from ouipost.db.locks import lock_free
+from ouipost.db.rows import update_each
 from workspaces.models import Mode
 
 LEAST_CALLS = 10

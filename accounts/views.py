@@ -37,7 +37,7 @@ from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.events.journal import Actor
 from ouipost.ids import PATTERN
 from ouipost.translating import translated
-from workspaces.listing import count_related
+from workspaces.counts import count_related
 from workspaces.models import KeyMode, Mode, Workspace
 from workspaces.scoping import KeyedViewSet, WorkspaceScopedViewSet
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from ouipost.db.pruning import Old
 from ouipost.ids import public_id
-from ouipost.pruning import Old
 from posts.models import Post
 
 SLOW_BYTES = 5_000_000

@@ -14,10 +14,11 @@ from django.db import Error, transaction
 from django.db.models import Model
 
 from adminapi.models import Canary
-from ouipost import crypto, sealed
-from ouipost.databases import is_unmigrated
+from ouipost import crypto
+from ouipost.db import sealed
+from ouipost.db.migrating import is_unmigrated
+from ouipost.db.sealed import Column
 from ouipost.events.journal import Actor, record
-from ouipost.sealed import Column
 
 logger = logging.getLogger(__name__)
 

@@ -18,11 +18,11 @@ from ouipost.api.viewsets import Lists
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
-from workspaces import keys
+from workspaces.keys import services as keys
+from workspaces.keys.usage import Use, used_since
 from workspaces.models import KEY_NAME_LENGTH, ApiKey, KeyMode, Mode, Tier, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.reach import is_too_wide, keys_of
-from workspaces.usage import Use, used_since
 
 FOR_ALL: dict[str, Any] = {"mode": KeyMode.LIVE, "workspaces": []}
 """What a new key is where nothing is said."""
@@ -80,7 +80,7 @@ class RotatedKeySerializer(serializers.Serializer[Any]):
 class KeyInput(StrictInput):
     """The body that changes a key; no `workspaces` means all."""
 
-    read_only: Any = ("id", "prefix", "mode", "created_at", "last_used_at", "usage")
+    shown = KeySerializer.Meta.fields
     name = Text(max_length=KEY_NAME_LENGTH)
     tier = Choice(choices=Tier.choices, required=False)
     workspaces = StringList(required=False)
@@ -99,7 +99,6 @@ class KeyInput(StrictInput):
 class NewKeyInput(KeyInput):
     """The body that creates a key; without `permissions` it has all of them."""
 
-    read_only = ("id", "prefix", "created_at", "last_used_at", "usage")
     mode = Choice(choices=KeyMode.choices, required=False)
 
     def validate_expires_at(self, at: datetime | None) -> datetime | None:

@@ -8,8 +8,9 @@ from django.db import models
 
 from adminapi.arrivals import Arrival
 from adminapi.jobs.models import Job, JobRow
-from ouipost import crypto, sealed
+from ouipost import crypto
 from ouipost.claims import database_now
+from ouipost.db import sealed
 from ouipost.ids import MAX_LENGTH, new_id, public_id
 from workspaces.models import User
 

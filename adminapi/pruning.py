@@ -9,8 +9,8 @@ from adminapi.jobs.models import Job, JobStatus
 from adminapi.sessions import logins
 from analytics import pruning as analytics
 from ouipost.api import idempotency
+from ouipost.db.pruning import Old
 from ouipost.events import pruning as events
-from ouipost.pruning import Old
 
 JOBS_KEPT = timedelta(days=30)
 

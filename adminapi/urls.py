@@ -17,14 +17,11 @@ router = SimpleRouter(trailing_slash=False)
 router.register("users", UserViewSet, basename="admin-users")
 router.register("keys", KeyViewSet, basename="admin-keys")
 router.register("webhooks", WebhookViewSet, basename="admin-webhooks")
+router.register(rf"webhooks/(?P<webhook>wh_{PATTERN})/deliveries", DeliveryViewSet, basename="admin-deliveries")
+router.register(rf"webhooks/(?P<webhook>wh_{PATTERN})/replays", ReplayViewSet, basename="admin-replays")
 router.register("audit", AuditViewSet, basename="admin-audit")
 profile = ProfileViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
 members = MembersViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
-WEBHOOK = rf"^webhooks/(?P<webhook>wh_{PATTERN})"
-DELIVERY = rf"{WEBHOOK}/deliveries/(?P<pk>dlv_{PATTERN})"
-deliveries = DeliveryViewSet.as_view({"get": "list"})
-one_delivery = DeliveryViewSet.as_view({"get": "retrieve"}, detail=True)
-redeliver = DeliveryViewSet.as_view({"post": "redeliver"}, detail=True)
 
 urlpatterns = [
     path("login", LoginViewSet.as_view({"post": "login"}), name="admin-login"),
@@ -34,10 +31,6 @@ urlpatterns = [
     path("system", SystemViewSet.as_view({"get": "retrieve"}), name="admin-system"),
     path("profile", profile, name="admin-profile"),
     re_path(rf"^workspaces/(?P<pk>ws_{PATTERN})/members$", members, name="admin-members"),
-    re_path(rf"{WEBHOOK}/deliveries$", deliveries, name="admin-deliveries"),
-    re_path(rf"{DELIVERY}$", one_delivery, name="admin-delivery"),
-    re_path(rf"{DELIVERY}/redeliver$", redeliver, name="admin-redeliver"),
-    re_path(rf"{WEBHOOK}/replays$", ReplayViewSet.as_view({"get": "list"}), name="admin-replays"),
     path("dashboard", FiguresViewSet.as_view({"get": "dashboard"}), name="admin-dashboard"),
     path("stats", FiguresViewSet.as_view({"get": "stats"}), name="admin-stats"),
     path("analytics", FiguresViewSet.as_view({"get": "analytics"}), name="admin-analytics"),

@@ -38,7 +38,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 class UserInput(StrictInput):
     """The body that changes a user; `permissions` replace those of the role, and null restores those of the role."""
 
-    read_only = ("id", "created_at", "last_login")
+    shown = UserSerializer.Meta.fields
     email = Text(max_length=EMAIL_LENGTH)
     name = Text(max_length=150, allow_blank=True, required=False)
     password = Text(max_length=PASSWORD_LENGTH)

@@ -162,10 +162,7 @@ class Secret(Text):
 class WebhookInput(StrictInput):
     """The body that changes a webhook; no `workspaces` means all. Read in no transaction: it asks a name server."""
 
-    read_only: Any = (
-        *("id", "created_at", "last_triggered_at", "stats"),
-        *("disabled_reason", "failing_since", "old_secret_signs_until"),
-    )
+    shown = WebhookSerializer.Meta.fields
     guarded = {"secret": "POST /admin/webhooks/{id}/rotate-secret"}
     url = Text(max_length=2000)
     events = Choices(choices=list(EVENTS), min_length=1)
@@ -352,6 +349,7 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
         return about_theirs(super().get_queryset(), self.user)
 
     @extend_schema(request=None, responses=DeliverySerializer)
+    @action(detail=True, methods=["post"])
     def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send a delivery that has ended once more, under the same event id."""
 

@@ -13,7 +13,7 @@ from analytics.models import AccountSync, TargetNumbers
 from analytics.periods import day_of, hour_of
 from analytics.plan import READ_FOR, first_reading
 from analytics.totals import Gain, add_all
-from ouipost.databases import is_lock_error, lock_free
+from ouipost.db.locks import is_lock_error, lock_free
 from posts.models import Post, Target, TargetStatus
 from workspaces.models import Workspace
 

@@ -7,7 +7,7 @@ from django.db import models
 from accounts.models import SocialAccount
 from analytics.gains import COUNTED
 from ouipost.claims import Claimable
-from ouipost.stored_json import JsonColumn, has, is_number, is_number_or_null, is_object, object_of
+from ouipost.db.stored_json import JsonColumn, has, is_number, is_number_or_null, is_object, object_of
 from posts.models import Target
 from workspaces.models import Workspace
 

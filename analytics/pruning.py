@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from analytics.models import HourTotal, Snapshot
-from ouipost.pruning import Old
+from ouipost.db.pruning import Old
 
 LONGER = timedelta(hours=2)
 """By so much the clocks go back at most: then the days of a report by the hour take longer than others."""

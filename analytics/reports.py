@@ -13,7 +13,7 @@ from analytics.gains import Numbers, bucketed, rate, summed
 from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
 from analytics.periods import A_DAY, Granularity, Period
 from analytics.totals import SUMMED
-from ouipost.replica import on_replica
+from ouipost.db.replica import on_replica
 from workspaces.models import Workspace
 
 ZEROS: Numbers = dict.fromkeys(SUMMED, 0)

@@ -28,8 +28,8 @@ from analytics.plan import DAILY, HOURLY, after_failures, next_reading
 from analytics.totals import Gain, add_all
 from ouipost import claims
 from ouipost.claims import Claim
+from ouipost.db.rows import in_parts, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
-from ouipost.rows import in_parts, update_each
 from posts.models import Post, Target
 
 FAILURES = 5

@@ -9,7 +9,7 @@ from django.db.models import Model
 
 from analytics.gains import COUNTED, Numbers, summed
 from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, TargetDay, WorkspaceDay
-from ouipost.rows import add_each
+from ouipost.db.rows import add_each
 
 SUMMED = ("posts", *COUNTED)
 NOTHING: Numbers = dict.fromkeys(COUNTED)

@@ -21,8 +21,8 @@ from analytics.top import top_posts
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV_TYPE, FORMAT, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
+from ouipost.db.replica import on_replica
 from ouipost.ids import PATTERN
-from ouipost.replica import on_replica
 from posts.models import Post
 from workspaces.models import Workspace
 from workspaces.scoping import WorkspaceScopedViewSet

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connections, models, transaction
 from django.db.models import F, Q
 
-from ouipost.rows import update_each
+from ouipost.db.rows import update_each
 
 
 class LostClaim(Exception):

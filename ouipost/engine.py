@@ -14,7 +14,7 @@ from typing import ClassVar, Generic, TypeVar
 from django.db import close_old_connections, connections
 from structlog.contextvars import bound_contextvars
 
-from ouipost import traces
+from ouipost.observability import traces
 from ouipost.writer import Runs, Writer
 
 logger = logging.getLogger(__name__)

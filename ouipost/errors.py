@@ -5,7 +5,10 @@ from typing import Any, ClassVar
 
 
 class DomainError(Exception):
-    """A request breaks a rule; `code`, `status`, `message` and `details` are answered as they are."""
+    """A request breaks a rule; `code`, `status`, `message` and `details` are answered as they are.
+
+    Without a code of its own it is a conflict with the present state.
+    """
 
     code: ClassVar[str] = "CONFLICT"
     status: ClassVar[int] = 409

@@ -1,5 +1,6 @@
 """Writing counts that a process keeps in memory: some seconds after the first count, and when the process ends."""
 
+import os
 import threading
 from collections.abc import Callable
 from multiprocessing.util import Finalize
@@ -13,9 +14,10 @@ class Flusher:
     def __init__(self, write: Callable[[], object], *, seconds: float) -> None:
         self._write = write
         self._seconds = seconds
-        self.start_anew()
+        self._start_anew()
+        os.register_at_fork(after_in_child=self._start_anew)
 
-    def start_anew(self) -> None:
+    def _start_anew(self) -> None:
         """Reset after a fork: the child has none of its parent's threads."""
         self._lock = threading.Lock()
         self._is_waiting = self._knows_the_end = False

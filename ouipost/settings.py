@@ -11,9 +11,8 @@ import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
-from ouipost import logs, secrets_file
-from ouipost.databases import REPLICA_SECONDS, database
-from ouipost.environment import (
+from ouipost.configuration import secrets_file
+from ouipost.configuration.environment import (
     address,
     at_least,
     base_address,
@@ -28,8 +27,10 @@ from ouipost.environment import (
     read_budget,
     required,
 )
+from ouipost.configuration.stores import media_storage
+from ouipost.db.configuration import REPLICA_SECONDS, database
+from ouipost.observability import logs
 from ouipost.outbound.guard import read_allowed
-from ouipost.stores import media_storage
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
 
@@ -121,7 +122,7 @@ LOG_FORMAT = env("LOG_FORMAT", default="text" if EMBEDDED else "json")
 if LOG_FORMAT not in logs.FORMS:
     raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
 LOGGING = logs.logging_config(LOG_FORMAT)
-LOGGING_CONFIG = "ouipost.logs.configure"
+LOGGING_CONFIG = "ouipost.observability.logs.configure"
 
 ROOT_URLCONF = "ouipost.urls"
 WSGI_APPLICATION = "ouipost.wsgi.application"
@@ -155,7 +156,7 @@ REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", default=0.05)
 """Seconds that one call may take, connecting included, before the product goes on without Redis."""
 CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
 """Where doorbells ring; empty: workers only look at the database."""
-DATABASE_ROUTERS = ["ouipost.routers.SimulatorRouter", "ouipost.replica.ReplicaRouter"]
+DATABASE_ROUTERS = ["ouipost.db.routers.SimulatorRouter", "ouipost.db.replica.ReplicaRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "workspaces.User"
@@ -213,7 +214,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.authentication.KeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.keys.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["ouipost.api.permissions.HasPermission"],
     "DEFAULT_RENDERER_CLASSES": ["ouipost.api.envelope.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["ouipost.api.parsers.StrictJSONParser"],
@@ -257,7 +258,7 @@ if OTEL_EXPORTER_OTLP_ENDPOINT and not is_installed("opentelemetry.exporter.otlp
 SENTRY_DSN = env("SENTRY_DSN", default="")
 """Where errors of ours are reported; empty: nowhere."""
 if SENTRY_DSN:
-    from ouipost import sentry  # where it is wanted
+    from ouipost.observability import sentry  # where it is wanted
 
     try:
         sentry.start(SENTRY_DSN, environment=ENVIRONMENT)
@@ -284,7 +285,7 @@ UNFOLD = {
     "SHOW_LANGUAGES": True,
     "STYLES": [lambda request: "/static/console/console.css"],
     "SCRIPTS": [lambda request: "/static/console/labels.js"],
-    "DASHBOARD_CALLBACK": "adminapi.console.overview.overview",
+    "DASHBOARD_CALLBACK": "adminapi.console.overview.page.overview",
     "SIDEBAR": {"show_search": True, "navigation": "adminapi.console.navigation.sidebar"},
     "COLORS": {
         "primary": {
@@ -334,7 +335,7 @@ SPECTACULAR_SETTINGS = {
         "NetworkApiStatus": "adminapi.monitoring.health.API_STATUSES",
         "MediaType": "posts.models.MediaType",
         "PlatformId": "accounts.registry.IDS",
-        "TimelineKind": "posts.timeline.KINDS",
+        "TimelineKind": "posts.timeline.timeline.KINDS",
         "Day": "posts.schedules.slots.DAYS",
         "Resolution": "posts.inputs.RESOLUTIONS",
         "WebhookEvent": "ouipost.events.catalogue.EVENTS",
@@ -347,7 +348,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-SESSION_ENGINE = "workspaces.sessions"
+SESSION_ENGINE = "adminapi.sessions.store"
 SESSION_COOKIE_AGE = int(timedelta(hours=24).total_seconds())
 if TRUSTED_PROXIES:
     # Only that of trusted proxies: the middleware drops others.

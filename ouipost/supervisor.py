@@ -130,7 +130,7 @@ def speaker(form: str) -> Callable[[str], None]:
         return partial(print, file=sys.stderr)
     import logging  # with structlog, 10 MiB, for those who asked for it
 
-    from ouipost import logs
+    from ouipost.observability import logs
 
     logs.configure(logs.logging_config(form))
     return logging.getLogger("ouipost.supervisor").info

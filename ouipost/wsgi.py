@@ -7,7 +7,7 @@ import django
 from django.conf import settings
 
 from ouipost import memory
-from ouipost.handler import Handler
+from ouipost.api.handler import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
 django.setup(set_prefix=False)

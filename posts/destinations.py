@@ -12,10 +12,10 @@ from django.db.models import Q
 from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
-from ouipost.databases import Overtaken
+from ouipost.db.locks import Overtaken
+from ouipost.db.rows import REMEMBERED, Statement, compiled, fetch, fetch_columns, insert_each
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase
-from ouipost.rows import REMEMBERED, Statement, compiled, fetch, fetch_columns, insert_each
 from posts import rules
 from posts.models import Post, PostStatus, Target, TargetStatus
 from workspaces.models import Workspace

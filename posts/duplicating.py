@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
 from posts import destinations, services

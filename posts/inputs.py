@@ -17,7 +17,6 @@ from accounts.platforms import option_rules
 from ouipost.api.inputs import (
     Choice,
     InstantOrLocal,
-    Integer,
     Items,
     JsonObject,
     StrictInput,
@@ -30,7 +29,6 @@ from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from posts import destinations, services
-from posts.models import LAST_POSITION
 from posts.schedules import services as schedules
 from posts.schedules.slots import instant
 from workspaces.hashtags import is_hashtag
@@ -131,7 +129,7 @@ class OverridesSchema(OpenApiSerializerFieldExtension):
 class PostInput(StrictInput):
     """The body that changes a post."""
 
-    read_only = (
+    shown = (
         "id",
         "media",
         "targets",
@@ -265,25 +263,3 @@ class ResolveInput(StrictInput):
         if outcome == "not_published" and url:
             return {"url": [Phrase("Leave the address out, or say that it is published.")]}
         return {}
-
-
-class MediaInput(StrictInput):
-    """The body that changes a file."""
-
-    read_only = (
-        "id",
-        "post_id",
-        "type",
-        "filename",
-        "size",
-        "mime_type",
-        "dimensions",
-        "duration_seconds",
-        "video",
-        "pages",
-        "url",
-        "thumbnail_url",
-        "created_at",
-    )
-    alt_text = Text(required=False, allow_blank=True, max_length=2000)
-    position = Integer(required=False, min_value=0, max_value=LAST_POSITION)

@@ -14,8 +14,8 @@ from django.db import connection
 from django.db.models import QuerySet, Subquery
 
 from ouipost.api.pagination import pagination
-from ouipost.rows import REMEMBERED, Statement, compiled, fetch, remember
-from ouipost.stored_json import JsonColumn
+from ouipost.db.rows import REMEMBERED, Statement, compiled, fetch, remember
+from ouipost.db.stored_json import JsonColumn
 from posts.media.signing import signer
 from posts.models import Post, PostCount, Target
 from workspaces.models import ApiKey, Workspace

@@ -6,8 +6,18 @@ from django.db import models
 
 from accounts.models import SocialAccount
 from ouipost.claims import Claimable
+from ouipost.db.stored_json import (
+    JsonColumn,
+    has,
+    is_number,
+    is_object,
+    is_strings,
+    is_text,
+    list_of,
+    may_have,
+    object_of,
+)
 from ouipost.ids import public_id
-from ouipost.stored_json import JsonColumn, has, is_number, is_object, is_strings, is_text, list_of, may_have, object_of
 from posts.schedules.slots import DAYS
 from workspaces.models import Workspace
 

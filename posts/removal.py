@@ -7,8 +7,8 @@ from django.db.models import Count, Q, QuerySet
 
 from accounts.models import SocialAccount
 from ouipost.claims import database_now
+from ouipost.db.rows import in_parts
 from ouipost.events.journal import Actor
-from ouipost.rows import in_parts
 from posts import counts
 from posts.media import files
 from posts.models import Post, Target, TargetQuerySet, TargetStatus

@@ -11,9 +11,9 @@ from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import rules
 from accounts.platforms.base import Connector, Content, Issue, Media
+from ouipost.db.stored_json import misshapen
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
-from ouipost.stored_json import misshapen
 from posts.content import compose
 from posts.media.signing import is_public
 from posts.models import Post

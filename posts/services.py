@@ -13,11 +13,11 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
+from ouipost.db.rows import insert_each, remember, update_each
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all, record_update
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase, either
-from ouipost.rows import insert_each, remember, update_each
 from posts import counts, destinations, hooks, rules
 from posts.advice import failure, rest_unsent
 from posts.media import files
@@ -66,8 +66,6 @@ class PostNotEditable(DomainError):
 
 
 class WrongStatus(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "The post's present status does not allow this."
 
 

@@ -23,14 +23,14 @@ from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from posts import destinations, listing, previews, rules, services
 from posts.filters import PostFilter
-from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
+from posts.inputs import NewPostInput, PostInput, ResolveInput, ScheduleInput
 from posts.long_polling import preferred_seconds, wait_until_settled
 from posts.media import files, uploads
+from posts.media.serializers import MediaInput, MediaSerializer
 from posts.models import Media, Post, PostStatus, Target
 from posts.schedules import services as schedules
 from posts.schedules.slots import instant
 from posts.serializers import (
-    MediaSerializer,
     OutcomeSerializer,
     PostDetailSerializer,
     PostSerializer,
@@ -38,7 +38,7 @@ from posts.serializers import (
     TimelineSerializer,
     ValidationSerializer,
 )
-from posts.timeline import timeline
+from posts.timeline.timeline import timeline
 from workspaces.scoping import WorkspaceScopedViewSet
 
 TARGETS = Prefetch("targets", queryset=Target.objects.order_by("pk"))

@@ -6,7 +6,7 @@ from typing import Any
 from django.apps import apps
 from django.db import connection, models
 
-from ouipost.stored_json import JsonColumn
+from ouipost.db.stored_json import JsonColumn
 
 JSON_COLUMNS = [
     field for model in apps.get_models() for field in model._meta.concrete_fields if isinstance(field, JsonColumn)

@@ -28,7 +28,7 @@ from posts.models import Post
 from tests import tables
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from tests.stores import Bucket, Folder, Kept, s3_server
-from workspaces import guesses, usage
+from workspaces.keys import guesses, usage
 from workspaces.models import Workspace
 
 ON_ANY_MACHINE = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -18,7 +18,7 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, Event, Message, Webhook
 from posts.models import Media, Post, Schedule, Slot, Target, TargetStatus
 from posts.services import sync
-from workspaces.keys import create_key
+from workspaces.keys.services import create_key
 from workspaces.models import ApiKey, Role, User, Workspace
 
 MORNINGS = [(0, "09:00", ["facebook", "twitter"]), (2, "09:00", ["facebook", "linkedin"])]

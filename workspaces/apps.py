@@ -7,7 +7,7 @@ class WorkspacesConfig(AppConfig):
 
     def ready(self) -> None:
         from ouipost import redis
-        from workspaces import admission
+        from workspaces.keys import admission
         from workspaces.models import ApiKey
 
         redis.server()  # an address that cannot be read stops the start, not the first request

@@ -11,10 +11,10 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy
 
 from ouipost import zones
+from ouipost.db.stored_json import JsonColumn, for_nobody, is_number, is_strings, is_text, may_have
 from ouipost.events.journal import Actor, record
 from ouipost.ids import public_id
-from ouipost.stored_json import JsonColumn, for_nobody, is_number, is_strings, is_text, may_have
-from workspaces import admission
+from workspaces.keys import admission
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
 
 KEY_NAME_LENGTH = 100

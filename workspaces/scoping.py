@@ -9,9 +9,9 @@ from rest_framework.request import Request
 
 from ouipost.api.middleware import WORKSPACE_ID
 from ouipost.api.viewsets import ApiViewSet
+from ouipost.db.rows import REMEMBERED, Statement, compiled, fetch
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.rows import REMEMBERED, Statement, compiled, fetch
 from workspaces.models import ApiKey, Workspace
 
 M = TypeVar("M", bound=Model)

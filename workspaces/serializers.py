@@ -12,8 +12,6 @@ from workspaces import services
 from workspaces.models import Mode, Workspace
 from workspaces.settings import check_settings
 
-SHOWN = ("id", "created_at", "updated_at", "accounts_count", "posts_count", "members_count", "accounts", "stats")
-"""What a GET shows and nobody sets."""
 SETTINGS: dict[str, Schema] = {
     "timezone": TEXT,
     "default_hashtags": STRINGS,
@@ -84,7 +82,7 @@ class WorkspaceDetailSerializer(WorkspaceWrittenSerializer):
 class WorkspaceInput(StrictInput):
     """The body that changes a workspace."""
 
-    read_only: Any = (*SHOWN, "mode")
+    shown = (*WorkspaceSerializer.Meta.fields, *WorkspaceDetailSerializer.Meta.fields)
     name = Text(max_length=100)
     description = Text(required=False, allow_blank=True, max_length=10_000)
     settings = SettingsInput(required=False)
@@ -96,7 +94,6 @@ class WorkspaceInput(StrictInput):
 class NewWorkspaceInput(WorkspaceInput):
     """The body that creates a workspace."""
 
-    read_only = SHOWN
     mode = Choice(choices=Mode.choices, required=False)
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, record, record_update
+from ouipost.events.journal import SYSTEM, Actor, assign, record, record_update
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from workspaces import hooks, users
@@ -67,11 +67,9 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
     Raises Http404 where it was just deleted.
     """
     locked = get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
-    before = {name: getattr(locked, name) for name in values}
     if "settings" in values:
         values = values | {"settings": merged(locked.settings, values["settings"])}
-    for name, value in values.items():
-        setattr(locked, name, value)
+    before = assign(locked, values)
     locked.save()
     record_update(locked, before, actor=actor, workspace_id=locked.pk)
     return locked

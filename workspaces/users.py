@@ -14,7 +14,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import Actor, changes, record
+from ouipost.events.journal import Actor, assign, changes, record
 from ouipost.phrases import Phrase
 from workspaces.models import Membership, Role, User, Workspace
 
@@ -35,8 +35,6 @@ class LastAdmin(DomainError):
 
 
 class NotYourself(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "Nobody can delete themselves."
 
 
@@ -77,9 +75,8 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
     """
     locked, administrators = _lock(user) if RULED & set(values) else (user, [])
     values = _with_permissions_of(locked, values)
-    before = {name: getattr(locked, name) for name in values if name != "password"}
-    for name, value in values.items():
-        setattr(locked, name, value)
+    before = assign(locked, values)
+    before.pop("password", None)
     if not _is_administrator(locked):
         _require_another(administrators, locked)
     changed = changes(before, locked)

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.ids import PATTERN
 from workspaces import services
-from workspaces.listing import with_counts, with_stats
+from workspaces.counts import with_counts, with_stats
 from workspaces.models import Workspace
 from workspaces.scoping import KeyedViewSet
 from workspaces.serializers import (

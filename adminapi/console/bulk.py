@@ -10,14 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from adminapi.console.base import ConsoleAdmin
 from adminapi.console.pages import own_page
 from adminapi.jobs import running
 from adminapi.jobs.kinds import Bulk, Kind
 from adminapi.jobs.models import Job
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
-from ouipost.events.operator import ConsoleAdmin
 from ouipost.ids import MAX_LENGTH, new_id
 
 FEW = 20

@@ -18,11 +18,11 @@ from accounts import connecting, hosted, registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
 from adminapi.console.pages import member_of_staff, page, show
-from ouipost.databases import in_transaction
+from adminapi.console.workspaces import limited, offer, only_one, workspaces_of
+from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words
-from workspaces.console import limited, offer, only_one, workspaces_of
 from workspaces.models import Workspace
 
 KINDS = {

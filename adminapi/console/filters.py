@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import platforms
 from accounts.models import SocialAccount
+from adminapi.console.workspaces import offer, workspaces_of
 from adminapi.templatetags.console import STATES, network_name
 from posts.models import PostStatus, Target
-from workspaces.console import offer, workspaces_of
 from workspaces.models import Workspace
 
 MOST_CHOICES = 100

@@ -19,7 +19,7 @@ from adminapi.console.words import about
 from adminapi.jobs import catalogue, prune, running
 from adminapi.jobs.models import Job, JobRow, JobStatus
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.ids import new_id
 

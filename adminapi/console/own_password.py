@@ -14,7 +14,7 @@ from unfold.forms import AdminOwnPasswordChangeForm
 
 from adminapi.backends import in_words, proven
 from adminapi.sessions.passwords import TooManyLogins, hash_password
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from workspaces import users
 

@@ -16,10 +16,10 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from adminapi.console.workspaces import workspaces_of
 from ouipost.translating import translated
 from posts.media.signing import signed_url
 from posts.models import Post
-from workspaces.console import workspaces_of
 from workspaces.models import User
 
 View = Callable[..., HttpResponseBase]

@@ -10,17 +10,18 @@ from django.utils.translation import gettext_lazy
 
 from accounts import pauses, platforms
 from accounts.models import REASON_LENGTH, Pause, PauseScope, SocialAccount
+from adminapi.console.base import M
 from adminapi.console.pages import by_field, page, show
+from adminapi.console.workspaces import limited, offer
 from adminapi.pausing import PauseInput, ResumeInput
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
+from ouipost.db.pages import MOST
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.pages import MOST
 from ouipost.translating import words
 from posts.operating import pausing
-from workspaces.console import M, limited, offer
 from workspaces.models import Workspace
 
 SCOPES: dict[str, Any] = {

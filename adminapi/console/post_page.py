@@ -14,12 +14,12 @@ from adminapi.console.columns import moment
 from adminapi.console.pages import file_address
 from adminapi.jobs import post_actions as actions
 from posts import previews
-from posts.history import Entry
 from posts.inputs import is_web_address
 from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
 from posts.services import RETRYABLE
-from posts.timeline import timeline
+from posts.timeline.entries import Entry
+from posts.timeline.timeline import timeline
 
 WHO: dict[str, Any] = {
     WhoActs.CALLER: gettext_lazy("Whoever writes the posts must act."),

@@ -4,24 +4,23 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from django import forms
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from rest_framework.serializers import ValidationError
 
+from adminapi.console.base import ConsoleAdmin, M
 from adminapi.console.pages import as_told, own_page, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
-from ouipost.events.operator import ConsoleAdmin
 from ouipost.translating import translated, words
 
-M = TypeVar("M", bound=Model)
 LINE_END = re.compile(r"\r?\n")
 """What browsers send as a carriage return and a line feed, whatever they were given."""
 

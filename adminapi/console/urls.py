@@ -3,11 +3,12 @@
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from adminapi.console import calendar, job_pages, pauses, removals
-from adminapi.console.audit_admin import audit_csv
+from adminapi.console import job_pages, pauses, removals
+from adminapi.console.admins.audit import audit_csv
+from adminapi.console.analytics import analytics
+from adminapi.console.calendar import page as calendar
 from adminapi.console.compose import page as compose
 from adminapi.console.connect import connect
-from adminapi.console.numbers import analytics
 from adminapi.console.own_password import own_password
 
 urlpatterns: list[URLPattern] = [

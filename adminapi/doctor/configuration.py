@@ -21,7 +21,8 @@ from adminapi.doctor.networks import needing_an_app
 from adminapi.keyring import WrongKeyRing
 from adminapi.management.client import session
 from adminapi.monitoring.networks import ENDS_SOON
-from ouipost import crypto, sealed
+from ouipost import crypto
+from ouipost.db import sealed
 from posts.media import storage
 from posts.media.signing import is_public, signed_url
 from posts.media.storage import StorageUnavailable

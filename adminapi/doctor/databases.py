@@ -12,9 +12,9 @@ from django.utils import timezone
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.models import Mark
 from adminapi.monitoring.probes import FILLING, FULL, percent_used
-from ouipost import replica
 from ouipost.api import health
 from ouipost.claims import database_now
+from ouipost.db import replica
 
 OLDEST = {"MariaDB": (10, 6), "MySQL": (8, 0, 11), "SQLite": (3, 31)}
 CLOCKS_DIFFER, CLOCKS_FAR_APART = timedelta(seconds=2), timedelta(seconds=30)

@@ -9,8 +9,8 @@ from accounts import registry
 from accounts.models import Pause, PauseScope, SocialAccount
 from adminapi.doctor.findings import Finding, warning, well
 from ouipost import zones
+from ouipost.db.stored_json import JsonColumn, misshapen
 from ouipost.events.models import Webhook
-from ouipost.stored_json import JsonColumn, misshapen
 from posts.models import Post, Schedule, Slot, Target
 from workspaces.models import ApiKey, User, Workspace
 

@@ -16,9 +16,10 @@ from adminapi.jobs.prune import PRUNE
 from ouipost.events import webhooks
 from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Webhook
-from posts.models import Post, Schedule
+from posts.models import Schedule
 from posts.schedules import services as schedules
-from workspaces import keys, users
+from workspaces import users
+from workspaces.keys import services as keys
 from workspaces.models import ApiKey, Role, User
 from workspaces.reach import deliveries_of, keys_of, webhooks_of
 
@@ -47,16 +48,6 @@ def _refreshed(account: SocialAccount, actor: Actor) -> SocialAccount:
     return accounts.refresh_account(account, actor=actor, now=timezone.now())
 
 
-POSTS = {
-    action.name: Bulk(
-        name=f"posts.{action.name}",
-        title=action.title,
-        model=Post,
-        perform=action.perform,
-        perform_and=action.perform_and,
-    )
-    for action in ACTIONS
-}
 DISCONNECT = Bulk(
     name="accounts.disconnect",
     title=_("Disconnect"),
@@ -135,7 +126,7 @@ DEACTIVATE = Bulk(
     perform=partial(_activated, is_active=False),
 )
 KINDS: tuple[Kind, ...] = (
-    *POSTS.values(),
+    *ACTIONS,
     *(DISCONNECT, REFRESH, REDELIVER, TEST_WEBHOOKS, DELETE_WEBHOOKS, HOLD, RESUME, DELETE_SCHEDULES),
     *(REVOKE_KEYS, ACTIVATE, DEACTIVATE, PRUNE),
 )

@@ -1,13 +1,13 @@
 """What staff can do to a post: the API's own services, each offered only while the post's state allows it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
+from adminapi.jobs.kinds import Bulk
 from ouipost.claims import database_now
-from ouipost.events.journal import Actor
 from posts import duplicating, services
 from posts.models import Post, PostStatus
 
@@ -15,24 +15,25 @@ EVERY = frozenset(PostStatus)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Action:
-    """One thing that can be done to a post; `says` is what will happen."""
+class Action(Bulk):
+    """One thing that can be done to a post, or to many; `says` is what will happen."""
 
-    name: str
-    title: Any
+    model: type[Model] = Post
     says: Any
     states: frozenset[PostStatus]
-    perform: Callable[[Post, Actor], Any]
-    perform_and: Callable[[Post, Actor, Callable[[Any], None]], object] | None = None
-    """As of `adminapi.jobs.kinds.Bulk`."""
     look: str = ""
     """The class of its button."""
     icon: str = ""
 
+    @property
+    def word(self) -> str:
+        """Its name among those of posts."""
+        return self.name.removeprefix("posts.")
+
 
 ACTIONS = (
     Action(
-        name="publish_now",
+        name="posts.publish_now",
         title=_("Publish now"),
         says=_("It is sent to its networks at once. What was sent already is not sent twice."),
         states=services.SCHEDULABLE,
@@ -41,7 +42,7 @@ ACTIONS = (
         icon="send",
     ),
     Action(
-        name="retry_failed",
+        name="posts.retry_failed",
         title=_("Retry what failed"),
         says=_("What failed or was missed is sent again at once, and only that: what is out stays as it is."),
         states=services.RETRYABLE,
@@ -50,7 +51,7 @@ ACTIONS = (
         icon="replay",
     ),
     Action(
-        name="unschedule",
+        name="posts.unschedule",
         title=_("Back to draft"),
         says=_("It loses its time and its place in a schedule, and is a draft again. Nothing is sent."),
         states=services.UNSCHEDULABLE,
@@ -58,7 +59,7 @@ ACTIONS = (
         icon="event_busy",
     ),
     Action(
-        name="duplicate",
+        name="posts.duplicate",
         title=_("Duplicate"),
         says=_("A new draft is made with the same text, networks and copies of the files. Nothing is sent."),
         states=EVERY,
@@ -69,7 +70,7 @@ ACTIONS = (
         icon="content_copy",
     ),
     Action(
-        name="delete_posts",
+        name="posts.delete_posts",
         title=_("Delete"),
         says=_(
             "It is removed from here with its files, for good. What is published stays at the networks: "
@@ -81,7 +82,7 @@ ACTIONS = (
         icon="delete",
     ),
 )
-BY_NAME = {action.name: action for action in ACTIONS}
+BY_WORD = {action.word: action for action in ACTIONS}
 
 
 def offered(post: Post) -> list[Action]:

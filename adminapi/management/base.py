@@ -9,7 +9,9 @@ from typing import Any, Literal
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import Error, InterfaceError, OperationalError
 
-from ouipost.databases import is_unmigrated
+from adminapi.management.arguments import problems_of
+from ouipost.db.migrating import is_unmigrated
+from ouipost.errors import InvalidInput
 
 NO_DATABASE = 3
 """The exit code where nobody can tell anything for the database: 1 often means that something was found."""
@@ -46,8 +48,11 @@ class OperatorCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         self.is_quiet = options.get("json", False)
-        with on_the_database():
-            return super().execute(*args, **options)
+        try:
+            with on_the_database():
+                return super().execute(*args, **options)
+        except InvalidInput as error:  # its fields are called like the arguments
+            raise CommandError(problems_of(error)) from error
 
     def say(self, line: str) -> None:
         """Print a line at once; nothing with `--json`."""
@@ -83,6 +88,12 @@ def counted(number: int, what: str) -> str:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
+
+
+def add_wait(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--wait`: `what` completes "how long to wait for …"."""
+    told = f"how long to wait for {what} that does not answer (default 0)"
+    parser.add_argument("--wait", type=int, default=0, metavar="SECONDS", help=told)
 
 
 def add_dry_run(parser: argparse.ArgumentParser, what: str) -> None:

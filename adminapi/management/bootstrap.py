@@ -8,7 +8,7 @@ from django.db import transaction
 
 from ouipost.events.journal import Actor
 from workspaces import services, users
-from workspaces.keys import create_key
+from workspaces.keys.services import create_key
 from workspaces.models import KEY_NAME_LENGTH, ApiKey, KeyMode, Role, User, Workspace
 
 NAME_LENGTH = KEY_NAME_LENGTH - 10

@@ -26,9 +26,9 @@ from accounts.models import Pause, PauseScope
 from adminapi import keyring
 from adminapi.models import Heartbeat
 from adminapi.processes.heartbeats import SILENCE
-from ouipost import rows
 from ouipost.claims import database_now
-from ouipost.databases import database
+from ouipost.db import rows
+from ouipost.db.configuration import database
 
 SOURCE = "source"
 AT_ONCE = 2000

@@ -20,7 +20,7 @@ from adminapi.management.client import Client, session
 from adminapi.sessions.passwords import hash_password
 from ouipost.events.journal import Actor
 from workspaces import users
-from workspaces.keys import create_key
+from workspaces.keys.services import create_key
 from workspaces.models import KeyMode, Mode, Tier
 
 EMAIL, WORKSPACE = "demo@example.com", "Demo"

@@ -12,7 +12,7 @@ from accounts.traffic import NETWORK
 from adminapi.models import Heartbeat
 from adminapi.processes.heartbeats import BEAT, NODE, SILENCE, TICK, WORKER
 from ouipost.claims import database_now, is_due
-from ouipost.pages import MOST
+from ouipost.db.pages import MOST
 from posts.models import Target
 
 LOOKED = 1_000

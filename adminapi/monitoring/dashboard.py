@@ -22,9 +22,9 @@ from analytics.serializers import BucketSerializer, PeriodSerializer, PlatformGa
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV_TYPE, FORMAT, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
+from ouipost.db.replica import on_replica
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
-from ouipost.replica import on_replica
 from posts.operating import pausing
 from workspaces.models import Workspace
 

@@ -19,7 +19,7 @@ from analytics.reports import Scope
 from ouipost.events.models import Event
 from posts import counts
 from posts.models import Post, PostCount, PostStatus
-from workspaces import usage
+from workspaces.keys import usage
 from workspaces.models import ApiKey, Role, User, Workspace
 from workspaces.reach import for_alone
 

@@ -19,7 +19,7 @@ from accounts import pauses
 from accounts.models import AFTER_RESTORE, Pause, PauseScope
 from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
-from ouipost.databases import is_unmigrated
+from ouipost.db.migrating import is_unmigrated
 from ouipost.events.journal import SYSTEM
 from posts.models import Target
 from posts.operating import pausing, restoring

@@ -11,8 +11,9 @@ from django.core.management import CommandError, call_command
 from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from ouipost import logs, replica
-from ouipost.databases import giving_way, going_on
+from ouipost.db import replica
+from ouipost.db.migrating import giving_way, going_on
+from ouipost.observability import logs
 from posts.media import storage
 
 LOOK_EVERY = 1.0

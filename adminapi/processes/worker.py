@@ -25,17 +25,17 @@ from analytics import discovery
 from analytics.sync import Syncer, read_before_posts
 from ouipost.api import idempotency
 from ouipost.claims import database_now, engine_time
+from ouipost.db.pruning import Old, remove_all
 from ouipost.engine import Engine
 from ouipost.events import replays, resting, sealing
 from ouipost.events.delivery import Deliverer
-from ouipost.pruning import Old, remove_all
 from posts import expiring
 from posts.media import files
 from posts.publishing import answers
 from posts.publishing.publisher import Publisher
 from posts.schedules import services as schedules
 from workspaces import services as workspaces
-from workspaces import usage
+from workspaces.keys import usage
 
 logger = logging.getLogger(__name__)
 
@@ -90,10 +90,10 @@ CHORES = (
 
 
 class Worker:
-    """All the work of one process: publishing with up to `threads` threads, and everything else beside it."""
+    """All the work of one process: publishing with up to `WORKER_THREADS` threads, and everything else beside it."""
 
-    def __init__(self, threads: int) -> None:
-        self._publisher = Publisher(threads)
+    def __init__(self) -> None:
+        self._publisher = Publisher(settings.WORKER_THREADS)
         self._others: list[Engine[Any]] = []
         if settings.DELIVERY_THREADS:
             self._others.append(Deliverer(settings.DELIVERY_THREADS))
@@ -152,8 +152,3 @@ def _do(chore: Chore) -> None:
             logger.exception("The chore %r failed", chore.name)
         finally:
             close_old_connections()
-
-
-def default_worker() -> Worker:
-    """Return a worker with as many threads as `WORKER_THREADS` says."""
-    return Worker(settings.WORKER_THREADS)

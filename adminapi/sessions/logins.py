@@ -14,12 +14,12 @@ from django.db.models import Case, F, Q, Value, When
 
 from adminapi.models import LoginAttempt, LoginTurn, Session
 from adminapi.sessions.passwords import TooManyLogins, is_password_of
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
+from ouipost.db.pruning import Old
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.events.masking import MASK
-from ouipost.pruning import Old
-from workspaces.guesses import caller_of
+from workspaces.keys.guesses import caller_of
 from workspaces.models import User
 
 LIVES = timedelta(hours=24)

@@ -15,6 +15,7 @@ from adminapi.sessions import jwts, logins
 from adminapi.sessions.authentication import SessionAuthentication
 from adminapi.sessions.logins import InvalidCredentials
 from adminapi.sessions.passwords import PASSWORD_LENGTH, hash_password, require_good
+from adminapi.users import UserSerializer
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
 from ouipost.api.schema import MESSAGE
@@ -23,7 +24,6 @@ from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
 from workspaces import users
 from workspaces.models import User
-from workspaces.permissions import ADMIN_PERMISSIONS
 
 
 class LoginInput(StrictInput):
@@ -36,7 +36,7 @@ class LoginInput(StrictInput):
 class ProfileInput(StrictInput):
     """The body that changes one's own user; a new password needs the present one."""
 
-    read_only = ("id", "email", "role", "created_at", "last_login", "permissions", "is_active")
+    shown = UserSerializer.Meta.fields
     name = Text(required=False, max_length=150, allow_blank=True)
     password = Text(required=False, max_length=PASSWORD_LENGTH)
     current_password = Text(required=False, max_length=PASSWORD_LENGTH)
@@ -67,16 +67,11 @@ class LoginSerializer(serializers.Serializer[Any]):
     user = LoggedInSerializer()
 
 
-class ProfileSerializer(serializers.ModelSerializer[User]):
+class ProfileSerializer(UserSerializer):
     """One's own user."""
 
-    permissions = serializers.ListField(
-        child=serializers.ChoiceField(choices=ADMIN_PERMISSIONS), source="granted_in_order", read_only=True
-    )
-
-    class Meta:
-        model = User
-        fields = ("id", "email", "name", "role", "created_at", "last_login", "permissions")
+    class Meta(UserSerializer.Meta):
+        fields = ("id", "email", "name", "role", "created_at", "last_login", "permissions")  # type: ignore[assignment]
 
 
 class LoginViewSet(AdminViewSet[Session]):

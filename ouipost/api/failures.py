@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 
 import structlog
@@ -104,12 +104,6 @@ def _(error: exceptions.UnsupportedMediaType) -> Failure:
     return of_status(error.status_code, message=str(error.detail))
 
 
-@describe.register(exceptions.NotAuthenticated)
-@describe.register(exceptions.AuthenticationFailed)
-def _(error: exceptions.APIException) -> Failure:
-    return of_status(401)
-
-
 @describe.register
 def _(error: exceptions.ParseError) -> Failure:
     return Failure(status=400, code="MALFORMED_JSON", message=str(error.detail))
@@ -124,26 +118,20 @@ def _(error: exceptions.ValidationError) -> Failure:
 
 
 @describe.register
-def _(error: Http404) -> Failure:
-    return of_status(404)
-
-
-@describe.register
-def _(error: PermissionDenied) -> Failure:
-    return of_status(403)
-
-
-@describe.register(BadRequest)
-@describe.register(MultiPartParserError)
-@describe.register(SuspiciousOperation)
-@describe.register(UnreadablePostError)
-def _(error: Exception) -> Failure:
-    return of_status(400)
-
-
-@describe.register
 def _(error: RequestDataTooBig) -> Failure:
     return of_status(413, details={"limit_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+
+
+STATUSES: Mapping[type[Exception], int] = {
+    Http404: 404,
+    PermissionDenied: 403,
+    exceptions.NotAuthenticated: 401,
+    exceptions.AuthenticationFailed: 401,
+    **dict.fromkeys((BadRequest, MultiPartParserError, SuspiciousOperation, UnreadablePostError), 400),
+}
+"""Of exceptions that tell a caller no more than that."""
+for kind, status in STATUSES.items():
+    describe.register(kind, partial(lambda status, error: of_status(status), status))
 
 
 def _messages(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from ouipost import replica
+from ouipost.db import replica
 
 logger = logging.getLogger(__name__)
 

@@ -27,10 +27,11 @@ from rest_framework.utils.encoders import JSONEncoder
 from ouipost.api.failures import describe
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction, release_old_connections
+from ouipost.db.configuration import release_old_connections
+from ouipost.db.locks import in_transaction
+from ouipost.db.pruning import Old
+from ouipost.db.sealed import opened, seal
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.pruning import Old
-from ouipost.sealed import opened, seal
 
 logger = logging.getLogger(__name__)
 HEADER = "Idempotency-Key"

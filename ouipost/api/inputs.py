@@ -37,8 +37,8 @@ class StrictInput(serializers.Serializer[Any]):
     With `partial=True`, for changes, only the given fields are validated and returned; nested objects are always whole.
     """
 
-    read_only: Any = ()
-    """Fields of a GET's response that a body may repeat: they are ignored. (Any: fields have a flag of this name.)"""
+    shown: ClassVar[Sequence[str]] = ()
+    """The fields of a GET's response: a body may repeat those that it does not set, and they are ignored."""
     guarded: ClassVar[Mapping[str, str]] = {}
     """Fields that this body may only repeat unchanged, each with the action that changes it."""
 
@@ -106,12 +106,13 @@ class StrictInput(serializers.Serializer[Any]):
     def _unexpected(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
         problems = self._repeated(data)
         for name in islice(data, MOST_NAMES):
-            if name in self.fields or name in type(self).read_only:
+            if name in self.fields:
                 continue
-            if name not in self.guarded:
+            if name in self.guarded:
+                if not _is_present(data[name], getattr(self.context.get("instance"), name, None)):
+                    problems[name] = [f"Cannot be set here: use {self.guarded[name]}."]
+            elif name not in self.shown:
                 problems[name] = [UNKNOWN]
-            elif not _is_present(data[name], getattr(self.context.get("instance"), name, None)):
-                problems[name] = [f"Cannot be set here: use {self.guarded[name]}."]
         return problems
 
     def _repeated(self, data: Mapping[str, Any]) -> dict[str, list[str]]:

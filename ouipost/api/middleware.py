@@ -13,11 +13,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
-from ouipost import traces
 from ouipost.api import limits
 from ouipost.api.failures import Failure, describe, note, of_status
 from ouipost.api.routes import method_of, route_of
 from ouipost.ids import PATTERN
+from ouipost.observability import traces
 
 requests = logging.getLogger("ouipost.requests")
 

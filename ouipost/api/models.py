@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from ouipost.sealed import SealedField
+from ouipost.db.sealed import SealedField
 
 
 class StoredAnswer(models.Model):

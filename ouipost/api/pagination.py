@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ouipost.db.pages import MOST, by_keys, count_to
 from ouipost.errors import InvalidInput
-from ouipost.pages import MOST, by_keys, count_to
 
 PARAMETERS = ("page", "limit")
 LARGEST_PAGE = 1_000_000

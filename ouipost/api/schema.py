@@ -383,7 +383,7 @@ class HealthScheme(TokenScheme):
 class KeyScheme(OpenApiAuthenticationExtension):
     """The API key."""
 
-    target_class = "workspaces.authentication.KeyAuthentication"
+    target_class = "workspaces.keys.authentication.KeyAuthentication"
     name = "ApiKey"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:

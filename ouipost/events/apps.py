@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import pre_migrate
 
-from ouipost.databases import compare_byte_by_byte, notice_silence
+from ouipost.db.configuration import compare_byte_by_byte, notice_silence
 
 
 class EventsConfig(AppConfig):

@@ -16,7 +16,7 @@ from functools import cache
 from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Now
 
-from ouipost import __version__, claims, traces
+from ouipost import __version__, claims
 from ouipost.claims import Claim, engine_time
 from ouipost.crypto import CannotDecrypt
 from ouipost.engine import Engine
@@ -25,6 +25,7 @@ from ouipost.events.catalogue import TEST
 from ouipost.events.masking import masked_text
 from ouipost.events.models import Delivery, DeliveryStatus, Webhook
 from ouipost.events.settling import Report, settle_all
+from ouipost.observability import traces
 from ouipost.outbound.client import Answer, Client
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
 from ouipost.phrases import Phrase

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, Sum, Value
 
 from ouipost.claims import is_due
+from ouipost.db.pages import MOST
+from ouipost.db.rows import add_each
 from ouipost.events.models import Delivery, EndedDeliveries, Webhook
-from ouipost.pages import MOST
-from ouipost.rows import add_each
 
 
 @dataclass(frozen=True, kw_only=True)

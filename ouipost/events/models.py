@@ -6,10 +6,10 @@ from typing import Any, ClassVar, NoReturn
 
 from django.db import models
 
-from ouipost import sealed
 from ouipost.claims import Claimable
+from ouipost.db import sealed
+from ouipost.db.stored_json import JsonColumn, for_nobody, is_object, is_strings
 from ouipost.ids import public_id, uuid7
-from ouipost.stored_json import JsonColumn, for_nobody, is_object, is_strings
 
 
 def event_id() -> str:

@@ -13,9 +13,9 @@ from django.db.models import Count
 from django.utils import timezone
 
 from ouipost.claims import database_now
+from ouipost.db.rows import Statement, compiled, fetch, insert_each
 from ouipost.events.catalogue import EVENTS, Payload, payload_builders
 from ouipost.events.models import Delivery, Event, Message, Webhook
-from ouipost.rows import Statement, compiled, fetch, insert_each
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 SUBSCRIPTION = ("events", "workspace_ids", "is_active", "rests")

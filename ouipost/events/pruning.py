@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from ouipost.db.pruning import Old
 from ouipost.events import figures
 from ouipost.events.models import Delivery, Message, Replay, Webhook
-from ouipost.pruning import Old
 
 KEPT = timedelta(days=30)
 

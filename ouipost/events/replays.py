@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
+from ouipost.db.rows import insert_each
 from ouipost.errors import InvalidInput
 from ouipost.events import outbox
 from ouipost.events.journal import Actor, record
@@ -19,7 +20,6 @@ from ouipost.events.models import Delivery, DeliveryStatus, Message, Replay, Rep
 from ouipost.events.webhooks import WebhookDisabled, lock, send_again
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
-from ouipost.rows import insert_each
 
 REACH = timedelta(days=14)
 MOST = 10_000

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from ouipost.databases import lock_free
+from ouipost.db.locks import lock_free
+from ouipost.db.rows import in_parts, update_each
+from ouipost.db.stored_json import as_stored
 from ouipost.events.models import ChainHead, Event
-from ouipost.rows import in_parts, update_each
-from ouipost.stored_json import as_stored
 
 COLUMNS = (
     "seq",

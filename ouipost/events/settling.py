@@ -14,11 +14,11 @@ from django.db.models.functions import Now
 
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
+from ouipost.db.rows import in_parts, insert_each, update_each
 from ouipost.events import journal, resting
 from ouipost.events.catalogue import TEST
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
 from ouipost.phrases import Phrase
-from ouipost.rows import in_parts, insert_each, update_each
 
 DELIVERED, FAILED, DISCARDED = DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.DISCARDED
 

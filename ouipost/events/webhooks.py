@@ -11,14 +11,14 @@ from django.shortcuts import get_object_or_404
 
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
+from ouipost.db.rows import remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events import figures, outbox, resting, signing
 from ouipost.events.catalogue import TEST, Payload
-from ouipost.events.journal import Actor, changes, record
+from ouipost.events.journal import Actor, assign, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
 from ouipost.events.settling import COUNTED, count, discard, discard_unheard
 from ouipost.phrases import Phrase
-from ouipost.rows import remember
 
 GRACE = timedelta(hours=24)
 SUBSCRIPTION = {"events", "workspace_ids"}
@@ -27,14 +27,10 @@ AFRESH: dict[str, Any] = {"status": DeliveryStatus.PENDING, "tries": 0, "finishe
 
 
 class WebhookDisabled(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "The webhook is not active: make it active first."
 
 
 class UnderWay(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "This delivery is under way, or waits for its next attempt."
 
 
@@ -70,9 +66,7 @@ def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor)
     discarded.
     """
     locked = lock(webhook)
-    before = {name: getattr(locked, name) for name in values}
-    for name, value in values.items():
-        setattr(locked, name, value)
+    before = assign(locked, values)
     told = changes(before, locked)
     if "is_active" in told["after"]:
         locked.disabled_reason = "" if locked.is_active else Phrase("It was switched off.")

@@ -13,7 +13,8 @@ from requests_toolbelt import MultipartEncoder
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
-from ouipost import __version__, traces
+from ouipost import __version__
+from ouipost.observability import traces
 from ouipost.outbound import transport
 from ouipost.outbound.errors import AnswerLost, NotSent
 from ouipost.outbound.guard import Target, check_form, parse

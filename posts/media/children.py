@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from posts.media.intake import InvalidMedia
 from posts.media.storage import StorageUnavailable
 
@@ -37,6 +39,8 @@ def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[st
     """
     command = [sys.executable, "-P", str(script), json.dumps(job, default=str)]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    paths = [str(settings.BASE_DIR), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     try:
         with slots:
             done = subprocess.run(  # noqa: S603 - our own script, no shell

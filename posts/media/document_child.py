@@ -1,14 +1,12 @@
 """Looks into one document in a process of its own: what would run or open something, or is locked, is refused.
 
-`documents.py` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
+`documents.py` runs this file as a script. It imports nothing of the product but `child.py`.
 """
 
 import errno
-import json
 import logging
 import re
 import resource
-import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +16,8 @@ from xml.parsers import expat
 import pypdf
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
-MEGABYTE = 1024 * 1024
+from posts.media.child import MEGABYTE, Refused, answered, limit, main
+
 MEMORY = 640 * MEGABYTE
 CPU_SECONDS = 20
 BLOCK_BYTES = 64 * 1024
@@ -50,14 +49,6 @@ LOADED = "The document holds macros or other files. Save it without them, or as 
 FETCHES = "The document fetches parts from elsewhere. Save it with all it shows inside."
 
 
-class Refused(Exception):
-    """The document breaks a rule; the reason is for programs, the message for people."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What to look into; `kind` is pdf, docx or pptx."""
@@ -66,38 +57,24 @@ class Job:
     kind: str
 
 
-def main() -> None:
-    """Do the job given as JSON in the first argument and print the answer as JSON."""
-    sys.stdout.write(json.dumps(answer_to(Job(**json.loads(sys.argv[1])))))
-
-
 def answer_to(job: Job) -> dict[str, Any]:
     """Look into the document; whatever is wrong with it becomes a reason and a message."""
     limit_process()
-    try:
-        return {"pages": pages_of_pdf(job.source) if job.kind == "pdf" else pages_of_office(job.source, job.kind)}
-    except Refused as refusal:
-        return {"reason": refusal.reason, "message": str(refusal)}
-    except MemoryError:
-        return {"reason": "too_costly", "message": "The document takes too much memory to look into."}
-    except Exception as error:  # broken bytes lead readers to raise nearly anything
-        if getattr(error, "errno", None) not in (None, errno.EINVAL):
-            raise  # the machine's trouble, and not the document's
-        return {"reason": "damaged", "message": DAMAGED, "detail": f"{type(error).__name__}: {error}"[:300]}
+    return answered(
+        lambda: {"pages": pages_of_pdf(job.source) if job.kind == "pdf" else pages_of_office(job.source, job.kind)},
+        too_costly="The document takes too much memory to look into.",
+        damaged=DAMAGED,
+        is_ours=lambda number: number != errno.EINVAL,
+    )
 
 
 def limit_process() -> None:
     """Bound processor time and memory, and have nothing written, not even a warning for each broken object."""
     logging.disable()
-    _limit(resource.RLIMIT_CPU, CPU_SECONDS)
-    _limit(resource.RLIMIT_AS, MEMORY)
-    _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_CORE, 0)
-
-
-def _limit(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+    limit(resource.RLIMIT_CPU, CPU_SECONDS)
+    limit(resource.RLIMIT_AS, MEMORY)
+    limit(resource.RLIMIT_FSIZE, 0)
+    limit(resource.RLIMIT_CORE, 0)
 
 
 def pages_of_pdf(source: str) -> int:
@@ -241,4 +218,4 @@ def refuse_doctype(*_: Any) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(answer_to, Job)

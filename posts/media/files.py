@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404
 from accounts.models import SocialAccount
 from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import Actor, record, record_update
+from ouipost.events.journal import Actor, assign, record, record_update
 from ouipost.phrases import Phrase
 from posts import counts, rules
 from posts.media import storage
@@ -138,9 +138,7 @@ def update(media: Media, *, values: dict[str, Any], actor: Actor, more_follows: 
     locked = _lock(media.post)
     files_before = _of_scheduled(locked)
     changed = get_object_or_404(Media, pk=media.pk)
-    before = {name: getattr(changed, name) for name in values}
-    for name, value in values.items():
-        setattr(changed, name, value)
+    before = assign(changed, values)
     changed.save()
     _copy_to(locked)
     if not more_follows:

@@ -1,15 +1,12 @@
 """Decodes one picture in a process of its own and writes it anew from its pixels, within limits on memory and time.
 
-`images.py` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
+`images.py` runs this file as a script. It imports nothing of the product but `child.py`.
 """
 
 import errno
-import json
 import math
-import os
 import resource
 import struct
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,10 +26,11 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from posts.media.child import MEGABYTE, Refused, address_space, answered, limit, main
+
 PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """Imported by name: otherwise Pillow loads all its plugins when it meets a format that it does not know yet."""
 
-MEGABYTE = 1024 * 1024
 MEMORY = 256 * MEGABYTE
 CPU_SECONDS = 10
 MAX_OUTPUT = 100 * MEGABYTE
@@ -76,14 +74,6 @@ STEPS_AT_50 = (
 """By which libjpeg counts its qualities: the example of the JPEG standard."""
 
 
-class Refused(Exception):
-    """The picture breaks a limit; the reason is for programs, the message for people."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What to do: `renew` writes target and thumbnail, `shape` a JPEG within these limits."""
@@ -101,35 +91,30 @@ class Job:
     max_short_side: int = 0
 
 
-def main() -> None:
-    """Do the job given as JSON in the first argument and print the answer as JSON."""
-    job = Job(**json.loads(sys.argv[1]))
-    sys.stdout.write(json.dumps(answer_to(job)))
-
-
 def answer_to(job: Job) -> dict[str, Any]:
     """Do the job; whatever goes wrong becomes a reason and a message."""
-    tasks: dict[str, Callable[[Job], dict[str, Any]]] = {"renew": renew, "shape": shape}
     limit_process()
+    return answered(
+        lambda: _done(job),
+        too_costly="The image takes too much memory to decode. Make it smaller.",
+        damaged=DAMAGED,
+        is_ours=lambda number: number != errno.EFBIG,
+    )
+
+
+def _done(job: Job) -> dict[str, Any]:
+    tasks: dict[str, Callable[[Job], dict[str, Any]]] = {"renew": renew, "shape": shape}
     try:
         return tasks[job.task](job)
-    except Refused as refusal:
-        return {"reason": refusal.reason, "message": str(refusal)}
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return {"reason": "too_many_pixels", "message": _pixels_message(job)}
-    except MemoryError:
-        return {"reason": "too_costly", "message": "The image takes too much memory to decode. Make it smaller."}
-    except Exception as error:  # broken bytes lead decoders to raise nearly anything
-        if getattr(error, "errno", None) not in (None, errno.EFBIG):
-            raise  # the machine's trouble, such as a full disk, and not the picture's
-        return {"reason": "damaged", "message": DAMAGED, "detail": f"{type(error).__name__}: {error}"[:300]}
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Refused("too_many_pixels", _pixels_message(job)) from error
 
 
 def limit_process() -> None:
     """Bound processor time and output, and have Pillow refuse what is cut short or blown up."""
-    _limit(resource.RLIMIT_CPU, CPU_SECONDS)
-    _limit(resource.RLIMIT_FSIZE, MAX_OUTPUT)
-    _limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_CPU, CPU_SECONDS)
+    limit(resource.RLIMIT_FSIZE, MAX_OUTPUT)
+    limit(resource.RLIMIT_CORE, 0)
     warnings.simplefilter("ignore")
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -142,24 +127,10 @@ def limit_memory(format_name: str, *, pixels: int, frames: int) -> None:
     if not BASELINE:
         return
     needed = 64 * MEGABYTE + pixels * BYTES_PER_PIXEL[format_name] + (pixels * frames if frames > 1 else 0)
-    _limit(resource.RLIMIT_AS, BASELINE + max(MEMORY, needed))
+    limit(resource.RLIMIT_AS, BASELINE + max(MEMORY, needed))
 
 
-def _limit(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
-
-
-def _address_space() -> int:
-    """Return the bytes that the process has mapped, or 0 where only Linux could tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-BASELINE = _address_space()
+BASELINE = address_space()
 
 
 def open_checked(job: Job) -> tuple[Image.Image, int]:
@@ -434,4 +405,4 @@ def jpeg(image: Image.Image, quality: int, subsampling: int) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    main(answer_to, Job)

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import DataAndFiles, MultiPartParser
 
 from ouipost.api.inputs import Choice, StrictInput, Text
-from ouipost.databases import release_old_connections
+from ouipost.db.configuration import release_old_connections
 from ouipost.phrases import Phrase
 from posts.media import files
 from posts.media.documents import process_document

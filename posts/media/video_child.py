@@ -1,14 +1,11 @@
 """Looks into one video in a process of its own and writes it anew, not re-encoded: its picture and sound, no more.
 
-`videos.py` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
+`videos.py` runs this file as a script. It imports nothing of the product but `child.py`.
 Only local bytes are read: the container's format is given, so that no playlist can make FFmpeg fetch addresses.
 """
 
 import errno
-import json
-import os
 import resource
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,7 +15,8 @@ from typing import Any
 import av
 from PIL import Image
 
-MEGABYTE = 1024 * 1024
+from posts.media.child import MEGABYTE, Refused, address_space, answered, limit, main
+
 MEMORY = 512 * MEGABYTE
 CPU_SECONDS = 60
 THUMBNAIL_SIDE = 400
@@ -40,14 +38,6 @@ MOST_MISSING = 1.0
 DAMAGED = "The video is damaged or cut short. Export it again."
 
 
-class Refused(Exception):
-    """The video breaks a limit; the reason is for programs, the message for people."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What to read, and where to write the video and its thumbnail."""
@@ -58,49 +48,26 @@ class Job:
     thumbnail: str
 
 
-def main() -> None:
-    """Do the job given as JSON in the first argument and print the answer as JSON."""
-    sys.stdout.write(json.dumps(answer_to(Job(**json.loads(sys.argv[1])))))
-
-
 def answer_to(job: Job) -> dict[str, Any]:
     """Do the job; whatever goes wrong with the video becomes a reason and a message."""
     limit_process(job)
-    try:
-        return renew(job)
-    except Refused as refusal:
-        return {"reason": refusal.reason, "message": str(refusal)}
-    except MemoryError:
-        return {"reason": "too_costly", "message": "The video takes too much memory to look into. Export it again."}
-    except Exception as error:  # broken bytes lead decoders to raise nearly anything
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            raise  # the machine's trouble, and not the video's
-        return {"reason": "damaged", "message": DAMAGED, "detail": f"{type(error).__name__}: {error}"[:300]}
+    return answered(
+        lambda: renew(job),
+        too_costly="The video takes too much memory to look into. Export it again.",
+        damaged=DAMAGED,
+        is_ours=lambda number: number in (errno.ENOSPC, errno.EDQUOT),
+    )
 
 
 def limit_process(job: Job) -> None:
     """Bound processor time, memory and output."""
-    _limit(resource.RLIMIT_CPU, CPU_SECONDS)
+    limit(resource.RLIMIT_CPU, CPU_SECONDS)
     # A copy is hardly larger than its source, unless all pictures of its index are the same few bytes.
     size = Path(job.source).stat().st_size
-    _limit(resource.RLIMIT_FSIZE, size + size // 4 + 16 * MEGABYTE)
-    _limit(resource.RLIMIT_CORE, 0)
-    if mapped := _address_space():
-        _limit(resource.RLIMIT_AS, mapped + MEMORY)
-
-
-def _limit(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
-
-
-def _address_space() -> int:
-    """Return the bytes that the process has mapped, or 0 where only Linux could tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    limit(resource.RLIMIT_FSIZE, size + size // 4 + 16 * MEGABYTE)
+    limit(resource.RLIMIT_CORE, 0)
+    if mapped := address_space():
+        limit(resource.RLIMIT_AS, mapped + MEMORY)
 
 
 def renew(job: Job) -> dict[str, Any]:
@@ -252,4 +219,4 @@ def check_lengths(source: Any, tracks: list[Any], spans: dict[int, tuple[float, 
 
 
 if __name__ == "__main__":
-    main()
+    main(answer_to, Job)

@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 from accounts import pauses, registry
 from accounts.models import Pause, PauseScope, SocialAccount
 from ouipost.claims import database_now
+from ouipost.db.pages import MOST
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, record
-from ouipost.pages import MOST
 from ouipost.phrases import Ours, Phrase
 from posts.models import Target
 from posts.publishing import doorbell

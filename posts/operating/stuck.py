@@ -13,8 +13,8 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 from accounts import pauses, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
 from accounts.platforms.base import WhoActs
+from ouipost.db.pages import MOST
 from ouipost.events.models import Event
-from ouipost.pages import MOST
 from posts.models import UNSETTLED, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.operating import findings
 from posts.operating.findings import Finding, Scene

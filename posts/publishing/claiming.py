@@ -14,9 +14,9 @@ from accounts.platforms.base import WhoActs
 from accounts.traffic import Pacing
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
-from ouipost.databases import is_lock_error, lock_free
+from ouipost.db.locks import is_lock_error, lock_free
+from ouipost.db.rows import update_each
 from ouipost.phrases import Phrase
-from ouipost.rows import update_each
 from posts.advice import INTERNAL_ERROR, failure
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.publishing.holding import hold_account, needs_place, pace_account

@@ -33,11 +33,11 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.session import NetworkSession
-from ouipost import traces
 from ouipost.claims import Claim, LostClaim, engine_time
 from ouipost.crypto import CannotDecrypt
+from ouipost.db.stored_json import misshapen
+from ouipost.observability import traces
 from ouipost.phrases import Phrase
-from ouipost.stored_json import misshapen
 from ouipost.writer import Runs, WriterClosed
 from posts.advice import INTERNAL_ERROR
 from posts.content import compose

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from django.db.models import Q
 
-from ouipost.databases import lock_free
-from ouipost.rows import in_parts, update_each
+from ouipost.db.locks import lock_free
+from ouipost.db.rows import in_parts, update_each
 from posts.models import Target, TargetQuerySet
 from posts.publishing.lateness import GIVE_UP_AFTER
 

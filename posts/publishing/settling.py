@@ -11,9 +11,9 @@ from accounts import calls, traffic
 from accounts.platforms.base import PlatformError, Published, RateLimited, StillWorking
 from accounts.traffic import Call
 from ouipost import claims
+from ouipost.db.rows import insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
-from ouipost.rows import insert_each, update_each
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.publishing.holding import hold_account
 from posts.publishing.late_answers import LATE, told_late, was_only_looked_for

@@ -14,7 +14,7 @@ from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Handles, Media, Recovery
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
-from ouipost.rows import update_each
+from ouipost.db.rows import update_each
 from posts.media import files
 from posts.models import Target
 from posts.publishing.lateness import LEASE_SECONDS

@@ -8,9 +8,9 @@ from accounts.models import Network, Pause
 from accounts.platforms.base import WhoActs
 from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
-from posts.history import Entry, cause_of
 from posts.models import UNSETTLED, Target, TargetStatus
 from posts.publishing.holding import needs_place
+from posts.timeline.entries import Entry, cause_of
 
 SPACING = timedelta(seconds=1)
 """What is held up together goes out one after the other, within this time."""

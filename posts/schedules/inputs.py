@@ -38,7 +38,7 @@ class ClockTime(Text):
 class SlotInput(StrictInput):
     """A time of the week, and for which networks or accounts it is."""
 
-    read_only = ("id",)
+    shown = ("id",)
     day = Choice(choices=DAYS)
     time = ClockTime()
     platforms = StringList(min_length=1, max_length=100)
@@ -70,7 +70,7 @@ class Slots(Items):
 class WeeklyScheduleInput(StrictInput):
     """The body that makes or changes a schedule."""
 
-    read_only = ("id", "upcoming_posts", "stats", "created_at", "updated_at")
+    shown = ("id", "upcoming_posts", "stats", "created_at", "updated_at")
     name = Text(max_length=200)
     description = Text(required=False, allow_blank=True, max_length=2000)
     timezone = ZoneName(required=False)

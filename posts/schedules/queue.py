@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Count, Max, Q
 
 from ouipost import zones
-from ouipost.rows import in_parts, update_each
+from ouipost.db.rows import in_parts, update_each
 from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
 from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.schedules.slots import WEEK, dates, first_date, occurs_at

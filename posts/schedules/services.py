@@ -13,13 +13,13 @@ from django.shortcuts import get_object_or_404
 
 from accounts import registry
 from accounts.models import SocialAccount
-from ouipost.databases import lock_shared
+from ouipost.db.locks import lock_shared
+from ouipost.db.rows import in_parts
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
+from ouipost.events.journal import SYSTEM, Actor, assign, changes, entry, record, record_all
 from ouipost.events.models import Event
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
-from ouipost.rows import in_parts
 from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.schedules.queue import (
@@ -51,8 +51,6 @@ TOLD_AT_ONCE = 200
 
 
 class ScheduleOnHold(DomainError):
-    code = "CONFLICT"
-    status = 409
     message = "The schedule is on hold: activate it first, then its queue goes on."
 
 
@@ -80,9 +78,7 @@ def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: A
 def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Actor, now: datetime) -> Changed:
     """Change the given fields; new slots, another zone, a hold or its end move the posts that wait."""
     locked = lock(schedule)
-    before = {name: getattr(locked, name) for name in values if name in FIELDS}
-    for name in before:
-        setattr(locked, name, values[name])
+    before = assign(locked, {name: values[name] for name in FIELDS if name in values})
     slots = _change_slots(locked, values["slots"]) if "slots" in values else {}
     locked.save()
     told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}

@@ -17,7 +17,7 @@ from accounts.platforms.base import Unavailable, Unknown
 from accounts.platforms.linkcard import LinkCard, fetch_link_card
 from accounts.session import NetworkSession
 from ouipost import outbound
-from ouipost.pruning import remove_all
+from ouipost.db.pruning import remove_all
 from tests.accounts.fakes import make_session
 from tests.factories import NOW
 from workspaces.models import Mode, Workspace

@@ -25,12 +25,12 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from ouipost.claims import claim_due, database_now
+from ouipost.db.pruning import remove_all
+from ouipost.db.rows import insert_each
 from ouipost.events import journal
 from ouipost.events.journal import Actor
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
-from ouipost.pruning import remove_all
-from ouipost.rows import insert_each
 from posts.models import Target
 from tests.accounts.fakes import PAGE_TOKENS, FakeNetwork, FakePasswordNetwork, make_candidate
 from tests.factories import NOW, make_account, make_post, make_workspace

@@ -8,10 +8,10 @@ import pytest
 from accounts import services, tokens
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import AuthExpired, Tokens
-from ouipost import sealed
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
+from ouipost.db import sealed
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from tests.accounts.fakes import FakeNetwork, make_candidate

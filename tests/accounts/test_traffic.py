@@ -32,7 +32,7 @@ from accounts.platforms.base import (
 from accounts.platforms.facebook import Facebook
 from accounts.platforms.twitter import Twitter
 from accounts.traffic import Call, after_calls, note, shares
-from ouipost import environment as installation
+from ouipost.configuration import environment as installation
 from tests.factories import NOW, make_account, make_workspace
 from tests.foundation.starts import refusal
 from tests.foundation.threads import PATIENCE_SECONDS, at_once

@@ -19,7 +19,7 @@ from accounts import calls
 from accounts.calls import PUBLISH, REQUEST, SYNC
 from accounts.models import Network
 from ouipost.api.routes import OTHER, template
-from ouipost.pages import MOST
+from ouipost.db.pages import MOST
 from tests.adminapi.watching import TOKEN, ending
 from tests.factories import make_account, make_workspace
 from tests.services import find

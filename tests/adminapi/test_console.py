@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from ouipost.events.models import Event
-from ouipost.logs import logging_config
+from ouipost.observability.logs import logging_config
 from tests.console.conftest import browser_of
 from tests.console.world import make_world
 from tests.factories import (

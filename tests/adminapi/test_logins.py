@@ -20,9 +20,9 @@ from adminapi.models import LoginAttempt, LoginTurn, Session
 from adminapi.sessions import logins, passwords
 from adminapi.sessions.logins import InvalidCredentials
 from adminapi.sessions.passwords import TooManyLogins, hash_password
+from ouipost.db.pruning import remove_all
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
-from ouipost.pruning import remove_all
 from ouipost.settings import PASSWORD_HASHERS as HASHERS
 from tests.conftest import AdminClient
 from tests.contract.world import PASSWORD, error_of, log_in

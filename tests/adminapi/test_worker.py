@@ -22,7 +22,7 @@ CALL_OUT = ["refresh tokens", "go on with background work", "remove deleted work
 @contextmanager
 def working() -> Iterator[None]:
     """Let a worker work meanwhile, in a thread."""
-    busy = Worker(1)
+    busy = Worker()
 
     def run() -> None:
         try:

@@ -81,7 +81,7 @@ class SlotInput(StrictInput):
 
 
 class NoteInput(StrictInput):
-    read_only = ("id", "created_at")
+    shown = ("id", "created_at")
     guarded = {"status": "POST /api/notes/{id}/close"}
     text = Text(max_length=20)
     slots = Items(child=SlotInput(), required=False)

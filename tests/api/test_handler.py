@@ -5,7 +5,7 @@ import time
 import pytest
 from django.test import RequestFactory
 
-from ouipost.handler import Handler
+from ouipost.api.handler import Handler
 
 
 @pytest.mark.parametrize("given", [";" * 300_000, f"a/b{';a=b' * 75_000}"])

@@ -11,9 +11,9 @@ from django.test import Client
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
+from ouipost.db.pruning import remove_all
 from ouipost.errors import DomainError
-from ouipost.pruning import remove_all
 from tests.api.conftest import Keys
 from tests.api.site import NOW, Calls, NoteClosed, error_of, make_note
 

@@ -31,7 +31,7 @@ class SlotInput(StrictInput):
 
 
 class SampleInput(StrictInput):
-    read_only = ("id", "created_at")
+    shown = ("id", "created_at")
     guarded = {"status": "POST …/schedule", "scheduled_at": "POST …/schedule"}
     name = Text(max_length=10)
     title = Text(required=False, allow_blank=True, allow_null=True)

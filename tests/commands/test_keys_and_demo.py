@@ -12,7 +12,7 @@ from adminapi.management import demo
 from adminapi.management.client import ClientError
 from tests.commands.running import run
 from tests.factories import make_workspace
-from workspaces.authentication import identify
+from workspaces.keys.authentication import identify
 from workspaces.models import ApiKey, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 

@@ -15,9 +15,9 @@ from analytics import pruning as numbers
 from analytics.models import AccountDay, DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
 from analytics.periods import Granularity, Period
 from analytics.queries import require_hours
-from ouipost import pruning
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
+from ouipost.db import pruning
 from tests.analytics.paper import connect, make_published
 from tests.commands import running
 from tests.factories import NOW, make_token, make_user

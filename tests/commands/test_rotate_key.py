@@ -11,9 +11,9 @@ from ouipost.events.models import Event
 from ouipost.ids import new_id
 from tests.commands import running
 from tests.factories import NOW, make_key
-from workspaces import keys
-from workspaces.authentication import identify
-from workspaces.keys import GRACE, InvalidApiKey, KeyRevoked
+from workspaces.keys import services as keys
+from workspaces.keys.authentication import identify
+from workspaces.keys.services import GRACE, InvalidApiKey, KeyRevoked
 from workspaces.models import ApiKey
 
 run = partial(running.run, "rotate_key")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import SocialAccount
 from adminapi import arrivals
 from adminapi.arrivals import Arrival
-from ouipost.pruning import remove_all
+from ouipost.db.pruning import remove_all
 from posts.media import files
 from posts.models import Media, Post
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
-from adminapi.console import calendar_entries
+from adminapi.console.calendar import entries
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post
@@ -409,7 +409,7 @@ def test_the_calendar_costs_the_same_however_many_posts_there_are(
 def test_a_calendar_that_is_cut_says_where(
     staff: Client, bakery: Workspace, account: SocialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calendar_entries, "MOST_POSTS", 2)
+    monkeypatch.setattr(entries, "MOST_POSTS", 2)
     for number in range(3):
         scheduled(bakery, account, MORNING + timedelta(days=number))
 
@@ -422,7 +422,7 @@ def test_a_calendar_that_is_cut_says_where(
 def test_free_slots_that_are_cut_are_said(staff: Client, bakery: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     make_schedule(bakery, slots=[(2, "09:00", ["facebook"])])
     whole = look(staff, bakery).json()
-    monkeypatch.setattr(calendar_entries, "MOST_FREE", 2)
+    monkeypatch.setattr(entries, "MOST_FREE", 2)
 
     cut = look(staff, bakery).json()
 

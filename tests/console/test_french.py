@@ -30,9 +30,9 @@ from ouipost.events.models import DeliveryAttempt
 from ouipost.outbound import Blocked
 from ouipost.phrases import Ours, Phrase, joined
 from ouipost.translating import PLACE, translated
-from posts import deliveries, history, timeline
 from posts.models import Attempt, Post, Target
 from posts.operating import pausing
+from posts.timeline import attempts, deliveries, timeline
 from tests.console import sources
 from tests.factories import NOW, make_account, make_delivery, make_media, make_post, make_webhook, make_workspace
 from tests.networks.platform_case import make_document, make_image, make_video
@@ -138,7 +138,7 @@ def test_every_line_of_a_timeline_has_a_french_text_that_shows_its_values(catalo
         *timeline.COMMANDS.values(),
         *deliveries.ANSWERS.values(),
         *timeline.ABOUT_ACCOUNTS.values(),
-        *history.WORDS.values(),
+        *attempts.WORDS.values(),
         *(text for texts in timeline.OUTCOMES.values() for text in texts),
         *(text for _kind, text in timeline.NO_ATTEMPT.values()),
     ]

@@ -14,8 +14,8 @@ from adminapi import pruning
 from adminapi.jobs import catalogue, running
 from adminapi.jobs.models import Job, JobRow
 from ouipost import claims
+from ouipost.db.pruning import remove_all
 from ouipost.events.models import Event
-from ouipost.pruning import remove_all
 from posts import services
 from posts.models import Post
 from tests.console.conftest import browser_of, member_of

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from adminapi.console.key_admin import MEANINGS
+from adminapi.console.admins.keys import MEANINGS
 from adminapi.jobs import catalogue
 from ouipost.events.models import Event
 from tests.console.conftest import browser_of, listed, text, told

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from adminapi.jobs import running
 from adminapi.jobs.catalogue import HOLD
+from ouipost.db.rows import insert_each
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
-from ouipost.rows import insert_each
 from posts.operating import pausing
 from tests.console import test_keys, test_pauses, test_schedules
 from tests.factories import NOW, make_account, make_key, make_post, make_schedule, make_user, make_webhook

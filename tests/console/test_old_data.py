@@ -11,7 +11,7 @@ from django.utils import timezone
 from adminapi.jobs import running
 from adminapi.jobs.models import Job, JobRow
 from analytics.models import HourTotal
-from ouipost import pruning
+from ouipost.db import pruning
 from ouipost.events.models import Delivery, Event, Message
 from tests.console.world import page_of, words
 from tests.factories import make_delivery, make_webhook

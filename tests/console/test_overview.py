@@ -9,7 +9,7 @@ import pytest
 from accounts.calls import FAILED, REQUEST
 from accounts.models import CallCount, SocialAccount
 from accounts.platforms.base import Tokens
-from adminapi.console import states
+from adminapi.console.overview import states
 from adminapi.models import Heartbeat
 from adminapi.monitoring import figures
 from adminapi.processes.heartbeats import WORKER
@@ -34,7 +34,7 @@ from tests.factories import (
     make_workspace,
     tell_failed,
 )
-from workspaces import usage
+from workspaces.keys import usage
 from workspaces.models import KeyUsage, Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
 

@@ -6,24 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 from pytest_django import Settings
 
+from adminapi.console import paging
+from adminapi.console.admins import posts as posts_admin
+from adminapi.console.admins.posts import PostAdmin
 from adminapi.console.filters import newest
 from adminapi.console.post_page import HEADLINES
-from adminapi.console.posts_admin import PostAdmin
-from ouipost.events import paging
+from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from posts import services
 from posts.counts import bytes_used
 from posts.media import storage
 from posts.models import Attempt, Media, Post, PostStatus, Target
-from posts.timeline import timeline
+from posts.timeline.timeline import timeline
 from tests.conftest import ApiClient
 from tests.console.conftest import browser_of, member_of, text_of
 from tests.contract.world import upload
@@ -111,12 +112,15 @@ def test_what_was_missed_says_what_can_be_done_with_its_post(
     assert f"There is no next try: {remedy}" in text_of(staff.get(page_of(post)))
 
 
-def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(staff: Client, workspace: Workspace) -> None:
+def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     post, webhook = make_failed(workspace), make_webhook(events=["post.created"])
     record("created", post, actor=SYSTEM)
+    now = database_now()
+    monkeypatch.setattr(posts_admin, "database_now", lambda: now)
 
-    with time_machine.travel(timezone.now(), tick=False):
-        entries, page = timeline(post, now=timezone.now()), text_of(staff.get(page_of(post)))
+    entries, page = timeline(post, now=now), text_of(staff.get(page_of(post)))
 
     assert len(entries) > 1
     assert f"The webhook {webhook.pk} is to be told of post.created." in page

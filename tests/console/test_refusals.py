@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.test import Client, override_settings
 
-from adminapi.console.posts_admin import PostAdmin
+from adminapi.console.admins.posts import PostAdmin
 from tests.console.conftest import browser_of
 from tests.factories import make_user
 from tests.foundation.starts import start

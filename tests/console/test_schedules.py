@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.services import disconnect
-from adminapi.console import schedules_admin
+from adminapi.console.admins import schedules as schedules_admin
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post, Schedule, Slot, Target

@@ -14,7 +14,8 @@ from ouipost.events import webhooks
 from ouipost.events.journal import SYSTEM
 from tests.console.conftest import browser_of, text_of, told
 from tests.factories import NOW, make_account, make_key, make_user, make_webhook, make_workspace
-from workspaces import keys, services, users
+from workspaces import services, users
+from workspaces.keys import services as keys
 from workspaces.models import Workspace
 
 Typed = dict[str, Any]

@@ -6,8 +6,9 @@ from unittest.mock import Mock
 import pytest
 from django.test import Client
 
-from adminapi.console import own_password, user_admin
-from adminapi.console.user_admin import MEANINGS
+from adminapi.console import own_password
+from adminapi.console.admins import users as users_admin
+from adminapi.console.admins.users import MEANINGS
 from adminapi.sessions.logins import MOST_OF_EMAIL
 from adminapi.sessions.passwords import TooManyLogins
 from ouipost.events.models import Event
@@ -86,7 +87,7 @@ def test_when_too_many_passwords_are_hashed_the_form_says_so_and_keeps_the_rest(
     def refuse(password: str) -> str:
         raise TooManyLogins(retry_after=1)
 
-    monkeypatch.setattr(user_admin, "hash_password", refuse)
+    monkeypatch.setattr(users_admin, "hash_password", refuse)
 
     answer = boss.post(f"{LIST}add/", FORM)
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from adminapi.console import webhooks_admin as console
+from adminapi.console.admins import webhooks as console
 from adminapi.jobs import catalogue
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook

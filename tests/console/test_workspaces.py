@@ -255,7 +255,7 @@ def test_a_workspace_leads_to_its_own_pages(staff: Client, workspace: Workspace)
 def test_a_workspace_beyond_those_that_are_listed_can_be_chosen(
     staff: Client, monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
-    monkeypatch.setattr("workspaces.console.MOST_OFFERED", 1)
+    monkeypatch.setattr("adminapi.console.workspaces.MOST_OFFERED", 1)
     make_workspace(name="A first one")
     last = make_workspace(name="Zebra")
 

@@ -6,8 +6,8 @@ from typing import Any
 from django.urls import reverse
 
 from adminapi.jobs import running
-from adminapi.jobs.catalogue import POSTS
 from adminapi.jobs.models import Job
+from adminapi.jobs.post_actions import BY_WORD
 from ouipost.events.journal import SYSTEM, Actor, record
 from tests.analytics.readings import publish
 from tests.factories import (
@@ -37,7 +37,7 @@ def make_world() -> None:
     record("updated", post, actor=SYSTEM)
     publish(account, at=NOW)
     actor = Actor(user_id="user_1", user_email="gone@example.com")
-    running.begin(POSTS["unschedule"], [(post.pk, "Fresh bread")], key="form_1", total=1, actor=actor, now=NOW)
+    running.begin(BY_WORD["unschedule"], [(post.pk, "Fresh bread")], key="form_1", total=1, actor=actor, now=NOW)
     make_delivery(make_webhook())
 
 

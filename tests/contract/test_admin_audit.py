@@ -22,7 +22,7 @@ from tests.contract.seed import assert_matches, sample
 from tests.contract.world import data_of, fields_of
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from tests.foundation.tampering import rewrite
-from workspaces.keys import create_key
+from workspaces.keys.services import create_key
 from workspaces.models import ApiKey, Membership, Workspace
 
 CHROME = "Mozilla/5.0..."

@@ -13,7 +13,7 @@ from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
 from tests.contract.world import at, error_of, fields_of, told
 from tests.factories import NOW, make_key, make_token, make_user, make_workspace
-from workspaces import usage
+from workspaces.keys import usage
 from workspaces.models import ApiKey, KeyUsage, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 

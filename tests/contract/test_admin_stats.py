@@ -25,7 +25,7 @@ from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches
 from tests.contract.world import fields_of
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace, tell_failed
-from workspaces import usage
+from workspaces.keys import usage
 from workspaces.models import KeyUsage, Membership, Role, Workspace
 
 NOW = datetime(2024, 1, 24, 10, 0, tzinfo=UTC)

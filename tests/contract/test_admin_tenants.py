@@ -25,7 +25,7 @@ from tests.factories import (
     make_webhook,
     make_workspace,
 )
-from workspaces.keys import revoke_key
+from workspaces.keys.services import revoke_key
 from workspaces.models import Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ouipost.claims import database_now
 from posts.models import Attempt, Post
-from posts.timeline import KINDS
+from posts.timeline.timeline import KINDS
 from tests.conftest import ApiClient
 from tests.contract.world import at, create, data_of, upload
 from tests.factories import make_account, make_post

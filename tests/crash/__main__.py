@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
-from ouipost import secrets_file
+from ouipost.configuration import secrets_file
 from tests.crash import proofs
 from tests.crash.campaign import TOLD
 from tests.crash.run import DATABASES, Run

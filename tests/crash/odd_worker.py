@@ -18,7 +18,7 @@ django.setup()
 
 from accounts import platforms  # noqa: E402
 from accounts.platforms.base import Connector, Operation  # noqa: E402
-from adminapi.processes.worker import default_worker  # noqa: E402
+from adminapi.processes.worker import Worker  # noqa: E402
 from tests.crash.steps import POISON  # noqa: E402
 
 AHEAD = timedelta(hours=6)
@@ -44,7 +44,7 @@ def main(trouble: str) -> None:
                 abort_on_poison(platform)
     else:
         time_machine.travel(datetime.now(UTC) + AHEAD, tick=True).start()
-    worker = default_worker()
+    worker = Worker()
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()
 

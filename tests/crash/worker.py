@@ -26,7 +26,7 @@ from django.db import connection  # noqa: E402
 
 from accounts import platforms  # noqa: E402
 from accounts.platforms.base import Connector, Recovery  # noqa: E402
-from adminapi.processes.worker import default_worker  # noqa: E402
+from adminapi.processes.worker import Worker  # noqa: E402
 from ouipost.outbound import Client  # noqa: E402
 from ouipost.outbound.transport import CallSocket  # noqa: E402
 from ouipost.writer import Writer  # noqa: E402
@@ -151,7 +151,7 @@ def refuse_writes_while(flag: Path) -> None:
 
 def work() -> None:
     """Run one worker until TERM."""
-    worker = default_worker()
+    worker = Worker()
     on_term(worker.stop)
     worker.run()
 

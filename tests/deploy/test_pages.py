@@ -70,7 +70,8 @@ def test_every_file_of_the_code_that_a_page_names_is_there(path: str) -> None:
 
 
 def test_every_setting_has_one_line_and_every_line_is_read() -> None:
-    sources = [(ROOT / "ouipost" / f"{name}.py").read_text() for name in ("settings", "stores", "environment")]
+    names = ("settings", "configuration/stores", "configuration/environment")
+    sources = [(ROOT / "ouipost" / f"{name}.py").read_text() for name in names]
     read = {word for source in sources for found in READ.findall(source) for word in found if word}
     read -= {"HTTP_X_FORWARDED_PROTO"}
     lines = re.findall(r"^# ([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)

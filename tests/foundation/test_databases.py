@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
-from ouipost import databases
-from ouipost.databases import AWAY_SECONDS, IDLE_SECONDS, IDLE_TRANSACTION_SECONDS
+from ouipost.db import migrating
+from ouipost.db.configuration import AWAY_SECONDS, IDLE_SECONDS, IDLE_TRANSACTION_SECONDS
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.factories import make_post, make_workspace
@@ -67,7 +67,7 @@ def test_a_change_of_a_table_that_lost_a_race_for_its_locks_is_made_again() -> N
             raise errors.pop()
         return execute(*statement)
 
-    with databases.giving_way(connection), connection.execute_wrapper(lose), connection.cursor() as cursor:
+    with migrating.giving_way(connection), connection.execute_wrapper(lose), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE workspaces_workspace COMMENT = 'changed'")
 
     assert errors == []
@@ -84,12 +84,12 @@ def is_waiting_for_a_table() -> bool:
 
 
 def test_a_change_of_a_table_that_has_to_wait_lets_others_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "GIVE_WAY_SECONDS", 1)
+    monkeypatch.setattr(migrating, "GIVE_WAY_SECONDS", 1)
     workspace, used, changed = make_workspace(), threading.Event(), threading.Event()
 
     def change() -> None:
         assert used.wait(PATIENCE_SECONDS)
-        with databases.giving_way(connection), connection.cursor() as cursor:
+        with migrating.giving_way(connection), connection.cursor() as cursor:
             cursor.execute("ALTER TABLE workspaces_workspace COMMENT = 'changed'")
         changed.set()
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from adminapi.processes.worker import CHORES
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.events import sealing
 from ouipost.events.journal import SYSTEM, entry, record, record_all
 from ouipost.events.models import ChainHead, Event

@@ -16,7 +16,7 @@ import time_machine
 from django.db import OperationalError
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
-from ouipost import logs
+from ouipost.observability import logs
 from tests.factories import NOW
 
 KEY = f"pk_live_{'a' * 32}"

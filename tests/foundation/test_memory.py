@@ -12,7 +12,7 @@ import pytest
 from django.db import connections
 
 from ouipost import memory
-from ouipost.databases import CACHED_KIB, WAL_BYTES, database
+from ouipost.db.configuration import CACHED_KIB, WAL_BYTES, database
 from tests.databases import fresh_database
 from tests.product import Product
 

@@ -7,8 +7,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.models import SocialAccount
+from ouipost.db.rows import insert_each, update_each
 from ouipost.ids import new_id
-from ouipost.rows import insert_each, update_each
 from tests.factories import NOW, make_account
 from workspaces.models import Workspace
 

@@ -11,7 +11,7 @@ from subprocess import PIPE
 import environ
 import pytest
 
-from ouipost import secrets_file
+from ouipost.configuration import secrets_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = ["SECRET_KEY", "TOKEN_KEYS", "SIMULATOR_TOKEN"]
@@ -92,7 +92,7 @@ def test_a_write_that_fails_leaves_no_half_file(tmp_path: Path, monkeypatch: pyt
     def fail(_: int) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("ouipost.secrets_file.os.fsync", fail)
+    monkeypatch.setattr("ouipost.configuration.secrets_file.os.fsync", fail)
 
     with pytest.raises(OSError, match="disk full"):
         secrets_file.load(tmp_path)
@@ -102,7 +102,7 @@ def test_a_write_that_fails_leaves_no_half_file(tmp_path: Path, monkeypatch: pyt
 
 def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     program = (
-        "import os, pathlib, sys; from ouipost import secrets_file; sys.stdin.read();"
+        "import os, pathlib, sys; from ouipost.configuration import secrets_file; sys.stdin.read();"
         "secrets_file.load(pathlib.Path(sys.argv[1])); print(os.environ['SECRET_KEY'])"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]

@@ -6,8 +6,8 @@ import pytest
 from structlog.contextvars import bound_contextvars
 
 from accounts.platforms.base import Rejected, Unavailable
-from ouipost import sentry
 from ouipost.errors import DomainError
+from ouipost.observability import sentry
 from ouipost.outbound.errors import AnswerLost, NotSent
 
 

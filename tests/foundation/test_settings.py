@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from ouipost import stores
+from ouipost.configuration import stores
 from tests.foundation.starts import refusal, start
 
 pytestmark = pytest.mark.thorough  # a process for each

@@ -14,8 +14,9 @@ import pytest
 from django.db import Error, OperationalError, connections, transaction
 from django.db.transaction import TransactionManagementError
 
-from ouipost.databases import database, is_lock_error
-from ouipost.sqlite.base import DatabaseWrapper
+from ouipost.db.configuration import database
+from ouipost.db.locks import is_lock_error
+from ouipost.db.sqlite.base import DatabaseWrapper
 from tests.foundation.threads import PATIENCE_SECONDS, at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]

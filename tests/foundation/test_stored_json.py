@@ -8,11 +8,11 @@ from django.apps import apps
 from django.db import connection, models
 
 from accounts.models import SocialAccount
-from ouipost import stored_json
+from ouipost.db import stored_json
+from ouipost.db.stored_json import JsonColumn, misshapen
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event, Webhook
 from ouipost.events.sealing import seal_batch, seal_of
-from ouipost.stored_json import JsonColumn, misshapen
 from posts.models import Post, Target
 from tests.breaking import JSON_COLUMNS, break_rows, name_of
 from tests.factories import make_account, make_key, make_post, make_user, make_webhook

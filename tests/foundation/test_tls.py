@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 
-from ouipost.databases import database
+from ouipost.db.configuration import database
 from tests.databases import own_server
 from tests.outbound.servers import make_identity
 from tests.services import Host

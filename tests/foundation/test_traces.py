@@ -13,7 +13,7 @@ from tests.product import ROOT
 TRACED = """
 import django
 django.setup()
-from ouipost import traces
+from ouipost.observability import traces
 with traces.span("a step"):
     print("done", flush=True)
 """

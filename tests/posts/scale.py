@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import SocialAccount
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from posts.models import Post, Target, TargetStatus
 from posts.publishing.claiming import claim_targets
 from tests.factories import make_account, make_workspace

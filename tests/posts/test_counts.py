@@ -8,7 +8,7 @@ import pytest
 from django.db.models import Sum
 
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from posts import counts, removal, services
 from posts.media import files
 from posts.media.intake import Processed

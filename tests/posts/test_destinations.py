@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from accounts.services import disconnect
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM
 from posts import destinations, services

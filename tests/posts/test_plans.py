@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts import tokens
-from adminapi.console import outgoing, states
+from adminapi.console.overview import outgoing, states
 from adminapi.monitoring import metrics
 from analytics import sync, totals
 from ouipost.claims import claim_due, database_now

@@ -63,8 +63,8 @@ IMPORTS = """
 import json, os, signal, sys, time
 from datetime import UTC, datetime
 from ouipost.events.journal import SYSTEM
-from workspaces import counting, usage
-from workspaces.keys import create_key
+from workspaces.keys import counting, usage
+from workspaces.keys.services import create_key
 from workspaces.models import ApiKey
 """
 MAKE = "key, secret = create_key(actor=SYSTEM, **{values!r}); print(json.dumps(dict(id=key.pk, secret=secret)))"

@@ -23,7 +23,7 @@ import os, signal
 import django
 django.setup()
 from django.core.management import call_command
-from ouipost import sealed
+from ouipost.db import sealed
 sealed.AT_ONCE = 3
 move, steps = sealed._move, iter(range(2))
 def moved(*given):

@@ -14,7 +14,7 @@ ROOT_URLCONF = "tests.simulator.alone_urls"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASE_ROUTERS = ["ouipost.routers.SimulatorRouter"]
+DATABASE_ROUTERS = ["ouipost.db.routers.SimulatorRouter"]
 SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
     "CONN_MAX_AGE": None,

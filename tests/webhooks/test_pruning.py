@@ -6,10 +6,10 @@ from datetime import timedelta
 from django.utils import timezone
 
 from ouipost.claims import database_now
+from ouipost.db.pruning import remove_all
 from ouipost.events import figures, pruning, webhooks
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
-from ouipost.pruning import remove_all
 from posts import services
 from tests.factories import make_post
 from tests.webhooks.conftest import deliver_due

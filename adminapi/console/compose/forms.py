@@ -19,7 +19,8 @@ from adminapi.console.pages import as_told
 from ouipost.api.failures import describe
 from ouipost.api.moments import NotAMoment, parse_moment
 from ouipost.translating import translated
-from posts.inputs import MediaInput, PostInput, ScheduleInput
+from posts.inputs import PostInput, ScheduleInput
+from posts.media.serializers import MediaInput
 from posts.models import Media, Post
 from posts.schedules.slots import AmbiguousLocalTime, DoubtfulLocalTime, instant, shown
 from posts.services import TEXTS

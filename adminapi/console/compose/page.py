@@ -19,6 +19,7 @@ from adminapi.console.compose import fields, saving, words
 from adminapi.console.compose.forms import Sheet, empty_sheet, read_sheet, sheet_of
 from adminapi.console.compose.preview import previewed
 from adminapi.console.pages import page, post_of, show
+from adminapi.console.workspaces import offer, workspaces_of
 from ouipost import zones
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
@@ -26,7 +27,6 @@ from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
 from posts.models import Post, PostStatus, Schedule
 from posts.schedules.slots import shown
-from workspaces.console import offer, workspaces_of
 from workspaces.models import Workspace
 
 

@@ -25,7 +25,7 @@ from adminapi.console.compose.forms import (
 from adminapi.console.words import about
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import translated

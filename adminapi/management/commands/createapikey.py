@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from adminapi.management.arguments import require_length
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
-from workspaces.keys import create_key
+from workspaces.keys.services import create_key
 from workspaces.models import KEY_NAME_LENGTH, KeyMode, Mode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 

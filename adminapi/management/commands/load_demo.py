@@ -10,9 +10,9 @@ from django.core.management.base import CommandError, CommandParser, OutputWrapp
 
 from adminapi.management import demo
 from adminapi.management.arguments import A_DAY, require_between
-from adminapi.management.base import OperatorCommand, add_dry_run, add_json
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json, add_wait
 from adminapi.management.client import ClientError
-from ouipost import logs
+from ouipost.observability import logs
 
 
 class Command(OperatorCommand):
@@ -31,13 +31,7 @@ Exits with 1 if the product does not answer, or refuses something."""
     ends_without_database = False
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--wait",
-            type=int,
-            default=0,
-            metavar="SECONDS",
-            help="how long to wait for a product that does not answer (default 0)",
-        )
+        add_wait(parser, "a product")
         add_dry_run(parser, "what would be made")
         add_json(parser)
 

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 
 from accounts import pauses
 from accounts.models import REASON_LENGTH, Pause, PauseScope
-from adminapi.management.arguments import problems_of, require_length
+from adminapi.management.arguments import require_length
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
-from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from posts.operating import pausing
 
@@ -60,15 +59,11 @@ Exits with 1 if there is no such network, workspace or account."""
     def handle(self, *args: Any, **options: Any) -> None:
         scope, subject = options["scope"], options["id"]
         require_length("--reason", options["reason"], most=REASON_LENGTH)
-        begun = None
-        try:
-            pausing.require_subject(scope, subject, must_exist=True)
-            what, waiting = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject)
-            if not options["dry_run"]:
-                given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": ACTOR}
-                begun = pausing.pause(scope, subject, **given, now=database_now())
-        except InvalidInput as error:
-            raise CommandError(problems_of(error)) from error
+        pausing.require_subject(scope, subject, must_exist=True)
+        what, waiting, begun = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject), None
+        if not options["dry_run"]:
+            given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": ACTOR}
+            begun = pausing.pause(scope, subject, **given, now=database_now())
         told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
         self.show({"pause": shown(begun), "waiting": waiting})
         self.say(f"{pauses.told(begun)} {told}" if begun else f"Would pause {what}: {told} Nothing was done.")

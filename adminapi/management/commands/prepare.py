@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from adminapi.management.arguments import A_DAY, require_between
-from adminapi.management.base import OperatorCommand, add_dry_run, add_json
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json, add_wait
 from adminapi.processes import web
 from posts import counts
 from posts.media.storage import StorageUnavailable
@@ -29,13 +29,7 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
     requires_system_checks = "__all__"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--wait",
-            type=int,
-            default=0,
-            metavar="SECONDS",
-            help="how long to wait for a database that does not answer (default 0)",
-        )
+        add_wait(parser, "a database")
         add_dry_run(parser, "how many migrations each database lacks")
         parser.add_argument(
             "--recount",

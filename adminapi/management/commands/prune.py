@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.pruning import old
 from ouipost.claims import database_now
-from ouipost.pruning import Old
+from ouipost.db.pruning import Old
 
 
 class Command(OperatorCommand):

@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from accounts import pauses
 from accounts.models import AFTER_RESTORE, PauseScope
-from adminapi.management.arguments import problems_of, read_since, require_between, require_workspace
+from adminapi.management.arguments import read_since, require_between, require_workspace
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.processes import restored
 from ouipost.claims import database_now
-from ouipost.errors import DomainError, InvalidInput
+from ouipost.db.pages import MOST
+from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.pages import MOST
 from posts import services
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.operating import pausing, restoring
@@ -180,10 +180,7 @@ def _since(options: dict[str, Any]) -> datetime | None:
             raise CommandError("No restore was noticed: say with --since when the copy was made.")
         return found
     now = timezone.now()
-    try:
-        since = read_since(options["since"], now=now)
-    except InvalidInput as error:
-        raise CommandError(problems_of(error)) from error
+    since = read_since(options["since"], now=now)
     if since > now:
         raise CommandError("--since must not be in the future: nothing would be asked about.")
     return since

@@ -70,10 +70,7 @@ It may be ended at any time: a running worker goes on. Exits with 1 if something
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        try:
-            wish = _wish(options, now=now)
-        except InvalidInput as error:
-            raise CommandError(problems_of(error)) from error
+        wish = _wish(options, now=now)
         plans = [_plan(webhook, wish, now=now) for webhook in _webhooks(options["webhook_id"])]
         self._say(plans, wish)
         is_done = self._say_nothing_was_done(plans) if options["dry_run"] else self._replay(plans, wish, now=now)

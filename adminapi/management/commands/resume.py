@@ -6,12 +6,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
 from accounts.models import PauseScope
-from adminapi.management.arguments import problems_of
 from adminapi.management.base import OperatorCommand
 from adminapi.management.commands.pause import add_scope, shown
 from adminapi.processes import restored
 from ouipost.claims import database_now
-from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from posts.operating import pausing
 
@@ -40,10 +38,7 @@ Exits with 0 even if nothing is paused, and with 1 if it refuses, or --scope and
 
     def handle(self, *args: Any, **options: Any) -> None:
         scope, subject, what = options["scope"], options["id"], f"{options['scope']} {options['id']}".rstrip()
-        try:
-            pausing.require_subject(scope, subject, must_exist=False)
-        except InvalidInput as error:
-            raise CommandError(problems_of(error)) from error
+        pausing.require_subject(scope, subject, must_exist=False)
         if scope == PauseScope.ALL and not options["anyway"] and (left := restored.unasked()):
             raise CommandError(
                 f"{left} that were due by now may be out already: run `manage.py reconcile --after-restore` first."

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
-from workspaces.keys import KeyRevoked, grace_ends, require_working, rotate_key
+from workspaces.keys.services import KeyRevoked, grace_ends, require_working, rotate_key
 from workspaces.models import ApiKey
 
 

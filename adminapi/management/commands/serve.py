@@ -10,7 +10,8 @@ from adminapi import keyring
 from adminapi.management.arguments import A_DAY
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.web import become, migrate, require_port, web_command
-from ouipost import logs, supervisor
+from ouipost import supervisor
+from ouipost.observability import logs
 
 
 class Command(OperatorCommand):

@@ -11,8 +11,9 @@ from django.core.management.base import CommandParser
 from adminapi import keyring
 from adminapi.management.base import OperatorCommand
 from adminapi.processes import restored
-from adminapi.processes.worker import Worker, default_worker
-from ouipost import logs, memory
+from adminapi.processes.worker import Worker
+from ouipost import memory
+from ouipost.observability import logs
 from ouipost.supervisor import when_told_to_stop
 
 PARENT_LOOK_SECONDS = 1
@@ -41,7 +42,7 @@ TOKEN_KEYS does not open what is stored. A database that does not answer, or is 
         keyring.require()
         restored.look_if_possible()
         memory.keep_loaded()
-        worker = default_worker()
+        worker = Worker()
         when_told_to_stop(lambda *_: worker.stop())
         if options["parent"]:
             threading.Thread(target=stop_with, args=(options["parent"], worker), daemon=True).start()

@@ -29,7 +29,7 @@ ORIENTATIONS = {
 @pytest.fixture(autouse=True)
 def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits would hold for the tests' own process."""
-    monkeypatch.setattr(imaging_child, "_limit", lambda kind, value: None)
+    monkeypatch.setattr(imaging_child, "limit", lambda kind, value: None)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
 
 

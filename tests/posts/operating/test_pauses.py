@@ -17,7 +17,7 @@ from accounts.platforms.base import Published, Unavailable, WhoActs
 from analytics.models import AccountSync
 from analytics.sync import due_accounts
 from ouipost.claims import Claim, database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from ouipost.writer import Inline
@@ -29,7 +29,7 @@ from posts.publishing import engine, steps
 from posts.publishing.claiming import claim_targets
 from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.publishing.unsettled import present
-from posts.timeline import timeline
+from posts.timeline.timeline import timeline
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from tests.posts.fakes import (

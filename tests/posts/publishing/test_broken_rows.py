@@ -25,10 +25,10 @@ from analytics.models import TargetNumbers
 from analytics.sync import Syncer
 from ouipost import claims
 from ouipost.claims import database_now
+from ouipost.db.stored_json import JsonColumn
 from ouipost.engine import Engine
 from ouipost.events.delivery import Deliverer
 from ouipost.events.models import Delivery, Message, Webhook
-from ouipost.stored_json import JsonColumn
 from ouipost.writer import Inline
 from posts import rules
 from posts.media import files

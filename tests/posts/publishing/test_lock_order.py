@@ -39,8 +39,8 @@ from tests.factories import (
 )
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
 from tests.posts.fakes import ACTOR, ScriptedNetwork, make_due
-from workspaces import keys
 from workspaces import services as workspaces
+from workspaces.keys import services as keys
 from workspaces.models import ApiKey, Workspace
 
 pytestmark = [

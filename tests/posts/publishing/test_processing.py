@@ -6,7 +6,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import ProcessingFailed, Rejected, StillWorking, Unavailable
 from ouipost.claims import database_now
 from posts.models import Target
-from posts.timeline import timeline
+from posts.timeline.timeline import timeline
 from tests.posts.fakes import (
     HERE,
     LOST,

@@ -10,7 +10,7 @@ import pytest
 from accounts.models import SocialAccount
 from accounts.services import disconnect
 from ouipost.claims import Claim, database_now
-from ouipost.databases import in_transaction
+from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.models import Event
 from ouipost.writer import Inline

@@ -1,0 +1,95 @@
+"""What is read of accounts and posts in the console, and when: in this app because its columns are shown as here."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from adminapi.console.base import ReadOnlyWorkspaceScopedAdmin
+from adminapi.console.columns import column
+from adminapi.console.filters import OneNetwork
+from adminapi.console.words import about
+from adminapi.templatetags.charts import DASH, number
+from adminapi.templatetags.console import network_name
+from analytics.models import AccountSync, TargetNumbers
+from analytics.sync import read_soon
+from ouipost.claims import database_now
+from ouipost.db.locks import in_transaction
+from ouipost.events.journal import Actor, entry, record_all
+from ouipost.translating import translated
+
+NEXT_READING = column("due_at", _("Next reading"), sorts=True)
+COUNTS = (
+    column("impressions", _("Impressions")),
+    column("engagement", _("Engagement")),
+    column("clicks", _("Clicks")),
+)
+LAST_READ = column("read_at", _("Last read"))
+
+
+@admin.register(AccountSync)
+class AccountSyncAdmin(ReadOnlyWorkspaceScopedAdmin[AccountSync]):
+    workspace_lookup = "account__workspace"
+    list_display = ("of_account", "network", "of_workspace", NEXT_READING, "in_a_row", "why")
+    list_select_related = ("account__workspace",)
+    search_fields = ("account__id", "account__name")
+    ordering = ("due_at", "pk")
+    fields = readonly_fields = (
+        *("of_account", "network", "of_workspace", NEXT_READING, "own_next", "in_a_row", "why"),
+        *("used_up_until", "under_way_until"),
+    )
+    own_next, in_a_row = column("account_due_at", _("Its own numbers next")), column("failures", _("Failed in a row"))
+    used_up_until = column("paced_at", _("Its requests are used up until"))
+    under_way_until = column("lease_until", _("Under way until"))
+    of_account = column("account.name", _("Account"), sorts=True)
+    network = column("account.platform", _("Network"), tell=network_name)
+    of_workspace = column("account.workspace.name", _("Workspace"), sorts=True)
+    actions = ("read_now",)
+
+    @admin.display(description=_("Error"))
+    def why(self, sync: AccountSync) -> str:
+        error = sync.error or {}
+        return f"{translated(error['message'])} ({error['code']})" if error else ""
+
+    @admin.action(description=_("Read what is due next now"), permissions=["view"])
+    def read_now(self, request: HttpRequest, syncs: QuerySet[AccountSync]) -> None:
+        actor = Actor.from_request(request)
+
+        def read() -> int:
+            record_all([entry("read_requested", each.account, actor=actor) for each in syncs.select_related("account")])
+            return read_soon(syncs, now=database_now())
+
+        count = in_transaction(read)
+        told = ngettext(
+            "%(count)d account is read as soon as a worker is free.",
+            "%(count)d accounts are read as soon as a worker is free.",
+            count,
+        )
+        self.message_user(request, told % {"count": count})
+
+
+@admin.register(TargetNumbers)
+class TargetNumbersAdmin(ReadOnlyWorkspaceScopedAdmin[TargetNumbers]):
+    list_display = ("of_text", "network", "of_account", *COUNTS, LAST_READ, NEXT_READING)
+    list_filter = (OneNetwork,)
+    list_select_related = ("target__post", "account")
+    search_fields = ("target__id", "target__post__id")
+    ordering = ("-id",)
+    sortable_by = ()  # an index has the one order
+    fields = readonly_fields = (
+        *("of_text", "its_target", "of_workspace", "of_account", "network", "out_at", *COUNTS, "reached", "its_own"),
+        *(LAST_READ, NEXT_READING, "gone_since"),
+    )
+    its_target, out_at = column("target_id", _("Target")), column("published_at", _("Published"))
+    network, of_account = column("platform", _("Network"), tell=network_name), column("account.name", _("Account"))
+    of_workspace = column("workspace.name", _("Workspace"))
+    reached, gone_since = column("reach", _("Reach")), column("removed_at", _("Not at the network since"))
+
+    @admin.display(description=_("Text"))
+    def of_text(self, numbers: TargetNumbers) -> str:
+        return str(numbers.target.post) or numbers.target_id
+
+    @admin.display(description=_("By the network's own names"))
+    def its_own(self, numbers: TargetNumbers) -> str:
+        return ", ".join(about(name, number(value)) for name, value in numbers.own.items()) or DASH

@@ -1,0 +1,256 @@
+"""Webhooks in the console: in this app because their pages need workspaces."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
+
+from adminapi.console import bulk, replay_pages
+from adminapi.console.columns import column
+from adminapi.console.pages import member_of_staff, own_page
+from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
+from adminapi.console.words import about
+from adminapi.console.workspaces import named
+from adminapi.jobs import catalogue
+from adminapi.templatetags.charts import DASH, number
+from adminapi.templatetags.console import state
+from adminapi.webhooks import NAME_SOME
+from ouipost.events import signing, webhooks
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.journal import Actor
+from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
+from ouipost.outbound import Blocked, check_url
+from ouipost.translating import translated
+from workspaces.reach import about_theirs, is_too_wide, not_theirs, webhooks_of
+
+WRITTEN = ("url", "events", "workspace_ids", "is_active")
+BESIDE = 10
+SHOWN = gettext_lazy("Give this secret to the receiver: it checks with it that what arrives is ours.")
+
+
+class Workspaces(forms.MultipleChoiceField):
+    """Ids of workspaces; the form says which of them may not be chosen, for some may have been when it was opened."""
+
+    widget = UnfoldAdminCheckboxSelectMultipleWidget
+
+    def valid_value(self, value: Any) -> bool:
+        return True
+
+
+def _offered() -> list[tuple[str, str]]:
+    """Return the events that a webhook can hear of, each with what it means, to the reader."""
+    return [(name, about(name, translated(says))) for name, says in EVENTS.items()]
+
+
+class WebhookForm(ServiceForm):
+    """What staff can set of a webhook."""
+
+    refusal = ""
+    """Why its address may not be called."""
+    events = forms.MultipleChoiceField(
+        label=gettext_lazy("Events"),
+        choices=_offered,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    workspace_ids = Workspaces(
+        required=False,
+        label=gettext_lazy("Workspaces"),
+        help_text=gettext_lazy("None chosen: it hears of every workspace."),
+    )
+    given_secret = forms.CharField(
+        required=False,
+        min_length=signing.LEAST_CHARACTERS,
+        max_length=signing.MOST_CHARACTERS,
+        strip=False,
+        label=gettext_lazy("Secret"),
+        help_text=gettext_lazy("Empty: we make one. It is shown once, after it was saved."),
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+    )
+
+    class Meta:
+        model = Webhook
+        fields = WRITTEN
+        labels: ClassVar[dict[str, Any]] = {"url": gettext_lazy("Address"), "is_active": gettext_lazy("Active")}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        workspaces: Any = self.fields["workspace_ids"]
+        workspaces.choices = named(self.request, self.instance.workspace_ids)
+
+    def clean_url(self) -> str:
+        if self.refusal and "url" in self.changed_data:
+            raise forms.ValidationError(self.refusal)
+        return str(self.cleaned_data["url"])
+
+    def clean_workspace_ids(self) -> list[str]:
+        given: list[str] = self.cleaned_data["workspace_ids"]
+        if "workspace_ids" not in self.changed_data and not self.instance._state.adding:
+            return given  # as the page had them: some may not be theirs any more, and they are not written
+        user = member_of_staff(self.request)
+        if is_too_wide(given, user):
+            raise forms.ValidationError(translated(NAME_SOME))
+        if places := not_theirs(given, user, present=self.instance.workspace_ids):
+            lacking = ", ".join(given[place] for place in places)
+            raise forms.ValidationError(_("There is no such workspace: %(named)s.") % {"named": lacking})
+        return given
+
+    def clean_given_secret(self) -> str:
+        given: str = self.cleaned_data["given_secret"]
+        try:
+            signing.normal_secret(given)
+        except signing.BadSecret as error:
+            raise forms.ValidationError(translated(*error.args)) from error
+        return given
+
+    def call_service(self) -> Webhook:
+        if not self.instance._state.adding:
+            values = self.changed_values(*WRITTEN)
+            return webhooks.update_webhook(self.instance, values=values, actor=self.actor) if values else self.instance
+        values = {name: self.cleaned_data[name] for name in WRITTEN}
+        secret = self.cleaned_data["given_secret"]
+        made, self.shown_once = webhooks.create_webhook(values=values, secret=secret, actor=self.actor)
+        return made
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ServiceAdmin[Webhook]):
+    form = WebhookForm
+    list_display = ("address", "shown_state", "stats", "last_at", "failing")
+    list_filter = ("is_active",)
+    search_fields = ("url", "id")
+    ordering = ("created_at", "id")
+    change_form_outer_before_template = "console/webhook/beside.html"
+    readonly_fields = (
+        *("its_id", "why_off", "stats", "last_at", "failing", "failed_in_a_row", "held", "old_secret_until", "made_at"),
+    )
+    its_id, address = column("id", gettext_lazy("Id")), column("url", gettext_lazy("Address"))
+    made_at, last_at = (
+        column("created_at", gettext_lazy("Made")),
+        column("last_triggered_at", gettext_lazy("Last sent")),
+    )
+    failing = column("failing_since", gettext_lazy("Failing since"))
+    failed_in_a_row = column("failures", gettext_lazy("Failures in a row"))
+    held = column("held_until", gettext_lazy("Nothing is sent until"))
+    old_secret_until = column("previous_secret_until", gettext_lazy("The old secret signs until"))
+    actions = ("send_test", "rotate_secret", "delete_webhooks")
+
+    def get_queryset(self, request: HttpRequest) -> WebhookQuerySet:
+        return webhooks_of(member_of_staff(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("its_id", *WRITTEN, *self.readonly_fields[1:]) if obj else (*WRITTEN, "given_secret")
+
+    def get_urls(self) -> Any:
+        view = self.admin_site.admin_view
+        own = [
+            path("<str:pk>/replay/", view(self.replay), name="events_webhook_replay"),
+            path("<str:pk>/replays/<str:replay>/", view(self.progress), name="events_webhook_progress"),
+        ]
+        return own + super().get_urls()
+
+    @admin.display(description=gettext_lazy("Deliveries"))
+    def stats(self, webhook: Webhook) -> str:
+        counted = {"arrived": number(webhook.successful_deliveries), "failed": number(webhook.failed_deliveries)}
+        return _("%(arrived)s arrived, %(failed)s failed") % counted
+
+    @admin.display(description=gettext_lazy("Why it is off"))
+    def why_off(self, webhook: Webhook) -> str:
+        return translated(webhook.disabled_reason) or DASH
+
+    @admin.display(description=gettext_lazy("State"))
+    def shown_state(self, webhook: Webhook) -> SafeString:
+        if webhook.is_active:
+            return state("error" if webhook.failing_since else "active")
+        return format_html('<span class="op-badge op-calm">{}</span>', _("off"))
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
+        """Show what was sent lately beside the form."""
+        sent = about_theirs(Delivery.objects.filter(webhook=unquote(object_id)), member_of_staff(request))
+        recent = sent.select_related("message").order_by("-pk")[:BESIDE]
+        replays = Replay.objects.filter(webhook=unquote(object_id)).order_by("-created_at", "-pk")[:BESIDE]
+        options["extra_context"] = {"recent": recent, "replays": replays}
+        return super().change_view(request, object_id, *args, **options)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """Ask a name server before Django begins its transaction."""
+        asked: Any = request
+        if request.method == "POST" and self.has_change_permission(request):
+            asked.refusal = _refusal(request.POST.get("url", "").strip())
+        return super().changeform_view(request, *args, **options)
+
+    def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        form: Any = super().get_form(request, *args, **options)
+        form.refusal = getattr(request, "refusal", "")
+        return form
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any, **options: Any) -> HttpResponse:
+        """Show the secret, on this page alone."""
+        return _secret_page(request, obj, obj.shown_once)
+
+    @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
+    def send_test(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
+        says = _("An event of the type webhook.test is sent at once. Its delivery tells what came of it.")
+        return bulk.operate(self, request, rows, catalogue.TEST_WEBHOOKS, says=says, **bulk.origin(self, request))
+
+    @admin.action(description=gettext_lazy("Give another secret"), permissions=["change"])
+    def rotate_secret(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
+        if rows[:2].count() != 1:
+            self.message_user(request, _("Choose one webhook: its secret is shown once."), messages.ERROR)
+            return None
+        actor, given = Actor.from_request(request), list[tuple[Webhook, str]]()
+        hours = int(webhooks.GRACE / timedelta(hours=1))
+        says = _("It gets a new secret, which is shown once. The old one signs too for %(hours)d hours.")
+        answer = self.operate(
+            request,
+            rows,
+            lambda webhook: given.append(webhooks.rotate_secret(webhook, actor=actor, now=timezone.now())),
+            title=_("Give another secret"),
+            says=says % {"hours": hours},
+            **bulk.origin(self, request),
+        )
+        return _secret_page(request, *given[-1]) if given else answer
+
+    @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
+    def delete_webhooks(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
+        says = _("Nothing is sent there any more, what waits included. Its deliveries are removed in the background.")
+        return bulk.operate(self, request, rows, catalogue.DELETE_WEBHOOKS, says=says)
+
+    def _find(self, request: HttpRequest, pk: str) -> Webhook:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        found: Webhook = get_object_or_404(self.get_queryset(request), pk=pk)
+        return found
+
+    def replay(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """Ask since when, say how many events that is, and begin."""
+        return replay_pages.begin(request, self._find(request, pk))
+
+    def progress(self, request: HttpRequest, pk: str, replay: str) -> HttpResponse:
+        """Show how far a replay is."""
+        return replay_pages.progress(request, self._find(request, pk), replay)
+
+
+def _secret_page(request: HttpRequest, webhook: Webhook, secret: str) -> HttpResponse:
+    title, back = _("The secret of %(url)s") % {"url": webhook.url}, own_page(Webhook, webhook.pk)
+    return show_once(request, title=title, says=str(SHOWN), secret=secret, back=back)
+
+
+def _refusal(url: str) -> str:
+    try:
+        check_url(url)
+    except Blocked as error:
+        return translated(*error.args)
+    return ""

@@ -1,0 +1,149 @@
+"""The base classes of the console's model pages: what staff change there, services change and tell the journal."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar, TypeVar
+
+from django.contrib import admin, messages
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import unquote
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin, checkbox
+
+from adminapi.console.paging import BoundedPaginator
+from adminapi.console.workspaces import limited
+from ouipost.db.locks import in_transaction
+from ouipost.errors import DomainError
+from ouipost.ids import new_id
+from ouipost.translating import words
+
+M = TypeVar("M", bound=Model)
+NAMED = 20
+
+
+class ConsoleAdmin(ModelAdmin[M]):
+    """A model's pages in the console; subclasses declare what can be changed there."""
+
+    list_per_page = 50
+    list_max_show_all = 0
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    paginator = BoundedPaginator
+
+    @admin.display(description=vars(ModelAdmin.action_checkbox)["short_description"])
+    def action_checkbox(self, obj: M) -> SafeString:
+        """Offer to choose a row by its name: the theme's boxes all have the same."""
+        return checkbox.render(ACTION_CHECKBOX_NAME, obj.pk, {"aria-label": _("Choose: %(row)s") % {"row": obj}})
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Allow what filters ask for, that something is this: Django takes any lookup of a column from an address, also
+        the beginning of a secret, and a regular expression, over which SQLite holds up the whole process."""
+        asks_equality = "__" not in lookup or lookup.endswith("__exact")
+        related = {each.name for each in self.opts.related_objects}
+        filters = {getattr(each, "parameter_name", "") for each in self.get_list_filter(request)}
+        is_of_others = lookup.split("__")[0] in related - filters
+        return asks_equality and not is_of_others and super().lookup_allowed(lookup, value, request)
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
+        """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it.
+
+        What is sent is done in one transaction, again where it loses a race for a lock.
+        """
+        view = partial(super().changeform_view, request, unquote(object_id) if object_id else None, *args, **options)
+        return in_transaction(view) if request.method == "POST" else view()
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
+        """Offer the history to whoever may read the audit log, where it leads."""
+        may_read = request.user.has_perm("events.view_event")
+        context["show_history"] = context.get("show_history", True) and may_read
+        return super().render_change_form(request, context, *args, **options)
+
+    def operate(
+        self,
+        request: HttpRequest,
+        rows: "QuerySet[M]",
+        perform: Callable[[M], Any],
+        *,
+        title: str,
+        says: str,
+        back: str = "",
+        carries: Mapping[str, str] | None = None,
+        opens_its_own: bool = False,
+    ) -> HttpResponse | None:
+        """Ask for confirmation with `says`; once confirmed, perform the action on each row and report what came of it.
+
+        `back` is the URL to go to afterwards; without it Django returns to the list. `carries` are form values that the
+        confirmation sends again. A row that a service refuses is reported with the reason, and the others are done.
+        Each row is one transaction, run again where it loses a race for a lock, unless the action opens its own.
+        """
+        if "confirmed" not in request.POST:
+            return self._ask(request, rows, title=title, says=says, back=back, carries=carries or {})
+        act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
+        done = sum(self._perform(request, row, act) for row in rows)
+        if done:
+            self.message_user(
+                request, f"{title}: " + ngettext("%(done)d done.", "%(done)d done.", done) % {"done": done}
+            )
+        return HttpResponseRedirect(back) if back else None
+
+    def _ask(self, request: HttpRequest, rows: "QuerySet[M]", **texts: Any) -> HttpResponse:
+        chosen = [str(row) for row in rows[: NAMED + 1]]
+        context = {
+            "opts": self.model._meta,
+            "action": request.POST.get("action", ""),
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "across": request.POST.get("select_across", "0"),
+            "names": chosen[:NAMED],
+            "key": new_id("form"),
+            "more": max(rows.count() - NAMED, 0),
+        }
+        around = self.admin_site.each_context(request)
+        return TemplateResponse(request, "console/confirm.html", around | context | texts)
+
+    def _perform(self, request: HttpRequest, row: M, perform: Callable[[M], Any]) -> bool:
+        try:
+            perform(row)
+        except DomainError as error:
+            self.message_user(request, f"{row}: {words(error)}", messages.ERROR)
+            return False
+        return True
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Offer no delete of Django's own: it knows nothing of what has to be done before."""
+        return False
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Redirect to the audit log of the row, in place of Django's history."""
+        lines = reverse("admin:events_event_changelist")
+        return HttpResponseRedirect(f"{lines}?{urlencode({'resource_id': unquote(object_id)})}")
+
+
+class ReadOnlyAdmin(ConsoleAdmin[M]):
+    """A model that the console shows but never changes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class WorkspaceScopedAdmin(ConsoleAdmin[M]):
+    """Admin of a model whose rows belong to workspaces, by the lookup `workspace_lookup`."""
+
+    workspace_lookup: ClassVar[str] = "workspace"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return limited(super().get_queryset(request), request, lookup=self.workspace_lookup)
+
+
+class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
+    """The same, read-only."""

@@ -1,0 +1,233 @@
+"""The calendar: what goes out when, by the clock of one workspace, and the way to another time."""
+
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+from django_filters import rest_framework as filters
+
+from accounts import registry
+from accounts.models import SocialAccount
+from adminapi.console.calendar import entries
+from adminapi.console.pages import page, post_of, show
+from adminapi.console.words import about
+from adminapi.console.workspaces import limited, offer, workspaces_of
+from adminapi.templatetags.console import network_name
+from ouipost.db.locks import in_transaction
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events.journal import Actor
+from ouipost.translating import translated, words
+from posts import destinations, services
+from posts.filters import PostFilter
+from posts.inputs import ScheduleInput
+from posts.models import Post, Target
+from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, instant
+from workspaces.models import Workspace
+
+MOST_DAYS = 62
+MOST_ACCOUNTS = 500
+PERMISSION = "posts.manage"
+
+
+class CalendarFilter(PostFilter):
+    """The filters of the posts list, by account too; the days are those of the workspace that is shown."""
+
+    account = filters.CharFilter(method="filter_account")
+
+    def __init__(self, data: Any, *, workspace: Workspace, queryset: "QuerySet[Post]") -> None:
+        self.workspace = workspace
+        super().__init__(data, queryset=queryset)
+
+    def filter_account(self, posts: "QuerySet[Post]", name: str, value: str) -> "QuerySet[Post]":
+        """Keep posts that go to this account."""
+        return posts.filter(Exists(Target.objects.active().filter(post=OuterRef("pk"), account=value)))
+
+    def zone(self) -> tzinfo:
+        return ZoneInfo(self.workspace.timezone)
+
+
+@page(PERMISSION)
+@require_safe
+def calendar(request: HttpRequest) -> HttpResponseBase:
+    """Show the calendar of a workspace: the one in the address, else the first."""
+    workspace = _workspace(request) if request.GET.get("workspace") else workspaces_of(request).first()
+    if workspace is None:
+        return show(request, "console/calendar.html", title=_("Calendar"), workspace=None)
+    return show(
+        request,
+        "console/calendar.html",
+        title=_("Calendar"),
+        workspace=workspace,
+        workspaces=offer(request, workspace),
+        networks=[{"id": each, "name": network_name(each), "mark": entries.mark(each)} for each in registry.IDS],
+        accounts=_account_choices(workspace),
+        states=entries.legend(),
+        compose=entries.compose_address(workspace),
+        now=_now(workspace),
+        post_page=reverse("admin:posts_post_change", args=["PK"]),
+        post_move=reverse("console_calendar_move", args=["PK"]),
+    )
+
+
+def _workspace(request: HttpRequest) -> Workspace:
+    """Return the workspace that the address names; 404 where it is not one of the viewer's."""
+    return get_object_or_404(workspaces_of(request), pk=request.GET.get("workspace", ""))
+
+
+def _account_choices(workspace: Workspace) -> list[dict[str, str]]:
+    rows = entries.accounts_of(workspace).values_list("pk", "platform", "name")[:MOST_ACCOUNTS]
+    return [{"id": pk, "name": about(network_name(platform), name)} for pk, platform, name in rows]
+
+
+def _now(workspace: Workspace) -> str:
+    return entries.wall_clock(timezone.now().astimezone(ZoneInfo(workspace.timezone)))
+
+
+@page(PERMISSION)
+@require_safe
+def events(request: HttpRequest) -> JsonResponse:
+    """Give what is in the calendar from one day to another, both included, in the local time of the workspace."""
+    workspace = _workspace(request)
+    try:
+        found = _filtered(request, workspace)
+    except DomainError as error:
+        return _refused(error)
+    start, end = found.form.cleaned_data["from"], found.form.cleaned_data["to"] + timedelta(microseconds=1)
+    span = entries.Span(workspace=workspace, start=start, end=end, now=timezone.now())
+    posts, has_more = entries.shown_posts(found.qs, span)
+    free, has_more_free = _free(request, span)
+    drafts, has_more_drafts = entries.shown_drafts(_without_time(request, workspace), span)
+    return JsonResponse(
+        {
+            "posts": posts,
+            "free": free,
+            "changes": entries.shown_changes(span),
+            "drafts": drafts,
+            "cut": [*_cut(posts, has_more=has_more), *_cut_free(has_more=has_more_free)],
+            "more_drafts": has_more_drafts,
+            "now": _now(workspace),
+        }
+    )
+
+
+def _filtered(request: HttpRequest, workspace: Workspace) -> CalendarFilter:
+    """Return the posts that are asked for; raises InvalidInput for a range that is none, or too long."""
+    found = CalendarFilter(request.GET, workspace=workspace, queryset=limited(Post.objects.all(), request))
+    if not found.is_valid():
+        raise InvalidInput(**{name: [str(each) for each in errors] for name, errors in found.errors.items()})
+    bounds = found.form.cleaned_data
+    missing = [name for name in ("from", "to") if not bounds[name]]
+    if missing:
+        raise InvalidInput(**{name: [_("A day is needed, such as 2026-01-31.")] for name in missing})
+    if bounds["to"] - bounds["from"] > timedelta(days=MOST_DAYS, hours=2):
+        raise InvalidInput(to=[_("At most %(days)d days at a time.") % {"days": MOST_DAYS}])
+    return found
+
+
+def _without_time(request: HttpRequest, workspace: Workspace) -> "QuerySet[Post]":
+    """Return the posts that network and account allow, whenever they are."""
+    chosen = {name: request.GET.get(name, "") for name in ("platform", "account")}
+    return CalendarFilter(chosen, workspace=workspace, queryset=limited(Post.objects.all(), request)).qs
+
+
+def _free(request: HttpRequest, span: entries.Span) -> tuple[list[dict[str, Any]], bool]:
+    """Return the free slots; none when a state is chosen, which only posts have."""
+    if request.GET.get("status"):
+        return [], False
+    return entries.free_slots(span, _recipients(request, span.workspace))
+
+
+def _recipients(request: HttpRequest, workspace: Workspace) -> list[tuple[str, str]]:
+    """Return the accounts, or the network, that a free slot should be for; none when nothing is chosen."""
+    platform, account = request.GET.get("platform", ""), request.GET.get("account", "")
+    if not platform and not account:
+        return []
+    rows = entries.accounts_of(workspace)
+    rows = rows.filter(platform=platform) if platform else rows
+    rows = rows.filter(pk=account) if account else rows
+    return list(rows.values_list("pk", "platform")[:MOST_ACCOUNTS]) or [(account, platform)]
+
+
+def _cut(posts: list[dict[str, Any]], *, has_more: bool) -> list[str]:
+    if not has_more:
+        return []
+    last = date_format(datetime.fromisoformat(posts[-1]["start"]), "l j F, H:i")
+    told = _(
+        "There are more posts than the calendar shows: it ends with the first %(count)d, on %(last)s. Filter them."
+    )
+    return [told % {"count": len(posts), "last": last}]
+
+
+def _cut_free(*, has_more: bool) -> list[str]:
+    return [_("There are more free slots than the calendar shows. Look at fewer days.")] if has_more else []
+
+
+@page(PERMISSION)
+@require_POST
+def move(request: HttpRequest, pk: str) -> JsonResponse:
+    """Give a post another time, as the API's schedule call would: `at` is local unless it has an offset."""
+    post = post_of(request, pk)
+    left, zone = post.schedule, post.workspace.timezone
+    try:
+        at = instant(_read(request), zone=zone)
+        given: dict[str, Any] = {"zone": zone, "actor": Actor.from_request(request), "now": timezone.now()}
+        moved = in_transaction(lambda: services.schedule_post(post, scheduled_at=at, **given))
+    except DoubtfulLocalTime as error:
+        choices = [_choice(each.astimezone(ZoneInfo(zone))) for each in error.candidates]
+        return _refused(error, message=_doubt(error, zone), choices=choices)
+    except DomainError as error:
+        return _refused(error)
+    assert moved.scheduled_at is not None
+    local = moved.scheduled_at.astimezone(ZoneInfo(zone))
+    warnings = destinations.of(moved).warnings(moved.scheduled_at)
+    return JsonResponse({"message": " ".join([_told(local, left.name if left else ""), *map(translated, warnings)])})
+
+
+def _read(request: HttpRequest) -> datetime:
+    given = ScheduleInput(data={"scheduled_at": request.POST.get("at", "")})
+    if not given.is_valid():
+        raise InvalidInput(**{name: [str(each) for each in errors] for name, errors in given.errors.items()})
+    at: datetime = given.validated_data["scheduled_at"]
+    return at
+
+
+def _told(local: datetime, left: str) -> str:
+    told = _("The post goes out on %(when)s.") % {"when": _when(local)}
+    return f"{told} {_('It left its slot in %(schedule)s.') % {'schedule': left}}" if left else told
+
+
+def _when(local: datetime) -> str:
+    return date_format(local, "l j F Y, H:i")
+
+
+def _doubt(error: DoubtfulLocalTime, zone: str) -> str:
+    if isinstance(error, NoSuchLocalTime):
+        told = _("This time does not exist in %(zone)s: the clocks jump over it that day. Choose one of these.")
+    else:
+        told = _("This time comes twice in %(zone)s: the clocks go back that day. Choose which one you mean.")
+    return told % {"zone": zone}
+
+
+def _choice(local: datetime) -> dict[str, str]:
+    """Return one of the times that a doubtful one may mean: its offset makes it plain."""
+    return {"at": local.isoformat(), "label": f"{_when(local)} ({entries.offset(local)})"}
+
+
+def _refused(error: DomainError, **beside: Any) -> JsonResponse:
+    """Answer with all that a refusal says: what is wrong, and at each network why."""
+    issues = [each for each in error.details.get("issues", []) if each["severity"] == "error"]
+    message = _("The networks would refuse this post.") if issues else words(error)
+    reasons = [about(network_name(each["platform"]), translated(each["message"])) for each in issues]
+    absent = error.details.get("platforms", [])
+    accounts = dict(SocialAccount.objects.filter(pk__in=absent).values_list("pk", "name"))
+    reasons += [accounts.get(each) or network_name(each) for each in absent]
+    return JsonResponse({"message": message, "reasons": reasons} | beside, status=error.status)

@@ -1,0 +1,1 @@
+"""The console's first page, and what its blocks are made of."""

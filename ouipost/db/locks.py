@@ -1,0 +1,60 @@
+"""Locking rows, and running a transaction again that lost a race for its locks."""
+
+import secrets
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from django.db import OperationalError, connection, models, transaction
+
+Result = TypeVar("Result")
+Row = TypeVar("Row", bound=models.Model)
+QS = TypeVar("QS", bound="models.QuerySet[Any, Any]")
+ATTEMPTS = 5
+LOCK_WAIT_TIMEOUT = 1205
+LOCK_ERRORS = (1213, LOCK_WAIT_TIMEOUT, 1020)
+"""MySQL's deadlock, lock wait timeout, and record changed since last read."""
+
+
+class Overtaken(OperationalError):
+    """What the transaction has read was changed by another one before it could be locked: it is to be run again."""
+
+
+def lock_free(rows: QS) -> QS:
+    """Lock these rows and leave out those that another transaction holds; SQLite, which has one writer, skips none."""
+    return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+
+
+def lock_shared(rows: "models.QuerySet[Row]") -> list[Row]:
+    """Return these rows as they are by now, locked as a foreign key to them locks them: others may hold them as well,
+    and nobody changes them before the transaction ends."""
+    if not connection.features.has_select_for_update:  # SQLite has one writer at a time
+        return list(rows)
+    sql, parameters = rows.query.sql_with_params()
+    return list(rows.model._default_manager.raw(f"{sql} LOCK IN SHARE MODE", parameters))
+
+
+def is_lock_error(error: OperationalError) -> bool:
+    """Whether the transaction lost a race for a lock, so that running it again may succeed."""
+    is_locks = any(code in LOCK_ERRORS for code in error.args[:1]) or "is locked" in str(error)
+    return is_locks or isinstance(error, Overtaken)
+
+
+def in_transaction(work: Callable[[], Result]) -> Result:
+    """Run the work in a transaction of its own and return its result; retries up to four times over lost locks.
+
+    Each try starts afresh. Work that was committed is not run again, whatever fails after the commit.
+    """
+    attempt = 1
+    while True:
+        committed: list[bool] = []
+        try:
+            with transaction.atomic(durable=True):
+                transaction.on_commit(partial(committed.append, True))
+                return work()
+        except OperationalError as error:
+            if committed or attempt == ATTEMPTS or not is_lock_error(error):
+                raise
+        time.sleep(secrets.randbelow(20 << attempt) / 1000)
+        attempt += 1

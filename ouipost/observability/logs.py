@@ -1,0 +1,157 @@
+"""Logging, as text for people or as JSON for machines; both carry the ids of what they are about.
+
+Ids are bound where work on a thing begins (`structlog.contextvars`), and every line until its end has them.
+"""
+
+import errno
+import io
+import json
+import logging
+import logging.config
+import math
+import os
+import sys
+import threading
+from collections.abc import MutableMapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import Processor
+
+from ouipost.events.masking import masked, masked_text
+
+if TYPE_CHECKING:
+    from django.core.management.base import BaseCommand
+
+TEXT, JSON = "text", "json"
+FORMS = (TEXT, JSON)
+REQUESTS, WORK = "ouipost.requests", "ouipost.work"
+"""Loggers of normal operation, in JSON only: a line for each request, and for each target, delivery and reading."""
+FIELDS = ("method", "route", "status", "ms", "outcome", "step")
+"""The fields of these lines in addition to ids."""
+FRAMES = 50
+FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full", "Disk full", "' is full")
+"""What the system, SQLite and MariaDB say where the disk takes no more."""
+AWAY = (
+    "Can't connect to",
+    "Lost connection to",
+    "erver has gone away",
+    "Too many connections",
+    "unable to open database",
+)
+"""What the databases' clients say of a server that is away or full, or a file that is."""
+A_MINUTE = 60
+
+logger = logging.getLogger(__name__)
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.ExtraAdder(allow=FIELDS),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def logging_config(form: str) -> dict[str, Any]:
+    """Return Django's LOGGING for `text` or `json`."""
+    usual = "INFO" if form == JSON else "WARNING"
+    # Django's lines about refused requests hold the raw path, and say nothing that the request's own line does not.
+    refused = {"django.request": {"level": "ERROR"}} if form == JSON else {}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": {"()": "ouipost.observability.logs.formatter", "form": form}},
+        "filters": {"outages": {"()": "ouipost.observability.logs.Outages"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outages"]}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {
+            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            **{name: {"level": usual} for name in (REQUESTS, WORK)},
+            **refused,
+        },
+    }
+
+
+def formatter(form: str = JSON) -> logging.Formatter:
+    """Return the formatter for our own and libraries' records; the web server's log configuration uses it too."""
+    as_json: list[Processor] = [
+        ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=FRAMES)),
+        _as_masked_json,
+    ]
+    # A plain traceback: a richer one would print local variables, and so tokens.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    as_text: list[Processor] = [plain, _masked]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=SHARED,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *(as_json if form == JSON else as_text),
+        ],
+    )
+
+
+class Outages(logging.Filter):
+    """Tells of a full disk or a database that is away in one line without a traceback, the same trouble once a minute:
+    every try meets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = str(record.exc_info[1]) if record.exc_info else ""
+        if not any(words in error for words in FULL + AWAY):
+            return True
+        trouble = (str(record.msg), error)
+        if record.created - self._told.get(trouble, -math.inf) < A_MINUTE:
+            return False
+        self._told[trouble] = record.created
+        record.msg, record.args, record.exc_info = f"{record.getMessage()}: {error}", (), None
+        return True
+
+
+def configure(config: dict[str, Any]) -> None:
+    """Apply `LOGGING`; for JSON, also log Python's warnings and uncaught exceptions."""
+    logging.config.dictConfig(config)
+    if config["formatters"]["lines"]["form"] == JSON:
+        logging.captureWarnings(True)
+        sys.excepthook = _uncaught
+        sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+        threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def say_in_lines(command: "BaseCommand") -> None:
+    """Send a long-running command's output to the log, line by line."""
+    from django.core.management.base import OutputWrapper
+
+    command.stdout = command.stderr = OutputWrapper(_Lines())
+
+
+class _Lines(io.StringIO):
+    """A stream that logs each line written to it."""
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            if line.strip():
+                logger.info("%s", line)
+        return len(text)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt) or error is None:
+        sys.__excepthook__(kind, error or kind(), traceback)
+    elif not issubclass(kind, SystemExit):  # that is how a thread may end
+        logger.critical("Uncaught %s", kind.__name__, exc_info=(kind, error, traceback))
+
+
+def _as_masked_json(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> str:
+    """Return a line as JSON, with the secrets in its fields and exceptions masked by their names and by their form."""
+    return json.dumps(masked(fields))
+
+
+def _masked(_logger: Any, _method: str, line: Any) -> str:
+    """Mask keys and tokens in a line: callers put them into addresses, where they do not belong."""
+    return masked_text(line)

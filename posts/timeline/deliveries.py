@@ -1,0 +1,112 @@
+"""Webhook deliveries about a post: what has arrived, what is tried again, and what was given up.
+
+A webhook is named by its id alone: whoever reads posts sees neither its address nor what it answered with.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models import F, FilteredRelation, Q
+from django.utils.translation import gettext_noop as _
+
+from accounts.platforms.base import WhoActs
+from ouipost.events.models import Delivery, DeliveryStatus
+from ouipost.phrases import Phrase
+from posts.timeline.entries import Cause, Entry
+
+MOST = 200
+"""Of so many events at most, and so many deliveries of them, the last ones."""
+DELIVERED, WAITING, GIVEN_UP = "webhook_delivered", "webhook_waiting", "webhook_given_up"
+KINDS = {
+    DeliveryStatus.DELIVERED: DELIVERED,
+    DeliveryStatus.PENDING: WAITING,
+    DeliveryStatus.FAILED: GIVEN_UP,
+    DeliveryStatus.DISCARDED: GIVEN_UP,
+}
+ANSWERS = {
+    "refused": _("It answered {status}."),
+    "no_answer": _("It was sent, and no complete answer came."),
+    "not_sent": _("It could not be reached."),
+    "address_blocked": _("Its address must not be called."),
+    "secret_unreadable": _("Its secret cannot be opened on this installation."),
+    "internal_error": _("An error of this installation kept it from being sent."),
+}
+"""By the word that is kept of an attempt which has not arrived."""
+
+
+class Sent(NamedTuple):
+    """A delivery, and what came of its last attempt."""
+
+    webhook: str
+    event: str
+    status: str
+    attempts: int
+    due_at: datetime | None
+    lease_until: datetime | None
+    finished_at: datetime | None
+    error: str | None
+    http_status: int | None
+
+
+COLUMNS = (
+    *("webhook_id", "message_id", "status", "attempts", "due_at", "lease_until", "finished_at"),
+    *("last__error", "last__http_status"),
+)
+
+
+def tell_deliveries(events: Mapping[str, str], *, now: datetime) -> list[Entry]:
+    """Return a line for each delivery of these events, which are given by id in the order of time, with their types.
+
+    One statement, by the index of a message's deliveries. What is older than a month was removed, and is not told.
+    """
+    if not events:
+        return []
+    rows = Delivery.objects.filter(message__in=list(events)[-MOST:], webhook__deleted_at=None)
+    last = rows.annotate(last=FilteredRelation("log", condition=Q(log__number=F("attempts"))))
+    found = [Sent(*row) for row in last.order_by("-message", "-pk").values_list(*COLUMNS)[:MOST]]
+    return [_entry(sent, events[sent.event], now=now) for sent in reversed(found)]
+
+
+def _entry(sent: Sent, event: str, *, now: datetime) -> Entry:
+    """Tell of one delivery; a receiver knows what it has had before, so it may always be sent again."""
+    kind = KINDS[DeliveryStatus(sent.status)]
+    is_busy = sent.lease_until is not None and sent.lease_until > now
+    words = {"webhook": sent.webhook, "event": event, "attempts": sent.attempts}
+    return Entry(
+        at=sent.finished_at or now,
+        kind=kind,
+        message=Phrase(_words(sent, is_busy=is_busy), **words),
+        cause=_cause(sent),
+        who_acts=WhoActs.OPERATOR if sent.error else None,
+        retry_safe=None if kind == DELIVERED else True,
+        next_attempt_at=None if is_busy else sent.due_at,
+    )
+
+
+def _words(sent: Sent, *, is_busy: bool) -> str:
+    match sent.status:
+        case DeliveryStatus.DELIVERED:
+            return _("The webhook {webhook} has taken {event}, at attempt {attempts}.")
+        case DeliveryStatus.FAILED:
+            return _("The webhook {webhook} has not taken {event}, and it is not tried again. Attempts: {attempts}.")
+        case DeliveryStatus.DISCARDED:
+            return _(
+                "The webhook {webhook} was switched off, or asked no longer for this, before it had taken {event}. "
+                "Attempts: {attempts}."
+            )
+    if is_busy:
+        return _("The webhook {webhook} is being told of {event}. Attempts before: {attempts}.")
+    if sent.due_at is None:
+        return _("The webhook {webhook} fails: {event} waits until it is well again. Attempts so far: {attempts}.")
+    if sent.error:
+        return _("The webhook {webhook} has not taken {event} yet. It is tried again. Attempts so far: {attempts}.")
+    return _("The webhook {webhook} is to be told of {event}.")
+
+
+def _cause(sent: Sent) -> Cause | None:
+    """Return why the last attempt has not arrived; an answer's own words may be for others' eyes."""
+    if not sent.error:
+        return None
+    told = Phrase(ANSWERS[sent.error], status=sent.http_status)
+    return Cause(code="WEBHOOK_FAILED", message=told, http_status=sent.http_status)

@@ -1,0 +1,390 @@
+"""The timeline of posts that the engine really published, on a network that follows a script."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from accounts.models import Network, SocialAccount
+from accounts.platforms.base import Duplicate, Pace, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.services import disconnect
+from accounts.tokens import expire
+from ouipost.claims import database_now
+from ouipost.db.rows import update_each
+from ouipost.events.journal import SYSTEM, record
+from ouipost.events.models import Event
+from ouipost.writer import Inline
+from posts import services
+from posts.models import Post, Target, TargetStatus
+from posts.operating.findings import doubtful
+from posts.publishing import engine
+from posts.publishing.claiming import claim_targets
+from posts.timeline.entries import Entry
+from posts.timeline.timeline import timeline
+from tests.factories import NOW, make_account, make_post, make_workspace
+from tests.posts.fakes import (
+    ACTOR,
+    HERE,
+    LOST,
+    REVOKED,
+    KeyedNetwork,
+    ScriptedNetwork,
+    bring_forward,
+    claim,
+    make_due,
+    publish,
+    send_into_the_dark,
+)
+from workspaces.models import Workspace
+
+AWAY = Unavailable("Paper is away.", status=503)
+
+
+def told(post: Post, *, of: str | None = None) -> list[Entry]:
+    """Return what the timeline tells now, of one target or of all."""
+    post.refresh_from_db()
+    entries = timeline(post, now=database_now())
+    return [entry for entry in entries if of is None or entry.target_id == of]
+
+
+def meanings(post: Post) -> list[tuple[str, str | None, bool | None]]:
+    return [(entry.kind, entry.who_acts, entry.retry_safe) for entry in told(post)]
+
+
+def test_trouble_and_its_end_are_told_step_by_step(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.prepared = [AWAY, {}]
+    network.committed = [RateLimited("Too fast.", retry_after=60, status=429), LOST, HERE]
+    network.found = [[], [HERE]]
+    target = make_due(workspace)
+
+    for _ in range(5):
+        publish(target)
+
+    assert meanings(target.post) == [
+        ("postponed", "network", True),
+        ("postponed", "network", True),
+        ("unknown", "network", False),
+        ("not_found", "network", False),
+        ("found", None, None),
+        ("published", None, None),
+    ]
+    assert told(target.post)[-1].message == "Published on Facebook."
+
+
+def test_a_wait_is_told_last_with_its_reason_and_its_end(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.prepared = [AWAY]
+    target = publish(make_due(workspace))
+
+    *_, waiting = told(target.post)
+
+    assert waiting.cause is not None
+    assert (waiting.kind, waiting.message, waiting.cause.message) == (
+        "waiting",
+        "It is tried again then.",
+        "Paper is away.",
+    )
+    assert (waiting.who_acts, waiting.retry_safe, waiting.next_attempt_at) == ("network", True, target.due_at)
+
+
+def test_while_an_answer_is_lost_a_retry_is_not_safe(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, network)
+
+    lost, waiting = told(target.post)
+
+    assert (lost.kind, lost.retry_safe, waiting.retry_safe) == ("unknown", False, False)
+    assert (waiting.kind, waiting.message) == ("waiting", "Whether Facebook has it is found out then.")
+    assert waiting.next_attempt_at == lost.next_attempt_at
+
+
+def test_a_target_that_a_worker_holds_is_being_sent(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    claim(target)
+
+    [entry] = told(target.post)
+
+    assert (entry.kind, entry.next_attempt_at, entry.who_acts) == ("sending", None, None)
+    assert entry.message.startswith("A worker is on it: it is sending to Facebook")
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "message"),
+    [
+        ("scheduled", 3600, "It goes out at its time."),
+        ("publishing", -1, "It is due: the next free worker takes it."),
+        ("publishing", 3600, "It waits for its turn."),
+    ],
+)
+def test_what_nothing_holds_up_waits_for_its_time_or_a_worker(
+    workspace: Workspace, network: ScriptedNetwork, status: str, seconds: int, message: str
+) -> None:
+    target = make_due(workspace, status=status, scheduled_at=database_now() + timedelta(seconds=seconds))
+
+    [entry] = told(target.post)
+
+    assert (entry.message, entry.next_attempt_at, entry.retry_safe) == (message, target.due_at, None)
+
+
+TRUE_AND_SIMULATED = [("live", "facebook", "sandbox:facebook"), ("sandbox", "sandbox:facebook", "facebook")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("mode", "its_own", "other"), TRUE_AND_SIMULATED)
+def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
+    network: ScriptedNetwork, mode: str, its_own: str, other: str
+) -> None:
+    target = make_due(make_workspace(mode=mode))
+    near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(minutes=5)
+
+    SocialAccount.objects.update(held_until=near)
+    Network.objects.create(pk=other, held_until=far)
+    [held] = told(target.post)
+    Network.objects.create(pk=its_own, held_until=far)
+    [cut_off] = told(target.post)
+
+    assert held.message == "The account has to wait: Facebook has set it a limit, or has not answered it lately."
+    assert cut_off.message.startswith("Facebook has not answered lately")
+    assert (held.next_attempt_at, cut_off.next_attempt_at) == (near, far)
+
+
+def test_a_hold_that_ends_before_a_post_is_due_is_no_reason(workspace: Workspace, network: ScriptedNetwork) -> None:
+    soon = database_now() + timedelta(minutes=1)
+    account = make_account(workspace, held_until=soon)
+    Network.objects.create(pk="sandbox:facebook", held_until=soon)
+    target = make_due(workspace, account, status="scheduled", scheduled_at=database_now() + timedelta(days=1))
+
+    [entry] = told(target.post)
+
+    assert (entry.message, entry.next_attempt_at) == ("It goes out at its time.", target.due_at)
+
+
+def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: ScriptedNetwork) -> None:
+    over = database_now() - timedelta(seconds=1)
+    make_due(workspace, make_account(workspace, held_until=over), scheduled_at=over - timedelta(minutes=1))
+    Network.objects.create(pk="sandbox:facebook", held_until=over)
+
+    [entry] = told(Post.objects.get())
+
+    assert entry.message == "It is due: the next free worker takes it."
+
+
+@pytest.mark.parametrize(
+    ("stands", "message"),
+    [
+        ({}, "The account has to wait: Facebook has set it a limit, or has not answered it lately."),
+        ({"sends": 1}, "It waits for its turn."),
+        ({"outcome_unknown": True, "armed_at": NOW}, "Whether Facebook has it is found out then."),
+    ],
+    ids=["a new send", "counted", "a look"],
+)
+def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
+    workspace: Workspace, network: ScriptedNetwork, settings: Settings, stands: dict[str, Any], message: str
+) -> None:
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=1, seconds=3600)}
+    near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(days=1)
+    target = make_due(workspace)
+    SocialAccount.objects.update(paced_at=far)
+    Target.objects.update(due_at=near, **stands)
+
+    [entry] = told(target.post)
+
+    assert (entry.message, entry.next_attempt_at) == (message, near if stands else far)
+    assert entry.retry_safe is (False if "outcome_unknown" in stands else None)
+
+
+def test_the_one_who_must_act_is_the_one_that_the_error_named(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [Rejected("Blocked.", who_acts=WhoActs.ACCOUNT_OWNER, status=403)]
+    target = make_due(workspace)
+
+    publish(target)
+
+    assert meanings(target.post) == [("refused", "account_owner", True), ("failed", None, None)]
+
+
+def test_a_refusal_after_a_lost_answer_is_in_doubt_where_the_key_protects(
+    workspace: Workspace, keyed: KeyedNetwork
+) -> None:
+    keyed.committed = [LOST, Rejected("No.", status=400)]
+    target = make_due(workspace)
+
+    publish(target)
+    publish(target)
+
+    assert meanings(target.post)[-2:] == [("undecided", "caller", False), ("needs_review", None, None)]
+
+
+def test_a_post_that_surely_did_not_arrive_may_be_retried(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, network)
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now())
+    for _ in range(2):
+        publish(target)
+
+    assert meanings(target.post)[-3:] == [
+        ("not_found", "network", False),
+        ("given_up", "network", True),
+        ("failed", None, None),
+    ]
+
+
+def test_a_word_of_a_person_and_what_follows_are_told(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [LOST, Duplicate("You have it.", status=403), HERE]
+    network.found = [[HERE, HERE], []]
+    target = make_due(workspace)
+    publish(target)
+    publish(target)
+
+    services.resolve_target(Target.objects.get(pk=target.pk), published=False, url="", actor=ACTOR, now=database_now())
+
+    assert [entry.kind for entry in told(target.post)] == [
+        "unknown",
+        "undecided",
+        "needs_review",
+        "resolved",
+        "waiting",
+    ]
+    resolved = told(target.post)[3]
+    assert (resolved.message, resolved.target_id) == ("A person said that Facebook does not have it.", target.pk)
+
+
+def test_a_retry_begins_anew(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [Rejected("No."), HERE]
+    target = make_due(workspace)
+    publish(target)
+
+    services.retry_post(target.post, actor=ACTOR, now=database_now())
+    publish(target)
+
+    assert [entry.kind for entry in told(target.post)] == ["refused", "failed", "retried", "sent", "published"]
+
+
+def test_what_came_too_late_or_was_set_aside_is_told_though_nothing_was_tried(
+    workspace: Workspace, accounts: list[SocialAccount], network: ScriptedNetwork
+) -> None:
+    long_ago = database_now() - timedelta(days=2)
+    missed = make_post(workspace, accounts=accounts[:1], status="scheduled", scheduled_at=long_ago)
+    crashing = make_due(workspace, accounts[1])
+    Target.objects.filter(pk=crashing.pk).update(claim_count=5)
+
+    claim_targets(10)
+    claim_targets(10)
+
+    late, end = told(missed)
+    aside, review = told(crashing.post)
+    assert late.cause is not None
+    assert (late.kind, late.cause.code, late.who_acts, late.retry_safe) == ("missed", "MISSED_WINDOW", "caller", True)
+    assert (end.kind, end.message) == ("missed", "Missed on Facebook.")
+    assert (aside.kind, aside.who_acts, aside.retry_safe) == ("set_aside", "operator", True)
+    assert review.kind == "needs_review"
+
+
+@pytest.mark.parametrize("armed", [False, True])
+def test_what_was_set_aside_is_safe_to_send_again_only_where_nothing_was_sent(
+    workspace: Workspace, network: ScriptedNetwork, armed: bool
+) -> None:
+    target = make_due(workspace)
+    sent = {"outcome_unknown": True, "armed_at": database_now(), "sends": 1} if armed else {}
+    Target.objects.filter(pk=target.pk).update(claim_count=5, **sent)
+
+    claim_targets(10)
+
+    aside, _ = told(target.post)
+    found = doubtful(Target.objects.select_related("post", "account").get())
+    assert (aside.kind, aside.retry_safe, found.retry_safe) == ("set_aside", not armed, not armed)
+
+
+def test_an_older_line_of_the_journal_that_does_not_tell_leaves_it_unsafe(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    Target.objects.filter(pk=target.pk).update(claim_count=5)
+    claim_targets(10)
+    line = Event.objects.get()
+    del line.details["targets"][0]["outcome_unknown"]
+    update_each(Event, {line.pk: {"details": line.details}})  # as no code of ours would
+
+    aside, _ = told(target.post)
+
+    assert (aside.kind, aside.retry_safe) == ("set_aside", False)
+
+
+def test_a_mixed_end_names_each_network(
+    workspace: Workspace, accounts: list[SocialAccount], network: ScriptedNetwork
+) -> None:
+    network.committed = [HERE, Rejected("No.")]
+    now = database_now()
+    post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=now)
+    for held in sorted(claim_targets(10), key=lambda claim: str(claim.pk)):
+        engine.publish(held, writer=Inline())
+
+    end = told(post)[-1]
+
+    assert (end.kind, end.target_id) == ("partially_published", None)
+    assert end.message == "Published on Facebook; failed on Twitter/X."
+
+
+def test_a_token_that_died_is_told_between_the_attempts(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [REVOKED]
+    target = make_due(workspace)
+    Post.objects.filter(pk=target.post_id).update(created_at=database_now() - timedelta(minutes=1))
+
+    publish(target)
+
+    assert meanings(target.post) == [
+        ("account_expired", "account_owner", None),
+        ("refused", "account_owner", True),
+        ("failed", None, None),
+    ]
+
+
+def test_what_befalls_an_account_after_the_end_is_not_told(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    Post.objects.filter(pk=target.post_id).update(created_at=database_now() - timedelta(minutes=1))
+    publish(target)
+    before = meanings(target.post)
+
+    expire(SocialAccount.objects.get(), REVOKED)
+    disconnect(SocialAccount.objects.get(), actor=ACTOR, now=database_now())
+
+    assert meanings(target.post) == before
+
+
+def test_a_disconnection_tells_why_nothing_goes_out(workspace: Workspace, network: ScriptedNetwork) -> None:
+    later = database_now() + timedelta(days=1)
+    target = make_due(workspace, status="scheduled", scheduled_at=later)
+    Post.objects.filter(pk=target.post_id).update(created_at=database_now() - timedelta(minutes=1))
+
+    disconnect(SocialAccount.objects.get(), actor=ACTOR, now=database_now())
+
+    [entry] = told(target.post)
+    assert (entry.kind, entry.platform) == ("account_disconnected", "facebook")
+    assert "Company Page" in entry.message
+    assert Target.objects.get().status == TargetStatus.CANCELLED
+
+
+def test_what_befell_an_account_before_the_post_was_there_is_not_told(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+    expire(account, REVOKED)
+    post = make_post(workspace, accounts=[account], created_at=database_now() + timedelta(seconds=1))
+
+    assert told(post) == []
+
+
+def test_how_a_target_ended_is_told_once_though_the_post_comes_out_twice(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="missed")
+    error = {"code": "MISSED_WINDOW", "message": "Too late.", "retryable": True, "who_acts": "caller"}
+    result = {"id": post.targets.get().pk, "platform": "facebook", "status": "missed", "error": error}
+    for verb in ("missed", "partially_published"):
+        record(verb, post, actor=SYSTEM, targets=[result])
+
+    assert [(entry.kind, entry.target_id is None) for entry in told(post)] == [
+        ("missed", False),
+        ("missed", True),
+        ("partially_published", True),
+    ]

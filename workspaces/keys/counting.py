@@ -1,0 +1,117 @@
+"""Where requests are counted before they reach the database: in Redis for all processes, else in each process.
+
+`usage` takes the counts in named batches and writes them.
+"""
+
+import threading
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+
+from ouipost.redis import Script, server
+from workspaces.keys.admission import USE
+
+EPOCH = date(1970, 1, 1)
+TAKE_SECONDS = 2.0
+TAKEN = f"{USE}:taken"
+TAKE = Script(f"""
+if redis.call('EXISTS', '{TAKEN}') == 0 and redis.call('EXISTS', '{USE}') == 1 then
+  redis.call('RENAME', '{USE}', '{TAKEN}')
+  redis.call('HSET', '{TAKEN}', 'name', ARGV[1])
+end
+return redis.call('HGETALL', '{TAKEN}')
+""")
+DROP = Script(f"if redis.call('HGET', '{TAKEN}', 'name') == ARGV[1] then redis.call('DEL', '{TAKEN}') end")
+LOOK = Script(f"return {{redis.call('HGETALL', '{USE}'), redis.call('HGETALL', '{TAKEN}')}}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Counts that go into the database together, once."""
+
+    name: str
+    requests: Counter[tuple[str, date]] = field(default_factory=Counter)
+    """By key and day."""
+    last_used: dict[str, datetime] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """Where requests are counted; raises Unavailable where it cannot be reached."""
+
+    def take(self) -> Batch | None:
+        """Return the batch to write: the same one until it is dropped; None if there is nothing."""
+
+    def drop(self, name: str) -> None:
+        """Forget the batch with this name: it is written."""
+
+    def pending(self) -> list[Batch]:
+        """Return what was not dropped yet; counts that still grow have no batch name."""
+
+
+class InRedis:
+    """What all processes counted together; each request is counted in the same trip that admits it."""
+
+    def take(self) -> Batch | None:
+        redis = server()
+        fields = redis.run(TAKE, args=[uuid.uuid4().hex], timeout=TAKE_SECONDS) if redis else []
+        return _batch(fields) if fields else None
+
+    def drop(self, name: str) -> None:
+        redis = server()
+        if redis:
+            redis.run(DROP, args=[name], timeout=TAKE_SECONDS)
+
+    def pending(self) -> list[Batch]:
+        redis = server()
+        return [_batch(fields) for fields in redis.run(LOOK)] if redis else []
+
+
+class InProcess:
+    """What this process counted by itself; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Forget everything: what a forked process inherits is its parent's."""
+        self._lock = threading.Lock()
+        self._growing = Batch(name="")
+        self._taken: Batch | None = None
+
+    def count(self, key_id: str, *, now: datetime) -> None:
+        """Count one request of this key."""
+        with self._lock:
+            self._growing.requests[key_id, now.astimezone(UTC).date()] += 1
+            self._growing.last_used[key_id] = now
+
+    def take(self) -> Batch | None:
+        with self._lock:
+            if self._taken is None and self._growing.requests:
+                self._taken = replace(self._growing, name=uuid.uuid4().hex)
+                self._growing = Batch(name="")
+            return self._taken
+
+    def drop(self, name: str) -> None:
+        with self._lock:
+            if self._taken is not None and self._taken.name == name:
+                self._taken = None
+
+    def pending(self) -> list[Batch]:
+        with self._lock:
+            growing = replace(self._growing, requests=self._growing.requests.copy())
+            return [growing] if self._taken is None else [self._taken, growing]
+
+
+def _batch(fields: list[bytes]) -> Batch:
+    """Read a hash as Redis returns it: names and values in turn."""
+    values = dict(zip((name.decode() for name in fields[::2]), fields[1::2], strict=True))
+    batch = Batch(name=values.pop("name", b"").decode())
+    for name, value in values.items():
+        key_id, _, what = name.partition(" ")
+        if what == "at":
+            batch.last_used[key_id] = datetime.fromtimestamp(int(value) / 1000, UTC)
+        else:
+            batch.requests[key_id, EPOCH + timedelta(days=int(what))] = int(value)
+    return batch
