@@ -1,7 +1,7 @@
 """What a network accepts, as data: the limits that the validator applies, and the issues that it reports."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -153,14 +153,13 @@ class Budget:
     seconds: int
 
 
-def above(rule: str, field: str, told: str, limit: int | None, actual: int) -> Iterator[Issue]:
-    """Name a count that is above its limit, if it has one."""
-    if limit is not None and actual > limit:
-        yield Issue(
-            rule=rule,
-            field=field,
-            message=Phrase("{told}; this network takes at most {limit}.", told=told, limit=limit),
-            limit=limit,
-            actual=actual,
-            fix=Phrase("Remove at least {number}.", number=actual - limit),
-        )
+def above(rule: str, field: str, told: str, limit: int, actual: int) -> Issue:
+    """Return the issue of a count that is too large."""
+    return Issue(
+        rule=rule,
+        field=field,
+        message=Phrase("{told}; this network takes at most {limit}.", told=told, limit=limit),
+        limit=limit,
+        actual=actual,
+        fix=Phrase("Remove at least {number}.", number=actual - limit),
+    )

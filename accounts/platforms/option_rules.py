@@ -67,8 +67,9 @@ def _value(option: Option, value: Any, limits: Limits, account: Mapping[str, Any
             Phrase("Use one of: {taken}.", taken=shown),
         )
     texts = value if option.kind == "texts" else [value] if option.kind == "text" else []
-    told = Phrase("The option {option} has {count} entries", option=option.name, count=len(texts))
-    yield from above("too_many_entries", f"options.{option.name}", told, option.max_items, len(texts))
+    if option.max_items is not None and len(texts) > option.max_items:
+        told = Phrase("The option {option} has {count} entries", option=option.name, count=len(texts))
+        yield above("too_many_entries", f"options.{option.name}", told, option.max_items, len(texts))
     for position, text in enumerate(texts):
         field = f"options.{option.name}.{position}" if option.kind == "texts" else f"options.{option.name}"
         yield from _text(option, text, field, limits)
@@ -83,8 +84,14 @@ def _text(option: Option, text: str, field: str, limits: Limits) -> Iterator[Iss
             fix=Phrase("Write it, or remove it."),
         )
     count = length(text, option.counted_as or limits.characters_counted_as)
-    told = Phrase("The text has {count} characters", count=count)
-    yield from above("option_too_long", field, told, option.max_characters, count)
+    if option.max_characters is not None and count > option.max_characters:
+        yield above(
+            "option_too_long",
+            field,
+            Phrase("The text has {count} characters", count=count),
+            option.max_characters,
+            count,
+        )
 
 
 def _is_of_kind(kind: str, value: Any) -> bool:

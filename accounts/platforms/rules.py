@@ -55,7 +55,8 @@ def _text(content: Content, limits: Limits) -> Iterator[Issue]:
         ("too_many_links", Phrase("links"), _distinct_links, limits.max_links),
     ):
         count = len(found_in(content)) if most is not None else 0
-        yield from above(rule, "content", Phrase("The text has {count} {what}", count=count, what=what), most, count)
+        if most is not None and count > most:
+            yield above(rule, "content", Phrase("The text has {count} {what}", count=count, what=what), most, count)
 
 
 def _hashtags(content: Content) -> list[Span]:
@@ -72,11 +73,25 @@ def _distinct_links(content: Content) -> list[str]:
 
 
 def _length(text: str, limits: Limits, field: str, what: str) -> Iterator[Issue]:
-    count, size = length(text, limits.characters_counted_as), len(text.encode())
-    told = Phrase("{what} has {count} {unit}", what=what, count=count, unit=UNITS[limits.characters_counted_as])
-    yield from above("text_too_long", field, told, limits.max_characters, count)
-    told = Phrase("{what} has {size} bytes", what=what, size=size)
-    yield from above("text_too_many_bytes", field, told, limits.max_text_bytes, size)
+    count = length(text, limits.characters_counted_as)
+    if count > limits.max_characters:
+        unit = UNITS[limits.characters_counted_as]
+        yield above(
+            "text_too_long",
+            field,
+            Phrase("{what} has {count} {unit}", what=what, count=count, unit=unit),
+            limits.max_characters,
+            count,
+        )
+    size = len(text.encode())
+    if limits.max_text_bytes is not None and size > limits.max_text_bytes:
+        yield above(
+            "text_too_many_bytes",
+            field,
+            Phrase("{what} has {size} bytes", what=what, size=size),
+            limits.max_text_bytes,
+            size,
+        )
 
 
 def _title(content: Content, limits: Limits) -> Iterator[Issue]:
@@ -89,8 +104,9 @@ def _title(content: Content, limits: Limits) -> Iterator[Issue]:
         )
     unit = "utf16_units" if limits.characters_counted_as == "utf16_units" else "unicode_characters"
     count = length(content.title, unit)
-    told = Phrase("The title has {count} characters", count=count)
-    yield from above("title_too_long", "title", told, limits.max_title_characters, count)
+    if limits.max_title_characters is not None and count > limits.max_title_characters:
+        told = Phrase("The title has {count} characters", count=count)
+        yield above("title_too_long", "title", told, limits.max_title_characters, count)
     if found := sorted(set(limits.forbidden_characters) & set(content.title)):
         yield _forbidden("title_forbidden_characters", "title", Phrase("title"), found)
 

@@ -55,8 +55,9 @@ def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[
 def _comment(content: Content) -> Iterator[Issue]:
     comment = content.options.get("first_comment", "")
     size = len(comment.encode()) if isinstance(comment, str) else 0
-    told = Phrase("The first comment has {size} bytes", size=size)
-    yield from above("text_too_many_bytes", "options.first_comment", told, BYTES, size)
+    if size > BYTES:
+        field = "options.first_comment"
+        yield above("text_too_many_bytes", field, Phrase("The first comment has {size} bytes", size=size), BYTES, size)
 
 
 def _languages(content: Content) -> Iterator[Issue]:
@@ -81,8 +82,14 @@ def _video_alt(field: str, media: Media) -> Iterator[Issue]:
         ("utf8_bytes", Phrase("bytes"), VIDEO_ALT_BYTES),
     ):
         count = length(media.alt_text, counted_as)
-        told = Phrase("The alt text has {count} {unit}", count=count, unit=unit)
-        yield from above("alt_text_too_long", f"{field}.alt_text", told, most, count)
+        if count > most:
+            yield above(
+                "alt_text_too_long",
+                f"{field}.alt_text",
+                Phrase("The alt text has {count} {unit}", count=count, unit=unit),
+                most,
+                count,
+            )
 
 
 def own_server(account: Mapping[str, Any]) -> str:

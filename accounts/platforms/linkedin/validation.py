@@ -59,9 +59,9 @@ def _of_files(content: Content) -> Iterator[Issue]:
     for position, media in enumerate(content.media):
         if media.type == "image" and media.width * media.height >= PIXELS_BEYOND:
             yield _too_many_pixels(media, f"media.{position}")
-        if media.mime_type == "image/gif":
+        if media.mime_type == "image/gif" and media.frames > MOST_GIF_FRAMES:
             told = Phrase("{what} is {actual:g} {unit}", what=IMAGE, actual=media.frames, unit=Phrase("frames long"))
-            yield from above("gif_frames_too_large", f"media.{position}", told, MOST_GIF_FRAMES, media.frames)
+            yield above("gif_frames_too_large", f"media.{position}", told, MOST_GIF_FRAMES, media.frames)
     if any(each.type == "document" for each in content.media) and not title(content).strip():
         yield Issue(
             rule="title_required",

@@ -80,9 +80,9 @@ def _link(content: Content) -> Iterator[Issue]:
     for field, link in (("link", content.link), ("options.link", content.options.get("link"))):
         if not isinstance(link, str) or not link:
             continue
-        if field == "link":
+        if field == "link" and len(link) > LONGEST_LINK:
             told = Phrase("The link has {count} characters", count=len(link))
-            yield from above("link_too_long", field, told, LONGEST_LINK, len(link))
+            yield above("link_too_long", field, told, LONGEST_LINK, len(link))
         if not _is_address(link):
             yield Issue(
                 rule="link_invalid",
@@ -137,8 +137,9 @@ def _carousel(images: list[Media]) -> Iterator[Issue]:
     if len(images) < 2:
         return
     first, total = images[0], sum(each.size for each in images)
-    told = Phrase("The images have {total} bytes together", total=total)
-    yield from above("carousel_too_large", "media", told, MAX_CAROUSEL_BYTES, total)
+    if total > MAX_CAROUSEL_BYTES:
+        told = Phrase("The images have {total} bytes together", total=total)
+        yield above("carousel_too_large", "media", told, MAX_CAROUSEL_BYTES, total)
     for position, each in enumerate(images):
         if each.width and first.width and (each.width, each.height) != (first.width, first.height):
             yield _other_size(each, position, first)

@@ -65,10 +65,12 @@ def beside_the_limits(content: Content) -> Iterator[Issue]:
 def _tags(content: Content) -> Iterator[Issue]:
     tags = content.options.get("tags")
     count = tag_characters([each for each in tags if isinstance(each, str)]) if isinstance(tags, list) else 0
-    told = Phrase(
-        "The tags have {count} characters, with commas between them and quotes around those with a space", count=count
-    )
-    yield from above("tags_too_long", "options.tags", told, MOST_TAG_CHARACTERS, count)
+    if count > MOST_TAG_CHARACTERS:
+        told = Phrase(
+            "The tags have {count} characters, with commas between them and quotes around those with a space",
+            count=count,
+        )
+        yield above("tags_too_long", "options.tags", told, MOST_TAG_CHARACTERS, count)
 
 
 def tag_characters(tags: Sequence[str]) -> int:
