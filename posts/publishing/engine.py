@@ -57,6 +57,7 @@ from posts.publishing.outcomes import (
     gave_up,
     is_definite,
     is_said_to_be_there,
+    storable,
 )
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
@@ -216,9 +217,10 @@ class Publish:
         """Find out or send; a token that the network no longer takes is renewed once."""
         self._compose()
         try:
-            return tokens.authorized(self.account, self._find_out_or_send, now=self.started_at)
+            found = tokens.authorized(self.account, self._find_out_or_send, now=self.started_at)
         except tokens.BeingRenewed:
             return Later(seconds=TOKEN_WAIT_SECONDS, message=Phrase("The account's token is being renewed."))
+        return storable(found) if isinstance(found, Published) else found
 
     def _find_out_or_send(self, account: Account) -> Outcome:
         """Do what is next, as this account: its tokens are open, and may be new ones."""

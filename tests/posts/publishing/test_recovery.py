@@ -1,6 +1,7 @@
 """A lost answer is cleared up by what the network can tell, and is never followed by a blind send."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -190,6 +191,23 @@ def test_several_posts_that_can_be_it_are_left_to_a_person(workspace: Workspace,
     assert (settled.status, settled.post.status) == ("needs_review", "needs_review")
     assert error_of(settled)["code"] == "OUTCOME_UNKNOWN"
     assert list(Event.objects.values_list("type", flat=True)) == ["post.needs_review"]
+
+
+@pytest.mark.parametrize("is_looked_for", [False, True])
+def test_a_post_whose_id_is_longer_than_can_be_kept_is_left_to_a_person(
+    workspace: Workspace, network: ScriptedNetwork, is_looked_for: bool
+) -> None:
+    target = make_due(workspace)
+    if is_looked_for:
+        send_into_the_dark(target, network)
+    network.committed = [replace(HERE, remote_id="4" * 256)]
+    network.found = [network.committed]
+
+    settled = publish(target)
+
+    assert network.calls == (["recover"] if is_looked_for else ["prepare", "commit"])
+    assert (settled.status, settled.outcome_unknown, settled.remote_id) == ("needs_review", True, "")
+    assert error_of(settled)["message"].startswith("The network has it under an id of 256 characters")
 
 
 @pytest.mark.parametrize("is_elsewhere", [False, True], ids=["in this workspace", "in another"])

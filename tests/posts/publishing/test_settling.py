@@ -13,6 +13,7 @@ from accounts.platforms.base import (
     Rejected,
     StillWorking,
     Unavailable,
+    parsed,
 )
 from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
@@ -20,6 +21,7 @@ from posts import services
 from posts.models import Attempt, Post, Target
 from posts.publishing.outcomes import Absent, Outcome, Undecidable
 from posts.publishing.settling import settle_all
+from posts.publishing.steps import Saving, save_all
 from tests.factories import NOW, make_account, make_post
 from tests.posts.fakes import (
     ACTOR,
@@ -88,6 +90,21 @@ def test_an_answer_that_was_cut_within_a_character_is_settled(workspace: Workspa
 
     assert outcomes(target) == [("commit", "rejected")]
     assert Attempt.objects.get().exchanges == [cut]
+
+
+def test_the_deepest_that_is_read_of_an_answer_can_be_kept(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    upload = parsed("[" * 23 + "]" * 23)  # that it came in is the 24th
+    record = {"embed": {"external": {"thumb": upload}}}
+    told = describe("POST", "https://a.example", sent={"json": {"record": record}}, status=200, answer=b"", seconds=0.1)
+    held = claim(target)
+
+    save_all([Saving(claim=held, handles={"uploads": {"media": {"given": upload}}, "record": record}, seconds=90)])
+    settle_all([make_report(held, HERE, exchanges=[told])])
+
+    kept = Target.objects.get(pk=target.pk)
+    assert (kept.status, kept.handles["record"]) == ("published", record)
+    assert Attempt.objects.get().exchanges == [told]
 
 
 def test_a_post_is_told_of_once_when_its_last_target_settles(workspace: Workspace) -> None:
