@@ -227,6 +227,41 @@ def test_a_post_that_is_another_targets_is_not_taken_for_this_one(
     assert (settled.status, settled.remote_id) == ("published", "43")
 
 
+def test_of_two_workspaces_that_find_the_same_post_in_the_same_moment_one_takes_it(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    mine = send_into_the_dark(make_due(workspace), network)
+    theirs = send_into_the_dark(make_due(make_workspace()), network)
+    network.found = [lambda: [publish(theirs), [HERE]][1], [HERE]]  # it is looked for while we look
+
+    ours = publish(mine)
+    waiting = Target.objects.get(pk=theirs.pk)
+    again = publish(theirs)
+
+    assert (ours.status, ours.remote_id) == ("published", HERE.remote_id)
+    assert (waiting.status, waiting.remote_id, waiting.absences) == ("publishing", "", 0)
+    assert (again.status, again.remote_id, again.absences, network.sent) == ("publishing", "", 1, [])
+
+
+def test_what_a_look_finds_is_not_taken_while_another_workspace_sends_to_the_account(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    mine = send_into_the_dark(make_due(workspace), network)
+    theirs = make_due(make_workspace())
+    network.found = [[HERE]]
+    network.committed = [lambda: [publish(mine), HERE][1]]
+
+    sent = publish(theirs)
+    waiting = Target.objects.get(pk=mine.pk)
+    again = publish(mine)
+
+    assert (sent.status, sent.remote_id) == ("published", HERE.remote_id)
+    assert [(each.status, each.remote_id, each.absences) for each in (waiting, again)] == [
+        ("publishing", "", 0),
+        ("publishing", "", 1),
+    ]
+
+
 def test_another_targets_post_that_a_network_names_for_a_repeated_send_is_not_taken_for_this_one(
     workspace: Workspace, network: ScriptedNetwork
 ) -> None:
