@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.exchanges import describe
+from accounts.models import Pause
 from accounts.platforms.base import (
     Published,
     RateLimited,
@@ -19,6 +20,8 @@ from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
 from posts import services
 from posts.models import Attempt, Post, Target
+from posts.operating.restoring import doubt
+from posts.publishing.claiming import claim_targets
 from posts.publishing.outcomes import Absent, Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, save_all
@@ -27,6 +30,7 @@ from tests.posts.fakes import (
     ACTOR,
     HERE,
     LOST,
+    ScriptedNetwork,
     arm,
     being_looked_for,
     bring_forward,
@@ -34,6 +38,7 @@ from tests.posts.fakes import (
     make_due,
     make_report,
     outcomes,
+    publish,
     status_of,
     told,
 )
@@ -158,6 +163,26 @@ def test_an_answer_after_the_claim_was_lost_changes_nothing_but_is_kept(workspac
 
 def park(target: Target) -> None:
     Target.objects.filter(pk=target.pk).update(status="needs_review", due_at=None, in_flight=None, lease_until=None)
+
+
+def test_an_answer_to_a_claim_that_the_database_has_lost_pauses_everything_and_nothing_is_sent_again(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    row = Target.objects.filter(pk=target.pk)
+    columns = row.values("status", "fence", "lease_until", "in_flight", "claim_count").get()
+    held = claim(target)
+    row.update(**columns)  # a replica took over that had not seen the claim
+
+    for _ in range(2):
+        settle_all([make_report(held, HERE)])
+    pause, waiting = Pause.objects.get(), claim_targets(1)
+    doubt(target, since=NOW, actor=ACTOR, now=database_now())
+    settled = publish(target)
+
+    assert (pause.scope, pause.is_after_restore, waiting) == ("all", True, [])
+    assert f"reconcile --after-restore --since {NOW:%Y-%m-%dT}" in pause.reason
+    assert (network.calls, settled.status, settled.remote_id) == (["recover"], "published", HERE.remote_id)
 
 
 def test_the_one_late_id_settles_a_parked_target_once(workspace: Workspace) -> None:
