@@ -54,6 +54,8 @@ class TargetStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+REMOTE_ID_LENGTH = 255
+"""Of a network's id of a post: nobody says how long it may be, and a shorter one would be another."""
 UNSETTLED = (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING)
 """Targets that are still to be sent, or are being sent."""
 
@@ -222,7 +224,7 @@ class Target(Claimable):
         blank=True, default="", editable=False, help_text="What the network is at work on, while it is."
     )
     sent_text = models.TextField(blank=True, default="", editable=False)
-    remote_id = models.CharField(max_length=255, blank=True)
+    remote_id = models.CharField(max_length=REMOTE_ID_LENGTH, blank=True)
     url = models.TextField(blank=True)
     error = JsonColumn(null=True, blank=True, fits=has(str, "code", "message"))
     published_at = models.DateTimeField(null=True, blank=True)
@@ -259,7 +261,7 @@ class Attempt(models.Model):
     code = models.CharField(max_length=40, blank=True)
     network_code = models.CharField(max_length=80, blank=True)
     message = models.TextField(blank=True)
-    remote_id = models.CharField(max_length=255, blank=True)
+    remote_id = models.CharField(max_length=REMOTE_ID_LENGTH, blank=True)
     url = models.TextField(blank=True)
     next_at = models.DateTimeField(null=True)
     exchanges = JsonColumn(

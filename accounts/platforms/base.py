@@ -94,6 +94,8 @@ __all__ = [
 
 HALVES = re.compile(r"[\ud800-\udfff]")
 """Of surrogate pairs."""
+DEEPEST = 24
+"""MariaDB takes JSON of 32 levels, and what is kept of an answer stands within something of ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,25 +112,34 @@ class Answer:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """Return the decoded body; raises Unknown where it is not JSON, since then it says nothing."""
+        """Return the decoded body; raises Unknown where it cannot be read, since then it says nothing."""
         try:
             return parsed(self.body)
         except ValueError as error:
-            raise Unknown(Phrase("The network's answer is not JSON."), status=self.status) from error
+            raise Unknown(Phrase("The network's answer cannot be read."), status=self.status) from error
 
 
 def parsed(text: str | bytes) -> Any:
     """Return what JSON from a network says, as databases take it: halves of surrogate pairs, as of an emoji that was
     cut in two, become question marks, whole numbers of more than 64 bits texts, and what is no number nothing.
 
-    Raises ValueError where it is none, or nested too deep to read.
+    Raises ValueError where it is none, or nested too deep.
     """
     try:
         found = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
-        written = json.dumps(found, ensure_ascii=False)
-        return json.loads(written.encode(errors="replace")) if HALVES.search(written) else found
-    except RecursionError as error:
-        raise ValueError("This is nested too deep.") from error
+        is_too_deep = _depth(found) > DEEPEST
+    except RecursionError:
+        is_too_deep = True
+    if is_too_deep:
+        raise ValueError("This is nested too deep.")
+    written = json.dumps(found, ensure_ascii=False)
+    return json.loads(written.encode(errors="replace")) if HALVES.search(written) else found
+
+
+def _depth(value: Any) -> int:
+    """Return how many objects and lists stand within each other in decoded JSON."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
 def _whole(digits: str) -> int | str:

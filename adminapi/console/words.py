@@ -211,6 +211,8 @@ REFUSALS = (
 """What services answer when they refuse."""
 
 STORED = (
+    _("{network} does not have the post that is answered any more."),
+    _("The network has it under an id of {length} characters, more than can be kept: {beginning}…"),
     _("It is stored in a form that cannot be read: {columns}."),
     _("Leave {network} out."),
     _("This installation does not have the network {network} any more."),

@@ -6,7 +6,7 @@ is committed; after it there is no failed send, only a known answer or an unknow
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -57,9 +57,10 @@ from posts.publishing.outcomes import (
     gave_up,
     is_definite,
     is_said_to_be_there,
+    storable,
 )
 from posts.publishing.settling import settle_all
-from posts.publishing.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
+from posts.publishing.steps import Arming, Loaded, Others, Saving, Search, arm_all, load_all, others, save_all
 
 logger = logging.getLogger(__name__)
 work = logging.getLogger("ouipost.work")
@@ -67,6 +68,7 @@ work = logging.getLogger("ouipost.work")
 GUARD_SECONDS = 5
 LOOKS_BEFORE_ABSENT = 2
 TOKEN_WAIT_SECONDS = 2
+TURN_SECONDS = 5
 CLOCKS_AGREE = timedelta(seconds=2)
 SETTLE_AGAIN_SECONDS = 0.5
 
@@ -216,9 +218,10 @@ class Publish:
         """Find out or send; a token that the network no longer takes is renewed once."""
         self._compose()
         try:
-            return tokens.authorized(self.account, self._find_out_or_send, now=self.started_at)
+            found = tokens.authorized(self.account, self._find_out_or_send, now=self.started_at)
         except tokens.BeingRenewed:
             return Later(seconds=TOKEN_WAIT_SECONDS, message=Phrase("The account's token is being renewed."))
+        return storable(found) if isinstance(found, Published) else found
 
     def _find_out_or_send(self, account: Account) -> Outcome:
         """Do what is next, as this account: its tokens are open, and may be new ones."""
@@ -243,8 +246,17 @@ class Publish:
         self.session.deadline = self._time_before_arming()
         with traces.span("recover"):
             found = self._look()
-        shown = [self._with_public_url(each) for each in self._unlinked(found)]
+        known = self._others(found)
+        shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
+        if shown and known.in_doubt:
+            return self._after(known.in_doubt)
         return self._one_of(shown or self._told_late()) or self._absent()
+
+    def _after(self, others: Sequence[str]) -> Later:
+        """Look again when others have settled that may have what was found: one after the other, not all at once."""
+        turn = 1 + sum(pk < self.target.pk for pk in others)
+        message = Phrase("The account is connected to several workspaces, and another one's post is on its way.")
+        return Later(seconds=TURN_SECONDS * turn, message=message)
 
     def _told_late(self) -> list[Published]:
         return self.writer.run(told_late, self.target)
@@ -299,16 +311,15 @@ class Publish:
             return Unavailable(Phrase("It did not arrive, and the time for trying is over."))
         return None
 
-    def _unlinked(self, found: list[Published]) -> list[Published]:
-        """Leave out what is known to be another target's."""
+    def _others(self, found: Sequence[Published]) -> Others:
+        """Return what is known of other targets that may have these posts."""
         search = Search(
             target_id=self.target.pk,
             platform=self.account.platform,
             account_remote_id=self.account.remote_id,
             remote_ids=[each.remote_id for each in found],
         )
-        linked = self.writer.run(others, search)
-        return [each for each in found if each.remote_id not in linked]
+        return self.writer.run(others, search)
 
     def _send(self) -> Outcome:
         self.step = "prepare"
@@ -337,7 +348,7 @@ class Publish:
     def _require_own(self, published: Published) -> None:
         """Raise Duplicate where a repeated send was answered with what is known to be another target's post."""
         try:
-            is_own = self.sends == 1 or bool(self._unlinked([published]))
+            is_own = self.sends == 1 or not self._others([published]).remote_ids
         except (Error, WriterClosed):
             return  # the answer is worth more than what could be looked up about it
         if not is_own:

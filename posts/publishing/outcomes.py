@@ -22,7 +22,7 @@ from accounts.platforms.base import (
 from ouipost.claims import Claim, engine_time
 from ouipost.phrases import Phrase
 from posts.advice import failure, rest_unsent
-from posts.models import Target, TargetStatus
+from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
 
 VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
@@ -88,6 +88,19 @@ def is_definite(report: Report) -> bool:
     """Whether the network has said how the visible call ended: it is out, accepted, or certainly not there."""
     is_answer = isinstance(report.outcome, PlatformError) and not isinstance(report.outcome, Unknown)
     return isinstance(report.outcome, Published) or (report.step == "commit" and is_answer)
+
+
+def storable(published: Published) -> Outcome:
+    """Return what the network has, or why that cannot be kept: a person must note it."""
+    length = len(published.remote_id)
+    if length <= REMOTE_ID_LENGTH:
+        return published
+    message = Phrase(
+        "The network has it under an id of {length} characters, more than can be kept: {beginning}…",
+        length=length,
+        beginning=published.remote_id[:REMOTE_ID_LENGTH],
+    )
+    return Undecidable(message=message)
 
 
 def recovery_time(recovery: Recovery, listing_lag: float, *, now: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """Writing what steps led to: the targets in their next state, their attempts and posts, the journal, and who waits."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,7 +8,8 @@ from typing import Any
 
 from django.db.models import Count
 
-from accounts import calls, traffic
+from accounts import calls, pauses, traffic
+from accounts.models import AFTER_RESTORE, PauseScope
 from accounts.platforms.base import PlatformError, Published, RateLimited, StillWorking
 from accounts.traffic import Call
 from ouipost import claims
@@ -15,11 +17,16 @@ from ouipost.db.rows import insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
 from posts.models import Attempt, Media, Post, Target, TargetStatus
+from posts.operating import pausing
 from posts.publishing.holding import hold_account
 from posts.publishing.late_answers import LATE, told_late, was_only_looked_for
 from posts.publishing.outcomes import Later, Outcome, Report, code_of, is_definite, next_state, when_out
 from posts.services import sync_each
 
+logger = logging.getLogger(__name__)
+
+MOST_LOST = timedelta(minutes=1)
+"""Of a database that has lost more than the last ten seconds, its mark tells."""
 BEHIND = timedelta(seconds=1)
 """What waits for an account that is left alone goes right after its time, a millisecond apart."""
 NETWORK_CODE_LENGTH = Attempt._meta.get_field("network_code").max_length
@@ -42,7 +49,9 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     now = claims.database_now()
     posts = _lock_posts(reports)
     targets = {target.pk: target for target in Target.objects.filter(post__in=posts).order_by("pk").only(*READ)}
-    held, late = _divided([report for report in reports if report.claim.pk in targets], targets)
+    ours = [report for report in reports if report.claim.pk in targets]
+    _pause_where_forgotten(ours, targets, now=now)
+    held, late = _divided(ours, targets)
     settled = _with_waits(held, targets, now=now)
     refused_again = [each.claim.pk for each in settled if _met_a_quota_before(targets[each.claim.pk], each)]
     next_at = _release(settled, targets, now=now)
@@ -56,6 +65,20 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     _leave_alone(settled, targets, next_at, now=now)
     _let_others_go_first(refused_again, targets)
     return [report.claim.pk in targets for report in reports]
+
+
+def _pause_where_forgotten(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> None:
+    """Pause everything where the database has lost a claim: it is a copy, or a replica that took over too early, and
+    does not know what went out since, either."""
+    lost = [each.started_at for each in reports if each.claim.fence > targets[each.claim.pk].fence]
+    if not lost or any(each.is_after_restore and each.scope == PauseScope.ALL for each in pauses.in_force()):
+        return
+    logger.error("The database has lost claims, and what went out since then: everything is paused")
+    reason = (
+        "The database has lost its last moments, as a replica that took over, and does not know what was published in "
+        f"them. Run `{AFTER_RESTORE} --since {min(lost) - MOST_LOST:%Y-%m-%dT%H:%M:%SZ}` before this pause is ended."
+    )
+    pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now, after_restore=True)
 
 
 def _divided(reports: Sequence[Report], targets: Mapping[str, Target]) -> tuple[list[Report], list[Report]]:

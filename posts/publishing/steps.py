@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,10 @@ class Search:
     account_remote_id: str
     remote_ids: Sequence[str]
 
+    @property
+    def account(self) -> tuple[str, str]:
+        return (self.platform, self.account_remote_id)
+
 
 def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
     """Read what is needed to publish; None for what is gone."""
@@ -163,21 +167,35 @@ def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def others(searches: Sequence[Search]) -> list[set[str]]:
-    """Return, of the posts that a look found at each account, those that are known to be another target's."""
-    targets: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    rows = Target.objects.filter(
-        remote_id__in={remote_id for search in searches for remote_id in search.remote_ids},
-        account__platform__in={search.platform for search in searches},  # by accounts: the index of ids begins there
-        account__remote_id__in={search.account_remote_id for search in searches},
+@dataclass(frozen=True, kw_only=True)
+class Others:
+    """The other targets of an account of a network, in all workspaces that have it."""
+
+    remote_ids: Collection[str]
+    """What of the posts that were found is known to be theirs."""
+    in_doubt: Sequence[str]
+    """Those of which nobody knows yet whether they have one, while a worker has them."""
+
+
+def others(searches: Sequence[Search]) -> list[Others]:
+    """Return what is known of other targets that may have the posts which a look found at each account."""
+    theirs, in_doubt = defaultdict[tuple[str, ...], set[str]](set), defaultdict[tuple[str, ...], set[str]](set)
+    accounts = SocialAccount.objects.filter(
+        platform__in={search.platform for search in searches},
+        remote_id__in={search.account_remote_id for search in searches},
     )
+    # First: who is in flight until it has settled is found here, or what it took is below.
+    busy = Target.objects.filter(in_flight__in=accounts.values("pk"), outcome_unknown=True)
+    for pk, *place in busy.values_list("pk", "account__platform", "account__remote_id"):
+        in_doubt[tuple(place)].add(pk)
+    found = {remote_id for search in searches for remote_id in search.remote_ids}
+    rows = Target.objects.filter(account__in=accounts, remote_id__in=found)  # by accounts: the index begins there
     for pk, *place in rows.values_list("pk", "account__platform", "account__remote_id", "remote_id"):
-        targets[tuple(place)].add(pk)
+        theirs[tuple(place)].add(pk)
     return [
-        {
-            remote_id
-            for remote_id in search.remote_ids
-            if targets[(search.platform, search.account_remote_id, remote_id)] - {search.target_id}
-        }
+        Others(
+            remote_ids={each for each in search.remote_ids if theirs[(*search.account, each)] - {search.target_id}},
+            in_doubt=sorted(in_doubt[search.account] - {search.target_id}),
+        )
         for search in searches
     ]

@@ -116,7 +116,7 @@ def install(switch: Switch) -> None:
         "answered": lambda: wrap(Publish, "_surely", before=hit),
         "settling": lambda: wrap(engine, "settle_all", after=hit_all),  # in the transaction
         "settled": lambda: wrap(Publish, "_surely", after=hit),
-        "recovering": lambda: wrap(Publish, "_unlinked", before=hit),
+        "recovering": lambda: wrap(Publish, "_others", before=hit),
     }
     wrap(Publish, "run", before=remember)
     installers[switch.step]()

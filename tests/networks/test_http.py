@@ -1,5 +1,6 @@
 """Reading answers that may hold anything."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -111,6 +112,14 @@ def test_a_whole_number_that_is_too_large_for_a_database_is_a_text() -> None:
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
 def test_what_is_no_number_to_a_database_is_nothing(number: str) -> None:
     assert parsed(f'{{"size": {number}, "rate": 1.5}}') == {"size": None, "rate": 1.5}
+
+
+def test_what_is_nested_deeper_than_fits_a_database_with_what_is_around_it_is_not_read() -> None:
+    deepest = '[{"a": ' * 12 + "1" + "}]" * 12
+
+    assert parsed(deepest) == json.loads(deepest)
+    with pytest.raises(ValueError, match="nested too deep"):
+        parsed(f"[{deepest}]")
 
 
 def test_words_of_a_network_are_one_clean_line() -> None:

@@ -14,6 +14,8 @@ from accounts.platforms.base import (
     Candidate,
     Content,
     Demographics,
+    Handles,
+    PlatformError,
     PostNumbers,
     Profile,
     Published,
@@ -293,6 +295,24 @@ class TestThreads(ContainerCase):
 
         assert self.connector.recovery_of(operation) == Recovery.HANDLE
         assert found == [Published(remote_id="7001", url=ADDRESS)]
+
+    def test_a_reply_to_a_post_that_is_not_there_is_given_up_after_three_tries(self) -> None:
+        refused = replace(self.publications["second part"].prepares[0], gets=graph_error(24))
+        kept: dict[str, Any] = {}
+
+        def save(handles: Handles, *, seconds: float = 0) -> None:
+            kept.update(handles)
+
+        raised = []
+        for _ in range(3):
+            with pytest.raises(PlatformError) as caught:
+                self.connector.prepare(
+                    FakeSession(refused), self.operation(THREAD, out=(ONE,), handles=dict(kept)), save
+                )
+            raised.append(caught.value)
+
+        assert [type(each) for each in raised] == [NotReady, NotReady, Rejected]
+        assert raised[-1].message == "Threads does not have the post that is answered any more."
 
     def test_replies_have_a_quota_of_their_own(self) -> None:
         made, asked, _ = self.publications["second part"].prepares

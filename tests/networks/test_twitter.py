@@ -891,6 +891,14 @@ class TestTwitter(LookCase, OAuth2Case):
         assert error.message == "X answered with status 403 and the code brand-new."
         assert error.network_code == "brand-new"
 
+    def test_a_problem_without_a_type_is_a_word_of_x_all_the_same(self) -> None:
+        problem = {"title": "Forbidden", "detail": "Forbidden", "type": "about:blank", "status": 403}
+
+        error = self.connector.classify(make_answer(403, problem))
+
+        assert (error.network_code, error.is_nameless) == ("Forbidden", False)
+        assert self.connector.classify(make_answer(403, {"blocked": True})).is_nameless
+
     @pytest.mark.parametrize(("name", "posts"), [("tweet_count", 30), ("post_count", 30), ("other", None)])
     def test_the_account_is_counted_under_old_and_new_names(self, name: str, posts: int | None) -> None:
         numbers = {"followers_count": 10, "following_count": 2, name: 30}

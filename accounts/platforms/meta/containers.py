@@ -165,12 +165,21 @@ class ContainerConnector(LongLivedTokens):
         written = {key: value for key, value in fields().items() if value}
         try:
             answer = self.call(session, "POST", url, **self.form(account, written), timeout=60)
+        except NotReady as failure:
+            raise self._unanswered(operation, save, failure) from failure
         except MakeAgain as failure:
             raise _counted(operation, save, failure) from failure
         container = dig_text(answer, "id")
         if not container:
             raise Unavailable(Phrase("{network} made a container and gave no id for it.", network=self.name))
         return container
+
+    def _unanswered(self, operation: Operation, save: Save, failure: NotReady) -> PlatformError:
+        """Return what it means that a reply has nothing to answer: what is out may show soon, or is gone."""
+        if not operation.reply or _count(operation, save):
+            return failure
+        message = Phrase("{network} does not have the post that is answered any more.", network=self.name)
+        return Rejected(**failure.facts | {"message": message})
 
     def _require_finished(self, session: Session, operation: Operation, save: Save, keys: Sequence[str]) -> None:
         """Raise StillWorking while one of these is worked on; forget all where one of them will never be ready."""
@@ -411,11 +420,15 @@ def _age(operation: Operation, key: str) -> timedelta:
 
 def _counted(operation: Operation, save: Save, failure: PlatformError) -> PlatformError:
     """Forget the containers for another try, or return that the network gave it up after the last one."""
-    failures = int(operation.handles.get(FAILURES, 0)) + 1
-    if not isinstance(failure, MakeAgain):
-        return failure
-    if failures < MOST_FAILURES:
-        save({FAILURES: failures})
+    if not isinstance(failure, MakeAgain) or _count(operation, save):
         return failure
     who_acts = failure.acts if failure.acts == WhoActs.OPERATOR else None
     return ProcessingFailed(who_acts=who_acts, **failure.facts)
+
+
+def _count(operation: Operation, save: Save) -> bool:
+    """Count a failure and forget the containers; returns whether there is another try."""
+    failures = int(operation.handles.get(FAILURES, 0)) + 1
+    if failures < MOST_FAILURES:
+        save({FAILURES: failures})
+    return failures < MOST_FAILURES

@@ -37,6 +37,7 @@ class Problem:
     """What is wrong with this very request, where X says it: the detail may be the same for all of a kind."""
     detail: str = ""
     title: str = ""
+    """The status in words: X's own, where the problem has no type."""
 
     @classmethod
     def of(cls, answer: Answer) -> "Problem":
@@ -59,7 +60,7 @@ def classify(answer: Answer) -> PlatformError:
     facts: dict[str, Any] = {
         "message": said("X", problem.message, otherwise=_otherwise(answer.status, problem.code)),
         "status": answer.status,
-        "network_code": problem.code,
+        "network_code": problem.code or problem.title,
     }
     return _spent(answer, problem, facts) or _refused(answer, problem, facts)
 

@@ -1,6 +1,7 @@
 """A lost answer is cleared up by what the network can tell, and is never followed by a blind send."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -192,6 +193,23 @@ def test_several_posts_that_can_be_it_are_left_to_a_person(workspace: Workspace,
     assert list(Event.objects.values_list("type", flat=True)) == ["post.needs_review"]
 
 
+@pytest.mark.parametrize("is_looked_for", [False, True])
+def test_a_post_whose_id_is_longer_than_can_be_kept_is_left_to_a_person(
+    workspace: Workspace, network: ScriptedNetwork, is_looked_for: bool
+) -> None:
+    target = make_due(workspace)
+    if is_looked_for:
+        send_into_the_dark(target, network)
+    network.committed = [replace(HERE, remote_id="4" * 256)]
+    network.found = [network.committed]
+
+    settled = publish(target)
+
+    assert network.calls == (["recover"] if is_looked_for else ["prepare", "commit"])
+    assert (settled.status, settled.outcome_unknown, settled.remote_id) == ("needs_review", True, "")
+    assert error_of(settled)["message"].startswith("The network has it under an id of 256 characters")
+
+
 @pytest.mark.parametrize("is_elsewhere", [False, True], ids=["in this workspace", "in another"])
 def test_a_post_that_is_another_targets_is_not_taken_for_this_one(
     workspace: Workspace, network: ScriptedNetwork, is_elsewhere: bool
@@ -207,6 +225,41 @@ def test_a_post_that_is_another_targets_is_not_taken_for_this_one(
     settled = publish(target)
 
     assert (settled.status, settled.remote_id) == ("published", "43")
+
+
+def test_of_two_workspaces_that_find_the_same_post_in_the_same_moment_one_takes_it(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    mine = send_into_the_dark(make_due(workspace), network)
+    theirs = send_into_the_dark(make_due(make_workspace()), network)
+    network.found = [lambda: [publish(theirs), [HERE]][1], [HERE]]  # it is looked for while we look
+
+    ours = publish(mine)
+    waiting = Target.objects.get(pk=theirs.pk)
+    again = publish(theirs)
+
+    assert (ours.status, ours.remote_id) == ("published", HERE.remote_id)
+    assert (waiting.status, waiting.remote_id, waiting.absences) == ("publishing", "", 0)
+    assert (again.status, again.remote_id, again.absences, network.sent) == ("publishing", "", 1, [])
+
+
+def test_what_a_look_finds_is_not_taken_while_another_workspace_sends_to_the_account(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    mine = send_into_the_dark(make_due(workspace), network)
+    theirs = make_due(make_workspace())
+    network.found = [[HERE]]
+    network.committed = [lambda: [publish(mine), HERE][1]]
+
+    sent = publish(theirs)
+    waiting = Target.objects.get(pk=mine.pk)
+    again = publish(mine)
+
+    assert (sent.status, sent.remote_id) == ("published", HERE.remote_id)
+    assert [(each.status, each.remote_id, each.absences) for each in (waiting, again)] == [
+        ("publishing", "", 0),
+        ("publishing", "", 1),
+    ]
 
 
 def test_another_targets_post_that_a_network_names_for_a_repeated_send_is_not_taken_for_this_one(

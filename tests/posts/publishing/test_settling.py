@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.exchanges import describe
+from accounts.models import Pause
 from accounts.platforms.base import (
     Published,
     RateLimited,
@@ -13,18 +14,23 @@ from accounts.platforms.base import (
     Rejected,
     StillWorking,
     Unavailable,
+    parsed,
 )
 from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
 from posts import services
 from posts.models import Attempt, Post, Target
+from posts.operating.restoring import doubt
+from posts.publishing.claiming import claim_targets
 from posts.publishing.outcomes import Absent, Outcome, Undecidable
 from posts.publishing.settling import settle_all
+from posts.publishing.steps import Saving, save_all
 from tests.factories import NOW, make_account, make_post
 from tests.posts.fakes import (
     ACTOR,
     HERE,
     LOST,
+    ScriptedNetwork,
     arm,
     being_looked_for,
     bring_forward,
@@ -32,6 +38,7 @@ from tests.posts.fakes import (
     make_due,
     make_report,
     outcomes,
+    publish,
     status_of,
     told,
 )
@@ -90,6 +97,21 @@ def test_an_answer_that_was_cut_within_a_character_is_settled(workspace: Workspa
     assert Attempt.objects.get().exchanges == [cut]
 
 
+def test_the_deepest_that_is_read_of_an_answer_can_be_kept(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    upload = parsed("[" * 23 + "]" * 23)  # that it came in is the 24th
+    record = {"embed": {"external": {"thumb": upload}}}
+    told = describe("POST", "https://a.example", sent={"json": {"record": record}}, status=200, answer=b"", seconds=0.1)
+    held = claim(target)
+
+    save_all([Saving(claim=held, handles={"uploads": {"media": {"given": upload}}, "record": record}, seconds=90)])
+    settle_all([make_report(held, HERE, exchanges=[told])])
+
+    kept = Target.objects.get(pk=target.pk)
+    assert (kept.status, kept.handles["record"]) == ("published", record)
+    assert Attempt.objects.get().exchanges == [told]
+
+
 def test_a_post_is_told_of_once_when_its_last_target_settles(workspace: Workspace) -> None:
     accounts = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(2)]
     post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=database_now())
@@ -141,6 +163,26 @@ def test_an_answer_after_the_claim_was_lost_changes_nothing_but_is_kept(workspac
 
 def park(target: Target) -> None:
     Target.objects.filter(pk=target.pk).update(status="needs_review", due_at=None, in_flight=None, lease_until=None)
+
+
+def test_an_answer_to_a_claim_that_the_database_has_lost_pauses_everything_and_nothing_is_sent_again(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    row = Target.objects.filter(pk=target.pk)
+    columns = row.values("status", "fence", "lease_until", "in_flight", "claim_count").get()
+    held = claim(target)
+    row.update(**columns)  # a replica took over that had not seen the claim
+
+    for _ in range(2):
+        settle_all([make_report(held, HERE)])
+    pause, waiting = Pause.objects.get(), claim_targets(1)
+    doubt(target, since=NOW, actor=ACTOR, now=database_now())
+    settled = publish(target)
+
+    assert (pause.scope, pause.is_after_restore, waiting) == ("all", True, [])
+    assert f"reconcile --after-restore --since {NOW:%Y-%m-%dT}" in pause.reason
+    assert (network.calls, settled.status, settled.remote_id) == (["recover"], "published", HERE.remote_id)
 
 
 def test_the_one_late_id_settles_a_parked_target_once(workspace: Workspace) -> None:
