@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
@@ -14,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.text import smart_split
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, checkbox
@@ -27,6 +29,8 @@ from ouipost.translating import words
 
 M = TypeVar("M", bound=Model)
 NAMED = 20
+MOST_WORDS = 30
+"""Of a search: each is a condition of its own on every column, and no database takes any number of them."""
 
 
 class ConsoleAdmin(ModelAdmin[M]):
@@ -51,6 +55,12 @@ class ConsoleAdmin(ModelAdmin[M]):
         filters = {getattr(each, "parameter_name", "") for each in self.get_list_filter(request)}
         is_of_others = lookup.split("__")[0] in related - filters
         return asks_equality and not is_of_others and super().lookup_allowed(lookup, value, request)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        """Find nothing for more words than any name has."""
+        if any(islice(smart_split(search_term), MOST_WORDS, None)):
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
         """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it.

@@ -149,6 +149,11 @@ class Examination:
     def seconds_left(self) -> float:
         return max(0.0, self._until - time.monotonic())
 
+    @property
+    def reaches_database(self) -> bool:
+        """Whether anything that asks the database was answered in time."""
+        return any(self._or_none(name) is not None for name in ("database", "backlog"))
+
     def result(self, *, now: datetime) -> Health:
         """Wait for the answers and return what they mean."""
         components = {

@@ -12,7 +12,7 @@ LIGHT_RANGES = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 HOST = regex.compile(
     r"(?<![A-Za-z0-9@\uFF20$#\uFF03])(?:(?P<scheme>https?://)|(?<![\p{Latin}_./-]))"
     r"(?P<host>(?:(?(scheme)[\p{L}\p{N}\p{So}](?:[\p{L}\p{N}\p{So}\uFE0F_-]*[\p{L}\p{N}\p{So}\uFE0F])?"
-    r"|[\p{Latin}0-9](?:[\p{Latin}0-9_-]*[\p{Latin}0-9])?)\.)+"
+    r"|[\p{Latin}0-9](?:[\p{Latin}0-9_-]*[\p{Latin}0-9])?)\.){1,126}"  # as many as a name can have
     r"(?:xn--[a-z0-9-]+|[a-z]{2,}|(?(scheme)\p{L}{2,}|(?!)))(?![A-Za-z0-9@+-]))",
     regex.IGNORECASE,
 )
@@ -26,6 +26,11 @@ EMOJI = regex.compile(
     r"\p{Regional_Indicator}|\p{Emoji_Presentation}(?!\N{VARIATION SELECTOR-15})"
     r"|\p{Emoji}\N{VARIATION SELECTOR-16}|\u20e3"
 )
+
+CLUSTER = regex.compile(r"\p{Regional_Indicator}{2}(?=\p{Regional_Indicator})|\X")
+"""`\\X` alone counts the flags in a row from their first, at each of them."""
+STACKED = regex.compile(r"(?<=\p{M}{30})(?=\p{M})")
+"""Behind the thirtieth mark on a letter, and each further one: Unicode's own limit for streams."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +80,17 @@ def _domains() -> PublicSuffixList:
 
 def weighted_length(text: str) -> int:
     """Return the length as X counts it: 23 for an address, 2 for an emoji or a wide character, else 1."""
-    text = unicodedata.normalize("NFC", text)
+    text = composed(text)
     total, position = 0, 0
     for url in urls(text):
         total += plain_weight(text[position : url.start]) + URL_WEIGHT
         position = url.end
     return total + plain_weight(text[position:])
+
+
+def composed(text: str) -> str:
+    """Return the text in the form NFC, but for marks beyond the thirtieth on a letter: Python sorts them one by one."""
+    return "".join(unicodedata.normalize("NFC", piece) for piece in STACKED.split(text))
 
 
 def plain_weight(text: str) -> int:
@@ -95,7 +105,7 @@ def weight(character: str) -> int:
 
 def clusters(text: str) -> list[str]:
     """Split a text into what a reader sees as characters (extended grapheme clusters)."""
-    return regex.findall(r"\X", text)
+    return CLUSTER.findall(text)
 
 
 def graphemes(text: str) -> int:

@@ -229,6 +229,15 @@ def test_a_list_is_not_narrowed_by_what_belongs_to_something(db: None) -> None:
     assert {address: client.get(address).status_code for address in addresses} == dict.fromkeys(addresses, 400)
 
 
+def test_a_search_for_any_number_of_words_is_answered(places: list[Place]) -> None:
+    lists = [place for place in places if place.name.endswith("_changelist")]
+    searches = [Place(name=each.name, address=f"{each.address}?q={'word+' * 2_000}", permission=None) for each in lists]
+
+    answers = _statuses(_client(ROOT), searches)
+
+    assert set(answers.values()) == {HTTPStatus.OK}
+
+
 @pytest.mark.parametrize("model", MODELS_WITH_JSON, ids=lambda model: model._meta.model_name)
 def test_rows_that_are_stored_in_another_form_break_no_page(places: list[Place], model: type[Model]) -> None:
     client = _client(ROOT)

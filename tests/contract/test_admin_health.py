@@ -142,6 +142,21 @@ def test_a_token_that_we_signed_is_enough_while_the_database_is_away(
     )
 
 
+@pytest.mark.parametrize("heard", ["database", "backlog"])
+def test_a_session_that_was_not_read_in_time_counts_where_the_database_answers_others(
+    monkeypatch: pytest.MonkeyPatch, heard: str
+) -> None:
+    away = dict.fromkeys(("database", "backlog"), OperationalError("away"))
+    Asked(**GREEN | away | {heard: GREEN[heard]}).put_into(monkeypatch)
+    monkeypatch.setattr(monitoring, "in_thread", lambda _: Asked()._future("session"))
+    ended, viewer = AdminClient(make_token(make_user())), make_user(email="b@example.com", role="viewer")
+    ended.post("/admin/logout")
+
+    answers = [client.get("/admin/health") for client in (ended, AdminClient(make_token(viewer)))]
+
+    assert [error_of(each) for each in answers] == [(401, "INVALID_TOKEN"), (403, "PERMISSION_DENIED")]
+
+
 def test_the_look_for_a_session_shares_the_second_of_the_probes(
     monkeypatch: pytest.MonkeyPatch, admin: AdminClient
 ) -> None:

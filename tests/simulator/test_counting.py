@@ -1,5 +1,7 @@
 """Lengths as X and Bluesky count them."""
 
+import time
+
 import pytest
 
 from ouipost.simulator.counting import graphemes, urls, weighted_length
@@ -67,3 +69,18 @@ def test_an_address_ends_before_the_punctuation_around_it() -> None:
     found = urls("See https://example.com/a_(b)?c=d#e, or sub.example.co.uk/path. Not 1.5 or e.g")
 
     assert [url.text for url in found] == ["https://example.com/a_(b)?c=d#e", "sub.example.co.uk/path"]
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("\U0001f1eb" * 40_001, 40_002), ("a" + "\u0300\u0316" * 50_000, 100_000), ("a." * 150_000, 300_000)],
+    ids=["flags", "accents", "labels"],
+)
+def test_a_text_made_to_be_costly_is_not(text: str, length: int) -> None:
+    """Whoever reaches the sandbox may send one, and it is counted in the process that serves everybody."""
+    started = time.process_time()
+
+    weight = weighted_length(text)
+
+    assert weight == length
+    assert time.process_time() - started < 2
