@@ -24,8 +24,6 @@ class Flusher:
 
     def flush_soon(self) -> None:
         """Schedule a write within `seconds`, unless one is scheduled; thread-safe."""
-        if self._is_waiting:
-            return
         with self._lock:
             if not self._is_waiting:
                 self._is_waiting = True

@@ -385,15 +385,6 @@ def test_a_disconnected_account_comes_back(workspace: Workspace, network: FakeNe
     assert (row.pk, row.disconnected_at, row.connected_at, row.is_default) == (gone.pk, None, NOW, True)
 
 
-def test_a_reconnect_takes_its_account_out_of_all_that_were_granted(workspace: Workspace, network: FakeNetwork) -> None:
-    account = make_account(workspace, remote_id="2", status="expired")
-
-    [again] = connect(workspace, network, make_candidate("1"), make_candidate("2"), account=account)
-
-    assert again.pk == account.pk
-    assert SocialAccount.objects.values_list("remote_id", "status").get() == ("2", "active")
-
-
 def test_new_tokens_win_over_a_refresh_that_is_under_way(workspace: Workspace, network: FakeNetwork) -> None:
     account = make_account(workspace, due_at=database_now() - MINUTE, tokens=PAGE_TOKENS)
     [held] = claim_due(SocialAccount.objects.all(), limit=1, lease=MINUTE)
@@ -445,6 +436,8 @@ def test_another_code_does_not(workspace: Workspace, password_network: FakePassw
 
     with pytest.raises(OAuthExchangeFailed, match="not the one that the sign-in page gave"):
         complete(workspace, state, code="guess")
+    with pytest.raises(OAuthStateInvalid):  # it is used up
+        find(state)
 
 
 def test_the_latest_code_counts(workspace: Workspace, password_network: FakePasswordNetwork) -> None:

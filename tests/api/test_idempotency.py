@@ -13,7 +13,7 @@ from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import remove_all
-from ouipost.errors import DomainError
+from ouipost.errors import DomainError, InvalidInput
 from tests.api.conftest import Keys
 from tests.api.site import NOW, Calls, NoteClosed, error_of, make_note
 
@@ -84,14 +84,18 @@ def test_a_kept_answer_is_not_shown_to_who_may_no_longer_ask(api: Client, client
 
 
 @pytest.mark.parametrize("path", ["/api/notes", "/api/notes/call"])
-def test_a_refusal_by_a_rule_is_kept_and_its_work_undone(api: Client, path: str) -> None:
+@pytest.mark.parametrize("status", [409, 422])
+def test_a_refusal_by_a_rule_is_kept_and_its_work_undone(
+    api: Client, monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
+    monkeypatch.setattr(NoteClosed, "status", status)
     Calls.work = raising(NoteClosed(since="noon"))
     first = post(api, path=path)
     Calls.work = None
 
     second = post(api, path=path)
 
-    assert error_of(first) == error_of(second) == (409, "NOTE_CLOSED", {"since": "noon"})
+    assert error_of(first) == error_of(second) == (status, "NOTE_CLOSED", {"since": "noon"})
     assert "Idempotent-Replayed" not in first.headers
     assert (second.headers["Idempotent-Replayed"], Calls.count, notes()) == ("true", 1, 0)
 
@@ -101,7 +105,9 @@ class NotFound(DomainError):
 
 
 @pytest.mark.parametrize("path", ["/api/notes", "/api/notes/call"])
-@pytest.mark.parametrize("error", [RuntimeError("bug"), NotFound(), OperationalError(2006, "gone")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("bug"), NotFound(), InvalidInput(text=["No."]), OperationalError(2006, "gone")]
+)
 def test_any_other_failure_frees_the_key(api: Client, error: Exception, path: str) -> None:
     Calls.work = raising(error)
     failed = post(api, path=path)
@@ -109,7 +115,7 @@ def test_any_other_failure_frees_the_key(api: Client, error: Exception, path: st
 
     again = post(api, path=path)
 
-    assert failed.status_code in (404, 500, 503)
+    assert failed.status_code in (400, 404, 500, 503)
     assert again.status_code in (200, 201)
     assert "Idempotent-Replayed" not in again.headers
 

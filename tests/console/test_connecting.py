@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from accounts import registry
+from accounts import hosted, registry
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import Rejected, Tokens
 from ouipost.events.models import Event
@@ -155,10 +155,12 @@ def test_several_pages_wait_for_a_choice_and_only_the_chosen_are_connected(
     answer = choose(browser, state, "1", "3")
 
     assert (page.status_code, again.status_code, before) == (200, 200, 0)
-    assert "Choose what to connect" in text(page)
+    assert "Facebook opened several accounts. Those that you choose can be posted to from Bakery." in text(page)
+    assert f'name="state" value="{state}"' in text(page)
     assert text(page).count('name="chosen"') == 3
     assert (nothing.status_code, "Choose at least one." in text(nothing)) == (422, True)
     assert answer["Location"] == "/console/accounts/socialaccount/"
+    assert "Connected to Bakery: Company Page, Company Page." in told(browser, answer)
     assert sorted(SocialAccount.objects.values_list("remote_id", flat=True)) == ["1", "3"]
     assert len([call for call in network.calls if call[0] == "exchange"]) == 1
 
@@ -178,14 +180,27 @@ def test_only_the_browser_that_began_it_completes_a_sign_in_of_the_console(
     editor: User, workspace: Workspace, network: FakeNetwork
 ) -> None:
     state = begin(browser_of(editor), workspace)
-    colleague = make_user(email="boss@example.com")
+    colleague = browser_of(make_user(email="boss@example.com"))
+    noted = colleague.session
+    noted[hosted.BEGUN_HERE] = [Connection.objects.get().state_digest]
+    noted.save()
 
-    strangers = [come_back(each, state) for each in (Client(), browser_of(colleague), browser_of(editor))]
+    strangers = [come_back(each, state) for each in (Client(), colleague, browser_of(editor))]
 
     assert {answer.status_code for answer in strangers} == {403}
     assert all("begun somewhere else" in text(answer) for answer in strangers)
     assert (network.calls, SocialAccount.objects.count()) == ([], 0)
     assert Connection.objects.get().exchanged_at is None  # the person who began it can still go on
+
+
+def test_a_browser_completes_the_last_sign_ins_that_it_began(
+    editor: User, workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosted, "MOST_BEGUN", 2)
+    browser = browser_of(editor)
+    states = [begin(browser, workspace) for _ in range(3)]
+
+    assert [come_back(browser, state).status_code for state in states] == [403, 302, 302]
 
 
 @pytest.mark.parametrize(
@@ -231,8 +246,12 @@ def test_a_person_who_refuses_is_told_so_and_may_start_again(
 
 @pytest.mark.parametrize(
     ("query", "said"),
-    [("&error=server_error", "(server_error)"), ("", "did not grant access")],
-    ids=["an error of the network", "neither code nor error"],
+    [
+        ("&error=server_error", "(server_error)"),
+        ("&error=server_error&code=c", "(server_error)"),
+        ("", "did not grant access"),
+    ],
+    ids=["an error of the network", "both", "neither code nor error"],
 )
 def test_what_else_the_network_says_is_shown(
     editor: User, workspace: Workspace, network: FakeNetwork, query: str, said: str
@@ -251,18 +270,23 @@ def test_a_network_that_refuses_the_code_is_quoted(editor: User, workspace: Work
     answer = come_back(browser, begin(browser, workspace))
 
     assert answer.status_code == 422
-    assert "The network refused the sign-in: Wrong &lt;b&gt;code&lt;/b&gt;." in text(answer)
+    assert "The network refused the sign-in: Wrong &lt;b&gt;code&lt;/b&gt;.</p>" in text(answer)
 
 
+@pytest.mark.parametrize("waits_for_a_choice", [False, True])
 def test_a_sign_in_that_is_over_says_so_and_leads_to_a_new_one(
-    editor: User, workspace: Workspace, network: FakeNetwork
+    editor: User, workspace: Workspace, network: FakeNetwork, waits_for_a_choice: bool
 ) -> None:
+    network.granted = [make_candidate("1"), make_candidate("2")]
     browser = browser_of(editor)
     state = begin(browser, workspace)
+    if waits_for_a_choice:
+        come_back(browser, state)
+    asked = [*network.calls]
     with time_machine.travel(Connection.objects.get().expires_at, tick=False):
         answer = come_back(browser, state)
 
-    assert (answer.status_code, network.calls) == (422, [])
+    assert (answer.status_code, network.calls) == (422, asked)
     assert "good for ten minutes" in text(answer)
     assert f'href="/console/connect/?workspace={workspace.pk}"' in text(answer)
 
@@ -270,8 +294,10 @@ def test_a_sign_in_that_is_over_says_so_and_leads_to_a_new_one(
 @pytest.mark.parametrize("query", ["?state=wrong&code=c", "", "?state=%00%ff"])
 def test_an_unknown_state_is_turned_away(query: str, db: None) -> None:
     answer = Client().get(f"/connect/facebook/done{query}")
+    of_staff = browser_of(make_user()).get(f"/connect/facebook/done{query}")
 
     assert (answer.status_code, "<form" in text(answer)) == (422, False)
+    assert ["/console/connect/" in text(each) for each in (answer, of_staff)] == [False, True]
 
 
 @pytest.mark.parametrize("platform", ["twitter", "nowhere"])
@@ -280,8 +306,11 @@ def test_a_state_comes_back_to_its_own_network_only(
 ) -> None:
     browser = browser_of(editor)
     state = begin(browser, workspace)
+    done = f"/connect/{platform}/done"
 
-    assert browser.get(f"/connect/{platform}/done?state={state}&code=c").status_code == 422
+    assert browser.get(f"{done}?state={state}&code=c").status_code == 422
+    Connection.objects.update(platform="nowhere", callback_url=f"http://testserver{done}")  # it has gone since
+    assert browser.get(f"{done}?state={state}&code=c").status_code == 422
     assert network.calls == []
 
 
@@ -291,9 +320,10 @@ def test_a_page_loaded_again_after_all_was_connected_does_nothing_again(
     browser = browser_of(editor)
     state = begin(browser, workspace)
 
-    answers = [come_back(browser, state).status_code for _ in range(2)]
+    first, again = come_back(browser, state), come_back(browser, state)
 
-    assert (answers, SocialAccount.objects.count()) == ([302, 302], 1)
+    assert (first.status_code, again.status_code, SocialAccount.objects.count()) == (302, 302, 1)
+    assert told(browser, again).count("Connected to") == 1
     assert len([call for call in network.calls if call[0] == "exchange"]) == 1
 
 
@@ -335,7 +365,8 @@ def test_bluesky_comes_back_to_the_same_page(
 @pytest.fixture
 def of_api(api: Any, network: FakeNetwork) -> str:
     """Begin a sign-in as a program without a page of its own does, and return its state."""
-    return str(api.post("/api/accounts", {"platform": "facebook", "callback_url": HOSTED}).json()["data"]["state"])
+    body = {"platform": "facebook", "callback_url": f"{HOSTED}?from=shop"}
+    return str(api.post("/api/accounts", body).json()["data"]["state"])
 
 
 def test_a_sign_in_of_an_api_key_is_completed_in_the_keys_name(of_api: str, network: FakeNetwork) -> None:
@@ -348,7 +379,7 @@ def test_a_sign_in_of_an_api_key_is_completed_in_the_keys_name(of_api: str, netw
     assert page.status_code == answer.status_code == 200
     assert "You can close this window." in text(answer)
     event, key = Event.objects.get(type="account.connected"), ApiKey.objects.get()
-    assert (event.key_id, event.user_email, event.ip_address) == (key.pk, "", "127.0.0.1")
+    assert (event.key_id, event.user_id, event.user_email, event.ip_address) == (key.pk, "", "", "127.0.0.1")
     assert SocialAccount.objects.get().remote_id == "2"
 
 
@@ -356,7 +387,8 @@ def test_an_api_users_page_that_is_loaded_again_says_that_all_is_done(of_api: st
     first, again = come_back(Client(), of_api), come_back(Client(), of_api)
 
     assert (first.status_code, again.status_code, SocialAccount.objects.count()) == (200, 200, 1)
-    assert "Company Page" in text(first)
+    assert "Bakery can now post to Facebook as:" in text(first)
+    assert "<strong>Company Page</strong><br><small>Not granted: pages_show_list, " in text(first)
     assert "This sign-in is complete." in text(again)
 
 
@@ -382,11 +414,12 @@ def test_a_choice_is_not_made_without_the_secret_state(of_api: str, network: Fak
 )
 def test_a_key_that_may_no_more_connects_nothing(of_api: str, network: FakeNetwork, changed: dict[str, Any]) -> None:
     ApiKey.objects.update(**changed)
+    make_key(name="Another")
 
-    answer = come_back(Client(), of_api)
+    answer = come_back(browser_of(make_user()), of_api)
 
     assert (answer.status_code, network.calls, SocialAccount.objects.count()) == (403, [], 0)
-    assert "/console/" not in text(answer)
+    assert "Start again" not in text(answer)
 
 
 def test_a_key_that_is_another_workspaces_by_now_connects_nothing(of_api: str, network: FakeNetwork) -> None:
@@ -415,10 +448,10 @@ def test_an_api_user_may_name_our_page_whatever_our_address(workspace: Workspace
             content_type="application/json",
             headers={"X-API-Key": secret, "X-Workspace-ID": workspace.pk},
         )
-        for path in ("/connect/facebook/done", "/elsewhere")
+        for path in ("/connect/facebook/done", "/connect/facebook/done?from=shop", "/elsewhere")
     ]
 
-    assert [answer.status_code for answer in answers] == [200, 400]
+    assert [answer.status_code for answer in answers] == [200, 200, 400]
 
 
 def test_the_page_is_not_kept_framed_or_completed_by_other_methods(of_api: str, network: FakeNetwork) -> None:

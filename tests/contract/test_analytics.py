@@ -512,16 +512,6 @@ def test_a_bad_query_is_told(api: ApiClient, query: str, field: str, told: str) 
     assert fields_of(api.get(f"/api/analytics?{query}"))[field][0].startswith(told)
 
 
-def test_hours_of_a_post_that_is_too_old_are_refused(api: ApiClient, workspace: Workspace) -> None:
-    [account] = connect_all(workspace, "facebook")
-    target = publish(account, at=datetime(2023, 12, 1, tzinfo=UTC))
-    read(account, at=day(2), posts={target.pk: counts(1, 1)})
-
-    found = fields_of(api.get(f"/api/posts/{target.post_id}/analytics?granularity=hour"))
-
-    assert found["granularity"][0].startswith("Hours are kept for 35 days")
-
-
 def test_hours_of_a_post_of_which_one_network_had_it_too_long_ago_are_refused(
     api: ApiClient, workspace: Workspace
 ) -> None:

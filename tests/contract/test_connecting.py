@@ -172,15 +172,6 @@ def test_a_candidate_that_was_not_offered_is_named_and_nothing_is_connected(api:
     assert call_back(api, connection=connection, select=["1"]).status_code == 201
 
 
-def test_a_state_is_taken_once(api: ApiClient, network: Grants) -> None:
-    state = started(api)
-
-    first, second = call_back(api, state=state, code="good"), call_back(api, state=state, code="good")
-
-    assert first.status_code == 201
-    assert error_of(second) == INVALID_STATE
-
-
 def test_a_state_of_nobody_another_key_or_another_workspace_is_the_same_to_the_caller(
     api: ApiClient, workspace: Workspace, network: Grants
 ) -> None:
@@ -260,9 +251,3 @@ def test_half_a_callback_is_a_400_that_names_the_other_half(
     api: ApiClient, body: dict[str, Any], names: set[str]
 ) -> None:
     assert set(fields_of(call_back(api, **body))) == names
-
-
-def test_the_code_of_our_own_page_is_checked(api: ApiClient) -> None:
-    response = call_back(api, state=started(api, "bluesky"), code="made up")
-
-    assert error_of(response) == (422, "OAUTH_EXCHANGE_FAILED")

@@ -158,35 +158,6 @@ def test_a_secret_is_replayed_for_ten_minutes_and_sealed_meanwhile(
     assert again().content == after.content
 
 
-def test_what_a_business_rule_refused_is_kept(api: ApiClient, workspace: Workspace) -> None:
-    account = make_account(workspace)
-    post = make_post(workspace, accounts=[account], status="published")
-    long = make_post(workspace, accounts=[account], content="x" * 70_000)
-    calls = [
-        ("PUT", f"/api/posts/{post.pk}", {"content": "Other"}),
-        ("POST", f"/api/posts/{long.pk}/schedule", {"scheduled_at": "2090-01-01T00:00:00Z"}),
-    ]
-    refused = [api(*call, Idempotency_Key="k") for call in calls]
-    Post.objects.update(status="draft", content="Fine")
-
-    again = [api(*call, Idempotency_Key="k") for call in calls]
-
-    assert [answer.status_code for answer in refused] == [409, 422]
-    assert [answer.content for answer in again] == [answer.content for answer in refused]
-    assert [answer.headers["Idempotent-Replayed"] for answer in again] == ["true", "true"]
-
-
-def test_what_was_only_wrong_is_not_kept(api: ApiClient, workspace: Workspace) -> None:
-    make_account(workspace)
-    wrong = api.post("/api/posts", {"content": "Hi", "platforms": ["myspace"]}, Idempotency_Key="k")
-    nowhere = api.post("/api/posts/" + "x", BODY, Idempotency_Key="k")
-
-    right = api.post("/api/posts", BODY, Idempotency_Key="k")
-
-    assert (wrong.status_code, nowhere.status_code, right.status_code) == (400, 404, 201)
-    assert StoredAnswer.objects.count() == 1
-
-
 def test_reading_takes_no_key(api: ApiClient, workspace: Workspace) -> None:
     before = api.get("/api/posts", Idempotency_Key="k").json()
     make_post(workspace)

@@ -857,27 +857,6 @@ class TestFacebookLogin:
 
         session.assert_done()
 
-    def test_it_publishes_on_facebooks_host_with_a_proof(self) -> None:
-        headers = {"Authorization": "Bearer PAGE"}
-        fields = {"image_url": "https://ours.example/media/media_1", "caption": "Rye", "alt_text": "A loaf"}
-        limit = {"data": [{"quota_usage": 0, "config": {"quota_total": 50}}]}
-        made = {"headers": headers, "data": fields | proof("PAGE")}
-        visible = {"headers": headers, "data": {"creation_id": "18001"} | proof("PAGE")}
-        session = FakeSession(
-            Call("POST", f"{FACEBOOK}/17841/media", made, make_answer(200, {"id": "18001"})),
-            facebook("18001", {"status_code": "FINISHED"}, "PAGE", fields="status_code,status"),
-            facebook("17841/content_publishing_limit", limit, "PAGE", fields="quota_usage,config"),
-            Call("POST", f"{FACEBOOK}/17841/media_publish", visible, make_answer(200, {"id": "17900"})),
-            facebook("17900", {"permalink": ADDRESS}, "PAGE", fields="permalink"),
-        )
-        operation = Operation(content=IMAGE.content, account=self.account, now=NOW)
-
-        handles = self.connector.prepare(session, operation, no_save)
-        published = self.connector.commit(session, replace(operation, handles=handles))
-
-        assert published == IMAGE.published
-        session.assert_done()
-
     def prepared(self, kind: str) -> Operation:
         publication = TestInstagram.publications[kind]
         session = FakeSession(*map(at_facebook, publication.prepares))

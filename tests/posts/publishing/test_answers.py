@@ -55,19 +55,36 @@ def home(settings: Settings, tmp_path: Path) -> None:
     settings.OUIPOST_HOME = tmp_path
 
 
-def publish_while_the_database_is_away(target: Target, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """Publish a target whose outcome is never settled by its worker."""
+def leave_unsettled(
+    workspace: Workspace,
+    network: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    *given: PlatformError | Published,
+    error: Exception | None = None,
+) -> Target:
+    """Publish a target that is answered so while the database is away: its worker never settles what came of it."""
+    network.committed = [*given] or network.committed
+    target, away = make_due(workspace), error or DatabaseError("gone away")
     bring_forward(target)
     way = engine.Publish(claim(target), writer=Inline())
 
     def never(reports: Sequence[Report]) -> list[bool]:
         way.claim = expired(way.claim)
-        raise error
+        raise away
 
     with monkeypatch.context() as patch:
         patch.setattr(engine, "settle_all", never)
-        with pytest.raises(type(error)):
+        with pytest.raises(type(away)):
             way.run()
+    return target
+
+
+def keep_an_answer(workspace: Workspace) -> Target:
+    """Keep the answer for a target that was published."""
+    target = make_due(workspace)
+    bring_forward(target)
+    answers.keep(make_report(claim(target), HERE))
+    return target
 
 
 @pytest.mark.parametrize(
@@ -78,8 +95,7 @@ def publish_while_the_database_is_away(target: Target, monkeypatch: pytest.Monke
 def test_a_published_post_is_settled_by_the_kept_answer(
     workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, error)
+    target = leave_unsettled(workspace, opaque, monkeypatch, error=error)
 
     replayed = answers.replay()
 
@@ -114,9 +130,7 @@ def test_whatever_the_visible_call_was_answered_is_settled_by_the_kept_answer(
     state: tuple[str, bool, dict[str, Any]],
     word: str,
 ) -> None:
-    opaque.committed = [given]
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    target = leave_unsettled(workspace, opaque, monkeypatch, given)
 
     assert (answers.replay(), state_of(target), outcomes(target)) == (1, state, [("commit", word)])
 
@@ -138,9 +152,7 @@ def test_a_target_that_was_parked_in_the_meantime_goes_on_as_it_was_answered(
     state: tuple[str, bool, dict[str, Any]],
     word: str,
 ) -> None:
-    opaque.committed = [given]
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    target = leave_unsettled(workspace, opaque, monkeypatch, given)
     assert publish(target).status == "needs_review"
 
     answers.replay()
@@ -153,9 +165,7 @@ def test_a_target_that_was_parked_in_the_meantime_goes_on_as_it_was_answered(
 def test_a_target_that_was_parked_is_asked_about_by_what_the_network_gave(
     workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network.committed = [TAKEN]
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    target = leave_unsettled(workspace, network, monkeypatch, TAKEN)
     assert publish(target).absences == 1
     answers.replay()
     network.found = [[HERE]]
@@ -171,9 +181,7 @@ def test_a_target_that_was_parked_is_asked_about_by_what_the_network_gave(
 def test_handles_that_come_when_the_time_for_asking_is_over_are_kept_for_who_asks_later(
     workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opaque.committed = [TAKEN]
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    target = leave_unsettled(workspace, opaque, monkeypatch, TAKEN)
     publish(target)
     Target.objects.update(give_up_at=database_now() - timedelta(seconds=1))
 
@@ -186,9 +194,7 @@ def test_handles_that_come_when_the_time_for_asking_is_over_are_kept_for_who_ask
 def test_an_answer_is_only_logged_where_it_was_sent_again_since(
     workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, given: PlatformError
 ) -> None:
-    opaque.committed = [given, LOST]
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    target = leave_unsettled(workspace, opaque, monkeypatch, given, LOST)
     publish(target)
     services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
     assert publish(target).status == "needs_review"
@@ -203,9 +209,7 @@ def test_an_answer_is_only_logged_where_it_was_sent_again_since(
 def test_an_answer_is_only_logged_while_another_worker_may_send_again(
     workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, given: PlatformError
 ) -> None:
-    opaque.committed = [given]
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    target = leave_unsettled(workspace, opaque, monkeypatch, given)
     bring_forward(target)
     held = claim(target)
     arm(held, target)
@@ -223,7 +227,7 @@ def test_what_says_nothing_of_the_visible_call_is_not_kept(
 ) -> None:
     setattr(opaque, step, [LOST if step == "committed" else Rejected("Not so.")])
 
-    publish_while_the_database_is_away(make_due(workspace), monkeypatch, DatabaseError("gone away"))
+    leave_unsettled(workspace, opaque, monkeypatch)
 
     assert not answers.path().exists()
 
@@ -231,9 +235,9 @@ def test_what_says_nothing_of_the_visible_call_is_not_kept(
 def test_an_answer_that_one_network_knows_alone_is_kept_as_what_all_know(
     workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opaque.committed = [UploadOver("Begin anew.", who_acts=WhoActs.OPERATOR, code="OWN")]
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    target = leave_unsettled(
+        workspace, opaque, monkeypatch, UploadOver("Begin anew.", who_acts=WhoActs.OPERATOR, code="OWN")
+    )
 
     answers.replay()
 
@@ -272,9 +276,7 @@ def test_an_answer_that_a_killed_replay_has_settled_is_passed_over(
     state: tuple[str, bool, dict[str, Any]],
     word: str,
 ) -> None:
-    opaque.committed = [given]
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    target = leave_unsettled(workspace, opaque, monkeypatch, given)
     publish(target)
     lines = answers.path().read_bytes()
     answers.replay()
@@ -309,18 +311,13 @@ def test_an_answer_that_was_settled_after_all_changes_nothing(workspace: Workspa
 
 
 def test_an_answer_whose_post_is_gone_is_forgotten(workspace: Workspace, network: ScriptedNetwork) -> None:
-    target = make_due(workspace)
-    bring_forward(target)
-    answers.keep(make_report(claim(target), HERE))
-    target.post.delete()
+    keep_an_answer(workspace).post.delete()
 
     assert (answers.replay(), answers.replay()) == (1, 0)
 
 
 def test_a_line_that_was_cut_by_a_crash_is_passed_over(workspace: Workspace, network: ScriptedNetwork) -> None:
-    target = make_due(workspace)
-    bring_forward(target)
-    answers.keep(make_report(claim(target), HERE))
+    keep_an_answer(workspace)
     with answers.path().open("a") as file:
         file.write('{"target": "tgt_')
 
@@ -331,10 +328,8 @@ def test_a_line_that_was_cut_by_a_crash_is_passed_over(workspace: Workspace, net
 def test_an_answer_is_read_behind_half_a_line_that_a_full_disk_left(
     workspace: Workspace, network: ScriptedNetwork, caplog: pytest.LogCaptureFixture
 ) -> None:
-    target = make_due(workspace)
-    bring_forward(target)
     answers.path().write_text('{"step": "commit", "unresol')
-    answers.keep(make_report(claim(target), HERE))
+    target = keep_an_answer(workspace)
 
     assert (answers.replay(), answers.replay()) == (1, 0)
 
@@ -350,10 +345,8 @@ def test_an_answer_is_read_behind_half_a_line_that_a_full_disk_left(
 def test_what_cannot_be_read_keeps_no_other_answer_from_being_settled(
     workspace: Workspace, network: ScriptedNetwork, bad: bytes
 ) -> None:
-    target = make_due(workspace)
-    bring_forward(target)
     answers.path().write_bytes(bad)
-    answers.keep(make_report(claim(target), HERE))
+    target = keep_an_answer(workspace)
 
     assert (answers.replay(), answers.path().read_bytes(), answers.aside_path().read_bytes()) == (1, b"", bad)
 
@@ -449,9 +442,7 @@ def test_a_full_disk_costs_only_the_note(
     workspace: Workspace, network: ScriptedNetwork, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.OUIPOST_HOME = settings.OUIPOST_HOME / "missing"
-    target = make_due(workspace)
-    bring_forward(target)
 
-    answers.keep(make_report(claim(target), HERE))
+    keep_an_answer(workspace)
 
     assert "could not be written down" in caplog.text
