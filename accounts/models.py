@@ -150,6 +150,11 @@ class SocialAccount(Claimable, Guarded):
         known = self.expires_at
         return known if known and ends_at and abs(ends_at - known) <= SAME_END else ends_at
 
+    @property
+    def handle(self) -> str:
+        """Its username as people see it."""
+        return platforms.BY_ID[self.platform].handle(self.username)
+
     def unseal(self) -> base.Account:
         """Return the account as its network's connector expects it, with tokens decrypted."""
         return base.Account(

@@ -14,7 +14,7 @@ from rest_framework import serializers
 
 from accounts import connecting, platforms, registry, services, traffic
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
-from accounts.platforms.base import Connector, Limits, Option, Pace, WhoActs
+from accounts.platforms.base import Candidate, Connector, Limits, Option, Pace, WhoActs
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
 from ouipost.api.schema import STRINGS, at_least, or_null
 from ouipost.errors import problems_in
@@ -149,7 +149,7 @@ class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
     """A connected account in a list."""
 
     platform = serializers.ChoiceField(choices=registry.IDS)
-    username = serializers.SerializerMethodField()
+    username = serializers.CharField(source="handle")
     stats = serializers.SerializerMethodField()
 
     class Meta:
@@ -169,10 +169,6 @@ class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
             "permissions",
             "stats",
         )
-
-    def get_username(self, account: SocialAccount) -> str:
-        prefix = platforms.BY_ID[account.platform].username_prefix
-        return f"{prefix}{account.username}" if account.username else ""
 
     @extend_schema_field(AccountCountsSerializer)
     def get_stats(self, account: SocialAccount) -> dict[str, int | None]:
@@ -229,8 +225,11 @@ class CandidateSerializer(serializers.Serializer[Any]):
     id = serializers.CharField(source="remote_id")
     type = serializers.CharField()
     name = serializers.CharField(source="profile.name")
-    username = serializers.CharField(source="profile.username")
+    username = serializers.SerializerMethodField()
     profile_image = serializers.CharField(source="profile.profile_image")
+
+    def get_username(self, candidate: Candidate) -> str:
+        return platforms.BY_ID[self.context["platform"]].handle(candidate.profile.username)
 
 
 class SignInSerializer(serializers.Serializer[Any]):

@@ -104,7 +104,9 @@ class NetworkSession:
 
     def public_url(self, url: str) -> str:
         """Return where a person finds this page of the network: behind the gateway where there is one."""
-        return outbound.gateway_url(url, self.gateway) if self.gateway and url else url
+        if not url or url.startswith(f"{self.gateway.rstrip('/')}/"):
+            return url  # a comment has the address of its post, which is behind it already
+        return outbound.gateway_url(url, self.gateway)
 
 
 def _masked(body: bytes, secrets: Iterable[str]) -> bytes:

@@ -172,10 +172,12 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
 
 
 def _pending(found: connecting.Pending, *, now: datetime) -> dict[str, Any]:
+    connection = found.connection
+    candidates = CandidateSerializer(found.candidates, many=True, context={"platform": connection.platform})
     return {
-        "connection": found.connection.pk,
-        "candidates": CandidateSerializer(found.candidates, many=True).data,
-        "expires_in": int((found.connection.expires_at - now).total_seconds()),
+        "connection": connection.pk,
+        "candidates": candidates.data,
+        "expires_in": int((connection.expires_at - now).total_seconds()),
     }
 
 

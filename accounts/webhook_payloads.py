@@ -7,7 +7,7 @@ from ouipost.events.catalogue import Payload
 from ouipost.events.masking import masked_text
 from ouipost.events.models import Event
 
-ACCOUNT_FIELDS = ("id", "workspace_id", "platform", "username", "status", "connected_at", "expires_at")
+ACCOUNT_FIELDS = ("id", "workspace_id", "platform", "status", "connected_at", "expires_at")
 DETAILS = ("posts", "cancelled")
 """Taken from the event's own details: the posts at risk, and how many were cancelled."""
 
@@ -24,7 +24,8 @@ def _payload(event: Event, account: SocialAccount | None) -> Payload:
         return Payload(mode=None, data={"account": {"id": event.resource_id}, **details})
     last = account.last_error
     error = {"code": last.get("code"), "message": masked_text(str(last.get("message", "")))[:200]} if last else None
-    shown = {name: getattr(account, name) for name in ACCOUNT_FIELDS} | {"account_name": account.name, "error": error}
+    shown = {name: getattr(account, name) for name in ACCOUNT_FIELDS}
+    shown |= {"username": account.handle, "account_name": account.name, "error": error}
     if not account.is_connected:
         shown["status"] = "disconnected"  # the row keeps the status from before
     return Payload(mode=account.workspace.mode, data={"account": shown, **details})

@@ -26,7 +26,7 @@ def read_period(parameters: Mapping[str, str], *, zone: str, now: datetime) -> P
     problems: Problems = {}
     first, last = (_read_day(parameters, name, zone=zone, problems=problems) for name in ("from", "to"))
     if parameters.get("platform", registry.IDS[0]) not in registry.IDS:
-        problems["platform"] = [Phrase("Must be one of {choices}.", choices=", ".join(registry.IDS))]
+        problems["platform"] = [Phrase("Must be one of: {choices}.", choices=", ".join(registry.IDS))]
     granularity = None
     try:
         granularity = read_granularity(parameters)
@@ -47,7 +47,7 @@ def read_granularity(parameters: Mapping[str, str]) -> Granularity | None:
     given = parameters.get("granularity")
     if given is None or given in list(Granularity):
         return Granularity(given) if given else None
-    raise InvalidInput(granularity=[Phrase("Must be one of {choices}.", choices=", ".join(Granularity))])
+    raise InvalidInput(granularity=[Phrase("Must be one of: {choices}.", choices=", ".join(Granularity))])
 
 
 def _read_day(parameters: Mapping[str, str], name: str, *, zone: str, problems: Problems) -> date | None:

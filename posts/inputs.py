@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, extend_schema_serializer
@@ -77,6 +78,7 @@ def check_hashtags(tags: list[str]) -> list[str]:
 class OverrideInput(StrictInput):
     """What one network or account gets instead of the post's own."""
 
+    default_error_messages = {"invalid": _("Must be a string or an object.")}
     content = Text(required=False, allow_blank=True, max_length=MAX_CONTENT)
     title = Text(required=False, allow_blank=True, max_length=1000)
     link = Link(required=False, allow_blank=True, max_length=2000)
@@ -184,7 +186,8 @@ class PostInput(StrictInput):
 
 def _override(key: str, entry: Any) -> OverrideInput:
     given = {"content": entry} if isinstance(entry, str) else entry
-    return OverrideInput(data={"content": None} if given is None else given, context={"options": OPTIONS.get(key)})
+    told = [] if given is None else given  # neither is an object, but a serializer takes null for nothing to validate
+    return OverrideInput(data=told, context={"options": OPTIONS.get(key)})
 
 
 def _is_destination(key: str) -> bool:

@@ -119,10 +119,15 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
 
     platform = serializers.ChoiceField(choices=registry.IDS)
     post_id, url = TextOrNull(source="remote_id"), TextOrNull()
-    next_attempt_at = serializers.SerializerMethodField()
-    waits_for = serializers.SerializerMethodField()
-    parts = serializers.SerializerMethodField()
-    removed_at = serializers.SerializerMethodField()
+    attempts = serializers.IntegerField(
+        help_text="How often the network was turned to, to look for it too; not where its limits put that off."
+    )
+    next_attempt_at = serializers.SerializerMethodField(help_text="While it is `publishing`: when it goes on.")
+    waits_for = serializers.SerializerMethodField(help_text="Why it is not its turn yet, in words.")
+    parts = serializers.SerializerMethodField(
+        help_text="Of a post with a thread or a comment: itself and what follows it, as far as they are out."
+    )
+    removed_at = serializers.SerializerMethodField(help_text="Since when its network does not have it any more.")
     error = ErrorField(read_only=True, allow_null=True)
 
     class Meta:
@@ -152,7 +157,6 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
 
     @extend_schema_field(MOMENT_OR_NULL)
     def get_removed_at(self, target: Target) -> str | None:
-        """Since when the network does not have it any more."""
         return (target.metrics or {}).get("removed_at")
 
     @extend_schema_field(MOMENT_OR_NULL)

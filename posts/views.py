@@ -96,7 +96,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             post, warnings = services.create_post(
                 self.workspace, values=values, actor=self.actor, now=timezone.now(), **when
             )
-            return self.created(self._present(post), **_with_warnings(warnings + _idle_zone(request.data)))
+            return self.created(self._present(post), warnings=warnings + _idle_zone(request.data))
 
         return self.once(work)
 
@@ -127,7 +127,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             post = self.get_object()
             values = self.read(PostInput, instance=post, partial=True)
             changed, warnings = services.update_post(post, values=values, actor=self.actor, now=timezone.now())
-            return self.answered(self._present(changed), **_with_warnings(warnings))
+            return self.answered(self._present(changed), warnings=warnings)
 
         return self.once(work)
 
@@ -157,7 +157,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         def work() -> Response:
             post = change(self.get_object())
             warnings = destinations.of(post).warnings(post.scheduled_at)
-            return self.answered(self._present(post), **_with_warnings(warnings))
+            return self.answered(self._present(post), warnings=warnings)
 
         return self.once(work)
 
@@ -265,10 +265,6 @@ def _idle_zone(body: Any) -> list[str]:
     """Say of a zone that there is no time for it."""
     is_idle = "timezone" in body and body.get("scheduled_at") is None
     return [Phrase("timezone means nothing without scheduled_at: the post is a draft.")] if is_idle else []
-
-
-def _with_warnings(warnings: list[str]) -> dict[str, list[str]]:
-    return {"warnings": warnings} if warnings else {}
 
 
 class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):

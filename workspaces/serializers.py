@@ -9,14 +9,14 @@ from ouipost.api.inputs import Choice, JsonObject, StrictInput, Text
 from ouipost.api.schema import COUNT, STRINGS, TEXT, Schema, at_least, or_null
 from ouipost.errors import problems_in
 from workspaces import services
-from workspaces.models import Mode, Workspace
+from workspaces.models import MAX_LATE_MINUTES, Mode, Workspace
 from workspaces.settings import check_settings
 
 SETTINGS: dict[str, Schema] = {
     "timezone": TEXT,
     "default_hashtags": STRINGS,
     "auto_hashtags": {"type": "boolean"},
-    "publish_late_up_to_minutes": COUNT,
+    "publish_late_up_to_minutes": {**COUNT, "minimum": 0, "maximum": MAX_LATE_MINUTES},
 }
 """The kinds of those that are known."""
 
@@ -52,11 +52,16 @@ class WorkspaceSerializer(WorkspaceWrittenSerializer):
         fields = (*WorkspaceWrittenSerializer.Meta.fields, "accounts_count", "posts_count", "members_count")
 
 
+@extend_schema_field({"$ref": "#/components/schemas/PlatformId"})
+class PlatformId(serializers.CharField):
+    """The id of a network; which there are is no matter of workspaces."""
+
+
 class WorkspaceAccountSerializer(serializers.Serializer[Any]):
     """An account on its workspace's page."""
 
     id = serializers.CharField()
-    platform = serializers.CharField()
+    platform = PlatformId()
     name = serializers.CharField()
     connected_at = serializers.DateTimeField()
 

@@ -27,7 +27,7 @@ def _is_minutes(value: Any) -> bool:
 KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
     "timezone": (
         lambda value: isinstance(value, str) and value in zones.NAMES,
-        Phrase("Must be the name of a time zone, such as Europe/Paris."),
+        Phrase("Must be an IANA time zone such as Europe/Paris."),
     ),
     "default_hashtags": (_is_tags, Phrase("Must be a list of hashtags, each of one word.")),
     "auto_hashtags": (lambda value: isinstance(value, bool), Phrase("Must be true or false.")),

@@ -227,6 +227,11 @@ class Platform:
         if app.limits:
             self._take_over(app.limits)
 
+    @classmethod
+    def handle(cls, username: str) -> str:
+        """Return the username as people see it; empty where there is none."""
+        return f"{cls.username_prefix}{username}" if username else ""
+
     def _take_over(self, numbers: Mapping[str, float]) -> None:
         """Apply what the installation knows better; raises KeyError or ValueError for what is no limit."""
         types, raised = {FEED: self.limits, **self.other_types}, self.raised

@@ -141,7 +141,7 @@ class FiguresViewSet(AdminViewSet[Workspace]):
     def read_query(self) -> None:
         days = DAYS.get(self.request.query_params.get("period", USUAL))
         if days is None:
-            raise InvalidInput(period=[Phrase("Must be one of {choices}.", choices=", ".join(DAYS))])
+            raise InvalidInput(period=[Phrase("Must be one of: {choices}.", choices=", ".join(DAYS))])
         self.days = days
 
     @extend_schema(responses=DashboardSerializer)

@@ -255,7 +255,9 @@ class Instant(serializers.DateTimeField):
         return moment.astimezone(UTC) if moment.tzinfo else moment
 
 
-@extend_schema_field({"type": "string", "examples": ["2026-01-31T09:30:00", "2026-01-31T09:30:00+01:00"]})
+@extend_schema_field(
+    {"type": "string", "minLength": 1, "examples": ["2026-01-31T09:30:00", "2026-01-31T09:30:00+01:00"]}
+)
 class InstantOrLocal(Instant):
     """The same, or a local time, which is returned naive, for the view to put into a zone.
 

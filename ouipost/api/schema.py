@@ -9,7 +9,7 @@ from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.fields import empty
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.serializers import CharField, FileField, JSONField, ModelSerializer, Serializer
+from rest_framework.serializers import CharField, FileField, JSONField, ListField, ModelSerializer, Serializer
 
 from ouipost.api.failures import BY_STATUS
 
@@ -294,7 +294,7 @@ def _as_shown(described: Schema) -> Schema:
 
 
 class StrictInputSchema(OpenApiSerializerExtension):
-    """Describes inputs: they allow no other fields than their own, and gives the minimum length of strings."""
+    """Describes inputs: they allow no other fields than their own, and gives the minimum length of texts."""
 
     target_class = "ouipost.api.inputs.StrictInput"
     match_subclasses = True
@@ -303,11 +303,18 @@ class StrictInputSchema(OpenApiSerializerExtension):
         schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         fields = force_instance(self.target).fields
         for name, described in schema.get("properties", {}).items():
-            if isinstance(fields[name], CharField) and not fields[name].allow_blank and "type" in described:
-                described.setdefault("minLength", 1)
+            _say_least(fields[name], described)
             if isinstance(fields[name], FileField):
                 described["format"] = "binary"
         return {**schema, "additionalProperties": False}
+
+
+def _say_least(field: Any, described: Schema) -> None:
+    """Say of a text that may not be empty, and of those in a list, that it has a character."""
+    if isinstance(field, ListField):
+        _say_least(field.child, described.get("items", {}))
+    elif isinstance(field, CharField) and not field.allow_blank and "type" in described:
+        described.setdefault("minLength", 1)
 
 
 def complete(result: Schema, generator: Any, **_: Any) -> Schema:
@@ -325,6 +332,8 @@ def finished(result: Schema, generator: Any, **_: Any) -> Schema:
         details["issues"]["items"] = {"$ref": "#/components/schemas/Issue"}
     named = {tuple(sorted(each["enum"])): name for name, each in schemas.items() if "enum" in each}
     for parameter in _parameters(result):
+        if parameter["in"] == "query" and parameter["schema"] == TEXT:
+            parameter["schema"] = {**TEXT, "minLength": 1}  # one without a value is refused
         if name := named.get(tuple(parameter["schema"].get("enum", ()))):
             parameter["schema"] = {"$ref": f"#/components/schemas/{name}"}
     if schemas.pop("Null", None):

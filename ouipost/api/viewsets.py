@@ -18,7 +18,7 @@ from ouipost.api.filters import blank_problems, query_problems, refuse_key_in_ad
 from ouipost.api.inputs import StrictInput
 from ouipost.api.permissions import caller_of
 from ouipost.api.reading import open_chunks, refuse_encoded, values_of
-from ouipost.api.schema import CHANGES, EnvelopeSchema
+from ouipost.api.schema import CHANGES, WARNINGS, EnvelopeSchema
 from ouipost.api.showing import shown
 from ouipost.errors import problems_in
 
@@ -148,9 +148,10 @@ class ApiViewSet(GenericViewSet[M]):
         return Response({"message": message, **more})
 
     def _data(self, data: M | Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+        beside = {name: value for name, value in extra.items() if value or name not in WARNINGS}
         if isinstance(data, Mapping):
-            return {**data, **extra}
-        return {self.resource: shown(self.detail_class or self.get_serializer_class(), data), **extra}
+            return {**data, **beside}
+        return {self.resource: shown(self.detail_class or self.get_serializer_class(), data), **beside}
 
 
 class Lists(ApiViewSet[M]):

@@ -10,6 +10,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts import registry
 from ouipost.api.schema import MOMENT
 from posts.models import Post, PostStatus, Schedule, Slot
 from posts.schedules import queue
@@ -62,7 +63,7 @@ class UpcomingSerializer(serializers.Serializer[Any]):
 
     slot_time = Moment()
     post_id = serializers.CharField()
-    platforms = serializers.ListField(child=serializers.CharField())
+    platforms = serializers.ListField(child=serializers.ChoiceField(choices=registry.IDS))
 
 
 class StatsSerializer(serializers.Serializer[Any]):

@@ -22,12 +22,12 @@ def test_put_and_patch_are_one(client_of: Keys) -> None:
     assert [answer.json() for answer in answers] == [{"success": True, "data": {}}] * 2
 
 
-def test_a_create_answers_201_with_what_stands_beside_and_a_delete_its_message(client_of: Keys) -> None:
+def test_a_create_answers_201_without_warnings_of_nothing_and_a_delete_its_message(client_of: Keys) -> None:
     api = client_of()
 
     created = api.post("/api/notes", {"text": "hi"}, JSON)
     deleted = api.delete("/api/notes/note-1")
 
-    assert (created.status_code, created.json()["data"].keys()) == (201, {"note", "warnings"})
-    assert (created.json()["data"]["note"]["text"], created.json()["data"]["warnings"]) == ("hi", [])
+    assert (created.status_code, created.json()["data"].keys()) == (201, {"note"})
+    assert created.json()["data"]["note"]["text"] == "hi"
     assert deleted.json() == {"success": True, "data": {"message": "Note deleted successfully", "deleted": 1}}

@@ -1,5 +1,6 @@
 """Connecting an account: POST /api/accounts, the callback, and what is refused on the way."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,10 +10,12 @@ import pytest
 import time_machine
 
 from accounts.models import Connection, SocialAccount
+from accounts.platforms.facebook import Facebook
+from ouipost.events.models import Message
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches
 from tests.contract.world import CALLBACK, error_of, fields_of
-from tests.factories import NOW, make_account, make_key, make_workspace
+from tests.factories import NOW, make_account, make_key, make_webhook, make_workspace
 from workspaces.models import Workspace
 
 INVALID_STATE = (422, "OAUTH_STATE_INVALID")
@@ -158,6 +161,20 @@ def test_of_several_the_caller_chooses(api: ApiClient, network: Grants, select: 
     again = call_back(api, connection=data["connection"], select="all")
     assert error_of(again) == INVALID_STATE
     assert Connection.objects.get().sealed == ""
+
+
+def test_an_account_has_one_username_wherever_it_is_told(
+    api: ApiClient, network: Grants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Facebook, "username_prefix", "@")
+    make_webhook(events=["account.connected"])
+    network("1", "2")
+    offered = call_back(api, state=started(api), code="good").json()["data"]
+
+    [shown] = call_back(api, connection=offered["connection"], select=["1"]).json()["data"]["accounts"]
+
+    told = json.loads(Message.objects.get().body)["data"]["account"]
+    assert [each["username"] for each in (offered["candidates"][0], shown, told)] == ["@page1"] * 3
 
 
 def test_a_candidate_that_was_not_offered_is_named_and_nothing_is_connected(api: ApiClient, network: Grants) -> None:

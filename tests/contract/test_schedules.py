@@ -435,9 +435,11 @@ def test_a_slot_at_the_same_time_stays_the_same_slot(api: ApiClient) -> None:
     schedule = make(api)
     slots = [MORNINGS["slots"][0] | {"platforms": ["bluesky", "bluesky"]}]
 
-    changed = api.put(f"/api/schedules/{schedule['id']}", {"slots": slots}).json()["data"]["schedule"]
+    data = api.put(f"/api/schedules/{schedule['id']}", {"slots": slots}).json()["data"]
 
-    assert [(slot["id"], slot["platforms"]) for slot in changed["slots"]] == [(schedule["slots"][0]["id"], ["bluesky"])]
+    kept = [(slot["id"], slot["platforms"]) for slot in data["schedule"]["slots"]]
+    assert kept == [(schedule["slots"][0]["id"], ["bluesky"])]
+    assert (data["returned_to_draft"], "warnings" in data) == ([], False)
 
 
 def test_a_post_that_no_new_slot_fits_is_a_draft_and_named(

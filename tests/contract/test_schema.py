@@ -111,6 +111,21 @@ def test_a_generated_client_can_do_what_the_api_can(schema: Any, admin_schema: A
     assert components["SlotInput"]["properties"]["time"]["pattern"] == "^([01][0-9]|2[0-3]):([0-5][0-9])$"
 
 
+def test_what_may_not_be_empty_is_described_with_a_least_length(schema: Any, admin_schema: Any) -> None:
+    components = schema["components"]["schemas"] | admin_schema["components"]["schemas"]
+    texts = [
+        (key, kind.get("items", kind))
+        for name, each in components.items()
+        if name.endswith("Input")
+        for key, kind in each["properties"].items()
+    ]
+    parameters = [each for _, _, call in calls_of(schema, admin_schema) for each in call.get("parameters", ())]
+
+    may_be_empty = {key for key, kind in texts if kind.get("type") == "string" and {"type", "maxLength"} >= kind.keys()}
+    assert may_be_empty == {"content", "title", "link", "alt_text", "description", "name"}
+    assert [each for each in parameters if each["in"] == "query" and each["schema"] == {"type": "string"}] == []
+
+
 @pytest.mark.parametrize("address", ["/api/schema", "/admin/schema"])
 def test_what_calls_have_in_common_is_told_once(client: Client, address: str) -> None:
     content = client.get(address).content

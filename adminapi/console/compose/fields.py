@@ -127,7 +127,7 @@ def _choice(account: SocialAccount, named: Sequence[str]) -> Choice:
         value=account.platform if by_network else account.pk,
         label=account.name,
         platform=account.platform,
-        username=registry.get(account.platform).username_prefix + account.username if account.username else "",
+        username=account.handle,
         status=account.status if account.is_connected else "disconnected",
         reason=_reason(account),
         note=_note(account),
