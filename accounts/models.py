@@ -243,6 +243,10 @@ class Pause(models.Model):
         db_default=False,
         help_text="For a restored copy, which does not know what went out since.",
     )
+    restored_at = models.DateTimeField(
+        null=True,
+        help_text="When a restored copy was noticed: what fell due later was not out by then.",
+    )
     paused_by = models.CharField(max_length=254, blank=True, help_text="An e-mail address; empty: by a command.")
     paused_at = models.DateTimeField()
     resumed_at = models.DateTimeField(null=True)

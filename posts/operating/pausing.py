@@ -28,9 +28,10 @@ def pause(
     require_subject(scope, subject_id, must_exist=True)
     present = _in_force(scope, subject_id)
     if present is not None:
-        return _with_reason(present, reason, actor=actor, after_restore=after_restore)
+        return _with_reason(present, reason, actor=actor, restored_at=now if after_restore else None)
     begun = Pause(scope=scope, subject_id=subject_id, in_force=_key(scope, subject_id), reason=reason, paused_at=now)
     begun.paused_by, begun.after_restore = actor.user_email, after_restore
+    begun.restored_at = now if after_restore else None
     try:
         with transaction.atomic():
             begun.save(force_insert=True)
@@ -108,10 +109,11 @@ def _key(scope: str, subject_id: str) -> str:
     return f"{scope}:{subject_id}"
 
 
-def _with_reason(present: Pause, reason: str, *, actor: Actor, after_restore: bool) -> Pause:
-    present.after_restore = present.is_after_restore or after_restore
+def _with_reason(present: Pause, reason: str, *, actor: Actor, restored_at: datetime | None) -> Pause:
+    present.after_restore = present.is_after_restore or restored_at is not None
+    present.restored_at = restored_at or present.restored_at
     before, present.reason = present.reason, reason
-    present.save(update_fields=["reason", "after_restore"])
+    present.save(update_fields=["reason", "after_restore", "restored_at"])
     if before != reason:
         changed = {"before": {"reason": before}, "after": {"reason": reason}}
         record("updated", present, actor=actor, workspace_id=_workspace_of(present), **_told(present), **changed)

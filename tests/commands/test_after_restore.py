@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts.models import PauseScope, SocialAccount
+from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms.base import Published
 from adminapi.management.commands import reconcile
 from adminapi.models import Mark
@@ -217,6 +217,44 @@ def test_only_what_the_network_or_a_person_has_told_since_the_pause_is_known_not
     act(target, paused)
 
     assert restoring.overdue(database_now(), since=paused - AN_HOUR).count() == overdue
+
+
+NOTICED: dict[str, tuple[Callable[[Target, datetime], Any], int]] = {
+    "nothing": (lambda target, noticed: None, 0),
+    "somebody moved it": (lambda target, noticed: told(target, noticed + LATER, "post.scheduled"), 1),
+    "before": (lambda target, noticed: told(target, noticed + EARLIER, "post.scheduled"), 0),
+    "somebody wrote it": (lambda target, noticed: wrote(target, noticed + LATER), 0),
+    "it was due before": (lambda target, noticed: Target.objects.update(scheduled_at=noticed), 1),
+    "it was noticed anew": (lambda target, noticed: pause_everything(database_now()), 1),
+    "the copy is of a paused database": (
+        lambda target, noticed: Pause.objects.update(restored_at=noticed - 2 * AN_HOUR),
+        1,
+    ),
+}
+
+
+def wrote(target: Target, at: datetime) -> None:
+    Post.objects.update(created_at=at)
+    told(target, at, "post.created")
+
+
+def pause_everything(noticed: datetime) -> None:
+    pausing.pause(PauseScope.ALL, reason="A restore.", actor=ACTOR, now=noticed, after_restore=True)
+
+
+@pytest.mark.parametrize("happened", NOTICED)
+def test_what_falls_due_after_the_restore_was_noticed_is_not_out_unless_it_was_moved_there(
+    workspace: Workspace, happened: str
+) -> None:
+    noticed = database_now() - 5 * LATER
+    pause_everything(noticed)
+    target = make_due(workspace, ago=LATER)
+    Post.objects.update(created_at=noticed - AN_HOUR)
+    act, overdue = NOTICED[happened]
+
+    act(target, noticed)
+
+    assert restoring.overdue(database_now(), since=noticed - AN_HOUR).count() == overdue
 
 
 def test_what_was_in_flight_in_the_copy_and_is_set_aside_holds_up_no_other_of_its_account(

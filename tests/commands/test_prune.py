@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session as ConsoleSession
 from pytest_django import Settings
 
 from accounts.models import CallCount, Connection
+from adminapi.jobs.prune import NAMES
 from adminapi.management.commands import prune
 from adminapi.models import LoginAttempt, LoginTurn, Session
 from analytics import pruning as numbers
@@ -73,7 +74,7 @@ def kept() -> list[Any]:
 def test_a_dry_run_says_how_much_would_go_and_removes_nothing(workspace: Workspace) -> None:
     make_readings(workspace, A_DAY, 37 * A_DAY, 38 * A_DAY)
 
-    assert run("--dry-run") == ["Would remove 2 hours.", "Would remove 2 snapshots."]
+    assert run("--dry-run") == ["Sums by the hour: 2 would be removed", "Single readings: 2 would be removed"]
 
     assert (HourTotal.objects.count(), Snapshot.objects.count()) == (3, 3)
 
@@ -86,10 +87,8 @@ def test_what_is_older_goes_and_what_is_younger_and_every_sum_by_the_day_stays(w
     lines = run()
 
     assert lines == [
-        "2 of 2 hours removed",
-        "Removed 2 hours.",
-        "2 of 2 snapshots removed",
-        "Removed 2 snapshots.",
+        "Sums by the hour: 2 of 2 removed",
+        "Single readings: 2 of 2 removed",
     ]
     assert ages(HourTotal.objects, "hour") == ages(Snapshot.objects, "read_at") == [A_DAY, limit]
     assert kept() == before
@@ -130,15 +129,13 @@ def test_it_goes_step_by_step_the_oldest_first_and_a_run_that_was_stopped_is_gon
 
     assert ages(HourTotal.objects, "hour")[-1] == 42 * A_DAY
     assert run() == [
-        "2 of 6 hours removed",
-        "4 of 6 hours removed",
-        "6 of 6 hours removed",
-        "Removed 6 hours.",
-        "2 of 8 snapshots removed",
-        "4 of 8 snapshots removed",
-        "6 of 8 snapshots removed",
-        "8 of 8 snapshots removed",
-        "Removed 8 snapshots.",
+        "Sums by the hour: 2 of 6 removed",
+        "Sums by the hour: 4 of 6 removed",
+        "Sums by the hour: 6 of 6 removed",
+        "Single readings: 2 of 8 removed",
+        "Single readings: 4 of 8 removed",
+        "Single readings: 6 of 8 removed",
+        "Single readings: 8 of 8 removed",
     ]
 
 
@@ -164,7 +161,7 @@ def test_what_is_of_use_for_hours_only_is_counted_and_removed_too(workspace: Wor
     run()
 
     names = ("connections", "logins", "turns", "sessions", "console_sessions", "answers", "calls")
-    assert lines == [f"Would remove 1 {name}." for name in names]
+    assert lines == [f"{NAMES[name]}: 1 would be removed" for name in names]
     models = (Connection, LoginAttempt, LoginTurn, Session, ConsoleSession, StoredAnswer, CallCount)
     assert not any(model._default_manager.exists() for model in models)
 
@@ -175,7 +172,7 @@ def test_a_step_takes_as_many_rows_as_any_database_finds_by_a_key_of_several_col
         for number in range(1_001)
     )
 
-    assert run()[-1] == "Removed 1001 calls."
+    assert run()[-1] == f"{NAMES['calls']}: 1001 of 1001 removed"
 
 
 def test_a_row_that_is_begun_anew_while_it_is_removed_stays(db: None) -> None:

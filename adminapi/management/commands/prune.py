@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from adminapi.jobs.prune import NAMES
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.pruning import old
 from ouipost.claims import database_now
@@ -32,7 +33,7 @@ Always exits with 0."""
         for each in old(database_now()):
             counts[each.name] = each.rows.count()
             if counts[each.name] and options["dry_run"]:
-                self.say(f"Would remove {counts[each.name]} {each.name}.")
+                self.say(f"{NAMES[each.name]}: {counts[each.name]} would be removed")
             elif counts[each.name]:
                 counts[each.name] = self._remove(each, counts[each.name])
         if not any(counts.values()):
@@ -44,6 +45,5 @@ Always exits with 0."""
         removed = 0
         for step in each.remove():
             removed += step
-            self.say(f"{removed} of {total} {each.name} removed")
-        self.say(f"Removed {removed} {each.name}.")
+            self.say(f"{NAMES[each.name]}: {removed} of {total} removed")
         return removed
