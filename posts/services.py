@@ -196,7 +196,7 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     for hook in hooks.on_delete:
         hook(locked)
     freed = files.remove_all(locked)
-    record("deleted", locked, actor=actor, status=locked.status)
+    record("deleted", locked, actor=actor, status=locked.status, content=str(locked))
     locked.delete()
     counts.changed(locked.workspace_id, -1)  # before bytes, as where a post is made with its files
     counts.stored(locked.workspace_id, -freed)

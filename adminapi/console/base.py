@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.text import smart_split
+from django.utils.text import capfirst, smart_split
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, checkbox
@@ -62,6 +62,10 @@ class ConsoleAdmin(ModelAdmin[M]):
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Call the list by what it has: Django's own title asks to choose one of them."""
+        return super().changelist_view(request, {"title": capfirst(self.opts.verbose_name_plural)} | (extra_context or {}))
+
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
         """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it.
 
@@ -71,7 +75,9 @@ class ConsoleAdmin(ModelAdmin[M]):
         return in_transaction(view) if request.method == "POST" else view()
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Offer the history to whoever may read the audit log, where it leads."""
+        """Say what it is a form of, and offer the history to whoever may read the audit log, where it leads."""
+        named = self.opts.verbose_name
+        context["title"] = f"{_('Add')} · {named}" if options.get("add") else capfirst(named)
         may_read = request.user.has_perm("events.view_event")
         context["show_history"] = context.get("show_history", True) and may_read
         return super().render_change_form(request, context, *args, **options)

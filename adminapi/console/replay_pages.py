@@ -54,7 +54,7 @@ def _begin(request: HttpRequest, webhook: Webhook, values: dict[str, Any], typed
     now, wanted = timezone.now(), {"since": values["since"], "scope": values["scope"]}
     if "confirmed" not in request.POST:
         count = replays.require_possible(webhook, **wanted, now=now)
-        return _form(request, webhook, typed, count=count, asked=True)
+        return _form(request, webhook, typed, count=count, since=values["since"], asked=True)
     actor = Actor.from_request(request)
     wanted |= {"key": values["replay_id"], "actor": actor, "now": now}
     begun, _is_new = in_transaction(lambda: replays.replay(webhook, **wanted))

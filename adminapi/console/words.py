@@ -26,6 +26,7 @@ MODELS = (
     _("account due at"),
     _("account sync"),
     _("account syncs"),
+    _("accounts"),
     _("armed at"),
     _("attempts"),
     _("claim count"),
@@ -128,8 +129,6 @@ MODELS = (
     _("signed out at"),
     _("slot"),
     _("slot date"),
-    _("social account"),
-    _("social accounts"),
     _("status"),
     _("successful deliveries"),
     _("target"),
@@ -353,7 +352,6 @@ THEME = (
     _("Select record"),
     _("System"),
     _("This item will be deleted."),
-    _("This page yielded into no results. Create a new item or reset your filters."),
     _("Toggle password visibility"),
     _("True"),
     _("Type to search"),
@@ -373,7 +371,12 @@ def announce_texts() -> None:
     announce(STORED, networks=[*platforms.NAMES.values(), "X"])
 
 
-CALLED = {"event": _("line of the audit log"), "events": _("lines of the audit log")}
+CALLED = {
+    "event": _("line of the audit log"),
+    "events": _("lines of the audit log"),
+    "social account": _("account"),
+    "social accounts": _("accounts"),
+}
 """What people call rows that have another name in the code."""
 
 

@@ -45,6 +45,17 @@ def test_an_administrator_opens_the_list_and_each_row_of_every_model(model: Any)
 
     assert rows
     assert {listed.status_code, *(row.status_code for row in rows)} == {200}
+    titles = {str(answer.context["title"]) for answer in (listed, *rows)}
+    assert [each for each in titles if each.startswith(("Select", "Change ", "View "))] == []
+
+
+def test_an_empty_list_asks_for_nothing_that_cannot_be_done(db: None) -> None:
+    client, address = logged_in(Role.ADMIN), reverse("admin:events_delivery_changelist")
+
+    empty, searched = (client.get(address, query).content.decode() for query in ({}, {"q": "nothing"}))
+
+    assert ["There is nothing here yet" in page for page in (empty, searched)] == [True, False]
+    assert ["Reset filters" in page for page in (empty, searched)] == [False, True]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=NAMES)

@@ -16,6 +16,7 @@ ENDS = """p => {
   const [inner, outer] = [words.getBoundingClientRect(), p.getBoundingClientRect()];
   return [inner.left - outer.left, outer.right - inner.right];
 }"""
+IS_WHOLE = "a => a.getBoundingClientRect().right <= a.parentElement.getBoundingClientRect().right"
 ROOMS = (
     ("/console/", "Vue d’ensemble"),
     ("/console/calendar/", "Calendrier"),
@@ -83,6 +84,8 @@ def test_one_long_word_makes_no_page_wider_than_a_phone(staff: Page, demo: Demo)
         staff.goto(f"{demo.base}{address}")
         if "calendar" in address:
             expect(staff.get_by_role("link", name=word[:50])).to_be_visible()
+        if "posts" in address:
+            assert staff.get_by_role("link", name=word[:50]).evaluate(IS_WHOLE)
         widths[address] = staff.evaluate("document.documentElement.scrollWidth")
 
     assert widths == {address: 375 for address, _ in ROOMS}

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from ouipost.events.journal import SYSTEM, Actor, record
 from ouipost.events.models import Event
+from posts import services
 from tests.conftest import AdminClient
 from tests.console.conftest import browser_of, member_of, text_of
 from tests.factories import make_key, make_post, make_user, make_workspace
@@ -71,6 +72,20 @@ def test_a_line_names_the_key_and_leads_to_what_was_changed(staff: Client, works
     assert ("Website" in line, page in line) == (True, True)
     User.objects.update(permissions=["audit.view"])
     assert page not in text_of(staff.get(page_of(event)))
+
+
+def test_a_line_of_what_was_removed_tells_what_it_was_and_leads_nowhere(
+    staff: Client, workspace: Workspace, auditor: User
+) -> None:
+    post = make_post(workspace, content="Closed on <Monday>")
+    services.delete_post(post, actor=Actor(user_id=auditor.pk, user_email=auditor.email))
+
+    listed = text_of(staff.get(LIST, {"action": "post.deleted"}))
+
+    event = Event.objects.get(type="post.deleted")
+    line = text_of(staff.get(page_of(event)))
+    assert ("post · Closed on &lt;Monday&gt;" in listed, auditor.email in listed) == (True, True)
+    assert ("Closed on &lt;Monday&gt;" in line, "/console/posts/post/post_" in line) == (True, False)
 
 
 def test_lines_are_found_by_action_type_user_key_workspace_and_day(

@@ -199,7 +199,7 @@ def test_what_stands_within_a_stored_text_is_french_too(french: None) -> None:
     stored = "2 of 3 parts are out; the next was not taken. X says: Too fast."
 
     assert translated(stored) == (
-        "2 parties sur 3 sont publiées\u202f; la suivante n’a pas été prise. X répond\xa0: «\xa0Too fast.\xa0»"
+        "2 parties sur 3 sont publiées\u202f; la suivante n’a pas été acceptée. X répond\xa0: «\xa0Too fast.\xa0»"
     )
     assert translated("This creator cannot post for EVERYONE. Use one of: SELF_ONLY.") == (
         "Ce créateur ne peut pas publier pour EVERYONE. Utilisez l’une de ces valeurs\xa0: SELF_ONLY."
@@ -436,7 +436,7 @@ def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, d
     pause = pausing.pause("network", "threads", reason="Draft", actor=SYSTEM, now=NOW)
 
     assert translated(str(pause_told(pause))) == translated(pause_told(pause))
-    assert translated(pause_told(pause)) == "L’opérateur a suspendu toute publication sur Threads\xa0: Draft."
+    assert translated(pause_told(pause)) == "L’opérateur a mis en pause toute publication sur Threads\xa0: Draft."
 
 
 def test_texts_that_were_joined_are_translated_each_by_itself(french: None) -> None:

@@ -58,6 +58,12 @@ def test_a_translation_has_the_places_that_the_text_has(catalogue: polib.POFile)
     assert wrong == []
 
 
+def test_no_line_of_french_begins_with_a_sign(catalogue: polib.POFile) -> None:
+    parted = re.compile(r"\S (?:[:;?!](?=\s|$)|»)|« ")  # by a space at which a line may break
+
+    assert [text for entry in catalogue for text in texts(entry) if parted.search(text)] == []
+
+
 def test_what_is_read_is_what_was_translated(catalogue: polib.POFile) -> None:
     compiled = polib.mofile(str((LOCALE / CATALOGUE).with_suffix(".mo")))
 

@@ -404,13 +404,14 @@ def test_what_is_tried_again_is_due_though_the_post_is_out_elsewhere(workspace: 
 
 
 @pytest.mark.usefixtures("db")
-def test_a_member_of_nothing_sees_nothing_of_others() -> None:
+def test_a_member_of_nothing_sees_nothing_of_others_and_is_told_whom_to_ask() -> None:
     everything(make_workspace())
 
     answer = opened(role=Role.EDITOR)
 
-    assert answer.context["first_steps"] == {"has_accounts": False}
     assert answer.context["accounts"]["ending"] == []
+    assert "You are a member of no workspace. Ask an administrator" in words(answer)
+    assert "Connect an account" not in words(answer)  # it would be refused there
 
 
 @pytest.mark.usefixtures("db")

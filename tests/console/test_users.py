@@ -50,11 +50,12 @@ def test_every_permission_is_explained() -> None:
     assert tuple(MEANINGS) == ADMIN_PERMISSIONS
 
 
-def test_a_new_user_logs_in_at_once(boss: Client) -> None:
-    answer = boss.post(f"{LIST}add/", FORM)
+def test_a_new_user_logs_in_at_once_and_their_page_leads_to_where_workspaces_are_chosen(boss: Client) -> None:
+    answer = boss.post(f"{LIST}add/", FORM, follow=True)
 
     user = User.objects.get(email="new@example.com")
-    assert (answer.status_code, user.role, user.permissions, user.name) == (302, "editor", None, "New")
+    assert (answer.redirect_chain, user.role, user.permissions) == ([(page_of(user), 302)], "editor", None)
+    assert (user.name, "None yet: choose them on a" in text(answer)) == ("New", True)
     assert is_in(log_in("new@example.com", PASSWORD))
     event = Event.objects.get(type="user.created")
     assert event.user_email == "admin@example.com"
@@ -75,7 +76,9 @@ def test_a_new_user_logs_in_at_once(boss: Client) -> None:
 def test_what_is_wrong_stands_beside_its_field(boss: Client, given: dict[str, str], field: str) -> None:
     answer = boss.post(f"{LIST}add/", FORM | given)
 
-    assert list(answer.context["adminform"].form.errors) == [field]
+    errors = answer.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert "already exists" not in str(errors)
     assert 'value="New"' in text(answer)
     assert PASSWORD not in text(answer)
     assert User.objects.count() == 1

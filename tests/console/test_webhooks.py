@@ -281,6 +281,13 @@ def test_a_replay_says_first_how_many_events_it_will_send_and_sends_nothing_yet(
     assert not Event.objects.exists()
 
 
+@pytest.mark.parametrize(("scope", "told"), [("all", "hears of has happened since"), ("failed", "UTC has arrived.")])
+def test_a_replay_of_nothing_is_not_offered(staff: Client, scope: str, told: str) -> None:
+    page = text_of(staff.post(replay_of(make_webhook()), {"since": ago(timedelta(days=1)), "scope": scope}))
+
+    assert ("There is nothing to send" in page, told in page, "Send them" in page) == (True, True, False)
+
+
 def test_a_replay_that_was_confirmed_begins_once_and_shows_how_far_it_is(staff: Client) -> None:
     webhook = make_webhook()
     happened(timedelta(hours=1), timedelta(hours=2))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
 from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponseRedirect
@@ -45,6 +46,9 @@ PAGES = {
     "workspace": "workspaces_workspace",
 }
 """Where a row of each kind is shown."""
+
+CALLED = ("name", "email", "filename", "content")
+"""Details by which people know what was removed, and so has no page any more."""
 
 
 class Narrowed(Typed):
@@ -98,7 +102,8 @@ class EventAdmin(ReadOnlyAdmin[Event]):
 
     @admin.display(description=_("What was changed"))
     def of_what(self, event: Event) -> SafeString:
-        return _with_id(event.resource_type, event.resource_id)
+        called = [str(event.details[name]) for name in CALLED if event.details.get(name)]
+        return _with_id(" · ".join([event.resource_type, *called]), event.resource_id)
 
     @admin.display(description=_("By whom"))
     def by_whom(self, event: Any) -> str | SafeString:
@@ -115,7 +120,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
             title=f"{event.type} · {event.created_at:%Y-%m-%d %H:%M:%S} UTC",
             event=event,
             who=_who(event),
-            page=_page_of(event, member_of_staff(request)),
+            page=_page_of(event, request),
             changed=_changed(event),
             details=told,
         )
@@ -134,11 +139,14 @@ def _with_id(name: str, pk: str) -> SafeString:
     return format_html('<span>{} <span class="op-faint">{}</span></span>', name, pk)
 
 
-def _page_of(event: Event, reader: User) -> str:
-    """Return the page of what was changed, where its kind has one and this person may see it."""
+def _page_of(event: Event, request: HttpRequest) -> str:
+    """Return the page of what was changed, where its kind has one and whoever reads the line would find it there."""
     app, _of, model = PAGES.get(event.resource_type, "").partition("_")
-    may_see = reader.has_perm(f"{app}.view_{model}")
-    return reverse(f"admin:{app}_{model}_change", args=[event.resource_id]) if may_see else ""
+    if not member_of_staff(request).has_perm(f"{app}.view_{model}"):
+        return ""
+    rows = admin.site.get_model_admin(apps.get_model(app, model)).get_queryset(request)
+    is_there = rows.filter(pk=event.resource_id).exists()
+    return reverse(f"admin:{app}_{model}_change", args=[event.resource_id]) if is_there else ""
 
 
 def _sought(term: str) -> dict[str, str]:

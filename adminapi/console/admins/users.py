@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
@@ -94,6 +95,7 @@ class UserForm(ServiceForm):
             "name": gettext_lazy("Name"),
             "is_active": gettext_lazy("Can log in"),
         }
+        error_messages: ClassVar = {"email": {"unique": gettext_lazy("Another user has this e-mail address.")}}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -174,7 +176,15 @@ class UserAdmin(ServiceAdmin[User]):
         if user.role == Role.ADMIN:
             return _("All: administrators work everywhere.")
         names = user.memberships.filter(workspace__deleted_at=None).values_list("workspace__name", flat=True)
-        return ", ".join(names.order_by("workspace__name")) or _("None yet: choose them on a workspace's page.")
+        return ", ".join(names.order_by("workspace__name")) or format_html(
+            '<a class="op-link" href="{}">{}</a>',
+            reverse("admin:workspaces_workspace_changelist"),
+            _("None yet: choose them on a workspace's page."),
+        )
+
+    def response_post_save_add(self, request: HttpRequest, obj: User) -> HttpResponseRedirect:
+        """Go to the page of a new user: it says that they work in no workspace yet, and where that is chosen."""
+        return HttpResponseRedirect(own_page(User, obj.pk))
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
         """Hash a new user's password before Django begins its transaction: it takes longer than one may."""

@@ -84,7 +84,8 @@ def _first_steps(look: Look) -> Block | None:
     """Return what was done already, of what comes first, where nobody wrote a post yet."""
     if look.counted.total_posts:
         return None
-    return {"has_accounts": bool(sum(look.counted.accounts_by_status.values()))}
+    works_somewhere = look.figures.workspace_ids != []  # None: everywhere
+    return {"works_somewhere": works_somewhere, "has_accounts": bool(sum(look.counted.accounts_by_status.values()))}
 
 
 def _waiting(look: Look) -> Block:

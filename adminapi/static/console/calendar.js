@@ -203,6 +203,7 @@
     const button = event.target.closest("[data-move]");
     if (!button) return;
     const post = posts.get(button.dataset.move);
+    button.focus(); // where the mouse pressed it, too: the keyboard comes back to it
     openDialog(post, post.state === "draft" ? tomorrow() : post.start);
   });
 

@@ -1,7 +1,10 @@
 // What the theme leaves undone. What it lets scroll gets a name in the reader's language: it has an English one alone.
 document.addEventListener("DOMContentLoaded", () => {
   const text = document.querySelector(".op-skip")?.dataset.scrolls;
-  if (text) SimpleBar.defaultOptions.ariaLabel = text;
+  if (!text) return;
+  SimpleBar.defaultOptions.ariaLabel = text;
+  const list = document.querySelector("main [data-simplebar]");  // beside the navigation, which scrolls too
+  list?.setAttribute("data-simplebar-aria-label", `${document.title.split(" | ")[0]} · ${text}`);
 });
 // A browser focuses nothing that is hidden, and the theme hides each page until it has begun.
 document.addEventListener("alpine:initialized", () => setTimeout(() => {
