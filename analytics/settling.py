@@ -30,7 +30,7 @@ from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.db.rows import in_parts, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
-from posts.models import Post, Target
+from posts.models import REMOTE_ID_LENGTH, Post, Target
 
 FAILURES = 5
 """After so many in a row, an account counts as one that cannot be read."""
@@ -111,7 +111,7 @@ def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -
         gain = _take_over(numbers, found, at=report.at, zone=_zone(syncs[report.claim.pk]))
         gains.append(gain)
         snapshots.append(_snapshot(numbers, found, gain, at=report.at))
-        if found.published is not None:
+        if found.published is not None and len(found.published.remote_id) <= REMOTE_ID_LENGTH:
             moved[numbers.target_id] = {"remote_id": found.published.remote_id, "url": found.published.url}
     Snapshot.objects.bulk_create(snapshots, batch_size=AT_ONCE)
     kept = list(rows.values())

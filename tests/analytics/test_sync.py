@@ -17,6 +17,7 @@ from accounts.platforms.base import (
     AuthExpired,
     Demographics,
     Profile,
+    Published,
     RateLimited,
     Rejected,
     Tokens,
@@ -615,6 +616,19 @@ def test_an_account_is_due_with_the_first_of_its_new_posts_and_no_other_account_
 
     due = [sync_of(each).due_at for each in (account, other, soon)]
     assert due == [time.now + 14 * MINUTE, time.now + DAY, time.now]
+
+
+@pytest.mark.parametrize(("length", "kept"), [(255, "2" * 255), (256, "1")])
+def test_a_post_that_got_another_id_has_that_unless_it_is_longer_than_can_be_kept(
+    account: SocialAccount, network: PaperNumbers, time: Time, length: int, kept: str
+) -> None:
+    [target] = publish(account, "1")
+    network.posts["1"] = seen(10, published=Published(remote_id="2" * length, url="https://network.example/2"))
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    assert (Target.objects.get(pk=target.pk).remote_id, numbers_of(target).impressions) == (kept, 10)
 
 
 def test_a_post_without_an_id_is_counted_and_never_asked_for(

@@ -657,8 +657,13 @@ def test_looking_for_many_costs_what_looking_for_one_costs(
     late = {"number": 1, "fence": 1, "step": "commit", "started_at": NOW, "ended_at": NOW, "outcome": "late"}
     Attempt.objects.create(target=targets[1], remote_id=HERE.remote_id, url=HERE.url, **late)
 
-    with django_assert_max_num_queries(2):
+    other = make_workspace()
+    twin = make_due(other, make_account(other, remote_id=targets[1].account.remote_id))
+    Target.objects.filter(pk=twin.pk).update(in_flight=F("account_id"), outcome_unknown=True)
+
+    with django_assert_max_num_queries(3):
         known, told = others(searches), told_late(targets)
 
-    assert known == [{"8"}, *[set()] * (count - 1)]
+    assert [each.remote_ids for each in known] == [{"8"}, *[set()] * (count - 1)]
+    assert [each.in_doubt for each in known] == [[], [twin.pk], *[[]] * (count - 2)]
     assert told == [[], [HERE], *[[]] * (count - 2)]
