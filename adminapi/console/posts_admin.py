@@ -23,6 +23,7 @@ from adminapi.jobs.post_actions import ACTIONS, BY_NAME, Action
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
+from ouipost.events.operator import MOST_CHARACTERS
 from posts import services
 from posts.inputs import ResolveInput
 from posts.models import Post, Target
@@ -77,6 +78,8 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             return queryset, False
         if term.startswith("post_"):
             return queryset.filter(pk=term), False
+        if len(term) > MOST_CHARACTERS:
+            return queryset.none(), False
         return newest(queryset, SEARCHED).filter(content__icontains=term), False
 
     when, seen = column("moment", gettext_lazy("When")), column("impressions", gettext_lazy("Impressions"))
