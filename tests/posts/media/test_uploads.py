@@ -9,6 +9,7 @@ from pytest_django import Settings
 from rest_framework.parsers import MultiPartParser
 
 from posts.media import files, uploads
+from posts.media.images import process_image
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import error_of, upload
@@ -39,17 +40,17 @@ def test_a_post_that_starts_meanwhile_takes_no_file_and_its_bytes_go_again(
 def test_files_that_are_looked_into_leave_threads_for_all_else(
     api: ApiClient, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process, meanwhile = uploads.process_image, list[Any]()
+    meanwhile = list[Any]()
 
     def look(given: Any) -> Any:
         meanwhile.append(upload(api, post, picture()))
-        return process(given)
+        return process_image(given)
 
     monkeypatch.setattr(uploads, "_places", threading.BoundedSemaphore(1))
     monkeypatch.setattr(uploads, "process_image", look)
 
     first = upload(api, post, picture())
-    monkeypatch.setattr(uploads, "process_image", process)
+    monkeypatch.setattr(uploads, "process_image", process_image)
     later = [upload(api, post, content) for content in (b"no picture", picture())]
 
     assert error_of(meanwhile[0]) == (503, "SERVICE_UNAVAILABLE")
