@@ -29,8 +29,8 @@ from ouipost.translating import words
 
 M = TypeVar("M", bound=Model)
 NAMED = 20
-MOST_WORDS = 30
-"""Of a search: each is a condition of its own on every column, and no database takes any number of them."""
+MOST_WORDS, MOST_CHARACTERS = 30, 1_000
+"""Of a search: each word is a condition of its own on every column, and no database takes any number or length."""
 
 
 class ConsoleAdmin(ModelAdmin[M]):
@@ -57,8 +57,8 @@ class ConsoleAdmin(ModelAdmin[M]):
         return asks_equality and not is_of_others and super().lookup_allowed(lookup, value, request)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        """Find nothing for more words than any name has."""
-        if any(islice(smart_split(search_term), MOST_WORDS, None)):
+        """Find nothing for more than any name has."""
+        if len(search_term) > MOST_CHARACTERS or any(islice(smart_split(search_term), MOST_WORDS, None)):
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
 

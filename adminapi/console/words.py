@@ -204,6 +204,7 @@ REFUSALS = (
     _("This platform cannot be connected on this installation."),
     _("This sign-in is unknown, has expired or was already used: start again with POST /api/accounts."),
     _("This sign-in was begun in another browser, or by someone else."),
+    _("Too many files are being looked into; try again after the number of seconds in Retry-After."),
     _("Too many failed logins; try again after the number of seconds in Retry-After."),
     _("Too many passwords are being checked; try again after the number of seconds in Retry-After."),
 )

@@ -1,5 +1,6 @@
 """Reading an upload: its form, its file, and what the file is."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any, cast
@@ -13,6 +14,7 @@ from rest_framework.parsers import DataAndFiles, MultiPartParser
 
 from ouipost.api.inputs import Choice, StrictInput, Text
 from ouipost.db.configuration import release_old_connections
+from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
 from posts.media import files
 from posts.media.documents import process_document
@@ -35,9 +37,19 @@ NO_FILE = "No file was sent. If one was, its name is not UTF-8."
 NO_FILE_NAME = "Must be a file: its part of the form needs a file name."
 LAST_BYTES = 1000
 """Enough for a boundary, which has 70 characters at most, and for what may stand behind it."""
+RETRY_SECONDS = 5
 NO_TYPE = Phrase(
     "The file is not a JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those."
 )
+
+_places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - settings.WEB_THREADS // 4 - 1))
+"""Looking into files takes its turn, and never holds the last of those threads that `long_polling` leaves."""
+
+
+class TooManyFiles(DomainError):
+    code = "SERVICE_UNAVAILABLE"
+    status = 503
+    message = "Too many files are being looked into; try again after the number of seconds in Retry-After."
 
 
 class Ending:
@@ -101,7 +113,7 @@ class UploadInput(StrictInput):
 def stored(values: Mapping[str, Any]) -> Iterator[files.Stored]:
     """Look into an upload and keep what it is; the bytes go again where the block gives them no row."""
     upload = values["file"]
-    with _processed(upload) as processed:
+    with _one_of_many(), _processed(upload) as processed:
         declared = values.get("type", processed.type)
         if declared != processed.type:
             raise InvalidMedia(
@@ -113,6 +125,17 @@ def stored(values: Mapping[str, Any]) -> Iterator[files.Stored]:
         yield kept
     finally:
         files.discard_unused(kept)
+
+
+@contextmanager
+def _one_of_many() -> Iterator[None]:
+    """Let as many files be looked into, or wait for that, as there are places; raises TooManyFiles for any more."""
+    if not _places.acquire(blocking=False):
+        raise TooManyFiles(retry_after=RETRY_SECONDS)
+    try:
+        yield
+    finally:
+        _places.release()
 
 
 def _processed(upload: "UploadedFile[bytes]") -> AbstractContextManager[Processed]:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from adminapi.console import bulk, post_page
-from adminapi.console.base import ReadOnlyWorkspaceScopedAdmin
+from adminapi.console.base import MOST_CHARACTERS, ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
 from adminapi.console.pages import by_field, own_page, show_row
@@ -76,6 +76,8 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             return queryset, False
         if term.startswith("post_"):
             return queryset.filter(pk=term), False
+        if len(term) > MOST_CHARACTERS:
+            return queryset.none(), False
         return newest(queryset, SEARCHED).filter(content__icontains=term), False
 
     when, seen = column("moment", gettext_lazy("When")), column("impressions", gettext_lazy("Impressions"))

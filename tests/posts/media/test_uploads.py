@@ -1,5 +1,6 @@
 """An upload through the API leaves its file and row, or nothing at all."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from pytest_django import Settings
 from rest_framework.parsers import MultiPartParser
 
 from posts.media import files, uploads
+from posts.media.images import process_image
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import error_of, upload
@@ -33,6 +35,28 @@ def test_a_post_that_starts_meanwhile_takes_no_file_and_its_bytes_go_again(
     assert error_of(response) == (409, "MEDIA_IN_USE")
     assert response.json()["error"]["details"] == {"status": "publishing"}
     assert (Media.objects.count(), stored_files()) == (0, [])
+
+
+def test_files_that_are_looked_into_leave_threads_for_all_else(
+    api: ApiClient, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile = list[Any]()
+
+    def look(given: Any) -> Any:
+        meanwhile.append(upload(api, post, picture()))
+        return process_image(given)
+
+    monkeypatch.setattr(uploads, "_places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(uploads, "process_image", look)
+
+    first = upload(api, post, picture())
+    monkeypatch.setattr(uploads, "process_image", process_image)
+    later = [upload(api, post, content) for content in (b"no picture", picture())]
+
+    assert error_of(meanwhile[0]) == (503, "SERVICE_UNAVAILABLE")
+    assert meanwhile[0].headers["Retry-After"] == "5"
+    assert [each.status_code for each in (first, *later)] == [201, 422, 201]
+    assert Media.objects.count() == 2
 
 
 def test_a_full_storage_is_413(api: ApiClient, post: Post, settings: Settings) -> None:
