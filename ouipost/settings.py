@@ -74,7 +74,7 @@ CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_BASE_UR
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
 TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 WEB_WORKERS = at_least(1, "WEB_WORKERS", default=1)
-WEB_THREADS = at_least(1, "WEB_THREADS", default=64 if SIMULATOR else 4)
+WEB_THREADS = at_least(1, "WEB_THREADS", default=64 if SIMULATOR else 8)
 
 INSTALLED_APPS = [
     "unfold",

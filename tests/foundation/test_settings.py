@@ -59,7 +59,7 @@ def test_production_starts_when_it_is_configured(tmp_path: Path) -> None:
     assert list(databases) == ["default"]
     assert databases["default"]["OPTIONS"]["isolation_level"] == "read committed"
     assert "time_zone = '+00:00'" in databases["default"]["OPTIONS"]["init_command"]
-    assert (shown["SIMULATOR"], shown["SIMULATOR_TOKEN"], shown["WEB_THREADS"]) == (False, "", 4)
+    assert (shown["SIMULATOR"], shown["SIMULATOR_TOKEN"], shown["WEB_THREADS"]) == (False, "", 8)
     assert (shown["PUBLIC_BASE_URL"], shown["ALLOWED_HOSTS"]) == ("https://example.com", ["example.com"])
     secure = ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"]
     assert all(shown[name] is True for name in secure)
