@@ -185,6 +185,17 @@ def test_a_connection_that_breaks_within_a_piece_is_told_to_all(
     assert names() == set()
 
 
+@pytest.mark.on_servers
+def test_a_connection_that_the_server_has_ended_costs_a_try(writer: Writer, hand_in: HandIn) -> None:
+    with pytest.raises(OperationalError), connection.cursor() as cursor:
+        cursor.execute("KILL CONNECTION_ID()")
+
+    [future] = hand_in(create("one"))
+    writer.serve(timeout=5)
+
+    assert (outcome(future), names()) == ("one", {"one"})
+
+
 def test_inline_work_is_committed_when_it_returns() -> None:
     assert Inline().run(call, create("one")) == "one"
     assert names() == {"one"}

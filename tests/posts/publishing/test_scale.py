@@ -34,13 +34,12 @@ def test_a_claim_sorts_nothing_and_reads_no_more_than_three_times_what_it_takes(
     assert len(plans) >= 5
 
 
-def test_claimers_side_by_side_take_everything_once_and_fast() -> None:
+def test_claimers_side_by_side_take_everything_once() -> None:
     scale.fill(rows=400, due=150, accounts=30)
 
     figures = scale.claim_all(claimers=4)
 
     assert (figures.claims, figures.doubled) == (150, 0)
-    assert figures.rate > 50  # a busy machine's; `python -m tests.crash.claims` measures
 
 
 @only_on_a_server
@@ -78,32 +77,25 @@ def test_a_new_due_post_of_another_account_is_committed_while_a_claim_is_open() 
 
 @only_on_a_server
 def test_thousands_that_wait_for_one_account_are_not_read(workspace: Workspace) -> None:
-    now, account, other = (
-        database_now(),
-        make_account(workspace),
-        make_account(workspace, remote_id="2", default_of=None),
-    )
+    now, busy = database_now(), make_account(workspace)
+    others = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(3)]
     posts = Post.objects.bulk_create(
-        Post(workspace=workspace, content="Bread", status="scheduled", moment=now, created_at=now) for _ in range(2001)
+        Post(workspace=workspace, content="Bread", status="scheduled", moment=now, created_at=now) for _ in range(2003)
     )
-    due: dict[str, Any] = {
-        "platform": "facebook",
-        "status": "scheduled",
-        "scheduled_at": now,
-        "due_at": now - timedelta(seconds=1),
-    }
-    waiting = [Target(post=post, account=account, **due) for post in posts[1:]]
-    Target.objects.bulk_create([*waiting, Target(post=posts[0], account=other, **due | {"due_at": now})])
+    due: dict[str, Any] = {"platform": "facebook", "status": "scheduled", "scheduled_at": now}
+    waiting = [Target(post=post, account=busy, due_at=now - timedelta(seconds=1), **due) for post in posts[3:]]
+    behind = [Target(post=post, account=other, due_at=now, **due) for post, other in zip(posts, others, strict=False)]
+    Target.objects.bulk_create([*waiting, *behind])
     scale.analyze()
     claiming.claim_targets(1)
 
     held, reads = list[Any](), list[int]()
-    for _ in range(3):  # the server may read its own statistics meanwhile
+    for _ in others:  # as often: the server may read its own statistics meanwhile
         before = rows_read()
         held += claiming.claim_targets(1)
         reads.append(rows_read() - before)
 
-    assert [Target.objects.get(pk=claim.pk).account for claim in held] == [other]
+    assert {Target.objects.get(pk=claim.pk).account for claim in held} == {*others}
     assert min(reads) < 200
 
 
