@@ -141,7 +141,7 @@ def _of_part(part: Part, health: Health) -> Finding:
     message = component.get("message", "")
     match component["status"]:
         case probes.HEALTHY if component.get("paused"):
-            finding = warning(" ".join(component["paused"]), "`manage.py resume` ends a pause.")
+            finding = warning(" ".join(component["paused"]), "Do as the reason says; `manage.py resume` ends a pause.")
         case probes.HEALTHY:
             finding = well(part.is_well)
         case probes.DEGRADED:

@@ -17,7 +17,7 @@ from ouipost.redis import Script, is_redis
 INFO = Script("return redis.call('INFO')")
 FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
 OLDEST_REDIS = 6
-LATE = engine_time(600)
+LATE = engine_time(300)
 """What is due for so long without being taken is not taken at all: minutes of work may be ahead of it."""
 
 

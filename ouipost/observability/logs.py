@@ -124,19 +124,23 @@ def configure(config: dict[str, Any]) -> None:
 
 
 def say_in_lines(command: "BaseCommand") -> None:
-    """Send a long-running command's output to the log, line by line."""
+    """Send a long-running command's output to the log, line by line, and why it ends as an error."""
     from django.core.management.base import OutputWrapper
 
-    command.stdout = command.stderr = OutputWrapper(_Lines())
+    command.stdout, command.stderr = OutputWrapper(_Lines(logging.INFO)), OutputWrapper(_Lines(logging.ERROR))
 
 
 class _Lines(io.StringIO):
     """A stream that logs each line written to it."""
 
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self._level = level
+
     def write(self, text: str) -> int:
         for line in text.splitlines():
             if line.strip():
-                logger.info("%s", line)
+                logger.log(self._level, "%s", line)
         return len(text)
 
 

@@ -55,7 +55,7 @@ def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
 def _due_since(noticed: datetime) -> Q:
     """Match what had no time to go out before the restore: its time came after that, and nobody has moved it there."""
     changes = Event.objects.filter(resource_id=OuterRef("post_id"), created_at__gt=noticed)
-    return Q(scheduled_at__gt=noticed) & (Q(post__created_at__gt=noticed) | ~Exists(changes))
+    return Q(scheduled_at__gt=noticed) & (Q(post__created_at__gt=noticed) | Q(~Exists(changes)))
 
 
 @transaction.atomic

@@ -476,7 +476,7 @@ class TestServices:
         make_account(workspace, remote_id="2", default_of=None, due_at=database_now() - 2 * services.LATE)
 
         assert (fine.status, services.backlog().status) == ("ok", "warning")
-        assert services.backlog().message == "1 tokens to be renewed wait for more than 10 minutes."
+        assert services.backlog().message == "1 tokens to be renewed wait for more than 5 minutes."
 
     def test_accounts_that_wait_for_the_operator(self) -> None:
         told = {"code": "PLATFORM_UNAVAILABLE", "message": "The client secret is wrong."}

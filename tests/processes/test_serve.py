@@ -1,5 +1,6 @@
 """`manage.py serve`: web and worker together, restarted when they die, stopped cleanly."""
 
+import json
 import os
 import signal
 import socket
@@ -121,14 +122,16 @@ def test_one_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("command", ["serve", "web"])
-def test_nobody_shares_the_port_of_another(tmp_path: Path, command: str) -> None:
+def test_nobody_shares_the_port_of_another(tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "json")
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
         product = Product(home=tmp_path, database_url=f"sqlite:///{tmp_path}/none.sqlite3", port=other.getsockname()[1])
 
         status = product.start("manage.py", command).wait(timeout=30)
 
-    told = f"Port {product.port} of 127.0.0.1 cannot be used: Address already in use"
-    assert (status, told in product.log()) == (1, True)
+    (line,) = map(json.loads, product.log().splitlines())
+    told = f"CommandError: Port {product.port} of 127.0.0.1 cannot be used: Address already in use"
+    assert (status, line["level"], line["event"][: len(told)]) == (1, "error", told)
     assert not (tmp_path / "none.sqlite3").exists()
 
 
