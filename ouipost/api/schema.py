@@ -24,6 +24,8 @@ STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer"}
+BOOLEAN: Schema = {"type": "boolean"}
+"""Which of the two is said in words: what OpenAPI Generator makes of a constant refuses it in every answer."""
 
 
 def exactly(**properties: Schema) -> Schema:
@@ -52,7 +54,7 @@ NAMES = {422: "Refused"} | {status: code.title().replace("_", "") for status, (c
 ERROR: Schema = {
     "type": "object",
     "properties": {
-        "success": {"type": "boolean", "const": False},
+        "success": {**BOOLEAN, "description": "false"},
         "error": {
             "type": "object",
             "properties": {
@@ -211,7 +213,7 @@ class EnvelopeSchema(AutoSchema):
                 data = data | {"properties": data["properties"] | extra, "required": data["required"] + always}
             content["schema"] = {
                 "type": "object",
-                "properties": {"success": {"type": "boolean", "const": True}, "data": data},
+                "properties": {"success": {**BOOLEAN, "description": "true"}, "data": data},
                 "required": ["success", "data"],
             }
         return response
