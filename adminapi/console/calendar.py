@@ -30,7 +30,7 @@ from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
 from posts.models import Post, Target
 from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, instant
-from workspaces.console import limited, offer, workspaces_of
+from workspaces.console import at_hand, limited, offer, workspaces_of
 from workspaces.models import Workspace
 
 MOST_DAYS = 62
@@ -58,8 +58,8 @@ class CalendarFilter(PostFilter):
 @page(PERMISSION)
 @require_safe
 def calendar(request: HttpRequest) -> HttpResponseBase:
-    """Show the calendar of a workspace: the one in the address, else the first."""
-    workspace = _workspace(request) if request.GET.get("workspace") else workspaces_of(request).first()
+    """Show the calendar of a workspace."""
+    workspace = at_hand(request)
     if workspace is None:
         return show(request, "console/calendar.html", title=_("Calendar"), workspace=None)
     return show(
