@@ -19,12 +19,11 @@ from accounts import registry
 from accounts.models import SocialAccount
 from adminapi.console import calendar_entries as entries
 from adminapi.console.pages import page, post_of, show
-from adminapi.console.words import about
 from adminapi.templatetags.console import network_name
 from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
-from ouipost.translating import translated, words
+from ouipost.translating import about, translated, words
 from posts import destinations, services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput

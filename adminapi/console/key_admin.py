@@ -24,10 +24,10 @@ from adminapi.console.columns import column, moment
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
-from adminapi.console.words import about
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
+from ouipost.translating import about
 from workspaces import keys
 from workspaces.console import named
 from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Tier

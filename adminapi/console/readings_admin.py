@@ -8,7 +8,6 @@ from django.utils.translation import ngettext
 
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork
-from adminapi.console.words import about
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import network_name
 from analytics.models import AccountSync, TargetNumbers
@@ -16,7 +15,7 @@ from analytics.sync import read_soon
 from ouipost.claims import database_now
 from ouipost.databases import in_transaction
 from ouipost.events.journal import Actor, entry, record_all
-from ouipost.translating import translated
+from ouipost.translating import about, translated
 from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
 NEXT_READING = column("due_at", _("Next reading"), sorts=True)

@@ -23,7 +23,7 @@ from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.paging import BoundedPaginator
 from ouipost.ids import new_id
-from ouipost.translating import words
+from ouipost.translating import about, words
 
 M = TypeVar("M", bound=Model)
 NAMED = 20
@@ -54,7 +54,8 @@ class ConsoleAdmin(ModelAdmin[M]):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Call the list by what it has: Django's own title asks to choose one of them."""
-        return super().changelist_view(request, {"title": capfirst(self.opts.verbose_name_plural)} | (extra_context or {}))
+        named = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, named | (extra_context or {}))
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
         """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it.
@@ -95,9 +96,8 @@ class ConsoleAdmin(ModelAdmin[M]):
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
         done = sum(self._perform(request, row, act) for row in rows)
         if done:
-            self.message_user(
-                request, f"{title}: " + ngettext("%(done)d done.", "%(done)d done.", done) % {"done": done}
-            )
+            told = ngettext("%(done)d done.", "%(done)d done.", done) % {"done": done}
+            self.message_user(request, about(title, told))
         return HttpResponseRedirect(back) if back else None
 
     def _ask(self, request: HttpRequest, rows: "QuerySet[M]", **texts: Any) -> HttpResponse:
@@ -118,7 +118,7 @@ class ConsoleAdmin(ModelAdmin[M]):
         try:
             perform(row)
         except DomainError as error:
-            self.message_user(request, f"{row}: {words(error)}", messages.ERROR)
+            self.message_user(request, about(row, words(error)), messages.ERROR)
             return False
         return True
 

@@ -169,7 +169,7 @@ def _local(moment: datetime, zone: str) -> str:
 
 def _told(sheet: Sheet) -> list[str]:
     """Return all that is refused, each once, and of which field; what is said of a file begins with its name."""
-    return list(dict.fromkeys(f"{words.lead(name)}{text}" for name, texts in sheet.errors.items() for text in texts))
+    return list(dict.fromkeys(words.of_field(name, text) for name, texts in sheet.errors.items() for text in texts))
 
 
 def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
