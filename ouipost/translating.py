@@ -49,6 +49,11 @@ def _pattern(template: str, names: str) -> re.Pattern[str]:
     return re.compile(pattern + re.escape(template[end:]), re.DOTALL)
 
 
+def about(name: object, says: object) -> str:
+    """Return what is said of something behind its name, with the colon of the reader's language between."""
+    return gettext("%(name)s: %(says)s") % {"name": name, "says": says}
+
+
 def translated(text: str) -> str:
     """Return the text in the reader's language if it is one of our own and has a translation, else unchanged."""
     if get_language() == settings.LANGUAGE_CODE:

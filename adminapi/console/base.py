@@ -25,7 +25,7 @@ from adminapi.console.workspaces import limited
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.ids import new_id
-from ouipost.translating import words
+from ouipost.translating import about, words
 
 M = TypeVar("M", bound=Model)
 NAMED = 20
@@ -106,9 +106,8 @@ class ConsoleAdmin(ModelAdmin[M]):
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
         done = sum(self._perform(request, row, act) for row in rows)
         if done:
-            self.message_user(
-                request, f"{title}: " + ngettext("%(done)d done.", "%(done)d done.", done) % {"done": done}
-            )
+            told = ngettext("%(done)d done.", "%(done)d done.", done) % {"done": done}
+            self.message_user(request, about(title, told))
         return HttpResponseRedirect(back) if back else None
 
     def _ask(self, request: HttpRequest, rows: "QuerySet[M]", **texts: Any) -> HttpResponse:
@@ -129,7 +128,7 @@ class ConsoleAdmin(ModelAdmin[M]):
         try:
             perform(row)
         except DomainError as error:
-            self.message_user(request, f"{row}: {words(error)}", messages.ERROR)
+            self.message_user(request, about(row, words(error)), messages.ERROR)
             return False
         return True
 

@@ -18,7 +18,7 @@ from accounts import connecting, hosted, registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
 from adminapi.console.pages import member_of_staff, page, show
-from adminapi.console.workspaces import limited, offer, only_one, workspaces_of
+from adminapi.console.workspaces import chosen, last_chosen, limited, offer, only_one
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
@@ -53,14 +53,14 @@ class Choice:
 def connect(request: HttpRequest) -> HttpResponse:
     """Show the networks of a workspace, or of an account that is to be connected again; begin the sign-in."""
     account = _account(request)
-    workspace = account.workspace if account else _workspace(request)
+    workspace = account.workspace if account else chosen(request)
     problem = ""
     if request.method == "POST":
         try:
             return _start(request, workspace, account)
         except DomainError as error:
             problem = words(error)
-    workspace = workspace or only_one(request)
+    workspace = workspace or last_chosen(request) or only_one(request)
     context: dict[str, Any] = {
         "account": account,
         "workspace": workspace,
@@ -87,11 +87,6 @@ def _account(request: HttpRequest) -> SocialAccount | None:
     mine = limited(SocialAccount.objects.connected().select_related("workspace"), request)
     found: SocialAccount = get_object_or_404(mine, pk=named)
     return found
-
-
-def _workspace(request: HttpRequest) -> Workspace | None:
-    named = request.POST.get("workspace") or request.GET.get("workspace")
-    return get_object_or_404(workspaces_of(request), pk=named) if named else None
 
 
 def _start(request: HttpRequest, workspace: Workspace | None, account: SocialAccount | None) -> HttpResponse:

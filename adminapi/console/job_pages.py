@@ -15,13 +15,13 @@ from adminapi.console import removals
 from adminapi.console.bulk import already_begun, begin, page_of
 from adminapi.console.pages import member_of_staff, page, show
 from adminapi.console.progress import Progress, percent, show_progress
-from adminapi.console.words import about
 from adminapi.jobs import catalogue, prune, running
 from adminapi.jobs.models import Job, JobRow, JobStatus
 from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.ids import new_id
+from ouipost.translating import about
 
 LISTED = 50
 TOLD = 100
@@ -100,7 +100,7 @@ def _progress(job: Job) -> Progress:
         percent=100 if job.status == JobStatus.DONE else percent(job.done + job.refused, job.total),
         is_over=job.is_over,
         note=_note(job),
-        told=[(row.name, row.note or _number(row.done)) for row in rows[:TOLD]],
+        told=[about(row.name, row.note or _number(row.done)) for row in rows[:TOLD]],
         more=max(rows.count() - TOLD, 0),
     )
 

@@ -19,8 +19,8 @@ class Progress:
     percent: int
     is_over: bool
     note: str = ""
-    told: Sequence[tuple[str, str]] = ()
-    """Names, and what came of each."""
+    told: Sequence[str] = ()
+    """What came of each."""
     more: int = 0
     """So many further ones are not shown."""
 

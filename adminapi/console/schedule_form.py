@@ -14,9 +14,8 @@ from django.utils.translation import gettext_lazy
 from accounts import platforms
 from accounts.models import SocialAccount
 from adminapi.console.pages import as_told
-from adminapi.console.words import about
 from ouipost import zones
-from ouipost.translating import translated
+from ouipost.translating import about, translated
 from posts.models import Schedule
 from posts.schedules.inputs import MAX_SLOTS, WeeklyScheduleInput
 from posts.schedules.serializers import SlotSerializer, in_order

@@ -4,7 +4,7 @@ A test holds these lists against what there is, so that nothing stays English by
 """
 
 from django.contrib.admin import AdminSite
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _
 
 from accounts import platforms
@@ -360,11 +360,6 @@ THEME = (
     _("You have been successfully logged out from the administration"),
 )
 """What the theme says and Django's own translations do not have."""
-
-
-def about(name: object, says: object) -> str:
-    """Return what is said of something behind its name, with the colon of the reader's language between."""
-    return gettext("%(name)s: %(says)s") % {"name": name, "says": says}
 
 
 def announce_texts() -> None:

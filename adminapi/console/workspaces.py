@@ -6,12 +6,15 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from workspaces.models import User, Workspace
 from workspaces.reach import limited_to
 
 MOST_OFFERED = 200
+CHOSEN = "workspace"
+"""What a session keeps the workspace as that was chosen last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,27 @@ def workspaces_of(request: HttpRequest) -> "QuerySet[Workspace]":
     """Return the workspaces of the request's user, by name."""
     assert isinstance(request.user, User)
     return Workspace.objects.open_to(request.user).order_by("name", "pk")
+
+
+def chosen(request: HttpRequest) -> Workspace | None:
+    """Return the workspace that a form or an address names, and keep it as what this session chose last; None where
+    none is named. Raises Http404 for one that is not of the request's user."""
+    pk = request.POST.get("workspace") or request.GET.get("workspace")
+    found = get_object_or_404(workspaces_of(request), pk=pk) if pk else None
+    if found and request.session.get(CHOSEN) != found.pk:
+        request.session[CHOSEN] = found.pk
+    return found
+
+
+def last_chosen(request: HttpRequest) -> Workspace | None:
+    """Return the workspace that this session chose last, if it is still one of the request's user."""
+    pk = request.session.get(CHOSEN)
+    return workspaces_of(request).filter(pk=pk).first() if pk else None
+
+
+def at_hand(request: HttpRequest) -> Workspace | None:
+    """Return the workspace that is named, else the one that was chosen last, else the first; None: there is none."""
+    return chosen(request) or last_chosen(request) or workspaces_of(request).first()
 
 
 def named(request: HttpRequest, present: Collection[str]) -> list[tuple[str, str]]:

@@ -28,7 +28,7 @@ WORDS = {
     "found": _("{name} had published it: what was sent before has arrived."),
     "not_found": _("{name} does not show it yet. It is looked for once more before anything is sent again."),
     "unknown": _("Whether {name} has it is not known. That is found out before anything is sent again."),
-    "undecided": _("Whether {name} has it could not be found out. Look at the account, then resolve the target."),
+    "undecided": _("Whether {name} has it could not be found out. Look at the account, then say if the post is there."),
     "postponed": _("{name} has surely not taken it. It is tried again."),
     "refused": _("{name} has refused it."),
     "given_up": _("{name} has surely not taken it, and the time for trying is over."),

@@ -17,6 +17,7 @@ from posts.schedules import services as schedules
 from tests.console.conftest import browser_of, member_of
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces.models import Role, User, Workspace
+from workspaces.services import delete_workspace
 
 pytestmark = pytest.mark.usefixtures("at_noon")
 PARIS = {"timezone": "Europe/Paris"}
@@ -73,6 +74,21 @@ def test_the_page_says_whose_time_it_shows_and_offers_the_viewers_workspaces(sta
     assert "Europe/Paris" in page
     assert bakery.pk in page
     assert "Elsewhere" not in page
+
+
+def test_the_workspace_that_was_chosen_last_is_that_of_the_next_page(bakery: Workspace) -> None:
+    boss, other = browser_of(make_user(role=Role.ADMIN)), make_workspace(name="Zoo")
+    pages = [f"/console/{name}/" for name in ("calendar", "compose", "connect")]
+
+    boss.get(pages[0], {"workspace": other.pk})
+    after_calendar = [boss.get(page).context["workspaces"].chosen for page in pages]
+    boss.post(pages[1], {"do": "workspace", "workspace": bakery.pk})
+    after_compose = boss.get(pages[0]).context["workspaces"].chosen
+    boss.get(pages[0], {"workspace": other.pk})
+    delete_workspace(other, actor=SYSTEM, now=NOW)
+
+    assert (after_calendar, after_compose) == ([other] * 3, bakery)
+    assert boss.get(pages[0]).context["workspaces"].chosen == bakery
 
 
 def test_who_works_in_no_workspace_is_told_so(db: None) -> None:

@@ -432,6 +432,14 @@ def test_an_address_that_is_missing_is_asked_for_in_french(staff: Client, worksp
     assert "L’adresse de la publication est obligatoire." in unescape(page)
 
 
+def test_what_was_done_is_told_with_the_colon_of_french(staff: Client, workspace: Workspace) -> None:
+    address = reverse("admin:posts_post_do", args=[make_post(workspace).pk, "duplicate"])
+
+    page = staff.post(address, {"confirmed": "1"}, headers=FRENCH, follow=True).content.decode()
+
+    assert "Dupliquer\N{NO-BREAK SPACE}: 1 élément traité." in unescape(page)
+
+
 def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, db: None) -> None:
     pause = pausing.pause("network", "threads", reason="Draft", actor=SYSTEM, now=NOW)
 

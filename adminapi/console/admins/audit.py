@@ -51,6 +51,9 @@ CALLED = ("name", "email", "filename", "content")
 """Details by which people know what was removed, and so has no page any more."""
 
 
+EXAMPLES = {"action": "post.deleted", "resource_type": "post"}
+
+
 class Narrowed(Typed):
     """The filters of GET /admin/audit, under the same names."""
 
@@ -67,6 +70,7 @@ class Narrowed(Typed):
     def choices(self, changelist: Any) -> Iterator[Any]:
         fields = [
             {"name": name, "label": label, "value": self.given.get(name, ""), "errors": self.errors.get(name, [])}
+            | {"example": EXAMPLES.get(name, "")}
             for name, label in LABELS.items()
         ]
         yield {"fields": fields, "query": self.query, "selected": False}

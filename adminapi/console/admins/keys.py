@@ -24,11 +24,11 @@ from adminapi.console.columns import column, moment
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
-from adminapi.console.words import about
 from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
+from ouipost.translating import about
 from workspaces.keys import services as keys
 from workspaces.keys.usage import requests_by_day
 from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Tier

@@ -9,7 +9,6 @@ from django.utils.translation import ngettext
 from adminapi.console.base import ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork
-from adminapi.console.words import about
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import network_name
 from analytics.models import AccountSync, TargetNumbers
@@ -17,7 +16,7 @@ from analytics.sync import read_soon
 from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor, entry, record_all
-from ouipost.translating import translated
+from ouipost.translating import about, translated
 
 NEXT_READING = column("due_at", _("Next reading"), sorts=True)
 COUNTS = (

@@ -22,7 +22,6 @@ from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
-from adminapi.console.words import about
 from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
@@ -33,7 +32,7 @@ from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
 from ouipost.outbound import Blocked, check_url
-from ouipost.translating import translated
+from ouipost.translating import about, translated
 from workspaces.reach import about_theirs, is_too_wide, not_theirs, webhooks_of
 
 WRITTEN = ("url", "events", "workspace_ids", "is_active")

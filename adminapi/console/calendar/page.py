@@ -19,13 +19,12 @@ from accounts import registry
 from accounts.models import SocialAccount
 from adminapi.console.calendar import entries
 from adminapi.console.pages import page, post_of, show
-from adminapi.console.words import about
-from adminapi.console.workspaces import limited, offer, workspaces_of
+from adminapi.console.workspaces import at_hand, limited, offer, workspaces_of
 from adminapi.templatetags.console import network_name
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
-from ouipost.translating import translated, words
+from ouipost.translating import about, translated, words
 from posts import destinations, services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
@@ -58,8 +57,8 @@ class CalendarFilter(PostFilter):
 @page(PERMISSION)
 @require_safe
 def calendar(request: HttpRequest) -> HttpResponseBase:
-    """Show the calendar of a workspace: the one in the address, else the first."""
-    workspace = _workspace(request) if request.GET.get("workspace") else workspaces_of(request).first()
+    """Show the calendar of a workspace."""
+    workspace = at_hand(request)
     if workspace is None:
         return show(request, "console/calendar.html", title=_("Calendar"), workspace=None)
     return show(

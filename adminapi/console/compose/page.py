@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -19,7 +18,7 @@ from adminapi.console.compose import fields, saving, words
 from adminapi.console.compose.forms import Sheet, empty_sheet, read_sheet, sheet_of
 from adminapi.console.compose.preview import previewed
 from adminapi.console.pages import page, post_of, show
-from adminapi.console.workspaces import offer, workspaces_of
+from adminapi.console.workspaces import at_hand, offer
 from ouipost import zones
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
@@ -27,7 +26,6 @@ from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
 from posts.models import Post, PostStatus, Schedule
 from posts.schedules.slots import shown
-from workspaces.models import Workspace
 
 
 @page("posts.manage")
@@ -36,7 +34,7 @@ def compose(request: HttpRequest) -> HttpResponse:
     """Show an empty page for a new post, or do what its buttons say."""
     if request.method == "POST":
         return _submitted(request, _named_post(request))
-    workspace = _workspace(request, request.GET.get("workspace", ""))
+    workspace = at_hand(request)
     if workspace is None:
         return show(request, "console/compose/nowhere.html", title=_("New post"))
     return _shown(request, empty_sheet(workspace, at=request.GET.get("at", "")))
@@ -108,12 +106,6 @@ def _awaited(post: Post | None) -> dict[str, Any]:
     return {"post": post, "arrivals": found, "is_awaited": any(is_awaited for _, is_awaited in found)}
 
 
-def _workspace(request: HttpRequest, pk: str) -> Workspace | None:
-    """Return the workspace that is named, else the first; None for whoever works in none."""
-    mine = workspaces_of(request)
-    return get_object_or_404(mine, pk=pk) if pk else mine.first()
-
-
 def _named_post(request: HttpRequest) -> Post | None:
     """Return the post that the page has become since it was opened, by its first file or its first saving."""
     pk = request.POST.get("post", "")
@@ -121,7 +113,7 @@ def _named_post(request: HttpRequest) -> Post | None:
 
 
 def _sheet(request: HttpRequest, post: Post | None) -> Sheet:
-    workspace = post.workspace if post else _workspace(request, request.POST.get("workspace", ""))
+    workspace = post.workspace if post else at_hand(request)
     if workspace is None:
         raise Http404
     return read_sheet(workspace, post, request.POST)
@@ -177,7 +169,7 @@ def _local(moment: datetime, zone: str) -> str:
 
 def _told(sheet: Sheet) -> list[str]:
     """Return all that is refused, each once, and of which field; what is said of a file begins with its name."""
-    return list(dict.fromkeys(f"{words.lead(name)}{text}" for name, texts in sheet.errors.items() for text in texts))
+    return list(dict.fromkeys(words.of_field(name, text) for name, texts in sheet.errors.items() for text in texts))
 
 
 def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:

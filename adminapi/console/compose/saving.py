@@ -22,13 +22,12 @@ from adminapi.console.compose.forms import (
     checked_values,
     take_over,
 )
-from adminapi.console.words import about
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
-from ouipost.translating import translated
+from ouipost.translating import about, translated
 from posts import destinations, services
 from posts.destinations import AccountNotConnected
 from posts.media import files, uploads

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ouipost.translating import translated
+from ouipost.translating import about, translated
 
 OPTIONS = {
     "post_type": gettext_lazy("Kind of post"),
@@ -133,9 +133,9 @@ def field(path: str) -> str:
     return str(FIELDS.get(head, _readable(head)))
 
 
-def lead(path: str) -> str:
-    """Return what a sentence about a field of the page begins with; nothing for those that name their own."""
-    return f"{field(path)}: " if path in FIELDS else ""
+def of_field(path: str, text: str) -> str:
+    """Return a sentence behind the name of its field of the page; alone where it names its own."""
+    return about(field(path), text) if path in FIELDS else text
 
 
 def told(issue: Mapping[str, Any]) -> tuple[str, str]:

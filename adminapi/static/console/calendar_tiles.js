@@ -86,7 +86,7 @@ function calendarTiles(room) {
 
   function freeContent(slot, time) {
     const element = link(composeAt(slot.start), "");
-    element.append(icon("add_circle"), make("span", "op-event-time", time), make("span", "op-event-schedule", slot.schedule));
+    element.append(icon("add_circle"), make("span", "op-event-time", time), " ", make("span", "op-event-schedule", slot.schedule));
     element.setAttribute("aria-label", fill(told.textFreeLabel, { time, schedule: slot.schedule }));
     return [element];
   }
