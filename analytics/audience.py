@@ -14,6 +14,8 @@ from accounts.models import SocialAccount
 from analytics.gains import total
 from analytics.models import AccountDay
 from analytics.periods import Period
+from analytics.reports import Scope
+from ouipost.prepared import fetch_prepared
 
 TOP_LOCATIONS = 10
 Demographics = Mapping[str, Mapping[str, int]]
@@ -29,9 +31,10 @@ class Standing:
     demographics: Demographics
 
 
-def audience(accounts: "QuerySet[SocialAccount]", period: Period) -> dict[str, Any]:
-    """Return the followers of these accounts, summed, and their growth in a period; null where no network says."""
-    found = _standings(accounts, period)
+def audience(scope: Scope, period: Period) -> dict[str, Any]:
+    """Return the followers of the connected accounts, and their growth in a period; null where no network says."""
+    columns = fetch_prepared(_standings, first=period.first, last=period.last, **scope.matching)
+    found = [Standing(followers=now, before=then, demographics=said or {}) for now, then, said in columns]
     followers = total(each.followers for each in found) if found else 0
     growth = total(_growth(each) for each in found) if found else 0
     return {
@@ -59,17 +62,17 @@ def _growth(standing: Standing) -> int | None:
     return standing.followers - standing.before
 
 
-def _standings(accounts: "QuerySet[SocialAccount]", period: Period) -> list[Standing]:
-    days = AccountDay.objects.filter(account=OuterRef("pk"), day__lte=period.last)
+def _standings(first: Any, last: Any, **matching: Any) -> "QuerySet[SocialAccount, Any]":
+    """Return the query for what makes a `Standing` of each account."""
+    days = AccountDay.objects.filter(account=OuterRef("pk"), day__lte=last)
     counted = days.filter(followers__isnull=False)
-    before, since = counted.filter(day__lt=period.first), counted.filter(day__gte=period.first)
-    rows = accounts.annotate(
-        now=_first(counted.order_by("-day"), "followers"),
-        before=Coalesce(_first(before.order_by("-day"), "followers"), _first(since.order_by("day"), "followers")),
-        said=_first(days.filter(demographics__isnull=False).order_by("-day"), "demographics"),
+    before, since = counted.filter(day__lt=first), counted.filter(day__gte=first)
+    accounts = SocialAccount.objects.connected().filter(workspace__deleted_at=None, **matching)
+    return accounts.order_by("pk").values_list(
+        _first(counted.order_by("-day"), "followers"),
+        Coalesce(_first(before.order_by("-day"), "followers"), _first(since.order_by("day"), "followers")),
+        _first(days.filter(demographics__isnull=False).order_by("-day"), "demographics"),
     )
-    columns = rows.order_by("pk").values_list("now", "before", "said")
-    return [Standing(followers=now, before=then, demographics=said or {}) for now, then, said in columns]
 
 
 def _first(days: "QuerySet[AccountDay]", column: str) -> Subquery:

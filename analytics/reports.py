@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Max, Sum
+from django.db.models import QuerySet, Sum
 
 from accounts import registry
-from accounts.models import SocialAccount, SocialAccountQuerySet
+from accounts.models import SocialAccount
 from analytics.gains import Numbers, bucketed, rate, summed
 from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
 from analytics.periods import A_DAY, Granularity, Period
 from analytics.totals import SUMMED
+from ouipost.prepared import fetch_prepared
 from ouipost.replica import on_replica
 from workspaces.models import Workspace
 
@@ -36,17 +37,10 @@ class Scope:
     def rows(self, period: Period) -> list[Row]:
         """Return what was gained, by day or hour and by network, in the order of time."""
         by_hour = period.granularity == Granularity.HOUR
-        bounds = (period.starts, period.ends) if by_hour else (period.first, period.last)
-        field = "hour" if by_hour else "day"
-        matching: dict[str, Any] = {f"{field}__range": bounds}
-        matching |= self._whose()
-        matching |= {"platform": self.platform} if self.platform else {}
-        rows = self._model(by_hour=by_hour)._default_manager.filter(**matching)
-        found = rows.order_by(field, "platform")
-        if self.workspace_ids is not None:
-            found = found.values(field, "platform").annotate(**SUMS)
-        columns = found.values_list(field, "platform", *SUMMED)
-        return [(at, platform, _whole(numbers)) for at, platform, *numbers in columns]
+        field, first, last = ("hour", period.starts, period.ends) if by_hour else ("day", period.first, period.last)
+        matching = {f"{field}__gte": first, f"{field}__lte": last} | self.matching
+        found = fetch_prepared(_sums, self._model(by_hour=by_hour), field, self.workspace_ids is not None, **matching)
+        return [(at, platform, dict(zip(SUMMED, numbers, strict=True))) for at, platform, *numbers in found]
 
     def last_day(self, today: date) -> date:
         """Return the newest day that may have numbers: today in UTC, or tomorrow where a calendar ahead has some."""
@@ -59,9 +53,14 @@ class Scope:
             return InstallationDay
         return HourTotal if by_hour else DayTotal
 
+    @property
+    def matching(self) -> dict[str, Any]:
+        """Return what the rows of this scope have in common."""
+        return self._whose() | ({"platform": self.platform} if self.platform else {})
+
     def _whose(self) -> dict[str, Any]:
-        some = {} if self.workspace_ids is None else {"workspace__in": self.workspace_ids}
-        return {"workspace": self.workspace} if self.workspace else some
+        some = {} if self.workspace_ids is None else {"workspace__in": list(self.workspace_ids)}
+        return {"workspace": self.workspace.pk} if self.workspace else some
 
     def posts_by_platform(self) -> dict[str, int]:
         """Return how many targets were ever published, by network, the most first."""
@@ -70,18 +69,24 @@ class Scope:
         counted = {platform: int(published) for platform, published in found if published}
         return dict(sorted(counted.items(), key=lambda each: (-each[1], registry.IDS.index(each[0]))))
 
-    def accounts(self) -> SocialAccountQuerySet:
-        """Match the connected accounts."""
-        return self._all_accounts().connected()
-
     def as_of(self) -> datetime | None:
         """Return when the last of the numbers were read: also those of accounts that were disconnected since."""
-        found: datetime | None = self._all_accounts().aggregate(last=Max("last_sync"))["last"]
-        return found
+        found = fetch_prepared(_last_sync, **self.matching)
+        return found[0][0] if found else None
 
-    def _all_accounts(self) -> SocialAccountQuerySet:
-        rows = SocialAccount.objects.filter(**self._whose(), workspace__deleted_at=None)
-        return rows.filter(platform=self.platform) if self.platform else rows
+
+def _sums(
+    model: type[DayTotal | HourTotal | InstallationDay], field: str, added: bool, **matching: Any
+) -> "QuerySet[Any, Any]":
+    """Match the sums in the order of time; `added` are those of several workspaces into one."""
+    rows = model._default_manager.filter(**matching).order_by(field, "platform")
+    rows = rows.values(field, "platform").annotate(**SUMS) if added else rows
+    return rows.values_list(field, "platform", *SUMMED)
+
+
+def _last_sync(**matching: Any) -> "QuerySet[SocialAccount, Any]":
+    rows = SocialAccount.objects.filter(workspace__deleted_at=None, last_sync__isnull=False, **matching)
+    return rows.order_by("-last_sync").values_list("last_sync")[:1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +125,10 @@ def by_workspace(names: Mapping[str, str], period: Period) -> list[dict[str, Any
     rows = WorkspaceDay.objects.filter(workspace__in=list(names))
     days = rows.filter(day__range=(period.first, period.last)).order_by()
     gained = days.values("workspace").annotate(**SUMS).values_list("workspace", *SUMMED)
-    found = {pk: _whole(numbers) for pk, *numbers in gained}
+    found = {pk: dict(zip(SUMMED, numbers, strict=True)) for pk, *numbers in gained}
     told = {pk: numbers for pk, numbers in found.items() if any(numbers.values())}  # a deleted post leaves zeros behind
     shown = [{"id": pk, "name": names[pk], **_of_platform(numbers)} for pk, numbers in told.items()]
     return sorted(shown, key=lambda each: (-(each["engagement"] or 0), -each["posts"], each["id"]))
-
-
-def _whole(numbers: Sequence[Any]) -> Numbers:
-    """Return numbers by name, as integers: some databases return sums as decimals."""
-    return {name: None if number is None else int(number) for name, number in zip(SUMMED, numbers, strict=True)}
 
 
 def _of_platform(numbers: Numbers) -> dict[str, Any]:

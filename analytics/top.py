@@ -7,14 +7,15 @@ algorithm). Where that does not come soon, as in a short period of a long histor
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from analytics.models import TargetDay, TargetNumbers
 from analytics.periods import SECOND, Period
 from analytics.plan import READ_FOR
+from ouipost.prepared import fetch_prepared
 from workspaces.models import Workspace
 
 TOP = 10
@@ -43,56 +44,65 @@ def top_posts(workspace: Workspace, period: Period, *, platform: str = "") -> Se
     A post that is deleted meanwhile is left out.
     """
     found = top_targets(workspace, period, platform=platform)
-    shown = TargetNumbers.objects.select_related("target__post").only(
-        "platform", "account", "published_at", "target__post__content"
-    )
-    rows = shown.in_bulk([top.numbers_id for top in found])
-    return [
-        {
-            "id": row.target.post_id,
-            "content": row.target.post.content[:CONTENT_LENGTH],
-            "platform": row.platform,
-            "account_id": row.account_id,
-            "impressions": top.impressions,
-            "engagement": top.engagement,
-            "published_at": row.published_at,
-        }
-        for top in found
-        if (row := rows.get(top.numbers_id))
-    ]
+    rows = {pk: columns for pk, *columns in fetch_prepared(_posts, pk__in=[top.numbers_id for top in found])}
+    return [_shown(top, *rows[top.numbers_id]) for top in found if top.numbers_id in rows]
+
+
+def _posts(**matching: Any) -> "QuerySet[TargetNumbers, Any]":
+    rows = TargetNumbers.objects.filter(**matching)
+    return rows.values_list("pk", "target__post", "target__post__content", "platform", "account", "published_at")
+
+
+def _shown(
+    top: Top, post_id: str, content: str, platform: str, account_id: str, published_at: datetime
+) -> dict[str, Any]:
+    return {
+        "id": post_id,
+        "content": content[:CONTENT_LENGTH],
+        "platform": platform,
+        "account_id": account_id,
+        "impressions": top.impressions,
+        "engagement": top.engagement,
+        "published_at": published_at,
+    }
 
 
 def top_targets(workspace: Workspace, period: Period, *, platform: str = "") -> list[Top]:
     """Return the ten targets that gained most engagement in a period, the best first, of equals the newest."""
-    gains = _gains(workspace, period, platform=platform)
-    looked = _most_successful(workspace, period, platform=platform)
+    whose = {"workspace": workspace.pk} | ({"platform": platform} if platform else {})
+    gained: dict[str, Any] = {f"total__{name}": value for name, value in whose.items()}
+    gained |= {"total__day__gte": period.first, "total__day__lte": period.last}
+    looked = _most_successful(period, whose)
     found: list[Top] = []
     start = 0
     for end in LOOKS:
         pks = [pk for pk, _ in looked[start:end]]
-        found = _best([*found, *_tops(gains.filter(numbers__in=pks))]) if pks else found
+        found = _best([*found, *_tops(fetch_prepared(_gains, numbers__in=pks, **gained))])
         if len(looked) <= end or _are_beyond(found, bound=looked[end][1]):
             return found
         start = end
-    return _tops(gains.order_by("-engaged", "-numbers_id")[:TOP])
+    return _tops(fetch_prepared(_best_gains, **gained))
 
 
-def _most_successful(workspace: Workspace, period: Period, *, platform: str) -> Sequence[tuple[int, int]]:
+def _most_successful(period: Period, whose: Mapping[str, str]) -> Sequence[tuple[int, int]]:
     """Return the first targets of those that may have gained something, with all engagement that each ever gained."""
-    rows = TargetNumbers.objects.filter(
-        workspace=workspace,
-        published_at__gt=period.starts - READ_FOR - OUTAGE,
-        published_at__lt=period.ends + SECOND + ZONES_APART,
-    )
-    rows = rows.filter(platform=platform) if platform else rows
-    return list(rows.order_by("-most", "-pk").values_list("pk", "most")[: LOOKS[-1] + 1])
+    since, until = period.starts - READ_FOR - OUTAGE, period.ends + SECOND + ZONES_APART
+    return fetch_prepared(_by_success, published_at__gt=since, published_at__lt=until, **whose)
 
 
-def _gains(workspace: Workspace, period: Period, *, platform: str) -> Any:
+def _by_success(**matching: Any) -> "QuerySet[TargetNumbers, Any]":
+    rows = TargetNumbers.objects.filter(**matching).order_by("-most", "-pk")
+    return rows.values_list("pk", "most")[: LOOKS[-1] + 1]
+
+
+def _gains(**matching: Any) -> Any:
     """Match what each target gained: its id, impressions and engagement."""
-    shares = TargetDay.objects.filter(total__workspace=workspace, total__day__range=(period.first, period.last))
-    shares = shares.filter(total__platform=platform) if platform else shares
-    return shares.values_list("numbers_id").annotate(seen=Sum("impressions"), engaged=Sum("engagement")).order_by()
+    shares = TargetDay.objects.filter(**matching).order_by()
+    return shares.values_list("numbers_id").annotate(seen=Sum("impressions"), engaged=Sum("engagement"))
+
+
+def _best_gains(**matching: Any) -> Any:
+    return _gains(**matching).order_by("-engaged", "-numbers_id")[:TOP]
 
 
 def _tops(gains: Iterable[tuple[int, int | None, int | None]]) -> list[Top]:

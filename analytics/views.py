@@ -68,7 +68,7 @@ def _report(workspace: Workspace, scope: Scope, period: Period) -> dict[str, Any
         "period": {"from": period.starts, "to": period.ends},
         **asdict(report(scope, period)),
         "top_posts": top_posts(workspace, period, platform=scope.platform),
-        "audience": audience(scope.accounts(), period),
+        "audience": audience(scope, period),
         "as_of": scope.as_of(),
     }
 

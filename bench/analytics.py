@@ -101,7 +101,7 @@ def _of_workspace(data: Data, workspace: Workspace, secret: str, name: str) -> l
             "all": lambda: _in_process(f"/api/analytics?from={period.first}", _headers(workspace, secret)),
             "sums": lambda: report(scope, period),
             "top": lambda: top_targets(workspace, period),
-            "audience": lambda: audience(scope.accounts(), period),
+            "audience": lambda: audience(scope, period),
             "bare": by_sums,
             "posts": by_posts,
         },

@@ -160,7 +160,7 @@ def _presets() -> list[tuple[str, str]]:
 
 def _of_one(workspace: Workspace, asked: Asked, scope: Scope) -> dict[str, Any]:
     """Return what there is of a single workspace alone: its best posts, and who follows."""
-    follows = audience(scope.accounts(), asked.period)
+    follows = audience(scope, asked.period)
     ages = follows["demographics"]["age_groups"]
     series = Series(name=_("Percent"), tone="main", numbers=list(ages.values()))
     drawn = Chart(title=_("Age groups"), heading=_("Age"), labels=list(ages), series=[series], kind="bar")
