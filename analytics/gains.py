@@ -1,6 +1,5 @@
 """Arithmetic of readings: what each adds to what was known. Pure."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -26,12 +25,15 @@ def total(numbers: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def summed(pairs: Iterable[tuple[Key, Numbers]]) -> dict[Key, Numbers]:
+def summed(pairs: Iterable[tuple[Key, Numbers]]) -> dict[Key, dict[str, int | None]]:
     """Return the sums of all numbers with the same key, in the order in which the keys came."""
-    groups: dict[Key, list[Numbers]] = defaultdict(list)
+    sums: dict[Key, dict[str, int | None]] = {}
     for key, numbers in pairs:
-        groups[key].append(numbers)
-    return {key: {name: total(each[name] for each in found) for name in found[0]} for key, found in groups.items()}
+        known = sums.setdefault(key, dict.fromkeys(numbers))
+        for name, number in numbers.items():
+            if number is not None:
+                known[name] = (known[name] or 0) + number
+    return sums
 
 
 def bucketed(

@@ -104,7 +104,7 @@ def report(scope: Scope, period: Period) -> Report:
     rows = scope.rows(period)
     platforms = summed((platform, numbers) for _, platform, numbers in rows)
     by_platform = {name: _of_platform(platforms[name]) for name in registry.IDS if name in platforms}
-    return Report(summary=_summary(rows, by_platform), by_platform=by_platform, timeline=_timeline(rows, period))
+    return Report(summary=_summary(platforms, by_platform), by_platform=by_platform, timeline=_timeline(rows, period))
 
 
 @on_replica
@@ -135,8 +135,8 @@ def _of_platform(numbers: Numbers) -> dict[str, Any]:
     return {**numbers, "engagement_rate": rate(numbers["engagement"], numbers["impressions"])}
 
 
-def _summary(rows: Sequence[Row], by_platform: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    numbers = summed(("all", each) for _, _, each in rows).get("all", ZEROS)
+def _summary(platforms: Mapping[str, Numbers], by_platform: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    numbers = summed(("all", each) for each in platforms.values()).get("all", ZEROS)
     return {
         **{f"total_{name}": numbers[name] for name in SUMMED},
         "avg_engagement_rate": rate(numbers["engagement"], numbers["impressions"]),

@@ -15,7 +15,7 @@ from analytics.models import TargetNumbers
 from analytics.periods import Granularity, Period
 from analytics.post_report import numbers_of, post_period, post_report, post_table
 from analytics.queries import PARAMETERS, read_granularity, read_period, require_hours
-from analytics.reports import Scope, report, table
+from analytics.reports import Scope, report, shown_bucket, table
 from analytics.serializers import PostAnalyticsSerializer, ReportSerializer
 from analytics.top import top_posts
 from analytics.totals import SUMMED
@@ -59,17 +59,19 @@ class AnalyticsViewSet(WorkspaceScopedViewSet[TargetNumbers]):
         scope, period = Scope(workspace=self.workspace, platform=request.query_params.get("platform", "")), self.period
         if wants_csv(request):
             return csv_answer(table(scope, period), columns=("date", "platform", *SUMMED), filename="analytics.csv")
-        return Response(ReportSerializer(_report(self.workspace, scope, period)).data)
+        return Response(_report(self.workspace, scope, period))
 
 
 @on_replica
 def _report(workspace: Workspace, scope: Scope, period: Period) -> dict[str, Any]:
+    """Return the report as `ReportSerializer` would show it."""
+    top, as_of = top_posts(workspace, period, platform=scope.platform), scope.as_of()
     return {
-        "period": {"from": period.starts, "to": period.ends},
-        **asdict(report(scope, period)),
-        "top_posts": top_posts(workspace, period, platform=scope.platform),
+        "period": {"from": shown_bucket(period.starts), "to": shown_bucket(period.ends)},
+        **vars(report(scope, period)),
+        "top_posts": [{**each, "published_at": shown_bucket(each["published_at"])} for each in top],
         "audience": audience(scope, period),
-        "as_of": scope.as_of(),
+        "as_of": as_of and shown_bucket(as_of),
     }
 
 
