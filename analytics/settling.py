@@ -29,7 +29,7 @@ from analytics.totals import Gain, add_all
 from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.events.journal import SYSTEM, entry, record_all
-from ouipost.rows import in_parts, update_each
+from ouipost.rows import in_parts, insert_each, update_each
 from posts.models import Post, Target
 
 FAILURES = 5
@@ -113,7 +113,8 @@ def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -
         snapshots.append(_snapshot(numbers, found, gain, at=report.at))
         if found.published is not None:
             moved[numbers.target_id] = {"remote_id": found.published.remote_id, "url": found.published.url}
-    Snapshot.objects.bulk_create(snapshots, batch_size=AT_ONCE)
+    for new in in_parts(snapshots, AT_ONCE):
+        insert_each(new)
     kept = list(rows.values())
     for some in in_parts(kept, AT_ONCE):
         _write(some)
