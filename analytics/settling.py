@@ -28,7 +28,7 @@ from analytics.plan import DAILY, HOURLY, after_failures, next_reading
 from analytics.totals import Gain, add_all
 from ouipost import claims
 from ouipost.claims import Claim
-from ouipost.db.rows import in_parts, update_each
+from ouipost.db.rows import in_parts, insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
 from posts.models import REMOTE_ID_LENGTH, Post, Target
 
@@ -113,7 +113,8 @@ def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -
         snapshots.append(_snapshot(numbers, found, gain, at=report.at))
         if found.published is not None and len(found.published.remote_id) <= REMOTE_ID_LENGTH:
             moved[numbers.target_id] = {"remote_id": found.published.remote_id, "url": found.published.url}
-    Snapshot.objects.bulk_create(snapshots, batch_size=AT_ONCE)
+    for new in in_parts(snapshots, AT_ONCE):
+        insert_each(new)
     kept = list(rows.values())
     for some in in_parts(kept, AT_ONCE):
         _write(some)

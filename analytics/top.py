@@ -70,7 +70,7 @@ def _shown(
 def top_targets(workspace: Workspace, period: Period, *, platform: str = "") -> list[Top]:
     """Return the ten targets that gained most engagement in a period, the best first, of equals the newest."""
     whose = {"workspace": workspace.pk} | ({"platform": platform} if platform else {})
-    gained = {f"total__{name}": value for name, value in whose.items()}
+    gained: dict[str, Any] = {f"total__{name}": value for name, value in whose.items()}
     gained |= {"total__day__gte": period.first, "total__day__lte": period.last}
     looked = _most_successful(period, whose)
     found: list[Top] = []
@@ -95,13 +95,13 @@ def _by_success(**matching: Any) -> "QuerySet[TargetNumbers, Any]":
     return rows.values_list("pk", "most")[: LOOKS[-1] + 1]
 
 
-def _gains(**matching: Any) -> "QuerySet[TargetDay, Any]":
+def _gains(**matching: Any) -> Any:
     """Match what each target gained: its id, impressions and engagement."""
     shares = TargetDay.objects.filter(**matching).order_by()
     return shares.values_list("numbers_id").annotate(seen=Sum("impressions"), engaged=Sum("engagement"))
 
 
-def _best_gains(**matching: Any) -> "QuerySet[TargetDay, Any]":
+def _best_gains(**matching: Any) -> Any:
     return _gains(**matching).order_by("-engaged", "-numbers_id")[:TOP]
 
 

@@ -69,7 +69,7 @@ def _report(workspace: Workspace, scope: Scope, period: Period) -> dict[str, Any
     return {
         "period": {"from": shown_bucket(period.starts), "to": shown_bucket(period.ends)},
         **vars(report(scope, period)),
-        "top_posts": [each | {"published_at": shown_bucket(each["published_at"])} for each in top],
+        "top_posts": [{**each, "published_at": shown_bucket(each["published_at"])} for each in top],
         "audience": audience(scope, period),
         "as_of": as_of and shown_bucket(as_of),
     }

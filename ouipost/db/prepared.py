@@ -37,7 +37,7 @@ class Given(models.Expression):
         super().__init__()
         self.places = [Place(name, number) for number in ([None] if count is None else range(count))]
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Place]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         return f"({', '.join(['%s'] * len(self.places))})", self.places
 
 

@@ -44,17 +44,20 @@ def in_parts(rows: Sequence[Each], size: int) -> Iterator[Sequence[Each]]:
 
 
 def insert_each(rows: Sequence[models.Model]) -> None:
-    """Insert new rows of one model, whose keys are set, in one statement; sends no signals. Raises DatabaseError."""
+    """Insert new rows of one model in one statement; sends no signals. Raises DatabaseError.
+
+    Their keys are set, or the database gives each its own and nobody asks which.
+    """
     if not rows:
         return
     model = type(rows[0])
     using = router.db_for_write(model)
     connection = connections[using]
-    fields = model._meta.local_concrete_fields
+    fields = tuple(each for each in model._meta.local_concrete_fields if not each.primary_key or rows[0].pk is not None)
     places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(rows))
     values = [_stored(field, field.pre_save(row, add=True), connection) for row in rows for field in fields]
     with connection.cursor() as cursor:
-        cursor.execute(_insert(model, using) + places, values)
+        cursor.execute(_insert(model, using, fields) + places, values)
     for row in rows:
         row._state.adding, row._state.db = False, using
 
@@ -63,17 +66,17 @@ def insert_values(model: type[models.Model], values: Sequence[Sequence[Any]]) ->
     """Insert rows that exist elsewhere as they are: the values of all columns, in the order of the model's fields."""
     using = router.db_for_write(model)
     connection = connections[using]
-    fields = model._meta.local_concrete_fields
+    fields = tuple(model._meta.local_concrete_fields)
     stored = [[_stored(field, value, connection) for field, value in zip(fields, row, strict=True)] for row in values]
     if stored:
         with connection.cursor() as cursor:
-            cursor.executemany(f"{_insert(model, using)} ({', '.join(['%s'] * len(fields))})", stored)
+            cursor.executemany(f"{_insert(model, using, fields)} ({', '.join(['%s'] * len(fields))})", stored)
 
 
 @cache
-def _insert(model: type[models.Model], using: str) -> str:
+def _insert(model: type[models.Model], using: str, fields: Sequence["models.Field[Any, Any]"]) -> str:
     quote = connections[using].ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in model._meta.local_concrete_fields)
+    columns = ", ".join(quote(str(field.column)) for field in fields)
     return f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES "  # noqa: S608 (names are ours)
 
 

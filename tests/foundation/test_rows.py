@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.models import SocialAccount
+from analytics.models import DayTotal
 from ouipost.db.rows import insert_each, update_each
 from ouipost.ids import new_id
 from tests.factories import NOW, make_account
@@ -98,6 +99,18 @@ def test_new_rows_are_as_the_orm_would_have_stored_them(workspace: Workspace, co
     for row in rows:
         row.save()  # knows that it is stored
     assert SocialAccount.objects.count() == count
+
+
+def test_the_database_gives_keys_where_rows_have_none(workspace: Workspace) -> None:
+    given = {"workspace": workspace, "day": NOW.date()}
+
+    insert_each([DayTotal(platform=name, reach=place, **given) for place, name in enumerate(("facebook", "threads"))])
+
+    rows = DayTotal.objects.order_by("pk")
+    assert [(row.platform, row.reach, row.day) for row in rows] == [
+        ("facebook", 0, NOW.date()),
+        ("threads", 1, NOW.date()),
+    ]
 
 
 def test_a_row_that_is_there_already_is_refused_and_none_is_stored(workspace: Workspace) -> None:
