@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.web import become, require_port, web_command
-from ouipost import logs
+from ouipost.observability import logs
 
 
 class Command(OperatorCommand):
