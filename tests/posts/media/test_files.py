@@ -165,10 +165,14 @@ def test_what_was_made_of_a_file_for_networks_goes_with_it(post: Post, image: Pr
         for limits in (small, replace(small, max_image_side_pixels=8)):
             fit(content, limits).pull_url()
     made = set(stored_files()) - {name for each in (gone, stays) for name in (each.stored_name, each.thumbnail_name)}
+    beside = storage.rendition_name(gone.pk, "any", "image/jpeg").rpartition("/")[0] + "/another.jpg"
+    kept = Path(django_settings.MEDIA_ROOT) / beside
+    kept.write_bytes(picture())
 
     files.delete(gone, actor=ACTOR)
 
-    left = set(stored_files())
+    assert kept.exists()
+    left = set(stored_files()) - {beside}
     assert (len(made), len(left & made)) == (4, 2)
     assert {stays.stored_name, stays.thumbnail_name} == left - made
 

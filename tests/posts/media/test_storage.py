@@ -145,6 +145,8 @@ def test_a_name_that_is_taken_is_not_written_over(kept: Kept, source: Path, tmp_
 
     with pytest.raises(FileExistsError, match="abcdef"):
         store(other, NAME)
+    with other.open("rb") as content:
+        storage.store_bytes(content, NAME)  # what is made for a network is the same whoever was faster
 
     assert kept.names() == [NAME]
     with open_stored(NAME) as file:
@@ -286,6 +288,22 @@ def test_files_are_given_in_the_order_of_their_names(kept: Kept) -> None:
 
 def test_an_empty_storage_has_no_orphans(kept: Kept) -> None:
     assert sweep_orphans(lambda names: set(), older_than=HOUR) == 0
+
+
+def test_names_without_a_file_are_told_from_those_with_one(kept: Kept) -> None:
+    for letter in "abdeg":
+        kept.put(f"media/x/{letter}.jpg", age=HOUR, now=timezone.now())
+
+    absent = storage.absent(f"media/x/{letter}.jpg" for letter in "bcdfghi")
+
+    assert [name[-5] for name in absent] == ["c", "f", "h", "i"]
+
+
+def test_what_comes_back_otherwise_than_it_was_tried_out_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage.DurableFileStorage, "_open", lambda *_: ContentFile(b"ill"))
+
+    with pytest.raises(StorageUnavailable):
+        try_out(b"well?")
 
 
 def test_what_was_tried_out_is_gone_again(kept: Kept) -> None:
