@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import IncompleteReadError
+from botocore.exceptions import ClientError, IncompleteReadError
 from botocore.response import StreamingBody
 from django.core.files.storage import default_storage
 from django.utils import timezone
@@ -272,6 +272,17 @@ def test_a_store_that_refuses_is_asked_every_time(bucket: Bucket) -> None:
         with pytest.raises(StorageUnavailable) as refused:
             storage.try_out(b"x")
         assert "NoSuchBucket" in refused.value.reason
+
+
+def test_a_store_that_says_to_be_in_trouble_is_left_alone(bucket: Bucket) -> None:
+    answer: Any = {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+    trouble = ClientError(answer, "HeadObject")
+    for _ in range(4):
+        with pytest.raises(StorageUnavailable) as refused, cast("backend.S3Files", default_storage).calling():
+            raise trouble
+
+    assert "SlowDown" in refused.value.reason
+    assert "left alone" in refused.value.reason
 
 
 @pytest.mark.django_db(transaction=True)
