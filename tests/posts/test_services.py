@@ -413,4 +413,4 @@ def test_deleting_takes_targets_and_files_along(workspace: Workspace, accounts: 
     services.delete_post(post, actor=ACTOR)
 
     assert (Post.objects.count(), Target.objects.count(), Media.objects.count()) == (0, 0, 0)
-    assert Event.objects.get().details == {"status": "partially_published"}
+    assert Event.objects.get().details == {"status": "partially_published", "content": "Fresh bread"}
