@@ -81,7 +81,12 @@ def _unless_done(
 
 
 def _is_done(error: DatabaseError, sql: str, connection: BaseDatabaseWrapper) -> bool:
-    """Whether the error says that it is there, or gone, already; a table of that name may be somebody else's."""
+    """Whether the error says that it is there, or gone, already; a table of that name may be somebody else's.
+
+    A column that is to be changed and is gone was dropped by a later step of the same migration.
+    """
+    if error.args[:1] == (NO_SUCH_COLUMN,):
+        return " MODIFY " in sql
     if error.args[:1] != (TABLE_EXISTS,):
         is_key = error.args[:1] == (CANNOT_CREATE,) and DUPLICATE_KEY in str(error)
         return is_key or error.args[:1] in {(code,) for code in DONE_ALREADY}
