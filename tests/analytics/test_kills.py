@@ -161,7 +161,7 @@ def test_readers_that_are_killed_count_nothing_twice_and_nothing_less(scene: Sce
     assert seen["wrong"] == []
     assert (seen["published"], seen["read"], seen["posts"]) == (targets, targets, targets)
     assert said == f"Read {targets} posts of {PEOPLE * len(NETWORKS)} accounts."
-    assert seen["snapshots"] > 2 * targets
+    assert seen["snapshots"] > targets  # the last reading made as many: others were made in the storm
     assert seen["impressions"] > targets
     assert kills + steps.total() >= KILLS
     assert set(steps) & STEPS
