@@ -154,7 +154,7 @@ class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
 
     class Meta:
         model = SocialAccount
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "platform",
             "type",
@@ -193,7 +193,7 @@ class AccountDetailSerializer(AccountSerializer):
     scopes_missing = serializers.SerializerMethodField()
 
     class Meta(AccountSerializer.Meta):
-        fields = (*AccountSerializer.Meta.fields, "settings", "metadata", "scopes_missing", "health")  # type: ignore[assignment]
+        fields = (*AccountSerializer.Meta.fields, "settings", "metadata", "scopes_missing", "health")
 
     @extend_schema_field(AccountDetailCountsSerializer)
     def get_stats(self, account: SocialAccount) -> dict[str, int | None]:

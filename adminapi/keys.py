@@ -44,7 +44,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
 
     class Meta:
         model = ApiKey
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "name",
             "prefix",
@@ -66,7 +66,7 @@ class NewKeySerializer(KeySerializer):
     api_key = serializers.CharField(allow_null=True)
 
     class Meta(KeySerializer.Meta):
-        fields = (*KeySerializer.Meta.fields, "api_key")  # type: ignore[assignment]
+        fields = (*KeySerializer.Meta.fields, "api_key")
 
 
 class RotatedKeySerializer(serializers.Serializer[Any]):

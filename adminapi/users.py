@@ -32,7 +32,16 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
     class Meta:
         model = User
-        fields = ("id", "email", "name", "role", "is_active", "created_at", "last_login", "permissions")
+        fields: tuple[str, ...] = (
+            "id",
+            "email",
+            "name",
+            "role",
+            "is_active",
+            "created_at",
+            "last_login",
+            "permissions",
+        )
 
 
 class UserInput(StrictInput):

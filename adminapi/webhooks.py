@@ -59,7 +59,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
     class Meta:
         model = Webhook
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "url",
             "events",
@@ -87,7 +87,7 @@ class NewWebhookSerializer(WebhookSerializer):
     secret = serializers.CharField(allow_null=True)
 
     class Meta(WebhookSerializer.Meta):
-        fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]
+        fields = (*WebhookSerializer.Meta.fields, "secret")
 
 
 class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):

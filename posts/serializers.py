@@ -76,7 +76,7 @@ class PostSerializer(serializers.ModelSerializer[Post]):
 
     class Meta:
         model = Post
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "content",
             "title",
@@ -210,7 +210,7 @@ class PostDetailSerializer(PostSerializer):
     targets = serializers.SerializerMethodField()
 
     class Meta(PostSerializer.Meta):
-        fields = (  # type: ignore[assignment]
+        fields = (
             *PostSerializer.Meta.fields,
             "platform_content",
             "scheduled_timezone",
@@ -272,7 +272,7 @@ class OutcomeSerializer(PostDetailSerializer):
     platform_results = serializers.SerializerMethodField()
 
     class Meta(PostDetailSerializer.Meta):
-        fields = (*PostDetailSerializer.Meta.fields, "platform_results")  # type: ignore[assignment]
+        fields = (*PostDetailSerializer.Meta.fields, "platform_results")
 
     @extend_schema_field(PlatformResultSerializer(many=True))
     def get_platform_results(self, post: Post) -> Any:

@@ -71,7 +71,7 @@ class ProfileSerializer(UserSerializer):
     """One's own user."""
 
     class Meta(UserSerializer.Meta):
-        fields = ("id", "email", "name", "role", "created_at", "last_login", "permissions")  # type: ignore[assignment]
+        fields = ("id", "email", "name", "role", "created_at", "last_login", "permissions")
 
 
 class LoginViewSet(AdminViewSet[Session]):

@@ -46,7 +46,16 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
 
     class Meta:
         model = Schedule
-        fields = ("id", "name", "description", "timezone", "is_active", "slots", "created_at", "updated_at")
+        fields: tuple[str, ...] = (
+            "id",
+            "name",
+            "description",
+            "timezone",
+            "is_active",
+            "slots",
+            "created_at",
+            "updated_at",
+        )
 
     @extend_schema_field(SlotSerializer(many=True))
     def get_slots(self, schedule: Schedule) -> Any:
@@ -81,7 +90,7 @@ class ScheduleDetailSerializer(ScheduleSerializer):
     stats = serializers.SerializerMethodField()
 
     class Meta(ScheduleSerializer.Meta):
-        fields = (*ScheduleSerializer.Meta.fields, "upcoming_posts", "stats")  # type: ignore[assignment]
+        fields = (*ScheduleSerializer.Meta.fields, "upcoming_posts", "stats")
 
     @extend_schema_field(UpcomingSerializer(many=True))
     def get_upcoming_posts(self, schedule: Schedule) -> list[dict[str, Any]]:
