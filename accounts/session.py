@@ -104,9 +104,8 @@ class NetworkSession:
 
     def public_url(self, url: str) -> str:
         """Return where a person finds this page of the network: behind the gateway where there is one."""
-        if not url or url.startswith(f"{self.gateway.rstrip('/')}/"):
-            return url  # a comment has the address of its post, which is behind it already
-        return outbound.gateway_url(url, self.gateway)
+        is_behind = url.startswith(f"{self.gateway.rstrip('/')}/")  # as a comment's, which is that of its post
+        return outbound.gateway_url(url, self.gateway) if url and not is_behind else url
 
 
 def _masked(body: bytes, secrets: Iterable[str]) -> bytes:
