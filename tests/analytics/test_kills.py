@@ -140,13 +140,13 @@ def storm(scene: Scene) -> int:
         others = pool.submit(scene.publish, 1)
         until = time.monotonic() + STORM_SECONDS
         while time.monotonic() < until or not others.done() or kills + struck(product).total() < KILLS:
-            kills += kill_at_random(started, every=KILL_EVERY, until=time.monotonic() + KILL_EVERY / 2)
+            kills += kill_at_random(started, every=KILL_EVERY)
             for grow in islice(growths, 1):
                 grow(product)
         others.result()
         for post in scene.campaign.posts[:PEOPLE]:
             product.client.call("DELETE", f"/api/posts/{post}")
-            kills += kill_at_random(started, every=KILL_EVERY, until=time.monotonic() + KILL_EVERY / 2)
+            kills += kill_at_random(started, every=KILL_EVERY)
     time.sleep(LEASE_SECONDS)  # whoever died last holds what it claimed for so long
     return kills
 
@@ -180,7 +180,7 @@ def test_a_prune_that_is_killed_leaves_whole_steps_and_every_sum_by_the_day(
     with strikers(product, "prune", odds=PRUNE_ODDS) as started:
         until = time.monotonic() + PRUNED_WITHIN_SECONDS
         while look(product)["old"] and time.monotonic() < until:
-            kills += kill_at_random(started, every=PRUNE_EVERY / 4, until=time.monotonic() + PRUNE_EVERY)
+            kills += kill_at_random(started, every=PRUNE_EVERY / 4, times=4)
 
     seen = look(product)
     steps = struck(product) - killed_before

@@ -204,7 +204,7 @@ def random_kills(stage: Stage, *, changes: int, per_second: float, every: float 
         with storms.workers(stage, herd=2) as started:
             making = pool.submit(make, stage.product, changes, per_second=per_second)
             while not have_all(heard, changes) and time.monotonic() < until:
-                kills += storms.kill_at_random(started, every=every, until=time.monotonic() + every / 2)
+                kills += storms.kill_at_random(started, every=every)
         asked = making.result()
         if not have_all(heard, changes):
             _finish(stage, heard[0], changes)

@@ -157,7 +157,7 @@ def soak(stage: Stage, *, seconds: float, kill_every: float = 60) -> Soaked:
             loops.submit(steadily, pool, clients.draft, DRAFTS_A_SECOND, over),
             loops.submit(steadily, writer, _writing(campaign, accounts), POSTS_A_SECOND, over),
         ]
-        kills = storms.kill_at_random(node, every=kill_every, until=time.monotonic() + seconds)
+        kills = storms.kill_at_random(node, every=kill_every, times=round(seconds / kill_every))
         over.set()
         for load in loads:
             load.result()

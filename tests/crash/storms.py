@@ -77,16 +77,21 @@ def children(process: "subprocess.Popen[bytes]") -> list[int]:
     return [int(pid) for each in lists for pid in each.read_text().split()]
 
 
-def kill_at_random(*processes: "subprocess.Popen[bytes]", every: float, until: float) -> int:
-    """Kill a random child of these again and again; returns how many."""
+def kill_at_random(*processes: "subprocess.Popen[bytes]", every: float, times: int = 1) -> int:
+    """Kill a random child of these so many times, `every` seconds from each other; returns how many did not end first.
+
+    It counts, and does not look at the clock: a slow machine takes longer for as many.
+    """
+
+    def grown() -> list[int]:
+        return [child for process in processes for child in children(process)]
+
     kills = 0
-    while time.monotonic() < until:
+    for _ in range(times):
         time.sleep(every)
-        found = [child for process in processes for child in children(process)]
-        if found:
-            with suppress(ProcessLookupError):
-                os.kill(random.choice(found), signal.SIGKILL)
-                kills += 1
+        with suppress(ProcessLookupError):
+            os.kill(random.choice(wait_for(grown, what="a worker to kill")), signal.SIGKILL)
+            kills += 1
     return kills
 
 
@@ -134,7 +139,7 @@ def random_kills(
             at = first + timedelta(seconds=seconds * number / publications)
             campaign.write([account], scheduled_at=at.isoformat())
         time.sleep(max(0.0, (first - datetime.now(UTC)).total_seconds()))
-        kills = kill_at_random(*herds, every=every, until=time.monotonic() + seconds)
+        kills = kill_at_random(*herds, every=every, times=round(seconds / every))
         campaign.wait(seconds=STUCK_SECONDS / stage.product.speed + 30)
     return Result(numbers=campaign.numbers(kills=kills, may_park=opaque))
 
