@@ -81,9 +81,9 @@ def on_the_database() -> Iterator[None]:
         raise CommandError(said, returncode=NO_DATABASE) from error
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun: `1 post`, `1,200 posts`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number and what is said of as many: `1 post`, `1,200 posts`; `several` where an s is not enough."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

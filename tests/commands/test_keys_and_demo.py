@@ -69,7 +69,7 @@ def test_a_workspace_that_is_not_there_is_named() -> None:
 def test_a_test_key_for_a_live_workspace_which_it_would_not_see_is_refused(options: list[str]) -> None:
     sandbox, live = make_workspace(), make_workspace(mode="live")
 
-    with pytest.raises(CommandError, match=f"A test key sees sandbox workspaces only: {live.pk} is none"):
+    with pytest.raises(CommandError, match=f"A test key sees sandbox workspaces only, and so not {live.pk}"):
         run("createapikey", "Shop", "--mode", "test", "--workspace", sandbox.pk, "--workspace", live.pk, *options)
 
     assert not ApiKey.objects.exists()

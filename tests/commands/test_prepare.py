@@ -46,6 +46,14 @@ def test_a_dry_run_says_that_it_would_count(miscounted: PostCount) -> None:
     assert total() == 0
 
 
+def test_a_single_missing_migration_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "pending", lambda: {"default": 1, "simulator": 2})
+
+    told = run("--dry-run")
+
+    assert told == "The database default lacks 1 migration.\nThe database simulator lacks 2 migrations.\n"
+
+
 def test_how_many_were_wrong_is_told_to_programs(miscounted: PostCount) -> None:
     told = json.loads(run("--recount", "--json"))
 

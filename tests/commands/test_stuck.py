@@ -346,7 +346,7 @@ def test_of_many_it_shows_some_and_counts_the_rest(workspace: Workspace, monkeyp
         3,
         [target.pk for target in targets[:2]],
     )
-    assert printed.endswith("Stuck: 2 not_taken, and 3 more that are not shown.\n")
+    assert printed.endswith("Stuck: 2 not_taken, and 3 more not shown.\n")
 
 
 def test_it_only_reads_and_asks_as_often_for_many_as_for_one(workspace: Workspace) -> None:

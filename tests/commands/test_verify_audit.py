@@ -59,6 +59,15 @@ def test_progress_is_told_batch_by_batch(events: list[Event], monkeypatch: pytes
     assert run()[1].splitlines()[:3] == ["2 of 5 rows hold", "4 of 5 rows hold", "5 of 5 rows hold"]
 
 
+def test_a_log_of_one_row_is_told_as_one(db: None) -> None:
+    record_all([entry("updated", make_workspace(), actor=SYSTEM)])
+    unsealed = run()[1]
+    seal_new()
+
+    assert unsealed.startswith("1 row is not sealed yet; 0 are older than a minute.\n")
+    assert run()[1].startswith("1 of 1 row holds\n")
+
+
 def test_a_changed_row_is_named(events: list[Event]) -> None:
     tampering.rewrite(events[2].pk, user_email="other@example.com")
 
@@ -94,7 +103,7 @@ def test_rows_that_wait_to_be_sealed_are_counted_and_break_nothing(events: list[
     shown, (_, output) = found(), run()
 
     assert (shown["holds"], shown["unsealed"], shown["unsealed_overdue"]) == (True, 2, 1)
-    assert "2 rows are not sealed yet, 1 of them older than a minute." in output
+    assert "2 rows are not sealed yet; 1 is older than a minute." in output
 
 
 def test_rows_with_an_earlier_time_than_their_place_are_counted(events: list[Event]) -> None:
@@ -102,7 +111,7 @@ def test_rows_with_an_earlier_time_than_their_place_are_counted(events: list[Eve
     seal_new()
 
     assert (found()["holds"], found()["backdated"]) == (True, 1)
-    assert "1 rows have a time an hour or more before a row sealed earlier." in run()[1]
+    assert "1 row has a time an hour or more before a row sealed earlier." in run()[1]
 
 
 def test_a_part_is_looked_at_from_a_row_on(events: list[Event]) -> None:

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
 from accounts.models import PauseScope
-from adminapi.management.base import OperatorCommand
+from adminapi.management.base import OperatorCommand, counted
 from adminapi.management.commands.pause import add_scope, shown
 from adminapi.processes import restored
 from ouipost.claims import database_now
@@ -41,7 +41,8 @@ Exits with 0 even if nothing is paused, and with 1 if it refuses, or --scope and
         pausing.require_subject(scope, subject, must_exist=False)
         if scope == PauseScope.ALL and not options["anyway"] and (left := restored.unasked()):
             raise CommandError(
-                f"{left} that were due by now may be out already: run `manage.py reconcile --after-restore` first."
+                f"{counted(left, 'that was', 'that were')} due by now may be out already: "
+                "run `manage.py reconcile --after-restore` first."
             )
         before = pauses.in_force()
         found = next((each for each in before if (each.scope, each.subject_id) == (scope, subject)), None)

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from adminapi.management.arguments import require_between
-from adminapi.management.base import OperatorCommand, add_json
+from adminapi.management.base import OperatorCommand, add_json, counted
 from ouipost.events.models import ChainHead
 from ouipost.events.verifying import Kept, Verdict, Waiting, follow, waiting
 
@@ -49,16 +49,18 @@ It only reads, some 40,000 rows a second. Exits with 1 if the chain is broken, e
         for found in follow(first=first, kept=kept):
             if found.rows > told:
                 told = found.rows
-                self.say(f"{told} of {max(total, told)} rows hold")
+                self.say(f"{told:,} of {counted(max(total, told), 'row holds', 'rows hold')}")
         return found
 
     def _say(self, found: Verdict, left: Waiting) -> None:
         if left.rows:
-            self.say(f"{left.rows} rows are not sealed yet, {left.overdue} of them older than a minute.")
+            old = counted(left.overdue, "is older", "are older")
+            self.say(f"{counted(left.rows, 'row is', 'rows are')} not sealed yet; {old} than a minute.")
         if left.overdue:
             self.say("Rows that old wait for a worker, or were given an earlier time: is a worker running?")
         if found.backdated:
-            self.say(f"{found.backdated} rows have a time an hour or more before a row sealed earlier.")
+            has = counted(found.backdated, "row has", "rows have")
+            self.say(f"{has} a time an hour or more before a row sealed earlier.")
         if found.broken is not None:
             row = f" ({found.broken.id})" if found.broken.id else ""
             self.say(f"BROKEN at {found.broken.seq}{row}: {found.broken.what}")
