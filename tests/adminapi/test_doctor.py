@@ -65,6 +65,17 @@ def test_rows_that_are_stored_otherwise_than_this_version_expects_are_named(work
     assert (found.status, set(told.split(", "))) == ("warning", named)
 
 
+def test_rows_of_a_workspace_that_is_being_removed_are_nobodys_trouble() -> None:
+    removed = make_workspace(deleted_at=NOW, settings={"timezone": "Mars/Olympus"})
+    make_account(removed, platform="myspace")
+    schedule = make_schedule(removed, timezone="Mars/Olympus", slots=[(0, "09:00", ["twitter"])])
+    break_rows(schedule.slots.all(), "platforms", {})
+
+    found = rows()
+
+    assert found.status == "ok", found.message
+
+
 class TestExamination:
     @pytest.fixture(autouse=True)
     def _in_this_transaction(self, monkeypatch: pytest.MonkeyPatch) -> None:

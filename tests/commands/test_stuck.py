@@ -286,6 +286,13 @@ def test_an_expired_account_is_listed_as_long_as_posts_are_scheduled_for_it(work
     ]
 
 
+def test_an_expired_account_of_a_workspace_that_is_being_removed_is_left_out(db: None) -> None:
+    removed = make_workspace(deleted_at=database_now())
+    make_target(removed, make_account(removed, status="expired"), status="scheduled", scheduled_at=database_now())
+
+    assert found() == []
+
+
 @pytest.mark.parametrize("ahead", [-HOUR, HOUR])
 def test_what_is_bound_for_a_disconnected_account_is_listed_before_it_is_due(
     workspace: Workspace, ahead: timedelta
