@@ -9,7 +9,10 @@ from tests.databases import fresh_database
 from tests.product import Product, wait_for
 
 pytestmark = pytest.mark.on_servers
-LOOK = "from adminapi.models import Heartbeat as H; print(*H.objects.filter(pk__contains=':').values_list('pk', flat=True))"
+LOOK = """
+from adminapi.models import Heartbeat
+print(*Heartbeat.objects.filter(pk__contains=":").values_list("pk", flat=True))
+"""
 
 
 def heard(product: Product) -> set[str]:
