@@ -18,6 +18,7 @@ from posts.schedules.slots import DAYS
 
 MAX_SLOTS = 168
 """One for each hour of the week."""
+ACCOUNTS = "ids of accounts"
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 TIME_OF_DAY = {"type": "string", "pattern": f"^{CLOCK.pattern}$", "examples": ["09:00"]}
 
@@ -48,11 +49,18 @@ class SlotInput(StrictInput):
 
     def validate_platforms(self, value: list[str]) -> list[str]:
         named = [name for name in value if name not in registry.IDS]
-        rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace, pk__in=named)
-        known = set(rows.values_list("pk", flat=True)) if named else set()
+        known = self._accounts() if named else set()
         if unknown := [name for name in named if name not in known]:
             raise serializers.ValidationError(unknown_destinations(unknown))
         return list(dict.fromkeys(value))
+
+    def _accounts(self) -> set[str]:
+        """Return the ids of the workspace's accounts, read once for all slots of a body."""
+        if ACCOUNTS not in self.context:
+            rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace)
+            self.context[ACCOUNTS] = set(rows.values_list("pk", flat=True))
+        found: set[str] = self.context[ACCOUNTS]
+        return found
 
 
 class Slots(Items):
