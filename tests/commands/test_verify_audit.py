@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.core.management import CommandError
 
 from ouipost.events import verifying
 from ouipost.events.journal import SYSTEM, entry, record_all
@@ -118,7 +119,32 @@ def test_a_part_is_looked_at_from_a_row_on(events: list[Event]) -> None:
     tampering.rewrite(events[0].pk, user_email="other@example.com")
 
     assert (found()["broken"]["seq"], found("--from", "2")["rows"]) == (1, 4)
-    assert found("--from", "9")["broken"]["what"] == "There is no such row to start from."
+
+
+def test_a_row_to_start_from_that_was_removed_is_a_break(events: list[Event]) -> None:
+    tampering.remove(events[1].pk)
+
+    assert found("--from", "3")["broken"]["what"] == "There is no such row to start from."
+
+
+def test_beyond_the_end_there_is_nothing_to_verify(events: list[Event]) -> None:
+    told = "There is nothing from 7 on: the chain ends at 5."
+
+    with pytest.raises(CommandError, match=told) as refused:
+        run("--from", "7")
+
+    assert refused.value.returncode == 2
+    assert found("--from", "6")["rows"] == 0
+    longer = found("--from", "7", "--kept", f"7:{'0' * 64}")["broken"]
+    assert longer is not None
+
+
+@pytest.mark.parametrize("arguments", [("--from", "0"), ("--kept", "5"), ("--from", "2", "--kept", f"1:{'0' * 64}")])
+def test_an_argument_that_cannot_be_is_not_taken_for_a_break(db: None, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError) as refused:
+        run(*arguments)
+
+    assert refused.value.returncode == 2
 
 
 def test_a_head_that_was_kept_must_still_be_there(events: list[Event]) -> None:
