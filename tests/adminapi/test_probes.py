@@ -156,7 +156,7 @@ class TestReally:
     def test_in_embedded_mode(self, settings: Settings) -> None:
         settings.STORAGE_LIMIT_MB = 1
         post = make_post(make_workspace())
-        counts.stored(post.workspace_id, make_media(post, size=250_000).size)
+        counts.add_bytes(post.workspace_id, make_media(post, size=250_000).size)
 
         found = self.answers()
 

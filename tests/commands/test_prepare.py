@@ -20,7 +20,7 @@ def miscounted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> PostCou
     """A number of posts that is wrong, as an older version left it; the databases and the bucket are ready."""
     monkeypatch.setattr(web, "prepare", lambda: False)
     monkeypatch.setattr(web, "pending", dict)
-    counts.changed(workspace.pk, 0)
+    counts.add_posts(workspace.pk, 0)
     make_post(workspace)
     return PostCount.objects.get()
 
