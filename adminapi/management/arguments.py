@@ -37,9 +37,9 @@ def require_between(name: str, value: int, *, least: int, most: int) -> None:
 
 
 def require_length(name: str, value: str, *, most: int) -> None:
-    """Raise WrongArgument where a text is empty or too long."""
+    """Raise CommandError where a text is empty or too long."""
     if not value.strip() or len(value) > most:
-        raise WrongArgument(f"{name} must have 1 to {most} characters.")
+        raise CommandError(f"{name} must have 1 to {most} characters.")
 
 
 def read_since(text: str, *, now: datetime) -> datetime:

@@ -121,6 +121,15 @@ def test_an_argument_that_makes_no_sense_is_named(command: str, message: str) ->
         run(*command.split())
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("command", [each for each in REFUSED if not each.startswith("pause") and "soon" not in each])
+def test_a_value_that_cannot_be_is_not_taken_for_a_find(command: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        run(*command.split())
+
+    assert refused.value.returncode == 2
+
+
 def test_who_reads_no_further_ends_a_command_without_a_traceback(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
