@@ -52,8 +52,8 @@ Exits with 0 even if nothing is paused, and with 1 if it refuses, or --scope and
             self.show({"pause": shown(found), "still_paused": [shown(each) for each in pauses.in_force()]})
             return
         if options["dry_run"]:
-            self.say(f"Would resume {what}; nothing was done." if found else f"{what} is not paused.")
+            self.say(f"Would resume {what}; nothing was done." if found else f"There is no pause of {what}.")
             return
-        self.say(f"Resumed {what}." if found else f"{what} is not paused.")
+        self.say(f"Resumed {what}." if found else f"There is no pause of {what}.")
         for each in pauses.in_force():
             self.say(f"Still paused: {each} since {each.paused_at:%Y-%m-%d %H:%M} UTC, {each.reason}")
