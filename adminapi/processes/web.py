@@ -59,7 +59,8 @@ def require_port(host: str) -> None:
         family = socket.getaddrinfo(host, settings.PORT, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, settings.PORT), family=family).close()
     except OSError as error:
-        said = f"Port {settings.PORT} of {host} cannot be used: {error.strerror}."
+        why = str(error.strerror).partition(" (")[0]  # Python adds the address, which is said already
+        said = f"Port {settings.PORT} of {host} cannot be used: {why}."
         raise CommandError(f"{said} Stop what listens there, or give another PORT or --host.") from error
 
 
