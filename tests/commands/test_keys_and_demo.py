@@ -97,6 +97,14 @@ def test_a_dry_run_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (Workspace.objects.count(), ApiKey.objects.count()) == (0, 0)
 
 
+def test_a_dry_run_says_that_the_demo_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = demo.Demo(api_key="pk_test_x", workspace_id="ws_x", email="demo@example.com", password="a long one")
+    monkeypatch.setattr(demo, "load", lambda: made)
+
+    assert run("load_demo", "--dry-run") == "Would make nothing, for it is there.\n"
+    assert json.loads(run("load_demo", "--dry-run", "--json")) == {"is_there": True}
+
+
 def test_the_demo_needs_the_running_product(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "is_ready", lambda: False)
 
