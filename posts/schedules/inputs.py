@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import time
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -56,10 +56,11 @@ class SlotInput(StrictInput):
 
     def _accounts(self) -> set[str]:
         """Return the ids of the workspace's accounts, read once for all slots of a body."""
-        if ACCOUNTS not in self.context:
-            rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace)
-            self.context[ACCOUNTS] = set(rows.values_list("pk", flat=True))
-        found: set[str] = self.context[ACCOUNTS]
+        of_body = cast("dict[str, Any]", self.context)
+        if ACCOUNTS not in of_body:
+            rows = SocialAccount.objects.connected().filter(workspace=of_body["view"].workspace)
+            of_body[ACCOUNTS] = set(rows.values_list("pk", flat=True))
+        found: set[str] = of_body[ACCOUNTS]
         return found
 
 
