@@ -78,16 +78,31 @@ def time_paused(pauses: Collection[Pause], *, since: datetime, until: datetime) 
 
 
 def told(pause: Pause) -> str:
-    """Return in words what is paused, and why."""
+    """Return in words what is paused, and why, where it is seen with the workspace or account that it is of."""
     what = {
-        PauseScope.ALL: Phrase("all publishing"),
-        PauseScope.NETWORK: Phrase("all publishing to {network}", network=NAMES[pause.subject_id]),
         PauseScope.WORKSPACE: Phrase("all publishing of this workspace"),
         PauseScope.ACCOUNT: Phrase("all publishing to this account"),
     }
-    return Phrase(
-        "The operator has paused {what}: {quoted}.", what=what[PauseScope(pause.scope)], quoted=pause.reason.rstrip(".")
-    )
+    return _told(pause, what.get(PauseScope(pause.scope)) or _named(pause))
+
+
+def told_by_id(pause: Pause) -> str:
+    """Return the same where nothing else says of which workspace or account it is."""
+    return _told(pause, _named(pause))
+
+
+def _named(pause: Pause) -> str:
+    match pause.scope:
+        case PauseScope.ALL:
+            return Phrase("all publishing")
+        case PauseScope.NETWORK:
+            return Phrase("all publishing to {network}", network=NAMES[pause.subject_id])
+        case _:
+            return Phrase("all publishing of {id}", id=pause.subject_id)
+
+
+def _told(pause: Pause, what: str) -> str:
+    return Phrase("The operator has paused {what}: {quoted}.", what=what, quoted=pause.reason.rstrip("."))
 
 
 def left_alone(pauses: Sequence[Pause]) -> tuple[list[str], list[str]]:

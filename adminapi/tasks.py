@@ -1,5 +1,6 @@
 """Celery's tasks: the ticks by which beat drives publishing and webhooks, and one for each chore."""
 
+import atexit
 import fcntl
 import os
 import tempfile
@@ -17,7 +18,7 @@ from adminapi.models import Heartbeat
 from adminapi.processes import restored
 from adminapi.processes.heartbeats import BEAT, TICK, HeartbeatThread
 from adminapi.processes.watchdog import WatchdogStep
-from adminapi.processes.worker import CHORES, Chore
+from adminapi.processes.worker import CHORES, STOP_SECONDS, Chore
 from analytics.tasks import sync_due
 from ouipost import memory
 from ouipost.celery import app
@@ -119,7 +120,10 @@ def _share(**_: Any) -> None:
 
 @beat_init.connect
 def _show_life(**_: Any) -> None:
-    HeartbeatThread(BEAT).start()
+    """Beat as long as beat runs; Celery gives no signal of its end, at which it exits the interpreter."""
+    alive = HeartbeatThread(BEAT)
+    alive.start()
+    atexit.register(alive.stop, seconds=STOP_SECONDS)
 
 
 for chore in CHORES:

@@ -8,18 +8,18 @@ from posts.models import Media, MediaBytes, Post, PostCount
 Kept = type[PostCount] | type[MediaBytes]
 
 
-def changed(workspace_id: str, by: int) -> None:
-    """Add posts that were added (or subtract those removed), in the same transaction and as late in it as possible.
+def add_posts(workspace_id: str, by: int) -> None:
+    """Add posts that were made (or subtract those removed), in the same transaction and as late in it as possible.
 
     The row stays locked until that transaction ends. It is not the workspace's own row: a new post holds a share of
     that one, and two that each hold a share and want the whole wait for each other for ever.
     """
-    _changed(PostCount, workspace_id, by)
+    _add(PostCount, workspace_id, by)
 
 
-def stored(workspace_id: str, by: int) -> None:
+def add_bytes(workspace_id: str, by: int) -> None:
     """Add bytes of files that were stored (or subtract those removed), in the same way."""
-    _changed(MediaBytes, workspace_id, by)
+    _add(MediaBytes, workspace_id, by)
 
 
 def posts_of(workspace_id: str) -> int:
@@ -44,14 +44,14 @@ def recount() -> int:
     )
 
 
-def _changed(model: Kept, workspace_id: str, by: int) -> None:
-    if _add(model, workspace_id, by):
+def _add(model: Kept, workspace_id: str, by: int) -> None:
+    if _add_to_kept(model, workspace_id, by):
         return
     try:
         with transaction.atomic():
             model._default_manager.create(pk=workspace_id, total=_counted(model, workspace_id))
     except IntegrityError:  # another did so first, without this transaction's rows: they could not be seen
-        _add(model, workspace_id, by)
+        _add_to_kept(model, workspace_id, by)
 
 
 def _counted(model: Kept, workspace_id: str) -> int:
@@ -60,7 +60,7 @@ def _counted(model: Kept, workspace_id: str) -> int:
     return int(Media.objects.filter(post__workspace=workspace_id).aggregate(used=Sum("size"))["used"] or 0)
 
 
-def _add(model: Kept, workspace_id: str, by: int) -> bool:
+def _add_to_kept(model: Kept, workspace_id: str, by: int) -> bool:
     """Return whether there was a number to add to. The ORM needs twice the database's time to say this."""
     statement = f"UPDATE {model._meta.db_table} SET total = total + %s WHERE workspace_id = %s"  # noqa: S608 (ours)
     with connection.cursor() as cursor:

@@ -9,6 +9,7 @@ from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from ouipost.events.journal import SYSTEM, record
 from ouipost.isolating import for_each
 from posts.models import Target, TargetStatus
+from workspaces.models import Workspace
 
 SOON = timedelta(days=7)
 """So long before its end an account is told of, shown and counted as one that ends."""
@@ -20,10 +21,15 @@ def tell(now: datetime) -> int:
     return for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _tell(pk, now=now))
 
 
-def _untold(now: datetime) -> SocialAccountQuerySet:
+def ending(now: datetime) -> SocialAccountQuerySet:
+    """Match the accounts that end within 7 days; those of workspaces that are being removed matter to nobody."""
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
-    rows = rows.filter(expires_at__gt=now, expires_at__lte=now + SOON)
-    return rows.exclude(end_told=F("expires_at"))
+    rows = rows.exclude(workspace__in=Workspace.objects.exclude(deleted_at=None))  # a join would lock the workspace too
+    return rows.filter(expires_at__gt=now, expires_at__lte=now + SOON)
+
+
+def _untold(now: datetime) -> SocialAccountQuerySet:
+    return ending(now).exclude(end_told=F("expires_at"))
 
 
 @transaction.atomic

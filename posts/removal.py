@@ -71,5 +71,5 @@ def purge(workspace: Workspace) -> bool:
         with transaction.atomic():
             freed = files.remove_all(post)
             post.delete()
-            counts.stored(workspace.pk, -freed)
+            counts.add_bytes(workspace.pk, -freed)
     return not Post.objects.filter(workspace=workspace).exists()

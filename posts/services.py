@@ -116,7 +116,7 @@ def create_post(
         remember(post, "targets", targets)  # nothing has changed them since
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
-    counts.changed(workspace.pk, +1)
+    counts.add_posts(workspace.pk, +1)
     return post, found.warnings(scheduled_at) + found.unused(post)
 
 
@@ -198,8 +198,8 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     freed = files.remove_all(locked)
     record("deleted", locked, actor=actor, status=locked.status, content=str(locked))
     locked.delete()
-    counts.changed(locked.workspace_id, -1)  # before bytes, as where a post is made with its files
-    counts.stored(locked.workspace_id, -freed)
+    counts.add_posts(locked.workspace_id, -1)  # before bytes, as where a post is made with its files
+    counts.add_bytes(locked.workspace_id, -freed)
 
 
 @transaction.atomic

@@ -124,8 +124,9 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     yield from _alt_text(media, field, limits)
     if not media.seconds:  # an old row, of which nothing is known
         return
-    seconds = (limits.min_video_duration_seconds, limits.max_video_duration_seconds)
-    yield from between("video_duration", field, Phrase("The video"), round(media.seconds, 3), seconds, SECONDS)
+    runs, seconds = round(media.seconds, 3), (limits.min_video_duration_seconds, limits.max_video_duration_seconds)
+    unit = Phrase("second") if runs == 1 else SECONDS
+    yield from between("video_duration", field, Phrase("The video"), runs, seconds, unit)
     yield from between("video_ratio", field, Phrase("The video's width by height"), round(media.ratio, 4),
                        (limits.min_video_ratio, limits.max_video_ratio), "")  # fmt: skip
     yield from between("video_fps", field, Phrase("The video"), round(media.fps, 1),

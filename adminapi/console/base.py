@@ -1,6 +1,6 @@
 """The base classes of the console's model pages: what staff change there, services change and tell the journal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
@@ -104,10 +104,9 @@ class ConsoleAdmin(ModelAdmin[M]):
         if "confirmed" not in request.POST:
             return self._ask(request, rows, title=title, says=says, back=back, carries=carries or {})
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
-        done = sum(self._perform(request, row, act) for row in rows)
-        if done:
-            told = ngettext("%(done)d done.", "%(done)d done.", done) % {"done": done}
-            self.message_user(request, about(title, told))
+        done = [self._perform(request, row, act) for row in rows]
+        if any(done):
+            self.message_user(request, about(title, _told(done)))
         return HttpResponseRedirect(back) if back else None
 
     def _ask(self, request: HttpRequest, rows: "QuerySet[M]", **texts: Any) -> HttpResponse:
@@ -163,3 +162,10 @@ class WorkspaceScopedAdmin(ConsoleAdmin[M]):
 
 class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
     """The same, read-only."""
+
+
+def _told(done: Sequence[bool]) -> str:
+    """Return what came of the rows that were chosen; their number says something only where there are several."""
+    if len(done) == 1:
+        return _("done.")
+    return ngettext("%(done)d done.", "%(done)d done.", sum(done)) % {"done": sum(done)}

@@ -82,7 +82,7 @@ def _progress(replay: Replay) -> Progress:
     since, until = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (replay.since, replay.until))
     note = _("From %(since)s to %(until)s UTC") % {"since": since, "until": until}
     if replay.finished_at is None:
-        says = _("%(done)d of %(total)d events. You can leave this page: it goes on without you.")
+        says = _("Events: %(done)d of %(total)d. You can leave this page: it goes on without you.")
         return Progress(
             heading=_("The replay is under way"),
             says=says % {"done": replay.done, "total": replay.total},

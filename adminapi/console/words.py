@@ -271,6 +271,7 @@ STORED = (
     _("Nothing is taken before {moment}, and the time for trying is over by then: {error}"),
     _("The operator has paused {what}: {quoted}."),
     _("all publishing to {network}"),
+    _("all publishing of {id}"),
     _("An image may have {most} megapixels and {side} pixels a side. Make it smaller."),
     _("The frames of an animation may have {limit} megapixels in all. Shorten it."),
     _("The image cannot be made to fit into {most} bytes."),

@@ -19,6 +19,7 @@ from adminapi import keyring
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.doctor.networks import needing_an_app
 from adminapi.keyring import WrongKeyRing
+from adminapi.management.base import counted
 from adminapi.management.client import session
 from adminapi.monitoring.networks import ENDS_SOON
 from ouipost import crypto
@@ -71,7 +72,7 @@ def public_address() -> Finding:
     pulling = [each.name for each in _live() if each.pulls_media]
     if pulling and not settings.NETWORK_GATEWAY and not is_public(base):
         return wrong(
-            f"{' and '.join(pulling)} fetch files from {base}, which they cannot reach.",
+            f"{' and '.join(pulling)} cannot reach {base} to fetch files.",
             "Set PUBLIC_BASE_URL to an https address that the internet can reach.",
         )
     if instead := _instead_of_a_file():
@@ -121,7 +122,7 @@ def credentials() -> Finding:
         if bool(app["client_id"]) != bool(app["client_secret"])
     ]
     if half:
-        return wrong(f"{' and '.join(half)} is not set, though its other half is.", "Set both of them, or neither.")
+        return wrong(f"Not set, though the other half is: {', '.join(half)}.", "Set both halves, or neither.")
     live = {each.id for each in _live()}
     lacking = sorted(name for name in _used() - live if _needs_app(name))
     if lacking:
@@ -169,10 +170,10 @@ def key_ring() -> Finding:
         return wrong(str(error), RING)
     for column in sealed.columns():
         if lost := column.not_under(crypto.key_ids()).count():
-            return wrong(f"{lost:,} secrets in {column} were encrypted with keys that TOKEN_KEYS does not have.", RING)
+            return wrong(f"TOKEN_KEYS lacks the key of {counted(lost, 'secret')} in {column}.", RING)
     if moving := sum(each.total for each in keyring.behind()):
         return warning(
-            f"{moving:,} secrets are encrypted with a key other than the first.",
+            f"A key other than the first encrypts {counted(moving, 'secret')}.",
             "manage.py rotate_encryption moves them; until then keep every key.",
         )
     return well(f"TOKEN_KEYS opens what is stored; {crypto.key_ids()[0]} encrypts.")

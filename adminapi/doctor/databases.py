@@ -104,7 +104,7 @@ def collation() -> Finding:
     if columns:
         more = f" and {len(columns) - 1} more" if columns[1:] else ""
         return wrong(
-            f"{columns[0]}{more} do not hold every character, or do not tell Ab from ab.",
+            f"Not every character is held, or Ab is not told from ab, in {columns[0]}{more}.",
             f"ALTER TABLE … CONVERT TO {how}, for each of the tables.",
         )
     if charset != "utf8mb4" or not str(collated).endswith("_bin"):

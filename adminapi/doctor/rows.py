@@ -1,12 +1,13 @@
 """The check of what is stored: rows that a hand, a bug or another version left as this one does not expect them."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from django.db.models import QuerySet
 
 from accounts import registry
-from accounts.models import Pause, PauseScope, SocialAccount
+from accounts.models import Pause, PauseScope, SocialAccount, SocialAccountQuerySet
 from adminapi.doctor.findings import Finding, warning, well
 from ouipost import zones
 from ouipost.db.stored_json import JsonColumn, misshapen
@@ -32,11 +33,11 @@ def _misshapen() -> Iterator[str]:
     waiting = Target.objects.filter(due_at__isnull=False)
     looked_at: tuple[QuerySet[Any], ...] = (
         Workspace.objects.present(),
-        SocialAccount.objects.connected(),
+        _accounts(),
         ApiKey.objects.present(),
         User.objects.all(),
         Webhook.objects.present(),
-        Slot.objects.all(),
+        Slot.objects.filter(schedule__workspace__deleted_at=None),
         waiting,
         Post.objects.filter(pk__in=waiting.values("post")),
     )
@@ -48,12 +49,17 @@ def _misshapen() -> Iterator[str]:
 
 def _unknown() -> Iterator[str]:
     """Give the rows that name what this version, or this machine, does not have."""
-    accounts = SocialAccount.objects.connected().exclude(platform__in=registry.IDS)
+    accounts = _accounts().exclude(platform__in=registry.IDS)
     yield from (f"{pk} (network {name})" for pk, name in accounts.values_list("pk", "platform"))
     pauses = Pause.objects.in_force().exclude(scope__in=PauseScope.values)
     yield from (f"{pk} (scope {name})" for pk, name in pauses.values_list("pk", "scope"))
-    for model in (Schedule, Workspace):
-        for row in model._default_manager.all().iterator():
-            name = row.timezone if isinstance(row, Schedule) else row.settings.get("timezone")
-            if name and not zones.is_known(name):
-                yield f"{row.pk} (time zone {name})"
+    clocks = chain(
+        Schedule.objects.filter(workspace__deleted_at=None).values_list("pk", "timezone").iterator(),
+        ((row.pk, row.settings.get("timezone")) for row in Workspace.objects.present().iterator()),
+    )
+    yield from (f"{pk} (time zone {name})" for pk, name in clocks if name and not zones.is_known(name))
+
+
+def _accounts() -> SocialAccountQuerySet:
+    """Match those of workspaces that are not being removed."""
+    return SocialAccount.objects.connected().filter(workspace__deleted_at=None)

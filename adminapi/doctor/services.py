@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.models import SocialAccount
 from accounts.platforms.base import WhoActs
 from adminapi.doctor.findings import Finding, warning, well, wrong
+from adminapi.management.base import counted
 from adminapi.monitoring.probes import patient_redis
 from ouipost.claims import database_now, engine_time, is_due
 from ouipost.events import verifying
@@ -51,15 +52,14 @@ def backlog() -> Finding:
     """Whether webhooks are sent, and tokens renewed, on time."""
     now = database_now()
     before = now - LATE
-    late = {
-        "deliveries of webhooks": Delivery.objects.filter(is_due(now), due_at__lt=before).count(),
-        "tokens to be renewed": SocialAccount.objects.needing_refresh().filter(is_due(now), due_at__lt=before).count(),
-    }
-    told = [f"{count:,} {what}" for what, count in late.items() if count]
+    deliveries = Delivery.objects.filter(is_due(now), due_at__lt=before).count()
+    tokens = SocialAccount.objects.needing_refresh().filter(is_due(now), due_at__lt=before).count()
+    told = [counted(deliveries, "delivery of webhooks", "deliveries of webhooks")] if deliveries else []
+    told += [counted(tokens, "token to be renewed", "tokens to be renewed")] if tokens else []
     if told:
-        minutes = round(LATE.total_seconds() / 60)
+        waits, minutes = "waits" if deliveries + tokens == 1 else "wait", round(LATE.total_seconds() / 60)
         return warning(
-            f"{' and '.join(told)} wait for more than {minutes} minutes.",
+            f"{' and '.join(told)} {waits} for more than {minutes} minutes.",
             "See that workers run, with DELIVERY_THREADS above 0, or Celery with -Q publish,webhooks,default.",
         )
     return well("Nothing waits for long.")
@@ -83,7 +83,7 @@ def journal() -> Finding:
     left = verifying.waiting(timezone.now())
     if left.overdue:
         return warning(
-            f"{left.overdue:,} rows of the audit log are older than a minute and not sealed.",
+            f"Older than a minute and not sealed: {counted(left.overdue, 'row')} of the audit log.",
             "See that a worker runs; `manage.py verify_audit` proves the rest.",
         )
     return well("It is sealed.")

@@ -16,16 +16,24 @@ A_DAY = 86_400
 """In seconds."""
 
 
+class WrongArgument(CommandError):
+    """An argument has a value that cannot be: it exits with 2, as for an unknown argument, for 1 means that something
+    was found."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, returncode=2)
+
+
 def require_workspace(pk: str) -> None:
-    """Raise CommandError where a workspace is named that does not exist."""
+    """Raise WrongArgument where a workspace is named that does not exist."""
     if pk and not Workspace.objects.filter(pk=pk).exists():
-        raise CommandError(f"There is no workspace {pk}.")
+        raise WrongArgument(f"There is no workspace {pk}.")
 
 
 def require_between(name: str, value: int, *, least: int, most: int) -> None:
-    """Raise CommandError where a number is out of its range."""
+    """Raise WrongArgument where a number is out of its range."""
     if not least <= value <= most:
-        raise CommandError(f"{name} must be {least} to {most}.")
+        raise WrongArgument(f"{name} must be {least} to {most}.")
 
 
 def require_length(name: str, value: str, *, most: int) -> None:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, InterfaceError, OperationalError
 
 from adminapi.management.arguments import problems_of
+from ouipost import __version__
 from ouipost.db.migrating import is_unmigrated
 from ouipost.errors import InvalidInput
 
@@ -40,6 +41,10 @@ class OperatorCommand(BaseCommand):
     ends_without_database = True
     is_quiet = False
     """Whether `--json` was given: then nothing but that object is printed."""
+
+    def get_version(self) -> str:
+        """Return the version of the product; Django's own method returns that of Django."""
+        return __version__
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
         epilog = f"{self.details}\n{ON_THE_DATABASE}" if self.ends_without_database else self.details
@@ -81,9 +86,9 @@ def on_the_database() -> Iterator[None]:
         raise CommandError(said, returncode=NO_DATABASE) from error
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun: `1 post`, `1,200 posts`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number and what is said of as many: `1 post`, `1,200 posts`; `several` where an s is not enough."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
-from accounts.models import AccountStatus, CallCount, PauseScope, SocialAccount
+from accounts.models import CallCount, PauseScope
 from accounts.traffic import parts_of
 from adminapi.monitoring import backlog
 from adminapi.monitoring.backlog import Backlog
@@ -39,7 +39,7 @@ from ouipost.api.routes import method_of, route_of
 from ouipost.claims import database_now
 from ouipost.events import figures as webhooks
 from ouipost.events.models import Event
-from posts.expiring import SOON
+from posts.expiring import ending
 from posts.models import MediaBytes, Post, PostStatus
 
 if TYPE_CHECKING:
@@ -235,11 +235,10 @@ def read() -> Figures:
 def _calls_and_expiring(now: datetime) -> tuple[list[Call], dict[tuple[str, str], int]]:
     """Return how often networks were called, and how many accounts end soon, by platform and mode: one query."""
     calls = CallCount.objects.filter(at=EVER).values_list("network", "kind", "outcome", "calls", "milliseconds")
-    accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + SOON)
-    accounts = accounts.exclude(status=AccountStatus.EXPIRED).order_by()
+    accounts = ending(now).order_by()
     counted = accounts.values("platform", "workspace__mode").annotate(many=Count("pk"))
-    ending = counted.values_list("platform", Value(ENDING), "workspace__mode", "many", Value(0))
-    rows: list[Call] = list(calls.union(ending, all=True))
+    ends = counted.values_list("platform", Value(ENDING), "workspace__mode", "many", Value(0))
+    rows: list[Call] = list(calls.union(ends, all=True))
     expiring = {(platform, mode): many for platform, kind, mode, many, _ in rows if kind == ENDING}
     return [row for row in rows if row[1] != ENDING], expiring
 

@@ -227,7 +227,7 @@ class Examination:
             "last_beat": backlog.last_beat,
             "last_tick": backlog.last_tick,
             "workers": backlog.workers,
-            "paused": [pauses.told(each) for each in backlog.paused],
+            "paused": [pauses.told_by_id(each) for each in backlog.paused],
         }
         return _publisher(backlog, facts)
 

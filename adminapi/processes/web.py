@@ -12,6 +12,7 @@ from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ouipost.db import replica
+from ouipost.db.alone import alone
 from ouipost.db.migrating import giving_way, going_on
 from ouipost.observability import logs
 from posts.media import storage
@@ -58,7 +59,8 @@ def require_port(host: str) -> None:
         family = socket.getaddrinfo(host, settings.PORT, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, settings.PORT), family=family).close()
     except OSError as error:
-        said = f"Port {settings.PORT} of {host} cannot be used: {error.strerror}."
+        why = str(error.strerror).partition(" (")[0]  # Python adds the address, which is said already
+        said = f"Port {settings.PORT} of {host} cannot be used: {why}."
         raise CommandError(f"{said} Stop what listens there, or give another PORT or --host.") from error
 
 
@@ -82,9 +84,13 @@ def _is_there(alias: str) -> bool:
 
 
 def migrate() -> None:
-    """Migrate every database to this version, also where that has been begun before and broke off."""
+    """Migrate every database to this version, also where that has been begun before and broke off.
+
+    Where another process is at it, on this machine or another, it is waited for.
+    """
     for alias in replica.own():
-        with giving_way(connections[alias]), going_on(connections[alias]):
+        connection = connections[alias]
+        with alone(connection), giving_way(connection), going_on(connection):
             call_command("migrate", database=alias, verbosity=0, interactive=False)
 
 

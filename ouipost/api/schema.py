@@ -179,6 +179,14 @@ class EnvelopeSchema(AutoSchema):
             return None
         return input_class(partial=action in CHANGES)
 
+    def _get_request_for_media_type(self, serializer: Any, direction: Direction = "request") -> Any:
+        """Describe a PATCH's body like that of the PUT, which it is: partial where the input is."""
+        method, self.method = self.method, "PUT" if self.method == "PATCH" else self.method
+        try:
+            return super()._get_request_for_media_type(serializer, direction)  # type: ignore[no-untyped-call]
+        finally:
+            self.method = method
+
     def get_response_serializers(self) -> Any:
         if self.method == "DELETE":
             return {"200": MESSAGE}

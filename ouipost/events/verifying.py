@@ -50,7 +50,7 @@ def follow(*, first: int = 1, kept: Kept | None = None) -> Iterator[Verdict]:
 
     Rows before `first` are taken as correct. Rows that are sealed meanwhile are not looked at.
     """
-    furthest = Event.objects.aggregate(furthest=Max("seq"))["furthest"] or 0  # before the head, which only grows
+    furthest = _furthest()  # before the head, which only grows
     head = ChainHead.objects.filter(pk=1).first() or ChainHead(pk=1)
     verdict = Verdict(seq=first - 1)
     verdict.broken = _start(verdict)
@@ -60,6 +60,16 @@ def follow(*, first: int = 1, kept: Kept | None = None) -> Iterator[Verdict]:
         yield verdict
     verdict.broken = verdict.broken or _end(verdict, head, furthest, kept)
     yield verdict
+
+
+def end() -> int:
+    """Return the last place that the chain has, by its rows or by its head."""
+    head = ChainHead.objects.filter(pk=1).first()
+    return max(_furthest(), head.seq if head else 0)
+
+
+def _furthest() -> int:
+    return Event.objects.aggregate(furthest=Max("seq"))["furthest"] or 0
 
 
 def _after(seq: int, *, until: int) -> list[Event]:

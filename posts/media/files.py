@@ -123,7 +123,7 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
     _copy_to(locked)
     _check(locked, before)
     record("added", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
-    counts.stored(locked.workspace_id, media.size)
+    counts.add_bytes(locked.workspace_id, media.size)
     _require_room()
     return media
 
@@ -163,7 +163,7 @@ def delete(media: Media, *, actor: Actor, more_follows: bool = False) -> None:
     if not more_follows:
         _check(locked, before)
     record("deleted", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
-    counts.stored(locked.workspace_id, -media.size)
+    counts.add_bytes(locked.workspace_id, -media.size)
 
 
 def remove_all(post: Post) -> int:

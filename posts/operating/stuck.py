@@ -101,7 +101,8 @@ class Search:
     def _expired(self) -> "QuerySet[SocialAccount]":
         """Match accounts that cannot take what is scheduled for them."""
         coming = Q(targets__published_at=None, targets__due_at__isnull=False)  # by the index of an account's targets
-        expired = SocialAccount.objects.connected().filter(coming, status=AccountStatus.EXPIRED)
+        expired = SocialAccount.objects.connected().filter(workspace__deleted_at=None, status=AccountStatus.EXPIRED)
+        expired = expired.filter(coming)
         if self.workspace_id:
             expired = expired.filter(workspace=self.workspace_id)
         told = Event.objects.filter(resource_id=OuterRef("pk"), type="account.expired").order_by("-created_at")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import time
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -18,6 +18,7 @@ from posts.schedules.slots import DAYS
 
 MAX_SLOTS = 168
 """One for each hour of the week."""
+ACCOUNTS = "ids of accounts"
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 TIME_OF_DAY = {"type": "string", "pattern": f"^{CLOCK.pattern}$", "examples": ["09:00"]}
 
@@ -48,11 +49,19 @@ class SlotInput(StrictInput):
 
     def validate_platforms(self, value: list[str]) -> list[str]:
         named = [name for name in value if name not in registry.IDS]
-        rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace, pk__in=named)
-        known = set(rows.values_list("pk", flat=True)) if named else set()
+        known = self._accounts() if named else set()
         if unknown := [name for name in named if name not in known]:
             raise serializers.ValidationError(unknown_destinations(unknown))
         return list(dict.fromkeys(value))
+
+    def _accounts(self) -> set[str]:
+        """Return the ids of the workspace's accounts, read once for all slots of a body."""
+        of_body = cast("dict[str, Any]", self.context)
+        if ACCOUNTS not in of_body:
+            rows = SocialAccount.objects.connected().filter(workspace=of_body["view"].workspace)
+            of_body[ACCOUNTS] = set(rows.values_list("pk", flat=True))
+        found: set[str] = of_body[ACCOUNTS]
+        return found
 
 
 class Slots(Items):

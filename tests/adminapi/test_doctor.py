@@ -65,6 +65,17 @@ def test_rows_that_are_stored_otherwise_than_this_version_expects_are_named(work
     assert (found.status, set(told.split(", "))) == ("warning", named)
 
 
+def test_rows_of_a_workspace_that_is_being_removed_are_nobodys_trouble() -> None:
+    removed = make_workspace(deleted_at=NOW, settings={"timezone": "Mars/Olympus"})
+    make_account(removed, platform="myspace")
+    schedule = make_schedule(removed, timezone="Mars/Olympus", slots=[(0, "09:00", ["twitter"])])
+    break_rows(schedule.slots.all(), "platforms", {})
+
+    found = rows()
+
+    assert found.status == "ok", found.message
+
+
 class TestExamination:
     @pytest.fixture(autouse=True)
     def _in_this_transaction(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -435,7 +446,7 @@ class TestConfiguration:
         settings.TOKEN_KEYS = ["no ring"]
 
         assert [each.status for each in (old, unknown, configuration.key_ring())] == ["warning", "wrong", "wrong"]
-        assert unknown.message.startswith("1 secrets in accounts_socialaccount.access_token")
+        assert unknown.message == "TOKEN_KEYS lacks the key of 1 secret in accounts_socialaccount.access_token."
 
 
 WELL = "redis_version:8.0.1\r\nredis_mode:standalone\r\nmaxmemory_policy:noeviction\r\n"
@@ -476,7 +487,16 @@ class TestServices:
         make_account(workspace, remote_id="2", default_of=None, due_at=database_now() - 2 * services.LATE)
 
         assert (fine.status, services.backlog().status) == ("ok", "warning")
-        assert services.backlog().message == "1 tokens to be renewed wait for more than 5 minutes."
+        assert services.backlog().message == "1 token to be renewed waits for more than 5 minutes."
+
+    def test_several_that_wait_are_told_together(self, workspace: Workspace) -> None:
+        long_ago = database_now() - 2 * services.LATE
+        make_account(workspace, due_at=long_ago)
+        make_delivery(make_webhook(), status="pending", due_at=long_ago)
+
+        told = services.backlog().message
+
+        assert told == "1 delivery of webhooks and 1 token to be renewed wait for more than 5 minutes."
 
     def test_accounts_that_wait_for_the_operator(self) -> None:
         told = {"code": "PLATFORM_UNAVAILABLE", "message": "The client secret is wrong."}
@@ -493,9 +513,10 @@ class TestServices:
         assert (passing.status, found.status) == ("ok", "warning")
         assert found.message == f"1 cannot be used until you act. {waits.pk}: The client secret is wrong."
 
-    def test_rows_that_nobody_seals(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("overdue", "told"), [(1, "1 row"), (2, "2 rows")])
+    def test_rows_that_nobody_seals(self, overdue: int, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
         fine = services.journal()
-        monkeypatch.setattr(verifying, "waiting", lambda now: Waiting(rows=7, overdue=2))
+        monkeypatch.setattr(verifying, "waiting", lambda now: Waiting(rows=7, overdue=overdue))
 
         assert (fine.status, services.journal().status) == ("ok", "warning")
-        assert services.journal().message == "2 rows of the audit log are older than a minute and not sealed."
+        assert services.journal().message == f"Older than a minute and not sealed: {told} of the audit log."

@@ -105,6 +105,7 @@ def test_what_the_database_knows_is_told() -> None:
     account = make_account(live, tokens=ending(days=6))
     other = make_account(live, remote_id="2", default_of=None, tokens=ending(days=8))
     make_account(sandbox, tokens=ending(days=6))
+    make_account(make_workspace(mode="live", deleted_at=NOW), tokens=ending(days=6))
     make_post(live, accounts=[account], status="scheduled", scheduled_at=NOW)
     make_post(live, accounts=[other], status="needs_review")
     AccountSync.objects.create(account=account, due_at=NOW, account_due_at=NOW)

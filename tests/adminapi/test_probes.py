@@ -66,12 +66,16 @@ def test_all_is_green_when_everything_answers(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_paused_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    pause = Pause(scope=PauseScope.NETWORK, subject_id="twitter", reason="An exercise.")
-    Asked(**GREEN | {"backlog": replace(WORKING, paused=[pause])}).put_into(monkeypatch)
+    network = Pause(scope=PauseScope.NETWORK, subject_id="twitter", reason="An exercise.")
+    workspace = Pause(scope=PauseScope.WORKSPACE, subject_id="ws_1", reason="Unpaid")
+    Asked(**GREEN | {"backlog": replace(WORKING, paused=[network, workspace])}).put_into(monkeypatch)
 
     publisher = Examination().result(now=NOW).components["publisher"]
 
-    assert publisher["paused"] == ["The operator has paused all publishing to Twitter/X: An exercise."]
+    assert publisher["paused"] == [
+        "The operator has paused all publishing to Twitter/X: An exercise.",
+        "The operator has paused all publishing of ws_1: Unpaid.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +160,7 @@ class TestReally:
     def test_in_embedded_mode(self, settings: Settings) -> None:
         settings.STORAGE_LIMIT_MB = 1
         post = make_post(make_workspace())
-        counts.stored(post.workspace_id, make_media(post, size=250_000).size)
+        counts.add_bytes(post.workspace_id, make_media(post, size=250_000).size)
 
         found = self.answers()
 

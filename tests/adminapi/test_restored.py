@@ -156,7 +156,7 @@ def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_ou
 
     call_command("pause", "--scope", "all", "--reason", "We look into it.")  # it goes on, for another reason
 
-    with pytest.raises(CommandError, match="1 that were due by now may be out already"):
+    with pytest.raises(CommandError, match="1 that was due by now may be out already"):
         call_command("resume", "--scope", "all")
     assert Pause.objects.in_force().count() == 1
     call_command("resume", "--scope", "all", "--anyway")
@@ -176,7 +176,7 @@ def test_the_pause_of_a_worker_of_the_version_before_is_not_ended_by_the_command
     assert restored.unasked() == 1
     call_command("pause", "--scope", "all", "--reason", "We look into it.")
 
-    with pytest.raises(CommandError, match="1 that were due by now may be out already"):
+    with pytest.raises(CommandError, match="1 that was due by now may be out already"):
         call_command("resume", "--scope", "all")
 
 

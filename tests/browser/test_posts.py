@@ -37,7 +37,7 @@ def test_a_person_finds_why_a_post_did_not_go_out_retries_it_and_opens_it(
     expect(staff.get_by_text("What failed or was missed is sent again at once")).to_be_visible()
     accessible(staff)
     staff.get_by_role("button", name="Retry what failed").click()
-    expect(staff.get_by_text("Retry what failed: 1 done.")).to_be_visible()
+    expect(staff.get_by_text("Retry what failed: done.")).to_be_visible()
     link = staff.get_by_role("link", name="Open it at the network")
     expect(link).to_be_visible()  # the page looks again by itself
     with staff.expect_popup() as opened:
@@ -93,7 +93,7 @@ def test_a_person_sends_a_delivery_again(
     accessible(staff)
     staff.get_by_role("button", name="Send again").click()
     staff.get_by_role("button", name="Send again").click()
-    expect(staff.get_by_text("Send again: 1 done.")).to_be_visible()
+    expect(staff.get_by_text("Send again: done.")).to_be_visible()
     for _ in range(30):
         if len(receiver.calls) > 1:
             break

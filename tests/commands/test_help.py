@@ -12,6 +12,7 @@ from django.core.management import CommandError, load_command_class
 
 import adminapi.management.commands as package
 from adminapi.management.base import OperatorCommand
+from ouipost import __version__
 from tests.commands.running import run
 from tests.product import ROOT
 
@@ -119,6 +120,21 @@ REFUSED = {
 def test_an_argument_that_makes_no_sense_is_named(command: str, message: str) -> None:
     with pytest.raises(CommandError, match=re.escape(message)):
         run(*command.split())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("command", [each for each in REFUSED if not each.startswith("pause") and "soon" not in each])
+def test_a_value_that_cannot_be_is_not_taken_for_a_find(command: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        run(*command.split())
+
+    assert refused.value.returncode == 2
+
+
+def test_each_command_tells_the_version_of_the_product() -> None:
+    told = {name: load_command_class("adminapi", name).get_version() for name in NAMES}
+
+    assert set(told.values()) == {__version__}
 
 
 def test_who_reads_no_further_ends_a_command_without_a_traceback(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_workspace_that_is_not_there_is_named() -> None:
 def test_a_test_key_for_a_live_workspace_which_it_would_not_see_is_refused(options: list[str]) -> None:
     sandbox, live = make_workspace(), make_workspace(mode="live")
 
-    with pytest.raises(CommandError, match=f"A test key sees sandbox workspaces only: {live.pk} is none"):
+    with pytest.raises(CommandError, match=f"A test key sees sandbox workspaces only, and so not {live.pk}"):
         run("createapikey", "Shop", "--mode", "test", "--workspace", sandbox.pk, "--workspace", live.pk, *options)
 
     assert not ApiKey.objects.exists()
@@ -95,6 +95,14 @@ def test_a_dry_run_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "Would make a sandbox workspace" in printed
     assert (Workspace.objects.count(), ApiKey.objects.count()) == (0, 0)
+
+
+def test_a_dry_run_says_that_the_demo_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = demo.Demo(api_key="pk_test_x", workspace_id="ws_x", email="demo@example.com", password="a long one")
+    monkeypatch.setattr(demo, "load", lambda: made)
+
+    assert run("load_demo", "--dry-run") == "Would make nothing, for it is there.\n"
+    assert json.loads(run("load_demo", "--dry-run", "--json")) == {"is_there": True}
 
 
 def test_the_demo_needs_the_running_product(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def test_a_dry_run_says_what_would_wait_and_does_nothing(workspace: Workspace) -
 
     told = "1 of what is scheduled or due waits for its end."
     assert would_pause == f"Would pause workspace {workspace.pk}: {told} Nothing was done.\n"
-    assert was_not_paused == f"workspace {workspace.pk} is not paused.\n"
+    assert was_not_paused == f"There is no pause of workspace {workspace.pk}.\n"
     assert would_resume == f"Would resume workspace {workspace.pk}; nothing was done.\n"
     assert Pause.objects.in_force().count() == 1
 
@@ -65,7 +65,7 @@ def test_the_same_again_changes_nothing() -> None:
         run("pause", "--scope", "all", "--reason", "Moving.")
     ended = [run("resume", "--scope", "all") for _ in range(2)]
 
-    assert ended == ["Resumed all.\n", "all is not paused.\n"]
+    assert ended == ["Resumed all.\n", "There is no pause of all.\n"]
     assert Pause.objects.count() == 1
 
 

@@ -20,7 +20,7 @@ def miscounted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> PostCou
     """A number of posts that is wrong, as an older version left it; the databases and the bucket are ready."""
     monkeypatch.setattr(web, "prepare", lambda: False)
     monkeypatch.setattr(web, "pending", dict)
-    counts.changed(workspace.pk, 0)
+    counts.add_posts(workspace.pk, 0)
     make_post(workspace)
     return PostCount.objects.get()
 
@@ -44,6 +44,14 @@ def test_a_wrong_number_is_set_right_when_it_is_asked_for(miscounted: PostCount)
 def test_a_dry_run_says_that_it_would_count(miscounted: PostCount) -> None:
     assert run("--recount", "--dry-run").endswith("Would count the posts and files of every workspace again.\n")
     assert total() == 0
+
+
+def test_a_single_missing_migration_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "pending", lambda: {"default": 1, "simulator": 2})
+
+    told = run("--dry-run")
+
+    assert told == "The database default lacks 1 migration.\nThe database simulator lacks 2 migrations.\n"
 
 
 def test_how_many_were_wrong_is_told_to_programs(miscounted: PostCount) -> None:

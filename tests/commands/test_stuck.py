@@ -286,6 +286,13 @@ def test_an_expired_account_is_listed_as_long_as_posts_are_scheduled_for_it(work
     ]
 
 
+def test_an_expired_account_of_a_workspace_that_is_being_removed_is_left_out(db: None) -> None:
+    removed = make_workspace(deleted_at=database_now())
+    make_target(removed, make_account(removed, status="expired"), status="scheduled", scheduled_at=database_now())
+
+    assert found() == []
+
+
 @pytest.mark.parametrize("ahead", [-HOUR, HOUR])
 def test_what_is_bound_for_a_disconnected_account_is_listed_before_it_is_due(
     workspace: Workspace, ahead: timedelta
@@ -346,7 +353,7 @@ def test_of_many_it_shows_some_and_counts_the_rest(workspace: Workspace, monkeyp
         3,
         [target.pk for target in targets[:2]],
     )
-    assert printed.endswith("Stuck: 2 not_taken, and 3 more that are not shown.\n")
+    assert printed.endswith("Stuck: 2 not_taken, and 3 more not shown.\n")
 
 
 def test_it_only_reads_and_asks_as_often_for_many_as_for_one(workspace: Workspace) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.core.management import CommandError
 
 from ouipost.events import verifying
 from ouipost.events.journal import SYSTEM, entry, record_all
@@ -59,6 +60,15 @@ def test_progress_is_told_batch_by_batch(events: list[Event], monkeypatch: pytes
     assert run()[1].splitlines()[:3] == ["2 of 5 rows hold", "4 of 5 rows hold", "5 of 5 rows hold"]
 
 
+def test_a_log_of_one_row_is_told_as_one(db: None) -> None:
+    record_all([entry("updated", make_workspace(), actor=SYSTEM)])
+    unsealed = run()[1]
+    seal_new()
+
+    assert unsealed.startswith("1 row is not sealed yet; 0 are older than a minute.\n")
+    assert run()[1].startswith("1 of 1 row holds\n")
+
+
 def test_a_changed_row_is_named(events: list[Event]) -> None:
     tampering.rewrite(events[2].pk, user_email="other@example.com")
 
@@ -94,7 +104,7 @@ def test_rows_that_wait_to_be_sealed_are_counted_and_break_nothing(events: list[
     shown, (_, output) = found(), run()
 
     assert (shown["holds"], shown["unsealed"], shown["unsealed_overdue"]) == (True, 2, 1)
-    assert "2 rows are not sealed yet, 1 of them older than a minute." in output
+    assert "2 rows are not sealed yet; 1 is older than a minute." in output
 
 
 def test_rows_with_an_earlier_time_than_their_place_are_counted(events: list[Event]) -> None:
@@ -102,14 +112,39 @@ def test_rows_with_an_earlier_time_than_their_place_are_counted(events: list[Eve
     seal_new()
 
     assert (found()["holds"], found()["backdated"]) == (True, 1)
-    assert "1 rows have a time an hour or more before a row sealed earlier." in run()[1]
+    assert "1 row has a time an hour or more before a row sealed earlier." in run()[1]
 
 
 def test_a_part_is_looked_at_from_a_row_on(events: list[Event]) -> None:
     tampering.rewrite(events[0].pk, user_email="other@example.com")
 
     assert (found()["broken"]["seq"], found("--from", "2")["rows"]) == (1, 4)
-    assert found("--from", "9")["broken"]["what"] == "There is no such row to start from."
+
+
+def test_a_row_to_start_from_that_was_removed_is_a_break(events: list[Event]) -> None:
+    tampering.remove(events[1].pk)
+
+    assert found("--from", "3")["broken"]["what"] == "There is no such row to start from."
+
+
+def test_beyond_the_end_there_is_nothing_to_verify(events: list[Event]) -> None:
+    told = "There is nothing from 7 on: the chain ends at 5."
+
+    with pytest.raises(CommandError, match=told) as refused:
+        run("--from", "7")
+
+    assert refused.value.returncode == 2
+    assert found("--from", "6")["rows"] == 0
+    longer = found("--from", "7", "--kept", f"7:{'0' * 64}")["broken"]
+    assert longer is not None
+
+
+@pytest.mark.parametrize("arguments", [("--from", "0"), ("--kept", "5"), ("--from", "2", "--kept", f"1:{'0' * 64}")])
+def test_an_argument_that_cannot_be_is_not_taken_for_a_break(db: None, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError) as refused:
+        run(*arguments)
+
+    assert refused.value.returncode == 2
 
 
 def test_a_head_that_was_kept_must_still_be_there(events: list[Event]) -> None:

@@ -172,7 +172,7 @@ def test_disconnecting_says_how_many_posts_it_cancels_and_asks(
     assert "3 posts that were not sent yet are cancelled for it." in text(asked)
     assert "<li>Company Page (Facebook)</li>" in text(asked)
     assert (before, set(SocialAccount.objects.connected())) == ({account, other}, {other})
-    assert "Disconnect: 1 done." in told(editor, done)
+    assert "Disconnect: done." in told(editor, done)
     event = Event.objects.get(type="account.disconnected")
     assert (event.details["cancelled"], event.user_email) == (3, "editor@example.com")
 

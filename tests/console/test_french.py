@@ -437,7 +437,7 @@ def test_what_was_done_is_told_with_the_colon_of_french(staff: Client, workspace
 
     page = staff.post(address, {"confirmed": "1"}, headers=FRENCH, follow=True).content.decode()
 
-    assert "Dupliquer\N{NO-BREAK SPACE}: 1 élément traité." in unescape(page)
+    assert "Dupliquer\N{NO-BREAK SPACE}: fait." in unescape(page)
 
 
 def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, db: None) -> None:

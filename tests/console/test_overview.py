@@ -67,7 +67,7 @@ def write(account: SocialAccount, status: str, *, at: datetime = NOW, **values: 
     Post.objects.filter(pk=post.pk).update(moment=at)
     if status == "failed":
         tell_failed([post], at=at)
-    counts.changed(account.workspace_id, 1)
+    counts.add_posts(account.workspace_id, 1)
     return post
 
 
@@ -192,7 +192,7 @@ def test_more_published_posts_than_can_be_counted_are_told_by_the_sums_that_are_
     monkeypatch.setattr(states, "MOST_COUNTED", 1)
     for _ in range(2):
         publish(account, at=NOW - DAY)
-    counts.changed(account.workspace_id, 2)
+    counts.add_posts(account.workspace_id, 2)
     write(account, "failed", at=NOW - DAY)
 
     answer = opened()
@@ -206,7 +206,7 @@ def test_what_is_counted_ahead_of_utc_is_drawn_at_once(monkeypatch: pytest.Monke
     monkeypatch.setattr(states, "MOST_COUNTED", 0)
     ahead = make_account(make_workspace(settings={"timezone": "Pacific/Kiritimati"}))
     publish(ahead, at=NOW)  # two in the morning of the next day there
-    counts.changed(ahead.workspace_id, 1)
+    counts.add_posts(ahead.workspace_id, 1)
 
     answer = opened()
 
@@ -217,7 +217,7 @@ def test_what_is_counted_ahead_of_utc_is_drawn_at_once(monkeypatch: pytest.Monke
 
 def test_engagement_is_drawn_when_a_network_has_told_it_and_never_as_nothing(account: SocialAccount) -> None:
     target = publish(account, at=NOW - DAY)
-    counts.changed(account.workspace_id, 1)
+    counts.add_posts(account.workspace_id, 1)
     before = opened()
 
     read(account, at=NOW, posts={target.pk: told(100, 7)})
@@ -336,7 +336,7 @@ def everything(workspace: Workspace) -> None:
     write(account, "scheduled", at=NOW - HOUR)
     write(account, "scheduled", at=NOW + HOUR, content=f"Of {workspace.name}")
     target = publish(account, at=NOW - DAY)
-    counts.changed(workspace.pk, 1)
+    counts.add_posts(workspace.pk, 1)
     read(account, at=NOW, posts={target.pk: told(100, 7)})
     hook = make_webhook(workspace_ids=[workspace.pk], failing_since=NOW, failures=1)
     make_delivery(hook, status="failed")
@@ -395,7 +395,7 @@ def test_what_is_tried_again_is_due_though_the_post_is_out_elsewhere(workspace: 
     post = make_post(workspace, accounts=accounts, status="scheduled", scheduled_at=NOW - HOUR)
     Target.objects.filter(account=accounts[0]).update(status="published", published_at=NOW, due_at=None)
     sync(post)
-    counts.changed(workspace.pk, 1)
+    counts.add_posts(workspace.pk, 1)
     member = member_of(workspace)
 
     seen = opened_by(member).context["waiting"]

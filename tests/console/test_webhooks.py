@@ -300,7 +300,7 @@ def test_a_replay_that_was_confirmed_begins_once_and_shows_how_far_it_is(staff: 
     done = text_of(staff.get(reverse("admin:events_webhook_progress", args=[webhook.pk, replay.pk])))
 
     assert (replay.total, replay.scope, told("webhook.replayed").details["replay"]) == (2, "all", replay.pk)
-    assert ["0 of 2 events" in page for page in pages] == [True, True]
+    assert ["Events: 0 of 2." in page for page in pages] == [True, True]
     assert 'hx-trigger="every 2s"' in text_of(at_work)
     assert "<html" not in text_of(at_work)
     assert ("2 events were made due" in done, "every 2s" in done) == (True, False)

@@ -165,7 +165,7 @@ def test_the_page_of_a_removal_says_how_far_it_is_until_nothing_is_left(staff: C
     workspace = make_workspace()
     publish(make_account(workspace), at=NOW)
     make_post(workspace)
-    counts.changed(workspace.pk, 0)
+    counts.add_posts(workspace.pk, 0)
     staff.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
 
     told = [progress_of(staff, workspace)]

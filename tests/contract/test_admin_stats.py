@@ -176,7 +176,7 @@ def write_world(generator: random.Random) -> list[Workspace]:
             status, at = generator.choice(PostStatus.values), generator.choice(days)
             write_posts(workspace, status, generator.randrange(4), created_at=at, moment=generator.choice(days))
         if generator.random() < 0.6:
-            counts.changed(workspace.pk, 0)
+            counts.add_posts(workspace.pk, 0)
         for platform in generator.sample(NETWORKS, generator.randrange(len(NETWORKS))):
             day = TODAY - timedelta(days=generator.randrange(400))
             numbers = {"impressions": generator.choice([None, 0, 70]), "engagement": generator.randrange(9)}

@@ -63,7 +63,7 @@ def test_a_plain_page_of_posts_costs_the_key_and_one_query(
     warm: ApiClient, workspace: Workspace, accounts: list[SocialAccount], django_assert_num_queries: Budget
 ) -> None:
     write_posts(workspace, accounts, 3)
-    counts.changed(workspace.pk, 0)
+    counts.add_posts(workspace.pk, 0)
 
     with django_assert_num_queries(2):
         response = warm.get("/api/posts?limit=2")

@@ -166,6 +166,18 @@ def test_what_is_wrong_is_named(api: ApiClient, values: dict[str, Any], field: s
     assert not Schedule.objects.exists()
 
 
+def test_what_a_body_costs_does_not_grow_with_its_slots(api: ApiClient, accounts: list[Any]) -> None:
+    def cost(slots: int) -> int:
+        times = [{"day": "monday", "time": f"{hour:02}:00", "platforms": [accounts[0].pk]} for hour in range(slots)]
+        with CaptureQueriesContext(connection) as asked:
+            make(api, slots=times)
+        return len(asked)
+
+    few, many = cost(1), cost(20)
+
+    assert few == many
+
+
 def test_the_zone_is_the_workspaces_unless_one_is_given(api: ApiClient) -> None:
     Workspace.objects.update(settings={"timezone": "Asia/Kathmandu"})
     without = {name: value for name, value in MORNINGS.items() if name != "timezone"}

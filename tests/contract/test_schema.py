@@ -111,6 +111,15 @@ def test_a_generated_client_can_do_what_the_api_can(schema: Any, admin_schema: A
     assert components["SlotInput"]["properties"]["time"]["pattern"] == "^([01][0-9]|2[0-3]):([0-5][0-9])$"
 
 
+def test_patch_takes_the_same_body_as_put(schema: Any, admin_schema: Any) -> None:
+    paths = schema["paths"] | admin_schema["paths"]
+    both = {path: (calls["put"], calls["patch"]) for path, calls in paths.items() if {"put", "patch"} <= set(calls)}
+
+    others = [path for path, (put, patch) in both.items() if put["requestBody"] != patch["requestBody"]]
+
+    assert (len(both) > 5, others) == (True, [])
+
+
 def test_what_may_not_be_empty_is_described_with_a_least_length(schema: Any, admin_schema: Any) -> None:
     components = schema["components"]["schemas"] | admin_schema["components"]["schemas"]
     texts = [

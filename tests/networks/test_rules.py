@@ -249,6 +249,13 @@ def test_a_video_is_refused_for_each_of_its_facts(facts: dict[str, Any], rules: 
     assert broken(Content(text="", media=(make_video(**facts),)), VIDEOS) == rules
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(1, "1 second"), (2, "2 seconds"), (2.5, "2.5 seconds")])
+def test_how_long_a_video_is_agrees_with_its_number(seconds: float, told: str) -> None:
+    [issue] = check(Content(text="", media=(make_video(seconds=seconds),)), VIDEOS)
+
+    assert issue.message == f"The video is {told}; this network takes no less than 3."
+
+
 DOCUMENTS = Limits(
     max_characters=100,
     max_documents=1,

@@ -52,7 +52,7 @@ def test_a_wrong_number_is_set_right() -> None:
     right, wrong = make_workspace(), make_workspace()
     for workspace in (right, wrong):
         make_post(workspace)
-        counts.changed(workspace.pk, 0)
+        counts.add_posts(workspace.pk, 0)
     make_post(wrong)
 
     told = counts.recount()
@@ -134,7 +134,7 @@ def test_a_workspace_that_goes_gives_back_its_bytes_post_by_post(tmp_path: Path)
 @pytest.mark.django_db
 def test_a_wrong_number_of_bytes_is_set_right() -> None:
     workspace = make_workspace()
-    counts.stored(workspace.pk, 0)
+    counts.add_bytes(workspace.pk, 0)
     make_media(make_post(workspace), size=9)
 
     assert (counts.recount(), counts.recount(), counts.bytes_used()) == (1, 0, 9)

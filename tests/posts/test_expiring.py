@@ -43,6 +43,15 @@ def test_it_is_told_once_for_each_end_with_the_posts_behind_it(workspace: Worksp
     assert (event.resource_id, event.details["posts"]) == (account.pk, [risky.pk])
 
 
+def test_an_account_of_a_workspace_that_is_being_removed_is_not_told_of(db: None) -> None:
+    now = timezone.now()
+    ending(make_workspace(deleted_at=now), expires_at=now + 6 * DAY)
+
+    count = expiring.tell(now)
+
+    assert (count, told()) == (0, [])
+
+
 def test_an_account_that_was_connected_again_is_told_of_before_its_next_end(workspace: Workspace) -> None:
     now = timezone.now()
     account = ending(workspace, expires_at=now + DAY)

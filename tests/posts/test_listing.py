@@ -58,7 +58,7 @@ def test_the_total_is_right_whether_or_not_it_is_kept(
     api: ApiClient, workspace: Workspace, posts: list[Post], is_counted: bool
 ) -> None:
     if is_counted:
-        counts.changed(workspace.pk, 0)
+        counts.add_posts(workspace.pk, 0)
         make_post(make_workspace())
 
     pages = [api.get(f"/api/posts?limit=2&page={page}").json()["data"] for page in (1, 3, 4)]

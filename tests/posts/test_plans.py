@@ -122,7 +122,7 @@ def _fill_with_coming() -> Workspace:
 
 def _finish(workspace: Workspace) -> None:
     """Count the posts, and leave nothing in the indexes of what rows were before."""
-    counts.changed(workspace.pk, 0)
+    counts.add_posts(workspace.pk, 0)
     with connection.cursor() as cursor:
         cursor.execute("OPTIMIZE TABLE posts_post, posts_target")
         cursor.fetchall()

@@ -270,7 +270,7 @@ def test_a_public_address_that_networks_cannot_fetch_files_from(patient: Patient
     found = patient.diagnosis(INSTAGRAM_CLIENT_ID="id", INSTAGRAM_CLIENT_SECRET="secret")
 
     assert (found.code, found.wrong) == (1, {"public_address"})
-    assert "Instagram fetch files" in found.checks["public_address"]["message"]
+    assert "Instagram cannot reach http" in found.checks["public_address"]["message"]
 
 
 @pytest.mark.any_database

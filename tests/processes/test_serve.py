@@ -130,7 +130,7 @@ def test_nobody_shares_the_port_of_another(tmp_path: Path, command: str, monkeyp
         status = product.start("manage.py", command).wait(timeout=30)
 
     (line,) = map(json.loads, product.log().splitlines())
-    told = f"CommandError: Port {product.port} of 127.0.0.1 cannot be used: Address already in use"
+    told = f"CommandError: Port {product.port} of 127.0.0.1 cannot be used: Address already in use. Stop"
     assert (status, line["level"], line["event"][: len(told)]) == (1, "error", told)
     assert not (tmp_path / "none.sqlite3").exists()
 

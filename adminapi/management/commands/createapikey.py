@@ -63,4 +63,4 @@ def _require_workspaces(pks: Sequence[str], *, mode: str) -> None:
         raise CommandError(f"There is no workspace {', '.join(unknown)}.")
     live = [pk for pk in pks if modes[pk] != Mode.SANDBOX]
     if live and mode == KeyMode.TEST:
-        raise CommandError(f"A test key sees sandbox workspaces only: {', '.join(live)} is none.")
+        raise CommandError(f"A test key sees sandbox workspaces only, and so not {', '.join(live)}.")

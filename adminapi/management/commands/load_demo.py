@@ -14,6 +14,8 @@ from adminapi.management.base import OperatorCommand, add_dry_run, add_json, add
 from adminapi.management.client import ClientError
 from ouipost.observability import logs
 
+MADE = "a sandbox workspace, a test key, an account at each network and three posts"
+
 
 class Command(OperatorCommand):
     help = (
@@ -38,8 +40,10 @@ Exits with 1 if the product does not answer, or refuses something."""
     def handle(self, *args: Any, **options: Any) -> None:
         require_between("--wait", options["wait"], least=0, most=A_DAY)
         if options["dry_run"]:
-            self.show({"is_there": demo.load() is not None})
-            self.say("Would make a sandbox workspace, a test key, an account at each network and three posts.")
+            is_there = demo.load() is not None
+            self.show({"is_there": is_there})
+            made = "nothing, for it is there" if is_there else f"{MADE}; nothing was done"
+            self.say(f"Would make {made}.")
             return
         if options["wait"] and not self.is_quiet and settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)  # it writes between the lines of `serve`

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from adminapi.management.arguments import A_DAY, require_between
-from adminapi.management.base import OperatorCommand, add_dry_run, add_json, add_wait
+from adminapi.management.base import OperatorCommand, add_dry_run, add_json, add_wait, counted
 from adminapi.processes import web
 from posts import counts
 from posts.media.storage import StorageUnavailable
@@ -46,7 +46,7 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
         found: dict[str, Any] = {"migrations": web.pending()}
         if options["dry_run"]:
             for alias, many in found["migrations"].items():
-                self.say(f"The database {alias} lacks {many} migrations.")
+                self.say(f"The database {alias} lacks {counted(many, 'migration')}.")
             if options["recount"]:
                 self.say("Would count the posts and files of every workspace again.")
         else:

@@ -22,7 +22,7 @@ Examples:
   manage.py prune --dry-run   how much would go
   manage.py prune             removes it in steps; stop it at any time, the next run goes on
 
-Always exits with 0."""
+Exits with 0, whether there was something or not."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_dry_run(parser, "what would be removed")

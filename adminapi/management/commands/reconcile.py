@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.http import Http404
 from django.utils import timezone
 
 from accounts import pauses
 from accounts.models import AFTER_RESTORE, PauseScope
-from adminapi.management.arguments import read_since, require_between, require_workspace
+from adminapi.management.arguments import WrongArgument, read_since, require_between, require_workspace
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.processes import restored
 from ouipost.claims import database_now
@@ -172,25 +172,25 @@ def _since(options: dict[str, Any]) -> datetime | None:
     """Return when the copy was made that the database was restored from; None where that is not what is asked about."""
     if not options["after_restore"]:
         if options["since"]:
-            raise CommandError("--since belongs to --after-restore.")
+            raise WrongArgument("--since belongs to --after-restore.")
         return None
     if not options["since"]:
         found = restored.copied_at()
         if found is None:
-            raise CommandError("No restore was noticed: say with --since when the copy was made.")
+            raise WrongArgument("No restore was noticed: say with --since when the copy was made.")
         return found
     now = timezone.now()
     since = read_since(options["since"], now=now)
     if since > now:
-        raise CommandError("--since must not be in the future: nothing would be asked about.")
+        raise WrongArgument("--since must not be in the future: nothing would be asked about.")
     return since
 
 
 def _rows(post: str, workspace: str, since: datetime | None) -> TargetQuerySet:
-    """Return the targets that are meant, the oldest first; raises CommandError for what does not exist."""
+    """Return the targets that are meant, the oldest first; raises WrongArgument for what does not exist."""
     require_workspace(workspace)
     if post and not Post.objects.filter(pk=post).exists():
-        raise CommandError(f"There is no post {post}.")
+        raise WrongArgument(f"There is no post {post}.")
     meant = restoring.overdue(database_now(), since=since) if since else in_doubt()
     rows = meant.select_related("post__workspace", "account").order_by("pk")
     rows = rows.filter(post=post) if post else rows

@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
 from accounts.models import PauseScope
-from adminapi.management.base import OperatorCommand
+from adminapi.management.base import OperatorCommand, counted
 from adminapi.management.commands.pause import add_scope, shown
 from adminapi.processes import restored
 from ouipost.claims import database_now
@@ -41,7 +41,8 @@ Exits with 0 even if nothing is paused, and with 1 if it refuses, or --scope and
         pausing.require_subject(scope, subject, must_exist=False)
         if scope == PauseScope.ALL and not options["anyway"] and (left := restored.unasked()):
             raise CommandError(
-                f"{left} that were due by now may be out already: run `manage.py reconcile --after-restore` first."
+                f"{counted(left, 'that was', 'that were')} due by now may be out already: "
+                "run `manage.py reconcile --after-restore` first."
             )
         before = pauses.in_force()
         found = next((each for each in before if (each.scope, each.subject_id) == (scope, subject)), None)
@@ -51,8 +52,8 @@ Exits with 0 even if nothing is paused, and with 1 if it refuses, or --scope and
             self.show({"pause": shown(found), "still_paused": [shown(each) for each in pauses.in_force()]})
             return
         if options["dry_run"]:
-            self.say(f"Would resume {what}; nothing was done." if found else f"{what} is not paused.")
+            self.say(f"Would resume {what}; nothing was done." if found else f"There is no pause of {what}.")
             return
-        self.say(f"Resumed {what}." if found else f"{what} is not paused.")
+        self.say(f"Resumed {what}." if found else f"There is no pause of {what}.")
         for each in pauses.in_force():
             self.say(f"Still paused: {each} since {each.paused_at:%Y-%m-%d %H:%M} UTC, {each.reason}")

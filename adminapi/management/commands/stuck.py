@@ -55,7 +55,7 @@ It only reads. Exits with 1 if something is stuck, else with 0."""
             self.say(_text(finding))
         kinds = Counter(finding.kind for finding in stuck.findings)
         counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        more = f", and {stuck.more} more that are not shown" if stuck.more else ""
+        more = f", and {stuck.more} more not shown" if stuck.more else ""
         self.say(f"Stuck: {counted}{more}." if counted else "Nothing is stuck.")
 
 

@@ -5,13 +5,13 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from adminapi.management.arguments import require_between
-from adminapi.management.base import OperatorCommand, add_json
+from adminapi.management.arguments import WrongArgument, require_between
+from adminapi.management.base import OperatorCommand, add_json, counted
 from ouipost.events.models import ChainHead
-from ouipost.events.verifying import Kept, Verdict, Waiting, follow, waiting
+from ouipost.events.verifying import Kept, Verdict, Waiting, end, follow, waiting
 
 KEPT = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
@@ -24,7 +24,8 @@ Examples:
   manage.py verify_audit --kept 3121:2f1c0e…  also proves that nothing before it was rewritten
   manage.py verify_audit --from 100000 --json
 
-It only reads, some 40,000 rows a second. Exits with 1 if the chain is broken, else with 0."""
+It only reads, some 40,000 rows a second. Exits with 1 if the chain is broken, with 2 if an argument cannot be, such as
+a row beyond the end of the chain, else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -36,6 +37,7 @@ It only reads, some 40,000 rows a second. Exits with 1 if the chain is broken, e
     def handle(self, *args: Any, **options: Any) -> None:
         require_between("--from", options["first"], least=1, most=10**18)
         kept = _kept(options["kept"], first=options["first"])
+        _require_reached(options["first"], kept)
         found = self._follow(options["first"], kept)
         left = waiting(timezone.now())
         self.show(_shown(found, left))
@@ -49,16 +51,18 @@ It only reads, some 40,000 rows a second. Exits with 1 if the chain is broken, e
         for found in follow(first=first, kept=kept):
             if found.rows > told:
                 told = found.rows
-                self.say(f"{told} of {max(total, told)} rows hold")
+                self.say(f"{told:,} of {counted(max(total, told), 'row holds', 'rows hold')}")
         return found
 
     def _say(self, found: Verdict, left: Waiting) -> None:
         if left.rows:
-            self.say(f"{left.rows} rows are not sealed yet, {left.overdue} of them older than a minute.")
+            old = counted(left.overdue, "is older", "are older")
+            self.say(f"{counted(left.rows, 'row is', 'rows are')} not sealed yet; {old} than a minute.")
         if left.overdue:
             self.say("Rows that old wait for a worker, or were given an earlier time: is a worker running?")
         if found.backdated:
-            self.say(f"{found.backdated} rows have a time an hour or more before a row sealed earlier.")
+            has = counted(found.backdated, "row has", "rows have")
+            self.say(f"{has} a time an hour or more before a row sealed earlier.")
         if found.broken is not None:
             row = f" ({found.broken.id})" if found.broken.id else ""
             self.say(f"BROKEN at {found.broken.seq}{row}: {found.broken.what}")
@@ -67,15 +71,25 @@ It only reads, some 40,000 rows a second. Exits with 1 if the chain is broken, e
 
 
 def _kept(text: str, *, first: int) -> Kept | None:
-    """Return what was kept; raises CommandError where it cannot be that, or would not be looked at."""
+    """Return what was kept; raises WrongArgument where it cannot be that, or would not be looked at."""
     if not text:
         return None
     match = KEPT.fullmatch(text)
     if match is None:
-        raise CommandError("--kept is a head as this command prints it: a number, a colon, 64 hexadecimal digits.")
+        raise WrongArgument("--kept is a head as this command prints it: a number, a colon, 64 hexadecimal digits.")
     if int(match[1]) < first:
-        raise CommandError("--kept is before --from: it would not be looked at.")
+        raise WrongArgument("--kept is before --from: it would not be looked at.")
     return Kept(seq=int(match[1]), seal=match[2])
+
+
+def _require_reached(first: int, kept: Kept | None) -> None:
+    """Raise WrongArgument where the chain does not go so far; a head that was kept proves whether it once did."""
+    last = end()
+    if kept is None and first > last + 1:
+        raise WrongArgument(
+            f"There is nothing from {first} on: the chain ends at {last}. Whether it was longer once, "
+            "`--kept` proves with a head of then."
+        )
 
 
 def _length(first: int) -> int:

@@ -199,9 +199,9 @@ def test_the_bytes_of_an_upload_that_got_no_row_go_again(post: Post, image: Proc
 def test_the_storage_has_an_end(workspace: Workspace, image: Processed, settings: Settings) -> None:
     settings.STORAGE_LIMIT_MB = 1
     make_media(make_post(workspace), size=999_993)
-    counts.stored(workspace.pk, 0)
+    counts.add_bytes(workspace.pk, 0)
     fits = files.keep(image, filename="fits.png")
-    counts.stored(workspace.pk, 1)
+    counts.add_bytes(workspace.pk, 1)
 
     with pytest.raises(StorageLimitReached) as refused:
         files.keep(image, filename="too much.png")

@@ -113,12 +113,12 @@ def queues_and_accounts(workspace: Workspace) -> Meeting:
 
 def posts_and_files(workspace: Workspace) -> Meeting:
     post = make_post(workspace)
-    for count in (counts.changed, counts.stored):
+    for count in (counts.add_posts, counts.add_bytes):
         count(workspace.pk, 0)  # the numbers are kept from now on
     return (
-        lambda: counts.changed(workspace.pk, 1),
+        lambda: counts.add_posts(workspace.pk, 1),
         lambda: services.delete_post(post, actor=ACTOR),
-        lambda: counts.stored(workspace.pk, 1),
+        lambda: counts.add_bytes(workspace.pk, 1),
     )
 
 
@@ -238,7 +238,7 @@ def number_of_posts(workspace: Workspace) -> Change:
 
     def write() -> None:
         make_post(workspace)
-        counts.changed(workspace.pk, 1)
+        counts.add_posts(workspace.pk, 1)
 
     return write, counts.recount, lambda: counts.posts_of(workspace.pk), 1
 

@@ -1,0 +1,53 @@
+"""Whoever prepares the databases does it alone, and who comes second finds it done."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import fresh_database
+from tests.product import Product, wait_for
+
+AT_WORK = """
+import signal
+from pathlib import Path
+from django.db import connection
+from ouipost.db.alone import alone
+with alone(connection):
+    Path({mark!r}).touch()
+    signal.pause()
+"""
+WAITING = "Another process is at work on the tables of this database: waiting for it to end."
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    """A product whose databases are empty, and of which nothing runs."""
+    with fresh_database(tmp_path) as url:
+        empty = Product(home=tmp_path, database_url=url)
+        try:
+            yield empty
+        finally:
+            empty.stop()
+
+
+def test_two_that_prepare_an_empty_database_at_once_both_find_it_done(product: Product) -> None:
+    first, second = (product.start("manage.py", "prepare") for _ in range(2))
+
+    wait_for(lambda: None not in (first.poll(), second.poll()), what="both to end", seconds=600)
+
+    assert (first.returncode, second.returncode) == (0, 0), product.log()
+    assert product.log().count("All is ready.") == 2
+
+
+def test_one_that_dies_at_it_keeps_the_next_waiting_no_longer(product: Product) -> None:
+    mark = product.home / "at-work"
+    other = product.start("manage.py", "shell", "-v", "0", "-c", AT_WORK.format(mark=str(mark)))
+    wait_for(mark.exists, what="another process to be at work")
+    waits = product.start("manage.py", "prepare")
+    wait_for(lambda: WAITING in product.log(), what="the second to say that it waits")
+
+    other.kill()
+
+    wait_for(lambda: waits.poll() is not None, what="the second to end", seconds=600)
+    assert waits.returncode == 0, product.log()
