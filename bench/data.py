@@ -50,9 +50,7 @@ def load() -> Data:
         _copy(workspaces[1], workspace, number)
     _without_checks(False)
     for workspace in workspaces[:2]:
-        counts.add_posts(
-            workspace.pk, 0
-        )  # the first of its posts that the product itself wrote would have counted them
+        counts.add_posts(workspace.pk, 0)  # the first post that the product itself writes would count them
     _analyze()
     newest = Post.objects.filter(workspace=workspaces[0], status="published").order_by("-moment", "-pk")
     return Data(secret=secrets[0], queried=workspaces[0], written=workspaces[1], post_id=newest[0].pk)
