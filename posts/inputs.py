@@ -159,7 +159,8 @@ class PostInput(StrictInput):
         if view is None:
             return {}  # the console offers what there is
         present = post.platform_content if post else {}
-        overrides = services.new_overrides({"platform_content": self._readable_overrides()} | values, present=present)
+        readable = values if "platform_content" in values else {"platform_content": self._readable_overrides()}
+        overrides = services.new_overrides(readable, present=present)
         given = values.get("platforms", [])
         return problems_in(lambda: destinations.resolve(view.workspace, given, overrides=overrides))
 
