@@ -9,7 +9,7 @@ SIGNS = f"#{WIDE_SIGN}"
 
 
 def is_hashtag(tag: str) -> bool:
-    """Whether this is one word, with or without its `#` before it: networks begin another tag at each `#`."""
+    """Whether this is one word, with or without its `#`; where another is in it, networks read a part at best."""
     word = tag.strip().lstrip(SIGNS)
     return bool(word) and not re.search(rf"[\s\x00-\x1f{SIGNS}]", word)
 
