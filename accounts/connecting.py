@@ -66,6 +66,7 @@ class Started:
 
     auth_url: str
     state: str
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,15 @@ def start(
     with transaction.atomic():
         connection.save()
         record("started", connection, actor=actor, platform=platform, account=account.pk if account else None)
-    return Started(auth_url=_consent_url(connector, connection, state=state, verifier=verifier), state=state)
+    auth_url = _consent_url(connector, connection, state=state, verifier=verifier)
+    return Started(auth_url=auth_url, state=state, warnings=_unasked(connector, scopes))
+
+
+def _unasked(connector: Connector, scopes: Sequence[str]) -> list[str]:
+    """Say where scopes are named that cannot be asked for."""
+    if not scopes or not isinstance(connector, PasswordConnector):
+        return []
+    return [Phrase("{network} has no scopes: those that you name are not asked for.", network=connector.name)]
 
 
 def _consent_url(connector: Connector, connection: Connection, *, state: str, verifier: str) -> str:

@@ -239,6 +239,7 @@ class SignInSerializer(serializers.Serializer[Any]):
     auth_url = serializers.CharField(allow_null=True)
     state = serializers.CharField(allow_null=True)
     expires_in = serializers.IntegerField()
+    warnings = serializers.ListField(child=serializers.CharField(), required=False)
 
 
 class ChoiceSerializer(serializers.Serializer[Any]):

@@ -112,7 +112,8 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     def _start(self, **values: Any) -> Response:
         started = connecting.start(self.workspace, **values, key_id=self.key.pk, actor=self.actor, now=timezone.now())
         return self.answered(
-            {"auth_url": started.auth_url, "state": started.state, "expires_in": connecting.EXPIRES_IN}
+            {"auth_url": started.auth_url, "state": started.state, "expires_in": connecting.EXPIRES_IN},
+            warnings=started.warnings,
         )
 
     @extend_schema(request=CallbackInput, responses={200: ChoiceSerializer, 201: ConnectedSerializer})

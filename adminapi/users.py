@@ -127,6 +127,9 @@ class MembersInput(StrictInput):
 
     members = StringList()
 
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
+        return problems_in(lambda: users.require_present(values.get("members", [])))
+
 
 class MembersViewSet(AdminViewSet[Workspace]):
     """/admin/workspaces/{id}/members."""

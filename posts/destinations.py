@@ -84,6 +84,12 @@ def unknown_destinations(unknown: Iterable[str]) -> Phrase:
     )
 
 
+def known_among(workspace: Workspace, given: Iterable[str]) -> set[str]:
+    """Return the ids that are a network's or a connected account's."""
+    connected = SocialAccount.objects.connected().filter(workspace=workspace, pk__in=given)
+    return {*registry.IDS, *connected.values_list("pk", flat=True)}
+
+
 def resolve(
     workspace: Workspace, given: Sequence[str], *, overrides: Mapping[str, Any] | None = None, kept: bool = False
 ) -> Destinations:

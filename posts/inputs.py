@@ -159,14 +159,26 @@ class PostInput(StrictInput):
         if view is None:
             return {}  # the console offers what there is
         present = post.platform_content if post else {}
-        overrides = services.new_overrides(values, present=present)
+        readable = values if "platform_content" in values else {"platform_content": self._readable_overrides()}
+        overrides = services.new_overrides(readable, present=present)
         given = values.get("platforms", [])
         return problems_in(lambda: destinations.resolve(view.workspace, given, overrides=overrides))
 
+    def _readable_overrides(self) -> dict[str, Any]:
+        """Return what can be looked up of overrides of which some are wrong: a wrong one stands for its id alone."""
+        given = self.initial_data.get("platform_content")
+        known = [key for key in given if _is_destination(key)] if isinstance(given, dict) else []
+        entries = {key: _override(key, given[key]) for key in known[:MAX_DESTINATIONS]}
+        return {key: entry.validated_data if entry.is_valid() else {} for key, entry in entries.items()}
+
     def validate_platforms(self, value: list[str]) -> list[str]:
-        if unknown := [name for name in value if not _is_destination(name)]:
-            raise serializers.ValidationError(destinations.unknown_destinations(unknown))
-        return value
+        formed = [name for name in value if _is_destination(name)]
+        if len(formed) == len(value):
+            return value
+        view = self.context.get("view")
+        known = destinations.known_among(view.workspace, formed) if view else set(formed)
+        unknown = [name for name in value if name not in known]
+        raise serializers.ValidationError(destinations.unknown_destinations(unknown))
 
     def validate_hashtags(self, value: list[str]) -> list[str]:
         return check_hashtags(value)

@@ -24,6 +24,7 @@ from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.publishing import doorbell
 from posts.publishing.lateness import GIVE_UP_AFTER
+from posts.schedules.queue import lacks
 from posts.status import derive
 from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
@@ -147,7 +148,22 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     changed = sync(locked)
     record_update(locked, before, actor=actor)
     _tell_outcome(locked, changed)
-    return locked, found.warnings(locked.scheduled_at) + found.unused(locked)
+    return locked, found.warnings(locked.scheduled_at) + found.unused(locked) + _strays(locked, found)
+
+
+def _strays(post: Post, found: destinations.Destinations) -> list[str]:
+    """Say for which networks the slot is not that a queued post keeps."""
+    if post.schedule is None or post.slot is None:
+        return []
+    missing = lacks(post.slot, [(account.pk, account.platform) for account in found.accounts])
+    return [
+        Phrase(
+            "The post keeps its slot in {name}, which is not for {network}: queue it again, or give it a time.",
+            name=post.schedule.name,
+            network=network,
+        )
+        for network in missing
+    ]
 
 
 def _add_to_schedule(post: Post, targets: Iterable[Target], *, now: datetime) -> None:

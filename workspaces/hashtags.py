@@ -9,8 +9,9 @@ SIGNS = f"#{WIDE_SIGN}"
 
 
 def is_hashtag(tag: str) -> bool:
-    """Whether this is one word, with or without its `#`."""
-    return not re.search(r"[\s\x00-\x1f]", tag.strip()) and bool(tag.strip(f"{SIGNS} "))
+    """Whether this is one word, with or without its `#`; where another is in it, networks read a part at best."""
+    word = tag.strip().lstrip(SIGNS)
+    return bool(word) and not re.search(rf"[\s\x00-\x1f{SIGNS}]", word)
 
 
 def normal_hashtags(tags: Iterable[str]) -> list[str]:

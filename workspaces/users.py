@@ -161,10 +161,18 @@ def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor
 def _lock_members(user_ids: Collection[str]) -> list[User]:
     """Lock these users, so that none of them is deleted meanwhile; raises InvalidInput if one does not exist."""
     members = list(User.objects.select_for_update().filter(pk__in=user_ids).order_by("email"))
-    known = {member.pk for member in members}
+    _require_all(user_ids, {member.pk for member in members})
+    return members
+
+
+def require_present(user_ids: Collection[str]) -> None:
+    """Raise InvalidInput if one of these users does not exist."""
+    _require_all(user_ids, set(User.objects.filter(pk__in=user_ids).values_list("pk", flat=True)))
+
+
+def _require_all(user_ids: Collection[str], known: Collection[str]) -> None:
     problems = {
         f"members.{place}": [Phrase("There is no such user.")] for place, pk in enumerate(user_ids) if pk not in known
     }
     if problems:
         raise InvalidInput(**problems)
-    return members

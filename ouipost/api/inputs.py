@@ -84,7 +84,8 @@ class StrictInput(serializers.Serializer[Any]):
         """Return what else is wrong, beside these: with lists of which single items are wrong, and for a service."""
         if not isinstance(data, Mapping):
             return {}
-        lists = {name: rest for name in data if (rest := self._right_items(name, data[name], problems.get(name)))}
+        places = {name: kept for name in data if (kept := self._right_places(name, data[name], problems.get(name)))}
+        lists = {name: [data[name][place] for place in kept] for name, kept in places.items()}
         fields: Any = super(StrictInput, type(self)(partial=True, context=self.context))
         found: dict[str, Any] = {}
         for name, rest in lists.items():
@@ -92,16 +93,22 @@ class StrictInput(serializers.Serializer[Any]):
                 fields.to_internal_value({name: rest})
             except serializers.ValidationError as error:
                 found |= cast("dict[str, Any]", error.detail)
-        if type(self).service_problems is not StrictInput.service_problems:
+        if self._asks_a_service:
             right = {name: data[name] for name in data if name in self.fields and name not in problems}
             right |= {name: rest for name, rest in lists.items() if name not in found}
-            found |= self.service_problems(fields.to_internal_value(right))
+            refused = self.service_problems(fields.to_internal_value(right))
+            found |= {_in_whole_list(path, places): told for path, told in refused.items()}
         return {name: {WHOLE: told} if name in lists else told for name, told in found.items()}
 
-    def _right_items(self, name: str, given: Any, problems: Any) -> list[Any]:
-        """Return the other items of a list that has a check as a whole, and of which some are wrong by themselves."""
-        is_checked = isinstance(given, list) and isinstance(problems, dict) and hasattr(self, f"validate_{name}")
-        return [item for place, item in enumerate(given) if place not in problems] if is_checked else []
+    @property
+    def _asks_a_service(self) -> bool:
+        return type(self).service_problems is not StrictInput.service_problems
+
+    def _right_places(self, name: str, given: Any, problems: Any) -> list[int]:
+        """Return the places of the right items in a list that is looked at further, and of which some are wrong."""
+        is_checked = hasattr(self, f"validate_{name}") or self._asks_a_service
+        is_in_part = isinstance(given, list) and isinstance(problems, dict)
+        return [place for place in range(len(given)) if place not in problems] if is_checked and is_in_part else []
 
     def _unexpected(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
         problems = self._repeated(data)
@@ -269,6 +276,12 @@ class InstantOrLocal(Instant):
 
 def _from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     return isinstance(getattr(field.root, "initial_data", None), QueryDict)
+
+
+def _in_whole_list(path: str, places: Mapping[str, Sequence[int]]) -> str:
+    """Return the name of an item in the list that was sent, for its name among the right items of that list."""
+    name, dot, place = path.partition(".")
+    return f"{name}.{places[name][int(place)]}" if dot and name in places else path
 
 
 def _merged(ours: Any, others: Any) -> Any:

@@ -23,6 +23,11 @@ class UnknownAddress(APIView):
 
     schema = None
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """No `Allow`: where nothing is, no method is allowed."""
+        return {}
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.perform_authentication(request)
         limits.enforce(request._request, caller_of(request))

@@ -132,8 +132,11 @@ INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({"name": 1, "workspaces": "ws_1", "permissions": {}}, {"name": "str", "workspaces": "list", "permissions": "lis"}),
     ({"name": "x", "permissions": ["posts.fly", "posts.read", None]}, {"permissions.0": "of", "permissions.2": "null"}),
     ({"name": "x", "permissions": ["posts.manage"]}, {"permissions.0": "posts.read"}),
-    ({"name": "x", "workspaces": ["ws_123", 5]}, {"workspaces.1": "string"}),
-    ({"name": "x", "workspaces": ["ws_123", "", "x"]}, {"workspaces.1": "blank"}),
+    ({"name": "x", "workspaces": ["ws_123", 5]}, {"workspaces.0": "no such", "workspaces.1": "string"}),
+    (
+        {"name": "x", "workspaces": ["ws_123", "", "x"]},
+        {"workspaces.0": "no such", "workspaces.1": "blank", "workspaces.2": "no such"},
+    ),
     ({"name": "x", "workspaces": ["ws_123", "nowhere"]}, {"workspaces.0": "no such", "workspaces.1": "no such"}),
     ({"name": "x", "expires_at": "tomorrow"}, {"expires_at": ""}),
     ({"name": "x", "expires_at": "2027-01-01T00:00:00"}, {"expires_at": "offset"}),

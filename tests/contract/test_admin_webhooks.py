@@ -286,7 +286,7 @@ INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
         {"active": "U", "signing_key": "Unk"},
     ),
     ({"url": URL, "events": ["post.failed"], "workspaces": "ws_1"}, {"workspaces": "list"}),
-    ({"url": URL, "events": ["post.failed"], "workspaces": ["x", 1]}, {"workspaces.1": "string"}),
+    ({"url": URL, "events": ["post.failed"], "workspaces": ["x", 1]}, {"workspaces.0": "", "workspaces.1": "string"}),
     (
         {"url": URL, "events": ["post.failed"], "workspaces": ["ws_1", "ws_2"]},
         {f"workspaces.{n}": "no" for n in (0, 1)},

@@ -16,6 +16,8 @@ NOBODY, NOWHERE, NO_SCHEDULE = f"acc_{GONE}", f"ws_{GONE}", f"sched_{GONE}"
 PAST = "2020-01-01T00:00:00Z"
 POST = {"platforms": [NOBODY], "platform_content": {NOBODY: {"content": "x"}}, "title": 1}
 POST_PROBLEMS = {"title", "platforms", f"platform_content.{NOBODY}"}
+OVERRIDES: dict[str, Any] = {"myspace": "x", NOBODY: {"caption": "x"}, "twitter": 1}
+OVERRIDE_PROBLEMS = {f"platform_content.{key}" for key in ("myspace", NOBODY, f"{NOBODY}.caption", "twitter")}
 SLOTS = [
     {"day": "monday", "time": "09:00", "platforms": ["facebook"]},
     {"day": "monday", "time": "09:00", "platforms": [NOBODY]},
@@ -45,6 +47,12 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
         {"platforms", "platforms.1", "hashtags", "hashtags.1"},
     ),
     ("POST /api/posts", {"content": "x", "platforms": [1, NOBODY]}, {"platforms.0", "platforms"}),
+    (
+        "POST /api/posts",
+        {"content": "x", "platforms": ["facebook"], "platform_content": OVERRIDES},
+        OVERRIDE_PROBLEMS,
+    ),
+    ("PUT /api/posts/{post}", {"platform_content": OVERRIDES}, OVERRIDE_PROBLEMS),
     ("POST /api/posts/validate", POST | {"scheduled_at": PAST}, {"content", "scheduled_at", *POST_PROBLEMS}),
     ("PUT /api/posts/{post}", POST | {"surprise": 1, "status": "published"}, {"surprise", "status", *POST_PROBLEMS}),
     ("POST /api/posts/{post}/schedule", {"scheduled_at": PAST, "timezone": "x"}, {"scheduled_at", "timezone"}),
@@ -99,12 +107,19 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("PUT /api/workspaces/{workspace}", WORKSPACE | {"surprise": 1}, {"surprise", *WORKSPACE_PROBLEMS}),
     ("POST /admin/keys", KEY | {"mode": "x"}, {"mode", *KEY_PROBLEMS}),
     ("PUT /admin/keys/{key}", KEY, KEY_PROBLEMS),
+    ("PUT /admin/keys/{key}", {"workspaces": [1, NOWHERE]}, {"workspaces.0", "workspaces.1"}),
     ("POST /admin/users", USER, USER_PROBLEMS),
     ("PUT /admin/users/{user}", USER, USER_PROBLEMS),
     ("PUT /admin/profile", {"name": 1, "password": "short"}, {"name", "password", "current_password"}),
     ("PUT /admin/workspaces/{workspace}/members", {"members": ["x", "y"]}, {"members.0", "members.1"}),
+    (
+        "PUT /admin/workspaces/{workspace}/members",
+        {"members": [None, "x"], "owner": "y"},
+        {"members.0", "members.1", "owner"},
+    ),
     ("POST /admin/webhooks", WEBHOOK | {"secret": "x"}, {"secret", *WEBHOOK_PROBLEMS}),
     ("PUT /admin/webhooks/{webhook}", WEBHOOK, WEBHOOK_PROBLEMS),
+    ("PUT /admin/webhooks/{webhook}", {"workspaces": [None, NOWHERE]}, {"workspaces.0", "workspaces.1"}),
     ("POST /admin/webhooks/{webhook}/rotate-secret", {"secret": "x", "grace_hours": -1}, {"secret", "grace_hours"}),
     ("POST /admin/webhooks/{webhook}/replay", {"since": PAST, "scope": "x"}, {"since", "scope"}),
     ("POST /admin/pause", {"scope": "network", "id": "x"}, {"id", "reason"}),
@@ -176,6 +191,25 @@ def test_all_that_is_wrong_with_a_body_is_told_at_once(
 
     assert set(found) == problems
     assert Event.objects.count() == written
+
+
+def test_a_network_and_an_account_that_are_not_there_are_named_together(limited: ApiClient) -> None:
+    found = fields_of(limited.post("/api/posts", {"content": "x", "platforms": ["myspace", NOBODY, "facebook"]}))
+
+    assert found["platforms"][0].startswith(f"Neither a platform nor a connected account: myspace, {NOBODY}.")
+
+
+def test_an_option_that_is_unknown_is_named_beside_one_of_another_destination(
+    limited: ApiClient, workspace: Workspace
+) -> None:
+    account = make_account(workspace).pk
+    overrides = {"twitter": {"options": {"sound": 1}}, account: {"options": {"smell": 1}}}
+
+    found = fields_of(
+        limited.post("/api/posts", {"content": "x", "platforms": [account], "platform_content": overrides})
+    )
+
+    assert set(found) == {"platform_content.twitter.options.sound", f"platform_content.{account}.options.smell"}
 
 
 @pytest.mark.parametrize(("address", "problems"), QUERIES.items())

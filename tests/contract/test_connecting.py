@@ -14,7 +14,7 @@ from accounts.platforms.facebook import Facebook
 from ouipost.events.models import Message
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches
-from tests.contract.world import CALLBACK, error_of, fields_of
+from tests.contract.world import CALLBACK, data_of, error_of, fields_of
 from tests.factories import NOW, make_account, make_key, make_webhook, make_workspace
 from workspaces.models import Workspace
 
@@ -60,6 +60,15 @@ def test_scopes_are_asked_for_beside_the_required_ones(api: ApiClient) -> None:
         "read_insights",
         "ads_read",
     ]
+
+
+def test_whoever_asks_for_scopes_where_a_network_has_none_is_told(api: ApiClient) -> None:
+    sign_in = {"platform": "bluesky", "callback_url": CALLBACK}
+
+    asked, none = (data_of(api.post("/api/accounts", sign_in | {"scopes": scopes})) for scopes in (["atproto"], []))
+
+    assert asked["warnings"] == ["Bluesky has no scopes: those that you name are not asked for."]
+    assert "warnings" not in none
 
 
 @pytest.mark.django_db

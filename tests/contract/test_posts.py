@@ -510,11 +510,12 @@ def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: Api
 
 
 def test_the_hashtags_that_are_none_are_named(api: ApiClient) -> None:
-    body = {"content": "x", "platforms": ["facebook"], "hashtags": ["#rye", "two words", "#", *["a b"] * 50]}
+    tags = ["#rye", "##bread", "two words", "#", *["a b"] * 50, "#rye#bread", "\uff03rye\uff03bread", "C#"]
 
-    told = fields_of(api.post("/api/posts", body))
+    told = fields_of(api.post("/api/posts", {"content": "x", "platforms": ["facebook"], "hashtags": tags}))
 
-    assert told == {"hashtags": ["A hashtag is one word, with or without its #. Change 'two words', '#', 'a b'."]}
+    named = "'two words', '#', 'a b', '#rye#bread', '\uff03rye\uff03bread', 'C#'"
+    assert told == {"hashtags": [f"A hashtag is one word, with or without its #. Change {named}."]}
 
 
 def test_a_title_that_no_network_of_the_post_shows_is_told(api: ApiClient, workspace: Workspace) -> None:

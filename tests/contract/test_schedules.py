@@ -510,6 +510,23 @@ def test_an_edit_of_a_held_post_does_not_let_it_go(api: ApiClient, workspace: Wo
     assert not Target.objects.exclude(due_at=None).exists()
 
 
+def test_whoever_takes_a_queued_post_where_its_slot_does_not_lead_is_told(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api, slots=MORNINGS["slots"][:1])
+    make_account(workspace, platform="linkedin", remote_id="3")
+    [post] = queue(api, workspace, schedule, accounts)
+
+    fits, strays, stays = (
+        data_of(api.put(f"/api/posts/{post.pk}", body))
+        for body in ({"platforms": ["facebook"]}, {"platforms": ["facebook", "linkedin"]}, {"content": "Rye"})
+    )
+
+    told = ["The post keeps its slot in Morning Posts, which is not for linkedin: queue it again, or give it a time."]
+    assert [data.get("warnings") for data in (fits, strays, stays)] == [None, told, told]
+    assert {data["post"]["scheduled_at"] for data in (fits, strays, stays)} == {"2024-01-29T08:00:00Z"}
+
+
 def test_nothing_is_queued_while_a_schedule_is_on_hold(
     api: ApiClient, workspace: Workspace, accounts: list[Any]
 ) -> None:

@@ -199,6 +199,7 @@ def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin
         "AccountError": {"who_acts"},
         "Connected": {"account", "accounts"},
         "PlatformResult": {"error"},
+        "SignIn": {"warnings"},
         "TargetError": {"network_code"},
         "PostEventData": {"changed", "targets_left_out"},
         "AccountEventData": {"posts", "cancelled"},
