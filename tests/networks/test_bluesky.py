@@ -511,6 +511,13 @@ class TestBluesky(PlatformCase):
 
         assert record["embed"] == thumb_card()
 
+    def test_a_picture_that_the_server_takes_for_something_else_is_left_out(self) -> None:
+        thumb = replace(upload(b"picture", "card"), gets=make_answer(200, {"blob": blob("card", "application/gzip")}))
+
+        record = self.record(self.publications["link"].content, *PAGE_CALLS, thumb)
+
+        assert record["embed"] == thumb_card()
+
     def test_a_dead_token_is_not_hidden_by_the_link_card(self) -> None:
         thumb = replace(upload(b"picture", "card"), gets=self.token_over)
 

@@ -90,9 +90,10 @@ def _card(connector: Connector, session: Session, account: Account, link: str) -
     card = fetch_link_card(session, link)
     external = {"uri": link, "title": card.title or link, "description": card.description}
     if card.picture:
-        # A post without its link's picture is better than none.
+        # A post without its link's picture is better than none; servers look into it, whatever its page calls it.
         with suppress(Rejected, Unavailable, Unknown):
-            external["thumb"] = _upload(connector, session, account, card.picture.content, card.picture.mime_type)
+            thumb = _upload(connector, session, account, card.picture.content, card.picture.mime_type)
+            external |= {"thumb": thumb} if dig_text(thumb, "mimeType").startswith("image/") else {}
     return external
 
 
