@@ -780,6 +780,10 @@ class TestBluesky(PlatformCase):
     def test_work_of_long_ago_is_begun_anew(self) -> None:
         old = {"job": {"id": "old", "at": later(hours=-2).isoformat()}}
 
+        with pytest.raises(StillWorking):
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, {"jobStatus": BEGUN})), handles=old)
+        assert self.saved["job"] == {"id": "job1", "at": NOW.isoformat()}, "which is asked for from now on"
+
         handles = self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(), handles=old)
 
         assert handles["record"]["embed"]["video"] == VIDEO_BLOB

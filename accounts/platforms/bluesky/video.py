@@ -59,7 +59,9 @@ class VideoUpload:
             return self._handles
         if self._is_fresh(self._handles.get(JOB)):
             self._look(self._status())
-        elif self._has_service():
+            return self._handles
+        self._handles = _without(self._handles, JOB)
+        if self._has_service():
             self._look(self._start())
         else:
             self._remember_blob(self._upload_plainly())
@@ -162,12 +164,16 @@ class VideoUpload:
         self._save(self._handles)
 
     def _forget_job(self) -> None:
-        self._handles = {key: value for key, value in self._handles.items() if key != JOB}
+        self._handles = _without(self._handles, JOB)
         self._save(self._handles)
 
     @property
     def _now(self) -> str:
         return self._operation.now.isoformat()
+
+
+def _without(handles: Handles, name: str) -> Handles:
+    return {key: value for key, value in handles.items() if key != name}
 
 
 def _is_not_there(error: PlatformError) -> bool:
