@@ -26,22 +26,28 @@ from accounts.platforms.base import (
 from accounts.platforms.bluesky.api import get, service_of, xrpc
 from accounts.platforms.bluesky.errors import has_no_bluesky
 from accounts.platforms.http import bearer, decoded, dig, dig_count, dig_text, said
-from accounts.platforms.uploads import UPLOADS
+from accounts.platforms.uploads import UPLOADS, pieces
 from ouipost.phrases import Phrase
 
 SERVICE = "https://video.bsky.app"
 AUDIENCE = "did:web:video.bsky.app"
 LIMITS, UPLOAD = "app.bsky.video.getUploadLimits", "com.atproto.repo.uploadBlob"
-JOB = "job"
-"""The handle of the work that the service does."""
+JOB, PARTS = "job", "parts"
+"""The handles of the work that the service does, and of an upload in parts: `{id, size (of a part), sent}`."""
 LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
 AUTHORITY = timedelta(minutes=25)
 """For how long the service may act for the account; servers allow half an hour."""
 LONGEST_UPLOAD = 600
+IN_ONE_CALL = 20_000_000
+"""A larger video is sent in parts, so that a slow line, or a worker that dies, costs no more than one of them."""
+START_SECONDS, PART_SECONDS = 30, 120
+OCTETS = {"Content-Type": "application/octet-stream"}
 USUAL_WAIT = 5
 UNTIL_THERE_IS_ROOM = 3600.0
 KNOWN, UNCONFIRMED = "already_exists", "unconfirmed_email"
+FINISHING = "UploadNotReady"
+UPLOAD_IS_OVER = {"UploadNotFound", "UploadExpired", "UploadAborted", "UploadFailed", "MissingParts"}
 NOT_TAKEN_BY_SERVER = "pds_upload_failure"
 """Why a job failed of which the video is in order: the service could not give it to the account's server."""
 
@@ -61,8 +67,8 @@ class VideoUpload:
             self._look(self._status())
             return self._handles
         self._handles = _without(self._handles, JOB)
-        if self._has_service():
-            self._look(self._start())
+        if PARTS in self._handles or self._has_service():
+            self._look(self._bring())
         else:
             self._remember_blob(self._upload_plainly())
         return self._handles
@@ -110,17 +116,78 @@ class VideoUpload:
             raise Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER)
         return True
 
-    def _start(self) -> Any:
+    def _bring(self) -> Any:
+        """Bring the video to the service, and return its word on the work."""
+        if self._media.size <= IN_ONE_CALL:
+            return self._in_one_call()
+        try:
+            return self._in_parts()
+        except (Rejected, Unavailable) as error:
+            if not has_no_bluesky(error):
+                raise
+            return self._in_one_call()
+
+    def _in_one_call(self) -> Any:
         """Send the video; where the service has it already, it says which work that was."""
-        token = self._authority(f"did:web:{urlsplit(service_of(self._account)).hostname}", UPLOAD)
+        token = self._authority(self._server, UPLOAD)
         self._save(self._handles, seconds=LONGEST_UPLOAD)
-        query = urlencode({"did": self._account.remote_id, "name": self._media.filename or "video.mp4"})
-        answer = self._send(f"{xrpc(SERVICE, 'app.bsky.video.uploadVideo')}?{query}", token)
+        query = urlencode({"did": self._account.remote_id, "name": self._name})
+        return self._taken(self._send(f"{xrpc(SERVICE, 'app.bsky.video.uploadVideo')}?{query}", token))
+
+    def _in_parts(self) -> Any:
+        """Send the parts that are not there yet, and finish the upload; the service takes all of it again."""
+        if PARTS not in self._handles:
+            self._keep_parts(self._begin_parts())
+        parts = self._handles[PARTS]
+        for start, piece in pieces(self._media, parts["size"], start=parts["sent"]):
+            place = {"jobId": parts["id"], "partNumber": str(start // parts["size"] + 1)}
+            self._ask("uploadPart", headers=OCTETS, params=place, data=piece)
+            self._keep_parts({**parts, "sent": start + len(piece)})
+        finished = self._ask("finishUpload", json={"jobId": parts["id"]})
+        self._handles = _without(self._handles, PARTS)
+        return finished
+
+    def _begin_parts(self) -> dict[str, Any]:
+        asked = {"sizeBytes": self._media.size, "mimeType": self._media.mime_type, "name": self._name}
+        begun = self._ask("startUpload", json=asked, timeout=START_SECONDS)
+        upload, size = dig_text(begun, "jobId"), dig_count(begun, "partSizeBytes")
+        if not upload or not size or size < 0:
+            raise Unavailable(Phrase("Bluesky began an upload and did not say how its parts are sent."))
+        return {"id": upload, "size": size, "sent": 0}
+
+    def _keep_parts(self, parts: Mapping[str, Any]) -> None:
+        """Keep how far the upload is, and take the time that its next call may need."""
+        self._handles = {**self._handles, PARTS: parts}
+        self._save(self._handles, seconds=PART_SECONDS)
+
+    def _ask(
+        self, method: str, *, headers: Mapping[str, str] | None = None, timeout: float = PART_SECONDS, **request: Any
+    ) -> Any:
+        """Begin an upload or go on with it, each time with a new token: it may outlast that of the call before."""
+        proof = bearer(self._authority(self._server, UPLOAD)) | dict(headers or {})
+        url = xrpc(SERVICE, f"app.bsky.video.{method}")
+        return self._taken(self._session.request("POST", url, headers=proof, timeout=timeout, **request))
+
+    @property
+    def _server(self) -> str:
+        return f"did:web:{urlsplit(service_of(self._account)).hostname}"
+
+    @property
+    def _name(self) -> str:
+        return self._media.filename or "video.mp4"
+
+    def _taken(self, answer: Answer) -> Any:
+        """Return what the service says of a video that it takes; raises what it means that it does not."""
         trouble = dig_text(decoded(answer), "jobStatus", "error") or dig_text(decoded(answer), "error")
+        facts: dict[str, Any] = {"status": answer.status, "network_code": trouble}
         if trouble == UNCONFIRMED:
             message = Phrase("Bluesky takes no videos of this account yet: confirm the account's e-mail address.")
-            facts: dict[str, Any] = {"status": answer.status, "network_code": trouble}
             raise Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        if trouble == FINISHING:
+            raise self._at_work()
+        if trouble in UPLOAD_IS_OVER:
+            self._save(_without(self._handles, PARTS))
+            raise Unavailable(Phrase("Bluesky has closed the upload: it is begun anew."), **facts)
         if not answer.ok and trouble != KNOWN:
             raise _not_the_account(self._connector.classify(answer))
         return answer.json()
@@ -153,7 +220,7 @@ class VideoUpload:
         elif job:
             self._handles = {**self._handles, JOB: self._handles.get(JOB, {"id": job, "at": self._now})}
             self._save(self._handles)
-            raise StillWorking(Phrase("Bluesky is working on the video."), retry_after=USUAL_WAIT)
+            raise self._at_work()
         else:
             raise Unavailable(Phrase("Bluesky took a video and did not say what became of it."))
 
@@ -166,6 +233,9 @@ class VideoUpload:
     def _forget_job(self) -> None:
         self._handles = _without(self._handles, JOB)
         self._save(self._handles)
+
+    def _at_work(self) -> StillWorking:
+        return StillWorking(Phrase("Bluesky is working on the video."), retry_after=USUAL_WAIT)
 
     @property
     def _now(self) -> str:
