@@ -602,6 +602,7 @@ class TestBluesky(PlatformCase):
             (["English please"], "langs_invalid"),
             (["en_US"], "langs_invalid"),
             (["x"], "langs_invalid"),
+            (["\u017fs"], "langs_invalid"),
         ],
     )
     def test_languages_are_a_short_list_of_tags(self, langs: Any, rule: str) -> None:
