@@ -15,7 +15,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from tests.networks import test_bluesky as bluesky
-from tests.networks.platform_case import LOST, NOW, Call, FakeSession, make_answer
+from tests.networks.platform_case import LOST, NOW, Call, FakeSession, later, make_answer
 
 OWN = {"Authorization": "Bearer SEND"}
 CONTENT = b"bytes of media_1"
@@ -51,6 +51,11 @@ def finish(gets: Gets = None) -> tuple[Call, ...]:
     return (bluesky.SERVICE_AUTH, Call("POST", f"{bluesky.VIDEO}.finishUpload", sends, gets or done))
 
 
+def authority_after(hours: int) -> Call:
+    asked = bluesky.SERVICE_AUTH.sends["params"] | {"exp": str(int(later(hours=hours, minutes=25).timestamp()))}
+    return replace(bluesky.SERVICE_AUTH, sends={**bluesky.SERVICE_AUTH.sends, "params": asked})
+
+
 def known(sent: int) -> Handles:
     return {"parts": {"id": "up1", "size": 7, "sent": sent}}
 
@@ -64,6 +69,11 @@ class Sending:
     def __init__(self) -> None:
         self.saved: Handles = {}
         self.seconds: list[float] = []
+
+    @property
+    def parts_sent(self) -> int:
+        sent: int = self.saved.get("parts", {}).get("sent", 0)
+        return -(-sent // 7)
 
     def go_on(self, *calls: Call, handles: Handles | None = None) -> Handles:
         operation = case.operation(case.publications["video"].content)
@@ -102,6 +112,24 @@ def test_a_broken_off_upload_goes_on_behind_its_last_part() -> None:
     handles = sending.go_on(*finish(), handles=sending.saved)
 
     assert handles["record"]["embed"]["video"] == bluesky.VIDEO_BLOB
+
+
+def test_an_upload_of_hours_is_in_the_accounts_name_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    sending = Sending()
+    each_part_takes_an_hour = "accounts.platforms.bluesky.video.monotonic"
+    monkeypatch.setattr(each_part_takes_an_hour, lambda: 3600.0 * sending.parts_sent)
+    proofs = [authority_after(hours) for hours in range(4)]
+
+    working = make_answer(200, {"completedJobId": "job1", "jobStatus": bluesky.BEGUN})
+    with pytest.raises(StillWorking):
+        sending.go_on(
+            *bluesky.ASK_FOR_ROOM,
+            *begin(),
+            *(call for number, (_, sent) in enumerate(PARTS) for call in (proofs[number], sent)),
+            *(proofs[3], finish(working)[1]),
+        )
+
+    assert sending.saved == {"job": {"id": "job1", "at": later(hours=3).isoformat()}}
 
 
 def test_the_work_on_a_video_in_parts_is_waited_for() -> None:

@@ -5,6 +5,7 @@ https://docs.bsky.app/docs/tutorials/video
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -58,7 +59,7 @@ class VideoUpload:
     def __init__(self, connector: Connector, session: Session, operation: Operation, save: Save) -> None:
         self._connector, self._session, self._operation, self._save = connector, session, operation, save
         self._media, self._account = operation.content.media[0], operation.account
-        self._handles = operation.handles
+        self._handles, self._began = operation.handles, monotonic()
 
     def run(self) -> Handles:
         if self._is_fresh(self._handles.get(UPLOADS, {}).get(self._media.id)):
@@ -90,7 +91,8 @@ class VideoUpload:
         return self._may_upload(token)
 
     def _authority(self, audience: str, method: str) -> str:
-        end = str(int((self._operation.now + AUTHORITY).timestamp()))
+        """Return a new token with which the service may act for the account."""
+        end = str(int((self._now + AUTHORITY).timestamp()))
         answer = get(
             self._connector,
             self._session,
@@ -218,7 +220,7 @@ class VideoUpload:
             self._forget_job()
             raise _failed(status)
         elif job:
-            self._handles = {**self._handles, JOB: self._handles.get(JOB, {"id": job, "at": self._now})}
+            self._handles = {**self._handles, JOB: self._handles.get(JOB, {"id": job, "at": self._now.isoformat()})}
             self._save(self._handles)
             raise self._at_work()
         else:
@@ -227,7 +229,7 @@ class VideoUpload:
     def _remember_blob(self, blob: Any) -> None:
         if not isinstance(blob, dict):
             raise Unavailable(Phrase("Bluesky took a video and did not say where it is."))
-        self._handles = {**self._handles, UPLOADS: {self._media.id: {"given": blob, "at": self._now}}}
+        self._handles = {**self._handles, UPLOADS: {self._media.id: {"given": blob, "at": self._now.isoformat()}}}
         self._save(self._handles)
 
     def _forget_job(self) -> None:
@@ -238,8 +240,9 @@ class VideoUpload:
         return StillWorking(Phrase("Bluesky is working on the video."), retry_after=USUAL_WAIT)
 
     @property
-    def _now(self) -> str:
-        return self._operation.now.isoformat()
+    def _now(self) -> datetime:
+        """The time by now, to the minute: an upload may take hours."""
+        return self._operation.now + timedelta(minutes=(monotonic() - self._began) // 60)
 
 
 def _without(handles: Handles, name: str) -> Handles:
