@@ -751,6 +751,15 @@ class TestBluesky(PlatformCase):
         assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
         assert self.saved == {}, "the next try sends it anew"
 
+    @pytest.mark.parametrize("status", [400, 404])
+    def test_work_that_the_service_does_not_know_any_more_is_begun_anew(self, status: int) -> None:
+        lost = replace(job(), gets=make_answer(status, {"error": "InvalidRequest", "message": "Job not found"}))
+
+        with pytest.raises(Unavailable, match="Job not found") as caught:
+            self.upload(lost, handles={"job": {"id": "job1", "at": NOW.isoformat()}})
+
+        assert (type(caught.value), self.saved) == (Unavailable, {})
+
     def test_an_account_whose_e_mail_is_not_confirmed_is_told_so(self) -> None:
         refused = {"jobStatus": {"did": "", "error": "unconfirmed_email", "jobId": "", "state": ""}}
 

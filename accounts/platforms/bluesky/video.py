@@ -209,7 +209,11 @@ class VideoUpload:
     def _status(self) -> Any:
         params = {"jobId": self._handles[JOB]["id"]}
         url = xrpc(SERVICE, "app.bsky.video.getJobStatus")
-        return self._connector.call(self._session, "GET", url, params=params)
+        try:
+            return self._connector.call(self._session, "GET", url, params=params)
+        except Rejected as error:  # it says nothing of the video, which was not refused
+            self._forget_job()
+            raise Unavailable(**error.facts) from error
 
     def _look(self, answer: Any) -> None:
         status = dig(answer, "jobStatus") or answer
