@@ -30,7 +30,7 @@ def _small_calls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin(gets: Gets = None) -> tuple[Call, ...]:
-    asked = {"sizeBytes": len(CONTENT), "mimeType": "video/mp4", "name": "media_1.mp4"}
+    asked = {"sizeBytes": len(CONTENT), "mimeType": "video/mp4", "name": "video.mp4"}
     call = Call("POST", f"{bluesky.VIDEO}.startUpload", {"headers": OWN, "json": asked}, gets or make_answer(200, PLAN))
     return (bluesky.SERVICE_AUTH, call)
 

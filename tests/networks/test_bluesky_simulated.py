@@ -1,6 +1,7 @@
 """Bluesky's connector and its simulator, which were written apart from each other."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_large_video_goes_in_parts_and_a_lost_one_again(lost: str, monkeypatch
     monkeypatch.setattr(parts, "PART_BYTES", FILM.size // 3)
     order("bluesky", "status", lost, status=502, body="", after_accept=True)
 
-    desk().publish(Content(text="Look", media=(FILM,)))
+    desk().publish(Content(text="Look", media=(replace(FILM, filename=f"{'é' * 200}.mp4"),)))
 
     assert visible() == [("post", "Look", 1)]
     calls = list(Request.objects.filter(host="video.bsky.app").order_by("pk").values_list("path", flat=True))

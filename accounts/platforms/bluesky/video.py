@@ -43,6 +43,8 @@ LONGEST_UPLOAD = 600
 IN_ONE_CALL = 20_000_000
 """A larger video is sent in parts, so that a slow line, or a worker that dies, costs no more than one of them."""
 START_SECONDS, PART_SECONDS = 30, 120
+NAME = "video.mp4"
+"""Of an upload in parts always: one of more than 256 bytes is refused, and nobody sees it."""
 OCTETS = {"Content-Type": "application/octet-stream"}
 USUAL_WAIT = 5
 UNTIL_THERE_IS_ROOM = 3600.0
@@ -133,7 +135,7 @@ class VideoUpload:
         """Send the video; where the service has it already, it says which work that was."""
         token = self._authority(self._server, UPLOAD)
         self._save(self._handles, seconds=LONGEST_UPLOAD)
-        query = urlencode({"did": self._account.remote_id, "name": self._name})
+        query = urlencode({"did": self._account.remote_id, "name": self._media.filename or NAME})
         return self._taken(self._send(f"{xrpc(SERVICE, 'app.bsky.video.uploadVideo')}?{query}", token))
 
     def _in_parts(self) -> Any:
@@ -150,7 +152,7 @@ class VideoUpload:
         return finished
 
     def _begin_parts(self) -> dict[str, Any]:
-        asked = {"sizeBytes": self._media.size, "mimeType": self._media.mime_type, "name": self._name}
+        asked = {"sizeBytes": self._media.size, "mimeType": self._media.mime_type, "name": NAME}
         begun = self._ask("startUpload", json=asked, timeout=START_SECONDS)
         upload, size = dig_text(begun, "jobId"), dig_count(begun, "partSizeBytes")
         if not upload or not size or size < 0:
@@ -173,10 +175,6 @@ class VideoUpload:
     @property
     def _server(self) -> str:
         return f"did:web:{urlsplit(service_of(self._account)).hostname}"
-
-    @property
-    def _name(self) -> str:
-        return self._media.filename or "video.mp4"
 
     def _taken(self, answer: Answer) -> Any:
         """Return what the service says of a video that it takes; raises what it means that it does not."""

@@ -26,6 +26,7 @@ PART_BYTES = 8 * 1024 * 1024
 LIFETIME = timedelta(hours=1)
 """Both not documented: they are told with each upload."""
 LONGEST_NAME = 256
+"""In bytes, as the lexicons count the length of texts."""
 CREATED, COMPLETED, ABORTED, EXPIRED = "created", "completed", "aborted", "expired"
 CLOSED = {COMPLETED: "UploadNotReady", ABORTED: "UploadAborted", EXPIRED: "UploadExpired"}
 """What is said to who goes on with an upload that is over."""
@@ -38,8 +39,8 @@ def start(call: Call) -> HttpResponse:
     size, name = asked.get("sizeBytes"), asked.get("name", "")
     if type(size) is not int or size < 1 or asked.get("mimeType") != "video/mp4":
         raise invalid("Input must have sizeBytes, and mimeType video/mp4")
-    if not isinstance(name, str) or len(name) > LONGEST_NAME:
-        raise invalid(f"Input/name must not be longer than {LONGEST_NAME} characters")
+    if not isinstance(name, str) or len(name.encode()) > LONGEST_NAME:
+        raise invalid(f"Input/name must not be longer than {LONGEST_NAME} bytes")
     check_size(size)
     take(call, token.account, size)
     upload = media.keep(
