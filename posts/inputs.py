@@ -57,13 +57,13 @@ class Link(Text):
 
 
 def is_web_address(value: str) -> bool:
-    """Whether this is an absolute http or https address without spaces."""
+    """Whether this is an absolute http or https address without spaces, also without those that nobody sees."""
     try:
         parts = urlsplit(value)
         has_place = bool(parts.hostname) and parts.port != 0  # raises for a port that cannot be
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and has_place and not re.search(r"\s", value)
+    return parts.scheme in ("http", "https") and has_place and not re.search(r"[\s\ufeff]", value)
 
 
 def check_hashtags(tags: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ HANDLE = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9
 DID = re.compile(r"did:(?:plc:[a-z2-7]{24}|web:[a-z0-9.-]+)")
 CID = re.compile(r"baf[ky]rei[a-z2-7]{52}")
 """Of a file or a record."""
-URI = re.compile(r"[A-Za-z0-9_]+:(?://)?[^\s/]\S*")
+URI = re.compile(r"[A-Za-z0-9_]+:(?://)?[^\s\ufeff/][^\s\ufeff]*")
 RAW, CBOR = 0x55, 0x71
 
 

@@ -72,6 +72,7 @@ TABLE = {
         "GET com.atproto.repo.getRecord, GET com.atproto.repo.listRecords, GET app.bsky.actor.getProfile, "
         "GET app.bsky.feed.getPosts",
         "video.bsky.app/xrpc": "GET app.bsky.video.getUploadLimits, POST app.bsky.video.uploadVideo, "
+        "POST app.bsky.video.startUpload, POST app.bsky.video.uploadPart, POST app.bsky.video.finishUpload, "
         "GET app.bsky.video.getJobStatus",
         "{page}": "GET {place}",
     },

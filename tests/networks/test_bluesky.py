@@ -511,6 +511,13 @@ class TestBluesky(PlatformCase):
 
         assert record["embed"] == thumb_card()
 
+    def test_a_picture_that_the_server_takes_for_something_else_is_left_out(self) -> None:
+        thumb = replace(upload(b"picture", "card"), gets=make_answer(200, {"blob": blob("card", "application/gzip")}))
+
+        record = self.record(self.publications["link"].content, *PAGE_CALLS, thumb)
+
+        assert record["embed"] == thumb_card()
+
     def test_a_dead_token_is_not_hidden_by_the_link_card(self) -> None:
         thumb = replace(upload(b"picture", "card"), gets=self.token_over)
 
@@ -595,6 +602,7 @@ class TestBluesky(PlatformCase):
             (["English please"], "langs_invalid"),
             (["en_US"], "langs_invalid"),
             (["x"], "langs_invalid"),
+            (["\u017fs"], "langs_invalid"),
         ],
     )
     def test_languages_are_a_short_list_of_tags(self, langs: Any, rule: str) -> None:
@@ -743,6 +751,15 @@ class TestBluesky(PlatformCase):
         assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
         assert self.saved == {}, "the next try sends it anew"
 
+    @pytest.mark.parametrize("status", [400, 404])
+    def test_work_that_the_service_does_not_know_any_more_is_begun_anew(self, status: int) -> None:
+        lost = replace(job(), gets=make_answer(status, {"error": "InvalidRequest", "message": "Job not found"}))
+
+        with pytest.raises(Unavailable, match="Job not found") as caught:
+            self.upload(lost, handles={"job": {"id": "job1", "at": NOW.isoformat()}})
+
+        assert (type(caught.value), self.saved) == (Unavailable, {})
+
     def test_an_account_whose_e_mail_is_not_confirmed_is_told_so(self) -> None:
         refused = {"jobStatus": {"did": "", "error": "unconfirmed_email", "jobId": "", "state": ""}}
 
@@ -772,6 +789,10 @@ class TestBluesky(PlatformCase):
 
     def test_work_of_long_ago_is_begun_anew(self) -> None:
         old = {"job": {"id": "old", "at": later(hours=-2).isoformat()}}
+
+        with pytest.raises(StillWorking):
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, {"jobStatus": BEGUN})), handles=old)
+        assert self.saved["job"] == {"id": "job1", "at": NOW.isoformat()}, "which is asked for from now on"
 
         handles = self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(), handles=old)
 

@@ -4,6 +4,7 @@
 better-sqlite3`; offline with `npm_config_nodedir=/usr`), and name that folder in PDS_FOLDER.
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -17,7 +18,8 @@ import pytest
 from pytest_django import Settings
 
 from accounts.platforms.base import App, AuthExpired, Content, Operation, Published, Rejected, SignIn
-from accounts.platforms.bluesky import Bluesky
+from accounts.platforms.bluesky import Bluesky, media
+from accounts.platforms.linkcard import LinkCard, Picture
 from accounts.session import NetworkSession
 from tests.networks.simulated import Desk, make_file, now
 from tests.simulator.clip import film
@@ -105,6 +107,15 @@ def test_images_are_published_with_alt_text_and_ratio(desk: Direct) -> None:
     images = read(desk, published)["embed"]["images"]
     assert [image["alt"] for image in images] == ["A box", ""]
     assert [image["aspectRatio"]["width"] for image in images] == [8, 9]
+
+
+def test_a_picture_that_is_none_does_not_cost_the_post(desk: Direct, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Picture(mime_type="image/jpeg", content=gzip.compress(b"picture"))
+    monkeypatch.setattr(media, "fetch_link_card", lambda *_: LinkCard(title="Rye", picture=picture))
+
+    [published] = desk.publish(Content(text="Read", link="https://example.com/rye"))
+
+    assert set(read(desk, published)["embed"]["external"]) == {"uri", "title", "description"}
 
 
 def test_a_video_goes_to_a_server_that_the_service_cannot_reach(desk: Direct) -> None:

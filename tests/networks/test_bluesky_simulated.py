@@ -1,13 +1,15 @@
 """Bluesky's connector and its simulator, which were written apart from each other."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from accounts.platforms.base import App, Content, SignIn
-from accounts.platforms.bluesky import Bluesky
+from accounts.platforms.bluesky import Bluesky, video
 from ouipost.simulator.models import Post, Request
+from ouipost.simulator.networks.bluesky import parts
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, make_file, now, order, visible
 from tests.simulator.clip import film
@@ -61,3 +63,22 @@ def test_a_server_without_service_tokens_takes_the_video_itself() -> None:
 
     assert visible() == [("post", "Look", 1)]
     assert Request.objects.get(path__contains="uploadBlob").host == "pds.example.org"
+
+
+@pytest.mark.parametrize("lost", ["uploadPart", "finishUpload"])
+def test_a_large_video_goes_in_parts_and_a_lost_one_again(lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "IN_ONE_CALL", 0)
+    monkeypatch.setattr(parts, "PART_BYTES", FILM.size // 3)
+    order("bluesky", "status", lost, status=502, body="", after_accept=True)
+
+    desk().publish(Content(text="Look", media=(replace(FILM, filename=f"{'é' * 200}.mp4"),)))
+
+    assert visible() == [("post", "Look", 1)]
+    calls = list(Request.objects.filter(host="video.bsky.app").order_by("pk").values_list("path", flat=True))
+    methods = [path.rpartition(".")[2] for path in calls]
+    assert {name: methods.count(name) for name in set(methods)} == {
+        "getUploadLimits": 1,
+        "startUpload": 1,
+        "uploadPart": 4,
+        "finishUpload": 1,
+    } | {lost: 5 if lost == "uploadPart" else 2}

@@ -74,6 +74,8 @@ PIECES = (
     "accounts.platforms.twitter.media.CHUNK",
     "ouipost.simulator.networks.facebook.videos.CHUNK_BYTES",
     "ouipost.simulator.networks.linkedin.media.PART_BYTES",
+    "ouipost.simulator.networks.bluesky.parts.PART_BYTES",
+    "accounts.platforms.bluesky.video.IN_ONE_CALL",
 )
 """How large a piece of a video is, where that is ours or the simulator's to choose: each goes up in two."""
 

@@ -544,6 +544,7 @@ class TestPinterest(LookCase, OAuth2Case):
             (403, 7, "You are not permitted to access that board.", (Rejected, *CALLER)),
             (403, 29, "You are not permitted.", (Rejected, *OPERATOR)),
             (403, 2625, "Account disapproved.", (Rejected, "CONTENT_REJECTED", "account_owner")),
+            (403, 2625, "Disapproved for spam.", (Rejected, "CONTENT_REJECTED", "account_owner")),
             (400, 2626, "Account under review.", (Rejected, "CONTENT_REJECTED", "account_owner")),
             (429, 8, "You have exceeded your rate limit.", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (403, 8, "You have exceeded your rate limit.", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),

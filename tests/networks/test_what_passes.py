@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from accounts import platforms, registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Connector, Media, Operation, Published, StillWorking
+from accounts.platforms.base import Connector, Media, Operation, Option, Published, StillWorking
 from adminapi.management.client import Client
 from ouipost.claims import database_now
 from ouipost.simulator import clock
@@ -48,6 +48,7 @@ POOL = (
 )
 FILES = st.integers(0, len(POOL) - 1)
 TYPES = ("feed", "story", "reel", "short", "document")
+FOLLOWS, OF_THE_ACCOUNT = ("first_comment", "thread"), ("board_id", "board_section_id")
 FAMILY = "👨‍👩‍👧‍👦"
 WORDS = st.sampled_from(
     [
@@ -81,10 +82,28 @@ def texts(draw: st.DrawFn, most: int = 5_200) -> str:
     return (words + filler * max(0, count - len(words)))[:most]
 
 
+def values_of(option: Option) -> st.SearchStrategy[Any]:
+    """Values of an option's kind, whether or not the network takes them."""
+    words = st.one_of(texts(120), st.sampled_from(["en", "fr-CA", "zh-Hant-TW", "https://bread.com/rye", "bread.com"]))
+    if option.choices:
+        return st.sampled_from(option.choices)
+    match option.kind:
+        case "flag":
+            return st.booleans()
+        case "integer":
+            return st.one_of(st.integers(-1, 5), st.integers(0, 6_000))
+        case "texts":
+            return st.lists(words, max_size=5)
+    return words
+
+
 @st.composite
-def contents(draw: st.DrawFn) -> dict[str, Any]:
+def contents(draw: st.DrawFn, network: str) -> dict[str, Any]:
     """A post of any kind: what it says, which files it has, and what is asked of the network."""
-    options: dict[str, Any] = draw(st.fixed_dictionaries({}, optional={"post_type": st.sampled_from(TYPES)}))
+    limits = platforms.BY_ID[network].limits
+    own = {each.name: values_of(each) for each in limits.options if each.name not in (*FOLLOWS, *OF_THE_ACCOUNT)}
+    options: dict[str, Any] = draw(st.one_of(st.just({}), st.fixed_dictionaries({}, optional=own)))
+    options |= draw(st.fixed_dictionaries({}, optional={"post_type": st.sampled_from(TYPES)}))
     options |= draw(st.fixed_dictionaries({}, optional={"first_comment": texts(1300)}))
     if draw(st.integers(0, 4)) == 0:
         options["thread"] = draw(st.lists(texts(600), max_size=3))
@@ -112,7 +131,7 @@ def test_what_passes_is_taken(client: Client, api: ApiClient, workspace: Workspa
     taken = 0
 
     @settings(max_examples=150, database=None, suppress_health_check=list(HealthCheck))
-    @given(contents())
+    @given(contents(network))
     def publish(values: dict[str, Any]) -> None:
         nonlocal taken
         taken += 1

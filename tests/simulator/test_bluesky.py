@@ -284,6 +284,7 @@ def facet(start: int, end: int, **feature: str) -> dict[str, Any]:
         ({"facets": {}}, "at $.record.facets"),
         ({"facets": [facet(0, 3, uri="https://a.b")]}, "at $.record.facets[0].index"),
         ({"facets": [facet(1, 1, uri="https://a.b")]}, "at $.record.facets[0].index"),
+        ({"facets": [facet(0, 1, uri="https://a.b/\ufeff")]}, "at $.record.facets[0].features[0].uri"),
         ({"facets": [facet(0, 2, uri="https://a.b")] * 2}, "at $.record.facets"),
         ({"facets": [facet(0, 1, uri="a.b")]}, "at $.record.facets[0].features[0].uri"),
         ({"facets": [facet(0, 1, uri="https://")]}, "at $.record.facets[0].features[0].uri"),

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from ouipost.simulator import atproto
+from ouipost.simulator.networks.bluesky import parts
 from ouipost.simulator.networks.bluesky.access import FIRST_PDS
 from tests.simulator.clip import film
 from tests.simulator.conftest import POSTS, RKEY, XRPC, Net, Session, body, record, tags
@@ -14,6 +15,7 @@ from tests.simulator.conftest import POSTS, RKEY, XRPC, Net, Session, body, reco
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 VIDEO = "video.bsky.app/xrpc/app.bsky.video"
 PDS = f"did:web:{FIRST_PDS}"
+OCTETS = "application/octet-stream"
 UPLOAD, LIMITS = "com.atproto.repo.uploadBlob", "app.bsky.video.getUploadLimits"
 
 
@@ -33,6 +35,37 @@ def upload(net: Net, session: Session, content: bytes, *, mime: str = "video/mp4
 
 def job(net: Net, job_id: str) -> Any:
     return body(net.get(f"{VIDEO}.getJobStatus", jobId=job_id))["jobStatus"]
+
+
+def start(net: Net, session: Session, size: int, **more: Any) -> Any:
+    data = {"sizeBytes": size, "mimeType": "video/mp4", "name": "film.mp4"} | more
+    return net.json(f"{VIDEO}.startUpload", authority(net, session), data)
+
+
+def part(net: Net, session: Session, job_id: str, number: Any, content: bytes, mime: str = OCTETS) -> Any:
+    address = f"{VIDEO}.uploadPart?jobId={job_id}&partNumber={number}"
+    return net.call("POST", address, authority(net, session), content, mime)
+
+
+def finish(net: Net, session: Session, job_id: str, method: str = "finishUpload") -> Any:
+    return net.json(f"{VIDEO}.{method}", authority(net, session), {"jobId": job_id})
+
+
+def progress(net: Net, session: Session, job_id: str) -> Any:
+    return body(net.get(f"{VIDEO}.getUploadStatus", authority(net, session), jobId=job_id))
+
+
+def room(net: Net, session: Session) -> Any:
+    return body(net.get(f"{VIDEO}.getUploadLimits", authority(net, session, LIMITS, "did:web:video.bsky.app")))
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "PART_BYTES", 1000)
+
+
+def cut(content: bytes) -> list[bytes]:
+    return [content[at : at + 1000] for at in range(0, len(content), 1000)]
 
 
 def error(response: Any) -> tuple[int, str]:
@@ -164,14 +197,11 @@ def test_wrong_uploads_are_refused(net: Net, session: Session) -> None:
 
 
 def test_a_day_has_a_number_of_videos(net: Net, session: Session) -> None:
-    def limits() -> Any:
-        return body(net.get(f"{VIDEO}.getUploadLimits", authority(net, session, LIMITS, "did:web:video.bsky.app")))
-
-    before = limits()
+    before = room(net, session)
     upload(net, session, film())
-    after = limits()
+    after = room(net, session)
     with patch("ouipost.simulator.networks.bluesky.video.VIDEOS_A_DAY", 1):
-        over = limits()
+        over = room(net, session)
         refused = upload(net, session, film(seconds=2))
 
     assert before == {"canUpload": True, "remainingDailyVideos": 25, "remainingDailyBytes": 10_000_000_000}
@@ -199,3 +229,81 @@ def test_a_video_embed_keeps_its_schema(net: Net, session: Session, embed: dict[
     answer = net.json(f"{XRPC}/com.atproto.repo.putRecord", session.access, data)
 
     assert message in body(answer)["message"]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_video_may_come_in_parts_in_any_order_and_more_than_once(net: Net, session: Session) -> None:
+    content = film()
+    pieces = cut(content)
+    begun = body(start(net, session, len(content)))
+
+    answers = [body(part(net, session, begun["jobId"], n, pieces[n - 1])) for n in (2, 1, 2)]
+    between = progress(net, session, begun["jobId"])
+    early = finish(net, session, begun["jobId"])
+    for number, piece in enumerate(pieces[2:], start=3):
+        part(net, session, begun["jobId"], number, piece)
+    first, again = (body(finish(net, session, begun["jobId"])) for _ in range(2))
+
+    assert (begun["partSizeBytes"], begun["partCount"]) == (1000, len(pieces))
+    assert answers == [{"partNumber": number, "sizeBytes": 1000} for number in (2, 1, 2)]
+    assert (between["state"], between["receivedParts"]) == ("created", [1, 2])
+    assert error(early) == (400, "MissingParts")
+    assert first == again == {"completedJobId": first["jobStatus"]["jobId"], "jobStatus": first["jobStatus"]}
+    assert first["jobStatus"] == job(net, first["completedJobId"])
+    assert first["jobStatus"]["blob"]["ref"]["$link"] == atproto.cid(content, atproto.RAW)
+    assert progress(net, session, begun["jobId"])["jobStatus"] == first["jobStatus"]
+    assert error(part(net, session, begun["jobId"], 1, pieces[0])) == (400, "UploadNotReady")
+    assert body(upload(net, session, content))["jobId"] == first["completedJobId"], "it is one and the same"
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_the_same_file_in_parts_is_the_work_that_there_is(net: Net, session: Session) -> None:
+    known = body(upload(net, session, film()))
+    begun = body(start(net, session, len(film())))
+    for number, piece in enumerate(cut(film()), start=1):
+        part(net, session, begun["jobId"], number, piece)
+
+    assert body(finish(net, session, begun["jobId"]))["completedJobId"] == known["jobId"]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_parts_of_a_video_that_breaks_the_rules_are_refused(net: Net, session: Session) -> None:
+    job_id = body(start(net, session, 2500))["jobId"]
+    stranger = net.json(f"{VIDEO}.finishUpload", session.access, {"jobId": job_id})
+
+    for number in (0, 4, "x", ""):
+        assert error(part(net, session, job_id, number, b"x" * 1000)) == (400, "InvalidRequest")
+    for number, size in ((1, 999), (3, 1000)):
+        assert error(part(net, session, job_id, number, b"x" * size)) == (400, "InvalidRequest")
+    assert error(part(net, session, job_id, 3, b"x" * 500, "video/mp4")) == (400, "InvalidRequest")
+    assert error(part(net, session, "none", 1, b"x" * 1000)) == (400, "UploadNotFound")
+    assert error(stranger) == (401, "AuthenticationRequired")
+    for wrong in ({"sizeBytes": 0}, {"sizeBytes": True}, {"mimeType": "video/webm"}, {"name": "é" * 129}):
+        assert error(start(net, session, 5, **wrong)) == (400, "InvalidRequest")
+    assert error(start(net, session, 300_000_001)) == (413, "PayloadTooLarge")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_upload_that_is_over_takes_no_more(net: Net, session: Session) -> None:
+    forgotten, given_up = (body(start(net, session, 1000))["jobId"] for _ in range(2))
+    taken = room(net, session)["remainingDailyVideos"]
+
+    answers = [body(finish(net, session, given_up, "abortUpload")) for _ in range(2)]
+    net.wait(3601)
+
+    assert answers == [{"state": "aborted"}] * 2
+    assert (taken, room(net, session)["remainingDailyVideos"]) == (23, 24)
+    assert error(part(net, session, given_up, 1, b"x" * 1000)) == (400, "UploadAborted")
+    assert error(part(net, session, forgotten, 1, b"x" * 1000)) == (400, "UploadExpired")
+    assert error(finish(net, session, forgotten)) == (400, "UploadExpired")
+    assert progress(net, session, forgotten)["state"] == "expired"
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_the_work_on_a_video_in_parts_meets_what_was_ordered(net: Net, session: Session) -> None:
+    net.fault("bluesky", "processing_failed")
+    begun = body(start(net, session, len(film())))
+    for number, piece in enumerate(cut(film()), start=1):
+        part(net, session, begun["jobId"], number, piece)
+
+    assert body(finish(net, session, begun["jobId"]))["jobStatus"]["state"] == "JOB_STATE_FAILED"

@@ -483,6 +483,13 @@ def test_a_video_that_pinterest_does_not_take_fails(net: Net, pinner: Pinner, co
     assert error(pinner.pin(net, media_source=video(media_id))) == (400, 1)
 
 
+def test_a_video_of_whole_pixels_may_be_as_wide_as_the_ratio_is_written(net: Net, pinner: Pinner) -> None:
+    just = 2250, 1178  # 1.910017 to 1
+    media_id = uploaded(net, pinner, movie(4, *just))
+
+    assert state(net, pinner, media_id) == "succeeded"
+
+
 def test_the_storage_takes_the_form_as_it_was_given_and_no_token(net: Net, pinner: Pinner) -> None:
     registered = register(net, pinner)
 

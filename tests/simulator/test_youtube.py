@@ -1,6 +1,7 @@
 """YouTube as the facts describe it."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import av
@@ -259,6 +260,9 @@ def test_a_person_without_a_channel_has_no_items_and_cannot_write(net: Net) -> N
         ({"categoryId": "99"}, "invalidCategoryId"),
         ({"privacyStatus": "secret"}, "invalidVideoMetadata"),
         ({"selfDeclaredMadeForKids": "no"}, "invalidVideoMetadata"),
+        ({"publishAt": "2030-01-01T10:00:00Z"}, "invalidPublishAt"),
+        ({"publishAt": "2030-01-01T10:00:00", "privacyStatus": "private"}, "invalidPublishAt"),
+        ({"publishAt": "soon", "privacyStatus": "private"}, "invalidPublishAt"),
         ({"part": "snippet"}, "unexpectedPart"),
     ],
 )
@@ -442,6 +446,18 @@ def test_a_private_video_is_shown_to_its_channel_alone(net: Net, token: str) -> 
     assert len(shown(net, token, video_id)) == 1
     assert shown(net, other, video_id) == []
     assert net.get("www.youtube.com/watch", v=video_id).status_code == 404
+
+
+def test_a_private_video_is_shown_to_all_from_its_time_on(net: Net, token: str) -> None:
+    at = (datetime.now(UTC) + timedelta(minutes=30)).isoformat()
+    video_id = uploaded(net, token, privacyStatus="private", publishAt=at)
+
+    before = shown(net, token, video_id)[0]["status"]
+    net.wait(1801)
+
+    assert (before["privacyStatus"], before["publishAt"]) == ("private", at)
+    assert shown(net, token, video_id)[0]["status"]["privacyStatus"] == "public"
+    assert net.get("www.youtube.com/watch", v=video_id).status_code == 200
 
 
 def test_the_uploads_playlist_lists_the_newest_first_in_pages(net: Net, token: str) -> None:

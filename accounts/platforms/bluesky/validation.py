@@ -19,7 +19,7 @@ VIDEO_ALT_CHARACTERS, VIDEO_ALT_BYTES = 1000, 10_000
 LANGUAGE = re.compile(
     r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?"
     r"(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 """Language, script, region, variants, by BCP 47."""
 LIMITS = Limits(

@@ -35,7 +35,7 @@ def classify(answer: Answer) -> PlatformError:
     facts: dict[str, Any] = {"message": _told(answer, code, words), "status": answer.status, "network_code": code}
     if LINK_IS_BLOCKED in words.lower():
         return Rejected(**facts)
-    if "spam" in words.lower():
+    if "spam" in words.lower() and code not in ACCOUNT_STOPPED:
         return RateLimited(retry_after=AFTER_SPAM, **facts)
     if answer.status == 429 or code in RATE_LIMITED:
         return RateLimited(retry_after=_wait(answer), **facts)

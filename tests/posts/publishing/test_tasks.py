@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.bluesky import media as bluesky
+from accounts.platforms.bluesky import video as bluesky
 from accounts.platforms.facebook import video as facebook
 from accounts.platforms.pinterest import media as pinterest
 from ouipost.engine import LEAVE_SECONDS

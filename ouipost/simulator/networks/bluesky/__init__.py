@@ -11,7 +11,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import atproto, growth, media, pages, people, tokens
 from ouipost.simulator.call import Call, Network, Route
 from ouipost.simulator.models import Account, Post, Token, atomic
-from ouipost.simulator.networks.bluesky import records, video
+from ouipost.simulator.networks.bluesky import parts, records, video
 from ouipost.simulator.networks.bluesky.access import (
     ENTRYWAY,
     ID,
@@ -273,6 +273,11 @@ NETWORK = Network(
         xrpc("GET", "com.atproto.server.getServiceAuth", video.get_service_auth),
         xrpc("GET", video.LIMITS_METHOD, video.get_upload_limits, host=video.HOST),
         xrpc("POST", "app.bsky.video.uploadVideo", video.upload_video, host=video.HOST, upload=True),
+        xrpc("POST", "app.bsky.video.startUpload", parts.start, host=video.HOST),
+        xrpc("POST", "app.bsky.video.uploadPart", parts.part, host=video.HOST),
+        xrpc("POST", "app.bsky.video.finishUpload", parts.finish, host=video.HOST, upload=True),
+        xrpc("GET", "app.bsky.video.getUploadStatus", parts.status, host=video.HOST),
+        xrpc("POST", "app.bsky.video.abortUpload", parts.abort, host=video.HOST),
         xrpc("GET", "app.bsky.video.getJobStatus", video.get_job_status, host=video.HOST),
         xrpc("POST", "com.atproto.repo.uploadBlob", upload_blob, upload=True),
         xrpc("POST", "com.atproto.repo.putRecord", records.put, visible=True),

@@ -92,8 +92,7 @@ def upload_video(call: Call) -> HttpResponse:
         raise error(401, "AuthenticationRequired", "The token is another account's")
     if call.content_type != "video/mp4" or not content:
         raise invalid("Send an MP4 with Content-Type: video/mp4")
-    if len(content) > MAX_BYTES:
-        raise error(413, "PayloadTooLarge", f"Video is too large (maximum {MAX_BYTES})")
+    check_size(len(content))
     known = job_of(token.account, content)
     if known is not None and not known.failed:
         raise already_there(call, known)
@@ -101,11 +100,23 @@ def upload_video(call: Call) -> HttpResponse:
     return JsonResponse(status_of(call, begin(call, token.account, content)))
 
 
+def check_size(size: int) -> None:
+    """Refuse a video that has more bytes than any may have."""
+    if size > MAX_BYTES:
+        raise error(413, "PayloadTooLarge", f"Video is too large (maximum {MAX_BYTES})")
+
+
 def take(call: Call, did: str, size: int) -> None:
     """Count a video against the day's budgets, or refuse it."""
     for (key, most), cost in zip(budgets(did), (1, size), strict=True):
         if limits.take(key, limit=most, window=DAY, now=call.now, cost=cost).exceeded:
             raise error(429, "RateLimitExceeded", "User is over daily upload limits")
+
+
+def give_back(call: Call, did: str, size: int) -> None:
+    """Count a video no more that was counted against the day's budgets."""
+    for (key, most), cost in zip(budgets(did), (1, size), strict=True):
+        limits.take(key, limit=most, window=DAY, now=call.now, cost=-cost)
 
 
 def job_of(did: str, content: bytes) -> Media | None:

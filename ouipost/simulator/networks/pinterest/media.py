@@ -17,7 +17,8 @@ LIFETIME = timedelta(hours=24)
 POLICY_LIFETIME = timedelta(hours=1)
 MAX_BYTES = 2_000_000_000
 SECONDS = (4, 900)
-RATIOS = (0.5, 1.91)
+RATIOS, RATIO_DIGITS = (0.5, 1.91), 4
+"""Width by height; to the pixel it would be met by few videos."""
 CODECS = ("h264", "hevc")
 
 
@@ -107,7 +108,7 @@ def is_taken(clip: Clip) -> bool:
         clip.mime in ("video/mp4", "video/quicktime")
         and clip.video_codec in CODECS
         and SECONDS[0] <= clip.seconds <= SECONDS[1]
-        and RATIOS[0] <= clip.ratio <= RATIOS[1]
+        and RATIOS[0] <= round(clip.ratio, RATIO_DIGITS) <= RATIOS[1]
     )
 
 

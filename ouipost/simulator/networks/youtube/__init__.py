@@ -52,7 +52,7 @@ def watch(call: Call, video_id: str = "") -> HttpResponse:
     """Show a video to anybody, unless it is private."""
     number = video_id or call.text("v")
     row = Media.objects.defer("content").filter(network=ID, external_id=number, data__has_key="outcome").first()
-    if row and not videos.is_public(row):
+    if row and not videos.is_public(row, call.now):
         return pages.problem(LOOK, "This video isn't available any more, or is private.", status=404)
     return pages.permalink(call, LOOK, ID, number)
 

@@ -1,5 +1,6 @@
 """What a video may be called and how it may be set, by YouTube's own rules."""
 
+from datetime import datetime
 from typing import Any
 
 from ouipost.simulator.call import Call
@@ -74,4 +75,17 @@ def settings(status: dict[str, Any]) -> dict[str, Any]:
     flags = {name: status[name] for name in FLAGS if name in status}
     if privacy not in PRIVACY or not all(isinstance(each, bool) for each in flags.values()):
         raise invalid("invalidVideoMetadata", "The request metadata is invalid.")
-    return {"selfDeclaredMadeForKids": False} | flags | {"privacyStatus": privacy}
+    return {"selfDeclaredMadeForKids": False} | flags | {"privacyStatus": privacy} | timed(status, privacy)
+
+
+def timed(status: dict[str, Any], privacy: str) -> dict[str, str]:
+    """Return from when on all may see a private video, if that was said, or refuse what is no such time."""
+    if "publishAt" not in status:
+        return {}
+    try:
+        is_time = datetime.fromisoformat(status["publishAt"]).tzinfo is not None
+    except (TypeError, ValueError):
+        is_time = False
+    if not is_time or privacy != "private":
+        raise invalid("invalidPublishAt", "The request metadata specifies an invalid scheduled publishing time.")
+    return {"publishAt": status["publishAt"]}

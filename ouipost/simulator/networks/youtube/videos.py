@@ -102,13 +102,13 @@ def videos(call: Call) -> HttpResponse:
     """Show up to fifty videos; those that are gone, or private and another's, are left out."""
     token = authorized(call, READ, MANAGE, FORCE_SSL)
     parts = parts_of(call, VIDEO_PARTS)
-    items = [video(call, row, parts) for row in seen_by(token.account, ids_of(call))]
+    items = [video(call, row, parts) for row in seen_by(call, token.account, ids_of(call))]
     return JsonResponse({"kind": "youtube#videoListResponse", "items": items})
 
 
-def seen_by(channel_id: str, ids: Sequence[str]) -> list[Media]:
+def seen_by(call: Call, channel_id: str, ids: Sequence[str]) -> list[Media]:
     """Return these videos in this order, without those that are gone, or private and another's."""
-    return [row for row in rows(ids) if row.account == channel_id or is_public(row)]
+    return [row for row in rows(ids) if row.account == channel_id or is_public(row, call.now)]
 
 
 def rows(ids: Sequence[str]) -> list[Media]:
@@ -120,9 +120,16 @@ def rows(ids: Sequence[str]) -> list[Media]:
     return [by_id[each] for each in ids if each in by_id and each not in gone]
 
 
-def is_public(row: Media) -> bool:
+def is_public(row: Media, now: datetime) -> bool:
     """Return whether anybody may watch the video who knows its id."""
-    return not row.failed and row.data["video"]["status"]["privacyStatus"] != "private"
+    return not row.failed and privacy(row, now) != "private"
+
+
+def privacy(row: Media, now: datetime) -> str:
+    """Return who may see the video: all, once the time has come that was set for it."""
+    status = row.data["video"]["status"]
+    is_out = "publishAt" in status and datetime.fromisoformat(status["publishAt"]) <= now
+    return "public" if is_out else str(status["privacyStatus"])
 
 
 def video(call: Call, row: Media, parts: Sequence[str]) -> dict[str, Any]:
@@ -131,7 +138,7 @@ def video(call: Call, row: Media, parts: Sequence[str]) -> dict[str, Any]:
     resource = row.data["video"]
     everything = {
         "snippet": resource["snippet"] | {"channelId": row.account, "publishedAt": stamp(row.created_at)},
-        "status": resource["status"] | status,
+        "status": resource["status"] | {"privacyStatus": privacy(row, call.now)} | status,
         "statistics": statistics(call, row),
         "processingDetails": {"processingStatus": processing},
         "contentDetails": {"duration": f"PT{row.data.get('seconds', 0):.0f}S"},
@@ -169,7 +176,7 @@ def batch_stats(call: Call) -> HttpResponse:
     """
     token = authorized(call, READ, MANAGE, FORCE_SSL)
     parts, ids = parts_of(call, STATS_PARTS), ids_of(call)
-    items = [stats(call, row, parts) for row in seen_by(token.account, ids)]
+    items = [stats(call, row, parts) for row in seen_by(call, token.account, ids)]
     failed = [each for each in ids if each not in {item["id"] for item in items}]
     counts = {"requestedVideoCount": len(ids), "succeededVideoCount": len(items), "failedVideoCount": len(failed)}
     summary = {**counts, "failedVideoIds": failed}

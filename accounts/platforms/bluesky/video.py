@@ -1,0 +1,271 @@
+"""The one video of a post: through Bluesky's video service, or plainly where that has no part in the account's server.
+
+https://docs.bsky.app/docs/tutorials/video
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from accounts.platforms.base import (
+    Answer,
+    AuthExpired,
+    Connector,
+    Handles,
+    Operation,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    Save,
+    Session,
+    StillWorking,
+    Unavailable,
+    WhoActs,
+)
+from accounts.platforms.bluesky.api import get, service_of, xrpc
+from accounts.platforms.bluesky.errors import has_no_bluesky
+from accounts.platforms.http import bearer, decoded, dig, dig_count, dig_text, said
+from accounts.platforms.uploads import UPLOADS, pieces
+from ouipost.phrases import Phrase
+
+SERVICE = "https://video.bsky.app"
+AUDIENCE = "did:web:video.bsky.app"
+LIMITS, UPLOAD = "app.bsky.video.getUploadLimits", "com.atproto.repo.uploadBlob"
+JOB, PARTS = "job", "parts"
+"""The handles of the work that the service does, and of an upload in parts: `{id, size (of a part), sent}`."""
+LIVES = timedelta(hours=1)
+"""Servers drop a blob that no record names after some hours."""
+AUTHORITY = timedelta(minutes=25)
+"""For how long the service may act for the account; servers allow half an hour."""
+LONGEST_UPLOAD = 600
+IN_ONE_CALL = 20_000_000
+"""A larger video is sent in parts, so that a slow line, or a worker that dies, costs no more than one of them."""
+START_SECONDS, PART_SECONDS = 30, 120
+NAME = "video.mp4"
+"""Of an upload in parts always: one of more than 256 bytes is refused, and nobody sees it."""
+OCTETS = {"Content-Type": "application/octet-stream"}
+USUAL_WAIT = 5
+UNTIL_THERE_IS_ROOM = 3600.0
+KNOWN, UNCONFIRMED = "already_exists", "unconfirmed_email"
+FINISHING = "UploadNotReady"
+UPLOAD_IS_OVER = {"UploadNotFound", "UploadExpired", "UploadAborted", "UploadFailed", "MissingParts"}
+NOT_TAKEN_BY_SERVER = "pds_upload_failure"
+"""Why a job failed of which the video is in order: the service could not give it to the account's server."""
+
+
+class VideoUpload:
+    """The one video of a post on its way to Bluesky."""
+
+    def __init__(self, connector: Connector, session: Session, operation: Operation, save: Save) -> None:
+        self._connector, self._session, self._operation, self._save = connector, session, operation, save
+        self._media, self._account = operation.content.media[0], operation.account
+        self._handles, self._began = operation.handles, monotonic()
+
+    def run(self) -> Handles:
+        if self._is_fresh(self._handles.get(UPLOADS, {}).get(self._media.id)):
+            return self._handles
+        if self._is_fresh(self._handles.get(JOB)):
+            self._look(self._status())
+            return self._handles
+        self._handles = _without(self._handles, JOB)
+        if PARTS in self._handles or self._has_service():
+            self._look(self._bring())
+        else:
+            self._remember_blob(self._upload_plainly())
+        return self._handles
+
+    def _is_fresh(self, step: Mapping[str, Any] | None) -> bool:
+        return step is not None and datetime.fromisoformat(step["at"]) >= self._operation.now - LIVES
+
+    def _has_service(self) -> bool:
+        """The service must reach the account's server; a server of its own kind, or one of old, has no part in it."""
+        parts = urlsplit(service_of(self._account))
+        if parts.scheme != "https" or parts.port:
+            return False
+        try:
+            token = self._authority(AUDIENCE, LIMITS)
+        except (Rejected, Unavailable) as error:
+            if not _is_not_there(error):
+                raise
+            return False
+        return self._may_upload(token)
+
+    def _authority(self, audience: str, method: str) -> str:
+        """Return a new token with which the service may act for the account."""
+        end = str(int((self._now + AUTHORITY).timestamp()))
+        answer = get(
+            self._connector,
+            self._session,
+            self._account,
+            "com.atproto.server.getServiceAuth",
+            aud=audience,
+            lxm=method,
+            exp=end,
+        )
+        return dig_text(answer, "token")
+
+    def _may_upload(self, token: str) -> bool:
+        """Whether the service takes this account's videos; raises where it does, but not this one."""
+        try:
+            limits = self._connector.call(self._session, "GET", xrpc(SERVICE, LIMITS), headers=bearer(token))
+        except (AuthExpired, Rejected):
+            return False
+        videos, size = dig_count(limits, "remainingDailyVideos"), dig_count(limits, "remainingDailyBytes")
+        message = said("Bluesky", dig(limits, "message"), otherwise=Phrase("takes no videos of this account now."))
+        if videos == 0 or (size is not None and size < self._media.size):
+            raise RateLimited(message, retry_after=UNTIL_THERE_IS_ROOM)
+        if dig(limits, "canUpload") is False:
+            raise Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER)
+        return True
+
+    def _bring(self) -> Any:
+        """Bring the video to the service, and return its word on the work."""
+        if self._media.size <= IN_ONE_CALL:
+            return self._in_one_call()
+        try:
+            return self._in_parts()
+        except (Rejected, Unavailable) as error:
+            if not has_no_bluesky(error):
+                raise
+            return self._in_one_call()
+
+    def _in_one_call(self) -> Any:
+        """Send the video; where the service has it already, it says which work that was."""
+        token = self._authority(self._server, UPLOAD)
+        self._save(self._handles, seconds=LONGEST_UPLOAD)
+        query = urlencode({"did": self._account.remote_id, "name": self._media.filename or NAME})
+        return self._taken(self._send(f"{xrpc(SERVICE, 'app.bsky.video.uploadVideo')}?{query}", token))
+
+    def _in_parts(self) -> Any:
+        """Send the parts that are not there yet, and finish the upload; the service takes all of it again."""
+        if PARTS not in self._handles:
+            self._keep_parts(self._begin_parts())
+        parts = self._handles[PARTS]
+        for start, piece in pieces(self._media, parts["size"], start=parts["sent"]):
+            place = {"jobId": parts["id"], "partNumber": str(start // parts["size"] + 1)}
+            self._ask("uploadPart", headers=OCTETS, params=place, data=piece)
+            self._keep_parts({**parts, "sent": start + len(piece)})
+        finished = self._ask("finishUpload", json={"jobId": parts["id"]})
+        self._handles = _without(self._handles, PARTS)
+        return finished
+
+    def _begin_parts(self) -> dict[str, Any]:
+        asked = {"sizeBytes": self._media.size, "mimeType": self._media.mime_type, "name": NAME}
+        begun = self._ask("startUpload", json=asked, timeout=START_SECONDS)
+        upload, size = dig_text(begun, "jobId"), dig_count(begun, "partSizeBytes")
+        if not upload or not size or size < 0:
+            raise Unavailable(Phrase("Bluesky began an upload and did not say how its parts are sent."))
+        return {"id": upload, "size": size, "sent": 0}
+
+    def _keep_parts(self, parts: Mapping[str, Any]) -> None:
+        """Keep how far the upload is, and take the time that its next call may need."""
+        self._handles = {**self._handles, PARTS: parts}
+        self._save(self._handles, seconds=PART_SECONDS)
+
+    def _ask(
+        self, method: str, *, headers: Mapping[str, str] | None = None, timeout: float = PART_SECONDS, **request: Any
+    ) -> Any:
+        """Begin an upload or go on with it, each time with a new token: it may outlast that of the call before."""
+        proof = bearer(self._authority(self._server, UPLOAD)) | dict(headers or {})
+        url = xrpc(SERVICE, f"app.bsky.video.{method}")
+        return self._taken(self._session.request("POST", url, headers=proof, timeout=timeout, **request))
+
+    @property
+    def _server(self) -> str:
+        return f"did:web:{urlsplit(service_of(self._account)).hostname}"
+
+    def _taken(self, answer: Answer) -> Any:
+        """Return what the service says of a video that it takes; raises what it means that it does not."""
+        trouble = dig_text(decoded(answer), "jobStatus", "error") or dig_text(decoded(answer), "error")
+        facts: dict[str, Any] = {"status": answer.status, "network_code": trouble}
+        if trouble == UNCONFIRMED:
+            message = Phrase("Bluesky takes no videos of this account yet: confirm the account's e-mail address.")
+            raise Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        if trouble == FINISHING:
+            raise self._at_work()
+        if trouble in UPLOAD_IS_OVER:
+            self._save(_without(self._handles, PARTS))
+            raise Unavailable(Phrase("Bluesky has closed the upload: it is begun anew."), **facts)
+        if not answer.ok and trouble != KNOWN:
+            raise _not_the_account(self._connector.classify(answer))
+        return answer.json()
+
+    def _upload_plainly(self) -> Any:
+        self._save(self._handles, seconds=LONGEST_UPLOAD)
+        answer = self._send(xrpc(service_of(self._account), UPLOAD), self._account.access_token)
+        if not answer.ok:
+            raise self._connector.classify(answer)
+        return dig(answer.json(), "blob")
+
+    def _send(self, url: str, token: str) -> Answer:
+        headers = bearer(token) | {"Content-Type": self._media.mime_type}
+        with self._media.open() as file:
+            return self._session.request("POST", url, headers=headers, data=file, timeout=LONGEST_UPLOAD)
+
+    def _status(self) -> Any:
+        params = {"jobId": self._handles[JOB]["id"]}
+        url = xrpc(SERVICE, "app.bsky.video.getJobStatus")
+        try:
+            return self._connector.call(self._session, "GET", url, params=params)
+        except Rejected as error:  # it says nothing of the video, which was not refused
+            self._forget_job()
+            raise Unavailable(**error.facts) from error
+
+    def _look(self, answer: Any) -> None:
+        status = dig(answer, "jobStatus") or answer
+        job = dig_text(status, "jobId")
+        if isinstance(dig(status, "blob"), dict):
+            self._remember_blob(dig(status, "blob"))
+        elif dig_text(status, "state") == "JOB_STATE_FAILED":
+            self._forget_job()
+            raise _failed(status)
+        elif job:
+            self._handles = {**self._handles, JOB: self._handles.get(JOB, {"id": job, "at": self._now.isoformat()})}
+            self._save(self._handles)
+            raise self._at_work()
+        else:
+            raise Unavailable(Phrase("Bluesky took a video and did not say what became of it."))
+
+    def _remember_blob(self, blob: Any) -> None:
+        if not isinstance(blob, dict):
+            raise Unavailable(Phrase("Bluesky took a video and did not say where it is."))
+        self._handles = {**self._handles, UPLOADS: {self._media.id: {"given": blob, "at": self._now.isoformat()}}}
+        self._save(self._handles)
+
+    def _forget_job(self) -> None:
+        self._handles = _without(self._handles, JOB)
+        self._save(self._handles)
+
+    def _at_work(self) -> StillWorking:
+        return StillWorking(Phrase("Bluesky is working on the video."), retry_after=USUAL_WAIT)
+
+    @property
+    def _now(self) -> datetime:
+        """The time by now, to the minute: an upload may take hours."""
+        return self._operation.now + timedelta(minutes=(monotonic() - self._began) // 60)
+
+
+def _without(handles: Handles, name: str) -> Handles:
+    return {key: value for key, value in handles.items() if key != name}
+
+
+def _is_not_there(error: PlatformError) -> bool:
+    return has_no_bluesky(error) or error.status == 404
+
+
+def _not_the_account(error: PlatformError) -> PlatformError:
+    """What the service thinks of its own token says nothing about the account's."""
+    if not isinstance(error, AuthExpired):
+        return error
+    return Rejected(code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
+
+
+def _failed(status: Any) -> PlatformError:
+    code = dig_text(status, "failureCode") or dig_text(status, "error")
+    words = dig_text(status, "message") or dig_text(status, "error") or code
+    message = said("Bluesky", words, otherwise=Phrase("could not work on the video."))
+    if code == NOT_TAKEN_BY_SERVER:
+        return Unavailable(message, network_code=code)
+    return Rejected(message, code="MEDIA_REJECTED", network_code=code)

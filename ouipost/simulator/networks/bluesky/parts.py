@@ -1,0 +1,162 @@
+"""Large videos for Bluesky's video service: begun, brought in parts, each as often as one likes, and finished."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+
+from ouipost.simulator import media
+from ouipost.simulator.call import Call
+from ouipost.simulator.models import Media, Piece, atomic
+from ouipost.simulator.networks.bluesky.access import ID, error, invalid
+from ouipost.simulator.networks.bluesky.records import stamp
+from ouipost.simulator.networks.bluesky.video import (
+    UPLOAD_METHOD,
+    authority,
+    begin,
+    check_size,
+    give_back,
+    job_of,
+    status_of,
+    take,
+)
+
+PART_BYTES = 8 * 1024 * 1024
+LIFETIME = timedelta(hours=1)
+"""Both not documented: they are told with each upload."""
+LONGEST_NAME = 256
+"""In bytes, as the lexicons count the length of texts."""
+CREATED, COMPLETED, ABORTED, EXPIRED = "created", "completed", "aborted", "expired"
+CLOSED = {COMPLETED: "UploadNotReady", ABORTED: "UploadAborted", EXPIRED: "UploadExpired"}
+"""What is said to who goes on with an upload that is over."""
+
+
+def start(call: Call) -> HttpResponse:
+    """Begin an upload, and tell into how many parts of which size the video is to be cut."""
+    token = authority(call, UPLOAD_METHOD)
+    asked = call.json if isinstance(call.json, dict) else {}
+    size, name = asked.get("sizeBytes"), asked.get("name", "")
+    if type(size) is not int or size < 1 or asked.get("mimeType") != "video/mp4":
+        raise invalid("Input must have sizeBytes, and mimeType video/mp4")
+    if not isinstance(name, str) or len(name.encode()) > LONGEST_NAME:
+        raise invalid(f"Input/name must not be longer than {LONGEST_NAME} bytes")
+    check_size(size)
+    take(call, token.account, size)
+    upload = media.keep(
+        f"upload-{secrets.token_hex(13)}",
+        b"",
+        network=ID,
+        account=token.account,
+        now=call.now,
+        lifetime=LIFETIME,
+        picture=None,
+        data={"upload": {"size": size, "part": PART_BYTES}, "state": CREATED},
+    )
+    return JsonResponse(planned(upload))
+
+
+def planned(upload: Media) -> dict[str, Any]:
+    """Return how an upload's video is cut."""
+    size, part = upload.data["upload"]["size"], upload.data["upload"]["part"]
+    return {
+        "jobId": upload.external_id,
+        "partSizeBytes": part,
+        "partCount": -(-size // part),
+        "expiresAt": stamp(upload.expires_at),
+    }
+
+
+def named(call: Call) -> Media:
+    """Return the caller's upload that a call names, or refuse."""
+    token = authority(call, UPLOAD_METHOD)
+    uploads = Media.objects.select_for_update().filter(network=ID, account=token.account, data__has_key="upload")
+    upload = uploads.filter(external_id=call.text("jobId")).first()
+    if upload is None:
+        raise error(400, "UploadNotFound", "Upload not found")
+    return upload
+
+
+def state(call: Call, upload: Media) -> str:
+    """Return how far an upload is."""
+    is_over = upload.data["state"] == CREATED and upload.expires_at <= call.now
+    return EXPIRED if is_over else str(upload.data["state"])
+
+
+def check_open(call: Call, upload: Media) -> None:
+    """Refuse to go on with an upload that is over."""
+    if name := CLOSED.get(state(call, upload)):
+        raise error(400, name, f"The upload is {state(call, upload)}")
+
+
+def part(call: Call) -> HttpResponse:
+    """Take one part; the same again changes nothing."""
+    with atomic():
+        upload = named(call)
+        check_open(call, upload)
+        begins, size = place_of(call, upload)
+        if call.content_type != "application/octet-stream" or len(call.raw) != size:
+            raise invalid(f"Send the part's {size} bytes as application/octet-stream")
+        media.add_piece(ID, upload.external_id, begins, call.raw)
+    return JsonResponse({"partNumber": int(call.query("partNumber")), "sizeBytes": size})
+
+
+def place_of(call: Call, upload: Media) -> tuple[int, int]:
+    """Return where a part begins and how many bytes it has, or refuse a number that no part has."""
+    number, count = call.query("partNumber"), planned(upload)["partCount"]
+    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= count):
+        raise invalid(f"Error: partNumber must be a number from 1 to {count}")
+    size, most = upload.data["upload"]["size"], upload.data["upload"]["part"]
+    begins = (int(number) - 1) * most
+    return begins, min(most, size - begins)
+
+
+def finish(call: Call) -> HttpResponse:
+    """Put the parts together and begin to work on the video, or find the work on this very file; once, however often it
+    is asked for."""
+    with atomic():
+        upload = named(call)
+        if state(call, upload) != COMPLETED:
+            check_open(call, upload)
+            complete(call, upload)
+    return JsonResponse(done(call, upload))
+
+
+def complete(call: Call, upload: Media) -> None:
+    """Begin to work on an upload's video, or refuse where a part of it is missing."""
+    if media.received(ID, upload.external_id) < upload.data["upload"]["size"]:
+        raise error(400, "MissingParts", "Some parts are missing")
+    content = media.whole(ID, upload.external_id)
+    known = job_of(upload.account, content)
+    file = begin(call, upload.account, content) if known is None or known.failed else known
+    upload.data |= {"state": COMPLETED, "file": file.external_id}
+    upload.save(update_fields=["data"])
+
+
+def done(call: Call, upload: Media) -> dict[str, Any]:
+    """Return the work on the video of a finished upload."""
+    file = Media.objects.defer("content").get(network=ID, account=upload.account, external_id=upload.data["file"])
+    status = status_of(call, file)
+    return {"completedJobId": status["jobId"], "jobStatus": status}
+
+
+def status(call: Call) -> HttpResponse:
+    """Tell how far an upload is, and which parts of it are there."""
+    with atomic():
+        upload = named(call)
+    pieces = Piece.objects.filter(network=ID, upload=upload.external_id).order_by("start")
+    there = [begins // upload.data["upload"]["part"] + 1 for begins in pieces.values_list("start", flat=True)]
+    found = planned(upload) | {"receivedParts": there, "state": state(call, upload)}
+    return JsonResponse(found | (done(call, upload) if found["state"] == COMPLETED else {}))
+
+
+def abort(call: Call) -> HttpResponse:
+    """Give up an upload that is not finished, which then counts for no day."""
+    with atomic():
+        upload = named(call)
+        if state(call, upload) == CREATED:
+            Piece.objects.filter(network=ID, upload=upload.external_id).delete()
+            give_back(call, upload.account, upload.data["upload"]["size"])
+            upload.data["state"] = ABORTED
+            upload.save(update_fields=["data"])
+    return JsonResponse({"state": state(call, upload)})
