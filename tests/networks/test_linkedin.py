@@ -1290,6 +1290,7 @@ class TestMemberOfCommunityManagement:
         ("a \\ b | c", "a \\\\ b \\| c"),
         ("{[(<@#*_~>)]}", "\\{\\[\\(\\<\\@\\#\\*\\_\\~\\>\\)\\]\\}"),
         ("#rye and \uff03rye", "#rye and \uff03rye"),
+        ("\u2764\ufe0f#rye 1\ufe0f\u20e3#rye", "\u2764\ufe0f#rye 1\ufe0f\u20e3#rye"),
         ("no#tag, #1, ##, # a", "no\\#tag, \\#1, \\#\\#, \\# a"),
         ("#_tag", "\\#\\_tag"),
         ("https://example.com/a_b#c", "https://example.com/a\\_b\\#c"),

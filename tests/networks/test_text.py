@@ -15,6 +15,7 @@ from accounts.platforms.text import (
     find_hashtags,
     find_links,
     find_mentions,
+    find_names,
     find_whole_links,
     length,
     x_weighted_length,
@@ -177,10 +178,23 @@ def test_what_is_left_and_what_is_taken_out_make_the_text(words: str) -> None:
         ("https://x.com/@alice.example", []),
         ("@alice.co.uk\u3055\u3093, @alice.xn--p1ai.", ["alice.co.uk", "alice.xn--p1ai"]),
         ("@alice.example.1, @alice.example-1, @alice.example@elsewhere.example", []),
+        ("\u2764\ufe0f@alice.example 1\ufe0f\u20e3@bob.example", ["alice.example", "bob.example"]),
     ],
 )
 def test_handles_are_found(text: str, handles: list[str]) -> None:
     assert [each.value for each in find_mentions(text)] == handles
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("@alice, (@bob_2.c) @9", ["alice", "bob_2.c", "9"]),
+        ("joe@example, a/@b, @@c", []),
+        ("\u2764\ufe0f@alice 1\ufe0f\u20e3@bob", ["alice", "bob"]),
+    ],
+)
+def test_names_are_found(text: str, names: list[str]) -> None:
+    assert [each.value for each in find_names(text)] == names
 
 
 @pytest.mark.parametrize(
@@ -194,6 +208,7 @@ def test_handles_are_found(text: str, handles: list[str]) -> None:
             "#\u0dc1\u0dca\u200d\u0dbb\u0dd3 #\u05de\u05f4\u05db\u05f4",
             ["\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u05de\u05f4\u05db"],
         ),
+        ("\u2764\ufe0f#love 1\ufe0f\u20e3#first \u2601\ufe0e\uff03calm e\u0301#none", ["love", "first", "calm"]),
         ("#col\u00b7legi\u00b7 #\u30b9\u30fb\u30a6", ["col\u00b7legi", "\u30b9\u30fb\u30a6"]),
     ],
 )
