@@ -328,7 +328,7 @@ class TestThreads(ContainerCase):
             (Content(text="x" * 501), ["text_too_long"]),
             (Content(text="x" * 497 + "🍞"), ["text_too_long"]),
             (Content(text=" ".join(f"https://example.com/{n}" for n in range(6))), ["too_many_links"]),
-            (Content(text=" ".join(f"https://ja.wikipedia.org/wiki/{each}" for each in "日本語の事典")), ["too_many_links"]),
+            (Content(text=" ".join(f"https://ja.wikipedia.org/{each}" for each in "日本語事典集")), ["too_many_links"]),
             (Content(text=" ".join(f"example.com?n={n}" for n in range(6))), ["too_many_links"]),
             (
                 Content(text="Hi", options={"first_comment": " ".join(f"https://example.com#{n}" for n in range(6))}),
