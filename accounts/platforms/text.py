@@ -30,7 +30,7 @@ LINK = regex.compile(
     r"(?:(?P<scheme>https?://)|(?<![\p{Latin}_./-]))"
     r"(?P<host>(?:[\p{Latin}0-9][\p{Latin}0-9_-]*+\.){0,125}[\p{Latin}0-9][\p{Latin}0-9-]*+\."
     r"(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@+-])"
-    r"|(?(scheme)(?:[\w\p{So}\p{EMod}\uFE0F\u200D-]++\.){1,126}[\w-]{2,}|(?!)))",
+    r"|(?(scheme)(?:[\w\p{So}\p{EMod}\uFE0F\u200D-]++\.){1,126}(?:[a-z]{2,}(?![a-z0-9@+-])|[\w-]{2,})|(?!)))",
     regex.IGNORECASE,
 )
 _PATH_INNER = r"[!*';:,.$%\[\]\u2013~@|&]"

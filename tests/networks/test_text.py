@@ -65,6 +65,7 @@ WORDS = st.text(alphabet=string.ascii_letters + " ,\n", max_size=300)
         ("https://example.com/a(b(c)d)", 23),
         ("https://example.com/a&", 24),
         ("m\u00fcller.de", 23),
+        ("https://\u65e5\u672c.jp\u3060", 25),
     ],
 )
 def test_x_weighs_a_text(text: str, weight: int) -> None:
@@ -127,6 +128,11 @@ def test_an_unknown_unit_is_a_mistake() -> None:
         ("\u5b57https://example.com", ["https://example.com"]),
         ("https://\u272adf.ws/ejp \u27a1\ufe0fexample.com", ["https://\u272adf.ws/ejp", "https://example.com"]),
         ("https://i\u2764\ufe0f.ws", ["https://i\u2764\ufe0f.ws"]),
+        (
+            "\u898bhttps://\u65e5\u672c.jp\u3060\u3088, https://\u043f.com\u0438",
+            ["https://\u65e5\u672c.jp", "https://\u043f.com"],
+        ),
+        ("https://\u65e5\u672c.jp-\u3060, https://\u65e5\u672c.jpa\u3060", []),
         ("sub_domain.example.com and do_main.com", ["https://sub_domain.example.com"]),
         ("example.com- and example.com+", []),
         ("https://foo.notatld/example.com?https://example.org", ["https://example.org"]),
