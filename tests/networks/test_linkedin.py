@@ -518,6 +518,14 @@ class TestLinkedIn(LookCase, OAuth2Case):
         )
         assert self.connector.commit(session, replace(operation, handles=handles)) == POST
 
+    def test_an_address_is_no_longer_title_than_linkedin_takes(self) -> None:
+        operation = self.operation(Content(text="", link="https://example.com/" + "\U0001d401" * 300))
+        unread = Call("GET", operation.content.link, READ_PAGE.sends, make_answer(404))
+
+        handles = self.connector.prepare(FakeSession(unread), operation, no_save)
+
+        assert length(handles["uploads"]["card"]["given"]["title"], "utf16_units") <= 400
+
     def test_a_title_of_our_own_wins_over_the_cards(self) -> None:
         content = Content(text="", title="Ours", link="https://example.com/rye")
         webp = replace(READ_PICTURE, gets=make_answer(200, body=b"webp", Content_Type="image/webp"))
