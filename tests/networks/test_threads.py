@@ -351,6 +351,8 @@ class TestThreads(ContainerCase):
             ),
             (Content(text="Hi", options={"topic_tag": "a.b&c"}), ["topic_tag_forbidden_characters"]),
             (Content(text="Hi", options={"topic_tag": "x" * 51}), ["option_too_long"]),
+            (Content(text="Hi", options={"topic_tag": "🍞" * 51}), ["option_too_long"]),
+            (Content(text="Hi", options={"topic_tag": "🍞" * 50}), []),
             (Content(text="Hi", options={"topic_tag": ""}), ["option_empty"]),
             (Content(text="Hi", options={"reply_control": "nobody"}), ["option_invalid"]),
             (

@@ -41,7 +41,7 @@ LIMITS = Limits(
     options=(
         Option(name="thread", kind="texts"),
         Option(name="first_comment", max_characters=MOST_CHARACTERS),
-        Option(name=TAG, max_characters=50),
+        Option(name=TAG, max_characters=50, counted_as="unicode_characters"),
         Option(name=CONTROL, choices=REPLY_CONTROLS),
     ),
 )
