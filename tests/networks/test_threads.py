@@ -364,6 +364,7 @@ class TestThreads(ContainerCase):
             (Content(text="", media=(make_video(fps=15),)), ["video_fps_too_small"]),
             (Content(text="", media=(make_video(width=1922),)), ["video_width_too_large"]),
             (Content(text="", media=(make_video(size=260_000_000),)), ["video_bit_rate_too_large"]),
+            (Content(text="", media=(make_video(size=250_050_000),)), ["video_bit_rate_too_large"]),
             (Content(text="", media=(make_video(audio_codec="mp3"),)), ["audio_codec_unsupported"]),
             (Content(text="", media=(make_video(seconds=0.0, width=9999),)), []),
         ],
