@@ -23,6 +23,7 @@ class Clip:
     width: int
     height: int
     seconds: float
+    """To a millisecond."""
     fps: float
     """On the average, to a tenth: cameras are not quite regular."""
 
@@ -54,7 +55,7 @@ def look_at_clip(content: bytes | IO[bytes]) -> Clip:
                 audio_codec=sound,
                 width=sides[0],
                 height=sides[1],
-                seconds=(container.duration or 0) / av.time_base,
+                seconds=round((container.duration or 0) / av.time_base, 3),
                 fps=round(float(stream.average_rate or 0), 1),
             )
     except (av.error.FFmpegError, StopIteration, ValueError, OSError, EOFError) as error:
