@@ -212,7 +212,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
     account = Account(remote_id=PAGE, access_token="AT", refresh_token="RT", username="bakery", metadata=METADATA)
     consent_url = (
         f"{OAUTH}/authorization?response_type=code&client_id=id&redirect_uri=https%3A%2F%2Fapp.example%2Fback"
-        "&scope=one+two&state=STATE"
+        "&scope=one%20two&state=STATE"
     )
     exchange_calls = (
         Call(
