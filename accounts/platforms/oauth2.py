@@ -47,7 +47,7 @@ class OAuth2Connector(Connector):
     """How long a refresh token lasts where the network doesn't say it with the token."""
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
-        return WebApplicationClient(self.app.client_id).prepare_request_uri(
+        url = WebApplicationClient(self.app.client_id).prepare_request_uri(
             self.authorize_endpoint.format(version=self.version),
             redirect_uri=redirect_uri,
             scope=self.scope_separator.join(scopes),
@@ -55,6 +55,7 @@ class OAuth2Connector(Connector):
             code_challenge=code_challenge or None,
             code_challenge_method="S256",
         )
+        return url.replace("+", "%20")  # which is a space to everybody; a plus of its own is %2B by now
 
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""

@@ -6,7 +6,7 @@ from typing import Any
 from accounts.platforms import file_rules, option_rules
 from accounts.platforms.limits import Issue, Limits, above
 from accounts.platforms.shapes import FEED, Content
-from accounts.platforms.text import Span, find_hashtags, find_links, find_names, length
+from accounts.platforms.text import Span, find_hashtags, find_names, find_whole_links, length
 from ouipost.phrases import Phrase, both, either
 
 UNITS = {
@@ -68,7 +68,7 @@ def _mentions(content: Content) -> list[Span]:
 
 
 def _distinct_links(content: Content) -> list[str]:
-    links = [span.value for span in find_links(content.text)]
+    links = [span.value for span in find_whole_links(content.text)]
     return list(dict.fromkeys([*links, *filter(None, [content.link])]))
 
 

@@ -30,7 +30,7 @@ LINK = regex.compile(
     r"(?:(?P<scheme>https?://)|(?<![\p{Latin}_./-]))"
     r"(?P<host>(?:[\p{Latin}0-9][\p{Latin}0-9_-]*+\.){0,125}[\p{Latin}0-9][\p{Latin}0-9-]*+\."
     r"(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@+-])"
-    r"|(?(scheme)(?:[\w\p{So}\p{EMod}\uFE0F\u200D-]++\.){1,126}[\w-]{2,}|(?!)))",
+    r"|(?(scheme)(?:[\w\p{So}\p{EMod}\uFE0F\u200D-]++\.){1,126}(?:[a-z]{2,}(?![a-z0-9@+-])|[\w-]{2,})|(?!)))",
     regex.IGNORECASE,
 )
 _PATH_INNER = r"[!*';:,.$%\[\]\u2013~@|&]"
@@ -49,15 +49,20 @@ WHOLE_REST = regex.compile(
 )
 """X ends an address before a letter of another script, or before the `#` right behind a host."""
 LINK_ENDS_BEFORE = f"!*';:,.$%[]\u2013~@|?({JOINTS}"
+_AFTER_EMOJI = r"(?<=[\uFE0E\uFE0F\u20E3\u200C\u200D])"
+"""The signs that an emoji ends with are letters to `\\w`, as all is that combines with a letter."""
+_BEFORE_NAME = rf"(?:(?<![\w@./-])|{_AFTER_EMOJI})"
+_BEFORE_TAG = rf"(?:(?<![\w&#/])|{_AFTER_EMOJI})"
 MENTION = regex.compile(
-    r"(?<![\w@./-])@(?P<handle>(?:[a-z0-9][a-z0-9-]*+\.(?=[a-z0-9]))++(?:xn--[a-z0-9-]++|[a-z]{2,}+))(?!-*+[a-z0-9_@])",
+    rf"{_BEFORE_NAME}@(?P<handle>(?:[a-z0-9][a-z0-9-]*+\.(?=[a-z0-9]))++(?:xn--[a-z0-9-]++|[a-z]{{2,}}+))"
+    r"(?!-*+[a-z0-9_@])",
     regex.IGNORECASE,
 )
 """Whole or not at all: a shorter handle is somebody else's."""
-NAME = regex.compile(r"(?<![\w@./-])@(?P<name>[A-Za-z0-9_][A-Za-z0-9_.]*)")
+NAME = regex.compile(rf"{_BEFORE_NAME}@(?P<name>[A-Za-z0-9_][A-Za-z0-9_.]*)")
 _LETTER, _TAG_SIGN = r"[\p{L}\p{M}_]", r"[\p{L}\p{M}\p{N}_]"
 HASHTAG = regex.compile(
-    rf"(?<![\w&#/])[#\uFF03](?![\uFE0F\u20E3])"
+    rf"{_BEFORE_TAG}[#\uFF03](?![\uFE0F\u20E3])"
     rf"(?P<tag>{_TAG_SIGN}*{_LETTER}{_TAG_SIGN}*+(?:[{JOINTS}]{_TAG_SIGN}++)*+)"
 )
 """The sign on a key is an emoji."""

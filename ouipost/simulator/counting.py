@@ -24,7 +24,7 @@ REST = regex.compile(
 )
 EMOJI = regex.compile(
     r"\p{Regional_Indicator}|\p{Emoji_Presentation}(?!\N{VARIATION SELECTOR-15})"
-    r"|\p{Emoji}\N{VARIATION SELECTOR-16}|\u20e3"
+    r"|\p{Emoji}\N{VARIATION SELECTOR-16}|[0-9#*]\N{COMBINING ENCLOSING KEYCAP}"
 )
 
 CLUSTER = regex.compile(r"\p{Regional_Indicator}{2}(?=\p{Regional_Indicator})|\X")

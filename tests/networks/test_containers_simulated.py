@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from accounts.platforms.base import (
     App,
@@ -22,11 +24,14 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.text import find_hashtags, find_names, length
 from accounts.platforms.threads import Threads
 from ouipost.simulator import clock
 from ouipost.simulator.models import Post
+from ouipost.simulator.networks.instagram import containers as instagram_containers
 from ouipost.simulator.networks.instagram import posts as instagram_posts
 from ouipost.simulator.networks.threads import posts as threads_posts
+from ouipost.simulator.networks.threads.access import measured
 from tests.in_process import in_process
 from tests.networks.platform_case import make_media, no_save
 from tests.networks.simulated import Desk, consent, now, order, visible
@@ -40,6 +45,9 @@ CONNECTORS: dict[str, OAuth2Connector] = {
     "instagram by facebook": Instagram(App(client_id="app", client_secret="secret", product="facebook")),
     "threads": Threads(App(client_id="app", client_secret="secret")),
 }
+SIGNS = st.sampled_from(
+    [*"#@ab1_. &/-\u0301\u00b2\u0660\u20e3\ufe0e\ufe0f\u200d\u5b57\u00a9\u2764\u0924\u0947", "\U0001f44d\U0001f3fd"]
+)
 
 
 @dataclass(kw_only=True)
@@ -278,3 +286,15 @@ def test_a_story_that_is_over_has_no_numbers_any_more(world: World) -> None:
 
     assert before[story.remote_id].impressions is None
     assert after == {}
+
+
+@given(st.lists(SIGNS, max_size=12).map("".join))
+@example("\u0924\u0947#a")
+@example("#\u00b2 #\ufe0fa")
+@example("\u0924\u0947@a")
+def test_what_the_networks_count_in_a_text_is_counted_before_it_is_sent(text: str) -> None:
+    found = (len(find_hashtags(text)), len(find_names(text)), length(text, "emoji_as_bytes"))
+
+    hashtags, names = (instagram_containers.HASHTAG, instagram_containers.MENTION)
+    counted = (len(hashtags.findall(text)), len(names.findall(text)), measured(text))
+    assert all(ours >= theirs for ours, theirs in zip(found, counted, strict=True))

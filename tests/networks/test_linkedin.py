@@ -212,7 +212,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
     account = Account(remote_id=PAGE, access_token="AT", refresh_token="RT", username="bakery", metadata=METADATA)
     consent_url = (
         f"{OAUTH}/authorization?response_type=code&client_id=id&redirect_uri=https%3A%2F%2Fapp.example%2Fback"
-        "&scope=one+two&state=STATE"
+        "&scope=one%20two&state=STATE"
     )
     exchange_calls = (
         Call(
@@ -517,6 +517,14 @@ class TestLinkedIn(LookCase, OAuth2Case):
             create("", content={"article": {"source": "https://example.com/rye", "title": operation.content.link}})
         )
         assert self.connector.commit(session, replace(operation, handles=handles)) == POST
+
+    def test_an_address_is_no_longer_title_than_linkedin_takes(self) -> None:
+        operation = self.operation(Content(text="", link="https://example.com/" + "\U0001d401" * 300))
+        unread = Call("GET", operation.content.link, READ_PAGE.sends, make_answer(404))
+
+        handles = self.connector.prepare(FakeSession(unread), operation, no_save)
+
+        assert length(handles["uploads"]["card"]["given"]["title"], "utf16_units") <= 400
 
     def test_a_title_of_our_own_wins_over_the_cards(self) -> None:
         content = Content(text="", title="Ours", link="https://example.com/rye")
@@ -1290,6 +1298,7 @@ class TestMemberOfCommunityManagement:
         ("a \\ b | c", "a \\\\ b \\| c"),
         ("{[(<@#*_~>)]}", "\\{\\[\\(\\<\\@\\#\\*\\_\\~\\>\\)\\]\\}"),
         ("#rye and \uff03rye", "#rye and \uff03rye"),
+        ("\u2764\ufe0f#rye 1\ufe0f\u20e3#rye", "\u2764\ufe0f#rye 1\ufe0f\u20e3#rye"),
         ("no#tag, #1, ##, # a", "no\\#tag, \\#1, \\#\\#, \\# a"),
         ("#_tag", "\\#\\_tag"),
         ("https://example.com/a_b#c", "https://example.com/a\\_b\\#c"),

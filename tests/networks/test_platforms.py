@@ -92,6 +92,8 @@ def test_a_network_states_all_its_facts(platform: type[Connector]) -> None:
     assert platform.max_video_duration > 0
     assert bool(limits.max_images) == bool(limits.image_mime_types)
     assert bool(limits.max_videos) == bool(limits.video_mime_types)
+    for each in (limits, *platform.other_types.values()):
+        assert each.alt_text_for or each.max_alt_text_characters is None
     assert length("a", limits.characters_counted_as) == 1
     assert platform(App(version="v99")).version == "v99"
     assert platform(App()).version == platform.default_version

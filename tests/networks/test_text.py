@@ -15,6 +15,7 @@ from accounts.platforms.text import (
     find_hashtags,
     find_links,
     find_mentions,
+    find_names,
     find_whole_links,
     length,
     x_weighted_length,
@@ -64,6 +65,7 @@ WORDS = st.text(alphabet=string.ascii_letters + " ,\n", max_size=300)
         ("https://example.com/a(b(c)d)", 23),
         ("https://example.com/a&", 24),
         ("m\u00fcller.de", 23),
+        ("https://\u65e5\u672c.jp\u3060", 25),
     ],
 )
 def test_x_weighs_a_text(text: str, weight: int) -> None:
@@ -126,6 +128,11 @@ def test_an_unknown_unit_is_a_mistake() -> None:
         ("\u5b57https://example.com", ["https://example.com"]),
         ("https://\u272adf.ws/ejp \u27a1\ufe0fexample.com", ["https://\u272adf.ws/ejp", "https://example.com"]),
         ("https://i\u2764\ufe0f.ws", ["https://i\u2764\ufe0f.ws"]),
+        (
+            "\u898bhttps://\u65e5\u672c.jp\u3060\u3088, https://\u043f.com\u0438",
+            ["https://\u65e5\u672c.jp", "https://\u043f.com"],
+        ),
+        ("https://\u65e5\u672c.jp-\u3060, https://\u65e5\u672c.jpa\u3060", []),
         ("sub_domain.example.com and do_main.com", ["https://sub_domain.example.com"]),
         ("example.com- and example.com+", []),
         ("https://foo.notatld/example.com?https://example.org", ["https://example.org"]),
@@ -177,10 +184,23 @@ def test_what_is_left_and_what_is_taken_out_make_the_text(words: str) -> None:
         ("https://x.com/@alice.example", []),
         ("@alice.co.uk\u3055\u3093, @alice.xn--p1ai.", ["alice.co.uk", "alice.xn--p1ai"]),
         ("@alice.example.1, @alice.example-1, @alice.example@elsewhere.example", []),
+        ("\u2764\ufe0f@alice.example 1\ufe0f\u20e3@bob.example", ["alice.example", "bob.example"]),
     ],
 )
 def test_handles_are_found(text: str, handles: list[str]) -> None:
     assert [each.value for each in find_mentions(text)] == handles
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("@alice, (@bob_2.c) @9", ["alice", "bob_2.c", "9"]),
+        ("joe@example, a/@b, @@c", []),
+        ("\u2764\ufe0f@alice 1\ufe0f\u20e3@bob", ["alice", "bob"]),
+    ],
+)
+def test_names_are_found(text: str, names: list[str]) -> None:
+    assert [each.value for each in find_names(text)] == names
 
 
 @pytest.mark.parametrize(
@@ -194,6 +214,7 @@ def test_handles_are_found(text: str, handles: list[str]) -> None:
             "#\u0dc1\u0dca\u200d\u0dbb\u0dd3 #\u05de\u05f4\u05db\u05f4",
             ["\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u05de\u05f4\u05db"],
         ),
+        ("\u2764\ufe0f#love 1\ufe0f\u20e3#first \u2601\ufe0e\uff03calm e\u0301#none", ["love", "first", "calm"]),
         ("#col\u00b7legi\u00b7 #\u30b9\u30fb\u30a6", ["col\u00b7legi", "\u30b9\u30fb\u30a6"]),
     ],
 )

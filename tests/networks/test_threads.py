@@ -328,6 +328,12 @@ class TestThreads(ContainerCase):
             (Content(text="x" * 501), ["text_too_long"]),
             (Content(text="x" * 497 + "🍞"), ["text_too_long"]),
             (Content(text=" ".join(f"https://example.com/{n}" for n in range(6))), ["too_many_links"]),
+            (Content(text=" ".join(f"https://ja.wikipedia.org/{each}" for each in "日本語事典集")), ["too_many_links"]),
+            (Content(text=" ".join(f"example.com?n={n}" for n in range(6))), ["too_many_links"]),
+            (
+                Content(text="Hi", options={"first_comment": " ".join(f"https://example.com#{n}" for n in range(6))}),
+                ["too_many_links"],
+            ),
             (
                 Content(text=" ".join(f"https://example.com/{n}" for n in range(5)), link="https://example.com/5"),
                 ["too_many_links"],
@@ -345,6 +351,8 @@ class TestThreads(ContainerCase):
             ),
             (Content(text="Hi", options={"topic_tag": "a.b&c"}), ["topic_tag_forbidden_characters"]),
             (Content(text="Hi", options={"topic_tag": "x" * 51}), ["option_too_long"]),
+            (Content(text="Hi", options={"topic_tag": "🍞" * 51}), ["option_too_long"]),
+            (Content(text="Hi", options={"topic_tag": "🍞" * 50}), []),
             (Content(text="Hi", options={"topic_tag": ""}), ["option_empty"]),
             (Content(text="Hi", options={"reply_control": "nobody"}), ["option_invalid"]),
             (
@@ -356,6 +364,7 @@ class TestThreads(ContainerCase):
             (Content(text="", media=(make_video(fps=15),)), ["video_fps_too_small"]),
             (Content(text="", media=(make_video(width=1922),)), ["video_width_too_large"]),
             (Content(text="", media=(make_video(size=260_000_000),)), ["video_bit_rate_too_large"]),
+            (Content(text="", media=(make_video(size=250_050_000),)), ["video_bit_rate_too_large"]),
             (Content(text="", media=(make_video(audio_codec="mp3"),)), ["audio_codec_unsupported"]),
             (Content(text="", media=(make_video(seconds=0.0, width=9999),)), []),
         ],

@@ -191,7 +191,7 @@ class TestTwitter(LookCase, OAuth2Case):
     account = Account(remote_id="42", access_token="AT", refresh_token="RT", username="bakery", metadata=METADATA)
     consent_url = (
         "https://x.com/i/oauth2/authorize?response_type=code&client_id=id"
-        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one+two&state=STATE"
+        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one%20two&state=STATE"
         "&code_challenge=CHALLENGE&code_challenge_method=S256"
     )
     exchange_calls = (

@@ -66,7 +66,7 @@ WORDS = st.sampled_from(
         *("https://sub_domain.bread.com:8080/", f"https://bread.com/{'x' * 200}"),
     ]
 )
-GLUE = st.sampled_from([" ", "\n", "\n\n", ", ", ". ", "! ", " — ", "… "])
+GLUE = st.sampled_from(["", " ", "\n", "\n\n", ", ", ". ", "! ", " — ", "… "])
 SHOWN_AS_SENT = ("bluesky", "facebook", "twitter")
 MOST_POLLS = 20
 PROCESSING_SECONDS = 3

@@ -239,7 +239,7 @@ class TestYouTube(OAuth2Case):
     )
     consent_url = (
         "https://accounts.google.com/o/oauth2/v2/auth?response_type=code&client_id=id"
-        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one+two&state=STATE"
+        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one%20two&state=STATE"
         "&code_challenge=CHALLENGE&code_challenge_method=S256&access_type=offline&prompt=consent+select_account"
     )
     exchange_calls = (

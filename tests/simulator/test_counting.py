@@ -40,6 +40,7 @@ from ouipost.simulator.counting import graphemes, urls, weighted_length
         ("https://en.wikipedia.org/wiki/Oui_(film)", 23),
         ("https://example.com/a?b=(example.org", 23),
         ("⭐\ufe0e", 4),
+        ("a\u20e3", 3),
         ("https://example.com https://example.org", 47),
     ],
 )

@@ -247,7 +247,7 @@ def test_every_rest_call_names_a_living_version_and_the_protocol(member: Member)
     path = "organizationAcls?q=roleAssignee"
 
     assert said(member.rest("GET", path, LinkedIn_Version="")) == (400, "VERSION_MISSING")
-    for version in ("202510", "202610", "latest"):
+    for version in ("202510", "202610", "202513", "2026", "latest"):
         assert said(member.rest("GET", path, LinkedIn_Version=version)) == (426, "NONEXISTENT_VERSION")
     assert member.rest("GET", path, LinkedIn_Version="202511").status_code == 200
     assert said(member.rest("GET", path, X_Restli_Protocol_Version="1.0.0")) == (400, "")

@@ -106,7 +106,7 @@ class Facebook(Graph):
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         token = tokens.access_token
         person = dig_text(self.get(session, token, "me", fields="id,name"), "id")
-        scopes = self._granted(session, token)
+        scopes = self.granted(session, token)
         found: dict[str, Candidate] = {}
         for edge in self._edges(session, token, scopes):
             for page in self._pages(session, token, edge):
@@ -115,7 +115,8 @@ class Facebook(Graph):
                 found.setdefault(candidate.remote_id, candidate)
         return list(found.values())
 
-    def _granted(self, session: Session, token: str) -> tuple[str, ...]:
+    def granted(self, session: Session, token: str) -> tuple[str, ...]:
+        """Return the scopes that the person with this token granted."""
         permissions = dig_list(self.get(session, token, "me/permissions"), "data")
         return tuple(dig_text(each, "permission") for each in permissions if dig(each, "status") == "granted")
 

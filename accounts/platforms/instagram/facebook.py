@@ -5,7 +5,7 @@ from typing import Any
 
 from accounts.platforms.base import Account, AuthExpired, Candidate, Profile, Session, Tokens
 from accounts.platforms.facebook import Facebook
-from accounts.platforms.http import dig_count, dig_list, dig_text
+from accounts.platforms.http import dig_count, dig_text
 from ouipost.phrases import Phrase
 
 LOGIN = "login"
@@ -41,8 +41,7 @@ def candidates(facebook: Facebook, session: Session, tokens: Tokens) -> list[Can
     """Return the accounts that are linked to a Page of this person, each with the Page's token."""
     token = tokens.access_token
     user_id = dig_text(facebook.get(session, token, "me", fields="id"), "id")
-    permissions = dig_list(facebook.get(session, token, "me/permissions"), "data")
-    scopes = tuple(dig_text(each, "permission") for each in permissions if dig_text(each, "status") == "granted")
+    scopes = facebook.granted(session, token)
     return [_candidate(page, token, user_id, scopes) for page in _pages(facebook, session, token)]
 
 

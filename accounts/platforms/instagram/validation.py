@@ -41,6 +41,7 @@ LIMITS = Limits(
 REEL_LIMITS = replace(
     LIMITS,
     alt_text_for=(),
+    max_alt_text_characters=None,
     image_mime_types=(),
     max_images=0,
     max_videos=1,
@@ -54,6 +55,7 @@ STORY_LIMITS = replace(
     max_images=1,
     max_videos=1,
     alt_text_for=(),
+    max_alt_text_characters=None,
     min_image_ratio=None,
     max_image_ratio=None,
     max_video_bytes=100_000_000,

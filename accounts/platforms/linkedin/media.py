@@ -68,7 +68,7 @@ def _article(api: Api, owner: str, link: str, title: str) -> dict[str, str]:
     card = fetch_link_card(api.session, link)
     article = {
         "source": link,
-        "title": (title.strip() or card.title or link)[:LONGEST_TITLE],
+        "title": (title.strip() or card.title or link[: LONGEST_TITLE // 2])[:LONGEST_TITLE],  # some signs count two
         "description": card.description[:LONGEST_DESCRIPTION],
         "thumbnail": _thumbnail(api, owner, card.picture),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 from accounts.platforms.base import Content, Issue, Media
@@ -27,7 +28,7 @@ def video_issues(media: Media, position: int, *, most_megabits: float) -> Iterat
             MOST_WIDTH,
             media.width,
         )
-    megabits = round(media.size * 8 / media.seconds / 1_000_000, 1)
+    megabits = ceil(media.size * 8 / media.seconds / 100_000) / 10  # a little more than the most is too much
     if megabits > most_megabits:
         told = Phrase("The video has {megabits:g} megabits a second", megabits=megabits)
         yield _of_video("video_bit_rate_too_large", position, told, most_megabits, megabits)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from accounts.platforms.base import Content, Issue, Limits, Option
 from accounts.platforms.meta.rules import video_issues
-from accounts.platforms.text import find_links
+from accounts.platforms.text import find_whole_links
 from ouipost.phrases import Phrase, both
 
 MOST_CHARACTERS, MOST_LINKS = 500, 5
@@ -41,7 +41,7 @@ LIMITS = Limits(
     options=(
         Option(name="thread", kind="texts"),
         Option(name="first_comment", max_characters=MOST_CHARACTERS),
-        Option(name=TAG, max_characters=50),
+        Option(name=TAG, max_characters=50, counted_as="unicode_characters"),
         Option(name=CONTROL, choices=REPLY_CONTROLS),
     ),
 )
@@ -70,7 +70,7 @@ def _tag(content: Content) -> Iterator[Issue]:
 
 def _links_of_replies(content: Content) -> Iterator[Issue]:
     for position, reply in enumerate(content.replies):
-        count = len({each.value for each in find_links(reply.text)})
+        count = len({each.value for each in find_whole_links(reply.text)})
         if count > MOST_LINKS:
             yield Issue(
                 rule="too_many_links",

@@ -1,8 +1,8 @@
 """What becomes a post on Instagram: containers with a picture, a video, or several of both."""
 
-import re
 from typing import Any
 
+import regex
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import clips, containers, graph, pulling
@@ -24,8 +24,10 @@ VIDEO_BYTES, STORY_VIDEO_BYTES = 300 * 1024 * 1024, 100 * 1024 * 1024
 SHORTEST_VIDEO, LONGEST_REEL, LONGEST_IN_CAROUSEL, LONGEST_STORY = 3, 900, 60, 60
 """Seconds; the one for carousels is what other connectors keep to."""
 MOST_MBITS = 25
-HASHTAG = re.compile(r"(?<![\w&/#])#\w*[^\W\d_]\w*")
-MENTION = re.compile(r"(?<![\w@./-])@[A-Za-z0-9_][A-Za-z0-9_.]*")
+SIGN = r"\p{L}\p{M}\p{N}_"
+"""What a word is made of; the marks that an emoji ends with are none of it."""
+HASHTAG = regex.compile(rf"(?V1)(?<![[{SIGN}&/\#]--[\uFE0E\uFE0F\u20E3]])\#(?![\uFE0F\u20E3])[{SIGN}]*\p{{L}}[{SIGN}]*")
+MENTION = regex.compile(rf"(?V1)(?<![[{SIGN}@./\-]--[\uFE0E\uFE0F\u20E3]])@[A-Za-z0-9_][A-Za-z0-9_.]*")
 STATUS = {
     containers.IN_PROGRESS: "In Progress: Media is still being processed.",
     containers.FINISHED: "Finished: Media has been uploaded and it is ready to be published.",

@@ -29,6 +29,7 @@ COMMUNITY = (
     "r_member_profileAnalytics",
 )
 POSTING_ROLES = ("ADMINISTRATOR", "CONTENT_ADMIN", "CONTENT_ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER")
+VERSION = re.compile(r"\d{4}(?:0[1-9]|1[0-2])")
 OLDEST_VERSION, NEWEST_VERSION = "202511", "202609"
 MEMBER_CALLS, APP_CALLS = 150, 100_000
 """Of the self-serve product. Those of Community Management's standard tier are unpublished: only the app's holds."""
@@ -110,7 +111,7 @@ def check_headers(call: Call) -> None:
     if not version:
         raise error(400, "A version must be present. Please specify a version by adding the LinkedIn-Version header.",
                     "VERSION_MISSING")  # fmt: skip
-    if not (version.isdigit() and OLDEST_VERSION <= version <= NEWEST_VERSION):
+    if not (VERSION.fullmatch(version) and OLDEST_VERSION <= version <= NEWEST_VERSION):
         raise error(426, f"Requested version {version} is not active", "NONEXISTENT_VERSION")
     if call.request.headers.get("X-Restli-Protocol-Version") != "2.0.0":
         raise error(400, "X-Restli-Protocol-Version must be 2.0.0")
