@@ -183,7 +183,10 @@ def _refresh(claim: Claim) -> bool:
     Returns False when the claim was lost meanwhile, or the account is expired now; raises Unavailable when it is tried
     again.
     """
-    account = SocialAccount.objects.select_related("workspace").get(pk=claim.pk)
+    rows = SocialAccount.objects.select_related("workspace")
+    account = rows.filter(pk=claim.pk, fence=claim.fence).first()
+    if account is None:
+        return False  # its owner has just signed in again: those tokens are not ours to use up
     with bound_contextvars(account_id=account.pk, network=account.platform):
         return _ask(account, claim, now=claims.database_now())
 

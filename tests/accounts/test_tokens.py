@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -26,7 +27,7 @@ from accounts.platforms.base import (
 )
 from accounts.session import NetworkSession
 from accounts.tokens import expire, is_stale, refresh_due, refresh_now, refresh_time
-from ouipost.claims import claim_due, database_now
+from ouipost.claims import Claim, claim_due, database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from tests.accounts.fakes import OLD_ERROR, FakeNetwork, make_candidate
@@ -650,6 +651,36 @@ def test_a_refresh_does_not_disturb_a_sign_in_that_was_faster(
     assert held_tokens(account) == ("page-token", "person-token")
     assert SocialAccount.objects.get().status == "active"
     assert told() == ["account.connected"]
+
+
+def before_the_refresh(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen right after an account was claimed, before its tokens are read."""
+    refresh = tokens._refresh
+
+    def held_up(claim: Claim) -> bool:
+        happens()
+        return refresh(claim)
+
+    monkeypatch.setattr(tokens, "_refresh", held_up)
+
+
+@pytest.mark.parametrize("ask", [lambda account: refresh_due(), refresh_now], ids=["due", "needed"])
+def test_a_refresh_uses_up_no_token_of_a_sign_in_that_came_right_after_its_claim(
+    workspace: Workspace,
+    network: FakeNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[SocialAccount], object],
+) -> None:
+    account = make_due(workspace)
+    sign_in = partial(
+        connecting.connect, workspace, platform="facebook", candidate=make_candidate(), actor=SYSTEM, now=NOW
+    )
+    before_the_refresh(monkeypatch, sign_in)
+
+    ask(account)
+
+    assert network.calls == []
+    assert held_tokens(account) == ("page-token", "person-token")
 
 
 def test_a_refresh_leaves_an_account_that_cannot_be_read_meanwhile_as_it_is(
