@@ -285,7 +285,7 @@ def _store(account: SocialAccount, claim: Claim, *, due_at: datetime | None) -> 
 @transaction.atomic
 def expire(account: SocialAccount, error: PlatformError, *, claim: Claim | None = None) -> None:
     """Mark an account as expired, whose owner must sign in again, and record that once."""
-    rows = SocialAccount.objects.exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
+    rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
     rows = rows.filter(fence=claim.fence) if claim else rows.filter(access_token=account.access_token)
     told = shown(error)
     if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, last_error=told):

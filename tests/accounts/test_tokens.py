@@ -16,6 +16,7 @@ from pytest_django import Settings
 from accounts import connecting, health, registry, services, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
+    Account,
     AuthExpired,
     PlatformError,
     RateLimited,
@@ -724,6 +725,28 @@ def test_a_publisher_expires_an_account_only_for_the_token_that_was_refused(
 
     expire(SocialAccount.objects.get(), REVOKED)
     assert (SocialAccount.objects.get().status, told()) == ("expired", ["account.expired"])
+
+
+def test_an_account_that_is_disconnected_right_after_its_refresh_expires_no_more(
+    workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, store = make_due(workspace), tokens._store
+
+    def store_and_disconnect(row: SocialAccount, *given: Any, **values: Any) -> bool:
+        stored = store(row, *given, **values)
+        services.disconnect(row, actor=SYSTEM, now=NOW)
+        return stored
+
+    def ask(_: Account) -> None:
+        raise REVOKED
+
+    monkeypatch.setattr(tokens, "_store", store_and_disconnect)
+    monkeypatch.setattr(tokens, "close_old_connections", lambda: None)  # the test's own is in a transaction
+
+    with pytest.raises(AuthExpired):
+        tokens.authorized(account, ask, now=database_now())
+
+    assert (SocialAccount.objects.get().status, told()) == ("active", ["account.disconnected"])
 
 
 def test_a_deleted_workspace_keeps_its_tokens_fresh_until_it_is_removed(
