@@ -1,13 +1,15 @@
 """Idempotency-Key: the first response is kept for a day, and a repeated request gets that response.
 
-A request begins by inserting a row that it owns, under a lease. The response is stored on that row in the transaction
-that does the work, so a process that dies leaves both or neither; a request that has lost its row rolls its work back.
+A request begins by inserting a row that it owns, under a lease, which is extended while it looks into files or asks
+networks. The response is stored on that row in the transaction that does the work, so a process that dies leaves both
+or neither; a request that has lost its row rolls its work back.
 """
 
 import hashlib
 import json
 import logging
 import re
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +19,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import Error, IntegrityError, models
+from django.db import Error, IntegrityError, connections, models
 from django.db.models import Q
 from django.db.models.functions import Now
 from rest_framework.request import Request, is_form_media_type
@@ -37,7 +39,8 @@ logger = logging.getLogger(__name__)
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
-LEASE = timedelta(seconds=60)
+LEASE, EXTEND_SECONDS = timedelta(seconds=60), 20.0
+"""Work that may take longer has its lease extended meanwhile."""
 KEPT = timedelta(hours=24)
 SECRETS_KEPT = timedelta(minutes=10)
 KEPT_REFUSALS = (409, 422)
@@ -92,7 +95,7 @@ def once_outside(request: Request, work: Work) -> Response:
     run = begin(request)
     if isinstance(run, Response):
         return run
-    return work() if run is None else _guarded(run, lambda: _answered(run, work, undo=False))
+    return work() if run is None else _at_length(run, lambda: _answered(run, work, undo=False))
 
 
 def once_prepared(
@@ -112,7 +115,7 @@ def once_prepared(
             made = partial(work, prepared)
             return in_transaction(made if run is None else lambda: _answered(run, made))
 
-    return perform() if run is None else _guarded(run, perform)
+    return perform() if run is None else _at_length(run, perform)
 
 
 def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response | None:
@@ -227,6 +230,26 @@ def _put(body: Any, path: Path, value: str | None) -> Any:
         body = body[each]
     before, body[name] = body[name], value
     return before
+
+
+def _at_length(run: Run, perform: Callable[[], Response]) -> Response:
+    """Do this as `_guarded` does; the key stays the run's for as long as that takes and the process lives."""
+    is_over = threading.Event()
+    threading.Thread(target=_extend, args=(run, is_over), name="idempotency", daemon=True).start()
+    try:
+        return _guarded(run, perform)
+    finally:
+        is_over.set()
+
+
+def _extend(run: Run, is_over: threading.Event) -> None:
+    while not is_over.wait(EXTEND_SECONDS):
+        try:
+            run.rows.update(lease_until=Now() + LEASE)
+        except Error:
+            logger.warning("The lease of %s was not extended", run.digest[:12], exc_info=True)
+        finally:
+            connections.close_all()
 
 
 def _guarded(run: Run, perform: Callable[[], Result]) -> Result:
