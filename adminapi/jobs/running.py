@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import Error, transaction
@@ -20,7 +21,7 @@ from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Gone, Kind
 from adminapi.jobs.models import NAME_LENGTH, NOTE_LENGTH, Job, JobRow, JobStatus, RowStatus
 from ouipost import claims
-from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.claims import Claim, LostClaim, engine_time, meanwhile
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.translating import words
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 STEP = timedelta(seconds=2)
 """After that long the worker does something else meanwhile."""
 LEASE = engine_time(60)
+EXTEND_SECONDS = LEASE.total_seconds() / 3
+"""A row may take longer than the lease: its files are copied, or its network is asked."""
 MOST_DEATHS = 3
 """A row at which so many workers in a row died is left out."""
 IN_A_STATEMENT = 500
@@ -81,10 +84,15 @@ def _step(claim: Claim) -> int:
     job = Job.objects.get(pk=claim.pk)
     with translation.override(job.language):
         try:
-            return _work(job, claim)
+            with meanwhile(partial(_hold, claim), every=EXTEND_SECONDS):
+                return _work(job, claim)
         except LostClaim:
             logger.info("%s was stopped, or another worker has it", job.pk)
             return 0
+
+
+def _hold(claim: Claim) -> None:
+    claims.write(Job, claim, lease_until=claims.database_now() + LEASE)
 
 
 def _work(job: Job, claim: Claim) -> int:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import re
-import threading
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -19,7 +18,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import Error, IntegrityError, connections, models
+from django.db import Error, IntegrityError, models
 from django.db.models import Q
 from django.db.models.functions import Now
 from rest_framework.request import Request, is_form_media_type
@@ -28,7 +27,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from ouipost.api.failures import describe
 from ouipost.api.models import StoredAnswer
-from ouipost.claims import database_now
+from ouipost.claims import database_now, meanwhile
 from ouipost.db.configuration import release_old_connections
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
@@ -234,22 +233,8 @@ def _put(body: Any, path: Path, value: str | None) -> Any:
 
 def _at_length(run: Run, perform: Callable[[], Response]) -> Response:
     """Do this as `_guarded` does; the key stays the run's for as long as that takes and the process lives."""
-    is_over = threading.Event()
-    threading.Thread(target=_extend, args=(run, is_over), name="idempotency", daemon=True).start()
-    try:
+    with meanwhile(lambda: run.rows.update(lease_until=Now() + LEASE), every=EXTEND_SECONDS):
         return _guarded(run, perform)
-    finally:
-        is_over.set()
-
-
-def _extend(run: Run, is_over: threading.Event) -> None:
-    while not is_over.wait(EXTEND_SECONDS):
-        try:
-            run.rows.update(lease_until=Now() + LEASE)
-        except Error:
-            logger.warning("The lease of %s was not extended", run.digest[:12], exc_info=True)
-        finally:
-            connections.close_all()
 
 
 def _guarded(run: Run, perform: Callable[[], Result]) -> Result:
