@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 LEAST_AHEAD, MOST_AHEAD = timedelta(minutes=30), timedelta(days=7)
 TRY_AGAIN_SECONDS, MOST_DOUBLINGS = 30, 7
 LEASE_SECONDS = 60
+RUN_SECONDS = 300
+"""After that long a run goes on to no other account: Celery cuts one at 500 s, and with the call that it is cut in new
+tokens may be lost."""
 KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
 IN_DOUBT = MOST_AHEAD - timedelta(days=1)
@@ -60,12 +63,12 @@ def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
 
 
 def refresh_due(limit: int = 20) -> int:
-    """Refresh the accounts that are due, one after the other, each once; returns how many were tried.
+    """Refresh accounts that are due, one after the other, each once; returns how many were tried.
 
     Each is claimed right before its call, so that it has a whole lease for it.
     """
-    taken: list[str] = []
-    while len(taken) < limit:
+    taken, ends = list[str](), time.monotonic() + RUN_SECONDS
+    while len(taken) < limit and time.monotonic() < ends:
         rows = SocialAccount.objects.needing_refresh().exclude(pk__in=taken)
         held = claims.claim_due(rows, limit=1, lease=_lease())
         if not held:

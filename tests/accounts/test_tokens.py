@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -28,6 +29,7 @@ from accounts.platforms.base import (
 )
 from accounts.session import NetworkSession
 from accounts.tokens import expire, is_stale, refresh_due, refresh_now, refresh_time
+from ouipost.celery import app
 from ouipost.claims import Claim, claim_due, database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
@@ -196,6 +198,27 @@ def test_as_many_are_refreshed_as_are_asked_for(workspace: Workspace, network: F
         make_due(workspace, str(number))
 
     assert [refresh_due(limit=2), refresh_due(limit=2)] == [2, 1]
+
+
+def test_no_call_for_new_tokens_is_under_way_when_celery_cuts_a_run(
+    workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = [0.0]
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: passed[0]))
+    for number in range(20):
+        make_due(workspace, str(number))
+
+    def take_a_whole_lease() -> Tokens:
+        passed[0] += tokens.LEASE_SECONDS
+        return PAIR
+
+    network.refreshed = take_a_whole_lease
+    first = refresh_due()
+    over_at = passed[0]
+    others = [refresh_due() for _ in range(3)]
+
+    assert over_at < app.conf.task_soft_time_limit
+    assert first + sum(others) == 20
 
 
 @pytest.mark.django_db(transaction=True)
