@@ -62,13 +62,13 @@ def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
     return max(ends - ahead, now + life / 2)
 
 
-def refresh_due(limit: int = 20) -> int:
+def refresh_due(limit: int = 20, *, is_ending: Callable[[], bool] = lambda: False) -> int:
     """Refresh accounts that are due, one after the other, each once; returns how many were tried.
 
-    Each is claimed right before its call, so that it has a whole lease for it.
+    Each is claimed right before its call, so that it has a whole lease for it; none once the process `is_ending`.
     """
     taken, ends = list[str](), time.monotonic() + RUN_SECONDS
-    while len(taken) < limit and time.monotonic() < ends:
+    while len(taken) < limit and time.monotonic() < ends and not is_ending():
         rows = SocialAccount.objects.needing_refresh().exclude(pk__in=taken)
         held = claims.claim_due(rows, limit=1, lease=_lease())
         if not held:

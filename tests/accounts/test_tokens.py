@@ -221,6 +221,14 @@ def test_no_call_for_new_tokens_is_under_way_when_celery_cuts_a_run(
     assert first + sum(others) == 20
 
 
+def test_a_worker_that_has_to_end_goes_on_to_no_other_account(workspace: Workspace, network: FakeNetwork) -> None:
+    for number in range(3):
+        make_due(workspace, str(number))
+
+    assert refresh_due(is_ending=lambda: len(network.calls) == 2) == 2
+    assert len(network.calls) == 2
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_workers_one_asks_the_network(network: FakeNetwork) -> None:
     account = make_due(make_workspace())

@@ -6,13 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
 from pytest_django import Settings
 
+from accounts import registry, tokens
+from accounts.platforms.base import Tokens
 from adminapi.processes import worker
 from adminapi.processes.worker import CHORES, Chore, Worker
+from ouipost.claims import database_now
+from tests.accounts.fakes import FakeNetwork
+from tests.factories import make_account, make_workspace
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +56,7 @@ def test_a_chore_that_waits_for_others_holds_up_no_other_chore(
     def pretend(chore: Chore) -> Chore:
         hangs = chore.name == name
         return replace(
-            chore, every=timedelta(0), work=lambda: they_answer.wait() if hangs else done.update([chore.name])
+            chore, every=timedelta(0), work=lambda **_: they_answer.wait() if hangs else done.update([chore.name])
         )
 
     monkeypatch.setattr(worker, "CHORES", tuple(pretend(chore) for chore in CHORES))
@@ -59,3 +65,35 @@ def test_a_chore_that_waits_for_others_holds_up_no_other_chore(
             wait_until(lambda: all(done[chore.name] >= 2 for chore in CHORES if chore.name != name))
         finally:
             they_answer.set()
+
+
+def test_a_worker_that_stops_waits_for_new_tokens_that_it_has_asked_for(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.DELIVERY_THREADS = settings.SYNC_THREADS = 0
+    monkeypatch.setattr(worker, "STOP_SECONDS", 0)
+    network, busy, leaves, happened = FakeNetwork(), Worker(), threading.Event(), list[str]()
+    monkeypatch.setattr(registry, "connector", lambda platform, workspace: network)
+    make_account(make_workspace(), tokens=Tokens(access_token="a", refresh_token="r"), due_at=database_now())
+    publish, store = busy._publisher.run, tokens._store
+
+    def stop_and_answer() -> Tokens:
+        busy.stop()
+        leaves.wait(PATIENCE_SECONDS)
+        return Tokens(access_token="b", refresh_token="s")
+
+    def publish_and_leave() -> None:
+        publish()
+        leaves.set()
+
+    def tell_of_storing(*given: Any, **values: Any) -> bool:
+        happened.append("stored")
+        return store(*given, **values)
+
+    network.refreshed = stop_and_answer
+    monkeypatch.setattr(tokens, "_store", tell_of_storing)
+    monkeypatch.setattr(busy._publisher, "run", publish_and_leave)
+    busy.run()
+    happened.append("left")
+
+    assert happened == ["stored", "left"]
