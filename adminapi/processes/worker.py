@@ -54,8 +54,8 @@ class Chore:
     calls_out: bool = False
     """Whether it asks networks or the storage, which may hang: a worker has a thread of its own for it."""
     must_end: bool = False
-    """Whether a worker that stops waits for it as for a post: what it asks for is not to be had twice. It is given
-    `is_ending`, and goes on to nothing more once that is so."""
+    """Whether a worker that stops waits for it as for a post: new tokens that it asks for are not to be had twice. It
+    is given `is_ending`, and goes on to nothing more once that is so."""
 
     def do(self, is_ending: Callable[[], bool]) -> None:
         if self.must_end:
@@ -81,7 +81,13 @@ CHORES = (
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
     Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=resting.bring_back),
     Chore(name="replay events", every=timedelta(seconds=5), work=replays.work_on_due),
-    Chore(name="go on with background work", every=timedelta(seconds=1), work=running.work_on_due, calls_out=True),
+    Chore(
+        name="go on with background work",
+        every=timedelta(seconds=1),
+        work=running.work_on_due,
+        calls_out=True,
+        must_end=True,
+    ),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted, calls_out=True),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget secrets", every=timedelta(hours=1), work=_at_present(idempotency.forget_secrets)),

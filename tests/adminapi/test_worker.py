@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -13,12 +13,15 @@ from django.db import connections
 from pytest_django import Settings
 
 from accounts import registry, tokens
+from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
+from adminapi.jobs import catalogue, running
 from adminapi.processes import worker
 from adminapi.processes.worker import CHORES, Chore, Worker
 from ouipost.claims import database_now
+from ouipost.events.journal import Actor
 from tests.accounts.fakes import FakeNetwork
-from tests.factories import make_account, make_workspace
+from tests.factories import make_account, make_user, make_workspace
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,14 +70,23 @@ def test_a_chore_that_waits_for_others_holds_up_no_other_chore(
             they_answer.set()
 
 
+def ask_for_all(account: SocialAccount) -> None:
+    """Have tokens renewed in the background, as a person does in the console."""
+    account.due_at = None
+    account.save()
+    actor = Actor(user_id=make_user(role="admin").pk)
+    running.begin(catalogue.REFRESH, [(account.pk, "Page")], key="1", total=1, actor=actor, now=database_now())
+
+
+@pytest.mark.parametrize("ask", [lambda account: None, ask_for_all], ids=["by themselves", "by a person"])
 def test_a_worker_that_stops_waits_for_new_tokens_that_it_has_asked_for(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, ask: Callable[[SocialAccount], None]
 ) -> None:
     settings.DELIVERY_THREADS = settings.SYNC_THREADS = 0
     monkeypatch.setattr(worker, "STOP_SECONDS", 0)
     network, busy, leaves, happened = FakeNetwork(), Worker(), threading.Event(), list[str]()
     monkeypatch.setattr(registry, "connector", lambda platform, workspace: network)
-    make_account(make_workspace(), tokens=Tokens(access_token="a", refresh_token="r"), due_at=database_now())
+    ask(make_account(make_workspace(), tokens=Tokens(access_token="a", refresh_token="r"), due_at=database_now()))
     publish, store = busy._publisher.run, tokens._store
 
     def stop_and_answer() -> Tokens:

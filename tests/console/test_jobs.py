@@ -232,6 +232,15 @@ def test_the_worker_does_something_else_between_the_steps_of_a_long_job(
     assert states() == {"draft"}
 
 
+def test_a_worker_that_has_to_end_leaves_the_rest_of_the_rows_to_the_next(editor: Client, workspace: Workspace) -> None:
+    job = begin(editor, "unschedule", make_posts(workspace))
+
+    steps = [running.work_on_due(is_ending=lambda: True), running.work_on_due()]
+
+    job.refresh_from_db()
+    assert (steps, job.status, job.done) == ([1, MANY - 1], "done", MANY)
+
+
 @pytest.mark.parametrize(
     "change", [{"is_active": False}, {"role": "viewer"}, {"permissions": []}], ids=["off", "viewer", "no permission"]
 )
