@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 LEAST_AHEAD, MOST_AHEAD = timedelta(minutes=30), timedelta(days=7)
 TRY_AGAIN_SECONDS, MOST_DOUBLINGS = 30, 7
 LEASE_SECONDS = 60
+RUN_SECONDS = 300
+"""After that long a run goes on to no other account: Celery cuts one at 500 s, and with the call that it is cut in new
+tokens may be lost."""
 KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
 IN_DOUBT = MOST_AHEAD - timedelta(days=1)
@@ -59,13 +62,13 @@ def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
     return max(ends - ahead, now + life / 2)
 
 
-def refresh_due(limit: int = 20) -> int:
-    """Refresh the accounts that are due, one after the other, each once; returns how many were tried.
+def refresh_due(limit: int = 20, *, is_ending: Callable[[], bool] = lambda: False) -> int:
+    """Refresh accounts that are due, one after the other, each once; returns how many were tried.
 
-    Each is claimed right before its call, so that it has a whole lease for it.
+    Each is claimed right before its call, so that it has a whole lease for it; none once the process `is_ending`.
     """
-    taken: list[str] = []
-    while len(taken) < limit:
+    taken, ends = list[str](), time.monotonic() + RUN_SECONDS
+    while len(taken) < limit and time.monotonic() < ends and not is_ending():
         rows = SocialAccount.objects.needing_refresh().exclude(pk__in=taken)
         held = claims.claim_due(rows, limit=1, lease=_lease())
         if not held:
@@ -183,7 +186,10 @@ def _refresh(claim: Claim) -> bool:
     Returns False when the claim was lost meanwhile, or the account is expired now; raises Unavailable when it is tried
     again.
     """
-    account = SocialAccount.objects.select_related("workspace").get(pk=claim.pk)
+    rows = SocialAccount.objects.select_related("workspace")
+    account = rows.filter(pk=claim.pk, fence=claim.fence).first()
+    if account is None:
+        return False  # its owner has just signed in again: those tokens are not ours to use up
     with bound_contextvars(account_id=account.pk, network=account.platform):
         return _ask(account, claim, now=claims.database_now())
 
@@ -282,7 +288,7 @@ def _store(account: SocialAccount, claim: Claim, *, due_at: datetime | None) -> 
 @transaction.atomic
 def expire(account: SocialAccount, error: PlatformError, *, claim: Claim | None = None) -> None:
     """Mark an account as expired, whose owner must sign in again, and record that once."""
-    rows = SocialAccount.objects.exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
+    rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
     rows = rows.filter(fence=claim.fence) if claim else rows.filter(access_token=account.access_token)
     told = shown(error)
     if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, last_error=told):

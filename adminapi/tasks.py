@@ -100,7 +100,7 @@ def _entry(task: str, *, queue: str, every: timedelta, waits: timedelta) -> dict
 def _add(chore: Chore) -> None:
     @app.task(name=task_name(chore))
     def work() -> None:
-        chore.work()
+        chore.do(NodeStops().is_set)
 
 
 @worker_init.connect

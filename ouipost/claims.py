@@ -4,17 +4,22 @@ A claim that is never settled becomes due again when its lease ends, so there is
 the claim names the fence; a write that changes no row means that the worker has lost the claim and must stop.
 """
 
+import logging
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connections, models, transaction
+from django.db import Error, connections, models, transaction
 from django.db.models import F, Q
 
 from ouipost.db.rows import update_each
+
+logger = logging.getLogger(__name__)
 
 
 class LostClaim(Exception):
@@ -138,6 +143,30 @@ def renew_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any],
     ours = write_each(model, [(held, {**values, "lease_until": now + lease}) for held, values, lease in rows])
     renewed = [(held, start + lease.total_seconds()) for held, _, lease in rows]
     return [replace(held, deadline=deadline) if held in ours else None for held, deadline in renewed]
+
+
+@contextmanager
+def meanwhile(extend: Callable[[], object], *, every: float) -> Iterator[None]:
+    """Extend a lease every so many seconds, for as long as the block takes and this process lives.
+
+    It runs in a thread of its own, with a connection of its own.
+    """
+    is_over = threading.Event()
+    threading.Thread(target=_extend, args=(extend, every, is_over), name="lease", daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
+
+
+def _extend(extend: Callable[[], object], every: float, is_over: threading.Event) -> None:
+    while not is_over.wait(every):
+        try:
+            extend()
+        except Error as error:
+            logger.warning("A lease was not extended: %s", error)
+        finally:
+            connections.close_all()
 
 
 def release(model: type[Work], held: Claim, **values: Any) -> bool:

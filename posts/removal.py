@@ -7,6 +7,7 @@ from django.db.models import Count, Q, QuerySet
 
 from accounts.models import SocialAccount
 from ouipost.claims import database_now
+from ouipost.db.locks import lock_free
 from ouipost.db.rows import in_parts
 from ouipost.events.journal import Actor
 from posts import counts
@@ -67,9 +68,15 @@ def call_off(targets: TargetQuerySet) -> None:
 def purge(workspace: Workspace) -> bool:
     """Remove the posts and files of a deleted workspace; False while one of them is being published."""
     gone = Post.objects.filter(workspace=workspace).exclude(targets__status=TargetStatus.PUBLISHING)
-    for post in gone.order_by("pk")[:500]:
-        with transaction.atomic():
-            freed = files.remove_all(post)
-            post.delete()
-            counts.add_bytes(workspace.pk, -freed)
+    for pk in list(gone.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        _remove(gone.filter(pk=pk))
     return not Post.objects.filter(workspace=workspace).exists()
+
+
+@transaction.atomic
+def _remove(rows: "QuerySet[Post]") -> None:
+    """Remove a post with its files, unless another worker is at it, or was: its bytes are given back once."""
+    for post in lock_free(rows):
+        freed = files.remove_all(post)
+        post.delete()
+        counts.add_bytes(post.workspace_id, -freed)

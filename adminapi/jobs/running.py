@@ -6,8 +6,9 @@ Before each row it is checked that whoever began the job still has the permissio
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import Error, transaction
@@ -20,7 +21,7 @@ from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Gone, Kind
 from adminapi.jobs.models import NAME_LENGTH, NOTE_LENGTH, Job, JobRow, JobStatus, RowStatus
 from ouipost import claims
-from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.claims import Claim, LostClaim, engine_time, meanwhile
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.translating import words
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 STEP = timedelta(seconds=2)
 """After that long the worker does something else meanwhile."""
 LEASE = engine_time(60)
+EXTEND_SECONDS = LEASE.total_seconds() / 3
+"""A row may take longer than the lease: its files are copied, or its network is asked."""
 MOST_DEATHS = 3
 """A row at which so many workers in a row died is left out."""
 IN_A_STATEMENT = 500
@@ -72,25 +75,34 @@ def stop(job: Job, *, actor: Actor, now: datetime) -> bool:
     return True
 
 
-def work_on_due() -> int:
-    """Do a step of the job that is longest due; returns how many rows, or parts of one, were looked at."""
-    return sum(_step(claim) for claim in claims.claim_due(Job.objects.all(), limit=1, lease=LEASE))
+def work_on_due(*, is_ending: Callable[[], bool] = lambda: False) -> int:
+    """Do a step of the job that is longest due; returns how many rows, or parts of one, were looked at.
+
+    Once the process `is_ending` it goes on to no other row.
+    """
+    held = claims.claim_due(Job.objects.all(), limit=1, lease=LEASE)
+    return sum(_step(claim, is_ending) for claim in held)
 
 
-def _step(claim: Claim) -> int:
+def _step(claim: Claim, is_ending: Callable[[], bool]) -> int:
     job = Job.objects.get(pk=claim.pk)
     with translation.override(job.language):
         try:
-            return _work(job, claim)
+            with meanwhile(partial(_hold, claim), every=EXTEND_SECONDS):
+                return _work(job, claim, is_ending)
         except LostClaim:
             logger.info("%s was stopped, or another worker has it", job.pk)
             return 0
 
 
-def _work(job: Job, claim: Claim) -> int:
+def _hold(claim: Claim) -> None:
+    claims.write(Job, claim, lease_until=claims.database_now() + LEASE)
+
+
+def _work(job: Job, claim: Claim, is_ending: Callable[[], bool]) -> int:
     ends, looked_at = time.monotonic() + STEP.total_seconds(), 0
     for row in _waiting(job):
-        if looked_at and time.monotonic() > ends:
+        if looked_at and (is_ending() or time.monotonic() > ends):
             _release(claim, due_at=claims.database_now())
             return looked_at
         kind, user = catalogue.find(job.kind), User.objects.filter(pk=job.user_id).first()

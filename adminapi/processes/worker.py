@@ -6,7 +6,7 @@ As many as you like may run.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -50,9 +50,18 @@ class Chore:
 
     name: str
     every: timedelta
-    work: Callable[[], object]
+    work: Callable[..., object]
     calls_out: bool = False
     """Whether it asks networks or the storage, which may hang: a worker has a thread of its own for it."""
+    must_end: bool = False
+    """Whether a worker that stops waits for it as for a post: new tokens that it asks for are not to be had twice. It
+    is given `is_ending`, and goes on to nothing more once that is so."""
+
+    def do(self, is_ending: Callable[[], bool]) -> None:
+        if self.must_end:
+            self.work(is_ending=is_ending)
+        else:
+            self.work()
 
 
 def _at_present(work: Callable[[datetime], object]) -> Callable[[], object]:
@@ -67,12 +76,18 @@ def _forget(name: str, kinds: Callable[[datetime], Iterable[Old]]) -> Chore:
 
 CHORES = (
     Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.look),
-    Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True),
+    Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True, must_end=True),
     Chore(name="settle kept answers", every=engine_time(10), work=answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
     Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=resting.bring_back),
     Chore(name="replay events", every=timedelta(seconds=5), work=replays.work_on_due),
-    Chore(name="go on with background work", every=timedelta(seconds=1), work=running.work_on_due, calls_out=True),
+    Chore(
+        name="go on with background work",
+        every=timedelta(seconds=1),
+        work=running.work_on_due,
+        calls_out=True,
+        must_end=True,
+    ),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted, calls_out=True),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget secrets", every=timedelta(hours=1), work=_at_present(idempotency.forget_secrets)),
@@ -100,12 +115,14 @@ class Worker:
         if settings.SYNC_THREADS:
             self._others.append(Syncer(settings.SYNC_THREADS))
         self._stopping = threading.Event()
+        self._stopped_at = 0.0
         self._heartbeats = HeartbeatThread(
             WORKER, is_well=lambda: self._publisher.silence < SILENCE.total_seconds() / 2
         )
 
     def stop(self) -> None:
         """Take on nothing more; `run` returns when what is in flight has ended."""
+        self._stopped_at = self._stopped_at or time.monotonic()
         self._stopping.set()
         self._publisher.stop()
         self._heartbeats.stop()
@@ -119,35 +136,41 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
-        works = [*self._chores(), *(engine.run for engine in self._others)]
-        beside = [threading.Thread(target=work, daemon=True) for work in works]
-        for thread in beside:
+        beside = [(threading.Thread(target=work, daemon=True), must_end) for work, must_end in self._works()]
+        for thread, _ in beside:
             thread.start()
         self._heartbeats.start()
         self._publisher.run()
         self._heartbeats.stop(seconds=STOP_SECONDS)
-        ends = time.monotonic() + STOP_SECONDS
-        for thread in beside:
-            thread.join(timeout=max(0, ends - time.monotonic()))
+        soon = time.monotonic() + STOP_SECONDS
+        last = max(soon, self._stopped_at + self._publisher.stop_seconds)
+        for thread, must_end in beside:
+            thread.join(timeout=max(0, (last if must_end else soon) - time.monotonic()))
 
-    def _chores(self) -> list[Callable[[], None]]:
-        """Return the work of each thread that does chores: one for each that calls out, and one for all others."""
-        alone = [[chore] for chore in CHORES if chore.calls_out]
-        together = [chore for chore in CHORES if not chore.calls_out]
-        return [partial(self._do_chores, chores) for chores in (together, *alone)]
+    def _works(self) -> Iterator[tuple[Callable[[], None], bool]]:
+        """Give the work of each thread beside the publisher's, and whether to wait for its end.
+
+        Each chore that calls out has a thread of its own, and all others have one.
+        """
+        yield partial(self._do_chores, [chore for chore in CHORES if not chore.calls_out]), False
+        for chore in CHORES:
+            if chore.calls_out:
+                yield partial(self._do_chores, [chore]), chore.must_end
+        for engine in self._others:
+            yield engine.run, False
 
     def _do_chores(self, chores: Sequence[Chore]) -> None:
         due = {chore: time.monotonic() for chore in chores}
         while not self._stopping.wait(TICK_SECONDS):
             for chore in [chore for chore, at in due.items() if at <= time.monotonic()]:
                 due[chore] = time.monotonic() + chore.every.total_seconds()
-                _do(chore)
+                _do(chore, self._stopping.is_set)
 
 
-def _do(chore: Chore) -> None:
+def _do(chore: Chore, is_ending: Callable[[], bool]) -> None:
     with bound_contextvars(chore=chore.name):
         try:
-            chore.work()
+            chore.do(is_ending)
         except Exception:
             logger.exception("The chore %r failed", chore.name)
         finally:

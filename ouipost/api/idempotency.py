@@ -1,7 +1,8 @@
 """Idempotency-Key: the first response is kept for a day, and a repeated request gets that response.
 
-A request begins by inserting a row that it owns, under a lease. The response is stored on that row in the transaction
-that does the work, so a process that dies leaves both or neither; a request that has lost its row rolls its work back.
+A request begins by inserting a row that it owns, under a lease, which is extended while it looks into files or asks
+networks. The response is stored on that row in the transaction that does the work, so a process that dies leaves both
+or neither; a request that has lost its row rolls its work back.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from ouipost.api.failures import describe
 from ouipost.api.models import StoredAnswer
-from ouipost.claims import database_now
+from ouipost.claims import database_now, meanwhile
 from ouipost.db.configuration import release_old_connections
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
@@ -37,7 +38,8 @@ logger = logging.getLogger(__name__)
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
-LEASE = timedelta(seconds=60)
+LEASE, EXTEND_SECONDS = timedelta(seconds=60), 20.0
+"""Work that may take longer has its lease extended meanwhile."""
 KEPT = timedelta(hours=24)
 SECRETS_KEPT = timedelta(minutes=10)
 KEPT_REFUSALS = (409, 422)
@@ -92,7 +94,7 @@ def once_outside(request: Request, work: Work) -> Response:
     run = begin(request)
     if isinstance(run, Response):
         return run
-    return work() if run is None else _guarded(run, lambda: _answered(run, work, undo=False))
+    return work() if run is None else _at_length(run, lambda: _answered(run, work, undo=False))
 
 
 def once_prepared(
@@ -112,7 +114,7 @@ def once_prepared(
             made = partial(work, prepared)
             return in_transaction(made if run is None else lambda: _answered(run, made))
 
-    return perform() if run is None else _guarded(run, perform)
+    return perform() if run is None else _at_length(run, perform)
 
 
 def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response | None:
@@ -227,6 +229,12 @@ def _put(body: Any, path: Path, value: str | None) -> Any:
         body = body[each]
     before, body[name] = body[name], value
     return before
+
+
+def _at_length(run: Run, perform: Callable[[], Response]) -> Response:
+    """Do this as `_guarded` does; the key stays the run's for as long as that takes and the process lives."""
+    with meanwhile(lambda: run.rows.update(lease_until=Now() + LEASE), every=EXTEND_SECONDS):
+        return _guarded(run, perform)
 
 
 def _guarded(run: Run, perform: Callable[[], Result]) -> Result:

@@ -329,7 +329,7 @@ class Publish:
         with traces.span("prepare"):
             handles = self.connector.prepare(self.session, self.operation, self._save)
         self._hold(handles)
-        if self.sends and (out := self._one_of(self._told_late())):  # it may have come since the look
+        if self._was_sent() and (out := self._one_of(self._told_late())):  # it may have come since the look
             return out
         if self.is_ending():
             return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
@@ -344,6 +344,10 @@ class Publish:
             published = self.connector.commit(self.session, self.operation)
         self._require_own(published)
         return self._with_public_url(published)
+
+    def _was_sent(self) -> bool:
+        """Whether this was sent before; a person who has it sent again begins the count anew."""
+        return bool(self.sends) or self.content.text == self.target.sent_text
 
     def _require_own(self, published: Published) -> None:
         """Raise Duplicate where a repeated send was answered with what is known to be another target's post."""

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -15,6 +17,7 @@ from pytest_django import Settings
 from accounts import connecting, health, registry, services, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
+    Account,
     AuthExpired,
     PlatformError,
     RateLimited,
@@ -26,7 +29,8 @@ from accounts.platforms.base import (
 )
 from accounts.session import NetworkSession
 from accounts.tokens import expire, is_stale, refresh_due, refresh_now, refresh_time
-from ouipost.claims import claim_due, database_now
+from ouipost.celery import app
+from ouipost.claims import Claim, claim_due, database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from tests.accounts.fakes import OLD_ERROR, FakeNetwork, make_candidate
@@ -194,6 +198,35 @@ def test_as_many_are_refreshed_as_are_asked_for(workspace: Workspace, network: F
         make_due(workspace, str(number))
 
     assert [refresh_due(limit=2), refresh_due(limit=2)] == [2, 1]
+
+
+def test_no_call_for_new_tokens_is_under_way_when_celery_cuts_a_run(
+    workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = [0.0]
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: passed[0]))
+    for number in range(20):
+        make_due(workspace, str(number))
+
+    def take_a_whole_lease() -> Tokens:
+        passed[0] += tokens.LEASE_SECONDS
+        return PAIR
+
+    network.refreshed = take_a_whole_lease
+    first = refresh_due()
+    over_at = passed[0]
+    others = [refresh_due() for _ in range(3)]
+
+    assert over_at < app.conf.task_soft_time_limit
+    assert first + sum(others) == 20
+
+
+def test_a_worker_that_has_to_end_goes_on_to_no_other_account(workspace: Workspace, network: FakeNetwork) -> None:
+    for number in range(3):
+        make_due(workspace, str(number))
+
+    assert refresh_due(is_ending=lambda: len(network.calls) == 2) == 2
+    assert len(network.calls) == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -652,6 +685,36 @@ def test_a_refresh_does_not_disturb_a_sign_in_that_was_faster(
     assert told() == ["account.connected"]
 
 
+def before_the_refresh(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen right after an account was claimed, before its tokens are read."""
+    refresh = tokens._refresh
+
+    def held_up(claim: Claim) -> bool:
+        happens()
+        return refresh(claim)
+
+    monkeypatch.setattr(tokens, "_refresh", held_up)
+
+
+@pytest.mark.parametrize("ask", [lambda account: refresh_due(), refresh_now], ids=["due", "needed"])
+def test_a_refresh_uses_up_no_token_of_a_sign_in_that_came_right_after_its_claim(
+    workspace: Workspace,
+    network: FakeNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[SocialAccount], object],
+) -> None:
+    account = make_due(workspace)
+    sign_in = partial(
+        connecting.connect, workspace, platform="facebook", candidate=make_candidate(), actor=SYSTEM, now=NOW
+    )
+    before_the_refresh(monkeypatch, sign_in)
+
+    ask(account)
+
+    assert network.calls == []
+    assert held_tokens(account) == ("page-token", "person-token")
+
+
 def test_a_refresh_leaves_an_account_that_cannot_be_read_meanwhile_as_it_is(
     workspace: Workspace, network: FakeNetwork
 ) -> None:
@@ -693,6 +756,28 @@ def test_a_publisher_expires_an_account_only_for_the_token_that_was_refused(
 
     expire(SocialAccount.objects.get(), REVOKED)
     assert (SocialAccount.objects.get().status, told()) == ("expired", ["account.expired"])
+
+
+def test_an_account_that_is_disconnected_right_after_its_refresh_expires_no_more(
+    workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, store = make_due(workspace), tokens._store
+
+    def store_and_disconnect(row: SocialAccount, *given: Any, **values: Any) -> bool:
+        stored = store(row, *given, **values)
+        services.disconnect(row, actor=SYSTEM, now=NOW)
+        return stored
+
+    def ask(_: Account) -> None:
+        raise REVOKED
+
+    monkeypatch.setattr(tokens, "_store", store_and_disconnect)
+    monkeypatch.setattr(tokens, "close_old_connections", lambda: None)  # the test's own is in a transaction
+
+    with pytest.raises(AuthExpired):
+        tokens.authorized(account, ask, now=database_now())
+
+    assert (SocialAccount.objects.get().status, told()) == ("active", ["account.disconnected"])
 
 
 def test_a_deleted_workspace_keeps_its_tokens_fresh_until_it_is_removed(

@@ -2,17 +2,26 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
 from pytest_django import Settings
 
+from accounts import registry, tokens
+from accounts.models import SocialAccount
+from accounts.platforms.base import Tokens
+from adminapi.jobs import catalogue, running
 from adminapi.processes import worker
 from adminapi.processes.worker import CHORES, Chore, Worker
+from ouipost.claims import database_now
+from ouipost.events.journal import Actor
+from tests.accounts.fakes import FakeNetwork
+from tests.factories import make_account, make_user, make_workspace
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +59,7 @@ def test_a_chore_that_waits_for_others_holds_up_no_other_chore(
     def pretend(chore: Chore) -> Chore:
         hangs = chore.name == name
         return replace(
-            chore, every=timedelta(0), work=lambda: they_answer.wait() if hangs else done.update([chore.name])
+            chore, every=timedelta(0), work=lambda **_: they_answer.wait() if hangs else done.update([chore.name])
         )
 
     monkeypatch.setattr(worker, "CHORES", tuple(pretend(chore) for chore in CHORES))
@@ -59,3 +68,44 @@ def test_a_chore_that_waits_for_others_holds_up_no_other_chore(
             wait_until(lambda: all(done[chore.name] >= 2 for chore in CHORES if chore.name != name))
         finally:
             they_answer.set()
+
+
+def ask_for_all(account: SocialAccount) -> None:
+    """Have tokens renewed in the background, as a person does in the console."""
+    account.due_at = None
+    account.save()
+    actor = Actor(user_id=make_user(role="admin").pk)
+    running.begin(catalogue.REFRESH, [(account.pk, "Page")], key="1", total=1, actor=actor, now=database_now())
+
+
+@pytest.mark.parametrize("ask", [lambda account: None, ask_for_all], ids=["by themselves", "by a person"])
+def test_a_worker_that_stops_waits_for_new_tokens_that_it_has_asked_for(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, ask: Callable[[SocialAccount], None]
+) -> None:
+    settings.DELIVERY_THREADS = settings.SYNC_THREADS = 0
+    monkeypatch.setattr(worker, "STOP_SECONDS", 0)
+    network, busy, leaves, happened = FakeNetwork(), Worker(), threading.Event(), list[str]()
+    monkeypatch.setattr(registry, "connector", lambda platform, workspace: network)
+    ask(make_account(make_workspace(), tokens=Tokens(access_token="a", refresh_token="r"), due_at=database_now()))
+    publish, store = busy._publisher.run, tokens._store
+
+    def stop_and_answer() -> Tokens:
+        busy.stop()
+        leaves.wait(PATIENCE_SECONDS)
+        return Tokens(access_token="b", refresh_token="s")
+
+    def publish_and_leave() -> None:
+        publish()
+        leaves.set()
+
+    def tell_of_storing(*given: Any, **values: Any) -> bool:
+        happened.append("stored")
+        return store(*given, **values)
+
+    network.refreshed = stop_and_answer
+    monkeypatch.setattr(tokens, "_store", tell_of_storing)
+    monkeypatch.setattr(busy._publisher, "run", publish_and_leave)
+    busy.run()
+    happened.append("left")
+
+    assert happened == ["stored", "left"]

@@ -1,6 +1,7 @@
 """A small site with one resource, kept in the table of stored answers, and a caller for each case."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -171,14 +172,17 @@ class NoteViewSet(Lists[StoredAnswer], Retrieves[StoredAnswer]):
 
     @action(detail=False, methods=["post"], parser_classes=[MultiPartParser])
     def upload(self, request: Request) -> Response:
-        """Take a file."""
+        """Look into a file, and take it."""
         self.read(FormInput)
 
-        def work() -> Response:
+        @contextmanager
+        def look() -> Iterator[int]:
             Calls.count += 1
-            return self.created({"calls": Calls.count})
+            if Calls.work:
+                Calls.work()
+            yield Calls.count
 
-        return self.once(work)
+        return self.once_prepared(look, lambda count: self.created({"calls": count}))
 
 
 class PlainNoteViewSet(NoteViewSet):

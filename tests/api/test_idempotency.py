@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from ouipost.db.pruning import remove_all
 from ouipost.errors import DomainError, InvalidInput
 from tests.api.conftest import Keys
 from tests.api.site import NOW, Calls, NoteClosed, error_of, make_note
+from tests.foundation.threads import wait_until
 
 JSON = "application/json"
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -169,6 +171,35 @@ def test_a_request_that_died_leaves_its_key_to_the_retry_when_the_lease_is_over(
 
     assert (during.status_code, other.status_code, after.status_code) == (409, 422, 201)
     assert (notes(), kept()) == (2, [201])
+
+
+def ask(api: Client) -> Any:
+    return post(api, path="/api/notes/call")
+
+
+def upload(api: Client) -> Any:
+    form = {"file": SimpleUploadedFile("a.png", b"123"), "alt": "A loaf"}
+    return api.post("/api/notes/upload", form, headers={"Idempotency-Key": "k"})
+
+
+@pytest.mark.parametrize("send", [ask, upload], ids=["at a network", "with a file"])
+def test_a_key_stays_with_work_that_takes_longer_than_its_lease(
+    api: Client, monkeypatch: pytest.MonkeyPatch, send: Callable[[Client], Any]
+) -> None:
+    monkeypatch.setattr(idempotency, "EXTEND_SECONDS", 0.01)
+    running, second = StoredAnswer.objects.filter(status=None), list[Any]()
+
+    def take_long() -> None:
+        Calls.work = None
+        running.update(lease_until=database_now())
+        wait_until(lambda: running.filter(lease_until__gt=database_now() + timedelta(seconds=30)).exists())
+        second.append(send(api))
+
+    Calls.work = take_long
+    first = send(api)
+
+    assert error_of(second[0])[:2] == (409, "IDEMPOTENCY_IN_PROGRESS")
+    assert (first.json()["data"], send(api).json()["data"]) == ({"calls": 1}, {"calls": 1})
 
 
 def test_work_that_lost_its_lease_is_undone(api: Client) -> None:

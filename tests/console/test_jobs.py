@@ -21,6 +21,7 @@ from posts.models import Post
 from tests.console.conftest import browser_of, member_of
 from tests.console.world import page_of, words
 from tests.factories import NOW, make_account, make_post, make_schedule
+from tests.foundation.threads import wait_until
 from workspaces.models import Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
 
@@ -178,6 +179,29 @@ def test_a_row_at_which_workers_die_again_and_again_is_left_out(editor: Client, 
     assert "the worker was cut short" in words(editor.get(page_of(job)))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_takes_longer_than_the_lease_is_taken_up_by_no_other_worker(
+    editor: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [make_account(workspace), make_account(workspace, remote_id="2", default_of=None)]
+    job = begin(editor, "refresh_all", rows, at=ACCOUNTS)
+    monkeypatch.setattr(running, "EXTEND_SECONDS", 0.01)
+    others = list[int]()
+
+    def take_long(account: Any, **_: Any) -> None:
+        Job.objects.update(lease_until=claims.database_now())
+        is_held = Job.objects.filter(lease_until__gt=claims.database_now() + timedelta(seconds=1))
+        wait_until(is_held.exists)
+        others.append(running.work_on_due())
+
+    monkeypatch.setattr(accounts, "refresh_account", take_long)
+    running.work_on_due()
+
+    job.refresh_from_db()
+    assert others == [0, 0]
+    assert (job.status, job.done, job.refused) == ("done", 2, 0)
+
+
 def test_a_row_that_fails_unexpectedly_stands_in_the_way_of_no_other(
     editor: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +230,15 @@ def test_the_worker_does_something_else_between_the_steps_of_a_long_job(
 
     assert steps == [1] * MANY + [0]
     assert states() == {"draft"}
+
+
+def test_a_worker_that_has_to_end_leaves_the_rest_of_the_rows_to_the_next(editor: Client, workspace: Workspace) -> None:
+    job = begin(editor, "unschedule", make_posts(workspace))
+
+    steps = [running.work_on_due(is_ending=lambda: True), running.work_on_due()]
+
+    job.refresh_from_db()
+    assert (steps, job.status, job.done) == ([1, MANY - 1], "done", MANY)
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,28 @@ def test_a_workspace_that_goes_gives_back_its_bytes_post_by_post(tmp_path: Path)
     assert dict(MediaBytes.objects.values_list("pk", "total")) == {workspace.pk: 0, other.pk: 7}
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.on_servers
+def test_two_workers_at_the_same_workspace_that_goes_give_back_its_bytes_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, remove_all, purged = make_workspace(), files.remove_all, list[Any]()
+    add_file(make_post(workspace), tmp_path, size=7)
+
+    def while_another_worker_is_there(post: Post) -> int:
+        freed = remove_all(post)
+        if not purged:
+            purged.append(None)
+            purged.extend(at_once(lambda: removal.purge(workspace)))
+        return freed
+
+    monkeypatch.setattr(files, "remove_all", while_another_worker_is_there)
+    removal.purge(workspace)
+
+    assert MediaBytes.objects.get().total == 0
+    assert Post.objects.count() == 0
+
+
 @pytest.mark.django_db
 def test_a_wrong_number_of_bytes_is_set_right() -> None:
     workspace = make_workspace()

@@ -8,15 +8,26 @@ from typing import Any
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Duplicate, Operation, Published, RateLimited, StillWorking, Unavailable
+from accounts.platforms.base import (
+    Duplicate,
+    Operation,
+    Published,
+    RateLimited,
+    Rejected,
+    StillWorking,
+    Unavailable,
+)
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
-from posts.models import Target
+from posts import services
+from posts.models import Post, Target
 from posts.publishing import engine
+from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
-from tests.factories import make_account, make_workspace
+from tests.factories import NOW, make_account, make_workspace
 from tests.posts.fakes import (
+    ACTOR,
     HERE,
     LOST,
     ScriptedNetwork,
@@ -139,6 +150,42 @@ def test_what_a_late_answer_tells_of_before_it_is_sent_again_is_not_sent_again(
 
     assert network.sent == []
     assert (settled.status, settled.remote_id, settled.sends) == ("published", HERE.remote_id, 1)
+
+
+@pytest.mark.parametrize("ends", [Undecidable(message="Nobody can tell."), Rejected("No.")], ids=["unknown", "refused"])
+def test_what_a_late_answer_tells_of_after_a_person_had_it_sent_again_is_not_sent_again(
+    workspace: Workspace, network: ScriptedNetwork, ends: Outcome
+) -> None:
+    target, sender, looker = being_looked_for(workspace, sent_text="Hello")
+    Post.objects.update(content="Hello")
+    settle_all([make_report(looker, ends, step="recover", unresolved=isinstance(ends, Undecidable))])
+    if isinstance(ends, Undecidable):
+        services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
+    else:
+        services.retry_post(target.post, actor=ACTOR, now=NOW)
+    settle_all([make_report(sender, HERE)])
+
+    settled = publish(target)
+
+    assert network.sent == []
+    assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
+
+
+def test_what_a_late_answer_tells_of_is_not_taken_for_the_text_that_was_written_since(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, sender, looker = being_looked_for(workspace, sent_text="Hello")
+    settle_all([make_report(looker, Rejected("No."), step="recover")])
+    services.unschedule_post(target.post, actor=ACTOR)
+    settle_all([make_report(sender, HERE)])
+    services.update_post(target.post, values={"content": "Hello again"}, actor=ACTOR, now=NOW)
+    services.publish_post(target.post, actor=ACTOR, now=NOW)
+    network.committed = [FOUND]
+
+    settled = publish(target)
+
+    assert [each.content.text for each in network.sent] == ["Hello again"]
+    assert (settled.status, settled.remote_id) == ("published", FOUND.remote_id)
 
 
 def test_a_look_goes_back_to_the_first_of_all_sends(workspace: Workspace, network: ScriptedNetwork) -> None:
