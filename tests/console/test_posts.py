@@ -98,7 +98,7 @@ def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_whe
     [
         ("published", "choose “Retry what failed”."),
         ("failed", "choose “Retry what failed”."),
-        ("missed", "publish it now, or give it another time."),
+        ("missed", "choose “Publish now”, or “Back to draft” to change it or to give it another time."),
     ],
 )
 def test_what_was_missed_says_what_can_be_done_with_its_post(
@@ -110,6 +110,47 @@ def test_what_was_missed_says_what_can_be_done_with_its_post(
     services.sync(post)
 
     assert f"There is no next try: {remedy}" in text_of(staff.get(page_of(post)))
+
+
+@pytest.mark.parametrize(
+    ("other", "remedy"),
+    [
+        (None, "choose “Back to draft” to change it, or “Retry what failed” to send it as it is."),
+        ("published", "“Duplicate” makes a draft that you can change, to be sent where this is not out;"),
+    ],
+    ids=["out nowhere", "out elsewhere"],
+)
+def test_what_was_refused_for_its_content_says_by_which_buttons_it_can_be_changed(
+    staff: Client, workspace: Workspace, other: str | None, remedy: str
+) -> None:
+    post = make_failed(workspace)
+    Target.objects.update(error=ERROR | {"code": "CONTENT_REJECTED", "who_acts": "caller"})
+    Attempt.objects.update(outcome="rejected", code="CONTENT_REJECTED")
+    if other:
+        account = make_account(workspace, platform="twitter", remote_id="2")
+        Target.objects.create(post=post, account=account, platform="twitter", status=other)
+        services.sync(post)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert f"There is no next try: {remedy}" in page
+    assert all(f"{button}</button>" in page for button in re.findall("“(.*?)”", remedy))
+
+
+@pytest.mark.parametrize("status", ["failed", "missed"])
+@pytest.mark.parametrize("other", ["needs_review", "scheduled"])
+def test_what_cannot_be_sent_again_yet_names_no_button_that_is_not_there(
+    staff: Client, workspace: Workspace, status: str, other: str
+) -> None:
+    accounts = [make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")]
+    post = make_post(workspace, accounts=accounts, status=status)
+    Target.objects.filter(account=accounts[1]).update(status=other)
+    services.sync(post)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert "It can be sent again once the other networks are settled." in page
+    assert "Retry what failed" not in page
 
 
 def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(
