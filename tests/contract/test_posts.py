@@ -599,6 +599,23 @@ def test_only_drafts_and_scheduled_posts_can_be_changed(api: ApiClient, workspac
     assert response.json()["error"]["details"] == {"status": status}
 
 
+@pytest.mark.parametrize("status", ["failed", "missed"])
+def test_who_edits_a_post_that_can_become_a_draft_is_told_how(
+    api: ApiClient, workspace: Workspace, status: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status=status)
+
+    refused = api.put(f"/api/posts/{post.pk}", {"content": "Mended"})
+    api.post(f"/api/posts/{post.pk}/unschedule")
+    again = api.put(f"/api/posts/{post.pk}", {"content": "Mended"})
+
+    assert error_of(refused) == (409, "POST_NOT_EDITABLE")
+    assert refused.json()["error"]["message"] == (
+        "Only draft and scheduled posts can be changed. Unschedule this one first: it is a draft then."
+    )
+    assert data_of(again)["post"]["content"] == "Mended"
+
+
 def test_a_post_that_is_being_published_is_not_deleted(api: ApiClient, workspace: Workspace) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)], status="publishing")
 
