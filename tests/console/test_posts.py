@@ -76,6 +76,25 @@ def make_unknown(workspace: Workspace) -> Target:
     return Target.objects.get(post=post)
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({"content": "Rye and spelt, " * 9}, "Rye and spelt, Rye and spelt, Rye and spelt, Rye and spelt,…"),
+        ({"content": "", "title": "How we bake rye"}, "How we bake rye"),
+        ({"content": "", "title": ""}, "(no text)"),
+    ],
+    ids=["long text", "title alone", "nothing"],
+)
+def test_a_post_is_called_by_the_beginning_of_what_it_says(
+    staff: Client, workspace: Workspace, said: dict[str, str], name: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], **said)
+
+    pages = [staff.get(LIST), staff.get(page_of(post))]
+
+    assert [name in text_of(page) for page in pages] == [True, True]
+
+
 def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_when_the_next_try_comes(
     staff: Client, workspace: Workspace
 ) -> None:
