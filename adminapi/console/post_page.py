@@ -113,7 +113,7 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     recipients = _recipients(post, targets, typed or {})
     return {
         "post": post,
-        "headline": headline(post),
+        "headline": headline(post, now=now),
         "verdicts": [_verdict(post, target, entries) for target in targets if target.status in (*TROUBLED, *UNSETTLED)],
         "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
@@ -124,11 +124,13 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     }
 
 
-def headline(post: Post) -> str:
+def headline(post: Post, *, now: datetime) -> str:
     """Return in one sentence how the post stands."""
     if post.status == PostStatus.SCHEDULED and post.is_on_hold:
         told = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
         return told % {"schedule": post.schedule}
+    if post.status == PostStatus.SCHEDULED and post.moment < now:
+        return _("It was to go out on %(moment)s, and waits.") % {"moment": moment(post.moment)}
     return str(HEADLINES[post.status]) % {"moment": moment(post.moment)}
 
 

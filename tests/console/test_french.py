@@ -433,7 +433,9 @@ def test_an_address_that_is_missing_is_asked_for_in_french(staff: Client, worksp
 
 
 @pytest.mark.parametrize(
-    ("account", "told"), [("", "Lequel\u202f? (compte)"), ("acc_gone", "Introuvable\xa0: compte.")], ids=["none", "gone"]
+    ("account", "told"),
+    [("", "Lequel\u202f? (compte)"), ("acc_gone", "Introuvable\xa0: compte.")],
+    ids=["none", "gone"],
 )
 def test_an_account_that_a_pause_lacks_is_asked_for_in_french_beside_its_reason(
     staff: Client, account: str, told: str

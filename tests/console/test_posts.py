@@ -15,6 +15,7 @@ from pytest_django import Settings
 from adminapi.console import paging
 from adminapi.console.admins import posts as posts_admin
 from adminapi.console.admins.posts import PostAdmin
+from adminapi.console.columns import moment
 from adminapi.console.filters import newest
 from adminapi.console.post_page import HEADLINES
 from ouipost.claims import database_now
@@ -93,6 +94,22 @@ def test_a_post_is_called_by_the_beginning_of_what_it_says(
     pages = [staff.get(LIST), staff.get(page_of(post))]
 
     assert [name in text_of(page) for page in pages] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(-1, "It was to go out on {at}, and waits."), (1, "It goes out on {at}.")],
+    ids=["late", "early"],
+)
+def test_the_top_of_the_page_tells_a_time_that_is_over_from_one_to_come(
+    staff: Client, workspace: Workspace, hours: int, told: str
+) -> None:
+    at = database_now() + timedelta(hours=hours)
+    post = make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=at)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert f"<span>{told.format(at=moment(at))}</span>" in page
 
 
 def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_when_the_next_try_comes(
