@@ -189,6 +189,22 @@ def test_what_cannot_be_sent_again_yet_names_no_button_that_is_not_there(
     assert "Retry what failed" not in page
 
 
+def test_the_list_of_posts_leads_to_a_new_one(staff: Client, workspace: Workspace) -> None:
+    shown = text_of(staff.get(LIST))
+
+    opened = staff.get(reverse("admin:posts_post_add"))
+
+    assert f'href="{reverse("admin:posts_post_add")}' in shown
+    assert (opened.status_code, opened["Location"]) == (302, reverse("console_compose"))
+
+
+def test_a_search_that_finds_nothing_says_what_was_looked_through(staff: Client, workspace: Workspace) -> None:
+    pages = [text_of(staff.get(LIST, {"q": word})) for word in ("zzz", "")]
+
+    told = [re.search(r"<p[^>]*>[^<]*newest 10,000 posts", page) for page in pages]
+    assert list(map(bool, told)) == [True, False]
+
+
 def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(
     staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
