@@ -145,6 +145,7 @@ def _verdict(post: Post, target: Target, entries: Sequence[Entry]) -> dict[str, 
         "message": last.message if last else "",
         "cause": cause,
         "who": WHO.get(who_acts, "") if who_acts else "",
+        "can_sign_in": who_acts == WhoActs.ACCOUNT_OWNER and target.account.is_connected,
         "next_at": last.next_attempt_at if last else None,
         "remedy": _remedy(post, target, who_acts),
     }

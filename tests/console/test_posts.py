@@ -130,6 +130,24 @@ def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_whe
 
 
 @pytest.mark.parametrize(
+    ("permissions", "is_there"),
+    [(["posts.manage", "accounts.manage"], True), (["posts.manage"], False)],
+    ids=["who may", "who may not"],
+)
+def test_an_account_that_must_be_connected_again_can_be_from_the_post_s_page(
+    workspace: Workspace, permissions: list[str], is_there: bool
+) -> None:
+    post = make_failed(workspace)
+    browser = browser_of(member_of(workspace, permissions=permissions))
+
+    page = text_of(browser.get(page_of(post)))
+
+    account = Target.objects.get(post=post).account_id
+    link = f'<a href="{reverse("console_connect")}?account={account}">Sign in again</a>'
+    assert (link in page) == is_there
+
+
+@pytest.mark.parametrize(
     ("other", "remedy"),
     [
         ("published", "choose “Retry what failed”."),
