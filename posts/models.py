@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.text import Truncator
 
 from accounts.models import SocialAccount
 from ouipost.claims import Claimable
@@ -143,7 +144,7 @@ class Post(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.content[:60]
+        return Truncator(self.content or self.title).chars(60)
 
     @property
     def is_editable(self) -> bool:

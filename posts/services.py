@@ -66,6 +66,9 @@ class PostNotEditable(DomainError):
     message = "Only draft and scheduled posts can be changed."
 
 
+BACK_TO_DRAFT = Phrase("Only draft and scheduled posts can be changed. Unschedule this one first: it is a draft then.")
+
+
 class WrongStatus(DomainError):
     message = "The post's present status does not allow this."
 
@@ -92,7 +95,7 @@ def lock_editable(post: Post) -> Post:
     """Lock a post that may still be changed; raises PostNotEditable."""
     locked = lock(post)
     if not locked.is_editable:
-        raise PostNotEditable(status=locked.status)
+        raise PostNotEditable(BACK_TO_DRAFT if locked.status in UNSCHEDULABLE else None, status=locked.status)
     return locked
 
 

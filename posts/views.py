@@ -1,6 +1,6 @@
 """/api/posts and /api/media."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -96,7 +96,9 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             post, warnings = services.create_post(
                 self.workspace, values=values, actor=self.actor, now=timezone.now(), **when
             )
-            return self.created(self._present(post), warnings=warnings + _idle_zone(request.data))
+            return self.created(
+                self._present(post), warnings=warnings + _idle_zone(request.data) + _unread_files(request.data)
+            )
 
         return self.once(work)
 
@@ -127,7 +129,8 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             post = self.get_object()
             values = self.read(PostInput, instance=post, partial=True)
             changed, warnings = services.update_post(post, values=values, actor=self.actor, now=timezone.now())
-            return self.answered(self._present(changed), warnings=warnings)
+            unread = _unread_files(request.data, present=changed.media)
+            return self.answered(self._present(changed), warnings=warnings + unread)
 
         return self.once(work)
 
@@ -265,6 +268,16 @@ def _idle_zone(body: Any) -> list[str]:
     """Say of a zone that there is no time for it."""
     is_idle = "timezone" in body and body.get("scheduled_at") is None
     return [Phrase("timezone means nothing without scheduled_at: the post is a draft.")] if is_idle else []
+
+
+def _unread_files(body: Any, *, present: Sequence[Mapping[str, str]] = ()) -> list[str]:
+    """Say that files in a body come to nothing, unless they are those that the post has."""
+    given, ids = body.get("media"), [each["id"] for each in present]
+    listed = (
+        [each.get("id") if isinstance(each, dict) else each for each in given] if isinstance(given, list) else given
+    )
+    told = Phrase("media is not read here: send each file to {place}.", place="POST /api/posts/{id}/media")
+    return [] if given is None or listed == ids else [told]
 
 
 class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):

@@ -22,7 +22,8 @@ from adminapi.console.workspaces import chosen, last_chosen, limited, offer, onl
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.translating import words
+from ouipost.phrases import both
+from ouipost.translating import translated, words
 from workspaces.models import Workspace
 
 KINDS = {
@@ -45,6 +46,9 @@ class Choice:
     name: str
     takes: str
     is_configured: bool
+    redirect_uri: str
+    variables: str
+    """The settings that have its app."""
     connected: int
 
 
@@ -61,11 +65,13 @@ def connect(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             problem = words(error)
     workspace = workspace or last_chosen(request) or only_one(request)
+    choices = _choices(workspace, account) if workspace else []
     context: dict[str, Any] = {
         "account": account,
         "workspace": workspace,
         "workspaces": offer(request, workspace),
-        "choices": _choices(workspace, account) if workspace else [],
+        "choices": choices,
+        "is_incomplete": any(not each.is_configured for each in choices),
         "problem": problem,
         "elsewhere": _elsewhere(request),
     }
@@ -121,5 +127,7 @@ def _choice(platform: Connector, connected: int) -> Choice:
         name=platform.name,
         takes=", ".join(str(KINDS.get(kind, kind)) for kind in platform.account_types),
         is_configured=registry.is_configured(platform),
+        redirect_uri=connecting.hosted_url(platform.id),
+        variables=translated(both(registry.credentials_of(platform.id))),
         connected=connected,
     )

@@ -37,13 +37,23 @@ HEADLINES: dict[str, Any] = {
     PostStatus.NEEDS_REVIEW: gettext_lazy("Nobody knows whether it is out everywhere: a person has to look."),
     PostStatus.MISSED: gettext_lazy("Its time came while nothing could run, and it is too late now."),
 }
-REMEDIES: dict[str, Any] = {
-    TargetStatus.FAILED: gettext_lazy("There is no next try: once that is mended, choose “Retry what failed”."),
-    TargetStatus.NEEDS_REVIEW: gettext_lazy("Look at the account, then say below whether the post is there."),
-    TargetStatus.MISSED: gettext_lazy("There is no next try: publish it now, or give it another time."),
-}
+LOOK = gettext_lazy("Look at the account, then say below whether the post is there.")
+RETRY = gettext_lazy("There is no next try: once that is mended, choose “Retry what failed”.")
 RETRY_MISSED = gettext_lazy("There is no next try: choose “Retry what failed”.")
-"""Where others of the post are out or have failed: it can be neither published nor scheduled then."""
+CHANGE: dict[str, Any] = {
+    PostStatus.FAILED: gettext_lazy(
+        "There is no next try: choose “Back to draft” to change it, or “Retry what failed” to send it as it is."
+    ),
+    PostStatus.PARTIALLY_PUBLISHED: gettext_lazy(
+        "There is no next try: “Duplicate” makes a draft that you can change, to be sent where this is not out; "
+        "“Retry what failed” sends this as it is."
+    ),
+}
+"""Where the post itself was refused: while it stands like this it cannot be edited."""
+MISSED = gettext_lazy(
+    "There is no next try: choose “Publish now”, or “Back to draft” to change it or to give it another time."
+)
+LATER = gettext_lazy("It can be sent again once the other networks are settled.")
 TROUBLED = (TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW, TargetStatus.MISSED)
 MOST_ATTEMPTS = 200
 REFRESH: dict[str, int] = {PostStatus.PUBLISHING: 4, PostStatus.SCHEDULED: 20}
@@ -103,7 +113,7 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     recipients = _recipients(post, targets, typed or {})
     return {
         "post": post,
-        "headline": headline(post),
+        "headline": headline(post, now=now),
         "verdicts": [_verdict(post, target, entries) for target in targets if target.status in (*TROUBLED, *UNSETTLED)],
         "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
@@ -114,11 +124,13 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     }
 
 
-def headline(post: Post) -> str:
+def headline(post: Post, *, now: datetime) -> str:
     """Return in one sentence how the post stands."""
     if post.status == PostStatus.SCHEDULED and post.is_on_hold:
         told = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
         return told % {"schedule": post.schedule}
+    if post.status == PostStatus.SCHEDULED and post.moment < now:
+        return _("It was to go out on %(moment)s, and waits.") % {"moment": moment(post.moment)}
     return str(HEADLINES[post.status]) % {"moment": moment(post.moment)}
 
 
@@ -127,15 +139,31 @@ def _verdict(post: Post, target: Target, entries: Sequence[Entry]) -> dict[str, 
     own = [entry for entry in entries if entry.target_id == target.pk]
     last = own[-1] if own else None
     cause = last.cause if last else None
-    is_retried = target.status == TargetStatus.MISSED and post.status in RETRYABLE
+    who_acts = last.who_acts if last else None
     return {
         "target": target,
         "message": last.message if last else "",
         "cause": cause,
-        "who": WHO.get(last.who_acts, "") if last and last.who_acts else "",
+        "who": WHO.get(who_acts, "") if who_acts else "",
+        "can_sign_in": who_acts == WhoActs.ACCOUNT_OWNER and target.account.is_connected,
         "next_at": last.next_attempt_at if last else None,
-        "remedy": RETRY_MISSED if is_retried else REMEDIES.get(target.status, ""),
+        "remedy": _remedy(post, target, who_acts),
     }
+
+
+def _remedy(post: Post, target: Target, who_acts: str | None) -> Any:
+    """Return what to do about a target that is not out, by the buttons that its post has."""
+    if target.status == TargetStatus.NEEDS_REVIEW:
+        return LOOK
+    if target.status not in (TargetStatus.FAILED, TargetStatus.MISSED):
+        return ""
+    if post.status == PostStatus.MISSED:
+        return MISSED
+    if post.status not in RETRYABLE:
+        return LATER
+    if target.status == TargetStatus.MISSED:
+        return RETRY_MISSED
+    return CHANGE[post.status] if who_acts == WhoActs.CALLER else RETRY
 
 
 def _recipients(post: Post, targets: Sequence[Target], typed: Mapping[str, Any]) -> list[Recipient]:

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,11 +16,21 @@ ELSEWHERE = ("Origin checking failed", "Referer checking failed")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404, in the console's frame where staff ask for one of its pages."""
+    """Answer 404, in the console's frame where staff ask for one of its pages; lead to a page that lacks its slash."""
+    if _lacks_slash(request):
+        return HttpResponseRedirect(request.get_full_path(force_append_slash=True))
     if not _is_staffs(request):
         return defaults.page_not_found(request, exception)
     told = _("What you look for was removed, or belongs to a workspace that you are no member of.")
     return _refused(request, _("Not found"), told, HTTPStatus.NOT_FOUND)
+
+
+def _lacks_slash(request: HttpRequest) -> bool:
+    """Whether this may be a page of the console but for the slash at its end."""
+    found = request.resolver_match  # None, or what catches all below the console, which has no name
+    is_unknown = found is None or not found.url_name
+    is_below = f"{request.path}/".startswith(CONSOLE) and not request.path.endswith("/")
+    return request.method in ("GET", "HEAD") and is_unknown and is_below
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -291,6 +291,8 @@ STORED = (
     _("Must be a number of minutes, 0 to {most}."),
     _("The year must be {first} to {last}."),
     _("There is no such moment ({quoted})."),
+    _("Which {scope}?"),
+    _("There is no such {scope}."),
     _("{network} says: {quoted}"),
     _("{network} {otherwise}"),
 )

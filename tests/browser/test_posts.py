@@ -47,6 +47,28 @@ def test_a_person_finds_why_a_post_did_not_go_out_retries_it_and_opens_it(
     assert outside == []
 
 
+def test_on_a_phone_what_a_network_answered_is_not_broken_within_a_word(staff: Page, demo: Demo) -> None:
+    demo.order(network="facebook", effect="status", status=400, body=REFUSAL)
+    post = demo.call("POST", "/api/posts", {"content": "Bread on a phone", "platforms": ["facebook"]})["post"]
+    demo.call("POST", f"/api/posts/{post['id']}/publish")
+    staff.set_viewport_size({"width": 390, "height": 844})
+
+    staff.goto(f"{demo.base}/console/posts/post/{post['id']}/change/")
+    code = staff.get_by_role("group", name="Calls to the network").get_by_text("CONTENT_REJECTED")
+
+    lines = code.evaluate(
+        """(element) => {
+            const text = [...element.childNodes].find((node) => node.data?.includes("CONTENT_REJECTED"));
+            const word = document.createRange();
+            const start = text.data.indexOf("CONTENT_REJECTED");
+            word.setStart(text, start);
+            word.setEnd(text, start + "CONTENT_REJECTED".length);
+            return word.getClientRects().length;
+        }"""
+    )
+    assert lines == 1
+
+
 def test_what_a_person_opened_stays_open_while_the_page_looks_again(staff: Page, demo: Demo) -> None:
     demo.order(network="threads", effect="status", status=503, times=5)
     soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()

@@ -88,6 +88,25 @@ def test_a_network_without_credentials_is_shown_and_cannot_be_chosen(editor: Use
     assert "the operator must set FACEBOOK_CLIENT_ID and FACEBOOK_CLIENT_SECRET." in text(refused)
 
 
+def test_a_network_without_an_app_says_what_is_to_be_registered_and_set(
+    editor: User, workspace: Workspace, settings: Any
+) -> None:
+    live = make_workspace(name="Live", mode="live")
+    Membership.objects.create(workspace=live, user=editor)
+    settings.PUBLIC_BASE_URL = "https://posts.example.com"
+    browser = browser_of(editor)
+
+    page = text(browser.get(f"/console/connect/?workspace={live.pk}"))
+    sandbox = text(browser.get(f"/console/connect/?workspace={workspace.pk}"))
+
+    for said in (
+        "<code>https://posts.example.com/connect/facebook/done</code>",
+        "set FACEBOOK_CLIENT_ID and FACEBOOK_CLIENT_SECRET",
+        "manage.py doctor --networks",
+    ):
+        assert (said in page, said in sandbox) == (True, False)
+
+
 def test_who_opened_the_console_at_another_address_is_led_to_the_public_one(
     editor: User, workspace: Workspace, settings: Any
 ) -> None:

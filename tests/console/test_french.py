@@ -432,6 +432,21 @@ def test_an_address_that_is_missing_is_asked_for_in_french(staff: Client, worksp
     assert "L’adresse de la publication est obligatoire." in unescape(page)
 
 
+@pytest.mark.parametrize(
+    ("account", "told"),
+    [("", "Lequel\u202f? (compte)"), ("acc_gone", "Introuvable\xa0: compte.")],
+    ids=["none", "gone"],
+)
+def test_an_account_that_a_pause_lacks_is_asked_for_in_french_beside_its_reason(
+    staff: Client, account: str, told: str
+) -> None:
+    form = {"scope": "account", "id_account": account, "reason": ""}
+
+    page = staff.post(reverse("console_pauses"), form, headers=FRENCH).content.decode()
+
+    assert told in unescape(page)
+
+
 def test_what_was_done_is_told_with_the_colon_of_french(staff: Client, workspace: Workspace) -> None:
     address = reverse("admin:posts_post_do", args=[make_post(workspace).pk, "duplicate"])
 

@@ -15,6 +15,7 @@ from pytest_django import Settings
 from adminapi.console import paging
 from adminapi.console.admins import posts as posts_admin
 from adminapi.console.admins.posts import PostAdmin
+from adminapi.console.columns import moment
 from adminapi.console.filters import newest
 from adminapi.console.post_page import HEADLINES
 from ouipost.claims import database_now
@@ -76,6 +77,41 @@ def make_unknown(workspace: Workspace) -> Target:
     return Target.objects.get(post=post)
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({"content": "Rye and spelt, " * 9}, "Rye and spelt, Rye and spelt, Rye and spelt, Rye and spelt,…"),
+        ({"content": "", "title": "How we bake rye"}, "How we bake rye"),
+        ({"content": "", "title": ""}, "(no text)"),
+    ],
+    ids=["long text", "title alone", "nothing"],
+)
+def test_a_post_is_called_by_the_beginning_of_what_it_says(
+    staff: Client, workspace: Workspace, said: dict[str, str], name: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], **said)
+
+    pages = [staff.get(LIST), staff.get(page_of(post))]
+
+    assert [name in text_of(page) for page in pages] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(-1, "It was to go out on {at}, and waits."), (1, "It goes out on {at}.")],
+    ids=["late", "early"],
+)
+def test_the_top_of_the_page_tells_a_time_that_is_over_from_one_to_come(
+    staff: Client, workspace: Workspace, hours: int, told: str
+) -> None:
+    at = database_now() + timedelta(hours=hours)
+    post = make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=at)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert f"<span>{told.format(at=moment(at))}</span>" in page
+
+
 def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_when_the_next_try_comes(
     staff: Client, workspace: Workspace
 ) -> None:
@@ -94,11 +130,29 @@ def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_whe
 
 
 @pytest.mark.parametrize(
+    ("permissions", "is_there"),
+    [(["posts.manage", "accounts.manage"], True), (["posts.manage"], False)],
+    ids=["who may", "who may not"],
+)
+def test_an_account_that_must_be_connected_again_can_be_from_the_post_s_page(
+    workspace: Workspace, permissions: list[str], is_there: bool
+) -> None:
+    post = make_failed(workspace)
+    browser = browser_of(member_of(workspace, permissions=permissions))
+
+    page = text_of(browser.get(page_of(post)))
+
+    account = Target.objects.get(post=post).account_id
+    link = f'<a href="{reverse("console_connect")}?account={account}">Sign in again</a>'
+    assert (link in page) == is_there
+
+
+@pytest.mark.parametrize(
     ("other", "remedy"),
     [
         ("published", "choose “Retry what failed”."),
         ("failed", "choose “Retry what failed”."),
-        ("missed", "publish it now, or give it another time."),
+        ("missed", "choose “Publish now”, or “Back to draft” to change it or to give it another time."),
     ],
 )
 def test_what_was_missed_says_what_can_be_done_with_its_post(
@@ -110,6 +164,63 @@ def test_what_was_missed_says_what_can_be_done_with_its_post(
     services.sync(post)
 
     assert f"There is no next try: {remedy}" in text_of(staff.get(page_of(post)))
+
+
+@pytest.mark.parametrize(
+    ("other", "remedy"),
+    [
+        (None, "choose “Back to draft” to change it, or “Retry what failed” to send it as it is."),
+        ("published", "“Duplicate” makes a draft that you can change, to be sent where this is not out;"),
+    ],
+    ids=["out nowhere", "out elsewhere"],
+)
+def test_what_was_refused_for_its_content_says_by_which_buttons_it_can_be_changed(
+    staff: Client, workspace: Workspace, other: str | None, remedy: str
+) -> None:
+    post = make_failed(workspace)
+    Target.objects.update(error=ERROR | {"code": "CONTENT_REJECTED", "who_acts": "caller"})
+    Attempt.objects.update(outcome="rejected", code="CONTENT_REJECTED")
+    if other:
+        account = make_account(workspace, platform="twitter", remote_id="2")
+        Target.objects.create(post=post, account=account, platform="twitter", status=other)
+        services.sync(post)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert f"There is no next try: {remedy}" in page
+    assert all(f"{button}</button>" in page for button in re.findall("“(.*?)”", remedy))
+
+
+@pytest.mark.parametrize("status", ["failed", "missed"])
+@pytest.mark.parametrize("other", ["needs_review", "scheduled"])
+def test_what_cannot_be_sent_again_yet_names_no_button_that_is_not_there(
+    staff: Client, workspace: Workspace, status: str, other: str
+) -> None:
+    accounts = [make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")]
+    post = make_post(workspace, accounts=accounts, status=status)
+    Target.objects.filter(account=accounts[1]).update(status=other)
+    services.sync(post)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert "It can be sent again once the other networks are settled." in page
+    assert "Retry what failed" not in page
+
+
+def test_the_list_of_posts_leads_to_a_new_one(staff: Client, workspace: Workspace) -> None:
+    shown = text_of(staff.get(LIST))
+
+    opened = staff.get(reverse("admin:posts_post_add"))
+
+    assert f'href="{reverse("admin:posts_post_add")}' in shown
+    assert (opened.status_code, opened["Location"]) == (302, reverse("console_compose"))
+
+
+def test_a_search_that_finds_nothing_says_what_was_looked_through(staff: Client, workspace: Workspace) -> None:
+    pages = [text_of(staff.get(LIST, {"q": word})) for word in ("zzz", "")]
+
+    told = [re.search(r"<p[^>]*>[^<]*newest 10,000 posts", page) for page in pages]
+    assert list(map(bool, told)) == [True, False]
 
 
 def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(

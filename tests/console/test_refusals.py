@@ -15,6 +15,20 @@ from workspaces.models import Role
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.parametrize("address", ["/console", "/console/calendar?view=week", "/console/posts/post"])
+def test_an_address_without_its_last_slash_leads_to_the_page(staff: Client, address: str) -> None:
+    path, _, query = address.partition("?")
+
+    answer = staff.get(address)
+
+    assert (answer.status_code, answer["Location"]) == (302, f"{path}/" + (f"?{query}" if query else ""))
+
+
+@pytest.mark.parametrize("address", ["/console/nope/", "/console/calendar/events?workspace=ws_none", "/consoles"])
+def test_what_is_not_there_is_not_looked_for_with_another_slash(staff: Client, address: str) -> None:
+    assert staff.get(address).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("path", "status", "told"),
     [

@@ -390,6 +390,19 @@ def test_a_delivery_shows_what_is_sent_and_each_attempt(staff: Client) -> None:
     assert "<i>Bad" not in page
 
 
+@pytest.mark.parametrize(
+    ("status", "is_told"), [("pending", True), ("delivered", False)], ids=["that waits", "that arrived"]
+)
+def test_a_delivery_that_waits_for_its_webhook_to_be_well_says_so(staff: Client, status: str, is_told: bool) -> None:
+    webhook = make_webhook(rests=1, failures=5, held_until=NOW)
+    delivery = make_delivery(webhook, status=status)
+
+    page = text_of(staff.get(reverse(f"{DELIVERIES}_change", args=[delivery.pk])))
+
+    told = f"The webhook does not answer: nothing is sent to it before {NOW:%Y-%m-%d %H:%M:%S} UTC, then"
+    assert (told in page) == is_told
+
+
 def test_a_delivery_is_shown_whatever_the_receiver_answered(staff: Client) -> None:
     sent = make_delivery(make_webhook())
     DeliveryAttempt.objects.create(delivery=sent, number=1, at=NOW, milliseconds=7, http_status=200, answer="[" * 2_048)

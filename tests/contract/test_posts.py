@@ -1,5 +1,6 @@
 """/api/posts: creating, showing, changing and deleting, against the reference and the contract."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.factories import NOW, make_account, make_media, make_post, make_sched
 from workspaces.models import Workspace
 
 FUTURE = "2090-02-01T09:00:00Z"
+NO_FILES_HERE = "media is not read here: send each file to POST /api/posts/{id}/media."
 GIVEN = ("content", "platforms", "link", "hashtags")
 ADDRESSES = ("post.media.*.url", "post.media.*.thumbnail_url")
 
@@ -124,6 +126,52 @@ def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient,
     assert response.status_code == 200, response.content
     assert after | addresses == before | addresses
     assert [each["id"] for each in after["media"]] == [each["id"] for each in before["media"]]
+
+
+@pytest.mark.parametrize(
+    "media", [["https://example.com/rye.jpg"], [{"url": "https://example.com/rye.jpg"}], "rye.jpg"]
+)
+def test_files_in_the_body_of_a_new_post_are_told_to_be_left_out(
+    api: ApiClient, workspace: Workspace, media: Any
+) -> None:
+    make_account(workspace)
+
+    response = api.post("/api/posts", {"content": "Rye", "platforms": ["facebook"], "media": media})
+
+    shown = data_of(response, status=201)
+    assert shown["post"]["media"] == []
+    assert shown["warnings"] == [NO_FILES_HERE]
+
+
+@pytest.mark.parametrize(
+    "change", [list.clear, list.reverse, lambda media: media.append("https://example.com/rye.jpg")]
+)
+def test_other_files_than_those_of_the_post_are_told_to_be_left_out(
+    api: ApiClient, workspace: Workspace, change: Callable[[list[Any]], object]
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    make_media(post)
+    make_media(post)
+    shown = data_of(api.get(f"/api/posts/{post.pk}"))["post"]
+    media = list(shown["media"])
+    change(media)
+
+    answer = data_of(api.put(f"/api/posts/{post.pk}", shown | {"media": media}))
+
+    assert answer["warnings"] == [NO_FILES_HERE]
+    assert [each["id"] for each in answer["post"]["media"]] == [each["id"] for each in shown["media"]]
+
+
+def test_the_files_of_a_post_that_come_back_are_nothing_to_tell(api: ApiClient, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    make_media(post)
+    make_media(post)
+    shown = data_of(api.get(f"/api/posts/{post.pk}"))["post"]
+
+    changed = data_of(api.put(f"/api/posts/{post.pk}", shown))
+    made = data_of(api.post("/api/posts", {"content": "Rye", "platforms": ["facebook"], "media": []}), status=201)
+
+    assert "warnings" not in changed | made
 
 
 def accounts_of(shown: dict[str, Any]) -> set[str]:
@@ -551,6 +599,23 @@ def test_only_drafts_and_scheduled_posts_can_be_changed(api: ApiClient, workspac
 
     assert error_of(response) == (409, "POST_NOT_EDITABLE")
     assert response.json()["error"]["details"] == {"status": status}
+
+
+@pytest.mark.parametrize("status", ["failed", "missed"])
+def test_who_edits_a_post_that_can_become_a_draft_is_told_how(
+    api: ApiClient, workspace: Workspace, status: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status=status)
+
+    refused = api.put(f"/api/posts/{post.pk}", {"content": "Mended"})
+    api.post(f"/api/posts/{post.pk}/unschedule")
+    again = api.put(f"/api/posts/{post.pk}", {"content": "Mended"})
+
+    assert error_of(refused) == (409, "POST_NOT_EDITABLE")
+    assert refused.json()["error"]["message"] == (
+        "Only draft and scheduled posts can be changed. Unschedule this one first: it is a draft then."
+    )
+    assert data_of(again)["post"]["content"] == "Mended"
 
 
 def test_a_post_that_is_being_published_is_not_deleted(api: ApiClient, workspace: Workspace) -> None:

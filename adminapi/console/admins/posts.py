@@ -101,6 +101,13 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         ]  # fmt: skip
         return own + super().get_urls()
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def add_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        """A post is written on a page of its own."""
+        return HttpResponseRedirect(reverse("console_compose"))
+
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show the page of a post; nothing can be sent to it."""
         if request.method not in ("GET", "HEAD"):
