@@ -96,9 +96,8 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             post, warnings = services.create_post(
                 self.workspace, values=values, actor=self.actor, now=timezone.now(), **when
             )
-            return self.created(
-                self._present(post), warnings=warnings + _idle_zone(request.data) + _unread_files(request.data)
-            )
+            told = warnings + _idle_zone(request.data) + _unread_files(request.data)
+            return self.created(self._present(post), warnings=told)
 
         return self.once(work)
 
@@ -272,12 +271,15 @@ def _idle_zone(body: Any) -> list[str]:
 
 def _unread_files(body: Any, *, present: Sequence[Mapping[str, str]] = ()) -> list[str]:
     """Say that files in a body come to nothing, unless they are those that the post has."""
-    given, ids = body.get("media"), [each["id"] for each in present]
-    listed = (
-        [each.get("id") if isinstance(each, dict) else each for each in given] if isinstance(given, list) else given
-    )
-    told = Phrase("media is not read here: send each file to {place}.", place="POST /api/posts/{id}/media")
-    return [] if given is None or listed == ids else [told]
+    given = body.get("media")
+    named = [_file_id(each) for each in given] if isinstance(given, list) else given
+    if given is None or named == [each["id"] for each in present]:
+        return []
+    return [Phrase("media is not read here: send each file to {place}.", place="POST /api/posts/{id}/media")]
+
+
+def _file_id(entry: Any) -> Any:
+    return entry.get("id") if isinstance(entry, dict) else entry
 
 
 class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):
