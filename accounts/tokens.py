@@ -67,7 +67,8 @@ def refresh_due(limit: int = 20, *, is_ending: Callable[[], bool] = lambda: Fals
 
     Each is claimed right before its call, so that it has a whole lease for it; none once the process `is_ending`.
     """
-    taken, ends = list[str](), time.monotonic() + RUN_SECONDS
+    taken: list[str] = []
+    ends = time.monotonic() + RUN_SECONDS
     while len(taken) < limit and time.monotonic() < ends and not is_ending():
         rows = SocialAccount.objects.needing_refresh().exclude(pk__in=taken)
         held = claims.claim_due(rows, limit=1, lease=_lease())
