@@ -117,6 +117,16 @@ def test_a_place_in_the_middle_that_became_free_is_the_next_one(
 
 
 @pytest.mark.django_db
+def test_a_place_that_is_past_hides_no_free_one(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook", "twitter"])])
+    sent, _ = (put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(2))
+    assert sent.slot_date
+    Post.objects.filter(pk=sent.pk).update(slot_date=sent.slot_date - timedelta(weeks=1))
+
+    assert put_in(make_post(workspace, accounts=accounts), schedule).slot_date == sent.slot_date
+
+
+@pytest.mark.django_db
 def test_what_a_place_costs_does_not_grow_with_the_queue(workspace: Workspace, accounts: list[SocialAccount]) -> None:
     schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook", "twitter"])])
 
