@@ -4,9 +4,10 @@ import gc
 import json
 import os
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -22,7 +23,7 @@ from pytest_django.fixtures import Settings
 
 from accounts import calls
 from adminapi.management.copying import MADE_BY_MIGRATE
-from ouipost import redis
+from ouipost import breaker, redis
 from ouipost.api import limits
 from posts.models import Post
 from tests import tables
@@ -222,6 +223,14 @@ def _nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     calls.COUNTED.start_anew()
     monkeypatch.setattr(usage.FLUSHER, "flush_soon", lambda: None)
     monkeypatch.setattr(calls.FLUSHER, "flush_soon", lambda: None)
+
+
+@pytest.fixture
+def pauses_end(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Breakers have a clock that stands still, and goes on by an hour when this is called."""
+    times = [0.0]
+    monkeypatch.setattr(breaker, "time", SimpleNamespace(monotonic=lambda: times[-1]))
+    return lambda: times.append(times[-1] + 3600)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 import pytest
@@ -30,19 +31,33 @@ WORKING = Backlog(
 )
 
 
+class Hanging(Future[Any]):
+    """Has no answer, and notes how long somebody would wait for one."""
+
+    def __init__(self, waits: list[float]) -> None:
+        super().__init__()
+        self._waits = waits
+
+    def result(self, timeout: float | None = None) -> Any:
+        self._waits.append(inf if timeout is None else timeout)
+        return super().result(timeout)
+
+
 class Asked:
     """Answers at once, as it was told; what it was told nothing of hangs."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
+        self.waits: list[float] = []
+        """How long each wait for what hangs would have been at most."""
 
     def put_into(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in PROBES:
             monkeypatch.setattr(PROBES[name], "start", lambda name=name: self._future(name))
 
     def _future(self, name: str) -> "Future[Any]":
-        future: Future[Any] = Future()
         answer = self.answers.get(name, ...)
+        future: Future[Any] = Hanging(self.waits) if answer is ... else Future()
         if isinstance(answer, Exception):
             future.set_exception(answer)
         elif answer is not ...:

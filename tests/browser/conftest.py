@@ -65,7 +65,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         product.start("manage.py", "serve", "--demo")
     try:
         made = home / "demo.json"
-        wait_for(lambda: made.exists() and made.read_text(), seconds=120, what="the demo")
+        wait_for(lambda: made.exists() and made.read_text(), what="the demo")
         yield Demo(base=product.base, product=product, **json.loads(made.read_text()))
     finally:
         product.stop()

@@ -66,7 +66,7 @@ def main() -> None:
 def _started(product: Product) -> dict[str, str]:
     product.start("manage.py", "serve", "--demo")
     made = product.home / "demo.json"
-    wait_for(lambda: made.exists() and made.read_text(), seconds=90, what="the demo")
+    wait_for(lambda: made.exists() and made.read_text(), what="the demo")
     demo: dict[str, str] = json.loads(made.read_text())
     product.control = {"Authorization": f"Bearer {os.environ['SIMULATOR_TOKEN']}"}
     return demo

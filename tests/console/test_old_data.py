@@ -75,6 +75,16 @@ def test_what_became_old_since_it_was_asked_stays(staff: Client) -> None:
     assert (Message.objects.count(), Job.objects.get().done) == (4, 0)
 
 
+@pytest.mark.usefixtures("_old_and_young")
+def test_a_kind_that_another_version_knew_is_passed_over(staff: Client) -> None:
+    begin(staff)
+    JobRow.objects.filter(subject_id="messages").update(subject_id="telegrams")
+
+    running.work_on_due()
+
+    assert (Job.objects.get().status, Job.objects.get().done, Message.objects.count()) == ("done", 2, 4)
+
+
 class Killed(BaseException):
     """The end of a worker."""
 

@@ -6,11 +6,10 @@ from typing import Any
 from tests.product import Product, wait_for
 
 
-def settled(product: Product, post: dict[str, Any], *statuses: str, seconds: float = 30) -> dict[str, Any]:
+def settled(product: Product, post: dict[str, Any], *statuses: str) -> dict[str, Any]:
     """Wait until the post has one of these statuses."""
     return wait_for(
         lambda: found if (found := product.post(post["id"]))["status"] in statuses else None,
-        seconds=seconds,
         what=f"{post['id']} to be {' or '.join(statuses)}",
     )
 

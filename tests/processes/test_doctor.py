@@ -74,7 +74,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
         with fresh_database(home) as url, running(home, url, redis_url=broker.url, speed=1) as product:
             product.worker()
             patient = Patient(product=product, broker=broker)
-            wait_for(lambda: patient.diagnosis().code == 0, seconds=120, what="an installation that is well")
+            wait_for(lambda: patient.diagnosis().code == 0, what="an installation that is well")
             yield patient
     finally:
         broker.kill()

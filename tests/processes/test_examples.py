@@ -43,7 +43,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         product = Product(home=home, database_url=f"sqlite:///{home}/ouipost.sqlite3", speed=1)
         try:
             product.start("manage.py", "serve", "--demo")
-            wait_for(lambda: "Workspace   ws_" in product.log(), seconds=90, what="the demo")
+            wait_for(lambda: "Workspace   ws_" in product.log(), what="the demo")
             yield product
         finally:
             product.stop()

@@ -286,12 +286,12 @@ def test_what_a_network_answers_shows_within_seconds_and_the_sandbox_does_not(tm
 
             post = client.call("POST", "/api/posts", json={"content": "Rye.", "platforms": [account["id"]]})["post"]
             client.call("POST", f"/api/posts/{post['id']}/publish")
-            well = wait_for(lambda: of_network(product, "bluesky", "last_successful_post"), seconds=30, what="a post")
+            well = wait_for(lambda: of_network(product, "bluesky", "last_successful_post"), what="a post")
             for call in ("refreshSession", "getProfile"):
                 product.order(network="bluesky", match=call, effect="status", status=503, times=100)
             for _ in range(20):
                 client.call("POST", f"/api/accounts/{account['id']}/refresh")
-            ill = wait_for(lambda: of_network(product, "bluesky", "status", "down"), seconds=30, what="an outage")
+            ill = wait_for(lambda: of_network(product, "bluesky", "status", "down"), what="an outage")
         finally:
             product.stop()
 

@@ -106,7 +106,7 @@ def wait_until_shared(pair: Pair) -> None:
     def are_shared() -> bool:
         return {pair.ask(base, secret).headers["X-RateLimit-Limit"] for base in pair.bases} == {"300"}
 
-    wait_for(are_shared, seconds=20, what="Redis to be asked again")
+    wait_for(are_shared, what="Redis to be asked again")
 
 
 def test_sixty_four_threads_at_two_processes_get_exactly_what_the_limit_allows(pair: Pair) -> None:
@@ -165,9 +165,7 @@ print(json.dumps(dict((secret, key.pk) for key, secret in made)))
     for thread in threads:
         thread.start()
     printed = pair.product.manage("shell", "-v", "0", "-c", IMPORTS + REVOKE.format(keys=json.dumps(keys)))
-    wait_for(
-        lambda: len(seen) > 100 and all(status == 401 for _, _, status in seen[-4 * count :]), seconds=20, what="401s"
-    )
+    wait_for(lambda: len(seen) > 100 and all(status == 401 for _, _, status in seen[-4 * count :]), what="401s")
     over.set()
     for thread in threads:
         thread.join()

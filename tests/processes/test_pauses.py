@@ -93,7 +93,7 @@ def test_workers_that_die_around_a_pause_leave_one_copy_of_each(idle: Product) -
     time.sleep(SETTLED_SECONDS)
     in_the_pause = copies_of(idle, word)
     idle.manage("resume", "--scope", "all")
-    wait_for(lambda: all_published(idle, posts), seconds=90, what="all to be published")
+    wait_for(lambda: all_published(idle, posts), what="all to be published")
 
     assert in_the_pause == at_the_pause
     assert at_the_pause.total() < 27

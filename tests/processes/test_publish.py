@@ -174,7 +174,7 @@ def test_disconnecting_cancels_what_waits_and_lets_what_is_out_end(product: Prod
     out = write(product, accounts)
     product.order(network="twitter", account=accounts["twitter"]["remote_id"], effect="drip", interval=0.01)
     product.client.call("POST", f"/api/posts/{out['id']}/publish", headers={"Prefer": "wait=0"})
-    wait_for(lambda: copies_of(product, out), seconds=10, what="the post to be out")
+    wait_for(lambda: copies_of(product, out), what="the post to be out")
 
     gone = product.client.call("DELETE", f"/api/accounts/{accounts['twitter']['id']}")
 
@@ -194,5 +194,5 @@ def test_three_workers_at_once_leave_one_copy_of_each(idle: Product) -> None:
         idle.worker()
 
     for post in posts:
-        settled(idle, post, "published", seconds=60)
+        settled(idle, post, "published")
     assert [copies_of(idle, post) for post in posts] == [dict.fromkeys(NETWORKS, 1)] * 12

@@ -37,7 +37,7 @@ def test_clients_and_workers_that_race_share_no_place_and_skip_none(idle: Produc
     assert [later - sooner for sooner, later in pairwise(times)] == [timedelta(hours=1)] * (AT_ONCE * EACH - 1)
     assert shown["upcoming_posts"][0]["slot_time"] == shown["stats"]["next_slot"]
     for post in sent:
-        settled(idle, post, "published", seconds=60)
+        settled(idle, post, "published")
     assert sorted(copy["text"] for copy in idle.copies()) == sorted(post["content"] for post in sent)
 
 

@@ -76,7 +76,7 @@ def test_fifty_posts_go_out_while_the_key_is_changed_and_the_old_one_is_dropped(
     killed = run(idle, "-c", ROTATE_SLOWLY)
     early = run(idle, "manage.py", "rotate_encryption", "--dry-run")
     resumed = run(idle, "manage.py", "rotate_encryption")
-    wait_for(lambda: statuses(idle, posts)["published"] == POSTS, seconds=90, what="all posts")
+    wait_for(lambda: statuses(idle, posts)["published"] == POSTS, what="all posts")
     monkeypatch.setenv("TOKEN_KEYS", new)
     restart(idle)
     after = [schedule(idle, account, f"Later {number}", datetime.now(UTC)) for number, account in enumerate(accounts)]

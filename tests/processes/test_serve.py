@@ -53,7 +53,6 @@ def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
             after = wait_for(
                 lambda: now if both_new(now := children(serve.pid), before) else None,
-                seconds=15,
                 what="both to be started again",
             )
             product.wait_until_ready()

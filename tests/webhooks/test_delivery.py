@@ -278,6 +278,22 @@ def test_a_webhook_has_eight_calls_in_flight_and_the_others_their_turn(
     assert claim_deliveries(100) == []
 
 
+def test_what_is_due_for_longest_is_claimed_first_and_no_more_than_is_asked_for(
+    make_webhook: Callable[..., Webhook], write: Callable[[], Post]
+) -> None:
+    for host in ("one", "other"):
+        make_webhook(url=f"https://{host}.example/")
+    for _ in range(2):
+        write()
+    second, first, *others = Delivery.objects.order_by("pk")
+    for hours, each in enumerate([*others, second, first], start=1):
+        Delivery.objects.filter(pk=each.pk).update(due_at=database_now() - hours * HOUR)
+
+    jobs = claim_deliveries(2)
+
+    assert [job.delivery for job in jobs] == [first, second]
+
+
 def test_a_host_with_many_webhooks_has_most_of_the_calls_and_the_others_their_turn(
     make_webhook: Callable[..., Webhook], write: Callable[[], Post]
 ) -> None:
@@ -562,6 +578,18 @@ def test_deliveries_whose_messages_are_gone_take_no_places_of_others(
     told = sorted(Delivery.objects.values_list("status", flat=True))
     assert told == ["delivered"] + ["discarded"] * IN_FLIGHT
     assert "Deliveries without a message are discarded" in caplog.text
+
+
+def test_deliveries_whose_webhook_is_gone_hold_up_no_others(
+    webhook: Webhook, make_webhook: Callable[..., Webhook], receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM events_webhook")
+    make_webhook()
+    write()
+
+    assert (deliver_due(), len(receiver.calls)) == (1, 1)
 
 
 def test_a_call_asks_the_database_nothing_and_the_cost_of_settling_does_not_grow_with_the_deliveries(

@@ -153,7 +153,7 @@ def test_answers_without_end_or_measure_cost_a_worker_neither_time_nor_memory(
         for server in servers:
             stack.enter_context(administrator.telling(server.url, MADE, CHANGED))
         make(product, 20)
-        wait_for(lambda: have_all([receiver], 60), seconds=30, what="all events at the good one")
+        wait_for(lambda: have_all([receiver], 60), what="all events at the good one")
         wait_for(lambda: all(len(attempts(administrator, server)) >= FAILING for server in servers), what="all")
         grown = memory(pid, "VmHWM") - before
         slowest = max(each["milliseconds"] for server in servers for each in attempts(administrator, server))
@@ -161,7 +161,7 @@ def test_answers_without_end_or_measure_cost_a_worker_neither_time_nor_memory(
         server.close()
 
     record_property("numbers", f"50, hostile answers: grown by {grown / MB:.1f} MB, slowest {slowest} ms")
-    assert (grown < 20 * MB, slowest < 15_000 / SPEED + 1000) == (True, True)
+    assert (grown < 20 * MB, slowest < 15_000 / SPEED + 5000) == (True, True)
 
 
 def attempts(administrator: Administrator, server: Server) -> list[dict[str, Any]]:

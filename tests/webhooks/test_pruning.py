@@ -9,7 +9,7 @@ from ouipost.claims import database_now
 from ouipost.db.pruning import remove_all
 from ouipost.events import figures, pruning, webhooks
 from ouipost.events.journal import SYSTEM
-from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
+from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
 from posts import services
 from tests.factories import make_post
 from tests.webhooks.conftest import deliver_due
@@ -39,6 +39,18 @@ def test_after_a_month_bodies_deliveries_and_attempts_go_and_the_journal_stays(
     assert (removed, left()) == (2, (1, 1, 1))
     assert Event.objects.filter(pk__in=old).count() == 2
     assert Webhook.objects.get().successful_deliveries == 3
+
+
+def test_replays_are_kept_for_a_month(webhook: Webhook) -> None:
+    now = timezone.now()
+    begun = [now - timedelta(days=30) + timedelta(minutes=minutes) for minutes in (-1, 1)]
+    _, young = (
+        Replay.objects.create(webhook=webhook, key=str(at), since=at, until=at, total=0, created_at=at) for at in begun
+    )
+
+    removed = remove_all(pruning.old(now))
+
+    assert (removed, list(Replay.objects.all())) == (1, [young])
 
 
 def test_what_a_deleted_webhook_left_is_removed(webhook: Webhook, workspace: Workspace, receiver: Receiver) -> None:

@@ -5,8 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -244,9 +243,8 @@ def test_while_the_store_is_away_an_upload_is_503_and_leaves_nothing(
 
 
 def test_a_store_that_hangs_holds_up_three_calls_and_then_one_at_a_time(
-    bucket: Bucket, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, settings: Settings, pauses_end: Callable[[], None]
 ) -> None:
-    monkeypatch.setattr(backend, "PAUSE_SECONDS", 0.5)
     sent: list[str] = []
 
     with held(settings, bucket, answers=False):
@@ -257,7 +255,7 @@ def test_a_store_that_hangs_holds_up_three_calls_and_then_one_at_a_time(
             with pytest.raises(StorageUnavailable) as refused:
                 storage.exists(NAME)
         assert (sent, "left alone" in refused.value.reason) == (["HEAD"] * 3, True)
-        time.sleep(0.5)
+        pauses_end()
         for _ in range(10):
             with pytest.raises(StorageUnavailable):
                 storage.exists(NAME)

@@ -58,11 +58,41 @@ def test_a_token_that_has_ended_is_renewed_before_anything_is_sent(
     assert network.calls == ["refresh", "prepare", "commit"]
 
 
+def test_a_token_that_nothing_renews_is_used_whatever_is_known_of_its_end(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    ended = Tokens(access_token="old", access_expires_at=database_now())
+
+    publish(make_due(workspace, make_account(workspace, tokens=ended)))
+
+    assert network.calls == ["prepare", "commit"]
+
+
+def test_a_token_that_has_ended_when_it_comes_is_not_renewed_again(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, ahead = make_account(workspace, tokens=GRANT), [0.0]
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: ahead[0], sleep=None))
+
+    def upload_for_an_hour() -> Any:
+        ahead[0] += 3600
+        raise REVOKED
+
+    network.prepared = [upload_for_an_hour, REVOKED, {}]
+    hour = Tokens(access_token="renewed", refresh_token="refresh", access_expires_at=database_now() + 60 * MINUTE)
+    network.refreshed = [hour, Tokens(access_token="again", refresh_token="refresh")]
+
+    publish(make_due(workspace, account))
+
+    assert network.calls == ["prepare", "refresh", "prepare"]
+    assert SocialAccount.objects.get(pk=account.pk).status == AccountStatus.EXPIRED
+
+
 @pytest.mark.parametrize("replaced", [False, True])
 def test_an_upload_may_outlast_one_token_after_the_other(
     workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, replaced: bool
 ) -> None:
-    account, ahead = make_account(workspace, tokens=GRANT), [0.0]
+    account, ahead = make_account(workspace, tokens=GRANT), [5000.0]
     monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: ahead[0], sleep=None))
 
     def upload_until_the_token_ends() -> Any:

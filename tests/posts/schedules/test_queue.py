@@ -21,7 +21,7 @@ from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
 from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.schedules import services as schedules
-from posts.schedules.queue import next_free
+from posts.schedules.queue import next_free, queued
 from posts.schedules.slots import occurs_at
 from tests.factories import NOW, make_account, make_post, make_schedule
 from tests.foundation.threads import at_once
@@ -114,6 +114,40 @@ def test_a_place_in_the_middle_that_became_free_is_the_next_one(
     Post.objects.filter(pk=posts[2].pk).update(slot=None, slot_date=None)
 
     assert put_in(make_post(workspace, accounts=accounts), schedule).scheduled_at == hole
+
+
+@pytest.mark.django_db
+def test_of_two_places_in_the_middle_that_became_free_the_first_is_the_next_one(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook", "twitter"])])
+    posts = [put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(5)]
+    free = [post.pk for post in posts[1:3]]
+    Post.objects.filter(pk__in=free).update(slot=None, slot_date=None)
+
+    assert put_in(make_post(workspace, accounts=accounts), schedule).slot_date == posts[1].slot_date
+
+
+@pytest.mark.django_db
+def test_posts_of_a_queue_come_in_the_order_of_their_places(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook", "twitter"])])
+    later, sooner = (put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(2))
+    assert sooner.scheduled_at
+    Post.objects.filter(pk=later.pk).update(scheduled_at=sooner.scheduled_at + timedelta(weeks=1))
+
+    assert queued(schedule) == [sooner, later]
+
+
+@pytest.mark.django_db
+def test_a_place_that_is_past_hides_no_free_one(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook", "twitter"])])
+    sent, _ = (put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(2))
+    assert sent.slot_date
+    Post.objects.filter(pk=sent.pk).update(slot_date=sent.slot_date - timedelta(weeks=1))
+
+    assert put_in(make_post(workspace, accounts=accounts), schedule).slot_date == sent.slot_date
 
 
 @pytest.mark.django_db

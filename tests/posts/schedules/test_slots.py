@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouipost.errors import InvalidInput
-from posts.schedules.slots import AmbiguousLocalTime, DoubtfulLocalTime, NoSuchLocalTime, clock_changes, instant
+from posts.schedules.slots import (
+    AmbiguousLocalTime,
+    DoubtfulLocalTime,
+    NoSuchLocalTime,
+    UnknownZone,
+    clock_changes,
+    instant,
+    shown,
+)
 
 ZONES = ["Europe/Paris", "Australia/Sydney", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "UTC"]
 
@@ -139,3 +147,10 @@ def test_what_a_doubtful_time_may_mean_comes_with_its_refusal(given: str, hours:
         instant(naive(given), zone="Europe/Paris")
 
     assert refused.value.candidates == tuple(utc(f"{given[:10]}T0{hour}:30:00") for hour in hours)
+
+
+def test_a_zone_that_this_machine_no_longer_knows_is_named_and_what_is_stored_is_shown_in_utc() -> None:
+    with pytest.raises(UnknownZone, match="There is no time zone Mars/Olympus any more"):
+        instant(datetime.fromisoformat("2026-06-01T09:00:00"), zone="Mars/Olympus")
+
+    assert shown(datetime(2026, 6, 1, 9, 0, 0, 5, tzinfo=UTC), zone="Mars/Olympus") == "2026-06-01T09:00:00+00:00"

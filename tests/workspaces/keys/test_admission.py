@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from ouipost import redis
+from ouipost.breaker import Breaker
 from ouipost.crypto import digest
 from ouipost.events.journal import SYSTEM
 from tests.conftest import ApiClient
@@ -207,6 +208,19 @@ def test_a_key_that_was_revoked_dies_on_its_next_request(
     assert not is_admitted(secret)
 
 
+def test_a_change_is_told_to_redis_though_this_process_leaves_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, secret = make_key()
+    run("redis.call('FLUSHDB')")
+    before = (is_admitted(secret), is_remembered(secret))
+
+    with monkeypatch.context() as alone:
+        alone.setattr(Breaker, "allows", lambda _: False)
+        key.is_active = False
+        key.save()
+
+    assert (before, is_admitted(secret)) == ((True, True), False)
+
+
 def test_what_a_key_may_do_changes_with_its_next_request() -> None:
     key, secret = warm_key(permissions=["workspaces.read"])
     api = ApiClient(secret)
@@ -331,6 +345,20 @@ def test_a_remembered_secret_from_before_a_rotation_ends_with_its_grace() -> Non
         assert (is_admitted(old), is_admitted(new)) == (True, True)
     with time_machine.travel(ends + SECOND, tick=False):
         assert (is_admitted(old), is_admitted(new)) == (False, True)
+
+
+def test_a_record_lives_for_five_seconds_and_tells_when_the_minute_ends() -> None:
+    key, secret = make_key()
+    run("redis.call('FLUSHDB')")
+    assert is_admitted(secret)
+
+    lives = run("return redis.call('PTTL', KEYS[1])", f"ouipost:key:{key.digest}")
+    before = timezone.now().timestamp()
+    known = admission.ask(digest(secret))
+
+    assert isinstance(known, Known)
+    assert (0 < lives <= 5000, 0 < known.window.seconds_left <= 60) == (True, True)
+    assert before - 1 < known.window.ends_at <= timezone.now().timestamp() + 61
 
 
 def test_a_record_lives_no_longer_than_its_key() -> None:
