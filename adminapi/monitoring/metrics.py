@@ -94,12 +94,14 @@ def meters() -> Meters | None:
 
 
 def _make_room(path: Path) -> None:
-    """Write zeros into a new file; leaves none where there is no room for it."""
+    """Write zeros into a new file, which others see when it has them; leaves none where there is no room for it."""
+    new = path.with_suffix(".new")
     try:
         if not path.exists():
-            path.write_bytes(bytes(ROOM))
+            new.write_bytes(bytes(ROOM))
+            new.rename(path)
     except OSError:
-        path.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
 
 

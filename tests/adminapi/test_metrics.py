@@ -38,6 +38,15 @@ def token(settings: Settings) -> None:
     settings.METRICS_TOKEN = TOKEN
 
 
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell of this process alone: all of a run have the same parent, and count side by side."""
+    scrape()
+    for file in metrics.folder().glob(f"*_{os.getpid()}.db"):
+        (tmp_path / file.name).symlink_to(file)
+    monkeypatch.setattr(metrics, "folder", lambda: tmp_path)
+
+
 def scrape() -> dict[tuple[str, str], float]:
     """Return the figures by name and labels."""
     response = Client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
@@ -59,6 +68,7 @@ def test_nobody_reads_it_without_the_token(settings: Settings, given: str, heade
     assert Client().get("/metrics", headers={"Authorization": header}).status_code == status
 
 
+@pytest.mark.usefixtures("alone")
 def test_requests_are_counted_by_route_method_and_status() -> None:
     workspace = make_workspace()
     post = make_post(workspace)
@@ -199,6 +209,27 @@ def test_the_disk_has_given_its_room_before_anything_is_counted() -> None:
 
     files = [metrics.folder() / f"{kind}_{os.getpid()}.db" for kind in ("counter", "histogram")]
     assert all(each.stat().st_blocks * 512 >= metrics.ROOM for each in files)
+
+
+def test_who_asks_while_another_process_makes_its_files_is_answered(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, told = Path.write_bytes, list[float]()
+
+    def begin(path: Path, content: bytes) -> int:
+        path.touch()
+        told.append(scrape()["ouipost_database_up", ""])
+        return write(path, content)
+
+    scrape()
+    settings.OUIPOST_HOME = tmp_path
+    metrics.folder().mkdir(parents=True)
+    monkeypatch.setattr(Path, "write_bytes", begin)
+
+    metrics._make_room(metrics.folder() / "counter_1.db")
+
+    assert told == [1]
+    assert [file.stat().st_size for file in metrics.folder().iterdir()] == [metrics.ROOM]
 
 
 def test_a_process_that_finds_no_room_serves_without_counting_and_says_so(
