@@ -146,7 +146,7 @@ def renew_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any],
 
 
 @contextmanager
-def meanwhile(extend: Callable[[], object], *, every: float) -> Iterator[None]:
+def extending(extend: Callable[[], object], *, every: float) -> Iterator[None]:
     """Extend a lease every so many seconds, for as long as the block takes and this process lives.
 
     It runs in a thread of its own, with a connection of its own.

@@ -21,7 +21,7 @@ from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Gone, Kind
 from adminapi.jobs.models import NAME_LENGTH, NOTE_LENGTH, Job, JobRow, JobStatus, RowStatus
 from ouipost import claims
-from ouipost.claims import Claim, LostClaim, engine_time, meanwhile
+from ouipost.claims import Claim, LostClaim, engine_time, extending
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.translating import words
@@ -88,7 +88,7 @@ def _step(claim: Claim, is_ending: Callable[[], bool]) -> int:
     job = Job.objects.get(pk=claim.pk)
     with translation.override(job.language):
         try:
-            with meanwhile(partial(_hold, claim), every=EXTEND_SECONDS):
+            with extending(partial(_hold, claim), every=EXTEND_SECONDS):
                 return _work(job, claim, is_ending)
         except LostClaim:
             logger.info("%s was stopped, or another worker has it", job.pk)

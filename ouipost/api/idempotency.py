@@ -27,7 +27,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from ouipost.api.failures import describe
 from ouipost.api.models import StoredAnswer
-from ouipost.claims import database_now, meanwhile
+from ouipost.claims import database_now, extending
 from ouipost.db.configuration import release_old_connections
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
@@ -233,7 +233,7 @@ def _put(body: Any, path: Path, value: str | None) -> Any:
 
 def _at_length(run: Run, perform: Callable[[], Response]) -> Response:
     """Do this as `_guarded` does; the key stays the run's for as long as that takes and the process lives."""
-    with meanwhile(lambda: run.rows.update(lease_until=Now() + LEASE), every=EXTEND_SECONDS):
+    with extending(lambda: run.rows.update(lease_until=Now() + LEASE), every=EXTEND_SECONDS):
         return _guarded(run, perform)
 
 
