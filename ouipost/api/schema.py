@@ -181,6 +181,7 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_request_for_media_type(self, serializer: Any, direction: Direction = "request") -> Any:
         """Describe a PATCH's body like that of the PUT, which it is: partial where the input is."""
+        # The library makes every PATCH partial, with no setting for it, and its hooks have no types.
         method, self.method = self.method, "PUT" if self.method == "PATCH" else self.method
         try:
             return super()._get_request_for_media_type(serializer, direction)  # type: ignore[no-untyped-call]

@@ -56,7 +56,7 @@ class SlotInput(StrictInput):
 
     def _accounts(self) -> set[str]:
         """Return the ids of the workspace's accounts, read once for all slots of a body."""
-        of_body = cast("dict[str, Any]", self.context)
+        of_body = cast("dict[str, Any]", self.context)  # the input itself is kept for the bodies after it
         if ACCOUNTS not in of_body:
             rows = SocialAccount.objects.connected().filter(workspace=of_body["view"].workspace)
             of_body[ACCOUNTS] = set(rows.values_list("pk", flat=True))
