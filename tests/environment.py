@@ -1,11 +1,14 @@
 """Loaded by pytest before the settings are: folders of the tests' own, and the database that this run is for."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 for folder in ("OUIPOST_HOME", "OUIPOST_TABLES"):  # the same for all processes of a run, which inherit them
     if folder not in os.environ:
         os.environ[folder] = tempfile.mkdtemp(prefix="ouipost-tests-")
+        atexit.register(shutil.rmtree, os.environ[folder], ignore_errors=True)
 os.environ["DATABASE_URL"] = (
     os.environ.get("DATABASE_URL_TEST") or f"sqlite:///{os.environ['OUIPOST_HOME']}/test.sqlite3"
 )
