@@ -128,7 +128,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     def get_body(self, delivery: Delivery) -> dict[str, Any]:
         try:
             body = orjson.loads(delivery.message.body)
-        except orjson.JSONDecodeError:  # of one among many; it is sent as it is
+        except orjson.JSONDecodeError:  # a broken row must not hide the rest of the list
             body = {}
         return body if isinstance(body, dict) else {}
 
