@@ -29,7 +29,7 @@ class EventSerializer(serializers.Serializer[Any]):
     """What every event has; `sequence` is its place among those of its post, account or file, from 1."""
 
     told: ClassVar[type[serializers.Serializer[Any]]]
-    """Its `data`: a serializer has an attribute of that name."""
+    """The serializer of its `data`; a field cannot be declared under that name, which serializers use themselves."""
     timestamp = serializers.DateTimeField()
     id = serializers.CharField()
     workspace_id = serializers.CharField(allow_null=True)

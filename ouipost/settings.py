@@ -20,7 +20,6 @@ from ouipost.configuration.environment import (
     env,
     is_installed,
     limits,
-    max_in_flight,
     networks,
     pace,
     rate_limits,
@@ -244,7 +243,7 @@ NETWORKS = {
 NETWORK_LIMITS = {platform.id: limits(platform) for platform in platforms.ALL}
 NETWORK_PACE = {platform.id: pace(platform) for platform in platforms.ALL}
 NETWORK_READ_BUDGET = {platform.id: read_budget(platform) for platform in platforms.ALL}
-NETWORK_MAX_IN_FLIGHT = {platform.id: max_in_flight(platform) for platform in platforms.ALL}
+NETWORK_MAX_IN_FLIGHT = {each.id: at_least(1, f"{each.id.upper()}_MAX_IN_FLIGHT", default=48) for each in platforms.ALL}
 """Calls at the same time, of all workers together: one network that hangs must not hold all threads."""
 
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

@@ -63,7 +63,7 @@ def operate(
 
 
 def origin(page: ConsoleAdmin[Any], request: HttpRequest) -> dict[str, Any]:
-    """Return `where` an action ends that a row's page may have sent: on that page, or else on the list."""
+    """Return arguments for `operate`: an action that was sent from a row's page returns there, others to the list."""
     if request.POST.get("from") != "page":
         return {}
     return {"back": own_page(page.model, request.POST[ACTION_CHECKBOX_NAME]), "carries": {"from": "page"}}

@@ -23,7 +23,7 @@ def column(
     """
     path = name.replace(".", "__")
 
-    def shown(*given: Any) -> Any:  # the row, behind the page whose method this may be
+    def shown(*given: Any) -> Any:  # the row; where this is a method of a page, the page comes before it
         row = given[-1]
         in_words = getattr(row, f"get_{name}_display", None) if tell is None else None
         value = in_words() if in_words else attrgetter(name)(row)

@@ -83,7 +83,7 @@ def old_data(request: HttpRequest) -> HttpResponse:
 
 def title_of(job: Job) -> str:
     """Return what a job does, as its button was called."""
-    kind = catalogue.find(job.kind)
+    kind = catalogue.BY_NAME.get(job.kind)
     return str(kind.title) if kind else job.kind
 
 

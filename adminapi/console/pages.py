@@ -65,7 +65,7 @@ def file_address(name: str) -> str:
 
 
 def as_told(told: str) -> Any:
-    """Return what a page tells of what it showed, as JSON in a hidden input; None where that is no JSON."""
+    """Return what a page keeps in a hidden input of what it showed: its JSON, None where it is none."""
     try:
         return json.loads(told)
     except (ValueError, RecursionError):

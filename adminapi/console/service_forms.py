@@ -26,7 +26,7 @@ LINE_END = re.compile(r"\r?\n")
 
 
 class AsShown(forms.HiddenInput):
-    """What a field had when its page was made: in one input, which is there also where that is nothing."""
+    """A hidden input with the value that a field had when its page was made, as JSON; there for no value too."""
 
     def format_value(self, value: Any) -> str:
         return json.dumps(value)

@@ -14,7 +14,7 @@ from workspaces.reach import limited_to
 
 MOST_OFFERED = 200
 CHOSEN = "workspace"
-"""What a session keeps the workspace as that was chosen last."""
+"""The session's key for the workspace that was chosen last."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The whole examination: all parts are checked at the same time, each for a limited time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
@@ -50,7 +50,8 @@ def _broker_is_well() -> str:
     return "It takes messages." if is_redis(settings.CELERY_BROKER_URL) else "It is not Redis, and was not asked."
 
 
-PARTS = (
+LOOKED_AT: tuple[Check | Part, ...] = (
+    Check(name="settings", look=configuration.given, seconds=SLOWLY),
     Part(
         name="database",
         component="database",
@@ -61,11 +62,27 @@ PARTS = (
             else "See that it runs, and that DATABASE_URL has its address, user and password."
         ),
     ),
+    Check(name="database_server", look=databases.server, needs="database"),
+    Check(name="transactions", look=databases.transactions, needs="database"),
+    Check(name="collation", look=databases.collation, needs="migrations"),
+    Check(name="clock", look=databases.clock, needs="database"),
+    Check(name="migrations", look=databases.migrations, needs="database"),
+    Check(name="writing", look=databases.writing, needs="migrations"),
+    Check(name="replica", look=databases.the_replica),
+    Check(name="disk", look=databases.disk, needs="database"),
     Part(
         name="redis",
         component="cache",
         is_well="It answers." if settings.REDIS_URL else "None is used: each process has a memory of its own.",
         action="See that it runs, and that REDIS_URL has its address and password.",
+    ),
+    Check(name="redis_server", look=services.redis_server, needs="redis"),
+    Part(
+        name="broker",
+        component="queue",
+        is_well=_broker_is_well(),
+        action="See that CELERY_BROKER_URL leads to it, and that Celery workers run.",
+        needs="migrations",
     ),
     Part(
         name="storage",
@@ -76,13 +93,12 @@ PARTS = (
             "that AWS_… are those of the store: `manage.py prepare` creates a bucket that is missing."
         ),
     ),
-    Part(
-        name="broker",
-        component="queue",
-        is_well=_broker_is_well(),
-        action="See that CELERY_BROKER_URL leads to it, and that Celery workers run.",
-        needs="migrations",
-    ),
+    Check(name="public_address", look=configuration.public_address, seconds=SLOWLY),
+    Check(name="credentials", look=configuration.credentials, needs="migrations"),
+    Check(name="api_versions", look=configuration.api_versions, needs="migrations"),
+    Check(name="key_ring", look=configuration.key_ring, needs="migrations"),
+    Check(name="accounts", look=services.accounts, needs="migrations"),
+    Check(name="rows", look=rows, needs="migrations"),
     Part(
         name="publishing",
         component="publisher",
@@ -90,42 +106,25 @@ PARTS = (
         action="Start `manage.py work`, or Celery's worker and beat; `manage.py stuck` tells of each post.",
         needs="migrations",
     ),
-)
-CHECKS = (
-    Check(name="settings", look=configuration.given, seconds=SLOWLY),
-    Check(name="database_server", look=databases.server, needs="database"),
-    Check(name="transactions", look=databases.transactions, needs="database"),
-    Check(name="collation", look=databases.collation, needs="migrations"),
-    Check(name="clock", look=databases.clock, needs="database"),
-    Check(name="migrations", look=databases.migrations, needs="database"),
-    Check(name="writing", look=databases.writing, needs="migrations"),
-    Check(name="replica", look=databases.the_replica),
-    Check(name="disk", look=databases.disk, needs="database"),
-    Check(name="redis_server", look=services.redis_server, needs="redis"),
-    Check(name="public_address", look=configuration.public_address, seconds=SLOWLY),
-    Check(name="credentials", look=configuration.credentials, needs="migrations"),
-    Check(name="api_versions", look=configuration.api_versions, needs="migrations"),
-    Check(name="key_ring", look=configuration.key_ring, needs="migrations"),
-    Check(name="accounts", look=services.accounts, needs="migrations"),
-    Check(name="rows", look=rows, needs="migrations"),
     Check(name="backlog", look=services.backlog, needs="migrations"),
     Check(name="audit_log", look=services.journal, needs="migrations"),
 )
-NEEDS = {each.name: each.needs for each in (*PARTS, *CHECKS)}
-ORDER = ("settings", "database", "database_server", "transactions", "collation", "clock", "migrations", "writing",
-         "replica", "disk", "redis", "redis_server", "broker", "storage", "public_address", "credentials",
-         "api_versions", "key_ring", "accounts", "rows", "publishing", "backlog", "audit_log")  # fmt: skip
+"""In the order of the report."""
 
 
 def examine(*, asks_networks: bool = False) -> list[Finding]:
-    """Check everything and return the findings, each after those that it depends on; those of networks come last."""
+    """Check everything at once and return the findings, those of networks last."""
     began = time.monotonic()
     parts = Examination(seconds=SECONDS)
-    apps = checks_of_apps() if asks_networks else []
-    asked = [(check, in_thread(check.look)) for check in (*CHECKS, *apps)]
-    found = {part.name: _of_part(part, health) for health in [parts.result(now=timezone.now())] for part in PARTS}
-    found |= {check.name: _answer(check, future, began=began) for check, future in asked}
-    return [_unless_needless(found[name], found) for name in ORDER] + [found[check.name] for check in apps]
+    looked_at = [*LOOKED_AT, *(checks_of_apps() if asks_networks else ())]
+    asked = {each.name: in_thread(each.look) for each in looked_at if isinstance(each, Check)}
+    health = parts.result(now=timezone.now())
+    found: dict[str, Finding] = {}
+    for each in looked_at:
+        finding = _of_part(each, health) if isinstance(each, Part) else _answer(each, asked[each.name], began=began)
+        found[each.name] = replace(finding, name=each.name)
+    needs = {each.name: each.needs for each in looked_at}
+    return [_unless_needless(finding, found, needs) for finding in found.values()]
 
 
 def checks_of_apps() -> list[Check]:
@@ -141,14 +140,12 @@ def _of_part(part: Part, health: Health) -> Finding:
     message = component.get("message", "")
     match component["status"]:
         case probes.HEALTHY if component.get("paused"):
-            finding = warning(" ".join(component["paused"]), "Do as the reason says; `manage.py resume` ends a pause.")
+            return warning(" ".join(component["paused"]), "Do as the reason says; `manage.py resume` ends a pause.")
         case probes.HEALTHY:
-            finding = well(part.is_well)
+            return well(part.is_well)
         case probes.DEGRADED:
-            finding = warning(message, part.action)
-        case _:
-            finding = wrong(message, part.action)
-    return replace(finding, name=part.name)
+            return warning(message, part.action)
+    return wrong(message, part.action)
 
 
 def _answer(check: Check, future: "Future[Any]", *, began: float) -> Finding:
@@ -156,17 +153,17 @@ def _answer(check: Check, future: "Future[Any]", *, began: float) -> Finding:
     try:
         finding: Finding = future.result(timeout=max(0.0, began + check.seconds - time.monotonic()))
     except TimeoutError:
-        finding = wrong(f"It did not answer within {check.seconds:.0f} seconds.", "See what holds it up.")
+        return wrong(f"It did not answer within {check.seconds:.0f} seconds.", "See what holds it up.")
     except Exception as error:
-        finding = wrong(f"It could not be looked at: {error}", "See what the message says.")
-    return replace(finding, name=check.name)
+        return wrong(f"It could not be looked at: {error}", "See what the message says.")
+    return finding
 
 
-def _unless_needless(finding: Finding, found: dict[str, Finding]) -> Finding:
+def _unless_needless(finding: Finding, found: Mapping[str, Finding], needs: Mapping[str, str]) -> Finding:
     """Return the finding, or an unknown one if something that the check needs is wrong."""
-    cause, needed = "", NEEDS[finding.name]
+    cause, needed = "", needs[finding.name]
     while needed:
-        cause, needed = needed if found[needed].status == WRONG else cause, NEEDS[needed]
+        cause, needed = needed if found[needed].status == WRONG else cause, needs[needed]
     if cause and finding.status != OK:
         return replace(unknown(f"Nobody can tell: see {cause}."), name=finding.name)
     return finding

@@ -131,11 +131,7 @@ KINDS: tuple[Kind, ...] = (
     *(REVOKE_KEYS, ACTIVATE, DEACTIVATE, PRUNE),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
-
-
-def find(name: str) -> Kind | None:
-    """Return the kind of this name; None where a newer version made the job."""
-    return BY_NAME.get(name)
+"""A job may be of another kind, where a newer version made it."""
 
 
 def open_to(user: User) -> "QuerySet[Job]":

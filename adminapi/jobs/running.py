@@ -105,7 +105,7 @@ def _work(job: Job, claim: Claim, is_ending: Callable[[], bool]) -> int:
         if looked_at and (is_ending() or time.monotonic() > ends):
             _release(claim, due_at=claims.database_now())
             return looked_at
-        kind, user = catalogue.find(job.kind), User.objects.filter(pk=job.user_id).first()
+        kind, user = catalogue.BY_NAME.get(job.kind), User.objects.filter(pk=job.user_id).first()
         if kind is None or user is None or kind.permission not in user.granted:
             _release(claim, due_at=None, status=JobStatus.REFUSED, finished_at=claims.database_now())
             return looked_at

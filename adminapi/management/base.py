@@ -13,6 +13,7 @@ from adminapi.management.arguments import problems_of
 from ouipost import __version__
 from ouipost.db.migrating import is_unmigrated
 from ouipost.errors import InvalidInput
+from ouipost.events.journal import Actor
 
 NO_DATABASE = 3
 """The exit code where nobody can tell anything for the database: 1 often means that something was found."""
@@ -58,6 +59,11 @@ class OperatorCommand(BaseCommand):
                 return super().execute(*args, **options)
         except InvalidInput as error:  # its fields are called like the arguments
             raise CommandError(problems_of(error)) from error
+
+    @property
+    def actor(self) -> Actor:
+        """Who the journal says did it: the command, by its name."""
+        return Actor.of_command(type(self).__module__.rpartition(".")[2])
 
     def say(self, line: str) -> None:
         """Print a line at once; nothing with `--json`."""

@@ -54,8 +54,8 @@ class Chore:
     calls_out: bool = False
     """Whether it asks networks or the storage, which may hang: a worker has a thread of its own for it."""
     must_end: bool = False
-    """Whether a worker that stops waits for it as for a post: new tokens that it asks for are not to be had twice. It
-    is given `is_ending`, and goes on to nothing more once that is so."""
+    """Whether a worker that stops lets it end as it does a post: a network gives new tokens only once. Such work
+    takes `is_ending`, and begins with nothing more once that returns true."""
 
     def do(self, is_ending: Callable[[], bool]) -> None:
         if self.must_end:

@@ -41,7 +41,7 @@ class TooManyLoginAttempts(DomainError):
 
 @dataclass
 class Nobody:
-    """Whom a login with an unknown e-mail address is told of: it costs as much as one with a known one."""
+    """Stands in the journal for the user of an unknown e-mail address: such a login takes as long as any other."""
 
     pk: str = ""
     journal_name: str = "user"

@@ -15,7 +15,7 @@ PASSWORD_LENGTH = 1000
 AT_ONCE, WAITING = 4, 20
 WAIT_SECONDS = 10
 NOBODYS = make_password(None)
-"""Of a password that cannot be: Django takes as long to look at it as at any other."""
+"""The hash of no password at all: Django takes as long to check it as any other."""
 _running = threading.BoundedSemaphore(AT_ONCE)
 _places = threading.BoundedSemaphore(AT_ONCE + WAITING)
 

@@ -74,8 +74,9 @@ OUTCOMES = {
     "later": gettext_lazy("It waits."),
     "late": gettext_lazy("The answer came late."),
 }
-"""What came of a call; an outcome that one network knows alone is told as what all know of it."""
+"""What came of a call."""
 OWN_OUTCOMES = {"not_taken", "not_ready", "make_again", "blob_missing", "upload_over"}
+"""Outcomes that a single network has; they are shown as `unavailable`."""
 
 
 @register.filter

@@ -80,7 +80,7 @@ class AdminGenerator(PartGenerator):
 
 
 ALONE = Lock()
-"""Whoever makes a description keeps the view that it is at on the class: two at once would describe each other's."""
+"""drf-spectacular keeps the view that it describes on a class: two descriptions made at once would mix them up."""
 
 
 def document(generator: Any, renderer: Any, urlconf: str) -> bytes:

@@ -47,7 +47,7 @@ class Allowance:
 
 
 class AtomicMemory(MemoryStorage):
-    """The library's memory storage; its own reads and counts forget each other's unless one lock is around them."""
+    """The library's memory storage with a lock around reads and counts: it would lose some to other threads."""
 
     STORAGE_SCHEME = ["atomic+memory"]
 

@@ -25,7 +25,7 @@ MOMENT: Schema = {"type": "string", "format": "date-time"}
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer"}
 BOOLEAN: Schema = {"type": "boolean"}
-"""Which of the two is said in words: what OpenAPI Generator makes of a constant refuses it in every answer."""
+"""Which of the two it is, only its description says: clients of OpenAPI Generator refuse every answer with `const`."""
 
 
 def exactly(**properties: Schema) -> Schema:
@@ -299,7 +299,7 @@ class ShownSchema(OpenApiSerializerExtension):
 
 
 def _as_shown(described: Schema) -> Schema:
-    """Describe a field of an answer: it is never written, so that clients need no second type without those of ours."""
+    """Describe a field of an answer without `readOnly`, for which client generators would make a second type."""
     told = {key: value for key, value in described.items() if key != "readOnly"}
     return told["allOf"][0] if list(told) == ["allOf"] else told
 

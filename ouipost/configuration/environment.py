@@ -171,12 +171,3 @@ def limits(platform: type[Connector]) -> dict[str, float]:
         except (KeyError, ValueError):
             raise ImproperlyConfigured(f"{name} has {pair!r}, which is not a limit of {platform.name}.") from None
     return given
-
-
-def max_in_flight(platform: type[Connector]) -> int:
-    """Return how many calls a network may have at once: `<NETWORK>_MAX_IN_FLIGHT`."""
-    name = f"{platform.id.upper()}_MAX_IN_FLIGHT"
-    given = env.str(name, default="48")
-    if not given.isdecimal() or not int(given):
-        raise ImproperlyConfigured(f"{name} must be a whole number, at least 1.")
-    return int(given)

@@ -12,9 +12,9 @@ from django.db import Error
 
 logger = logging.getLogger(__name__)
 NAME = "CONCAT('ouipost ', SHA1(DATABASE()))"
-"""Such names are the whole server's, and short."""
+"""Locks of all databases of a server share their names, which may have 64 characters."""
 ASK_FOR_SECONDS = 5
-"""A connection may give an answer up that takes longer."""
+"""It is asked again and again: a connection with a read timeout would give up on a longer wait."""
 WAITING = "Another process is at work on the tables of this database: waiting for it to end."
 
 

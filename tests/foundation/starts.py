@@ -1,28 +1,62 @@
-"""Starting with settings of one's own, in a process of its own."""
+"""Starting with settings of one's own: each time in a new process, forked from one that has loaded what they import."""
 
+import json
 import os
-import subprocess
 import sys
+import traceback
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SHOW = """
-import json, os, sys
-sys.modules |= dict.fromkeys(os.environ.get("MISSING", "").split(","))
-from ouipost import settings
-names = [name for name in dir(settings) if name.isupper()]
-loaded = [name for name in ("sentry_sdk", "opentelemetry") if name in sys.modules]
-print(json.dumps({"loaded": loaded} | {name: getattr(settings, name) for name in names}, default=str))
-"""
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        "accounts.platforms",
+        "ouipost.configuration.stores",
+        "ouipost.db.configuration",
+        "ouipost.observability.logs",
+        "ouipost.outbound.guard",
+    ]
+)
 
 
-def start(home: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+class Started(NamedTuple):
+    """What came of a start: the settings, or the traceback."""
+
+    settings: dict[str, object]
+    said: str
+
+
+def start(home: Path, **variables: str) -> Started:
+    """Read the settings with these variables alone; those that `MISSING` names are not installed."""
+    ours, theirs = FORKS.Pipe()
     environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)} | variables
-    command = [sys.executable, "-c", SHOW]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    process = FORKS.Process(target=_read, args=(environment, theirs))
+    process.start()
+    theirs.close()
+    told: str = ours.recv()
+    process.join()
+    return Started(*json.loads(told))
 
 
 def refusal(home: Path, **variables: str) -> str:
+    """Return the last line of what a start with these variables says that fails."""
     done = start(home, **variables)
-    assert done.returncode != 0
-    return done.stderr.splitlines()[-1]
+    assert not done.settings
+    return done.said.splitlines()[-1]
+
+
+def _read(environment: dict[str, str], told: "Connection[str, str]") -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.modules |= dict.fromkeys(environment.get("MISSING", "").split(","))  # type: ignore[arg-type]  # None: it is missing
+    try:
+        from ouipost import settings
+    except Exception:
+        told.send(json.dumps([{}, traceback.format_exc()]))
+        return
+    names = [name for name in dir(settings) if name.isupper()]
+    loaded = [name for name in ("sentry_sdk", "opentelemetry") if name in sys.modules]
+    shown = {"loaded": loaded} | {name: getattr(settings, name) for name in names}
+    told.send(json.dumps([shown, ""], default=str))

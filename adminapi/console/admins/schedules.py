@@ -18,7 +18,7 @@ from accounts.models import SocialAccount
 from adminapi.console import bulk, schedule_form
 from adminapi.console.base import WorkspaceScopedAdmin
 from adminapi.console.columns import column
-from adminapi.console.filters import OneWorkspace
+from adminapi.console.filters import YES_NO, OneWorkspace, one_of
 from adminapi.console.pages import own_page, show
 from adminapi.console.workspaces import offer, only_one, workspaces_of
 from adminapi.jobs import catalogue
@@ -40,7 +40,7 @@ COMING = 10
 @admin.register(Schedule)
 class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     list_display = ("called", "of_workspace", "zone", "runs", "times")
-    list_filter = (OneWorkspace, "is_active")
+    list_filter = (OneWorkspace, one_of("is_active", gettext_lazy("active"), YES_NO))
     search_fields = ("id", "name")
     ordering = ("-created_at", "-id")
     called, zone = column("name", gettext_lazy("Name")), column("timezone", gettext_lazy("Time zone"))

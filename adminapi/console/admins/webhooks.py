@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
+from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
 from adminapi.console.workspaces import named
@@ -128,7 +129,7 @@ class WebhookForm(ServiceForm):
 class WebhookAdmin(ServiceAdmin[Webhook]):
     form = WebhookForm
     list_display = ("address", "shown_state", "stats", "last_at", "failing")
-    list_filter = ("is_active",)
+    list_filter = (one_of("is_active", gettext_lazy("active"), YES_NO),)
     search_fields = ("url", "id")
     ordering = ("created_at", "id")
     change_form_outer_before_template = "console/webhook/beside.html"

@@ -12,7 +12,6 @@ from django.db import transaction
 from adminapi.management.arguments import require_length
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.management.bootstrap import NAME_LENGTH, Bootstrapped, bootstrap
-from ouipost.events.journal import Actor
 from workspaces.models import Mode, Tier
 
 
@@ -65,7 +64,7 @@ Exits with 1 if the e-mail address, the password or the name will not do."""
             workspace_name=options["workspace"],
             mode=options["mode"],
             tier=options["tier"],
-            actor=Actor.of_command("bootstrap"),
+            actor=self.actor,
         )
 
     def _say_nothing_was_done(self, made: Bootstrapped) -> None:

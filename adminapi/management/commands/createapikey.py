@@ -7,7 +7,6 @@ from django.core.management.base import CommandError, CommandParser
 
 from adminapi.management.arguments import require_length
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
-from ouipost.events.journal import Actor
 from workspaces.keys.services import create_key
 from workspaces.models import KEY_NAME_LENGTH, KeyMode, Mode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
@@ -50,7 +49,7 @@ Exits with 1 if a workspace does not exist or is not for such a key, or the name
             tier=options["tier"],
             permissions=options["permission"],
             workspace_ids=options["workspace"],
-            actor=Actor.of_command("createapikey"),
+            actor=self.actor,
         )
         self.show({"id": key.pk, "api_key": secret})
         self.say(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")

@@ -9,10 +9,7 @@ from accounts.models import REASON_LENGTH, Pause, PauseScope
 from adminapi.management.arguments import require_length
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
-from ouipost.events.journal import Actor
 from posts.operating import pausing
-
-ACTOR = Actor.of_command("pause")
 
 
 def add_scope(parser: CommandParser, *, reason: bool) -> None:
@@ -62,7 +59,7 @@ Exits with 1 if there is no such network, workspace or account."""
         pausing.require_subject(scope, subject, must_exist=True)
         what, waiting, begun = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject), None
         if not options["dry_run"]:
-            given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": ACTOR}
+            given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": self.actor}
             begun = pausing.pause(scope, subject, **given, now=database_now())
         told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
         self.show({"pause": shown(begun), "waiting": waiting})

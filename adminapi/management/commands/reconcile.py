@@ -19,7 +19,6 @@ from adminapi.processes import restored
 from ouipost.claims import database_now
 from ouipost.db.pages import MOST
 from ouipost.errors import DomainError
-from ouipost.events.journal import Actor
 from posts import services
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.operating import pausing, restoring
@@ -32,7 +31,6 @@ TAKEN_WITHIN = 15
 """Seconds in which a running worker takes up one of them."""
 NOT_OUT = "not out"
 SETTLED = {TargetStatus.PUBLISHED.value, TargetStatus.FAILED.value, NOT_OUT}
-ACTOR = Actor.of_command("reconcile")
 
 
 class Command(OperatorCommand):
@@ -116,15 +114,15 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         if self.since and not _is_paused():
             reason = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
             now = database_now()
-            begun = pausing.pause(PauseScope.ALL, reason=reason, actor=ACTOR, now=now, after_restore=True)
+            begun = pausing.pause(PauseScope.ALL, reason=reason, actor=self.actor, now=now, after_restore=True)
             self.say(pauses.told(begun))
 
     def _ask(self, target: Target) -> bool:
         """Put the target back; returns False where somebody else has settled it, or nobody can be asked about it."""
         try:
             if self.since:
-                return bool(restoring.doubt(target, since=self.since, actor=ACTOR, now=database_now()).way)
-            services.look_again(target, actor=ACTOR, now=database_now())
+                return bool(restoring.doubt(target, since=self.since, actor=self.actor, now=database_now()).way)
+            services.look_again(target, actor=self.actor, now=database_now())
         except (DomainError, Http404) as error:
             self.say(f"{target.pk} is left alone: {error}")
             return False

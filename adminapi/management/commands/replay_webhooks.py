@@ -16,7 +16,6 @@ from adminapi.management.base import OperatorCommand, add_dry_run, add_json, cou
 from ouipost.claims import LostClaim
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events import replays
-from ouipost.events.journal import Actor
 from ouipost.events.models import Replay, ReplayScope, Webhook
 from ouipost.events.webhooks import WebhookDisabled
 from ouipost.ids import new_id
@@ -109,10 +108,9 @@ It may be ended at any time: a running worker goes on. Exits with 1 if something
         return None not in begun
 
     def _begin(self, plan: Plan, wish: Wish, *, now: datetime) -> Replay | None:
-        actor = Actor.of_command("replay_webhooks")
         try:
             begun, _ = replays.replay(
-                plan.webhook, since=wish.since, key=wish.key, scope=wish.scope, actor=actor, now=now
+                plan.webhook, since=wish.since, key=wish.key, scope=wish.scope, actor=self.actor, now=now
             )
         except (DomainError, Http404) as error:  # it was changed or deleted in the meantime
             self.say(f"{plan.webhook.pk} is left alone: {error}")

@@ -10,10 +10,7 @@ from adminapi.management.base import OperatorCommand, counted
 from adminapi.management.commands.pause import add_scope, shown
 from adminapi.processes import restored
 from ouipost.claims import database_now
-from ouipost.events.journal import Actor
 from posts.operating import pausing
-
-ACTOR = Actor.of_command("resume")
 
 
 class Command(OperatorCommand):
@@ -47,7 +44,7 @@ Exits with 0 even if nothing is paused, and with 1 if it refuses, or --scope and
         before = pauses.in_force()
         found = next((each for each in before if (each.scope, each.subject_id) == (scope, subject)), None)
         if not options["dry_run"]:
-            found = pausing.resume(scope, subject, actor=ACTOR, now=database_now(), reason=options["reason"])
+            found = pausing.resume(scope, subject, actor=self.actor, now=database_now(), reason=options["reason"])
         if self.is_quiet:
             self.show({"pause": shown(found), "still_paused": [shown(each) for each in pauses.in_force()]})
             return

@@ -11,7 +11,6 @@ from adminapi import keyring
 from adminapi.keyring import Progress, WrongKeyRing
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost import crypto
-from ouipost.events.journal import Actor
 
 
 class Command(OperatorCommand):
@@ -42,7 +41,7 @@ Exits with 1 if something could not be opened, or is still encrypted with anothe
             raise CommandError(str(error)) from error
         steps = keyring.behind() if options["dry_run"] else self._rotate()
         moved, unreadable = sum(step.moved for step in steps), [pk for step in steps for pk in step.unreadable]
-        done = not options["dry_run"] and keyring.retire(moved=moved, actor=Actor.of_command("rotate_encryption"))
+        done = not options["dry_run"] and keyring.retire(moved=moved, actor=self.actor)
         self.show(_shown(steps, done=done))
         self._say(steps, unreadable, done=done, dry_run=options["dry_run"])
         if not (done or options["dry_run"]):

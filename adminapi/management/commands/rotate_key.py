@@ -7,7 +7,6 @@ from django.http import Http404
 from django.utils import timezone
 
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
-from ouipost.events.journal import Actor
 from workspaces.keys.services import KeyRevoked, grace_ends, require_working, rotate_key
 from workspaces.models import ApiKey
 
@@ -37,7 +36,7 @@ Exits with 1 if there is no such key, or it was revoked or has expired."""
         try:
             require_working(key, now=now)
             if not options["dry_run"]:
-                key, secret = rotate_key(key, actor=Actor.of_command("rotate_key"), now=now)
+                key, secret = rotate_key(key, actor=self.actor, now=now)
         except KeyRevoked as error:
             raise CommandError(error.message) from error
         except Http404 as error:
