@@ -35,7 +35,6 @@ from posts.schedules.queue import (
 from posts.services import (
     SCHEDULABLE,
     UNSCHEDULED,
-    leave_queue,
     lock_in,
     require_publishable,
     set_due,
@@ -114,8 +113,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
     slots = _fitting(held, [(account.pk, account.platform) for account in found.accounts])
-    leave_queue(locked)
-    locked.save(update_fields=["schedule", "slot", "slot_date"])  # its own place is free to be taken again
+    Post.objects.filter(pk=locked.pk).update(slot=None, slot_date=None)  # its own place is free to be taken again
     place = next_free(held, slots, now=now)
     set_due(targets, scheduled_at=place.at)
     locked.schedule, locked.slot_id, locked.slot_date = held, place.slot_id, place.date
@@ -149,14 +147,11 @@ def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot
     slots = list(schedule.slots.all())
     fitting = [slot for slot in slots if not lacks(slot, recipients)]
     if not fitting:
-        nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=_networks(recipients))
+        networks = list(dict.fromkeys(network for _, network in recipients))
+        nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=networks)
         told = "No slot of the schedule is for all networks of this post: details.issues names them."
         raise rules.PostNotPublishable(told, issues=[_no_slot(schedule, network) for network in nearest])
     return fitting
-
-
-def _networks(recipients: Iterable[Recipient]) -> list[str]:
-    return list(dict.fromkeys(network for _, network in recipients))
 
 
 def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
