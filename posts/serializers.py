@@ -106,7 +106,7 @@ class TargetErrorSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     retryable = serializers.BooleanField()
     who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs])
-    network_code = serializers.CharField(required=False)  # rows from before lack it
+    network_code = serializers.CharField()
 
 
 @extend_schema_field(TargetErrorSerializer)

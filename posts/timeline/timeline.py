@@ -208,8 +208,7 @@ def _outcomes(settled: Sequence[Line]) -> Iterator[Entry]:
 def _ended(line: Line, result: Mapping[str, Any]) -> Entry:
     error = result["error"]
     kind, words = NO_ATTEMPT[error["code"]]
-    is_open = result.get("outcome_unknown", result["status"] == TargetStatus.NEEDS_REVIEW)  # older lines do not say
-    advice = advise(error["code"], who_acts=error.get("who_acts"), outcome_unknown=is_open)
+    advice = advise(error["code"], who_acts=error.get("who_acts"), outcome_unknown=result["outcome_unknown"])
     return Entry(
         at=line.at,
         kind=kind,

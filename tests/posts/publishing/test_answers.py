@@ -1,6 +1,5 @@
 """An answer that the database could not take is on this machine's disk until it is settled."""
 
-import json
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -244,27 +243,6 @@ def test_an_answer_that_one_network_knows_alone_is_kept_as_what_all_know(
     target.refresh_from_db()
     assert (error_of(target)["code"], error_of(target)["who_acts"]) == ("OWN", "operator")
     assert outcomes(target) == [("commit", "unavailable")]
-
-
-def test_a_line_of_the_version_before_is_settled(workspace: Workspace, opaque: ScriptedNetwork) -> None:
-    target = make_due(workspace)
-    bring_forward(target)
-    line = {
-        "step": "commit",
-        "unresolved": False,
-        "listing_lag": 0,
-        "target": target.pk,
-        "fence": claim(target).fence,
-        "outcome": {"remote_id": "42", "url": "https://network.example/42"},
-        "started_at": "2026-03-01T09:00:00.123456+00:00",
-        "recovery": "park",
-    }
-    answers.path().write_text(f"{json.dumps(line)}\n")
-
-    assert answers.replay() == 1
-
-    target.refresh_from_db()
-    assert (target.status, target.remote_id) == ("published", "42")
 
 
 @answered
