@@ -388,6 +388,7 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
 
 
 def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
+    """Return the columns of what the network is asked about at once, and does not get again."""
     values = {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0}
     doubled = Attempt.objects.filter(target=target, outcome="duplicate").order_by("number").last()
     if doubled is None:

@@ -162,7 +162,7 @@ class Publish:
         self.recovery = self.connector.recovery
 
     def _compose(self) -> None:
-        """Put together what to send, and the way out; raises Unavailable while the operator has no registration."""
+        """Put together what to send, and the session to send it by; raises Unavailable where no app is registered."""
         if not registry.is_configured(self.connector):
             message = Phrase("This installation has no credentials for {network}.", network=self.connector.name)
             raise Unavailable(message, who_acts=WhoActs.OPERATOR)
