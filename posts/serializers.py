@@ -14,7 +14,7 @@ from posts.inputs import OverrideInput
 from posts.media.signing import signed_url
 from posts.models import MediaType, Post, Target, TargetStatus
 from posts.previews import Preview
-from posts.publishing import unsettled
+from posts.timeline import waiting
 from posts.timeline.entries import Cause, Entry
 from posts.timeline.timeline import KINDS
 
@@ -149,7 +149,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
         )
 
     def get_waits_for(self, target: Target) -> str | None:
-        return unsettled.ON_HOLD if unsettled.is_on_hold(target) else target.waits_for or None
+        return waiting.ON_HOLD if waiting.is_on_hold(target) else target.waits_for or None
 
     @extend_schema_field(PartSerializer(many=True))
     def get_parts(self, target: Target) -> list[dict[str, str]]:
@@ -226,7 +226,7 @@ class PostDetailSerializer(PostSerializer):
     def get_targets(self, post: Post) -> Any:
         """Show each; where an operator has paused it, what it waits for is the end of that."""
         targets = list(post.targets.all())
-        paused = unsettled.held_up(targets, workspace_id=post.workspace_id)
+        paused = waiting.held_up(targets, workspace_id=post.workspace_id)
         return [
             shown(TargetSerializer, target)
             | ({"waits_for": pauses.told(paused[target.pk])} if target.pk in paused else {})
