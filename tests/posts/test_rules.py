@@ -17,6 +17,8 @@ from tests.networks.platform_case import make_image
 from tests.posts.fakes import ScriptedNetwork
 from workspaces.models import Workspace
 
+pytestmark = pytest.mark.any_database
+
 
 def pages(workspace: Workspace) -> list[SocialAccount]:
     return [make_account(workspace, remote_id=str(number), default_of=None) for number in range(2)]

@@ -12,7 +12,7 @@ from tests.conftest import ApiClient
 from tests.in_process import BASE, in_process
 from tests.posts.fakes import outcomes, publish
 
-pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.thorough]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
 LOST = {"status": 500, "after_accept": True}
 
 
