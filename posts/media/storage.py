@@ -36,6 +36,7 @@ EXTENSIONS = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
 }
+MIME_TYPES = {extension: mime_type for mime_type, extension in EXTENSIONS.items()}
 MEDIA, THUMBNAILS, RENDITIONS, TRIALS = "media", "thumbs", "renditions", "health"
 YOUNG = timedelta(hours=1)
 """A file may be older than its row by as long as an upload takes: so long it is not removed for want of one."""
@@ -207,9 +208,7 @@ def store_bytes(content: BinaryIO, name: str) -> None:
 
 def mime_type_of(name: str) -> str:
     """Return the type under which a stored file is served, by the extension that we gave it."""
-    extension = name.rpartition(".")[2]
-    known = (mime_type for mime_type, ours in EXTENSIONS.items() if ours == extension)
-    return next(known, "application/octet-stream")
+    return MIME_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
 
 
 def store(path: Path, name: str) -> None:
