@@ -30,7 +30,7 @@ from tests.contract.world import error_of, upload
 from tests.factories import make_account, make_media, make_post
 from tests.posts.fakes import ScriptedNetwork, bring_forward, make_due, publish
 from tests.posts.media.pictures import picture
-from tests.posts.sending import body, fetch
+from tests.posts.media.served import body, fetch
 from tests.stores import Bucket, setting
 from workspaces.models import Workspace
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from posts.media.signing import signed_url
 from posts.media.storage import store
-from tests.posts.sending import body, fetch
+from tests.posts.media.served import body, fetch
 
 pytestmark = pytest.mark.django_db  # closing an answer looks after open connections
 NAME = "media/ab/abcdef0123456789abcdef0123456789.jpg"
