@@ -36,7 +36,7 @@ def discover(*, now: datetime, since: timedelta = JUST_NOW) -> int:
 
 
 def discover_all(*, now: datetime) -> int:
-    """Take up every target young enough to be read: also what an outage, or an older version, left out."""
+    """Take up every target that is young enough to be read, with those that an outage left out."""
     return discover(now=now, since=READ_FOR)
 
 

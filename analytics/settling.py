@@ -30,7 +30,7 @@ from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.db.rows import in_parts, insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
-from posts.models import REMOTE_ID_LENGTH, Post, Target
+from posts.models import NUMBERS, REMOTE_ID_LENGTH, Post, Target
 
 FAILURES = 5
 """After so many in a row, an account counts as one that cannot be read."""
@@ -180,21 +180,13 @@ def _keep_posts(targets: Collection[str]) -> None:
     """Write the totals of the posts that these targets belong to."""
     posts = Target.objects.filter(pk__in=targets).values("post")
     rows = TargetNumbers.objects.filter(target__post__in=posts).values("target__post").order_by()
-    totals = rows.annotate(seen=Sum("impressions"), engaged=Sum("engagement"), clicked=Sum("clicks"))
+    sums = rows.annotate(*map(Sum, NUMBERS)).values_list("target__post", *(f"{name}__sum" for name in NUMBERS))
     found = {
-        each["target__post"]: {
-            "impressions": _at_least_zero(each["seen"]),
-            "engagement": _at_least_zero(each["engaged"]),
-            "clicks": _at_least_zero(each["clicked"]),
-        }
-        for each in totals
+        pk: {name: None if total is None else max(total, 0) for name, total in zip(NUMBERS, totals, strict=True)}
+        for pk, *totals in sums
     }
     for some in in_parts(sorted(found), AT_ONCE):
         update_each(Post, {pk: found[pk] for pk in some})
-
-
-def _at_least_zero(number: int | None) -> int | None:
-    return None if number is None else max(number, 0)
 
 
 def _tell_removed(rows: Sequence[TargetNumbers]) -> None:

@@ -1,6 +1,5 @@
 """/api/analytics and /api/posts/{id}/analytics."""
 
-from dataclasses import asdict
 from typing import Any
 
 from django.utils import timezone
@@ -100,5 +99,5 @@ class PostAnalyticsViewSet(WorkspaceScopedViewSet[Post]):
         if wants_csv(request):
             columns = ("timestamp", "platform", *COUNTED)
             return csv_answer(post_table(numbers, period), columns=columns, filename=f"{post.pk}.csv")
-        shown = {"post_id": post.pk, "analytics": asdict(post_report(post, numbers, period))}
+        shown = {"post_id": post.pk, "analytics": vars(post_report(post, numbers, period))}
         return Response(PostAnalyticsSerializer(shown).data)

@@ -42,10 +42,7 @@ def advise(code: str, *, who_acts: str | None = None, outcome_unknown: bool = Fa
 def failure(
     code: str, message: str, *, retryable: bool = False, who_acts: str | None = None, network_code: str = ""
 ) -> dict[str, Any]:
-    """Return the error that a target is stored and shown with: every one has the same keys.
-
-    Rows from before may lack the network's code.
-    """
+    """Return the error that a target is stored and shown with: every one has the same keys."""
     return {
         "code": code,
         "message": message,

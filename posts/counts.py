@@ -34,16 +34,6 @@ def bytes_used(workspace_ids: "list[str] | None" = None) -> int:
     return int(kept.aggregate(used=Sum("total"))["used"] or 0)
 
 
-def recount() -> int:
-    """Recount wherever a number is stored; returns how many were wrong, as after an older version wrote in parallel."""
-    kept: tuple[Kept, ...] = (PostCount, MediaBytes)
-    return sum(
-        _recount(model, pk)
-        for model in kept
-        for pk in model._default_manager.order_by("pk").values_list("pk", flat=True)
-    )
-
-
 def _add(model: Kept, workspace_id: str, by: int) -> None:
     if _add_to_kept(model, workspace_id, by):
         return
@@ -66,13 +56,3 @@ def _add_to_kept(model: Kept, workspace_id: str, by: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(statement, [by, workspace_id])
         return bool(cursor.rowcount)
-
-
-@transaction.atomic
-def _recount(model: Kept, workspace_id: str) -> bool:
-    """Correct one number: while its row is locked, no change to the number can commit."""
-    row = model._default_manager.select_for_update().filter(pk=workspace_id).first()
-    total = _counted(model, workspace_id)
-    if row is None or row.total == total:
-        return False
-    return bool(model._default_manager.filter(pk=workspace_id).update(total=total))

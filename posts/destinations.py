@@ -175,7 +175,7 @@ def _as_placed(post: Post) -> list[str]:
 
 
 def _stands_for_network(post: Post, account: str, status: str, disconnected_at: datetime | None) -> tuple[bool, bool]:
-    """Return how well an account goes with the id of its network: best if no id of its own does, and if it is there."""
+    """Return how well an account stands for the id of its network: best if not named itself, and still there."""
     is_there = status != TargetStatus.CANCELLED and disconnected_at is None
     return account not in post.destinations, is_there
 

@@ -66,27 +66,27 @@ def is_web_address(value: str) -> bool:
     return parts.scheme in ("http", "https") and has_place and not re.search(r"[\s\ufeff]", value)
 
 
-def check_hashtags(tags: list[str]) -> list[str]:
-    """Return the tags; raises ValidationError, which names those that are not one word each."""
-    if wrong := ", ".join(repr(tag) for tag in dict.fromkeys(tags) if not is_hashtag(tag)):
-        told = Phrase("A hashtag is one word, with or without its #. Change {wrong}.", wrong=wrong[:500])
-        raise serializers.ValidationError(told)
-    return tags
+class BesideContent(StrictInput):
+    """What a post has beside its content, and each override of it."""
+
+    title = Text(required=False, allow_blank=True, max_length=1000)
+    link = Link(required=False, allow_blank=True, max_length=2000)
+    hashtags = StringList(required=False, max_length=100)
+
+    def validate_hashtags(self, value: list[str]) -> list[str]:
+        if wrong := ", ".join(repr(tag) for tag in dict.fromkeys(value) if not is_hashtag(tag)):
+            told = Phrase("A hashtag is one word, with or without its #. Change {wrong}.", wrong=wrong[:500])
+            raise serializers.ValidationError(told)
+        return value
 
 
 @extend_schema_serializer(component_name="Override")
-class OverrideInput(StrictInput):
+class OverrideInput(BesideContent):
     """What one network or account gets instead of the post's own."""
 
     default_error_messages = {"invalid": _("Must be a string or an object.")}
     content = Text(required=False, allow_blank=True, max_length=MAX_CONTENT)
-    title = Text(required=False, allow_blank=True, max_length=1000)
-    link = Link(required=False, allow_blank=True, max_length=2000)
-    hashtags = StringList(required=False, max_length=100)
     options = JsonObject(required=False, help_text="See `post_types` of GET /api/platforms.")
-
-    def validate_hashtags(self, value: list[str]) -> list[str]:
-        return check_hashtags(value)
 
     def validate_options(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > MAX_OPTIONS:
@@ -128,7 +128,7 @@ class OverridesSchema(OpenApiSerializerFieldExtension):
         return {"type": "object", "additionalProperties": either, "maxProperties": MAX_DESTINATIONS}
 
 
-class PostInput(StrictInput):
+class PostInput(BesideContent):
     """The body that changes a post."""
 
     shown = (
@@ -149,9 +149,6 @@ class PostInput(StrictInput):
     }
     content = Text(max_length=MAX_CONTENT, allow_blank=True)
     platforms = StringList(min_length=1, max_length=MAX_DESTINATIONS)
-    title = Text(required=False, allow_blank=True, max_length=1000)
-    link = Link(required=False, allow_blank=True, max_length=2000)
-    hashtags = StringList(required=False, max_length=100)
     platform_content = Overrides(required=False)
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -179,9 +176,6 @@ class PostInput(StrictInput):
         known = destinations.known_among(view.workspace, formed) if view else set(formed)
         unknown = [name for name in value if name not in known]
         raise serializers.ValidationError(destinations.unknown_destinations(unknown))
-
-    def validate_hashtags(self, value: list[str]) -> list[str]:
-        return check_hashtags(value)
 
     def validate_platform_content(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > MAX_DESTINATIONS:

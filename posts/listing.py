@@ -4,40 +4,27 @@ The list is one flat row per post, shown as `PostSerializer` would, at a fifth o
 targets as a prefetch would bring them, at half of the cost.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet, Subquery
+from django.db.models import DateTimeField, QuerySet, Subquery
 
 from ouipost.api.pagination import pagination
 from ouipost.db.rows import REMEMBERED, Statement, compiled, fetch, remember
 from ouipost.db.stored_json import JsonColumn
 from posts.media.signing import signer
-from posts.models import Post, PostCount, Target
+from posts.models import NUMBERS, Post, PostCount, Target
+from posts.serializers import PostSerializer
 from workspaces.models import ApiKey, Workspace
 
-COLUMNS = (
-    "id",
-    "content",
-    "title",
-    "link",
-    "hashtags",
-    "status",
-    "platforms",
-    "media",
-    "scheduled_at",
-    "published_at",
-    "created_at",
-    "updated_at",
-    "impressions",
-    "engagement",
-    "clicks",
-)
-JSON = {name: field for name in COLUMNS if isinstance(field := Post._meta.get_field(name), JsonColumn)}
+COLUMNS = (*(name for name in PostSerializer.Meta.fields if name != "analytics"), *NUMBERS)
+FIELDS = {name: Post._meta.get_field(name) for name in COLUMNS}
+JSON = {name: field for name, field in FIELDS.items() if isinstance(field, JsonColumn)}
+MOMENTS = [name for name, field in FIELDS.items() if isinstance(field, DateTimeField)]
 Answer = dict[str, Any]
 Signer = Callable[[str], str]
 
@@ -107,49 +94,19 @@ def _fetch(statement: Statement, *, page: int, limit: int) -> list[tuple[Any, ..
 
 def _answer(rows: list[tuple[Any, ...]], pages: Mapping[str, int]) -> Answer:
     sign = signer(seconds=settings.MEDIA_URL_SECONDS)
-    return {"posts": [_shown(sign, *row[: len(COLUMNS)]) for row in rows], "pagination": pages}
+    return {"posts": [_shown(sign, row) for row in rows], "pagination": pages}
 
 
-def _shown(
-    sign: Signer,
-    pk: str,
-    content: str,
-    title: str,
-    link: str,
-    hashtags: str,
-    status: str,
-    platforms: str,
-    media: str,
-    scheduled_at: Any,
-    published_at: Any,
-    created_at: Any,
-    updated_at: Any,
-    impressions: int | None,
-    engagement: int | None,
-    clicks: int | None,
-) -> Answer:
-    """Return one row as it is shown; the names but the first are those of `COLUMNS`."""
-    numbers = {"impressions": impressions, "engagement": engagement, "clicks": clicks}
-    return {
-        "id": pk,
-        "content": content,
-        "title": title,
-        "link": link,
-        "hashtags": _read("hashtags", hashtags),
-        "status": status,
-        "platforms": _read("platforms", platforms),
-        "media": [_file(sign, each) for each in _read("media", media)],
-        "scheduled_at": _moment(scheduled_at),
-        "published_at": _moment(published_at),
-        "created_at": _moment(created_at),
-        "updated_at": _moment(updated_at),
-        "analytics": None if published_at is None else numbers,
-    }
-
-
-def _read(column: str, text: str) -> Any:
-    """Return a column's value; a post that has it in another form keeps no other from being shown."""
-    return JSON[column].formed(orjson.loads(text))
+def _shown(sign: Signer, row: Sequence[Any]) -> Answer:
+    """Return a row as it is shown; a post with a column in another form keeps no other from being shown."""
+    post = dict(zip(COLUMNS, row, strict=False))  # the total of all posts may stand behind them
+    for name, column in JSON.items():
+        post[name] = column.formed(orjson.loads(post[name]))
+    for name in MOMENTS:
+        post[name] = _moment(post[name])
+    post["media"] = [_file(sign, each) for each in post["media"]]
+    numbers = {name: post.pop(name) for name in NUMBERS}
+    return post | {"analytics": numbers if post["published_at"] else None}
 
 
 def _file(sign: Signer, media: Mapping[str, str]) -> Answer:

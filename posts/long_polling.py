@@ -7,7 +7,7 @@ import time
 from django.conf import settings
 
 from posts.models import Post, PostStatus, Target
-from posts.publishing.unsettled import held_up
+from posts.timeline.waiting import held_up
 
 DEFAULT_SECONDS, MAX_SECONDS = 25, 60
 LOOK_EVERY_SECONDS = 0.1

@@ -20,7 +20,7 @@ from workspaces.models import Workspace
 UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED]) | Q(
     status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None, remote_id=""
 )
-"""Targets that nothing of was sent, and nothing is on its way."""
+"""Targets of which nothing was sent, and nothing is on its way."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
 
 

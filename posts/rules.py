@@ -94,7 +94,7 @@ def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
 
 
 def issues_of(
-    account: SocialAccount, content: Content, *, at: datetime | None = None, networks: Networks | None = None
+    account: SocialAccount, content: Content, *, at: datetime | None, networks: Networks
 ) -> list[dict[str, Any]]:
     """Return what its network would refuse in this content, and what is wrong with the account itself, now or by then.
 
@@ -103,7 +103,7 @@ def issues_of(
     platform = registry.get(account.platform, sandbox=account.workspace.is_sandbox)
     found = [
         *rules.check_type(content, platform.post_types),
-        *(networks or Networks()).issues(platform, content, account.metadata),
+        *networks.issues(platform, content, account.metadata),
         *_of_reach(content, account, platform),
         *_of_connection(account, platform, at),
     ]

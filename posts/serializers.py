@@ -12,9 +12,9 @@ from ouipost.api.schema import MOMENT, TEXT, or_null
 from ouipost.api.showing import TextOrNull, shown
 from posts.inputs import OverrideInput
 from posts.media.signing import signed_url
-from posts.models import MediaType, Post, Target, TargetStatus
+from posts.models import NUMBERS, MediaType, Post, Target, TargetStatus
 from posts.previews import Preview
-from posts.publishing import unsettled
+from posts.timeline import waiting
 from posts.timeline.entries import Cause, Entry
 from posts.timeline.timeline import KINDS
 
@@ -96,7 +96,7 @@ class PostSerializer(serializers.ModelSerializer[Post]):
     def get_analytics(self, post: Post) -> dict[str, int | None] | None:
         if post.published_at is None:
             return None
-        return {"impressions": post.impressions, "engagement": post.engagement, "clicks": post.clicks}
+        return {name: getattr(post, name) for name in NUMBERS}
 
 
 class TargetErrorSerializer(serializers.Serializer[Any]):
@@ -106,7 +106,7 @@ class TargetErrorSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     retryable = serializers.BooleanField()
     who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs])
-    network_code = serializers.CharField(required=False)  # rows from before lack it
+    network_code = serializers.CharField()
 
 
 @extend_schema_field(TargetErrorSerializer)
@@ -149,7 +149,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
         )
 
     def get_waits_for(self, target: Target) -> str | None:
-        return unsettled.ON_HOLD if unsettled.is_on_hold(target) else target.waits_for or None
+        return waiting.ON_HOLD if waiting.is_on_hold(target) else target.waits_for or None
 
     @extend_schema_field(PartSerializer(many=True))
     def get_parts(self, target: Target) -> list[dict[str, str]]:
@@ -226,7 +226,7 @@ class PostDetailSerializer(PostSerializer):
     def get_targets(self, post: Post) -> Any:
         """Show each; where an operator has paused it, what it waits for is the end of that."""
         targets = list(post.targets.all())
-        paused = unsettled.held_up(targets, workspace_id=post.workspace_id)
+        paused = waiting.held_up(targets, workspace_id=post.workspace_id)
         return [
             shown(TargetSerializer, target)
             | ({"waits_for": pauses.told(paused[target.pk])} if target.pk in paused else {})
@@ -237,13 +237,8 @@ class PostDetailSerializer(PostSerializer):
     def get_analytics(self, post: Post) -> dict[str, Any] | None:
         if post.published_at is None:
             return None
-        return {
-            "total_impressions": post.impressions,
-            "total_engagement": post.engagement,
-            "total_clicks": post.clicks,
-            "by_platform": _by_platform(post),
-            "as_of": _as_of(post),
-        }
+        totals = {f"total_{name}": getattr(post, name) for name in NUMBERS}
+        return totals | {"by_platform": _by_platform(post), "as_of": _as_of(post)}
 
 
 def _as_of(post: Post) -> str | None:
@@ -258,7 +253,7 @@ def _by_platform(post: Post) -> dict[str, dict[str, int | None]]:
     for target in counted_targets(post):
         if target.status != TargetStatus.PUBLISHED:
             continue
-        sums = totals.setdefault(target.platform, dict.fromkeys(("impressions", "engagement", "clicks")))
+        sums = totals.setdefault(target.platform, dict.fromkeys(NUMBERS))
         for name in sums:
             value = (target.metrics or {}).get(name)
             if value is not None:

@@ -5,7 +5,7 @@ comes before a publish starts, or is refused.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404
 from accounts.models import SocialAccount
 from ouipost.db.rows import insert_each, remember, update_each
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all, record_update
+from ouipost.events.journal import SYSTEM, Actor, assign, changes, entry, record, record_all, record_update
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase, either
 from posts import counts, destinations, hooks, rules
@@ -54,8 +54,14 @@ DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MI
 FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
 SCHEDULABLE = frozenset({DRAFT, SCHEDULED, MISSED})
 """May get a time or a slot, or be sent at once."""
-OUT_OF_QUEUE: dict[str, Any] = {"schedule_id": None, "slot_id": None, "slot_date": None}
-"""The columns of a post that is in no queue."""
+TIMELESS: dict[str, Any] = {
+    "scheduled_at": None,
+    "scheduled_timezone": "",
+    "schedule_id": None,
+    "slot_id": None,
+    "slot_date": None,
+}
+"""The columns of a post that has neither a time nor a place in a queue."""
 UNSCHEDULABLE = frozenset({SCHEDULED, MISSED, FAILED})
 RETRYABLE = frozenset({FAILED, PARTIAL})
 
@@ -247,8 +253,7 @@ def _schedule(
     set_due(targets, scheduled_at=scheduled_at)
     if scheduled_at <= now:
         transaction.on_commit(doorbell.ring, robust=True)
-    leave_queue(post)
-    post.scheduled_at, post.scheduled_timezone = scheduled_at, zone
+    assign(post, TIMELESS | {"scheduled_at": scheduled_at, "scheduled_timezone": zone})
     sync(post)
     record("scheduled", post, actor=actor, scheduled_at=scheduled_at, timezone=zone, **changes(before, post))
 
@@ -256,11 +261,6 @@ def _schedule(
 def snapshot(post: Post) -> dict[str, Any]:
     """Return the fields of a post that the journal shows before and after a change of its time or queue."""
     return {name: getattr(post, name) for name in ("status", "scheduled_at", "scheduled_timezone", "schedule_id")}
-
-
-def leave_queue(post: Post) -> None:
-    """Free the occurrence that a locked post has taken; the caller saves the post."""
-    post.schedule = post.slot = post.slot_date = None
 
 
 def require_future(scheduled_at: datetime, *, now: datetime) -> None:
@@ -309,8 +309,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     require_publishable(locked, found)
     before = snapshot(locked)
     _send_now([target.pk for target in targets], now=now)
-    leave_queue(locked)
-    locked.scheduled_at, locked.scheduled_timezone = None, ""  # or it would stand among what is yet to come
+    assign(locked, TIMELESS)  # or it would stand among what is yet to come
     sync(locked)
     record("publish_requested", locked, actor=actor, **changes(before, locked))
     return locked
@@ -389,6 +388,7 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
 
 
 def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
+    """Return the columns of what the network is asked about at once, and does not get again."""
     values = {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0}
     doubled = Attempt.objects.filter(target=target, outcome="duplicate").order_by("number").last()
     if doubled is None:
@@ -410,11 +410,9 @@ def _never_sent(target: Target, *, now: datetime) -> dict[str, Any]:
 def sync(post: Post) -> PostStatus | None:
     """Bring a locked post in step with its targets and save it; returns the new status if it changed."""
     targets = list(Target.objects.filter(post=post).values_list("status", "published_at"))
-    before = post.status
-    for name, value in in_step(post, targets).items():
-        setattr(post, name, value)
+    before = assign(post, in_step(post, targets))
     post.save()
-    return PostStatus(post.status) if post.status != before else None
+    return PostStatus(post.status) if post.status != before["status"] else None
 
 
 def sync_each(posts: Iterable[Post], targets: Iterable[Target], *, now: datetime) -> None:
@@ -439,20 +437,14 @@ def sync_each(posts: Iterable[Post], targets: Iterable[Target], *, now: datetime
     record_all([event for event in told if event])
 
 
-def in_step(post: Post, targets: Iterable[tuple[str, datetime | None]]) -> dict[str, Any]:
+def in_step(post: Post, targets: Sequence[tuple[str, datetime | None]]) -> dict[str, Any]:
     """Return the columns of a post that follow from its targets, given as their statuses and times of publishing."""
-    states = list(targets)
-    status = derive([status for status, _ in states])
-    scheduled_at, zone = (None, "") if status == DRAFT else (post.scheduled_at, post.scheduled_timezone)
-    published_at = max((at for _, at in states if at is not None), default=None)
-    left = OUT_OF_QUEUE if status == DRAFT else {}
-    return left | {
-        "status": status,
-        "scheduled_at": scheduled_at,
-        "scheduled_timezone": zone,
-        "published_at": published_at,
-        "moment": published_at or scheduled_at or post.created_at,
-    }
+    status = derive([status for status, _ in targets])
+    published_at = max((at for _, at in targets if at is not None), default=None)
+    scheduled_at = None if status == DRAFT else post.scheduled_at
+    moment = published_at or scheduled_at or post.created_at
+    columns = {"status": status, "published_at": published_at, "moment": moment}
+    return TIMELESS | columns if status == DRAFT else columns
 
 
 OUTCOMES = (PostStatus.PUBLISHED, PARTIAL, FAILED, REVIEW, MISSED)

@@ -16,7 +16,7 @@ from adminapi.jobs.prune import PRUNE
 from ouipost.events import webhooks
 from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Webhook
-from posts.models import Schedule
+from posts.models import Post, Schedule
 from posts.schedules import services as schedules
 from workspaces import users
 from workspaces.keys import services as keys
@@ -24,7 +24,7 @@ from workspaces.models import ApiKey, Role, User
 from workspaces.reach import deliveries_of, keys_of, webhooks_of
 
 
-def _switched(schedule: Schedule, actor: Actor, *, is_active: bool) -> schedules.Changed:
+def _switched(schedule: Schedule, actor: Actor, *, is_active: bool) -> list[Post]:
     return schedules.update_schedule(schedule, values={"is_active": is_active}, actor=actor, now=timezone.now())
 
 
@@ -32,16 +32,16 @@ def _activated(user: User, actor: Actor, *, is_active: bool) -> User:
     return users.update_user(user, values={"is_active": is_active}, actor=actor, now=timezone.now())
 
 
-def returned(changed: schedules.Changed) -> str:
+def returned(drafts: list[Post]) -> str:
     """Say how many posts a changed schedule has no time for any more; nothing where there is none."""
-    if not changed.returned:
+    if not drafts:
         return ""
     told = ngettext(
         "%(count)d post fits no time any more and is a draft now.",
         "%(count)d posts fit no time any more and are drafts now.",
-        len(changed.returned),
+        len(drafts),
     )
-    return told % {"count": len(changed.returned)}
+    return told % {"count": len(drafts)}
 
 
 def _refreshed(account: SocialAccount, actor: Actor) -> SocialAccount:

@@ -20,7 +20,7 @@ from django.db import Error, connections
 from adminapi.models import Heartbeat
 from adminapi.processes.heartbeats import NODE, TICK, HeartbeatThread
 from ouipost.claims import engine_time
-from posts.publishing import answers
+from posts.publishing import kept_answers
 from posts.tasks import last_turn
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Watchdog:
     def _settle_kept(self) -> None:
         try:
             with _database():
-                answers.replay()  # they are kept by each machine
+                kept_answers.replay()  # they are kept by each machine
         except (Error, OSError) as error:
             logger.warning("The watchdog cannot settle kept answers: %s", error)
 

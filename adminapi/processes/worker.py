@@ -31,7 +31,7 @@ from ouipost.events import replays, resting, sealing
 from ouipost.events.delivery import Deliverer
 from posts import expiring
 from posts.media import files
-from posts.publishing import answers
+from posts.publishing import kept_answers
 from posts.publishing.publisher import Publisher
 from posts.schedules import services as schedules
 from workspaces import services as workspaces
@@ -77,7 +77,7 @@ def _forget(name: str, kinds: Callable[[datetime], Iterable[Old]]) -> Chore:
 CHORES = (
     Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.look),
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True, must_end=True),
-    Chore(name="settle kept answers", every=engine_time(10), work=answers.replay),
+    Chore(name="settle kept answers", every=engine_time(10), work=kept_answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
     Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=resting.bring_back),
     Chore(name="replay events", every=timedelta(seconds=5), work=replays.work_on_due),

@@ -6,6 +6,8 @@ from ouipost.db.configuration import compare_byte_by_byte, notice_silence
 
 
 class EventsConfig(AppConfig):
+    """The lowest of our apps: it also sets up what holds for every table and connection."""
+
     name = "ouipost.events"
 
     def ready(self) -> None:

@@ -17,7 +17,7 @@ TOO_COSTLY = Phrase("The document takes too much work to look into. Export it ag
 
 
 @contextmanager
-def process_document(upload: Readable | Path, kind: str) -> Iterator[Processed]:
+def process_document(upload: Readable, kind: str) -> Iterator[Processed]:
     """Check an upload of this kind (pdf, docx, pptx) and give it; its file goes when the block ends.
 
     Raises InvalidMedia for what is locked, damaged, or more than pages to look at, FileTooLarge for too many bytes.

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO, cast
@@ -26,8 +26,6 @@ from posts.models import LAST_POSITION, Media, MediaType, Post, PostStatus, Targ
 
 logger = logging.getLogger(__name__)
 
-YOUNG = timedelta(hours=1)
-"""A file may be older than its row by as long as an upload takes."""
 MOST_TOLD = 100
 UNSENT = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING)
 
@@ -220,8 +218,8 @@ def sweep(now: datetime) -> int:
 
     Returns how many files went; raises StorageUnavailable.
     """
-    removed = storage.sweep_orphans(_known, older_than=YOUNG)
-    _tell_lost(now - YOUNG)
+    removed = storage.sweep_orphans(_known)
+    _tell_lost(now - storage.YOUNG)
     return removed
 
 

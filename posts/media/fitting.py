@@ -104,11 +104,11 @@ def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
 
 
 def _pull_url(media: Media, shape: Shape) -> str:
-    """Keep the JPEG where its address leads to; the same again is the same file.
+    """Keep the JPEG where its address leads to; the same shape again is the same file.
 
-    But not another day: it is swept after two, and must not go before its address is over.
+    But not on another day: a file is swept after two days, and must not go before its address has expired.
     """
-    name = storage.rendition_name(media.id, f"{media.id} {shape} {timezone.now().date()}", JPEG)
+    name = storage.rendition_name(media.id, f"{shape} {timezone.now().date()}")
     if not storage.exists(name):
         storage.store_bytes(_as_jpeg(media, shape), name)
     return signed_url(name, seconds=settings.MEDIA_PULL_URL_SECONDS)

@@ -36,7 +36,7 @@ class Shape:
 
 
 @contextmanager
-def process_image(upload: Readable | Path) -> Iterator[Processed]:
+def process_image(upload: Readable) -> Iterator[Processed]:
     """Check an upload and give it written anew: upright, in sRGB, without metadata; its files go when the block ends.
 
     Raises InvalidMedia for what is no sound JPEG, PNG, GIF or WebP within the limits, FileTooLarge for too many bytes.
@@ -58,7 +58,7 @@ def process_image(upload: Readable | Path) -> Iterator[Processed]:
         )
 
 
-def to_jpeg(image: Readable | Path, shape: Shape) -> bytes:
+def to_jpeg(image: Readable, shape: Shape) -> bytes:
     """Return the image (of an animation the first frame) as a JPEG of this shape, made smaller if need be."""
     with spooled(image, STORED_MAX_BYTES) as source:
         target = source.with_name("image")

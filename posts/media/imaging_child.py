@@ -8,7 +8,6 @@ import math
 import resource
 import struct
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -103,9 +102,8 @@ def answer_to(job: Job) -> dict[str, Any]:
 
 
 def _done(job: Job) -> dict[str, Any]:
-    tasks: dict[str, Callable[[Job], dict[str, Any]]] = {"renew": renew, "shape": shape}
     try:
-        return tasks[job.task](job)
+        return renew(job) if job.task == "renew" else shape(job)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused("too_many_pixels", _pixels_message(job)) from error
 

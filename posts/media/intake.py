@@ -62,30 +62,21 @@ class Processed:
 
 
 @contextmanager
-def spooled(upload: Readable | Path, most: int) -> Iterator[Path]:
-    """Copy an upload into a folder that lives as long as the block and give its path.
+def spooled(upload: Readable, most: int) -> Iterator[Path]:
+    """Copy an upload, from its start, into a folder that lives as long as the block, and give the copy's path.
 
     Raises FileTooLarge, and StorageUnavailable where the disk takes no more.
     """
     with temporary.folder() as folder:
-        source = folder / "source"
-        if isinstance(upload, Path):
-            with upload.open("rb") as file:
-                _copy(file, source, most)
-        else:
-            _copy(upload, source, most)
+        source, copied = folder / "source", 0
+        upload.seek(0)
+        with answering(), source.open("wb") as file:
+            while chunk := upload.read(CHUNK_BYTES):
+                copied += len(chunk)
+                if copied > most:
+                    raise FileTooLarge(limit_bytes=most)
+                file.write(chunk)
         yield source
-
-
-def _copy(upload: Readable, target: Path, most: int) -> None:
-    upload.seek(0)
-    copied = 0
-    with answering(), target.open("wb") as file:
-        while chunk := upload.read(CHUNK_BYTES):
-            copied += len(chunk)
-            if copied > most:
-                raise FileTooLarge(limit_bytes=most)
-            file.write(chunk)
 
 
 def clean_filename(name: str) -> str:

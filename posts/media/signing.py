@@ -3,7 +3,6 @@
 import hmac
 import time
 from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
@@ -14,21 +13,18 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 PRIVATE_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test", ".invalid")
 
 
-def signed_url(name: str, *, seconds: int, now: datetime | None = None, download_name: str = "") -> str:
+def signed_url(name: str, *, seconds: int, download_name: str = "") -> str:
     """Return the absolute address of a stored file, good for so long; `download_name` is what it is saved as."""
-    expires = str(int((now.timestamp() if now else time.time()) + seconds))
-    query = f"expires={expires}&signature={signature(name, expires, download_name)}"
-    if download_name:
-        query += f"&download={quote(download_name, safe='')}"
-    return f"{settings.PUBLIC_BASE_URL}/media/{name}?{query}"
+    return signer(seconds=seconds)(name, download_name)
 
 
-def signer(*, seconds: int) -> Callable[[str], str]:
-    """Return what gives each name its address as `signed_url` does, all from one moment: a list has hundreds."""
+def signer(*, seconds: int) -> Callable[..., str]:
+    """Return a function that gives each name its address as `signed_url` does, with the same end for all of a list."""
     expires, base, key = str(int(time.time() + seconds)), settings.PUBLIC_BASE_URL, _key(settings.SECRET_KEY)
 
-    def sign(name: str) -> str:
-        return f"{base}/media/{name}?expires={expires}&signature={_signature(key, name, expires, '')}"
+    def sign(name: str, download_name: str = "") -> str:
+        address = f"{base}/media/{name}?expires={expires}&signature={_signature(key, name, expires, download_name)}"
+        return f"{address}&download={quote(download_name, safe='')}" if download_name else address
 
     return sign
 
@@ -45,12 +41,8 @@ def is_public(address: str) -> bool:
 
 
 def is_signed(name: str, *, expires: str, download_name: str, given: str) -> bool:
-    """Return whether we signed exactly this; in constant time, and without a word on whether it has expired."""
-    return constant_time_compare(signature(name, expires, download_name), given)
-
-
-def signature(name: str, expires: str, download_name: str) -> str:
-    return _signature(_key(settings.SECRET_KEY), name, expires, download_name)
+    """Return whether we signed exactly this, compared in constant time; it may have expired."""
+    return constant_time_compare(_signature(_key(settings.SECRET_KEY), name, expires, download_name), given)
 
 
 def _signature(key: bytes, name: str, expires: str, download_name: str) -> str:

@@ -36,7 +36,10 @@ EXTENSIONS = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
 }
+MIME_TYPES = {extension: mime_type for mime_type, extension in EXTENSIONS.items()}
 MEDIA, THUMBNAILS, RENDITIONS, TRIALS = "media", "thumbs", "renditions", "health"
+YOUNG = timedelta(hours=1)
+"""A file may be older than its row by as long as an upload takes: so long it is not removed for want of one."""
 RENDITIONS_LIVE = timedelta(hours=48)
 """Twice as long as the addresses that lead to them."""
 SWEEP_BATCH = 500
@@ -139,13 +142,13 @@ def _new_name(folder: str, mime_type: str) -> str:
     return f"{folder}/{token[:2]}/{token}.{EXTENSIONS[mime_type]}"
 
 
-def rendition_name(of: str, shape: str, mime_type: str) -> str:
-    """Return the name of a file as one network takes it, made from what it is of and what tells it from all others."""
-    return f"{_renditions_of(of)}-{_digest(shape)}.{EXTENSIONS[mime_type]}"
+def rendition_name(pk: str, shape: str) -> str:
+    """Return the name of the JPEG of this shape that is made of a file; the same shape again is the same name."""
+    return f"{_renditions_of(pk)}-{_digest(f'{pk} {shape}')}.jpg"
 
 
 def _renditions_of(pk: str) -> str:
-    """Return what the names of all that was made of a file begin with; nobody can guess one from another."""
+    """Return how the names of all JPEGs that are made of a file begin; nobody can guess one from another."""
     whose = _digest(pk)
     return f"{RENDITIONS}/{whose[:2]}/{whose}"
 
@@ -205,9 +208,7 @@ def store_bytes(content: BinaryIO, name: str) -> None:
 
 def mime_type_of(name: str) -> str:
     """Return the type under which a stored file is served, by the extension that we gave it."""
-    extension = name.rpartition(".")[2]
-    known = (mime_type for mime_type, ours in EXTENSIONS.items() if ours == extension)
-    return next(known, "application/octet-stream")
+    return MIME_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
 
 
 def store(path: Path, name: str) -> None:
@@ -269,16 +270,15 @@ def trial(content: bytes, *, extension: str = "") -> Iterator[str]:
             default_storage.delete(name)
 
 
-def sweep_orphans(known: Callable[[list[str]], set[str]], *, older_than: timedelta, now: datetime | None = None) -> int:
-    """Remove stored files that no row knows and that are older than this; returns how many.
+def sweep_orphans(known: Callable[[list[str]], set[str]]) -> int:
+    """Remove stored files that no row knows and that are no longer young; returns how many.
 
-    `known` is asked about some hundred names at a time, and returns those that rows have. The age leaves uploads alone
-    whose row is still to come; it is told by the storage's own clock. Raises StorageUnavailable.
+    `known` is asked about some hundred names at a time, and returns those that rows have. Ages are told by the
+    storage's own clock. Raises StorageUnavailable.
     """
-    now = now or clock()
-    removed = 0
+    now, removed = clock(), 0
     for folder in (MEDIA, THUMBNAILS):
-        removed += _sweep(folder, known, before=now - older_than)
+        removed += _sweep(folder, known, before=now - YOUNG)
     for folder in (RENDITIONS, TRIALS):  # made again where one is needed once more
         removed += _sweep(folder, lambda names: set(), before=now - RENDITIONS_LIVE)
     return removed

@@ -43,7 +43,7 @@ NO_TYPE = Phrase(
 )
 
 _places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - settings.WEB_THREADS // 4 - 1))
-"""Looking into files takes its turn, and never holds the last of those threads that `long_polling` leaves."""
+"""Files that are looked into hold fewer threads than `long_polling` leaves free: one stays for other calls."""
 
 
 class TooManyFiles(DomainError):

@@ -19,7 +19,7 @@ TOO_COSTLY = Phrase("The video takes too much work to look into. Export it again
 
 
 @contextmanager
-def process_video(upload: Readable | Path, mime_type: str) -> Iterator[Processed]:
+def process_video(upload: Readable, mime_type: str) -> Iterator[Processed]:
     """Check an upload and give it without metadata, with its facts and a frame; its files go when the block ends.
 
     Raises InvalidMedia for what is no sound MP4, MOV or WebM, FileTooLarge for too many bytes.

@@ -39,7 +39,7 @@ TAKEN_FROM_WORKERS: dict[str, Any] = {"due_at": None, "lease_until": None, "in_f
 BEGUN = ~Q(attempts=0, sends=0, in_flight=None, remote_id="")
 """Targets that somebody has tried, or is trying."""
 PROMPT = timedelta(minutes=1)
-"""What goes out so soon after its time has lost next to nothing of its time for trying to a pause."""
+"""What goes out so soon after its time is not looked up in the pauses: none has cost it much of its time for trying."""
 
 
 class Ready(NamedTuple):
@@ -299,7 +299,7 @@ class History(NamedTuple):
 
 
 def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, now: datetime) -> list[Pause]:
-    """Return the pauses since the first of these was to go out; where all go out in time, nobody is asked."""
+    """Return the pauses since the first of these was to go out; no query where all of them go out in time."""
     times = []
     for target in targets:
         is_late = is_too_late(target.due_at, [], workspace=posts[target.post_id], now=now)

@@ -12,7 +12,7 @@ from ouipost.queues import PUBLISH, UNHEARD
 logger = logging.getLogger(__name__)
 
 TASK = "posts.tasks.publish_due"
-"""By name: what that task does needs all that rings for it."""
+"""Named and not imported: the task's module imports everybody who rings."""
 RING_SECONDS = 30
 """A ring that nobody answered for so long is forgotten; beat has rung again since."""
 PAUSE_SECONDS = 1.0

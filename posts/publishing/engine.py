@@ -43,7 +43,7 @@ from posts.advice import INTERNAL_ERROR
 from posts.content import compose
 from posts.media.storage import StorageUnavailable
 from posts.models import Target
-from posts.publishing import answers
+from posts.publishing import kept_answers
 from posts.publishing.late_answers import told_late
 from posts.publishing.lateness import LEASE_SECONDS
 from posts.publishing.outcomes import (
@@ -162,7 +162,7 @@ class Publish:
         self.recovery = self.connector.recovery
 
     def _compose(self) -> None:
-        """Put together what to send, and the way out; raises Unavailable while the operator has no registration."""
+        """Put together what to send, and the session to send it by; raises Unavailable where no app is registered."""
         if not registry.is_configured(self.connector):
             message = Phrase("This installation has no credentials for {network}.", network=self.connector.name)
             raise Unavailable(message, who_acts=WhoActs.OPERATOR)
@@ -415,7 +415,7 @@ class Publish:
                 return
             except (Error, WriterClosed) as error:
                 if not is_kept:
-                    answers.keep(report)
+                    kept_answers.keep(report)
                     is_kept = True
                 if isinstance(error, WriterClosed) or self.claim.seconds_left <= 0:
                     raise

@@ -25,7 +25,7 @@ class Placed(Protocol):
 
 
 def needs_place(target: Placed) -> bool:
-    """Whether it waits for its account's pace: it neither only looks for an earlier send, nor was counted before."""
+    """Whether it needs one of its account's places: neither a look for an earlier send nor a repeated send does."""
     return not target.outcome_unknown and not target.sends
 
 

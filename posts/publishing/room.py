@@ -11,9 +11,10 @@ from posts.models import Target
 from posts.publishing.lateness import LEASE_SECONDS
 
 TRY_SECONDS = LEASE_SECONDS + 10
-"""Who holds a lease longer than this from now on has asked for more time: that is no try of a network that failed."""
+"""A lease that goes on for longer than this was extended, as for an upload: it is not taken for the call that tries
+a network again after its breaker was open."""
 ROOM_OF_OTHERS = 1
-"""For a network that this version does not have: it takes nothing, and nobody waits for it."""
+"""For a network that this version does not know: its targets fail without a call."""
 
 
 class Busy(NamedTuple):

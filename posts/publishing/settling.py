@@ -26,11 +26,11 @@ from posts.services import sync_each
 logger = logging.getLogger(__name__)
 
 MOST_LOST = timedelta(minutes=1)
-"""Of a database that has lost more than the last ten seconds, its mark tells."""
+"""How far back an operator is to look. A loss of more than ten seconds is noticed by `adminapi.processes.restored`."""
 BEHIND = timedelta(seconds=1)
-"""What waits for an account that is left alone goes right after its time, a millisecond apart."""
+"""Puts a target behind all that waits for its account: when a hold ends, that becomes due a millisecond apart."""
 NETWORK_CODE_LENGTH = Attempt._meta.get_field("network_code").max_length
-"""Nobody says how long a network's codes are."""
+"""Longer codes are cut: networks do not say how long theirs are."""
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that follow from its targets."""
 READ = (

@@ -184,7 +184,7 @@ def others(searches: Sequence[Search]) -> list[Others]:
         platform__in={search.platform for search in searches},
         remote_id__in={search.account_remote_id for search in searches},
     )
-    # First: who is in flight until it has settled is found here, or what it took is below.
+    # Read first: what settles between the two queries is found by the second.
     busy = Target.objects.filter(in_flight__in=accounts.values("pk"), outcome_unknown=True)
     for pk, *place in busy.values_list("pk", "account__platform", "account__remote_id"):
         in_doubt[tuple(place)].add(pk)

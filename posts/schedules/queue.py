@@ -103,21 +103,21 @@ def _locked(pks: Sequence[str]) -> Iterator[Post]:
         yield from Post.objects.select_for_update().filter(pk__in=some).order_by("pk")
 
 
-def requeue(schedule: Schedule, posts: Sequence[Post], *, now: datetime, without: str = "") -> list[Post]:
+def requeue(schedule: Schedule, posts: Sequence[Post], *, now: datetime, without: str) -> list[Post]:
     """Give these locked posts, in order, the first free occurrences that fit them; returns the posts that got none.
 
-    Those that move have their new places in `posts` as well. `without` is an account that is about to go. The cost is
-    that of a few statements, however many posts there are.
+    Those that move have their new places in `posts` as well. `without` is an account that is about to go, empty for
+    none. The cost is that of a few statements, however many posts there are.
     """
     Post.objects.filter(pk__in=[post.pk for post in posts]).update(slot=None, slot_date=None)
     slots = list(schedule.slots.all()) if posts else []
-    recipients = recipients_of(posts, without=without)
+    recipients = _recipients_of(posts, without=without)
     placed = _placed(schedule, slots, posts, recipients, now=now)
     _write(schedule, posts, placed, now=now)
     return [post for post in posts if recipients[post.pk] and post.pk not in placed]
 
 
-def recipients_of(posts: Collection[Post], *, without: str = "") -> dict[str, list[Recipient]]:
+def _recipients_of(posts: Collection[Post], *, without: str) -> dict[str, list[Recipient]]:
     """Return for each of these posts the accounts that it goes to."""
     found: dict[str, list[Recipient]] = {post.pk: [] for post in posts}
     rows = Target.objects.active().filter(post__in=found).exclude(account=without).order_by("pk")

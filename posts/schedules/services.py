@@ -4,7 +4,6 @@ A schedule is locked before its posts. What changes its slots or holds it moves 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +34,6 @@ from posts.schedules.queue import (
 from posts.services import (
     SCHEDULABLE,
     UNSCHEDULED,
-    leave_queue,
     lock_in,
     require_publishable,
     set_due,
@@ -54,14 +52,6 @@ class ScheduleOnHold(DomainError):
     message = "The schedule is on hold: activate it first, then its queue goes on."
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changed:
-    """A schedule after a change, and the posts that no slot fits any more: they are drafts now."""
-
-    schedule: Schedule
-    returned: Sequence[Post]
-
-
 @transaction.atomic
 def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: Actor) -> Schedule:
     """Make a schedule with its slots; its zone is the workspace's unless one is given."""
@@ -75,8 +65,11 @@ def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: A
 
 
 @transaction.atomic
-def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Actor, now: datetime) -> Changed:
-    """Change the given fields; new slots, another zone, a hold or its end move the posts that wait."""
+def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Actor, now: datetime) -> list[Post]:
+    """Change the given fields; new slots, another zone, a hold or its end move the posts that wait.
+
+    Returns the posts that no slot fits any more: they are drafts now.
+    """
     locked = lock(schedule)
     before = assign(locked, {name: values[name] for name in FIELDS if name in values})
     slots = _change_slots(locked, values["slots"]) if "slots" in values else {}
@@ -85,7 +78,7 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     record("updated", locked, actor=actor, **told)
     returned = _move(locked, before, has_new_slots=_are_others(slots), actor=actor, now=now)
     _return_to_draft(returned, actor=actor, now=now)
-    return Changed(schedule=locked, returned=returned)
+    return returned
 
 
 @transaction.atomic
@@ -114,8 +107,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
     slots = _fitting(held, [(account.pk, account.platform) for account in found.accounts])
-    leave_queue(locked)
-    locked.save(update_fields=["schedule", "slot", "slot_date"])  # its own place is free to be taken again
+    Post.objects.filter(pk=locked.pk).update(slot=None, slot_date=None)  # its own place is free to be taken again
     place = next_free(held, slots, now=now)
     set_due(targets, scheduled_at=place.at)
     locked.schedule, locked.slot_id, locked.slot_date = held, place.slot_id, place.date
@@ -149,14 +141,11 @@ def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot
     slots = list(schedule.slots.all())
     fitting = [slot for slot in slots if not lacks(slot, recipients)]
     if not fitting:
-        nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=_networks(recipients))
+        networks = list(dict.fromkeys(network for _, network in recipients))
+        nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=networks)
         told = "No slot of the schedule is for all networks of this post: details.issues names them."
         raise rules.PostNotPublishable(told, issues=[_no_slot(schedule, network) for network in nearest])
     return fitting
-
-
-def _networks(recipients: Iterable[Recipient]) -> list[str]:
-    return list(dict.fromkeys(network for _, network in recipients))
 
 
 def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
@@ -202,7 +191,7 @@ def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
 
 
 def _change_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Make the slots these; returns those before and after for the journal, where they are others now."""
+    """Make the slots these; returns those before and after for the journal, nothing where they are the same."""
     _require_connected(given)
     before = _slots_of(schedule)
     _replace_slots(schedule, given)
@@ -211,7 +200,7 @@ def _change_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dic
 
 
 def _are_others(slots: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether slots are at other times, or for others: the order in which they name them is nothing to a queue."""
+    """Whether slots are at other times or for other platforms; a queue does not mind the order of these."""
     before, after = (
         [each | {"platforms": set(each["platforms"])} for each in slots.get(side, {}).get("slots", [])]
         for side in ("before", "after")
@@ -307,7 +296,7 @@ def _follow_zone(pk: str, posts: list[str], *, now: datetime) -> int:
 def lock_all(account: SocialAccount) -> list[Schedule]:
     """Lock the schedules of an account's workspace and return them.
 
-    Ahead of the account that is to go: whoever queues a post has its schedule before the account.
+    Called before a disconnected account is locked: whoever queues a post locks its schedule before the account.
     """
     pks = list(Schedule.objects.filter(workspace=account.workspace_id).values_list("pk", flat=True))
     return list(Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
@@ -316,7 +305,7 @@ def lock_all(account: SocialAccount) -> list[Schedule]:
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
     """Take a disconnected account out of all slots; those that are for nobody then are removed, and their posts move.
 
-    It cancels no posts.
+    Returns 0, as no post is cancelled.
     """
     for schedule in lock_all(account):
         before = _slots_of(schedule)

@@ -1,4 +1,4 @@
-"""Wall-clock times and instants: the only place that knows about zones. Pure."""
+"""What the clocks of a zone show, and the instants at which they do. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -60,8 +60,8 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
         def work() -> Response:
             schedule = self.get_object()
             values = self.read(WeeklyScheduleInput, instance=schedule, partial=True)
-            changed = schedules.update_schedule(schedule, values=values, actor=self.actor, now=timezone.now())
-            returned = [post.pk for post in changed.returned]
+            drafts = schedules.update_schedule(schedule, values=values, actor=self.actor, now=timezone.now())
+            returned = [post.pk for post in drafts]
             return self.answered(self.get_object(), returned_to_draft=returned, warnings=_warnings(len(returned)))
 
         return self.once(work)

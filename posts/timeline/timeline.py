@@ -18,10 +18,10 @@ from posts.advice import advise
 from posts.content import compose
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
-from posts.publishing.unsettled import present
 from posts.timeline.attempts import WORDS, Fate, Past, tell_attempts
 from posts.timeline.deliveries import DELIVERED, GIVEN_UP, WAITING, tell_deliveries
 from posts.timeline.entries import Entry, cause_of
+from posts.timeline.waiting import tell_waits
 
 COMMANDS = {
     "post.created": _("The post was created."),
@@ -82,7 +82,7 @@ def timeline(post: Post, *, now: datetime) -> list[Entry]:
     waiting = [entry for entry in heard if entry.kind == WAITING]
     ended = [entry for entry in heard if entry.kind != WAITING]
     past = [*commands, *_about_accounts(post, journal, targets.values(), until=until), *steps, *ended]
-    return [*sorted(past, key=_moment), *present(targets.values(), now=now), *waiting]
+    return [*sorted(past, key=_moment), *tell_waits(targets.values(), now=now), *waiting]
 
 
 def _of_post(journal: Iterable[Line]) -> dict[str, str]:
@@ -208,8 +208,7 @@ def _outcomes(settled: Sequence[Line]) -> Iterator[Entry]:
 def _ended(line: Line, result: Mapping[str, Any]) -> Entry:
     error = result["error"]
     kind, words = NO_ATTEMPT[error["code"]]
-    is_open = result.get("outcome_unknown", result["status"] == TargetStatus.NEEDS_REVIEW)  # older lines do not say
-    advice = advise(error["code"], who_acts=error.get("who_acts"), outcome_unknown=is_open)
+    advice = advise(error["code"], who_acts=error.get("who_acts"), outcome_unknown=result["outcome_unknown"])
     return Entry(
         at=line.at,
         kind=kind,

@@ -17,7 +17,7 @@ from adminapi.processes import watchdog
 from adminapi.processes.heartbeats import TICK
 from adminapi.processes.watchdog import SILENCE, Watchdog
 from ouipost.claims import database_now
-from posts.publishing import answers
+from posts.publishing import kept_answers
 from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_report
 from workspaces.models import Workspace
 
@@ -177,8 +177,8 @@ def test_an_answer_that_cannot_be_settled_keeps_no_spare_worker_from_its_start(
 
     target = make_due(workspace)
     bring_forward(target)
-    answers.keep(make_report(claim(target), HERE))
-    monkeypatch.setattr(answers, "settle_all", fail)
+    kept_answers.keep(make_report(claim(target), HERE))
+    monkeypatch.setattr(kept_answers, "settle_all", fail)
 
     take_turns(dog, monkeypatch, 3)
 
@@ -190,7 +190,7 @@ def test_a_kept_answer_is_settled_beside_the_look(
 ) -> None:
     target = make_due(workspace)
     bring_forward(target)
-    answers.keep(make_report(claim(target), HERE))
+    kept_answers.keep(make_report(claim(target), HERE))
 
     take_turns(dog, monkeypatch, 1)
 
@@ -218,7 +218,7 @@ def test_no_error_of_a_look_is_its_last(
 def test_an_answer_that_nobody_can_read_does_not_end_the_watchdog(
     dog: Watchdog, spares: list[FakeProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers.path().write_text('{"step": "commit", "unresol{"step": "commit"}\n')
+    kept_answers.path().write_text('{"step": "commit", "unresol{"step": "commit"}\n')
 
     take_turns(dog, monkeypatch, 2)
 

@@ -16,7 +16,7 @@ from tests.contract.world import error_of, fields_of, upload
 from tests.factories import NOW, make_account, make_media, make_post
 from tests.posts.media.clips import clip, pdf
 from tests.posts.media.pictures import opened, picture
-from tests.posts.sending import stored_files
+from tests.posts.media.served import stored_files
 from workspaces.models import Workspace
 
 MADE = ("media.size", "media.url", "media.thumbnail_url")

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.platforms.base import Limits
+from posts.advice import failure
 from posts.models import Target
 from tests.conftest import ApiClient
 from tests.contract.described import answer_of
@@ -16,7 +17,7 @@ from tests.factories import make_post
 from workspaces.models import Workspace
 from workspaces.settings import KNOWN
 
-FAILURE = {"code": "PLATFORM_UNAVAILABLE", "message": "Away.", "retryable": True, "who_acts": "network"}
+FAILURE = failure("PLATFORM_UNAVAILABLE", "Away.", retryable=True)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +201,6 @@ def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin
         "Connected": {"account", "accounts"},
         "PlatformResult": {"error"},
         "SignIn": {"warnings"},
-        "TargetError": {"network_code"},
         "PostEventData": {"changed", "targets_left_out"},
         "AccountEventData": {"posts", "cancelled"},
         **{name: {"message"} for name in ("Timed", "Storage", "Queue", "Publisher")},

@@ -8,14 +8,16 @@ from pytest_django import Settings
 
 from accounts import platforms, registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Content, Tokens
+from accounts.platforms.base import Tokens
 from posts.content import compose
 from posts.models import Post
-from posts.rules import PostNotPublishable, check, find_issues, issues_of
+from posts.rules import PostNotPublishable, check, find_issues
 from tests.factories import make_account, make_workspace
 from tests.networks.platform_case import make_image
 from tests.posts.fakes import ScriptedNetwork
 from workspaces.models import Workspace
+
+pytestmark = pytest.mark.any_database
 
 
 def pages(workspace: Workspace) -> list[SocialAccount]:
@@ -63,7 +65,9 @@ def test_every_issue_of_every_account_is_told_at_once(workspace: Workspace, netw
 def test_a_type_that_a_network_does_not_have_is_told_once(network_id: str) -> None:
     account = SocialAccount(platform=network_id, workspace=Workspace())
 
-    issues = issues_of(account, Content(text="Bread", options={"post_type": "poster"}))
+    issues = find_issues(
+        Post(content="Bread", platform_content={network_id: {"options": {"post_type": "poster"}}}), [account], []
+    )
 
     assert [issue["rule"] for issue in issues].count("post_type_unsupported") == 1
 

@@ -176,12 +176,8 @@ def from_record(record: bytes) -> Found:
     """Rebuild a serialized key without a query; fields that were left out are read when they are accessed."""
     stored = orjson.loads(record)
     names = [name for name in RECORDED if name in stored["key"]]
-    values = [_value(name, stored["key"][name]) for name in names]
+    values = [_moment(stored["key"][name]) if name in MOMENTS else stored["key"][name] for name in names]
     return Found(key=ApiKey.from_db("default", names, values), grace_until=_moment(stored["grace_until"]))
-
-
-def _value(name: str, value: Any) -> Any:
-    return _moment(value) if name in MOMENTS else value
 
 
 def _moment(value: str | None) -> datetime | None:

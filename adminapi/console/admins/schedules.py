@@ -109,11 +109,11 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     ) -> HttpResponse:
         given: dict[str, Any] = {"values": values, "actor": Actor.from_request(request), "now": timezone.now()}
         try:
-            changed = in_transaction(lambda: schedules.update_schedule(schedule, **given))
+            drafts = in_transaction(lambda: schedules.update_schedule(schedule, **given))
         except DomainError as error:
             return self._refuse(request, written, error, schedule=schedule)
         self.message_user(request, _("The schedule was changed."))
-        if told := catalogue.returned(changed):
+        if told := catalogue.returned(drafts):
             self.message_user(request, told, "WARNING")
         return HttpResponseRedirect(own_page(Schedule, schedule.pk))
 

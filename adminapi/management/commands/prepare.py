@@ -7,23 +7,16 @@ from django.core.management.base import CommandError, CommandParser
 from adminapi.management.arguments import A_DAY, require_between
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json, add_wait, counted
 from adminapi.processes import web
-from posts import counts
 from posts.media.storage import StorageUnavailable
 
 
 class Command(OperatorCommand):
-    help = (
-        "Migrate every database, and create the bucket for files if there is none; running it again changes nothing. "
-        "With --recount: also count the posts and files of every workspace again, even while others write."
-    )
+    help = "Migrate every database, and create the bucket for files if there is none; running it again changes nothing."
     details = """
 Examples:
   manage.py prepare --dry-run   how many migrations are missing
   manage.py prepare             before the processes of a new version start
   manage.py prepare --wait 600  at boot, when the database may take longer to start
-  manage.py prepare --recount   when processes of two versions wrote side by side, and the last old one has ended
-
-A recount reads all posts and files. While it counts those of a workspace, a new post of that workspace waits.
 
 Exits with 1 if a database cannot be migrated or the storage of files does not answer."""
     requires_system_checks = "__all__"
@@ -31,11 +24,6 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
     def add_arguments(self, parser: CommandParser) -> None:
         add_wait(parser, "a database")
         add_dry_run(parser, "how many migrations each database lacks")
-        parser.add_argument(
-            "--recount",
-            action="store_true",
-            help="correct the stored numbers of posts and of bytes of files of each workspace",
-        )
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,12 +35,8 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
         if options["dry_run"]:
             for alias, many in found["migrations"].items():
                 self.say(f"The database {alias} lacks {counted(many, 'migration')}.")
-            if options["recount"]:
-                self.say("Would count the posts and files of every workspace again.")
         else:
             found["bucket_made"] = self._prepare()
-            if options["recount"]:
-                found["set_right"] = self._recount()
         self.show(found)
 
     def _prepare(self) -> bool:
@@ -62,8 +46,3 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
             raise CommandError(f"The databases are ready, the storage of files is not: {error.reason}") from error
         self.say("The databases are ready, and the bucket was made." if made else "All is ready.")
         return made
-
-    def _recount(self) -> int:
-        wrong = counts.recount()
-        self.say(f"Counted posts and files again; numbers that were wrong: {wrong}.")
-        return wrong

@@ -165,7 +165,7 @@ def test_what_was_made_of_a_file_for_networks_goes_with_it(post: Post, image: Pr
         for limits in (small, replace(small, max_image_side_pixels=8)):
             fit(content, limits).pull_url()
     made = set(stored_files()) - {name for each in (gone, stays) for name in (each.stored_name, each.thumbnail_name)}
-    beside = storage.rendition_name(gone.pk, "any", "image/jpeg").rpartition("/")[0] + "/another.jpg"
+    beside = storage.rendition_name(gone.pk, "any").rpartition("/")[0] + "/another.jpg"
     kept = Path(django_settings.MEDIA_ROOT) / beside
     kept.write_bytes(picture())
 
@@ -231,7 +231,7 @@ def test_what_no_row_knows_is_swept_up_and_the_rest_stays(
     media, orphan = add(post, image), files.keep(image, filename="orphan.png")
     asked: list[str] = []
 
-    def sweep_orphans(known: Any, *, older_than: Any) -> int:
+    def sweep_orphans(known: Any) -> int:
         asked.extend([media.stored_name, media.thumbnail_name, orphan.name, orphan.thumbnail_name])
         return len(set(asked) - known(asked))
 

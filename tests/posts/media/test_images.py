@@ -69,14 +69,6 @@ def test_an_upload_that_was_read_before_is_read_from_its_start() -> None:
         assert image.width == 60
 
 
-def test_a_file_on_disk_is_taken_like_an_upload(tmp_path: Path) -> None:
-    path = tmp_path / "picture"
-    path.write_bytes(pictures.picture())
-
-    with process_image(path) as image:
-        assert image.mime_type == "image/jpeg"
-
-
 def test_a_transparent_image_has_a_transparent_thumbnail() -> None:
     content = pictures.encoded(Image.new("RGBA", (800, 800), (255, 0, 0, 100)), "PNG")
 

@@ -30,7 +30,7 @@ from tests.contract.world import error_of, upload
 from tests.factories import make_account, make_media, make_post
 from tests.posts.fakes import ScriptedNetwork, bring_forward, make_due, publish
 from tests.posts.media.pictures import picture
-from tests.posts.sending import body, fetch
+from tests.posts.media.served import body, fetch
 from tests.stores import Bucket, setting
 from workspaces.models import Workspace
 
@@ -127,14 +127,18 @@ def test_the_sweep_discards_uploads_that_a_dead_process_left_and_none_that_goes_
 
     with monkeypatch.context() as patch:
         patch.setattr(backend.S3Files, "_entries", dated)
-        sweep_orphans(lambda names: set(), older_than=HOUR, now=now + HOUR / 2)
+        patch.setattr(storage, "clock", lambda: now + HOUR / 2)
+        sweep_orphans(lambda names: set())
         assert bucket.uploads() == ["elsewhere/file", NAME]
-        sweep_orphans(lambda names: set(), older_than=HOUR, now=now + 2 * HOUR)
+        patch.setattr(storage, "clock", lambda: now + 2 * HOUR)
+        sweep_orphans(lambda names: set())
 
     assert bucket.uploads() == ["elsewhere/file"]
 
 
-def test_everything_stays_below_the_location(bucket: Bucket, settings: Settings, large: Path) -> None:
+def test_everything_stays_below_the_location(
+    bucket: Bucket, settings: Settings, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = bucket.setting["OPTIONS"] | {"location": "ouipost"}
     settings.STORAGES = settings.STORAGES | {"default": bucket.setting | {"OPTIONS": options}}
     bucket.put("media/aa/of-another.jpg", age=9 * HOUR, now=timezone.now())
@@ -145,7 +149,8 @@ def test_everything_stays_below_the_location(bucket: Bucket, settings: Settings,
         asked.extend(names)
         return set()
 
-    removed = sweep_orphans(known, older_than=HOUR, now=timezone.now() + 2 * HOUR)
+    monkeypatch.setattr(storage, "clock", lambda: timezone.now() + 2 * HOUR)
+    removed = sweep_orphans(known)
 
     assert (removed, asked, bucket.names()) == (1, [NAME], ["media/aa/of-another.jpg"])
 
@@ -302,7 +307,7 @@ def test_a_file_without_its_thumbnail_is_not_kept(
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_deleted_while_the_store_is_away_is_swept_later(
-    api: ApiClient, workspace: Workspace, bucket: Bucket, settings: Settings
+    api: ApiClient, workspace: Workspace, bucket: Bucket, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)])
     media = upload(api, post, picture()).json()["data"]["media"]["id"]
@@ -310,7 +315,8 @@ def test_what_is_deleted_while_the_store_is_away_is_swept_later(
     with held(settings, bucket, answers=True):
         deleted = api.delete(f"/api/media/{media}")
     left = len(bucket.names())
-    sweep_orphans(lambda names: set(), older_than=HOUR, now=timezone.now() + 2 * HOUR)
+    monkeypatch.setattr(storage, "clock", lambda: timezone.now() + 2 * HOUR)
+    sweep_orphans(lambda names: set())
 
     assert (deleted.status_code, left, bucket.names()) == (200, 2, [])
 

@@ -18,7 +18,7 @@ from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.factories import make_user
 from tests.posts.media.pictures import picture
-from tests.posts.sending import stored_files
+from tests.posts.media.served import stored_files
 from workspaces.models import Role
 
 FULL = "/dev/full"

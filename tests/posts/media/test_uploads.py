@@ -14,7 +14,7 @@ from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import error_of, upload
 from tests.posts.media.pictures import picture
-from tests.posts.sending import stored_files
+from tests.posts.media.served import stored_files
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

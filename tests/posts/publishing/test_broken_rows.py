@@ -122,9 +122,17 @@ def after(target: Target) -> Target:
     return Target.objects.get(pk=target.pk)
 
 
+FORMS = [
+    (field, value)
+    for field in JSON_COLUMNS
+    for value in (5, {"facebook": 5})
+    if value == 5 or field.default is not list
+]
+"""To a column that holds a list, an object is as strange as a number."""
+
+
 @pytest.mark.thorough
-@pytest.mark.parametrize("value", [5, {"facebook": 5}], ids=["number", "object"])
-@pytest.mark.parametrize("field", JSON_COLUMNS, ids=name_of)
+@pytest.mark.parametrize(("field", "value"), FORMS, ids=[f"{name_of(field)}-{value}" for field, value in FORMS])
 def test_a_json_column_of_another_form_stops_no_loop(
     field: JsonColumn, value: Any, sick: Target, sound: Target, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -23,7 +23,7 @@ from ouipost.events.models import Delivery, Event, Webhook
 from ouipost.events.settling import Report, settle_all
 from posts import counts, expiring, removal, services
 from posts.media import files
-from posts.models import Post, PostCount, Schedule, Slot, Target
+from posts.models import Post, Schedule, Slot, Target
 from posts.publishing.claiming import claim_targets
 from posts.publishing.holding import hold_account
 from posts.schedules import services as schedules
@@ -233,16 +233,6 @@ def files_of_a_post(workspace: Workspace) -> Change:
     return one, two, lambda: Post.objects.get().media, []
 
 
-def number_of_posts(workspace: Workspace) -> Change:
-    PostCount.objects.create(workspace=workspace, total=7)  # and there are none
-
-    def write() -> None:
-        make_post(workspace)
-        counts.add_posts(workspace.pk, 1)
-
-    return write, counts.recount, lambda: counts.posts_of(workspace.pk), 1
-
-
 def slots_for_an_account(workspace: Workspace) -> Change:
     account = make_account(workspace)
     slots = [{"day": 0, "time": "12:30", "platforms": ["twitter", account.pk]}]
@@ -271,7 +261,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
         each.__name__: each
         for each in (
             *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, days),
-            *(files_of_a_post, number_of_posts, slots_for_an_account),
+            *(files_of_a_post, slots_for_an_account),
         )
     },
 }

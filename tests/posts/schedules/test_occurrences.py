@@ -59,15 +59,15 @@ def test_a_gap_moves_a_time_forward_by_its_length(zone: str, day: date, at: time
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("at", [time(0), time(2, 30), time(9), time(23, 59)])
-def test_a_year_has_each_date_once_and_in_order(zone: str, at: time) -> None:
+def test_a_year_has_each_date_once_and_in_order(zone: str) -> None:
     days = [date(2026, 1, 1) + timedelta(days=number) for number in range(366)]
 
-    instants = [occurs_at(day, at, zone=zone) for day in days]
+    for at in (time(0), time(2, 30), time(9), time(23, 59)):
+        instants = [occurs_at(day, at, zone=zone) for day in days]
 
-    assert len(set(instants)) == len(days)
-    assert all(timedelta(hours=22) <= after - before <= timedelta(hours=26) for before, after in pairwise(instants))
-    assert [each.astimezone(ZoneInfo(zone)).date() for each in instants] == days
+        assert len(set(instants)) == len(days)
+        assert all(timedelta(hours=22) <= after - before <= timedelta(hours=26) for before, after in pairwise(instants))
+        assert [each.astimezone(ZoneInfo(zone)).date() for each in instants] == days
 
 
 @given(st.sampled_from(ZONES), st.integers(0, 6), clock, moments)

@@ -162,12 +162,12 @@ def test_what_a_place_costs_does_not_grow_with_the_queue(workspace: Workspace, a
             put_in(post, schedule)
         return len(queries)
 
-    assert cost(1) == cost(20)
+    assert cost(1) == cost(6)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("count", [1, 60])
-def test_deleting_a_schedule_costs_the_same_for_one_post_or_sixty(
+@pytest.mark.parametrize("count", [1, 16])
+def test_deleting_a_schedule_costs_the_same_for_one_post_or_many(
     workspace: Workspace, accounts: list[SocialAccount], django_assert_max_num_queries: Any, count: int
 ) -> None:
     schedule = make_schedule(workspace)
@@ -233,7 +233,8 @@ def test_half_past_two_goes_out_once_on_each_date_when_the_clocks_change(
         put_in(make_post(workspace, accounts=[account]), schedule, now=start)
 
     sent = []
-    for half_hours in range(4 * 48):
+    nights = [half_hours for half_hours in range(4 * 48) if 22 <= half_hours % 48 < 30]  # from 23:00 to 02:30 in UTC
+    for half_hours in nights:
         now = start + timedelta(minutes=30 * half_hours)
         monkeypatch.setattr(claims, "database_now", lambda using="default", now=now: now)
         for held in claim_targets(10):

@@ -11,11 +11,10 @@ from accounts.platforms.base import Duplicate, Pace, RateLimited, Rejected, Unav
 from accounts.services import disconnect
 from accounts.tokens import expire
 from ouipost.claims import database_now
-from ouipost.db.rows import update_each
 from ouipost.events.journal import SYSTEM, record
-from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import services
+from posts.advice import failure
 from posts.models import Post, Target, TargetStatus
 from posts.operating.findings import doubtful
 from posts.publishing import engine
@@ -295,21 +294,6 @@ def test_what_was_set_aside_is_safe_to_send_again_only_where_nothing_was_sent(
     assert (aside.kind, aside.retry_safe, found.retry_safe) == ("set_aside", not armed, not armed)
 
 
-def test_an_older_line_of_the_journal_that_does_not_tell_leaves_it_unsafe(
-    workspace: Workspace, network: ScriptedNetwork
-) -> None:
-    target = make_due(workspace)
-    Target.objects.filter(pk=target.pk).update(claim_count=5)
-    claim_targets(10)
-    line = Event.objects.get()
-    del line.details["targets"][0]["outcome_unknown"]
-    update_each(Event, {line.pk: {"details": line.details}})  # as no code of ours would
-
-    aside, _ = told(target.post)
-
-    assert (aside.kind, aside.retry_safe) == ("set_aside", False)
-
-
 def test_a_mixed_end_names_each_network(
     workspace: Workspace, accounts: list[SocialAccount], network: ScriptedNetwork
 ) -> None:
@@ -378,8 +362,9 @@ def test_how_a_target_ended_is_told_once_though_the_post_comes_out_twice(
     workspace: Workspace, network: ScriptedNetwork
 ) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)], status="missed")
-    error = {"code": "MISSED_WINDOW", "message": "Too late.", "retryable": True, "who_acts": "caller"}
+    error = failure("MISSED_WINDOW", "Too late.", retryable=True)
     result = {"id": post.targets.get().pk, "platform": "facebook", "status": "missed", "error": error}
+    result["outcome_unknown"] = False
     for verb in ("missed", "partially_published"):
         record(verb, post, actor=SYSTEM, targets=[result])
 

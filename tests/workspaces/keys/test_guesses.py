@@ -69,7 +69,7 @@ def test_after_a_minute_all_is_forgotten(django_assert_num_queries: DjangoAssert
 
 def test_what_is_remembered_of_guesses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guesses, "TRIED_AT_MOST", 100)
-    for number in range(1000):
+    for number in range(300):
         guess(number, address=f"192.0.2.{number % 256}")
 
     assert len(guesses.TRIES._counted) <= 102
@@ -190,6 +190,7 @@ def near_miss(secret: str) -> str:
 
 
 @pytest.mark.thorough
+@pytest.mark.any_database
 @pytest.mark.usefixtures("everyone_may")
 def test_ten_thousand_random_and_near_keys_are_refused() -> None:
     secret = make_key()[1]
@@ -209,7 +210,7 @@ def test_ten_thousand_random_and_near_keys_are_refused() -> None:
 
 @pytest.mark.usefixtures("everyone_may")
 def test_a_key_that_is_nearly_right_is_refused_as_fast_as_any_other() -> None:
-    """Medians of rounds that alternate; noise can only push them apart, so the closest round counts."""
+    """Medians of rounds that alternate; noise can only push them apart, so one close round is enough."""
     near = near_miss(make_key()[1])
     unknown = "pk_live_" + "z" * 32
 
@@ -219,12 +220,11 @@ def test_a_key_that_is_nearly_right_is_refused_as_fast_as_any_other() -> None:
             identify(secret, address=HERE, now=timezone.now())
         return time.perf_counter() - started
 
-    ratios = []
-    for _ in range(10):
+    def ratio() -> float:
         pairs = [(seconds(near), seconds(unknown)) for _ in range(200)]
-        ratios.append(median(pair[0] for pair in pairs) / median(pair[1] for pair in pairs))
+        return median(pair[0] for pair in pairs) / median(pair[1] for pair in pairs)
 
-    assert min(abs(ratio - 1) for ratio in ratios) < 0.05
+    assert any(abs(ratio() - 1) < 0.05 for _ in range(10))
 
 
 def test_a_key_that_is_nearly_right_takes_the_way_of_any_other() -> None:

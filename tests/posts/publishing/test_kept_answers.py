@@ -1,6 +1,5 @@
 """An answer that the database could not take is on this machine's disk until it is settled."""
 
-import json
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +26,7 @@ from ouipost.claims import database_now
 from ouipost.writer import Inline, WriterClosed
 from posts import services
 from posts.models import Attempt, Target
-from posts.publishing import answers, engine, settling
+from posts.publishing import engine, kept_answers, settling
 from posts.publishing.claiming import claim_targets
 from posts.publishing.outcomes import Report
 from tests.factories import make_account
@@ -83,7 +82,7 @@ def keep_an_answer(workspace: Workspace) -> Target:
     """Keep the answer for a target that was published."""
     target = make_due(workspace)
     bring_forward(target)
-    answers.keep(make_report(claim(target), HERE))
+    kept_answers.keep(make_report(claim(target), HERE))
     return target
 
 
@@ -97,11 +96,11 @@ def test_a_published_post_is_settled_by_the_kept_answer(
 ) -> None:
     target = leave_unsettled(workspace, opaque, monkeypatch, error=error)
 
-    replayed = answers.replay()
+    replayed = kept_answers.replay()
 
     target.refresh_from_db()
     assert (replayed, target.status, target.remote_id, target.due_at) == (1, "published", "42", None)
-    assert (answers.path().read_text(), opaque.calls) == ("", ["prepare", "commit"])
+    assert (kept_answers.path().read_text(), opaque.calls) == ("", ["prepare", "commit"])
 
 
 TAKEN = StillWorking("The network fetches the photos.", retry_after=5, handles={"publish_id": "p1"})
@@ -132,7 +131,7 @@ def test_whatever_the_visible_call_was_answered_is_settled_by_the_kept_answer(
 ) -> None:
     target = leave_unsettled(workspace, opaque, monkeypatch, given)
 
-    assert (answers.replay(), state_of(target), outcomes(target)) == (1, state, [("commit", word)])
+    assert (kept_answers.replay(), state_of(target), outcomes(target)) == (1, state, [("commit", word)])
 
     attempt = Attempt.objects.get()
     assert (attempt.code, attempt.message) == (given.error_code, given.message)
@@ -155,7 +154,7 @@ def test_a_target_that_was_parked_in_the_meantime_goes_on_as_it_was_answered(
     target = leave_unsettled(workspace, opaque, monkeypatch, given)
     assert publish(target).status == "needs_review"
 
-    answers.replay()
+    kept_answers.replay()
 
     assert (state_of(target), status_of(target.post)) == (state, state[0])
     assert Target.objects.get().remote_id == getattr(given, "remote_id", "")
@@ -167,7 +166,7 @@ def test_a_target_that_was_parked_is_asked_about_by_what_the_network_gave(
 ) -> None:
     target = leave_unsettled(workspace, network, monkeypatch, TAKEN)
     assert publish(target).absences == 1
-    answers.replay()
+    kept_answers.replay()
     network.found = [[HERE]]
 
     assert publish(target).status == "published"
@@ -185,7 +184,7 @@ def test_handles_that_come_when_the_time_for_asking_is_over_are_kept_for_who_ask
     publish(target)
     Target.objects.update(give_up_at=database_now() - timedelta(seconds=1))
 
-    answers.replay()
+    kept_answers.replay()
 
     assert state_of(target) == ("needs_review", True, {"publish_id": "p1"})
 
@@ -199,7 +198,7 @@ def test_an_answer_is_only_logged_where_it_was_sent_again_since(
     services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
     assert publish(target).status == "needs_review"
 
-    answers.replay()
+    kept_answers.replay()
 
     assert state_of(target) == ("needs_review", True, {})
     assert outcomes(target) == [("recover", "undecidable"), ("commit", "unknown"), ("commit", "late")]
@@ -214,7 +213,7 @@ def test_an_answer_is_only_logged_while_another_worker_may_send_again(
     held = claim(target)
     arm(held, target)
 
-    answers.replay()
+    kept_answers.replay()
 
     found = Target.objects.get(pk=target.pk)
     assert (found.fence, found.handles, found.status) == (held.fence, {}, "publishing")
@@ -229,7 +228,7 @@ def test_what_says_nothing_of_the_visible_call_is_not_kept(
 
     leave_unsettled(workspace, opaque, monkeypatch)
 
-    assert not answers.path().exists()
+    assert not kept_answers.path().exists()
 
 
 def test_an_answer_that_one_network_knows_alone_is_kept_as_what_all_know(
@@ -239,32 +238,11 @@ def test_an_answer_that_one_network_knows_alone_is_kept_as_what_all_know(
         workspace, opaque, monkeypatch, UploadOver("Begin anew.", who_acts=WhoActs.OPERATOR, code="OWN")
     )
 
-    answers.replay()
+    kept_answers.replay()
 
     target.refresh_from_db()
     assert (error_of(target)["code"], error_of(target)["who_acts"]) == ("OWN", "operator")
     assert outcomes(target) == [("commit", "unavailable")]
-
-
-def test_a_line_of_the_version_before_is_settled(workspace: Workspace, opaque: ScriptedNetwork) -> None:
-    target = make_due(workspace)
-    bring_forward(target)
-    line = {
-        "step": "commit",
-        "unresolved": False,
-        "listing_lag": 0,
-        "target": target.pk,
-        "fence": claim(target).fence,
-        "outcome": {"remote_id": "42", "url": "https://network.example/42"},
-        "started_at": "2026-03-01T09:00:00.123456+00:00",
-        "recovery": "park",
-    }
-    answers.path().write_text(f"{json.dumps(line)}\n")
-
-    assert answers.replay() == 1
-
-    target.refresh_from_db()
-    assert (target.status, target.remote_id) == ("published", "42")
 
 
 @answered
@@ -278,12 +256,12 @@ def test_an_answer_that_a_killed_replay_has_settled_is_passed_over(
 ) -> None:
     target = leave_unsettled(workspace, opaque, monkeypatch, given)
     publish(target)
-    lines = answers.path().read_bytes()
-    answers.replay()
+    lines = kept_answers.path().read_bytes()
+    kept_answers.replay()
     before = Target.objects.values().get(pk=target.pk)
-    answers.path().write_bytes(lines)
+    kept_answers.path().write_bytes(lines)
 
-    answers.replay()
+    kept_answers.replay()
 
     assert Target.objects.values().get(pk=target.pk) == before
     assert outcomes(target) == [("recover", "undecidable"), ("commit", word)]
@@ -293,19 +271,19 @@ def test_nobody_else_can_read_what_a_network_gave(workspace: Workspace, network:
     target = make_due(workspace)
     bring_forward(target)
 
-    answers.keep(make_report(claim(target), TAKEN))
+    kept_answers.keep(make_report(claim(target), TAKEN))
 
-    assert answers.path().stat().st_mode & 0o777 == 0o600
+    assert kept_answers.path().stat().st_mode & 0o777 == 0o600
 
 
 def test_an_answer_that_was_settled_after_all_changes_nothing(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     bring_forward(target)
     held = claim(target)
-    answers.keep(make_report(held, HERE))
+    kept_answers.keep(make_report(held, HERE))
     settling.settle_all([make_report(held, HERE)])
 
-    answers.replay()
+    kept_answers.replay()
 
     assert list(Attempt.objects.filter(target=target).values_list("outcome", flat=True)) == ["published"]
 
@@ -313,30 +291,30 @@ def test_an_answer_that_was_settled_after_all_changes_nothing(workspace: Workspa
 def test_an_answer_whose_post_is_gone_is_forgotten(workspace: Workspace, network: ScriptedNetwork) -> None:
     keep_an_answer(workspace).post.delete()
 
-    assert (answers.replay(), answers.replay()) == (1, 0)
+    assert (kept_answers.replay(), kept_answers.replay()) == (1, 0)
 
 
 def test_a_line_that_was_cut_by_a_crash_is_passed_over(workspace: Workspace, network: ScriptedNetwork) -> None:
     keep_an_answer(workspace)
-    with answers.path().open("a") as file:
+    with kept_answers.path().open("a") as file:
         file.write('{"target": "tgt_')
 
-    assert answers.replay() == 1
-    assert (answers.path().read_text(), answers.aside_path().read_text()) == ("", '{"target": "tgt_')
+    assert kept_answers.replay() == 1
+    assert (kept_answers.path().read_text(), kept_answers.aside_path().read_text()) == ("", '{"target": "tgt_')
 
 
 def test_an_answer_is_read_behind_half_a_line_that_a_full_disk_left(
     workspace: Workspace, network: ScriptedNetwork, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answers.path().write_text('{"step": "commit", "unresol')
+    kept_answers.path().write_text('{"step": "commit", "unresol')
     target = keep_an_answer(workspace)
 
-    assert (answers.replay(), answers.replay()) == (1, 0)
+    assert (kept_answers.replay(), kept_answers.replay()) == (1, 0)
 
     target.refresh_from_db()
     assert (target.status, target.remote_id) == ("published", "42")
-    assert answers.aside_path().read_text() == '{"step": "commit", "unresol\n'
-    assert caplog.messages == [f"A kept answer cannot be settled: it is set aside in {answers.aside_path()}"]
+    assert kept_answers.aside_path().read_text() == '{"step": "commit", "unresol\n'
+    assert caplog.messages == [f"A kept answer cannot be settled: it is set aside in {kept_answers.aside_path()}"]
 
 
 @pytest.mark.parametrize(
@@ -345,10 +323,14 @@ def test_an_answer_is_read_behind_half_a_line_that_a_full_disk_left(
 def test_what_cannot_be_read_keeps_no_other_answer_from_being_settled(
     workspace: Workspace, network: ScriptedNetwork, bad: bytes
 ) -> None:
-    answers.path().write_bytes(bad)
+    kept_answers.path().write_bytes(bad)
     target = keep_an_answer(workspace)
 
-    assert (answers.replay(), answers.path().read_bytes(), answers.aside_path().read_bytes()) == (1, b"", bad)
+    assert (kept_answers.replay(), kept_answers.path().read_bytes(), kept_answers.aside_path().read_bytes()) == (
+        1,
+        b"",
+        bad,
+    )
 
     target.refresh_from_db()
     assert target.status == "published"
@@ -359,7 +341,7 @@ def keep_two(workspace: Workspace) -> list[Target]:
     found = [make_due(workspace, make_account(workspace, remote_id=each, default_of=None)) for each in ("1", "2")]
     held = {each.pk: each for each in claim_targets(2)}
     for number, target in enumerate(found):
-        answers.keep(make_report(held[target.pk], Published(remote_id=str(number), url="")))
+        kept_answers.keep(make_report(held[target.pk], Published(remote_id=str(number), url="")))
     return found
 
 
@@ -371,7 +353,7 @@ def settle_none_of(target: Target, error: Exception, monkeypatch: pytest.MonkeyP
             raise error
         return settling.settle_all(reports)
 
-    monkeypatch.setattr(answers, "settle_all", settle)
+    monkeypatch.setattr(kept_answers, "settle_all", settle)
 
 
 @pytest.mark.parametrize("error", [DataError("too long"), IntegrityError("twice"), ValueError("a bug")], ids=repr)
@@ -379,13 +361,13 @@ def test_an_answer_that_is_refused_is_set_aside_and_the_others_are_settled(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     first, second = keep_two(workspace)
-    line = answers.path().read_text().splitlines(keepends=True)[0]
+    line = kept_answers.path().read_text().splitlines(keepends=True)[0]
     settle_none_of(first, error, monkeypatch)
 
-    assert (answers.replay(), answers.replay()) == (1, 0)
+    assert (kept_answers.replay(), kept_answers.replay()) == (1, 0)
 
     assert dict(Target.objects.values_list("pk", "status")) == {first.pk: "publishing", second.pk: "published"}
-    assert answers.aside_path().read_text() == line
+    assert kept_answers.aside_path().read_text() == line
 
 
 def test_an_answer_that_was_set_aside_is_settled_once_it_is_put_back(
@@ -394,10 +376,10 @@ def test_an_answer_that_was_set_aside_is_settled_once_it_is_put_back(
     first, _ = keep_two(workspace)
     with monkeypatch.context() as patch:
         settle_none_of(first, DataError("too long"), patch)
-        answers.replay()
-    answers.aside_path().rename(answers.path())
+        kept_answers.replay()
+    kept_answers.aside_path().rename(kept_answers.path())
 
-    assert answers.replay() == 1
+    assert kept_answers.replay() == 1
 
     assert set(Target.objects.values_list("status", flat=True)) == {"published"}
 
@@ -409,14 +391,14 @@ def test_what_the_database_does_not_take_now_is_tried_again_and_holds_up_no_othe
     with monkeypatch.context() as patch:
         settle_none_of(first, OperationalError("read-only"), patch)
         with pytest.raises(OperationalError):
-            answers.replay()
+            kept_answers.replay()
     assert dict(Target.objects.values_list("pk", "status")) == {first.pk: "publishing", second.pk: "published"}
 
-    answers.replay()
+    kept_answers.replay()
 
     assert set(Target.objects.values_list("status", flat=True)) == {"published"}
     assert list(Attempt.objects.values_list("outcome", flat=True)) == ["published"] * 2
-    assert (answers.path().read_text(), answers.aside_path().exists()) == ("", False)
+    assert (kept_answers.path().read_text(), kept_answers.aside_path().exists()) == ("", False)
 
 
 def test_while_the_database_is_away_only_one_answer_is_tried(
@@ -429,13 +411,13 @@ def test_while_the_database_is_away_only_one_answer_is_tried(
         tried.extend(given)
         raise OperationalError("gone away")
 
-    monkeypatch.setattr(answers, "settle_all", away)
+    monkeypatch.setattr(kept_answers, "settle_all", away)
     monkeypatch.setattr(claims, "database_now", away)
 
     with pytest.raises(OperationalError):
-        answers.replay()
+        kept_answers.replay()
 
-    assert (len(tried), len(answers.path().read_text().splitlines())) == (1, 2)
+    assert (len(tried), len(kept_answers.path().read_text().splitlines())) == (1, 2)
 
 
 def test_a_full_disk_costs_only_the_note(

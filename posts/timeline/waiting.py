@@ -1,4 +1,4 @@
-"""What targets that are not settled wait for at present: a worker, their time, or what holds them up."""
+"""What targets that are not settled wait for: a worker, their time, or what holds them up."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ ON_HOLD = Phrase(
 )
 
 
-def present(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
+def tell_waits(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
     """Return a line for each target that is still to be worked on.
 
     Their accounts, with the workspaces of these, must be loaded.

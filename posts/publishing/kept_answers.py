@@ -154,7 +154,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
 
 
 def _decoded(line: dict[str, Any]) -> Report:
-    kind, facts = KINDS[line.get("kind", Published.__name__)], line["outcome"]
+    kind, facts = KINDS[line["kind"]], line["outcome"]
     if "who_acts" in facts:
         facts = facts | {"who_acts": WhoActs(facts["who_acts"])}
     return Report(
@@ -165,5 +165,5 @@ def _decoded(line: dict[str, Any]) -> Report:
         started_at=datetime.fromisoformat(line["started_at"]),
         recovery=Recovery(line["recovery"]),
         listing_lag=line["listing_lag"],
-        is_paused=line.get("is_paused", False),
+        is_paused=line["is_paused"],
     )
