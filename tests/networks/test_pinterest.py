@@ -105,7 +105,7 @@ def get(path: str, answer: Any, status: int = 200, **params: Any) -> Call:
 
 
 def board_page(*boards: Mapping[str, Any], after: str = "", then: str | None = None) -> Call:
-    params: dict[str, Any] = {"page_size": "250"} | ({"bookmark": after} if after else {})
+    params: dict[str, Any] = {"page_size": 250} | ({"bookmark": after} if after else {})
     return get("boards", {"items": [{**each, "pin_count": 5} for each in boards], "bookmark": then}, **params)
 
 
@@ -133,7 +133,7 @@ def shown(status: str) -> Call:
 
 
 def listing(*pins: Mapping[str, Any], after: str = "", then: str = "") -> Call:
-    params: dict[str, Any] = {"page_size": "100"} | ({"bookmark": after} if after else {})
+    params: dict[str, Any] = {"page_size": 100} | ({"bookmark": after} if after else {})
     return get("boards/801/pins", {"items": list(pins), "bookmark": then or None}, **params)
 
 
@@ -324,7 +324,7 @@ class TestPinterest(LookCase, OAuth2Case):
         assert candidate.metadata == {"boards": []}
 
     def test_boards_that_cannot_be_read_are_not_taken_for_none(self) -> None:
-        broken = get("boards", {"code": 0}, page_size="250")
+        broken = get("boards", {"code": 0}, page_size=250)
 
         with pytest.raises(Unknown):
             self.connector.profile(FakeSession(get("user_account", ME), broken), self.account)

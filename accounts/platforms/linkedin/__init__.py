@@ -33,7 +33,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import call_visible, decoded, dig, dig_text, unclear_is_unknown
+from accounts.platforms.http import decoded, dig, dig_text, unclear_is_unknown
 from accounts.platforms.linkedin import errors as linkedin_errors
 from accounts.platforms.linkedin import littletext, validation
 from accounts.platforms.linkedin import media as linkedin_media
@@ -196,7 +196,7 @@ class LinkedIn(OAuth2Connector):
         url = f"{HOST}{linkedin_posts.comments_path(operation)}"
         request = {"headers": api.headers, "json": body}
         return linkedin_posts.comment(
-            operation, call_visible(self, session, "POST", url, id_at=("commentUrn",), **request)
+            operation, self.call_visible(session, "POST", url, id_at=("commentUrn",), **request)
         )
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
@@ -231,7 +231,7 @@ class LinkedIn(OAuth2Connector):
         return linkedin_errors.classify(answer)
 
     def _api(self, session: Session, token: str) -> Api:
-        return Api(session, token=token, version=self.version)
+        return Api(self, session, token)
 
     def _product(self, metadata: Mapping[str, Any]) -> str:
         """Return the product that an account was connected with: a later change of the app gives it no new rights."""

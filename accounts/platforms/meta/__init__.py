@@ -15,9 +15,18 @@ from accounts.platforms.base import (
     Rejected,
     Unavailable,
     WhoActs,
-    parsed,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, retry_after, said, sane_wait
+from accounts.platforms.http import (
+    decoded,
+    dig,
+    dig_text,
+    is_a_page,
+    is_unclear,
+    parsed,
+    retry_after,
+    said,
+    sane_wait,
+)
 from ouipost.phrases import Phrase
 
 AFTER_POSTING_TOO_FAST = 3600.0
