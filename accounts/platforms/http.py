@@ -161,6 +161,21 @@ def said(network: str, message: Any, *, otherwise: str) -> str:
     return Phrase("{network} {otherwise}", network=network, otherwise=otherwise)
 
 
+def facts_of(network: str, answer: Answer, *, words: Any, code: str, is_known: bool = True) -> dict[str, Any]:
+    """Return what a refusal says, as the fields of the error that it becomes: a line for people, status and code.
+
+    The line has the network's words, or else its status and code; and a code that is not in our tables in any case.
+    """
+    status, shown = answer.status, fit_to_show(code)
+    otherwise = Phrase("answered with status {status}.", status=status)
+    if shown:
+        otherwise = Phrase("answered with status {status} and the code {code}.", status=status, code=shown)
+    message = said(network, words, otherwise=otherwise)
+    if shown and not is_known and fit_to_show(words):
+        message = Phrase("{message} (unknown code {code})", message=message, code=shown)
+    return {"message": message, "status": status, "network_code": code}
+
+
 def fit_to_show(message: Any) -> str:
     """Return one line of what a network sent, empty where that is no text."""
     text = UNPRINTABLE.sub(" ", message if isinstance(message, str) else "")

@@ -77,25 +77,12 @@ class Pinterest(OAuth2Connector):
         me = self._me(session, token)
         kind = dig_text(me, "account_type").lower()
         profile = _profile(me, self._boards(session, token))
-        return [
-            Candidate(
-                remote_id=dig_text(me, "id"),
-                type=kind if kind in self.account_types else "pinner",
-                profile=profile,
-                tokens=tokens,
-                metadata=profile.metadata,
-            )
-        ]
+        kind = kind if kind in self.account_types else "pinner"
+        return [Candidate(remote_id=dig_text(me, "id"), type=kind, profile=profile, tokens=tokens)]
 
     def profile(self, session: Session, account: Account) -> Profile:
         token = account.access_token
         return _profile(self._me(session, token), self._boards(session, token))
-
-    def revoke(self, session: Session, account: Account) -> None:
-        """Do nothing: Pinterest has no call that ends a person's tokens.
-
-        They are forgotten here; the person can remove the app in Pinterest's own settings.
-        """
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
         return validation.beside_the_limits(content, account)

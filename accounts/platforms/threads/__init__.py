@@ -85,9 +85,6 @@ class Threads(ContainerConnector):
         tokens = replace(tokens, scopes=scopes)  # those of a token are told here alone
         return [Candidate(remote_id=dig_text(me, "id"), type="profile", profile=_profile(me), tokens=tokens)]
 
-    def revoke(self, session: Session, account: Account) -> None:
-        """Threads has no call for this: people remove apps in its settings."""
-
     def profile(self, session: Session, account: Account) -> Profile:
         me = self.read(session, account, "me", fields=PROFILE_FIELDS)
         followers = threads_numbers.followers(partial(self.read, session, account), account.remote_id)

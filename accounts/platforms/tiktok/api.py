@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from accounts.platforms.base import Account, Answer, PlatformError, Rejected, Session, Tokens, Unavailable, Unknown
+from accounts.platforms.base import Answer, PlatformError, Session, Tokens, Unavailable, Unknown
 from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text, unclear_is_unknown
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.tiktok import errors as tiktok_errors
@@ -34,6 +34,7 @@ class TikTokApi(OAuth2Connector):
     api = "https://open.tiktokapis.com/{version}"
     authorize_endpoint = "https://www.tiktok.com/{version}/auth/authorize/"
     token_endpoint = f"{api}/oauth/token/"
+    revoke_endpoint = f"{api}/oauth/revoke/"
     scope_separator = ","
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
@@ -60,11 +61,6 @@ class TikTokApi(OAuth2Connector):
             else payload,
             now=now,
         )
-
-    def revoke(self, session: Session, account: Account) -> None:
-        answer = self.send_form(session, self.url("oauth/revoke/"), urlencode({"token": account.access_token}))
-        if not answer.ok:
-            raise self.classify_token_error(answer, refusal=Rejected)
 
     def classify(self, answer: Answer) -> PlatformError:
         return tiktok_errors.classify(answer)

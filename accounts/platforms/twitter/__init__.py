@@ -78,10 +78,7 @@ class Twitter(OAuth2Connector):
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         me = self._me(session, tokens.access_token)
-        profile, remote_id = _profile(me), dig_text(me, "id")
-        return [
-            Candidate(remote_id=remote_id, type="profile", profile=profile, tokens=tokens, metadata=profile.metadata)
-        ]
+        return [Candidate(remote_id=dig_text(me, "id"), type="profile", profile=_profile(me), tokens=tokens)]
 
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self._me(session, account.access_token))

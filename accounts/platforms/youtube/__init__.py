@@ -91,16 +91,8 @@ class YouTube(OAuth2Connector):
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         """Return the one channel that was picked on Google's page."""
         channel = self._channel(session, tokens.access_token)
-        profile = _profile(channel)
-        return [
-            Candidate(
-                remote_id=dig_text(channel, "id"),
-                type="channel",
-                profile=profile,
-                tokens=tokens,
-                metadata=profile.metadata,
-            )
-        ]
+        remote_id = dig_text(channel, "id")
+        return [Candidate(remote_id=remote_id, type="channel", profile=_profile(channel), tokens=tokens)]
 
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self._channel(session, account.access_token))
