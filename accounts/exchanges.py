@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounts.platforms.base import parsed
+from accounts.platforms.http import parsed
 from ouipost.events.masking import masked, masked_text
 
 MOST_KEPT = 5

@@ -3,13 +3,10 @@
 Nothing here or in the modules beside it knows Django, the database or the settings.
 """
 
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from math import isfinite
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 from accounts.platforms import rules
@@ -25,6 +22,7 @@ from accounts.platforms.errors import (
     Unknown,
     WhoActs,
 )
+from accounts.platforms.http import Answer, bearer, dig_text, unclear_is_unknown
 from accounts.platforms.limits import (
     Budget,
     Issue,
@@ -90,66 +88,6 @@ __all__ = [
     "Unknown",
     "WhoActs",
 ]
-
-
-HALVES = re.compile(r"[\ud800-\udfff]")
-"""Of surrogate pairs."""
-DEEPEST = 24
-"""MariaDB takes JSON of 32 levels, and what is kept of an answer stands within something of ours."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """One HTTP answer, read to its end."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Looked up without regard to case."""
-    body: bytes
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    def json(self) -> Any:
-        """Return the decoded body; raises Unknown where it cannot be read, since then it says nothing."""
-        try:
-            return parsed(self.body)
-        except ValueError as error:
-            raise Unknown(Phrase("The network's answer cannot be read."), status=self.status) from error
-
-
-def parsed(text: str | bytes) -> Any:
-    """Return what JSON from a network says, as databases take it: halves of surrogate pairs, as of an emoji that was
-    cut in two, become question marks, whole numbers of more than 64 bits texts, and what is no number nothing.
-
-    Raises ValueError where it is none, or nested too deep.
-    """
-    try:
-        found = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
-        is_too_deep = _depth(found) > DEEPEST
-    except RecursionError:
-        is_too_deep = True
-    if is_too_deep:
-        raise ValueError("This is nested too deep.")
-    written = json.dumps(found, ensure_ascii=False)
-    return json.loads(written.encode(errors="replace")) if HALVES.search(written) else found
-
-
-def _depth(value: Any) -> int:
-    """Return how many objects and lists stand within each other in decoded JSON."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
-
-
-def _whole(digits: str) -> int | str:
-    number = int(digits)
-    return number if abs(number) < 2**63 else digits
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if isfinite(number) else None
 
 
 class Session(Protocol):
@@ -308,6 +246,8 @@ class Connector(Platform):
     """Whether revoking an account's tokens also ends those that the app got by other sign-ins to it."""
     pulls_media: ClassVar[tuple[str, ...]] = ()
     """The types of files that it fetches from our public address, which it must be able to reach."""
+    api: ClassVar[str] = ""
+    """The address that its calls are under, where that is one; may hold `{version}`."""
     nothing_opened: str = Phrase("The sign-in opened no account that can be published to: grant at least one.")
     """What the person is told then, with the reasons that there may be."""
 
@@ -418,12 +358,34 @@ class Connector(Platform):
         """Return what a refusing answer means, by the network's own codes."""
         raise NotImplementedError
 
+    def url(self, path: str) -> str:
+        """Return the address of a call."""
+        return f"{self.api.format(version=self.version)}/{path}"
+
+    def get(self, session: Session, token: str, path: str, **params: Any) -> Any:
+        """Read something with a token, which goes in a header: addresses are logged."""
+        return self.call(session, "GET", self.url(path), headers=bearer(token), params=params)
+
     def call(self, session: Session, method: str, url: str, **request: Any) -> Any:
         """Send one request and return its decoded answer; raises what `classify` makes of a refusal."""
         answer = session.request(method, url, **request)
         if not answer.ok:
             raise self.classify(answer)
         return answer.json() if answer.body else None
+
+    def call_visible(self, session: Session, method: str, url: str, *, id_at: Sequence[str], **request: Any) -> str:
+        """Send the one call that makes a post visible and return its id, found at `id_at`.
+
+        Only a definite refusal is raised as what it is. A plain Unavailable would be sent again, but the network may
+        have done it: that and an answer without an id are Unknown.
+        """
+        answer = session.request(method, url, **request)
+        if not answer.ok:
+            raise unclear_is_unknown(self.classify(answer))
+        remote_id = dig_text(answer.json(), *id_at)
+        if not remote_id:
+            raise Unknown(Phrase("{network} took the post and gave no id.", network=self.name), status=answer.status)
+        return remote_id
 
 
 @dataclass(frozen=True, kw_only=True)

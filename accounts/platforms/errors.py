@@ -54,6 +54,16 @@ class Rejected(PlatformError):
     who_acts = WhoActs.CALLER
 
 
+def not_permitted(**facts: Any) -> Rejected:
+    """Return the refusal of what the account's owner did not allow the app, or allows it no more."""
+    return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+
+
+def app_refused(**facts: Any) -> Rejected:
+    """Return the refusal of the app itself, whatever it asks: this installation's operator must act."""
+    return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+
+
 class Duplicate(Rejected):
     """Refused because the account has posted the same before: after a lost answer this may be our own post."""
 

@@ -1,15 +1,21 @@
 """Reading answers, for all connectors: fields that may be missing, words that can be shown, times to wait."""
 
+import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from accounts.platforms.base import Answer, Connector, PlatformError, Session, Unavailable, Unknown, parsed
+from accounts.platforms.errors import PlatformError, Unavailable, Unknown
 from ouipost.phrases import Phrase
 
+HALVES = re.compile(r"[\ud800-\udfff]")
+"""Of surrogate pairs."""
+DEEPEST = 24
+"""MariaDB takes JSON of 32 levels, and what is kept of an answer stands within something of ours."""
 LONGEST_WAIT = 86_400.0
 LONGEST_LIFE = timedelta(days=400)
 """Of a token: the networks give 365 days at most."""
@@ -25,6 +31,60 @@ _NAME_OF_A_CALL = r"[a-zA-Z]+\.[A-Z_]+(?:-[a-zA-Z]+)?(?:\.[A-Z_\d]{1,10})?\.?"
 _WORDS = "(?:[a-z]{1,16}[-_])+[a-z]{1,16}"
 """As TikTok names what it refuses, as in "spam_risk_user_banned_from_posting", and its pages: small letters alone."""
 LOOKS_LIKE_A_TOKEN = re.compile(rf"(?<!{_SIGN})(?!(?:{_NAME_OF_A_CALL}|{_WORDS})(?!{_SIGN})){_SIGN}{{32,}}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One HTTP answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """Return the decoded body; raises Unknown where it cannot be read, since then it says nothing."""
+        try:
+            return parsed(self.body)
+        except ValueError as error:
+            raise Unknown(Phrase("The network's answer cannot be read."), status=self.status) from error
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return what JSON from a network says, as databases take it: halves of surrogate pairs, as of an emoji that was
+    cut in two, become question marks, whole numbers of more than 64 bits texts, and what is no number nothing.
+
+    Raises ValueError where it is none, or nested too deep.
+    """
+    try:
+        found = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+        is_too_deep = _depth(found) > DEEPEST
+    except RecursionError:
+        is_too_deep = True
+    if is_too_deep:
+        raise ValueError("This is nested too deep.")
+    written = json.dumps(found, ensure_ascii=False)
+    return json.loads(written.encode(errors="replace")) if HALVES.search(written) else found
+
+
+def _depth(value: Any) -> int:
+    """Return how many objects and lists stand within each other in decoded JSON."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
+
+
+def _whole(digits: str) -> int | str:
+    number = int(digits)
+    return number if abs(number) < 2**63 else digits
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
 
 
 def dig(value: Any, *path: str | int) -> Any:
@@ -101,6 +161,21 @@ def said(network: str, message: Any, *, otherwise: str) -> str:
     return Phrase("{network} {otherwise}", network=network, otherwise=otherwise)
 
 
+def facts_of(network: str, answer: Answer, *, words: Any, code: str, is_known: bool = True) -> dict[str, Any]:
+    """Return what a refusal says, as the fields of the error that it becomes: a line for people, status and code.
+
+    The line has the network's words, or else its status and code; and a code that is not in our tables in any case.
+    """
+    status, shown = answer.status, fit_to_show(code)
+    otherwise = Phrase("answered with status {status}.", status=status)
+    if shown:
+        otherwise = Phrase("answered with status {status} and the code {code}.", status=status, code=shown)
+    message = said(network, words, otherwise=otherwise)
+    if shown and not is_known and fit_to_show(words):
+        message = Phrase("{message} (unknown code {code})", message=message, code=shown)
+    return {"message": message, "status": status, "network_code": code}
+
+
 def fit_to_show(message: Any) -> str:
     """Return one line of what a network sent, empty where that is no text."""
     text = UNPRINTABLE.sub(" ", message if isinstance(message, str) else "")
@@ -162,23 +237,6 @@ def sane_end(ends: datetime, *, now: datetime) -> datetime | None:
     return ends if now < ends <= now + LONGEST_LIFE else None
 
 
-def call_visible(
-    connector: Connector, session: Session, method: str, url: str, *, id_at: Sequence[str], **request: Any
-) -> str:
-    """Send the one call that makes a post visible and return its id, found at `id_at`.
-
-    Only a definite refusal is raised as what it is. A plain Unavailable would be sent again, but the network may have
-    done it: that and an answer without an id are Unknown.
-    """
-    answer = session.request(method, url, **request)
-    if not answer.ok:
-        raise unclear_is_unknown(connector.classify(answer))
-    remote_id = dig_text(answer.json(), *id_at)
-    if not remote_id:
-        raise Unknown(Phrase("{network} took the post and gave no id.", network=connector.name), status=answer.status)
-    return remote_id
-
-
 def unclear_is_unknown(error: PlatformError) -> PlatformError:
     """Return what an error of a visible call means: a plain Unavailable leaves open whether it was done."""
     # Subclasses of Unavailable name a cause that rules the act out, like a quota.
@@ -187,17 +245,29 @@ def unclear_is_unknown(error: PlatformError) -> PlatformError:
     return Unknown(**error.facts)
 
 
-def paged(read: Callable[[str], Any], *, cursor_of: Callable[[Any], str], most: int = MOST_PAGES) -> Iterator[Any]:
-    """Give a list page by page: `read` takes the cursor that `cursor_of` found on the page before, "" for the first.
+def listed(answer: Any, *path: str) -> list[Any]:
+    """Return the list at this path; raises Unknown where there is none, since then it is not known what is in it."""
+    found = dig(answer, *path)
+    if not isinstance(found, list):
+        raise Unknown(Phrase("The network answered without the list that was asked for."))
+    return found
 
-    Raises Unknown where the list goes on behind `most` pages: what was not read may be there.
+
+def entries(
+    read: Callable[..., Any], *, at: str, cursor: str, cursor_of: Callable[[Any], str], most: int = MOST_PAGES
+) -> Iterator[Any]:
+    """Give the entries of a list that comes in pages, each of which has its own `at` this name.
+
+    `read` returns a page. For all but the first it gets, as its parameter `cursor`, what `cursor_of` found on the page
+    before; that is empty at the end. Raises Unknown where a page has no list, or where there are more than `most`:
+    what was not read may be there.
     """
-    cursor = ""
+    following = ""
     for _ in range(most):
-        page = read(cursor)
-        yield page
-        cursor = cursor_of(page)
-        if not cursor:
+        page = read(**({cursor: following} if following else {}))
+        yield from listed(page, at)
+        following = cursor_of(page)
+        if not following:
             return
     raise Unknown(Phrase("The network's list is too long to be read to its end."))
 

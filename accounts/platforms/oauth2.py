@@ -1,10 +1,10 @@
 """Sign-in by OAuth 2 (RFC 6749, RFC 7636): oauthlib writes the requests, our session sends them."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from oauthlib.oauth2 import WebApplicationClient
 
@@ -22,14 +22,15 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, retry_after, said, sane_end
+from accounts.platforms.errors import app_refused
+from accounts.platforms.http import decoded, dig, dig_text, facts_of, is_a_page, is_unclear, retry_after, sane_end
 from ouipost.phrases import Phrase
 
 OPERATOR_ERRORS = {
     *("invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"),
-    *("deleted_client", "disabled_client"),
+    *("deleted_client", "disabled_client", "invalid_client_id", "invalid_redirect_uri"),
 }
-"""Token errors that say that the app is registered or configured wrongly, or, as Google says it, is no more."""
+"""Token errors that say that the app is registered or configured wrongly: by the standard, by Google, by LinkedIn."""
 NOT_NOW = {"server_error", "temporarily_unavailable", "internal_failure"}
 """Token errors after which the same may be asked again, whatever their status; the last is Google's."""
 
@@ -39,10 +40,12 @@ class OAuth2Connector(Connector):
 
     authorize_endpoint: ClassVar[str]
     token_endpoint: ClassVar[str]
-    """Both may hold `{version}`."""
+    """These may hold `{version}`."""
     scope_separator: ClassVar[str] = " "
     basic_auth: ClassVar[bool] = False
     """Whether an app with a secret proves itself in the Authorization header, not in the form."""
+    revoke_endpoint: ClassVar[str] = ""
+    """Empty: there is none, and people remove the app in the network's own settings."""
     refresh_lifetime: ClassVar[timedelta | None] = None
     """How long a refresh token lasts where the network doesn't say it with the token."""
 
@@ -77,6 +80,13 @@ class OAuth2Connector(Connector):
             raise self.classify_token_error(answer, refusal=AuthExpired)
         return self.tokens(answer.json(), now=now)
 
+    def revoke(self, session: Session, account: Account) -> None:
+        if not self.revoke_endpoint:
+            return
+        answer = self.send_form(session, self.revoke_endpoint, urlencode({"token": account.access_token}))
+        if not answer.ok:
+            raise self.classify_token_error(answer, refusal=Rejected)
+
     def send_form(self, session: Session, url: str, form: str) -> Answer:
         """Send a form to a token endpoint together with what proves that it comes from this app."""
         fields = dict(parse_qsl(form))
@@ -109,18 +119,13 @@ class OAuth2Connector(Connector):
         """Return what a refused token request means; `refusal` is what a code or token that is not taken means."""
         error = decoded(answer)
         name = dig_text(error, "error")
-        otherwise = Phrase("answered the sign-in with status {status}.", status=answer.status)
-        facts: Mapping[str, Any] = {
-            "message": said(self.name, dig(error, "error_description") or name, otherwise=otherwise),
-            "status": answer.status,
-            "network_code": name,
-        }
+        facts = facts_of(self.name, answer, words=dig(error, "error_description"), code=name)
         if answer.status == 429:
             return RateLimited(retry_after=retry_after(answer), **facts)
         if is_unclear(answer.status) or is_a_page(answer) or name in NOT_NOW:
             return Unavailable(retry_after=retry_after(answer), **facts)
         if name in OPERATOR_ERRORS:
-            return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+            return app_refused(**facts)
         return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 
 

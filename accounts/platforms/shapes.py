@@ -56,6 +56,7 @@ class Candidate:
     profile: Profile
     tokens: Tokens
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What it knows beside what its profile adds."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.files.base import File
@@ -82,6 +82,11 @@ class Call:
     def credential(self) -> str:
         """Return the bearer token, else the access_token parameter, which Meta takes as well."""
         return self.bearer or self.text("access_token")
+
+    @property
+    def ready_at(self) -> datetime:
+        """Return when the network is done with a file that this call brings: at once, or as late as was ordered."""
+        return self.now + timedelta(seconds=self.seconds("slow_processing"))
 
     def seconds(self, effect: str) -> float:
         """Return how long an ordered fault of this kind lasts, 0 where none was ordered."""

@@ -8,10 +8,6 @@ CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "video/mp4", "matroska,webm": "video/we
 """FFmpeg's names of the containers that are looked into; a file of any other is no video here."""
 
 
-class NotAVideo(Exception):
-    """These bytes are no video that can be opened."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Clip:
     """The facts of a video file; sizes are as it is shown: after its rotation, and with its pixels square."""
@@ -33,8 +29,8 @@ class Clip:
         return self.width / self.height
 
 
-def look_at_clip(content: bytes | IO[bytes]) -> Clip:
-    """Return the facts of a video, after decoding its first frame; raises NotAVideo."""
+def look_at_clip(content: bytes | IO[bytes]) -> Clip | None:
+    """Return the facts of a video, after decoding its first frame; None for what is none that can be opened."""
     import av  # with FFmpeg, 20 MiB, of which a sandbox without videos needs nothing
 
     source = io.BytesIO(content) if isinstance(content, bytes) else content
@@ -42,7 +38,7 @@ def look_at_clip(content: bytes | IO[bytes]) -> Clip:
         with av.open(source, mode="r", options={"protocol_whitelist": "file"}) as container:
             name = container.format.name
             if name not in CONTAINERS or not container.streams.video:
-                raise NotAVideo
+                return None
             stream = container.streams.video[0]
             frame = next(container.decode(stream))
             turned = abs(frame.rotation) in (90, 270)
@@ -58,8 +54,8 @@ def look_at_clip(content: bytes | IO[bytes]) -> Clip:
                 seconds=round((container.duration or 0) / av.time_base, 3),
                 fps=round(float(stream.average_rate or 0), 1),
             )
-    except (av.error.FFmpegError, StopIteration, ValueError, OSError, EOFError) as error:
-        raise NotAVideo from error
+    except (av.error.FFmpegError, StopIteration, ValueError, OSError, EOFError):
+        return None
 
 
 def begins_with_its_index(content: bytes) -> bool:

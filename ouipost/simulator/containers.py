@@ -35,14 +35,14 @@ def make(
 ) -> Media:
     """Keep a new container, ready after what the faults say; `failure` is why it will never be."""
     return media.keep(
+        call,
+        network,
+        account,
         f"{begins}{secrets.randbelow(10**14):014}",
         content,
-        network=network,
-        account=account,
-        now=call.now,
         lifetime=LIFETIME,
-        picture=seen,
-        ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
+        seen=seen,
+        ready_at=call.ready_at,
         failed=bool(failure),
         alt_text=alt_text,
         data={"failure": failure} | data,
@@ -98,19 +98,8 @@ def fetch(address: str, *, most: int) -> bytes:
 
 def clip_of(content: bytes) -> Clip | None:
     """Return the facts of a video in a container format that Meta takes."""
-    try:
-        clip = clips.look_at_clip(content)
-    except clips.NotAVideo:
-        return None
-    return clip if clip.mime in CLIP_TYPES else None
-
-
-def picture_of(content: bytes) -> Picture | None:
-    """Return the facts of a picture."""
-    try:
-        return media.look_at(content)
-    except media.NotAnImage:
-        return None
+    clip = clips.look_at_clip(content)
+    return clip if clip and clip.mime in CLIP_TYPES else None
 
 
 def mbits(content: bytes, clip: Clip) -> float:

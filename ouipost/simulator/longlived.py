@@ -58,17 +58,14 @@ class Login:
     def _code(self, call: Call, scopes: list[str]) -> str:
         someone = people.person(call.text("client_id"), call.text("login"))
         account = self.account_of(someone)
-        return tokens.issue(
+        return tokens.issue_code(
+            call,
+            self.id,
             f"AQ{secrets.token_urlsafe(48)}",
-            now=call.now,
             lifetime=CODE_LIFETIME,
-            network=self.id,
-            kind="code",
-            client_id=call.text("client_id"),
             person=someone.key,
             account=account.external_id,
             scopes=list(dict.fromkeys([self.needed, *pages.granted(call, scopes)])),
-            data={"redirect_uri": call.text("redirect_uri")},
         )
 
     def trade_code(self, call: Call) -> HttpResponse:

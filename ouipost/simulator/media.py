@@ -1,6 +1,7 @@
 """Uploaded files: looked into, kept while they live, and put together where they come in parts."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,15 +9,12 @@ from typing import Any
 from django.db.models.functions import Length
 from PIL import Image, UnidentifiedImageError
 
+from ouipost.simulator.call import Call
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.models import Media, Piece
 
 KEPT_BYTES = 50_000_000
 """Of a larger file only the facts are kept: nobody needs to see it here."""
-
-
-class NotAnImage(Exception):
-    """These bytes are no picture that can be opened."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +33,8 @@ class Picture:
         return self.frames > 1
 
 
-def look_at(content: bytes) -> Picture:
-    """Return the facts of an image, after decoding it whole."""
+def look_at(content: bytes) -> Picture | None:
+    """Return the facts of an image, after decoding it whole; None for what is none that can be opened."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
@@ -48,36 +46,45 @@ def look_at(content: bytes) -> Picture:
                 height=image.height,
                 frames=getattr(image, "n_frames", 1),
             )
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise NotAnImage from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def keep(
-    external_id: str,
-    content: bytes,
-    *,
+    call: Call,
     network: str,
     account: str,
-    now: datetime,
+    external_id: str,
+    content: bytes = b"",
+    *,
     lifetime: timedelta,
-    picture: Picture | Clip | None,
+    seen: Picture | Clip | None = None,
     **values: Any,
 ) -> Media:
-    """Keep a file for an account; the same id again replaces it and lives anew."""
-    values.setdefault("mime", picture.mime if picture else "application/octet-stream")
-    values.setdefault("ready_at", now)
-    if picture:
-        values |= {"width": picture.width, "height": picture.height}
-    if isinstance(picture, Picture):
-        values["animated"] = picture.animated
-    if isinstance(picture, Clip):
-        values["data"] = {"seconds": picture.seconds} | values.get("data", {})
+    """Keep a file for an account, or what is known of one that is to come; the same id again replaces it.
+
+    `seen` are the facts of the file, and `values` are columns of its row. It lives from its `created_at` on.
+    """
+    created_at = values.setdefault("created_at", call.now)
+    values.setdefault("mime", seen.mime if seen else "application/octet-stream")
+    values.setdefault("ready_at", created_at)
+    if seen:
+        values |= {"width": seen.width, "height": seen.height}
+    if isinstance(seen, Picture):
+        values["animated"] = seen.animated
+    if isinstance(seen, Clip):
+        values["data"] = {"seconds": seen.seconds} | values.get("data", {})
     kept = content if len(content) <= KEPT_BYTES else b""
-    values |= {"content": kept, "size": len(content), "created_at": now, "expires_at": now + lifetime}
+    values |= {"content": kept, "size": len(content), "expires_at": created_at + lifetime}
     media, _ = Media.objects.update_or_create(
         network=network, account=account, external_id=external_id, defaults=values
     )
     return media
+
+
+def first_flaw(flaws: Mapping[str, bool]) -> str:
+    """Return the first of these flaws that a file has, empty where it has none."""
+    return next((flaw for flaw, is_there in flaws.items() if is_there), "")
 
 
 def add_piece(network: str, upload: str, start: int, content: bytes) -> None:

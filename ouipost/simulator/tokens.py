@@ -27,6 +27,32 @@ def issue(value: str, *, like: Token | None = None, now: datetime, lifetime: tim
     return value
 
 
+def issue_code(
+    call: Call,
+    network: str,
+    value: str,
+    *,
+    lifetime: timedelta,
+    person: str,
+    account: str,
+    scopes: list[str],
+    **data: Any,
+) -> str:
+    """Keep a code for the app that sent the person here, and return the value; it is good at the same address alone."""
+    return issue(
+        value,
+        now=call.now,
+        lifetime=lifetime,
+        network=network,
+        kind="code",
+        client_id=call.text("client_id"),
+        person=person,
+        account=account,
+        scopes=scopes,
+        data={"redirect_uri": call.text("redirect_uri")} | data,
+    )
+
+
 def find(network: str, value: str, *kinds: str) -> Token | None:
     """Return the token with this value, dead or alive."""
     return Token.objects.filter(network=network, digest=digest(value), kind__in=kinds).first() if value else None

@@ -87,7 +87,7 @@ class Desk:
             access_token=candidate.tokens.access_token,
             refresh_token=candidate.tokens.refresh_token,
             username=candidate.profile.username,
-            metadata=candidate.metadata,
+            metadata={**candidate.metadata, **candidate.profile.metadata},
             access_expires_at=candidate.tokens.access_expires_at,
         )
 

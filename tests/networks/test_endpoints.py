@@ -19,6 +19,11 @@ from pathlib import Path
 told = defaultdict(set)
 
 class ByNetwork:
+    def pytest_collection_modifyitems(self, items):
+        first = {(item.path, item.cls, item.originalname): item for item in reversed(items)}
+        chosen = set(first.values())
+        items[:] = [item for item in items if item in chosen or "kind" in item.fixturenames]
+
     def pytest_runtest_logfinish(self, nodeid):
         from tests.networks.platform_case import FakeSession
 
@@ -33,7 +38,10 @@ sys.exit(status)
 
 @pytest.fixture(scope="module")
 def asserted() -> dict[str, list[tuple[str, str]]]:
-    """The method and address of each call that the files of a network's tests assert, by network."""
+    """The method and address of each call that the files of a network's tests assert, by network.
+
+    Of a test with many cases the first says at which endpoint it is; every kind of post has its own.
+    """
     files = (str(file) for network in ENDPOINTS for file in HERE.glob(f"test_{network}*.py"))
     options = ("-q", "-p", "no:xdist", "-m", "not thorough and not pds")
     environment = {name: value for name, value in os.environ.items() if name != "OUIPOST_TOTALS"}  # they run anyway

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.platforms.base import Unknown, parsed
+from accounts.platforms.base import Unknown
 from accounts.platforms.http import (
     LONGEST_WAIT,
     bearer,
@@ -19,6 +19,7 @@ from accounts.platforms.http import (
     dig_text,
     is_unclear,
     moment,
+    parsed,
     reset_after,
     retry_after,
     said,

@@ -428,7 +428,10 @@ class TestLinkedIn(LookCase, OAuth2Case):
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=make_answer(400, {"error": error}))))
 
         assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
-        assert (caught.value.message, caught.value.network_code) == (f"LinkedIn says: {error}", error)
+        assert (caught.value.message, caught.value.network_code) == (
+            f"LinkedIn answered with status 400 and the code {error}.",
+            error,
+        )
 
     def test_a_refused_revocation_is_told(self) -> None:
         refused = make_answer(400, {"error": "invalid_request"})

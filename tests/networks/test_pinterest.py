@@ -105,7 +105,7 @@ def get(path: str, answer: Any, status: int = 200, **params: Any) -> Call:
 
 
 def board_page(*boards: Mapping[str, Any], after: str = "", then: str | None = None) -> Call:
-    params: dict[str, Any] = {"page_size": "250"} | ({"bookmark": after} if after else {})
+    params: dict[str, Any] = {"page_size": 250} | ({"bookmark": after} if after else {})
     return get("boards", {"items": [{**each, "pin_count": 5} for each in boards], "bookmark": then}, **params)
 
 
@@ -133,7 +133,7 @@ def shown(status: str) -> Call:
 
 
 def listing(*pins: Mapping[str, Any], after: str = "", then: str = "") -> Call:
-    params: dict[str, Any] = {"page_size": "100"} | ({"bookmark": after} if after else {})
+    params: dict[str, Any] = {"page_size": 100} | ({"bookmark": after} if after else {})
     return get("boards/801/pins", {"items": list(pins), "bookmark": then or None}, **params)
 
 
@@ -175,9 +175,7 @@ class TestPinterest(LookCase, OAuth2Case):
     exchanged = GIVEN
     code_refused = make_answer(400, {"code": 1, "message": "Invalid request: the code has expired."})
     candidate_calls = (get("user_account", ME), board_page(BOARDS[0], then="b1"), board_page(BOARDS[1], after="b1"))
-    candidates = [
-        Candidate(remote_id="800", type="business", profile=PROFILE, tokens=GIVEN, metadata={"boards": BOARDS})
-    ]
+    candidates = [Candidate(remote_id="800", type="business", profile=PROFILE, tokens=GIVEN)]
     refresh_calls = (
         Call(
             "POST",
@@ -321,10 +319,10 @@ class TestPinterest(LookCase, OAuth2Case):
         [candidate] = self.connector.candidates(FakeSession(get("user_account", person), board_page()), GIVEN)
 
         assert (candidate.type, candidate.profile.name) == (account_type, "bakery")
-        assert candidate.metadata == {"boards": []}
+        assert candidate.profile.metadata == {"boards": []}
 
     def test_boards_that_cannot_be_read_are_not_taken_for_none(self) -> None:
-        broken = get("boards", {"code": 0}, page_size="250")
+        broken = get("boards", {"code": 0}, page_size=250)
 
         with pytest.raises(Unknown):
             self.connector.profile(FakeSession(get("user_account", ME), broken), self.account)
@@ -572,7 +570,7 @@ class TestPinterest(LookCase, OAuth2Case):
             return self.connector.classify(make_answer(404, {"code": code} | words)).message
 
         assert told(40, message="Board not found.") == "Pinterest says: Board not found. Choose another board."
-        assert told(9999, message="Tea.") == "Pinterest says: Tea. (Its code 9999 is not known here.)"
+        assert told(9999, message="Tea.") == "Pinterest says: Tea. (unknown code 9999)"
         assert told(1, message_detail="No such thing.") == "Pinterest says: No such thing."
 
     @pytest.mark.parametrize("status", [400, 403, 429])

@@ -39,7 +39,6 @@ from tests.networks.tiktok_calls import (
     PROOF,
     PUBLISH_ID,
     SCOPE,
-    SETTINGS,
     TOKENS,
     VIDEO,
     VIDEO_URL,
@@ -90,7 +89,7 @@ class TestTikTok(LookCase, OAuth2Case):
             type="profile",
             profile=PROFILE,
             tokens=GIVEN,
-            metadata={"scopes": SCOPE.split(","), "union_id": "uid-1", "creator_info": SETTINGS},
+            metadata={"scopes": SCOPE.split(","), "union_id": "uid-1"},
         )
     ]
     refresh_calls = (

@@ -67,7 +67,7 @@ class TestErrors:
     def test_a_code_that_nobody_knows_is_shown_as_it_is(self) -> None:
         error = CONNECTOR.classify(bad(400, "moon_phase", "Not tonight."))
 
-        assert error.message == "TikTok says: Not tonight. (unknown code moon_phase, log_id L2)"
+        assert error.message == "TikTok says: Not tonight. (unknown code moon_phase) (log_id L2)"
 
 
 class TestValidation:

@@ -215,7 +215,7 @@ class TestTwitter(LookCase, OAuth2Case):
         400, {"error": "invalid_request", "error_description": "Value passed for the authorization code was invalid."}
     )
     candidate_calls = (ME_CALL,)
-    candidates = [Candidate(remote_id="42", type="profile", profile=PROFILE, tokens=GIVEN, metadata=METADATA)]
+    candidates = [Candidate(remote_id="42", type="profile", profile=PROFILE, tokens=GIVEN)]
     refresh_calls = (
         Call(
             "POST",

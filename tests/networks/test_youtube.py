@@ -262,9 +262,7 @@ class TestYouTube(OAuth2Case):
     exchanged = GIVEN
     code_refused = make_answer(400, {"error": "invalid_grant", "error_description": "Malformed auth code."})
     candidate_calls = (channels(),)
-    candidates = [
-        Candidate(remote_id="UC100", type="channel", profile=PROFILE, tokens=GIVEN, metadata={"uploads": "UU100"})
-    ]
+    candidates = [Candidate(remote_id="UC100", type="channel", profile=PROFILE, tokens=GIVEN)]
     refresh_calls = (
         Call(
             "POST",
@@ -734,10 +732,10 @@ class TestYouTube(OAuth2Case):
 
     def test_an_unknown_reason_is_told_as_it_came(self) -> None:
         assert self.connector.classify(error(400, "somethingNew", "No.")).message == (
-            "YouTube says: No. (refused with the unknown reason 'somethingNew')"
+            "YouTube says: No. (unknown code somethingNew)"
         )
         assert self.connector.classify(error(400, "somethingNew", "")).message == (
-            "YouTube answered with status 400 with the unknown reason 'somethingNew'."
+            "YouTube answered with status 400 and the code somethingNew."
         )
 
     @pytest.mark.parametrize(

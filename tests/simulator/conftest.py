@@ -15,6 +15,8 @@ from django.test import Client
 from PIL import Image
 from pytest_django import Settings
 
+from ouipost.simulator.models import Counter
+
 CALLBACK = "https://app.example/callback?kept=1"
 GRAPH = "graph.facebook.com/v26.0"
 X = "api.x.com/2"
@@ -89,6 +91,11 @@ class Net:
 
     def wait(self, seconds: float) -> None:
         self.control("POST", "clock", {"advance": seconds})
+
+
+def use_up(key: str, *, left: int, of: int) -> None:
+    """Count as if a quota, of which something is used already, had only so much left: N calls take their time."""
+    assert Counter.objects.filter(key__contains=key).update(used=of - left)
 
 
 def body(response: HttpResponse) -> Any:

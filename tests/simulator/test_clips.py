@@ -7,4 +7,7 @@ from tests.simulator.clip import film
 def test_a_video_is_as_long_as_thousandths_of_a_second_tell() -> None:
     one_picture_of_three_a_second = film(seconds=1 / 3, fps=3, audio="")
 
-    assert look_at_clip(one_picture_of_three_a_second).seconds == 0.333
+    clip = look_at_clip(one_picture_of_three_a_second)
+
+    assert clip is not None
+    assert clip.seconds == 0.333

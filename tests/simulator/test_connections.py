@@ -246,18 +246,18 @@ def test_sixty_four_callers_make_one_post_and_see_each_fault_once(granian: Remot
     granian.fault("status", status=503, times=10)
 
     with ThreadPoolExecutor(64) as pool:
-        statuses = list(pool.map(lambda _: granian.put()[0], range(128)))
+        statuses = list(pool.map(lambda _: granian.put()[0], range(64)))
 
-    assert (statuses.count(503), statuses.count(200)) == (10, 118)
+    assert (statuses.count(503), statuses.count(200)) == (10, 54)
     assert granian.texts() == ["Hi"]
     assert granian.control("GET", "faults")["faults"][0]["fired"] == 10
-    assert len(granian.control("GET", "requests?match=putRecord")["requests"]) == 128
+    assert len(granian.control("GET", "requests?match=putRecord")["requests"]) == 64
 
 
 def test_sixty_four_callers_make_as_many_posts_as_they_were_told(granian: Remote) -> None:
     granian.login()
     letters = "234567abcdefghijklmnopqrstuvwxyz"
-    keys = [f"{RKEY[:-2]}{first}{second}" for first in letters[:4] for second in letters]
+    keys = [f"{RKEY[:-2]}{first}{second}" for first in letters[:2] for second in letters]
 
     with ThreadPoolExecutor(64) as pool:
         statuses = list(pool.map(lambda key: granian.put(key, key)[0], keys))

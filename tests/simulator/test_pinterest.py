@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from ouipost.simulator import pulling
-from tests.simulator.conftest import CALLBACK, Net, body, png, tags
+from tests.simulator.conftest import CALLBACK, Net, body, png, tags, use_up
 from tests.simulator.pinterest import AUTHORIZE, SCOPES, code, movie, query
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
@@ -571,11 +571,13 @@ def test_standard_quotas_are_told_and_kept(net: Net, pinner: Pinner) -> None:
     assert int(first["x-ratelimit-remaining"]) < 100
     assert first["x-ratelimit-reset"] == "1"
 
-    wrong = [net.json(f"{API}/pins", pinner.token, {}) for _ in range(102)]
+    net.json(f"{API}/pins", pinner.token, {})
+    use_up("org_write", left=1, of=100)
+    last, over = (net.json(f"{API}/pins", pinner.token, {}) for _ in range(2))
 
-    assert wrong[-1]["x-ratelimit-limit"] == "100, 100;w=1, 100;w=60"
-    assert error(wrong[-1]) == (429, 8)
-    assert 0 < int(wrong[-1]["x-ratelimit-reset"]) <= 60
+    assert (error(last), error(over)) == ((400, 1), (429, 8))
+    assert over["x-ratelimit-limit"] == "100, 100;w=1, 100;w=60"
+    assert 0 < int(over["x-ratelimit-reset"]) <= 60
     net.wait(61)
     assert pinner.pin(net).status_code == 201
 
@@ -583,10 +585,12 @@ def test_standard_quotas_are_told_and_kept(net: Net, pinner: Pinner) -> None:
 def test_an_app_on_trial_has_its_quotas_by_the_day_and_for_all_its_users(net: Net) -> None:
     ada, bob = (connected(net, client_id="trial-app", login=name) for name in ("Ada", "Bob"))
 
-    answers = [net.json(f"{API}/pins", ada.token, {}) for _ in range(300)]
+    first = net.json(f"{API}/pins", ada.token, {})
+    use_up("org_write", left=1, of=300)
+    last = net.json(f"{API}/pins", ada.token, {})
 
-    assert answers[0]["x-ratelimit-limit"] == "300, 1000;w=86400, 300;w=86400"
-    assert answers[-1]["x-ratelimit-remaining"] == "0"
+    assert first["x-ratelimit-limit"] == "300, 1000;w=86400, 300;w=86400"
+    assert (error(last), last["x-ratelimit-remaining"]) == ((400, 1), "0")
     assert error(bob.pin(net)) == (429, 8)
     net.wait(86401)
     assert bob.pin(net).status_code == 201

@@ -220,7 +220,7 @@ def test_a_picture_that_threads_does_not_take_fails_later(
         ({"codec": "mpeg4"}, "FAILED_PROCESSING_VIDEO"),
         ({"container": "matroska"}, "FAILED_PROCESSING_VIDEO"),
         ({"audio": "libmp3lame"}, "FAILED_PROCESSING_AUDIO"),
-        ({"seconds": 301, "width": 16, "height": 16, "fps": 23}, "INVALID_DURATION"),
+        ({"seconds": 301, "width": 16, "height": 16, "fps": 23, "audio": ""}, "INVALID_DURATION"),
         ({"fps": 15}, "INVALID_FRAME_RATE"),
         ({"width": 1922, "height": 16}, "INVALID_ASPEC_RATIO"),
         ({"width": 1922, "height": 200}, "FAILED_PROCESSING_VIDEO"),

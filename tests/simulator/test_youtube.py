@@ -8,7 +8,7 @@ import av
 import pytest
 from django.http import HttpResponse
 
-from tests.simulator.conftest import CALLBACK, CHALLENGE, VERIFIER, Net, body
+from tests.simulator.conftest import CALLBACK, CHALLENGE, VERIFIER, Net, body, use_up
 from tests.simulator.youtube import AUTH, SCOPE, SCOPES, UNIT, code_of, query
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
@@ -607,8 +607,9 @@ def test_a_project_may_begin_a_hundred_uploads_a_day_until_midnight_in_californi
     net.control("POST", "clock", {"set": "2026-11-24T10:00:00Z"})
     grant = body(exchange(net, code_of(net)))
     token = grant["access_token"]
-    for _ in range(100):
-        assert begin(net, token).status_code == 200
+    assert begin(net, token).status_code == 200
+    use_up(":uploads:", left=1, of=100)
+    assert begin(net, token).status_code == 200
 
     refused = begin(net, token)
     assert reason(refused) == (429, "rateLimitExceeded")
@@ -623,12 +624,12 @@ def test_a_project_may_begin_a_hundred_uploads_a_day_until_midnight_in_californi
 
 def test_all_else_costs_units_of_the_day(net: Net, token: str) -> None:
     video_id = uploaded(net, token)
-    for number in range(199):
-        assert comment(net, token, video_id, f"Comment {number}").status_code == 200
-    for _ in range(50):
-        assert net.get(f"{DATA}/videos", token, part="status", id=video_id).status_code == 200
+    assert comment(net, token, video_id).status_code == 200
+    use_up(":units:", left=51, of=10_000)
+    assert comment(net, token, video_id, "Again").status_code == 200
+    assert net.get(f"{DATA}/videos", token, part="status", id=video_id).status_code == 200
 
-    refused = comment(net, token, video_id)
+    refused = net.get(f"{DATA}/videos", token, part="status", id=video_id)
 
     assert reason(refused) == (403, "quotaExceeded")
     assert body(refused)["error"]["errors"][0]["domain"] == "youtube.quota"

@@ -45,7 +45,7 @@ from accounts.platforms.bluesky.atproto import (
     timestamp,
 )
 from accounts.platforms.bluesky.listing import records_like
-from accounts.platforms.http import bearer, call_visible, dig_count, dig_list, dig_text
+from accounts.platforms.http import bearer, dig_count, dig_list, dig_text
 from accounts.platforms.text import UNSEEN
 
 USUAL_HANDLES_END = ".bsky.social"
@@ -149,7 +149,7 @@ class Bluesky(PasswordConnector):
         url = xrpc(service_of(account), "com.atproto.repo.putRecord")
         headers = bearer(account.access_token)
         try:
-            cid = call_visible(self, session, "POST", url, id_at=("cid",), headers=headers, json=record)
+            cid = self.call_visible(session, "POST", url, id_at=("cid",), headers=headers, json=record)
         except Unknown as error:
             found = self._earlier_try(session, operation) if error.network_code in MAY_BE_THERE else []
             if not found:

@@ -10,9 +10,9 @@ from accounts.platforms.base import (
     Rejected,
     Unavailable,
     Unknown,
-    WhoActs,
 )
-from accounts.platforms.http import decoded, dig_text, is_a_page, is_unclear, reset_after, retry_after, said
+from accounts.platforms.errors import not_permitted
+from accounts.platforms.http import decoded, dig_text, facts_of, is_a_page, is_unclear, reset_after, retry_after
 from ouipost.phrases import Phrase
 
 TOKEN_IS_OVER = {
@@ -49,13 +49,7 @@ def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by its name."""
     body = decoded(answer)
     name, words = dig_text(body, "error"), dig_text(body, "message")
-    facts: dict[str, Any] = {
-        "message": said(
-            "Bluesky", words or name, otherwise=Phrase("answered with status {status}.", status=answer.status)
-        ),
-        "status": answer.status,
-        "network_code": name,
-    }
+    facts = facts_of("Bluesky", answer, words=words, code=name)
     if answer.status == 429:
         return RateLimited(retry_after=retry_after(answer) or reset_after(answer, "RateLimit-Reset"), **facts)
     if is_unclear(answer.status) or is_a_page(answer):
@@ -71,7 +65,7 @@ def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> Pl
     if answer.status == 401 or name in TOKEN_IS_OVER:
         return AuthExpired(**facts)
     if name in PERMISSION_MISSING:
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return not_permitted(**facts)
     is_about_media = answer.status == 413 or name in ABOUT_A_FILE or "blob" in words.lower()
     return Rejected(code="MEDIA_REJECTED" if is_about_media else None, **facts)
 
@@ -79,4 +73,4 @@ def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> Pl
 def refused_login(error: AuthExpired) -> Rejected:
     """Return a refused sign-in in words for the person who tried it."""
     words = SIGN_IN_WORDS.get(error.network_code, error.message)
-    return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts | {"message": words})
+    return not_permitted(**error.facts | {"message": words})

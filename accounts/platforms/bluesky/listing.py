@@ -1,40 +1,32 @@
 """Finding a post whose key is not known: https://docs.bsky.app/docs/api/com-atproto-repo-list-records"""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Account, Connector, Operation, Session, Unknown
+from accounts.platforms.base import Connector, Operation, Session
 from accounts.platforms.bluesky.api import get
 from accounts.platforms.bluesky.atproto import COLLECTION
-from accounts.platforms.http import dig, dig_list, dig_text, is_since, moment, paged
-from ouipost.phrases import Phrase
+from accounts.platforms.http import dig_list, dig_text, entries, is_since, moment
 
 AT_ONCE = 100
 
 
 def records_like(connector: Connector, session: Session, operation: Operation) -> list[Any]:
     """Return the records of this text, and in answer to the same post, that were made since it was armed."""
-    since = operation.since
-
-    def cursor_of(page: Any) -> str:
-        """Newest keys come first: behind a page that is older as a whole, all is. Some programs write earlier times."""
-        made = [moment(dig_text(each, "value", "createdAt")) for each in dig_list(page, "records")]
-        is_older = bool(made) and all(at is not None and at < since for at in made)
-        return "" if is_older else dig_text(page, "cursor")
-
-    pages = paged(partial(_newest, connector, session, operation.account), cursor_of=cursor_of)
-    found = [each for page in pages for each in dig_list(page, "records")]
+    account = operation.account
+    asked = {"repo": account.remote_id, "collection": COLLECTION, "limit": str(AT_ONCE)}
+    read = partial(get, connector, session, account, "com.atproto.repo.listRecords", **asked)
+    cursor_of = partial(_following, since=operation.since)
+    found = entries(read, at="records", cursor="cursor", cursor_of=cursor_of)
     return [each for each in found if _is_it(each, operation)]
 
 
-def _newest(connector: Connector, session: Session, account: Account, cursor: str) -> Any:
-    asked = {"repo": account.remote_id, "collection": COLLECTION, "limit": str(AT_ONCE)}
-    page = get(
-        connector, session, account, "com.atproto.repo.listRecords", **asked, **({"cursor": cursor} if cursor else {})
-    )
-    if not isinstance(dig(page, "records"), list):
-        raise Unknown(Phrase("{network} did not list the account's posts.", network=connector.name))
-    return page
+def _following(page: Any, *, since: datetime) -> str:
+    """Newest keys come first: behind a page that is older as a whole, all is. Some programs write earlier times."""
+    made = [moment(dig_text(each, "value", "createdAt")) for each in dig_list(page, "records")]
+    is_older = bool(made) and all(at is not None and at < since for at in made)
+    return "" if is_older else dig_text(page, "cursor")
 
 
 def _is_it(record: Any, operation: Operation) -> bool:

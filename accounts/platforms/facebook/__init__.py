@@ -1,7 +1,8 @@
 """Facebook Pages: https://developers.facebook.com/docs/pages-api/posts"""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from accounts.platforms import meta
@@ -134,22 +135,34 @@ class Facebook(Graph):
         return [each for each in mine if dig_text(each, "access_token")]
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
-        """Read the Page's token anew: it has no end of its own, and the person's token gives the present one."""
-        edge = dig_text(account.metadata, "reached_by") or PERSONAL
-        if account.refresh_token:
-            try:
-                pages = self._pages(session, account.refresh_token, edge)
-            except AuthExpired:
-                return self.kept(session, account)
-            for page in pages:
-                if dig_text(page, "id") == account.remote_id:
-                    return Tokens(access_token=dig_text(page, "access_token"), refresh_token=account.refresh_token)
-        raise AuthExpired(Phrase("This person may no longer publish to the Facebook Page: connect it again."))
+        read = partial(self._pages, session, edge=dig_text(account.metadata, "reached_by") or PERSONAL)
+        lost = Phrase("This person may no longer publish to the Facebook Page: connect it again.")
+        return self.renewed(session, account, read, id_at=("id",), lost=lost)
 
-    def kept(self, session: Session, account: Account) -> Tokens:
-        """Return a Page's token as it is: it outlives its person's. Raises AuthExpired where it is over, too."""
-        self.get(session, account.access_token, account.remote_id, fields="id")
-        return Tokens(access_token=account.access_token, refresh_token=account.refresh_token)
+    def renewed(
+        self,
+        session: Session,
+        account: Account,
+        read: Callable[[str], Iterable[Mapping[str, Any]]],
+        *,
+        id_at: Sequence[str],
+        lost: str,
+    ) -> Tokens:
+        """Read a Page's token anew from the Pages that the person's token gives; raises AuthExpired, saying what is
+        lost, where the account is on none of them.
+
+        The token of a Page has no end of its own: once its person's is over it is kept as long as it works.
+        """
+        token = account.refresh_token
+        try:
+            pages = list(read(token)) if token else []
+        except AuthExpired:
+            self.get(session, account.access_token, account.remote_id, fields="id")
+            return Tokens(access_token=account.access_token, refresh_token=token)
+        for page in pages:
+            if dig_text(page, *id_at) == account.remote_id:
+                return Tokens(access_token=dig_text(page, "access_token"), refresh_token=token)
+        raise AuthExpired(lost)
 
     def revoke(self, session: Session, account: Account) -> None:
         user_id = dig_text(account.metadata, "user_id") or "me"

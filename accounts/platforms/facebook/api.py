@@ -1,13 +1,14 @@
 """Calls to Facebook's Graph API: https://developers.facebook.com/docs/graph-api/overview"""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urljoin
 
 from accounts.platforms import meta
 from accounts.platforms.base import Account, Answer, AuthExpired, PlatformError, Rejected, Session, Unknown
 from accounts.platforms.facebook import errors as facebook_errors
-from accounts.platforms.http import MOST_PAGES, bearer, dig, dig_list, dig_text, paged, unclear_is_unknown
+from accounts.platforms.http import MOST_PAGES, bearer, dig, dig_text, entries, unclear_is_unknown
 from accounts.platforms.oauth2 import OAuth2Connector
 from ouipost.phrases import Phrase
 
@@ -31,16 +32,9 @@ class Graph(OAuth2Connector):
     def edge(
         self, session: Session, token: str, path: str, *, most: int = MOST_PAGES, **params: Any
     ) -> Iterator[Mapping[str, Any]]:
-        """Read all entries of an edge, in as many lists as it takes."""
-
-        def read(after: str) -> Any:
-            cursor: dict[str, Any] = {"after": after} if after else {}
-            return self.get(session, token, path, limit=100, **params, **cursor)
-
-        for answer in paged(read, cursor_of=_cursor, most=most):
-            if not isinstance(dig(answer, "data"), list):
-                raise Unknown(Phrase("Facebook answered without the list that was asked for."))
-            yield from dig_list(answer, "data")
+        """Give the entries of an edge."""
+        read = partial(self.get, session, token, path, limit=100, **params)
+        return entries(read, at="data", cursor="after", cursor_of=_cursor, most=most)
 
     def form(
         self, account: Account, fields: Mapping[str, str], *, host: str = GRAPH_HOST, **request: Any

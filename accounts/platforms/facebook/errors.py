@@ -4,8 +4,7 @@ from typing import Any
 
 from accounts.platforms import meta
 from accounts.platforms.base import Answer, PlatformError, Rejected, Unavailable
-from accounts.platforms.http import decoded, dig, dig_text, said
-from ouipost.phrases import Phrase
+from accounts.platforms.http import decoded, dig, dig_text, facts_of
 
 NAME = "Facebook"
 NOT_THERE = "100/33"
@@ -29,11 +28,7 @@ def classify(answer: Answer) -> PlatformError:
 def _upload_error(broken: Any, answer: Answer) -> PlatformError:
     """The upload host has errors of its own; only the last of them is about the file."""
     kind = dig_text(broken, "type")
-    facts: dict[str, Any] = {
-        "message": said(NAME, dig(broken, "message"), otherwise=Phrase("broke the upload off: {kind}.", kind=kind)),
-        "status": answer.status,
-        "network_code": kind,
-    }
+    facts = facts_of(NAME, answer, words=dig(broken, "message"), code=kind)
     if kind == UPLOAD_REFUSED or (kind not in UPLOAD_BROKE_OFF and dig(broken, "retriable") is False):
         return Rejected(code="MEDIA_REJECTED", **facts)
     return Unavailable(**facts)

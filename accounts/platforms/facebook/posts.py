@@ -27,7 +27,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.facebook.api import Graph, page_address, post_id_of
 from accounts.platforms.facebook.errors import is_not_there
-from accounts.platforms.http import call_visible, dig_list, dig_text, is_since
+from accounts.platforms.http import dig_list, dig_text, is_since
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
 from ouipost.phrases import Phrase
@@ -74,7 +74,7 @@ class Post(Way):
         account = operation.account
         url = self.graph.url(f"{account.remote_id}/feed")
         request = self.graph.form(account, _feed_fields(operation))
-        post_id = call_visible(self.graph, session, "POST", url, id_at=("id",), **request)
+        post_id = self.graph.call_visible(session, "POST", url, id_at=("id",), **request)
         return Published(remote_id=post_id, url=self._permalink(session, account, post_id))
 
     def _permalink(self, session: Session, account: Account, post_id: str) -> str:
@@ -133,7 +133,7 @@ class Comment(Way):
         assert operation.reply is not None
         request = self.graph.form(operation.account, {"message": operation.reply.text})
         url = self.graph.url(f"{subject}/comments")
-        return call_visible(self.graph, session, "POST", url, id_at=("id",), **request)
+        return self.graph.call_visible(session, "POST", url, id_at=("id",), **request)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         found = self._of_post_or_video(operation, partial(self._own, session, operation))

@@ -146,7 +146,7 @@ class Instagram(ContainerConnector):
             self.call(session, "DELETE", f"{self.base(account)}/me/permissions", headers=bearer(account.access_token))
 
     def profile(self, session: Session, account: Account) -> Profile:
-        return _profile(self.get(session, account, account.remote_id, fields=PROFILE_FIELDS))
+        return _profile(self.read(session, account, account.remote_id, fields=PROFILE_FIELDS))
 
     def as_counted(self, content: Content) -> Content:
         return as_sent(content)
@@ -196,17 +196,17 @@ class Instagram(ContainerConnector):
     def quota(self, session: Session, operation: Operation) -> tuple[int | None, int | None]:
         path = f"{operation.account.remote_id}/content_publishing_limit"
         return limit_of(
-            self.get(session, operation.account, path, fields="quota_usage,config"), "quota_usage", "config"
+            self.read(session, operation.account, path, fields="quota_usage,config"), "quota_usage", "config"
         )
 
     def failure(self, reason: str) -> PlatformError:
         return errors.failure(reason)
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
-        return instagram_numbers.of_post(partial(self.get, session, account), remote_id)
+        return instagram_numbers.of_post(partial(self.read, session, account), remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
-        return instagram_numbers.of_account(partial(self.get, session, account), account.remote_id, now=now)
+        return instagram_numbers.of_account(partial(self.read, session, account), account.remote_id, now=now)
 
     def classify(self, answer: Answer) -> PlatformError:
         return errors.classify(answer)

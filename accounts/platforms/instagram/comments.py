@@ -3,15 +3,14 @@
 https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login/comment-moderation
 """
 
-from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Account, Operation, Published, Rejected, Session, Unknown
-from accounts.platforms.http import call_visible, dig, dig_list, dig_text, is_since, paged
+from accounts.platforms.http import dig_text, entries, is_since
 from accounts.platforms.meta.containers import ContainerConnector
 from accounts.platforms.text import comparable
-from ouipost.phrases import Phrase
 
 DOUBTFUL = {"20", "20/1772107"}
 """Answered at times although the comment was made."""
@@ -26,7 +25,7 @@ def write(connector: ContainerConnector, session: Session, operation: Operation)
     url = f"{connector.base(account)}/{post.remote_id}/comments"
     request = connector.form(account, {"message": operation.reply.text})
     try:
-        comment_id = call_visible(connector, session, "POST", url, id_at=("id",), **request)
+        comment_id = connector.call_visible(session, "POST", url, id_at=("id",), **request)
     except Rejected as refusal:
         if refusal.network_code not in DOUBTFUL:
             raise
@@ -39,7 +38,10 @@ def find(connector: ContainerConnector, session: Session, operation: Operation) 
     assert operation.reply is not None
     since = operation.since.replace(microsecond=0)
     text = comparable(operation.reply.text)
-    same = [each for each in _comments(connector, session, operation) if _is_it(each, text, since=since)]
+    path = f"{operation.parent.remote_id}/comments"
+    read = partial(connector.read, session, operation.account, path, fields=FIELDS, limit=AT_ONCE)
+    comments = entries(read, at="data", cursor="after", cursor_of=_following)
+    same = [each for each in comments if _is_it(each, text, since=since)]
     name = operation.account.username
     if same and all(dig_text(each, "username") != name for each in same):
         name = _present_name(connector, session, operation.account)  # it may have changed since it was read
@@ -52,20 +54,7 @@ def _is_it(comment: Any, text: str, *, since: datetime) -> bool:
 
 
 def _present_name(connector: ContainerConnector, session: Session, account: Account) -> str:
-    return dig_text(connector.get(session, account, account.remote_id, fields="username"), "username")
-
-
-def _comments(connector: ContainerConnector, session: Session, operation: Operation) -> Iterator[Any]:
-    path = f"{operation.parent.remote_id}/comments"
-
-    def read(after: str) -> Any:
-        cursor: dict[str, Any] = {"after": after} if after else {}
-        return connector.get(session, operation.account, path, fields=FIELDS, limit=AT_ONCE, **cursor)
-
-    for page in paged(read, cursor_of=_following):
-        if not isinstance(dig(page, "data"), list):
-            raise Unknown(Phrase("Instagram answered without the list of comments."))
-        yield from dig_list(page, "data")
+    return dig_text(connector.read(session, account, account.remote_id, fields="username"), "username")
 
 
 def _following(page: Any) -> str:

@@ -17,7 +17,8 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig_text, said
+from accounts.platforms.errors import app_refused
+from accounts.platforms.http import decoded, dig_text, facts_of
 from accounts.platforms.meta.containers import QUOTA_WAIT, MakeAgain, NotReady
 from ouipost.phrases import Phrase
 
@@ -101,8 +102,7 @@ def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -
     words = dig_text(body, "error_message")
     if not words or not 400 <= answer.status < 429:
         return None
-    message = said(NAME, words, otherwise=Phrase("refused the sign-in."))
-    facts: dict[str, Any] = {"status": answer.status, "network_code": dig_text(body, "code")}
+    facts = facts_of(NAME, answer, words=words, code=dig_text(body, "code"))
     if meta.is_about_the_app(words):
-        return Rejected(message, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
-    return refusal(message, code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return app_refused(**facts)
+    return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)

@@ -1,9 +1,10 @@
 """Instagram accounts that are reached by Facebook login, through the Page that they are linked to."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Account, AuthExpired, Candidate, Profile, Session, Tokens
+from accounts.platforms.base import Account, Candidate, Profile, Session, Tokens
 from accounts.platforms.facebook import Facebook
 from accounts.platforms.http import dig_count, dig_text
 from ouipost.phrases import Phrase
@@ -46,16 +47,9 @@ def candidates(facebook: Facebook, session: Session, tokens: Tokens) -> list[Can
 
 
 def refresh(facebook: Facebook, session: Session, account: Account) -> Tokens:
-    """Read the Page's token anew: it has no end of its own, and the person's token gives the present one."""
-    if account.refresh_token:
-        try:
-            pages = list(_pages(facebook, session, account.refresh_token))
-        except AuthExpired:
-            return facebook.kept(session, account)
-        for page in pages:
-            if dig_text(page, LINKED, "id") == account.remote_id:
-                return Tokens(access_token=dig_text(page, "access_token"), refresh_token=account.refresh_token)
-    raise AuthExpired(Phrase("The Instagram account is no longer linked to a Page of this person: connect it again."))
+    """Return the present token of the account's Page."""
+    lost = Phrase("The Instagram account is no longer linked to a Page of this person: connect it again.")
+    return facebook.renewed(session, account, partial(_pages, facebook, session), id_at=(LINKED, "id"), lost=lost)
 
 
 def _pages(facebook: Facebook, session: Session, token: str) -> Iterator[Mapping[str, Any]]:

@@ -4,14 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
     Answer,
     App,
-    AuthExpired,
     Budget,
     Candidate,
     Content,
@@ -26,14 +24,12 @@ from accounts.platforms.base import (
     Profile,
     Published,
     Recovery,
-    Rejected,
     Save,
     Session,
     Tokens,
     Unknown,
-    WhoActs,
 )
-from accounts.platforms.http import call_visible, decoded, dig, dig_text, unclear_is_unknown
+from accounts.platforms.http import decoded, dig, dig_text, unclear_is_unknown
 from accounts.platforms.linkedin import errors as linkedin_errors
 from accounts.platforms.linkedin import littletext, validation
 from accounts.platforms.linkedin import media as linkedin_media
@@ -62,7 +58,6 @@ COMMUNITY_SCOPES = (
     "r_member_postAnalytics",
     "r_member_profileAnalytics",
 )
-OPERATOR_ERRORS = {"invalid_client_id", "invalid_redirect_uri"}
 
 
 class LinkedIn(OAuth2Connector):
@@ -87,6 +82,7 @@ class LinkedIn(OAuth2Connector):
 
     authorize_endpoint = f"{WEB}/oauth/v2/authorization"
     token_endpoint = f"{WEB}/oauth/v2/accessToken"
+    revoke_endpoint = f"{WEB}/oauth/v2/revoke"
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
@@ -105,17 +101,6 @@ class LinkedIn(OAuth2Connector):
         """Without a refresh token the connection ends with the access token, after 60 days."""
         given = super().exchange(session, code=code, redirect_uri=redirect_uri, now=now)
         return given if given.refresh_token else replace(given, ends_at=given.access_expires_at)
-
-    def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
-        error = super().classify_token_error(answer, refusal=refusal)
-        if error.network_code in OPERATOR_ERRORS:
-            return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **error.facts)
-        return error
-
-    def revoke(self, session: Session, account: Account) -> None:
-        answer = self.send_form(session, f"{WEB}/oauth/v2/revoke", urlencode({"token": account.access_token}))
-        if not answer.ok:
-            raise self.classify_token_error(answer, refusal=Rejected)
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         api = self._api(session, tokens.access_token)
@@ -196,7 +181,7 @@ class LinkedIn(OAuth2Connector):
         url = f"{HOST}{linkedin_posts.comments_path(operation)}"
         request = {"headers": api.headers, "json": body}
         return linkedin_posts.comment(
-            operation, call_visible(self, session, "POST", url, id_at=("commentUrn",), **request)
+            operation, self.call_visible(session, "POST", url, id_at=("commentUrn",), **request)
         )
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
@@ -231,7 +216,7 @@ class LinkedIn(OAuth2Connector):
         return linkedin_errors.classify(answer)
 
     def _api(self, session: Session, token: str) -> Api:
-        return Api(session, token=token, version=self.version)
+        return Api(self, session, token)
 
     def _product(self, metadata: Mapping[str, Any]) -> str:
         """Return the product that an account was connected with: a later change of the app gives it no new rights."""

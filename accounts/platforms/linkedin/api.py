@@ -5,10 +5,8 @@ from functools import partial
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from accounts.platforms.base import Answer, Session, Unknown
-from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, paged
-from accounts.platforms.linkedin.errors import classify
-from ouipost.phrases import Phrase
+from accounts.platforms.base import Answer, Connector, Session
+from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, entries
 
 HOST = "https://api.linkedin.com"
 RESTLI = "2.0.0"
@@ -28,19 +26,19 @@ def urn_list(urns: Iterable[str]) -> str:
 class Api:
     """The calls with one token, in one version. Addresses are given whole: they hold what must not be encoded again."""
 
-    def __init__(self, session: Session, *, token: str, version: str) -> None:
-        self.session = session
-        self.token = token
-        self.headers = bearer(token) | {"LinkedIn-Version": version, "X-Restli-Protocol-Version": RESTLI}
+    def __init__(self, connector: Connector, session: Session, token: str) -> None:
+        self.connector, self.session, self.token = connector, session, token
+        self.headers = bearer(token) | {"LinkedIn-Version": connector.version, "X-Restli-Protocol-Version": RESTLI}
 
     def get(self, path: str, *, finder: bool = False) -> Any:
-        return self._read("GET", f"{HOST}{path}", headers=self.headers | (FINDER if finder else {}))
+        headers = self.headers | (FINDER if finder else {})
+        return self.connector.call(self.session, "GET", f"{HOST}{path}", headers=headers)
 
     def get_unversioned(self, path: str) -> Any:
-        return self._read("GET", f"{HOST}{path}", headers=bearer(self.token))
+        return self.connector.call(self.session, "GET", f"{HOST}{path}", headers=bearer(self.token))
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._read("POST", f"{HOST}{path}", headers=self.headers, json=body)
+        return self.connector.call(self.session, "POST", f"{HOST}{path}", headers=self.headers, json=body)
 
     def create(self, path: str, body: Mapping[str, Any]) -> Answer:
         """Send something to be made visible, and return the answer whatever it says."""
@@ -50,25 +48,16 @@ class Api:
         """Bring a file, or a part of it, to the address that LinkedIn gave for it."""
         answer = self.session.request("PUT", url, headers=headers, data=data, timeout=timeout)
         if not answer.ok:
-            raise classify(answer)
+            raise self.connector.classify(answer)
         return answer
 
     def elements(self, path: str, *, finder: bool = False) -> Iterator[Any]:
         """Give the entries of a list, which comes in pages."""
-        for page in paged(partial(self._page, path, finder), cursor_of=_next_start):
-            if not isinstance(dig(page, "elements"), list):
-                raise Unknown(Phrase("LinkedIn answered without the list that was asked for."))
-            yield from dig_list(page, "elements")
+        return entries(partial(self._page, path, finder), at="elements", cursor="start", cursor_of=_next_start)
 
-    def _page(self, path: str, finder: bool, start: str) -> Any:
+    def _page(self, path: str, finder: bool, start: str = "") -> Any:
         joint = "&" if "?" in path else "?"
         return self.get(f"{path}{joint}start={start}" if start else path, finder=finder)
-
-    def _read(self, method: str, url: str, **request: Any) -> Any:
-        answer = self.session.request(method, url, **request)
-        if not answer.ok:
-            raise classify(answer)
-        return answer.json() if answer.body else None
 
 
 def _next_start(page: Any) -> str:

@@ -14,8 +14,17 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig_list, dig_text, is_a_page, is_unclear, retry_after, said, their_clock
-from ouipost.phrases import Phrase
+from accounts.platforms.errors import not_permitted
+from accounts.platforms.http import (
+    decoded,
+    dig_list,
+    dig_text,
+    facts_of,
+    is_a_page,
+    is_unclear,
+    retry_after,
+    their_clock,
+)
 
 UNTIL_FILES_ARE_READY = 15.0
 
@@ -75,28 +84,12 @@ class Problem:
     def has(self, codes: set[str]) -> bool:
         return not codes.isdisjoint(self.codes)
 
-    def told(self, status: int) -> str:
-        """Return one line about it; a code that nobody here knows is in it."""
-        code = "/".join(self.codes)
-        if self.codes and not self.has(KNOWN):
-            return Phrase(
-                "{message} (unknown code {code})",
-                message=said(
-                    "LinkedIn", self.message, otherwise=Phrase("answered with status {status}", status=status)
-                ),
-                code=code,
-            )
-        return said("LinkedIn", self.message or code, otherwise=Phrase("answered with status {status}.", status=status))
-
 
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by LinkedIn's codes first and by the status only where it gives none."""
     problem = Problem.of(answer)
-    facts: dict[str, Any] = {
-        "message": problem.told(answer.status),
-        "status": answer.status,
-        "network_code": "/".join(problem.codes),
-    }
+    code, is_known = "/".join(problem.codes), problem.has(KNOWN)
+    facts = facts_of("LinkedIn", answer, words=problem.message, code=code, is_known=is_known)
     return _waiting(answer, problem, facts) or _refused(answer, problem, facts)
 
 
@@ -127,7 +120,7 @@ def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
     if problem.has(DUPLICATE) or DUPLICATE_WORDS in problem.message:
         return Duplicate(**facts)
     if problem.has(PERMISSION_MISSING) or answer.status == 403:
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return not_permitted(**facts)
     return Rejected(code="MEDIA_REJECTED" if problem.has(FILE_IS_BAD) else None, **facts)
 
 

@@ -15,10 +15,19 @@ from accounts.platforms.base import (
     Rejected,
     Unavailable,
     WhoActs,
-    parsed,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, retry_after, said, sane_wait
-from ouipost.phrases import Phrase
+from accounts.platforms.errors import app_refused, not_permitted
+from accounts.platforms.http import (
+    decoded,
+    dig,
+    dig_text,
+    facts_of,
+    is_a_page,
+    is_unclear,
+    parsed,
+    retry_after,
+    sane_wait,
+)
 
 AFTER_POSTING_TOO_FAST = 3600.0
 VERSIONS_END = {
@@ -65,14 +74,10 @@ def classify(network: str, answer: Answer) -> PlatformError:
     error = dig(decoded(answer), "error")
     code, subcode = _number(error, "code"), _number(error, "error_subcode")
     words = dig_text(error, "message")
-    message = dig(error, "error_user_msg") or words
-    facts: dict[str, Any] = {
-        "message": said(network, message, otherwise=Phrase("answered with status {status}.", status=answer.status)),
-        "status": answer.status,
-        "network_code": "/".join(str(each) for each in (code, subcode) if each),
-    }
+    codes = "/".join(str(each) for each in (code, subcode) if each)
+    facts = facts_of(network, answer, words=dig(error, "error_user_msg") or words, code=codes)
     if is_about_the_app(words):
-        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+        return app_refused(**facts)
     if code in TRANSIENT | RETRYABLE_MEDIA or is_a_page(answer):
         return Unavailable(**facts)
     told = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
@@ -80,7 +85,7 @@ def classify(network: str, answer: Answer) -> PlatformError:
     if told is None and (passes or (is_unclear(answer.status) and code not in CLEAR)):
         return Unavailable(**facts)
     if told is None and WORDS_OF_A_PERMISSION in words:
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return not_permitted(**facts)
     return told or _refused(answer, code, subcode, facts)
 
 
@@ -109,9 +114,9 @@ def _refused(answer: Answer, code: int, subcode: int, facts: dict[str, Any]) -> 
     if code in TOKEN_IS_OVER or {code, subcode} & WRONG_TOKEN or (answer.status == 401 and not code):
         return AuthExpired(**facts)
     if code in PERMISSION_MISSING:
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return not_permitted(**facts)
     if code in OPERATOR_ACTS:
-        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+        return app_refused(**facts)
     if {code, subcode} & BAD_MEDIA:
         return Rejected(code="MEDIA_REJECTED", **facts)
     return Rejected(**facts)

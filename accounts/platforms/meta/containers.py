@@ -4,7 +4,7 @@ A container is invisible until then, tells afterwards whether it was published, 
 is how a lost answer is cleared up.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,15 +31,13 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.http import (
     bearer,
-    call_visible,
-    dig,
     dig_count,
     dig_list,
     dig_text,
+    entries,
     is_since,
     is_unclear,
     moment,
-    paged,
 )
 from accounts.platforms.meta.longlived import LongLivedTokens
 from accounts.platforms.text import comparable
@@ -211,7 +209,7 @@ class ContainerConnector(LongLivedTokens):
     def _state(self, session: Session, account: Account, container: str) -> tuple[str, str]:
         """Return how far a container is, and why it failed where it did."""
         try:
-            answer = self.get(session, account, container, fields=f"{self.status_field},{self.reason_field}")
+            answer = self.read(session, account, container, fields=f"{self.status_field},{self.reason_field}")
         except PlatformError as error:
             if is_gone(error):
                 return State.GONE, ""
@@ -246,7 +244,7 @@ class ContainerConnector(LongLivedTokens):
         url = f"{self.base(account)}/{account.remote_id}/{self.publish_edge}"
         request = self.form(account, {"creation_id": uploaded(operation.handles, POST)})
         try:
-            remote_id = call_visible(self, session, "POST", url, id_at=("id",), **request)
+            remote_id = self.call_visible(session, "POST", url, id_at=("id",), **request)
         except (NotReady, Rejected) as refusal:
             if not isinstance(refusal, NotReady) and not self._is_doubtful(refusal):
                 raise
@@ -276,7 +274,7 @@ class ContainerConnector(LongLivedTokens):
     def _permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """The post is out: an address that can't be read must not make it look otherwise."""
         try:
-            return dig_text(self.get(session, account, remote_id, timeout=10, fields="permalink"), "permalink")
+            return dig_text(self.read(session, account, remote_id, timeout=10, fields="permalink"), "permalink")
         except PlatformError:
             return ""
 
@@ -316,22 +314,11 @@ class ContainerConnector(LongLivedTokens):
 
     def _find(self, session: Session, operation: Operation) -> list[Published]:
         since = operation.since.replace(microsecond=0)
-        posts = [each for page in self._pages(session, operation, since=since) for each in dig_list(page, "data")]
+        path, asked = self.listing(operation, since=since)
+        read = partial(self.read, session, operation.account, path, **asked, limit=LISTED_AT_ONCE)
+        posts = entries(read, at="data", cursor="after", cursor_of=partial(_following, since=since))
         found = {dig_text(each, "id"): each for each in posts if self._is_it(each, operation, since=since)}
         return [Published(remote_id=key, url=dig_text(each, "permalink")) for key, each in found.items()]
-
-    def _pages(self, session: Session, operation: Operation, *, since: datetime) -> Iterator[Any]:
-        """Read the list of the account's posts as far back as this."""
-        path, asked = self.listing(operation, since=since)
-
-        def read(after: str) -> Any:
-            params = {**asked, "limit": LISTED_AT_ONCE} | ({"after": after} if after else {})
-            page = self.get(session, operation.account, path, **params)
-            if not isinstance(dig(page, "data"), list):
-                raise Unknown(Phrase("{network} did not list the account's posts.", network=self.name))
-            return page
-
-        return paged(read, cursor_of=partial(_following, since=since))
 
     def _is_it(self, post: Any, operation: Operation, *, since: datetime) -> bool:
         return (
@@ -348,7 +335,7 @@ class ContainerConnector(LongLivedTokens):
         """Return the text that the post shows."""
         return operation.reply.text if operation.reply else operation.content.text
 
-    def get(self, session: Session, account: Account, path: str, *, timeout: float = 30, **params: Any) -> Any:
+    def read(self, session: Session, account: Account, path: str, *, timeout: float = 30, **params: Any) -> Any:
         url = f"{self.base(account)}/{path}"
         params |= self.proof(account)
         return self.call(session, "GET", url, headers=bearer(account.access_token), params=params, timeout=timeout)

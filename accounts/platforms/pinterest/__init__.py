@@ -31,7 +31,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, paged
+from accounts.platforms.http import bearer, dig_count, dig_text, entries
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.pinterest import errors as pinterest_errors
 from accounts.platforms.pinterest import numbers as pinterest_numbers
@@ -41,7 +41,6 @@ from accounts.platforms.pinterest.listing import bookmark_of, pins_like
 from accounts.platforms.pinterest.media import VideoUpload
 from ouipost.phrases import Phrase
 
-HOST = "https://api.pinterest.com"
 BOARDS_A_PAGE = 250
 MOST_BOARD_PAGES = 40
 PINS_A_PAGE = 100
@@ -67,8 +66,9 @@ class Pinterest(OAuth2Connector):
     listing_lag = 10
     link_beside_text = link_beside_files = True
 
+    api = "https://api.pinterest.com/{version}"
     authorize_endpoint = "https://www.pinterest.com/oauth/"
-    token_endpoint = f"{HOST}/{{version}}/oauth/token"
+    token_endpoint = f"{api}/oauth/token"
     scope_separator = ","
     basic_auth = True
 
@@ -77,25 +77,12 @@ class Pinterest(OAuth2Connector):
         me = self._me(session, token)
         kind = dig_text(me, "account_type").lower()
         profile = _profile(me, self._boards(session, token))
-        return [
-            Candidate(
-                remote_id=dig_text(me, "id"),
-                type=kind if kind in self.account_types else "pinner",
-                profile=profile,
-                tokens=tokens,
-                metadata=profile.metadata,
-            )
-        ]
+        kind = kind if kind in self.account_types else "pinner"
+        return [Candidate(remote_id=dig_text(me, "id"), type=kind, profile=profile, tokens=tokens)]
 
     def profile(self, session: Session, account: Account) -> Profile:
         token = account.access_token
         return _profile(self._me(session, token), self._boards(session, token))
-
-    def revoke(self, session: Session, account: Account) -> None:
-        """Do nothing: Pinterest has no call that ends a person's tokens.
-
-        They are forgotten here; the person can remove the app in Pinterest's own settings.
-        """
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
         return validation.beside_the_limits(content, account)
@@ -104,15 +91,14 @@ class Pinterest(OAuth2Connector):
         video = operation.content.video
         if video is None:
             return operation.handles
-        upload = VideoUpload(connector=self, session=session, operation=operation, save=save, url=self._url("media"))
+        upload = VideoUpload(connector=self, session=session, operation=operation, save=save, url=self.url("media"))
         return upload.prepare(video)
 
     def commit(self, session: Session, operation: Operation) -> Published:
-        pin_id = call_visible(
-            self,
+        pin_id = self.call_visible(
             session,
             "POST",
-            self._url("pins"),
+            self.url("pins"),
             id_at=("id",),
             headers=bearer(operation.account.access_token),
             json=pinterest_pins.write(operation.content, operation.handles),
@@ -121,14 +107,14 @@ class Pinterest(OAuth2Connector):
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         path = f"boards/{operation.content.options['board_id']}/pins"
-        read = partial(self._page, session, operation.account.access_token, path, PINS_A_PAGE)
+        read = partial(self.get, session, operation.account.access_token, path, page_size=PINS_A_PAGE)
         return [_published(pin_id) for pin_id in pins_like(read, operation)]
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
-        return pinterest_numbers.of_post(partial(self._get, session, account.access_token), remote_id, now=now)
+        return pinterest_numbers.of_post(partial(self.get, session, account.access_token), remote_id, now=now)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
-        read = partial(self._get, session, account.access_token)
+        read = partial(self.get, session, account.access_token)
         yesterday = (now.astimezone(UTC) - timedelta(days=1)).date()
         return pinterest_numbers.of_account(read, day=yesterday)
 
@@ -146,30 +132,19 @@ class Pinterest(OAuth2Connector):
         return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
     def _me(self, session: Session, token: str) -> Any:
-        me = self._get(session, token, "user_account")
+        me = self.get(session, token, "user_account")
         if not dig_text(me, "id"):
             raise Unknown(Phrase("Pinterest did not say whose token this is."))
         return me
 
-    def _url(self, path: str) -> str:
-        return f"{HOST}/{self.version}/{path}"
-
     def _boards(self, session: Session, token: str) -> list[dict[str, str]]:
-        read = partial(self._page, session, token, "boards", BOARDS_A_PAGE)
-        pages = paged(read, cursor_of=bookmark_of, most=MOST_BOARD_PAGES)
-        boards = [each for page in pages for each in dig_list(page, "items")]
+        read = partial(self.get, session, token, "boards", page_size=BOARDS_A_PAGE)
+        boards = entries(read, at="items", cursor="bookmark", cursor_of=bookmark_of, most=MOST_BOARD_PAGES)
         return [{name: dig_text(each, name) for name in ("id", "name", "privacy")} for each in boards]
 
-    def _page(self, session: Session, token: str, path: str, size: int, bookmark: str) -> Any:
-        params = {"page_size": str(size)} | ({"bookmark": bookmark} if bookmark else {})
-        page = self._get(session, token, path, **params)
-        if not isinstance(dig(page, "items"), list):
-            raise Unknown(Phrase("Pinterest answered without the list that was asked for."))
-        return page
-
-    def _get(self, session: Session, token: str, path: str, **params: str) -> Any:
+    def get(self, session: Session, token: str, path: str, **params: Any) -> Any:
         return self.call(
-            session, "GET", self._url(path), headers=bearer(token), params=params, max_bytes=MOST_LIST_BYTES
+            session, "GET", self.url(path), headers=bearer(token), params=params, max_bytes=MOST_LIST_BYTES
         )
 
 

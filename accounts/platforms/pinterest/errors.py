@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 from accounts.platforms.base import Answer, AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, WhoActs
-from accounts.platforms.http import decoded, dig_text, is_a_page, is_unclear, retry_after, said, sane_wait
+from accounts.platforms.errors import app_refused, not_permitted
+from accounts.platforms.http import decoded, dig_text, facts_of, is_a_page, is_unclear, retry_after, sane_wait
 from ouipost.phrases import Phrase, joined
 
 AFTER_SPAM = 6 * 3600.0
@@ -32,7 +33,9 @@ def classify(answer: Answer) -> PlatformError:
     body = decoded(answer)
     code = dig_text(body, "code")
     words = dig_text(body, "message") or dig_text(body, "message_detail")
-    facts: dict[str, Any] = {"message": _told(answer, code, words), "status": answer.status, "network_code": code}
+    facts = facts_of("Pinterest", answer, words=words, code=code, is_known=code in KNOWN or code in GONE)
+    if code in GONE:
+        facts["message"] = joined([facts["message"], GONE[code]], " ")
     if LINK_IS_BLOCKED in words.lower():
         return Rejected(**facts)
     if "spam" in words.lower() and code not in ACCOUNT_STOPPED:
@@ -42,15 +45,6 @@ def classify(answer: Answer) -> PlatformError:
     if is_unclear(answer.status) or is_a_page(answer):
         return Unavailable(retry_after=retry_after(answer), **facts)
     return _refused(answer, code, words, facts)
-
-
-def _told(answer: Answer, code: str, words: str) -> str:
-    message = said("Pinterest", words, otherwise=Phrase("answered with status {status}.", status=answer.status))
-    if code in GONE:
-        return joined([message, GONE[code]], " ")
-    if not code or code in KNOWN:
-        return message
-    return Phrase("{message} (Its code {code} is not known here.)", message=message, code=code)
 
 
 def _wait(answer: Answer) -> float | None:
@@ -64,9 +58,9 @@ def _wait(answer: Answer) -> float | None:
 
 def _refused(answer: Answer, code: str, words: str, facts: dict[str, Any]) -> PlatformError:
     if code in SCOPE_MISSING:
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return not_permitted(**facts)
     if code in NOT_PERMITTED:
-        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+        return app_refused(**facts)
     if code in ACCOUNT_STOPPED:
         return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     if answer.status == 401 or code in TOKEN_IS_OVER:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Content, Operation
-from accounts.platforms.http import dig_list, dig_text, paged
+from accounts.platforms.http import dig_list, dig_text, entries
 from accounts.platforms.pinterest.pins import link_of
 from accounts.platforms.text import comparable
 
@@ -15,17 +16,19 @@ def bookmark_of(page: Any) -> str:
     return dig_text(page, "bookmark")
 
 
-def pins_like(read: Callable[[str], Any], operation: Operation) -> list[str]:
+def pins_like(read: Callable[..., Any], operation: Operation) -> list[str]:
     """Return the ids of the board's Pins that can be this one: mostly its newest come first, and pages may be short or
     empty."""
     since = operation.since
-    found: list[str] = []
-    for page in paged(read, cursor_of=bookmark_of):
-        pins = dig_list(page, "items")
-        found += [dig_text(each, "id") for each in pins if _is_it(each, operation.content, since=since)]
-        if pins and all(_is_older(each, since) for each in pins):
-            break
+    pins = entries(read, at="items", cursor="bookmark", cursor_of=partial(_following, since=since))
+    found = [dig_text(each, "id") for each in pins if _is_it(each, operation.content, since=since)]
     return list(dict.fromkeys(found))
+
+
+def _following(page: Any, *, since: datetime) -> str:
+    """Return where the list goes on, empty behind a page of Pins that were there before."""
+    pins = dig_list(page, "items")
+    return "" if pins and all(_is_older(each, since) for each in pins) else bookmark_of(page)
 
 
 def _is_it(pin: Any, content: Content, *, since: datetime) -> bool:

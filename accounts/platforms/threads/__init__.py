@@ -77,20 +77,17 @@ class Threads(ContainerConnector):
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         account = Account(remote_id="me", access_token=tokens.access_token)
-        me = self.get(session, account, "me", fields=PROFILE_FIELDS)
+        me = self.read(session, account, "me", fields=PROFILE_FIELDS)
         if not dig_text(me, "id"):
             raise Unknown(Phrase("Threads did not say whose token this is."))
-        granted = self.get(session, account, "debug_token", input_token=tokens.access_token)
+        granted = self.read(session, account, "debug_token", input_token=tokens.access_token)
         scopes = tuple(str(scope) for scope in dig_list(granted, "data", "scopes"))
         tokens = replace(tokens, scopes=scopes)  # those of a token are told here alone
         return [Candidate(remote_id=dig_text(me, "id"), type="profile", profile=_profile(me), tokens=tokens)]
 
-    def revoke(self, session: Session, account: Account) -> None:
-        """Threads has no call for this: people remove apps in its settings."""
-
     def profile(self, session: Session, account: Account) -> Profile:
-        me = self.get(session, account, "me", fields=PROFILE_FIELDS)
-        followers = threads_numbers.followers(partial(self.get, session, account), account.remote_id)
+        me = self.read(session, account, "me", fields=PROFILE_FIELDS)
+        followers = threads_numbers.followers(partial(self.read, session, account), account.remote_id)
         return _profile(me, followers=followers)
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
@@ -117,16 +114,16 @@ class Threads(ContainerConnector):
         path = f"{operation.account.remote_id}/threads_publishing_limit"
         fields = REPLY_QUOTA_FIELDS if operation.reply else QUOTA_FIELDS
         usage, config = fields.split(",")
-        return limit_of(self.get(session, operation.account, path, fields=fields), usage, config)
+        return limit_of(self.read(session, operation.account, path, fields=fields), usage, config)
 
     def failure(self, reason: str) -> PlatformError:
         return threads_errors.failure(reason)
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
-        return threads_numbers.of_post(partial(self.get, session, account), remote_id)
+        return threads_numbers.of_post(partial(self.read, session, account), remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
-        return threads_numbers.of_account(partial(self.get, session, account), account.remote_id, now=now)
+        return threads_numbers.of_account(partial(self.read, session, account), account.remote_id, now=now)
 
     def classify(self, answer: Answer) -> PlatformError:
         return threads_errors.classify(answer)

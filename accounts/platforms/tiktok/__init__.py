@@ -67,7 +67,7 @@ class TikTok(TikTokApi):
         scopes = tokens.scopes or self.scopes
         user = self.user(session, tokens.access_token, scopes)
         profile = _profile(user, self._settings(session, tokens.access_token, scopes))
-        metadata = {SCOPES: list(scopes), "union_id": dig_text(user, "union_id")} | dict(profile.metadata)
+        metadata = {SCOPES: list(scopes), "union_id": dig_text(user, "union_id")}
         remote_id = dig_text(user, "open_id")
         return [Candidate(remote_id=remote_id, type="profile", profile=profile, tokens=tokens, metadata=metadata)]
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from accounts.platforms.base import Account, Answer, PlatformError, Rejected, Session, Tokens, Unavailable, Unknown
+from accounts.platforms.base import Answer, PlatformError, Session, Tokens, Unavailable, Unknown
 from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text, unclear_is_unknown
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.tiktok import errors as tiktok_errors
@@ -31,8 +31,10 @@ CREATOR_FIELDS = (
 class TikTokApi(OAuth2Connector):
     """The calls that reading an account, posting and counting are made of."""
 
+    api = "https://open.tiktokapis.com/{version}"
     authorize_endpoint = "https://www.tiktok.com/{version}/auth/authorize/"
-    token_endpoint = "https://open.tiktokapis.com/{version}/oauth/token/"  # noqa: S105
+    token_endpoint = f"{api}/oauth/token/"
+    revoke_endpoint = f"{api}/oauth/revoke/"
     scope_separator = ","
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
@@ -60,12 +62,6 @@ class TikTokApi(OAuth2Connector):
             now=now,
         )
 
-    def revoke(self, session: Session, account: Account) -> None:
-        url = "https://open.tiktokapis.com/{version}/oauth/revoke/"
-        answer = self.send_form(session, url, urlencode({"token": account.access_token}))
-        if not answer.ok:
-            raise self.classify_token_error(answer, refusal=Rejected)
-
     def classify(self, answer: Answer) -> PlatformError:
         return tiktok_errors.classify(answer)
 
@@ -88,9 +84,7 @@ class TikTokApi(OAuth2Connector):
 
     def send(self, session: Session, token: str, path: str, *, method: str = "POST", **request: Any) -> Answer:
         headers = bearer(token) | (JSON if method == "POST" else {})
-        return session.request(
-            method, f"https://open.tiktokapis.com/{self.version}/{path}/", headers=headers, **request
-        )
+        return session.request(method, self.url(f"{path}/"), headers=headers, **request)
 
     def user(self, session: Session, token: str, scopes: Sequence[str]) -> Mapping[str, Any]:
         """Return what these scopes let be read of the person."""

@@ -15,7 +15,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, retry_after, said
+from accounts.platforms.http import decoded, dig, dig_text, facts_of, is_a_page, is_unclear, retry_after
 from ouipost.phrases import Phrase, joined
 
 NAME = "TikTok"
@@ -80,7 +80,7 @@ def code_of(answer: Answer) -> str:
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means."""
     code = code_of(answer)
-    facts: dict[str, Any] = {"message": _told(answer, code), "status": answer.status, "network_code": code}
+    facts = _facts(answer, code)
     if code in TOKEN_IS_OVER or (answer.status == 401 and not code):
         return AuthExpired(**facts)
     if code in DAY_IS_FULL:
@@ -93,21 +93,16 @@ def classify(answer: Answer) -> PlatformError:
     return Rejected(**REFUSALS.get(code, {}), **facts)
 
 
-def _told(answer: Answer, code: str) -> str:
-    """Quote TikTok, with the code where nobody here knows it, and with the id that its support asks for."""
+def _facts(answer: Answer, code: str) -> dict[str, Any]:
+    """Return what an answer says, with our advice, and with the id that TikTok's support asks for."""
     error = dig(decoded(answer), "error")
-    message = said(
-        NAME, dig(error, "message") or code, otherwise=Phrase("answered with status {status}.", status=answer.status)
-    )
+    is_known = code in {*REFUSALS, *TOKEN_IS_OVER, *DAY_IS_FULL, *MINUTE_IS_FULL, *TRANSIENT}
+    facts = facts_of(NAME, answer, words=dig(error, "message"), code=code, is_known=is_known)
     if code in ADVICE:
-        message = joined([message, ADVICE[code]], " ")
-    is_known = code in {"", *REFUSALS, *TOKEN_IS_OVER, *DAY_IS_FULL, *MINUTE_IS_FULL, *TRANSIENT}
-    log_id = dig_text(error, "log_id")
-    if is_known:
-        return Phrase("{message} (log_id {log_id})", message=message, log_id=log_id) if log_id else message
-    if log_id:
-        return Phrase("{message} (unknown code {code}, log_id {log_id})", message=message, code=code, log_id=log_id)
-    return Phrase("{message} (unknown code {code})", message=message, code=code)
+        facts["message"] = joined([facts["message"], ADVICE[code]], " ")
+    if log_id := dig_text(error, "log_id"):
+        facts["message"] = Phrase("{message} (log_id {log_id})", message=facts["message"], log_id=log_id)
+    return facts
 
 
 def given_up(reason: str) -> ProcessingFailed:

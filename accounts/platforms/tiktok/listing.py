@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Account, Content, Operation, Session, Unknown
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text, paged
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, entries
 from accounts.platforms.text import length
 from accounts.platforms.tiktok.api import TikTokApi
 from ouipost.phrases import Phrase
@@ -20,20 +20,17 @@ LISTED_UNITS = 140
 def photos_like(api: TikTokApi, session: Session, operation: Operation) -> list[str]:
     """Return the ids of the posts that can be these photos; sent twice without a trace, they are not sent again."""
     since = operation.since
-    pages = paged(partial(_newest, api, session, operation.account), cursor_of=partial(_next_cursor, since=since))
-    videos = [each for page in pages for each in dig_list(page, "videos")]
+    read = partial(_newest, api, session, operation.account)
+    videos = entries(read, at="videos", cursor="cursor", cursor_of=partial(_next_cursor, since=since))
     found = [dig_text(each, "id") for each in videos if _is_it(each, operation.content, since=since)]
     if not found and operation.handles.get("again"):
         raise Unknown(Phrase("TikTok was sent the photos twice and does not list them."))
     return list(dict.fromkeys(found))
 
 
-def _newest(api: TikTokApi, session: Session, account: Account, cursor: str) -> Any:
+def _newest(api: TikTokApi, session: Session, account: Account, cursor: str = "") -> Any:
     body = {"max_count": AT_ONCE} | ({"cursor": int(cursor)} if cursor else {})
-    page = api.ask(session, account.access_token, "video/list", params={"fields": FIELDS}, json=body)
-    if not isinstance(dig(page, "videos"), list):
-        raise Unknown(Phrase("TikTok did not list the account's posts."))
-    return page
+    return api.ask(session, account.access_token, "video/list", params={"fields": FIELDS}, json=body)
 
 
 def _next_cursor(page: Any, *, since: datetime) -> str:

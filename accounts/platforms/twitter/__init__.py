@@ -27,13 +27,12 @@ from accounts.platforms.base import (
     Tokens,
     Unknown,
 )
-from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_text
+from accounts.platforms.http import bearer, dig, dig_count, dig_text
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.twitter import errors as twitter_errors
 from accounts.platforms.twitter import media as twitter_media
 from accounts.platforms.twitter import numbers as twitter_numbers
 from accounts.platforms.twitter import validation
-from accounts.platforms.twitter.api import HOST, address, get
 from accounts.platforms.twitter.listing import posts_like
 from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
@@ -71,24 +70,21 @@ class Twitter(OAuth2Connector):
     recovery = Recovery.LOOK
     listing_lag = 10
 
+    api = "https://api.x.com/{version}"
     authorize_endpoint = "https://x.com/i/oauth2/authorize"
-    token_endpoint = f"{HOST}/{{version}}/oauth2/token"
+    token_endpoint = f"{api}/oauth2/token"
     basic_auth = True
     refresh_lifetime = timedelta(days=180)
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         me = self._me(session, tokens.access_token)
-        profile, remote_id = _profile(me), dig_text(me, "id")
-        return [
-            Candidate(remote_id=remote_id, type="profile", profile=profile, tokens=tokens, metadata=profile.metadata)
-        ]
+        return [Candidate(remote_id=dig_text(me, "id"), type="profile", profile=_profile(me), tokens=tokens)]
 
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self._me(session, account.access_token))
 
     def _me(self, session: Session, token: str) -> dict[str, Any]:
-        params = {"user.fields": PROFILE_FIELDS}
-        me = dig(get(self, session, token, "users/me", params), "data")
+        me = dig(self.get(session, token, "users/me", **{"user.fields": PROFILE_FIELDS}), "data")
         if not dig_text(me, "id"):
             raise Unknown(Phrase("X did not say whose token this is."))
         return dict(me)
@@ -98,7 +94,7 @@ class Twitter(OAuth2Connector):
             if not token:
                 continue
             form = urlencode({"token": token, "token_type_hint": kind})
-            answer = self.send_form(session, address(self, "oauth2/revoke"), form)
+            answer = self.send_form(session, self.url("oauth2/revoke"), form)
             if not answer.ok:
                 raise self.classify_token_error(answer, refusal=Rejected)
 
@@ -115,11 +111,10 @@ class Twitter(OAuth2Connector):
 
     def commit(self, session: Session, operation: Operation) -> Published:
         account = operation.account
-        post_id = call_visible(
-            self,
+        post_id = self.call_visible(
             session,
             "POST",
-            address(self, "tweets"),
+            self.url("tweets"),
             id_at=("data", "id"),
             headers=bearer(account.access_token),
             json=_reply(operation) if operation.reply else _post(operation),

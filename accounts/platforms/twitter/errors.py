@@ -13,8 +13,8 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, reset_after, retry_after, said
-from ouipost.phrases import Phrase
+from accounts.platforms.errors import app_refused, not_permitted
+from accounts.platforms.http import decoded, dig, dig_text, facts_of, is_a_page, is_unclear, reset_after, retry_after
 
 QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 NO_KIND = {"", "about:blank"}
@@ -57,24 +57,14 @@ class Problem:
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by the problem's type and words rather than its status."""
     problem = Problem.of(answer)
-    facts: dict[str, Any] = {
-        "message": said("X", problem.message, otherwise=_otherwise(answer.status, problem.code)),
-        "status": answer.status,
-        "network_code": problem.code or problem.title,
-    }
+    facts = facts_of("X", answer, words=problem.message, code=problem.code or problem.title)
     return _spent(answer, problem, facts) or _refused(answer, problem, facts)
-
-
-def _otherwise(status: int, code: str) -> str:
-    if code:
-        return Phrase("answered with status {status} and the code {code}.", status=status, code=code)
-    return Phrase("answered with status {status}.", status=status)
 
 
 def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
     has_no_credits = problem.code == "credits-depleted" or problem.title == "CreditsDepleted"
     if answer.status == 402 or has_no_credits or problem.says("any credits"):
-        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+        return app_refused(**facts)
     if problem.code == "usage-capped":
         return Rejected(code="RATE_LIMITED_BY_PLATFORM", who_acts=WhoActs.OPERATOR, **facts)
     if answer.status == 429 or problem.code in QUOTA_IS_SPENT:
@@ -90,11 +80,11 @@ def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
     if problem.code == "187" or problem.says("duplicate content"):
         return Duplicate(**facts)
     if problem.code in APP_IS_STOPPED:
-        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+        return app_refused(**facts)
     if problem.code in BLOCKED or problem.says(*BLOCKED_WORDS):
         return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     if problem.code == "not-authorized-for-resource" or problem.says("not permitted to perform"):
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return not_permitted(**facts)
     return Rejected(code="MEDIA_REJECTED" if problem.says("media", "video", "image") else None, **facts)
 
 

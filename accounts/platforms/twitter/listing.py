@@ -6,11 +6,9 @@ from datetime import UTC
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Connector, Operation, Session, Unknown
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text, is_since, paged
+from accounts.platforms.base import Connector, Operation, Session
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, entries, is_since
 from accounts.platforms.text import comparable
-from accounts.platforms.twitter.api import get
-from ouipost.phrases import Phrase
 
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
 LAST_LINK = re.compile(r"(?:(?<!\s)\s+)?(https://t\.co/\w+)$")
@@ -22,25 +20,24 @@ MEDIA_PAGE = re.compile(r"/status/\d+/(?:photo|video)/\d+$")
 def posts_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
     """Return the ids of the account's posts that can be this operation's; raises Unknown where not all can be seen."""
     known = {each.remote_id for each in operation.out}
-    pages = paged(partial(_newest, connector, session, operation), cursor_of=_next_token)
-    posts = [each for page in pages for each in dig_list(page, "data")]
+    read = partial(_newest, connector, session, operation)
+    posts = entries(read, at="data", cursor="pagination_token", cursor_of=_next_token)
     found = [dig_text(each, "id") for each in posts if _is_it(each, operation)]
     return [post_id for post_id in dict.fromkeys(found) if post_id not in known]
 
 
-def _newest(connector: Connector, session: Session, operation: Operation, cursor: str) -> Any:
+def _newest(connector: Connector, session: Session, operation: Operation, **cursor: str) -> Any:
+    """Return a page of the account's posts; X leaves the list out of one without any."""
     account = operation.account
-    params = {
+    params: dict[str, Any] = {
         "max_results": 100,
         "start_time": operation.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "exclude": "retweets" if operation.reply else "replies,retweets",
         "tweet.fields": POST_FIELDS,
     }
-    params |= {"pagination_token": cursor} if cursor else {}
-    page = get(connector, session, account.access_token, f"users/{account.remote_id}/tweets", params)
-    if dig_count(page, "meta", "result_count") is None:
-        raise Unknown(Phrase("X did not list the account's posts."))
-    return page
+    path = f"users/{account.remote_id}/tweets"
+    page = connector.get(session, account.access_token, path, **params, **cursor)
+    return {"data": [], **page} if dig_count(page, "meta", "result_count") is not None else None
 
 
 def _next_token(page: Any) -> str:

@@ -18,7 +18,6 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.http import bearer, dig, dig_count, dig_text, said
 from accounts.platforms.limits import ONE_OF
-from accounts.platforms.twitter.api import address
 from accounts.platforms.uploads import UPLOADS, pieces, upload_missing
 from ouipost.phrases import Phrase
 
@@ -51,7 +50,7 @@ def _upload_image(connector: Connector, session: Session, operation: Operation, 
     answer = connector.call(
         session,
         "POST",
-        address(connector, "media/upload"),
+        connector.url("media/upload"),
         headers=headers,
         data={"media_category": "tweet_image"},
         files={"media": (media.filename or "image", media.read(), media.mime_type)},
@@ -73,7 +72,7 @@ def _describe(connector: Connector, session: Session, operation: Operation, medi
     if media.alt_text and media.type in TAKES_ALT_TEXT:
         described = {"id": media_id, "metadata": {"alt_text": {"text": media.alt_text}}}
         headers = bearer(operation.account.access_token)
-        connector.call(session, "POST", address(connector, "media/metadata"), headers=headers, json=described)
+        connector.call(session, "POST", connector.url("media/metadata"), headers=headers, json=described)
 
 
 class ChunkedUpload:
@@ -141,7 +140,7 @@ class ChunkedUpload:
         return self._call("GET", params={"command": "STATUS", "media_id": self._state["given"]})
 
     def _call(self, method: str, path: str = "", **request: Any) -> Any:
-        url = address(self._connector, f"media/upload/{path}").rstrip("/")
+        url = self._connector.url(f"media/upload/{path}").rstrip("/")
         headers = bearer(self._operation.account.access_token)
         return self._connector.call(self._session, method, url, headers=headers, **request)
 

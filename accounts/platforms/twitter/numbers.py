@@ -6,7 +6,6 @@ from typing import Any
 
 from accounts.platforms.base import Account, Connector, PostNumbers, Rejected, Session, WhoActs
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text
-from accounts.platforms.twitter.api import get
 
 PRIVATE_FOR = timedelta(days=30) - timedelta(hours=1)
 """X gives an author the numbers that only they see for 30 days."""
@@ -58,7 +57,7 @@ def _ask(
         "expansions": "attachments.media_keys",
         "media.fields": "public_metrics",
     }
-    answer = get(connector, session, account.access_token, "tweets", params)
+    answer = connector.get(session, account.access_token, "tweets", **params)
     views = {
         dig_text(each, "media_key"): dig_count(each, "public_metrics", "view_count")
         for each in dig_list(answer, "includes", "media")

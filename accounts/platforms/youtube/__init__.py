@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from accounts.platforms.base import (
@@ -27,10 +28,10 @@ from accounts.platforms.base import (
     Tokens,
     Unknown,
 )
-from accounts.platforms.http import bearer, call_visible, decoded, dig, dig_list, dig_text
+from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text, listed
 from accounts.platforms.oauth2 import OAuth2Connector
-from accounts.platforms.youtube import api, validation
 from accounts.platforms.youtube import errors as youtube_errors
+from accounts.platforms.youtube import validation
 from accounts.platforms.youtube.listing import comments_like, videos_like
 from accounts.platforms.youtube.media import VIDEO, SessionOver, Upload
 from accounts.platforms.youtube.numbers import counted, post_numbers, shares
@@ -69,6 +70,7 @@ class YouTube(OAuth2Connector):
     recovery = Recovery.HANDLE
     listing_lag = 30
 
+    api = "https://youtube.googleapis.com/youtube/{version}"
     authorize_endpoint = "https://accounts.google.com/o/oauth2/v2/auth"
     token_endpoint = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
 
@@ -89,22 +91,14 @@ class YouTube(OAuth2Connector):
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         """Return the one channel that was picked on Google's page."""
         channel = self._channel(session, tokens.access_token)
-        profile = _profile(channel)
-        return [
-            Candidate(
-                remote_id=dig_text(channel, "id"),
-                type="channel",
-                profile=profile,
-                tokens=tokens,
-                metadata=profile.metadata,
-            )
-        ]
+        remote_id = dig_text(channel, "id")
+        return [Candidate(remote_id=remote_id, type="channel", profile=_profile(channel), tokens=tokens)]
 
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self._channel(session, account.access_token))
 
     def _channel(self, session: Session, token: str) -> Any:
-        answer = api.get(self, session, token, "channels", {"part": CHANNEL_PARTS, "mine": "true"})
+        answer = self.get(session, token, "channels", part=CHANNEL_PARTS, mine="true")
         if dig_text(answer, "kind") != "youtube#channelListResponse":
             raise Unknown(Phrase("YouTube did not say whose token this is."))
         channel = dig(answer, "items", 0)
@@ -134,11 +128,10 @@ class YouTube(OAuth2Connector):
         assert operation.reply is not None
         video_id = operation.root.remote_id
         comment = {"videoId": video_id, "topLevelComment": {"snippet": {"textOriginal": operation.reply.text}}}
-        comment_id = call_visible(
-            self,
+        comment_id = self.call_visible(
             session,
             "POST",
-            api.address(self, "commentThreads"),
+            self.url("commentThreads"),
             id_at=("id",),
             headers=bearer(operation.account.access_token),
             params={"part": "snippet"},
@@ -162,8 +155,9 @@ class YouTube(OAuth2Connector):
 
     def _processed(self, session: Session, operation: Operation, video_id: str) -> Published:
         """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed where it gave up."""
-        params = {"part": "status,processingDetails", "id": video_id}
-        video = dig(api.page(self, session, operation.account, "videos", params), "items", 0)
+        token, parts = operation.account.access_token, "status,processingDetails"
+        videos = listed(self.get(session, token, "videos", part=parts, id=video_id), "items")
+        video = videos[0] if videos else None
         status = dig_text(video, "status", "uploadStatus")
         if status == "processed":
             return _published(video_id)
@@ -183,11 +177,11 @@ class YouTube(OAuth2Connector):
         whether a video that is left out is gone, only the list of videos tells
         (https://developers.google.com/youtube/v3/docs/videos/batchGetStats).
         """
-        batch = api.get(self, session, account.access_token, "videos:batchGetStats", _counters_of(remote_ids))
-        videos = _by_id(dig_list(batch, "items"))
+        read = partial(self.get, session, account.access_token)
+        videos = _by_id(dig_list(read("videos:batchGetStats", **_counters_of(remote_ids)), "items"))
         left_out = [video_id for video_id in remote_ids if video_id not in videos]
         if left_out:
-            videos |= _by_id(api.page(self, session, account, "videos", _counters_of(left_out))["items"])
+            videos |= _by_id(listed(read("videos", **_counters_of(left_out)), "items"))
         shared = shares(self, session, account, videos, now=now)
         return {video_id: post_numbers(video, shared) for video_id, video in videos.items()}
 

@@ -15,15 +15,15 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
+from accounts.platforms.errors import app_refused, not_permitted
 from accounts.platforms.http import (
     decoded,
     dig,
     dig_text,
-    fit_to_show,
+    facts_of,
     is_a_page,
     is_unclear,
     retry_after,
-    said,
     their_clock,
 )
 from ouipost.phrases import Phrase
@@ -100,23 +100,8 @@ def classify(answer: Answer) -> PlatformError:
     error = dig(decoded(answer), "error")
     reason = dig_text(error, "errors", 0, "reason")
     words = MARKUP.sub("", dig_text(error, "message"))
-    message = _told(words, reason, answer.status)
-    facts: dict[str, Any] = {"message": message, "status": answer.status, "network_code": reason}
+    facts = facts_of("YouTube", answer, words=words, code=reason, is_known=reason in KNOWN)
     return _waiting(answer, reason, words, facts) or _refused(answer, reason, facts)
-
-
-def _told(words: str, reason: str, status: int) -> str:
-    """Quote YouTube, with the reason where nobody here knows it."""
-    if not reason or reason in KNOWN:
-        return said("YouTube", words, otherwise=Phrase("answered with status {status}.", status=status))
-    shown = fit_to_show(reason)
-    if not words:
-        otherwise = Phrase(
-            "answered with status {status} with the unknown reason {reason!r}.", status=status, reason=shown
-        )
-        return said("YouTube", "", otherwise=otherwise)
-    quoted = said("YouTube", words, otherwise="")
-    return Phrase("{message} (refused with the unknown reason {reason!r})", message=quoted, reason=shown)
 
 
 def _waiting(answer: Answer, reason: str, words: str, facts: dict[str, Any]) -> PlatformError | None:
@@ -138,9 +123,9 @@ def _refused(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformErro
     if reason in TOKEN_IS_OVER or answer.status == 401:
         return AuthExpired(**facts)
     if reason in PERMISSION_MISSING:
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return not_permitted(**facts)
     if reason in APP_IS_STOPPED:
-        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+        return app_refused(**facts)
     return Rejected(code="MEDIA_REJECTED" if reason in BAD_MEDIA else None, **facts)
 
 

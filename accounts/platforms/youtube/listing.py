@@ -6,9 +6,8 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Connector, Operation, Session, Unknown
-from accounts.platforms.http import dig_text, is_since, paged
+from accounts.platforms.http import dig_list, dig_text, entries, is_since
 from accounts.platforms.text import comparable
-from accounts.platforms.youtube import api
 from ouipost.phrases import Phrase
 
 LISTED_AFTER = timedelta(minutes=2)
@@ -54,12 +53,12 @@ def _newest(
 ) -> Iterator[Any]:
     """Give what a list, newest first, has from when the call was armed; `at` is where an item's time is."""
     since = operation.since
-    read = partial(api.page, connector, session, operation.account, name, params)
-    for page in paged(read, cursor_of=partial(_next_page, since=since, at=at)):
-        yield from (item for item in page["items"] if is_since(dig_text(item, *at), since))
+    read = partial(connector.get, session, operation.account.access_token, name, **params)
+    items = entries(read, at="items", cursor="pageToken", cursor_of=partial(_next_page, since=since, at=at))
+    return (item for item in items if is_since(dig_text(item, *at), since))
 
 
 def _next_page(page: Any, *, since: datetime, at: Sequence[str]) -> str:
     """Return the next page's token, empty where this page goes back far enough."""
-    items = page["items"]
+    items = dig_list(page, "items")
     return dig_text(page, "nextPageToken") if items and is_since(dig_text(items[-1], *at), since) else ""

@@ -24,7 +24,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.http import bearer, call_visible, dig_text
+from accounts.platforms.http import bearer, dig_text
 from accounts.platforms.youtube.errors import is_unknown
 from ouipost.phrases import Phrase
 
@@ -159,8 +159,7 @@ class Upload:
             piece = file.read()
         size = self.video.size
         try:
-            return call_visible(
-                self.connector,
+            return self.connector.call_visible(
                 self.session,
                 "PUT",
                 self.operation.handles[SESSION],

@@ -147,18 +147,15 @@ def upload_blob(call: Call) -> HttpResponse:
         raise invalid("Request has a body that could not be read")
     spend(call, f"uploads:{token.account}", *UPLOADS)
     time.sleep(call.seconds("slow_processing"))
-    try:
-        picture = media.look_at(call.raw)
-    except media.NotAnImage:
-        picture = None
+    picture = media.look_at(call.raw)
     kept = media.keep(
+        call,
+        ID,
+        token.account,
         atproto.cid(call.raw, atproto.RAW),
         call.raw,
-        network=ID,
-        account=token.account,
-        now=call.now,
         lifetime=BLOB_LIFETIME,
-        picture=picture,
+        seen=picture,
         mime=picture.mime if picture else call.content_type,
     )
     return JsonResponse({"blob": records.blob_of(kept)})

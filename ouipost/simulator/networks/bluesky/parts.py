@@ -43,17 +43,8 @@ def start(call: Call) -> HttpResponse:
         raise invalid(f"Input/name must not be longer than {LONGEST_NAME} bytes")
     check_size(size)
     take(call, token.account, size)
-    upload = media.keep(
-        f"upload-{secrets.token_hex(13)}",
-        b"",
-        network=ID,
-        account=token.account,
-        now=call.now,
-        lifetime=LIFETIME,
-        picture=None,
-        data={"upload": {"size": size, "part": PART_BYTES}, "state": CREATED},
-    )
-    return JsonResponse(planned(upload))
+    name, data = f"upload-{secrets.token_hex(13)}", {"upload": {"size": size, "part": PART_BYTES}, "state": CREATED}
+    return JsonResponse(planned(media.keep(call, ID, token.account, name, lifetime=LIFETIME, data=data)))
 
 
 def planned(upload: Media) -> dict[str, Any]:

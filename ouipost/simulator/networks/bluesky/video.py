@@ -140,15 +140,15 @@ def begin(call: Call, did: str, content: bytes) -> Media:
         trouble, code = "The video could not be processed", "encoding_failure"
     cid = atproto.cid(content, atproto.RAW)
     return media.keep(
+        call,
+        ID,
+        did,
         cid,
         content,
-        network=ID,
-        account=did,
-        now=call.now,
         lifetime=BLOB_LIFETIME,
-        picture=clip,
+        seen=clip,
         mime="video/mp4",
-        ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
+        ready_at=call.ready_at,
         failed=bool(trouble),
         data={
             "job": atproto.base32(hashlib.sha256(f"{did} {cid}".encode()).digest())[:26],
@@ -160,9 +160,8 @@ def begin(call: Call, did: str, content: bytes) -> Media:
 
 def examine(content: bytes) -> tuple[Clip | None, str]:
     """Return the facts of a video, and what is wrong with it."""
-    try:
-        clip = clips.look_at_clip(content)
-    except clips.NotAVideo:
+    clip = clips.look_at_clip(content)
+    if clip is None:
         return None, "The file is no video"
     if clip.mime != "video/mp4":
         return clip, "The file is no MP4"

@@ -74,18 +74,16 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     left_out = set() if call.text("auth_type") == "rerequest" else declined_before(call, external_id)
     granted = [scope for scope in pages.granted(call, scopes) if scope not in left_out]
     chosen = [kind for index, kind in enumerate(own_pages.KINDS) if str(index) in ticked]
-    return tokens.issue(
+    return tokens.issue_code(
+        call,
+        ID,
         f"AQ{secrets.token_urlsafe(48)}",
-        now=call.now,
         lifetime=CODE_LIFETIME,
-        network=ID,
-        kind="code",
-        client_id=call.text("client_id"),
         person=external_id,
         account=external_id,
         scopes=list(dict.fromkeys(["public_profile", *granted])),
-        data={"redirect_uri": call.text("redirect_uri"), "declined": [each for each in scopes if each not in granted]}
-        | own_pages.reached(someone, chosen),
+        declined=[each for each in scopes if each not in granted],
+        **own_pages.reached(someone, chosen),
     )
 
 

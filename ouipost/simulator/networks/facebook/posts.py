@@ -121,13 +121,13 @@ def add_photo(call: Call, version: str, page: str) -> HttpResponse:
     published = call.flag("published", default=True)
     with atomic():
         photo = media.keep(
+            call,
+            ID,
+            token.account,
             publishing.snowflake(call.now),
             content,
-            network=ID,
-            account=token.account,
-            now=call.now,
             lifetime=UNPUBLISHED_LIFETIME,
-            picture=picture,
+            seen=picture,
             alt_text=call.text("alt_text_custom"),
             used=published,
         )
@@ -150,10 +150,9 @@ def examine(call: Call, content: bytes) -> media.Picture:
     """Return the facts of a photo that Facebook takes, or refuse it."""
     if len(content) > MAX_PHOTO_BYTES:
         raise error("(#324) Your photos couldn't be uploaded: the file is larger than 10 MB.", 324, 1366046)
-    try:
-        picture = media.look_at(content)
-    except media.NotAnImage:
-        raise error("(#324) Missing or invalid image file", 324) from None
+    picture = media.look_at(content)
+    if picture is None:
+        raise error("(#324) Missing or invalid image file", 324)
     if picture.format not in PHOTO_FORMATS or "processing_failed" in call.effects:
         raise error("(#324) Your photos couldn't be uploaded: use JPEG, BMP, PNG, GIF or TIFF.", 324, 1366046)
     return picture

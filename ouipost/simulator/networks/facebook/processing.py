@@ -30,17 +30,7 @@ def begin(call: Call, account: str, kind: str, *, total: int = 0) -> Media:
     """Return a new video that nobody sees, and that waits for its bytes."""
     video_id = publishing.snowflake(call.now)
     data = {"kind": kind, "total": total, "session": publishing.snowflake(call.now), "post": "", "finished": False}
-    return media.keep(
-        video_id,
-        b"",
-        network=ID,
-        account=account,
-        now=call.now,
-        lifetime=SESSION_LIFETIME,
-        picture=None,
-        mime="video/mp4",
-        data=data,
-    )
+    return media.keep(call, ID, account, video_id, lifetime=SESSION_LIFETIME, mime="video/mp4", data=data)
 
 
 def find(video_id: str, account: str = "") -> Media | None:
@@ -87,11 +77,8 @@ def finish(call: Call, video: Media, *, text: str, title: str = "") -> None:
 
 def looked_at(content: bytes) -> clips.Clip | None:
     """Return the facts of a video that can be played, None for any other file."""
-    try:
-        clip = clips.look_at_clip(content)
-    except clips.NotAVideo:
-        return None
-    return clip if clip.mime in CONTAINERS else None
+    clip = clips.look_at_clip(content)
+    return clip if clip and clip.mime in CONTAINERS else None
 
 
 def keep(video: Media, content: bytes, clip: clips.Clip | None) -> None:

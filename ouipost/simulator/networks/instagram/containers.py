@@ -5,7 +5,7 @@ from typing import Any
 import regex
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import clips, containers, graph, pulling
+from ouipost.simulator import clips, containers, graph, media, pulling
 from ouipost.simulator.call import Call
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.graph import error, invalid
@@ -106,7 +106,7 @@ def examined(content: bytes, *, ratios: tuple[float, float]) -> Picture:
     """Return the facts of a picture that Instagram takes, or refuse it."""
     if len(content) > IMAGE_BYTES:
         raise error("The image is too large to be downloaded.", 36000, 2207004)
-    picture = containers.picture_of(content)
+    picture = media.look_at(content)
     if picture is None or picture.mime != "image/jpeg":
         raise error("The image format is not supported.", 36001, 2207005)
     narrow, wide = ratios

@@ -69,17 +69,14 @@ def grant_code(call: Call, scopes: list[str]) -> str:
         urn = f"{ORGANIZATION}{people.number(ID, someone.key, kind)}"
         name = f"{someone.name} {kind}"
         people.keep(ID, urn, username=f"{someone.handle}-{kind.lower()}", name=name, member=member, role=role)
-    return tokens.issue(
+    return tokens.issue_code(
+        call,
+        ID,
         f"AQ{secrets.token_urlsafe(100)}",
-        now=call.now,
         lifetime=CODE_LIFETIME,
-        network=ID,
-        kind="code",
-        client_id=call.text("client_id"),
         person=str(number),
         account=member,
         scopes=scopes,
-        data={"redirect_uri": call.text("redirect_uri")},
     )
 
 

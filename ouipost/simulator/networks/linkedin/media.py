@@ -98,8 +98,7 @@ def instructions(name: str, size: int) -> list[dict[str, Any]]:
 
 def keep(call: Call, urn: str, owner: str, content: bytes, **values: Any) -> None:
     """Keep a file, or what is known of one that is to come."""
-    values.setdefault("picture", None)
-    media.keep(urn, content, network=ID, account=owner, now=call.now, lifetime=LIFETIME, **values)
+    media.keep(call, ID, owner, urn, content, lifetime=LIFETIME, **values)
 
 
 def bring(call: Call, name: str, kind: str) -> HttpResponse:
@@ -131,8 +130,8 @@ def settle(call: Call, kept: Media, content: bytes, facts: Any, trouble: str) ->
         kept.external_id,
         kept.account,
         content,
-        picture=facts,
-        ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
+        seen=facts,
+        ready_at=call.ready_at,
         failed=bool(trouble),
         data=kept.data | {"is_sent": True, "trouble": trouble},
     )
@@ -140,9 +139,8 @@ def settle(call: Call, kept: Media, content: bytes, facts: Any, trouble: str) ->
 
 def look_at_image(content: bytes) -> tuple[media.Picture | None, str]:
     """Return the facts of an image, and what is wrong with it."""
-    try:
-        picture = media.look_at(content)
-    except media.NotAnImage:
+    picture = media.look_at(content)
+    if picture is None:
         return None, "The file is no image."
     wrong = {
         "The file is no JPG, PNG or GIF.": picture.format not in IMAGE_FORMATS,
@@ -150,12 +148,7 @@ def look_at_image(content: bytes) -> tuple[media.Picture | None, str]:
         f"A GIF has at most {MAX_GIF_FRAMES} frames.": picture.format == "GIF" and picture.frames > MAX_GIF_FRAMES,
         f"An image has fewer than {PIXELS_BEYOND} pixels.": picture.width * picture.height >= PIXELS_BEYOND,
     }
-    return picture, first_of(wrong)
-
-
-def first_of(wrong: dict[str, bool]) -> str:
-    """Return the first of these complaints that is true."""
-    return next((words for words, is_wrong in wrong.items() if is_wrong), "")
+    return picture, media.first_flaw(wrong)
 
 
 def look_at_document(content: bytes) -> tuple[None, str]:
@@ -166,7 +159,7 @@ def look_at_document(content: bytes) -> tuple[None, str]:
         f"A document has at most {MAX_DOCUMENT_BYTES} bytes.": len(content) > MAX_DOCUMENT_BYTES,
         f"A document has at most {MAX_PAGES} pages.": (pages or 0) > MAX_PAGES,
     }
-    return None, first_of(wrong)
+    return None, media.first_flaw(wrong)
 
 
 def pages_of(content: bytes) -> int | None:
@@ -232,9 +225,8 @@ def finalize(call: Call) -> HttpResponse:
 
 def look_at_video(content: bytes) -> tuple[Clip | None, str]:
     """Return the facts of a video, and what is wrong with it."""
-    try:
-        clip = clips.look_at_clip(content)
-    except clips.NotAVideo:
+    clip = clips.look_at_clip(content)
+    if clip is None:
         return None, "The file is no video."
     wrong = {
         "The file is no MP4.": clip.mime != "video/mp4",
@@ -244,7 +236,7 @@ def look_at_video(content: bytes) -> tuple[Clip | None, str]:
             1 / (MAX_RATIO + ROUNDING) <= clip.ratio <= MAX_RATIO + ROUNDING
         ),
     }
-    return clip, first_of(wrong)
+    return clip, media.first_flaw(wrong)
 
 
 def owned(call: Call, urn: str, kind: str) -> Media:

@@ -110,17 +110,14 @@ def authorize(call: Call) -> HttpResponse:
 def grant_code(call: Call, scopes: list[str]) -> str:
     """Return a code, good for ten minutes, for the person who logged in."""
     account = boards.keep_account(people.person(call.text("client_id"), call.text("login")))
-    return tokens.issue(
+    return tokens.issue_code(
+        call,
+        ID,
         secrets.token_hex(20),
-        now=call.now,
         lifetime=CODE_LIFETIME,
-        network=ID,
-        kind="code",
-        client_id=call.text("client_id"),
         person=account.external_id,
         account=account.external_id,
         scopes=scopes,
-        data={"redirect_uri": call.text("redirect_uri")},
     )
 
 

@@ -8,7 +8,7 @@ from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import media, publishing
 from ouipost.simulator.call import Call
-from ouipost.simulator.clips import Clip, NotAVideo, look_at_clip
+from ouipost.simulator.clips import Clip, look_at_clip
 from ouipost.simulator.models import Media, Token
 from ouipost.simulator.networks.pinterest.access import ID, STORAGE, authorized, error, invalid, upload_of
 
@@ -29,16 +29,8 @@ def register(call: Call) -> HttpResponse:
         raise invalid('send {"media_type": "video"}')
     media_id = publishing.snowflake(call.now)
     parameters = form_fields(call, media_id)
-    media.keep(
-        media_id,
-        b"",
-        network=ID,
-        account=token.account,
-        now=call.now,
-        lifetime=LIFETIME,
-        picture=None,
-        data={"state": "registered", "parameters": parameters},
-    )
+    data = {"state": "registered", "parameters": parameters}
+    media.keep(call, ID, token.account, media_id, lifetime=LIFETIME, data=data)
     address = f"https://{STORAGE}/"
     answer = {"media_id": media_id, "media_type": "video", "upload_url": address, "upload_parameters": parameters}
     return JsonResponse(answer, status=201)
@@ -84,19 +76,17 @@ def storage_error(status: int, code: str, message: str) -> HttpResponse:
 
 def take(call: Call, file: Media, content: bytes) -> None:
     """Look into an uploaded video; whether Pinterest takes it shows once the work on it is done."""
-    try:
-        clip: Clip | None = look_at_clip(content)
-    except NotAVideo:
-        clip = None
+    clip = look_at_clip(content)
     media.keep(
+        call,
+        ID,
+        file.account,
         file.external_id,
         content,
-        network=ID,
-        account=file.account,
-        now=file.created_at,
         lifetime=LIFETIME,
-        picture=clip,
-        ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
+        seen=clip,
+        created_at=file.created_at,
+        ready_at=call.ready_at,
         failed=clip is None or not is_taken(clip) or "processing_failed" in call.effects,
         data=file.data | {"state": "uploaded"},
     )

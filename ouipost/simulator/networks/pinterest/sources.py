@@ -97,10 +97,9 @@ def examine(content: bytes, formats: tuple[str, ...]) -> media.Picture:
     """Return the facts of an image that Pinterest takes, or refuse it."""
     if len(content) > MAX_IMAGE_BYTES:
         raise invalid("Sorry! Your image is too large.")
-    try:
-        picture = media.look_at(content)
-    except media.NotAnImage:
-        raise invalid("Sorry! We could not read the image.") from None
+    picture = media.look_at(content)
+    if picture is None:
+        raise invalid("Sorry! We could not read the image.")
     if picture.format not in formats:
         raise invalid(f"Sorry! We do not take {picture.format} here.")
     return picture
@@ -108,16 +107,8 @@ def examine(content: bytes, formats: tuple[str, ...]) -> media.Picture:
 
 def keep(call: Call, token: Token, content: bytes, picture: media.Picture) -> Media:
     """Keep an image of a Pin."""
-    return media.keep(
-        publishing.snowflake(call.now),
-        content,
-        network=ID,
-        account=token.account,
-        now=call.now,
-        lifetime=videos.LIFETIME,
-        picture=picture,
-        used=True,
-    )
+    name = publishing.snowflake(call.now)
+    return media.keep(call, ID, token.account, name, content, lifetime=videos.LIFETIME, seen=picture, used=True)
 
 
 def video_of(call: Call, token: Token, source: dict[str, Any]) -> Media:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import containers, counting, pages, pulling
+from ouipost.simulator import containers, counting, media, pages, pulling
 from ouipost.simulator.call import Call
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.graph import error, invalid
@@ -109,7 +109,7 @@ def image(call: Call, account: str) -> Media:
         content = containers.fetch(call.text("image_url"), most=IMAGE_BYTES)
     except pulling.Unreachable:
         return keep(call, account, failure="UNKNOWN")
-    picture = containers.picture_of(content)
+    picture = media.look_at(content)
     failure = "UNKNOWN" if "processing_failed" in call.effects else wrong_picture(content, picture)
     return keep(call, account, content=content, seen=picture, failure=failure)
 

@@ -145,17 +145,14 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     someone = people.person(call.text("client_key"), call.text("login"))
     open_id = f"-000{people.number(ID, call.text('client_key'), someone.key)}"
     people.keep(ID, open_id, username=someone.handle, name=someone.name)
-    return tokens.issue(
+    return tokens.issue_code(
+        call,
+        ID,
         secrets.token_urlsafe(48),
-        now=call.now,
         lifetime=CODE_LIFETIME,
-        network=ID,
-        kind="code",
-        client_id=call.text("client_key"),
         person=str(people.number(ID, someone.key)),
         account=open_id,
         scopes=scopes,
-        data={"redirect_uri": call.text("redirect_uri")},
     )
 
 

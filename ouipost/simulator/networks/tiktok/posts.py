@@ -26,16 +26,8 @@ BAD_FORMAT, BAD_SIZE = "file_format_check_failed", "picture_size_check_failed"
 
 def keep(call: Call, account: Account, begins: str, data: dict[str, Any]) -> Media:
     """Keep a new post that has no bytes yet."""
-    return media.keep(
-        f"{begins}{publishing.snowflake(call.now)}",
-        b"",
-        network=ID,
-        account=account.external_id,
-        now=call.now,
-        lifetime=STATUS_LIFETIME,
-        picture=None,
-        data=data,
-    )
+    external_id = f"{begins}{publishing.snowflake(call.now)}"
+    return media.keep(call, ID, account.external_id, external_id, lifetime=STATUS_LIFETIME, data=data)
 
 
 def pulled(address: str, *, most: int) -> bytes | None:
@@ -48,10 +40,7 @@ def pulled(address: str, *, most: int) -> bytes | None:
 
 def take_video(call: Call, begun: Media, content: bytes | None) -> None:
     """Look into a video that is whole, and publish it unless TikTok gives it up or it is a draft."""
-    try:
-        clip = clips.look_at_clip(content or b"")
-    except clips.NotAVideo:
-        clip = None
+    clip = clips.look_at_clip(content or b"")
     reason = "video_pull_failed" if content is None else flaw(call, begun, clip)
     with atomic():
         post = publish(call, begun, [begun.external_id]) if not reason and begun.data["kind"] == VIDEO else None
@@ -70,20 +59,20 @@ def flaw(call: Call, begun: Media, clip: Clip | None) -> str:
         "frame_rate_check_failed": not LEAST_FPS <= clip.fps <= MOST_FPS,
         BAD_SIZE: sides[0] < LEAST_SIDE or sides[1] > MOST_SIDE,
     }
-    return next((reason for reason, is_wrong in wrong.items() if is_wrong), "")
+    return media.first_flaw(wrong)
 
 
 def settle(call: Call, begun: Media, reason: str, post: Post | None, content: bytes, picture: Clip | None) -> None:
     """Keep what has become of a post, which is told when the work on it is over."""
     media.keep(
+        call,
+        ID,
+        begun.account,
         begun.external_id,
         content,
-        network=ID,
-        account=begun.account,
-        now=call.now,
         lifetime=STATUS_LIFETIME,
-        picture=picture,
-        ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
+        seen=picture,
+        ready_at=call.ready_at,
         failed=bool(reason),
         used=True,
         data=begun.data | {"reason": reason, "post": post.external_id if post else ""},
@@ -113,7 +102,7 @@ def take_photos(call: Call, begun: Media, addresses: list[str]) -> None:
     files, reason = [], BAD_FORMAT if "processing_failed" in call.effects else ""
     for number, address in enumerate(addresses):
         content = pulled(address, most=MAX_PHOTO_BYTES)
-        picture = None if content is None else picture_of(content)
+        picture = None if content is None else media.look_at(content)
         reason = reason or ("photo_pull_failed" if content is None else flaw_of_photo(content, picture))
         if reason:
             break
@@ -121,14 +110,6 @@ def take_photos(call: Call, begun: Media, addresses: list[str]) -> None:
     with atomic():
         post = publish(call, begun, files) if not reason and begun.data["kind"] == PHOTO else None
         settle(call, begun, reason, post, content=b"", picture=None)
-
-
-def picture_of(content: bytes) -> Picture | None:
-    """Return the facts of a photo, None for a file that is none."""
-    try:
-        return media.look_at(content)
-    except media.NotAnImage:
-        return None
 
 
 def flaw_of_photo(content: bytes, picture: Picture | None) -> str:
@@ -142,17 +123,9 @@ def flaw_of_photo(content: bytes, picture: Picture | None) -> str:
 
 def keep_photo(call: Call, begun: Media, number: int, content: bytes, picture: Picture | None) -> str:
     """Keep a photo of a post for as long as there is the post, and return its name."""
-    kept = media.keep(
-        f"{begun.external_id}/{number}",
-        content,
-        network=ID,
-        account=begun.account,
-        now=call.now,
-        lifetime=STATUS_LIFETIME,
-        picture=picture,
-        used=True,
-    )
-    return kept.external_id
+    name = f"{begun.external_id}/{number}"
+    media.keep(call, ID, begun.account, name, content, lifetime=STATUS_LIFETIME, seen=picture, used=True)
+    return name
 
 
 def state(call: Call, begun: Media, working: str) -> dict[str, Any]:

@@ -98,17 +98,15 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     external_id = str(people.number(ID, someone.key))
     paid = subscription(someone.name)
     people.keep(ID, external_id, username=someone.handle, name=someone.name, subscription_type=paid)
-    return tokens.issue(
+    return tokens.issue_code(
+        call,
+        ID,
         secrets.token_urlsafe(64),
-        now=call.now,
         lifetime=CODE_LIFETIME,
-        network=ID,
-        kind="code",
-        client_id=call.text("client_id"),
         person=external_id,
         account=external_id,
         scopes=scopes,
-        data={"redirect_uri": call.text("redirect_uri"), "challenge": call.text("code_challenge")},
+        challenge=call.text("code_challenge"),
     )
 
 

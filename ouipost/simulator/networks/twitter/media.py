@@ -36,14 +36,14 @@ def upload(call: Call) -> HttpResponse:
         raise invalid("media_category must be tweet_image: other kinds are uploaded in chunks.", "media_category")
     content = uploaded_bytes(call)
     kept = media.keep(
+        call,
+        ID,
+        token.account,
         publishing.snowflake(call.now),
         content,
-        network=ID,
-        account=token.account,
-        now=call.now,
         lifetime=LIFETIME,
-        picture=examine(content),
-        ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
+        seen=examine(content),
+        ready_at=call.ready_at,
         failed="processing_failed" in call.effects,
         data={"category": IMAGE},
     )
@@ -67,10 +67,9 @@ def examine(content: bytes) -> media.Picture:
     """Return the facts of an image that X takes, or refuse it."""
     if len(content) > MAX_IMAGE_BYTES:
         raise invalid(f"File size exceeds {MAX_IMAGE_BYTES} bytes.", "media")
-    try:
-        picture = media.look_at(content)
-    except media.NotAnImage:
-        raise invalid("The media could not be read: it is no image.", "media") from None
+    picture = media.look_at(content)
+    if picture is None:
+        raise invalid("The media could not be read: it is no image.", "media")
     if picture.format not in IMAGE_FORMATS:
         raise invalid("The type of the media is not one of JPG, PNG, GIF and WEBP.", "media")
     return picture
@@ -81,13 +80,11 @@ def initialize(call: Call) -> HttpResponse:
     token = authorized(call, "media.write")
     category, mime, total = announced(call, token)
     kept = media.keep(
+        call,
+        ID,
+        token.account,
         publishing.snowflake(call.now),
-        b"",
-        network=ID,
-        account=token.account,
-        now=call.now,
         lifetime=LIFETIME,
-        picture=None,
         mime=mime,
         ready_at=call.now + LIFETIME,
         data={"category": category, "total": total},
@@ -149,16 +146,16 @@ def finalize(call: Call, media_id: str) -> HttpResponse:
     facts, trouble = look_at_gif(content) if category == GIF else look_at_video(content)
     trouble = "The media could not be processed." if "processing_failed" in call.effects else trouble
     media.keep(
+        call,
+        ID,
+        kept.account,
         media_id,
         content,
-        network=ID,
-        account=kept.account,
-        now=call.now,
         lifetime=LIFETIME,
-        picture=facts,
+        seen=facts,
         mime=kept.mime,
         alt_text=kept.alt_text,
-        ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
+        ready_at=call.ready_at,
         failed=bool(trouble),
         data={"category": category, "trouble": trouble},
     )
@@ -178,9 +175,8 @@ def joined(media_id: str) -> bytes:
 
 def look_at_gif(content: bytes) -> tuple[media.Picture | None, str]:
     """Return the facts of a GIF, and what is wrong with it."""
-    try:
-        picture = media.look_at(content)
-    except media.NotAnImage:
+    picture = media.look_at(content)
+    if picture is None:
         return None, "The file is no GIF."
     too_large = picture.width > MAX_GIF_WIDTH or picture.height > MAX_GIF_HEIGHT
     pixels = picture.frames * picture.width * picture.height
@@ -190,14 +186,13 @@ def look_at_gif(content: bytes) -> tuple[media.Picture | None, str]:
         f"A GIF has at most {MAX_GIF_FRAMES} frames.": picture.frames > MAX_GIF_FRAMES,
         f"A GIF has at most {MAX_GIF_PIXELS} pixels in all frames.": pixels > MAX_GIF_PIXELS,
     }
-    return picture, next((words for words, is_wrong in wrong.items() if is_wrong), "")
+    return picture, media.first_flaw(wrong)
 
 
 def look_at_video(content: bytes) -> tuple[Clip | None, str]:
     """Return the facts of a video, and what is wrong with it."""
-    try:
-        clip = clips.look_at_clip(content)
-    except clips.NotAVideo:
+    clip = clips.look_at_clip(content)
+    if clip is None:
         return None, "The file is no video."
     wrong = {
         "The file is no MP4 or MOV.": clip.mime not in CHUNKED[VIDEO],
@@ -208,7 +203,7 @@ def look_at_video(content: bytes) -> tuple[Clip | None, str]:
         "The aspect ratio is not between 1:3 and 3:1.": not 1 / MAX_RATIO <= clip.ratio <= MAX_RATIO,
         f"The video is shorter than {MIN_SECONDS} seconds.": clip.seconds < MIN_SECONDS,
     }
-    return clip, next((words for words, is_wrong in wrong.items() if is_wrong), "")
+    return clip, media.first_flaw(wrong)
 
 
 def status(call: Call) -> HttpResponse:

@@ -129,22 +129,17 @@ def chosen_channel(call: Call, someone: people.Person) -> str:
 def grant_code(call: Call, scopes: Sequence[str]) -> str:
     """Return a code for the channel that was picked."""
     someone = people.person(call.text("client_id"), call.text("login"))
-    return tokens.issue(
+    return tokens.issue_code(
+        call,
+        ID,
         f"4/{secrets.token_urlsafe(48)}",
-        now=call.now,
         lifetime=CODE_LIFETIME,
-        network=ID,
-        kind="code",
-        client_id=call.text("client_id"),
         person=str(people.number(ID, someone.key)),
         account=chosen_channel(call, someone),
         scopes=list(scopes),
-        data={
-            "redirect_uri": call.text("redirect_uri"),
-            "challenge": call.text("code_challenge"),
-            "offline": call.text("access_type") == "offline",
-            "asked": "consent" in call.text("prompt").split(),
-        },
+        challenge=call.text("code_challenge"),
+        offline=call.text("access_type") == "offline",
+        asked="consent" in call.text("prompt").split(),
     )
 
 

@@ -10,7 +10,7 @@ from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import media, publishing
 from ouipost.simulator.call import Call
-from ouipost.simulator.clips import Clip, NotAVideo, look_at_clip
+from ouipost.simulator.clips import Clip, look_at_clip
 from ouipost.simulator.models import Media, atomic
 from ouipost.simulator.networks.youtube import metadata as youtube_metadata
 from ouipost.simulator.networks.youtube.access import (
@@ -90,13 +90,11 @@ def start(call: Call) -> HttpResponse:
     resource = youtube_metadata.checked(call)
     mime, size = announced(call)
     session = media.keep(
+        call,
+        ID,
+        token.account,
         secrets.token_urlsafe(48),
-        b"",
-        network=ID,
-        account=token.account,
-        now=call.now,
         lifetime=SESSION_LIFETIME,
-        picture=None,
         mime=mime,
         data={"session": resource, "total": size, "notify": call.flag("notifySubscribers", default=True)},
     )
@@ -170,21 +168,18 @@ def incomplete(session: Media) -> HttpResponse:
 def made(call: Call, session: Media) -> dict[str, Any]:
     """Make the video of a whole file, and return it as it is answered right after."""
     content = media.whole(ID, session.external_id)
-    try:
-        clip = look_at_clip(content)
-    except NotAVideo:
-        clip = None
+    clip = look_at_clip(content)
     video_id = secrets.token_urlsafe(8)
     resource = session.data["session"]
     outcome = fate(clip, fails=session.data["fails"])
     media.keep(
+        call,
+        ID,
+        session.account,
         video_id,
         content,
-        network=ID,
-        account=session.account,
-        now=call.now,
         lifetime=KEPT_FOREVER,
-        picture=clip,
+        seen=clip,
         mime=clip.mime if clip else session.mime,
         ready_at=call.now + timedelta(seconds=session.data["slow"]),
         failed=bool(outcome),
