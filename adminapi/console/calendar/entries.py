@@ -24,6 +24,7 @@ from workspaces.models import Workspace
 
 MOST_POSTS, MOST_FREE, MOST_DRAFTS = 2000, 500, 20
 LONGEST_TEXT = 140
+INSTANT = timedelta(microseconds=1)
 ICONS = {
     "scheduled": "schedule",
     "publishing": "sync",
@@ -115,7 +116,7 @@ def _is_for(slot: Slot, recipients: Sequence[queue.Recipient]) -> bool:
 
 
 def _between(schedule: Schedule, slots: Sequence[Slot], span: Span) -> Iterator[queue.Occurrence]:
-    after = max(span.start - timedelta(microseconds=1), span.now)
+    after = max(span.start - INSTANT, span.now)
     return takewhile(lambda each: each.at < span.end, queue.occurrences(schedule, slots, after=after))
 
 
@@ -139,12 +140,14 @@ def compose_address(workspace: Workspace) -> str:
 
 def shown_changes(span: Span) -> list[Shown]:
     """Return what happens to the clocks, in words, on the days on which something does."""
-    changes = clock_changes(span.start, span.end, zone=span.workspace.timezone)
-    return [_change(each) for each in changes]
+    earlier = span.start - INSTANT  # where the clocks jump over midnight, the day begins as they do
+    first, last = (moment.astimezone(span.clocks).date() for moment in (span.start, span.end - INSTANT))
+    changes = clock_changes(earlier, span.end, zone=span.workspace.timezone)
+    return [_change(each) for each in changes if first <= each.day <= last]
 
 
 def _change(change: ClockChange) -> Shown:
-    day = date_format(change.before, "l j F Y")
+    day = date_format(change.day, "l j F Y")
     first, last = sorted([change.before, change.after])
     times = {"day": day, "first": f"{first:%H:%M}", "last": f"{last:%H:%M}"}
     if change.is_forward:
@@ -154,7 +157,7 @@ def _change(change: ClockChange) -> Shown:
         title = _("Clocks go back")
         told = _("On %(day)s the clocks go back: after %(last)s comes %(first)s again. Times between happen twice.")
     span = {"first": wall_clock(first), "last": wall_clock(last)}
-    return {"day": f"{change.before:%Y-%m-%d}", "title": title, "text": told % times} | span
+    return {"day": f"{change.day}", "title": title, "text": told % times} | span
 
 
 def wall_clock(local: datetime) -> str:
