@@ -10,7 +10,7 @@ from ouipost.db.pruning import Old
 LONGER = timedelta(hours=2)
 """By so much the clocks go back at most: then the days of a report by the hour take longer than others."""
 FOR_EVER = 36_500
-"""Days: what an operator writes who means for ever may reach back to before the first year, of which there is no date."""
+"""In days: what somebody writes who means for ever may reach back to before the first year, and dates do not."""
 
 
 def old(now: datetime) -> tuple[Old, ...]:
