@@ -400,7 +400,9 @@ def test_a_doubtful_time_is_refused_with_both_times_and_either_is_taken(
     assert f"This time {told} in Europe/Paris" in answer.json()["message"]
     assert standing(post) == before
     for each in choices:
-        assert move(staff, post, each).status_code == 200
+        moved = move(staff, post, each)
+        assert moved.status_code == 200
+        assert (f"(UTC{each[-6:]})" in moved.json()["message"]) == (told == "comes twice")
         assert standing(post)[1] == datetime.fromisoformat(each)
 
 

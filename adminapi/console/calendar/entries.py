@@ -73,7 +73,7 @@ def _post(post: Post, clocks: ZoneInfo) -> Shown:
         "id": post.pk,
         "text": text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…",
         "start": wall_clock(local),
-        "offset": offset(local) if _comes_twice(local) else "",
+        "offset": offset(local) if comes_twice(local) else "",
         "state": post.status,
         "networks": [{"mark": mark(name), "name": network_name(name)} for name in post.platforms],
         "movable": post.status in SCHEDULABLE,
@@ -82,7 +82,8 @@ def _post(post: Post, clocks: ZoneInfo) -> Shown:
     }
 
 
-def _comes_twice(local: datetime) -> bool:
+def comes_twice(local: datetime) -> bool:
+    """Whether the clocks show this time once more, or did before: without an offset nobody can tell which it is."""
     return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
