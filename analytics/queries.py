@@ -14,6 +14,7 @@ USUAL_DAYS = 30
 HOURS_KEPT_DAYS = 35
 MOST_BUCKETS = 1100
 MOST_DAYS = 3660
+MOST_DAYS_OF_HOURS = MOST_BUCKETS // 24
 PARAMETERS = ("from", "to", "platform", "granularity", "format")
 Problems = dict[str, Sequence[str]]
 
@@ -65,8 +66,9 @@ def _problems_of(period: Period, *, now: datetime) -> Problems:
     if period.first > period.last:
         return {"from": [Phrase("Must not be later than `to`.")]}
     problems = problems_in(lambda: require_hours(period, now=now))
-    if period.last - period.first >= timedelta(days=MOST_DAYS):
-        return problems | {"from": [Phrase("At most {days} days can be reported at once.", days=MOST_DAYS)]}
+    most = MOST_DAYS_OF_HOURS if period.granularity == Granularity.HOUR else MOST_DAYS
+    if period.last - period.first >= timedelta(days=most):  # told before they are cut: ten years of hours take long
+        return problems | {"from": [Phrase("At most {days} days can be reported at once.", days=most)]}
     if not problems and len(period.buckets) > MOST_BUCKETS:
         told = Phrase(
             "At most {most} buckets are reported at once, and these are {count}.",

@@ -29,8 +29,9 @@ def parse_moment(text: str) -> datetime:
 def parse_bound(value: str, *, zone: tzinfo, end: bool) -> datetime:
     """Return in UTC the first moment that a bound includes, or with `end` the last; raises NotAMoment.
 
-    A date is that whole day in `zone`, and a time without an offset is local to `zone`. A time without a fraction is
-    that whole second, so that a moment shown in a response, sent back as a bound, includes its row.
+    A date is that whole day in `zone`, and a time without an offset is local to `zone`: where the clocks show it twice,
+    all from the first to the second is included. A time without a fraction is that whole second, so that a moment shown
+    in a response, sent back as a bound, includes its row.
     """
     match = SHAPE.fullmatch(value)
     if match is None:
@@ -40,9 +41,15 @@ def parse_bound(value: str, *, zone: tzinfo, end: bool) -> datetime:
     moment = _checked(_read(value))
     if match["time"]:
         width = INSTANT if match["fraction"] else timedelta(seconds=1)
-        first = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-        return first.astimezone(UTC) + (width - INSTANT if end else timedelta())
+        return _instant(moment, zone, last=end) + (width - INSTANT if end else timedelta())
     return _midnight(moment.date(), zone) if not end else _midnight(moment.date() + timedelta(days=1), zone) - INSTANT
+
+
+def _instant(moment: datetime, zone: tzinfo, *, last: bool) -> datetime:
+    if moment.tzinfo:
+        return moment.astimezone(UTC)
+    first, second = (moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return max(first, second) if last else first
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

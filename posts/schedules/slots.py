@@ -119,6 +119,11 @@ class ClockChange:
     def is_forward(self) -> bool:
         return self.after > self.before
 
+    @property
+    def day(self) -> date:
+        """Return the day whose times are skipped or come twice: of clocks that go back at midnight, the one before."""
+        return min(self.before, self.after).date()
+
 
 def clock_changes(start: datetime, end: datetime, *, zone: str) -> list[ClockChange]:
     """Return when the clocks of a zone change between two instants; two changes within a day are not found."""

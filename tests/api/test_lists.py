@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from ouipost.api.moments import parse_bound
+from ouipost.api.moments import INSTANT, parse_bound
 from tests.api.site import NOW, make_note
 from tests.contract.world import data_of, fields_of
 
@@ -121,6 +123,26 @@ def test_a_moment_that_an_answer_showed_is_inside_its_own_bounds(api: Client) ->
 def test_a_bound_includes_all_that_its_text_means(value: str, first: datetime, last: datetime) -> None:
     assert parse_bound(value, zone=PARIS, end=False) == first
     assert parse_bound(value, zone=PARIS, end=True) == last
+
+
+@given(
+    st.sampled_from(["Europe/Paris", "America/Santiago", "America/Havana", "Australia/Lord_Howe", "Antarctica/Troll"]),
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)),  # noqa: DTZ001
+)
+@example("Europe/Paris", datetime(2026, 10, 25, 2, 30))  # noqa: DTZ001
+@example("Australia/Lord_Howe", datetime(2026, 4, 5, 1, 45))  # noqa: DTZ001
+def test_a_local_bound_includes_each_moment_at_which_the_clocks_show_it(zone: str, local: datetime) -> None:
+    local, clocks = local.replace(microsecond=0), ZoneInfo(zone)
+    around = datetime.combine(local, local.time(), UTC) - timedelta(hours=30)
+    shown = [at for at in (around + timedelta(minutes=30 * n) for n in range(120)) if _is_shown(at, local, clocks)]
+    first, last = (parse_bound(local.isoformat(), zone=clocks, end=end) for end in (False, True))
+
+    assert shown == [at for at in shown if first <= at <= last]
+    assert not shown or (first, last) == (shown[0], shown[-1] + timedelta(seconds=1) - INSTANT)
+
+
+def _is_shown(at: datetime, local: datetime, clocks: ZoneInfo) -> bool:
+    return at.astimezone(clocks).replace(tzinfo=None) == local
 
 
 def test_a_day_that_the_clocks_prolong_ends_with_its_last_hour() -> None:

@@ -118,6 +118,13 @@ def test_the_operator_may_keep_them_longer(workspace: Workspace, settings: Setti
     assert ages(HourTotal.objects, "hour") == ages(Snapshot.objects, "read_at") == [50 * A_DAY]
 
 
+def test_the_operator_may_keep_them_for_ever(workspace: Workspace, settings: Settings) -> None:
+    make_readings(workspace, 50 * A_DAY)
+    settings.KEEP_SNAPSHOTS_DAYS = 999_999
+
+    assert run() == ["There is nothing to remove."]
+
+
 def test_it_goes_step_by_step_the_oldest_first_and_a_run_that_was_stopped_is_gone_on_with(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,8 @@
 """The calendar: what it shows in whose time, who may look, and what becomes of a post that is moved."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -267,6 +268,67 @@ def test_a_change_of_the_clocks_is_said(staff: Client, bakery: Workspace, first:
     assert [each["text"].startswith(told) for each in changes] == [True]
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "told"),
+    [
+        (
+            "America/Santiago",
+            "2027-09-05",
+            "On Sunday 5 September 2027 the clocks go forward: after 00:00 comes 01:00.",
+        ),
+        (
+            "America/Santiago",
+            "2027-04-03",
+            "On Saturday 3 April 2027 the clocks go back: after 00:00 comes 23:00 again.",
+        ),
+        ("America/Havana", "2027-03-14", "On Sunday 14 March 2027 the clocks go forward: after 00:00 comes 01:00."),
+        ("America/Nuuk", "2027-03-27", "On Saturday 27 March 2027 the clocks go forward: after 23:00 comes 00:00."),
+    ],
+)
+def test_a_change_of_the_clocks_at_midnight_is_said_on_the_day_that_it_shortens_or_prolongs(
+    staff: Client, bakery: Workspace, zone: str, day: str, told: str
+) -> None:
+    bakery.settings = {"timezone": zone}
+    bakery.save()
+    days = [f"{date.fromisoformat(day) + timedelta(days=number)}" for number in (-1, 0, 1)]
+
+    before, there, after = (look(staff, bakery, each, each).json()["changes"] for each in days)
+
+    assert [(each["day"], each["text"].partition(" Times")[0]) for each in there] == [(day, told)]
+    assert before == after == []
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "Europe/Paris",
+        "America/Santiago",
+        "America/Havana",
+        "America/Nuuk",
+        "Africa/Cairo",
+        "Africa/Casablanca",
+        "Australia/Lord_Howe",
+        "Pacific/Chatham",
+        "Antarctica/Troll",
+        "Asia/Kathmandu",
+    ],
+)
+def test_each_day_that_lacks_a_time_or_has_one_twice_says_so_and_no_other_does(zone: str) -> None:
+    clocks, workspace = ZoneInfo(zone), Workspace(settings={"timezone": zone})
+    days = [date(2026, 1, 1) + timedelta(days=number) for number in range(730)]
+
+    def has_odd_times(day: date) -> bool:
+        times = (datetime.combine(day, time(quarter // 4, quarter % 4 * 15), clocks) for quarter in range(96))
+        return any(each.utcoffset() != each.replace(fold=1).utcoffset() for each in times)
+
+    def says_so(day: date) -> list[str]:
+        start, end = (datetime.combine(each, time(), clocks).astimezone(UTC) for each in (day, day + timedelta(days=1)))
+        span = entries.Span(workspace=workspace, start=start, end=end, now=start)
+        return [each["day"] for each in entries.shown_changes(span)]
+
+    assert [says_so(day) for day in days] == [[f"{day}"] if has_odd_times(day) else [] for day in days]
+
+
 def test_a_time_that_comes_twice_is_shown_with_its_offset(
     staff: Client, bakery: Workspace, account: SocialAccount
 ) -> None:
@@ -338,7 +400,9 @@ def test_a_doubtful_time_is_refused_with_both_times_and_either_is_taken(
     assert f"This time {told} in Europe/Paris" in answer.json()["message"]
     assert standing(post) == before
     for each in choices:
-        assert move(staff, post, each).status_code == 200
+        moved = move(staff, post, each)
+        assert moved.status_code == 200
+        assert (f"(UTC{each[-6:]})" in moved.json()["message"]) == (told == "comes twice")
         assert standing(post)[1] == datetime.fromisoformat(each)
 
 

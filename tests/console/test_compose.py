@@ -61,10 +61,11 @@ def issues_of(answer: Any) -> list[dict[str, Any]]:
     return [issue for each in answer.context["previews"] for issue in each.preview.issues]
 
 
-def test_an_empty_page_takes_workspace_and_time_from_its_address(staff: Client, workspace: Workspace) -> None:
+@pytest.mark.parametrize("at", ["2090-07-01T09:30:00", "2090-07-01T07:30Z", "2090-06-30T19:30:59.9-12:00"])
+def test_an_empty_page_takes_workspace_and_time_from_its_address(staff: Client, workspace: Workspace, at: str) -> None:
     make_account(workspace, name="Corner Bakery")
 
-    answer = staff.get(NEW, {"workspace": workspace.pk, "at": "2090-07-01T09:30:00"})
+    answer = staff.get(NEW, {"workspace": workspace.pk, "at": at})
 
     assert answer.status_code == 200
     assert b'value="2090-07-01T09:30"' in answer.content

@@ -504,6 +504,7 @@ def test_two_accounts_of_a_network_are_summed(api: ApiClient, workspace: Workspa
         ("granularity=hour&from=2023-12-01", "granularity", "Hours are kept for 35 days"),
         ("from=2020-01-01&to=2024-01-01", "granularity", "At most 1100 buckets"),
         ("from=2001-01-01&granularity=month", "from", "At most 3660 days"),
+        ("from=2024-01-10&to=2033-12-31&granularity=hour", "from", "At most 45 days"),
         ("limit=10", "limit", "Unknown query parameter."),
         ("from=", "from", "Give a value, or leave it out."),
     ],

@@ -121,6 +121,7 @@ class TestPhotos(Steps):
             listed("Three loaves!"),
             listed("Three loaves", create_time=int((NOW - timedelta(seconds=6)).timestamp())),
             listed("Three loaves", create_time="yesterday"),
+            listed("Three loaves", create_time=-(10**13)),
         ],
     )
     def test_another_post_is_not_taken_for_it(self, video: dict[str, Any]) -> None:

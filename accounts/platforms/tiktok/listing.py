@@ -1,6 +1,6 @@
 """Finding photos among the public posts of a creator: https://developers.tiktok.com/doc/tiktok-api-v2-video-list"""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,7 @@ def _newest(api: TikTokApi, session: Session, account: Account, cursor: str = ""
 def _next_cursor(page: Any, *, since: datetime) -> str:
     """Return where the list goes on, empty at its end and where what follows is older than the post can be."""
     videos = dig_list(page, "videos")
-    if dig(page, "has_more") is not True or (videos and _created(videos[-1]) < since):
+    if dig(page, "has_more") is not True or (videos and not _is_since(videos[-1], since)):
         return ""
     cursor = dig_count(page, "cursor")
     if cursor is None:
@@ -49,11 +49,11 @@ def _is_it(video: Any, content: Content, *, since: datetime) -> bool:
     shown = dig_text(video, "video_description") or dig_text(video, "title")
     ours, theirs = _flat(content.text or content.title), _flat(shown)
     is_cut = length(shown, "utf16_units") >= LISTED_UNITS and ours.startswith(theirs)
-    return _created(video) >= since and (ours == theirs or is_cut)
+    return _is_since(video, since) and (ours == theirs or is_cut)
 
 
-def _created(video: Any) -> datetime:
-    return datetime.fromtimestamp(dig_count(video, "create_time") or 0, UTC)
+def _is_since(video: Any, since: datetime) -> bool:
+    return (dig_count(video, "create_time") or 0) >= since.timestamp()
 
 
 def _flat(text: str) -> str:

@@ -24,6 +24,7 @@ from workspaces.models import Workspace
 
 MOST_POSTS, MOST_FREE, MOST_DRAFTS = 2000, 500, 20
 LONGEST_TEXT = 140
+INSTANT = timedelta(microseconds=1)
 ICONS = {
     "scheduled": "schedule",
     "publishing": "sync",
@@ -72,7 +73,7 @@ def _post(post: Post, clocks: ZoneInfo) -> Shown:
         "id": post.pk,
         "text": text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…",
         "start": wall_clock(local),
-        "offset": offset(local) if _comes_twice(local) else "",
+        "offset": offset(local) if comes_twice(local) else "",
         "state": post.status,
         "networks": [{"mark": mark(name), "name": network_name(name)} for name in post.platforms],
         "movable": post.status in SCHEDULABLE,
@@ -81,7 +82,8 @@ def _post(post: Post, clocks: ZoneInfo) -> Shown:
     }
 
 
-def _comes_twice(local: datetime) -> bool:
+def comes_twice(local: datetime) -> bool:
+    """Whether the clocks show this time once more, or did before: without an offset nobody can tell which it is."""
     return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
@@ -115,7 +117,7 @@ def _is_for(slot: Slot, recipients: Sequence[queue.Recipient]) -> bool:
 
 
 def _between(schedule: Schedule, slots: Sequence[Slot], span: Span) -> Iterator[queue.Occurrence]:
-    after = max(span.start - timedelta(microseconds=1), span.now)
+    after = max(span.start - INSTANT, span.now)
     return takewhile(lambda each: each.at < span.end, queue.occurrences(schedule, slots, after=after))
 
 
@@ -139,12 +141,14 @@ def compose_address(workspace: Workspace) -> str:
 
 def shown_changes(span: Span) -> list[Shown]:
     """Return what happens to the clocks, in words, on the days on which something does."""
-    changes = clock_changes(span.start, span.end, zone=span.workspace.timezone)
-    return [_change(each) for each in changes]
+    earlier = span.start - INSTANT  # where the clocks jump over midnight, the day begins as they do
+    first, last = (moment.astimezone(span.clocks).date() for moment in (span.start, span.end - INSTANT))
+    changes = clock_changes(earlier, span.end, zone=span.workspace.timezone)
+    return [_change(each) for each in changes if first <= each.day <= last]
 
 
 def _change(change: ClockChange) -> Shown:
-    day = date_format(change.before, "l j F Y")
+    day = date_format(change.day, "l j F Y")
     first, last = sorted([change.before, change.after])
     times = {"day": day, "first": f"{first:%H:%M}", "last": f"{last:%H:%M}"}
     if change.is_forward:
@@ -154,7 +158,7 @@ def _change(change: ClockChange) -> Shown:
         title = _("Clocks go back")
         told = _("On %(day)s the clocks go back: after %(last)s comes %(first)s again. Times between happen twice.")
     span = {"first": wall_clock(first), "last": wall_clock(last)}
-    return {"day": f"{change.before:%Y-%m-%d}", "title": title, "text": told % times} | span
+    return {"day": f"{change.day}", "title": title, "text": told % times} | span
 
 
 def wall_clock(local: datetime) -> str:

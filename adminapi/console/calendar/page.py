@@ -200,12 +200,17 @@ def _read(request: HttpRequest) -> datetime:
 
 
 def _told(local: datetime, left: str) -> str:
-    told = _("The post goes out on %(when)s.") % {"when": _when(local)}
+    when = _with_offset(local) if entries.comes_twice(local) else _when(local)
+    told = _("The post goes out on %(when)s.") % {"when": when}
     return f"{told} {_('It left its slot in %(schedule)s.') % {'schedule': left}}" if left else told
 
 
 def _when(local: datetime) -> str:
     return date_format(local, "l j F Y, H:i")
+
+
+def _with_offset(local: datetime) -> str:
+    return f"{_when(local)} ({entries.offset(local)})"
 
 
 def _doubt(error: DoubtfulLocalTime, zone: str) -> str:
@@ -218,7 +223,7 @@ def _doubt(error: DoubtfulLocalTime, zone: str) -> str:
 
 def _choice(local: datetime) -> dict[str, str]:
     """Return one of the times that a doubtful one may mean: its offset makes it plain."""
-    return {"at": local.isoformat(), "label": f"{_when(local)} ({entries.offset(local)})"}
+    return {"at": local.isoformat(), "label": _with_offset(local)}
 
 
 def _refused(error: DomainError, **beside: Any) -> JsonResponse:

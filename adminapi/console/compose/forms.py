@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 from django.http import QueryDict
@@ -91,14 +92,16 @@ class Sheet:
 
 def empty_sheet(workspace: Workspace, *, at: str = "") -> Sheet:
     """Return a sheet with nothing on it but a time, where one is given that can be read."""
-    return Sheet(workspace=workspace, accounts=_accounts(workspace, ()), body=dict(EMPTY), at=_local(at))
+    return Sheet(workspace=workspace, accounts=_accounts(workspace, ()), body=dict(EMPTY), at=_local(at, workspace))
 
 
-def _local(at: str) -> str:
+def _local(at: str, workspace: Workspace) -> str:
+    """Return a time from an address by the workspace's clock, by which it is already where it has no offset."""
     try:
-        return parse_moment(at).strftime(LOCAL)
+        moment = parse_moment(at)
     except NotAMoment:
         return ""
+    return (moment.astimezone(ZoneInfo(workspace.timezone)) if moment.tzinfo else moment).strftime(LOCAL)
 
 
 def sheet_of(post: Post) -> Sheet:
