@@ -1,7 +1,7 @@
 """Storing readings: snapshots, totals and the time of the next reading, all in the caller's transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,8 @@ class Report:
     account: AccountNumbers | None
     error: PlatformError | None
     requests: int
+    access_token: str = field(repr=False)
+    """The account's, as it is stored, with which it was asked last."""
     lacking: int = 0
     """How many requests the next call takes, where the budget did not allow it any more."""
     profile: Profile | None = None
@@ -249,9 +251,9 @@ def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) ->
 def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
     """Whether the account counts as one that cannot be read: it was refused, or nothing has helped for long.
 
-    An account that only has to wait for a quota can be read.
+    An account that only has to wait for a quota can be read; what was refused to other tokens says nothing of these.
     """
-    if isinstance(report.error, RateLimited):
+    if isinstance(report.error, RateLimited) or report.access_token != syncs[report.claim.pk].account.access_token:
         return False
     is_refused = isinstance(report.error, Rejected) and report.error.acts != WhoActs.OPERATOR
     return report.failed and (is_refused or syncs[report.claim.pk].failures + 1 >= FAILURES)
