@@ -209,14 +209,17 @@ def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) 
     """Write today's numbers of the accounts."""
     days: list[AccountDay] = []
     known: dict[str, dict[str, Any]] = {}
+    shown: dict[str, Profile] = {}
     for report in reports:
         sync, found = syncs[report.claim.pk], report.account
         known[sync.pk] = {"last_sync": report.at} if _went_well(report) else {}
         if found is not None:
             days.append(_day(found, account_id=sync.pk, at=report.at, zone=_zone(sync)))
             known[sync.pk] |= {name: value for name, value in _people(found).items() if value is not None}
-        if report.profile is not None:
-            known[sync.pk] |= _changed(sync.account, connecting.profile_columns(sync.account, report.profile))
+        if report.profile is not None and _columns(sync.account, report.profile):
+            shown[sync.pk] = report.profile
+    for account in _lock(shown):
+        known[account.pk] |= _columns(account, shown[account.pk])
     key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
     AccountDay.objects.bulk_create(days, update_conflicts=True, unique_fields=key, update_fields=OF_ACCOUNT)
     update_each(SocialAccount, known)
@@ -226,9 +229,15 @@ def _people(found: AccountNumbers) -> dict[str, int | None]:
     return {"followers": connecting.people(found.followers), "following": connecting.people(found.following)}
 
 
-def _changed(account: SocialAccount, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is so already: somebody may be changing it right now."""
+def _columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
+    """Return the columns that the profile changes, without those that are so already."""
+    columns = connecting.profile_columns(account, profile)
     return {column: value for column, value in columns.items() if getattr(account, column) != value}
+
+
+def _lock(pks: Collection[str]) -> list[SocialAccount]:
+    """Return these accounts as they are by now: one may just have got a name by hand, which stays."""
+    return list(SocialAccount.objects.select_for_update().filter(pk__in=pks).order_by("pk")) if pks else []
 
 
 def _day(found: AccountNumbers, *, account_id: str, at: datetime, zone: str) -> AccountDay:

@@ -12,9 +12,11 @@ from django.db.models import Model
 
 from accounts import health, traffic
 from accounts.models import SocialAccount
+from accounts.platforms.base import Profile
 from accounts.services import disconnect, update_account
+from analytics import settling as readings
 from analytics.discovery import discover
-from analytics.models import DayTotal, InstallationDay, TargetNumbers
+from analytics.models import AccountSync, DayTotal, InstallationDay, TargetNumbers
 from analytics.removal import _purge_days
 from ouipost import claims
 from ouipost.claims import database_now
@@ -219,6 +221,16 @@ def deliveries(_: Workspace) -> Change:
     return count, partial(settle_all, [report]), lambda: Webhook.objects.get().successful_deliveries, 6
 
 
+def name_of_an_account(workspace: Workspace) -> Change:
+    account = make_account(workspace, name="Page")
+    AccountSync.objects.create(account=account, due_at=NOW, account_due_at=NOW)
+    [held] = claims.claim_due(AccountSync.objects.all(), limit=1, lease=timedelta(minutes=1))
+    asked: dict[str, Any] = {"asked": [], "found": {}, "asked_account": True, "account": None, "error": None}
+    report = readings.Report(claim=held, at=NOW, requests=0, access_token="", profile=Profile(name="Bakery"), **asked)
+    name = partial(update_account, account, values={"name": "Ours"}, actor=ACTOR)
+    return name, partial(readings.settle_all, [report]), lambda: SocialAccount.objects.get().name, "Ours"
+
+
 def days(workspace: Workspace) -> Change:
     day: dict[str, Any] = {"day": NOW.date(), "platform": "facebook"}
     DayTotal.objects.create(workspace=workspace, impressions=2, **day)
@@ -270,7 +282,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
     **{
         each.__name__: each
         for each in (
-            *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, days),
+            *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, name_of_an_account, days),
             *(files_of_a_post, number_of_posts, slots_for_an_account),
         )
     },
