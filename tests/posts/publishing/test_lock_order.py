@@ -4,9 +4,11 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import connection, connections, transaction
 from django.db.models import Model
 
@@ -24,7 +26,8 @@ from ouipost.events import webhooks
 from ouipost.events.models import Delivery, Event, Webhook
 from ouipost.events.settling import Report, settle_all
 from posts import counts, expiring, removal, services
-from posts.media import files
+from posts.media import files, storage
+from posts.media.intake import Processed
 from posts.models import Post, PostCount, Schedule, Slot, Target
 from posts.publishing.claiming import claim_targets
 from posts.publishing.holding import hold_account
@@ -245,6 +248,15 @@ def files_of_a_post(workspace: Workspace) -> Change:
     return one, two, lambda: Post.objects.get().media, []
 
 
+def file_whose_commit_is_not_answered(workspace: Workspace) -> Change:
+    post, content = make_post(workspace), ContentFile(b"Rye")
+    file = Processed(type="document", path=Path("rye.pdf"), mime_type="application/pdf", size=3)
+    stored = files.Stored(file=file, filename="rye.pdf", name=f"media/aa/{post.pk}.pdf", thumbnail_name="")
+    storage.store_bytes(content, stored.name)
+    attach = partial(files.attach, post, stored, alt_text="", actor=ACTOR)
+    return attach, partial(files.discard_unused, stored), lambda: storage.exists(stored.name), True
+
+
 def number_of_posts(workspace: Workspace) -> Change:
     PostCount.objects.create(workspace=workspace, total=7)  # and there are none
 
@@ -283,7 +295,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
         each.__name__: each
         for each in (
             *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, name_of_an_account, days),
-            *(files_of_a_post, number_of_posts, slots_for_an_account),
+            *(files_of_a_post, file_whose_commit_is_not_answered, number_of_posts, slots_for_an_account),
         )
     },
 }
