@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.base import ContentFile
 from django.db import connection, connections, transaction
 from django.db.models import Model
 
@@ -249,10 +249,10 @@ def files_of_a_post(workspace: Workspace) -> Change:
 
 
 def file_whose_commit_is_not_answered(workspace: Workspace) -> Change:
-    post, content = make_post(workspace), ContentFile(b"Rye")
+    post = make_post(workspace)
     file = Processed(type="document", path=Path("rye.pdf"), mime_type="application/pdf", size=3)
     stored = files.Stored(file=file, filename="rye.pdf", name=f"media/aa/{post.pk}.pdf", thumbnail_name="")
-    storage.store_bytes(content, stored.name)
+    storage.store_bytes(BytesIO(b"Rye"), stored.name)
     attach = partial(files.attach, post, stored, alt_text="", actor=ACTOR)
     return attach, partial(files.discard_unused, stored), lambda: storage.exists(stored.name), True
 
