@@ -91,21 +91,27 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
     if was_default:
         _pass_default_on(locked, actor=actor)
     record("disconnected", locked, actor=actor, platform=locked.platform, account_name=locked.name, cancelled=cancelled)
-    workspace = locked.workspace
     if revocable is not None:
-        transaction.on_commit(lambda: revoke(workspace, locked.platform, revocable), robust=True)
+        transaction.on_commit(lambda: _revoke_unless_shared(locked, revocable), robust=True)
     return cancelled
 
 
 def _revocable(account: SocialAccount) -> Account | None:
-    """Return the account with tokens that the network can revoke; None if it has none of its own."""
-    if not account.access_token or _shares_its_grant(account):
+    """Return the account with tokens that the network can revoke; None if it has none."""
+    if not account.access_token:
         return None
     try:
         return account.unseal()
     except CannotDecrypt as error:
         logger.warning("The tokens of %s cannot be revoked: %s", account.pk, error)
         return None
+
+
+def _revoke_unless_shared(account: SocialAccount, revocable: Account) -> None:
+    """Revoke the tokens that an account had, once it is known to be disconnected: of two that go at once and share a
+    grant, each would be there for the other before that."""
+    if not _shares_its_grant(account):
+        revoke(account.workspace, account.platform, revocable)
 
 
 def _shares_its_grant(account: SocialAccount) -> bool:

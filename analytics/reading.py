@@ -113,6 +113,7 @@ def _report(claim: Claim, due: Due) -> Report:
         profile=reading.profile,
         error=error or reading.refusal,
         requests=reading.session.requests,
+        access_token=reading.account.access_token,
         lacking=reading.lacking,
     )
 

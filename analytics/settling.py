@@ -1,7 +1,7 @@
 """Storing readings: snapshots, totals and the time of the next reading, all in the caller's transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,8 @@ class Report:
     account: AccountNumbers | None
     error: PlatformError | None
     requests: int
+    access_token: str = field(repr=False)
+    """The account's, as it is stored, with which it was asked last."""
     lacking: int = 0
     """How many requests the next call takes, where the budget did not allow it any more."""
     profile: Profile | None = None
@@ -199,14 +201,17 @@ def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) 
     """Write today's numbers of the accounts."""
     days: list[AccountDay] = []
     known: dict[str, dict[str, Any]] = {}
+    shown: dict[str, Profile] = {}
     for report in reports:
         sync, found = syncs[report.claim.pk], report.account
         known[sync.pk] = {"last_sync": report.at} if _went_well(report) else {}
         if found is not None:
             days.append(_day(found, account_id=sync.pk, at=report.at, zone=_zone(sync)))
             known[sync.pk] |= {name: value for name, value in _people(found).items() if value is not None}
-        if report.profile is not None:
-            known[sync.pk] |= _changed(sync.account, connecting.profile_columns(sync.account, report.profile))
+        if report.profile is not None and _columns(sync.account, report.profile):
+            shown[sync.pk] = report.profile
+    for account in _lock(shown):
+        known[account.pk] |= _columns(account, shown[account.pk])
     key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
     AccountDay.objects.bulk_create(days, update_conflicts=True, unique_fields=key, update_fields=OF_ACCOUNT)
     update_each(SocialAccount, known)
@@ -216,9 +221,15 @@ def _people(found: AccountNumbers) -> dict[str, int | None]:
     return {"followers": connecting.people(found.followers), "following": connecting.people(found.following)}
 
 
-def _changed(account: SocialAccount, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is so already: somebody may be changing it right now."""
+def _columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
+    """Return the columns that the profile changes, without those that are so already."""
+    columns = connecting.profile_columns(account, profile)
     return {column: value for column, value in columns.items() if getattr(account, column) != value}
+
+
+def _lock(pks: Collection[str]) -> list[SocialAccount]:
+    """Return these accounts as they are by now: one may just have got a name by hand, which stays."""
+    return list(SocialAccount.objects.select_for_update().filter(pk__in=pks).order_by("pk")) if pks else []
 
 
 def _day(found: AccountNumbers, *, account_id: str, at: datetime, zone: str) -> AccountDay:
@@ -241,9 +252,9 @@ def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) ->
 def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
     """Whether the account counts as one that cannot be read: it was refused, or nothing has helped for long.
 
-    An account that only has to wait for a quota can be read.
+    An account that only has to wait for a quota can be read; what was refused to other tokens says nothing of these.
     """
-    if isinstance(report.error, RateLimited):
+    if isinstance(report.error, RateLimited) or report.access_token != syncs[report.claim.pk].account.access_token:
         return False
     is_refused = isinstance(report.error, Rejected) and report.error.acts != WhoActs.OPERATOR
     return report.failed and (is_refused or syncs[report.claim.pk].failures + 1 >= FAILURES)

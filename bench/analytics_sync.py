@@ -86,6 +86,7 @@ def _reports(accounts: Sequence[SocialAccount], targets: int = TARGETS) -> list[
         claimed = claims.claim(AccountSync.objects.all(), [account.pk for account in accounts], lease=LEASE)
     found = [TargetNumbers.objects.filter(account=claim.pk).order_by("-pk")[:targets] for claim in claimed]
     given: dict[str, Any] = {"at": now, "asked_account": False, "account": None, "error": None, "requests": 1}
+    given["access_token"] = ""  # of what goes well it is not asked
     return [
         Report(claim=claim, asked=[each.pk for each in rows], found={each.pk: _read(each) for each in rows}, **given)
         for claim, rows in zip(claimed, found, strict=True)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connection, models, transaction
+from django.db.transaction import TransactionManagementError
 
 Result = TypeVar("Result")
 Row = TypeVar("Row", bound=models.Model)
@@ -44,17 +45,23 @@ def is_lock_error(error: OperationalError) -> bool:
 def in_transaction(work: Callable[[], Result]) -> Result:
     """Run the work in a transaction of its own and return its result; retries up to four times over lost locks.
 
-    Each try starts afresh. Work that was committed is not run again, whatever fails after the commit.
+    Each try starts afresh. Work that was committed is not run again, whatever fails after the commit. Raises
+    OperationalError where the connection is lost, also within a savepoint that another error had ended.
     """
     attempt = 1
     while True:
         committed: list[bool] = []
         try:
             with transaction.atomic(durable=True):
+                used = connection.connection
                 transaction.on_commit(partial(committed.append, True))
                 return work()
         except OperationalError as error:
             if committed or attempt == ATTEMPTS or not is_lock_error(error):
                 raise
+        except TransactionManagementError as error:
+            if connection.connection is not used:  # it could not roll back, and was dropped
+                raise OperationalError("The connection was lost.") from error
+            raise
         time.sleep(secrets.randbelow(20 << attempt) / 1000)
         attempt += 1

@@ -88,8 +88,13 @@ def _require_room(more: int = 0) -> None:
 
 
 def discard_unused(stored: Stored) -> None:
-    """Remove the bytes of an upload that got no row."""
-    if not Media.objects.filter(stored_name=stored.name).exists():
+    """Remove the bytes of an upload that got no row.
+
+    Where the answer to its commit was lost, the server may still be at it: whether there is a row is known after that.
+    """
+    with transaction.atomic():
+        rows = list(Media.objects.select_for_update().filter(stored_name=stored.name).values_list("pk"))
+    if not rows:
         storage.remove(stored.name, stored.thumbnail_name)
 
 

@@ -236,6 +236,33 @@ def test_a_grant_that_another_account_lives_on_is_not_revoked(
     assert SocialAccount.objects.get(pk=account.pk).access_token == ""
 
 
+def test_a_grant_that_a_new_account_lives_on_by_then_is_not_revoked(
+    network: FakeNetwork, django_capture_on_commit_callbacks: Any, db: None
+) -> None:
+    person = {"tokens": PAIR, "metadata": {"user_id": "7"}}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(make_account(make_workspace(), **person))
+        make_account(make_workspace(), remote_id="2", **person)
+
+    assert network.calls == []
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_of_a_persons_last_two_accounts_that_go_at_once_one_revokes_the_grant(network: FakeNetwork) -> None:
+    accounts = [
+        make_account(make_workspace(), remote_id=remote_id, tokens=PAIR, metadata={"user_id": "7"})
+        for remote_id in ("1", "2")
+    ]
+
+    with transaction.atomic():
+        disconnect(accounts[0])
+        gone = at_once(lambda: disconnect(accounts[1]))
+
+    assert (gone, network.calls) == ([0], [("revoke", "1", "access")])
+
+
 @pytest.mark.parametrize(
     ("platform", "other", "revoked"),
     [

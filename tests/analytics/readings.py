@@ -64,6 +64,7 @@ def read(
         account=numbers,
         error=error,
         requests=1,
+        access_token=account.access_token,
     )
     return settle_all([report])[0]
 

@@ -10,11 +10,12 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import registry, tokens
+from accounts import connecting, registry, tokens
 from accounts.models import Network, SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
     AuthExpired,
+    Candidate,
     Demographics,
     Profile,
     Published,
@@ -315,6 +316,26 @@ def test_an_account_that_has_expired_while_its_reading_was_refused_stays_expired
     read_due()
 
     assert (status_of(account), told("account.error")) == ("expired", 0)
+
+
+def test_what_was_refused_to_a_sign_in_says_nothing_of_the_one_that_took_its_place_meanwhile(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    publish(account, "1")
+    again = Candidate(
+        remote_id=account.remote_id, type="page", profile=Profile(name="Page"), tokens=Tokens(access_token="new")
+    )
+    network.posts = {"1": REFUSED}
+    network.meanwhile = lambda: connecting.connect(
+        account.workspace, platform="facebook", candidate=again, actor=SYSTEM, now=time.now
+    )
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    row = SocialAccount.objects.get()
+    assert (row.status, row.last_error, told("account.connected"), told("account.error")) == ("active", None, 1, 0)
+    assert sync_of(account).failures == 1
 
 
 def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(

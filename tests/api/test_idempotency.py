@@ -1,12 +1,13 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test import Client
 
 from ouipost.api import idempotency
@@ -122,17 +123,27 @@ def test_any_other_failure_frees_the_key(api: Client, error: Exception, path: st
     assert "Idempotent-Replayed" not in again.headers
 
 
-@pytest.mark.on_servers
-def test_a_connection_that_is_lost_in_the_work_frees_the_key(api: Client) -> None:
-    def lose() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("KILL CONNECTION_ID()")
+def lose() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("KILL CONNECTION_ID()")
 
-    Calls.work = lose
-    failed = post(api, path="/api/notes/call")
+
+def lose_behind_an_error() -> None:
+    """Lose the connection within a savepoint, after an error that whoever makes it has an answer to."""
+    with suppress(IntegrityError), transaction.atomic():
+        with suppress(OperationalError):
+            lose()
+        raise IntegrityError
+
+
+@pytest.mark.on_servers
+@pytest.mark.parametrize(("work", "path"), [(lose, "/api/notes/call"), (lose_behind_an_error, "/api/notes")])
+def test_a_connection_that_is_lost_in_the_work_frees_the_key(api: Client, work: Any, path: str) -> None:
+    Calls.work = work
+    failed = post(api, path=path)
     Calls.work = None
 
-    assert (failed.status_code, post(api, path="/api/notes/call").status_code) == (503, 200)
+    assert (failed.status_code, post(api, path=path).status_code // 100) == (503, 2)
 
 
 def test_a_beginning_whose_commit_nobody_confirmed_frees_the_key(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:

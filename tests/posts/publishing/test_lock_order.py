@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,11 @@ from django.db.models import Model
 
 from accounts import health, traffic
 from accounts.models import SocialAccount
+from accounts.platforms.base import Profile
 from accounts.services import disconnect, update_account
+from analytics import settling as readings
 from analytics.discovery import discover
-from analytics.models import DayTotal, InstallationDay, TargetNumbers
+from analytics.models import AccountSync, DayTotal, InstallationDay, TargetNumbers
 from analytics.removal import _purge_days
 from ouipost import claims
 from ouipost.claims import database_now
@@ -22,7 +26,8 @@ from ouipost.events import webhooks
 from ouipost.events.models import Delivery, Event, Webhook
 from ouipost.events.settling import Report, settle_all
 from posts import counts, expiring, removal, services
-from posts.media import files
+from posts.media import files, storage
+from posts.media.intake import Processed
 from posts.models import Post, Schedule, Slot, Target
 from posts.publishing.claiming import claim_targets
 from posts.publishing.holding import hold_account
@@ -219,6 +224,16 @@ def deliveries(_: Workspace) -> Change:
     return count, partial(settle_all, [report]), lambda: Webhook.objects.get().successful_deliveries, 6
 
 
+def name_of_an_account(workspace: Workspace) -> Change:
+    account = make_account(workspace, name="Page")
+    AccountSync.objects.create(account=account, due_at=NOW, account_due_at=NOW)
+    [held] = claims.claim_due(AccountSync.objects.all(), limit=1, lease=timedelta(minutes=1))
+    asked: dict[str, Any] = {"asked": [], "found": {}, "asked_account": True, "account": None, "error": None}
+    report = readings.Report(claim=held, at=NOW, requests=0, access_token="", profile=Profile(name="Bakery"), **asked)
+    name = partial(update_account, account, values={"name": "Ours"}, actor=ACTOR)
+    return name, partial(readings.settle_all, [report]), lambda: SocialAccount.objects.get().name, "Ours"
+
+
 def days(workspace: Workspace) -> Change:
     day: dict[str, Any] = {"day": NOW.date(), "platform": "facebook"}
     DayTotal.objects.create(workspace=workspace, impressions=2, **day)
@@ -231,6 +246,15 @@ def files_of_a_post(workspace: Workspace) -> Change:
     post = make_post(workspace)
     one, two = (partial(files.delete, make_media(post), actor=ACTOR) for _ in range(2))
     return one, two, lambda: Post.objects.get().media, []
+
+
+def file_whose_commit_is_not_answered(workspace: Workspace) -> Change:
+    post = make_post(workspace)
+    file = Processed(type="document", path=Path("rye.pdf"), mime_type="application/pdf", size=3)
+    stored = files.Stored(file=file, filename="rye.pdf", name=f"media/aa/{post.pk}.pdf", thumbnail_name="")
+    storage.store_bytes(BytesIO(b"Rye"), stored.name)
+    attach = partial(files.attach, post, stored, alt_text="", actor=ACTOR)
+    return attach, partial(files.discard_unused, stored), lambda: storage.exists(stored.name), True
 
 
 def slots_for_an_account(workspace: Workspace) -> Change:
@@ -260,8 +284,8 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
     **{
         each.__name__: each
         for each in (
-            *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, days),
-            *(files_of_a_post, slots_for_an_account),
+            *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, name_of_an_account, days),
+            *(files_of_a_post, file_whose_commit_is_not_answered, slots_for_an_account),
         )
     },
 }
