@@ -5,7 +5,7 @@ The threads that run this talk to networks; their database work goes through a w
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -56,10 +56,13 @@ class Due:
     at: datetime
 
 
-def read(claim: Claim, *, writer: Runs) -> Report | None:
-    """Read what is due for a claimed account and settle it; returns its report, None for a lost claim."""
+def read(claim: Claim, *, writer: Runs, is_ending: Callable[[], bool] = lambda: False) -> Report | None:
+    """Read what is due for a claimed account and settle it; returns its report, None for a lost claim.
+
+    No other call is begun once the process `is_ending`: what was not asked for stays due.
+    """
     due = writer.run(load_all, claim)
-    report = _report(claim, due) if due else None
+    report = _report(claim, due, is_ending) if due else None
     if not due or report is None or not writer.run(settle_all, report):
         logger.warning("The numbers of %s are read by another worker", claim.pk)
         return None
@@ -85,8 +88,9 @@ def _due(sync: AccountSync, *, now: datetime) -> Due:
     return Due(sync=sync, targets=targets, wants_account=wants_account, at=now)
 
 
-def _report(claim: Claim, due: Due) -> Report:
-    reading = Reading(due, deadline=claim.deadline - engine_time(SETTLE_SECONDS).total_seconds())
+def _report(claim: Claim, due: Due, is_ending: Callable[[], bool]) -> Report:
+    deadline = claim.deadline - engine_time(SETTLE_SECONDS).total_seconds()
+    reading = Reading(due, deadline=deadline, is_ending=is_ending)
     error: PlatformError | None = None
     try:
         reading.run()
@@ -125,6 +129,7 @@ class Reading:
     due: Due
     deadline: float
     """On this process's monotonic clock: what is not answered by then stays due."""
+    is_ending: Callable[[], bool]
     asked: list[int] = field(default_factory=list)
     found: dict[int, PostNumbers | None] = field(default_factory=dict)
     """By the id of a target's numbers; None: the network does not have it any more."""
@@ -154,7 +159,7 @@ class Reading:
                 lambda account: connector.account_metrics(self.session, account, now=self.due.at),
                 now=self.due.at,
             )
-            self.profile = self._read_profile(connector)
+            self.profile = None if self.is_ending() else self._read_profile(connector)
 
     def _read_profile(self, connector: Connector) -> Profile | None:
         """Ask how the account shows itself, and what its owner may choose; without an answer all stays as it is."""
@@ -203,6 +208,8 @@ class Reading:
 
     def _may_ask(self, connector: Connector, *, posts: int) -> bool:
         """Whether time and budget allow a call for so many posts, for 0 one for the account itself."""
+        if self.is_ending():
+            return False
         requests = connector.metrics_requests(self.account.remote_id, posts)
         left = self.requests_left - self.session.requests
         is_allowed = left >= (requests if posts > 1 else budgets.least(self.account.platform, requests))

@@ -71,7 +71,7 @@ class Syncer(Engine[Job]):
         return {"account_id": job.claim.pk, "network": job.network}
 
     def work(self, job: Job, writer: Runs) -> None:
-        report = read(job.claim, writer=writer)
+        report = read(job.claim, writer=writer, is_ending=self._stopping.is_set)
         if report is not None and self._tell is not None:
             self._tell(report)
 

@@ -15,8 +15,8 @@ UNUSUAL_SECONDS = 1
 """What is not out by then may be paused."""
 WAIT = re.compile(r"(?:^|,|;)\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|,|;)", re.IGNORECASE)
 
-_places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
-"""Waiting requests never hold more than a quarter of the server's threads."""
+_places = threading.BoundedSemaphore(settings.WEB_THREADS // 4)
+"""Waiting requests never hold more than a quarter of the server's threads: none of fewer than four."""
 
 
 def preferred_seconds(header: str) -> int:

@@ -42,8 +42,9 @@ class Preview:
 
 def validate(
     workspace: Workspace, *, values: dict[str, Any], scheduled_at: datetime | None, now: datetime
-) -> list[dict[str, Any]]:
-    """Return all issues for which scheduling such a new post would be refused, and what is worth a second look.
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return all issues for which scheduling such a new post would be refused, and what is worth a second look; and
+    what of it would come to nothing, as creating it warns of.
 
     Raises as creating it would.
     """
@@ -53,7 +54,7 @@ def validate(
     post = services.unsaved_post(workspace, values=values, now=now)
     post.scheduled_at = scheduled_at
     issues = rules.find_issues(post, [*found.accounts, *_stand_ins(workspace, found.missing.values())], [])
-    return [*issues, *find_repeats(post, found.accounts, at=scheduled_at or now)]
+    return [*issues, *find_repeats(post, found.accounts, at=scheduled_at or now)], found.unused(post)
 
 
 def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview]:

@@ -299,6 +299,7 @@ class ValidationSerializer(serializers.Serializer[dict[str, Any]]):
     resource = ""
     valid = serializers.BooleanField()
     issues = IssueSerializer(many=True)
+    warnings = serializers.ListField(child=serializers.CharField(), required=False)
 
 
 class PreviewMediaSerializer(serializers.Serializer[base.Media]):

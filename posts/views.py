@@ -96,8 +96,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             post, warnings = services.create_post(
                 self.workspace, values=values, actor=self.actor, now=timezone.now(), **when
             )
-            told = warnings + _idle_zone(request.data) + _unread_files(request.data)
-            return self.created(self._present(post), warnings=told)
+            return self.created(self._present(post), warnings=warnings + _idle(request.data))
 
         return self.once(work)
 
@@ -108,10 +107,11 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         values, when = self._read_new()
 
         def work() -> Response:
-            issues = previews.validate(
+            issues, warnings = previews.validate(
                 self.workspace, values=values, scheduled_at=when["scheduled_at"], now=timezone.now()
             )
-            return self.answered(ValidationSerializer({"valid": rules.passes(issues), "issues": issues}).data)
+            shown = ValidationSerializer({"valid": rules.passes(issues), "issues": issues}).data
+            return self.answered(shown, warnings=warnings + _idle(request.data))
 
         return self.once_outside(work)
 
@@ -263,10 +263,11 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         return post
 
 
-def _idle_zone(body: Any) -> list[str]:
-    """Say of a zone that there is no time for it."""
+def _idle(body: Any) -> list[str]:
+    """Say what of the body of a new post comes to nothing: a zone without a time, and files."""
     is_idle = "timezone" in body and body.get("scheduled_at") is None
-    return [Phrase("timezone means nothing without scheduled_at: the post is a draft.")] if is_idle else []
+    told = [Phrase("timezone means nothing without scheduled_at: the post is a draft.")] if is_idle else []
+    return told + _unread_files(body)
 
 
 def _unread_files(body: Any, *, present: Sequence[Mapping[str, str]] = ()) -> list[str]:

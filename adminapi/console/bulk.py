@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from adminapi.console.base import ConsoleAdmin
-from adminapi.console.pages import own_page
+from adminapi.console.pages import list_page, own_page
 from adminapi.jobs import running
 from adminapi.jobs.kinds import Bulk, Kind
 from adminapi.jobs.models import Job
@@ -41,7 +41,7 @@ def operate(
     if count == 0:
         told = _("Nothing was done: what you chose is gone, or it cannot be done to it any more.")
         page.message_user(request, told, messages.ERROR)
-        return HttpResponseRedirect(reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist"))
+        return HttpResponseRedirect(list_page(page.model))
     if count > MOST:
         told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": MOST}
         page.message_user(request, told, messages.ERROR)

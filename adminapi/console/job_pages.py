@@ -13,15 +13,18 @@ from django.utils.translation import ngettext
 
 from adminapi.console import removals
 from adminapi.console.bulk import already_begun, begin, page_of
-from adminapi.console.pages import member_of_staff, page, show
+from adminapi.console.navigation import titled
+from adminapi.console.pages import list_page, member_of_staff, own_page, page, show
 from adminapi.console.progress import Progress, percent, show_progress
 from adminapi.jobs import catalogue, prune, running
+from adminapi.jobs.kinds import Bulk
 from adminapi.jobs.models import Job, JobRow, JobStatus
 from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.ids import new_id
 from ouipost.translating import about
+from workspaces.models import User
 
 LISTED = 50
 TOLD = 100
@@ -39,12 +42,14 @@ def jobs(request: HttpRequest) -> HttpResponse:
 
 @page(None)
 def job(request: HttpRequest, job: str) -> HttpResponse:
-    """Show how far a job is, and what could not be done."""
-    found = _find(request, job)
-    links = [(_("All background work"), reverse("console_jobs"))]
+    """Show how far a job is, and what could not be done; it leads to the list of what it is about, and to its rows."""
+    found, user = _find(request, job), member_of_staff(request)
+    kind = _kind_for(found, user)
+    theirs = titled(request, list_page(kind.model)) if kind else []
+    links = [*theirs, (_("All background work"), reverse("console_jobs"))]
     stop = reverse("console_job_stop", args=[found.pk])
     about = _("Begun by %(who)s") % {"who": found.user_email}
-    return show_progress(request, _progress(found), title=title_of(found), about=about, links=links, stop=stop)
+    return show_progress(request, _progress(found, user), title=title_of(found), about=about, links=links, stop=stop)
 
 
 @page(None)
@@ -92,7 +97,13 @@ def _find(request: HttpRequest, pk: str) -> Job:
     return found
 
 
-def _progress(job: Job) -> Progress:
+def _kind_for(job: Job, user: User) -> Bulk | None:
+    """Return the kind of a job whose rows have pages, where a user may look at them."""
+    kind = catalogue.find(job.kind)
+    return kind if isinstance(kind, Bulk) and kind.permission in user.granted else None
+
+
+def _progress(job: Job, user: User) -> Progress:
     rows = _worth_telling(job)
     return Progress(
         heading=about(title_of(job), job.get_status_display()),
@@ -100,9 +111,21 @@ def _progress(job: Job) -> Progress:
         percent=100 if job.status == JobStatus.DONE else percent(job.done + job.refused, job.total),
         is_over=job.is_over,
         note=_note(job),
-        told=[about(row.name, row.note or _number(row.done)) for row in rows[:TOLD]],
+        told=_told(rows[:TOLD], _kind_for(job, user), user),
         more=max(rows.count() - TOLD, 0),
     )
+
+
+def _told(rows: "QuerySet[JobRow]", kind: Bulk | None, user: User) -> list[tuple[str, str]]:
+    """Return what to say of each row, and the address of its page, where it is still there."""
+    listed = list(rows)
+    pages = _pages(kind, user, [row.subject_id for row in listed]) if kind else {}
+    return [(about(row.name, row.note or _number(row.done)), pages.get(row.subject_id, "")) for row in listed]
+
+
+def _pages(kind: Bulk, user: User, pks: list[str]) -> dict[str, str]:
+    present = kind.rows_of(user).filter(pk__in=pks).values_list("pk", flat=True)
+    return {pk: own_page(kind.model, pk) for pk in present}
 
 
 def _says(job: Job) -> str:

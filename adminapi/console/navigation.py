@@ -25,6 +25,12 @@ def _model(title: Any, icon: str, model: str, permission: str) -> Entry:
     return _entry(title, icon, f"admin:{model}_changelist", permission)
 
 
+def titled(request: HttpRequest, address: str) -> list[tuple[str, str]]:
+    """Return the address with its title in the sidebar; nothing where that does not lead there."""
+    items = [item for group in sidebar(request) for item in group["items"]]
+    return [(str(each["title"]), address) for each in items if str(each["link"]) == address]
+
+
 def sidebar(request: HttpRequest) -> list[Entry]:
     """Return the groups of the sidebar."""
     return [

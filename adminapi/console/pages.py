@@ -48,6 +48,11 @@ def member_of_staff(request: HttpRequest) -> User:
     return request.user
 
 
+def list_page(model: type[Model]) -> str:
+    """Return the address of the list of a model's rows."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
 def own_page(model: type[Model], pk: str) -> str:
     """Return the address of the page of a row."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])

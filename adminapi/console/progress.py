@@ -19,8 +19,8 @@ class Progress:
     percent: int
     is_over: bool
     note: str = ""
-    told: Sequence[str] = ()
-    """What came of each."""
+    told: Sequence[tuple[str, str]] = ()
+    """What came of each, and the address of its page; empty for none."""
     more: int = 0
     """So many further ones are not shown."""
 

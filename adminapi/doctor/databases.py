@@ -22,7 +22,8 @@ REPLICA_BEHIND = timedelta(minutes=1)
 READ_COMMITTED = "READ-COMMITTED"
 FULL_SYNC = 2
 SYNCED_LOG, SYNCED_BINLOG = "innodb_flush_log_at_trx_commit", "sync_binlog"
-VARIABLES = ("tx_isolation", "transaction_isolation", "log_bin", "binlog_format", SYNCED_LOG, SYNCED_BINLOG)
+WRITTEN = ("log_bin", "binlog_format", SYNCED_LOG, SYNCED_BINLOG, "wsrep_on")
+VARIABLES = ("tx_isolation", "transaction_isolation", *WRITTEN)
 FOREIGN = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE() "
     "AND collation_name IS NOT NULL AND (character_set_name <> 'utf8mb4' OR collation_name NOT LIKE '%%\\_bin') "
@@ -73,6 +74,11 @@ def _of_mysql() -> Finding:
     if has_binlog and found.get("binlog_format") == "STATEMENT":
         return wrong(
             "The server logs statements: it refuses writes under READ COMMITTED.", "Set binlog_format to ROW or MIXED."
+        )
+    if found.get("wsrep_on") == "ON":
+        return warning(
+            "The server is one of a Galera cluster: what is locked on it is free on the others.",
+            "Let all processes write to the same server of it.",
         )
     # What a power cut takes from the binary log, the server rolls back when it starts, committed or not.
     needed = [SYNCED_LOG, SYNCED_BINLOG] if has_binlog else [SYNCED_LOG]

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
 STOP_SECONDS = 5
-"""What still goes on then is a call of a webhook, a reading or a chore: it is done again when its lease is over."""
+"""What still goes on then is a call of a webhook or a chore: it is done again when its lease is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,14 +150,14 @@ class Worker:
     def _works(self) -> Iterator[tuple[Callable[[], None], bool]]:
         """Give the work of each thread beside the publisher's, and whether to wait for its end.
 
-        Each chore that calls out has a thread of its own, and all others have one.
+        Each chore that calls out has a thread of its own, and all others have one. A reading may renew a token.
         """
         yield partial(self._do_chores, [chore for chore in CHORES if not chore.calls_out]), False
         for chore in CHORES:
             if chore.calls_out:
                 yield partial(self._do_chores, [chore]), chore.must_end
         for engine in self._others:
-            yield engine.run, False
+            yield engine.run, isinstance(engine, Syncer)
 
     def _do_chores(self, chores: Sequence[Chore]) -> None:
         due = {chore: time.monotonic() for chore in chores}

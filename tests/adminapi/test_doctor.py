@@ -205,9 +205,11 @@ class TestDatabases:
             ({"sync_binlog": "0"}, "warning", "Set sync_binlog to 1."),
             ({"innodb_flush_log_at_trx_commit": "2"}, "warning", "Set innodb_flush_log_at_trx_commit to 1."),
             ({"binlog_format": "STATEMENT"}, "wrong", "Set binlog_format to ROW or MIXED."),
+            ({"wsrep_on": "OFF"}, "ok", ""),
+            ({"wsrep_on": "ON"}, "warning", "Let all processes write to the same server of it."),
         ],
     )
-    def test_a_server_that_does_not_write_through(
+    def test_a_server_that_does_not_keep_what_we_rely_on(
         self, changed: dict[str, str], status: str, action: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         right = {"tx_isolation": "READ-COMMITTED", "log_bin": "ON", "binlog_format": "MIXED", "sync_binlog": "1"}

@@ -18,6 +18,7 @@ from accounts.platforms.base import Tokens
 from adminapi.jobs import catalogue, running
 from adminapi.processes import worker
 from adminapi.processes.worker import CHORES, Chore, Worker
+from analytics.models import AccountSync
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
 from tests.accounts.fakes import FakeNetwork
@@ -78,15 +79,27 @@ def ask_for_all(account: SocialAccount) -> None:
     running.begin(catalogue.REFRESH, [(account.pk, "Page")], key="1", total=1, actor=actor, now=database_now())
 
 
-@pytest.mark.parametrize("ask", [lambda account: None, ask_for_all], ids=["by themselves", "by a person"])
+def read_with_a_token_that_is_over(account: SocialAccount) -> None:
+    """Have the account's numbers read, for which its token has to be renewed out of turn."""
+    account.due_at, account.access_expires_at = None, database_now()
+    account.save()
+    AccountSync.objects.create(account=account, due_at=database_now(), account_due_at=database_now())
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda account: None, ask_for_all, read_with_a_token_that_is_over],
+    ids=["by themselves", "by a person", "by a reading"],
+)
 def test_a_worker_that_stops_waits_for_new_tokens_that_it_has_asked_for(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, ask: Callable[[SocialAccount], None]
 ) -> None:
-    settings.DELIVERY_THREADS = settings.SYNC_THREADS = 0
+    settings.DELIVERY_THREADS, settings.SYNC_THREADS = 0, int(ask is read_with_a_token_that_is_over)
     monkeypatch.setattr(worker, "STOP_SECONDS", 0)
-    network, busy, leaves, happened = FakeNetwork(), Worker(), threading.Event(), list[str]()
+    network, leaves, happened = FakeNetwork(), threading.Event(), list[str]()
     monkeypatch.setattr(registry, "connector", lambda platform, workspace: network)
     ask(make_account(make_workspace(), tokens=Tokens(access_token="a", refresh_token="r"), due_at=database_now()))
+    busy = Worker()
     publish, store = busy._publisher.run, tokens._store
 
     def stop_and_answer() -> Tokens:

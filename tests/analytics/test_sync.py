@@ -761,6 +761,38 @@ def test_a_reading_that_outlasts_a_run_is_kept(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("stops_at", ["posts", "account"])
+def test_a_reading_goes_on_to_no_other_call_once_its_process_is_told_to_stop(
+    workspace: Workspace, network: PaperNumbers, stops_at: str
+) -> None:
+    now = claims.database_now()
+    account = connect(workspace)
+    make_published(account, "1a", "1b", at=now - 15 * MINUTE)
+    discover_all(now=now)
+    AccountSync.objects.update(account_due_at=now)
+    network.metrics_batch = 1  # type: ignore[misc]
+    syncer = Syncer(1)
+
+    def stop_and_count() -> AccountNumbers:
+        syncer.stop()
+        return AccountNumbers(followers=7)
+
+    if stops_at == "posts":
+        network.meanwhile = syncer.stop
+    network.account = stop_and_count
+    network.shown = lambda: pytest.fail("The profile was asked for.")
+
+    syncer.run()
+
+    assert [len(posts) for _, posts in network.asked] == ([1] if stops_at == "posts" else [1, 1, 0])
+    assert Snapshot.objects.count() == (1 if stops_at == "posts" else 2)
+    row = sync_of(account)
+    assert (row.lease_until, row.failures, row.error) == (None, 0, None)
+    assert row.due_at is not None
+    assert (row.due_at <= claims.database_now()) == (stops_at == "posts")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_cannot_be_settled_is_left_to_its_lease_and_no_hot_loop(
     workspace: Workspace, network: PaperNumbers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,3 +64,26 @@ def test_both_pages_fit_a_telephone(staff: Page, demo: Demo) -> None:
         widths.append(staff.evaluate("document.documentElement.scrollWidth"))
 
     assert widths == [390, 390]
+
+
+SCROLLED = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.ariaLabel)"
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_no_table_of_numbers_scrolls_sideways_on_a_telephone(
+    staff: Page, demo: Demo, accessible: Callable[[Page], None], language: str
+) -> None:
+    demo.product.manage("sync_analytics", "--all")
+    staff.context.add_cookies([{"name": "django_language", "value": language, "url": demo.base}])
+    staff.set_viewport_size({"width": 390, "height": 800})
+
+    tables, scrolled = [], []
+    for address in ("", f"?workspace={demo.workspace_id}"):
+        staff.goto(f"{demo.base}/console/analytics/{address}")
+        for each in staff.locator("details.op-numbers > summary").all():
+            each.click()
+        scrolled += staff.locator(".op-scroll").evaluate_all(SCROLLED)
+        tables.append(staff.locator(".op-stack").count())
+        accessible(staff)
+
+    assert (min(tables) >= 2, scrolled) == (True, [])

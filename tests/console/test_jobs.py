@@ -11,10 +11,13 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from adminapi import pruning
+from adminapi.console.pages import own_page
 from adminapi.jobs import catalogue, running
+from adminapi.jobs.kinds import Bulk
 from adminapi.jobs.models import Job, JobRow
 from ouipost import claims
 from ouipost.db.pruning import remove_all
+from ouipost.events.journal import Actor
 from ouipost.events.models import Event
 from posts import services
 from posts.models import Post
@@ -112,6 +115,40 @@ def test_the_part_that_asks_again_stops_asking_when_it_is_over(editor: Client, w
 
     assert ("hx-trigger" in asking, "<html" in asking, "hx-trigger" in over) == (True, False, False)
     assert 'id="stop" hx-swap-oob="true"' in over
+
+
+def test_its_page_leads_to_the_list_and_to_what_could_not_be_done_and_is_still_there(
+    editor: Client, workspace: Workspace
+) -> None:
+    drafts = [make_post(workspace, content=f"Draft {number}") for number in range(2)]
+    job = begin(editor, "unschedule", [*make_posts(workspace), *drafts])
+    running.work_on_due()
+    drafts[1].delete()
+
+    over = editor.get(page_of(job)).content.decode()
+
+    assert f'<a class="op-button" href="{POSTS}">Posts</a>' in over
+    assert [re.search(rf'<a href="{own_page(Post, draft.pk)}">{draft}: ', over) is not None for draft in drafts] == [
+        True,
+        False,
+    ]
+    assert "Draft 1: " in over
+
+
+@pytest.mark.parametrize(
+    "kind", [each for each in catalogue.KINDS if isinstance(each, Bulk)], ids=lambda each: each.name
+)
+def test_every_kind_leads_to_a_list_of_the_sidebar(workspace: Workspace, kind: Bulk) -> None:
+    boss = member_of(workspace, email="boss@example.com", role=Role.ADMIN)
+    actor = Actor(user_id=boss.pk, user_email=boss.email)
+    job = running.begin(kind, [("gone", "Rye")], key="form_1", total=1, actor=actor, now=claims.database_now())
+    running.work_on_due()
+    browser = browser_of(boss)
+
+    links = re.findall(r'<a class="op-button" href="([^"]+)">', browser.get(page_of(job)).content.decode())
+
+    assert [browser.get(link).status_code for link in links] == [200, 200]
+    assert links[-1] == JOBS
 
 
 def test_a_form_that_is_sent_twice_begins_one_job(editor: Client, workspace: Workspace) -> None:

@@ -201,6 +201,7 @@ def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin
         "Connected": {"account", "accounts"},
         "PlatformResult": {"error"},
         "SignIn": {"warnings"},
+        "Validation": {"warnings"},
         "PostEventData": {"changed", "targets_left_out"},
         "AccountEventData": {"posts", "cancelled"},
         **{name: {"message"} for name in ("Timed", "Storage", "Queue", "Publisher")},

@@ -145,6 +145,26 @@ def test_what_creating_refuses_is_refused_in_the_same_words(
     assert stored() == [0, 0, 0]
 
 
+IDLE: list[dict[str, Any]] = [
+    {"media": ["https://example.com/rye.jpg"]},
+    {"timezone": "Europe/Paris"},
+    {"platform_content": {"threads": {"title": "Rye"}}, "media": [{"id": "media_1"}]},
+]
+
+
+@pytest.mark.parametrize("more", IDLE)
+def test_what_comes_to_nothing_is_told_in_the_words_of_creating(
+    api: ApiClient, workspace: Workspace, more: dict[str, Any]
+) -> None:
+    make_account(workspace)
+    body = {"content": "Hi", "platforms": ["facebook"]} | more
+
+    validated, created = data_of(api.post(PATH, body)), data_of(api.post("/api/posts", body), status=201)
+
+    assert validated["warnings"] == created["warnings"]
+    assert (validated["valid"], validated["issues"]) == (True, [])
+
+
 @time_machine.travel(NOW, tick=False)
 def test_a_time_that_creating_takes_is_taken(api: ApiClient, workspace: Workspace) -> None:
     make_account(workspace)

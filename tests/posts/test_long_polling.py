@@ -2,6 +2,8 @@
 
 import threading
 import time
+from importlib.util import module_from_spec
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from django.conf import settings
 
 from posts import long_polling
 from posts.long_polling import preferred_seconds, wait_until_settled
+from posts.media import uploads
 from posts.models import Post
 from tests.factories import make_account, make_post
 from tests.foundation.threads import at_once
@@ -80,7 +83,7 @@ def test_it_does_not_look_when_it_shall_not_wait(post: Post, django_assert_num_q
 
 
 def test_at_most_a_quarter_of_the_threads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    places = max(1, settings.WEB_THREADS // 4)
+    places = settings.WEB_THREADS // 4
     answered, settled = threading.Semaphore(0), threading.Event()
     monkeypatch.setattr(long_polling, "_is_publishing", lambda pk: not settled.wait(20))
 
@@ -98,6 +101,29 @@ def test_at_most_a_quarter_of_the_threads_wait(monkeypatch: pytest.MonkeyPatch) 
 
     assert all_came
     assert sorted(outcomes) == ["answered at once"] * 3 + ["waited"] * places
+
+
+def loaded_anew(module: ModuleType) -> Any:
+    """Return another copy of the module, as a process with the present settings loads it."""
+    spec = module.__spec__
+    assert spec is not None
+    assert spec.loader is not None
+    copy = module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    return copy
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 8, 64])
+def test_who_waits_and_who_sends_a_file_leave_a_thread_to_all_others(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    monkeypatch.setattr(settings, "WEB_THREADS", threads)
+
+    waiting, sending = (loaded_anew(module)._places._value for module in (long_polling, uploads))
+
+    assert waiting <= threads / 4
+    assert sending >= 1
+    assert waiting + sending < threads or threads == 1
 
 
 def test_a_place_is_free_again_afterwards(post: Post, naps: list[float]) -> None:
