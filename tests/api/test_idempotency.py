@@ -50,8 +50,10 @@ def notes() -> int:
 def test_without_a_key_each_request_does_its_work(api: Client) -> None:
     for _ in range(2):
         api.post("/api/notes", {"text": "hi"}, JSON)
+        api.post("/api/notes/call", {"text": "hi"}, JSON)
+        api.post("/api/notes/upload", {"file": SimpleUploadedFile("a.png", b"123"), "alt": "A loaf"})
 
-    assert (notes(), kept()) == (2, [])
+    assert (notes(), Calls.count, kept()) == (2, 6, [])
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "tab\tbed", "caf\u00e9"])
@@ -202,16 +204,16 @@ def test_a_key_stays_with_work_that_takes_longer_than_its_lease(
     assert (first.json()["data"], send(api).json()["data"]) == ({"calls": 1}, {"calls": 1})
 
 
-def test_work_that_lost_its_lease_is_undone(api: Client) -> None:
+def test_work_that_lost_its_lease_is_undone_and_a_call_that_did_is_told(api: Client) -> None:
     def take_over() -> None:
         StoredAnswer.objects.exclude(owner="me").update(owner="thief")
 
     Calls.work = take_over
 
-    response = post(api)
+    undone, called = post(api), post(api, path="/api/notes/call")
 
-    assert error_of(response)[:2] == (409, "IDEMPOTENCY_IN_PROGRESS")
-    assert notes() == 0
+    assert error_of(undone)[:2] == (409, "IDEMPOTENCY_IN_PROGRESS")
+    assert (notes(), called.json()["data"]) == (0, {"calls": 2})
 
 
 def test_an_answer_is_kept_for_a_day(api: Client) -> None:
