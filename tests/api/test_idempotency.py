@@ -175,6 +175,25 @@ def test_a_request_that_died_leaves_its_key_to_the_retry_when_the_lease_is_over(
     assert (notes(), kept()) == (2, [201])
 
 
+def test_a_key_that_is_freed_between_two_looks_is_taken_and_is_no_other(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(api, key="other")
+    post(api)
+    running = StoredAnswer.objects.filter(body__contains="note-2")
+    running.update(status=None, lease_until=database_now() + timedelta(seconds=30))
+
+    def free_instead(*_: Any) -> bool:
+        running.delete()
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "_take_over", free_instead)
+        taken = post(api)
+
+    assert (taken.status_code, "Idempotent-Replayed" in taken.headers, notes()) == (201, False, 3)
+
+
 def ask(api: Client) -> Any:
     return post(api, path="/api/notes/call")
 
