@@ -65,9 +65,10 @@ def test_a_key_of_another_form_is_refused(api: Client, key: str) -> None:
     assert Calls.count == 0
 
 
-def test_a_change_is_replayed_though_it_would_be_refused_by_now(api: Client) -> None:
+def test_a_change_is_replayed_though_it_would_be_refused_by_now_but_no_secret_of_it(api: Client) -> None:
     note = make_note("a", status=1)
     first = put(api, status=1)
+    StoredAnswer.objects.exclude(owner="me").update(sealed="a secret, which nobody may open here")
     StoredAnswer.objects.filter(pk=note.pk).update(status=2)
 
     again, other_body, other_key = put(api, status=1), put(api, status=3), put(api, status=1, key="other")
