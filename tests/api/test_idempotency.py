@@ -152,6 +152,18 @@ def test_a_beginning_whose_commit_nobody_confirmed_frees_the_key(api: Client, mo
     assert (failed.status_code, again.status_code, notes()) == (503, 201, 1)
 
 
+def test_a_key_that_cannot_be_freed_does_not_hide_what_failed_first(
+    api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Calls.work = raising(NotFound())
+    monkeypatch.setattr(idempotency, "release_old_connections", raising(OperationalError(2006, "gone")))
+
+    failed = post(api)
+
+    assert error_of(failed)[:2] == (404, "WORKSPACE_NOT_FOUND")
+    assert "was not freed" in caplog.text
+
+
 def test_while_the_first_request_or_its_retry_runs_the_next_is_told_to_wait(api: Client) -> None:
     waiting: list[Any] = []
     Calls.work = lambda: waiting.append(post(api, path="/api/notes/call"))
