@@ -51,8 +51,10 @@ def notes() -> int:
 def test_without_a_key_each_request_does_its_work(api: Client) -> None:
     for _ in range(2):
         api.post("/api/notes", {"text": "hi"}, JSON)
+        api.post("/api/notes/call", {"text": "hi"}, JSON)
+        api.post("/api/notes/upload", {"file": SimpleUploadedFile("a.png", b"123"), "alt": "A loaf"})
 
-    assert (notes(), kept()) == (2, [])
+    assert (notes(), Calls.count, kept()) == (2, 6, [])
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "tab\tbed", "caf\u00e9"])
@@ -64,9 +66,10 @@ def test_a_key_of_another_form_is_refused(api: Client, key: str) -> None:
     assert Calls.count == 0
 
 
-def test_a_change_is_replayed_though_it_would_be_refused_by_now(api: Client) -> None:
+def test_a_change_is_replayed_though_it_would_be_refused_by_now_but_no_secret_of_it(api: Client) -> None:
     note = make_note("a", status=1)
     first = put(api, status=1)
+    StoredAnswer.objects.exclude(owner="me").update(sealed="a secret, which nobody may open here")
     StoredAnswer.objects.filter(pk=note.pk).update(status=2)
 
     again, other_body, other_key = put(api, status=1), put(api, status=3), put(api, status=1, key="other")
@@ -160,15 +163,30 @@ def test_a_beginning_whose_commit_nobody_confirmed_frees_the_key(api: Client, mo
     assert (failed.status_code, again.status_code, notes()) == (503, 201, 1)
 
 
-def test_while_the_first_request_runs_the_second_is_told_to_wait(api: Client) -> None:
-    second: list[Any] = []
-    Calls.work = lambda: second.append(post(api, path="/api/notes/call"))
+def test_a_key_that_cannot_be_freed_does_not_hide_what_failed_first(
+    api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    Calls.work = raising(NotFound())
+    monkeypatch.setattr(idempotency, "release_old_connections", raising(OperationalError(2006, "gone")))
+
+    failed = post(api)
+
+    assert error_of(failed)[:2] == (404, "WORKSPACE_NOT_FOUND")
+    assert "was not freed" in caplog.text
+
+
+def test_while_the_first_request_or_its_retry_runs_the_next_is_told_to_wait(api: Client) -> None:
+    waiting: list[Any] = []
+    Calls.work = lambda: waiting.append(post(api, path="/api/notes/call"))
 
     first = post(api, path="/api/notes/call")
+    StoredAnswer.objects.update(status=None, lease_until=database_now() - timedelta(seconds=1))
+    after_its_death = post(api, path="/api/notes/call")
 
-    assert first.status_code == 200
-    assert error_of(second[0]) == (409, "IDEMPOTENCY_IN_PROGRESS", {"retry_after": 1})
-    assert second[0].headers["Retry-After"] == "1"
+    assert (first.status_code, after_its_death.status_code, len(waiting)) == (200, 200, 2)
+    for each in waiting:
+        assert error_of(each) == (409, "IDEMPOTENCY_IN_PROGRESS", {"retry_after": 1})
+        assert each.headers["Retry-After"] == "1"
 
 
 def test_a_request_that_died_leaves_its_key_to_the_retry_when_the_lease_is_over(api: Client) -> None:
@@ -182,6 +200,25 @@ def test_a_request_that_died_leaves_its_key_to_the_retry_when_the_lease_is_over(
 
     assert (during.status_code, other.status_code, after.status_code) == (409, 422, 201)
     assert (notes(), kept()) == (2, [201])
+
+
+def test_a_key_that_is_freed_between_two_looks_is_taken_and_is_no_other(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(api, key="other")
+    post(api)
+    running = StoredAnswer.objects.filter(body__contains="note-2")
+    running.update(status=None, lease_until=database_now() + timedelta(seconds=30))
+
+    def free_instead(*_: Any) -> bool:
+        running.delete()
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "_take_over", free_instead)
+        taken = post(api)
+
+    assert (taken.status_code, "Idempotent-Replayed" in taken.headers, notes()) == (201, False, 3)
 
 
 def ask(api: Client) -> Any:
@@ -213,16 +250,16 @@ def test_a_key_stays_with_work_that_takes_longer_than_its_lease(
     assert (first.json()["data"], send(api).json()["data"]) == ({"calls": 1}, {"calls": 1})
 
 
-def test_work_that_lost_its_lease_is_undone(api: Client) -> None:
+def test_work_that_lost_its_lease_is_undone_and_a_call_that_did_is_told(api: Client) -> None:
     def take_over() -> None:
         StoredAnswer.objects.exclude(owner="me").update(owner="thief")
 
     Calls.work = take_over
 
-    response = post(api)
+    undone, called = post(api), post(api, path="/api/notes/call")
 
-    assert error_of(response)[:2] == (409, "IDEMPOTENCY_IN_PROGRESS")
-    assert notes() == 0
+    assert error_of(undone) == (409, "IDEMPOTENCY_IN_PROGRESS", {"retry_after": 1})
+    assert (notes(), called.json()["data"]) == (0, {"calls": 2})
 
 
 def test_an_answer_is_kept_for_a_day(api: Client) -> None:

@@ -15,10 +15,10 @@ from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from ouipost.events.models import Event
 from posts.models import Post
-from tests.conftest import ApiClient
+from tests.conftest import AdminClient, ApiClient
 from tests.contract.world import error_of
 from tests.contract.writes import WRITES, World
-from tests.factories import make_account, make_key, make_post, make_workspace
+from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from workspaces.models import Workspace
 
 BODY = {"content": "Hi", "platforms": ["facebook"]}
@@ -94,6 +94,16 @@ def test_a_key_means_nothing_to_another_caller_workspace_method_or_path(api: Api
 
     assert [answer.status_code for answer in [*created, *changed]] == [201] * 3 + [200] * 2
     assert not any("Idempotent-Replayed" in answer.headers for answer in [*created, *changed])
+
+
+def test_a_key_is_a_persons_own_whatever_their_login(db: None) -> None:
+    person, other = make_user(email="a@example.com"), make_user(email="b@example.com")
+    clients = [AdminClient(make_token(each)) for each in (person, person, other)]
+
+    answers = [client.post("/admin/keys", {"name": "Bread"}, Idempotency_Key="k") for client in clients]
+
+    assert [answer.status_code for answer in answers] == [201] * 3
+    assert ["Idempotent-Replayed" in answer.headers for answer in answers] == [False, True, False]
 
 
 def test_a_key_of_255_characters_is_taken(api: ApiClient, workspace: Workspace) -> None:

@@ -69,15 +69,19 @@ def test_a_full_storage_is_413(api: ApiClient, post: Post, settings: Settings) -
     assert stored_files() == []
 
 
-def test_a_form_that_is_announced_as_too_large_is_not_read(
+def test_a_form_has_room_for_the_largest_file_and_is_not_read_where_it_is_announced_as_larger(
     api: ApiClient, post: Post, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.IMAGE_MAX_BYTES = settings.VIDEO_MAX_BYTES = settings.DOCUMENT_MAX_BYTES = 100
-    monkeypatch.setattr(uploads, "FORM_BYTES", 0)
+    content = picture(size=(600, 400))
+    settings.IMAGE_MAX_BYTES, settings.VIDEO_MAX_BYTES, settings.DOCUMENT_MAX_BYTES = len(content), 100, 10
+    monkeypatch.setattr(uploads, "FORM_BYTES", 500)
+    largest = upload(api, post, content)
+    settings.IMAGE_MAX_BYTES = 10
     monkeypatch.setattr(MultiPartParser, "parse", lambda *_, **__: pytest.fail("It was read."))
 
-    response = upload(api, post, picture())
+    response = upload(api, post, content)
 
+    assert largest.status_code == 201
     assert error_of(response) == (413, "PAYLOAD_TOO_LARGE")
     assert response.json()["error"]["details"] == {"limit_bytes": 100}
 
