@@ -307,6 +307,10 @@ def _connect(
 def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor, now: datetime) -> list[SocialAccount]:
     if not Connection.objects.open(now).filter(pk=connection.pk).update(used_at=now, sealed=""):
         raise OAuthStateInvalid
+    if isinstance(registry.get(connection.platform), PasswordConnector):
+        began = connection.expires_at - timedelta(seconds=EXPIRES_IN)
+        if any(known.connected_at > began for known, _ in _replaced(connection, candidates)):
+            raise OAuthStateInvalid  # when the server was asked, there was no account to ask whether it is theirs
     return [
         connect(connection.workspace, platform=connection.platform, candidate=each, actor=actor, now=now)
         for each in candidates

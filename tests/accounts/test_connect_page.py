@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from accounts import registry
 from accounts.models import Connection, SocialAccount
@@ -158,6 +159,23 @@ def test_a_server_gets_no_account_that_is_connected_by_saying_that_it_is_its_own
     assert (answer.status_code, account.metadata) == (status, {"service": "https://home.example"})
     assert bool(Connection.objects.get().code_digest) is (status == 302)
     assert ("does not live at that server" in answer.content.decode()) is (status == 422)
+
+
+def test_a_server_gets_no_account_that_was_connected_since_it_said_that_it_is_its_own(
+    browser: Client, state: str, api: Any, workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    """Nobody has asked then whose it is."""
+    password_network.believed = False
+    back = went_back_with(post(browser, state, service="https://evil.example"))
+    home = {"service": "https://home.example"}
+    account = make_account(
+        workspace, platform="bluesky", remote_id="did:plc:1", metadata=home, connected_at=timezone.now()
+    )
+
+    answer = api.post("/api/accounts/callback", {"state": state, "code": back["code"]})
+
+    account.refresh_from_db()
+    assert (answer.json()["error"]["code"], account.metadata) == ("OAUTH_STATE_INVALID", home)
 
 
 @pytest.mark.parametrize("error", [Rejected("Wrong handle or <app> password."), Unavailable("Wrong <app> server.")])
