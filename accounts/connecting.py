@@ -47,6 +47,8 @@ REMOTE_ID_LENGTH = 200
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
 """What networks call it when a person says no; anything else is between them and this installation."""
 
+ELSEWHERE = Phrase("This account is connected already, and does not live at that server. Check the server's address.")
+
 
 class OAuthStateInvalid(DomainError):
     code = "OAUTH_STATE_INVALID"
@@ -167,12 +169,17 @@ def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
 def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: datetime) -> str:
     """Check an app password at its network and return the code for the callback.
 
-    Raises PlatformError when it is refused, OAuthStateInvalid where the sign-in is over by then.
+    Raises PlatformError when it is refused, or when the server that was named says of an account of the workspace that
+    it lives there, and this is not so: that server would get its posts. OAuthStateInvalid where the sign-in is over by
+    then.
     """
     connector = registry.connector(connection.platform, connection.workspace)
     assert isinstance(connector, PasswordConnector)
     session = registry.session(connection.platform, connection.workspace)
     candidates = connector.sign_in(session, credentials, now=now)
+    for known, candidate in _replaced(connection, candidates):
+        if not connector.is_theirs(session, candidate, credentials, known=known.metadata):
+            raise Rejected(ELSEWHERE)
     code = secrets.token_urlsafe(32)
     connection.seal(_dump(candidates))
     still_open = Connection.objects.open(now).filter(pk=connection.pk, exchanged_at=None)
@@ -184,6 +191,13 @@ def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: d
 
     in_transaction(keep)
     return code
+
+
+def _replaced(connection: Connection, candidates: list[Candidate]) -> list[tuple[SocialAccount, Candidate]]:
+    """Return the connected accounts of the workspace that candidates would replace, each with its candidate."""
+    accounts = SocialAccount.objects.connected().filter(workspace=connection.workspace, platform=connection.platform)
+    known = {account.remote_id: account for account in accounts}
+    return [(known[each.remote_id], each) for each in candidates if each.remote_id in known]
 
 
 def with_query(url: str, **added: str) -> str:
@@ -293,6 +307,10 @@ def _connect(
 def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor, now: datetime) -> list[SocialAccount]:
     if not Connection.objects.open(now).filter(pk=connection.pk).update(used_at=now, sealed=""):
         raise OAuthStateInvalid
+    if isinstance(registry.get(connection.platform), PasswordConnector):
+        began = connection.expires_at - timedelta(seconds=EXPIRES_IN)
+        if any(known.connected_at > began for known, _ in _replaced(connection, candidates)):
+            raise OAuthStateInvalid  # when the server was asked, there was no account to ask whether it is theirs
     return [
         connect(connection.workspace, platform=connection.platform, candidate=each, actor=actor, now=now)
         for each in candidates

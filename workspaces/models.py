@@ -14,6 +14,7 @@ from ouipost import zones
 from ouipost.db.stored_json import JsonColumn, for_nobody, is_number, is_strings, is_text, may_have
 from ouipost.events.journal import Actor, record
 from ouipost.ids import public_id
+from ouipost.unicode import composed
 from workspaces.keys import admission
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
 
@@ -94,7 +95,7 @@ class User(AbstractBaseUser):
 
     def set_password(self, raw_password: str | None) -> None:
         """Set a new password; saving it ends all of the user's sessions."""
-        super().set_password(raw_password)
+        super().set_password(raw_password and composed(raw_password))
         if not self._state.adding:
             self.signed_out_at = timezone.now()
 

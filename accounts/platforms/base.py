@@ -409,3 +409,9 @@ class PasswordConnector(Connector):
     def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
         """Return the accounts of these credentials; raises Rejected, in words for the person, when refused."""
         raise NotImplementedError
+
+    def is_theirs(
+        self, session: Session, candidate: Candidate, credentials: SignIn, *, known: Mapping[str, Any]
+    ) -> bool:
+        """Whether an account with the metadata `known` is the candidate's: they may have named a server that lies."""
+        return True

@@ -168,11 +168,11 @@ def _top_level_domains() -> PublicSuffixList:
 
 def _trimmed(rest: str) -> str:
     """An address doesn't end in the punctuation of its sentence, nor in a bracket that it didn't open."""
-    surplus = rest.count(")") - rest.count("(")
-    while rest and (rest[-1] in LINK_ENDS_BEFORE or (rest[-1] == ")" and surplus > 0)):
-        surplus += {")": -1, "(": 1}.get(rest[-1], 0)
-        rest = rest[:-1]
-    return rest
+    surplus, end = rest.count(")") - rest.count("("), len(rest)
+    while end and (rest[end - 1] in LINK_ENDS_BEFORE or (rest[end - 1] == ")" and surplus > 0)):
+        end -= 1
+        surplus += {")": -1, "(": 1}.get(rest[end], 0)
+    return rest[:end]
 
 
 def find_mentions(text: str) -> list[Span]:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
+from adminapi.sessions.passwords import hash_password
 from ouipost.events.journal import Actor
 from workspaces import services, users
 from workspaces.keys.services import create_key
@@ -48,7 +48,7 @@ def _create_admin(email: str, password: str, actor: Actor) -> User:
     User._meta.get_field("email").run_validators(email)
     validate_password(password, User(email=email, name=name))
     return users.create_user(
-        email=email, name=name, password_hash=make_password(password), role=Role.ADMIN, actor=actor
+        email=email, name=name, password_hash=hash_password(password), role=Role.ADMIN, actor=actor
     )
 
 

@@ -9,6 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from ouipost.errors import DomainError, InvalidInput
+from ouipost.unicode import composed
 from workspaces.models import User
 
 PASSWORD_LENGTH = 1000
@@ -45,13 +46,14 @@ def _one_of_few() -> Iterator[None]:
 def hash_password(password: str) -> str:
     """Return what is stored of a password."""
     with _one_of_few():
-        return make_password(password)
+        return make_password(composed(password))
 
 
 def is_password_of(user: User | None, password: str) -> bool:
-    """Whether this is the user's password; it takes as long where there is no such user."""
-    with _one_of_few():
-        return check_password(password, user.password if user else NOBODYS)
+    """Whether this is the user's password, however its accents are written; it takes as long without such a user."""
+    kept = user.password if user else NOBODYS
+    with _one_of_few():  # an earlier version kept what was typed in the console as it was typed
+        return any(check_password(each, kept) for each in dict.fromkeys((composed(password), password)))
 
 
 def require_good(password: str, user: User) -> None:

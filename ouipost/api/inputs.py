@@ -295,7 +295,7 @@ def _is_present(given: Any, present: Any) -> bool:
     """Whether a value sent back equals the one that a GET shows, where moments have whole seconds."""
     if isinstance(present, datetime) and isinstance(given, str):
         try:
-            return parse_moment(given) == present.replace(microsecond=0)
-        except NotAMoment:
+            return datetime.fromisoformat(given) == present.replace(microsecond=0)
+        except ValueError:
             return False
     return bool(given == present) or (given is None and not present)

@@ -23,7 +23,10 @@ def parse_moment(text: str) -> datetime:
     match = SHAPE.fullmatch(text)
     if match is None or not match["time"]:
         raise NotAMoment(Phrase("Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."))
-    return _checked(_read(text))
+    moment = _checked(_read(text))
+    if moment.tzinfo:
+        _checked(moment.astimezone(UTC))  # it is shown in UTC, and may be sent back
+    return moment
 
 
 def parse_bound(value: str, *, zone: tzinfo, end: bool) -> datetime:

@@ -113,11 +113,13 @@ def read(request: HttpRequest, *, host: str, path: str, now: datetime) -> Call:
 
 
 def parse(raw: bytes | str) -> Any:
-    """Return the JSON value, or None where there is none."""
+    """Return the JSON value; None where there is none, or one that is nested too deep or has halves of characters."""
     try:
-        return json.loads(raw)
-    except ValueError:
+        value = json.loads(raw)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         return None
+    return value
 
 
 Handler = Callable[..., HttpResponse]

@@ -1,6 +1,6 @@
 """A network on paper: it answers what the test says, and remembers what it was asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -96,11 +96,17 @@ class FakePasswordNetwork(PasswordConnector):
         super().__init__(App())
         self.credentials: list[SignIn] = []
         self.opened: Any = [make_candidate("did:plc:1", type="profile", metadata={"service": "https://pds.example"})]
+        self.believed = True
 
     def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
         self.credentials.append(credentials)
         found: list[Candidate] = answer(self.opened)
         return found
+
+    def is_theirs(
+        self, session: Session, candidate: Candidate, credentials: SignIn, *, known: Mapping[str, Any]
+    ) -> bool:
+        return self.believed
 
 
 class FakeClient:

@@ -6,11 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from accounts import registry
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import Rejected, SignIn, Unavailable
 from tests.accounts.fakes import FakePasswordNetwork
+from tests.factories import make_account, make_workspace
 from workspaces.models import Workspace
 
 PASSWORD = "aaaa-bbbb-cccc-dddd"
@@ -128,6 +130,52 @@ def test_a_server_of_ones_own_can_be_named(browser: Client, state: str, password
     post(browser, state, service=" https://pds.example ")
 
     assert password_network.credentials[0].service == "https://pds.example"
+
+
+@pytest.mark.parametrize(
+    ("mine", "believed", "status"), [(True, False, 422), (True, True, 302), (False, False, 302)], ids=str
+)
+def test_a_server_gets_no_account_that_is_connected_by_saying_that_it_is_its_own(
+    browser: Client,
+    state: str,
+    workspace: Workspace,
+    password_network: FakePasswordNetwork,
+    mine: bool,
+    believed: bool,
+    status: int,
+) -> None:
+    """Whoever was sent a link to sign in names any server, which says what it likes: it must not get others' posts."""
+    account = make_account(
+        workspace if mine else make_workspace(),
+        platform="bluesky",
+        remote_id="did:plc:1",
+        metadata={"service": "https://home.example"},
+    )
+    password_network.believed = believed
+
+    answer = post(browser, state, service="https://evil.example")
+
+    account.refresh_from_db()
+    assert (answer.status_code, account.metadata) == (status, {"service": "https://home.example"})
+    assert bool(Connection.objects.get().code_digest) is (status == 302)
+    assert ("does not live at that server" in answer.content.decode()) is (status == 422)
+
+
+def test_a_server_gets_no_account_that_was_connected_since_it_said_that_it_is_its_own(
+    browser: Client, state: str, api: Any, workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    """Nobody has asked then whose it is."""
+    password_network.believed = False
+    back = went_back_with(post(browser, state, service="https://evil.example"))
+    home = {"service": "https://home.example"}
+    account = make_account(
+        workspace, platform="bluesky", remote_id="did:plc:1", metadata=home, connected_at=timezone.now()
+    )
+
+    answer = api.post("/api/accounts/callback", {"state": state, "code": back["code"]})
+
+    account.refresh_from_db()
+    assert (answer.json()["error"]["code"], account.metadata) == ("OAUTH_STATE_INVALID", home)
 
 
 @pytest.mark.parametrize("error", [Rejected("Wrong handle or <app> password."), Unavailable("Wrong <app> server.")])

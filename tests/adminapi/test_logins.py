@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -34,6 +35,8 @@ WRONG = "a wrong pass phrase"
 BLOCKED = (429, "TOO_MANY_LOGIN_ATTEMPTS")
 REFUSED = (401, "INVALID_CREDENTIALS")
 AT_ONCE = 64
+APART = unicodedata.normalize("NFD", "mật khẩu của tôi")
+TWO_FORMS = [APART, unicodedata.normalize("NFC", APART)]
 
 
 @pytest.fixture
@@ -285,6 +288,33 @@ def test_known_and_unknown_addresses_are_refused_in_the_same_words_and_time(
 
     assert any(abs(ratio() - 1) < 0.10 for _ in range(10))
     assert len(bodies) == 1
+
+
+@pytest.mark.parametrize("typed", TWO_FORMS)
+@pytest.mark.parametrize("kept", TWO_FORMS)
+@pytest.mark.parametrize("by_hand", [False, True], ids=["here", "manage.py changepassword"])
+def test_a_password_opens_both_doors_however_its_accents_are_written(
+    db: None, by_hand: bool, kept: str, typed: str
+) -> None:
+    """Some keyboards send a letter and its accent one by one, and programs write them as one."""
+    user = make_user()
+    if by_hand:
+        user.set_password(kept)
+    else:
+        user.password = hash_password(kept)
+    user.save()
+
+    api = log_in(password=typed)
+    console = Client().post("/console/login/", {"username": user.email, "password": typed})
+
+    assert (api.status_code, console.status_code) == (200, 302)
+
+
+@pytest.mark.django_db
+def test_a_password_that_was_kept_with_its_accents_apart_still_opens_the_console() -> None:
+    user = make_user(password=APART)
+
+    assert logins.prove(user.email, APART, actor=SYSTEM, now=NOW) == user
 
 
 def test_one_password_is_looked_at_whoever_is_named(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

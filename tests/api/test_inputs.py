@@ -132,6 +132,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         ("at", "99999-01-31T09:30:00Z", "Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."),
         ("at", "2026-01-31T09:30:00+99:00", "Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."),
         ("at", "1999-12-31T23:59:59Z", "The year must be 2000 to 2100."),
+        ("at", "2100-12-31T23:59:59-01:00", "The year must be 2000 to 2100."),
         ("slots", [{"day": "monday", "platforms": ["x"]}] * 1001, "Ensure this field has no more than 1000 elements."),
     ],
 )
@@ -199,6 +200,12 @@ def test_what_a_get_showed_may_come_back() -> None:
     values, errors = check(shown, instance=instance)
 
     assert (values, errors) == ({}, {})
+
+
+def test_a_guarded_moment_may_come_back_though_its_local_time_alone_was_in_a_year_that_is_taken() -> None:
+    instance = SimpleNamespace(scheduled_at=datetime(2101, 1, 1, 7, 59, 59, tzinfo=UTC))
+
+    assert check({"scheduled_at": "2101-01-01T07:59:59Z"}, instance=instance) == ({}, {})
 
 
 @pytest.mark.parametrize("given", ["2026-01-31T09:30:01Z", "soon", 5, None])

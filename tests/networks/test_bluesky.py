@@ -1034,6 +1034,56 @@ class TestSigningIn:
         assert candidates[0].metadata == {"service": "https://my.example:8443"}
 
     @pytest.mark.parametrize(
+        ("did", "address"),
+        [
+            (DID, f"https://plc.directory/{DID}"),
+            ("did:web:alice.example", "https://alice.example/.well-known/did.json"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("named", "believed"),
+        [
+            ({"serviceEndpoint": "https://new.example"}, True),
+            ({"serviceEndpoint": PDS}, False),
+            ({"serviceEndpoint": "https://new.example", "id": "#other"}, False),
+            ({}, False),
+        ],
+    )
+    def test_another_server_is_believed_where_the_identity_says_so_itself(
+        self, did: str, address: str, named: dict[str, str], believed: bool
+    ) -> None:
+        document = {"id": did, "service": [{"id": "#atproto_pds"} | named]}
+        asked = Call("GET", address, {}, make_answer(200, document))
+
+        assert self.is_theirs("https://new.example", asked, did=did) is believed
+
+    def test_an_identity_of_another_says_nothing(self) -> None:
+        document = {"id": "did:plc:xyz", "service": [{"id": "#atproto_pds", "serviceEndpoint": "https://new.example"}]}
+        asked = Call("GET", f"https://plc.directory/{DID}", {}, make_answer(200, document))
+
+        assert not self.is_theirs("https://new.example", asked)
+
+    @pytest.mark.parametrize("service", ["", "bsky.social", PDS])
+    def test_blueskys_own_server_and_the_one_that_is_known_are_believed(self, service: str) -> None:
+        assert self.is_theirs(service)
+
+    @pytest.mark.parametrize("did", ["did:key:z6Mk", "did:web:x.example:8443", "did:web:x.example/a?", "did:plc:a/b"])
+    def test_an_identity_that_nobody_can_ask_says_nothing(self, did: str) -> None:
+        assert not self.is_theirs("https://new.example", did=did)
+
+    def test_an_identity_that_is_not_found_is_no_error_of_ours(self) -> None:
+        asked = Call("GET", f"https://plc.directory/{DID}", {}, make_answer(404, {"message": "DID not registered"}))
+
+        assert not self.is_theirs("https://new.example", asked)
+
+    def is_theirs(self, service: str, *calls: Call, did: str = DID) -> bool:
+        session, credentials = FakeSession(*calls), SignIn(identifier="alice", password="x", service=service)
+        candidate = Candidate(remote_id=did, type="profile", profile=PROFILE, tokens=Tokens(access_token="t"))
+        believed = self.connector.is_theirs(session, candidate, credentials, known={"service": PDS})
+        session.assert_done()
+        return believed
+
+    @pytest.mark.parametrize(
         "ends",
         [later(seconds=-5).timestamp(), later(days=401).timestamp(), later(days=1).timestamp() * 10**9, 10**30],
         ids=["over already", "in years", "in nanoseconds", "beyond all clocks"],

@@ -45,6 +45,16 @@ def desk(service: str = "", **values: Any) -> Desk:
     return at
 
 
+def test_who_has_moved_to_another_server_is_believed_and_who_only_says_so_is_not() -> None:
+    named = SignIn(identifier="alice.example", password="", service="https://new.example")
+    known = {"service": "https://old.example"}
+
+    here = desk()
+    assert not Bluesky(App()).is_theirs(here.session, here.candidate, named, known=known)
+    moved = desk("https://new.example")
+    assert Bluesky(App()).is_theirs(moved.session, moved.candidate, named, known=known)
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_thread_and_its_comment_are_published_once_each(lost: bool) -> None:
     out = desk(lost=lost).publish(THREAD)

@@ -290,6 +290,17 @@ def test_a_hostile_text_takes_no_time(unit: str) -> None:
     assert time.process_time() - started < 2
 
 
+@pytest.mark.parametrize("sign", ["(", ")", "%", "!"])
+def test_an_address_that_goes_on_in_signs_takes_no_time(sign: str) -> None:
+    """With a megabyte of them a copy for each would take minutes, and every account is asked."""
+    started = time.process_time()
+
+    found = find_whole_links("https://x.com/" + sign * 400_000)
+
+    assert len(found) == 1
+    assert time.process_time() - started < 2
+
+
 @pytest.mark.parametrize("start", ["", "http://"])
 def test_a_name_of_more_labels_than_names_can_have_takes_no_time(start: str) -> None:
     text = start + "a." * 200_000  # a part of a thread can have a million characters

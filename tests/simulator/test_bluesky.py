@@ -91,6 +91,15 @@ def test_a_wrong_login_is_refused(net: Net, data: Any, answer: tuple[int, str]) 
     assert error(net.json(f"{SERVER}.createSession", data=data)) == answer
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"identifier": "\\ud800", "password": "x"}'], ids=["deep", "half a pair"]
+)
+def test_json_that_no_database_takes_is_none(net: Net, text: str) -> None:
+    answer = net.call("POST", f"{SERVER}.createSession", data=text, content_type="application/json")
+
+    assert error(answer) == (400, "InvalidRequest")
+
+
 def test_the_access_token_tells_when_it_expires_and_then_does(net: Net, session: Session) -> None:
     facts = claims(session.access)
 

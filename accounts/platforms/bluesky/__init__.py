@@ -35,7 +35,7 @@ from accounts.platforms.bluesky import media as bluesky_media
 from accounts.platforms.bluesky import numbers as bluesky_numbers
 from accounts.platforms.bluesky import records as bluesky_records
 from accounts.platforms.bluesky import validation
-from accounts.platforms.bluesky.api import DEFAULT_SERVICE, get, service_of, xrpc
+from accounts.platforms.bluesky.api import DEFAULT_SERVICE, get, lives_at, service_of, xrpc
 from accounts.platforms.bluesky.atproto import (
     COLLECTION,
     home_server,
@@ -94,6 +94,15 @@ class Bluesky(PasswordConnector):
         )
         profile = self.profile(session, account)
         return [Candidate(remote_id=did, type="profile", profile=profile, tokens=tokens, metadata={"service": pds})]
+
+    def is_theirs(
+        self, session: Session, candidate: Candidate, credentials: SignIn, *, known: Mapping[str, Any]
+    ) -> bool:
+        """Believe Bluesky's server and the one that the account is known to live at; of others ask its identity."""
+        service = service_origin(credentials.service or DEFAULT_SERVICE)
+        if service in (DEFAULT_SERVICE, dig_text(known, "service")):
+            return True
+        return lives_at(session, candidate.remote_id) == service
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         url = xrpc(service_of(account), "com.atproto.server.refreshSession")

@@ -1,11 +1,18 @@
 """Servers of the AT Protocol in general, where they are and how they are called: https://atproto.com/specs/xrpc"""
 
+import re
 from typing import Any
 
 from accounts.platforms.base import Account, Connector, Session
-from accounts.platforms.http import bearer, dig_text
+from accounts.platforms.bluesky.atproto import home_server
+from accounts.platforms.http import bearer, decoded, dig_text
 
 DEFAULT_SERVICE = "https://bsky.social"
+DOCUMENTS = (
+    (re.compile(r"did:plc:[a-z0-9]+"), "https://plc.directory/{did}"),
+    (re.compile(r"did:web:([a-z0-9.-]+)"), "https://{host}/.well-known/did.json"),
+)
+"""Where an identity says what is true of it: https://atproto.com/specs/did#did-documents"""
 
 
 def service_of(account: Account) -> str:
@@ -22,3 +29,13 @@ def get(connector: Connector, session: Session, account: Account, method: str, *
     """Ask the account's server with its token."""
     url = xrpc(service_of(account), method)
     return connector.call(session, "GET", url, headers=bearer(account.access_token), params=params)
+
+
+def lives_at(session: Session, did: str) -> str:
+    """Return the server that an identity itself names as its home, empty where it names none or is not found."""
+    for form, address in DOCUMENTS:
+        if form.fullmatch(did):
+            answer = session.to_others().request("GET", address.format(did=did, host=did.removeprefix("did:web:")))
+            document = decoded(answer) if answer.ok else None
+            return home_server({"didDoc": document}) if dig_text(document, "id") == did else ""
+    return ""

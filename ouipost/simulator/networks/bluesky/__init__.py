@@ -14,6 +14,7 @@ from ouipost.simulator.models import Account, Post, Token, atomic
 from ouipost.simulator.networks.bluesky import parts, records, video
 from ouipost.simulator.networks.bluesky.access import (
     ENTRYWAY,
+    FIRST_PDS,
     ID,
     did_of,
     error,
@@ -30,6 +31,7 @@ from ouipost.simulator.networks.bluesky.access import (
 
 PUBLIC_VIEW = "public.api.bsky.app"
 WEB = ("bsky.app",)
+DIRECTORY = ("plc.directory",)
 LOOK = pages.Look(name="Bluesky", colour="#1185fe")
 APP_PASSWORD = re.compile(r"[a-z0-9]{4}(?:-[a-z0-9]{4}){3}")
 ACCESS_LIFETIME = timedelta(hours=2)
@@ -85,24 +87,34 @@ def new_pair(call: Call, source: Token) -> dict[str, str]:
 
 def described(call: Call, account: Account) -> dict[str, Any]:
     """Return what a session answer tells about the account."""
-    endpoint = {
-        "id": "#atproto_pds",
-        "type": "AtprotoPersonalDataServer",
-        "serviceEndpoint": f"https://{pds_of(call)}",
-    }
     return {
         "did": account.external_id,
-        "didDoc": {
-            "@context": ["https://www.w3.org/ns/did/v1"],
-            "id": account.external_id,
-            "alsoKnownAs": [f"at://{account.username}"],
-            "service": [endpoint],
-        },
+        "didDoc": document(account, pds=pds_of(call)),
         "handle": account.username,
         "email": account.username.replace(".", "@", 1),
         "emailConfirmed": True,
         "active": True,
     }
+
+
+def document(account: Account, *, pds: str) -> dict[str, Any]:
+    """Return what an identity says of itself."""
+    endpoint = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": f"https://{pds}"}
+    return {
+        "@context": ["https://www.w3.org/ns/did/v1"],
+        "id": account.external_id,
+        "alsoKnownAs": [f"at://{account.username}"],
+        "service": [endpoint],
+    }
+
+
+def resolve_did(call: Call, did: str) -> HttpResponse:
+    """Show an identity as the directory does: it lives at the server where it has signed in last."""
+    account = Account.objects.filter(network=ID, external_id=did).first()
+    last = Token.objects.filter(network=ID, account=did).order_by("-issued_at", "-pk").first()
+    if account is None or last is None:
+        raise error(404, "NotFound", f"DID not registered: {did}")
+    return JsonResponse(document(account, pds=last.data.get("pds", FIRST_PDS)))
 
 
 def refresh_session(call: Call) -> HttpResponse:
@@ -255,7 +267,7 @@ def xrpc(method: str, name: str, handler: Any, *, visible: bool = False, upload:
 
 NETWORK = Network(
     id=ID,
-    hosts=(ENTRYWAY, PUBLIC_VIEW, *WEB),
+    hosts=(ENTRYWAY, PUBLIC_VIEW, *WEB, *DIRECTORY),
     any_host_under="/xrpc/",
     not_found=unknown_method,
     identify=identify,
@@ -263,6 +275,7 @@ NETWORK = Network(
     admit=admit,
     routes=(
         Route(method="GET", hosts=WEB, pattern=r"/profile/(?P<actor>[^/]+)/post/(?P<rkey>\w+)/?", handler=permalink),
+        Route(method="GET", hosts=DIRECTORY, pattern=r"/(?P<did>did:plc:\w+)", handler=resolve_did),
         xrpc("POST", "com.atproto.server.createSession", create_session),
         xrpc("POST", "com.atproto.server.refreshSession", refresh_session),
         xrpc("GET", "com.atproto.server.getSession", get_session),
