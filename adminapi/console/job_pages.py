@@ -99,7 +99,7 @@ def _find(request: HttpRequest, pk: str) -> Job:
 
 def _kind_for(job: Job, user: User) -> Bulk | None:
     """Return the kind of a job whose rows have pages, where a user may look at them."""
-    kind = catalogue.find(job.kind)
+    kind = catalogue.BY_NAME.get(job.kind)
     return kind if isinstance(kind, Bulk) and kind.permission in user.granted else None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import BaseCommand, get_commands, load_command_class
 
-from adminapi.doctor.examination import NEEDS
+from adminapi.doctor.examination import LOOKED_AT
 from ouipost.events.catalogue import EVENTS
 from posts.operating.findings import Kind
 from tests.contract.routes import admin_routes, api_routes
@@ -149,7 +149,7 @@ def first_words(page: str, heading: str) -> set[str]:
 
 
 def test_what_doctor_looks_at_and_every_way_of_being_stuck_is_told() -> None:
-    assert NEEDS.keys() - first_words("docs/operations.md", "## What is wrong?") == set()
+    assert {each.name for each in LOOKED_AT} - first_words("docs/operations.md", "## What is wrong?") == set()
     assert first_words("docs/operations.md", "## When something is stuck") == {kind.value for kind in Kind}
 
 

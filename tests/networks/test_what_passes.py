@@ -20,7 +20,7 @@ from ouipost.simulator import models as networks
 from posts.content import compose
 from posts.media import files
 from posts.models import Post
-from posts.rules import issues_of, passes
+from posts.rules import Networks, issues_of, passes
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.factories import make_post
@@ -161,7 +161,7 @@ def _publish(account: SocialAccount, pool: Sequence[Media], values: dict[str, An
     post = Post(workspace=account.workspace, platform_content={account.platform: {"options": options}}, **told)
     media = [replace(pool[number], alt_text=values["alt_text"]) for number in dict.fromkeys(values["files"])]
     content = compose(post, account, connector, media)
-    if not passes(issues_of(account, content)):
+    if not passes(issues_of(account, content, at=None, networks=Networks())):
         return False
     for model in (networks.Post, networks.Media, networks.Piece, networks.Counter, networks.Clock):
         model._default_manager.all().delete()  # the same again, or too much in a day, would be refused for that

@@ -14,8 +14,8 @@ from accounts.platforms.base import (
     Rejected,
     StillWorking,
     Unavailable,
-    parsed,
 )
+from accounts.platforms.http import parsed
 from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
 from posts import services

@@ -122,9 +122,8 @@ class World:
         self.deal_out(order)
 
     def change(self, **values: Any) -> None:
-        changed = schedules.update_schedule(self.schedule, values=values, actor=ACTOR, now=self.now)
-        assert not changed.returned
-        self.schedule = changed.schedule
+        assert not schedules.update_schedule(self.schedule, values=values, actor=ACTOR, now=self.now)
+        self.schedule.refresh_from_db()
 
     def deal_out(self, order: list[str]) -> None:
         self.places.clear()
