@@ -102,6 +102,11 @@ def shown(moment: datetime, *, zone: str) -> str:
     return moment.astimezone(_clocks(_readable(zone))).replace(microsecond=0).isoformat()
 
 
+def comes_twice(local: datetime) -> bool:
+    """Whether the clocks show this time once more, or did before: without an offset nobody can tell which it is."""
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+
+
 def _readable(zone: str) -> str:
     """Return the zone, or UTC for one that is not known here: what is stored can be read all the same."""
     return zone if zones.is_known(zone) else "UTC"

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.http import Http404
@@ -330,6 +331,25 @@ def test_a_doubtful_time_offers_both_moments_and_takes_the_chosen_one(
     post = Post.objects.get()
     assert chosen["Location"] == post_page(post)
     assert post.scheduled_at == datetime.fromisoformat(offered[1])
+
+
+@pytest.mark.parametrize(
+    ("at", "clock"),
+    [
+        ("2090-10-29T00:30:00+00:00", "Europe/Paris, UTC+02:00"),
+        ("2090-10-29T01:30:00+00:00", "Europe/Paris, UTC+01:00"),
+        ("2090-10-29T02:30:00+00:00", "Europe/Paris"),
+    ],
+)
+def test_of_a_time_that_comes_twice_it_is_said_which_one_it_is(
+    staff: Client, facebook: SocialAccount, at: str, clock: str
+) -> None:
+    local = datetime.fromisoformat(at).astimezone(ZoneInfo("Europe/Paris")).strftime("%Y-%m-%dT%H:%M")
+
+    answer = staff.post(NEW, written(facebook, scheduled_at=local, chosen_at=at, do="schedule"), follow=True)
+
+    assert f"({clock})." in " ".join(map(str, answer.context["messages"]))
+    assert f"({clock})." in staff.get(edit_address(Post.objects.get())).content.decode()
 
 
 def test_a_moment_that_was_chosen_for_another_time_does_not_count(staff: Client, facebook: SocialAccount) -> None:

@@ -18,7 +18,7 @@ from accounts.models import SocialAccount
 from adminapi.templatetags.console import STATES, TONES, network_name
 from posts.models import Post, PostStatus, Schedule, Slot
 from posts.schedules import queue
-from posts.schedules.slots import ClockChange, clock_changes
+from posts.schedules.slots import ClockChange, clock_changes, comes_twice
 from posts.services import SCHEDULABLE
 from workspaces.models import Workspace
 
@@ -80,11 +80,6 @@ def _post(post: Post, clocks: ZoneInfo) -> Shown:
         "schedule": post.schedule.name if post.schedule and post.status == PostStatus.SCHEDULED else "",
         "held": post.is_on_hold and post.status == PostStatus.SCHEDULED,
     }
-
-
-def comes_twice(local: datetime) -> bool:
-    """Whether the clocks show this time once more, or did before: without an offset nobody can tell which it is."""
-    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
 def offset(local: datetime) -> str:

@@ -29,7 +29,7 @@ from posts import destinations, services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
 from posts.models import Post, Target
-from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, instant
+from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, comes_twice, instant
 from workspaces.models import Workspace
 
 MOST_DAYS = 62
@@ -200,7 +200,7 @@ def _read(request: HttpRequest) -> datetime:
 
 
 def _told(local: datetime, left: str) -> str:
-    when = _with_offset(local) if entries.comes_twice(local) else _when(local)
+    when = _with_offset(local) if comes_twice(local) else _when(local)
     told = _("The post goes out on %(when)s.") % {"when": when}
     return f"{told} {_('It left its slot in %(schedule)s.') % {'schedule': left}}" if left else told
 

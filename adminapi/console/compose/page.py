@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -25,7 +26,7 @@ from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
 from posts.models import Post, PostStatus, Schedule
-from posts.schedules.slots import shown
+from posts.schedules.slots import comes_twice, shown
 
 
 @page("posts.manage")
@@ -154,12 +155,20 @@ def _outcome(post: Post, do: str) -> str:
         if do != saving.SAVE
         else _("Saved. It goes out on %(time)s (%(zone)s).")
     )
-    return told % {"time": _local(post.scheduled_at, _zone(post)), "zone": _zone(post)}
+    return told % {"time": _local(post.scheduled_at, _zone(post)), "zone": _clock(post)}
 
 
 def _zone(post: Post) -> str:
     named: str = post.scheduled_timezone
     return named if named and zones.is_known(named) else post.workspace.timezone
+
+
+def _clock(post: Post) -> str:
+    """Return by which clock a post's time is told: its zone, with the offset where that shows the time twice."""
+    zone, at = _zone(post), post.scheduled_at
+    if at is None or not comes_twice(at.astimezone(ZoneInfo(zone))):
+        return zone
+    return f"{zone}, UTC{shown(at, zone=zone)[-6:]}"
 
 
 def _local(moment: datetime, zone: str) -> str:
@@ -189,7 +198,7 @@ def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
         files=fields.thumbnails(sheet),
         candidates=_candidates(sheet),
         scheduled=_local(post.scheduled_at, _zone(post)) if post and post.scheduled_at else "",
-        zone=_zone(post) if post else "",
+        zone=_clock(post) if post else "",
         refused=_told(sheet),
         **_awaited(post),
         accepted=",".join(EXTENSIONS),
