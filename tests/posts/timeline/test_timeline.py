@@ -363,10 +363,9 @@ def test_how_a_target_ended_is_told_once_though_the_post_comes_out_twice(
 ) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)], status="missed")
     error = failure("MISSED_WINDOW", "Too late.", retryable=True)
-    result: dict[str, Any] = {"id": post.targets.get().pk, "platform": "facebook", "status": "missed"}
-    result |= {"error": error, "outcome_unknown": False}
+    result = {"id": post.targets.get().pk, "platform": "facebook", "status": "missed", "outcome_unknown": False}
     for verb in ("missed", "partially_published"):
-        record(verb, post, actor=SYSTEM, targets=[result])
+        record(verb, post, actor=SYSTEM, targets=[result | {"error": error}])
 
     assert [(entry.kind, entry.target_id is None) for entry in told(post)] == [
         ("missed", False),
