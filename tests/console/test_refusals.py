@@ -1,6 +1,5 @@
 """Who asks the console for what is not there, or not theirs, is told so in its frame and finds the way back."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -80,10 +79,9 @@ def test_who_sends_a_form_from_another_address_is_told_what_hides_ours(origin: s
     assert (answer.status_code, "PUBLIC_BASE_URL" in page, "keeps no cookies" in page) == (403, True, False)
 
 
-@pytest.mark.thorough  # a process for each
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8000/base", "https://Social.Example.com:8443"])
 def test_a_form_comes_from_the_address_that_people_open_whatever_a_proxy_says(tmp_path: Path, address: str) -> None:
-    shown = json.loads(start(tmp_path, PUBLIC_BASE_URL=address).stdout)
+    shown = start(tmp_path, PUBLIC_BASE_URL=address).settings
     scheme, _, rest = address.lower().partition("://")
     browser = Client(enforce_csrf_checks=True)
     token = browser.get("/console/login/").cookies["csrftoken"].value
