@@ -140,52 +140,55 @@ IN_HEADER = [route for route in api_routes() if route.takes_workspace_header]
 def in_path(world: World, route: Route, place: str, kind: str) -> Any:
     what = what_stands_at(route, place)
     owner = world.other if kind == "other" and place == "pk" else world.mine
-    ids = {each: owner.ids[what_stands_at(route, each)] for each in route.places}
-    return asked(world.api, route, **ids | {place: world.id_of(what, kind)})
+    return asked(world.api, route, **ids_for(route, owner) | {place: world.id_of(what, kind)})
 
 
-@pytest.mark.parametrize(("route", "place"), PLACES, ids=str)
-def test_an_id_in_the_path_is_not_found_whatever_is_behind_it(world: World, route: Route, place: str) -> None:
+def test_an_id_in_the_path_is_not_found_whatever_is_behind_it(world: World) -> None:
     before = rows()
 
-    answers = {kind: in_path(world, route, place, kind) for kind in KINDS}
+    answers = {f"{route}, {place}": [in_path(world, route, place, kind) for kind in KINDS] for route, place in PLACES}
 
-    assert {kind: error_of(answer) for kind, answer in answers.items()} == dict.fromkeys(KINDS, (404, "NOT_FOUND"))
-    assert len({answer.content for answer in answers.values()}) == 1, answers
+    assert {name: told(found) for name, found in answers.items()} == dict.fromkeys(answers, (1, 404, "NOT_FOUND"))
     assert rows() == before
 
 
-@pytest.mark.parametrize("route", IN_HEADER, ids=str)
-def test_a_workspace_in_the_header_is_not_found_whatever_is_behind_it(world: World, route: Route) -> None:
-    before = rows()
-    ids = {place: world.mine.ids[what_stands_at(route, place)] for place in route.places}
+def told(answers: list[Any]) -> tuple[int, int, str]:
+    """Return how many different answers there are, and the first one's status and code."""
+    return (len({answer.content for answer in answers}), *error_of(answers[0]))
 
-    answers = []
+
+def test_a_workspace_in_the_header_is_not_found_whatever_is_behind_it(world: World) -> None:
+    before = rows()
+
+    answers: dict[str, list[Any]] = {str(route): [] for route in IN_HEADER}
     for kind in KINDS:
         world.api.headers["X-Workspace-ID"] = world.id_of("workspaces", kind)
-        answers.append(asked(world.api, route, **ids))
+        for route in IN_HEADER:
+            answers[str(route)].append(asked(world.api, route, **ids_for(route, world.mine)))
 
-    assert [error_of(answer) for answer in answers] == [(404, "WORKSPACE_NOT_FOUND")] * len(KINDS)
-    assert len({answer.content for answer in answers}) == 1
+    wanted = (1, 404, "WORKSPACE_NOT_FOUND")
+    assert {name: told(found) for name, found in answers.items()} == dict.fromkeys(answers, wanted)
     assert rows() == before
 
 
-@pytest.mark.parametrize("route", IN_HEADER, ids=str)
-def test_a_workspace_of_another_in_the_header_opens_none_of_the_rows_in_it(world: World, route: Route) -> None:
+def test_a_workspace_of_another_in_the_header_opens_none_of_the_rows_in_it(world: World) -> None:
     before = rows()
     world.api.headers["X-Workspace-ID"] = world.other.workspace.pk
 
-    answer = asked(world.api, route, **{place: world.other.ids[what_stands_at(route, place)] for place in route.places})
+    answers = {str(route): asked(world.api, route, **ids_for(route, world.other)) for route in IN_HEADER}
 
-    assert error_of(answer) == (404, "WORKSPACE_NOT_FOUND")
+    errors = {name: error_of(answer) for name, answer in answers.items()}
+    assert errors == dict.fromkeys(answers, (404, "WORKSPACE_NOT_FOUND"))
     assert rows() == before
+
+
+def ids_for(route: Route, owner: Tenant) -> dict[str, str]:
+    return {place: owner.ids[what_stands_at(route, place)] for place in route.places}
 
 
 @pytest.mark.parametrize(("route", "place"), PLACES, ids=str)
 def test_the_requests_of_these_tests_reach_what_is_the_callers_own(world: World, route: Route, place: str) -> None:
-    ids = {each: world.mine.ids[what_stands_at(route, each)] for each in route.places}
-
-    answer = asked(world.api, route, **ids)
+    answer = asked(world.api, route, **ids_for(route, world.mine))
 
     assert answer.status_code not in (400, 404, 405, 415, 500), answer.content
 
@@ -212,14 +215,14 @@ def test_an_account_in_a_body_is_unknown_whatever_is_behind_it(
     draft = make_post(world.mine.workspace)
     before = rows()
 
-    told = {}
+    answers = {}
     for kind in KINDS:
         given = world.id_of("accounts", kind)
         answer = world.api(method, path.format(draft=draft.pk, schedule=world.mine.ids["schedules"]), body(given))
         assert error_of(answer) == (400, "VALIDATION_ERROR")
-        told[kind] = answer.content.replace(given.encode(), b"<id>")
+        answers[kind] = answer.content.replace(given.encode(), b"<id>")
 
-    assert len(set(told.values())) == 1, told
+    assert len(set(answers.values())) == 1, answers
     assert rows() == before
 
 
