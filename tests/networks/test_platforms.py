@@ -30,9 +30,9 @@ def test_the_networks_are_in_the_contracts_order() -> None:
 @pytest.mark.parametrize(
     ("platform", "facts"),
     [
-        ("facebook", (True, True, True, True, 63206, 10, 240, True)),
-        ("instagram", (True, True, True, True, 2200, 10, 60, True)),
-        ("twitter", (True, True, False, False, 280, 4, 140, True)),
+        ("facebook", (True, True, True, True, 63206, 10, 240)),
+        ("instagram", (True, True, True, True, 2200, 10, 60)),
+        ("twitter", (True, True, False, False, 280, 4, 140)),
     ],
 )
 def test_three_are_as_the_api_reference_shows_them(platform: str, facts: tuple[object, ...]) -> None:
@@ -46,7 +46,6 @@ def test_three_are_as_the_api_reference_shows_them(platform: str, facts: tuple[o
         shown.limits.max_characters,
         shown.limits.max_images,
         shown.max_video_duration,
-        shown.oauth_supported,
     )
 
 

@@ -154,8 +154,7 @@ def _post(operation: Operation) -> dict[str, Any]:
 
 
 def _reply(operation: Operation) -> dict[str, Any]:
-    assert operation.reply is not None
-    return {"text": operation.reply.text, "reply": {"in_reply_to_tweet_id": operation.parent.remote_id}}
+    return {"text": operation.text, "reply": {"in_reply_to_tweet_id": operation.parent.remote_id}}
 
 
 def _published(account: Account, post_id: str) -> Published:
