@@ -248,7 +248,7 @@ def test_a_file_is_waited_for_until_the_network_can_use_it_or_cannot(
     world: World, kind: Kind, effect: str, status: str, code: str | None, copies: int
 ) -> None:
     account = world.client.connect(kind.network, choose=kind.choose)
-    networks.Fault.objects.create(network=kind.network, effect=effect, options={"seconds": 25})
+    networks.Fault.objects.create(network=kind.network, effect=effect, options={"seconds": 7})
 
     seen = world.publish(kind, account, Meddler())
 
