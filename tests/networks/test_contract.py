@@ -32,7 +32,9 @@ ALL = [platform.id for platform in platforms.ALL]
 WITH_CONSENT = [platform.id for platform in platforms.ALL if issubclass(platform, OAuth2Connector)]
 USUAL = {kind.network: kind for kind in reversed(KINDS)}
 """The first kind of each network."""
-PROCESSED = [kind for kind in KINDS if kind.files in ((UPRIGHT,), (DOCUMENT,))]
+ALIKE = ("youtube short", "youtube comment")
+"""Their video goes the way of any other there."""
+PROCESSED = [kind for kind in KINDS if kind.files in ((UPRIGHT,), (DOCUMENT,)) and str(kind) not in ALIKE]
 """Each network looks into videos and documents before anybody sees them."""
 REVOKING = sorted(set(ALL) - {"bluesky", "pinterest", "threads"})
 """Networks at which a call ends every token; at Bluesky it ends the one that renews, elsewhere there is none."""
