@@ -57,7 +57,7 @@ def show_platform(platform: Connector) -> dict[str, Any]:
         "max_characters": limits.max_characters,
         "max_images": limits.max_images,
         "max_video_duration": platform.max_video_duration,
-        "oauth_supported": platform.oauth_supported,
+        "oauth_supported": True,
         "limits": asdict(limits),
         "pace": asdict(pace) if (pace := traffic.pace_of(platform.id)) else None,
         "post_types": {name: asdict(platform.limits_of(name)) for name in platform.post_types},

@@ -152,7 +152,6 @@ class Platform:
     supports_stories: ClassVar[bool] = False
     max_video_duration: ClassVar[int]
     """As the API reference shows it; `limits` has the exact rule in seconds."""
-    oauth_supported: ClassVar[bool] = True
     widest_product: ClassVar[str] = ""
     """The product that lets an app do most: what the sandbox's app is registered for."""
     default_version: ClassVar[str] = ""
@@ -249,7 +248,7 @@ class Connector(Platform):
     api: ClassVar[str] = ""
     """The address that its calls are under, where that is one; may hold `{version}`."""
     nothing_opened: str = Phrase("The sign-in opened no account that can be published to: grant at least one.")
-    """What the person is told then, with the reasons that there may be."""
+    """What a person is told whose sign-in gave no account, with the possible reasons."""
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
         """Return the address of the network's consent page."""
@@ -312,7 +311,7 @@ class Connector(Platform):
         return self.recovery
 
     def lists(self, operation: Operation) -> bool:
-        """Whether `recover` finds this very call among the account's posts, without anything that was given for it."""
+        """Whether `recover` can find this call among the account's posts without its handles, as after a restore."""
         return self.recovery_of(replace(operation, handles={})) == Recovery.LOOK
 
     def prepare(self, session: Session, operation: Operation, save: "Save") -> Handles:

@@ -29,7 +29,7 @@ ASK_AGAIN_SECONDS = 24 * 3600
 
 
 class Gone(Connector):
-    """Whether an earlier send to it arrived nobody can find out."""
+    """A connector without a network: it takes no posts, and cannot find out whether an earlier one arrived."""
 
     account_types = ()
     scopes = ()

@@ -1,10 +1,9 @@
-"""Sign-in by OAuth 2 (RFC 6749, RFC 7636): oauthlib writes the requests, our session sends them."""
+"""Sign-in by OAuth 2 (RFC 6749, RFC 7636)."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlencode
 
 from oauthlib.oauth2 import WebApplicationClient
 
@@ -40,12 +39,14 @@ class OAuth2Connector(Connector):
 
     authorize_endpoint: ClassVar[str]
     token_endpoint: ClassVar[str]
-    """These may hold `{version}`."""
+    revoke_endpoint: ClassVar[str] = ""
+    """Empty where there is none, and people remove the app in the network's own settings. All may hold `{version}`."""
     scope_separator: ClassVar[str] = " "
+    client_id_field: ClassVar[str] = "client_id"
+    refresh_life_field: ClassVar[str] = "refresh_token_expires_in"
+    """What the network calls these."""
     basic_auth: ClassVar[bool] = False
     """Whether an app with a secret proves itself in the Authorization header, not in the form."""
-    revoke_endpoint: ClassVar[str] = ""
-    """Empty: there is none, and people remove the app in the network's own settings."""
     refresh_lifetime: ClassVar[timedelta | None] = None
     """How long a refresh token lasts where the network doesn't say it with the token."""
 
@@ -58,45 +59,43 @@ class OAuth2Connector(Connector):
             code_challenge=code_challenge or None,
             code_challenge_method="S256",
         )
-        return url.replace("+", "%20")  # which is a space to everybody; a plus of its own is %2B by now
+        url = url.replace("+", "%20")  # which is a space to everybody; a plus of its own is %2B by now
+        return url.replace("client_id=", f"{self.client_id_field}=", 1)
 
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
     ) -> Tokens:
-        form = WebApplicationClient(self.app.client_id).prepare_request_body(
-            code=code, redirect_uri=redirect_uri, code_verifier=code_verifier or None, include_client_id=False
-        )
-        answer = self.send_form(session, self.token_endpoint, form)
-        if not answer.ok:
-            raise self.classify_token_error(answer, refusal=Rejected)
+        fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        fields |= {"code_verifier": code_verifier} if code_verifier else {}
+        answer = self.send_form(session, self.token_endpoint, fields, refusal=Rejected)
         return self.tokens(answer.json(), now=now)
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         if not account.refresh_token:
             raise AuthExpired(Phrase("{network} gave no refresh token: connect the account again.", network=self.name))
-        form = WebApplicationClient(self.app.client_id).prepare_refresh_body(refresh_token=account.refresh_token)
-        answer = self.send_form(session, self.token_endpoint, form)
-        if not answer.ok:
-            raise self.classify_token_error(answer, refusal=AuthExpired)
+        fields = {"grant_type": "refresh_token", "refresh_token": account.refresh_token}
+        answer = self.send_form(session, self.token_endpoint, fields, refusal=AuthExpired)
         return self.tokens(answer.json(), now=now)
 
     def revoke(self, session: Session, account: Account) -> None:
-        if not self.revoke_endpoint:
-            return
-        answer = self.send_form(session, self.revoke_endpoint, urlencode({"token": account.access_token}))
-        if not answer.ok:
-            raise self.classify_token_error(answer, refusal=Rejected)
+        if self.revoke_endpoint:
+            self.send_form(session, self.revoke_endpoint, {"token": account.access_token}, refusal=Rejected)
 
-    def send_form(self, session: Session, url: str, form: str) -> Answer:
-        """Send a form to a token endpoint together with what proves that it comes from this app."""
-        fields = dict(parse_qsl(form))
-        if self.basic_auth and self.app.client_secret:
-            headers = {"Authorization": basic_credentials(self.app.client_id, self.app.client_secret)}
-            return session.request("POST", url.format(version=self.version), headers=headers, data=fields)
-        fields["client_id"] = self.app.client_id
-        if self.app.client_secret:
-            fields["client_secret"] = self.app.client_secret
-        return session.request("POST", url.format(version=self.version), data=fields)
+    def send_form(
+        self, session: Session, url: str, fields: Mapping[str, str], *, refusal: type[Rejected] | type[AuthExpired]
+    ) -> Answer:
+        """Send a form together with what proves that it comes from this app; raises `refusal` where it is refused."""
+        answer = session.request("POST", url.format(version=self.version), **self._proven(fields))
+        if not answer.ok:
+            raise self.classify_token_error(answer, refusal=refusal)
+        return answer
+
+    def _proven(self, fields: Mapping[str, str]) -> dict[str, Any]:
+        """Return a form as it is sent, with the app's id and secret in it or in a header."""
+        client_id, secret = self.app.client_id, self.app.client_secret
+        if self.basic_auth and secret:
+            return {"headers": {"Authorization": basic_credentials(client_id, secret)}, "data": fields}
+        return {"data": {**fields, self.client_id_field: client_id, **({"client_secret": secret} if secret else {})}}
 
     def tokens(self, payload: Any, *, now: datetime) -> Tokens:
         """Return what a token endpoint's answer holds; raises Unknown where it holds no token."""
@@ -104,7 +103,7 @@ class OAuth2Connector(Connector):
         if not access_token:
             raise Unknown(Phrase("{network} answered the sign-in without a token.", network=self.name))
         refresh_token = dig_text(payload, "refresh_token")
-        ends = _after(now, dig(payload, "refresh_token_expires_in"))
+        ends = _after(now, dig(payload, self.refresh_life_field))
         if ends is None and refresh_token and self.refresh_lifetime:
             ends = now + self.refresh_lifetime
         return Tokens(

@@ -208,6 +208,11 @@ class Operation:
         return self.content.replies[len(self.out) - 1] if self.out else None
 
     @property
+    def text(self) -> str:
+        """Return the text of what this operation is about: of the reply, else of the post."""
+        return self.reply.text if self.reply else self.content.text
+
+    @property
     def root(self) -> Published:
         """Return the post that a reply belongs to."""
         return self.out[0]

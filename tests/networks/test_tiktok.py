@@ -66,8 +66,8 @@ class TestTikTok(LookCase, OAuth2Case):
     connector = CONNECTOR
     account = ACCOUNT
     consent_url = (
-        "https://www.tiktok.com/v2/auth/authorize/?client_key=id&scope=one%2Ctwo&response_type=code"
-        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&state=STATE"
+        "https://www.tiktok.com/v2/auth/authorize/?response_type=code&client_key=id"
+        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one%2Ctwo&state=STATE"
     )
     exchange_calls = (
         Call(

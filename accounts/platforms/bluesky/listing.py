@@ -30,10 +30,9 @@ def _following(page: Any, *, since: datetime) -> str:
 
 
 def _is_it(record: Any, operation: Operation) -> bool:
-    text = operation.reply.text if operation.reply else operation.content.text
     parent = operation.parent.remote_id if operation.reply else ""
     return (
         is_since(dig_text(record, "value", "createdAt"), operation.since)
-        and dig_text(record, "value", "text") == text
+        and dig_text(record, "value", "text") == operation.text
         and dig_text(record, "value", "reply", "parent", "uri") == parent
     )

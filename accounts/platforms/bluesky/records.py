@@ -21,15 +21,13 @@ def written(
     connector: Connector, session: Session, operation: Operation, handles: Handles, *, created_at: str
 ) -> dict[str, Any]:
     """Return the record; asks the server who the mentioned are, and for what a reply must know of what it answers."""
-    content, reply = operation.content, operation.reply
-    text = reply.text if reply else content.text
     parts = {
-        "langs": list(content.options.get("langs", [])),
-        "facets": _facets(connector, session, operation.account, text),
+        "langs": list(operation.content.options.get("langs", [])),
+        "facets": _facets(connector, session, operation.account, operation.text),
         "embed": embed(operation, handles),
-        "reply": _references(connector, session, operation) if reply else None,
+        "reply": _references(connector, session, operation) if operation.reply else None,
     }
-    record = {"$type": COLLECTION, "text": text, "createdAt": created_at}
+    record = {"$type": COLLECTION, "text": operation.text, "createdAt": created_at}
     return record | {key: value for key, value in parts.items() if value}
 
 

@@ -186,7 +186,7 @@ class Facebook(Graph):
 
     def _way(self, operation: Operation) -> Way:
         """A video alone is a video post; of what a post has besides, the rules have said that it cannot be."""
-        if operation.reply is not None:
+        if operation.reply:
             return self._comment
         content = operation.content
         first = content.media[0].type if content.media else ""

@@ -130,8 +130,7 @@ class Comment(Way):
         return Published(remote_id=comment_id, url=operation.root.url)
 
     def _send(self, session: Session, operation: Operation, subject: str) -> str:
-        assert operation.reply is not None
-        request = self.graph.form(operation.account, {"message": operation.reply.text})
+        request = self.graph.form(operation.account, {"message": operation.text})
         url = self.graph.url(f"{subject}/comments")
         return self.graph.call_visible(session, "POST", url, id_at=("id",), **request)
 
@@ -201,7 +200,7 @@ def _feed_fields(operation: Operation) -> dict[str, str]:
 def _is_it(post: Any, operation: Operation) -> bool:
     return (
         is_since(dig_text(post, "created_time"), operation.since)
-        and _reads_as(dig_text(post, "message"), operation.content.text)
+        and _reads_as(dig_text(post, "message"), operation.text)
         and _has_the_photos(post, operation)
     )
 
@@ -249,6 +248,5 @@ def _destination(address: str) -> str:
 
 
 def _is_own_comment(comment: Any, operation: Operation) -> bool:
-    assert operation.reply is not None
     is_ours = dig_text(comment, "from", "id") == operation.account.remote_id
-    return is_ours and _reads_as(dig_text(comment, "message"), operation.reply.text)
+    return is_ours and _reads_as(dig_text(comment, "message"), operation.text)

@@ -186,7 +186,7 @@ class Instagram(ContainerConnector):
         return {"media_type": "REELS", **_pulled(media), "caption": content.text, **_reel_options(content.options)}
 
     def written(self, operation: Operation) -> str:
-        return "" if operation.content.post_type == "story" else operation.content.text
+        return "" if operation.content.post_type == "story" else operation.text
 
     def listing(self, operation: Operation, *, since: datetime) -> tuple[str, Mapping[str, Any]]:
         is_story = operation.content.post_type == "story"

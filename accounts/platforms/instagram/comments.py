@@ -20,10 +20,9 @@ AT_ONCE = 50
 
 def write(connector: ContainerConnector, session: Session, operation: Operation) -> Published:
     """Comment on the account's own post."""
-    assert operation.reply is not None
     account, post = operation.account, operation.parent
     url = f"{connector.base(account)}/{post.remote_id}/comments"
-    request = connector.form(account, {"message": operation.reply.text})
+    request = connector.form(account, {"message": operation.text})
     try:
         comment_id = connector.call_visible(session, "POST", url, id_at=("id",), **request)
     except Rejected as refusal:
@@ -35,9 +34,8 @@ def write(connector: ContainerConnector, session: Session, operation: Operation)
 
 def find(connector: ContainerConnector, session: Session, operation: Operation) -> list[Published]:
     """Return the account's own comments that say this, from the time of the first try on."""
-    assert operation.reply is not None
     since = operation.since.replace(microsecond=0)
-    text = comparable(operation.reply.text)
+    text = comparable(operation.text)
     path = f"{operation.parent.remote_id}/comments"
     read = partial(connector.read, session, operation.account, path, fields=FIELDS, limit=AT_ONCE)
     comments = entries(read, at="data", cursor="after", cursor_of=_following)

@@ -127,13 +127,13 @@ class LinkedIn(OAuth2Connector):
         return Recovery.LOOK if is_organization(operation.account.remote_id) else Recovery.PARK
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        if operation.reply is not None:
+        if operation.reply:
             return operation.handles
         return linkedin_media.prepare(self._api(session, operation.account.access_token), operation, save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         api = self._api(session, operation.account.access_token)
-        if operation.reply is not None:
+        if operation.reply:
             return self._comment(session, api, operation)
         answer = self._create(api, operation)
         if not answer.ok:
@@ -172,11 +172,10 @@ class LinkedIn(OAuth2Connector):
             return False
 
     def _comment(self, session: Session, api: Api, operation: Operation) -> Published:
-        assert operation.reply is not None
         body = {
             "actor": operation.account.remote_id,
             "object": operation.root.remote_id,
-            "message": {"text": operation.reply.text},
+            "message": {"text": operation.text},
         }
         url = f"{HOST}{linkedin_posts.comments_path(operation)}"
         request = {"headers": api.headers, "json": body}
@@ -186,7 +185,7 @@ class LinkedIn(OAuth2Connector):
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         api = self._api(session, operation.account.access_token)
-        if operation.reply is not None:
+        if operation.reply:
             return find_comments(api, operation)
         return find_posts(api, operation)
 

@@ -70,8 +70,7 @@ def _shows(beside: Any) -> Iterator[str]:
 
 def find_comments(api: Api, operation: Operation) -> list[Published]:
     """Return the account's own comments on its post that can be this operation's."""
-    assert operation.reply is not None
-    text = comparable(operation.reply.text)
+    text = comparable(operation.text)
     found = [
         dig_text(each, "commentUrn")
         for each in api.elements(posts.comments_path(operation))

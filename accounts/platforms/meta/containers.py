@@ -50,9 +50,9 @@ POST = "post"
 """The key of the container that is published; those of a carousel's files are kept by the files' ids."""
 READY_AT, READY_SINCE, FAILURES = "ready_at", "ready_since", "failures"
 STAYS_READY = timedelta(seconds=20)
-"""What was refused, or held up for longer, is asked again: its container may be dead by then."""
+"""For so long a container that was found ready is taken to be ready still; later it is asked for again."""
 IN_VAIN = timedelta(minutes=10)
-"""What has been ready for so long was refused each time, or held up: another takes its place."""
+"""A container that has been ready for so long without being published is replaced by a new one."""
 MOST_FAILURES = 3
 LISTED_SOON = 10.0
 LISTED_AFTER = timedelta(minutes=2)
@@ -333,7 +333,7 @@ class ContainerConnector(LongLivedTokens):
 
     def written(self, operation: Operation) -> str:
         """Return the text that the post shows."""
-        return operation.reply.text if operation.reply else operation.content.text
+        return operation.text
 
     def read(self, session: Session, account: Account, path: str, *, timeout: float = 30, **params: Any) -> Any:
         url = f"{self.base(account)}/{path}"

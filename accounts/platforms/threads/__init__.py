@@ -98,7 +98,7 @@ class Threads(ContainerConnector):
 
     def post_fields(self, operation: Operation, parts: Sequence[str]) -> dict[str, str]:
         if operation.reply:
-            return {"media_type": "TEXT", "text": operation.reply.text, "reply_to_id": operation.parent.remote_id}
+            return {"media_type": "TEXT", "text": operation.text, "reply_to_id": operation.parent.remote_id}
         content = operation.content
         chosen = {name: str(content.options.get(name, "")) for name in validation.CHOICES}
         return {**_shown(content, parts), "text": content.text, **chosen}

@@ -5,11 +5,9 @@ https://developers.tiktok.com/doc/oauth-user-access-token-management
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
-from accounts.platforms.base import Answer, PlatformError, Session, Tokens, Unavailable, Unknown
+from accounts.platforms.base import Answer, AuthExpired, PlatformError, Rejected, Session, Unavailable, Unknown
 from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text, unclear_is_unknown
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.tiktok import errors as tiktok_errors
@@ -36,31 +34,17 @@ class TikTokApi(OAuth2Connector):
     token_endpoint = f"{api}/oauth/token/"
     revoke_endpoint = f"{api}/oauth/revoke/"
     scope_separator = ","
+    client_id_field = "client_key"
+    refresh_life_field = "refresh_expires_in"
 
-    def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
-        asked = {
-            "client_key": self.app.client_id,
-            "scope": self.scope_separator.join(scopes),
-            "response_type": "code",
-            "redirect_uri": redirect_uri,
-            "state": state,
-        }
-        return f"{self.authorize_endpoint.format(version=self.version)}?{urlencode(asked)}"
-
-    def send_form(self, session: Session, url: str, form: str) -> Answer:
-        """Send a form to a token endpoint; an error that comes with a good status gets a bad one."""
-        proof = {"client_key": self.app.client_id, "client_secret": self.app.client_secret}
-        fields = proof | dict(parse_qsl(form, keep_blank_values=True))
-        answer = session.request("POST", url.format(version=self.version), data=fields)
-        return replace(answer, status=400) if answer.ok and dig_text(decoded(answer), "error") else answer
-
-    def tokens(self, payload: Any, *, now: datetime) -> Tokens:
-        return super().tokens(
-            {**payload, "refresh_token_expires_in": payload.get("refresh_expires_in")}
-            if isinstance(payload, dict)
-            else payload,
-            now=now,
-        )
+    def send_form(
+        self, session: Session, url: str, fields: Mapping[str, str], *, refusal: type[Rejected] | type[AuthExpired]
+    ) -> Answer:
+        """Do the same where errors come with a good status, too."""
+        answer = super().send_form(session, url, fields, refusal=refusal)
+        if dig_text(decoded(answer), "error"):
+            raise self.classify_token_error(replace(answer, status=400), refusal=refusal)
+        return answer
 
     def classify(self, answer: Answer) -> PlatformError:
         return tiktok_errors.classify(answer)

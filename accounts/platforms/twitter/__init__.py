@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from accounts.platforms.base import (
     Account,
@@ -73,6 +72,7 @@ class Twitter(OAuth2Connector):
     api = "https://api.x.com/{version}"
     authorize_endpoint = "https://x.com/i/oauth2/authorize"
     token_endpoint = f"{api}/oauth2/token"
+    revoke_endpoint = f"{api}/oauth2/revoke"
     basic_auth = True
     refresh_lifetime = timedelta(days=180)
 
@@ -91,12 +91,9 @@ class Twitter(OAuth2Connector):
 
     def revoke(self, session: Session, account: Account) -> None:
         for kind, token in (("refresh_token", account.refresh_token), ("access_token", account.access_token)):
-            if not token:
-                continue
-            form = urlencode({"token": token, "token_type_hint": kind})
-            answer = self.send_form(session, self.url("oauth2/revoke"), form)
-            if not answer.ok:
-                raise self.classify_token_error(answer, refusal=Rejected)
+            if token:
+                fields = {"token": token, "token_type_hint": kind}
+                self.send_form(session, self.revoke_endpoint, fields, refusal=Rejected)
 
     def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
         return self.raised[PREMIUM] if validation.pays(account or {}) else self.limits
@@ -154,8 +151,7 @@ def _post(operation: Operation) -> dict[str, Any]:
 
 
 def _reply(operation: Operation) -> dict[str, Any]:
-    assert operation.reply is not None
-    return {"text": operation.reply.text, "reply": {"in_reply_to_tweet_id": operation.parent.remote_id}}
+    return {"text": operation.text, "reply": {"in_reply_to_tweet_id": operation.parent.remote_id}}
 
 
 def _published(account: Account, post_id: str) -> Published:

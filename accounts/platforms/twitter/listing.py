@@ -45,14 +45,13 @@ def _next_token(page: Any) -> str:
 
 
 def _is_it(post: Any, operation: Operation) -> bool:
-    reply = operation.reply
-    text, files = (reply.text, 0) if reply else (operation.content.text, len(operation.content.media))
-    parents = [operation.parent.remote_id] if reply else []
+    files = 0 if operation.reply else len(operation.content.media)
+    parents = [operation.parent.remote_id] if operation.reply else []
     return (
         is_since(dig_text(post, "created_at"), operation.since)
         and len(dig_list(post, "attachments", "media_keys")) == files
         and list(_answered(post)) == parents
-        and comparable(_written_text(post)) == comparable(text)
+        and comparable(_written_text(post)) == comparable(operation.text)
     )
 
 

@@ -110,24 +110,23 @@ class YouTube(OAuth2Connector):
         return validation.beside_the_limits(content)
 
     def recovery_of(self, operation: Operation) -> Recovery:
-        return Recovery.HANDLE if operation.reply is None else Recovery.LOOK
+        return Recovery.LOOK if operation.reply else Recovery.HANDLE
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        if operation.reply is not None:
+        if operation.reply:
             return operation.handles
         return Upload(connector=self, session=session, operation=operation).bring(save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         """A video is published when YouTube has processed it: its upload only hands it over."""
-        if operation.reply is not None:
+        if operation.reply:
             return self._comment(session, operation)
         video_id = Upload(connector=self, session=session, operation=operation).finish()
         raise _working(operation, video_id)
 
     def _comment(self, session: Session, operation: Operation) -> Published:
-        assert operation.reply is not None
         video_id = operation.root.remote_id
-        comment = {"videoId": video_id, "topLevelComment": {"snippet": {"textOriginal": operation.reply.text}}}
+        comment = {"videoId": video_id, "topLevelComment": {"snippet": {"textOriginal": operation.text}}}
         comment_id = self.call_visible(
             session,
             "POST",
@@ -140,7 +139,7 @@ class YouTube(OAuth2Connector):
         return _published_comment(video_id, comment_id)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        if operation.reply is not None:
+        if operation.reply:
             found = comments_like(self, session, operation)
             return [_published_comment(operation.root.remote_id, each) for each in found]
         video_id = operation.handles.get(VIDEO)

@@ -31,10 +31,9 @@ def videos_like(connector: Connector, session: Session, operation: Operation) ->
 
 def comments_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
     """Return the ids of the channel's own comments on its video that can be this one."""
-    assert operation.reply is not None
     video = {"videoId": operation.root.remote_id}
     params = {"part": "snippet", **video, "order": "time", "textFormat": "plainText", "maxResults": 100}
-    text, found = comparable(operation.reply.text), []
+    text, found = comparable(operation.text), []
     for item in _newest(connector, session, operation, "commentThreads", params, at=(*OF_A_COMMENT, "publishedAt")):
         is_own = dig_text(item, *OF_A_COMMENT, "authorChannelId", "value") == operation.account.remote_id
         if is_own and comparable(dig_text(item, *OF_A_COMMENT, "textOriginal")) == text:
