@@ -127,17 +127,24 @@ def _claim_one_by_one(limit: int, *, suspects: bool) -> list[Claim]:
         except Exception:  # whatever it is: this is the row
             logger.exception("Target %s cannot be claimed", pk)
             failing.append(pk)
-    if held:  # where none can be claimed, the fault is hardly theirs
-        for pk in failing:
+    for pk in failing if held else []:  # where none can be claimed, the fault is hardly theirs
+        try:
             _end(pk)
+        except Exception:  # whatever it is: the others are claimed, and nobody else would take them up for a lease
+            logger.exception("Target %s cannot be ended", pk)
     return held
 
 
 @transaction.atomic
 def _end(pk: str) -> None:
-    """End a target that no worker can take; a person must look where it may be out."""
-    post = Post.objects.select_for_update().get(targets=pk)
-    target = Target.objects.select_for_update().get(pk=pk)
+    """End a target that this worker cannot take, unless another one has by now; a person must look where it may be out.
+
+    Of two versions that run side by side one may know what is on its row.
+    """
+    post = Post.objects.select_for_update().filter(targets=pk).first()
+    target = Target.objects.select_for_update().filter(claims.is_due(claims.database_now()), pk=pk).first()
+    if post is None or target is None:
+        return
     status = TargetStatus.NEEDS_REVIEW if target.outcome_unknown or target.remote_id else TargetStatus.FAILED
     error = failure("PLATFORM_UNAVAILABLE", INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
     Target.objects.filter(pk=pk).update(status=status, error=error, **TAKEN_FROM_WORKERS)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import Error
-
 from accounts import pauses, traffic
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Handles, Media, Recovery
@@ -111,11 +109,12 @@ def _is_paused(target: Target, paused: Sequence[Pause]) -> bool:
 
 
 def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
-    """Read claimed targets right after their claim, by id; one that cannot be read keeps no other from going out."""
+    """Read claimed targets right after their claim, by id; one that cannot be read keeps no other from going out.
+
+    What is left out is read once more by whoever works on it: nobody else would take it up for a lease.
+    """
     try:
         return {claim.pk: loaded for claim, loaded in zip(held, load_all(held), strict=True) if loaded}
-    except Error:
-        raise
     except Exception:
         logger.exception("Not all of %s claimed targets could be read ahead", len(held))
         return {}

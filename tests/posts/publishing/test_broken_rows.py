@@ -324,6 +324,47 @@ def test_a_target_that_breaks_its_second_claim_is_ended_and_leaves_its_account_t
     assert [each.pk for each in claim_targets(8)] == [other.pk]
 
 
+OTHERS: dict[str, Callable[[Target], object]] = {
+    "has claimed": lambda target: Target.objects.filter(pk=target.pk).update(lease_until=NOW + timedelta(days=3650)),
+    "has published": lambda target: Target.objects.filter(pk=target.pk).update(
+        status="published", remote_id="42", due_at=None
+    ),
+    "has removed": lambda target: Post.objects.filter(targets=target).delete(),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_what_another_one_has_done_with_a_target_that_breaks_a_claim_stays(
+    sick: Target, sound: Target, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    _break_claims_of(sick, monkeypatch)
+    end, rows, seen = claiming._end, Target.objects.filter(pk=sick.pk), list[Any]()
+
+    def end_later(pk: str) -> None:
+        OTHERS[other](sick)
+        seen.extend(rows.values())
+        end(pk)
+
+    monkeypatch.setattr(claiming, "_end", end_later)
+
+    held = claim_targets(8)
+
+    assert [each.pk for each in held] == [sound.pk]
+    assert list(rows.values()) == seen
+
+
+def test_a_target_that_cannot_even_be_ended_leaves_the_others_to_who_has_claimed_them(
+    sick: Target, sound: Target, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _break_claims_of(sick, monkeypatch)
+    monkeypatch.setattr(claiming, "sync_and_tell", lambda post: {}[post])
+
+    held = claim_targets(8)
+
+    assert ([each.pk for each in held], after(sick).status) == ([sound.pk], TargetStatus.PUBLISHING)
+    assert f"Target {sick.pk} cannot be ended" in caplog.text
+
+
 def test_a_target_is_not_ended_while_none_can_be_claimed(sick: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     _break_claims_of(sick, monkeypatch)
 

@@ -6,6 +6,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from ouipost.claims import Claim
 from posts.publishing import steps
@@ -108,3 +109,18 @@ def test_a_target_that_cannot_be_read_keeps_no_other_from_going_out(
 
     sound.refresh_from_db()
     assert (sound.status, len(network.sent)) == ("published", 1)
+
+
+def test_what_cannot_be_read_when_it_is_claimed_is_read_anew_and_does_not_wait_for_its_lease(
+    network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = make_due(make_workspace())
+
+    def lose(held: Sequence[Claim]) -> list[Loaded | None]:
+        raise OperationalError(2013, "Lost connection to server during query")
+
+    monkeypatch.setattr("posts.publishing.steps.load_all", lose)
+    Publisher(2).run_until_idle(seconds=PATIENCE_SECONDS)
+
+    target.refresh_from_db()
+    assert (target.status, len(network.sent)) == ("published", 1)
