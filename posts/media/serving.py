@@ -31,7 +31,7 @@ class Piece:
         return self
 
     def __next__(self) -> bytes:
-        block: bytes = self._file.read(min(BLOCK_BYTES, self._left)) if self._left else b""
+        block: bytes = self._file.read(min(BLOCK_BYTES, self._left))
         if not block:
             raise StopIteration
         self._left -= len(block)

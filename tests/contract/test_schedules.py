@@ -468,6 +468,8 @@ def test_a_post_that_no_new_slot_fits_is_a_draft_and_named(
     assert data["warnings"] == ["1 queued post fits no slot any more and is a draft now."]
     assert (Post.objects.get(pk=goes.pk).status, times(stays)) == ("draft", ["Tue 23 10:00"])
     assert not Target.objects.filter(post=goes).exclude(status="draft", due_at=None).exists()
+    waits = Target.objects.get(post=stays)
+    assert (waits.status, waits.due_at) == ("scheduled", waits.scheduled_at)
 
 
 def test_a_hold_keeps_the_queue_and_its_end_gives_it_the_next_places(

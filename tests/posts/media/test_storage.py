@@ -123,6 +123,25 @@ def test_new_folders_are_on_disk_too(root: Path, source: Path, monkeypatch: pyte
         assert str(folder) in synced
 
 
+def test_a_folder_that_another_upload_makes_meanwhile_is_in_nobodys_way(
+    root: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_dir = Path.is_dir
+
+    def look_and_be_overtaken(path: Path) -> bool:
+        was_there = is_dir(path)
+        if not was_there and is_dir(path.parent):
+            path.mkdir()
+        return was_there
+
+    root.mkdir()
+    monkeypatch.setattr(Path, "is_dir", look_and_be_overtaken)
+
+    store(source, "media/of-two.jpg")
+
+    assert Folder(root).names() == ["media/of-two.jpg"]
+
+
 class Broken(ContentFile):  # type: ignore[type-arg]
     """A source that fails after its first bytes."""
 

@@ -110,9 +110,12 @@ def test_what_a_dead_process_left_goes_with_the_next_file_and_what_is_at_work_st
     for path in (abandoned, foreign):
         path.mkdir()
         (path / "source").write_bytes(b"x")
+    opened = len(os.listdir("/proc/self/fd"))
 
     with temporary.folder() as at_work:
         for path in (abandoned, foreign, at_work):
             os.utime(path, (0, time.time() - 3600))
         with temporary.folder():
             assert [path.exists() for path in (abandoned, foreign, at_work)] == [False, True, True]
+
+    assert len(os.listdir("/proc/self/fd")) == opened
