@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -199,6 +200,7 @@ class NoFiles(FileUploadHandler):
         raise SkipFile
 
 
+@never_cache
 @csrf_exempt  # the state in the form is the proof: whoever has it may complete this sign-in
 @require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest, platform: str) -> HttpResponse:

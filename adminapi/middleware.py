@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import add_never_cache_headers
 
 from adminapi.monitoring import metrics
 
@@ -21,7 +22,7 @@ NOTHING = "default-src 'none'; frame-ancestors 'none'"
 class ContentPolicyMiddleware(CSPMiddleware):
     """Says what a page may load: the settings' policy, and in the console scripts are evaluated, for Alpine needs that.
 
-    Data may load nothing, whoever shows it.
+    Data may load nothing, whoever shows it. No cache keeps a page of the console.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -29,6 +30,7 @@ class ContentPolicyMiddleware(CSPMiddleware):
             response.headers.setdefault(HEADER, NOTHING)
             return response
         if request.path.startswith(CONSOLE):
+            add_never_cache_headers(response)
             response._csp_update = {"script-src": ["'self'", UNSAFE_EVAL]}  # type: ignore[attr-defined]  # django-csp's way
         return super().process_response(request, response)
 

@@ -75,7 +75,7 @@ ESCAPED = {"&": regex.compile("&(?:amp;)++", regex.IGNORECASE)} | {
 UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}")
 LONGEST_HOST = 253
 SCHEME = regex.compile("https?://", regex.IGNORECASE)
-ADDRESS = regex.compile(r"(?P<host>[^/?#]*)/?(?P<rest>.*?)/*", regex.DOTALL)
+ADDRESS = regex.compile(r"(?P<host>[^/?#]*+)/?+(?P<rest>.*+)", regex.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,7 +217,7 @@ def _plain(address: str) -> str:
     """Return an address without its scheme, in lower case as far as that says the same, and without escapes."""
     found = ADDRESS.fullmatch(address.split("://", 1)[1])
     assert found is not None
-    rest = unquote(SCHEME.sub("", found["rest"]))
+    rest = unquote(SCHEME.sub("", found["rest"].rstrip("/")))
     return f"{_in_ascii(found['host']) or found['host']}{rest and '/'}{rest}"
 
 

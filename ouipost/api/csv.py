@@ -19,7 +19,8 @@ FORMAT = OpenApiParameter("format", str, enum=[JSON, CSV])
 CONTENT_TYPE = f"{CSV_TYPE}; charset=utf-8"
 PIECE = 32_768
 """Characters per chunk of a streamed response."""
-FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the first in the width of Chinese signs: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
 class CsvNegotiation(DefaultContentNegotiation):

@@ -9,6 +9,7 @@ from multiprocessing.util import Finalize, register_after_fork
 from typing import Any
 
 import structlog
+from django.core.exceptions import SuspiciousOperation
 
 from accounts.platforms.base import PlatformError
 from ouipost import __version__
@@ -16,12 +17,15 @@ from ouipost.errors import DomainError
 from ouipost.events.masking import masked
 from ouipost.outbound.errors import AnswerLost, NotSent
 
-EXPECTED = (DomainError, PlatformError, NotSent, AnswerLost)
-"""Errors of callers and networks, which are no bugs: they are answered or shown, and not reported."""
+EXPECTED = (DomainError, PlatformError, NotSent, AnswerLost, SuspiciousOperation)
+"""Errors of callers and networks, which are no bugs: they are answered or shown, and not reported.
+
+The last are what Django refuses of strangers, such as an address with a thousand parameters, and logs as errors.
+"""
 DROPPED = ("request", "user", "extra", "breadcrumbs", "modules")
 """Parts of an event that are removed: its ids lead to the log, which has the rest."""
-ELSEWHERE = ("django.request", "django.security.DisallowedHost", "_granian")
-"""Loggers that are not reported: their errors are reported otherwise, are callers', or are ends of web processes."""
+ELSEWHERE = ("django.request", "_granian")
+"""Loggers that are not reported: their errors are reported otherwise, or are ends of web processes."""
 FLUSH_SECONDS = 3
 
 

@@ -60,6 +60,7 @@ def test_the_page_asks_for_handle_and_app_password(browser: Client, state: str, 
     assert ">App password <small>xxxx-xxxx-xxxx-xxxx</small><" in page
     assert 'placeholder="https://bsky.social"' in page
     assert "<script" not in page
+    assert "no-store" in answer["Cache-Control"]
 
 
 def test_a_network_without_examples_shows_none(

@@ -45,6 +45,12 @@ def test_staff_is_told_in_the_consoles_frame(path: str, status: int, told: str) 
     assert (answer.status_code, told in page, 'href="/console/"' in page) == (status, True, True)
 
 
+@pytest.mark.parametrize("path", ["", "password_change/", "nowhere/", "events/event/add/", "language", "jobs/"])
+def test_no_page_is_kept_by_what_stands_between(staff: Client, path: str) -> None:
+    """Each says in its frame who reads it."""
+    assert "no-store" in staff.get(f"/console/{path}")["Cache-Control"]
+
+
 def test_who_meets_what_is_broken_is_told_so_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     browser = browser_of(make_user(), raise_request_exception=False)
     monkeypatch.setattr(PostAdmin, "get_queryset", None)

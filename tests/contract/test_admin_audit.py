@@ -264,7 +264,7 @@ def test_a_csv_has_no_pages(admin: AdminClient) -> None:
     assert set(fields_of(admin.get("/admin/audit?format=csv&from=never"))) == {"from"}
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_no_cell_of_a_csv_is_a_formula(admin: AdminClient, workspace: Workspace, start: str) -> None:
     formula = f"{start}HYPERLINK(1)"
     tell(workspace, actor=Actor(user_email=formula, user_agent=formula))

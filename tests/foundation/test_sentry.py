@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.core.exceptions import DisallowedHost, TooManyFieldsSent
 from structlog.contextvars import bound_contextvars
 
 from accounts.platforms.base import Rejected, Unavailable
@@ -15,7 +16,18 @@ def hint(error: Exception) -> dict[str, Any]:
     return {"exc_info": (type(error), error, None)}
 
 
-@pytest.mark.parametrize("error", [DomainError(), Rejected("no"), Unavailable("later"), NotSent(), AnswerLost()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        DomainError(),
+        Rejected("no"),
+        Unavailable("later"),
+        NotSent(),
+        AnswerLost(),
+        DisallowedHost("Invalid HTTP_HOST header"),
+        TooManyFieldsSent("The number of GET/POST parameters exceeded"),
+    ],
+)
 def test_what_callers_do_and_networks_answer_is_not_reported(error: Exception) -> None:
     assert sentry.prepared({"message": "x"}, hint(error)) is None
 

@@ -301,6 +301,15 @@ def test_an_address_that_goes_on_in_signs_takes_no_time(sign: str) -> None:
     assert time.process_time() - started < 2
 
 
+def test_an_address_of_many_slashes_takes_no_time() -> None:
+    started = time.process_time()
+
+    text = comparable(f"https://x.com{'/' * 100_000}a{'/' * 100_000}")
+
+    assert text == f"x.com{'/' * 100_000}a"
+    assert time.process_time() - started < 2
+
+
 @pytest.mark.parametrize("start", ["", "http://"])
 def test_a_name_of_more_labels_than_names_can_have_takes_no_time(start: str) -> None:
     text = start + "a." * 200_000  # a part of a thread can have a million characters
