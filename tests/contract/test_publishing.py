@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ouipost.events.models import Event
+from posts.advice import failure
 from posts.models import Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
@@ -12,7 +13,7 @@ from tests.contract.world import at, connect_all, error_of, fields_of, make_publ
 from tests.factories import NOW, make_account, make_post
 from workspaces.models import Workspace
 
-FAILURE = {"code": "CONTENT_REJECTED", "message": "No.", "retryable": False, "who_acts": "caller"}
+FAILURE = failure("CONTENT_REJECTED", "No.")
 
 
 def test_a_published_post_answers_its_results_as_in_the_reference(api: ApiClient, workspace: Workspace) -> None:
