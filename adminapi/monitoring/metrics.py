@@ -191,13 +191,6 @@ class Figures:
     """By platform and mode of the workspace."""
     breakers: list[str]
     deliveries: webhooks.Figures
-    standing: "Standing"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """Further figures that somebody may have to look into."""
-
     answered_in: float
     """Seconds that the database took for its time, connecting included."""
     skew: float
@@ -223,14 +216,12 @@ def read() -> Figures:
         expiring=expiring,
         breakers=breakers,
         deliveries=webhooks.look(now),
-        standing=Standing(
-            answered_in=took,
-            skew=skew.total_seconds(),
-            needs_review=numbers["needs_review"],
-            oldest_unsealed=max(timedelta(0), now - moments.get("unsealed", now)),
-            oldest_due_sync=now - moments.get("due_sync", now),
-            files_bytes=numbers["files_bytes"],
-        ),
+        answered_in=took,
+        skew=skew.total_seconds(),
+        needs_review=numbers["needs_review"],
+        oldest_unsealed=max(timedelta(0), now - moments.get("unsealed", now)),
+        oldest_due_sync=now - moments.get("due_sync", now),
+        files_bytes=numbers["files_bytes"],
     )
 
 
@@ -290,7 +281,7 @@ class Installation:
             yield from _of_backlog(figures.backlog)
             yield from _of_networks(figures)
             yield from _of_webhooks(figures.deliveries)
-            yield from _of_standing(figures.standing)
+            yield from _of_the_rest(figures)
 
 
 def _has_answered(asked: "Future[Any]", ends: float) -> bool:
@@ -302,7 +293,7 @@ def _has_answered(asked: "Future[Any]", ends: float) -> bool:
     return True
 
 
-def _of_standing(found: Standing) -> "Iterator[Metric]":
+def _of_the_rest(found: Figures) -> "Iterator[Metric]":
     unsealed, sync = found.oldest_unsealed.total_seconds(), found.oldest_due_sync.total_seconds()
     yield _gauge("database_seconds", "How long the database took for its time, connecting included.", found.answered_in)
     yield _gauge("clock_skew_seconds", "How far this machine's clock is ahead of the database's.", found.skew)

@@ -25,17 +25,6 @@ from posts.publishing import doorbell
 from posts.tasks import publish_due
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LOAD_ALL_ELSE = """
-import sys
-import ouipost.wsgi
-from django.core.management import get_commands, load_command_class
-from django.urls import get_resolver
-get_resolver().url_patterns
-for name, app in get_commands().items():
-    if app == "adminapi":
-        load_command_class(app, name)
-print([name for name in sys.modules if name.partition(".")[0] in ("celery", "kombu")])
-"""
 
 
 def start(home: Path, *command: str) -> "subprocess.CompletedProcess[str]":
@@ -148,13 +137,6 @@ def test_a_broker_that_is_away_is_told_of_once(
             ring(ringing)
 
     assert caplog.messages == ["The broker does not answer, no messages are sent: refused", "The broker answers again"]
-
-
-@pytest.mark.thorough
-def test_only_celery_loads_celery(tmp_path: Path) -> None:
-    ended = start(tmp_path, "-c", LOAD_ALL_ELSE)
-
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "[]\n", "")
 
 
 @pytest.mark.thorough
