@@ -70,17 +70,12 @@ class Login:
 
     def trade_code(self, call: Call) -> HttpResponse:
         """Give a token for an hour in exchange for a code that is fresh, unused, and came from the same address."""
-        code = tokens.find(self.id, call.text("code"), "code")
+        client_id = call.text("client_id")
         if call.text("grant_type") != "authorization_code":
             raise self.refuse("Invalid grant_type: authorization_code expected")
-        if code is None or code.client_id != call.text("client_id") or code.expired(call.now):
-            raise self.refuse("Invalid authorization code")
-        if not self._knows_secret(call, code.client_id):
+        if not self._knows_secret(call, client_id):
             raise self.refuse("Error validating client secret.")
-        if call.text("redirect_uri") != code.data["redirect_uri"]:
-            raise self.refuse("Error validating verification code: redirect_uri is not the one of the request")
-        if not tokens.spend(code, call.now):
-            raise self.refuse("This authorization code has been used")
+        code = tokens.spent_code(call, self.id, client_id, lambda what: self.refuse(f"Invalid authorization: {what}"))
         answer: dict[str, Any] = {"access_token": self._issue(call, code, SHORT_LIFETIME), "user_id": int(code.account)}
         return JsonResponse(answer | ({"permissions": code.scopes} if self.shows_permissions else {}))
 

@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.crypto import constant_time_compare
 
-from ouipost.simulator.call import Call
+from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.models import App, Token, atomic
 
 
@@ -65,6 +66,23 @@ def of_call(call: Call, network: str) -> Token | None:
     else:
         call.token = find(network, call.text("refresh_token") or call.text("token"), "refresh", "access")
     return call.token or find(network, call.text("code"), "code")
+
+
+def spent_code(call: Call, network: str, client_id: str, refuse: Callable[[str], Refusal]) -> Token:
+    """Return the code that was sent, used up now; raises what `refuse` makes of the name of what is wrong with it:
+    `code` (unknown, too old or used), `redirect_uri` or `code_verifier`.
+    """
+    code = find(network, call.text("code"), "code")
+    if code is None or code.client_id != client_id or code.expired(call.now):
+        raise refuse("code")
+    if call.text("redirect_uri") != code.data["redirect_uri"]:
+        raise refuse("redirect_uri")
+    challenge = code.data.get("challenge")
+    if challenge and not verifier_fits(challenge, call.text("code_verifier")):
+        raise refuse("code_verifier")
+    if not spend(code, call.now):
+        raise refuse("code")
+    return code
 
 
 def spend(token: Token, now: datetime) -> bool:

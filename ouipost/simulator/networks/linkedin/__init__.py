@@ -110,13 +110,7 @@ def access_token(call: Call) -> HttpResponse:
 
 def exchange(call: Call, client_id: str) -> HttpResponse:
     """Give tokens for a code that is fresh, unused, and asked for by the same address."""
-    code = tokens.find(ID, call.text("code"), "code")
-    if code is None or code.client_id != client_id or code.expired(call.now):
-        raise token_error("invalid_request", "Unable to retrieve access token: authorization code not found")
-    if call.text("redirect_uri") != code.data["redirect_uri"]:
-        raise token_error("invalid_redirect_uri", "Unable to retrieve access token: redirect_uri does not match")
-    if not tokens.spend(code, call.now):
-        raise token_error("invalid_request", "Unable to retrieve access token: authorization code was used")
+    code = tokens.spent_code(call, ID, client_id, wrong)
     end_other_scopes(code, call.now)
     answer = access(call, code)
     if not is_self_serve(code):
@@ -124,6 +118,12 @@ def exchange(call: Call, client_id: str) -> HttpResponse:
         tokens.issue(refresh_token, like=code, now=call.now, lifetime=REFRESH_LIFETIME, kind="refresh")
         answer |= {"refresh_token": refresh_token, "refresh_token_expires_in": seconds(REFRESH_LIFETIME)}
     return JsonResponse(answer)
+
+
+def wrong(what: str) -> Refusal:
+    """Return the refusal of a code, or of the address that came with it."""
+    name = "invalid_request" if what == "code" else f"invalid_{what}"
+    return token_error(name, f"Unable to retrieve access token: {what} is not that of an authorization")
 
 
 def end_other_scopes(code: Token, now: datetime) -> None:

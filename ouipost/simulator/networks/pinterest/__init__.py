@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import limits, pages, people, tokens
-from ouipost.simulator.call import Call, Handler, Network, Route, form
+from ouipost.simulator.call import Call, Handler, Network, Refusal, Route, form
 from ouipost.simulator.models import Post, Token
 from ouipost.simulator.networks.pinterest import boards, insights, pins
 from ouipost.simulator.networks.pinterest import media as videos
@@ -140,23 +140,16 @@ def token(call: Call) -> HttpResponse:
     client_id = client_of(call)
     match call.text("grant_type"):
         case "authorization_code":
-            return first_tokens(call, spent_code(call, client_id))
+            return first_tokens(call, tokens.spent_code(call, ID, client_id, wrong))
         case "refresh_token":
             return next_tokens(call, client_id)
         case _:
             raise invalid("grant_type must be authorization_code or refresh_token")
 
 
-def spent_code(call: Call, client_id: str) -> Token:
-    """Return the code that was sent, used up now, or refuse it."""
-    code = tokens.find(ID, call.text("code"), "code")
-    if code is None or code.client_id != client_id or code.expired(call.now):
-        raise invalid("the code is invalid or has expired")
-    if call.text("redirect_uri") != code.data["redirect_uri"]:
-        raise invalid("redirect_uri is not the one of the code")
-    if not tokens.spend(code, call.now):
-        raise invalid("the code was used before")
-    return code
+def wrong(what: str) -> Refusal:
+    """Return the refusal of a code, or of the address that came with it."""
+    return invalid("the code is invalid or has expired" if what == "code" else f"{what} is not the one of the code")
 
 
 def first_tokens(call: Call, code: Token) -> HttpResponse:

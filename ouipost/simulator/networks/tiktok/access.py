@@ -161,10 +161,9 @@ def token(call: Call) -> HttpResponse:
     client_key = client_of(call)
     match call.text("grant_type"):
         case "authorization_code":
-            return pair(call, spent_code(call, client_key))
+            return pair(call, tokens.spent_code(call, ID, client_key, wrong))
         case "refresh_token":
-            told = "Refresh token is invalid or expired."
-            return pair(call, spent(call, client_key, call.text("refresh_token"), "refresh", told))
+            return pair(call, spent_refresh_token(call, client_key))
         case _:
             raise token_error(400, "unsupported_grant_type", "The grant type is not supported.")
 
@@ -179,20 +178,18 @@ def client_of(call: Call) -> str:
     return client_key
 
 
-def spent_code(call: Call, client_key: str) -> Token:
-    """Return the code that was sent, used up now, or refuse it."""
-    told = "Authorization code is invalid or expired."
-    code = tokens.find(ID, call.text("code"), "code")
-    if code is not None and call.text("redirect_uri") != code.data["redirect_uri"]:
-        raise token_error(400, "invalid_request", "Redirect_uri is not matched with the uri when requesting code.")
-    return spent(call, client_key, call.text("code"), "code", told)
+def wrong(what: str) -> Refusal:
+    """Return the refusal of a code, or of the address that came with it."""
+    if what == "code":
+        return token_error(200, "invalid_grant", "Authorization code is invalid or expired.")
+    return token_error(400, "invalid_request", "Redirect_uri is not matched with the uri when requesting code.")
 
 
-def spent(call: Call, client_key: str, value: str, kind: str, told: str) -> Token:
-    """Return a code or refresh token, used up now; what is not taken is told with status 200."""
-    found = tokens.find(ID, value, kind)
+def spent_refresh_token(call: Call, client_key: str) -> Token:
+    """Return the refresh token that was sent, used up now; what is not taken is told with status 200."""
+    found = tokens.find(ID, call.text("refresh_token"), "refresh")
     if found is None or found.client_id != client_key or found.expired(call.now) or not tokens.spend(found, call.now):
-        raise token_error(200, "invalid_grant", told)
+        raise token_error(200, "invalid_grant", "Refresh token is invalid or expired.")
     return found
 
 

@@ -34,6 +34,11 @@ ACCESS_LIFETIME = timedelta(hours=2)
 REFRESH_LIFETIME = timedelta(days=182)
 WINDOW, DAY = timedelta(minutes=15), timedelta(days=1)
 POSTS_A_DAY, POSTS_A_DAY_OF_AN_APP = 2400, 10_000
+WRONG = {
+    "code": "authorization code was invalid.",
+    "redirect_uri": "redirect uri did not match the uri of the authorization code.",
+    "code_verifier": "code verifier did not match the code challenge.",
+}
 USER_FIELDS = (
     "id",
     "name",
@@ -133,25 +138,16 @@ def token(call: Call) -> HttpResponse:
     client_id = client_of(call)
     match call.text("grant_type"):
         case "authorization_code":
-            return pair(call, spent_code(call, client_id))
+            return pair(call, tokens.spent_code(call, ID, client_id, wrong))
         case "refresh_token":
             return pair(call, spent_refresh_token(call, client_id))
         case _:
             raise invalid_request("Missing or unsupported grant_type.")
 
 
-def spent_code(call: Call, client_id: str) -> Token:
-    """Return the code that was sent, used up now, or refuse it."""
-    code = tokens.find(ID, call.text("code"), "code")
-    if code is None or code.client_id != client_id or code.expired(call.now):
-        raise invalid_request("Value passed for the authorization code was invalid.")
-    if call.text("redirect_uri") != code.data["redirect_uri"]:
-        raise invalid_request("Value passed for the redirect uri did not match the uri of the authorization code.")
-    if not tokens.verifier_fits(code.data["challenge"], call.text("code_verifier")):
-        raise invalid_request("Value passed for the code verifier did not match the code challenge.")
-    if not tokens.spend(code, call.now):
-        raise invalid_request("Value passed for the authorization code was invalid.")
-    return code
+def wrong(what: str) -> Refusal:
+    """Return the refusal of a code, or of what came with it."""
+    return invalid_request(f"Value passed for the {WRONG[what]}")
 
 
 def spent_refresh_token(call: Call, client_id: str) -> Token:

@@ -156,26 +156,16 @@ def token(call: Call) -> HttpResponse:
         raise oauth_error(401, "invalid_client", "The provided client secret is invalid.")
     match call.text("grant_type"):
         case "authorization_code":
-            return first_tokens(call, spent_code(call))
+            return first_tokens(call, tokens.spent_code(call, ID, call.text("client_id"), wrong))
         case "refresh_token":
             return JsonResponse(access(call, used_refresh_token(call)))
         case _:
             raise oauth_error(400, "unsupported_grant_type", "Invalid grant_type.")
 
 
-def spent_code(call: Call) -> Token:
-    """Return the code that was sent, used up now, or refuse it."""
-    code = tokens.find(ID, call.text("code"), "code")
-    if code is None or code.client_id != call.text("client_id") or code.expired(call.now):
-        raise oauth_error(400, "invalid_grant", "Malformed auth code.")
-    if call.text("redirect_uri") != code.data["redirect_uri"]:
-        raise oauth_error(400, "redirect_uri_mismatch", "Bad Request")
-    challenge = code.data["challenge"]
-    if challenge and not tokens.verifier_fits(challenge, call.text("code_verifier")):
-        raise oauth_error(400, "invalid_grant", "Invalid code verifier.")
-    if not tokens.spend(code, call.now):
-        raise oauth_error(400, "invalid_grant", "Bad Request")
-    return code
+def wrong(what: str) -> Refusal:
+    """Return the refusal of a code, or of what came with it."""
+    return oauth_error(400, "redirect_uri_mismatch" if what == "redirect_uri" else "invalid_grant", "Bad Request")
 
 
 def used_refresh_token(call: Call) -> Token:
