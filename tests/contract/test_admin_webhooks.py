@@ -812,7 +812,7 @@ def test_what_is_under_way_or_of_an_inactive_webhook_is_not_sent_again(
     assert (again.status_code, deliver_due(), receiver.calls[0].id) == (200, 1, waiting["event_id"])
 
 
-def test_what_was_missed_is_replayed_once_each_under_its_own_id(
+def test_what_was_missed_and_is_asked_for_is_replayed_once_each_under_its_own_id(
     admin: AdminClient, workspace: Workspace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replays, "STEP", 2)
@@ -820,6 +820,7 @@ def test_what_was_missed_is_replayed_once_each_under_its_own_id(
     since = Webhook.objects.get().created_at.isoformat()
     arrived = publish(workspace)
     deliver_due()
+    Webhook.objects.filter(pk=make(admin, events=["post.updated"])["id"]).update(is_active=False)
     admin.put(f"/admin/webhooks/{pk}", {"is_active": False})
     missed = [publish(workspace) for _ in range(3)]
     publish(workspace, "updated")
@@ -866,14 +867,16 @@ def test_what_was_written_while_the_webhook_was_off_and_committed_behind_the_rep
     assert (first.done, again.done, again.finished_at) == (1, 2, first.finished_at)
 
 
-def test_a_replay_of_what_failed_leaves_out_what_arrived(
+def test_a_replay_of_what_failed_leaves_out_what_arrived_there(
     admin: AdminClient, workspace: Workspace, receiver: Receiver
 ) -> None:
     pk = make(admin, url=receiver.url)["id"]
     since = Webhook.objects.get().created_at.isoformat()
     publish(workspace)
     deliver_due()
+    elsewhere = make(admin, url=receiver.url)["id"]
     failed = publish(workspace)
+    Delivery.objects.filter(webhook=elsewhere).update(status="delivered", due_at=None)
     Delivery.objects.filter(status="pending").update(status="failed", due_at=None)
 
     begun = admin.post(f"/admin/webhooks/{pk}/replay", {"since": since, "scope": "failed"}).json()["data"]["replay"]
