@@ -849,13 +849,17 @@ def test_what_was_written_while_the_webhook_was_off_and_committed_behind_the_rep
     pk = make(admin, url=receiver.url)["id"]
     since = Webhook.objects.get().created_at.isoformat()
     admin.put(f"/admin/webhooks/{pk}", {"is_active": False})
+    elsewhere = make(admin, url=receiver.url)["id"]
     late, seen = publish(workspace), publish(workspace)
+    Delivery.objects.update(status="delivered", due_at=None)
     message = Message.objects.get(pk=late.removeprefix("evt_"))
+    theirs = Delivery.objects.get(webhook=elsewhere, message=message)
     admin.put(f"/admin/webhooks/{pk}", {"is_active": True})
     Message.objects.filter(pk=message.pk).delete()  # as whoever replays sees it before it is committed
     admin.post(f"/admin/webhooks/{pk}/replay", {"since": since})
     assert (replays.work_on_due(), deliver_due()) == (1, 1)
     message.save(force_insert=True)
+    theirs.save(force_insert=True)
     first = Replay.objects.get()
 
     Replay.objects.exclude(due_at=None).update(due_at=database_now())
@@ -865,6 +869,7 @@ def test_what_was_written_while_the_webhook_was_off_and_committed_behind_the_rep
     assert (deliver_due(), [call.id for call in receiver.calls]) == (1, [seen, late])
     assert (first.due_at, again.due_at) == (first.until + timedelta(minutes=1), None)
     assert (first.done, again.done, again.finished_at) == (1, 2, first.finished_at)
+    assert Delivery.objects.filter(webhook=pk, status="delivered").count() == 2
 
 
 def test_a_replay_of_what_failed_leaves_out_what_arrived_there(
