@@ -872,7 +872,7 @@ def test_what_was_written_while_the_webhook_was_off_and_committed_behind_the_rep
     assert Delivery.objects.filter(webhook=pk, status="delivered").count() == 2
 
 
-def test_a_replay_of_what_failed_leaves_out_what_arrived_there(
+def test_a_replay_of_what_failed_leaves_out_what_arrived_there_and_what_waits(
     admin: AdminClient, workspace: Workspace, receiver: Receiver
 ) -> None:
     pk = make(admin, url=receiver.url)["id"]
@@ -880,14 +880,16 @@ def test_a_replay_of_what_failed_leaves_out_what_arrived_there(
     publish(workspace)
     deliver_due()
     elsewhere = make(admin, url=receiver.url)["id"]
-    failed = publish(workspace)
+    failed, waits = publish(workspace), publish(workspace)
     Delivery.objects.filter(webhook=elsewhere).update(status="delivered", due_at=None)
-    Delivery.objects.filter(status="pending").update(status="failed", due_at=None)
+    Delivery.objects.filter(status="pending").update(due_at=database_now() + timedelta(hours=1))
+    Delivery.objects.filter(webhook=pk, message=failed.removeprefix("evt_")).update(status="failed", due_at=None)
 
     begun = admin.post(f"/admin/webhooks/{pk}/replay", {"since": since, "scope": "failed"}).json()["data"]["replay"]
     assert (replays.work_on_due(), deliver_due()) == (1, 1)
 
-    assert (begun["total"], begun["scope"], receiver.calls[-1].id) == (1, "failed", failed)
+    assert (begun["total"], begun["scope"], receiver.calls[-1].id) == (2, "failed", failed)
+    assert Delivery.objects.get(status="pending").message.public_id == waits
 
 
 def test_the_same_replay_id_is_the_same_replay(admin: AdminClient) -> None:
