@@ -812,7 +812,7 @@ def test_what_is_under_way_or_of_an_inactive_webhook_is_not_sent_again(
     assert (again.status_code, deliver_due(), receiver.calls[0].id) == (200, 1, waiting["event_id"])
 
 
-def test_what_was_missed_is_replayed_once_each_under_its_own_id(
+def test_what_was_missed_and_is_asked_for_is_replayed_once_each_under_its_own_id(
     admin: AdminClient, workspace: Workspace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replays, "STEP", 2)
@@ -820,6 +820,7 @@ def test_what_was_missed_is_replayed_once_each_under_its_own_id(
     since = Webhook.objects.get().created_at.isoformat()
     arrived = publish(workspace)
     deliver_due()
+    Webhook.objects.filter(pk=make(admin, events=["post.updated"])["id"]).update(is_active=False)
     admin.put(f"/admin/webhooks/{pk}", {"is_active": False})
     missed = [publish(workspace) for _ in range(3)]
     publish(workspace, "updated")
@@ -848,13 +849,17 @@ def test_what_was_written_while_the_webhook_was_off_and_committed_behind_the_rep
     pk = make(admin, url=receiver.url)["id"]
     since = Webhook.objects.get().created_at.isoformat()
     admin.put(f"/admin/webhooks/{pk}", {"is_active": False})
+    elsewhere = make(admin, url=receiver.url)["id"]
     late, seen = publish(workspace), publish(workspace)
+    Delivery.objects.update(status="delivered", due_at=None)
     message = Message.objects.get(pk=late.removeprefix("evt_"))
+    theirs = Delivery.objects.get(webhook=elsewhere, message=message)
     admin.put(f"/admin/webhooks/{pk}", {"is_active": True})
     Message.objects.filter(pk=message.pk).delete()  # as whoever replays sees it before it is committed
     admin.post(f"/admin/webhooks/{pk}/replay", {"since": since})
     assert (replays.work_on_due(), deliver_due()) == (1, 1)
     message.save(force_insert=True)
+    theirs.save(force_insert=True)
     first = Replay.objects.get()
 
     Replay.objects.exclude(due_at=None).update(due_at=database_now())
@@ -864,22 +869,27 @@ def test_what_was_written_while_the_webhook_was_off_and_committed_behind_the_rep
     assert (deliver_due(), [call.id for call in receiver.calls]) == (1, [seen, late])
     assert (first.due_at, again.due_at) == (first.until + timedelta(minutes=1), None)
     assert (first.done, again.done, again.finished_at) == (1, 2, first.finished_at)
+    assert Delivery.objects.filter(webhook=pk, status="delivered").count() == 2
 
 
-def test_a_replay_of_what_failed_leaves_out_what_arrived(
+def test_a_replay_of_what_failed_leaves_out_what_arrived_there_and_what_waits(
     admin: AdminClient, workspace: Workspace, receiver: Receiver
 ) -> None:
     pk = make(admin, url=receiver.url)["id"]
     since = Webhook.objects.get().created_at.isoformat()
     publish(workspace)
     deliver_due()
-    failed = publish(workspace)
-    Delivery.objects.filter(status="pending").update(status="failed", due_at=None)
+    elsewhere = make(admin, url=receiver.url)["id"]
+    failed, waits = publish(workspace), publish(workspace)
+    Delivery.objects.filter(webhook=elsewhere).update(status="delivered", due_at=None)
+    Delivery.objects.filter(status="pending").update(due_at=database_now() + timedelta(hours=1))
+    Delivery.objects.filter(webhook=pk, message=failed.removeprefix("evt_")).update(status="failed", due_at=None)
 
     begun = admin.post(f"/admin/webhooks/{pk}/replay", {"since": since, "scope": "failed"}).json()["data"]["replay"]
     assert (replays.work_on_due(), deliver_due()) == (1, 1)
 
-    assert (begun["total"], begun["scope"], receiver.calls[-1].id) == (1, "failed", failed)
+    assert (begun["total"], begun["scope"], receiver.calls[-1].id) == (2, "failed", failed)
+    assert Delivery.objects.get(status="pending").message.public_id == waits
 
 
 def test_the_same_replay_id_is_the_same_replay(admin: AdminClient) -> None:
