@@ -74,6 +74,8 @@ TABLE = {
         "video.bsky.app/xrpc": "GET app.bsky.video.getUploadLimits, POST app.bsky.video.uploadVideo, "
         "POST app.bsky.video.startUpload, POST app.bsky.video.uploadPart, POST app.bsky.video.finishUpload, "
         "GET app.bsky.video.getJobStatus",
+        "plc.directory": "GET {did}",
+        "{host}": "GET .well-known/did.json",
         "{page}": "GET {place}",
     },
 }
@@ -91,6 +93,8 @@ PARTS = {
     "{v}": r"v\d+(?:\.\d+)?",
     "{n}": r"\d+",
     "{pds}": r"[\w.:-]+",
+    "{did}": r"did:plc:\w+",
+    "{host}": r"[\w.-]+",
     "{page}": rf"(?!{API_HOST}|\S*/xrpc/)[^/]+",
     "{storage}": r"[\w.-]*media-upload[\w.-]*",
     "{place}": r".*",
