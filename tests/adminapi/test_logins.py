@@ -310,13 +310,6 @@ def test_a_password_opens_both_doors_however_its_accents_are_written(
     assert (api.status_code, console.status_code) == (200, 302)
 
 
-@pytest.mark.django_db
-def test_a_password_that_was_kept_with_its_accents_apart_still_opens_the_console() -> None:
-    user = make_user(password=APART)
-
-    assert logins.prove(user.email, APART, actor=SYSTEM, now=NOW) == user
-
-
 def test_one_password_is_looked_at_whoever_is_named(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
