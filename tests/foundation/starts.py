@@ -53,7 +53,7 @@ def _read(environment: dict[str, str], told: "Connection[str, str]") -> None:
     sys.modules |= dict.fromkeys(environment.get("MISSING", "").split(","))  # type: ignore[arg-type]  # None: it is missing
     try:
         from ouipost import settings
-    except Exception:
+    except Exception:  # whatever it is: it is what the start says
         told.send(json.dumps([{}, traceback.format_exc()]))
         return
     names = [name for name in dir(settings) if name.isupper()]
