@@ -1,6 +1,5 @@
 """The nine networks, and what the API reference shows of them."""
 
-
 import pytest
 
 from accounts import platforms
