@@ -56,7 +56,9 @@ def an_image(number: int = 1) -> Media:
 
 def a_video() -> Media:
     facts: dict[str, Any] = {"width": 64, "height": 64, "seconds": 4, "fps": 10, "video_codec": "h264"}
-    return make_file("video", film(seconds=4), type="video", mime_type="video/mp4", filename="film.mp4", **facts)
+    return make_file(
+        "video", film(seconds=4, index_first=False), type="video", mime_type="video/mp4", filename="film.mp4", **facts
+    )
 
 
 def a_document() -> Media:

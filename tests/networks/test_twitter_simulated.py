@@ -32,7 +32,7 @@ def desk(login: str = "Demo", **values: Any) -> Desk:
 
 
 def a_film(**values: Any) -> Any:
-    content = film(**values)
+    content = film(**values, index_first=False)
     seconds = values.get("seconds", 1)
     facts = {"width": 64, "height": 64, "seconds": seconds, "fps": 10, "video_codec": "h264", "audio_codec": "aac"}
     return make_file("film", content, type="video", mime_type="video/mp4", filename="film.mp4", **facts)
