@@ -91,8 +91,9 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
     if was_default:
         _pass_default_on(locked, actor=actor)
     record("disconnected", locked, actor=actor, platform=locked.platform, account_name=locked.name, cancelled=cancelled)
+    workspace = locked.workspace
     if revocable is not None:
-        transaction.on_commit(lambda: _revoke_unless_shared(locked, revocable), robust=True)
+        transaction.on_commit(lambda: _revoke_unless_shared(workspace, locked, revocable), robust=True)
     return cancelled
 
 
@@ -107,11 +108,11 @@ def _revocable(account: SocialAccount) -> Account | None:
         return None
 
 
-def _revoke_unless_shared(account: SocialAccount, revocable: Account) -> None:
+def _revoke_unless_shared(workspace: Workspace, account: SocialAccount, revocable: Account) -> None:
     """Revoke the tokens that an account had, once it is known to be disconnected: of two that go at once and share a
     grant, each would be there for the other before that."""
     if not _shares_its_grant(account):
-        revoke(account.workspace, account.platform, revocable)
+        revoke(workspace, account.platform, revocable)
 
 
 def _shares_its_grant(account: SocialAccount) -> bool:
