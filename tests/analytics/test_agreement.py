@@ -12,8 +12,10 @@ from hypothesis.extra.django import TestCase
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import PostNumbers, RateLimited
+from analytics import removal
 from analytics.gains import COUNTED
 from analytics.models import (
+    AccountDay,
     DayTotal,
     HourTotal,
     InstallationDay,
@@ -218,6 +220,33 @@ def test_a_deleted_post_leaves_nothing_in_any_sum(workspace: Workspace, zone: st
             assert not any(row.values())
     for gone in (TargetDay, Snapshot, TargetNumbers):
         assert not gone._default_manager.exists()
+
+
+OF_WORKSPACES: tuple[tuple[Any, str], ...] = (
+    *((model, "workspace") for model in (TargetNumbers, DayTotal, HourTotal, WorkspaceDay, PlatformTotal)),
+    (AccountDay, "account__workspace"),
+)
+
+
+def rows_of(workspace: Workspace) -> list[int]:
+    return [model.objects.filter(**{place: workspace}).count() for model, place in OF_WORKSPACES]
+
+
+@pytest.mark.django_db
+def test_a_workspace_that_is_removed_takes_its_own_numbers_along_and_no_others() -> None:
+    gone, other = make_workspace(), make_workspace(name="Other")
+    for each in (gone, other):
+        [target] = publish_to([make_account(each)], at=BEGINNING)
+        read(target.account, at=BEGINNING + A_DAY, posts={target.pk: PostNumbers(impressions=5)})
+        AccountDay.objects.create(account=target.account, day=BEGINNING.date(), read_at=BEGINNING)
+    before = rows_of(other)
+
+    while not removal.purge(gone):
+        pass
+
+    assert (rows_of(gone), rows_of(other)) == ([0] * len(OF_WORKSPACES), before)
+    assert all(before)
+    assert summed(InstallationDay.objects.values(*SUMMED)) == summed(DayTotal.objects.values(*SUMMED))
 
 
 def test_who_only_waits_for_a_quota_is_not_in_trouble_however_often(workspace: Workspace) -> None:

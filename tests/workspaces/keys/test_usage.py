@@ -122,6 +122,18 @@ def test_days_and_months_are_utc() -> None:
     assert usage.used_since(TODAY, TODAY, key_ids=[]) == {}
 
 
+def test_written_or_not_the_use_of_some_keys_on_some_days_is_of_no_other_key_or_day() -> None:
+    key, other = make_key()[0], make_key()[0]
+    for each in (key, other):
+        for now in (NOON - timedelta(days=1), NOON, NOON + timedelta(days=1)):
+            KeyUsage.objects.create(key=each, day=now.date(), requests=1)
+            usage.IN_PROCESS.count(each.pk, now=now)
+
+    assert usage.requests_by_day(TODAY, TODAY, key_ids=[key.pk]) == {TODAY: 2}
+    assert usage.requests_by_day(TODAY, TODAY) == {TODAY: 4}
+    assert usage.used_since(TODAY, TODAY, key_ids=[key.pk]) == {key.pk: usage.Use(today=2, in_all=2)}
+
+
 def test_a_request_belongs_to_the_day_on_which_it_came() -> None:
     counting = InProcess()
     counting.count("key_a", now=datetime(2026, 11, 24, 23, 59, 59, tzinfo=UTC))
