@@ -477,10 +477,13 @@ def test_a_hold_keeps_the_queue_and_its_end_gives_it_the_next_places(
 ) -> None:
     schedule = make(api)
     posts = queue(api, workspace, schedule, accounts, 2)
+    [other] = queue(api, workspace, make(api, name="Evening Posts"), accounts)
+    theirs = Target.objects.filter(post=other, due_at=NEXT_SLOT)
 
     held = api.put(f"/api/schedules/{schedule['id']}", {"is_active": False}).json()["data"]["schedule"]
     assert (held["upcoming_posts"], held["stats"]["next_slot"]) == ([], None)
-    assert not Target.objects.exclude(due_at=None).exists()
+    assert not Target.objects.filter(post__in=posts).exclude(due_at=None).exists()
+    assert (theirs.count(), Post.objects.get(pk=other.pk).slot_id is None) == (len(accounts), False)
     assert {post.status for post in Post.objects.filter(pk__in=[post.pk for post in posts])} == {"scheduled"}
     with time_machine.travel(MONDAY + timedelta(weeks=3), tick=False):
         api.put(f"/api/schedules/{schedule['id']}", {"is_active": True})
