@@ -81,11 +81,11 @@ TABLE = {
 }
 API_HOST = r"[^/]*\b(?:facebook|instagram|x|linkedin|tiktokapis|googleapis|pinterest|threads)\."
 ENDPOINTS = {
-    network: {
+    network: [
         f"{method} {host}/{path}"
         for host, calls in hosts.items()
         for method, path in (call.split(" ") for call in calls.split(", "))
-    }
+    ]
     for network, hosts in TABLE.items()
 }
 PARTS = {
@@ -103,7 +103,7 @@ PARTS = {
 
 
 def endpoint(network: str, method: str, url: str) -> str:
-    """Return the endpoint of the network's table that this call is at, the call itself where it is at none."""
+    """Return the first endpoint of the network's table that this call is at, the call itself where it is at none."""
     parts = urlsplit(url)
     call = f"{method} {parts.netloc}{parts.path or '/'}"
     return next((each for each in ENDPOINTS[network] if _pattern(each).fullmatch(call)), call)

@@ -1034,13 +1034,6 @@ class TestSigningIn:
         assert candidates[0].metadata == {"service": "https://my.example:8443"}
 
     @pytest.mark.parametrize(
-        ("did", "address"),
-        [
-            (DID, f"https://plc.directory/{DID}"),
-            ("did:web:alice.example", "https://alice.example/.well-known/did.json"),
-        ],
-    )
-    @pytest.mark.parametrize(
         ("named", "believed"),
         [
             ({"serviceEndpoint": "https://new.example"}, True),
@@ -1050,12 +1043,19 @@ class TestSigningIn:
         ],
     )
     def test_another_server_is_believed_where_the_identity_says_so_itself(
-        self, did: str, address: str, named: dict[str, str], believed: bool
+        self, named: dict[str, str], believed: bool
     ) -> None:
-        document = {"id": did, "service": [{"id": "#atproto_pds"} | named]}
-        asked = Call("GET", address, {}, make_answer(200, document))
+        document = {"id": DID, "service": [{"id": "#atproto_pds"} | named]}
+        asked = Call("GET", f"https://plc.directory/{DID}", {}, make_answer(200, document))
 
-        assert self.is_theirs("https://new.example", asked, did=did) is believed
+        assert self.is_theirs("https://new.example", asked) is believed
+
+    def test_an_identity_of_a_domain_is_asked_there(self) -> None:
+        did, home = "did:web:alice.example", {"id": "#atproto_pds", "serviceEndpoint": "https://new.example"}
+        document = {"id": did, "service": [home]}
+        asked = Call("GET", "https://alice.example/.well-known/did.json", {}, make_answer(200, document))
+
+        assert self.is_theirs("https://new.example", asked, did=did)
 
     def test_an_identity_of_another_says_nothing(self) -> None:
         document = {"id": "did:plc:xyz", "service": [{"id": "#atproto_pds", "serviceEndpoint": "https://new.example"}]}

@@ -23,6 +23,12 @@ REFRESH_UNUSED = timedelta(days=182)
 """A refresh token dies when it was not used for six months."""
 NO_CHANNEL = "No Channel"
 """Who logs in by this name has a Google account and nothing on YouTube."""
+WRONG = {
+    "code": ("invalid_grant", "Malformed auth code."),
+    "redirect_uri": ("redirect_uri_mismatch", "Bad Request"),
+    "code_verifier": ("invalid_grant", "Invalid code verifier."),
+}
+"""What is said of a code, or of what came with it."""
 
 
 def refusal(status: int, reason: str, message: str, *, domain: str = "youtube", word: str = "") -> Refusal:
@@ -165,7 +171,7 @@ def token(call: Call) -> HttpResponse:
 
 def wrong(what: str) -> Refusal:
     """Return the refusal of a code, or of what came with it."""
-    return oauth_error(400, "redirect_uri_mismatch" if what == "redirect_uri" else "invalid_grant", "Bad Request")
+    return oauth_error(400, *WRONG[what])
 
 
 def used_refresh_token(call: Call) -> Token:
