@@ -45,6 +45,8 @@ class Syncer(Engine[Job]):
     name = "sync"
     tick_seconds = 2.0
     last_seconds = LEASE_SECONDS
+    must_end = True
+    """A reading may renew a token, which a network gives only once."""
 
     def __init__(
         self,

@@ -40,6 +40,8 @@ class Engine(Generic[Job]):
     """How long running jobs may go on once the engine was asked to stop."""
     last_seconds: ClassVar[float] = 45
     """How long they may go on after a run that ended because its time was over."""
+    must_end: ClassVar[bool] = False
+    """Whether a worker that stops waits for the end of its jobs: what is broken off cannot be had again."""
 
     def __init__(self, threads: int, *, stopping: threading.Event | None = None) -> None:
         self._stopping = stopping or threading.Event()

@@ -150,14 +150,14 @@ class Worker:
     def _works(self) -> Iterator[tuple[Callable[[], None], bool]]:
         """Give the work of each thread beside the publisher's, and whether to wait for its end.
 
-        Each chore that calls out has a thread of its own, and all others have one. A reading may renew a token.
+        Each chore that calls out has a thread of its own, and all others have one.
         """
         yield partial(self._do_chores, [chore for chore in CHORES if not chore.calls_out]), False
         for chore in CHORES:
             if chore.calls_out:
                 yield partial(self._do_chores, [chore]), chore.must_end
         for engine in self._others:
-            yield engine.run, isinstance(engine, Syncer)
+            yield engine.run, engine.must_end
 
     def _do_chores(self, chores: Sequence[Chore]) -> None:
         due = {chore: time.monotonic() for chore in chores}

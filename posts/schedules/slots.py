@@ -107,6 +107,11 @@ def comes_twice(local: datetime) -> bool:
     return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
+def offset(local: datetime) -> str:
+    """Return how far a local time is from UTC, as in UTC+02:00."""
+    return f"UTC{local.isoformat(timespec='seconds')[19:]}"
+
+
 def _readable(zone: str) -> str:
     """Return the zone, or UTC for one that is not known here: what is stored can be read all the same."""
     return zone if zones.is_known(zone) else "UTC"

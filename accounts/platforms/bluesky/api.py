@@ -9,8 +9,8 @@ from accounts.platforms.http import bearer, decoded, dig_text
 
 DEFAULT_SERVICE = "https://bsky.social"
 DOCUMENTS = (
-    (re.compile(r"did:plc:[a-z0-9]+"), "https://plc.directory/{did}"),
-    (re.compile(r"did:web:([a-z0-9.-]+)"), "https://{host}/.well-known/did.json"),
+    (re.compile(r"(?P<did>did:plc:[a-z0-9]+)"), "https://plc.directory/{did}"),
+    (re.compile(r"did:web:(?P<host>[a-z0-9.-]+)"), "https://{host}/.well-known/did.json"),
 )
 """Where an identity says what is true of it: https://atproto.com/specs/did#did-documents"""
 
@@ -34,8 +34,8 @@ def get(connector: Connector, session: Session, account: Account, method: str, *
 def lives_at(session: Session, did: str) -> str:
     """Return the server that an identity itself names as its home, empty where it names none or is not found."""
     for form, address in DOCUMENTS:
-        if form.fullmatch(did):
-            answer = session.to_others().request("GET", address.format(did=did, host=did.removeprefix("did:web:")))
+        if found := form.fullmatch(did):
+            answer = session.to_others().request("GET", address.format(**found.groupdict()))
             document = decoded(answer) if answer.ok else None
             return home_server({"didDoc": document}) if dig_text(document, "id") == did else ""
     return ""

@@ -40,7 +40,7 @@ class TikTokApi(OAuth2Connector):
     def send_form(
         self, session: Session, url: str, fields: Mapping[str, str], *, refusal: type[Rejected] | type[AuthExpired]
     ) -> Answer:
-        """Do the same where errors come with a good status, too."""
+        """Send it as the base does; an error that comes with a good status is one all the same."""
         answer = super().send_form(session, url, fields, refusal=refusal)
         if dig_text(decoded(answer), "error"):
             raise self.classify_token_error(replace(answer, status=400), refusal=refusal)

@@ -18,7 +18,7 @@ from accounts.models import SocialAccount
 from adminapi.templatetags.console import STATES, TONES, network_name
 from posts.models import Post, PostStatus, Schedule, Slot
 from posts.schedules import queue
-from posts.schedules.slots import ClockChange, clock_changes, comes_twice
+from posts.schedules.slots import ClockChange, clock_changes, comes_twice, offset
 from posts.services import SCHEDULABLE
 from workspaces.models import Workspace
 
@@ -80,11 +80,6 @@ def _post(post: Post, clocks: ZoneInfo) -> Shown:
         "schedule": post.schedule.name if post.schedule and post.status == PostStatus.SCHEDULED else "",
         "held": post.is_on_hold and post.status == PostStatus.SCHEDULED,
     }
-
-
-def offset(local: datetime) -> str:
-    """Return how far a local time is from UTC, as in +02:00."""
-    return f"UTC{local.isoformat(timespec='seconds')[19:]}"
 
 
 def mark(platform: str) -> str:

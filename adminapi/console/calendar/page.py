@@ -29,7 +29,7 @@ from posts import destinations, services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
 from posts.models import Post, Target
-from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, comes_twice, instant
+from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, comes_twice, instant, offset
 from workspaces.models import Workspace
 
 MOST_DAYS = 62
@@ -210,7 +210,7 @@ def _when(local: datetime) -> str:
 
 
 def _with_offset(local: datetime) -> str:
-    return f"{_when(local)} ({entries.offset(local)})"
+    return f"{_when(local)} ({offset(local)})"
 
 
 def _doubt(error: DoubtfulLocalTime, zone: str) -> str:

@@ -26,7 +26,7 @@ from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
 from posts.models import Post, PostStatus, Schedule
-from posts.schedules.slots import comes_twice, shown
+from posts.schedules.slots import comes_twice, offset, shown
 
 
 @page("posts.manage")
@@ -166,9 +166,8 @@ def _zone(post: Post) -> str:
 def _clock(post: Post) -> str:
     """Return by which clock a post's time is told: its zone, with the offset where that shows the time twice."""
     zone, at = _zone(post), post.scheduled_at
-    if at is None or not comes_twice(at.astimezone(ZoneInfo(zone))):
-        return zone
-    return f"{zone}, UTC{shown(at, zone=zone)[-6:]}"
+    local = at.astimezone(ZoneInfo(zone)) if at else None
+    return f"{zone}, {offset(local)}" if local and comes_twice(local) else zone
 
 
 def _local(moment: datetime, zone: str) -> str:
