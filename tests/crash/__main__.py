@@ -104,6 +104,8 @@ def main(arguments: Sequence[str]) -> int:
     record = Record(options.record, resume=options.resume)
     candidates = of_soaks(options.soak) if options.soak else all_runs()
     chosen = [run for run in candidates if all(word in str(run) for word in options.only)]
+    if not chosen:
+        parser.error("No run's line has all these words: " + ", ".join(options.only))
     runs = [run for run in chosen if not record.of([run])]
     if options.list:
         print(*runs, sep="\n")  # noqa: T201
