@@ -299,9 +299,11 @@ def test_hosts_that_are_not_let_in(patient: Patient) -> None:
         ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL"),
     ],
 )
-def test_settings_that_cannot_be_started_with_are_named_by_every_command(changed: dict[str, str], told: str) -> None:
-    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": "/nonexistent/home"} | changed
-    environment |= {} if "ENVIRONMENT" in changed else {"OUIPOST_HOME": "/tmp"}  # noqa: S108 (nothing is written)
+def test_settings_that_cannot_be_started_with_are_named_by_every_command(
+    changed: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    home = "/nonexistent/home" if "ENVIRONMENT" in changed else str(tmp_path)
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": home} | changed
 
     found = examine(environment)
     command = [sys.executable, "manage.py", "stuck"]
