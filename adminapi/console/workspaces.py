@@ -80,6 +80,6 @@ def offer(request: HttpRequest, chosen: Workspace | None = None) -> Offer:
 
 
 def limited(rows: "QuerySet[Any]", request: HttpRequest, *, lookup: str = "workspace") -> "QuerySet[Any]":
-    """Keep the rows of the workspaces of the request's user; an administrator's query stays as it is."""
+    """Keep the rows of the workspaces of the request's user."""
     assert isinstance(request.user, User)
     return limited_to(rows, request.user, lookup=lookup)

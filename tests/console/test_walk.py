@@ -17,14 +17,27 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver
 
+from accounts.services import disconnect
 from adminapi.console.urls import urlpatterns
 from adminapi.jobs.models import Job
 from ouipost.events.journal import SYSTEM
+from ouipost.events.webhooks import delete_webhook
 from posts.models import Post
 from tests.breaking import JSON_COLUMNS, MODELS_WITH_JSON, break_rows
 from tests.console import sources
 from tests.console.world import make_world
-from tests.factories import NOW, make_user, make_workspace
+from tests.factories import (
+    NOW,
+    make_account,
+    make_delivery,
+    make_key,
+    make_post,
+    make_schedule,
+    make_user,
+    make_webhook,
+    make_workspace,
+)
+from workspaces.keys.services import revoke_key
 from workspaces.models import Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS, CONSOLE_PERMISSIONS
 from workspaces.services import delete_workspace
@@ -46,6 +59,24 @@ class Place:
     name: str
     address: str
     permission: str | None
+
+
+VANISHED = re.compile(r"vanished\w+", re.IGNORECASE)
+"""What everything is called that `remove_some` makes and removes."""
+
+
+def remove_some() -> None:
+    """Make one of everything that can be removed, and remove it."""
+    actor, workspace = SYSTEM, make_workspace(name="VanishedPlace")
+    make_post(workspace, accounts=[make_account(workspace, name="VanishedPage")], content="VanishedText")
+    make_schedule(workspace, name="VanishedSchedule")
+    delete_workspace(workspace, actor=actor, now=NOW)
+    account = make_account(Workspace.objects.present().first(), platform="twitter", name="VanishedAccount")
+    disconnect(account, actor=actor, now=NOW)
+    revoke_key(make_key(name="VanishedKey")[0], actor=actor, now=NOW)
+    webhook = make_webhook(url="https://1.1.1.1/vanishedhook")
+    make_delivery(webhook)
+    delete_webhook(webhook, actor=actor, now=NOW)
 
 
 @pytest.fixture
@@ -159,6 +190,18 @@ def test_no_page_leads_its_reader_to_where_they_may_not_go(places: list[Place], 
     opened = {link: (page, client.get(link, follow=True).status_code) for link, page in led.values()}
 
     assert {link: each for link, each in opened.items() if each[1] >= 400} == {}
+
+
+def test_what_was_removed_shows_on_no_page_but_where_its_removal_is_told(places: list[Place]) -> None:
+    remove_some()
+
+    client, shown = _client(ROOT), dict[str, set[str]]()
+    for place in places:
+        answer = client.get(place.address)
+        if found := set() if answer.streaming else set(VANISHED.findall(answer.content.decode())):
+            shown[place.name] = found
+
+    assert shown == {"console_jobs": {"VanishedPlace"}, "events_event_changelist": {"VanishedPlace"}}
 
 
 def _links(answer: Any, address: str) -> list[str]:
