@@ -37,6 +37,19 @@ def test_a_process_is_heard_again_and_again_until_it_ends() -> None:
     assert names() == []
 
 
+def test_a_process_that_lives_or_ends_says_nothing_of_another() -> None:
+    heard("worker:elsewhere:1", ago=timedelta(minutes=5))
+    alive = HeartbeatThread(WORKER)
+
+    alive.start()
+    first = wait_for(lambda: Heartbeat.objects.filter(pk=name_of(WORKER)).first(), seconds=10, what="a sign of life")
+    wait_for(lambda: Heartbeat.objects.filter(pk=first.pk, at__gt=first.at).exists(), seconds=10, what="another one")
+    alive.stop(seconds=10)
+
+    silence = Heartbeat.objects.silence("worker:elsewhere:1")
+    assert (names(), silence is not None and silence >= timedelta(minutes=5)) == (["worker:elsewhere:1"], True)
+
+
 def test_a_process_that_hangs_is_not_heard() -> None:
     asked = threading.Event()
 

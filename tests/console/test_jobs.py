@@ -308,6 +308,23 @@ def test_rows_of_a_workspace_that_is_not_theirs_any_more_are_refused(editor: Cli
     assert "It is gone, or not yours any more." in words(editor.get(page_of(job)))
 
 
+def test_of_two_jobs_one_is_stopped_and_the_other_does_and_tells_of_its_own_rows(
+    editor: Client, workspace: Workspace
+) -> None:
+    posts = make_posts(workspace, 2 * MANY)
+    stopped, other = (begin(editor, "unschedule", some) for some in (posts[:MANY], posts[MANY:]))
+
+    editor.post(reverse("console_job_stop", args=[stopped.pk]), {"confirmed": "1"})
+    while running.work_on_due():
+        pass
+
+    drafts = set(Post.objects.filter(status="draft").values_list("pk", flat=True))
+    assert drafts == {post.pk for post in posts[MANY:]}
+    assert [set(job.rows.values_list("status", "done")) for job in (stopped, other)] == [{("waiting", 0)}, {("done", 1)}]
+    assert "Back to draft: stopped 0 of 25 done." in words(editor.get(page_of(stopped)))
+    assert "Back to draft: done 25 of 25 done." in words(editor.get(page_of(other)))
+
+
 def test_a_job_is_stopped_after_a_question_and_the_rest_is_left(
     editor: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from ouipost.events import figures, signing, webhooks
 from ouipost.events.delivery import IN_FLIGHT, Deliverer, claim_deliveries, deliver
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
-from ouipost.events.resting import FAILING, bring_back
+from ouipost.events.resting import FAILING, bring_back, put_off, set_aside
 from ouipost.events.settling import settle_all
 from ouipost.writer import Inline
 from posts import services
@@ -374,6 +375,28 @@ def test_webhooks_that_rest_or_are_being_tried_or_are_well_cost_one_look_togethe
 
     with django_assert_num_queries(2):
         assert bring_back() == 0
+
+
+def test_a_webhook_that_rests_or_comes_back_leaves_what_waits_for_others_as_it_is(
+    make_webhook: Callable[..., Webhook], write: Callable[[], Post]
+) -> None:
+    until = database_now() + HOUR
+    mine, resting, well = (
+        make_webhook(**each) for each in ({"held_until": until}, {"held_until": until, "rests": 1}, {})
+    )
+    write()
+    write()
+    Delivery.objects.update(tries=1, due_at=database_now())
+    Delivery.objects.filter(webhook=resting).update(due_at=None)
+    others = Delivery.objects.filter(webhook__in=[resting, well]).order_by("pk")
+    before, waits = list(others.values_list("pk", "due_at")), list[set[Any]]()
+
+    for step in (set_aside, partial(put_off, until=until), set_aside, lambda _: bring_back()):
+        step(mine)
+        waits.append(set(Delivery.objects.filter(webhook=mine).values_list("due_at", flat=True)))
+
+    assert (waits[:3], None in waits[3]) == ([{None}, {until}, {None}], False)
+    assert list(others.values_list("pk", "due_at")) == before
 
 
 def test_a_success_ahead_of_its_rests_end_frees_nothing_sooner_than_retry_after_asked_for(
