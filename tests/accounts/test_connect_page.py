@@ -11,9 +11,11 @@ from django.utils import timezone
 from accounts import registry
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import Rejected, SignIn, Unavailable
+from ouipost.events.journal import SYSTEM
 from tests.accounts.fakes import FakePasswordNetwork
 from tests.factories import make_account, make_workspace
 from workspaces.models import Workspace
+from workspaces.services import delete_workspace
 
 PASSWORD = "aaaa-bbbb-cccc-dddd"
 FORM = {"handle": " alice.bsky.social ", "app_password": PASSWORD, "service": ""}
@@ -96,6 +98,14 @@ def test_a_network_with_a_consent_page_of_its_own_has_none_here(browser: Client,
     for platform in ("facebook", "bluesky"):
         assert browser.get(f"/connect/{platform}?state={began['state']}").status_code == 422
         assert browser.post(f"/connect/{platform}", FORM | {"state": began["state"]}).status_code == 422
+
+
+def test_nobody_signs_in_to_a_workspace_that_was_deleted(browser: Client, state: str, workspace: Workspace) -> None:
+    delete_workspace(workspace, actor=SYSTEM, now=timezone.now())
+
+    answers = [browser.get(f"/connect/bluesky?state={state}"), post(Client(), state)]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
 
 
 def test_a_state_is_good_for_ten_minutes(browser: Client, state: str) -> None:

@@ -31,7 +31,7 @@ from analytics.discovery import discover, discover_all
 from analytics.models import AccountDay, AccountSync, DayTotal, HourTotal, Snapshot, TargetNumbers
 from analytics.reading import read
 from analytics.settling import Report, settle_all
-from analytics.sync import Job, Syncer, claim_accounts, read_before_posts
+from analytics.sync import Job, Syncer, claim_accounts, read_before_posts, read_soon
 from ouipost import claims
 from ouipost.engine import Engine
 from ouipost.events.journal import SYSTEM
@@ -896,6 +896,22 @@ def test_an_account_that_is_well_is_read_once_more_and_not_again_for_three_hours
         time.pass_by(minutes=30)
 
     assert seen_due == [(1, 1)] + [(0, 0)] * 5
+
+
+def test_an_account_that_is_to_be_read_soon_is_alone_with_its_posts(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    other = connect(account.workspace, "2")
+    publish(account, "1a")
+    publish(other, "2a")
+
+    assert read_soon(AccountSync.objects.filter(pk=account.pk), now=time.now) == 1
+
+    read_due()
+    assert sorted(network.asked) == [("1001", []), ("1001", ["1a"])]
+    assert set(TargetNumbers.objects.filter(account=other.pk).values_list("due_at", flat=True)) == {
+        time.now + 15 * MINUTE
+    }
 
 
 @pytest.mark.parametrize(

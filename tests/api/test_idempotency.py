@@ -262,6 +262,18 @@ def test_work_that_lost_its_lease_is_undone_and_a_call_that_did_is_told(api: Cli
     assert (notes(), called.json()["data"]) == (0, {"calls": 2})
 
 
+def test_a_request_that_fails_after_another_took_its_key_leaves_that_one_the_key(api: Client) -> None:
+    def take_over() -> None:
+        StoredAnswer.objects.exclude(owner="me").update(owner="thief")
+        raise RuntimeError
+
+    Calls.work = take_over
+    failed = post(api, path="/api/notes/call")
+    Calls.work = None
+
+    assert (failed.status_code, error_of(post(api, path="/api/notes/call"))[1]) == (500, "IDEMPOTENCY_IN_PROGRESS")
+
+
 def test_an_answer_is_kept_for_a_day(api: Client) -> None:
     post(api)
     rows, begun = StoredAnswer.objects.exclude(owner="me"), database_now() - timedelta(hours=24)

@@ -223,17 +223,25 @@ def test_signing_in_again_begins_on_the_page_for_it(editor: Client, workspace: W
 
 
 def test_an_account_is_paused_where_everything_is_and_resumed_on_its_page(staff: Client, workspace: Workspace) -> None:
-    account = make_account(workspace, name="The bakery")
+    account, other = make_account(workspace, name="The bakery"), make_account(workspace, platform="twitter")
 
     form = staff.get(page_of(account, "pause"), follow=True)
     staff.post("/console/pauses/", {**pause_of(account), "reason": "Too many complaints", "confirmed": "1"})
     [paused] = pausing.in_force_for(None)
+    offered = [pauses_offered(staff, each) for each in (account, other)]
     staff.post(page_of(account, "resume"), {"confirmed": "1"})
+    offered.append(pauses_offered(staff, account))
 
     assert f'<option value="{account.pk}" selected>The bakery' in text(form)
     assert 'value="account" checked' in text(form)
     assert (paused.subject_id, paused.reason) == (account.pk, "Too many complaints")
+    assert offered == [{"resume"}, {"pause"}, {"pause"}]
     assert pausing.in_force_for(None) == []
+
+
+def pauses_offered(staff: Client, account: SocialAccount) -> set[str]:
+    page = text(staff.get(page_of(account)))
+    return {name for name in ("pause", "resume") if page_of(account, name) in page}
 
 
 def pause_of(account: SocialAccount) -> dict[str, str]:

@@ -16,6 +16,7 @@ from ouipost.db.pruning import remove_all
 from posts.media import files
 from posts.models import Media, Post
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
+from tests.factories import make_media, make_post
 
 __all__ = ["facebook", "staff", "workspace"]
 LOOKING = "it was sent and is being looked into. You can leave: it comes to the draft by itself."
@@ -58,9 +59,10 @@ def test_the_part_that_asks_again_brings_a_file_that_has_come_once(staff: Client
     staff.post(UPLOAD, written(facebook, file=an_image()))
     post, media = Post.objects.get(), Media.objects.get()
 
+    make_media(make_post(post.workspace))
     new, known = part_of(staff, post), part_of(staff, post, media.pk)
 
-    assert f'data-file="{media.pk}"' in new.content.decode()
+    assert re.findall(r'data-file="([^"]*)"', new.content.decode()) == [media.pk]
     assert (new.headers["HX-Trigger"], "hx-trigger" in new.content.decode()) == ("arrived", False)
     assert ("data-file" in known.content.decode(), "HX-Trigger" in known.headers) == (False, False)
 
@@ -70,13 +72,16 @@ def test_a_large_file_that_is_refused_says_why_also_to_somebody_who_had_left(
 ) -> None:
     answer = staff.post(UPLOAD, written(facebook, file=an_image("notes.txt", b"only words"))).json()
     post = Post.objects.get()
+    staff.post(UPLOAD, written(facebook, file=an_image("other.txt", b"other words")))
+    other = Post.objects.exclude(pk=post.pk).get()
     told = page_of(staff, post)
     staff.post(edit_address(post), written(facebook, do="draft"))
 
     assert answer["refused"][0].startswith("notes.txt: The file is not a JPEG")
     assert (answer["post"], answer["is_new"]) == (post.pk, True)
-    assert "notes.txt: The file is not a JPEG" in told
+    assert ("notes.txt: The file is not a JPEG" in told, "other.txt" in told) == (True, False)
     assert "notes.txt" not in page_of(staff, post)
+    assert "other.txt: The file is not a JPEG" in page_of(staff, other)
 
 
 def test_a_file_whose_process_died_is_told_as_cut_short(staff: Client, facebook: SocialAccount) -> None:

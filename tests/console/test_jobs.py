@@ -320,7 +320,10 @@ def test_of_two_jobs_one_is_stopped_and_the_other_does_and_tells_of_its_own_rows
 
     drafts = set(Post.objects.filter(status="draft").values_list("pk", flat=True))
     assert drafts == {post.pk for post in posts[MANY:]}
-    assert [set(job.rows.values_list("status", "done")) for job in (stopped, other)] == [{("waiting", 0)}, {("done", 1)}]
+    assert [set(job.rows.values_list("status", "done")) for job in (stopped, other)] == [
+        {("waiting", 0)},
+        {("done", 1)},
+    ]
     assert "Back to draft: stopped 0 of 25 done." in words(editor.get(page_of(stopped)))
     assert "Back to draft: done 25 of 25 done." in words(editor.get(page_of(other)))
 

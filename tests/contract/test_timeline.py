@@ -50,6 +50,8 @@ def test_what_people_do_is_told_in_order(api: ApiClient, workspace: Workspace) -
     api.put(f"/api/media/{media}", {"alt_text": "Rye"})
     other = upload(api, post, picture(), filename="oats.jpg").json()["data"]["media"]["id"]
     api.delete(f"/api/media/{other}")
+    beside = upload(api, create(api), picture(), filename="corn.jpg").json()["data"]["media"]["id"]
+    api.delete(f"/api/media/{beside}")
     api.put(f"/api/posts/{post.pk}", {"content": "Rye"})
     api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": FUTURE})
     api.post(f"/api/posts/{post.pk}/unschedule")

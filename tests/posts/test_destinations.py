@@ -76,8 +76,11 @@ def test_a_post_is_scheduled_as_if_an_account_that_goes_meanwhile_had_gone_befor
 
 def test_an_account_that_a_post_has_kept_and_that_went_is_missing(workspace: Workspace) -> None:
     gone = make_account(workspace, disconnected_at=NOW, default_of=None)
+    foreign = make_account(make_workspace(), disconnected_at=NOW, default_of=None)
 
     found = resolve(workspace, [gone.pk], kept=True)
+    with pytest.raises(InvalidInput):
+        resolve(workspace, [foreign.pk], kept=True)
 
     assert (found.accounts, found.platforms, found.missing) == ([], ["facebook"], {gone.pk: "facebook"})
 

@@ -83,13 +83,15 @@ def test_what_is_published_now_has_no_time_ahead_of_it_any_more(
 
 
 def test_a_retry_sends_the_failed_targets_and_no_others(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    other = make_mixed(workspace, accounts, "missed", "failed")
     post = make_mixed(workspace, accounts, "published", "failed")
-    first = Target.objects.order_by("pk").values().first()
+    targets = Target.objects.filter(post=post).order_by("pk")
+    first = targets.values().first()
 
     services.retry_post(post, actor=ACTOR, now=NOW)
 
-    sent = Target.objects.order_by("pk").last()
-    assert Target.objects.order_by("pk").values().first() == first
+    sent = targets.last()
+    assert (targets.values().first(), states(other)) == (first, ["missed", "failed"])
     assert sent is not None
     assert facts(sent, "status", "due_at", *FRESH) == {"status": "publishing", "due_at": NOW} | FRESH
     assert told() == ["post.retried"]

@@ -133,7 +133,8 @@ def test_without_suspects_only_the_others_are_taken(workspace: Workspace) -> Non
 def test_a_target_that_takes_its_workers_down_is_parked_after_five(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    target = make_due(workspace)
+    target, later = make_due(workspace), make_due(make_workspace())
+    Target.objects.filter(pk=later.pk).update(due_at=ago(hours=-1), fence=MAX_UNSETTLED_CLAIMS)
     taken = 0
 
     while held := claim_targets(5):
@@ -143,6 +144,7 @@ def test_a_target_that_takes_its_workers_down_is_parked_after_five(
     parked = Target.objects.get(pk=target.pk)
     assert taken == MAX_UNSETTLED_CLAIMS == 5
     assert (parked.status, parked.due_at, parked.in_flight) == ("needs_review", None, None)
+    assert Target.objects.get(pk=later.pk).status == "publishing"
     assert error_of(parked)["code"] == "WORKER_CRASH_LOOP"
     assert status_of(parked.post) == "needs_review"
     assert list(Event.objects.values_list("type", flat=True)) == ["post.needs_review"]
