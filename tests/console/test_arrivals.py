@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import SocialAccount
+from accounts.services import disconnect
 from adminapi import arrivals
 from adminapi.arrivals import Arrival
 from ouipost.db.pruning import remove_all
+from ouipost.events.journal import SYSTEM
 from posts.media import files
 from posts.models import Media, Post
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
@@ -82,6 +84,17 @@ def test_a_large_file_that_is_refused_says_why_also_to_somebody_who_had_left(
     assert ("notes.txt: The file is not a JPEG" in told, "other.txt" in told) == (True, False)
     assert "notes.txt" not in page_of(staff, post)
     assert "other.txt: The file is not a JPEG" in page_of(staff, other)
+
+
+def test_a_large_file_for_an_account_that_went_meanwhile_is_refused_with_that_reason_and_makes_no_draft(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    disconnect(facebook, actor=SYSTEM, now=timezone.now())
+
+    answer = staff.post(UPLOAD, written(facebook, file=an_image())).json()
+
+    assert answer["refused"][0].startswith("bread.jpg: Neither a platform nor a connected account: acc_")
+    assert (Post.objects.count(), Arrival.objects.count()) == (0, 0)
 
 
 def test_a_file_whose_process_died_is_told_as_cut_short(staff: Client, facebook: SocialAccount) -> None:

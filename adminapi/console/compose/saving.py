@@ -139,8 +139,10 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media
         sheet.refuse({"files": [str(text) for text in checked.errors.get("file", [])]})
     if sheet.errors:
         return None
-    arrival = _awaited(sheet, given, values, actor) if (given.size or 0) > arrivals.SLOW_BYTES else None
+    arrival: Arrival | None = None
     try:
+        if (given.size or 0) > arrivals.SLOW_BYTES:
+            arrival = _awaited(sheet, given, values, actor)
         if sheet.post is not None:
             files.require_place(sheet.post)
         with uploads.stored(checked.validated_data) as stored:
