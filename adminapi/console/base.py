@@ -10,7 +10,7 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -22,6 +22,7 @@ from unfold.admin import ModelAdmin, checkbox
 
 from adminapi.console.paging import BoundedPaginator
 from adminapi.console.workspaces import limited
+from adminapi.jobs.kinds import Gone
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.ids import new_id
@@ -127,9 +128,13 @@ class ConsoleAdmin(ModelAdmin[M]):
         try:
             perform(row)
         except DomainError as error:
-            self.message_user(request, about(row, words(error)), messages.ERROR)
-            return False
-        return True
+            refused = error
+        except Http404:
+            refused = Gone()
+        else:
+            return True
+        self.message_user(request, about(row, words(refused)), messages.ERROR)
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Offer no delete of Django's own: it knows nothing of what has to be done before."""

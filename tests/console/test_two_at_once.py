@@ -12,8 +12,10 @@ from django.urls import reverse
 
 from ouipost.events import webhooks
 from ouipost.events.journal import SYSTEM
+from posts import services as posts
+from posts.models import Post
 from tests.console.conftest import browser_of, text_of, told
-from tests.factories import NOW, make_account, make_key, make_user, make_webhook, make_workspace
+from tests.factories import NOW, make_account, make_key, make_post, make_user, make_webhook, make_workspace
 from workspaces import services, users
 from workspaces.keys import services as keys
 from workspaces.models import Workspace
@@ -250,6 +252,28 @@ def test_an_account_keeps_the_name_that_another_gave_it(staff: Client, workspace
 
     account.refresh_from_db()
     assert (account.name, account.settings) == ("Renamed", {"auto_hashtags": True, "default_hashtags": ["#rye"]})
+
+
+def test_a_row_that_somebody_removes_while_those_before_it_are_done_stands_in_the_way_of_no_other(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = {"status": "scheduled", "scheduled_at": NOW}
+    account = make_account(workspace)
+    texts = ("Rye", "Oats", "Corn")
+    first, second, third = (make_post(workspace, accounts=[account], content=text, **planned) for text in texts)
+    unscheduled = posts.unschedule_post
+
+    def removing_the_second(post: Post, **given: Any) -> Post:
+        Post.objects.filter(pk=second.pk).delete()
+        return unscheduled(post, **given)
+
+    monkeypatch.setattr(posts, "unschedule_post", removing_the_second)
+    address, chosen = reverse("admin:posts_post_changelist"), [each.pk for each in (first, second, third)]
+    answer = staff.post(address, {"action": "unschedule", "_selected_action": chosen, "confirmed": "1"})
+
+    assert set(Post.objects.values_list("pk", "status")) == {(first.pk, "draft"), (third.pk, "draft")}
+    said = told(staff, answer)
+    assert ("Oats: It is gone, or not yours any more." in said, "Back to draft: 2 done." in said) == (True, True)
 
 
 @pytest.mark.parametrize(
