@@ -35,5 +35,5 @@ def count_related(model: type[Model], relation: str, condition: Q | None = None)
     assert isinstance(relates, ForeignObjectRel)
     name = relates.remote_field.name
     rows = relates.related_model._default_manager.filter(condition or Q(), **{name: OuterRef("pk")}).order_by()
-    counted = rows.values(name).annotate(total=Count("pk")).values("total")
+    counted = rows.values(name).annotate(total=Count("*")).values("total")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)

@@ -1,5 +1,6 @@
 """/api/accounts: listing, changing and disconnecting, against the reference and the contract."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import time_machine
 from accounts.connecting import take_profile
 from accounts.models import SocialAccount
 from accounts.platforms.base import Profile
+from accounts.views import with_post_counts
 from posts.models import Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
@@ -54,6 +56,17 @@ def test_an_account_is_as_in_the_reference(api: ApiClient, workspace: Workspace)
     response = api.get(f"/api/accounts/{account.pk}")
 
     assert_matches(response, "GET /api/accounts/{id}")
+
+
+def test_the_posts_of_an_account_are_counted_from_an_index_alone(workspace: Workspace) -> None:
+    make_account(workspace)
+
+    plan = with_post_counts(SocialAccount.objects.all(), now=NOW).explain()
+
+    counts = [line for line in plan.splitlines() if " U0 " in line]
+    assert [("target_published" in line, bool(re.search("COVERING|Using index", line))) for line in counts] == [
+        (True, True)
+    ] * 2
 
 
 def test_health_and_missing_scopes_tell_what_is_wrong(api: ApiClient, workspace: Workspace) -> None:
