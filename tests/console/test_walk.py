@@ -67,16 +67,16 @@ VANISHED = re.compile(r"vanished\w+", re.IGNORECASE)
 
 def remove_some() -> None:
     """Make one of everything that can be removed, and remove it."""
-    actor, workspace = SYSTEM, make_workspace(name="VanishedPlace")
+    workspace = make_workspace(name="VanishedPlace")
     make_post(workspace, accounts=[make_account(workspace, name="VanishedPage")], content="VanishedText")
     make_schedule(workspace, name="VanishedSchedule")
-    delete_workspace(workspace, actor=actor, now=NOW)
-    account = make_account(Workspace.objects.present().first(), platform="twitter", name="VanishedAccount")
-    disconnect(account, actor=actor, now=NOW)
-    revoke_key(make_key(name="VanishedKey")[0], actor=actor, now=NOW)
+    delete_workspace(workspace, actor=SYSTEM, now=NOW)
+    account = make_account(make_workspace(), platform="twitter", name="VanishedAccount")
+    disconnect(account, actor=SYSTEM, now=NOW)
+    revoke_key(make_key(name="VanishedKey")[0], actor=SYSTEM, now=NOW)
     webhook = make_webhook(url="https://1.1.1.1/vanishedhook")
     make_delivery(webhook)
-    delete_webhook(webhook, actor=actor, now=NOW)
+    delete_webhook(webhook, actor=SYSTEM, now=NOW)
 
 
 @pytest.fixture
