@@ -127,14 +127,11 @@ class ConsoleAdmin(ModelAdmin[M]):
     def _perform(self, request: HttpRequest, row: M, perform: Callable[[M], Any]) -> bool:
         try:
             perform(row)
-        except DomainError as error:
-            refused = error
-        except Http404:
-            refused = Gone()
-        else:
-            return True
-        self.message_user(request, about(row, words(refused)), messages.ERROR)
-        return False
+        except (DomainError, Http404) as error:
+            refused = error if isinstance(error, DomainError) else Gone()
+            self.message_user(request, about(row, words(refused)), messages.ERROR)
+            return False
+        return True
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Offer no delete of Django's own: it knows nothing of what has to be done before."""
