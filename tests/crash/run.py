@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 from tests.crash import matrix
 from tests.crash.campaign import Numbers, Result
@@ -79,8 +81,9 @@ class Said(Result):
 
 @contextmanager
 def environment(home: Path, server: str) -> Iterator[dict[str, str]]:
-    """Give the environment of a program that makes its own place."""
-    yield os.environ | {"DATABASE_URL_TEST": server, "OUIPOST_HOME": str(home)}
+    """Give the environment of a program that makes its own place, in a database that no other one uses."""
+    own = urlsplit(server)._replace(path=f"/ouipost_{uuid4().hex[:8]}").geturl() if server else ""
+    yield os.environ | {"DATABASE_URL_TEST": own, "OUIPOST_HOME": str(home)}
 
 
 def module(*command: str) -> Callable[[dict[str, str]], Result]:
