@@ -50,6 +50,8 @@ ROOT = "root"
 """Somebody with every permission: what is closed to them is closed to all."""
 OTHERWISE = {"accounts_socialaccount_pause": "system.manage", "accounts_socialaccount_resume": "system.manage"}
 """What needs another permission than the model that it is about."""
+VANISHED = re.compile(r"vanished\w+", re.IGNORECASE)
+"""What everything is called that `remove_some` makes and removes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +61,6 @@ class Place:
     name: str
     address: str
     permission: str | None
-
-
-VANISHED = re.compile(r"vanished\w+", re.IGNORECASE)
-"""What everything is called that `remove_some` makes and removes."""
 
 
 def remove_some() -> None:
