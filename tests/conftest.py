@@ -79,6 +79,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.any_database)
         if _plays_networks(item.path):
             item.add_marker(pytest.mark.thorough)
+        if item.get_closest_marker("any_database") and item.get_closest_marker("on_servers"):
+            raise pytest.UsageError(f"{item.nodeid} would run on no database: it has both marks.")
     waiting, thorough, others = _modules(items, "crash"), _modules(items, "thorough"), _modules(items)
     computing = [module for module in dict.fromkeys([*thorough, *others]) if module not in waiting]
     in_turns = [module for pair in zip_longest(waiting, computing) for module in pair if module]
@@ -96,7 +98,7 @@ def _plays_networks(path: Path) -> bool:
 
 def _asks_no_database(item: pytest.Item) -> bool:
     """Whether neither the test nor a process that it starts asks the product's database."""
-    if item.get_closest_marker("crash") or item.get_closest_marker("django_db"):
+    if any(item.get_closest_marker(mark) for mark in ("crash", "django_db", "on_servers")):
         return False
     return not DATABASE_FIXTURES & set(getattr(item, "fixturenames", ()))
 

@@ -8,7 +8,7 @@ import pytest
 from tests.databases import fresh_database
 from tests.product import Product, wait_for
 
-pytestmark = pytest.mark.on_servers
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 LOOK = """
 from adminapi.models import Heartbeat
 print(*Heartbeat.objects.filter(pk__contains=":").values_list("pk", flat=True))
