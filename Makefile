@@ -54,7 +54,7 @@ soak: .venv/development  ## Half an hour of requests, posts and webhooks with a 
 	$(BIN)/python -m tests.crash --soak $${SOAK_MINUTES:-30}
 
 fuzz: .venv/development  ## Both APIs asked for half an hour in every way that their descriptions allow, and many that they do not.
-	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} $(BIN)/python tests/services.py sqlite tests/processes/test_fuzz.py -rP
+	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} $(BIN)/python tests/services.py mariadb tests/processes/test_fuzz.py -rP
 
 bench: .venv/development  ## Figures beside their baselines; see docs/performance.md.
 	$(BIN)/python -m bench

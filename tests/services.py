@@ -1,7 +1,7 @@
 """Runs the suite against real services: those that are named, else private ones, else newly installed ones.
 
-`python tests/services.py headers|sqlite|all [pytest arguments]`. `DATABASE_URL_TEST` names a MariaDB or MySQL server
-whose user may create databases, `REDIS_URL_TEST` a Redis server whose databases may be flushed; without them
+`python tests/services.py headers|sqlite|mariadb|all [pytest arguments]`. `DATABASE_URL_TEST` names a MariaDB or MySQL
+server whose user may create databases, `REDIS_URL_TEST` a Redis server whose databases may be flushed; without them
 throw-away servers are started from the installed binaries on free ports; without those they are installed, as root on
 Debian or Ubuntu; else the run ends with the name of the missing package.
 """
@@ -61,18 +61,29 @@ def main(command: str, *arguments: str) -> int:
 
 
 def run_suites(command: str, totals: Path, arguments: tuple[str, ...]) -> int:
-    """Run the suite on SQLite, and for `all` in a browser and on MariaDB; returns the first bad exit status."""
+    """Run the suite on SQLite or MariaDB, for `all` on both and in a browser; returns the first bad exit status."""
+    suites = {"sqlite": [on_sqlite], "mariadb": [on_mariadb], "all": [on_sqlite, in_a_browser, on_mariadb]}
     if command == "all":
         need("xgettext", "gettext")
-    status = run_suite("SQLite", "", totals, ("-m", "not browser and not on_servers", *arguments))
-    if command == "sqlite" or status:
-        return status
+    for suite in suites[command]:
+        status = suite(totals, arguments)
+        if status:
+            return status
+    return 0
+
+
+def on_sqlite(totals: Path, arguments: tuple[str, ...]) -> int:
+    return run_suite("SQLite", "", totals, ("-m", "not browser and not on_servers", *arguments))
+
+
+def in_a_browser(totals: Path, arguments: tuple[str, ...]) -> int:
+    """Run it in processes of its own: the browser's event loop would stay in the way of every later database test."""
     need("chromium", "chromium")
-    # In processes of its own, for the browser's event loop would stay in the way of every later database test.
-    in_a_browser = ("-n", str(BROWSERS), "-m", "browser", "tests/browser", *arguments)
-    status = run_suite("SQLite, in a browser", "", totals, in_a_browser)
-    if status:
-        return status
+    own = ("-n", str(BROWSERS), "-m", "browser", "tests/browser")
+    return run_suite("SQLite, in a browser", "", totals, (*own, *arguments))
+
+
+def on_mariadb(totals: Path, arguments: tuple[str, ...]) -> int:
     with database() as url:
         return run_suite("MariaDB", url, totals, ("-m", "not browser and not any_database", *arguments))
 

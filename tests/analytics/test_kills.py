@@ -22,7 +22,7 @@ from tests.crash.storms import kill_at_random, workers
 from tests.databases import fresh_database
 from tests.product import NETWORKS, Product, running
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 
 Record = Callable[[str, object], None]
 SPEED = 60

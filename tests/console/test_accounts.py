@@ -20,6 +20,8 @@ from tests.console.conftest import browser_of, listed, member_of, text, told
 from tests.factories import NOW, make_account, make_post, make_workspace
 from workspaces.models import Workspace
 
+pytestmark = pytest.mark.any_database
+
 LIST = "/console/accounts/socialaccount/"
 
 

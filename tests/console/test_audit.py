@@ -19,6 +19,8 @@ from tests.console.conftest import browser_of, member_of, text_of
 from tests.factories import make_key, make_post, make_user, make_workspace
 from workspaces.models import Role, User, Workspace
 
+pytestmark = pytest.mark.any_database
+
 LIST, CSV = reverse("admin:events_event_changelist"), reverse("console_audit_csv")
 
 

@@ -35,6 +35,8 @@ from tests.factories import (
 )
 from workspaces.models import Membership, Role, Workspace
 
+pytestmark = pytest.mark.any_database
+
 __all__ = ["facebook", "staff", "workspace"]
 NEW = "/console/compose/"
 PREVIEW = "/console/compose/preview/"

@@ -19,6 +19,8 @@ from tests.console.conftest import member_of, text, told
 from tests.factories import make_account, make_key, make_user, make_workspace
 from workspaces.models import ApiKey, Membership, Role, User, Workspace
 
+pytestmark = pytest.mark.any_database
+
 browser_of = partial(conftest.browser_of, enforce_csrf_checks=True)
 HOSTED = "http://testserver/connect/facebook/done"
 

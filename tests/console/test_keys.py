@@ -16,6 +16,8 @@ from tests.factories import make_key, make_user, make_workspace
 from workspaces.models import ApiKey, KeyUsage, Role, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
+pytestmark = pytest.mark.any_database
+
 LIST = "/console/workspaces/apikey/"
 FORM = {"name": "Shop", "mode": "live", "tier": "starter", "permissions": ["posts.read"], "expires_at_0": ""}
 SECRET = re.compile(r'id="secret"[^>]* value="(pk_(?:live|test)_[0-9A-Za-z]{32})"')

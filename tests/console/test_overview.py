@@ -38,7 +38,7 @@ from workspaces.keys import usage
 from workspaces.models import KeyUsage, Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
 
-pytestmark = pytest.mark.usefixtures("at_noon")
+pytestmark = [pytest.mark.usefixtures("at_noon"), pytest.mark.any_database]
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BLOCKS = {"pauses", "health", "waiting", "states", "engagement", "by_network", "webhooks", "accounts", "used_keys"}
 

@@ -17,6 +17,8 @@ from tests.factories import make_user, make_workspace
 from workspaces.models import Membership, Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS
 
+pytestmark = pytest.mark.any_database
+
 LIST = "/console/workspaces/user/"
 PASSWORD = "a much longer pass phrase"
 FORM = {"email": "New@Example.com", "name": "New", "role": "editor", "password": PASSWORD, "is_active": "on"}

@@ -25,6 +25,8 @@ from tests.webhooks.conftest import deliver_due
 from tests.webhooks.receiver import Receiver
 from workspaces.models import Role, User, Workspace
 
+pytestmark = pytest.mark.any_database
+
 WEBHOOKS, DELIVERIES = "admin:events_webhook", "admin:events_delivery"
 ADD, LIST = reverse(f"{WEBHOOKS}_add"), reverse(f"{WEBHOOKS}_changelist")
 SENT = reverse(f"{DELIVERIES}_changelist")

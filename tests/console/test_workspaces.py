@@ -15,6 +15,8 @@ from tests.factories import NOW, make_account, make_post, make_schedule, make_us
 from workspaces import services
 from workspaces.models import Membership, Role, User, Workspace
 
+pytestmark = pytest.mark.any_database
+
 LIST = "/console/workspaces/workspace/"
 FORM = {"name": "Bakery", "description": "", "timezone": "", "default_hashtags": ""}
 

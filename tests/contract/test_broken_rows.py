@@ -17,7 +17,7 @@ from tests.contract.world import CALLBACK, error_of
 from tests.factories import make_account, make_key, make_media, make_post, make_schedule, make_token, make_user
 from workspaces.models import ApiKey, User, Workspace
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.any_database]
 ROWS: dict[str, type[Model]] = {
     "schedules": Schedule,
     "workspaces": Workspace,

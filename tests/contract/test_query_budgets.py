@@ -15,6 +15,8 @@ from tests.contract.world import connect_all
 from tests.factories import NOW, make_account, make_media, make_post, make_webhook, make_workspace
 from workspaces.models import Workspace
 
+pytestmark = pytest.mark.any_database
+
 Budget = Callable[..., AbstractContextManager[Any]]
 
 

@@ -8,7 +8,7 @@ from tests.crash import deaths
 from tests.crash.steps import POINTS, UPLOAD_POINTS
 from tests.product import Product
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.any_database]
 
 Record = Callable[[str, object], None]
 

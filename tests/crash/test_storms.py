@@ -31,6 +31,7 @@ def test_workers_killed_at_random_leave_one_copy_of_each(runner: str, stages: St
     assert seen.numbers.kills >= 5
 
 
+@pytest.mark.any_database
 def test_where_the_network_cannot_be_asked_a_person_is_and_nothing_is_said_that_is_not_so(
     stages: Stages, record_property: Record
 ) -> None:
@@ -43,6 +44,7 @@ def test_where_the_network_cannot_be_asked_a_person_is_and_nothing_is_said_that_
     assert seen.numbers.kills >= 5
 
 
+@pytest.mark.on_servers
 def test_a_lost_answer_is_cleared_up_and_never_met_by_sending_blindly(stages: Stages, record_property: Record) -> None:
     seen = storms.lost_answers(stages("work"), accounts=1, rounds=1)
 
@@ -51,6 +53,7 @@ def test_a_lost_answer_is_cleared_up_and_never_met_by_sending_blindly(stages: St
     assert seen.numbers.faults == 18
 
 
+@pytest.mark.on_servers
 def test_workers_that_are_told_to_stop_do_so_in_good_order(stages: Stages, record_property: Record) -> None:
     stopped = storms.stop_all(stages("work"), publications=48, accounts=12)
 

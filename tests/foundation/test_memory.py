@@ -81,6 +81,7 @@ def test_what_it_does_not_need_is_not_loaded(program: str, tmp_path: Path) -> No
     assert done.stdout == "False\n"
 
 
+@pytest.mark.any_database
 @pytest.mark.crash
 def test_the_processes_of_the_web_server_share_what_is_loaded(tmp_path: Path) -> None:
     with fresh_database(tmp_path) as url:

@@ -91,6 +91,7 @@ def test_an_installation_that_is_well_has_nothing_wrong(patient: Patient) -> Non
     assert {check["status"] for name, check in found.checks.items() if name != "disk"} == {"ok"}
 
 
+@pytest.mark.any_database
 def test_an_app_that_its_network_does_not_know(patient: Patient) -> None:
     sandbox = {"NETWORK_GATEWAY": f"{patient.product.base}/sandbox"}
     good = {"YOUTUBE_CLIENT_ID": "id", "YOUTUBE_CLIENT_SECRET": "secret"}
@@ -249,6 +250,7 @@ def test_a_storage_that_cannot_be_written_to(patient: Patient, tmp_path: Path) -
     assert (found.code, found.wrong) == (1, {"storage"})
 
 
+@pytest.mark.any_database
 def test_a_key_ring_that_does_not_open_what_is_stored(patient: Patient) -> None:
     found = patient.diagnosis(TOKEN_KEYS=OTHER_KEY)
     renamed = patient.diagnosis(TOKEN_KEYS=OTHER_KEY.replace("k1", "k2"))

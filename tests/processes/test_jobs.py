@@ -13,7 +13,7 @@ import requests
 from tests.posts.media.pictures import picture
 from tests.product import Product, wait_for
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 POINTS = ("performed", "written", "committed")
 MANY = 25
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.product import NETWORKS, Product, wait_for
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 
 ROUND_SECONDS = 1.0
 """Of a claim, with time to spare: a worker with nothing to do looks four times a second."""

@@ -37,6 +37,7 @@ def copies_of(product: Product, post: dict[str, Any]) -> Counter[str]:
     return Counter(copy["network"] for copy in product.copies() if post["content"] in copy["text"])
 
 
+@pytest.mark.any_database
 def test_a_scheduled_post_with_a_picture_reaches_three_networks_within_two_seconds_of_its_time(
     product: Product,
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_scheduled_post_with_a_picture_reaches_three_networks_within_two_secon
     assert [(page.status_code, post["content"] in page.text) for page in pages] == [(200, True)] * 3
 
 
+@pytest.mark.any_database
 def test_a_phones_photo_reaches_networks_upright_and_tells_them_neither_place_nor_maker(product: Product) -> None:
     post = write(product, product.connect("Heidi"))
     files = {"file": ("photo.jpg", phone_photo(), "image/jpeg")}
@@ -72,6 +74,7 @@ def test_a_phones_photo_reaches_networks_upright_and_tells_them_neither_place_no
     assert [secret for secret in PHONE_SECRETS for file in sent if secret in file] == []
 
 
+@pytest.mark.any_database
 def test_tokens_that_end_before_each_post_fail_none_of_them(product: Product) -> None:
     accounts = {network: product.client.connect(network, "Ivan") for network in RENEWED}
     before = {network: len(product.requests(network=network, match=call)) for network, call in RENEWED.items()}
@@ -88,6 +91,7 @@ def test_tokens_that_end_before_each_post_fail_none_of_them(product: Product) ->
     assert {network: after[network] - before[network] for network in RENEWED} == dict.fromkeys(RENEWED, ROUNDS)
 
 
+@pytest.mark.any_database
 def test_a_slow_network_is_answered_with_202_and_published_later(product: Product) -> None:
     accounts = {"twitter": product.client.connect("twitter", "Bob")}
     post = write(product, accounts)
@@ -120,6 +124,7 @@ def test_twenty_publish_calls_at_once_leave_one_copy(product: Product) -> None:
     assert copies_of(product, post) == dict.fromkeys(NETWORKS, 1)
 
 
+@pytest.mark.any_database
 def test_a_client_that_hangs_up_changes_nothing(product: Product) -> None:
     post = write(product, product.connect("Dora"))
 
@@ -144,6 +149,7 @@ def test_equal_due_times_of_one_account_go_out_one_by_one_in_order(product: Prod
     assert texts == [post["content"] for post in posts]
 
 
+@pytest.mark.any_database
 def test_a_person_settles_what_cannot_be_found_out(product: Product) -> None:
     accounts = {"facebook": product.client.connect("facebook", "Frank")}
     fault = {"network": "facebook", "account": accounts["facebook"]["remote_id"]}
@@ -167,6 +173,7 @@ def test_a_person_settles_what_cannot_be_found_out(product: Product) -> None:
     assert (copies_of(product, was_sent), copies_of(product, was_not)) == ({"facebook": 1}, {"facebook": 1})
 
 
+@pytest.mark.any_database
 def test_disconnecting_cancels_what_waits_and_lets_what_is_out_end(product: Product) -> None:
     accounts = {"twitter": product.client.connect("twitter", "Grace")}
     later = (datetime.now(UTC) + timedelta(seconds=6)).isoformat(timespec="seconds")
@@ -185,6 +192,7 @@ def test_disconnecting_cancels_what_waits_and_lets_what_is_out_end(product: Prod
     assert [product.post(post["id"])["status"] for post in waiting] == ["draft"] * 3
 
 
+@pytest.mark.on_servers
 def test_three_workers_at_once_leave_one_copy_of_each(idle: Product) -> None:
     accounts = [idle.connect(f"Person{number}") for number in range(4)]
     due = (datetime.now(UTC) + timedelta(seconds=3)).isoformat(timespec="seconds")

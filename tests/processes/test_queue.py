@@ -11,7 +11,7 @@ from adminapi.management.client import Client
 from tests.processes.asking import settled
 from tests.product import Product
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HOURLY = [{"day": day, "time": f"{hour:02}:00", "platforms": ["twitter"]} for day in DAYS for hour in range(24)]

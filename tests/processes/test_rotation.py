@@ -14,7 +14,7 @@ import pytest
 from tests.product import NETWORKS, ROOT, Product, wait_for
 from tests.services import free_port
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 
 POSTS, PEOPLE = 50, 4
 NOBODY = "redis://127.0.0.1:1/0"

@@ -94,6 +94,7 @@ def test_what_was_committed_is_told_though_its_process_died_and_what_was_rolled_
     assert [post for post, _ in by_change(receiver.calls)] == [committed, next(iter(later))[0]]
 
 
+@pytest.mark.on_servers
 def test_each_published_post_is_told_under_one_id_though_workers_are_killed(
     stage: Stage, record_property: Record
 ) -> None:
@@ -114,6 +115,7 @@ def test_workers_killed_every_second_lose_no_event_and_repeat_it_under_its_id(
     assert (seen.events, seen.numbers.kills >= 6, seen.repeats > 0) == (150, True, True)
 
 
+@pytest.mark.any_database
 def test_many_events_reach_three_receivers_soon(product: Product, record_property: Record) -> None:
     seen = deliveries.many(unhurried(product), changes=150, per_second=10)
 
@@ -122,6 +124,7 @@ def test_many_events_reach_three_receivers_soon(product: Product, record_propert
     assert (seen.numbers.requests, seen.p95_seconds <= 10) == (450, True)
 
 
+@pytest.mark.any_database
 def test_receivers_that_hang_or_are_not_there_hold_up_nobody_else(product: Product, record_property: Record) -> None:
     seen = deliveries.beside_bad_ones(unhurried(product), changes=60, per_second=10)
 
@@ -130,6 +133,7 @@ def test_receivers_that_hang_or_are_not_there_hold_up_nobody_else(product: Produ
     assert (seen.p95_seconds <= 5, seen.hanging_calls > 0, seen.absent_fails) == (True, True, True)
 
 
+@pytest.mark.on_servers
 def test_a_replay_that_is_killed_and_asked_for_again_sends_each_event_once_more(
     product: Product, record_property: Record
 ) -> None:
@@ -230,6 +234,7 @@ def javascript(folder: Path) -> Callable[[Sequence[Received]], tuple[int, int]]:
     return verify
 
 
+@pytest.mark.any_database
 def test_a_worker_tells_soon(product: Product, record_property: Record) -> None:
     with listening(product, MADE, CHANGED) as heard, worker(unhurried(product)):
         asked = make(product, 20, per_second=10)
