@@ -71,6 +71,8 @@ class Login:
     def trade_code(self, call: Call) -> HttpResponse:
         """Give a token for an hour in exchange for a code that is fresh, unused, and came from the same address."""
         client_id = call.text("client_id")
+        if not call.is_form:
+            raise self.refuse("Send the parameters as application/x-www-form-urlencoded")
         if call.text("grant_type") != "authorization_code":
             raise self.refuse("Invalid grant_type: authorization_code expected")
         if not self._knows_secret(call, client_id):

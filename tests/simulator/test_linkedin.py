@@ -169,6 +169,16 @@ def test_a_code_needs_its_address_and_its_client(net: Net, change: dict[str, str
     assert exchange(net, code).status_code == 200
 
 
+def test_the_token_endpoint_takes_only_forms(net: Net) -> None:
+    fields = {"client_id": "app", "client_secret": "sec", "grant_type": "authorization_code"}
+
+    in_json = net.json(f"{WEB}/oauth/v2/accessToken", data=fields)
+    in_the_address = net.form(f"{WEB}/oauth/v2/accessToken?code=c1", data=fields)
+
+    assert "form-urlencoded" in body(in_json)["error_description"]
+    assert "form-urlencoded" in body(in_the_address)["error_description"]
+
+
 def test_a_code_works_once_and_for_thirty_minutes(net: Net) -> None:
     used, late = code_of(net, SELF_SERVE), code_of(net, SELF_SERVE)
     assert exchange(net, used).status_code == 200

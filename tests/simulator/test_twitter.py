@@ -116,9 +116,13 @@ def test_basic_credentials_must_always_bring_the_same_secret(net: Net) -> None:
 
 
 def test_the_token_endpoint_takes_only_forms(net: Net) -> None:
-    response = net.json(f"{X}/oauth2/token", data={"client_id": "app", "grant_type": "refresh_token"})
+    fields = {"client_id": "app", "grant_type": "refresh_token"}
 
-    assert token_error(response) == (400, "invalid_request")
+    in_json = net.json(f"{X}/oauth2/token", data=fields)
+    in_the_address = net.form(f"{X}/oauth2/token?refresh_token=r1", data=fields)
+
+    assert token_error(in_json) == token_error(in_the_address) == (400, "invalid_request")
+    assert "form-urlencoded" in body(in_the_address)["error_description"]
 
 
 def test_a_refresh_token_dies_when_it_is_used(net: Net, user: User) -> None:

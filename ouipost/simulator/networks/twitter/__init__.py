@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import growth, limits, pages, people, tokens
-from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route, form
+from ouipost.simulator.call import Call, Network, Refusal, Route, form
 from ouipost.simulator.models import Account, Media, Post, Token
 from ouipost.simulator.networks.twitter import media as files
 from ouipost.simulator.networks.twitter import posts, views
@@ -117,7 +117,7 @@ def grant_code(call: Call, scopes: list[str]) -> str:
 
 def client_of(call: Call) -> str:
     """Return the client that calls the token endpoint: by Basic credentials alone, or a public one by its id."""
-    if call.content_type != FORMS[0]:
+    if not call.is_form:
         raise invalid_request("Send the parameters as application/x-www-form-urlencoded.")
     scheme, _, encoded = call.request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
