@@ -85,9 +85,11 @@ class Member:
         return str(body(self.rest("GET", f"{kind}s/{quote(urn, safe='')}"))["status"])
 
 
-def put(net: Net, url: str, content: bytes, token: str = "") -> HttpResponse:
+def put(
+    net: Net, url: str, content: bytes, token: str = "", content_type: str = "application/octet-stream"
+) -> HttpResponse:
     parts = urlsplit(url)
-    return net.call("PUT", f"{parts.netloc}{parts.path}?{parts.query}", token, content)
+    return net.call("PUT", f"{parts.netloc}{parts.path}?{parts.query}", token, content, content_type)
 
 
 def post_of(author: str, text: str) -> dict[str, Any]:
@@ -602,6 +604,7 @@ def test_a_video_needs_all_its_parts_and_their_tags(member: Member) -> None:
     first = value["uploadInstructions"][0]["uploadUrl"]
     assert put(member.net, first, content[:-1]).status_code == 400
     assert put(member.net, first, content, member.token).status_code == 400
+    assert put(member.net, first, content, content_type="video/mp4").status_code == 400
     tags = tags_of(member, value, content)
     assert finalized(member, value, ["junk"]).status_code == 400
     assert finalized(member, value, tags, uploadToken="junk").status_code == 400
