@@ -38,7 +38,7 @@ class Login:
 
     def dialog(self, call: Call) -> HttpResponse:
         """Ask for consent, then send the person back with a code or a refusal."""
-        scopes = [scope for scope in call.text("scope").replace(",", " ").split() if scope]
+        scopes = [scope for scope in call.text("scope").split(",") if scope]
         if not call.text("client_id") or not pages.is_redirect_uri(call.text("redirect_uri")):
             return pages.problem(self.look, "The parameters client_id and redirect_uri are required.")
         if call.text("response_type") != "code":

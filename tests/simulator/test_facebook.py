@@ -36,7 +36,13 @@ def photo(net: Net, page: Page, **values: Any) -> Any:
 
 @pytest.mark.parametrize(
     "change",
-    [{"client_id": ""}, {"redirect_uri": "nowhere"}, {"response_type": "token"}, {"scope": "pages_rule_world"}],
+    [
+        {"client_id": ""},
+        {"redirect_uri": "nowhere"},
+        {"response_type": "token"},
+        {"scope": "pages_rule_world"},
+        {"scope": "pages_show_list read_insights"},
+    ],
 )
 def test_the_dialog_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
     assert net.get(DIALOG, **QUERY | change).status_code == 400

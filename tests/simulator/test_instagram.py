@@ -81,6 +81,7 @@ def out(net: Net, member: Member, files: Files, **fields: Any) -> str:
         {"response_type": "token"},
         {"scope": f"{IG_SCOPES},world_domination"},
         {"scope": "instagram_business_content_publish"},
+        {"scope": IG_SCOPES.replace(",", " ")},
     ],
 )
 def test_the_consent_page_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:

@@ -46,7 +46,7 @@ def admit(call: Call, route: Route) -> None:
 
 def dialog(call: Call, version: str) -> HttpResponse:
     """Show the login dialog, which lets the person choose pages; then send them back with a code or a refusal."""
-    scopes = [scope for scope in call.text("scope").replace(",", " ").split() if scope]
+    scopes = [scope for scope in call.text("scope").split(",") if scope]
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if not call.text("client_id") or not pages.is_redirect_uri(call.text("redirect_uri")):
         return pages.problem(LOOK, "The parameters client_id and redirect_uri are required.")
@@ -285,7 +285,7 @@ PUBLISHING = (
 READING = (
     Route(method="GET", hosts=WWW, pattern=r"/(?P<post_id>\d+_\d+)/?", handler=permalink),
     Route(method="GET", hosts=WWW, pattern=r"/reel/(?P<video_id>\d+)/?", handler=reel),
-    Route(method="GET", hosts=GRAPH, pattern=PAGE + "/(?:published_posts|posts)", handler=nodes.published),
+    Route(method="GET", hosts=GRAPH, pattern=PAGE + "/published_posts", handler=nodes.published),
     Route(method="GET", hosts=GRAPH, pattern=PAGE + "/feed", handler=nodes.feed),
     Route(method="GET", hosts=GRAPH, pattern=PAGE + "/stories", handler=stories.stories),
     Route(method="GET", hosts=GRAPH, pattern=PAGE + "/video_reels", handler=stories.reels),

@@ -5,6 +5,7 @@ import binascii
 import secrets
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpResponse, JsonResponse
 
@@ -81,7 +82,7 @@ def authorize(call: Call) -> HttpResponse:
     scopes = call.text("scope").split()
     wrong = {
         "client_id": not call.text("client_id"),
-        "redirect_uri": not pages.is_redirect_uri(call.text("redirect_uri")),
+        "redirect_uri": not is_redirect_uri(call.text("redirect_uri")),
         "response_type": call.text("response_type") != "code",
         "state": not 0 < len(call.text("state")) <= 500,
         "code_challenge": len(call.text("code_challenge")) != 43,
@@ -95,6 +96,11 @@ def authorize(call: Call) -> HttpResponse:
     if not pages.allowed(call):
         return pages.send_back(call, error="access_denied")
     return pages.send_back(call, code=grant_code(call, scopes))
+
+
+def is_redirect_uri(address: str) -> bool:
+    """Return whether X sends people back to this address: to this very machine only by its number."""
+    return pages.is_redirect_uri(address) and urlsplit(address).hostname != "localhost"
 
 
 def grant_code(call: Call, scopes: list[str]) -> str:
