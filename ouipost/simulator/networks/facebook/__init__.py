@@ -16,7 +16,7 @@ from ouipost.simulator.networks.facebook.access import (
     EDGES,
     ID,
     SCOPES,
-    UPLOAD_PATH,
+    UPLOAD_HOST,
     VIDEO_HOST,
     authorized,
     identify,
@@ -26,7 +26,7 @@ from ouipost.simulator.networks.facebook.access import (
 
 GRAPH = ("graph.facebook.com",)
 VIDEO = (VIDEO_HOST,)
-UPLOAD = ("rupload.facebook.com",)
+UPLOAD = (UPLOAD_HOST,)
 WWW = ("www.facebook.com",)
 V = r"/(?P<version>v\d+\.\d+)"
 LOOK = pages.Look(name="Facebook", colour="#1877f2", allow="continue", allow_label="Continue")
@@ -275,7 +275,7 @@ PUBLISHING = (
     Route(
         method="POST",
         hosts=UPLOAD,
-        pattern=UPLOAD_PATH + r"(?P<version>v\d+\.\d+)/(?P<video_id>\d+)",
+        pattern="/video-upload" + V + r"/(?P<video_id>\d+)",
         handler=videos.receive,
         upload=True,
     ),
@@ -298,8 +298,7 @@ READING = (
 )
 NETWORK = Network(
     id=ID,
-    hosts=GRAPH + VIDEO + WWW,
-    any_host_under=UPLOAD_PATH,
+    hosts=GRAPH + VIDEO + UPLOAD + WWW,
     not_found=graph.unknown_path,
     identify=identify,
     revoke=revoke,
