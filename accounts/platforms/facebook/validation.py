@@ -15,8 +15,8 @@ COMMENT_CHARACTERS = 8_000
 MOST_PHOTOS = 10
 """Not documented: what connectors send."""
 PHOTO_BYTES, GIF_BYTES = 4_000_000, 10_000_000
-"""The newest page says 10 MB, an older one and an error 4 MB: what is compressed to the smaller one surely passes. A GIF
-would lose its movement by that."""
+"""The newest page says 10 MB, an older one and an error 4 MB: compressed to 4 a photo surely passes.
+A GIF would lose its movement."""
 VIDEO_BYTES, VIDEO_SECONDS = 10_000_000_000, 4 * 3600
 """Of a chunked upload, from memory; one that is sent whole may have 1 GB and 20 minutes."""
 UPRIGHT = {"min_video_ratio": 0.5525, "max_video_ratio": 0.5725}
