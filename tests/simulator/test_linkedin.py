@@ -715,6 +715,17 @@ def test_the_days_of_an_organization_add_up(member: Member, page: str) -> None:
     assert statistics(member, page, "&timeIntervals=(1)").status_code == 400
 
 
+def test_statistics_are_kept_for_twelve_months(member: Member, page: str) -> None:
+    now = int(timezone.now().timestamp() * 1000)
+
+    def asked(start: int, end: int) -> int:
+        range_ = f"(start:{start},end:{end})"
+        return statistics(member, page, f"&timeIntervals=(timeRange:{range_},timeGranularityType:DAY)").status_code
+
+    assert asked(now - 365 * DAY * 1000, now) == 200
+    assert [asked(now - 370 * DAY * 1000, now), asked(now, now), asked(now, 10**20)] == [400] * 3
+
+
 def analytics(member: Member, what: str, kind: str = "IMPRESSION", **headers: str) -> Any:
     path = f"memberCreatorPostAnalytics?{what}&queryType={kind}&aggregation=TOTAL"
     return member.rest("GET", path, **headers)
