@@ -131,6 +131,10 @@ def test_another_login_is_another_person_and_always_the_same(net: Net) -> None:
     assert ids[0] != ids[1] == ids[2]
 
 
+def test_fields_have_no_thousand_levels(net: Net, page: Page) -> None:
+    assert error(net.get(f"{GRAPH}/{page.id}", page.token, fields="a{" * 1000)) == (400, 100, None)
+
+
 def test_a_picture_opens(net: Net, page: Page) -> None:
     node = body(net.get(f"{GRAPH}/{page.id}", page.token, fields="name,picture{url}"))
     url = node["picture"]["data"]["url"]
