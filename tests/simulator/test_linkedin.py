@@ -718,7 +718,7 @@ def test_the_days_of_an_organization_add_up(member: Member, page: str) -> None:
 def test_statistics_are_kept_for_twelve_months(member: Member, page: str) -> None:
     now = int(timezone.now().timestamp() * 1000)
 
-    def asked(start: int, end: int) -> int:
+    def asked(start: int, end: int) -> Any:
         range_ = f"(start:{start},end:{end})"
         return statistics(member, page, f"&timeIntervals=(timeRange:{range_},timeGranularityType:DAY)").status_code
 
