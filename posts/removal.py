@@ -18,7 +18,7 @@ from posts.services import sync_each
 from workspaces.models import Workspace
 
 UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED]) | Q(
-    status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None, remote_id=""
+    status=TargetStatus.PUBLISHING, outcome_unknown=False, in_flight=None, remote_id=""
 )
 """Targets of which nothing was sent, and nothing is on its way."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]

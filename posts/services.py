@@ -5,7 +5,7 @@ comes before a publish starts, or is refused.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,6 +43,8 @@ UNTRIED: dict[str, Any] = {
     "error": None,
 }
 """The columns of a target as they are before its next visible call was tried."""
+SENT_BEFORE = {name: value for name, value in UNTRIED.items() if name not in ("sends", "armed_at")}
+"""Those of one that a person has sent again: a network that then calls it a duplicate may have the earlier one."""
 UNSCHEDULED = UNTRIED | {"status": TargetStatus.DRAFT, "scheduled_at": None, "due_at": None, "give_up_at": None}
 """Those of a target whose post is a draft again."""
 REST_UNSENT = failure(
@@ -281,9 +283,11 @@ def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
     _make_due([target.pk for target in targets], TargetStatus.SCHEDULED, at=scheduled_at)
 
 
-def _make_due(pks: Collection[str], status: TargetStatus, *, at: datetime) -> None:
+def _make_due(
+    pks: Collection[str], status: TargetStatus, *, at: datetime, columns: Mapping[str, Any] = UNTRIED
+) -> None:
     Target.objects.filter(pk__in=pks).update(
-        status=status, scheduled_at=at, due_at=at, give_up_at=at + GIVE_UP_AFTER, **UNTRIED
+        status=status, scheduled_at=at, due_at=at, give_up_at=at + GIVE_UP_AFTER, **columns
     )
 
 
@@ -336,9 +340,9 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     return locked
 
 
-def _send_now(pks: Collection[str], *, now: datetime) -> None:
-    """Make targets due as if they had never been tried: nothing of them is at a network."""
-    _make_due(pks, TargetStatus.PUBLISHING, at=now)
+def _send_now(pks: Collection[str], *, now: datetime, columns: Mapping[str, Any] = UNTRIED) -> None:
+    """Make targets due of which nothing is at a network, as if they had never been tried, or with other columns."""
+    _make_due(pks, TargetStatus.PUBLISHING, at=now, columns=columns)
     transaction.on_commit(doorbell.ring, robust=True)
 
 
@@ -359,7 +363,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
         locked.outcome_unknown = False
         locked.save()
     else:
-        _send_now([locked.pk], now=now)
+        _send_now([locked.pk], now=now, columns=SENT_BEFORE)
     changed = sync(post)
     told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     record("resolved", post, actor=actor, **told, **changes(before, post))

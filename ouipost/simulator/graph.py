@@ -24,6 +24,7 @@ VERSION_ENDS = {
 CALLS_PER_HOUR = 4800
 AGENT = "facebookexternalhit/1.1"
 """By which Meta's crawler names itself."""
+DEEPEST_FIELDS = 10
 Fields = dict[str, "Fields"]
 Row = TypeVar("Row", Account, Post)
 
@@ -86,14 +87,16 @@ def structure(call: Call, name: str) -> Any:
     return [parse(text) for _, text in indexed] if indexed else None
 
 
-def fields_of(text: str) -> Fields:
+def fields_of(text: str, depth: int = 0) -> Fields:
     """Read a `fields` parameter: names with nested braces; modifiers such as `.limit(0)` are passed over."""
+    if depth > DEEPEST_FIELDS:
+        raise invalid("Param fields is nested too deep")
     parsed: Fields = {}
     for item in split(text):
         head, _, nested = item.partition("{")
         name = head.split(".")[0].split("(")[0].strip()
         if name:
-            parsed[name] = fields_of(nested.rstrip().removesuffix("}"))
+            parsed[name] = fields_of(nested.rstrip().removesuffix("}"), depth + 1)
     return parsed
 
 

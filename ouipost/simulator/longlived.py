@@ -38,7 +38,7 @@ class Login:
 
     def dialog(self, call: Call) -> HttpResponse:
         """Ask for consent, then send the person back with a code or a refusal."""
-        scopes = [scope for scope in call.text("scope").replace(",", " ").split() if scope]
+        scopes = [scope for scope in call.text("scope").split(",") if scope]
         if not call.text("client_id") or not pages.is_redirect_uri(call.text("redirect_uri")):
             return pages.problem(self.look, "The parameters client_id and redirect_uri are required.")
         if call.text("response_type") != "code":
@@ -71,6 +71,8 @@ class Login:
     def trade_code(self, call: Call) -> HttpResponse:
         """Give a token for an hour in exchange for a code that is fresh, unused, and came from the same address."""
         client_id = call.text("client_id")
+        if not call.is_form:
+            raise self.refuse("Send the parameters as application/x-www-form-urlencoded")
         if call.text("grant_type") != "authorization_code":
             raise self.refuse("Invalid grant_type: authorization_code expected")
         if not self._knows_secret(call, client_id):

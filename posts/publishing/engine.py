@@ -346,7 +346,7 @@ class Publish:
         return self._with_public_url(published)
 
     def _was_sent(self) -> bool:
-        """Whether this was sent before; a person who has it sent again begins the count anew."""
+        """Whether this was sent before; a retry of what has failed begins the count anew."""
         return bool(self.sends) or self.content.text == self.target.sent_text
 
     def _require_own(self, published: Published) -> None:

@@ -21,6 +21,7 @@ from tests.foundation.threads import at_once
 from tests.in_process import BASE, in_process
 from tests.networks.kinds import DOCUMENT, KINDS, UPRIGHT, Kind
 from tests.networks.meddling import Meddler, World
+from tests.networks.working_off import work_off
 
 pytestmark = [
     pytest.mark.django_db(databases="__all__", transaction=True),
@@ -256,6 +257,19 @@ def test_a_file_is_waited_for_until_the_network_can_use_it_or_cannot(
 
     error = seen.target.error or {}
     assert (seen.target.status, error.get("code"), seen.copies) == (status, code, copies)
+
+
+def test_a_members_post_that_a_person_did_not_see_is_there_once(world: World) -> None:
+    lost = {"status": 502, "body": "", "after_accept": True}
+    networks.Fault.objects.create(network="linkedin", effect="status", options=lost)
+    target = world.publish(USUAL["linkedin"], world.client.connect("linkedin"), Meddler()).target
+    assert target.status == "needs_review"
+
+    resolve = f"/api/posts/{target.post_id}/targets/{target.pk}/resolve"
+    world.client.call("POST", resolve, json={"outcome": "not_published"})
+    settled = work_off(target)
+
+    assert (settled.status, settled.remote_id) == ("published", networks.Post.objects.get().external_id)
 
 
 @pytest.mark.parametrize("network", ALL)

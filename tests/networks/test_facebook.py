@@ -658,6 +658,20 @@ class TestFacebook(LookCase, OAuth2Case):
         assert isinstance(error, RateLimited)
         assert error.retry_after == 3600
 
+    @pytest.mark.parametrize("post_type", ["feed", "story"])
+    @pytest.mark.parametrize(
+        ("most", "facts"), [(4_000_000, {}), (10_000_000, {"mime_type": "image/gif", "frames": 2})]
+    )
+    def test_a_photo_is_as_small_as_every_page_of_facebooks_says(
+        self, post_type: str, most: int, facts: dict[str, Any]
+    ) -> None:
+        def rules(size: int) -> list[str]:
+            content = Content(text="", options={"post_type": post_type}, media=(make_image(size=size, **facts),))
+            return [each.rule for each in self.connector.validate(content, {})]
+
+        assert rules(most) == []
+        assert rules(most + 1) == ["image_too_large"]
+
     @pytest.mark.parametrize("link", ["http://bakery/", "https://localhost:8000/rye", "http://[::1]/"])
     def test_a_link_that_facebook_cannot_reach_is_told_beforehand(self, link: str) -> None:
         [issue] = self.connector.validate(Content(text="Rye", link=link), {})

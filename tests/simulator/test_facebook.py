@@ -36,7 +36,13 @@ def photo(net: Net, page: Page, **values: Any) -> Any:
 
 @pytest.mark.parametrize(
     "change",
-    [{"client_id": ""}, {"redirect_uri": "nowhere"}, {"response_type": "token"}, {"scope": "pages_rule_world"}],
+    [
+        {"client_id": ""},
+        {"redirect_uri": "nowhere"},
+        {"response_type": "token"},
+        {"scope": "pages_rule_world"},
+        {"scope": "pages_show_list read_insights"},
+    ],
 )
 def test_the_dialog_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
     assert net.get(DIALOG, **QUERY | change).status_code == 400
@@ -123,6 +129,10 @@ def test_another_login_is_another_person_and_always_the_same(net: Net) -> None:
     ids = [body(net.get(f"{GRAPH}/me", token, fields="id,name,picture"))["id"] for token in (demo, ada, again)]
 
     assert ids[0] != ids[1] == ids[2]
+
+
+def test_fields_have_no_thousand_levels(net: Net, page: Page) -> None:
+    assert error(net.get(f"{GRAPH}/{page.id}", page.token, fields="a{" * 1000)) == (400, 100, None)
 
 
 def test_a_picture_opens(net: Net, page: Page) -> None:

@@ -81,6 +81,7 @@ def out(net: Net, member: Member, files: Files, **fields: Any) -> str:
         {"response_type": "token"},
         {"scope": f"{IG_SCOPES},world_domination"},
         {"scope": "instagram_business_content_publish"},
+        {"scope": IG_SCOPES.replace(",", " ")},
     ],
 )
 def test_the_consent_page_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
@@ -100,6 +101,22 @@ def test_what_stands_behind_a_code_is_no_part_of_it(net: Net, page: str, token: 
     fresh = dict(parse_qsl(urlsplit(address).query))["code"]
     assert address.endswith("#_")
     assert trade(net, token, f"{fresh}#_").status_code == 400
+    assert trade(net, token, fresh).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("page", "token", "scopes"),
+    [(AUTHORIZE, TOKEN, IG_SCOPES), ("www.threads.net/oauth/authorize", THREADS_TOKEN, THREADS_SCOPES)],
+    ids=["instagram", "threads"],
+)
+def test_the_token_endpoint_takes_only_forms(net: Net, page: str, token: str, scopes: str) -> None:
+    fresh = code(net, page, scopes)
+    fields = {"client_id": "app", "client_secret": "sec", "grant_type": "authorization_code", "redirect_uri": CALLBACK}
+
+    in_json = net.json(token, data=fields | {"code": fresh})
+    in_the_address = trade(net, f"{token}?code={fresh}", fresh)
+
+    assert (in_json.status_code, in_the_address.status_code) == (400, 400)
     assert trade(net, token, fresh).status_code == 200
 
 

@@ -85,9 +85,11 @@ class Member:
         return str(body(self.rest("GET", f"{kind}s/{quote(urn, safe='')}"))["status"])
 
 
-def put(net: Net, url: str, content: bytes, token: str = "") -> HttpResponse:
+def put(
+    net: Net, url: str, content: bytes, token: str = "", content_type: str = "application/octet-stream"
+) -> HttpResponse:
     parts = urlsplit(url)
-    return net.call("PUT", f"{parts.netloc}{parts.path}?{parts.query}", token, content)
+    return net.call("PUT", f"{parts.netloc}{parts.path}?{parts.query}", token, content, content_type)
 
 
 def post_of(author: str, text: str) -> dict[str, Any]:
@@ -167,6 +169,16 @@ def test_a_code_needs_its_address_and_its_client(net: Net, change: dict[str, str
 
     assert body(exchange(net, code, **change))["error"] == error
     assert exchange(net, code).status_code == 200
+
+
+def test_the_token_endpoint_takes_only_forms(net: Net) -> None:
+    fields = {"client_id": "app", "client_secret": "sec", "grant_type": "authorization_code"}
+
+    in_json = net.json(f"{WEB}/oauth/v2/accessToken", data=fields)
+    in_the_address = net.form(f"{WEB}/oauth/v2/accessToken?code=c1", data=fields)
+
+    assert "form-urlencoded" in body(in_json)["error_description"]
+    assert "form-urlencoded" in body(in_the_address)["error_description"]
 
 
 def test_a_code_works_once_and_for_thirty_minutes(net: Net) -> None:
@@ -592,6 +604,7 @@ def test_a_video_needs_all_its_parts_and_their_tags(member: Member) -> None:
     first = value["uploadInstructions"][0]["uploadUrl"]
     assert put(member.net, first, content[:-1]).status_code == 400
     assert put(member.net, first, content, member.token).status_code == 400
+    assert put(member.net, first, content, content_type="video/mp4").status_code == 400
     tags = tags_of(member, value, content)
     assert finalized(member, value, ["junk"]).status_code == 400
     assert finalized(member, value, tags, uploadToken="junk").status_code == 400
@@ -700,6 +713,17 @@ def test_the_days_of_an_organization_add_up(member: Member, page: str) -> None:
     total = body(statistics(member, page))["elements"][0]["totalShareStatistics"]["likeCount"]
     assert sum(each["totalShareStatistics"]["likeCount"] for each in elements) >= total
     assert statistics(member, page, "&timeIntervals=(1)").status_code == 400
+
+
+def test_statistics_are_kept_for_twelve_months(member: Member, page: str) -> None:
+    now = int(timezone.now().timestamp() * 1000)
+
+    def asked(start: int, end: int) -> Any:
+        range_ = f"(start:{start},end:{end})"
+        return statistics(member, page, f"&timeIntervals=(timeRange:{range_},timeGranularityType:DAY)").status_code
+
+    assert asked(now - 365 * DAY * 1000, now) == 200
+    assert [asked(now - 370 * DAY * 1000, now), asked(now, now), asked(now, 10**20)] == [400] * 3
 
 
 def analytics(member: Member, what: str, kind: str = "IMPRESSION", **headers: str) -> Any:

@@ -48,6 +48,7 @@ def token_error(response: Any) -> tuple[int, str]:
     [
         {"client_id": ""},
         {"redirect_uri": "javascript:alert(1)"},
+        {"redirect_uri": "http://localhost:8000/done"},
         {"response_type": "token"},
         {"state": ""},
         {"code_challenge": "short"},
@@ -116,9 +117,13 @@ def test_basic_credentials_must_always_bring_the_same_secret(net: Net) -> None:
 
 
 def test_the_token_endpoint_takes_only_forms(net: Net) -> None:
-    response = net.json(f"{X}/oauth2/token", data={"client_id": "app", "grant_type": "refresh_token"})
+    fields = {"client_id": "app", "grant_type": "refresh_token"}
 
-    assert token_error(response) == (400, "invalid_request")
+    in_json = net.json(f"{X}/oauth2/token", data=fields)
+    in_the_address = net.form(f"{X}/oauth2/token?refresh_token=r1", data=fields)
+
+    assert token_error(in_json) == token_error(in_the_address) == (400, "invalid_request")
+    assert "form-urlencoded" in body(in_the_address)["error_description"]
 
 
 def test_a_refresh_token_dies_when_it_is_used(net: Net, user: User) -> None:
@@ -335,6 +340,10 @@ def test_wrong_uploads_are_refused(net: Net, user: User) -> None:
     assert [refused(), refused(media=noise), refused(media=big), refused(media=png(kind="TIFF"))] == [400] * 4
     for category in ("tweet_video", "dm_image"):
         assert upload(net, user, category=category).status_code == 400
+    in_base64 = {"media": base64.b64encode(png().read()).decode(), "media_category": "tweet_image"}
+    assert net.form(f"{X}/media/upload", user.token, data=in_base64).status_code == 400
+    in_the_address = net.upload(f"{X}/media/upload?media_category=tweet_image", user.token, media=png())
+    assert in_the_address.status_code == 400
 
 
 def test_base64_in_json_is_an_upload_too(net: Net, user: User) -> None:

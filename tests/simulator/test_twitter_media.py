@@ -182,8 +182,10 @@ def test_wrong_chunks_are_refused(net: Net, user: User) -> None:
     wrong.append(append(net, bob, media_id, 0, b"x"))
     wrong.append(append(net, user.token, "1", 0, b"x"))
     wrong.append(net.upload(f"{UPLOAD}/{media_id}/append", user.token, segment_index=0))
+    wrong.append(net.json(f"{UPLOAD}/{media_id}/append", user.token, {"segment_index": 0, "media": "eA=="}))
+    wrong.append(net.upload(f"{UPLOAD}/{media_id}/append?segment_index=0", user.token, media=io.BytesIO(b"x")))
 
-    assert [answer.status_code for answer in wrong] == [400] * 8
+    assert [answer.status_code for answer in wrong] == [400] * 10
 
 
 def test_an_upload_is_closed_once_and_whole(net: Net, user: User, tweet: Tweet) -> None:

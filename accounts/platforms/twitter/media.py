@@ -26,7 +26,7 @@ LIVES = timedelta(hours=20)
 CHUNK = 4 * 1024 * 1024
 MOST_CHUNKS = 1000
 """Chunks have at most 5 MB. Of another size, an upload that is under way would not go on where it stopped."""
-USUAL_WAIT, LONGEST_WAIT = 5, 60
+USUAL_WAIT, LONGEST_WAIT = 5, 600
 TAKES_ALT_TEXT = {"image"}
 """Whether X takes an alt text for videos is not documented."""
 

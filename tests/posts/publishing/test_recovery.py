@@ -17,6 +17,7 @@ from accounts.platforms.base import (
     StillWorking,
     Unavailable,
 )
+from accounts.services import disconnect
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
@@ -439,3 +440,50 @@ def test_a_worker_that_died_after_arming_is_never_followed_by_a_blind_send(
     assert opaque.calls == []
     assert settled.status == "needs_review"
     assert outcomes(target) == [("recover", "undecidable")]
+
+
+def said_not_published(target: Target) -> None:
+    services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
+
+
+def test_a_duplicate_after_a_persons_no_is_looked_for_from_the_first_send_on(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    armed_at = send_into_the_dark(target, network).armed_at
+    network.committed, network.found = [Duplicate("Said before.", status=403)], [[HERE, FOUND], [HERE]]
+    publish(target)
+    said_not_published(target)
+
+    publish(target)
+    settled = publish(target)
+
+    assert network.calls == ["recover", "prepare", "commit", "recover"]
+    assert network.operations[-1].armed_at == armed_at
+    assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
+
+
+def test_what_a_person_had_sent_again_is_cancelled_with_its_account(
+    workspace: Workspace, opaque: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, opaque)
+    said_not_published(target)
+
+    disconnect(target.account, actor=ACTOR, now=database_now())
+
+    assert Target.objects.get(pk=target.pk).status == "cancelled"
+
+
+def test_a_duplicate_after_a_persons_no_is_shown_to_a_person_where_nobody_can_look(
+    workspace: Workspace, opaque: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, opaque)
+    said_not_published(target)
+    opaque.committed = [Duplicate("Paper has it as 42.", status=422)]
+
+    settled = publish(target)
+
+    assert opaque.calls == ["prepare", "commit"]
+    assert (settled.status, error_of(settled)["message"]) == ("needs_review", "Paper has it as 42.")

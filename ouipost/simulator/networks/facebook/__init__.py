@@ -16,7 +16,7 @@ from ouipost.simulator.networks.facebook.access import (
     EDGES,
     ID,
     SCOPES,
-    UPLOAD_PATH,
+    UPLOAD_HOST,
     VIDEO_HOST,
     authorized,
     identify,
@@ -26,7 +26,7 @@ from ouipost.simulator.networks.facebook.access import (
 
 GRAPH = ("graph.facebook.com",)
 VIDEO = (VIDEO_HOST,)
-UPLOAD = ("rupload.facebook.com",)
+UPLOAD = (UPLOAD_HOST,)
 WWW = ("www.facebook.com",)
 V = r"/(?P<version>v\d+\.\d+)"
 LOOK = pages.Look(name="Facebook", colour="#1877f2", allow="continue", allow_label="Continue")
@@ -46,7 +46,7 @@ def admit(call: Call, route: Route) -> None:
 
 def dialog(call: Call, version: str) -> HttpResponse:
     """Show the login dialog, which lets the person choose pages; then send them back with a code or a refusal."""
-    scopes = [scope for scope in call.text("scope").replace(",", " ").split() if scope]
+    scopes = [scope for scope in call.text("scope").split(",") if scope]
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if not call.text("client_id") or not pages.is_redirect_uri(call.text("redirect_uri")):
         return pages.problem(LOOK, "The parameters client_id and redirect_uri are required.")
@@ -275,7 +275,7 @@ PUBLISHING = (
     Route(
         method="POST",
         hosts=UPLOAD,
-        pattern=UPLOAD_PATH + r"(?P<version>v\d+\.\d+)/(?P<video_id>\d+)",
+        pattern="/video-upload" + V + r"/(?P<video_id>\d+)",
         handler=videos.receive,
         upload=True,
     ),
@@ -285,7 +285,7 @@ PUBLISHING = (
 READING = (
     Route(method="GET", hosts=WWW, pattern=r"/(?P<post_id>\d+_\d+)/?", handler=permalink),
     Route(method="GET", hosts=WWW, pattern=r"/reel/(?P<video_id>\d+)/?", handler=reel),
-    Route(method="GET", hosts=GRAPH, pattern=PAGE + "/(?:published_posts|posts)", handler=nodes.published),
+    Route(method="GET", hosts=GRAPH, pattern=PAGE + "/published_posts", handler=nodes.published),
     Route(method="GET", hosts=GRAPH, pattern=PAGE + "/feed", handler=nodes.feed),
     Route(method="GET", hosts=GRAPH, pattern=PAGE + "/stories", handler=stories.stories),
     Route(method="GET", hosts=GRAPH, pattern=PAGE + "/video_reels", handler=stories.reels),
@@ -298,8 +298,7 @@ READING = (
 )
 NETWORK = Network(
     id=ID,
-    hosts=GRAPH + VIDEO + WWW,
-    any_host_under=UPLOAD_PATH,
+    hosts=GRAPH + VIDEO + UPLOAD + WWW,
     not_found=graph.unknown_path,
     identify=identify,
     revoke=revoke,

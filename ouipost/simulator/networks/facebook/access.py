@@ -8,7 +8,7 @@ from ouipost.simulator.graph import error
 from ouipost.simulator.models import Token
 
 ID = "facebook"
-UPLOAD_PATH = "/video-upload/"
+UPLOAD_HOST = "rupload.facebook.com"
 VIDEO_HOST = "graph-video.facebook.com"
 SCOPES = (
     "public_profile",
@@ -47,7 +47,7 @@ def credential(call: Call) -> str:
     """Return the token that came with the call: the upload host takes it behind the word OAuth alone, the host of
     videos as a parameter."""
     scheme, _, value = call.request.headers.get("Authorization", "").partition(" ")
-    if call.path.startswith(UPLOAD_PATH):
+    if call.host == UPLOAD_HOST:
         return value.strip() if scheme.lower() == "oauth" else ""
     return call.text("access_token") if call.host == VIDEO_HOST else call.credential
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import pages, people, tokens
-from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route, form
+from ouipost.simulator.call import Call, Network, Refusal, Route, form
 from ouipost.simulator.models import Account, Token
 from ouipost.simulator.networks.linkedin import media as files
 from ouipost.simulator.networks.linkedin import posts, social
@@ -87,7 +87,7 @@ def token_error(name: str, description: str, status: int = 400) -> Refusal:
 
 def client_of(call: Call) -> str:
     """Return the client that calls a token endpoint, or refuse it."""
-    if call.content_type != FORMS[0]:
+    if not call.is_form:
         raise token_error("invalid_request", "Send the parameters as application/x-www-form-urlencoded.")
     client_id, secret = call.text("client_id"), call.text("client_secret")
     if not client_id:

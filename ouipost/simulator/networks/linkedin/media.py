@@ -180,8 +180,8 @@ def pages_of(content: bytes) -> int | None:
 def bring_part(call: Call, name: str, part: str) -> HttpResponse:
     """Keep a part of a video, and give the tag by which its owner names it."""
     kept = announced(call, f"urn:li:video:{name}")
-    if call.bearer:
-        raise error(400, "The address of a part takes no Authorization header")
+    if "Authorization" in call.request.headers or call.content_type != "application/octet-stream":
+        raise error(400, "A part comes as application/octet-stream, without an Authorization header")
     first = int(part) * PART_BYTES
     expected = min(PART_BYTES, kept.data["size"] - first)
     if expected <= 0 or len(call.raw) != expected:

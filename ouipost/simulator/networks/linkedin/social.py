@@ -41,6 +41,8 @@ OF_MEMBERS = {
     "LINK_CLICKS": "clicks",
 }
 SINCE_202604 = ("LINK_CLICKS",)
+KEPT = timedelta(days=366)
+"""Of the statistics of organizations: twelve months."""
 STATISTICS_SCOPES = ("rw_organization_admin", "r_organization_admin")
 ENTITY = re.compile(r"\((?P<kind>share|ugc):(?P<urn>[^():,]+)\)")
 DATE = r"\(year:(\d{4}),month:(\d{1,2}),day:(\d{1,2})\)"
@@ -190,10 +192,7 @@ def between(call: Call, author: str, start: datetime, end: datetime) -> dict[str
 
 def of_days(call: Call, organization: str) -> list[dict[str, Any]]:
     """Return what an organization's posts gained on each of the asked days."""
-    found = INTERVALS.fullmatch(raw_query(call)["timeIntervals"])
-    if not found:
-        raise invalid("timeIntervals", "Send (timeRange:(start:ms,end:ms),timeGranularityType:DAY)")
-    start, end = (datetime.fromtimestamp(int(text) / 1000, UTC) for text in found.groups())
+    start, end = interval_of(call)
     elements = []
     while start < end:
         stop = start + timedelta(days=1)
@@ -203,6 +202,17 @@ def of_days(call: Call, organization: str) -> list[dict[str, Any]]:
             elements.append(element | {"timeRange": range_})
         start = stop
     return elements
+
+
+def interval_of(call: Call) -> tuple[datetime, datetime]:
+    """Return from when to when statistics are asked for, or refuse what is no time, or before they are kept."""
+    found = INTERVALS.fullmatch(raw_query(call)["timeIntervals"])
+    if not found:
+        raise invalid("timeIntervals", "Send (timeRange:(start:ms,end:ms),timeGranularityType:DAY)")
+    start, end = map(int, found.groups())
+    if not milliseconds(call.now - KEPT) <= start < end <= milliseconds(call.now + timedelta(days=1)):
+        raise invalid("timeIntervals", "must lie within the last 12 months")
+    return datetime.fromtimestamp(start / 1000, UTC), datetime.fromtimestamp(end / 1000, UTC)
 
 
 def member_analytics(call: Call) -> HttpResponse:

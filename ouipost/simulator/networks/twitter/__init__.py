@@ -5,11 +5,12 @@ import binascii
 import secrets
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import growth, limits, pages, people, tokens
-from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route, form
+from ouipost.simulator.call import Call, Network, Refusal, Route, form
 from ouipost.simulator.models import Account, Media, Post, Token
 from ouipost.simulator.networks.twitter import media as files
 from ouipost.simulator.networks.twitter import posts, views
@@ -81,7 +82,7 @@ def authorize(call: Call) -> HttpResponse:
     scopes = call.text("scope").split()
     wrong = {
         "client_id": not call.text("client_id"),
-        "redirect_uri": not pages.is_redirect_uri(call.text("redirect_uri")),
+        "redirect_uri": not is_redirect_uri(call.text("redirect_uri")),
         "response_type": call.text("response_type") != "code",
         "state": not 0 < len(call.text("state")) <= 500,
         "code_challenge": len(call.text("code_challenge")) != 43,
@@ -95,6 +96,11 @@ def authorize(call: Call) -> HttpResponse:
     if not pages.allowed(call):
         return pages.send_back(call, error="access_denied")
     return pages.send_back(call, code=grant_code(call, scopes))
+
+
+def is_redirect_uri(address: str) -> bool:
+    """Return whether X sends people back to this address: to this very machine only by its number."""
+    return pages.is_redirect_uri(address) and urlsplit(address).hostname != "localhost"
 
 
 def grant_code(call: Call, scopes: list[str]) -> str:
@@ -117,7 +123,7 @@ def grant_code(call: Call, scopes: list[str]) -> str:
 
 def client_of(call: Call) -> str:
     """Return the client that calls the token endpoint: by Basic credentials alone, or a public one by its id."""
-    if call.content_type != FORMS[0]:
+    if not call.is_form:
         raise invalid_request("Send the parameters as application/x-www-form-urlencoded.")
     scheme, _, encoded = call.request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":

@@ -51,15 +51,26 @@ def upload(call: Call) -> HttpResponse:
 
 
 def uploaded_bytes(call: Call) -> bytes:
-    """Return the file, or refuse a call without one."""
-    if "media" in call.files:
-        return call.files["media"]
+    """Return the file, of a form or as base64 in JSON, or refuse a call without one."""
+    return in_json(call) if call.json else in_form(call)
+
+
+def in_json(call: Call) -> bytes:
+    """Return the file that stands in JSON as base64, or refuse a call without one."""
     try:
         content = base64.b64decode(call.text("media"), validate=True)
     except (binascii.Error, ValueError):
         content = b""
     if not content:
         raise invalid("media is missing.", "media")
+    return content
+
+
+def in_form(call: Call) -> bytes:
+    """Return the file of a multipart form, or refuse a call without one, or one whose fields stand in its address."""
+    content = call.files.get("media")
+    if not content or call.request.GET:
+        raise invalid("Send media, and what belongs to it, as multipart/form-data.", "media")
     return content
 
 
@@ -121,7 +132,7 @@ def append(call: Call, media_id: str) -> HttpResponse:
     index = call.text("segment_index")
     if not index.isascii() or not index.isdigit() or int(index) > LAST_SEGMENT:
         raise invalid(f"segment_index must be a number from 0 to {LAST_SEGMENT}.", "segment_index", index)
-    content = uploaded_bytes(call)
+    content = in_form(call)
     if len(content) > MAX_CHUNK_BYTES:
         raise invalid(f"A chunk must not have more than {MAX_CHUNK_BYTES} bytes.", "media")
     Piece.objects.update_or_create(network=ID, upload=media_id, start=int(index), defaults={"content": content})
