@@ -94,15 +94,19 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def _facts(answer: Answer, code: str) -> dict[str, Any]:
-    """Return what an answer says, with our advice, and with the id that TikTok's support asks for."""
+    """Return what an answer says, with our advice."""
     error = dig(decoded(answer), "error")
     is_known = code in {*REFUSALS, *TOKEN_IS_OVER, *DAY_IS_FULL, *MINUTE_IS_FULL, *TRANSIENT}
     facts = facts_of(NAME, answer, words=dig(error, "message"), code=code, is_known=is_known)
     if code in ADVICE:
         facts["message"] = joined([facts["message"], ADVICE[code]], " ")
-    if log_id := dig_text(error, "log_id"):
-        facts["message"] = Phrase("{message} (log_id {log_id})", message=facts["message"], log_id=log_id)
-    return facts
+    return facts | {"message": with_log_id(facts["message"], error)}
+
+
+def with_log_id(message: str, error: Any) -> str:
+    """Return what an error says, with the id that TikTok's support asks for."""
+    log_id = dig_text(error, "log_id")
+    return Phrase("{message} (log_id {log_id})", message=message, log_id=log_id) if log_id else message
 
 
 def given_up(reason: str) -> ProcessingFailed:
