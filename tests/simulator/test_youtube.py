@@ -201,6 +201,15 @@ def test_revoking_the_refresh_token_kills_the_grant(net: Net, grant: dict[str, A
     assert oauth_error(net.form(REVOKE, data={"token": grant["refresh_token"]})) == (400, "invalid_token")
 
 
+def test_a_token_to_revoke_stands_in_a_form(net: Net, grant: dict[str, Any]) -> None:
+    data = {"token": grant["refresh_token"]}
+
+    in_address, as_json = net.form(f"{REVOKE}?token={grant['refresh_token']}"), net.json(REVOKE, data=data)
+
+    assert {oauth_error(each) for each in (in_address, as_json)} == {(400, "invalid_request")}
+    assert refresh(net, grant["refresh_token"]).status_code == 200
+
+
 def test_revoking_ends_all_that_the_app_may_do_with_the_channel(net: Net, grant: dict[str, Any]) -> None:
     again = body(exchange(net, code_of(net)))
     elsewhere = body(exchange(net, code_of(net, login="somebody else")))
@@ -340,6 +349,7 @@ def test_a_finished_session_tells_its_video_and_makes_no_second_one(net: Net, to
         (LONG[:UNIT], f"{UNIT}-{2 * UNIT - 1}/{len(LONG)}"),
         (LONG[:UNIT], f"0-{UNIT}/{len(LONG)}"),
         (LONG[:UNIT], "nonsense"),
+        (LONG[:UNIT], f"*/{len(LONG)}"),
     ],
 )
 def test_a_piece_that_does_not_fit_is_refused(net: Net, token: str, content: bytes, span: str) -> None:

@@ -209,6 +209,8 @@ def access(call: Call, source: Token) -> dict[str, Any]:
 
 def revoke(call: Call) -> HttpResponse:
     """Revoke all tokens that the app has for a token's channel, whichever consent they are of."""
+    if not call.is_form:
+        raise oauth_error(400, "invalid_request", "Bad Request")
     found = tokens.find(ID, call.text("token"), "access", "refresh")
     if found is None or found.revoked_at:
         raise oauth_error(400, "invalid_token", "Token expired or revoked")

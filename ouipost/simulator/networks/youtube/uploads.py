@@ -151,7 +151,7 @@ def checked_span(call: Call, session: Media) -> Span:
     """Return what a PUT brings, or refuse it where it doesn't fit the file or what is there."""
     span = span_of(call)
     total = session.data["total"]
-    fits = span is not None and (span.asks or (len(call.raw) == span.last + 1 - span.first and span.is_whole))
+    fits = span is not None and len(call.raw) == span.last + 1 - span.first and (span.asks or span.is_whole)
     if span is None or not fits or (total and span.total != total):
         raise refusal(400, "badRequest", "Failed to parse Content-Range header.", domain="global")
     if not span.asks and span.first > media.received(ID, session.external_id):
