@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from ouipost.simulator import pulling
 from ouipost.simulator.models import Media
+from ouipost.simulator.networks.tiktok import creators
 from ouipost.simulator.networks.tiktok import posting as tiktok_posting
 from tests.simulator.clip import clip
 from tests.simulator.conftest import Net, body, png, tags
@@ -655,6 +656,15 @@ class TestQuotas:
         assert refusal(creator.begin(1000)) == (403, "spam_risk_too_many_posts")
         net.wait(86_401)
         assert creator_of(net).begin(1000).status_code == 200
+
+    def test_the_day_is_of_all_apps_together(self, net: Net, film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(creators, "POSTS_A_DAY", 1)
+        creator_of(net, "Ann").film(film)
+
+        here, beside = creator_of(net, "Ann", "another"), creator_of(net, "Ben", "another")
+
+        assert refusal(here.begin(1000)) == (403, "spam_risk_too_many_posts")
+        assert beside.begin(1000).status_code == 200
 
 
 class TestBeforeTheAudit:
