@@ -747,6 +747,7 @@ class TestNumbers:
         [
             ("list/?fields=id", {"max_count": 21}),
             ("list/?fields=id", {"cursor": "x"}),
+            ("list/?fields=id", {"cursor": 10**30}),
             ("list/?fields=colour", {}),
             ("list/", {}),
             ("list/", {"fields": "id"}),

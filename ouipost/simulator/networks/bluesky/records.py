@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import atproto
-from ouipost.simulator.call import Call
+from ouipost.simulator.call import Call, within
 from ouipost.simulator.models import Account, Media, Post, atomic
 from ouipost.simulator.networks.bluesky import lexicon
 from ouipost.simulator.networks.bluesky.access import ID, did_of, error, invalid, session, spend
@@ -166,8 +166,8 @@ def shown(post: Post) -> dict[str, Any]:
 
 def listing(call: Call) -> HttpResponse:
     """List the records of a collection, newest key first; `cursor` goes on."""
-    limit = call.text("limit") or "50"
-    if not limit.isdigit() or not 1 <= int(limit) <= 100:
+    limit = within(call.text("limit") or "50", 1, 100)
+    if limit is None:
         raise invalid("Error: limit must be a number from 1 to 100")
     did = did_of(call.text("repo"))
     if did is None:
@@ -177,9 +177,9 @@ def listing(call: Call) -> HttpResponse:
     ascending = call.flag("reverse", default=False)
     if cursor := call.text("cursor"):
         found = found.filter(**{f"external_id__{'gt' if ascending else 'lt'}": prefix + cursor})
-    posts = list(found.order_by("external_id" if ascending else "-external_id")[: int(limit)])
+    posts = list(found.order_by("external_id" if ascending else "-external_id")[:limit])
     answer: dict[str, Any] = {"records": [shown(post) for post in posts]}
-    if len(posts) == int(limit):
+    if len(posts) == limit:
         answer["cursor"] = posts[-1].external_id.rpartition("/")[2]
     return JsonResponse(answer)
 
