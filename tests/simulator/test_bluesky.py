@@ -427,9 +427,13 @@ def test_a_thread_is_one_post_with_parts(net: Net, session: Session, put: Put) -
 
 
 def test_other_records_are_kept_but_are_no_posts(net: Net, session: Session, put: Put) -> None:
+    place = {"collection": "app.bsky.feed.threadgate"}
     gate = {"$type": "app.bsky.feed.threadgate", "createdAt": "2026-11-24T10:00:00.000Z", "reply": "no object"}
 
-    assert put(gate, collection="app.bsky.feed.threadgate").status_code == 200
+    assert put(gate, **place).status_code == 200
+
+    assert error(put(gate | {"allow": []}, **place)) == (400, "InvalidSwap")
+    assert body(net.get(f"{REPO}.getRecord", repo=session.did, rkey=RKEY, **place))["value"] == gate
     assert net.posts() == []
 
 
