@@ -716,6 +716,20 @@ class TestNumbers:
 
         assert creator.listed()["videos"][0]["video_description"] == "x" * 150
 
+    def test_what_is_made_by_a_machine_is_listed_as_such(
+        self, net: Net, creator: Creator, film: bytes, hosted: dict[str, bytes]
+    ) -> None:
+        hosted["/media/1"] = png(kind="JPEG").read()
+        for is_aigc in (True, False):
+            creator.film(film, is_aigc=is_aigc)
+            net.wait(1)
+            creator.photos(f"{OURS}/media/1", is_aigc=is_aigc)
+            net.wait(1)
+
+        listed = body(creator.post("video/list/?fields=is_aigc", {}))["data"]["videos"]
+
+        assert [each["is_aigc"] for each in listed] == [False, False, True, True]
+
     def test_a_list_can_lag(self, net: Net, creator: Creator, film: bytes) -> None:
         creator.film(film)
         net.fault("tiktok", "list_lag", match="POST /v2/video/list", seconds=60)

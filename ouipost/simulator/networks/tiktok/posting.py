@@ -56,7 +56,7 @@ def begin_video(call: Call) -> HttpResponse:
     account = account_of(authorized(call, PUBLISH))
     admit_post(call, account)
     info = checked_info(call, account, {"title": CAPTION}, ("comment", "duet", "stitch"))
-    about = {"text": info.get("title", ""), "privacy": info["privacy_level"]}
+    about = {"text": info.get("title", ""), "privacy": info["privacy_level"], "is_aigc": info.get("is_aigc", False)}
     return begin(call, account, (VIDEO_ID, PULLED_VIDEO_ID), kind=VIDEO, **about)
 
 
@@ -186,7 +186,7 @@ def begin_photos(call: Call) -> HttpResponse:
     if is_direct:
         info = checked_info(call, account, {"title": TITLE, "description": DESCRIPTION}, ("comment",))
         texts = {"text": info.get("description", ""), "title": info.get("title", "")}
-        about = {"kind": PHOTO, "privacy": info["privacy_level"], **texts}
+        about = {"kind": PHOTO, "privacy": info["privacy_level"], "is_aigc": body.get("is_aigc", False), **texts}
     addresses = photo_addresses(source_of(call))
     begun = keep(call, account, PHOTO_ID, about | {"pulled": True})
     take_photos(call, begun, addresses)

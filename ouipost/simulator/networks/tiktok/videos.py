@@ -136,7 +136,7 @@ def shown(call: Call, post: Post, fields: Sequence[str]) -> dict[str, Any]:
         "width": facts.width if facts else 0,
         "embed_html": "",
         "embed_link": f"https://www.tiktok.com/player/v1/{post.external_id}",
-        "is_aigc": False,
+        "is_aigc": post.data["is_aigc"],
     } | {name: counted(call, post, name) for name in COUNTS}
     return {name: everything[name] for name in fields}
 
