@@ -20,6 +20,7 @@ from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.operating import pausing
 from posts.publishing.holding import hold_account
 from posts.publishing.late_answers import LATE, told_late, was_only_looked_for
+from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.publishing.outcomes import Later, Outcome, Report, code_of, is_definite, next_state, when_out
 from posts.services import sync_each
 
@@ -207,12 +208,21 @@ def _leave_alone(
     ]
     held = traffic.note(marked, now=now)
     for report in reports:
-        account_id, until = targets[report.claim.pk].account_id, next_at[report.claim.pk]
-        if isinstance(report.outcome, RateLimited) and until:
+        account_id, outcome = targets[report.claim.pk].account_id, report.outcome
+        if isinstance(outcome, RateLimited) and (until := _asked_again_at(outcome, next_at[report.claim.pk], now=now)):
             held[account_id] = until
-            traffic.hold(account_id, until=until, since=now if _is_endless(report.outcome) else None)
+            traffic.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():
         hold_account(account_id, until=until, now=now)
+
+
+def _asked_again_at(error: RateLimited, due_at: datetime | None, *, now: datetime) -> datetime | None:
+    """Return when the account's other targets may go: with the one that met the quota, or when the network said where
+    its trying is over. What is longer than any target is tried holds up none: each is told by itself."""
+    if due_at or error.retry_after is None:
+        return due_at
+    wait = timedelta(seconds=error.retry_after)
+    return now + wait if wait <= GIVE_UP_AFTER else None
 
 
 def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Target]) -> None:
