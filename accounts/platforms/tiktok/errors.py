@@ -3,6 +3,7 @@
 https://developers.tiktok.com/doc/tiktok-api-v2-error-handling
 """
 
+import re
 from typing import Any
 
 from accounts.platforms.base import (
@@ -24,6 +25,8 @@ FIRST_WAIT = 60.0
 """TikTok tells no time with its limits of a minute."""
 FULL_DAY_WAIT = 3600.0
 """Its caps are of the last 24 hours, so that there may be room at any time."""
+
+LOG_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 TOKEN_IS_OVER = {"access_token_invalid"}
 MINUTE_IS_FULL = {"rate_limit_exceeded"}
@@ -106,7 +109,9 @@ def _facts(answer: Answer, code: str) -> dict[str, Any]:
 def with_log_id(message: str, error: Any) -> str:
     """Return what an error says, with the id that TikTok's support asks for."""
     log_id = dig_text(error, "log_id")
-    return Phrase("{message} (log_id {log_id})", message=message, log_id=log_id) if log_id else message
+    if not LOG_ID.fullmatch(log_id):
+        return message
+    return Phrase("{message} (log_id {log_id})", message=message, log_id=log_id)
 
 
 def given_up(reason: str) -> ProcessingFailed:
