@@ -30,8 +30,6 @@ MOST_LOST = timedelta(minutes=1)
 """How far back an operator is to look. A loss of more than ten seconds is noticed by `adminapi.processes.restored`."""
 BEHIND = timedelta(seconds=1)
 """Puts a target behind all that waits for its account: when a hold ends, that becomes due a millisecond apart."""
-NETWORK_CODE_LENGTH = Attempt._meta.get_field("network_code").max_length
-"""Longer codes are cut: networks do not say how long theirs are."""
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that follow from its targets."""
 READ = (
@@ -273,7 +271,7 @@ def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None
         outcome=word,
         http_status=error.status if error else None,
         code=error.error_code if error else "",
-        network_code=error.network_code[:NETWORK_CODE_LENGTH] if error else "",
+        network_code=error.network_code if error else "",
         message=getattr(report.outcome, "message", ""),
         remote_id=published.remote_id if published else "",
         url=published.url if published else "",

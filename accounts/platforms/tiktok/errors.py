@@ -16,7 +16,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, facts_of, is_a_page, is_unclear, retry_after
+from accounts.platforms.http import code_to_show, decoded, dig, dig_text, facts_of, is_a_page, is_unclear, retry_after
 from ouipost.phrases import Phrase, joined
 
 NAME = "TikTok"
@@ -126,7 +126,7 @@ def given_up(reason: str) -> ProcessingFailed:
         told = Phrase("TikTok gave the post up: it does not take {what}.", what=BAD_MEDIA[reason])
         return ProcessingFailed(told, who_acts=WhoActs.CALLER, network_code=reason)
     why = BAD_CONTENT.get(reason) or Phrase(
-        "its reason is {reason}, which is unknown here", reason=reason or Phrase("not told")
+        "its reason is {reason}, which is unknown here", reason=code_to_show(reason) or Phrase("not told")
     )
     facts = {"code": "CONTENT_REJECTED"} | NOT_FOR_THE_CONTENT.get(reason, {})
     return ProcessingFailed(Phrase("TikTok gave the post up: {why}.", why=why), **facts, network_code=reason)
