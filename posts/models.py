@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.text import Truncator
 
 from accounts.models import SocialAccount
+from accounts.platforms.errors import LONGEST_CODE
 from ouipost.claims import Claimable
 from ouipost.db.stored_json import (
     JsonColumn,
@@ -259,7 +260,7 @@ class Attempt(models.Model):
     outcome = models.CharField(max_length=20)
     http_status = models.PositiveIntegerField(null=True)
     code = models.CharField(max_length=40, blank=True)
-    network_code = models.CharField(max_length=80, blank=True)
+    network_code = models.CharField(max_length=LONGEST_CODE, blank=True)
     message = models.TextField(blank=True)
     remote_id = models.CharField(max_length=REMOTE_ID_LENGTH, blank=True)
     url = models.TextField(blank=True)

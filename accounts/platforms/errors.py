@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, ClassVar
 
+LONGEST_CODE = 80
+"""Of a network; longer ones are cut: networks do not say how long theirs are."""
+
 
 class WhoActs(StrEnum):
     """Who can fix a failure."""
@@ -34,7 +37,7 @@ class PlatformError(Exception):
         self.error_code = code or self.code
         self.acts = who_acts or self.who_acts
         self.status = status
-        self.network_code = network_code
+        self.network_code = network_code[:LONGEST_CODE]
 
     @property
     def facts(self) -> dict[str, Any]:

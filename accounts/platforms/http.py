@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from accounts.platforms.errors import PlatformError, Unavailable, Unknown
+from accounts.platforms.errors import LONGEST_CODE, PlatformError, Unavailable, Unknown
 from ouipost.phrases import Phrase
 
 HALVES = re.compile(r"[\ud800-\udfff]")
@@ -166,7 +166,7 @@ def facts_of(network: str, answer: Answer, *, words: Any, code: str, is_known: b
 
     The line has the network's words, or else its status and code; and a code that is not in our tables in any case.
     """
-    status, shown = answer.status, fit_to_show(code)
+    status, shown = answer.status, code_to_show(code)
     otherwise = Phrase("answered with status {status}.", status=status)
     if shown:
         otherwise = Phrase("answered with status {status} and the code {code}.", status=status, code=shown)
@@ -180,6 +180,11 @@ def fit_to_show(message: Any) -> str:
     """Return one line of what a network sent, empty where that is no text."""
     text = UNPRINTABLE.sub(" ", message if isinstance(message, str) else "")
     return LOOKS_LIKE_A_TOKEN.sub("[…]", " ".join(text.split()))
+
+
+def code_to_show(code: Any) -> str:
+    """Return what a network calls its reason as one line, no longer than is kept of it; empty where that is no text."""
+    return fit_to_show(code)[:LONGEST_CODE]
 
 
 def is_unclear(status: int) -> bool:

@@ -14,6 +14,7 @@ from ouipost.simulator.models import Token
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 MAX_BODY_BYTES = 64 * 1024 * 1024
+PLAIN_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class Refusal(Exception):
@@ -120,6 +121,12 @@ def parse(raw: bytes | str) -> Any:
     except (ValueError, RecursionError):
         return None
     return value
+
+
+def within(text: str, least: int, most: int) -> int | None:
+    """Return the number that a text of plain digits is, None for any other text and for a number out of bounds."""
+    number = int(text) if PLAIN_NUMBER.fullmatch(text) else -1
+    return number if least <= number <= most else None
 
 
 Handler = Callable[..., HttpResponse]

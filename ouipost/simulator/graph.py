@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from ouipost.simulator import limits, pulling
-from ouipost.simulator.call import Call, Refusal, parse
+from ouipost.simulator.call import Call, Refusal, parse, within
 from ouipost.simulator.models import Account, Post
 
 VERSION_ENDS = {
@@ -158,9 +158,10 @@ def page_of(
 def integer(call: Call, name: str, default: int) -> int:
     """Return a parameter that is a whole number."""
     text = call.text(name) or str(default)
-    if not text.isascii() or not text.removeprefix("-").isdigit():
+    found = within(text.removeprefix("-"), 0, 10**15)
+    if found is None:
         raise invalid(f"Param {name} must be an integer")
-    return int(text)
+    return -found if text.startswith("-") else found
 
 
 def moment(call: Call, name: str) -> datetime | None:

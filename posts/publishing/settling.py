@@ -20,6 +20,7 @@ from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.operating import pausing
 from posts.publishing.holding import hold_account
 from posts.publishing.late_answers import LATE, told_late, was_only_looked_for
+from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.publishing.outcomes import Later, Outcome, Report, code_of, is_definite, next_state, when_out
 from posts.services import sync_each
 
@@ -29,8 +30,6 @@ MOST_LOST = timedelta(minutes=1)
 """How far back an operator is to look. A loss of more than ten seconds is noticed by `adminapi.processes.restored`."""
 BEHIND = timedelta(seconds=1)
 """Puts a target behind all that waits for its account: when a hold ends, that becomes due a millisecond apart."""
-NETWORK_CODE_LENGTH = Attempt._meta.get_field("network_code").max_length
-"""Longer codes are cut: networks do not say how long theirs are."""
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that follow from its targets."""
 READ = (
@@ -207,12 +206,21 @@ def _leave_alone(
     ]
     held = traffic.note(marked, now=now)
     for report in reports:
-        account_id, until = targets[report.claim.pk].account_id, next_at[report.claim.pk]
-        if isinstance(report.outcome, RateLimited) and until:
+        account_id, outcome = targets[report.claim.pk].account_id, report.outcome
+        if isinstance(outcome, RateLimited) and (until := _asked_again_at(outcome, next_at[report.claim.pk], now=now)):
             held[account_id] = until
-            traffic.hold(account_id, until=until, since=now if _is_endless(report.outcome) else None)
+            traffic.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():
         hold_account(account_id, until=until, now=now)
+
+
+def _asked_again_at(error: RateLimited, due_at: datetime | None, *, now: datetime) -> datetime | None:
+    """Return when the account's other targets may go: with the one that met the quota, or when the network said where
+    its trying is over. What is longer than any target is tried holds up none: each is told by itself."""
+    if due_at or error.retry_after is None:
+        return due_at
+    wait = timedelta(seconds=error.retry_after)
+    return now + wait if wait <= GIVE_UP_AFTER else None
 
 
 def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Target]) -> None:
@@ -263,7 +271,7 @@ def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None
         outcome=word,
         http_status=error.status if error else None,
         code=error.error_code if error else "",
-        network_code=error.network_code[:NETWORK_CODE_LENGTH] if error else "",
+        network_code=error.network_code if error else "",
         message=getattr(report.outcome, "message", ""),
         remote_id=published.remote_id if published else "",
         url=published.url if published else "",

@@ -196,6 +196,12 @@ def test_what_is_no_number_is_shown_as_it_was_typed_and_named(staff: Client, wor
     assert not Post.objects.exists()
 
 
+def test_a_cover_is_counted_in_the_milliseconds_that_every_network_is_sent() -> None:
+    named = ("thumb_offset", "video_cover_timestamp_ms", "cover_image_key_frame_time")
+
+    assert {words.option(name) for name in named} == {"Cover picture: milliseconds from the start"}
+
+
 @pytest.mark.parametrize("platform", [platform.id for platform in platforms.ALL])
 def test_every_option_of_a_network_has_its_field_and_words(staff: Client, workspace: Workspace, platform: str) -> None:
     make_account(workspace, platform=platform)

@@ -1,6 +1,7 @@
 """Reading answers that may hold anything."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.platforms.base import Unknown
+from accounts.platforms.base import ProcessingFailed, Rejected, Unknown
 from accounts.platforms.http import (
     LONGEST_WAIT,
     bearer,
@@ -17,6 +18,7 @@ from accounts.platforms.http import (
     dig_count,
     dig_list,
     dig_text,
+    facts_of,
     is_unclear,
     moment,
     parsed,
@@ -24,6 +26,8 @@ from accounts.platforms.http import (
     retry_after,
     said,
 )
+from accounts.platforms.tiktok import errors as tiktok_errors
+from accounts.platforms.youtube import errors as youtube_errors
 from tests.networks.platform_case import NOW, make_answer
 
 JSON = st.recursive(
@@ -163,6 +167,21 @@ def test_what_is_not_words_alone_is_taken_for_a_token(token: str) -> None:
 
 def test_a_long_speech_is_cut() -> None:
     assert len(said("X", "very " * 500, otherwise="")) == 500
+
+
+def test_a_long_code_is_cut() -> None:
+    error = Rejected(**facts_of("X", make_answer(400), words=None, code="very " * 500))
+
+    assert error.message == f"X answered with status 400 and the code {'very ' * 16}."
+    assert error.network_code == "very " * 16
+
+
+@pytest.mark.parametrize("given_up", [tiktok_errors.given_up, youtube_errors.given_up])
+def test_a_strange_reason_is_told_on_one_short_line(given_up: Callable[[str], ProcessingFailed]) -> None:
+    told = given_up("moon\nphase " * 500).message
+
+    assert "moon phase moon" in told
+    assert len(told) < 200
 
 
 @pytest.mark.parametrize("nothing", [None, "", "\n", 7, {}])

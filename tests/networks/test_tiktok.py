@@ -193,6 +193,14 @@ class TestSignIn:
 
         assert type(caught.value) is meaning
 
+    def test_a_refused_refresh_is_told_with_the_id_that_the_support_asks_for(self) -> None:
+        call = replace(TestTikTok.refresh_calls[0], gets=TestTikTok.code_refused)
+
+        with pytest.raises(AuthExpired) as caught:
+            self.connector.refresh(FakeSession(call), self.account, now=NOW)
+
+        assert caught.value.message == "TikTok says: Expired. (log_id L0)"
+
     def test_a_token_that_is_not_revoked_is_told(self) -> None:
         call = replace(TestTikTok.revoke_calls[0], gets=make_answer(200, {"error": "invalid_request"}))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.platforms.base import AuthExpired, Content, RateLimited, Rejected, Unavailable
-from tests.networks.platform_case import make_image, make_video
+from tests.networks.platform_case import make_answer, make_image, make_video
 from tests.networks.tiktok_calls import CONNECTOR, ONESELF, SCOPE, SETTINGS, bad, film, photos
 
 
@@ -57,6 +57,12 @@ class TestErrors:
             f"TikTok says: {words} Until TikTok has audited the app, the account itself must be private while it posts."
             " (log_id L2)"
         )
+
+    @pytest.mark.parametrize("log_id", ["L\n2", "L" * 100, "<b>", {"id": "L2"}])
+    def test_an_id_that_is_none_is_not_told(self, log_id: Any) -> None:
+        told = {"code": "invalid_params", "message": "No.", "log_id": log_id}
+
+        assert CONNECTOR.classify(make_answer(400, {"error": told})).message == "TikTok says: No."
 
     def test_a_minute_without_a_time_is_a_minute(self) -> None:
         error = CONNECTOR.classify(bad(429, "rate_limit_exceeded"))

@@ -52,6 +52,7 @@ def test_bodies_go_out_as_form_json_bytes_or_files(serve: Serve) -> None:
     assert json.loads(as_json[2]) == {"a": ["é"]}
     assert raw[2] == b"\x00" * 300_000
     assert b'name="media"; filename="x.png"\r\nContent-Type: image/png\r\n\r\npng!\r\n' in files[2]
+    assert files[2].index(b'name="a"') < files[2].index(b'name="media"')
 
 
 @pytest.mark.usefixtures("loopback")

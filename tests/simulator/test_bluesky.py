@@ -234,7 +234,8 @@ def test_a_record_is_read_listed_and_deleted(net: Net, session: Session, put: Pu
 
 
 def test_wrong_reads_are_refused(net: Net, session: Session) -> None:
-    for params in ({"limit": 101, "repo": session.did}, {"limit": "x", "repo": session.did}, {"repo": "did:plc:no"}):
+    own = {"repo": session.did}
+    for params in ({"limit": 101} | own, {"limit": "x"} | own, {"limit": "²"} | own, {"repo": "did:plc:no"}):
         assert error(net.get(f"{REPO}.listRecords", session.access, **params)) == (400, "InvalidRequest")
     assert error(net.get(f"{XRPC}/app.bsky.feed.getPosts", session.access)) == (400, "InvalidRequest")
     assert error(net.get(f"{XRPC}/app.bsky.nothing")) == (501, "MethodNotImplemented")
@@ -426,9 +427,13 @@ def test_a_thread_is_one_post_with_parts(net: Net, session: Session, put: Put) -
 
 
 def test_other_records_are_kept_but_are_no_posts(net: Net, session: Session, put: Put) -> None:
+    place = {"collection": "app.bsky.feed.threadgate"}
     gate = {"$type": "app.bsky.feed.threadgate", "createdAt": "2026-11-24T10:00:00.000Z", "reply": "no object"}
 
-    assert put(gate, collection="app.bsky.feed.threadgate").status_code == 200
+    assert put(gate, **place).status_code == 200
+
+    assert error(put(gate | {"allow": []}, **place)) == (400, "InvalidSwap")
+    assert body(net.get(f"{REPO}.getRecord", repo=session.did, rkey=RKEY, **place))["value"] == gate
     assert net.posts() == []
 
 

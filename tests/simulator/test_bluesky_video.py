@@ -190,6 +190,8 @@ def test_wrong_uploads_are_refused(net: Net, session: Session) -> None:
     assert error(upload(net, other, film(), token=token)) == (401, "AuthenticationRequired")
     assert error(upload(net, session, b"", token=token)) == (400, "InvalidRequest")
     assert error(upload(net, session, film(), mime="video/webm", token=token)) == (400, "InvalidRequest")
+    unnamed = net.call("POST", f"{VIDEO}.uploadVideo?did={session.did}", token, film(), "video/mp4")
+    assert error(unnamed) == (400, "InvalidRequest")
     with patch("ouipost.simulator.networks.bluesky.video.MAX_BYTES", 100):
         assert error(upload(net, session, film(), token=token)) == (413, "PayloadTooLarge")
     assert error(net.get(f"{VIDEO}.getJobStatus", jobId="none")) == (400, "InvalidRequest")

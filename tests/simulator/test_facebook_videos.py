@@ -140,6 +140,7 @@ def test_a_video_comes_in_the_chunks_that_are_asked_for(net: Net, page: Page) ->
         ({"upload_phase": "start"}, 382),
         ({"upload_phase": "start", "file_size": "10000000001"}, 6000),
         ({"upload_phase": "start", "file_size": "many"}, 100),
+        ({"upload_phase": "start", "file_size": "9" * 5000}, 100),
         ({"upload_phase": "pause"}, 100),
         ({"upload_phase": "transfer", "upload_session_id": "1"}, 100),
         ({"upload_phase": "finish"}, 100),

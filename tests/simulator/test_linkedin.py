@@ -271,6 +271,7 @@ def test_the_organizations_of_a_member_come_with_their_roles(member: Member, pag
 
     assert [each["role"] for each in roles["elements"]] == ["CONTENT_ADMINISTRATOR"]
     assert roles["paging"]["links"][0]["rel"] == "next"
+    assert member.rest("GET", f"organizationAcls?q=roleAssignee&count={'9' * 5000}").status_code == 400
     only = body(member.rest("GET", "organizationAcls?q=roleAssignee&role=ANALYST"))["elements"]
     assert [(each["roleAssignee"], each["state"]) for each in only] == [(member.urn, "APPROVED")]
     number = page.rpartition(":")[2]
@@ -712,7 +713,8 @@ def test_the_days_of_an_organization_add_up(member: Member, page: str) -> None:
     assert len(elements) >= 2
     total = body(statistics(member, page))["elements"][0]["totalShareStatistics"]["likeCount"]
     assert sum(each["totalShareStatistics"]["likeCount"] for each in elements) >= total
-    assert statistics(member, page, "&timeIntervals=(1)").status_code == 400
+    for wrong in ("(1)", f"(timeRange:(start:0,end:{10**15}),timeGranularityType:DAY)"):
+        assert statistics(member, page, f"&timeIntervals={wrong}").status_code == 400
 
 
 def test_statistics_are_kept_for_twelve_months(member: Member, page: str) -> None:

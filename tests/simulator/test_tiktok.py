@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from ouipost.simulator import pulling
 from ouipost.simulator.models import Media
+from ouipost.simulator.networks.tiktok import creators
 from ouipost.simulator.networks.tiktok import posting as tiktok_posting
 from tests.simulator.clip import clip
 from tests.simulator.conftest import Net, body, png, tags
@@ -656,6 +657,15 @@ class TestQuotas:
         net.wait(86_401)
         assert creator_of(net).begin(1000).status_code == 200
 
+    def test_the_day_is_of_all_apps_together(self, net: Net, film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(creators, "POSTS_A_DAY", 1)
+        creator_of(net, "Ann").film(film)
+
+        here, beside = creator_of(net, "Ann", "another"), creator_of(net, "Ben", "another")
+
+        assert refusal(here.begin(1000)) == (403, "spam_risk_too_many_posts")
+        assert beside.begin(1000).status_code == 200
+
 
 class TestBeforeTheAudit:
     @pytest.mark.parametrize(
@@ -706,6 +716,20 @@ class TestNumbers:
 
         assert creator.listed()["videos"][0]["video_description"] == "x" * 150
 
+    def test_what_is_made_by_a_machine_is_listed_as_such(
+        self, net: Net, creator: Creator, film: bytes, hosted: dict[str, bytes]
+    ) -> None:
+        hosted["/media/1"] = png(kind="JPEG").read()
+        for is_aigc in (True, False):
+            creator.film(film, is_aigc=is_aigc)
+            net.wait(1)
+            creator.photos(f"{OURS}/media/1", is_aigc=is_aigc)
+            net.wait(1)
+
+        listed = body(creator.post("video/list/?fields=is_aigc", {}))["data"]["videos"]
+
+        assert [each["is_aigc"] for each in listed] == [False, False, True, True]
+
     def test_a_list_can_lag(self, net: Net, creator: Creator, film: bytes) -> None:
         creator.film(film)
         net.fault("tiktok", "list_lag", match="POST /v2/video/list", seconds=60)
@@ -737,6 +761,7 @@ class TestNumbers:
         [
             ("list/?fields=id", {"max_count": 21}),
             ("list/?fields=id", {"cursor": "x"}),
+            ("list/?fields=id", {"cursor": 10**30}),
             ("list/?fields=colour", {}),
             ("list/", {}),
             ("list/", {"fields": "id"}),

@@ -201,6 +201,15 @@ def test_revoking_the_refresh_token_kills_the_grant(net: Net, grant: dict[str, A
     assert oauth_error(net.form(REVOKE, data={"token": grant["refresh_token"]})) == (400, "invalid_token")
 
 
+def test_a_token_to_revoke_stands_in_a_form(net: Net, grant: dict[str, Any]) -> None:
+    data = {"token": grant["refresh_token"]}
+
+    in_address, as_json = net.form(f"{REVOKE}?token={grant['refresh_token']}"), net.json(REVOKE, data=data)
+
+    assert {oauth_error(each) for each in (in_address, as_json)} == {(400, "invalid_request")}
+    assert refresh(net, grant["refresh_token"]).status_code == 200
+
+
 def test_revoking_ends_all_that_the_app_may_do_with_the_channel(net: Net, grant: dict[str, Any]) -> None:
     again = body(exchange(net, code_of(net)))
     elsewhere = body(exchange(net, code_of(net, login="somebody else")))
@@ -236,7 +245,7 @@ def test_a_token_is_for_the_one_channel_that_was_picked(net: Net) -> None:
         return str(channel["snippet"]["title"])
 
     assert title() == title(pages=["0", "1"]) == "Demo"
-    assert title(pages=["1"]) == "Demo Bakery"
+    assert title(pages=["1"]) == title(pages=["9", "²", "1"]) == "Demo Bakery"
 
 
 def test_a_person_without_a_channel_has_no_items_and_cannot_write(net: Net) -> None:
@@ -296,7 +305,8 @@ def test_an_upload_that_is_no_video_or_too_large_is_not_begun(net: Net, token: s
         return net.call("POST", address, token, {"snippet": {"title": "Bread"}}, "application/json", named)
 
     assert reason(announce(X_Upload_Content_Type="image/png")) == (400, "mediaBodyRequired")
-    assert reason(announce(X_Upload_Content_Length="274877906945")) == (400, "mediaBodyRequired")
+    for wrong in ("274877906945", "²", "9" * 5000):
+        assert reason(announce(X_Upload_Content_Length=wrong)) == (400, "mediaBodyRequired")
     assert announce(X_Upload_Content_Length="274877906944").status_code == 200
     assert reason(net.json(f"{UPLOAD}?part=snippet", token, {"snippet": {}})) == (400, "mediaBodyRequired")
 
@@ -340,6 +350,8 @@ def test_a_finished_session_tells_its_video_and_makes_no_second_one(net: Net, to
         (LONG[:UNIT], f"{UNIT}-{2 * UNIT - 1}/{len(LONG)}"),
         (LONG[:UNIT], f"0-{UNIT}/{len(LONG)}"),
         (LONG[:UNIT], "nonsense"),
+        (LONG[:UNIT], f"*/{len(LONG)}"),
+        (LONG[:UNIT], f"0-{'9' * 5000}/{len(LONG)}"),
     ],
 )
 def test_a_piece_that_does_not_fit_is_refused(net: Net, token: str, content: bytes, span: str) -> None:
@@ -476,7 +488,9 @@ def test_the_uploads_playlist_lists_the_newest_first_in_pages(net: Net, token: s
     assert [page["items"][0]["snippet"]["title"] for page in (first, second)] == ["New", "Old"]
     assert "nextPageToken" not in second
     assert reason(net.get(f"{DATA}/playlistItems", token, **ask | {"playlistId": "UU1"})) == (404, "playlistNotFound")
-    assert reason(net.get(f"{DATA}/playlistItems", token, **ask | {"maxResults": "51"})) == (400, "invalidParameter")
+    for wrong in ("51", "²", "9" * 5000):
+        refused = net.get(f"{DATA}/playlistItems", token, **ask | {"maxResults": wrong})
+        assert reason(refused) == (400, "invalidParameter")
 
 
 def test_a_lagging_playlist_does_not_list_a_new_video(net: Net, token: str) -> None:

@@ -46,6 +46,11 @@ class TikTokApi(OAuth2Connector):
             raise self.classify_token_error(replace(answer, status=400), refusal=refusal)
         return answer
 
+    def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
+        error = super().classify_token_error(answer, refusal=refusal)
+        error.message = tiktok_errors.with_log_id(error.message, decoded(answer))
+        return error
+
     def classify(self, answer: Answer) -> PlatformError:
         return tiktok_errors.classify(answer)
 

@@ -3,6 +3,7 @@
 https://developers.tiktok.com/doc/tiktok-api-v2-error-handling
 """
 
+import re
 from typing import Any
 
 from accounts.platforms.base import (
@@ -15,7 +16,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, facts_of, is_a_page, is_unclear, retry_after
+from accounts.platforms.http import code_to_show, decoded, dig, dig_text, facts_of, is_a_page, is_unclear, retry_after
 from ouipost.phrases import Phrase, joined
 
 NAME = "TikTok"
@@ -24,6 +25,8 @@ FIRST_WAIT = 60.0
 """TikTok tells no time with its limits of a minute."""
 FULL_DAY_WAIT = 3600.0
 """Its caps are of the last 24 hours, so that there may be room at any time."""
+
+LOG_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 TOKEN_IS_OVER = {"access_token_invalid"}
 MINUTE_IS_FULL = {"rate_limit_exceeded"}
@@ -94,15 +97,21 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def _facts(answer: Answer, code: str) -> dict[str, Any]:
-    """Return what an answer says, with our advice, and with the id that TikTok's support asks for."""
+    """Return what an answer says, with our advice."""
     error = dig(decoded(answer), "error")
     is_known = code in {*REFUSALS, *TOKEN_IS_OVER, *DAY_IS_FULL, *MINUTE_IS_FULL, *TRANSIENT}
     facts = facts_of(NAME, answer, words=dig(error, "message"), code=code, is_known=is_known)
     if code in ADVICE:
         facts["message"] = joined([facts["message"], ADVICE[code]], " ")
-    if log_id := dig_text(error, "log_id"):
-        facts["message"] = Phrase("{message} (log_id {log_id})", message=facts["message"], log_id=log_id)
-    return facts
+    return facts | {"message": with_log_id(facts["message"], error)}
+
+
+def with_log_id(message: str, error: Any) -> str:
+    """Return what an error says, with the id that TikTok's support asks for."""
+    log_id = dig_text(error, "log_id")
+    if not LOG_ID.fullmatch(log_id):
+        return message
+    return Phrase("{message} (log_id {log_id})", message=message, log_id=log_id)
 
 
 def given_up(reason: str) -> ProcessingFailed:
@@ -117,7 +126,7 @@ def given_up(reason: str) -> ProcessingFailed:
         told = Phrase("TikTok gave the post up: it does not take {what}.", what=BAD_MEDIA[reason])
         return ProcessingFailed(told, who_acts=WhoActs.CALLER, network_code=reason)
     why = BAD_CONTENT.get(reason) or Phrase(
-        "its reason is {reason}, which is unknown here", reason=reason or Phrase("not told")
+        "its reason is {reason}, which is unknown here", reason=code_to_show(reason) or Phrase("not told")
     )
     facts = {"code": "CONTENT_REJECTED"} | NOT_FOR_THE_CONTENT.get(reason, {})
     return ProcessingFailed(Phrase("TikTok gave the post up: {why}.", why=why), **facts, network_code=reason)

@@ -17,6 +17,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.errors import app_refused, not_permitted
 from accounts.platforms.http import (
+    code_to_show,
     decoded,
     dig,
     dig_text,
@@ -152,7 +153,9 @@ def until_midnight(now: datetime) -> float:
 
 def given_up(reason: str) -> ProcessingFailed:
     """Return what it means that YouTube took a video and will not show it."""
-    words = GIVEN_UP.get(reason, Phrase("of a reason that it calls {reason!r}", reason=reason or "nothing"))
+    words = GIVEN_UP.get(
+        reason, Phrase("of a reason that it calls {reason!r}", reason=code_to_show(reason) or "nothing")
+    )
     facts: dict[str, Any] = {"network_code": reason}
     if reason in ACCOUNT_IS_STOPPED:
         facts |= {"code": "TOKEN_REVOKED", "who_acts": WhoActs.ACCOUNT_OWNER}

@@ -38,7 +38,7 @@ OPTIONS = {
     "board_id": gettext_lazy("Board"),
     "board_section_id": gettext_lazy("Section of the board (its id)"),
     "link": gettext_lazy("Link of the pin"),
-    "cover_image_key_frame_time": gettext_lazy("Cover picture: seconds from the start"),
+    "cover_image_key_frame_time": gettext_lazy("Cover picture: milliseconds from the start"),
     "topic_tag": gettext_lazy("Topic"),
     "langs": gettext_lazy("Languages, such as en or fr"),
 }

@@ -474,6 +474,22 @@ def test_the_post_that_met_the_quota_stays_the_first(workspace: Workspace) -> No
     assert in_due_order(account) == wanted
 
 
+@pytest.mark.parametrize(("hours", "is_held"), [(6, True), (7, False)])
+def test_a_quota_that_ends_the_trying_of_one_post_holds_up_those_that_can_wait(
+    workspace: Workspace, hours: int, is_held: bool
+) -> None:
+    """None is tried for seven hours: each is told of such a quota by itself."""
+    account = make_account(workspace)
+    first = make_due(workspace, account)
+    Target.objects.filter(pk=first.pk).update(give_up_at=database_now() + 5 * HOUR)
+    make_many(account, 1, ago=0)
+
+    settle(claim_targets(1), RateLimited("spam", retry_after=hours * 3600))
+
+    assert Target.objects.get(pk=first.pk).status == "failed"
+    assert (claim_targets(1) == []) is is_held
+
+
 def test_a_post_that_meets_a_quota_twice_keeps_no_other_waiting(workspace: Workspace) -> None:
     account = make_account(workspace)
     first, *others = make_many(account, 4)

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import media
-from ouipost.simulator.call import Call
+from ouipost.simulator.call import Call, within
 from ouipost.simulator.models import Media, Piece, atomic
 from ouipost.simulator.networks.bluesky.access import ID, error, invalid
 from ouipost.simulator.networks.bluesky.records import stamp
@@ -89,16 +89,17 @@ def part(call: Call) -> HttpResponse:
         if call.content_type != "application/octet-stream" or len(call.raw) != size:
             raise invalid(f"Send the part's {size} bytes as application/octet-stream")
         media.add_piece(ID, upload.external_id, begins, call.raw)
-    return JsonResponse({"partNumber": int(call.query("partNumber")), "sizeBytes": size})
+    return JsonResponse({"partNumber": begins // upload.data["upload"]["part"] + 1, "sizeBytes": size})
 
 
 def place_of(call: Call, upload: Media) -> tuple[int, int]:
     """Return where a part begins and how many bytes it has, or refuse a number that no part has."""
-    number, count = call.query("partNumber"), planned(upload)["partCount"]
-    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= count):
+    count = planned(upload)["partCount"]
+    number = within(call.query("partNumber"), 1, count)
+    if number is None:
         raise invalid(f"Error: partNumber must be a number from 1 to {count}")
     size, most = upload.data["upload"]["size"], upload.data["upload"]["part"]
-    begins = (int(number) - 1) * most
+    begins = (number - 1) * most
     return begins, min(most, size - begins)
 
 

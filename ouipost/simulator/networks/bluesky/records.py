@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import atproto
-from ouipost.simulator.call import Call
+from ouipost.simulator.call import Call, within
 from ouipost.simulator.models import Account, Media, Post, atomic
 from ouipost.simulator.networks.bluesky import lexicon
 from ouipost.simulator.networks.bluesky.access import ID, did_of, error, invalid, session, spend
@@ -83,7 +83,7 @@ def record_in(call: Call, collection: str) -> dict[str, Any]:
     record = {"$type": collection} | record
     if record["$type"] != collection:
         raise invalid(f"Invalid $type: expected {collection}, got {record['$type']}")
-    return lexicon.checked(record) if collection == POSTS else {"$type": collection}
+    return lexicon.checked(record) if collection == POSTS else record
 
 
 def uri_of(did: str, collection: str, rkey: str) -> str:
@@ -97,27 +97,34 @@ def at(did: str, collection: str, rkey: str) -> Post | None:
 
 
 def write(call: Call, did: str, collection: str, rkey: str, record: dict[str, Any]) -> Post:
-    """Store a record in its place, and keep the blobs that it uses."""
+    """Store a record in its place."""
     uri = uri_of(did, collection, rkey)
-    files = [stored(call, did, blob) for blob in lexicon.blobs(record)]
-    Media.objects.filter(pk__in=[file.pk for file in files]).update(used=True)
-    reply = record.get("reply", {})
-    values = {
-        "account": did,
-        "kind": (Post.COMMENT if reply else Post.POST) if collection == POSTS else Post.RECORD,
-        "root": reply["root"]["uri"] if reply else "",
-        "parent": reply["parent"]["uri"] if reply else "",
-        "text": record.get("text", ""),
-        "media": [{"id": item["cid"], "alt": item["alt"]} for item in lexicon.shown(record)],
-        "url": f"https://bsky.app/profile/{did}/post/{rkey}",
-        "data": {"record": record, "cid": atproto.record_cid(record), "link": lexicon.link(record)},
-        "deleted_at": None,
-    }
+    data = {"record": record, "cid": atproto.record_cid(record)}
+    values: dict[str, Any] = {"account": did, "kind": Post.RECORD, "data": data, "deleted_at": None}
+    if collection == POSTS:
+        values |= of_post(call, did, rkey, data)
     fresh = {"created_at": call.now, "listed_at": call.now + timedelta(seconds=call.seconds("list_lag"))}
     if at(did, collection, rkey) is None:
         values |= fresh
     post, _ = Post.objects.update_or_create(network=ID, external_id=uri, defaults=values)
     return post
+
+
+def of_post(call: Call, did: str, rkey: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what people see of a post's record, and keep the blobs that it uses."""
+    record = data["record"]
+    files = [stored(call, did, blob) for blob in lexicon.blobs(record)]
+    Media.objects.filter(pk__in=[file.pk for file in files]).update(used=True)
+    reply = record.get("reply")
+    return {
+        "kind": Post.COMMENT if reply else Post.POST,
+        "root": reply["root"]["uri"] if reply else "",
+        "parent": reply["parent"]["uri"] if reply else "",
+        "text": record["text"],
+        "media": [{"id": item["cid"], "alt": item["alt"]} for item in lexicon.shown(record)],
+        "url": f"https://bsky.app/profile/{did}/post/{rkey}",
+        "data": data | {"link": lexicon.link(record)},
+    }
 
 
 def stored(call: Call, did: str, blob: lexicon.Blob) -> Media:
@@ -166,8 +173,8 @@ def shown(post: Post) -> dict[str, Any]:
 
 def listing(call: Call) -> HttpResponse:
     """List the records of a collection, newest key first; `cursor` goes on."""
-    limit = call.text("limit") or "50"
-    if not limit.isdigit() or not 1 <= int(limit) <= 100:
+    limit = within(call.text("limit") or "50", 1, 100)
+    if limit is None:
         raise invalid("Error: limit must be a number from 1 to 100")
     did = did_of(call.text("repo"))
     if did is None:
@@ -177,9 +184,9 @@ def listing(call: Call) -> HttpResponse:
     ascending = call.flag("reverse", default=False)
     if cursor := call.text("cursor"):
         found = found.filter(**{f"external_id__{'gt' if ascending else 'lt'}": prefix + cursor})
-    posts = list(found.order_by("external_id" if ascending else "-external_id")[: int(limit)])
+    posts = list(found.order_by("external_id" if ascending else "-external_id")[:limit])
     answer: dict[str, Any] = {"records": [shown(post) for post in posts]}
-    if len(posts) == int(limit):
+    if len(posts) == limit:
         answer["cursor"] = posts[-1].external_id.rpartition("/")[2]
     return JsonResponse(answer)
 

@@ -90,8 +90,8 @@ def upload_video(call: Call) -> HttpResponse:
     content = call.raw + call.request.read(MAX_BYTES + 1 - len(call.raw))
     if call.text("did") != token.account:
         raise error(401, "AuthenticationRequired", "The token is another account's")
-    if call.content_type != "video/mp4" or not content:
-        raise invalid("Send an MP4 with Content-Type: video/mp4")
+    if call.content_type != "video/mp4" or not content or not call.query("name"):
+        raise invalid("Send an MP4 with a name and Content-Type: video/mp4")
     check_size(len(content))
     known = job_of(token.account, content)
     if known is not None and not known.failed:

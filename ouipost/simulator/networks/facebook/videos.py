@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import graph, media, pulling
-from ouipost.simulator.call import Call, Refusal
+from ouipost.simulator.call import Call, Refusal, within
 from ouipost.simulator.graph import error, invalid
 from ouipost.simulator.models import Media, Post, Token, atomic
 from ouipost.simulator.networks.facebook import processing
@@ -224,9 +224,10 @@ def pieces(call: Call) -> Iterator[bytes]:
 def header_number(call: Call, name: str, *, otherwise: int | None = None) -> int:
     """Return the number in a header, or refuse: one without a number in its stead must be there."""
     text: Any = call.request.META.get(name) or ("" if otherwise is None else str(otherwise))
-    if not text.isascii() or not text.isdigit():
+    found = within(text, 0, 10**15)
+    if found is None:
         raise broken("OffsetInvalidError", "The headers offset and file_size must be numbers.")
-    return int(text)
+    return found
 
 
 def broken(kind: str, message: str) -> Refusal:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ouipost.simulator import limits, tokens
-from ouipost.simulator.call import Call, Refusal, Route
+from ouipost.simulator.call import Call, Refusal, Route, within
 from ouipost.simulator.models import Account, Media, Post, Token
 
 ID = "linkedin"
@@ -200,10 +200,10 @@ def urns_of(call: Call, name: str) -> list[str]:
 
 def number(call: Call, name: str, default: int, least: int, most: int) -> int:
     """Return a parameter that is a number within bounds, or refuse."""
-    text = call.text(name) or str(default)
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+    found = within(call.text(name) or str(default), least, most)
+    if found is None:
         raise invalid(name, f"must be a number from {least} to {most}")
-    return int(text)
+    return found
 
 
 def paging(call: Call, total: int) -> tuple[slice, dict[str, Any]]:

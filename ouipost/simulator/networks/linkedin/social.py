@@ -47,7 +47,7 @@ STATISTICS_SCOPES = ("rw_organization_admin", "r_organization_admin")
 ENTITY = re.compile(r"\((?P<kind>share|ugc):(?P<urn>[^():,]+)\)")
 DATE = r"\(year:(\d{4}),month:(\d{1,2}),day:(\d{1,2})\)"
 DATES = re.compile(rf"\(start:{DATE},end:{DATE}\)")
-INTERVALS = re.compile(r"\(timeRange:\(start:(\d+),end:(\d+)\),timeGranularityType:DAY\)")
+INTERVALS = re.compile(r"\(timeRange:\(start:([0-9]{1,13}),end:([0-9]{1,13})\),timeGranularityType:DAY\)")
 
 
 def comment(call: Call, urn: str) -> HttpResponse:

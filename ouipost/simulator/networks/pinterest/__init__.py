@@ -41,10 +41,8 @@ A_TRIAL_DAY = {"": 1000, "org_write": 300}
 CATEGORIES: dict[Handler, str] = {
     boards.user_account: "org_read",
     boards.boards: "org_read",
-    boards.board: "org_read",
     boards.sections: "org_read",
     boards.add_board: "org_write",
-    boards.remove_board: "org_write",
     videos.register: "org_write",
     videos.status: "org_read",
     pins.create: "org_write",
@@ -91,7 +89,7 @@ def quota(call: Call, key: str, most: int, window: timedelta) -> limits.Usage:
 
 def authorize(call: Call) -> HttpResponse:
     """Show the consent page, and send the person back with a code or a refusal."""
-    scopes = call.text("scope").replace(",", " ").split()
+    scopes = [scope for scope in call.text("scope").split(",") if scope]
     wrong = {
         "client_id": not call.text("client_id"),
         "redirect_uri": not pages.is_redirect_uri(call.text("redirect_uri")),
@@ -225,8 +223,6 @@ NETWORK = Network(
         Route(method="GET", hosts=(API,), pattern="/v5/user_account/analytics", handler=insights.of_account),
         Route(method="GET", hosts=(API,), pattern="/v5/boards", handler=boards.boards),
         Route(method="POST", hosts=(API,), pattern="/v5/boards", handler=boards.add_board),
-        Route(method="GET", hosts=(API,), pattern=BOARD, handler=boards.board),
-        Route(method="DELETE", hosts=(API,), pattern=BOARD, handler=boards.remove_board),
         Route(method="GET", hosts=(API,), pattern=f"{BOARD}/sections", handler=boards.sections),
         Route(method="GET", hosts=(API,), pattern=f"{BOARD}/pins", handler=pins.board_pins),
         Route(method="POST", hosts=(API,), pattern="/v5/media", handler=videos.register),

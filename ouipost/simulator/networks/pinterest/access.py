@@ -6,7 +6,7 @@ An app whose client id begins with `trial` has Trial access; with `old`, it was 
 from typing import Any
 
 from ouipost.simulator import tokens
-from ouipost.simulator.call import Call, Refusal
+from ouipost.simulator.call import Call, Refusal, within
 from ouipost.simulator.models import Media, Post, Token
 
 ID = "pinterest"
@@ -99,10 +99,10 @@ def existing(token: Token, pin_id: str) -> Post:
 
 def page_size(call: Call) -> int:
     """Return how many entries a list shall have at most, or refuse."""
-    text = call.text("page_size") or "25"
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 250:
+    size = within(call.text("page_size") or "25", 1, 250)
+    if size is None:
         raise invalid("page_size must be between 1 and 250")
-    return int(text)
+    return size
 
 
 def page(items: list[Any], bookmark: str) -> dict[str, Any]:

@@ -131,11 +131,6 @@ def board_of(token: Token, board_id: str) -> tuple[Account, Board]:
     raise error(404, 40, "Board not found.")
 
 
-def board(call: Call, board_id: str) -> HttpResponse:
-    """Show one board."""
-    return JsonResponse(shown(*board_of(authorized(call, "boards:read"), board_id)))
-
-
 def add_board(call: Call) -> HttpResponse:
     """Make a board."""
     token = authorized(call, "boards:read", "boards:write")
@@ -153,19 +148,6 @@ def add_board(call: Call) -> HttpResponse:
         account.data["boards"].append(made)
         account.save()
     return JsonResponse(shown(account, made), status=201)
-
-
-def remove_board(call: Call, board_id: str) -> HttpResponse:
-    """Delete a board with its Pins."""
-    token = authorized(call, "boards:read", "boards:write")
-    with atomic():
-        account = Account.objects.select_for_update().get(network=ID, external_id=token.account)
-        board_of(token, board_id)
-        account.data["boards"] = [each for each in account.data["boards"] if each["id"] != board_id]
-        account.save()
-        pins = Post.objects.alive().of(ID, account.external_id).filter(data__board_id=board_id)
-        pins.update(deleted_at=call.now)
-    return HttpResponse(status=204)
 
 
 def sections(call: Call, board_id: str) -> HttpResponse:

@@ -38,7 +38,7 @@ MORE_FLAGS = ("is_aigc", "auto_add_music")
 def creator_info(call: Call) -> HttpResponse:
     """Tell what the creator may choose; that enough was posted today is told with status 200."""
     account = account_of(authorized(call, PUBLISH))
-    if cap := reached_cap(call, account.external_id):
+    if cap := reached_cap(call, account):
         raise error(200, cap)
     name = {"creator_username": account.username, "creator_nickname": account.name}
     return answer(creator_avatar_url=people.avatar(call.base, account), **name, **settings_of(account))
@@ -57,27 +57,28 @@ def settings_of(account: Account) -> dict[str, Any]:
     }
 
 
-def reached_cap(call: Call, account: str) -> str:
+def reached_cap(call: Call, account: Account) -> str:
     """Return the code of the cap that stops further posts of this creator within a day, empty where there is room."""
     recent = Post.objects.filter(network=ID, created_at__gt=call.now - DAY)
-    if recent.filter(account=account).count() >= POSTS_A_DAY:
+    at_all_apps = Account.objects.filter(network=ID, username=account.username).values("external_id")
+    if recent.filter(account__in=at_all_apps).count() >= POSTS_A_DAY:
         return "spam_risk_too_many_posts"
     if call.token is None or not is_unaudited(call.token.client_id):
         return ""
-    users = Token.objects.filter(network=ID, client_id=call.token.client_id).exclude(account=account).values("account")
-    served = recent.filter(account__in=users).values("account").distinct().count()
+    users = Token.objects.filter(network=ID, client_id=call.token.client_id).exclude(account=account.external_id)
+    served = recent.filter(account__in=users.values("account")).values("account").distinct().count()
     return "reached_active_user_cap" if served >= UNAUDITED_USERS_A_DAY else ""
 
 
-def admit_post(call: Call, account: str) -> None:
+def admit_post(call: Call, account: Account) -> None:
     """Refuse a post where enough was posted today."""
     if cap := reached_cap(call, account):
         raise error(403, cap)
 
 
-def admit_draft(call: Call, account: str) -> None:
+def admit_draft(call: Call, account: Account) -> None:
     """Refuse a draft of a creator who has enough of them waiting."""
-    recent = Media.objects.filter(network=ID, account=account, created_at__gt=call.now - DAY)
+    recent = Media.objects.filter(network=ID, account=account.external_id, created_at__gt=call.now - DAY)
     if recent.filter(data__kind=DRAFT).count() >= DRAFTS_A_DAY:
         raise error(403, "spam_risk_too_many_pending_share")
 

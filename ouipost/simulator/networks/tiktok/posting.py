@@ -54,16 +54,16 @@ RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 def begin_video(call: Call) -> HttpResponse:
     """Begin a video post: of bytes that are still to come, or of an address."""
     account = account_of(authorized(call, PUBLISH))
-    admit_post(call, account.external_id)
+    admit_post(call, account)
     info = checked_info(call, account, {"title": CAPTION}, ("comment", "duet", "stitch"))
-    about = {"text": info.get("title", ""), "privacy": info["privacy_level"]}
+    about = {"text": info.get("title", ""), "privacy": info["privacy_level"], "is_aigc": info.get("is_aigc", False)}
     return begin(call, account, (VIDEO_ID, PULLED_VIDEO_ID), kind=VIDEO, **about)
 
 
 def begin_draft(call: Call) -> HttpResponse:
     """Begin a video that only goes to the inbox of its creator, who finishes it there."""
     account = account_of(authorized(call, UPLOAD))
-    admit_draft(call, account.external_id)
+    admit_draft(call, account)
     return begin(call, account, (INBOX_ID, PULLED_INBOX_ID), kind=DRAFT)
 
 
@@ -181,12 +181,12 @@ def begin_photos(call: Call) -> HttpResponse:
         raise invalid("is_aigc must be true or false.")
     is_direct = body["post_mode"] == "DIRECT_POST"
     account = account_of(authorized(call, PUBLISH if is_direct else UPLOAD))
-    (admit_post if is_direct else admit_draft)(call, account.external_id)
+    (admit_post if is_direct else admit_draft)(call, account)
     about: dict[str, Any] = {"kind": DRAFT}
     if is_direct:
         info = checked_info(call, account, {"title": TITLE, "description": DESCRIPTION}, ("comment",))
         texts = {"text": info.get("description", ""), "title": info.get("title", "")}
-        about = {"kind": PHOTO, "privacy": info["privacy_level"], **texts}
+        about = {"kind": PHOTO, "privacy": info["privacy_level"], "is_aigc": body.get("is_aigc", False), **texts}
     addresses = photo_addresses(source_of(call))
     begun = keep(call, account, PHOTO_ID, about | {"pulled": True})
     take_photos(call, begun, addresses)

@@ -93,7 +93,8 @@ def publish(call: Call, begun: Media, files: Sequence[str]) -> Post:
         text=begun.data["text"],
         media=[{"id": name, "alt": ""} for name in files],
         url=f"https://www.tiktok.com/@{username}/{kind}/{external_id}",
-        data={"kind": kind, "title": begun.data.get("title", ""), "privacy": begun.data["privacy"]},
+        data={"kind": kind, "title": begun.data.get("title", "")}
+        | {name: begun.data[name] for name in ("privacy", "is_aigc")},
     )
 
 

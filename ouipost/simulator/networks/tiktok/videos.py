@@ -36,6 +36,8 @@ VIDEO_FIELDS = (
 )
 LONGEST_TEXT = 150
 MOST, USUAL = 20, 10
+LATEST = 10**14
+"""As a cursor; the year is 5138."""
 
 
 def user_info(call: Call) -> HttpResponse:
@@ -86,7 +88,7 @@ def list_videos(call: Call) -> HttpResponse:
     fields = chosen(call, VIDEO_FIELDS)
     body = call.json if isinstance(call.json, dict) else {}
     cursor, size = body.get("cursor", 0), body.get("max_count", USUAL)
-    if type(cursor) is not int or cursor < 0 or type(size) is not int or not 1 <= size <= MOST:
+    if type(cursor) is not int or not 0 <= cursor <= LATEST or type(size) is not int or not 1 <= size <= MOST:
         raise invalid(f"cursor must be a number, and max_count one from 1 to {MOST}.")
     posts = public(token.account).listed(call.now, call.seconds("list_lag"))
     if cursor:
@@ -134,7 +136,7 @@ def shown(call: Call, post: Post, fields: Sequence[str]) -> dict[str, Any]:
         "width": facts.width if facts else 0,
         "embed_html": "",
         "embed_link": f"https://www.tiktok.com/player/v1/{post.external_id}",
-        "is_aigc": False,
+        "is_aigc": post.data["is_aigc"],
     } | {name: counted(call, post, name) for name in COUNTS}
     return {name: everything[name] for name in fields}
 

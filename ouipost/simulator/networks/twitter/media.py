@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import clips, media, publishing
-from ouipost.simulator.call import Call
+from ouipost.simulator.call import Call, within
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.models import Account, Media, Piece, Token
 from ouipost.simulator.networks.twitter.access import ID, authorized, invalid, is_premium
@@ -129,13 +129,14 @@ def most_bytes(category: str, token: Token) -> int:
 def append(call: Call, media_id: str) -> HttpResponse:
     """Keep a chunk under its number; the same number again replaces it."""
     kept = open_upload(call, authorized(call, "media.write"), media_id)
-    index = call.text("segment_index")
-    if not index.isascii() or not index.isdigit() or int(index) > LAST_SEGMENT:
-        raise invalid(f"segment_index must be a number from 0 to {LAST_SEGMENT}.", "segment_index", index)
+    index = within(call.text("segment_index"), 0, LAST_SEGMENT)
+    if index is None:
+        told = f"segment_index must be a number from 0 to {LAST_SEGMENT}."
+        raise invalid(told, "segment_index", call.text("segment_index"))
     content = in_form(call)
     if len(content) > MAX_CHUNK_BYTES:
         raise invalid(f"A chunk must not have more than {MAX_CHUNK_BYTES} bytes.", "media")
-    Piece.objects.update_or_create(network=ID, upload=media_id, start=int(index), defaults={"content": content})
+    Piece.objects.update_or_create(network=ID, upload=media_id, start=index, defaults={"content": content})
     return JsonResponse({"data": {"expires_at": int(kept.expires_at.timestamp())}})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import pages, people, tokens
-from ouipost.simulator.call import Call, Refusal
+from ouipost.simulator.call import Call, Refusal, within
 from ouipost.simulator.models import Media, Token
 
 ID = "youtube"
@@ -123,8 +123,8 @@ def channels_of(someone: people.Person) -> list[tuple[str, str, str]]:
 def chosen_channel(call: Call, someone: people.Person) -> str:
     """Return the one channel that the token is for: the first that was ticked; empty for a person who has none."""
     channels = channels_of(someone)
-    ticked = [int(place) for place in call.request.POST.getlist("pages") if place.isdigit()]
-    place = min((place for place in ticked if place < len(channels)), default=0)
+    ticked = [within(place, 0, len(channels) - 1) for place in call.request.POST.getlist("pages")]
+    place = min((place for place in ticked if place is not None), default=0)
     if not channels:
         return ""
     channel, name, handle = channels[place]
@@ -209,6 +209,8 @@ def access(call: Call, source: Token) -> dict[str, Any]:
 
 def revoke(call: Call) -> HttpResponse:
     """Revoke all tokens that the app has for a token's channel, whichever consent they are of."""
+    if not call.is_form:
+        raise oauth_error(400, "invalid_request", "Bad Request")
     found = tokens.find(ID, call.text("token"), "access", "refresh")
     if found is None or found.revoked_at:
         raise oauth_error(400, "invalid_token", "Token expired or revoked")

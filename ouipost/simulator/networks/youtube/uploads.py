@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import media, publishing
-from ouipost.simulator.call import Call
+from ouipost.simulator.call import Call, within
 from ouipost.simulator.clips import Clip, look_at_clip
 from ouipost.simulator.models import Media, atomic
 from ouipost.simulator.networks.youtube import metadata as youtube_metadata
@@ -31,7 +31,7 @@ KEPT_FOREVER = timedelta(days=36_500)
 PIECE_UNIT = 256 * 1024
 MAX_BYTES = 274_877_906_944
 MAX_SECONDS = 12 * 3600
-RANGE = re.compile(r"bytes (?:(?P<first>\d+)-(?P<last>\d+)|\*)/(?P<total>\d+)")
+RANGE = re.compile(r"bytes (?:(?P<first>[0-9]{1,15})-(?P<last>[0-9]{1,15})|\*)/(?P<total>[0-9]{1,15})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +105,12 @@ def start(call: Call) -> HttpResponse:
 def announced(call: Call) -> tuple[str, int]:
     """Return the type and size that were announced, or refuse a file that is no video or too large."""
     mime = call.request.headers.get("X-Upload-Content-Type", "application/octet-stream")
-    size = call.request.headers.get("X-Upload-Content-Length", "0")
+    size = within(call.request.headers.get("X-Upload-Content-Length", "0"), 0, MAX_BYTES)
     if not mime.startswith("video/") and mime != "application/octet-stream":
         raise invalid("mediaBodyRequired", f"Media type '{mime}' is not supported.")
-    if not size.isdigit() or int(size) > MAX_BYTES:
+    if size is None:
         raise invalid("mediaBodyRequired", "The file is too large.")
-    return mime, int(size)
+    return mime, size
 
 
 def put(call: Call) -> HttpResponse:
@@ -151,7 +151,7 @@ def checked_span(call: Call, session: Media) -> Span:
     """Return what a PUT brings, or refuse it where it doesn't fit the file or what is there."""
     span = span_of(call)
     total = session.data["total"]
-    fits = span is not None and (span.asks or (len(call.raw) == span.last + 1 - span.first and span.is_whole))
+    fits = span is not None and len(call.raw) == span.last + 1 - span.first and (span.asks or span.is_whole)
     if span is None or not fits or (total and span.total != total):
         raise refusal(400, "badRequest", "Failed to parse Content-Range header.", domain="global")
     if not span.asks and span.first > media.received(ID, session.external_id):

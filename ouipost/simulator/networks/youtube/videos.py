@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import growth, people
-from ouipost.simulator.call import Call
+from ouipost.simulator.call import Call, within
 from ouipost.simulator.models import Account, Media, Post
 from ouipost.simulator.networks.youtube.access import FORCE_SSL, ID, MANAGE, READ, authorized, refusal, writing
 
@@ -38,10 +38,11 @@ def parts_of(call: Call, known: Sequence[str]) -> list[str]:
 def page_size(call: Call, default: int, least: int, most: int) -> int:
     """Return how many items were asked for, or refuse a number out of bounds."""
     text = call.text("maxResults") or str(default)
-    if not text.isdigit() or not least <= int(text) <= most:
+    size = within(text, least, most)
+    if size is None:
         message = f"Invalid value '{text}'. Values must be within the range: [{least}, {most}]"
         raise refusal(400, "invalidParameter", message, domain="global")
-    return int(text)
+    return size
 
 
 def stamp(at: datetime) -> str:
