@@ -36,7 +36,6 @@ from accounts.serializers import (
 )
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.events.journal import Actor
-from ouipost.ids import PATTERN
 from ouipost.translating import translated
 from workspaces.counts import count_related
 from workspaces.models import KeyMode, Mode, Workspace
@@ -77,7 +76,6 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     """/api/accounts: the connected accounts of a workspace."""
 
     queryset = SocialAccount.objects.connected().order_by("connected_at", "pk")
-    lookup_value_regex = f"acc_{PATTERN}"
     resource, resources, scope = "account", "accounts", "accounts"
     serializer_class, detail_class, input_class = AccountSerializer, AccountDetailSerializer, AccountInput
     extra_fields = {"destroy": {"cancelled_posts": {"type": "integer"}}}

@@ -16,7 +16,6 @@ from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Choices, Instant, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists
 from ouipost.errors import InvalidInput, problems_in
-from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from workspaces.keys import services as keys
 from workspaces.keys.usage import Use, used_since
@@ -111,7 +110,6 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     """/admin/keys."""
 
     queryset = ApiKey.objects.present().order_by("created_at", "pk")
-    lookup_value_regex = f"key_{PATTERN}"
     resource, resources = "key", "keys"
     required_permission = "api_keys.manage"
     serializer_class, input_class = KeySerializer, KeyInput

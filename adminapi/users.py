@@ -15,7 +15,6 @@ from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Choices, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import problems_in
-from ouipost.ids import PATTERN
 from workspaces import users
 from workspaces.models import Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -69,7 +68,6 @@ class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):
     """/admin/users."""
 
     queryset = User.objects.order_by("created_at", "pk")
-    lookup_value_regex = f"user_{PATTERN}"
     resource, resources = "user", "users"
     required_permission = "users.manage"
     serializer_class, input_class = UserSerializer, UserInput
