@@ -175,11 +175,12 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
 
 
 def _with_usage(found: Any) -> list[Any]:
-    """Return keys with how often each was used, today and in this month."""
+    """Return keys with how often each was used, today and in this month, and with their last use."""
     rows, today = list(found), timezone.now().astimezone(UTC).date()
     used = used_since(today.replace(day=1), today, key_ids=[key.pk for key in rows])
     for key in rows:
         key.usage = used[key.pk]
+        key.last_used_at = max(filter(None, (key.last_used_at, key.usage.unwritten_at)), default=None)
     return rows
 
 
