@@ -260,9 +260,9 @@ class ConnectedSerializer(serializers.Serializer[Any]):
 
 
 class ReconnectInput(StrictInput):
-    """The body that opens a sign-in for an existing account."""
+    """The body that opens a sign-in for an existing account; without `callback_url` it comes back to our own page."""
 
-    callback_url = Text(max_length=2000)
+    callback_url = Text(max_length=2000, required=False)
     scopes = StringList(required=False)
 
     def validate_callback_url(self, value: str) -> str:
@@ -292,6 +292,7 @@ def _is_loopback(host: str) -> bool:
 class ConnectInput(ReconnectInput):
     """The body that opens a sign-in."""
 
+    callback_url = Text(max_length=2000)
     platform = Choice(choices=list(registry.IDS))
 
 

@@ -36,7 +36,6 @@ from accounts.serializers import (
 )
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.events.journal import Actor
-from ouipost.ids import PATTERN
 from ouipost.translating import translated
 from workspaces.counts import count_related
 from workspaces.models import KeyMode, Mode, Workspace
@@ -77,7 +76,6 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     """/api/accounts: the connected accounts of a workspace."""
 
     queryset = SocialAccount.objects.connected().order_by("connected_at", "pk")
-    lookup_value_regex = f"acc_{PATTERN}"
     resource, resources, scope = "account", "accounts", "accounts"
     serializer_class, detail_class, input_class = AccountSerializer, AccountDetailSerializer, AccountInput
     extra_fields = {"destroy": {"cancelled_posts": {"type": "integer"}}}
@@ -101,12 +99,16 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     @extend_schema(request=ReconnectInput, responses={200: SignInSerializer})
     @action(detail=True, methods=["post"])
     def reconnect(self, request: Request, **kwargs: Any) -> Response:
-        """Open a sign-in that keeps this account, its id and its scheduled posts."""
+        """Open a sign-in that keeps this account, its id and its scheduled posts.
+
+        Without `callback_url` it comes back to our own page, which completes it in this key's name.
+        """
         values = self.read(ReconnectInput)
 
         def work() -> Response:
             account = self.get_object()
-            return self._start(platform=account.platform, account=account, **values)
+            back = {"callback_url": connecting.hosted_url(account.platform)}
+            return self._start(platform=account.platform, account=account, **(back | values))
 
         return self.once(work, secrets=SECRETS_OF_A_SIGN_IN)
 

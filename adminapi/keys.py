@@ -16,7 +16,6 @@ from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Choices, Instant, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists
 from ouipost.errors import InvalidInput, problems_in
-from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from workspaces.keys import services as keys
 from workspaces.keys.usage import Use, used_since
@@ -111,7 +110,6 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     """/admin/keys."""
 
     queryset = ApiKey.objects.present().order_by("created_at", "pk")
-    lookup_value_regex = f"key_{PATTERN}"
     resource, resources = "key", "keys"
     required_permission = "api_keys.manage"
     serializer_class, input_class = KeySerializer, KeyInput
@@ -177,11 +175,12 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
 
 
 def _with_usage(found: Any) -> list[Any]:
-    """Return keys with how often each was used, today and in this month."""
+    """Return keys with how often each was used, today and in this month, and with their last use."""
     rows, today = list(found), timezone.now().astimezone(UTC).date()
     used = used_since(today.replace(day=1), today, key_ids=[key.pk for key in rows])
     for key in rows:
         key.usage = used[key.pk]
+        key.last_used_at = max(filter(None, (key.last_used_at, key.usage.unwritten_at)), default=None)
     return rows
 
 

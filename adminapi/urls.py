@@ -11,14 +11,13 @@ from adminapi.pausing import PausesViewSet, PauseViewSet
 from adminapi.sessions.views import LoginViewSet, LogoutViewSet, ProfileViewSet
 from adminapi.users import MembersViewSet, UserViewSet
 from adminapi.webhooks import DeliveryViewSet, ReplayViewSet, WebhookViewSet
-from ouipost.ids import PATTERN
 
 router = SimpleRouter(trailing_slash=False)
 router.register("users", UserViewSet, basename="admin-users")
 router.register("keys", KeyViewSet, basename="admin-keys")
 router.register("webhooks", WebhookViewSet, basename="admin-webhooks")
-router.register(rf"webhooks/(?P<webhook>wh_{PATTERN})/deliveries", DeliveryViewSet, basename="admin-deliveries")
-router.register(rf"webhooks/(?P<webhook>wh_{PATTERN})/replays", ReplayViewSet, basename="admin-replays")
+router.register(r"webhooks/(?P<webhook>[^/]+)/deliveries", DeliveryViewSet, basename="admin-deliveries")
+router.register(r"webhooks/(?P<webhook>[^/]+)/replays", ReplayViewSet, basename="admin-replays")
 router.register("audit", AuditViewSet, basename="admin-audit")
 profile = ProfileViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
 members = MembersViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
@@ -30,7 +29,7 @@ urlpatterns = [
     path("platform-health", PlatformHealthViewSet.as_view({"get": "retrieve"}), name="admin-platform-health"),
     path("system", SystemViewSet.as_view({"get": "retrieve"}), name="admin-system"),
     path("profile", profile, name="admin-profile"),
-    re_path(rf"^workspaces/(?P<pk>ws_{PATTERN})/members$", members, name="admin-members"),
+    re_path(r"^workspaces/(?P<pk>[^/]+)/members$", members, name="admin-members"),
     path("dashboard", FiguresViewSet.as_view({"get": "dashboard"}), name="admin-dashboard"),
     path("stats", FiguresViewSet.as_view({"get": "stats"}), name="admin-stats"),
     path("analytics", FiguresViewSet.as_view({"get": "analytics"}), name="admin-analytics"),

@@ -5,17 +5,19 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adminapi.sessions.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
-from ouipost.api.inputs import Boolean, Choice, Choices, StrictInput, StringList, Text
+from ouipost.api.inputs import Boolean, Choice, Choices, Items, StrictInput, Text
+from ouipost.api.schema import TEXT, Schema
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import problems_in
-from ouipost.ids import PATTERN
 from workspaces import users
 from workspaces.models import Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -69,7 +71,6 @@ class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):
     """/admin/users."""
 
     queryset = User.objects.order_by("created_at", "pk")
-    lookup_value_regex = f"user_{PATTERN}"
     resource, resources = "user", "users"
     required_permission = "users.manage"
     serializer_class, input_class = UserSerializer, UserInput
@@ -122,10 +123,36 @@ class MembersSerializer(serializers.Serializer[Any]):
     members = MemberSerializer(many=True)
 
 
-class MembersInput(StrictInput):
-    """The body that sets the members: the ids of all of them."""
+class MemberInput(StrictInput):
+    """A member as a GET shows it, of which the id counts."""
 
-    members = StringList()
+    shown = MemberSerializer.Meta.fields
+    id = Text()
+
+
+class Member(Text):
+    """A user's id, or a member as a GET shows it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, dict):
+            return super().to_internal_value(data)
+        values: dict[str, str] = MemberInput().run_validation(data)
+        return values["id"]
+
+
+class MemberSchema(OpenApiSerializerFieldExtension):
+    """Describes it."""
+
+    target_class = Member
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
+        return {"oneOf": [TEXT, auto_schema.resolve_serializer(MemberSerializer, direction).ref]}
+
+
+class MembersInput(StrictInput):
+    """The body that sets the members: all of them."""
+
+    members = Items(child=Member())
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         return problems_in(lambda: users.require_present(values.get("members", [])))

@@ -25,7 +25,7 @@ from ouipost.errors import InvalidInput, problems_in
 from ouipost.events import replays, signing, webhooks
 from ouipost.events.catalogue import EVENTS, TEST
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Replay, ReplayScope, Webhook
-from ouipost.ids import PATTERN, new_id
+from ouipost.ids import new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
 from ouipost.phrases import Phrase
@@ -214,7 +214,6 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
     """/admin/webhooks."""
 
     queryset = Webhook.objects.present().order_by("created_at", "pk")
-    lookup_value_regex = f"wh_{PATTERN}"
     resource, resources = "webhook", "webhooks"
     required_permission = "webhooks.manage"
     serializer_class, input_class = WebhookSerializer, WebhookInput
@@ -341,7 +340,6 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
         .prefetch_related(Prefetch("log", DeliveryAttempt.objects.order_by("number", "pk")))
         .order_by("-pk")  # as they were made: an index has them so
     )
-    lookup_value_regex = f"dlv_{PATTERN}"
     resource, resources = "delivery", "deliveries"
     serializer_class, filterset_class, pagination_class = DeliverySerializer, DeliveryFilter, BoundedPages
 

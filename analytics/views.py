@@ -21,7 +21,6 @@ from analytics.totals import SUMMED
 from ouipost.api.csv import CSV_TYPE, FORMAT, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
 from ouipost.db.replica import on_replica
-from ouipost.ids import PATTERN
 from posts.models import Post
 from workspaces.models import Workspace
 from workspaces.scoping import WorkspaceScopedViewSet
@@ -78,7 +77,6 @@ class PostAnalyticsViewSet(WorkspaceScopedViewSet[Post]):
     """/api/posts/{id}/analytics: the numbers of one post."""
 
     queryset = Post.objects.all()
-    lookup_value_regex = f"post_{PATTERN}"
     scope = "analytics"
     query_parameters = {"retrieve": ("granularity", "format")}
 

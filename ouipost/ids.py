@@ -1,5 +1,6 @@
 """Prefixed, time-ordered public ids: `post_019a2b3c-4d5e-7f00-8a1b-2c3d4e5f6a7b`."""
 
+import re
 import secrets
 import threading
 import time
@@ -39,6 +40,11 @@ def uuid7() -> uuid.UUID:
 def new_id(prefix: str) -> str:
     """Return a new id with this prefix."""
     return f"{prefix}_{uuid7()}"
+
+
+def may_be_id(text: str) -> bool:
+    """Whether the text has only what ids are made of, and no more of it than the longest."""
+    return re.fullmatch(rf"[a-zA-Z0-9_-]{{1,{MAX_LENGTH}}}", text) is not None
 
 
 def least_id(prefix: str, moment: datetime) -> str:

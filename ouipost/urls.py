@@ -13,7 +13,6 @@ from analytics.views import AnalyticsViewSet, PostAnalyticsViewSet
 from ouipost.api import health
 from ouipost.api.unknown import UnknownAddress
 from ouipost.api.urls import admin_urlpatterns
-from ouipost.ids import PATTERN
 from posts.schedules.views import ScheduleViewSet
 from posts.views import MediaViewSet, PostViewSet
 from workspaces.views import WorkspaceViewSet
@@ -36,7 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("ouipost.api.urls")),
     path("api/", include(api.urls)),
     path("api/analytics", report, name="analytics"),
-    re_path(rf"^api/posts/(?P<pk>post_{PATTERN})/analytics$", post_report, name="post-analytics"),
+    re_path(r"^api/posts/(?P<pk>[^/]+)/analytics$", post_report, name="post-analytics"),
     re_path(r"^api(?:/|$)", UnknownAddress.as_view()),
     path("admin/", include(admin_urlpatterns)),
     path("admin/", include("adminapi.urls")),

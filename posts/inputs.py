@@ -30,6 +30,7 @@ from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from posts import destinations, services
+from posts.models import PostStatus
 from posts.schedules import services as schedules
 from posts.schedules.slots import instant
 from workspaces.hashtags import is_hashtag
@@ -216,6 +217,11 @@ class NewPostInput(PostInput):
     }
     scheduled_at = InstantOrLocal(required=False, allow_null=True, help_text=LOCAL)
     timezone = ZoneName(required=False)
+
+    def present(self, name: str, given: Mapping[str, Any]) -> Any:
+        if given.get("scheduled_at") is None:
+            return {"status": PostStatus.DRAFT, "scheduled_timezone": ""}[name]
+        return {"status": PostStatus.SCHEDULED, "scheduled_timezone": given.get("timezone")}[name]
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         return super().service_problems(values) | _moment_problems(self, values)

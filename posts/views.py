@@ -19,7 +19,6 @@ from ouipost.api.pagination import asks_for_a_page_only, read_page
 from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
-from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from posts import destinations, listing, previews, rules, services
 from posts.filters import PostFilter
@@ -50,7 +49,6 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     """/api/posts: the posts of a workspace."""
 
     queryset = Post.objects.order_by("-moment", "-pk")
-    lookup_value_regex = f"post_{PATTERN}"
     resource, resources, scope = "post", "posts", "posts"
     serializer_class, detail_class, input_class = PostSerializer, PostDetailSerializer, PostInput
     extra_fields = {"create": WARNINGS, "update": WARNINGS, "schedule": WARNINGS}
@@ -200,7 +198,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         return self.answered(TimelineSerializer({"timeline": entries}).data)
 
     @extend_schema(request=ResolveInput, responses=PostDetailSerializer)
-    @action(detail=True, methods=["post"], url_path=f"targets/(?P<target>tgt_{PATTERN})/resolve")
+    @action(detail=True, methods=["post"], url_path="targets/(?P<target>[^/]+)/resolve")
     def resolve(self, request: Request, target: str, **kwargs: Any) -> Response:
         """Settle a target whose outcome is not known; one that was not published is sent again."""
         values = self.read(ResolveInput)
@@ -287,7 +285,6 @@ class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):
     """/api/media: the files of a workspace's posts."""
 
     queryset = Media.objects.select_related("post").order_by("pk")
-    lookup_value_regex = f"media_{PATTERN}"
     resource, resources, scope = "media", "media", "posts"
     serializer_class, input_class = MediaSerializer, MediaInput
     workspace_lookup = "post__workspace"

@@ -9,7 +9,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ouipost.api.viewsets import Lists, Retrieves
-from ouipost.ids import PATTERN
 from workspaces import services
 from workspaces.counts import with_counts, with_stats
 from workspaces.models import Workspace
@@ -27,7 +26,6 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Work
     """/api/workspaces: the tenants that the key may see."""
 
     queryset = Workspace.objects.order_by("-created_at", "-pk")
-    lookup_value_regex = f"ws_{PATTERN}"
     resource, resources, scope = "workspace", "workspaces", "workspaces"
     serializer_class, detail_class, input_class = WorkspaceSerializer, WorkspaceDetailSerializer, WorkspaceInput
 

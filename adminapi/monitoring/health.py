@@ -14,6 +14,7 @@ from adminapi.monitoring import networks, system
 from adminapi.monitoring.callers import VIEW, HealthAuthentication
 from adminapi.monitoring.probes import DEGRADED, HEALTHY, UNHEALTHY, Examination
 from adminapi.viewsets import AdminViewSet
+from workspaces.models import Mode
 
 STATUSES = (HEALTHY, DEGRADED, UNHEALTHY)
 NETWORK_STATUSES, API_STATUSES = tuple(networks.STATUS_OF.values()), tuple(networks.STATUS_OF)
@@ -91,6 +92,7 @@ class HealthViewSet(AdminViewSet[Heartbeat]):
 class NetworkHealthSerializer(serializers.Serializer[Any]):
     """The health of a network; the figures are null if nothing was sent to it."""
 
+    mode = serializers.ChoiceField(choices=Mode.choices)
     status = serializers.ChoiceField(choices=NETWORK_STATUSES)
     api_status = serializers.ChoiceField(choices=API_STATUSES)
     last_successful_post = serializers.DateTimeField(allow_null=True)
@@ -118,7 +120,7 @@ class PlatformHealthViewSet(AdminViewSet[Network]):
 
     @extend_schema(responses=PlatformsHealthSerializer)
     def retrieve(self, request: Request) -> Response:
-        """Show how the networks answered in the last 24 hours; sandboxes do not count."""
+        """Show how the networks answered in the last 24 hours; where nothing is live, how the simulated ones did."""
         now = timezone.now()
         found = networks.look(now=now)
         shown = {

@@ -1,4 +1,6 @@
-"""The networks' health, told from the calls that were made to them; no calls are made here, and sandboxes do not count.
+"""The networks' health, told from the calls that were made to them; no calls are made here.
+
+The true networks and the simulated ones are never told together: those of sandboxes only where nothing is live.
 
 A network is blamed for what it did not answer, refused for its quota or for an old version; not for what it refused
 because of what was sent.
@@ -18,6 +20,8 @@ from accounts import calls, registry
 from accounts.calls import EVER, FAILED, LIMITED, LOST, OUTDATED, PUBLISH, PUBLISHED, REQUEST
 from accounts.models import AccountStatus, CallCount, Network, SocialAccount
 from accounts.platforms.base import Connector
+from accounts.traffic import key_of
+from workspaces.models import Mode
 
 OPERATIONAL, DEGRADED, DOWN = "operational", "degraded", "down"
 WELL, PARTIAL, OUTAGE = "healthy", "partial_outage", "outage"
@@ -71,9 +75,10 @@ NOBODY = Connected()
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkHealth:
-    """The health of one network."""
+    """The health of one network, or of the simulated one in its place."""
 
     connector: Connector
+    mode: Mode
     calls: Calls
     accounts: Connected
     last_published: datetime | None
@@ -101,6 +106,7 @@ class NetworkHealth:
     def shown(self) -> dict[str, Any]:
         rate = self.calls.rate()
         return {
+            "mode": self.mode,
             "status": self.status,
             "api_status": self.api_status,
             "last_successful_post": self.last_published,
@@ -172,16 +178,20 @@ def look(*, now: datetime) -> dict[str, NetworkHealth]:
     """Return the health of each network, in the usual order: three queries, whatever the amount."""
     made, accounts = _calls(now), _accounts(now)
     held, published = _held_and_published(now)
+    is_live = any(name in registry.IDS for name in [*made, *accounts, *held, *published])
+    mode = Mode.LIVE if is_live else Mode.SANDBOX
     return {
         platform_id: NetworkHealth(
             connector=registry.get(platform_id),
-            calls=made.get(platform_id, NO_CALLS),
+            mode=mode,
+            calls=made.get(key, NO_CALLS),
             accounts=accounts.get(platform_id, NOBODY),
-            last_published=published.get(platform_id),
-            held_until=held.get(platform_id),
+            last_published=published.get(key),
+            held_until=held.get(key),
             now=now,
         )
         for platform_id in registry.IDS
+        for key in [key_of(platform_id, mode)]
     }
 
 
@@ -196,8 +206,8 @@ def _held_and_published(now: datetime) -> tuple[dict[str, datetime], dict[str, d
 
 
 def _calls(now: datetime) -> dict[str, Calls]:
-    """Return the requests to live networks, which have no prefix."""
-    rows = CallCount.objects.filter(at__gt=now - PERIOD, kind=REQUEST, network__in=registry.IDS)
+    """Return the requests to networks, by the key of their health."""
+    rows = CallCount.objects.filter(at__gt=now - PERIOD, kind=REQUEST)
     sums = rows.values_list("network", "outcome").annotate(
         day=Sum("calls"), lately=Sum("calls", filter=Q(at__gt=now - LATELY), default=0), spent=Sum("milliseconds")
     )

@@ -73,6 +73,10 @@ class StrictInput(serializers.Serializer[Any]):
         """Return what is wrong with fields in combination, by field; the values are as they were sent, unchecked."""
         return {}
 
+    def present(self, name: str, given: Mapping[str, Any]) -> Any:
+        """Return what a guarded field is at present, or will be with these unchecked values."""
+        return getattr(self.context.get("instance"), name, None)
+
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return what a service would refuse as well, by field, so that a refused body tells all its problems.
 
@@ -116,7 +120,7 @@ class StrictInput(serializers.Serializer[Any]):
             if name in self.fields:
                 continue
             if name in self.guarded:
-                if not _is_present(data[name], getattr(self.context.get("instance"), name, None)):
+                if not _is_present(data[name], self.present(name, data)):
                     problems[name] = [f"Cannot be set here: use {self.guarded[name]}."]
             elif name not in self.shown:
                 problems[name] = [UNKNOWN]

@@ -12,6 +12,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.serializers import CharField, FileField, JSONField, ListField, ModelSerializer, Serializer
 
 from ouipost.api.failures import BY_STATUS
+from ouipost.ids import PATTERN
 
 Schema = dict[str, Any]
 WARNINGS: Schema = {"warnings": {"type": "array", "items": {"type": "string"}}}
@@ -23,6 +24,7 @@ OBJECT: Schema = {"type": "object", "additionalProperties": {}}
 STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 TEXT: Schema = {"type": "string"}
+ID: Schema = {**TEXT, "pattern": f"^[a-z]+_{PATTERN}$"}
 COUNT: Schema = {"type": "integer"}
 BOOLEAN: Schema = {"type": "boolean"}
 """Which of the two it is, only its description says: clients of OpenAPI Generator refuse every answer with `const`."""
@@ -343,6 +345,8 @@ def finished(result: Schema, generator: Any, **_: Any) -> Schema:
         details["issues"]["items"] = {"$ref": "#/components/schemas/Issue"}
     named = {tuple(sorted(each["enum"])): name for name, each in schemas.items() if "enum" in each}
     for parameter in _parameters(result):
+        if parameter["in"] == "path":
+            parameter["schema"] = ID  # each place in an address is an id's; any other text is not found
         if parameter["in"] == "query" and parameter["schema"] == TEXT:
             parameter["schema"] = {**TEXT, "minLength": 1}  # one without a value is refused
         if name := named.get(tuple(parameter["schema"].get("enum", ()))):

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model
+from django.http import Http404
 from rest_framework import status
 from rest_framework.exceptions import MethodNotAllowed, ValidationError
 from rest_framework.permissions import SAFE_METHODS
@@ -21,6 +22,7 @@ from ouipost.api.reading import open_chunks, refuse_encoded, values_of
 from ouipost.api.schema import CHANGES, WARNINGS, EnvelopeSchema
 from ouipost.api.showing import shown
 from ouipost.errors import problems_in
+from ouipost.ids import may_be_id
 
 REPLAYABLE = (400, 404, 409, 422)
 M = TypeVar("M", bound=Model)
@@ -30,10 +32,10 @@ P = TypeVar("P")
 class ApiViewSet(GenericViewSet[M]):
     """A resource; `Lists` and `Retrieves` add the actions that read it, and a subclass those that change it.
 
-    Checked in this order: credential, rate limit, method, permission, query, body. `scope` (or `required_permission`)
-    is the permission needed, `query_parameters = {action: names}` what an action's query may have in addition to a
-    list's filters and pages, and `extra_fields = {action: {name: JSON Schema}}` what its response has in addition to
-    the row or the message, `warnings` only where there are any.
+    Checked in this order: credential, rate limit, method, permission, query, form of the ids, body. `scope` (or
+    `required_permission`) is the permission needed, `query_parameters = {action: names}` what an action's query may
+    have in addition to a list's filters and pages, and `extra_fields = {action: {name: JSON Schema}}` what its response
+    has in addition to the row or the message, `warnings` only where there are any.
     """
 
     resource: ClassVar[str]
@@ -50,6 +52,7 @@ class ApiViewSet(GenericViewSet[M]):
     is_admitted = has_read = has_begun = False
     needs_workspace = False
 
+    lookup_value_regex = "[^/]+"  # an id of any form leads here, where a credential comes first
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     schema = EnvelopeSchema()
 
@@ -67,6 +70,8 @@ class ApiViewSet(GenericViewSet[M]):
         super().initial(request, *args, **kwargs)
         if self.action != "list" or self.pagination_class is None:
             self._check_query(request)  # a list's filters and pages are checked together with the names
+        if not all(map(may_be_id, self.kwargs.values())):
+            raise Http404  # no database is asked: some take an id with a space at its end for the id
         self.is_admitted = True
         refuse_encoded(request)
         open_chunks(request)

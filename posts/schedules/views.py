@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import InvalidInput
-from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from posts.models import Schedule
 from posts.schedules import services as schedules
@@ -34,7 +33,6 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
     """/api/schedules: weekly slots, and the posts that wait for them."""
 
     queryset = Schedule.objects.prefetch_related("slots").order_by("created_at", "pk")
-    lookup_value_regex = f"sched_{PATTERN}"
     resource, resources, scope = "schedule", "schedules", "schedules"
     serializer_class, detail_class, input_class = ScheduleSerializer, ScheduleDetailSerializer, WeeklyScheduleInput
     paging_optional = True

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts import registry
-from accounts.calls import EVER, FAILED, LIMITED, LOST, OK, OUTDATED, PUBLISH, REFUSED, REQUEST
+from accounts.calls import EVER, FAILED, LIMITED, LOST, OK, OUTDATED, PUBLISH, PUBLISHED, REFUSED, REQUEST
 from accounts.models import CallCount, Network
 from accounts.platforms import ALL
 from adminapi.monitoring import networks
@@ -17,6 +17,7 @@ from tests.factories import NOW, make_account, make_workspace
 
 pytestmark = pytest.mark.django_db
 JUST_NOW, TODAY, YESTERDAY = timedelta(minutes=5), timedelta(hours=5), timedelta(hours=25)
+YEAR_AGO = NOW - timedelta(days=365)
 CREDENTIALS = {"client_id": "id", "client_secret": "word", "version": "", "product": ""}
 
 
@@ -63,6 +64,7 @@ def test_a_network_is_blamed_for_its_own_errors(
 
 
 def test_neither_yesterday_nor_the_sandbox_nor_another_kind_counts() -> None:
+    make_account(make_workspace(mode="live"), platform="facebook")
     counted(YESTERDAY, {FAILED: 100})
     counted(JUST_NOW, {FAILED: 100}, network="sandbox:twitter")
     CallCount.objects.create(
@@ -71,6 +73,36 @@ def test_neither_yesterday_nor_the_sandbox_nor_another_kind_counts() -> None:
     CallCount.objects.create(network="twitter", kind=REQUEST, outcome=FAILED, calls=9, milliseconds=0, at=EVER)
 
     assert shown() == ("operational", "healthy", None)
+
+
+def test_where_nothing_is_live_the_simulated_networks_are_told() -> None:
+    make_account(make_workspace(mode="sandbox"), platform="twitter")
+    counted(TODAY, {OK: 95, FAILED: 5}, network="sandbox:twitter")
+    CallCount.objects.create(
+        network="sandbox:twitter", kind=PUBLISH, outcome=PUBLISHED, calls=1, milliseconds=0, at=EVER, last_at=NOW
+    )
+    Network.objects.create(pk="sandbox:threads", held_until=NOW + timedelta(seconds=30))
+
+    found = look().shown
+
+    assert (found["mode"], found["last_successful_post"]) == ("sandbox", NOW)
+    assert shown() == ("degraded", "partial_outage", 5.0)
+    assert look("threads").shown["status"] == "down"
+
+
+@pytest.mark.parametrize("live", ["account", "call", "post"])
+def test_whatever_is_live_leaves_all_simulated_networks_out(live: str) -> None:
+    counted(TODAY, {FAILED: 5}, network="sandbox:twitter")
+    if live == "account":
+        make_account(make_workspace(mode="live"), platform="facebook")
+    elif live == "call":
+        counted(TODAY, {OK: 1}, network="facebook")
+    else:
+        CallCount.objects.create(
+            network="facebook", kind=PUBLISH, outcome=PUBLISHED, calls=1, milliseconds=0, at=EVER, last_at=YEAR_AGO
+        )
+
+    assert (look().shown["mode"], *shown()) == ("live", "operational", "healthy", None)
 
 
 def test_the_average_is_of_what_was_answered() -> None:

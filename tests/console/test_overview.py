@@ -242,6 +242,18 @@ def test_a_network_in_trouble_is_shown_with_what_is_wrong() -> None:
 
 
 @pytest.mark.usefixtures("db")
+def test_simulated_networks_are_said_to_be_that() -> None:
+    CallCount.objects.create(
+        network="sandbox:twitter", kind=REQUEST, outcome=FAILED, calls=9, milliseconds=900, at=NOW - HOUR
+    )
+
+    page = opened()
+
+    assert [each["name"] for each in page.context["health"]["networks"]] == ["Twitter/X"]
+    assert "Nothing is live here yet: these are the simulated networks." in words(page)
+
+
+@pytest.mark.usefixtures("db")
 def test_it_says_when_no_worker_was_heard() -> None:
     silent = words(opened())
 

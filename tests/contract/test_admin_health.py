@@ -208,6 +208,7 @@ def test_without_calls_all_are_operational_and_no_figure_is_made_up() -> None:
     assert data["overall_status"] == "operational"
     assert data["platforms"] == {
         network: {
+            "mode": "sandbox",
             "status": "operational",
             "api_status": "healthy",
             "last_successful_post": None,

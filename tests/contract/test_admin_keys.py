@@ -69,13 +69,35 @@ def test_use_is_the_true_count_before_it_is_written_and_after(admin: AdminClient
     key, secret = make_key()
     for _ in range(3):
         status_of(secret)
-    counts = [admin.get(f"/admin/keys/{key.pk}").json()["data"]["key"]["usage"]]
+    shown = [admin.get(f"/admin/keys/{key.pk}").json()["data"]["key"]]
 
     usage.flush(usage.IN_PROCESS)
     status_of(secret)
-    counts.append(admin.get("/admin/keys").json()["data"]["keys"][0]["usage"])
+    shown.append(admin.get("/admin/keys").json()["data"]["keys"][0])
 
-    assert counts == [{"requests_today": number, "requests_this_month": number} for number in (3, 4)]
+    counts = [{"requests_today": number, "requests_this_month": number} for number in (3, 4)]
+    assert [each["usage"] for each in shown] == counts
+
+
+def test_the_last_use_is_told_before_it_is_written_and_after(admin: AdminClient) -> None:
+    key, secret = make_key()
+
+    def used_at() -> Any:
+        return admin.get(f"/admin/keys/{key.pk}").json()["data"]["key"]["last_used_at"]
+
+    def used(moment: str) -> None:
+        with time_machine.travel(moment, tick=False):
+            status_of(secret)
+
+    moments = [used_at()]
+    used("2024-01-22T09:30:00Z")
+    moments.append(used_at())
+    usage.flush(usage.IN_PROCESS)
+    moments.append(used_at())
+    used("2024-01-22T09:31:00Z")
+    moments.append(used_at())
+
+    assert moments == [None, "2024-01-22T09:30:00Z", "2024-01-22T09:30:00Z", "2024-01-22T09:31:00Z"]
 
 
 @time_machine.travel(MADE, tick=False)

@@ -68,6 +68,11 @@ def address_of(route: Route) -> str:
     return route.template.format_map({place: new_id(kinds[place]) for place in route.places})
 
 
+def odd_address_of(route: Route) -> str:
+    """Return the address with what is no id of ours in each place."""
+    return route.template.format_map(dict.fromkeys(route.places, "user_123"))
+
+
 def asked(client: AdminClient, route: Route, query: str = "", body: Any = None) -> Any:
     given = {} if body is None and route.method != "GET" else body
     return client(route.method, address_of(route) + query, given)
@@ -121,10 +126,11 @@ def test_without_a_good_token_there_is_nothing(db: None) -> None:
     headers = [{}, {"X-API-Key": key}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {key}"}]
     told = [(401, "AUTHENTICATION_REQUIRED")] * 2 + [(401, "INVALID_TOKEN")] * 2
 
-    def ask(route: Route, given: dict[str, str]) -> Any:
-        return Client().generic(route.method, address_of(route), b"{", content_type="application/json", headers=given)
+    def ask(address: str, route: Route, given: dict[str, str]) -> Any:
+        return Client().generic(route.method, address, b"{", content_type="application/json", headers=given)
 
-    refused = {str(route): [ask(route, given) for given in headers] for route in ROUTES}
+    addresses = [(form(route), route) for form in (address_of, odd_address_of) for route in ROUTES]
+    refused = {f"{route} {at}": [ask(at, route, given) for given in headers] for at, route in addresses}
 
     assert {name: [*map(error_of, each)] for name, each in refused.items()} == dict.fromkeys(refused, told)
     assert {answer.headers["WWW-Authenticate"] for each in refused.values() for answer in each} == {"Bearer"}

@@ -374,6 +374,15 @@ def test_members_are_those_that_are_given_and_no_others(
     }
 
 
+def test_the_members_that_a_get_shows_can_be_sent_back(admin: AdminClient, workspace: Workspace) -> None:
+    members(admin, workspace, [me().pk])
+    shown = admin.get(f"/admin/workspaces/{workspace.pk}/members").json()["data"]
+
+    response = admin.put(f"/admin/workspaces/{workspace.pk}/members", shown)
+
+    assert (response.status_code, response.json()["data"]) == (200, shown)
+
+
 def test_whose_members_are_set_leaves_other_workspaces_theirs(admin: AdminClient, workspace: Workspace) -> None:
     one, two = (make_user(email=f"{number}@example.com", role="editor") for number in range(2))
     other = make_workspace()
@@ -412,6 +421,8 @@ def test_a_member_who_does_not_exist_is_named_and_nothing_changes(admin: AdminCl
         ({}, "members"),
         ({"members": "user_1"}, "members"),
         ({"members": [1]}, "members.0"),
+        ({"members": [{"name": "Ada"}]}, "members.0.id"),
+        ({"members": [{"id": "user_1", "age": 7}]}, "members.0.age"),
         ({"members": [], "x": 1}, "x"),
     ],
 )

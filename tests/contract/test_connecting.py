@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
+from django.conf import settings
 
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.facebook import Facebook
@@ -253,6 +254,17 @@ def test_reconnecting_keeps_the_account_and_takes_no_other(
     assert error_of(reconnected("2")) == (422, "OAUTH_EXCHANGE_FAILED")
     assert reconnected("1").json()["data"]["account"]["id"] == account.pk
     assert SocialAccount.objects.count() == 1
+
+
+def test_reconnecting_without_a_callback_comes_back_to_our_own_page(api: ApiClient, workspace: Workspace) -> None:
+    account = make_account(workspace)
+
+    opened = api.post(f"/api/accounts/{account.pk}/reconnect")
+
+    assert opened.status_code == 200
+    asked = parse_qs(urlsplit(opened.json()["data"]["auth_url"]).query)
+    assert asked["redirect_uri"] == [f"{settings.PUBLIC_BASE_URL}/connect/facebook/done"]
+    assert Connection.objects.get().account == account
 
 
 @pytest.mark.parametrize(

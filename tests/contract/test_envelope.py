@@ -61,7 +61,7 @@ def test_a_404_says_what_to_check_and_never_which_of_it_is_unknown(api: ApiClien
 
 
 def test_an_address_that_is_not_there_allows_no_method(api: ApiClient, admin: AdminClient) -> None:
-    answers = [api.get("/api/nothing"), api("OPTIONS", "/api/posts/7"), admin.get("/admin/nothing")]
+    answers = [api.get("/api/nothing"), api("OPTIONS", "/api/posts/7/nothing"), admin.get("/admin/nothing")]
 
     assert [(error_of(answer), answer.headers.get("Allow")) for answer in answers] == [((404, "NOT_FOUND"), None)] * 3
 

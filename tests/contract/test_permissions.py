@@ -1,6 +1,7 @@
 """Who may: each route with and without its permission, test keys, and keys that are limited to workspaces."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_a_missing_permission_is_told_before_anything_about_rows_or_bodies(works
     answers = [api.post("/api/posts", b"{"), api.post("/api/posts?x=1", {}), api.delete(f"/api/posts/{new_id('post')}")]
 
     assert [error_of(answer) for answer in answers] == [(403, "PERMISSION_DENIED")] * 3
+
+
+@pytest.mark.parametrize("odd", ["post_abc123", "7", "a.b", "\u00e9 \u00e9", "x" * 200])
+def test_an_id_of_whatever_form_is_looked_at_after_credential_and_permission(workspace: Workspace, odd: str) -> None:
+    routes = [route for route in GUARDED if route.places]
+    callers = [ApiClient(""), client_with(workspace, [])]
+
+    def ask(api: ApiClient, route: Route) -> tuple[int, str]:
+        return error_of(api(route.method, route.template.format_map(dict.fromkeys(route.places, quote(odd)))))
+
+    told = {str(route): tuple(ask(api, route) for api in callers) for route in routes}
+
+    assert told == dict.fromkeys(told, ((401, "AUTHENTICATION_REQUIRED"), (403, "PERMISSION_DENIED")))
 
 
 @pytest.mark.django_db

@@ -128,6 +128,33 @@ def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient,
     assert [each["id"] for each in after["media"]] == [each["id"] for each in before["media"]]
 
 
+NEW = {"content": "Rye", "platforms": ["facebook"]}
+DUE = "2100-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"status": "draft", "scheduled_at": None, "scheduled_timezone": ""}, set()),
+        ({"status": "scheduled", "scheduled_at": DUE}, set()),
+        ({"timezone": "Europe/Paris", "scheduled_timezone": "Europe/Paris", "scheduled_at": DUE}, set()),
+        ({"status": "scheduled"}, {"status"}),
+        ({"status": "draft", "scheduled_at": DUE}, {"status"}),
+        ({"status": "published"}, {"status"}),
+        ({"status": None}, {"status"}),
+        ({"scheduled_timezone": "Europe/Paris", "scheduled_at": DUE}, {"scheduled_timezone"}),
+    ],
+)
+def test_a_new_post_may_name_the_status_that_it_gets_and_no_other(
+    api: ApiClient, workspace: Workspace, given: dict[str, Any], refused: set[str]
+) -> None:
+    make_account(workspace)
+
+    response = api.post("/api/posts", NEW | given)
+
+    assert (response.status_code, set(fields_of(response)) if refused else set()) == (400 if refused else 201, refused)
+
+
 @pytest.mark.parametrize(
     "media", [["https://example.com/rye.jpg"], [{"url": "https://example.com/rye.jpg"}], "rye.jpg"]
 )

@@ -1,6 +1,7 @@
 """/api/schema and /admin/schema: what they name, require and leave out; `conftest` holds each answer beside them."""
 
 import json
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.platforms.base import Limits
+from ouipost.ids import new_id
 from posts.advice import failure
 from posts.models import Target
 from tests.conftest import ApiClient
@@ -102,6 +104,7 @@ def test_a_generated_client_can_do_what_the_api_can(schema: Any, admin_schema: A
 
     assert components["UploadInput"]["properties"]["file"] == {"type": "string", "format": "binary"}
     assert ("/api/posts/{id}/publish", "Prefer") in parameters
+    assert re.fullmatch(parameters["/api/posts/{id}", "id"]["pattern"], new_id("post"))
     assert parameters["/api/schedules/{id}/slots", "count"]["type"] == "integer"
     # a client sends the defaults that it reads, and would get a page of a list that is whole without them
     assert "default" not in parameters["/api/accounts", "limit"]

@@ -6,6 +6,7 @@
 import threading
 import uuid
 from collections import Counter
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
@@ -100,7 +101,7 @@ class InProcess:
 
     def pending(self) -> list[Batch]:
         with self._lock:
-            growing = replace(self._growing, requests=self._growing.requests.copy())
+            growing = deepcopy(self._growing)
             return [growing] if self._taken is None else [self._taken, growing]
 
 

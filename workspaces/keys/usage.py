@@ -54,13 +54,17 @@ class Use:
 
     today: int
     in_all: int
+    unwritten_at: datetime | None
+    """When the key was used last, where that is not written yet."""
 
 
 def used_since(first: date, today: date, *, key_ids: Iterable[str]) -> dict[str, Use]:
     """Return the use of each of these keys from the first day to today, in UTC, with what is not written yet."""
     wanted = set(key_ids)
     days, totals = Counter[str](), Counter[str]()
+    last: dict[str, datetime] = {}
     for batch in _unwritten():
+        last |= {key: max(at, last.get(key, at)) for key, at in batch.last_used.items()}
         for (key, day), requests in batch.requests.items():
             if first <= day <= today:
                 days[key] += requests if day == today else 0
@@ -70,7 +74,7 @@ def used_since(first: date, today: date, *, key_ids: Iterable[str]) -> dict[str,
     for key, in_all, by_day in rows.annotate(in_all=Sum("requests"), by_day=of_today):
         days[key] += int(by_day)
         totals[key] += int(in_all)
-    return {key: Use(today=days[key], in_all=totals[key]) for key in wanted}
+    return {key: Use(today=days[key], in_all=totals[key], unwritten_at=last.get(key)) for key in wanted}
 
 
 def _unwritten() -> list[Batch]:

@@ -32,7 +32,7 @@ from ouipost.ids import least_id
 from posts.expiring import SOON
 from posts.operating import pausing
 from workspaces.keys import usage
-from workspaces.models import Workspace
+from workspaces.models import Mode, Workspace
 from workspaces.reach import for_alone
 
 SHOWN, LOOKED = 8, 50
@@ -148,6 +148,7 @@ def _health(look: Look) -> Block:
     told = [each for each in shown if each not in quiet]
     return {
         "networks": told,
+        "is_simulated": any(each.mode == Mode.SANDBOX for each in found.values()),
         "quiet": ", ".join(each["name"] for each in quiet),
         "workers": sum(name.partition(":")[0] in (WORKER, NODE) for name in alive),
     }

@@ -131,7 +131,8 @@ def test_written_or_not_the_use_of_some_keys_on_some_days_is_of_no_other_key_or_
 
     assert usage.requests_by_day(TODAY, TODAY, key_ids=[key.pk]) == {TODAY: 2}
     assert usage.requests_by_day(TODAY, TODAY) == {TODAY: 4}
-    assert usage.used_since(TODAY, TODAY, key_ids=[key.pk]) == {key.pk: usage.Use(today=2, in_all=2)}
+    used = usage.used_since(TODAY, TODAY, key_ids=[key.pk])
+    assert {pk: (use.today, use.in_all) for pk, use in used.items()} == {key.pk: (2, 2)}
 
 
 def test_a_request_belongs_to_the_day_on_which_it_came() -> None:
