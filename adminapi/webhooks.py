@@ -338,7 +338,7 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
     queryset = (
         Delivery.objects.select_related("message")
         .prefetch_related(Prefetch("log", DeliveryAttempt.objects.order_by("number", "pk")))
-        .order_by("-pk")  # as they were made: an index has them so
+        .order_by("-message", "-pk")  # as the events were: an index has them so
     )
     resource, resources = "delivery", "deliveries"
     serializer_class, filterset_class, pagination_class = DeliverySerializer, DeliveryFilter, BoundedPages

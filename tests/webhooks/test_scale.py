@@ -1,4 +1,4 @@
-"""Claiming deliveries is cheap, however many wait for webhooks that take no more calls."""
+"""Claiming and listing deliveries is cheap, however many there are for other webhooks."""
 
 from datetime import timedelta
 
@@ -10,13 +10,15 @@ from ouipost.claims import database_now
 from ouipost.events import signing
 from ouipost.events.delivery import IN_FLIGHT, LOOK_AHEAD, claim_deliveries
 from ouipost.events.models import Delivery, Message, Webhook
+from tests.conftest import AdminClient
 from tests.posts.scale import Plan, plan_of
 
 LIMIT = 16
-WAITING = 3000
+WAITING, OF_A_QUIET_ONE = 3000, 400
+ON_A_SERVER = pytest.mark.skipif(connection.vendor == "sqlite", reason="It is a server's plans that are looked at.")
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="It is a server's plans that are looked at.")
+@ON_A_SERVER
 @pytest.mark.parametrize("quiet", [1, 40])
 @pytest.mark.django_db(transaction=True)
 def test_what_waits_for_a_full_webhook_is_not_read_again_by_each_claim(quiet: int) -> None:
@@ -35,6 +37,28 @@ def test_what_waits_for_a_full_webhook_is_not_read_again_by_each_claim(quiet: in
 
     assert [str(plan) for plan in [*full, *behind, *in_flight] if not _is_lean(plan)] == []
     assert all([full, behind, in_flight])
+
+
+@ON_A_SERVER
+@pytest.mark.parametrize("query", ["", "&event=post.updated"])
+@pytest.mark.django_db(transaction=True)
+def test_a_page_of_what_one_webhook_was_told_reads_nothing_of_a_busy_ones(admin: AdminClient, query: str) -> None:
+    quiet, busy = _webhook(0), _webhook(1)
+    messages = [_message() for _ in range(WAITING)]
+    Message.objects.bulk_create(messages)
+    for webhook, told in ((quiet, messages[:OF_A_QUIET_ONE]), (busy, messages)):
+        _be_due(webhook, told, ago=60)
+    _measure()
+
+    with CaptureQueriesContext(connection) as queries:
+        page = admin.get(f"/admin/webhooks/{quiet.pk}/deliveries?limit={LIMIT}{query}").json()["data"]
+
+    assert (len(page["deliveries"]), page["pagination"]["total_items"]) == (LIMIT, OF_A_QUIET_ONE)
+    plans = [
+        plan_of(each["sql"], LIMIT) for each in queries.captured_queries if " FROM `events_delivery`" in each["sql"]
+    ]
+    assert [str(plan) for plan in plans if plan.read["events_delivery"] > OF_A_QUIET_ONE] == []
+    assert len(plans) == 3
 
 
 def _webhook(number: int) -> Webhook:

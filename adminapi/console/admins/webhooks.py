@@ -179,7 +179,7 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show what was sent lately beside the form."""
         sent = about_theirs(Delivery.objects.filter(webhook=unquote(object_id)), member_of_staff(request))
-        recent = sent.select_related("message").order_by("-pk")[:BESIDE]
+        recent = sent.select_related("message").order_by("-message", "-pk")[:BESIDE]
         replays = Replay.objects.filter(webhook=unquote(object_id)).order_by("-created_at", "-pk")[:BESIDE]
         options["extra_context"] = {"recent": recent, "replays": replays}
         return super().change_view(request, object_id, *args, **options)
