@@ -110,7 +110,7 @@ class NewKeyInput(KeyInput):
 class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     """/admin/keys."""
 
-    queryset = ApiKey.objects.present().order_by("created_at", "pk")
+    queryset = ApiKey.objects.all()
     lookup_value_regex = f"key_{PATTERN}"
     resource, resources = "key", "keys"
     required_permission = "api_keys.manage"

@@ -213,7 +213,7 @@ class ReplayInput(StrictInput):
 class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
     """/admin/webhooks."""
 
-    queryset = Webhook.objects.present().order_by("created_at", "pk")
+    queryset = Webhook.objects.all()
     lookup_value_regex = f"wh_{PATTERN}"
     resource, resources = "webhook", "webhooks"
     required_permission = "webhooks.manage"
