@@ -177,10 +177,10 @@ def test_a_list_comes_whole_or_in_pages_the_oldest_first_and_those_of_one_moment
     cost: int,
 ) -> None:
     own = [user.pk for user in User.objects.all()] if resource == "users" else []
-    *late, third, fourth, fifth = [*own, *(make(number) for number in range(5 - len(own)))]
+    made = [*own, *(make(number) for number in range(5 - len(own)))]
     rows.objects.update(created_at=NOW)
-    rows.objects.filter(pk__in=late).update(created_at=NOW + timedelta(seconds=1))
-    ids = [third, fourth, fifth, *late]
+    rows.objects.filter(pk__in=made[:2]).update(created_at=NOW + timedelta(seconds=1))
+    ids = made[2:] + made[:2]
 
     with django_assert_num_queries(cost):
         whole = admin.get(f"/admin/{resource}").json()["data"]
