@@ -246,6 +246,18 @@ def test_a_scheduled_post_keeps_its_accounts_when_another_becomes_the_default(
     assert accounts_of(of_draft) == {second.pk}
 
 
+def test_a_scheduled_post_for_a_network_and_another_account_there_keeps_both(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    [default] = connect_all(workspace, "facebook")
+    second = make_account(workspace, remote_id="2", default_of=None)
+    post = create(api, ["facebook", second.pk], scheduled_at=FUTURE)
+
+    after = data_of(api.put(f"/api/posts/{post['id']}", {"title": "t"}))["post"]
+
+    assert accounts_of(after) == {default.pk, second.pk}
+
+
 def miss(post: dict[str, Any]) -> None:
     """Let the time of a scheduled post be over, as if nothing could run then."""
     Target.objects.filter(post=post["id"], status="scheduled").update(status="missed", due_at=None)
