@@ -273,6 +273,19 @@ def test_networks_whose_engagement_is_unknown_are_not_the_best(api: ApiClient, w
     assert shown["by_platform"]["twitter"]["impressions"] == 100
 
 
+def test_networks_stand_in_their_usual_order_and_of_equals_the_first_is_the_best(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    for account in connect_all(workspace, "twitter", "facebook"):
+        target = publish(account, at=day(20))
+        read(account, at=day(21), posts={target.pk: counts(100, 10)})
+
+    shown = get(api, f"/api/analytics?{PERIOD}")
+
+    assert list(shown["by_platform"]) == ["facebook", "twitter"]
+    assert shown["summary"]["best_performing_platform"] == "facebook"
+
+
 def test_a_network_that_says_nothing_was_gained_has_zeros(api: ApiClient, workspace: Workspace) -> None:
     [account] = connect_all(workspace, "facebook")
     target = publish(account, at=day(20))
