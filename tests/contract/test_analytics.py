@@ -276,14 +276,14 @@ def test_networks_whose_engagement_is_unknown_are_not_the_best(api: ApiClient, w
 def test_networks_stand_in_their_usual_order_and_of_equals_the_first_is_the_best(
     api: ApiClient, workspace: Workspace
 ) -> None:
-    for account in connect_all(workspace, "twitter", "facebook"):
+    for account in connect_all(workspace, "linkedin", "twitter"):
         target = publish(account, at=day(20))
         read(account, at=day(21), posts={target.pk: counts(100, 10)})
 
     shown = get(api, f"/api/analytics?{PERIOD}")
 
-    assert list(shown["by_platform"]) == ["facebook", "twitter"]
-    assert shown["summary"]["best_performing_platform"] == "facebook"
+    assert list(shown["by_platform"]) == ["twitter", "linkedin"]
+    assert shown["summary"]["best_performing_platform"] == "twitter"
 
 
 def test_a_network_that_says_nothing_was_gained_has_zeros(api: ApiClient, workspace: Workspace) -> None:
