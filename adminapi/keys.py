@@ -109,7 +109,7 @@ class NewKeyInput(KeyInput):
 class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     """/admin/keys."""
 
-    queryset = ApiKey.objects.present().order_by("created_at", "pk")
+    queryset = ApiKey.objects.all()
     resource, resources = "key", "keys"
     required_permission = "api_keys.manage"
     serializer_class, input_class = KeySerializer, KeyInput

@@ -213,7 +213,7 @@ class ReplayInput(StrictInput):
 class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
     """/admin/webhooks."""
 
-    queryset = Webhook.objects.present().order_by("created_at", "pk")
+    queryset = Webhook.objects.all()
     resource, resources = "webhook", "webhooks"
     required_permission = "webhooks.manage"
     serializer_class, input_class = WebhookSerializer, WebhookInput

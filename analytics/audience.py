@@ -68,7 +68,7 @@ def _standings(first: Any, last: Any, **matching: Any) -> "QuerySet[SocialAccoun
     counted = days.filter(followers__isnull=False)
     before, since = counted.filter(day__lt=first), counted.filter(day__gte=first)
     accounts = SocialAccount.objects.connected().filter(workspace__deleted_at=None, **matching)
-    return accounts.order_by("pk").values_list(
+    return accounts.values_list(
         _first(counted.order_by("-day"), "followers"),
         Coalesce(_first(before.order_by("-day"), "followers"), _first(since.order_by("day"), "followers")),
         _first(days.filter(demographics__isnull=False).order_by("-day"), "demographics"),

@@ -31,7 +31,7 @@ class PostReport:
 
 def numbers_of(post: Post) -> list[TargetNumbers]:
     """Return the numbers of the published targets of a post."""
-    return list(TargetNumbers.objects.filter(target__post=post).order_by("pk"))
+    return list(TargetNumbers.objects.filter(target__post=post))
 
 
 def post_report(post: Post, numbers: Sequence[TargetNumbers], period: Period | None) -> PostReport:
@@ -113,9 +113,9 @@ def _told_buckets(numbers: Collection[TargetNumbers], period: Period) -> list[da
 def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Row]:
     known = {each.pk: each for each in numbers}
     if period.granularity == Granularity.HOUR:
-        snapshots = Snapshot.objects.filter(numbers__in=known).order_by("read_at", "pk")
+        snapshots = Snapshot.objects.filter(numbers__in=known)
         return [(each.hour, known[each.numbers_id].platform, each.counts) for each in snapshots]
-    shares = TargetDay.objects.filter(numbers__in=known).select_related("total").order_by("total__day", "numbers")
+    shares = TargetDay.objects.filter(numbers__in=known).select_related("total")
     return [(each.total.day, each.total.platform, _told(each, known[each.numbers_id])) for each in shares]
 
 

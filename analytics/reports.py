@@ -35,7 +35,7 @@ class Scope:
     platform: str = ""
 
     def rows(self, period: Period) -> list[Row]:
-        """Return what was gained, by day or hour and by network, in the order of time."""
+        """Return what was gained, by day or hour and by network, in any order."""
         by_hour = period.granularity == Granularity.HOUR
         field, first, last = ("hour", period.starts, period.ends) if by_hour else ("day", period.first, period.last)
         matching = {f"{field}__gte": first, f"{field}__lte": last} | self.matching
@@ -78,8 +78,8 @@ class Scope:
 def _sums(
     model: type[DayTotal | HourTotal | InstallationDay], field: str, added: bool, **matching: Any
 ) -> "QuerySet[Any, Any]":
-    """Match the sums in the order of time; `added` are those of several workspaces into one."""
-    rows = model._default_manager.filter(**matching).order_by(field, "platform")
+    """Match the sums by time and network; `added` are those of several workspaces into one."""
+    rows = model._default_manager.filter(**matching)
     rows = rows.values(field, "platform").annotate(**SUMS) if added else rows
     return rows.values_list(field, "platform", *SUMMED)
 

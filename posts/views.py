@@ -284,7 +284,7 @@ def _file_id(entry: Any) -> Any:
 class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):
     """/api/media: the files of a workspace's posts."""
 
-    queryset = Media.objects.select_related("post").order_by("pk")
+    queryset = Media.objects.select_related("post")
     resource, resources, scope = "media", "media", "posts"
     serializer_class, input_class = MediaSerializer, MediaInput
     workspace_lookup = "post__workspace"

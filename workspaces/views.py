@@ -25,7 +25,7 @@ from workspaces.serializers import (
 class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Workspace]):
     """/api/workspaces: the tenants that the key may see."""
 
-    queryset = Workspace.objects.order_by("-created_at", "-pk")
+    queryset = Workspace.objects.all()
     resource, resources, scope = "workspace", "workspaces", "workspaces"
     serializer_class, detail_class, input_class = WorkspaceSerializer, WorkspaceDetailSerializer, WorkspaceInput
 

@@ -72,7 +72,7 @@ class Figures:
         now = timezone.now()
         if user.role == Role.ADMIN:
             return cls(now=now)
-        own = Workspace.objects.open_to(user).order_by("pk")
+        own = Workspace.objects.open_to(user)
         return cls(now=now, own=dict(own.values_list("pk", "name")))
 
     @cached_property
@@ -131,7 +131,7 @@ class Figures:
         """Return the ids of the workspaces if they are few, else None."""
         found = self.workspace_ids
         if found is None:
-            found = list(self.workspaces.order_by("pk").values_list("pk", flat=True)[: FEW + 1])
+            found = list(self.workspaces.values_list("pk", flat=True)[: FEW + 1])
         return found if len(found) <= FEW else None
 
     def posts_by_day(self, first: date, *, statuses: Sequence[PostStatus]) -> ByDay:

@@ -94,6 +94,18 @@ def test_after_five_wrong_passwords_the_right_one_waits_and_is_told_the_same(clo
     assert log_in().status_code == 200
 
 
+def test_the_wait_ends_when_the_first_of_five_counts_no_more(clock: Any, hashed: list[str]) -> None:
+    make_user()
+    for _ in range(5):
+        log_in(password=WRONG)
+        clock.shift(60)
+
+    blocked = log_in()
+    clock.shift(600)
+
+    assert (error_of(blocked), blocked.headers["Retry-After"], log_in().status_code) == (BLOCKED, "600", 200)
+
+
 def test_who_is_refused_while_waiting_does_not_wait_longer(clock: Any, hashed: list[str]) -> None:
     make_user()
     for _ in range(5):

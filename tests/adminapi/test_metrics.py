@@ -23,10 +23,19 @@ from adminapi.monitoring.probes import PROBES
 from adminapi.monitoring.threads import SharedCall
 from analytics.models import AccountSync
 from ouipost.api.routes import template
+from ouipost.events import figures
 from ouipost.events.models import Delivery, Event, Webhook
 from tests.adminapi.watching import TOKEN, ending, heard
 from tests.conftest import ApiClient
-from tests.factories import NOW, make_account, make_key, make_post, make_workspace
+from tests.factories import (
+    NOW,
+    make_account,
+    make_delivery,
+    make_key,
+    make_post,
+    make_webhook,
+    make_workspace,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("threads_end")]
 Budget = Callable[..., AbstractContextManager[Any]]
@@ -166,6 +175,15 @@ def test_what_the_database_knows_is_told() -> None:
         ("ouipost_files_bytes", ""): 0,
         ("ouipost_files_limit_bytes", ""): 10_000_000_000,
     }
+
+
+def test_of_more_due_deliveries_than_are_counted_the_first_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "MOST", 1)
+    webhook = make_webhook()
+    for due_at in (NOW, NOW - timedelta(hours=1)):
+        make_delivery(webhook, status="pending", due_at=due_at)
+
+    assert (figures.look(NOW).due, figures.look(NOW).oldest_due) == (1, timedelta(hours=1))
 
 
 def test_a_scrape_costs_nine_queries_whatever_there_is(django_assert_max_num_queries: Budget) -> None:

@@ -203,8 +203,9 @@ class TestReally:
     def test_what_a_network_or_another_post_holds_up_is_not_late(self) -> None:
         workspace = make_workspace(mode="live")
         slow, free = make_account(workspace), make_account(workspace, platform="twitter")
-        due = database_now() - timedelta(minutes=9)
-        for account in (slow, slow, free):
+        now = database_now()
+        for account, minutes in ((slow, 9), (slow, 5), (free, 9)):
+            due = now - timedelta(minutes=minutes)
             make_post(workspace, accounts=[account], status="scheduled", scheduled_at=due)
         Network.objects.create(pk="twitter", held_until=database_now())
         assert backlog.look().oldest_due >= timedelta(minutes=9)

@@ -102,7 +102,6 @@ def test_a_dry_run_says_that_the_demo_is_there(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(demo, "load", lambda: made)
 
     assert run("load_demo", "--dry-run") == "Would make nothing, for it is there.\n"
-    assert json.loads(run("load_demo", "--dry-run", "--json")) == {"is_there": True}
 
 
 def test_the_demo_needs_the_running_product(monkeypatch: pytest.MonkeyPatch) -> None:

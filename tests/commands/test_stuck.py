@@ -14,6 +14,7 @@ from pytest_django import Settings
 from accounts.models import Network, SocialAccount
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
+from ouipost.events.models import Event
 from posts.models import Post, Target
 from posts.operating import stuck
 from posts.services import sync
@@ -263,6 +264,7 @@ def test_an_expired_account_is_listed_as_long_as_posts_are_scheduled_for_it(work
     refusal = {"code": "TOKEN_REVOKED", "message": "Bob took it back."}
     account = make_account(workspace, platform="twitter", status="expired", last_error=refusal)
     told = record("expired", account, actor=SYSTEM)
+    Event.objects.create(type="account.expired", resource_id=account.pk, created_at=first - timedelta(days=30))
     make_account(workspace, platform="twitter", remote_id="2", default_of=None, status="expired")
     for number in range(2):
         make_target(workspace, account, status="scheduled", scheduled_at=first + number * HOUR)
@@ -284,6 +286,18 @@ def test_an_expired_account_is_listed_as_long_as_posts_are_scheduled_for_it(work
             "next_step": f"POST /api/accounts/{account.pk}/reconnect, and its owner signs in",
         }
     ]
+
+
+def test_of_expired_accounts_those_come_first_whose_posts_do(workspace: Workspace) -> None:
+    at = database_now() + HOUR
+    last, first, second = (
+        make_account(workspace, platform="twitter", remote_id=str(number), default_of=None, status="expired")
+        for number in range(3)
+    )
+    for account, scheduled_at in ((last, at + HOUR), (first, at), (second, at)):
+        make_target(workspace, account, status="scheduled", scheduled_at=scheduled_at)
+
+    assert [row["account_id"] for row in found()] == [first.pk, second.pk, last.pk]
 
 
 def test_an_expired_account_of_a_workspace_that_is_being_removed_is_left_out(db: None) -> None:

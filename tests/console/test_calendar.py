@@ -170,15 +170,6 @@ def test_a_post_is_shown_with_its_networks_and_only_what_may_move_is_movable(
     assert shown[0]["networks"] == [{"mark": "Fa", "name": "Facebook"}]
 
 
-def test_drafts_are_listed_beside_the_calendar(staff: Client, bakery: Workspace, account: SocialAccount) -> None:
-    draft = make_post(bakery, accounts=[account], moment=MORNING)
-
-    answer = look(staff, bakery).json()
-
-    assert answer["posts"] == []
-    assert [each["id"] for each in answer["drafts"]] == [draft.pk]
-
-
 @pytest.mark.parametrize(
     ("given", "field"),
     [

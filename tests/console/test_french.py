@@ -34,7 +34,7 @@ from posts.models import Attempt, Post, Target
 from posts.operating import pausing
 from posts.timeline import attempts, deliveries, timeline
 from tests.console import sources
-from tests.factories import NOW, make_account, make_delivery, make_media, make_post, make_webhook, make_workspace
+from tests.factories import NOW, make_account, make_delivery, make_media, make_post, make_webhook
 from tests.networks.platform_case import make_document, make_image, make_video
 from tests.networks.tables import NETWORKS
 from workspaces.models import Workspace
@@ -276,11 +276,6 @@ def test_whatever_a_network_would_refuse_is_told_in_french_with_its_numbers(fren
 
 def digits(text: str) -> str:
     return "".join(sorted(re.findall(r"\d", text)))
-
-
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return make_workspace()
 
 
 def test_an_english_page_would_be_noticed(staff: Client, workspace: Workspace, catalogue: dict[str, str]) -> None:

@@ -212,6 +212,35 @@ def test_a_workspace_without_posts_has_zeros(api: ApiClient) -> None:
     assert (shown["top_posts"], shown["as_of"]) == ([], None)
 
 
+def test_followers_grow_from_the_last_reading_before_the_period_or_else_from_the_first_in_it(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    known, new = connect_all(workspace, "facebook", "twitter")
+    read_on = {known: {-2: 5, -1: 10, 3: 12}, new: {5: 100, 6: 103, 7: 104}}
+    for account, readings in read_on.items():
+        for days, followers in readings.items():
+            read(account, at=day(1) + timedelta(days=days), numbers=AccountNumbers(followers=followers))
+
+    shown = get(api, f"/api/analytics?{PERIOD}")
+
+    followers, growth = shown["audience"]["total_followers"], shown["audience"]["follower_growth"]
+    assert (followers, growth) == (12 + 104, (12 - 10) + (104 - 100))
+    assert shown["as_of"] == "2024-01-08T12:00:00Z"  # when the last of both was read
+
+
+def test_ages_stand_in_their_order_and_countries_of_one_share_in_that_of_their_codes(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    [account] = connect_all(workspace, "facebook")
+    said = Demographics(age_groups={"25-34": 60, "18-24": 40}, countries={"FR": 20, "BE": 20, "CA": 60})
+    read(account, at=day(3), numbers=AccountNumbers(followers=10, demographics=said))
+
+    shown = get(api, f"/api/analytics?{PERIOD}")["audience"]["demographics"]
+
+    assert list(shown["age_groups"]) == ["18-24", "25-34"]
+    assert [each["country"] for each in shown["top_locations"]] == ["Canada", "Belgium", "France"]
+
+
 def test_what_a_network_does_not_give_is_null(api: ApiClient, workspace: Workspace) -> None:
     [account] = connect_all(workspace, "bluesky")
     target = publish(account, at=day(20))
@@ -242,6 +271,19 @@ def test_networks_whose_engagement_is_unknown_are_not_the_best(api: ApiClient, w
 
     assert shown["summary"]["best_performing_platform"] is None
     assert shown["by_platform"]["twitter"]["impressions"] == 100
+
+
+def test_networks_stand_in_their_usual_order_and_of_equals_the_first_is_the_best(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    for account in connect_all(workspace, "linkedin", "twitter"):
+        target = publish(account, at=day(20))
+        read(account, at=day(21), posts={target.pk: counts(100, 10)})
+
+    shown = get(api, f"/api/analytics?{PERIOD}")
+
+    assert list(shown["by_platform"]) == ["twitter", "linkedin"]
+    assert shown["summary"]["best_performing_platform"] == "twitter"
 
 
 def test_a_network_that_says_nothing_was_gained_has_zeros(api: ApiClient, workspace: Workspace) -> None:

@@ -142,23 +142,6 @@ def test_deleting_says_so_and_the_file_is_gone(api: ApiClient, post: Post) -> No
     assert api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["media"] == []
 
 
-@pytest.mark.parametrize("status", ["publishing", "published", "failed", "missed", "needs_review"])
-def test_media_stay_as_they_are_unless_the_post_is_a_draft_or_scheduled(
-    api: ApiClient, workspace: Workspace, status: str
-) -> None:
-    post = make_post(workspace, accounts=[make_account(workspace)], status=status)
-    media = make_media(post)
-
-    answers = [
-        upload(api, post, picture()),
-        api.put(f"/api/media/{media.pk}", {"alt_text": "x"}),
-        api.delete(f"/api/media/{media.pk}"),
-    ]
-
-    assert [error_of(answer) for answer in answers] == [(409, "MEDIA_IN_USE")] * 3
-    assert [each.alt_text for each in post.files.all()] == ["Product showcase image"]
-
-
 def waiting(workspace: Workspace, *, images: int = 1, **values: Any) -> Post:
     """Write a post that Instagram, which takes none without a file, is to get later."""
     account = make_account(workspace, platform="instagram", type="business")
@@ -383,9 +366,3 @@ def test_a_key_is_for_one_file_with_one_name(api: ApiClient, post: Post) -> None
     assert first.status_code == 201
     assert [error_of(answer) for answer in refused] == [(422, "IDEMPOTENCY_KEY_REUSED")] * 2
     assert [media.filename for media in post.files.all()] == ["rye.jpg"]
-
-
-def test_a_file_for_a_post_that_takes_none_is_not_looked_into(api: ApiClient, workspace: Workspace) -> None:
-    post = make_post(workspace, accounts=[make_account(workspace)], status="published")
-
-    assert error_of(upload(api, post, b"no picture")) == (409, "MEDIA_IN_USE")

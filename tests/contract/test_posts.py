@@ -11,7 +11,7 @@ from ouipost.ids import new_id
 from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
-from tests.contract.world import at, connect_all, data_of, error_of, fields_of, make_published
+from tests.contract.world import at, connect_all, data_of, error_of, fields_of, make_published, upload
 from tests.factories import NOW, make_account, make_media, make_post, make_schedule
 from workspaces.models import Workspace
 
@@ -271,6 +271,18 @@ def test_a_scheduled_post_keeps_its_accounts_when_another_becomes_the_default(
 
     assert accounts_of(after) - {twitter.pk} == {first.pk}
     assert accounts_of(of_draft) == {second.pk}
+
+
+def test_a_scheduled_post_for_a_network_and_another_account_there_keeps_both(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    [default] = connect_all(workspace, "facebook")
+    second = make_account(workspace, remote_id="2", default_of=None)
+    post = create(api, ["facebook", second.pk], scheduled_at=FUTURE)
+
+    after = data_of(api.put(f"/api/posts/{post['id']}", {"title": "t"}))["post"]
+
+    assert accounts_of(after) == {default.pk, second.pk}
 
 
 def miss(post: dict[str, Any]) -> None:
@@ -618,14 +630,26 @@ def test_networks_and_account_ids_mix_and_an_account_is_never_taken_twice(api: A
     assert sorted(target["account_id"] for target in post["targets"]) == sorted([default.pk, second.pk])
 
 
-@pytest.mark.parametrize("status", ["publishing", "published", "failed", "missed", "needs_review"])
-def test_only_drafts_and_scheduled_posts_can_be_changed(api: ApiClient, workspace: Workspace, status: str) -> None:
-    post = make_post(workspace, accounts=[make_account(workspace)], status=status)
+def test_what_a_status_does_not_allow_is_a_conflict_that_names_it(api: ApiClient, workspace: Workspace) -> None:
+    """`posts/test_matrix` has what each status allows."""
+    post = make_post(workspace, accounts=[make_account(workspace)], status="publishing", scheduled_at=NOW)
+    media = f"/api/media/{make_media(post).pk}"
+    path = f"/api/posts/{post.pk}"
 
-    response = api.put(f"/api/posts/{post.pk}", {"content": "Other"})
+    conflicts = [
+        api.post(f"{path}/schedule", {"scheduled_at": FUTURE}),
+        *(api.post(f"{path}/{action}") for action in ("unschedule", "retry")),
+        api.delete(path),
+    ]
+    edit = api.put(path, {"content": "Other"})
+    files = [upload(api, post, b"no picture"), api.put(media, {"alt_text": "x"}), api.delete(media)]
 
-    assert error_of(response) == (409, "POST_NOT_EDITABLE")
-    assert response.json()["error"]["details"] == {"status": status}
+    assert [error_of(answer) for answer in conflicts] == [(409, "CONFLICT")] * 4
+    assert error_of(edit) == (409, "POST_NOT_EDITABLE")
+    assert [error_of(answer) for answer in files] == [(409, "MEDIA_IN_USE")] * 3
+    told = [answer.json()["error"]["details"] for answer in [*conflicts, edit, *files]]
+    assert told == [{"status": "publishing"}] * 8
+    assert post.files.get().alt_text == "Product showcase image"
 
 
 @pytest.mark.parametrize("status", ["failed", "missed"])
@@ -643,12 +667,3 @@ def test_who_edits_a_post_that_can_become_a_draft_is_told_how(
         "Only draft and scheduled posts can be changed. Unschedule this one first: it is a draft then."
     )
     assert data_of(again)["post"]["content"] == "Mended"
-
-
-def test_a_post_that_is_being_published_is_not_deleted(api: ApiClient, workspace: Workspace) -> None:
-    post = make_post(workspace, accounts=[make_account(workspace)], status="publishing")
-
-    response = api.delete(f"/api/posts/{post.pk}")
-
-    assert error_of(response) == (409, "CONFLICT")
-    assert response.json()["error"]["details"] == {"status": "publishing"}

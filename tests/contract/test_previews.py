@@ -182,12 +182,14 @@ def test_a_draft_shows_the_account_that_scheduling_would_choose(api: ApiClient, 
     assert (of_scheduled["account_id"], of_scheduled["target_id"]) == (first.pk, scheduled.targets.get().pk)
 
 
-def test_cancelled_targets_are_left_out(api: ApiClient, workspace: Workspace) -> None:
-    accounts = connect_all(workspace, "facebook", "twitter")
-    post = create(api, platforms=["facebook", "twitter"], scheduled_at=FUTURE)
+def test_cancelled_targets_are_left_out_and_the_others_stand_in_their_order(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    accounts = connect_all(workspace, "facebook", "twitter", "bluesky")
+    post = create(api, platforms=["facebook", "twitter", "bluesky"], scheduled_at=FUTURE)
     api.delete(f"/api/accounts/{accounts[0].pk}")
 
-    assert [shown["platform"] for shown in targets_of(api, post)] == ["twitter"]
+    assert [shown["platform"] for shown in targets_of(api, post)] == ["twitter", "bluesky"]
 
 
 def test_what_is_out_is_shown_as_it_was_sent(api: ApiClient, workspace: Workspace) -> None:

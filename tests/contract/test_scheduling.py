@@ -208,33 +208,10 @@ def test_what_cannot_be_scheduled_is_not_created_either(
     assert (Post.objects.count(), Event.objects.filter(resource_type="post").count()) == (0, 0)
 
 
-@pytest.mark.parametrize("status", ["scheduled", "missed", "failed"])
-def test_unscheduling_returns_a_post_to_draft(api: ApiClient, paris: Workspace, status: str) -> None:
-    post = make_post(paris, accounts=[make_account(paris)], status=status, scheduled_at=NOW)
+def test_unscheduling_returns_a_post_to_draft(api: ApiClient, paris: Workspace) -> None:
+    post = make_post(paris, accounts=[make_account(paris)], status="scheduled", scheduled_at=NOW)
 
     shown = api.post(f"/api/posts/{post.pk}/unschedule").json()["data"]["post"]
 
     assert (shown["status"], shown["scheduled_at"]) == ("draft", None)
     assert [(target.status, target.due_at) for target in post.targets.all()] == [("draft", None)]
-
-
-NOT_ALLOWED = [
-    ("schedule", {"publishing", "published", "failed", "needs_review"}),
-    ("unschedule", {"draft", "publishing", "published", "needs_review"}),
-    ("retry", {"draft", "scheduled", "publishing", "published", "missed", "needs_review"}),
-]
-
-
-@pytest.mark.parametrize(
-    ("action", "status"), [(name, each) for name, all_of in NOT_ALLOWED for each in sorted(all_of)]
-)
-def test_what_a_status_does_not_allow_is_a_conflict_that_names_it(
-    api: ApiClient, paris: Workspace, action: str, status: str
-) -> None:
-    post = make_post(paris, accounts=[make_account(paris)], status=status, scheduled_at=NOW)
-
-    body = {"scheduled_at": FUTURE} if action == "schedule" else {}
-    response = api.post(f"/api/posts/{post.pk}/{action}", body)
-
-    assert error_of(response) == (409, "CONFLICT")
-    assert response.json()["error"]["details"] == {"status": status}

@@ -1,5 +1,6 @@
 """/api/workspaces against the reference and the contract."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import time_machine
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
 from tests.contract.world import at, error_of, fields_of, fill
-from tests.factories import make_account, make_key, make_user, make_workspace
+from tests.factories import NOW, make_account, make_key, make_user, make_workspace
 from workspaces.models import Membership, Workspace
 
 SETTINGS = {"timezone": "Europe/Paris", "default_hashtags": ["#marketing", "#brand"]}
@@ -46,6 +47,19 @@ def test_a_workspace_is_as_in_the_reference(api: ApiClient, marketing: Workspace
     response = api.get(f"/api/workspaces/{marketing.pk}")
 
     assert_matches(response, "GET /api/workspaces/{id}")
+
+
+def test_the_accounts_of_a_workspace_stand_in_the_order_of_their_list(api: ApiClient, workspace: Workspace) -> None:
+    last, first, second = (
+        make_account(workspace, remote_id=str(number), default_of=None, connected_at=NOW + timedelta(days=days))
+        for number, days in enumerate((1, 0, 0))
+    )
+
+    shown = api.get(f"/api/workspaces/{workspace.pk}").json()["data"]["workspace"]["accounts"]
+    listed = api.get("/api/accounts").json()["data"]["accounts"]
+
+    in_order = [first.pk, second.pk, last.pk]
+    assert [each["id"] for each in shown] == [each["id"] for each in listed] == in_order
 
 
 @time_machine.travel("2024-01-22T10:30:00Z", tick=False)

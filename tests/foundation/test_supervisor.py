@@ -91,6 +91,24 @@ def test_it_says_in_the_form_of_the_log_what_it_started_again(tmp_path: Path, fo
     assert (status, set(told)) == (0, {"The web process had died and was started again."})
 
 
+def test_each_signal_that_tells_to_stop_is_heard_unless_it_is_ignored() -> None:
+    names = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {name: signal.signal(name, lambda *_: None) for name in names}
+    heard: list[int] = []
+    try:
+        supervisor.when_told_to_stop(lambda name, _: heard.append(name))
+        for name in names:
+            signal.raise_signal(name)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
+        supervisor.when_told_to_stop(lambda name, _: heard.append(name))
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+    assert heard == [*names]
+
+
 def test_it_loads_nothing_of_the_product() -> None:
     program = "import ouipost.supervisor, sys; print({'django', 'structlog', 'celery'} & set(sys.modules))"
 

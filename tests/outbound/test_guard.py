@@ -158,3 +158,10 @@ def test_a_malformed_entry_of_the_list_is_named(settings: Settings) -> None:
 def test_what_no_name_server_could_allow_is_refused_before_any_is_asked(url: str) -> None:
     with pytest.raises(Blocked):
         check_form(url)
+
+
+def test_addresses_are_tried_ipv4_first_and_in_one_order(names: NameServer) -> None:
+    in_order = ["1.1.1.1", "8.8.8.8", "2606:4700::1", "2606:4700::2"]
+    names.knows = {"both.example.": in_order[::-1]}
+
+    assert [str(address) for address in guard.resolve("both.example", timeout=5)] == in_order

@@ -32,7 +32,9 @@ def test_it_is_told_once_for_each_end_with_the_posts_behind_it(workspace: Worksp
     now = timezone.now()
     account = ending(workspace, expires_at=now + 6 * DAY)
     make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + 5 * DAY)
-    risky = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + 8 * DAY)
+    later, risky = (
+        make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + days * DAY) for days in (9, 8)
+    )
     neighbour = make_workspace()
     make_post(neighbour, accounts=[make_account(neighbour)], status="scheduled", scheduled_at=now + 8 * DAY)
 
@@ -40,7 +42,7 @@ def test_it_is_told_once_for_each_end_with_the_posts_behind_it(workspace: Worksp
 
     (event,) = told()
     assert counts == [1, 0]
-    assert (event.resource_id, event.details["posts"]) == (account.pk, [risky.pk])
+    assert (event.resource_id, event.details["posts"]) == (account.pk, [risky.pk, later.pk])
 
 
 def test_an_account_of_a_workspace_that_is_being_removed_is_not_told_of(db: None) -> None:

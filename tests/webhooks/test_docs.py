@@ -246,6 +246,8 @@ def test_a_body_stays_small_whatever_a_post_with_a_hundred_targets_met(workspace
     body = sent("post.failed")
     data = json.loads(body)["data"]
     assert len(body.encode()) < MOST_BYTES
+    first = post.targets.order_by("pk").values_list("pk", flat=True)[: len(data["targets"])]
+    assert [each["id"] for each in data["targets"]] == list(first)
     assert len(data["targets"]) + data["targets_left_out"] == 100
     assert len(data["targets"]) >= 8
     assert faults_of_event(json.loads(body), Client().get("/api/schema").json()) == []

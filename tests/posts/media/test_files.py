@@ -80,11 +80,11 @@ def test_files_come_in_the_order_of_their_upload_until_moved(post: Post, image: 
     uploaded = copy_on(post)
 
     files.update(third, values={"position": 1}, actor=ACTOR)
-    equal = copy_on(post)
+    equal, sent = copy_on(post), [each.id for each in files.as_content(post)]
     files.update(third, values={"position": 0}, actor=ACTOR)
 
     assert uploaded == [first.pk, second.pk, third.pk]
-    assert equal == [first.pk, third.pk, second.pk]
+    assert equal == sent == [first.pk, third.pk, second.pk]
     assert copy_on(post) == [third.pk, first.pk, second.pk]
     assert [each.id for each in files.as_content(post)] == [third.pk, first.pk, second.pk]
 

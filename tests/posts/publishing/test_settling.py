@@ -22,6 +22,7 @@ from posts import services
 from posts.models import Attempt, Post, Target
 from posts.operating.restoring import doubt
 from posts.publishing.claiming import claim_targets
+from posts.publishing.late_answers import told_late
 from posts.publishing.outcomes import Absent, Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, save_all
@@ -295,6 +296,14 @@ def test_several_late_ids_are_left_to_a_person(workspace: Workspace) -> None:
     settle_all([make_report(second, HERE)])
 
     assert Target.objects.get(pk=target.pk).status == "needs_review"
+
+
+def test_a_late_id_has_the_address_that_was_told_last(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    for url in ("", "https://f.example/41"):
+        log(target, outcome="late", remote_id="41", url=url)
+
+    assert told_late([target]) == [[Published(remote_id="41", url="https://f.example/41")]]
 
 
 def test_a_late_refusal_settles_nothing_where_a_worker_never_came_back(workspace: Workspace) -> None:

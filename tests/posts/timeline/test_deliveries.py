@@ -17,7 +17,7 @@ from posts.timeline import deliveries
 from posts.timeline.deliveries import ANSWERS
 from posts.timeline.entries import Cause, Entry
 from posts.timeline.timeline import timeline
-from tests.factories import make_media, make_post, make_webhook, make_workspace
+from tests.factories import NOW, make_media, make_post, make_webhook, make_workspace
 from workspaces.models import Workspace
 
 MINUTE = timedelta(minutes=1)
@@ -184,8 +184,10 @@ def test_each_webhook_that_hears_of_an_event_has_a_line(post: Post) -> None:
 def test_of_many_deliveries_the_last_are_listed(post: Post, webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliveries, "MOST", 3)
     make_webhook(events=["post.updated"])
-    pks = [record("updated", post, actor=SYSTEM).pk for _ in range(4)]
-    Delivery.objects.update(status="delivered", finished_at=database_now(), attempts=1)
+    for _ in range(4):
+        record("updated", post, actor=SYSTEM)
+    Delivery.objects.update(status="delivered", attempts=1)
+    for number, row in enumerate(Delivery.objects.order_by("pk")):
+        Delivery.objects.filter(pk=row.pk).update(finished_at=NOW + number * MINUTE)
 
-    assert len(heard(post)) == 3
-    assert Delivery.objects.filter(message__in=pks).count() == 8
+    assert [entry.at for entry in heard(post)] == [NOW + number * MINUTE for number in (5, 6, 7)]

@@ -15,7 +15,7 @@ from ouipost.events.journal import SYSTEM, record
 from ouipost.writer import Inline
 from posts import services
 from posts.advice import failure
-from posts.models import Post, Target, TargetStatus
+from posts.models import Attempt, Post, Target, TargetStatus
 from posts.operating.findings import doubtful
 from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
@@ -95,6 +95,16 @@ def test_while_an_answer_is_lost_a_retry_is_not_safe(workspace: Workspace, netwo
     assert (lost.kind, lost.retry_safe, waiting.retry_safe) == ("unknown", False, False)
     assert (waiting.kind, waiting.message) == ("waiting", "Whether Facebook has it is found out then.")
     assert waiting.next_attempt_at == lost.next_attempt_at
+
+
+def test_what_an_attempt_means_follows_from_those_that_ended_before_it(workspace: Workspace) -> None:
+    account = make_account(workspace, platform="bluesky")  # whose answer stays lost until it takes the post once more
+    target = make_post(workspace, accounts=[account], status="publishing").targets.get()
+    given = {"target": target, "fence": 1, "step": "commit", "started_at": NOW, "next_at": NOW + timedelta(hours=1)}
+    for number, outcome, minutes in ((3, "unavailable", 1), (2, "unavailable", 0), (1, "unknown", 0)):
+        Attempt.objects.create(**given, number=number, outcome=outcome, ended_at=NOW + timedelta(minutes=minutes))
+
+    assert [entry.kind for entry in told(target.post)][:3] == ["unknown"] * 3
 
 
 def test_a_target_that_a_worker_holds_is_being_sent(workspace: Workspace, network: ScriptedNetwork) -> None:
