@@ -1,5 +1,6 @@
 """Reading settings from environment variables: each reader names the variable whose value it cannot take."""
 
+import math
 import re
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -16,6 +17,8 @@ FALSE = ("false", "off", "n", "no", "0", "")
 ENCRYPTED = "REQUIRED"
 TLS_MODES = (ENCRYPTED, "VERIFY_CA", "VERIFY_IDENTITY")
 TLS_FILES = {"ssl_ca", "ssl_cert", "ssl_key"}
+LAST_PORT = 65_535
+NUMBERS = {int: "whole number", float: "number"}
 
 
 class Environment(environ.Env):
@@ -31,7 +34,15 @@ class Environment(environ.Env):
     def parse_value(cls, value: Any, cast: Any) -> Any:
         if cast is bool and value.lower().strip() not in (*cls.BOOLEAN_TRUE_STRINGS, *FALSE):
             raise ValueError(f"{value} is neither true nor false")
-        return super().parse_value(value, cast)
+        return _number(value, cast) if cast in NUMBERS else super().parse_value(value, cast)
+
+
+def _number(value: str, cast: type[int] | type[float]) -> float:
+    """Return a number; the library's own cast drops what is none of it, and takes 50ms for 50."""
+    try:
+        return cast(value)
+    except ValueError:
+        raise ValueError(f"{value} is no {NUMBERS[cast]}") from None
 
 
 env = Environment()
@@ -97,12 +108,56 @@ def base_address(name: str, default: str) -> str:
     return value
 
 
+def redis_address(name: str, default: str) -> str:
+    """Return the URL of a Redis server; it may be empty where the default is.
+
+    Its own library takes a number that is none for 0.
+    """
+    value = address(name, default)
+    parts = urlsplit(value)
+    is_server = parts.scheme in ("redis", "rediss") and re.fullmatch("/?|/[0-9]+", parts.path)
+    if not (is_server or (parts.scheme == "unix" and parts.path)) and (value or default):
+        message = f"{name} must be redis://:password@host:port/number, rediss://… or unix:///path?db=number."
+        raise ImproperlyConfigured(message)
+    return value
+
+
 def at_least(least: int, name: str, default: int) -> int:
-    """Return a whole number; raises ImproperlyConfigured where it is smaller than `least`."""
-    value = env.int(name, default=default)
+    """Return a whole number, the default where it is left empty; raises ImproperlyConfigured where it is smaller than
+    `least`."""
+    value = env.int(name) if _is_given(name) else default
     if value < least:
         raise ImproperlyConfigured(f"{name} must be at least {least}.")
     return value
+
+
+def port(name: str, default: int) -> int:
+    """Return the number of a port, the default where it is left empty; raises ImproperlyConfigured for what is none."""
+    value = env.int(name) if _is_given(name) else default
+    if not 0 < value <= LAST_PORT:
+        raise ImproperlyConfigured(f"{name} must be 1 to {LAST_PORT}.")
+    return value
+
+
+def above_zero(name: str, default: float) -> float:
+    """Return a number, the default where it is left empty; raises ImproperlyConfigured where it is not more than 0."""
+    value = env.float(name) if _is_given(name) else default
+    if not 0 < value < math.inf:
+        raise ImproperlyConfigured(f"{name} must be more than 0.")
+    return value
+
+
+def _is_given(name: str) -> bool:
+    return bool(env.str(name, default="").strip())
+
+
+def product(platform: type[Connector]) -> str:
+    """Return what the app at this network is registered for: `<NETWORK>_PRODUCT`, where the network has several."""
+    name = f"{platform.id.upper()}_PRODUCT"
+    given = env.str(name, default="")
+    if given not in ("", *platform.products):
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(['empty', *platform.products])}.")
+    return given
 
 
 def networks(name: str) -> list[str]:
