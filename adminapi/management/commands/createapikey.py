@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from adminapi.management.arguments import require_length
+from adminapi.management.arguments import require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from workspaces.keys.services import create_key
 from workspaces.models import KEY_NAME_LENGTH, KeyMode, Mode, Tier, Workspace
@@ -36,7 +36,7 @@ Exits with 1 if a workspace does not exist or is not for such a key, or the name
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        require_length("NAME", options["name"], most=KEY_NAME_LENGTH)
+        require_text("NAME", options["name"], most=KEY_NAME_LENGTH)
         _require_workspaces(options["workspace"], mode=options["mode"])
         if options["dry_run"]:
             self.show({"id": None, "api_key": None})
