@@ -104,9 +104,9 @@ def test_run_again_with_another_password_it_keeps_the_old_one() -> None:
     assert User.objects.get().check_password(PASSWORD)
 
 
-@pytest.mark.parametrize(("is_active", "state"), [(True, "as member"), (False, "as member, and is deactivated")])
+@pytest.mark.parametrize(("is_active", "state"), [(True, "as editor"), (False, "as editor, and is deactivated")])
 def test_it_says_that_whoever_is_there_already_stays_as_they_were(is_active: bool, state: str) -> None:
-    make_user(role="member", email="owner@example.com", is_active=is_active)
+    make_user(role="editor", email="owner@example.com", is_active=is_active)
 
     said = bootstrap(password="another long pass phrase")
 
