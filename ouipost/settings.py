@@ -19,6 +19,7 @@ from ouipost.configuration.environment import (
     base_address,
     database_address,
     env,
+    hosts,
     is_installed,
     limits,
     networks,
@@ -74,7 +75,7 @@ PORT = port("PORT", default=8000)
 PUBLIC_BASE_URL = base_address("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}")
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_BASE_URL.lower()))]
 """Where the console's forms come from, also where a proxy in front says neither the scheme nor the port."""
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
+ALLOWED_HOSTS = hosts("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
 TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 WEB_WORKERS = at_least(1, "WEB_WORKERS", default=1)
 WEB_THREADS = at_least(1, "WEB_THREADS", default=64 if SIMULATOR else 8)

@@ -17,6 +17,7 @@ FALSE = ("false", "off", "n", "no", "0", "")
 ENCRYPTED = "REQUIRED"
 TLS_MODES = (ENCRYPTED, "VERIFY_CA", "VERIFY_IDENTITY")
 TLS_FILES = {"ssl_ca", "ssl_cert", "ssl_key"}
+HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]")
 LAST_PORT = 65_535
 NUMBERS = {int: "whole number", float: "number"}
 
@@ -160,9 +161,22 @@ def product(platform: type[Connector]) -> str:
     return given
 
 
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Return a list of host names and addresses, or of patterns for them as Django's ALLOWED_HOSTS takes them."""
+    given = _listed(name, default)
+    if wrong := next((each for each in given if not HOST.fullmatch(each)), None):
+        message = f"{name} must be names of hosts, without https:// and port, joined by commas: {wrong} is none."
+        raise ImproperlyConfigured(message)
+    return given
+
+
+def _listed(name: str, default: list[str]) -> list[str]:
+    return [value for each in env.list(name, default=default) if (value := each.strip())]
+
+
 def networks(name: str) -> list[str]:
     """Return a list of IP addresses and networks; host names are refused, since what they resolve to may change."""
-    given = [each.strip() for each in env.list(name, default=[])]
+    given = _listed(name, [])
     for each in given:
         try:
             ip_network(each, strict=False)

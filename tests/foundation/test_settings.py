@@ -282,6 +282,7 @@ def test_files_have_the_limits_of_the_contract_and_each_can_be_another(tmp_path:
 
 
 SIZES = ("IMAGE_MAX_BYTES", "VIDEO_MAX_BYTES", "DOCUMENT_MAX_BYTES", "IMAGE_MAX_PIXELS", "MEDIA_PER_POST")
+HOSTS = "ALLOWED_HOSTS must be names of hosts, without https:// and port, joined by commas"
 PROXIES = "TRUSTED_PROXIES must be addresses and networks such as 10.0.0.0/8, joined by commas"
 LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among starter, professional, enterprise"
 
@@ -291,6 +292,8 @@ LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among sta
     [
         ("TRUSTED_PROXIES", "10.0.0.1,proxy", f"{PROXIES}: proxy is neither."),
         ("TRUSTED_PROXIES", "10.0.0.0/33", f"{PROXIES}: 10.0.0.0/33 is neither."),
+        ("ALLOWED_HOSTS", "example.com,https://example.com", f"{HOSTS}: https://example.com is none."),
+        ("ALLOWED_HOSTS", "example.com:8000", f"{HOSTS}: example.com:8000 is none."),
         ("WEB_WORKERS", "0", "WEB_WORKERS must be at least 1."),
         ("WEB_THREADS", "0", "WEB_THREADS must be at least 1."),
         ("WORKER_THREADS", "0", "WORKER_THREADS must be at least 1."),
@@ -324,6 +327,13 @@ def test_no_threads_for_webhooks_and_numbers_and_proxies_as_people_write_them_ar
 
     assert (shown["SYNC_THREADS"], shown["DELIVERY_THREADS"]) == (0, 0)
     assert shown["TRUSTED_PROXIES"] == ["10.0.0.1/8", "::1"]
+
+
+def test_names_of_hosts_as_people_write_them(tmp_path: Path) -> None:
+    shown = started(tmp_path, ALLOWED_HOSTS="example.com, .example.org, 10.0.0.11, [::1],")
+
+    assert shown["ALLOWED_HOSTS"] == ["example.com", ".example.org", "10.0.0.11", "[::1]"]
+    assert started(tmp_path, ALLOWED_HOSTS="*")["ALLOWED_HOSTS"] == ["*"]
 
 
 @pytest.mark.parametrize("name", ["PORT", "WEB_THREADS", "REDIS_TIMEOUT"])
