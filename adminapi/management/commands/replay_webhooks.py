@@ -53,7 +53,8 @@ Examples:
   manage.py replay_webhooks --all --since 2026-11-25T00:00:00Z --only failed
   manage.py replay_webhooks --all --since 7d --replay-id after-the-outage   once, even if run twice
 
-It may be ended at any time: a running worker goes on. Exits with 1 if something was left alone or not finished."""
+It may be ended at any time: a running worker goes on. Exits with 1 if an active webhook was left alone or not finished,
+and with 2 if an argument cannot be."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
