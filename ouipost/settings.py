@@ -41,6 +41,7 @@ django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that run
 BASE_DIR = Path(__file__).resolve().parent.parent
 try:
     secrets_file.read(BASE_DIR / ".env")
+    secrets_file.require_assignments(BASE_DIR / ".env")
 except FileNotFoundError:
     pass
 except OSError as error:

@@ -25,9 +25,12 @@ NUMBERS = {int: "whole number", float: "number"}
 class Environment(environ.Env):
     """Reads variables; raises ImproperlyConfigured with the name of one whose value has the wrong type."""
 
-    def get_value(self, var: str, *arguments: Any, **options: Any) -> Any:
+    def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **_options: Any) -> Any:
+        """Return what a variable says, else the default; the library takes what begins with $ for another's name."""
+        if var not in self.ENVIRON:
+            return default
         try:
-            return super().get_value(var, *arguments, **options)
+            return self.parse_value(self.ENVIRON[var], cast)
         except ValueError as error:
             raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from None
 

@@ -329,6 +329,11 @@ def test_no_threads_for_webhooks_and_numbers_and_proxies_as_people_write_them_ar
     assert shown["TRUSTED_PROXIES"] == ["10.0.0.1/8", "::1"]
 
 
+@pytest.mark.parametrize("token", ["$ecret-token", "$PATH", r"a\$b$", "'quoted'"])
+def test_a_value_is_taken_as_it_is_written(tmp_path: Path, token: str) -> None:
+    assert started(tmp_path, METRICS_TOKEN=token)["METRICS_TOKEN"] == token
+
+
 def test_names_of_hosts_as_people_write_them(tmp_path: Path) -> None:
     shown = started(tmp_path, ALLOWED_HOSTS="example.com, .example.org, 10.0.0.11, [::1],")
 
