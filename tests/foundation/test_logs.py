@@ -89,10 +89,14 @@ def test_an_outage_is_told_once_a_minute_without_a_traceback_and_what_else_break
     def connect_in_vain() -> None:
         raise OperationalError(2002, "Can't connect to server on 'db' (115)")
 
+    def read_what_is_not_there() -> None:
+        database.execute("SELECT * FROM books")
+
     with time_machine.travel(NOW, tick=False) as clock, Path("/dev/full").open("wb", buffering=0) as full:
         for _ in range(2):
             for work in (fill_database, lambda: full.write(b"x"), lambda: 1 / 0, connect_in_vain):
                 fail(work)
+            fail(read_what_is_not_there)
         clock.shift(61)
         fail(fill_database)
 
@@ -100,8 +104,12 @@ def test_an_outage_is_told_once_a_minute_without_a_traceback_and_what_else_break
     of_database = ("A chore failed: database or disk is full", False)
     of_file, of_us = ("A chore failed: [Errno 28] No space left on device", False), ("A chore failed", True)
     of_server = ("A chore failed: (2002, \"Can't connect to server on 'db' (115)\")", False)
+    of_tables = (
+        "A chore failed: no such table: books: is the database migrated for this version? `manage.py prepare` does it.",
+        False,
+    )
     assert [(line["event"], "exception" in line) for line in lines] == [
-        *(of_database, of_file, of_us, of_server, of_us, of_database)
+        *(of_database, of_file, of_us, of_server, of_tables, of_us, of_database)
     ]
 
 
