@@ -120,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "adminapi.console.unsaved.UnsavedMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
