@@ -67,8 +67,13 @@ def logging_config(form: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": "ouipost.observability.logs.formatter", "form": form}},
-        "filters": {"outages": {"()": "ouipost.observability.logs.Outages"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outages"]}},
+        "filters": {
+            "outages": {"()": "ouipost.observability.logs.Outages"},
+            "strangers": {"()": "ouipost.observability.logs.Strangers"},
+        },
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outages", "strangers"]}
+        },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
@@ -115,6 +120,16 @@ class Outages(logging.Filter):
         self._told[trouble] = record.created
         told = f"{record.getMessage()}: {error}{PREPARE if is_unmigrated else ''}"
         record.msg, record.args, record.exc_info = told, (), None
+        return True
+
+
+class Strangers(logging.Filter):
+    """Tells of what Django refuses of strangers, such as the name of another host, as a warning without a traceback: it
+    is no error of ours, and whoever looks for addresses sends it all day."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security."):
+            record.levelno, record.levelname, record.exc_info = logging.WARNING, "WARNING", None
         return True
 
 

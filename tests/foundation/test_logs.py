@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.exceptions import DisallowedHost
 from django.db import OperationalError
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
@@ -68,6 +69,21 @@ def test_an_exception_is_told_in_fields_with_its_cause_and_notes_and_without_sec
     assert told["exception"][0]["frames"][-1].keys() == {"filename", "lineno", "name"}
     assert told["outcome"] == {"password": "[masked]"}
     assert not [secret for secret in (KEY, "b" * 24, password) if secret in log.getvalue()]
+
+
+def test_what_django_refuses_of_strangers_is_no_error_and_has_no_traceback(
+    log: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler, refused = logging.getLogger("tests.lines").handlers[0], logging.getLogger("django.security.DisallowedHost")
+    monkeypatch.setattr(refused, "handlers", [handler])
+    monkeypatch.setattr(refused, "propagate", False)
+    handler.addFilter(logs.Strangers())
+
+    for logger in (refused, logging.getLogger("tests.lines")):
+        logger.error("Invalid HTTP_HOST header", exc_info=DisallowedHost("Invalid HTTP_HOST header"))
+
+    told = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(line["level"], "exception" in line) for line in told] == [("warning", False), ("error", True)]
 
 
 def test_an_outage_is_told_once_a_minute_without_a_traceback_and_what_else_breaks_each_time_with_one(
