@@ -42,14 +42,14 @@ Exits with 1 if the e-mail address, the password or the name will not do."""
     def handle(self, *args: Any, **options: Any) -> None:
         require_text("--workspace", options["workspace"], most=NAME_LENGTH)
         try:
-            with transaction.atomic():
+            with transaction.atomic():  # a key that cannot be shown is not made
                 made = self._bootstrap(options)
                 transaction.set_rollback(options["dry_run"])
+                (self._say_nothing_was_done if options["dry_run"] else self._say)(made)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        if options["dry_run"]:
-            self._say_nothing_was_done(made)
-            return
+
+    def _say(self, made: Bootstrapped) -> None:
         shown = _shown(made)
         self.show(shown)
         for name in filter(shown.get, shown):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
 
 from adminapi.management.arguments import require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
@@ -35,6 +36,7 @@ Exits with 1 if a workspace does not exist or is not for such a key, or the name
         add_dry_run(parser, "which key would be created")
         add_json(parser)
 
+    @transaction.atomic  # a key that cannot be shown is not made
     def handle(self, *args: Any, **options: Any) -> None:
         require_text("NAME", options["name"], most=KEY_NAME_LENGTH)
         _require_workspaces(options["workspace"], mode=options["mode"])
