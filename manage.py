@@ -28,6 +28,10 @@ def main(arguments: list[str]) -> None:
     except BrokenPipeError:  # who reads it has seen enough, as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would be written at the end
         sys.exit(128 + signal.SIGPIPE)
+    except KeyboardInterrupt:
+        sys.stdout.flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)  # ends a shell's loop around it, too, as an exit code would not
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ HOURS_KEPT_DAYS = 35
 MOST_BUCKETS = 1100
 MOST_DAYS = 3660
 MOST_DAYS_OF_HOURS = MOST_BUCKETS // 24
+ENDS_FIRST = Phrase("Must not be later than `to`.")
 PARAMETERS = ("from", "to", "platform", "granularity", "format")
 Problems = dict[str, Sequence[str]]
 
@@ -64,7 +65,7 @@ def _read_day(parameters: Mapping[str, str], name: str, *, zone: str, problems: 
 
 def _problems_of(period: Period, *, now: datetime) -> Problems:
     if period.first > period.last:
-        return {"from": [Phrase("Must not be later than `to`.")]}
+        return {"from": [ENDS_FIRST]}
     problems = problems_in(lambda: require_hours(period, now=now))
     most = MOST_DAYS_OF_HOURS if period.granularity == Granularity.HOUR else MOST_DAYS
     if period.last - period.first >= timedelta(days=most):  # told before they are cut: ten years of hours take long

@@ -13,17 +13,22 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts import platforms
 from ouipost.configuration import secrets_file
 from ouipost.configuration.environment import (
+    above_zero,
     address,
     at_least,
     base_address,
     database_address,
     env,
+    hosts,
     is_installed,
     limits,
     networks,
     pace,
+    port,
+    product,
     rate_limits,
     read_budget,
+    redis_address,
     required,
 )
 from ouipost.configuration.stores import media_storage
@@ -36,6 +41,7 @@ django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that run
 BASE_DIR = Path(__file__).resolve().parent.parent
 try:
     secrets_file.read(BASE_DIR / ".env")
+    secrets_file.require_assignments(BASE_DIR / ".env")
 except FileNotFoundError:
     pass
 except OSError as error:
@@ -47,7 +53,7 @@ if ENVIRONMENT not in ("embedded", "production"):
 EMBEDDED = ENVIRONMENT == "embedded"
 DEBUG = env.bool("DEBUG", default=False)
 
-OUIPOST_HOME = Path(env("OUIPOST_HOME", default=str(BASE_DIR / "var"))).absolute()
+OUIPOST_HOME = Path(env("OUIPOST_HOME", default="") or BASE_DIR / "var").absolute()
 if EMBEDDED:
     try:
         secrets_file.load(OUIPOST_HOME)
@@ -66,11 +72,11 @@ if not EMBEDDED and DEBUG:
 if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters.")
 
-PORT = env.int("PORT", default=8000)
+PORT = port("PORT", default=8000)
 PUBLIC_BASE_URL = base_address("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}")
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_BASE_URL.lower()))]
 """Where the console's forms come from, also where a proxy in front says neither the scheme nor the port."""
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
+ALLOWED_HOSTS = hosts("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
 TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 WEB_WORKERS = at_least(1, "WEB_WORKERS", default=1)
 WEB_THREADS = at_least(1, "WEB_THREADS", default=64 if SIMULATOR else 8)
@@ -114,6 +120,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "adminapi.console.unsaved.UnsavedMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -149,9 +156,9 @@ if SIMULATOR:
     )
 if replica := database_address("DATABASE_REPLICA_URL", ""):
     DATABASES["replica"] = database(replica, patience=REPLICA_SECONDS) | {"TEST": {"MIRROR": "default"}}
-REDIS_URL = address("REDIS_URL", "")
+REDIS_URL = redis_address("REDIS_URL", "")
 """Where keys, limits and usage are shared between processes; empty: each process has its own."""
-REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", default=0.05)
+REDIS_TIMEOUT = above_zero("REDIS_TIMEOUT", default=0.05)
 """Seconds that one call may take, connecting included, before the product goes on without Redis."""
 CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
 """Where doorbells ring; empty: workers only look at the database."""
@@ -188,12 +195,12 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
-IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", default=20_000_000)
-VIDEO_MAX_BYTES = env.int("VIDEO_MAX_BYTES", default=1_000_000_000)
-DOCUMENT_MAX_BYTES = env.int("DOCUMENT_MAX_BYTES", default=100_000_000)
-IMAGE_MAX_PIXELS = env.int("IMAGE_MAX_PIXELS", default=50_000_000)
-MEDIA_PER_POST = env.int("MEDIA_PER_POST", default=35)
-STORAGE_LIMIT_MB = env.int("STORAGE_LIMIT_MB", default=10_000)
+IMAGE_MAX_BYTES = at_least(0, "IMAGE_MAX_BYTES", default=20_000_000)
+VIDEO_MAX_BYTES = at_least(0, "VIDEO_MAX_BYTES", default=1_000_000_000)
+DOCUMENT_MAX_BYTES = at_least(0, "DOCUMENT_MAX_BYTES", default=100_000_000)
+IMAGE_MAX_PIXELS = at_least(0, "IMAGE_MAX_PIXELS", default=50_000_000)
+MEDIA_PER_POST = at_least(0, "MEDIA_PER_POST", default=35)
+STORAGE_LIMIT_MB = at_least(0, "STORAGE_LIMIT_MB", default=10_000)
 MEDIA_URL_SECONDS = 3600
 MEDIA_PULL_URL_SECONDS = 24 * 3600
 FILE_UPLOAD_HANDLERS = ["posts.media.temporary.NamelessFiles"]
@@ -236,7 +243,7 @@ NETWORKS = {
         "client_id": env(f"{platform.id.upper()}_CLIENT_ID", default=""),
         "client_secret": env(f"{platform.id.upper()}_CLIENT_SECRET", default=""),
         "version": env(f"{platform.id.upper()}_API_VERSION", default=""),
-        "product": env(f"{platform.id.upper()}_PRODUCT", default=""),
+        "product": product(platform),
     }
     for platform in platforms.ALL
 }
@@ -248,7 +255,7 @@ NETWORK_MAX_IN_FLIGHT = {each.id: at_least(1, f"{each.id.upper()}_MAX_IN_FLIGHT"
 
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 """Opens /metrics and /admin/health to monitoring; empty: /metrics is not there."""
-OTEL_EXPORTER_OTLP_ENDPOINT = env("OTEL_EXPORTER_OTLP_ENDPOINT", default="").rstrip("/")
+OTEL_EXPORTER_OTLP_ENDPOINT = base_address("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 """Where traces go, over HTTP; empty: there are none."""
 OBSERVABILITY = "requirements-observability.txt"
 if OTEL_EXPORTER_OTLP_ENDPOINT and not is_installed("opentelemetry.exporter.otlp.proto.http.trace_exporter"):
@@ -266,12 +273,12 @@ if SENTRY_DSN:
         raise ImproperlyConfigured(message) from None
     except ValueError:
         raise ImproperlyConfigured("SENTRY_DSN cannot be read: it is https://KEY@HOST/PROJECT.") from None
-ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
+ENGINE_SPEED = above_zero("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""
 WORKER_THREADS = at_least(1, "WORKER_THREADS", default=64)
 SYNC_THREADS = at_least(0, "SYNC_THREADS", default=8)
 DELIVERY_THREADS = at_least(0, "DELIVERY_THREADS", default=32)
-KEEP_SNAPSHOTS_DAYS = env.int("KEEP_SNAPSHOTS_DAYS", default=36)
+KEEP_SNAPSHOTS_DAYS = at_least(0, "KEEP_SNAPSHOTS_DAYS", default=36)
 if KEEP_SNAPSHOTS_DAYS < 36:
     raise ImproperlyConfigured("KEEP_SNAPSHOTS_DAYS must be at least 36: reports by the hour go back 35 days.")
 
@@ -355,7 +362,7 @@ if TRUSTED_PROXIES:
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
 if not EMBEDDED:
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
-    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_SECONDS = at_least(0, "SECURE_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
     SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

@@ -21,7 +21,7 @@ from adminapi.monitoring.figures import UTC, Figures
 from adminapi.templatetags.console import network_name
 from analytics.audience import audience
 from analytics.periods import A_DAY, Granularity, Period, day_of
-from analytics.queries import read_period
+from analytics.queries import ENDS_FIRST, read_period
 from analytics.reports import Report, Scope, by_workspace, report, table
 from analytics.top import top_posts
 from analytics.totals import SUMMED
@@ -82,10 +82,15 @@ def read(request: HttpRequest) -> Asked:
     try:
         period = _period(request, workspace, preset, {"from": first, "to": last, "platform": platform})
     except InvalidInput as error:
-        problems = {name: [*map(translated, texts)] for name, texts in error.details["fields"].items()}
+        problems = {name: [*map(_told, texts)] for name, texts in error.details["fields"].items()}
         period = _last_days(request, workspace, DAYS[USUAL])
     named = {"platform": "" if "platform" in problems else platform, "first": first, "last": last}
     return Asked(workspace=workspace, preset=preset, period=period, problems=problems, **named)
+
+
+def _told(problem: str) -> str:
+    """Return what is wrong in the words of the page, which calls `to` otherwise than the API."""
+    return _("Must not be after the last day.") if problem == ENDS_FIRST else translated(problem)
 
 
 def _workspace(request: HttpRequest, pk: str) -> Workspace | None:

@@ -142,6 +142,7 @@ STORED = (
     _("all publishing to {network}"),
     _("all publishing of {id}"),
     _("An image may have {most} megapixels and {side} pixels a side. Make it smaller."),
+    _("The file is too large: it may have {limit} MB."),
     _("The frames of an animation may have {limit} megapixels in all. Shorten it."),
     _("The image cannot be made to fit into {most} bytes."),
     _("The PDF holds {what}, which is not taken. Print it into a new PDF."),

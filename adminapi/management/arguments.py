@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.core.management.base import CommandError
 from rest_framework.exceptions import ValidationError
 
-from ouipost.api.inputs import Instant
+from ouipost.api.inputs import CONTROL, Instant, Text
 from ouipost.errors import InvalidInput
 from workspaces.models import Workspace
 
@@ -36,24 +36,26 @@ def require_between(name: str, value: int, *, least: int, most: int) -> None:
         raise WrongArgument(f"{name} must be {least} to {most}.")
 
 
-def require_length(name: str, value: str, *, most: int) -> None:
-    """Raise CommandError where a text is empty or too long."""
+def require_text(name: str, value: str, *, most: int) -> None:
+    """Raise CommandError where a text is empty, too long, or has characters that the API takes nowhere."""
     if not value.strip() or len(value) > most:
         raise CommandError(f"{name} must have 1 to {most} characters.")
+    if CONTROL.search(value):
+        raise CommandError(f"{name}: {Text.default_error_messages['control']}")
 
 
 def read_since(text: str, *, now: datetime) -> datetime:
     """Return the moment that `--since` means: an ISO 8601 moment, or a span before now such as 24h.
 
-    Raises InvalidInput.
+    Raises WrongArgument.
     """
     if span := SPAN.fullmatch(text):
         return now - timedelta(**{UNITS[span[2]]: int(span[1])})
     try:
         moment: datetime = Instant().run_validation(text)
     except ValidationError as error:
-        told = " ".join([*map(str, error.detail), "Or so long ago: 90m, 24h, 7d."])
-        raise InvalidInput(since=[told]) from error
+        told = " ".join(map(str, error.detail))
+        raise WrongArgument(f"--since: {told} Or so long ago: 90m, 24h, 7d.") from error
     return moment
 
 

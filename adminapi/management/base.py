@@ -72,9 +72,10 @@ class OperatorCommand(BaseCommand):
             self.stdout.flush()
 
     def show(self, found: dict[str, Any]) -> None:
-        """Print the one object of `--json`; nothing without it."""
+        """Print the one object of `--json` at once; nothing without it."""
         if self.is_quiet:
             self.stdout.write(json.dumps(found))
+            self.stdout.flush()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ class Bootstrapped:
     """What an installation starts with; `secret` is empty where the key was there already."""
 
     admin: User
+    is_new_admin: bool
     workspace: Workspace
     key: ApiKey
     secret: str
@@ -31,7 +32,8 @@ def bootstrap(
 ) -> Bootstrapped:
     """Create administrator, workspace and key where they are missing, and leave alone what exists."""
     address = email.strip().lower()
-    admin = User.objects.filter(email=address).first() or _create_admin(address, password, actor)
+    present = User.objects.filter(email=address).first()
+    admin = present or _create_admin(address, password, actor)
     workspace = Workspace.objects.present().filter(name=workspace_name, mode=mode).order_by("created_at", "pk").first()
     if workspace is None:
         workspace = services.create_workspace(name=workspace_name, mode=mode, actor=actor)
@@ -40,7 +42,7 @@ def bootstrap(
     key, secret = ApiKey.objects.filter(name=name, is_active=True).first(), ""
     if key is None:
         key, secret = create_key(name=name, tier=tier, mode=key_mode, actor=actor)
-    return Bootstrapped(admin=admin, workspace=workspace, key=key, secret=secret)
+    return Bootstrapped(admin=admin, is_new_admin=present is None, workspace=workspace, key=key, secret=secret)
 
 
 def _create_admin(email: str, password: str, actor: Actor) -> User:

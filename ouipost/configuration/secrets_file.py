@@ -2,11 +2,17 @@
 
 import base64
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
+
+ENCODING = "utf-8-sig"
+"""With or without the mark that some editors put first."""
+LINE = re.compile(r"\s*(#.*)?|(export )?\w+=.*")
 
 
 def load(home: Path) -> None:
@@ -29,9 +35,17 @@ def read(path: Path) -> None:
     """Put what a file says into the environment where it is not set; raises OSError where it cannot be read."""
     path.open().close()  # of one that cannot be opened, the library says nothing
     try:
-        environ.Env.read_env(path)
+        environ.Env.read_env(path, encoding=ENCODING)
     except UnicodeDecodeError:
         raise OSError(f"'{path}' is no text in UTF-8") from None
+
+
+def require_assignments(path: Path) -> None:
+    """Raise ImproperlyConfigured for a line that `read` passes over; it is not repeated, since it may hold a secret."""
+    for number, line in enumerate(path.read_text(encoding=ENCODING).splitlines(), start=1):
+        if not LINE.fullmatch(line):
+            message = f"Line {number} of '{path}' is not NAME=value, without blanks around the =."
+            raise ImproperlyConfigured(message)
 
 
 def _create(path: Path) -> None:

@@ -43,6 +43,9 @@ AWAY = (
     "unable to open database",
 )
 """What the databases' clients say of a server that is away or full, or a file that is."""
+UNMIGRATED = ("no such table", "no such column", "has no column named", "' doesn't exist", "Unknown column")
+"""What SQLite and MariaDB say of a table or column that they lack."""
+PREPARE = ": is the database migrated for this version? `manage.py prepare` does it."
 A_MINUTE = 60
 
 logger = logging.getLogger(__name__)
@@ -64,8 +67,13 @@ def logging_config(form: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": "ouipost.observability.logs.formatter", "form": form}},
-        "filters": {"outages": {"()": "ouipost.observability.logs.Outages"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outages"]}},
+        "filters": {
+            "outages": {"()": "ouipost.observability.logs.Outages"},
+            "strangers": {"()": "ouipost.observability.logs.Strangers"},
+        },
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outages", "strangers"]}
+        },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
@@ -94,8 +102,8 @@ def formatter(form: str = JSON) -> logging.Formatter:
 
 
 class Outages(logging.Filter):
-    """Tells of a full disk or a database that is away in one line without a traceback, the same trouble once a minute:
-    every try meets it."""
+    """Tells of a full disk, and of a database that is away or not migrated, in one line without a traceback, the same
+    trouble once a minute: every try meets it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,13 +111,25 @@ class Outages(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = str(record.exc_info[1]) if record.exc_info else ""
-        if not any(words in error for words in FULL + AWAY):
+        is_unmigrated = any(words in error for words in UNMIGRATED)
+        if not is_unmigrated and not any(words in error for words in FULL + AWAY):
             return True
         trouble = (str(record.msg), error)
         if record.created - self._told.get(trouble, -math.inf) < A_MINUTE:
             return False
         self._told[trouble] = record.created
-        record.msg, record.args, record.exc_info = f"{record.getMessage()}: {error}", (), None
+        told = f"{record.getMessage()}: {error}{PREPARE if is_unmigrated else ''}"
+        record.msg, record.args, record.exc_info = told, (), None
+        return True
+
+
+class Strangers(logging.Filter):
+    """Tells of what Django refuses of strangers, such as the name of another host, as a warning without a traceback: it
+    is no error of ours, and whoever looks for addresses sends it all day."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security."):
+            record.levelno, record.levelname, record.exc_info = logging.WARNING, "WARNING", None
         return True
 
 

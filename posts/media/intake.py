@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 from ouipost.unicode import composed
 from posts.media import temporary
 from posts.media.storage import answering
 
 CHUNK_BYTES = 64 * 1024
+MEGABYTE = 1_000_000
 MAX_NAME_BYTES = 255
 MAX_EXTENSION_BYTES = 20
 INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -34,6 +36,10 @@ class FileTooLarge(DomainError):
     code = "PAYLOAD_TOO_LARGE"
     status = 413
     message = "The file is too large."
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        told = Phrase("The file is too large: it may have {limit} MB.", limit=f"{limit_bytes / MEGABYTE:g}")
+        super().__init__(told, limit_bytes=limit_bytes)
 
 
 class Readable(Protocol):

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from accounts import pauses, platforms, registry, traffic
-from accounts.models import Network, Pause
+from accounts.models import AccountStatus, Network, Pause
 from accounts.platforms.base import WhoActs
 from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
 from posts.models import UNSETTLED, Target, TargetStatus
 from posts.publishing.holding import needs_place
+from posts.rules import must_reconnect
 from posts.timeline.entries import Entry, cause_of
 
 SPACING = timedelta(seconds=1)
@@ -101,7 +102,14 @@ def _line(target: Target, resting: Mapping[str, datetime | None], *, now: dateti
     )
 
 
+def _is_cut_off(target: Target) -> bool:
+    """Whether it fails at its time unless the account's owner signs in again before."""
+    return target.status == TargetStatus.SCHEDULED and target.account.status == AccountStatus.EXPIRED
+
+
 def _advice(target: Target) -> Advice | None:
+    if _is_cut_off(target):
+        return advise("TOKEN_REVOKED")
     if target.outcome_unknown:
         return advise("OUTCOME_UNKNOWN", who_acts=WhoActs.NETWORK)
     return advise(target.error["code"], who_acts=target.error.get("who_acts")) if target.error else None
@@ -114,6 +122,8 @@ def _on_it(target: Target) -> Phrase:
 
 def _reason(target: Target, account_until: datetime | None, network_until: datetime | None, *, now: datetime) -> str:
     """Return what a target that no worker has waits for."""
+    if _is_cut_off(target):
+        return must_reconnect(target.account)
     name, due_at = platforms.NAMES[target.platform], target.due_at or now
     if network_until and network_until >= due_at - SPACING:
         return Phrase(
@@ -121,11 +131,16 @@ def _reason(target: Target, account_until: datetime | None, network_until: datet
         )
     if account_until and account_until >= due_at - SPACING:
         return Phrase("The account has to wait: {name} has set it a limit, or has not answered it lately.", name=name)
+    return _turn(target, now=now)
+
+
+def _turn(target: Target, *, now: datetime) -> str:
+    """Return what a target waits for that nothing holds back."""
     if target.waits_for:
         return joined([Ours(target.waits_for), Phrase("It is asked again then.")], " ")
     if target.outcome_unknown:
-        return Phrase("Whether {name} has it is found out then.", name=name)
-    if due_at <= now:
+        return Phrase("Whether {name} has it is found out then.", name=platforms.NAMES[target.platform])
+    if (target.due_at or now) <= now:
         return Phrase("It is due: the next free worker takes it.")
     if target.error:
         return Phrase("It is tried again then.")

@@ -212,3 +212,13 @@ def test_no_page_of_posts_schedules_webhooks_or_the_log_scrolls_sideways_on_a_ph
 
     assert {page: width for page, width in widths.items() if width > 390} == {}
     assert outside == []
+
+
+def test_the_long_name_of_an_account_makes_no_page_wider_than_a_phone(staff: Page, demo: Demo) -> None:
+    post = demo.call("GET", "/api/posts?status=published")["posts"][0]
+    staff.set_viewport_size({"width": 360, "height": 740})
+    staff.goto(f"{demo.base}/console/posts/post/{post['id']}/change/")
+
+    staff.locator("article h3").evaluate_all("all => all.forEach(each => each.prepend('x'.repeat(100)))")
+
+    assert staff.evaluate("document.documentElement.scrollWidth") == 360

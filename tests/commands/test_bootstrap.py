@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from adminapi.management.commands import bootstrap as command
 from ouipost.events.models import Event
+from tests.factories import make_user
 from workspaces.models import ApiKey, Membership, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
@@ -103,6 +104,17 @@ def test_run_again_with_another_password_it_keeps_the_old_one() -> None:
     assert User.objects.get().check_password(PASSWORD)
 
 
+@pytest.mark.parametrize(("is_active", "state"), [(True, "as editor"), (False, "as editor, and is deactivated")])
+def test_it_says_that_whoever_is_there_already_stays_as_they_were(is_active: bool, state: str) -> None:
+    make_user(role="editor", email="owner@example.com", is_active=is_active)
+
+    said = bootstrap(password="another long pass phrase")
+
+    told = f"owner@example.com was there already, {state}; its password is the old one: `changepassword` sets another."
+    assert told in said.splitlines()
+    assert "was there already" not in bootstrap(email="new@example.com")
+
+
 def test_what_is_missing_is_made_anew() -> None:
     first = bootstrap_json()
     ApiKey.objects.update(is_active=False)
@@ -140,6 +152,7 @@ def test_a_weak_password_is_refused_and_nothing_made() -> None:
         ({"email": f"{'a' * 250}@example.com"}, "at most 254 characters"),
         ({"workspace": " "}, "--workspace must have 1 to 90 characters"),
         ({"workspace": "x" * 91}, "--workspace must have 1 to 90 characters"),
+        ({"workspace": "Ba\x1bkery"}, "--workspace: Control characters other than tab and newline are not allowed."),
     ],
     ids=str,
 )

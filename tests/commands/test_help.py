@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,7 @@ def test_an_option_of_the_same_name_takes_the_same_thing_in_every_command() -> N
 
 REFUSED = {
     "pause --scope all --reason=": "--reason must have 1 to 500 characters.",
+    "pause --scope all --reason=\a": "--reason: Control characters other than tab and newline are not allowed.",
     "pause --scope all --id facebook --reason No.": "--id: Leave it out: all means everything.",
     "pause --scope network --reason No.": "--id: Which network?",
     "pause --scope network --id myspace --reason No.": "--id: There is no such network.",
@@ -103,6 +105,7 @@ REFUSED = {
     "reconcile --wait -1": "--wait must be 0 to 3600.",
     "reconcile --post post_none": "There is no post post_none.",
     "reconcile --workspace ws_none": "There is no workspace ws_none.",
+    "reconcile --after-restore --since yesterday": "--since: Must be an ISO 8601 moment",
     "stuck --older-than -1": "--older-than must be 0 to 31536000.",
     "stuck --older-than 99999999999": "--older-than must be 0 to 31536000.",
     "stuck --older-than soon": "invalid int value: 'soon'",
@@ -142,3 +145,18 @@ def test_who_reads_no_further_ends_a_command_without_a_traceback(tmp_path: Path)
 
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_whoever_interrupts_a_command_sees_no_traceback(tmp_path: Path) -> None:
+    interrupted = (
+        "import manage, signal\n"
+        "manage.execute_from_command_line = lambda arguments: signal.raise_signal(signal.SIGINT)\n"
+        "manage.main(['manage.py', 'prune'])"
+    )
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", interrupted], cwd=ROOT, env=environment, capture_output=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")

@@ -1,19 +1,21 @@
 """`createapikey` shows a key once; `load_demo` says first what it would do."""
 
+import errno
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import requests
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from adminapi.management import demo
 from adminapi.management.client import ClientError
 from tests.commands.running import run
-from tests.factories import make_workspace
+from tests.factories import make_key, make_workspace
 from workspaces.keys.authentication import identify
-from workspaces.models import ApiKey, Workspace
+from workspaces.models import ApiKey, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +34,23 @@ def test_a_new_key_works() -> None:
     assert identify(secret, address="192.0.2.1", now=timezone.now())[0] == key
     assert secret.startswith("pk_live_")
     assert (key.name, key.tier, key.permissions, key.workspace_ids) == ("Shop", "starter", list(KEY_PERMISSIONS), [])
+
+
+UNWRITABLE = Mock(write=Mock(), flush=Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+"""A file on a full disk, or a pipe to a program that could not be started."""
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["for people", "for programs"])
+def test_a_key_that_could_not_be_shown_is_not_made(more: list[str]) -> None:
+    owner = ["--email", "ops@example.com", "--password", "a long pass phrase"]
+    key, _secret = make_key()
+
+    for command in (["createapikey", "Web shop"], ["bootstrap", *owner], ["rotate_key", key.pk]):
+        with pytest.raises(OSError, match="No space left"):
+            call_command(*command, *more, stdout=UNWRITABLE)
+
+    assert list(ApiKey.objects.values_list("pk", "digest")) == [(key.pk, key.digest)]
+    assert not User.objects.exists()
 
 
 def test_a_key_can_be_limited() -> None:

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
@@ -90,6 +92,21 @@ def test_a_dry_run_asks_as_often_for_many_accounts_as_for_one(
         counted.append(len(queries))
 
     assert len(set(counted)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_reads_no_further_ends_it_and_leaves_no_account_to_its_lease(
+    workspace: Workspace, network: PaperNumbers, time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("1", "2", "3"):
+        publish(connect(workspace, name), f"{name}a", ago=HOUR)
+    output = Mock(write=Mock(side_effect=BrokenPipeError))
+
+    with pytest.raises(BrokenPipeError):
+        call_command("sync_analytics", stdout=output)
+
+    assert caplog.messages == []
+    assert AccountSync.objects.filter(lease_until__isnull=False).count() == 0
 
 
 @pytest.mark.django_db(transaction=True)

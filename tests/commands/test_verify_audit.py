@@ -156,6 +156,10 @@ def test_a_head_that_was_kept_must_still_be_there(events: list[Event]) -> None:
     assert "longer" in found("--kept", wrong.replace("5:", "7:"))["broken"]["what"]
 
 
+def test_the_head_of_an_empty_log_can_be_kept_as_any_other(db: None) -> None:
+    assert run("--kept", run()[1].split()[-1])[0] == 0
+
+
 def test_it_changes_nothing(events: list[Event]) -> None:
     before = list(Event.objects.order_by("pk").values_list())
 

@@ -159,7 +159,7 @@ def test_a_network_alone_is_shown(staff: Client, workspace: Workspace, account: 
 @pytest.mark.parametrize(
     ("query", "name", "says"),
     [
-        ("from=2026-12-01&to=2026-11-01", "from", "Must not be later than `to`."),
+        ("from=2026-12-01&to=2026-11-01", "from", "Must not be after the last day."),
         ("from=tomorrow", "from", ""),
         ("to=2026-02-30", "to", ""),
         ("from=2001-01-01&to=2026-11-25", "from", "At most 3660 days can be reported at once."),

@@ -109,3 +109,22 @@ def test_a_stranger_is_told_nothing_of_the_console() -> None:
     answer = Client().get("/nowhere")
 
     assert (answer.status_code, b"Open the overview" in answer.content) == (404, False)
+
+
+FORMS = ("/console/workspaces/workspace/add/", "/console/compose/", "/console/pauses/resume")
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_whoever_was_logged_out_is_told_that_a_form_was_not_saved(path: str) -> None:
+    told, browser = "You were logged out, so nothing was saved. Log in, and do it again.", Client()
+
+    opened = browser.get(path, follow=True).content.decode()
+    previewed = browser.post(path, headers={"Sec-Fetch-Mode": "cors"}, follow=True).content.decode()
+    sent = browser.post(path, {"name": "Bakery"}, follow=True).content.decode()
+    again = browser.get("/console/login/").content.decode()
+    door = f"/console/login/?next={path}"
+    french = browser.post("/console/language", {"language": "fr", "next": door}, follow=True).content.decode()
+
+    assert [page.count(told) for page in (opened, previewed, sent, again)] == [0, 0, 1, 0]
+    assert "déconnecté" not in french
+    assert 'name="password"' in sent

@@ -257,6 +257,7 @@ def test_a_file_over_the_limit_is_413_with_the_limit(api: ApiClient, post: Post,
     response = upload(api, post, b"\xff\xd8\xff" + b"x" * 5000)
 
     assert error_of(response) == (413, "PAYLOAD_TOO_LARGE")
+    assert response.json()["error"]["message"] == "The file is too large: it may have 0.001 MB."
     assert response.json()["error"]["details"] == {"limit_bytes": 1000}
 
 

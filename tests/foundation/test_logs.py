@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.exceptions import DisallowedHost
 from django.db import OperationalError
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
@@ -70,6 +71,21 @@ def test_an_exception_is_told_in_fields_with_its_cause_and_notes_and_without_sec
     assert not [secret for secret in (KEY, "b" * 24, password) if secret in log.getvalue()]
 
 
+def test_what_django_refuses_of_strangers_is_no_error_and_has_no_traceback(
+    log: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler, refused = logging.getLogger("tests.lines").handlers[0], logging.getLogger("django.security.DisallowedHost")
+    monkeypatch.setattr(refused, "handlers", [handler])
+    monkeypatch.setattr(refused, "propagate", False)
+    handler.addFilter(logs.Strangers())
+
+    for logger in (refused, logging.getLogger("tests.lines")):
+        logger.error("Invalid HTTP_HOST header", exc_info=DisallowedHost("Invalid HTTP_HOST header"))
+
+    told = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(line["level"], "exception" in line) for line in told] == [("warning", False), ("error", True)]
+
+
 def test_an_outage_is_told_once_a_minute_without_a_traceback_and_what_else_breaks_each_time_with_one(
     log: StringIO,
 ) -> None:
@@ -89,10 +105,14 @@ def test_an_outage_is_told_once_a_minute_without_a_traceback_and_what_else_break
     def connect_in_vain() -> None:
         raise OperationalError(2002, "Can't connect to server on 'db' (115)")
 
+    def read_what_is_not_there() -> None:
+        database.execute("SELECT * FROM books")
+
     with time_machine.travel(NOW, tick=False) as clock, Path("/dev/full").open("wb", buffering=0) as full:
         for _ in range(2):
             for work in (fill_database, lambda: full.write(b"x"), lambda: 1 / 0, connect_in_vain):
                 fail(work)
+            fail(read_what_is_not_there)
         clock.shift(61)
         fail(fill_database)
 
@@ -100,8 +120,12 @@ def test_an_outage_is_told_once_a_minute_without_a_traceback_and_what_else_break
     of_database = ("A chore failed: database or disk is full", False)
     of_file, of_us = ("A chore failed: [Errno 28] No space left on device", False), ("A chore failed", True)
     of_server = ("A chore failed: (2002, \"Can't connect to server on 'db' (115)\")", False)
+    of_tables = (
+        "A chore failed: no such table: books: is the database migrated for this version? `manage.py prepare` does it.",
+        False,
+    )
     assert [(line["event"], "exception" in line) for line in lines] == [
-        *(of_database, of_file, of_us, of_server, of_us, of_database)
+        *(of_database, of_file, of_us, of_server, of_tables, of_us, of_database)
     ]
 
 

@@ -10,6 +10,7 @@ from subprocess import PIPE
 
 import environ
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from ouipost.configuration import secrets_file
 
@@ -121,3 +122,22 @@ def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
         process.stdout.close()
 
     assert keys == {stored(tmp_path)["SECRET_KEY"]}
+
+
+@pytest.mark.parametrize("line", ["PORT = 8100", " PORT=8100", "PORT: 8100", "PORT"])
+def test_a_line_that_would_be_passed_over_is_named_and_not_repeated(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(f"# what runs\n\nexport WEB_THREADS=4\n{line}\n")
+
+    with pytest.raises(ImproperlyConfigured) as refused:
+        secrets_file.require_assignments(tmp_path / ".env")
+
+    assert str(refused.value) == f"Line 4 of '{tmp_path / '.env'}' is not NAME=value, without blanks around the =."
+
+
+def test_a_mark_that_editors_put_first_hides_no_setting(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfPORT=8100\r\n")
+
+    secrets_file.read(tmp_path / ".env")
+    secrets_file.require_assignments(tmp_path / ".env")
+
+    assert environment == {"PORT": "8100"}

@@ -65,6 +65,12 @@ def test_production_starts_when_it_is_configured(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_a_home_that_is_left_empty_is_not_the_folder_of_the_code(tmp_path: Path) -> None:
+    shown = started(tmp_path, **PRODUCTION, OUIPOST_HOME="")
+
+    assert shown["MEDIA_ROOT"] == str(Path(__file__).parents[2] / "var" / "media")
+
+
 @pytest.mark.parametrize("wrong", ["home", "home/secrets.env"])
 def test_embedded_mode_says_what_it_may_not_read_or_write(tmp_path: Path, wrong: str) -> None:
     """As root, who may write anywhere, a thing of another kind stands for one of another owner."""
@@ -275,6 +281,8 @@ def test_files_have_the_limits_of_the_contract_and_each_can_be_another(tmp_path:
     assert {name: changed[name] for name in limits} == {name: limit + 1 for name, limit in limits.items()}
 
 
+SIZES = ("IMAGE_MAX_BYTES", "VIDEO_MAX_BYTES", "DOCUMENT_MAX_BYTES", "IMAGE_MAX_PIXELS", "MEDIA_PER_POST")
+HOSTS = "ALLOWED_HOSTS must be names of hosts, without https:// and port, joined by commas"
 PROXIES = "TRUSTED_PROXIES must be addresses and networks such as 10.0.0.0/8, joined by commas"
 LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among starter, professional, enterprise"
 
@@ -284,10 +292,23 @@ LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among sta
     [
         ("TRUSTED_PROXIES", "10.0.0.1,proxy", f"{PROXIES}: proxy is neither."),
         ("TRUSTED_PROXIES", "10.0.0.0/33", f"{PROXIES}: 10.0.0.0/33 is neither."),
+        ("ALLOWED_HOSTS", "example.com,https://example.com", f"{HOSTS}: https://example.com is none."),
+        ("ALLOWED_HOSTS", "example.com:8000", f"{HOSTS}: example.com:8000 is none."),
         ("WEB_WORKERS", "0", "WEB_WORKERS must be at least 1."),
         ("WEB_THREADS", "0", "WEB_THREADS must be at least 1."),
         ("WORKER_THREADS", "0", "WORKER_THREADS must be at least 1."),
-        ("WORKER_THREADS", "many", "WORKER_THREADS cannot be read: "),
+        ("WORKER_THREADS", "many", "WORKER_THREADS cannot be read: many is no whole number."),
+        ("PORT", "99999", "PORT must be 1 to 65535."),
+        ("PORT", "0", "PORT must be 1 to 65535."),
+        *((name, "-1", f"{name} must be at least 0.") for name in SIZES),
+        ("REDIS_TIMEOUT", "50ms", "REDIS_TIMEOUT cannot be read: 50ms is no number."),
+        ("REDIS_TIMEOUT", "0", "REDIS_TIMEOUT must be more than 0."),
+        ("ENGINE_SPEED", "nan", "ENGINE_SPEED must be more than 0."),
+        ("INSTAGRAM_PRODUCT", "facebok", "INSTAGRAM_PRODUCT must be empty or facebook."),
+        ("TWITTER_PRODUCT", "premium", "TWITTER_PRODUCT must be empty."),
+        ("REDIS_URL", "redis://127.0.0.1:6379/zero", "REDIS_URL must be redis://:password@host:port/number, "),
+        ("REDIS_URL", "127.0.0.1:6379", "REDIS_URL must be redis://:password@host:port/number, "),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318", "OTEL_EXPORTER_OTLP_ENDPOINT must be an address such as "),
         ("SYNC_THREADS", "-1", "SYNC_THREADS must be at least 0."),
         ("DELIVERY_THREADS", "-1", "DELIVERY_THREADS must be at least 0."),
         ("RATE_LIMITS", "starter=abc", LIMITS),
@@ -306,6 +327,31 @@ def test_no_threads_for_webhooks_and_numbers_and_proxies_as_people_write_them_ar
 
     assert (shown["SYNC_THREADS"], shown["DELIVERY_THREADS"]) == (0, 0)
     assert shown["TRUSTED_PROXIES"] == ["10.0.0.1/8", "::1"]
+
+
+@pytest.mark.parametrize("token", ["$ecret-token", "$PATH", r"a\$b$", "'quoted'"])
+def test_a_value_is_taken_as_it_is_written(tmp_path: Path, token: str) -> None:
+    assert started(tmp_path, METRICS_TOKEN=token)["METRICS_TOKEN"] == token
+
+
+def test_names_of_hosts_as_people_write_them(tmp_path: Path) -> None:
+    shown = started(tmp_path, ALLOWED_HOSTS="example.com, .example.org, 10.0.0.11, [::1],")
+
+    assert shown["ALLOWED_HOSTS"] == ["example.com", ".example.org", "10.0.0.11", "[::1]"]
+    assert started(tmp_path, ALLOWED_HOSTS="*")["ALLOWED_HOSTS"] == ["*"]
+
+
+@pytest.mark.parametrize("name", ["PORT", "WEB_THREADS", "REDIS_TIMEOUT"])
+def test_a_number_that_is_left_empty_has_its_default(tmp_path: Path, name: str) -> None:
+    assert started(tmp_path, **{name: ""})[name] == started(tmp_path)[name]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://127.0.0.1", "rediss://me:word@redis.example:6380/3?ssl_ca_certs=/ca.pem", "unix:///run/r.sock?db=2"],
+)
+def test_addresses_of_redis(tmp_path: Path, url: str) -> None:
+    assert started(tmp_path, REDIS_URL=url)["REDIS_URL"] == url
 
 
 def test_a_network_takes_its_registration_from_the_environment(tmp_path: Path) -> None:

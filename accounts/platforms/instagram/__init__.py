@@ -70,6 +70,7 @@ class Instagram(ContainerConnector):
     supports_carousel = True
     supports_stories = True
     max_video_duration = 60
+    products = (FACEBOOK,)
     default_version = "v26.0"
     versions_end = meta.VERSIONS_END
     listing_lag = 10

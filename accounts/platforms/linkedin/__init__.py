@@ -75,7 +75,8 @@ class LinkedIn(OAuth2Connector):
     metrics_batch = 10
     max_video_duration = 1800
     default_version = "202609"
-    widest_product = "community"
+    products = (COMMUNITY,)
+    widest_product = COMMUNITY
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = True

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from adminapi.management.arguments import require_length
+from adminapi.management.arguments import require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.management.bootstrap import NAME_LENGTH, Bootstrapped, bootstrap
-from workspaces.models import Mode, Tier
+from workspaces.models import Mode, Tier, User
 
 
 class Command(OperatorCommand):
@@ -40,20 +40,22 @@ Exits with 1 if the e-mail address, the password or the name will not do."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        require_length("--workspace", options["workspace"], most=NAME_LENGTH)
+        require_text("--workspace", options["workspace"], most=NAME_LENGTH)
         try:
-            with transaction.atomic():
+            with transaction.atomic():  # a key that cannot be shown is not made
                 made = self._bootstrap(options)
                 transaction.set_rollback(options["dry_run"])
+                (self._say_nothing_was_done if options["dry_run"] else self._say)(made)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        if options["dry_run"]:
-            self._say_nothing_was_done(made)
-            return
+
+    def _say(self, made: Bootstrapped) -> None:
         shown = _shown(made)
         self.show(shown)
         for name in filter(shown.get, shown):
             self.say(f"{name}: {shown[name]}")
+        if not made.is_new_admin:
+            self.say(_told_of(made.admin))
         if not made.secret:
             self.say("The key was created before and cannot be shown again: `createapikey` makes another.")
 
@@ -76,6 +78,12 @@ Exits with 1 if the e-mail address, the password or the name will not do."""
 def _typed() -> str:
     """Return the password that is typed at a terminal, or else the first line of the standard input."""
     return getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
+def _told_of(present: User) -> str:
+    """Return what became of an account that was there already: nothing, whatever password was given."""
+    state = f"as {present.role}" if present.is_active else f"as {present.role}, and is deactivated"
+    return f"{present.email} was there already, {state}; its password is the old one: `changepassword` sets another."
 
 
 def _shown(made: Bootstrapped) -> dict[str, Any]:

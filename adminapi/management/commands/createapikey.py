@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
 
-from adminapi.management.arguments import require_length
+from adminapi.management.arguments import require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from workspaces.keys.services import create_key
 from workspaces.models import KEY_NAME_LENGTH, KeyMode, Mode, Tier, Workspace
@@ -35,8 +36,9 @@ Exits with 1 if a workspace does not exist or is not for such a key, or the name
         add_dry_run(parser, "which key would be created")
         add_json(parser)
 
+    @transaction.atomic  # a key that cannot be shown is not made
     def handle(self, *args: Any, **options: Any) -> None:
-        require_length("NAME", options["name"], most=KEY_NAME_LENGTH)
+        require_text("NAME", options["name"], most=KEY_NAME_LENGTH)
         _require_workspaces(options["workspace"], mode=options["mode"])
         if options["dry_run"]:
             self.show({"id": None, "api_key": None})

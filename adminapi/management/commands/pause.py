@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from accounts import pauses
 from accounts.models import REASON_LENGTH, Pause, PauseScope
-from adminapi.management.arguments import require_length
+from adminapi.management.arguments import require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from posts.operating import pausing
@@ -55,7 +55,7 @@ Exits with 1 if there is no such network, workspace or account."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         scope, subject = options["scope"], options["id"]
-        require_length("--reason", options["reason"], most=REASON_LENGTH)
+        require_text("--reason", options["reason"], most=REASON_LENGTH)
         pausing.require_subject(scope, subject, must_exist=True)
         what, waiting, begun = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject), None
         if not options["dry_run"]:

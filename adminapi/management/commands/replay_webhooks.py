@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.http import Http404
 from django.utils import timezone
 
-from adminapi.management.arguments import problems_of, read_since
+from adminapi.management.arguments import WrongArgument, problems_of, read_since
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json, counted
 from ouipost.claims import LostClaim
 from ouipost.errors import DomainError, InvalidInput
@@ -53,7 +53,8 @@ Examples:
   manage.py replay_webhooks --all --since 2026-11-25T00:00:00Z --only failed
   manage.py replay_webhooks --all --since 7d --replay-id after-the-outage   once, even if run twice
 
-It may be ended at any time: a running worker goes on. Exits with 1 if something was left alone or not finished."""
+It may be ended at any time: a running worker goes on. Exits with 1 if an active webhook was left alone or not finished,
+and with 2 if an argument cannot be."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
@@ -134,10 +135,10 @@ It may be ended at any time: a running worker goes on. Exits with 1 if something
 
 
 def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
-    """Return what the arguments ask for; raises InvalidInput."""
+    """Return what the arguments ask for; raises WrongArgument."""
     key = new_id("rpl") if options["replay_id"] is None else options["replay_id"]
     if not key.strip() or len(key) > NAME_LENGTH:
-        raise InvalidInput(**{"replay-id": [f"Must have 1 to {NAME_LENGTH} characters."]})
+        raise WrongArgument(f"--replay-id: Must have 1 to {NAME_LENGTH} characters.")
     return Wish(since=read_since(options["since"], now=now), scope=options["only"] or ReplayScope.ALL.value, key=key)
 
 
@@ -155,7 +156,7 @@ def _webhooks(pk: str | None) -> list[Webhook]:
 
 
 def _plan(webhook: Webhook, wish: Wish, *, now: datetime) -> Plan:
-    """Return what would be done for a webhook; raises CommandError where that is too much."""
+    """Return what would be done for a webhook; raises WrongArgument where that is too much."""
     if not webhook.is_active:
         return Plan(webhook=webhook, obstacle=f"It is not active. {webhook.disabled_reason}".rstrip())
     if present := Replay.objects.filter(webhook=webhook, key=wish.key).first():
@@ -163,7 +164,7 @@ def _plan(webhook: Webhook, wish: Wish, *, now: datetime) -> Plan:
     try:
         events = replays.require_possible(webhook, since=wish.since, scope=wish.scope, now=now)
     except InvalidInput as error:
-        raise CommandError(f"{webhook.pk}: {problems_of(error)}") from error
+        raise WrongArgument(f"{webhook.pk}: {problems_of(error)}") from error
     return Plan(webhook=webhook, events=events)
 
 

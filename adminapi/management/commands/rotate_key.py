@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 
@@ -27,6 +28,7 @@ Exits with 1 if there is no such key, or it was revoked or has expired."""
         add_dry_run(parser, "what would be done")
         add_json(parser)
 
+    @transaction.atomic  # a secret that cannot be shown is not given
     def handle(self, *args: Any, **options: Any) -> None:
         key = ApiKey.objects.filter(pk=options["key_id"]).first()
         if key is None:

@@ -55,7 +55,12 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
         self._say_who_cannot(options["workspace"])
         due = due_accounts(database_now(), workspace_id=options["workspace"])
         progress = Progress(self, accounts=due.count())
-        syncer = Syncer(max(1, settings.SYNC_THREADS), workspace_id=options["workspace"], tell=progress.tell)
+        syncer = Syncer(
+            max(1, settings.SYNC_THREADS),
+            workspace_id=options["workspace"],
+            tell=progress.tell,
+            stopping=progress.is_unheard,
+        )
         syncer.run_until_idle(seconds=options["seconds"])
         self.say(progress.summary)
         if left := due_accounts(database_now(), workspace_id=options["workspace"]).count():
@@ -97,6 +102,8 @@ class Progress:
         self._accounts = accounts
         self._read: set[str] = set()
         self._posts = 0
+        self.is_unheard = threading.Event()
+        """What is printed cannot be written any more: nothing further is begun."""
         self.failed: set[str] = set()
 
     def tell(self, report: Report) -> None:
@@ -107,7 +114,10 @@ class Progress:
             if report.failed:
                 self.failed.add(account.pk)
             total = max(self._accounts, len(self._read))
-            self._command.say(f"[{len(self._read)} of {total}] {_name(account)}: {_told(report)}")
+            try:
+                self._command.say(f"[{len(self._read)} of {total}] {_name(account)}: {_told(report)}")
+            except OSError:  # the sum, which the command prints, fails over the same
+                self.is_unheard.set()
 
     @property
     def shown(self) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from ouipost.events.models import ChainHead
 from ouipost.events.verifying import Kept, Verdict, Waiting, end, follow, waiting
 
 KEPT = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
+EMPTY = "0:"
+"""The head of a chain without rows."""
 
 
 class Command(OperatorCommand):
@@ -72,7 +74,7 @@ a row beyond the end of the chain, else with 0."""
 
 def _kept(text: str, *, first: int) -> Kept | None:
     """Return what was kept; raises WrongArgument where it cannot be that, or would not be looked at."""
-    if not text:
+    if text in ("", EMPTY):
         return None
     match = KEPT.fullmatch(text)
     if match is None:

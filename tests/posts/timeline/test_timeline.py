@@ -136,6 +136,18 @@ def test_what_nothing_holds_up_waits_for_its_time_or_a_worker(
     assert (entry.message, entry.next_attempt_at, entry.retry_safe) == (message, target.due_at, None)
 
 
+def test_what_is_scheduled_for_an_account_whose_tokens_have_ended_waits_for_its_owner(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace, name="Bakery", status="expired")
+    target = make_due(workspace, account, status="scheduled", scheduled_at=database_now() + timedelta(hours=1))
+
+    [entry] = told(target.post)
+
+    assert entry.message == "Bakery must be reconnected before this post can go out."
+    assert (entry.who_acts, entry.retry_safe, entry.next_attempt_at) == ("account_owner", True, target.due_at)
+
+
 TRUE_AND_SIMULATED = [("live", "facebook", "sandbox:facebook"), ("sandbox", "sandbox:facebook", "facebook")]
 
 
