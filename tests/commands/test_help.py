@@ -150,6 +150,7 @@ def test_who_reads_no_further_ends_a_command_without_a_traceback(tmp_path: Path)
 def test_whoever_interrupts_a_command_sees_no_traceback(tmp_path: Path) -> None:
     interrupted = (
         "import manage, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell has its background ignore it
         "manage.execute_from_command_line = lambda arguments: signal.raise_signal(signal.SIGINT)\n"
         "manage.main(['manage.py', 'prune'])"
     )

@@ -188,7 +188,7 @@ def test_a_request_is_one_line_with_its_route_and_its_ids(story: Story) -> None:
 def test_a_refused_request_says_its_code_and_neither_path_nor_query(story: Story) -> None:
     refused = story.only(request_id="with-a-secret")
 
-    assert (refused["route"], refused["status"], refused["code"]) == ("other", 404, "NOT_FOUND")
+    assert (refused["route"], refused["status"], refused["code"]) == ("/api/posts/{pk}", 400, "VALIDATION_ERROR")
 
 
 def test_a_post_is_followed_by_its_ids_from_the_request_to_the_network_and_the_webhook(story: Story) -> None:
