@@ -20,6 +20,8 @@ from workspaces import services, users
 from workspaces.keys import services as keys
 from workspaces.models import Workspace
 
+pytestmark = pytest.mark.thorough
+
 Typed = dict[str, Any]
 Case = tuple[Any, Typed, Callable[[Any], Any], Typed]
 """A row, what one person types, what another does meanwhile, and what the row has in the end."""

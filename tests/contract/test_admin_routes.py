@@ -21,6 +21,8 @@ from tests.factories import NOW, make_key, make_token, make_user, make_webhook, 
 from workspaces.models import ApiKey, Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS
 
+pytestmark = pytest.mark.thorough
+
 ROUTES = [route for route in admin_routes() if route.resource != "health"]
 """All but the one that looks its caller up in a thread: `test_admin_health` says who may see it."""
 REQUIRED = {

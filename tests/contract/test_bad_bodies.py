@@ -14,6 +14,8 @@ from tests.contract.world import CALLBACK, error_of
 from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace
 
+pytestmark = pytest.mark.thorough
+
 GOOD: dict[str, dict[str, Any]] = {
     "create a post": {"content": "x", "platforms": ["facebook"]},
     "change a post": {"content": "x"},

@@ -19,6 +19,8 @@ from tests.factories import NOW, make_account, make_key, make_media, make_post, 
 from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
+pytestmark = pytest.mark.thorough
+
 KINDS = ["other", "absent", "deleted", "case", "space"]
 IN_PATH = [*KINDS, "form", "text"]
 PREFIXES = {

@@ -21,6 +21,8 @@ from accounts.platforms.text import (
     x_weighted_length,
 )
 
+pytestmark = pytest.mark.thorough
+
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80)
 WORDS = st.text(alphabet=string.ascii_letters + " ,\n", max_size=300)

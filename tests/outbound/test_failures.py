@@ -31,7 +31,7 @@ from tests.outbound.servers import (
     sipping,
 )
 
-pytestmark = pytest.mark.usefixtures("loopback")
+pytestmark = [pytest.mark.usefixtures("loopback"), pytest.mark.thorough]
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LONG = OK + b"Content-Length: 1000000000\r\n\r\n"

@@ -8,6 +8,8 @@ import pytest
 from tests.databases import fresh_database
 from tests.product import Product, wait_for
 
+pytestmark = pytest.mark.thorough
+
 AT_WORK = """
 import signal
 from pathlib import Path

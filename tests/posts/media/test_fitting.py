@@ -17,6 +17,8 @@ from tests.factories import NOW
 from tests.networks.platform_case import make_image
 from tests.posts.media.pictures import noise, opened, picture
 
+pytestmark = pytest.mark.thorough
+
 LIMITS = Limits(max_characters=100, image_mime_types=("image/jpeg", "image/png"), max_images=1, max_image_bytes=20_000)
 
 

@@ -20,6 +20,8 @@ from posts.media.videos import process_video
 from tests.posts.media import hostile
 from tests.posts.media.clips import clip, silence, trimmed, turned
 
+pytestmark = pytest.mark.thorough
+
 PLACE = "+48.8577+002.295/"
 MOST_DRAWN_FROM = 3
 """The pictures behind the end without which the last ones could not be drawn."""
