@@ -61,7 +61,6 @@ def test_what_is_kept_still_plays_and_has_a_frame_to_show() -> None:
             assert (thumbnail.format, thumbnail.size) == ("JPEG", (400, 300))
 
 
-@pytest.mark.thorough
 def test_one_as_large_as_phones_record_in_deep_colours_is_taken() -> None:
     content = clip("mov", codec="prores_aw", pixels="yuv422p10le", size=(7680, 4320), seconds=1, fps=1, sound=False)
 
