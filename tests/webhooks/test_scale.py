@@ -13,14 +13,15 @@ from ouipost.events.models import Delivery, Message, Webhook
 from tests.conftest import AdminClient
 from tests.posts.scale import Plan, plan_of
 
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="It is a server's plans that are looked at."),
+]
 LIMIT = 16
 WAITING, OF_A_QUIET_ONE = 3000, 400
-ON_A_SERVER = pytest.mark.skipif(connection.vendor == "sqlite", reason="It is a server's plans that are looked at.")
 
 
-@ON_A_SERVER
 @pytest.mark.parametrize("quiet", [1, 40])
-@pytest.mark.django_db(transaction=True)
 def test_what_waits_for_a_full_webhook_is_not_read_again_by_each_claim(quiet: int) -> None:
     busy, *others = [_webhook(number) for number in range(1 + quiet)]
     messages = [_message() for _ in range(WAITING)]
@@ -39,9 +40,7 @@ def test_what_waits_for_a_full_webhook_is_not_read_again_by_each_claim(quiet: in
     assert all([full, behind, in_flight])
 
 
-@ON_A_SERVER
 @pytest.mark.parametrize("query", ["", "&event=post.updated"])
-@pytest.mark.django_db(transaction=True)
 def test_a_page_of_what_one_webhook_was_told_reads_nothing_of_a_busy_ones(admin: AdminClient, query: str) -> None:
     quiet, busy = _webhook(0), _webhook(1)
     messages = [_message() for _ in range(WAITING)]
