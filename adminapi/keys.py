@@ -193,7 +193,7 @@ def checked(values: Mapping[str, Any], *, mode: str, user: User, present: Collec
     if "workspaces" not in values:
         return dict(values)
     if is_too_wide(values["workspaces"], user):
-        raise InvalidInput(workspaces=[Phrase("Name workspaces of your own: with none, the key would see all.")])
+        raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any, the key would see all of them.")])
     stored = {name: value for name, value in values.items() if name != "workspaces"}
     modes = dict(Workspace.objects.open_to(user).filter(pk__in=values["workspaces"]).values_list("pk", "mode"))
     problems = {}

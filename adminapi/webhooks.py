@@ -34,7 +34,7 @@ from workspaces.models import Role, User
 from workspaces.reach import about_theirs, deliveries_of, is_too_wide, not_theirs, webhooks_of
 
 MOST_GRACE_HOURS = 7 * 24
-NAME_SOME = Phrase("Name workspaces of your own: with none, the webhook would hear of all.")
+NAME_SOME = Phrase("Name workspaces of yours: without any, the webhook would cover all of them.")
 
 
 class DeliveriesSerializer(serializers.Serializer[Webhook]):

@@ -264,7 +264,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 def _idle(body: Any) -> list[str]:
     """Say what of the body of a new post comes to nothing: a zone without a time, and files."""
     is_idle = "timezone" in body and body.get("scheduled_at") is None
-    told = [Phrase("timezone means nothing without scheduled_at: the post is a draft.")] if is_idle else []
+    told = [Phrase("timezone has no effect without scheduled_at: the post is a draft.")] if is_idle else []
     return told + _unread_files(body)
 
 

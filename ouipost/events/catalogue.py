@@ -14,7 +14,7 @@ from ouipost.events.models import Event
 EVENTS = {
     "post.created": _("A post was made."),
     "post.updated": _("A post was changed."),
-    "post.deleted": _("A post was removed from here; what is published stays at the networks."),
+    "post.deleted": _("A post was deleted here; what is published stays at the networks."),
     "post.scheduled": _("A post got a time."),
     "post.published": _("A post is out at all of its networks."),
     "post.partially_published": _("A post is out at some of its networks, and failed at others."),
