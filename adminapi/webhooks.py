@@ -224,7 +224,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
     @extend_schema(request=NewWebhookInput, responses={201: NewWebhookSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Create a webhook; its secret is in this answer, and in no other."""
+        """Create a webhook; only this response has its secret."""
         values = {"workspaces": []} | self.read(NewWebhookInput)
         secret = values.pop("secret", "")
 

@@ -101,7 +101,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     @extend_schema(request=NewPostInput, responses=ValidationSerializer)
     @action(detail=False, methods=["post"])
     def validate(self, request: Request, **kwargs: Any) -> Response:
-        """Say what scheduling such a post would be refused for; nothing is stored, permission to read is enough."""
+        """List what networks would refuse of such a post; nothing is stored, and `posts.read` is enough."""
         values, when = self._read_new()
 
         def work() -> Response:
