@@ -47,7 +47,7 @@ REMOTE_ID_LENGTH = 200
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
 """What networks call it when a person says no; anything else is between them and this installation."""
 
-ELSEWHERE = Phrase("This account is connected already, and does not live at that server. Check the server's address.")
+ELSEWHERE = Phrase("This account is already connected, and is not on that server. Check the server's address.")
 
 
 class OAuthStateInvalid(DomainError):
@@ -119,7 +119,7 @@ def _unasked(connector: Connector, scopes: Sequence[str]) -> list[str]:
     """Say where scopes are named that cannot be asked for."""
     if not scopes or not isinstance(connector, PasswordConnector):
         return []
-    return [Phrase("{network} has no scopes: those that you name are not asked for.", network=connector.name)]
+    return [Phrase("{network} has no scopes: the ones you named are ignored.", network=connector.name)]
 
 
 def _consent_url(connector: Connector, connection: Connection, *, state: str, verifier: str) -> str:
@@ -219,7 +219,9 @@ def complete(
     if connection.account is not None:
         candidates = [each for each in candidates if each.remote_id == connection.account.remote_id]
         if not candidates:
-            raise OAuthExchangeFailed(Phrase("The sign-in opened a different account from the one to reconnect."))
+            raise OAuthExchangeFailed(
+                Phrase("The sign-in gave access to a different account from the one to reconnect.")
+            )
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
     if any(len(each.remote_id) > REMOTE_ID_LENGTH for each in candidates):

@@ -38,13 +38,13 @@ KEY_PERMISSION = "accounts.write"
 class NotBegunHere(DomainError):
     code = "FORBIDDEN"
     status = 403
-    message = "This sign-in was begun in another browser, or by someone else."
+    message = "This sign-in was started in another browser, or by someone else."
 
 
 class KeyMayNot(DomainError):
     code = "FORBIDDEN"
     status = 403
-    message = "The API key that began this sign-in may not connect accounts any more."
+    message = "The API key that started this sign-in may no longer connect accounts."
 
 
 class NothingChosen(DomainError):
@@ -181,13 +181,15 @@ def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str
     network = NAMES[connection.platform] if connection else ""
     match error:
         case connecting.OAuthStateInvalid():
-            says = _("It is unknown, has expired or was already used: a sign-in is good for ten minutes, and once.")
+            says = _(
+                "It is unknown, has expired or was already used: a sign-in is valid for ten minutes, and only once."
+            )
             return _("This sign-in cannot go on"), says
         case NotBegunHere():
-            says = _("It can be completed only in the browser, and by the person, that began it.")
-            return _("This sign-in was begun somewhere else"), says
+            says = _("It can be completed only in the browser, and by the person, that started it.")
+            return _("This sign-in was started somewhere else"), says
         case KeyMayNot():
-            says = _("The API key that began it is over, or may not connect accounts any more.")
+            says = _("The API key that started it has ended, or may no longer connect accounts.")
             return _("This sign-in cannot go on"), says
         case connecting.OAuthExchangeFailed() if error.details.get("reason") in connecting.DENIALS:
             return _("Nothing was connected"), _("Access was not allowed at %(network)s.") % {"network": network}

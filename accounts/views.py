@@ -47,7 +47,7 @@ SANDBOX = OpenApiParameter(
     "X-Workspace-ID",
     str,
     OpenApiParameter.HEADER,
-    description="For a live key: a sandbox workspace, where `configured` is told of the simulator.",
+    description="A sandbox workspace here makes `configured` describe the simulator.",
 )
 
 
@@ -87,10 +87,10 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
 
     @extend_schema(request=ConnectInput, responses={200: SignInSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Open a sign-in: send the person to `auth_url`; `state` comes back with them.
+        """Start a sign-in: send the person to `auth_url`; `state` comes back with them.
 
         A client without a page for `callback_url` names ours, `{PUBLIC_BASE_URL}/connect/{platform}/done`: that page
-        completes the sign-in in this key's name and lets the person choose, and `POST /api/accounts/callback` is not
+        completes the sign-in on behalf of this key and lets the person choose, and `POST /api/accounts/callback` is not
         needed.
         """
         values = self.read(ConnectInput)
@@ -99,9 +99,9 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     @extend_schema(request=ReconnectInput, responses={200: SignInSerializer})
     @action(detail=True, methods=["post"])
     def reconnect(self, request: Request, **kwargs: Any) -> Response:
-        """Open a sign-in that keeps this account, its id and its scheduled posts.
+        """Start a sign-in that keeps this account, its id and its scheduled posts.
 
-        Without `callback_url` it comes back to our own page, which completes it in this key's name.
+        Without `callback_url` it comes back to our own page, which completes it on behalf of this key.
         """
         values = self.read(ReconnectInput)
 

@@ -85,7 +85,7 @@ class AuditViewSet(Lists[Event], AdminViewSet[Event]):
         responses={(200, JSON_TYPE): LogSerializer(many=True), (200, CSV_TYPE): str},
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        """Return the lines of the audit log, the newest first, in pages or all of them as CSV."""
+        """Return the entries of the audit log, newest first, in pages or all of them as CSV."""
         if not wants_csv(request):
             return super().list(request, *args, **kwargs)
         events = self.filter_queryset(self.get_queryset())

@@ -128,7 +128,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
 
     @extend_schema(request=NewKeyInput, responses={201: NewKeySerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Create a key; its secret is in this answer, and in no other."""
+        """Create a key; only this response has its secret."""
         values = FOR_ALL | self.read(NewKeyInput)
 
         def work() -> Response:
@@ -164,7 +164,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     @extend_schema(request=None, responses=RotatedKeySerializer)
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, **kwargs: Any) -> Response:
-        """Give a key a new secret, which is in no other answer; the old one stays valid for another 24 hours."""
+        """Give a key a new secret, which only this response has; the old one stays valid for another 24 hours."""
 
         def work() -> Response:
             key, secret = keys.rotate_key(self.get_object(), actor=self.actor, now=timezone.now())
@@ -193,7 +193,7 @@ def checked(values: Mapping[str, Any], *, mode: str, user: User, present: Collec
     if "workspaces" not in values:
         return dict(values)
     if is_too_wide(values["workspaces"], user):
-        raise InvalidInput(workspaces=[Phrase("Name workspaces of your own: with none, the key would see all.")])
+        raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any, the key would see all of them.")])
     stored = {name: value for name, value in values.items() if name != "workspaces"}
     modes = dict(Workspace.objects.open_to(user).filter(pk__in=values["workspaces"]).values_list("pk", "mode"))
     problems = {}

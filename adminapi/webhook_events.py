@@ -79,7 +79,7 @@ class PostEventDataSerializer(serializers.Serializer[Any]):
     post = EventPostSerializer()
     targets = EventTargetSerializer(many=True)
     changed = serializers.ListField(child=serializers.CharField(), required=False)
-    targets_left_out = serializers.IntegerField(required=False, help_text="Those that 20 kB have no room for.")
+    targets_left_out = serializers.IntegerField(required=False, help_text="How many targets did not fit into 20 kB.")
 
 
 class PostEventSerializer(EventSerializer):

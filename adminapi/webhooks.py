@@ -34,7 +34,7 @@ from workspaces.models import Role, User
 from workspaces.reach import about_theirs, deliveries_of, is_too_wide, not_theirs, webhooks_of
 
 MOST_GRACE_HOURS = 7 * 24
-NAME_SOME = Phrase("Name workspaces of your own: with none, the webhook would hear of all.")
+NAME_SOME = Phrase("Name workspaces of yours: without any, the webhook would cover all of them.")
 
 
 class DeliveriesSerializer(serializers.Serializer[Webhook]):
@@ -224,7 +224,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
     @extend_schema(request=NewWebhookInput, responses={201: NewWebhookSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Create a webhook; its secret is in this answer, and in no other."""
+        """Create a webhook; only this response has its secret."""
         values = {"workspaces": []} | self.read(NewWebhookInput)
         secret = values.pop("secret", "")
 

@@ -26,15 +26,17 @@ from workspaces.models import Workspace
 from workspaces.scoping import WorkspaceScopedViewSet
 
 PERIOD = [
-    OpenApiParameter("from", str, description="First day or moment; its whole day is reported. Usual: 30 days in all."),
-    OpenApiParameter("to", str, description="Last day or moment; its whole day is reported. Usual: today."),
+    OpenApiParameter(
+        "from", str, description="First day or moment; its whole day is reported. Default: 30 days in all."
+    ),
+    OpenApiParameter("to", str, description="Last day or moment; its whole day is reported. Default: today."),
     OpenApiParameter("platform", str, enum=registry.IDS),
 ]
 
 
 def cut(usual: str) -> OpenApiParameter:
     """Describe how finely the numbers are cut, and what is usual."""
-    return OpenApiParameter("granularity", str, enum=list(Granularity), description=f"Usual: {usual}.")
+    return OpenApiParameter("granularity", str, enum=list(Granularity), description=f"Default: {usual}.")
 
 
 class AnalyticsViewSet(WorkspaceScopedViewSet[TargetNumbers]):

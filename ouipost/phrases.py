@@ -36,8 +36,9 @@ def joined(parts: Sequence[str], separator: str = ", ") -> str:
 
 
 def either(parts: Sequence[str]) -> str:
-    """Return these as "one or another"."""
-    return reduce(lambda some, last: Phrase("{some} or {last}", some=some, last=last), parts)
+    """Return these as "one, another or a third"."""
+    *some, last = parts
+    return Phrase("{some} or {last}", some=joined(some), last=last) if some else last
 
 
 def several(parts: Sequence[str]) -> str:

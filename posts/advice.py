@@ -55,5 +55,5 @@ def failure(
 def rest_unsent(reason: str, *, sent: int, replies: int) -> Phrase:
     """Return the message of a post of several parts of which so many are out, and why the rest is not."""
     return Phrase(
-        "{sent} of {all} parts are out; the next was not taken. {error}", sent=sent, all=replies + 1, error=reason
+        "{sent} of {all} parts are out; the next was not accepted. {error}", sent=sent, all=replies + 1, error=reason
     )

@@ -88,7 +88,7 @@ def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
             rule="stored_unreadable",
             field="platforms",
             message=Phrase("It is stored in a form that cannot be read: {columns}.", columns=column),
-            fix=Phrase("Write it anew, or have the operator mend it."),
+            fix=Phrase("Write it again, or ask the operator to repair it."),
         )
         yield asdict(issue) | {"platform": account.platform, "account_id": account.pk}
 

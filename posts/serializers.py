@@ -120,14 +120,14 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     platform = serializers.ChoiceField(choices=registry.IDS)
     post_id, url = TextOrNull(source="remote_id"), TextOrNull()
     attempts = serializers.IntegerField(
-        help_text="How often the network was turned to, to look for it too; not where its limits put that off."
+        help_text="How often the network was called, searches included; waits for its limits do not count."
     )
-    next_attempt_at = serializers.SerializerMethodField(help_text="While it is `publishing`: when it goes on.")
-    waits_for = serializers.SerializerMethodField(help_text="Why it is not its turn yet, in words.")
+    next_attempt_at = serializers.SerializerMethodField(help_text="While it is `publishing`: when it continues.")
+    waits_for = serializers.SerializerMethodField(help_text="Why it waits, in words.")
     parts = serializers.SerializerMethodField(
-        help_text="Of a post with a thread or a comment: itself and what follows it, as far as they are out."
+        help_text="For a thread or a first comment: the post and the parts after it that are out."
     )
-    removed_at = serializers.SerializerMethodField(help_text="Since when its network does not have it any more.")
+    removed_at = serializers.SerializerMethodField(help_text="Since when the post is no longer at its network.")
     error = ErrorField(read_only=True, allow_null=True)
 
     class Meta:

@@ -91,7 +91,7 @@ def lock_in(post: Post, allowed: Collection[str]) -> Post:
     locked = lock(post)
     if locked.status not in allowed:
         told = Phrase(
-            "The post is {status}; this can be done with one that is {allowed}.",
+            "The post is {status}; this is possible only if it is {allowed}.",
             status=Ours(locked.status),
             allowed=either([Ours(each) for each in sorted(allowed)]),
         )

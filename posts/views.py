@@ -101,7 +101,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     @extend_schema(request=NewPostInput, responses=ValidationSerializer)
     @action(detail=False, methods=["post"])
     def validate(self, request: Request, **kwargs: Any) -> Response:
-        """Say what scheduling such a post would be refused for; nothing is stored, permission to read is enough."""
+        """List what networks would refuse of such a post; nothing is stored, and `posts.read` is enough."""
         values, when = self._read_new()
 
         def work() -> Response:
@@ -264,7 +264,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 def _idle(body: Any) -> list[str]:
     """Say what of the body of a new post comes to nothing: a zone without a time, and files."""
     is_idle = "timezone" in body and body.get("scheduled_at") is None
-    told = [Phrase("timezone means nothing without scheduled_at: the post is a draft.")] if is_idle else []
+    told = [Phrase("timezone has no effect without scheduled_at: the post is a draft.")] if is_idle else []
     return told + _unread_files(body)
 
 

@@ -249,7 +249,7 @@ class Connector(Platform):
     """The types of files that it fetches from our public address, which it must be able to reach."""
     api: ClassVar[str] = ""
     """The address that its calls are under, where that is one; may hold `{version}`."""
-    nothing_opened: str = Phrase("The sign-in opened no account that can be published to: grant at least one.")
+    nothing_opened: str = Phrase("The sign-in gave access to no account that can be published to: grant at least one.")
     """What a person is told whose sign-in gave no account, with the possible reasons."""
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:

@@ -143,7 +143,7 @@ def _note(job: Job) -> str:
         case JobStatus.STOPPED:
             return _("It was stopped: the rest was left as it is.")
         case JobStatus.REFUSED:
-            return _("Whoever began it may not do this any more: the rest was left as it is.")
+            return _("The person who started it may no longer do this: the rest was left as it is.")
     return ""
 
 

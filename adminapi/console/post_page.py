@@ -31,14 +31,14 @@ HEADLINES: dict[str, Any] = {
     PostStatus.DRAFT: gettext_lazy("This is a draft: nothing goes out until it is scheduled or published."),
     PostStatus.SCHEDULED: gettext_lazy("It goes out on %(moment)s."),
     PostStatus.PUBLISHING: gettext_lazy("It is being published now."),
-    PostStatus.PUBLISHED: gettext_lazy("It is out at all of its networks since %(moment)s."),
+    PostStatus.PUBLISHED: gettext_lazy("It has been out at all of its networks since %(moment)s."),
     PostStatus.PARTIALLY_PUBLISHED: gettext_lazy("It is out at some of its networks, and did not go out at others."),
     PostStatus.FAILED: gettext_lazy("It did not go out, and is not tried again by itself."),
     PostStatus.NEEDS_REVIEW: gettext_lazy("Nobody knows whether it is out everywhere: a person has to look."),
     PostStatus.MISSED: gettext_lazy("Its time came while nothing could run, and it is too late now."),
 }
 LOOK = gettext_lazy("Look at the account, then say below whether the post is there.")
-RETRY = gettext_lazy("There is no next try: once that is mended, choose “Retry what failed”.")
+RETRY = gettext_lazy("There is no next try: once that is fixed, choose “Retry what failed”.")
 RETRY_MISSED = gettext_lazy("There is no next try: choose “Retry what failed”.")
 CHANGE: dict[str, Any] = {
     PostStatus.FAILED: gettext_lazy(

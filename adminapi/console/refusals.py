@@ -21,7 +21,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         return HttpResponseRedirect(request.get_full_path(force_append_slash=True))
     if not _is_staffs(request):
         return defaults.page_not_found(request, exception)
-    told = _("What you look for was removed, or belongs to a workspace that you are no member of.")
+    told = _("What you are looking for was removed, or belongs to a workspace that you are not a member of.")
     return _refused(request, _("Not found"), told, HTTPStatus.NOT_FOUND)
 
 
@@ -68,8 +68,8 @@ def broken(request: HttpRequest) -> HttpResponse:
     if not request.path.startswith(CONSOLE):
         return defaults.server_error(request)
     told = _(
-        "Something broke here. What you did may have been done or not: look before you repeat it. If it happens again, "
-        "tell whoever runs this installation what you did and when: the server's log says why."
+        "Something went wrong here. What you did may or may not have been done: check before you repeat it. "
+        "If it happens again, tell whoever runs this installation what you did and when: the server's log says why."
     )
     return _stopped(request, _("It did not work"), told, HTTPStatus.INTERNAL_SERVER_ERROR)
 

@@ -40,7 +40,7 @@ def troubles_of(account: SocialAccount, paused: list[Pause], *, now: datetime) -
 def _of_the_connection(account: SocialAccount) -> Iterator[Trouble]:
     said = translated((account.last_error or {}).get("message", ""))
     if account.status == AccountStatus.EXPIRED:
-        what = said or _("The network takes its token no longer.")
+        what = said or _("The network no longer accepts its token.")
         remedy = _("The account's owner has to sign in again. Scheduled posts that come due before that fail.")
         yield Trouble(what=what, remedy=remedy, can_sign_in=True)
     elif account.status == AccountStatus.ERROR:
@@ -72,5 +72,5 @@ def _of_pauses(account: SocialAccount, paused: list[Pause], now: datetime) -> It
         remedy = _("What waits goes out when an operator resumes it, and is not late for it.")
         yield Trouble(what=translated(pauses.told(held)), remedy=remedy, is_bad=False)
     if account.held_until is not None and account.held_until > now:
-        what = _("The network wants to be left alone until %(time)s.") % {"time": moment(account.held_until)}
+        what = _("The network asks us to wait until %(time)s.") % {"time": moment(account.held_until)}
         yield Trouble(what=what, remedy=_("Nothing to do: it goes on by itself."), is_bad=False)

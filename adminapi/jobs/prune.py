@@ -16,19 +16,19 @@ from workspaces.models import User
 NAMES = {
     "hours": _("Sums by the hour"),
     "snapshots": _("Single readings"),
-    "messages": _("What webhooks were told, with its deliveries"),
+    "messages": _("Webhook events, with their deliveries"),
     "replays": _("Replays of webhooks"),
     "deliveries": _("Deliveries of deleted webhooks"),
     "webhooks": _("Deleted webhooks"),
     "jobs": _("Background work that has ended"),
-    "arrivals": _("Notes of files that did not arrive"),
-    "connections": _("Sign-ins at networks that are over"),
+    "arrivals": _("Notes on failed uploads"),
+    "connections": _("Past sign-ins at networks"),
     "logins": _("Logins that failed"),
-    "turns": _("Notes of who tried to log in"),
-    "sessions": _("Logins to the admin API that are over"),
-    "console_sessions": _("Logins to the console that are over"),
-    "answers": _("Answers kept for repeated requests"),
-    "calls": _("How the networks answered, by five minutes"),
+    "turns": _("Records of login attempts"),
+    "sessions": _("Ended sessions of the admin API"),
+    "console_sessions": _("Ended sessions of the console"),
+    "answers": _("Stored responses for repeated requests"),
+    "calls": _("Statistics of network calls, per five minutes"),
 }
 
 

@@ -110,7 +110,7 @@ def _work(job: Job, claim: Claim, is_ending: Callable[[], bool]) -> int:
             _release(claim, due_at=None, status=JobStatus.REFUSED, finished_at=claims.database_now())
             return looked_at
         if claim.unsettled >= MOST_DEATHS and not looked_at:
-            _refuse(claim, row, _("It was left out: each time that it was begun, the worker was cut short."))
+            _refuse(claim, row, _("It was skipped: the worker was interrupted each time it began with it."))
         else:
             _do(kind, row, user, claim)
         looked_at += 1

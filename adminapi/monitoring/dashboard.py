@@ -146,7 +146,7 @@ class FiguresViewSet(AdminViewSet[Workspace]):
 
     @extend_schema(responses=DashboardSerializer)
     def dashboard(self, request: Request) -> Response:
-        """Show how much there is, what goes on, and what is paused."""
+        """Show totals, current activity, and what is paused."""
         figures = Figures.for_user(self.user)
         paused = pausing.in_force_for(figures.workspace_ids)
         return Response(DashboardSerializer(_dashboard(figures, paused)).data)
@@ -158,7 +158,7 @@ class FiguresViewSet(AdminViewSet[Workspace]):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("period", str, enum=list(DAYS), description=f"Days until today. Usual: {USUAL}."),
+            OpenApiParameter("period", str, enum=list(DAYS), description=f"Days until today. Default: {USUAL}."),
             FORMAT,
         ],
         responses={(200, JSON_TYPE): InstallationSerializer, (200, CSV_TYPE): str},

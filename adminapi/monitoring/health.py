@@ -83,7 +83,7 @@ class HealthViewSet(AdminViewSet[Heartbeat]):
 
     @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
     def retrieve(self, request: Request) -> Response:
-        """Try every part, for a second at most; 503 with the same body where something vital does not work."""
+        """Probe every component, for a second at most; 503 with the same body if something vital does not work."""
         examination: Examination = request._request.examination  # type: ignore[attr-defined]
         health = examination.result(now=timezone.now())
         return Response(HealthSerializer(health).data, status=503 if health.status == UNHEALTHY else 200)
@@ -99,8 +99,10 @@ class NetworkHealthSerializer(serializers.Serializer[Any]):
     error_rate_24h = serializers.FloatField(allow_null=True, help_text="Percent, without what was wrong with a post.")
     avg_response_time_ms = serializers.IntegerField(allow_null=True)
     issues = serializers.ListField(child=serializers.CharField())
-    api_version = serializers.CharField(allow_null=True, help_text="The one that is called; null if there are none.")
-    api_version_ends = serializers.DateField(allow_null=True, help_text="The day from which it is not taken, if known.")
+    api_version = serializers.CharField(allow_null=True, help_text="The version in use; null if the network has none.")
+    api_version_ends = serializers.DateField(
+        allow_null=True, help_text="The day from which the network refuses it, if known."
+    )
 
 
 class PlatformsHealthSerializer(serializers.Serializer[Any]):
@@ -120,7 +122,7 @@ class PlatformHealthViewSet(AdminViewSet[Network]):
 
     @extend_schema(responses=PlatformsHealthSerializer)
     def retrieve(self, request: Request) -> Response:
-        """Show how the networks answered in the last 24 hours; where nothing is live, how the simulated ones did."""
+        """Show how the networks responded in the last 24 hours; if nothing is live, the simulated ones."""
         now = timezone.now()
         found = networks.look(now=now)
         shown = {

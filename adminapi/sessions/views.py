@@ -104,7 +104,7 @@ class LogoutViewSet(AdminViewSet[Session]):
 
     @extend_schema(request=None, responses={200: MESSAGE})
     def logout(self, request: Request) -> Response:
-        """End the token's session: from then on the token is refused, but by this call, which does nothing more."""
+        """End the token's session; every other call then refuses the token, and repeating this one does nothing."""
 
         def work() -> Response:
             logins.log_out(self.session, actor=self.actor, now=timezone.now())
@@ -122,11 +122,11 @@ class ProfileViewSet(AdminViewSet[User]):
     serializer_class, input_class = ProfileSerializer, ProfileInput
 
     def retrieve(self, request: Request) -> Response:
-        """Show one's own user."""
+        """Show your own user."""
         return self.answered(self.user)
 
     def update(self, request: Request) -> Response:
-        """Change one's name, or the password, which ends all sessions."""
+        """Change your name, or your password, which ends all sessions."""
         values = self.read(ProfileInput, instance=self.user, partial=True)
         current, password = values.pop("current_password", None), values.pop("password", None)
         if password is not None:

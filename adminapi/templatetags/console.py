@@ -68,7 +68,7 @@ OUTCOMES = {
     "auth_expired": gettext_lazy("The sign-in is not valid."),
     "rate_limited": gettext_lazy("Too much was sent already."),
     "unavailable": gettext_lazy("The network does not work."),
-    "still_working": gettext_lazy("The network is at work on it."),
+    "still_working": gettext_lazy("The network is processing it."),
     "unknown": gettext_lazy("Nobody knows."),
     "undecidable": gettext_lazy("It cannot be told."),
     "later": gettext_lazy("It waits."),

@@ -99,16 +99,16 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
-    description="Any text of your own: the same request sent again with it gets the first answer, for 24 hours.",
+    description="A text of your choice: repeating the request with it returns the first response, for 24 hours.",
 )
 WORKSPACE_ID = OpenApiParameter(
-    "X-Workspace-ID", str, OpenApiParameter.HEADER, required=True, description="The workspace that is meant."
+    "X-Workspace-ID", str, OpenApiParameter.HEADER, required=True, description="The id of the workspace."
 )
 PREFER = OpenApiParameter(
     "Prefer",
     {"type": "string", "examples": ["wait=10"]},
     OpenApiParameter.HEADER,
-    description="`wait=N`: wait N seconds for the outcome, 0 to 60; 25 unless you say. 202 says that it is to come.",
+    description="`wait=N`: wait N seconds for the outcome, 0 to 60; default 25. 202 means that it is not known yet.",
 )
 REQUEST_ID: Schema = {
     "X-Request-ID": {"schema": TEXT, "description": "The request's own id, or one of ours; logs have it."}

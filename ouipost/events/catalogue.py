@@ -12,19 +12,19 @@ from django.utils.translation import gettext_noop as _
 from ouipost.events.models import Event
 
 EVENTS = {
-    "post.created": _("A post was made."),
+    "post.created": _("A post was created."),
     "post.updated": _("A post was changed."),
-    "post.deleted": _("A post was removed from here; what is published stays at the networks."),
-    "post.scheduled": _("A post got a time."),
-    "post.published": _("A post is out at all of its networks."),
-    "post.partially_published": _("A post is out at some of its networks, and failed at others."),
-    "post.failed": _("A post is out nowhere, and is not tried again by itself."),
-    "post.needs_review": _("Whether a post is out could not be found out: somebody has to look."),
+    "post.deleted": _("A post was deleted here; what is published stays at the networks."),
+    "post.scheduled": _("A post was scheduled."),
+    "post.published": _("A post is published on all of its networks."),
+    "post.partially_published": _("A post is published on some of its networks and failed on others."),
+    "post.failed": _("A post is published nowhere and is not retried automatically."),
+    "post.needs_review": _("It could not be found out whether a post is published: a person must look."),
     "post.missed": _("A post was due while nothing could run, and is too late now."),
     "account.connected": _("An account was connected, or connected again."),
     "account.disconnected": _("An account was disconnected."),
     "account.expiring": _("An account's connection ends within 7 days unless its owner signs in again."),
-    "account.expired": _("An account's connection has ended: its owner has to sign in again."),
+    "account.expired": _("An account's connection has ended: its owner must sign in again."),
     "account.error": _("An account cannot be read at present."),
     "media.failed": _("A network could not use the files of a post."),
 }

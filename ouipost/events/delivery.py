@@ -200,12 +200,12 @@ def deliver(job: Job) -> Report:
         return _report(job, at, began, error="disabled")
     except CannotDecrypt:
         logger.exception("The secret of a webhook cannot be opened")
-        return _report(job, at, began, error="secret_unreadable", says=Phrase("Our operator must mend it."))
+        return _report(job, at, began, error="secret_unreadable", says=Phrase("Our operator must fix it."))
     except (Blocked, NotSent, AnswerLost) as error:
         return _report(job, at, began, error=ERRORS[type(error)], says=str(error))
     except Exception:  # it is tried as often as any other that fails, and not for ever
         logger.exception("A delivery met an error of ours")
-        return _report(job, at, began, error="internal_error", says=Phrase("Our operator must mend it."))
+        return _report(job, at, began, error="internal_error", says=Phrase("Our operator must fix it."))
 
 
 def _send(delivery: Delivery, *, at: datetime) -> Answer:

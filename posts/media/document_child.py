@@ -62,7 +62,7 @@ def answer_to(job: Job) -> dict[str, Any]:
     limit_process()
     return answered(
         lambda: {"pages": pages_of_pdf(job.source) if job.kind == "pdf" else pages_of_office(job.source, job.kind)},
-        too_costly="The document takes too much memory to look into.",
+        too_costly="The document takes too much memory to check.",
         damaged=DAMAGED,
         is_ours=lambda number: number != errno.EINVAL,
     )
@@ -84,7 +84,7 @@ def pages_of_pdf(source: str) -> int:
         raise Refused("encrypted", "The PDF is locked. Save it without a password.")
     for key in keys_of(reader.trailer):
         if key in ACTIVE:
-            raise Refused("active", f"The PDF holds {key[1:]}, which is not taken. Print it into a new PDF.")
+            raise Refused("active", f"The PDF holds {key[1:]}, which is not accepted. Print it into a new PDF.")
     if not (count := len(reader.pages)):
         raise Refused("damaged", DAMAGED)
     return count
@@ -101,7 +101,7 @@ def keys_of(root: Any) -> Iterator[str]:
             seen.add(value.idnum)
             waiting.append(value.get_object())
         if len(seen) > MAX_OBJECTS:
-            raise Refused("too_costly", "The PDF has too many objects to look into.")
+            raise Refused("too_costly", "The PDF has too many objects to check.")
         if isinstance(value, DictionaryObject):
             yield from (str(key) for key in value)
             yield from (str(value[key]) for key in ("/S", "/Type", "/Subtype") if key in value)
@@ -127,7 +127,7 @@ def pages_of_office(source: str, kind: str) -> int:
 def check_entries(entries: list[zipfile.ZipInfo]) -> None:
     """Raise Refused for parts that are too much, locked, macros, or named so that readers may differ over them."""
     if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_UNPACKED:
-        raise Refused("too_costly", "The document unpacks to more than is taken. Make it smaller.")
+        raise Refused("too_costly", "The document unpacks to more than is accepted. Make it smaller.")
     if any(entry.flag_bits & 1 for entry in entries):
         raise Refused("encrypted", "The document is locked. Save it without a password.")
     names = [entry.filename.replace("\\", "/").lower() for entry in entries]

@@ -13,7 +13,7 @@ from posts.media.intake import Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("document_child.py")
 WALL_SECONDS = 30
-TOO_COSTLY = Phrase("The document takes too much work to look into. Export it again.")
+TOO_COSTLY = Phrase("The document takes too long to check. Export it again.")
 
 
 @contextmanager

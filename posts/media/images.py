@@ -18,7 +18,7 @@ from posts.media.intake import InvalidMedia, Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("imaging_child.py")
 WALL_SECONDS = 20
-TOO_COSTLY = Phrase("The image takes too much work to decode. Make it smaller.")
+TOO_COSTLY = Phrase("The image takes too long to decode. Make it smaller.")
 STORED_MAX_BYTES = 100 * 1024 * 1024
 """An image written anew may be larger than its upload was; this is all that a child may write."""
 

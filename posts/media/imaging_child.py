@@ -40,7 +40,7 @@ MAX_CANVAS_PIXELS = 25_000_000
 THUMBNAIL_SIDE = 400
 QUALITIES = ((90, 0), (82, 2), (74, 2))
 """What a JPEG for a network is tried at: the first, with whole colours, leaves coloured letters sharp."""
-DAMAGED = "The image is damaged or cut short, or too large to be written anew. Export it again."
+DAMAGED = "The image is damaged or incomplete, or too large to be converted. Export it again."
 
 BYTES_PER_PIXEL = {"JPEG": 10, "PNG": 10, "GIF": 24, "WEBP": 32}
 """What decoding takes at its peak, measured: two copies of the pixels, or the canvases that animations are drawn on."""

@@ -35,7 +35,7 @@ DECODERS = (*VIDEO_CODECS, *AUDIO_CODECS, "libdav1d", "libvpx", "libvpx-vp9", "m
 OPTIONS = {"protocol_whitelist": "file", "codec_whitelist": ",".join(DECODERS), "max_streams": str(MAX_TRACKS)}
 MOST_MISSING = 1.0
 """Seconds that a track may be shorter than its file says: recorders round, and leave out the last pictures."""
-DAMAGED = "The video is damaged or cut short. Export it again."
+DAMAGED = "The video is damaged or incomplete. Export it again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def answer_to(job: Job) -> dict[str, Any]:
     limit_process(job)
     return answered(
         lambda: renew(job),
-        too_costly="The video takes too much memory to look into. Export it again.",
+        too_costly="The video takes too much memory to check. Export it again.",
         damaged=DAMAGED,
         is_ours=lambda number: number in (errno.ENOSPC, errno.EDQUOT),
     )
@@ -87,7 +87,7 @@ def check(source: Any) -> None:
     sound = codec_of(source.streams.audio[0]) if source.streams.audio else ""
     if codec not in VIDEO_CODECS or (sound and sound not in AUDIO_CODECS):
         told = f"{codec} with {sound}" if sound else codec
-        raise Refused("codec", f"Videos in {told} are not taken. Export it as H.264 with AAC.")
+        raise Refused("codec", f"Videos in {told} are not accepted. Export it as H.264 with AAC.")
 
 
 def look_at(made: Any) -> dict[str, Any]:

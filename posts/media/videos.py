@@ -15,7 +15,7 @@ from posts.media.intake import FileTooLarge, Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("video_child.py")
 WALL_SECONDS = 180
-TOO_COSTLY = Phrase("The video takes too much work to look into. Export it again, or make it shorter.")
+TOO_COSTLY = Phrase("The video takes too long to check. Export it again, or make it shorter.")
 
 
 @contextmanager

@@ -202,7 +202,7 @@ def _to_mend(target: Target, who_acts: WhoActs, *, then: str) -> str:
         return ""
     platform = registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)
     if registry.is_configured(platform):
-        return f"Mend the cause (the worker's log tells more of {target.pk}), then {then}"
+        return f"Fix the cause (the worker's log tells more of {target.pk}), then {then}"
     return f"Set {' and '.join(registry.credentials_of(platform.id))} and restart the workers, then {then}"
 
 
@@ -219,7 +219,7 @@ def disconnected(target: Target) -> Finding:
 
 def expired(account: SocialAccount, *, since: datetime, posts: int, first: datetime) -> Finding:
     """Tell of an account whose owner must sign in again before the first of its posts is due."""
-    error = account.last_error or {"code": "TOKEN_REVOKED", "message": "The network takes its token no longer."}
+    error = account.last_error or {"code": "TOKEN_REVOKED", "message": "The network no longer accepts its token."}
     coming = (
         f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {first:%Y-%m-%dT%H:%M:%SZ}."
     )

@@ -242,7 +242,7 @@ class Publish:
             return None
         self.step = "recover"
         if self.recovery == Recovery.PARK:
-            return Undecidable(message=Phrase("The network's answer was lost, and it cannot be asked."))
+            return Undecidable(message=Phrase("The network's response was lost, and it cannot be asked."))
         self.session.deadline = self._time_before_arming()
         with traces.span("recover"):
             found = self._look()

@@ -168,7 +168,7 @@ def _taken(target: Target, error: StillWorking, *, now: datetime) -> dict[str, A
     """The network has accepted it and does not show it yet: ask again, until it is left to a person."""
     given = {} if error.handles is None else {"handles": dict(error.handles)}
     if gave_up(target, now=now):
-        return _review(Phrase("The network has taken it and has not shown it: {error}", error=error.message)) | given
+        return _review(Phrase("The network has accepted it and has not shown it: {error}", error=error.message)) | given
     values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
     return values | given | {"waits_for": error.message}
 
@@ -207,7 +207,7 @@ def _with_its_time(target: Target, error: Unavailable, *, now: datetime) -> Unav
         return error
     moment = f"{again_at:%Y-%m-%d %H:%M:%S} UTC"
     told = Phrase(
-        "Nothing is taken before {moment}, and the time for trying is over by then: {error}",
+        "Nothing is accepted before {moment}, and the time for trying is over by then: {error}",
         moment=moment,
         error=error.message,
     )

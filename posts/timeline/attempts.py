@@ -24,15 +24,15 @@ TROUBLE_FREE = ("published", "late", "absent", "later", "still_working")
 DEFINITE = ("rejected", "duplicate", "auth_expired", "processing_failed")
 WORDS = {
     "sent": _("{name} has published it."),
-    "taken": _("{name} has taken it, and is at work on it."),
+    "taken": _("{name} has accepted it, and is processing it."),
     "found": _("{name} had published it: what was sent before has arrived."),
     "not_found": _("{name} does not show it yet. It is looked for once more before anything is sent again."),
     "unknown": _("Whether {name} has it is not known. That is found out before anything is sent again."),
     "undecided": _("Whether {name} has it could not be found out. Look at the account, then say if the post is there."),
-    "postponed": _("{name} has surely not taken it. It is tried again."),
+    "postponed": _("{name} has certainly not accepted it. It will be tried again."),
     "refused": _("{name} has refused it."),
-    "given_up": _("{name} has surely not taken it, and the time for trying is over."),
-    "late_answer": _("An answer of {name} came when its worker had lost the target to another one."),
+    "given_up": _("{name} has certainly not accepted it, and the time for trying is over."),
+    "late_answer": _("A response from {name} came after its worker had lost the target to another worker."),
 }
 """The kinds of attempts."""
 

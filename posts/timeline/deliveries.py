@@ -87,21 +87,25 @@ def _entry(sent: Sent, event: str, *, now: datetime) -> Entry:
 def _words(sent: Sent, *, is_busy: bool) -> str:
     match sent.status:
         case DeliveryStatus.DELIVERED:
-            return _("The webhook {webhook} has taken {event}, at attempt {attempts}.")
+            return _("The webhook {webhook} has accepted {event}, on attempt {attempts}.")
         case DeliveryStatus.FAILED:
-            return _("The webhook {webhook} has not taken {event}, and it is not tried again. Attempts: {attempts}.")
+            return _(
+                "The webhook {webhook} has not accepted {event}, and it will not be tried again. Attempts: {attempts}."
+            )
         case DeliveryStatus.DISCARDED:
             return _(
-                "The webhook {webhook} was switched off, or asked no longer for this, before it had taken {event}. "
-                "Attempts: {attempts}."
+                "The webhook {webhook} was switched off, or no longer "
+                "asked for this, before it accepted {event}. Attempts: {attempts}."
             )
     if is_busy:
-        return _("The webhook {webhook} is being told of {event}. Attempts before: {attempts}.")
+        return _("The webhook {webhook} is being sent {event}. Attempts before: {attempts}.")
     if sent.due_at is None:
-        return _("The webhook {webhook} fails: {event} waits until it is well again. Attempts so far: {attempts}.")
+        return _("The webhook {webhook} is failing: {event} waits until it works again. Attempts so far: {attempts}.")
     if sent.error:
-        return _("The webhook {webhook} has not taken {event} yet. It is tried again. Attempts so far: {attempts}.")
-    return _("The webhook {webhook} is to be told of {event}.")
+        return _(
+            "The webhook {webhook} has not accepted {event} yet. It will be tried again. Attempts so far: {attempts}."
+        )
+    return _("The webhook {webhook} is to be sent {event}.")
 
 
 def _cause(sent: Sent) -> Cause | None:

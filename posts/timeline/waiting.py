@@ -127,10 +127,10 @@ def _reason(target: Target, account_until: datetime | None, network_until: datet
     name, due_at = platforms.NAMES[target.platform], target.due_at or now
     if network_until and network_until >= due_at - SPACING:
         return Phrase(
-            "{name} has not answered lately: nothing goes there until then, and then one post to try.", name=name
+            "{name} has not responded lately: nothing is sent there until then, and then one post as a test.", name=name
         )
     if account_until and account_until >= due_at - SPACING:
-        return Phrase("The account has to wait: {name} has set it a limit, or has not answered it lately.", name=name)
+        return Phrase("The account has to wait: {name} has limited it, or has not responded to it lately.", name=name)
     return _turn(target, now=now)
 
 

@@ -169,7 +169,7 @@ def test_a_server_gets_no_account_that_is_connected_by_saying_that_it_is_its_own
     account.refresh_from_db()
     assert (answer.status_code, account.metadata) == (status, {"service": "https://home.example"})
     assert bool(Connection.objects.get().code_digest) is (status == 302)
-    assert ("does not live at that server" in answer.content.decode()) is (status == 422)
+    assert ("is not on that server" in answer.content.decode()) is (status == 422)
 
 
 def test_a_server_gets_no_account_that_was_connected_since_it_said_that_it_is_its_own(

@@ -16,7 +16,7 @@ def test_a_person_connects_a_facebook_page_and_chooses_which(
 ) -> None:
     staff.goto(f"{demo.base}/console/accounts/socialaccount/")
     staff.get_by_role("link", name="Add").first.click()
-    expect(staff.get_by_role("heading", name="Which network shall Demo post to?")).to_be_visible()
+    expect(staff.get_by_role("heading", name="Which network should Demo post to?")).to_be_visible()
     accessible(staff)
     staff.get_by_role("button", name="Sign in at Facebook").click()
 

@@ -29,7 +29,7 @@ def test_a_person_writes_a_post_with_a_picture_mends_it_and_publishes_it(
     preview = staff.get_by_role("complementary", name="Preview")
     expect(preview.get_by_text("This network takes no post of this kind without a file.")).to_be_visible()
     expect(preview.get_by_text("323 of 280 characters")).to_be_visible()
-    expect(staff.get_by_text("2 things to mend before it can go out.")).to_be_visible()
+    expect(staff.get_by_text("2 things to fix before it can go out.")).to_be_visible()
     accessible(staff)
 
     staff.get_by_label("Add pictures, videos or a document").set_input_files(a_picture("loaf.jpg"))

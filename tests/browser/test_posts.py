@@ -96,7 +96,7 @@ def test_a_person_sends_a_delivery_again(
     receiver = Receiver()
     staff.goto(f"{demo.base}/console/events/webhook/add/")
     staff.get_by_label("Address").fill(receiver.url)
-    staff.get_by_label("post.created: A post was made.").check()
+    staff.get_by_label("post.created: A post was created.").check()
     staff.get_by_role("button", name="Save", exact=True).click()
     expect(staff.get_by_label("Copy it now")).to_have_value(re.compile("^whsec_"))
     accessible(staff)

@@ -254,7 +254,7 @@ def test_what_failed_for_want_of_the_operator_is_listed_for_a_week(workspace: Wo
     make_target(workspace, account, status="failed", due_at=None, error=UNCONFIGURED, scheduled_at=old)
 
     retry = f"POST /api/posts/{target.post_id}/retry"
-    step = f"Mend the cause (the worker's log tells more of {target.pk}), then {retry}"
+    step = f"Fix the cause (the worker's log tells more of {target.pk}), then {retry}"
     cause = "PLATFORM_UNAVAILABLE: This installation has no credentials for Twitter/X."
     assert found() == [shown(target, kind="failed", cause=cause, next_step=step)]
 

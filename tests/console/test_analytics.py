@@ -125,8 +125,8 @@ def test_days_are_said_to_be_by_the_clock_by_which_they_are(staff: Client) -> No
 
     alone, together = (text_of(staff.get(PAGE, query)) for query in ({"workspace": workspace.pk}, {}))
 
-    assert "Days by the clock of Asia/Tokyo." in alone
-    assert "days are by its own clock." in together
+    assert "Days in the time zone Asia/Tokyo." in alone
+    assert "days are in its own time zone." in together
 
 
 @pytest.mark.parametrize(

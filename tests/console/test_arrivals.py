@@ -21,7 +21,7 @@ from tests.console.composing import UPLOAD, an_image, edit_address, facebook, st
 from tests.factories import make_media, make_post
 
 __all__ = ["facebook", "staff", "workspace"]
-LOOKING = "it was sent and is being looked into. You can leave: it comes to the draft by itself."
+LOOKING = "it was sent and is being checked. You can leave: it is added to the draft by itself."
 
 
 @pytest.fixture(autouse=True)

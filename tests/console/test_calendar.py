@@ -95,7 +95,7 @@ def test_the_workspace_that_was_chosen_last_is_that_of_the_next_page(bakery: Wor
 def test_who_works_in_no_workspace_is_told_so(db: None) -> None:
     page = browser_of(make_user(role=Role.EDITOR)).get("/console/calendar/")
 
-    assert "You are a member of no workspace" in page.content.decode()
+    assert "You are not a member of any workspace" in page.content.decode()
 
 
 def test_the_calendar_is_for_those_who_manage_posts(bakery: Workspace, account: SocialAccount) -> None:

@@ -60,7 +60,7 @@ def choose(browser: Client, state: str, *chosen: str) -> Any:
 def test_a_person_chooses_a_workspace_and_sees_what_each_network_takes(editor: User) -> None:
     page = text(browser_of(editor).get("/console/connect/"))
 
-    assert "Which network shall Bakery post to?" in page
+    assert "Which network should Bakery post to?" in page
     assert all(platform in page for platform in ("Facebook", "Bluesky", "LinkedIn"))
     assert "Pages" in page
 
@@ -117,7 +117,7 @@ def test_who_opened_the_console_at_another_address_is_led_to_the_public_one(
     elsewhere = text(browser_of(editor).get(f"/console/connect/?workspace={workspace.pk}"))
 
     link = f'href="https://posts.example.com/console/connect/?workspace={workspace.pk}"'
-    assert (link in elsewhere, "at another address" in there) == (True, False)
+    assert (link in elsewhere, "at an address other than the public one" in there) == (True, False)
 
 
 def test_nobody_connects_accounts_in_a_workspace_that_is_not_theirs(editor: User, workspace: Workspace) -> None:
@@ -176,7 +176,7 @@ def test_several_pages_wait_for_a_choice_and_only_the_chosen_are_connected(
     answer = choose(browser, state, "1", "3")
 
     assert (page.status_code, again.status_code, before) == (200, 200, 0)
-    assert "Facebook opened several accounts. Those that you choose can be posted to from Bakery." in text(page)
+    assert "Facebook gave access to several accounts. Bakery can post to those that you choose." in text(page)
     assert f'name="state" value="{state}"' in text(page)
     assert text(page).count('name="chosen"') == 3
     assert (nothing.status_code, "Choose at least one." in text(nothing)) == (422, True)
@@ -209,7 +209,7 @@ def test_only_the_browser_that_began_it_completes_a_sign_in_of_the_console(
     strangers = [come_back(each, state) for each in (Client(), colleague, browser_of(editor))]
 
     assert {answer.status_code for answer in strangers} == {403}
-    assert all("begun somewhere else" in text(answer) for answer in strangers)
+    assert all("started somewhere else" in text(answer) for answer in strangers)
     assert (network.calls, SocialAccount.objects.count()) == ([], 0)
     assert Connection.objects.get().exchanged_at is None  # the person who began it can still go on
 
@@ -308,7 +308,7 @@ def test_a_sign_in_that_is_over_says_so_and_leads_to_a_new_one(
         answer = come_back(browser, state)
 
     assert (answer.status_code, network.calls) == (422, asked)
-    assert "good for ten minutes" in text(answer)
+    assert "valid for ten minutes" in text(answer)
     assert f'href="/console/connect/?workspace={workspace.pk}"' in text(answer)
 
 

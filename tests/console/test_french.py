@@ -196,7 +196,7 @@ def test_a_network_s_own_words_stay_as_they_are_within_ours(french: None) -> Non
 
 
 def test_what_stands_within_a_stored_text_is_french_too(french: None) -> None:
-    stored = "2 of 3 parts are out; the next was not taken. X says: Too fast."
+    stored = "2 of 3 parts are out; the next was not accepted. X says: Too fast."
 
     assert translated(stored) == (
         "2 parties sur 3 sont publiées\u202f; la suivante n’a pas été acceptée. X répond\xa0: «\xa0Too fast.\xa0»"
@@ -334,7 +334,7 @@ def make_troubled(workspace: Workspace) -> Post:
     for target, outcome, told in (
         (facebook, "auth_expired", SAYS),
         (linkedin, "undecidable", "LinkedIn took the post and gave no id."),
-        (threads, "unavailable", "Threads is at work on what it was given."),
+        (threads, "unavailable", "Threads is processing what it was given."),
     ):
         error = {"code": "TOKEN_REVOKED", "message": told, "who_acts": "account_owner", "network_code": "190"}
         Target.objects.filter(pk=target.pk).update(error=error)
@@ -366,7 +366,7 @@ def test_what_came_of_a_delivery_is_told_in_french_and_a_receiver_s_answer_as_it
             ("no_answer", None, "No complete answer came in time."),
             ("not_sent", None, "The host name does not resolve."),
             ("address_blocked", None, str(Blocked())),
-            ("secret_unreadable", None, "Our operator must mend it."),
+            ("secret_unreadable", None, "Our operator must fix it."),
         ],
         start=1,
     ):

@@ -213,7 +213,7 @@ def test_a_row_at_which_workers_die_again_and_again_is_left_out(editor: Client, 
 
     job.refresh_from_db()
     assert (job.status, job.done, job.refused) == ("done", MANY - 1, 1)
-    assert "the worker was cut short" in words(editor.get(page_of(job)))
+    assert "the worker was interrupted" in words(editor.get(page_of(job)))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -294,7 +294,7 @@ def test_somebody_who_may_not_any_more_does_nothing_more(
     job.refresh_from_db()
     assert (job.status, job.done, job.due_at) == ("refused", 1, None)
     assert Post.objects.filter(status="scheduled").count() == MANY - 1
-    assert "may not do this any more" in words(client_of("boss@example.com", role=Role.ADMIN).get(page_of(job)))
+    assert "may no longer do this" in words(client_of("boss@example.com", role=Role.ADMIN).get(page_of(job)))
 
 
 def test_rows_of_a_workspace_that_is_not_theirs_any_more_are_refused(editor: Client, workspace: Workspace) -> None:

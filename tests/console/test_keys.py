@@ -110,7 +110,7 @@ def test_rotating_asks_shows_the_new_secret_once_and_keeps_the_old_one_for_a_day
     answer = staff.post(page_of(key, "rotate"), {"confirmed": "1"})
 
     new = shown(answer)
-    assert (asked.status_code, "holds for 24 hours more" in text(asked), untouched) == (200, True, None)
+    assert (asked.status_code, "works for another 24 hours" in text(asked), untouched) == (200, True, None)
     assert (answer.status_code, "no-store" in answer["Cache-Control"]) == (200, True)
     assert (new != old, opens(new), opens(old)) == (True, True, True)
     assert Event.objects.get(type="api_key.rotated").user_email == "staff@example.com"

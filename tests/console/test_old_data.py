@@ -40,9 +40,9 @@ def begin(client: Client) -> Job:
 def test_the_page_says_what_is_old_enough_to_go_and_asks_before_anything_goes(staff: Client) -> None:
     page, asked = words(staff.get(PAGE)), words(staff.post(PAGE))
 
-    assert "Sums by the hour 2 Single readings 0 What webhooks were told, with its deliveries 3" in page
+    assert "Sums by the hour 2 Single readings 0 Webhook events, with their deliveries 3" in page
     assert "It is removed for good, and goes on in the background" in asked
-    assert "Sums by the hour: 2 What webhooks were told, with its deliveries: 3" in asked
+    assert "Sums by the hour: 2 Webhook events, with their deliveries: 3" in asked
     assert (Job.objects.count(), HourTotal.objects.count(), Message.objects.count()) == (0, 3, 4)
 
 
@@ -61,7 +61,7 @@ def test_what_was_old_is_removed_some_at_a_time_and_each_kind_says_how_many_went
     assert (HourTotal.objects.count(), Message.objects.count(), Delivery.objects.count()) == (1, 1, 1)
     page = words(staff.get(page_of(job)))
     assert "Remove what is old: done 5 of 5 done." in page
-    assert "Sums by the hour: 2 What webhooks were told, with its deliveries: 3" in page
+    assert "Sums by the hour: 2 Webhook events, with their deliveries: 3" in page
     assert Event.objects.get(type="job.begun").user_email == "staff@example.com"
 
 

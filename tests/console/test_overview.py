@@ -224,7 +224,7 @@ def test_engagement_is_drawn_when_a_network_has_told_it_and_never_as_nothing(acc
     after = opened(email="other@example.com")
 
     assert before.context["engagement"].is_known is False
-    assert "No network has told these numbers yet." in words(before)
+    assert "No network has reported these numbers yet." in words(before)
     assert sum(after.context["engagement"].series[0].numbers) == 7
     assert dict(after.context["by_network"].rows) == {"Facebook": [1]}
 
@@ -338,7 +338,7 @@ def test_each_permission_alone_opens_exactly_its_blocks(account: SocialAccount, 
 
 @pytest.mark.usefixtures("db")
 def test_somebody_without_permissions_is_told_so() -> None:
-    assert "Nothing is open to you yet." in words(opened(role=Role.VIEWER, permissions=[]))
+    assert "You have no permissions yet." in words(opened(role=Role.VIEWER, permissions=[]))
 
 
 def everything(workspace: Workspace) -> None:
@@ -422,7 +422,7 @@ def test_a_member_of_nothing_sees_nothing_of_others_and_is_told_whom_to_ask() ->
     answer = opened(role=Role.EDITOR)
 
     assert answer.context["accounts"]["ending"] == []
-    assert "You are a member of no workspace. Ask an administrator" in words(answer)
+    assert "You are not a member of any workspace. Ask an administrator" in words(answer)
     assert "Connect an account" not in words(answer)  # it would be refused there
 
 

@@ -124,7 +124,7 @@ def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_whe
         "Facebook has refused it.",
         "The reason: Facebook says: the session is no longer valid. (TOKEN_REVOKED, HTTP 401, 190)",
         "The owner of the account must act: connect the account again.",
-        "There is no next try: once that is mended, choose “Retry what failed”.",
+        "There is no next try: once that is fixed, choose “Retry what failed”.",
     ):
         assert said in words
 
@@ -234,7 +234,7 @@ def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(
     entries, page = timeline(post, now=now), text_of(staff.get(page_of(post)))
 
     assert len(entries) > 1
-    assert f"The webhook {webhook.pk} is to be told of post.created." in page
+    assert f"The webhook {webhook.pk} is to be sent post.created." in page
     assert re.findall('<time datetime="(.+?)"', page) == [f"{entry.at:%Y-%m-%dT%H:%M:%SZ}" for entry in entries]
     assert [entry.message for entry in entries if escape(entry.message) not in page] == []
 
@@ -531,7 +531,7 @@ def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
     )
     staff.post(reverse("admin:posts_post_look", args=[target.post_id, target.pk]), {"confirmed": "1"})
 
-    assert "else it is there twice" in asked
+    assert "otherwise it will be there twice" in asked
     assert Target.objects.get().status == "publishing"
     assert Event.objects.get().type == "post.reconcile_requested"
 

@@ -31,8 +31,8 @@ def test_what_is_not_there_is_not_looked_for_with_another_slash(staff: Client, a
 @pytest.mark.parametrize(
     ("path", "status", "told"),
     [
-        ("/console/posts/post/post_nope/change/", 404, "belongs to a workspace that you are no member of"),
-        ("/console/nowhere/", 404, "belongs to a workspace that you are no member of"),
+        ("/console/posts/post/post_nope/change/", 404, "belongs to a workspace that you are not a member of"),
+        ("/console/nowhere/", 404, "belongs to a workspace that you are not a member of"),
         ("/console/pauses/", 403, "An administrator can give it to you."),
     ],
 )

@@ -94,7 +94,7 @@ def test_what_the_api_refuses_is_told_beside_its_field_and_nothing_typed_is_lost
 
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk} | typed), 400)
 
-    assert "Mend what is marked below" in page
+    assert "Fix what is marked below" in page
     assert said in re.findall(r'<(?:p|span) class="op-error"[^>]*>(.*?)</', page)[-1]
     assert (page.count('class="op-slot"'), 'value="facebook" checked' in page) == (3, True)  # one is the template
     assert f'value="{typed.get("timezone", "Europe/Paris")}"' in page

@@ -283,7 +283,7 @@ def test_a_replay_says_first_how_many_events_it_will_send_and_sends_nothing_yet(
     assert not Event.objects.exists()
 
 
-@pytest.mark.parametrize(("scope", "told"), [("all", "hears of has happened since"), ("failed", "UTC has arrived.")])
+@pytest.mark.parametrize(("scope", "told"), [("all", "covers has happened since"), ("failed", "UTC has arrived.")])
 def test_a_replay_of_nothing_is_not_offered(staff: Client, scope: str, told: str) -> None:
     page = text_of(staff.post(replay_of(make_webhook()), {"since": ago(timedelta(days=1)), "scope": scope}))
 
@@ -548,7 +548,7 @@ def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, worksp
     taken = client.post(page, FORM | {"workspace_ids": workspace.pk})
 
     assert refused == [
-        {"workspace_ids": ["Name workspaces of your own: with none, the webhook would hear of all."]},
+        {"workspace_ids": ["Name workspaces of yours: without any, the webhook would cover all of them."]},
         {"workspace_ids": [f"There is no such workspace: {other.pk}."]},
     ]
     assert taken.status_code == (200 if is_new else 302)

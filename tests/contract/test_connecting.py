@@ -68,7 +68,7 @@ def test_whoever_asks_for_scopes_where_a_network_has_none_is_told(api: ApiClient
 
     asked, none = (data_of(api.post("/api/accounts", sign_in | {"scopes": scopes})) for scopes in (["atproto"], []))
 
-    assert asked["warnings"] == ["Bluesky has no scopes: those that you name are not asked for."]
+    assert asked["warnings"] == ["Bluesky has no scopes: the ones you named are ignored."]
     assert "warnings" not in none
 
 

@@ -147,7 +147,7 @@ def test_who_sends_more_than_the_key_is_told_so(around: str) -> None:
     response = ApiClient(around.format(secret), make_workspace().pk).get("/api/posts")
 
     assert error_of(response) == (401, "INVALID_API_KEY")
-    assert "without Bearer, quotes or blanks" in response.json()["error"]["message"]
+    assert "without Bearer, quotes or spaces" in response.json()["error"]["message"]
 
 
 @pytest.mark.django_db

@@ -184,7 +184,7 @@ def test_a_zone_without_a_time_is_told(api: ApiClient, workspace: Workspace, giv
     response = api.post("/api/posts", {"content": "Hi", "platforms": ["facebook"], "timezone": "Asia/Tokyo"} | given)
 
     assert response.status_code == 201
-    assert response.json()["data"]["warnings"] == ["timezone means nothing without scheduled_at: the post is a draft."]
+    assert response.json()["data"]["warnings"] == ["timezone has no effect without scheduled_at: the post is a draft."]
 
 
 @pytest.mark.parametrize(

@@ -175,8 +175,8 @@ def test_the_usual_values_of_a_report_are_described(schema: Any) -> None:
     }
 
     assert usual == {
-        "/api/analytics": "Usual: day.",
-        "/api/posts/{id}/analytics": "Usual: hour for a week, then day.",
+        "/api/analytics": "Default: day.",
+        "/api/posts/{id}/analytics": "Default: hour for a week, then day.",
     }
 
 

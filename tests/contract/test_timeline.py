@@ -68,7 +68,7 @@ def test_what_people_do_is_told_in_order(api: ApiClient, workspace: Workspace) -
         ("updated", "The post was changed."),
         ("scheduled", "The post was scheduled for 2090-02-01 09:00 UTC."),
         ("unscheduled", "The post was returned to draft."),
-        ("publish_requested", "The post was to be published at once."),
+        ("publish_requested", "Publishing at once was requested."),
         ("waiting", "It is due: the next free worker takes it."),
     ]
     assert entries[6]["next_attempt_at"] == FUTURE

@@ -312,7 +312,7 @@ class TestThreads(ContainerCase):
             raised.append(caught.value)
 
         assert [type(each) for each in raised] == [NotReady, NotReady, Rejected]
-        assert raised[-1].message == "Threads does not have the post that is answered any more."
+        assert raised[-1].message == "Threads no longer has the post to reply to."
 
     def test_replies_have_a_quota_of_their_own(self) -> None:
         made, asked, _ = self.publications["second part"].prepares

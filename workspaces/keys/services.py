@@ -34,7 +34,7 @@ class InvalidApiKey(DomainError):
 
 
 class NoApiKey(InvalidApiKey):
-    message = "X-API-Key has more or less than an API key: send it alone, without Bearer, quotes or blanks, and whole."
+    message = "X-API-Key is not an API key: send the whole key and nothing else, without Bearer, quotes or spaces."
 
 
 class KeyRevoked(DomainError):

@@ -73,7 +73,7 @@ def _reference(connector: Connector, session: Session, account: Account, publish
         found = bluesky_api.get(connector, session, account, "com.atproto.repo.getRecord", **place)
         uri, cid = dig_text(found, "uri"), dig_text(found, "cid")
     if not (uri and cid):
-        raise Rejected(Phrase("Bluesky did not say where the post is that is answered."))
+        raise Rejected(Phrase("Bluesky did not say where the post to reply to is."))
     return {"uri": uri, "cid": cid}
 
 

@@ -187,7 +187,7 @@ class VideoUpload:
             raise self._at_work()
         if trouble in UPLOAD_IS_OVER:
             self._save(_without(self._handles, PARTS))
-            raise Unavailable(Phrase("Bluesky has closed the upload: it is begun anew."), **facts)
+            raise Unavailable(Phrase("Bluesky has closed the upload: it is started again."), **facts)
         if not answer.ok and trouble != KNOWN:
             raise _not_the_account(self._connector.classify(answer))
         return answer.json()

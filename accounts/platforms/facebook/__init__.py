@@ -69,8 +69,8 @@ class Facebook(Graph):
     listing_lag = 10
     link_beside_text = True
     nothing_opened = Phrase(
-        "The sign-in opened no Page that can be published to: tick at least one on which this person may create "
-        "content. Pages of a business also need the scope business_management."
+        "The sign-in gave access to no Page that can be published to: tick at least one "
+        "on which this person may create content. Pages of a business also need the scope business_management."
     )
 
     authorize_endpoint = "https://www.facebook.com/{version}/dialog/oauth"

@@ -23,8 +23,8 @@ SCOPES = (
     "business_management",
 )
 NOTHING_OPENED = Phrase(
-    "The sign-in opened no Instagram account: it must be a professional one, linked to a Page of this person, and both "
-    "must be ticked."
+    "The sign-in gave access to no Instagram account: it must be a professional "
+    "one, linked to a Page of this person, and both must be ticked."
 )
 LINKED = "instagram_business_account"
 PAGE_FIELDS = (

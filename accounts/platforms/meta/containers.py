@@ -176,7 +176,7 @@ class ContainerConnector(LongLivedTokens):
         """Return what it means that a reply has nothing to answer: what is out may show soon, or is gone."""
         if not operation.reply or _count(operation, save):
             return failure
-        message = Phrase("{network} does not have the post that is answered any more.", network=self.name)
+        message = Phrase("{network} no longer has the post to reply to.", network=self.name)
         return Rejected(**failure.facts | {"message": message})
 
     def _require_finished(self, session: Session, operation: Operation, save: Save, keys: Sequence[str]) -> None:
@@ -204,7 +204,7 @@ class ContainerConnector(LongLivedTokens):
             raise _counted(operation, save, self.failure(reason))
 
     def _at_work(self, wait: float) -> StillWorking:
-        return StillWorking(Phrase("{network} is at work on what it was given.", network=self.name), retry_after=wait)
+        return StillWorking(Phrase("{network} is processing what it was given.", network=self.name), retry_after=wait)
 
     def _state(self, session: Session, account: Account, container: str) -> tuple[str, str]:
         """Return how far a container is, and why it failed where it did."""
@@ -287,7 +287,7 @@ class ContainerConnector(LongLivedTokens):
                 return self._shown(session, operation)
             case State.IN_PROGRESS:
                 raise StillWorking(
-                    Phrase("{network} is still at work on the post.", network=self.name), retry_after=LISTED_SOON
+                    Phrase("{network} is still processing the post.", network=self.name), retry_after=LISTED_SOON
                 )
             case State.GONE:  # nobody can say what became of it but the list
                 return self._listed(session, operation)

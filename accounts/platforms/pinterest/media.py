@@ -117,7 +117,7 @@ class VideoUpload:
             self.save(self._handles(None))
             raise Rejected(Phrase("Pinterest could not make a Pin of this video."), code="MEDIA_REJECTED")
         if status != "succeeded":
-            raise StillWorking(Phrase("Pinterest is at work on the video."), retry_after=POLL_SECONDS)
+            raise StillWorking(Phrase("Pinterest is processing the video."), retry_after=POLL_SECONDS)
 
     def _call(self, method: str, url: str, **request: Any) -> Any:
         headers = bearer(self.operation.account.access_token)

@@ -117,16 +117,16 @@ def with_log_id(message: str, error: Any) -> str:
 def given_up(reason: str) -> ProcessingFailed:
     """Return what it means that TikTok took a post and gave it up for this reason."""
     if reason == AUTH_REMOVED:
-        told = Phrase("TikTok gave the post up: the access was taken away.")
+        told = Phrase("TikTok gave up on the post: the access was revoked.")
         return ProcessingFailed(told, **PERMISSION, network_code=reason)
     if reason in WORTH_ANOTHER_TRY:
-        told = Phrase("TikTok gave the post up, again, for a cause of its own.")
+        told = Phrase("TikTok gave up on the post, again, for a reason of its own.")
         return ProcessingFailed(told, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.NETWORK, network_code=reason)
     if reason in BAD_MEDIA:
-        told = Phrase("TikTok gave the post up: it does not take {what}.", what=BAD_MEDIA[reason])
+        told = Phrase("TikTok gave up on the post: it does not take {what}.", what=BAD_MEDIA[reason])
         return ProcessingFailed(told, who_acts=WhoActs.CALLER, network_code=reason)
     why = BAD_CONTENT.get(reason) or Phrase(
         "its reason is {reason}, which is unknown here", reason=code_to_show(reason) or Phrase("not told")
     )
     facts = {"code": "CONTENT_REJECTED"} | NOT_FOR_THE_CONTENT.get(reason, {})
-    return ProcessingFailed(Phrase("TikTok gave the post up: {why}.", why=why), **facts, network_code=reason)
+    return ProcessingFailed(Phrase("TikTok gave up on the post: {why}.", why=why), **facts, network_code=reason)

@@ -60,7 +60,7 @@ def send_all_but_the_last(
         answer = put(session, video, handles["upload_url"], start)
         if answer.status in GONE:
             save(without_post(handles))
-            raise Unavailable(Phrase("TikTok has closed the upload: it is begun anew."), status=answer.status)
+            raise Unavailable(Phrase("TikTok has closed the upload: it is started again."), status=answer.status)
         handles = {**handles, "sent": _goes_on_at(connector, answer, start, plan)}
         save(handles, seconds=CHUNK_SECONDS)
     return handles

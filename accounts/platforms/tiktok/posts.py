@@ -124,7 +124,7 @@ def given_up(operation: Operation, reason: str) -> PlatformError:
     if reason not in tiktok_errors.WORTH_ANOTHER_TRY or operation.handles.get("again"):
         return tiktok_errors.given_up(reason)
     return StillWorking(
-        Phrase("TikTok gave the post up for a cause of its own: it is sent once more."),
+        Phrase("TikTok gave up on the post for a reason of its own: it is sent once more."),
         retry_after=PAUSE_AFTER_FAILURE,
         handles=without_post(operation.handles) | {"given_up": True},
         network_code=reason,
@@ -140,7 +140,7 @@ def published(operation: Operation, publish_id: str, told: Any) -> Published:
     if post_id:
         return shown(operation.account, kind_of(publish_id), post_id)
     if is_public(operation.content) and operation.now < operation.began_at + MODERATION:
-        raise StillWorking(Phrase("TikTok has published the post and looks it over."), retry_after=PAUSE_FOR_ID)
+        raise StillWorking(Phrase("TikTok has published the post and is reviewing it."), retry_after=PAUSE_FOR_ID)
     return Published(remote_id=publish_id, url=f"https://www.tiktok.com/@{operation.account.username}")
 
 

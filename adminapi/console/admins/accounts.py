@@ -77,7 +77,7 @@ class AccountForm(ServiceForm):
     default_hashtags = forms.CharField(
         required=False,
         label=gettext_lazy("Hashtags"),
-        help_text=gettext_lazy("With spaces between them. Empty: those of the workspace."),
+        help_text=gettext_lazy("Separated by spaces. Empty: those of the workspace."),
         widget=UnfoldAdminTextInputWidget,
     )
 
@@ -224,9 +224,7 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
     @action(description=gettext_lazy("Make it the default"), permissions=["change"], icon="star")
     def make_default(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
         actor = Actor.from_request(request)
-        says = _(
-            "A post that names the network and no account goes to it. The default of now is no longer the default."
-        )
+        says = _("Posts that name the network without an account go to it, instead of the present default.")
 
         def perform(account: SocialAccount) -> None:
             services.update_account(account, values={"is_default": True}, actor=actor)

@@ -97,7 +97,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
 
     @admin.action(description=gettext_lazy("Send again"), permissions=["view"])
     def redeliver(self, request: HttpRequest, rows: QuerySet[Delivery]) -> HttpResponse | None:
-        says = _("Each is sent once more under the same event id, so that a receiver can tell that it is a repeat.")
+        says = _("Each is sent once more under the same event id, so that a receiver can recognise the repeat.")
         return bulk.operate(self, request, rows, catalogue.REDELIVER, says=says, **bulk.origin(self, request))
 
 

@@ -56,7 +56,7 @@ EXPIRES = column("expires_at", gettext_lazy("Expires"), sorts=True)
 LAST_USED = column("last_used_at", gettext_lazy("Last used"), sorts=True)
 ID = column("id", gettext_lazy("Id"), sorts=True)
 CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
-PREVIOUS = column("previous_expires_at", gettext_lazy("The one before holds until"), sorts=True)
+PREVIOUS = column("previous_expires_at", gettext_lazy("The previous one works until"), sorts=True)
 
 
 class KeyForm(ServiceForm):
@@ -203,13 +203,13 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
         def perform(key: ApiKey) -> None:
             made.append(keys.rotate_key(key, actor=actor, now=timezone.now()))
 
-        says = _("It gets another secret, which is shown once. The one of now holds for 24 hours more.") + " "
-        says += _("Change it where it is used until then. One from an earlier rotation ends at once.")
+        says = _("It gets a new secret, which is shown once. The present one works for another 24 hours.") + " "
+        says += _("Replace it where it is used by then. One from an earlier rotation ends at once.")
         answer = self.operate_on(request, object_id, perform, title=_("Rotate"), says=says)
         if not made:
             return answer
         key, secret = made[-1]
-        told = _("The one before holds until %(time)s.") % {"time": moment(key.previous_expires_at)}
+        told = _("The previous one works until %(time)s.") % {"time": moment(key.previous_expires_at)}
         title = _("The new key of %(name)s") % {"name": key.name}
         return show_once(request, title=title, says=f"{SAYS} {told}", secret=secret, back=own_page(ApiKey, key.pk))
 

@@ -31,7 +31,8 @@ TEMPLATE = "admin/posts/post/change_form.html"
 SEARCHED = 10_000
 UNTITLED = gettext_lazy("(no text)")
 NOT_THERE = gettext_lazy(
-    "It is sent to this network again at once. Make sure that the account does not show it: else it is there twice."
+    "It is sent to this network again at once. Make sure that the account does not show it; otherwise it will be there"
+    " twice."
 )
 ELSEWHERE: dict[str, Any] = {
     "duplicate": lambda made: own_page(Post, made.pk),

@@ -45,8 +45,8 @@ MEANINGS = {
     "accounts.manage": gettext_lazy("connect and disconnect accounts"),
     "analytics.view": gettext_lazy("see analytics"),
     "audit.view": gettext_lazy("read the audit log"),
-    "system.view": gettext_lazy("see how the installation is"),
-    "system.manage": gettext_lazy("stop publishing and let it go on"),
+    "system.view": gettext_lazy("see the state of the installation"),
+    "system.manage": gettext_lazy("pause and resume publishing"),
 }
 ROLES = [
     (Role.ADMIN, gettext_lazy("Administrator: everything, in every workspace")),
@@ -70,7 +70,7 @@ class UserForm(ServiceForm):
     has_own_list = forms.BooleanField(
         required=False,
         label=gettext_lazy("A list of their own"),
-        help_text=gettext_lazy("They may do what is chosen below, and not what their role says."),
+        help_text=gettext_lazy("They have the permissions chosen below, instead of those of their role."),
         widget=UnfoldBooleanWidget,
     )
     permissions = forms.MultipleChoiceField(

@@ -38,7 +38,7 @@ from workspaces.reach import about_theirs, is_too_wide, not_theirs, webhooks_of
 
 WRITTEN = ("url", "events", "workspace_ids", "is_active")
 BESIDE = 10
-SHOWN = gettext_lazy("Give this secret to the receiver: it checks with it that what arrives is ours.")
+SHOWN = gettext_lazy("Give this secret to the receiver, which uses it to verify that calls come from us.")
 
 
 class Workspaces(forms.MultipleChoiceField):
@@ -68,7 +68,7 @@ class WebhookForm(ServiceForm):
     workspace_ids = Workspaces(
         required=False,
         label=gettext_lazy("Workspaces"),
-        help_text=gettext_lazy("None chosen: it hears of every workspace."),
+        help_text=gettext_lazy("None chosen: it covers every workspace."),
     )
     given_secret = forms.CharField(
         required=False,
@@ -202,7 +202,7 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
 
     @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
-        says = _("An event of the type webhook.test is sent at once. Its delivery tells what came of it.")
+        says = _("An event of the type webhook.test is sent at once. Its delivery shows the result.")
         return bulk.operate(self, request, rows, catalogue.TEST_WEBHOOKS, says=says, **bulk.origin(self, request))
 
     @admin.action(description=gettext_lazy("Give another secret"), permissions=["change"])
@@ -225,7 +225,7 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
     def delete_webhooks(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
-        says = _("Nothing is sent there any more, what waits included. Its deliveries are removed in the background.")
+        says = _("Nothing more is sent there, not even what waits. Its deliveries are removed in the background.")
         return bulk.operate(self, request, rows, catalogue.DELETE_WEBHOOKS, says=says)
 
     def _find(self, request: HttpRequest, pk: str) -> Webhook:

@@ -73,7 +73,7 @@ class WorkspaceForm(ServiceForm):
     timezone = forms.ChoiceField(
         required=False,
         label=gettext_lazy("Time zone"),
-        help_text=gettext_lazy("Of times that are given without one, and of the calendar."),
+        help_text=gettext_lazy("For times without an offset, and for the calendar."),
         widget=UnfoldAdminSelectWidget,
     )
     publish_late_up_to_minutes = forms.IntegerField(
@@ -81,7 +81,7 @@ class WorkspaceForm(ServiceForm):
         min_value=0,
         max_value=MAX_LATE_MINUTES,
         label=gettext_lazy("May be late by (minutes)"),
-        help_text=gettext_lazy("A post that could not go out until then is missed and not sent. Empty: 360."),
+        help_text=gettext_lazy("A post that is later than this is missed and not sent. Empty: 360."),
         widget=UnfoldAdminIntegerFieldWidget,
     )
     auto_hashtags = forms.BooleanField(
@@ -90,7 +90,7 @@ class WorkspaceForm(ServiceForm):
     default_hashtags = forms.CharField(
         required=False,
         label=gettext_lazy("Hashtags"),
-        help_text=gettext_lazy("With spaces between them, such as: bread bakery"),
+        help_text=gettext_lazy("Separated by spaces, such as: bread bakery"),
         widget=UnfoldAdminTextInputWidget,
     )
     members = Members(

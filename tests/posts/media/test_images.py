@@ -219,7 +219,7 @@ def test_a_child_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(images, "CHILD", script(tmp_path, "import time; time.sleep(60)"))
     monkeypatch.setattr(images, "WALL_SECONDS", 0.2)
 
-    with pytest.raises(InvalidMedia, match="too much work"), process_image(upload(pictures.picture())):
+    with pytest.raises(InvalidMedia, match="too long"), process_image(upload(pictures.picture())):
         pass
 
 
@@ -229,7 +229,7 @@ def test_a_child_that_dies_refuses_its_image_and_no_other(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(images, "CHILD", script(tmp_path, f"import os; os.kill(os.getpid(), {ended_by.value})"))
-        with pytest.raises(InvalidMedia, match="too much work"), process_image(upload(pictures.picture())):
+        with pytest.raises(InvalidMedia, match="too long"), process_image(upload(pictures.picture())):
             pass
 
     with process_image(upload(pictures.picture())) as image:

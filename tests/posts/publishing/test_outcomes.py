@@ -150,7 +150,7 @@ def test_a_wait_beyond_the_end_of_trying_is_a_failure_that_a_person_may_retry(ou
 def test_what_the_network_takes_only_after_the_end_of_trying_fails_with_the_time(refusal: type[Unavailable]) -> None:
     state = after(refusal("X says: slow", retry_after=25_000, network_code="88"))
 
-    told = "Nothing is taken before 2026-11-25 18:56:40 UTC, and the time for trying is over by then: X says: slow"
+    told = "Nothing is accepted before 2026-11-25 18:56:40 UTC, and the time for trying is over by then: X says: slow"
     assert (state["status"], state["error"]["code"]) == ("failed", refusal.code)
     assert (state["error"]["message"], state["error"]["network_code"]) == (told, "88")
 

@@ -110,7 +110,7 @@ def test_a_part_that_is_refused_leaves_the_post_published_and_says_so(
 
     error = error_of(left)
     assert (left.status, left.post.status, left.remote_id, left.due_at) == ("published", "published", "1", None)
-    assert error["message"] == "2 of 3 parts are out; the next was not taken. The network says: too rude."
+    assert error["message"] == "2 of 3 parts are out; the next was not accepted. The network says: too rude."
     assert (error["code"], error["retryable"]) == ("CONTENT_REJECTED", False)
 
 

@@ -50,7 +50,7 @@ def test_what_has_arrived_is_told_by_webhook_and_event(post: Post, webhook: Webh
     entries = timeline(post, now=database_now())
 
     assert [entry.kind for entry in entries] == ["updated", "webhook_delivered"]
-    message = f"The webhook {webhook.pk} has taken post.updated, at attempt 2."
+    message = f"The webhook {webhook.pk} has accepted post.updated, on attempt 2."
     assert entries[1] == Entry(at=row.finished_at or database_now(), kind="webhook_delivered", message=message)
 
 
@@ -64,7 +64,8 @@ def test_what_is_tried_again_is_told_last_with_its_answer_and_its_time(post: Pos
     assert entry == Entry(
         at=entry.at,
         kind="webhook_waiting",
-        message=f"The webhook {webhook.pk} has not taken post.updated yet. It is tried again. Attempts so far: 3.",
+        message=f"The webhook {webhook.pk} has not accepted post.updated yet."
+        " It will be tried again. Attempts so far: 3.",
         cause=Cause(code="WEBHOOK_FAILED", message="It answered 503.", http_status=503),
         who_acts=entry.who_acts,
         retry_safe=True,
@@ -77,22 +78,22 @@ def test_what_is_tried_again_is_told_last_with_its_answer_and_its_time(post: Pos
 @pytest.mark.parametrize(
     ("values", "kind", "message"),
     [
-        ({}, "webhook_waiting", "is to be told of post.updated."),
-        ({"lease_until": MINUTE}, "webhook_waiting", "is being told of post.updated. Attempts before: 0."),
+        ({}, "webhook_waiting", "is to be sent post.updated."),
+        ({"lease_until": MINUTE}, "webhook_waiting", "is being sent post.updated. Attempts before: 0."),
         (
             {"tries": 5, "error": "no_answer", "due_at": None},
             "webhook_waiting",
-            "fails: post.updated waits until it is well again. Attempts so far: 5.",
+            "is failing: post.updated waits until it works again. Attempts so far: 5.",
         ),
         (
             {"tries": 10, "error": "not_sent", "status": "failed"},
             "webhook_given_up",
-            "has not taken post.updated, and it is not tried again. Attempts: 10.",
+            "has not accepted post.updated, and it will not be tried again. Attempts: 10.",
         ),
         (
             {"tries": 1, "error": "refused", "status": "discarded"},
             "webhook_given_up",
-            "was switched off, or asked no longer for this, before it had taken post.updated. Attempts: 1.",
+            "was switched off, or no longer asked for this, before it accepted post.updated. Attempts: 1.",
         ),
     ],
     ids=["new", "on its way", "set aside", "given up", "discarded"],
@@ -132,7 +133,7 @@ def test_a_file_that_no_network_could_use_is_told_too(post: Post, webhook: Webho
     post.media = [{"id": media.pk, "type": "image", "name": "a", "thumbnail": ""}]
     record("failed", media, actor=SYSTEM, workspace_id=post.workspace_id, post=post.pk)
 
-    assert [entry.message for entry in heard(post)] == [f"The webhook {webhook.pk} is to be told of media.failed."]
+    assert [entry.message for entry in heard(post)] == [f"The webhook {webhook.pk} is to be sent media.failed."]
 
 
 def do_nothing(post: Post, webhook: Webhook) -> None:
@@ -177,7 +178,7 @@ def test_each_webhook_that_hears_of_an_event_has_a_line(post: Post) -> None:
         record("updated", post, actor=SYSTEM)
 
     assert sorted(entry.message for entry in heard(post)) == sorted(
-        f"The webhook {each.pk} is to be told of post.updated." for each in webhooks * 2
+        f"The webhook {each.pk} is to be sent post.updated." for each in webhooks * 2
     )
 
 

@@ -165,8 +165,8 @@ def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
     Network.objects.create(pk=its_own, held_until=far)
     [cut_off] = told(target.post)
 
-    assert held.message == "The account has to wait: Facebook has set it a limit, or has not answered it lately."
-    assert cut_off.message.startswith("Facebook has not answered lately")
+    assert held.message == "The account has to wait: Facebook has limited it, or has not responded to it lately."
+    assert cut_off.message.startswith("Facebook has not responded lately")
     assert (held.next_attempt_at, cut_off.next_attempt_at) == (near, far)
 
 
@@ -194,7 +194,7 @@ def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: Scripte
 @pytest.mark.parametrize(
     ("stands", "message"),
     [
-        ({}, "The account has to wait: Facebook has set it a limit, or has not answered it lately."),
+        ({}, "The account has to wait: Facebook has limited it, or has not responded to it lately."),
         ({"sends": 1}, "It waits for its turn."),
         ({"outcome_unknown": True, "armed_at": NOW}, "Whether Facebook has it is found out then."),
     ],
