@@ -80,6 +80,7 @@ REFUSALS = (
     _("This delivery is under way, or waits for its next attempt."),
     _("This key has used up its requests; try again after the number of seconds in Retry-After."),
     _("This platform cannot be connected on this installation."),
+    _("This machine is too busy to look into the file; try again after the number of seconds in Retry-After."),
     _("This sign-in is unknown, has expired or was already used: start again with POST /api/accounts."),
     _("This sign-in was begun in another browser, or by someone else."),
     _("Too many files are being looked into; try again after the number of seconds in Retry-After."),

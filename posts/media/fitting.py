@@ -17,6 +17,7 @@ from accounts.platforms.base import Limits, Media, Rejected, Unavailable, WhoAct
 from accounts.platforms.file_rules import most_image_bytes
 from ouipost.phrases import Phrase, joined
 from posts.media import storage
+from posts.media.children import TooBusy
 from posts.media.images import Shape, to_jpeg
 from posts.media.intake import InvalidMedia
 from posts.media.signing import signed_url
@@ -97,6 +98,8 @@ def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
     try:
         with media.open() as file:
             return io.BytesIO(to_jpeg(file, shape))
+    except TooBusy as error:
+        raise Unavailable(NO_TIME, who_acts=WhoActs.OPERATOR) from error
     except InvalidMedia as error:
         if error.details["reason"] == "too_costly":  # it was not when it was uploaded
             raise Unavailable(NO_TIME, who_acts=WhoActs.OPERATOR) from error
