@@ -91,7 +91,7 @@ def _size(media: Media, shape: Shape) -> tuple[int, int]:
     sides = [1.0]
     sides += [shape.max_side / max(width, height)] if shape.max_side and width else []
     sides += [shape.max_short_side / min(width, height)] if shape.max_short_side and width else []
-    return round(width * min(sides)), round(height * min(sides))
+    return max(1, round(width * min(sides))), max(1, round(height * min(sides)))
 
 
 def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:

@@ -144,15 +144,18 @@ def test_an_image_that_is_made_smaller_for_its_weight_is_no_narrower_or_wider_th
 
 
 @pytest.mark.parametrize(
-    ("most", "shown"),
+    ("size", "most", "shown"),
     [
-        ({"max_image_side_pixels": 1920, "max_image_short_side_pixels": 500}, (1000, 500)),
-        ({"max_image_side_pixels": 1200}, (1200, 600)),
-        ({"max_image_short_side_pixels": 400}, (800, 400)),
+        ((2000, 1000), {"max_image_side_pixels": 1920, "max_image_short_side_pixels": 500}, (1000, 500)),
+        ((2000, 1000), {"max_image_side_pixels": 1200}, (1200, 600)),
+        ((2000, 1000), {"max_image_short_side_pixels": 400}, (800, 400)),
+        ((1, 5000), {"max_image_side_pixels": 1200}, (1, 1200)),
     ],
 )
-def test_an_image_with_too_many_pixels_is_made_smaller(most: dict[str, Any], shown: tuple[int, int]) -> None:
-    media = replace(holding(picture("PNG", size=(2000, 1000))), width=2000, height=1000)
+def test_an_image_with_too_many_pixels_is_made_smaller(
+    size: tuple[int, int], most: dict[str, Any], shown: tuple[int, int]
+) -> None:
+    media = replace(holding(picture("PNG", size=size)), width=size[0], height=size[1])
 
     fitted = fit(media, replace(LIMITS, **most))
 
