@@ -167,6 +167,8 @@ def renew(job: Job) -> dict[str, Any]:
     if frames > 1:
         thumbnail = save_thumbnail(image.copy(), job.thumbnail)
         save_animation(image, job)
+        with Image.open(job.target, formats=[job.format]) as written:  # without those that change nothing
+            frames = getattr(written, "n_frames", 1)
     else:
         options = still_options(image, job.format)
         image = bare(upright_in_srgb(image), job.format)

@@ -127,6 +127,13 @@ def test_an_animation_keeps_its_frames_durations_and_loops(format_name: str) -> 
     assert (kept, found.info["loop"], b"Secret" in after + thumbnail) == (durations, 3, False)
 
 
+def test_frames_that_change_nothing_are_left_out_and_not_counted() -> None:
+    with process_image(upload(pictures.gif_of(3, width=8, height=8))) as image:
+        found = pictures.opened(image.path.read_bytes())
+
+    assert (image.facts, getattr(found, "n_frames", 1)) == ({}, 1)
+
+
 @pytest.mark.parametrize("kinds", ["-r-r", "-rg-f-", "rfrg", "f-fr"])
 def test_a_sticker_that_blinks_is_cleared_before_each_frame(kinds: str) -> None:
     before = pictures.sticker(kinds, duration=120)
