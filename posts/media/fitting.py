@@ -23,7 +23,8 @@ from posts.media.intake import InvalidMedia
 from posts.media.signing import signed_url
 
 NO_LIMIT = 20_000_000
-JPEG = "image/jpeg"
+JPEG, WEBP = "image/jpeg", "image/webp"
+"""Where WebP is taken, it is for still pictures: no network says that it shows one that moves."""
 NO_TIME = Phrase("This machine was too busy to make the image fit the network.")
 
 
@@ -55,7 +56,7 @@ def fit(media: Media, limits: Limits) -> Media:
 
 
 def _reasons(media: Media, limits: Limits) -> Iterator[str]:
-    if media.mime_type not in limits.image_mime_types:
+    if media.mime_type not in limits.image_mime_types or (media.animated and media.mime_type == WEBP):
         yield Phrase("written as a JPEG")
     most = most_image_bytes(media, limits)
     if most is not None and media.size > most:

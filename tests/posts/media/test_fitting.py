@@ -15,7 +15,7 @@ from posts.media import images, storage
 from posts.media.fitting import fit
 from tests.factories import NOW
 from tests.networks.platform_case import make_image
-from tests.posts.media.pictures import noise, opened, picture
+from tests.posts.media.pictures import animation, noise, opened, picture
 
 pytestmark = pytest.mark.thorough
 
@@ -65,6 +65,16 @@ def test_an_image_of_a_refused_kind_becomes_a_still_jpeg_of_the_same_shape(size:
     assert (fitted.mime_type, fitted.size, fitted.animated) == ("image/jpeg", len(content), False)
     assert (opened(fitted.read()).format, opened(fitted.read()).size) == ("JPEG", size)
     assert fitted.converted == "written as a JPEG, as a still picture"
+
+
+def test_a_webp_that_moves_goes_as_a_still_jpeg_also_where_those_are_taken_that_do_not() -> None:
+    limits = replace(LIMITS, image_mime_types=("image/jpeg", "image/webp"))
+    still = holding(animation("WEBP", durations=[100, 100]), "image/webp")
+
+    fitted = fit(replace(still, frames=2), limits)
+
+    assert fit(still, limits) is still
+    assert (opened(fitted.read()).format, fitted.converted) == ("JPEG", "written as a JPEG, as a still picture")
 
 
 def test_a_network_without_a_limit_of_weight_still_gets_its_kinds() -> None:
