@@ -68,13 +68,23 @@ def test_one_as_large_as_phones_record_in_deep_colours_is_taken() -> None:
         assert (video.width, video.height) == (7680, 4320)
 
 
-def test_an_mp4_that_its_camera_calls_otherwise_is_one_all_the_same() -> None:
+@pytest.mark.parametrize("called", [b"ftypXAVC", b"ftyp3g2a", b"ftyppana"])
+def test_an_mp4_that_its_camera_calls_otherwise_is_one_all_the_same(called: bytes) -> None:
     content = clip()
-    sony = content[:8] + b"XAVC" + content[12:]
+    cameras = content[:4] + called + content[12:]
 
-    assert video_type(sony[:HEAD_BYTES]) == "video/mp4"
-    with processed(sony) as video:
+    assert video_type(cameras[:HEAD_BYTES]) == "video/mp4"
+    with processed(cameras) as video:
         assert video.facts["video_codec"] == "h264"
+
+
+def test_a_mov_from_before_files_said_what_they_are_is_one() -> None:
+    content = clip("mov")
+    old = content[:4] + b"wide" + content[8:]
+
+    assert video_type(old[:HEAD_BYTES]) == "video/quicktime"
+    with processed(old) as video:
+        assert (video.mime_type, video.facts["video_codec"]) == ("video/quicktime", "h264")
 
 
 def test_one_that_was_recorded_live_and_does_not_say_its_length_is_measured() -> None:
