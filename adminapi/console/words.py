@@ -148,7 +148,7 @@ STORED = (
     _("The image cannot be made to fit into {most} bytes."),
     _("The PDF holds {what}, which is not taken. Print it into a new PDF."),
     _("The file is no {kind} document. Save it as one."),
-    _("Videos in {codecs} are not taken. Export it as H.264 with AAC."),
+    _("Videos in {codecs} are not taken. Export it as an MP4 with H.264 and AAC."),
     _("A video may have {most} pixels a side. Make it smaller."),
     _("Neither a platform nor a connected account: {unknown}. The platforms are {platforms}."),
     _("The post does not go to {id}, which platform_content names."),

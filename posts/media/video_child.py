@@ -86,8 +86,11 @@ def check(source: Any) -> None:
     codec = codec_of(picture_of(source))
     sound = codec_of(source.streams.audio[0]) if source.streams.audio else ""
     if codec not in VIDEO_CODECS or (sound and sound not in AUDIO_CODECS):
-        told = f"{codec} with {sound}" if sound else codec
-        raise Refused("codec", f"Videos in {told} are not taken. Export it as H.264 with AAC.")
+        raise not_taken(f"{codec} with {sound}" if sound else codec)
+
+
+def not_taken(codecs: str) -> Refused:
+    return Refused("codec", f"Videos in {codecs} are not taken. Export it as an MP4 with H.264 and AAC.")
 
 
 def look_at(made: Any) -> dict[str, Any]:
@@ -169,7 +172,7 @@ def copy(source: Any, job: Job) -> None:
     options = {} if muxer == "webm" else {"movflags": "+faststart"}
     with av.open(job.target, "w", format=muxer, options=options) as target:
         tracks = [picture_of(source), *source.streams.audio[:1]]
-        outputs = {track.index: target.add_stream_from_template(track, opaque=True) for track in tracks}
+        outputs = {track.index: added(target, track) for track in tracks}
         for track in tracks:
             outputs[track.index].metadata.clear()
             if track.codec_context.codec_tag in KEPT_TAGS:
@@ -182,6 +185,14 @@ def copy(source: Any, job: Job) -> None:
             packet.stream = outputs[index]
             target.mux(packet)
     check_lengths(source, tracks, spans)
+
+
+def added(target: Any, track: Any) -> Any:
+    """Add a track like this one; raises Refused where such a file has none, as WebM has none in H.264."""
+    try:
+        return target.add_stream_from_template(track, opaque=True)
+    except ValueError as error:
+        raise not_taken(f"{codec_of(track)} ({target.format.name})") from error
 
 
 def without_what_was_cut(packets: Iterable[Any]) -> Iterator[Any]:

@@ -87,6 +87,15 @@ def test_a_mov_from_before_files_said_what_they_are_is_one() -> None:
         assert (video.mime_type, video.facts["video_codec"]) == ("video/quicktime", "h264")
 
 
+def test_a_webm_of_what_webm_does_not_hold_is_told_so() -> None:
+    content = clip("matroska").replace(b"\x42\x82\x88matroska", b"\x42\x82\x88webm\0\0\0\0", 1)
+
+    with pytest.raises(InvalidMedia) as refused, processed(content):
+        pass
+
+    assert refused.value.message.startswith("Videos in h264 (webm) are not taken.")
+
+
 def test_one_that_was_recorded_live_and_does_not_say_its_length_is_measured() -> None:
     content = clip("webm", codec="libvpx-vp9", options=(("live", "1"),))
     with av.open(io.BytesIO(content), "r") as recorded:
