@@ -28,6 +28,8 @@ VIDEO_CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores")
 AUDIO_CODECS = ("aac", "mp3", "opus", "vorbis", "ac3", "eac3", "pcm_s16le", "alac", "flac")
 MUXERS = {"video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm"}
 DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
+CHROMA = {(2, 2): "4:2:0", (2, 4): "4:2:2", (4, 4): "4:4:4"}
+"""By how many colours four pixels by four have, across and down."""
 KEPT_TAGS = ("hvc1", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
 """Names of codecs that players go by: Apple's play no HEVC as hev1, and each kind of ProRes has its own."""
 DECODERS = (*VIDEO_CODECS, *AUDIO_CODECS, "libdav1d", "libvpx", "libvpx-vp9", "mp3float")
@@ -104,6 +106,7 @@ def look_at(made: Any) -> dict[str, Any]:
         "bit_rate": int(made.bit_rate or 0),
         "video_codec": codec_of(stream),
         "audio_codec": codec_of(made.streams.audio[0]) if made.streams.audio else "",
+        "chroma": chroma_of(stream),
         **sides(made, stream),
     }
 
@@ -121,6 +124,13 @@ def codec_of(stream: Any) -> str:
     """Return the name of the format, whichever decoder is taken for it."""
     context = stream.codec_context
     return str(context.codec.canonical_name) if context else "an unknown format"
+
+
+def chroma_of(stream: Any) -> str:
+    """Return how finely the picture keeps its colours; empty where that is not known, or there are none."""
+    pixels = stream.format
+    has_colours = pixels is not None and len(pixels.components) > 2
+    return CHROMA.get((pixels.chroma_width(4), pixels.chroma_height(4)), "") if has_colours else ""
 
 
 def sides(source: Any, stream: Any) -> dict[str, int]:

@@ -52,6 +52,12 @@ def test_its_facts_are_read(made: dict[str, Any], mime_type: str, codecs: tuple[
         assert video.facts["bit_rate"] > 0
 
 
+@pytest.mark.parametrize(("pixels", "chroma"), [("yuv420p", "4:2:0"), ("yuv422p10le", "4:2:2"), ("yuv444p", "4:4:4")])
+def test_it_is_told_how_finely_its_colours_are_kept(pixels: str, chroma: str) -> None:
+    with processed(clip(pixels=pixels, seconds=1)) as video:
+        assert video.facts["chroma"] == chroma
+
+
 def test_what_is_kept_still_plays_and_has_a_frame_to_show() -> None:
     with processed(clip(size=(800, 600))) as video:
         with av.open(str(video.path)) as container:
