@@ -196,7 +196,8 @@ def test_greys_of_any_png_are_converted_from_their_profile(mode: str, mid: Any, 
 
     shown = renewed(tmp_path, content, "PNG").convert("LA").getpixel((5, 5))
 
-    assert shown == (pytest.approx(188, abs=3), 255)
+    assert isinstance(shown, tuple)
+    assert (abs(shown[0] - 188) <= 3, shown[1]) == (True, 255)
 
 
 def test_a_profile_of_other_colours_than_the_picture_has_is_dropped(tmp_path: Path) -> None:
