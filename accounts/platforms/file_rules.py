@@ -136,6 +136,19 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     yield from between("video_side", field, Phrase("The video's longer side"), max(media.width, media.height),
                        (None, limits.max_video_side_pixels), PIXELS)  # fmt: skip
     yield from _codecs(media, field, limits)
+    if media.chroma and limits.video_chroma not in ("", media.chroma):
+        yield Issue(
+            rule="video_chroma_unsupported",
+            field=field,
+            message=Phrase(
+                "The video has {chroma} chroma subsampling; this network accepts {taken}.",
+                chroma=media.chroma,
+                taken=limits.video_chroma,
+            ),
+            limit=limits.video_chroma,
+            actual=media.chroma,
+            fix=Phrase("Export it in {taken}, which some programs call yuv420p.", taken=limits.video_chroma),
+        )
 
 
 def _codecs(media: Media, field: str, limits: Limits) -> Iterator[Issue]:

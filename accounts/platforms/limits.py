@@ -95,6 +95,8 @@ class Limits:
     video_codecs: tuple[str, ...] = ()
     """Empty: any."""
     audio_codecs: tuple[str, ...] = ()
+    video_chroma: str = ""
+    """How finely a video may keep its colours; empty: as it likes."""
     mixes_images_and_videos: bool = False
     document_mime_types: tuple[str, ...] = ()
     max_documents: int = 0

@@ -90,6 +90,8 @@ class Media:
     """h264, hevc, vp8, vp9, av1, … as FFmpeg names them."""
     audio_codec: str = ""
     """Empty: no sound."""
+    chroma: str = ""
+    """How finely a video keeps its colours: 4:2:0, 4:2:2 or 4:4:4; empty: not known."""
     pages: int = 0
     """Of a document; 0: not known."""
     frames: int = 1

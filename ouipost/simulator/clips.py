@@ -16,12 +16,19 @@ class Clip:
     video_codec: str
     audio_codec: str
     """Empty: it has no sound."""
+    pixels: str
+    """FFmpeg's name of how it keeps its colours."""
     width: int
     height: int
     seconds: float
     """To the thousandth: sound comes in pieces of its own, and ends some of them behind the last picture."""
     fps: float
     """On the average, to a tenth: cameras are not quite regular."""
+
+    @property
+    def is_usual(self) -> bool:
+        """Return whether its colours are kept no more finely than in 4:2:0, as most players want them."""
+        return not any(each in self.pixels for each in ("422", "444", "gbr", "rgb"))
 
     @property
     def ratio(self) -> float:
@@ -49,6 +56,7 @@ def look_at_clip(content: bytes | IO[bytes]) -> Clip | None:
                 mime=_mime(name, container.metadata.get("major_brand", "")),
                 video_codec=stream.codec_context.name,
                 audio_codec=sound,
+                pixels=frame.format.name,
                 width=sides[0],
                 height=sides[1],
                 seconds=round((container.duration or 0) / av.time_base, 3),

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
+from ouipost.errors import DomainError
 from posts.media.intake import InvalidMedia
 from posts.media.storage import StorageUnavailable
 
@@ -27,6 +28,17 @@ slots = threading.BoundedSemaphore(2)
 """A large picture takes up to a gigabyte while it is decoded; more at once would not be faster, only larger."""
 
 
+RETRY_SECONDS = 30
+
+
+class TooBusy(DomainError):
+    """The machine had no time for the file: one that is too much work is told by the processor's time, not by ours."""
+
+    code = "SERVICE_UNAVAILABLE"
+    status = 503
+    message = "This machine is too busy to check the file; try again after the number of seconds in Retry-After."
+
+
 class ChildBroken(RuntimeError):
     """The child process failed for a reason of its own: the file is not to blame."""
 
@@ -34,8 +46,8 @@ class ChildBroken(RuntimeError):
 def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[str, Any]:
     """Have a child do a job given as JSON and return its answer.
 
-    Raises InvalidMedia when it refuses the file, breaks down over it, or takes more than it may, StorageUnavailable
-    where the disk takes no more.
+    Raises InvalidMedia when it refuses the file, breaks down over it, or takes more than it may, TooBusy where it did
+    not come to an end within these seconds, StorageUnavailable where the disk takes no more.
     """
     command = [sys.executable, "-P", str(script), json.dumps(job, default=str)]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
@@ -51,7 +63,8 @@ def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[st
                 timeout=seconds,
             )
     except subprocess.TimeoutExpired as error:
-        raise InvalidMedia(too_costly, reason="too_costly") from error
+        logger.warning("A process that looked into a file was ended: it got no more of the processors in %s s", seconds)
+        raise TooBusy(retry_after=RETRY_SECONDS) from error
     if done.returncode < 0:
         logger.warning("A process that looked into a file was ended by signal %s", -done.returncode)
         raise InvalidMedia(too_costly, reason="too_costly")

@@ -12,7 +12,7 @@ from posts.media.file_types import DOCUMENT_TYPES
 from posts.media.intake import Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("document_child.py")
-WALL_SECONDS = 30
+WALL_SECONDS = 60
 TOO_COSTLY = Phrase("The document takes too long to check. Export it again.")
 
 

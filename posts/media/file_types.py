@@ -14,10 +14,13 @@ IMAGES = {
     "WEBP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
 }
 VIDEO_TYPES = {
-    "video/quicktime": re.compile(rb".{4}ftypqt  ", re.DOTALL),
-    "video/mp4": re.compile(rb".{4}ftyp(iso|mp4|avc|M4V|dash|mmp4|MSNV|XAVC|f4v|3gp)", re.DOTALL),
+    "video/quicktime": re.compile(rb".{4}(ftypqt  |moov|mdat|wide|free|skip)", re.DOTALL),
+    "video/mp4": re.compile(
+        rb".{4}ftyp(iso|mp4|avc|M4V|dash|cmf|mmp4|MSNV|XAVC|f4v|3gp|3g2|hvc|hev|av01|CAEP|caqv|niko|pana)", re.DOTALL
+    ),
     "video/webm": re.compile(rb"\x1aE\xdf\xa3.{0,64}webm", re.DOTALL),
 }
+"""QuickTime had no `ftyp` at first; what cameras write there is often the name of their maker."""
 DOCUMENT_TYPES = {
     "pdf": "application/pdf",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",

@@ -17,12 +17,14 @@ from accounts.platforms.base import Limits, Media, Rejected, Unavailable, WhoAct
 from accounts.platforms.file_rules import most_image_bytes
 from ouipost.phrases import Phrase, joined
 from posts.media import storage
+from posts.media.children import TooBusy
 from posts.media.images import Shape, to_jpeg
 from posts.media.intake import InvalidMedia
 from posts.media.signing import signed_url
 
 NO_LIMIT = 20_000_000
-JPEG = "image/jpeg"
+JPEG, WEBP = "image/jpeg", "image/webp"
+"""Where WebP is taken, it is for still pictures: no network says that it shows one that moves."""
 NO_TIME = Phrase("This machine was too busy to make the image fit the network.")
 
 
@@ -54,7 +56,7 @@ def fit(media: Media, limits: Limits) -> Media:
 
 
 def _reasons(media: Media, limits: Limits) -> Iterator[str]:
-    if media.mime_type not in limits.image_mime_types:
+    if media.mime_type not in limits.image_mime_types or (media.animated and media.mime_type == WEBP):
         yield Phrase("written as a JPEG")
     most = most_image_bytes(media, limits)
     if most is not None and media.size > most:
@@ -90,13 +92,15 @@ def _size(media: Media, shape: Shape) -> tuple[int, int]:
     sides = [1.0]
     sides += [shape.max_side / max(width, height)] if shape.max_side and width else []
     sides += [shape.max_short_side / min(width, height)] if shape.max_short_side and width else []
-    return round(width * min(sides)), round(height * min(sides))
+    return max(1, round(width * min(sides))), max(1, round(height * min(sides)))
 
 
 def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
     try:
         with media.open() as file:
             return io.BytesIO(to_jpeg(file, shape))
+    except TooBusy as error:
+        raise Unavailable(NO_TIME, who_acts=WhoActs.OPERATOR) from error
     except InvalidMedia as error:
         if error.details["reason"] == "too_costly":  # it was not when it was uploaded
             raise Unavailable(NO_TIME, who_acts=WhoActs.OPERATOR) from error

@@ -17,7 +17,8 @@ from posts.media.file_types import HEAD_BYTES, IMAGE_TYPES, image_format
 from posts.media.intake import InvalidMedia, Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("imaging_child.py")
-WALL_SECONDS = 20
+WALL_SECONDS = 30
+"""Three times the processor's time that it may take, as for all files: others want the processors, too."""
 TOO_COSTLY = Phrase("The image takes too long to decode. Make it smaller.")
 STORED_MAX_BYTES = 100 * 1024 * 1024
 """An image written anew may be larger than its upload was; this is all that a child may write."""

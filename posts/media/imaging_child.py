@@ -167,6 +167,8 @@ def renew(job: Job) -> dict[str, Any]:
     if frames > 1:
         thumbnail = save_thumbnail(image.copy(), job.thumbnail)
         save_animation(image, job)
+        with Image.open(job.target, formats=[job.format]) as written:  # without those that change nothing
+            frames = getattr(written, "n_frames", 1)
     else:
         options = still_options(image, job.format)
         image = bare(upright_in_srgb(image), job.format)
@@ -207,8 +209,18 @@ def upright_in_srgb(image: Image.Image) -> Image.Image:
     image.load()
     profile = image.info.get("icc_profile")
     turn = TURNS.get(orientation(image))
-    upright = image if turn is None else image.transpose(turn)
+    upright = with_bytes(image if turn is None else image.transpose(turn))
     return in_srgb(upright, profile) if profile else upright
+
+
+def with_bytes(image: Image.Image) -> Image.Image:
+    """Return the picture with 256 greys where it has 65,536, of which Pillow would make all but the darkest white."""
+    if image.mode != "I;16":
+        return image
+    grey = image.point(lambda value: value / 256).convert("L")
+    if isinstance(clear := image.info.get("transparency"), int):
+        grey.info["transparency"] = clear >> 8
+    return grey
 
 
 def orientation(image: Image.Image) -> Any:
@@ -223,6 +235,10 @@ def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Return the picture with its colours converted; a profile that does not fit is ignored, as browsers do."""
     if image.mode == "P":
         image = _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
+    if image.mode == "LA":
+        grey = in_srgb(image.getchannel("L"), profile)
+        grey.putalpha(image.getchannel("A"))
+        return grey
     if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
         return image
     mode = "RGBA" if image.mode == "RGBA" else "RGB"
@@ -240,9 +256,7 @@ def bare(image: Image.Image, format_name: str) -> Image.Image:
     """Return the picture in a mode that the format can hold, with nothing beside the pixels."""
     kept = KEPT_MODES.get(format_name, ("1", "L", "P", "RGB", "RGBA"))
     transparent = image.has_transparency_data
-    if image.mode == "I;16":  # converted as it is, all but the darkest greys would become white
-        image = image.point(lambda value: value / 256).convert("L")
-    elif image.mode not in kept or (transparent and image.mode in ("1", "L", "RGB") and format_name != "GIF"):
+    if image.mode not in kept or (transparent and image.mode in ("1", "L", "RGB") and format_name != "GIF"):
         image = image.convert("RGBA" if transparent and format_name != "JPEG" else "RGB")
     image.info = {"transparency": image.info["transparency"]} if "transparency" in image.info else {}
     return image

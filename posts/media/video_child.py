@@ -28,6 +28,8 @@ VIDEO_CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores")
 AUDIO_CODECS = ("aac", "mp3", "opus", "vorbis", "ac3", "eac3", "pcm_s16le", "alac", "flac")
 MUXERS = {"video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm"}
 DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
+CHROMA = {(2, 2): "4:2:0", (2, 4): "4:2:2", (4, 4): "4:4:4"}
+"""By how many colours four pixels by four have, across and down."""
 KEPT_TAGS = ("hvc1", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
 """Names of codecs that players go by: Apple's play no HEVC as hev1, and each kind of ProRes has its own."""
 DECODERS = (*VIDEO_CODECS, *AUDIO_CODECS, "libdav1d", "libvpx", "libvpx-vp9", "mp3float")
@@ -86,8 +88,11 @@ def check(source: Any) -> None:
     codec = codec_of(picture_of(source))
     sound = codec_of(source.streams.audio[0]) if source.streams.audio else ""
     if codec not in VIDEO_CODECS or (sound and sound not in AUDIO_CODECS):
-        told = f"{codec} with {sound}" if sound else codec
-        raise Refused("codec", f"Videos in {told} are not accepted. Export it as H.264 with AAC.")
+        raise not_taken(f"{codec} with {sound}" if sound else codec)
+
+
+def not_taken(codecs: str) -> Refused:
+    return Refused("codec", f"Videos in {codecs} are not accepted. Export it as an MP4 with H.264 and AAC.")
 
 
 def look_at(made: Any) -> dict[str, Any]:
@@ -101,6 +106,7 @@ def look_at(made: Any) -> dict[str, Any]:
         "bit_rate": int(made.bit_rate or 0),
         "video_codec": codec_of(stream),
         "audio_codec": codec_of(made.streams.audio[0]) if made.streams.audio else "",
+        "chroma": chroma_of(stream),
         **sides(made, stream),
     }
 
@@ -118,6 +124,13 @@ def codec_of(stream: Any) -> str:
     """Return the name of the format, whichever decoder is taken for it."""
     context = stream.codec_context
     return str(context.codec.canonical_name) if context else "an unknown format"
+
+
+def chroma_of(stream: Any) -> str:
+    """Return how finely the picture keeps its colours; empty where that is not known, or there are none."""
+    pixels = stream.format
+    has_colours = pixels is not None and len(pixels.components) > 2
+    return CHROMA.get((pixels.chroma_width(4), pixels.chroma_height(4)), "") if has_colours else ""
 
 
 def sides(source: Any, stream: Any) -> dict[str, int]:
@@ -169,7 +182,7 @@ def copy(source: Any, job: Job) -> None:
     options = {} if muxer == "webm" else {"movflags": "+faststart"}
     with av.open(job.target, "w", format=muxer, options=options) as target:
         tracks = [picture_of(source), *source.streams.audio[:1]]
-        outputs = {track.index: target.add_stream_from_template(track, opaque=True) for track in tracks}
+        outputs = {track.index: added(target, track) for track in tracks}
         for track in tracks:
             outputs[track.index].metadata.clear()
             if track.codec_context.codec_tag in KEPT_TAGS:
@@ -182,6 +195,14 @@ def copy(source: Any, job: Job) -> None:
             packet.stream = outputs[index]
             target.mux(packet)
     check_lengths(source, tracks, spans)
+
+
+def added(target: Any, track: Any) -> Any:
+    """Add a track like this one; raises Refused where such a file has none, as WebM has none in H.264."""
+    try:
+        return target.add_stream_from_template(track, opaque=True)
+    except ValueError as error:
+        raise not_taken(f"{codec_of(track)} ({target.format.name})") from error
 
 
 def without_what_was_cut(packets: Iterable[Any]) -> Iterator[Any]:

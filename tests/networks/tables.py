@@ -209,7 +209,7 @@ def _videos(limits: Limits) -> Row:
         _between(limits.min_video_ratio, limits.max_video_ratio),
         _between(limits.min_video_side_pixels, limits.max_video_side_pixels),
         _between(limits.min_video_fps, limits.max_video_fps),
-        ", ".join((*limits.video_codecs, *limits.audio_codecs)) or "any",
+        ", ".join(filter(None, (*limits.video_codecs, *limits.audio_codecs, limits.video_chroma))) or "any",
     ]
 
 

@@ -212,6 +212,7 @@ VIDEOS = Limits(
     max_video_fps=60,
     video_codecs=("h264",),
     audio_codecs=("aac",),
+    video_chroma="4:2:0",
     max_alt_text_characters=4,
 )
 
@@ -238,6 +239,8 @@ VIDEOS = Limits(
         ({"fps": 60.1}, ["video_fps_too_large"]),
         ({"video_codec": "hevc"}, ["video_codec_unsupported"]),
         ({"audio_codec": "mp3"}, ["audio_codec_unsupported"]),
+        ({"chroma": "4:2:0"}, []),
+        ({"chroma": "4:4:4"}, ["video_chroma_unsupported"]),
         ({"mime_type": "video/webm"}, ["video_type_unsupported"]),
         ({"size": 1001}, ["video_too_large"]),
         ({"alt_text": "Bread"}, ["alt_text_not_sent"]),

@@ -45,6 +45,7 @@ POOL = (
     partial(clip, "mov", seconds=4, size=(400, 400), fps=30),
     partial(clip, "webm", codec="libvpx-vp9", seconds=4, size=(240, 432), fps=24),
     partial(clip, seconds=4, size=(400, 400), pixel_ratio=Fraction(16, 9)),
+    partial(clip, seconds=4, size=(720, 1280), fps=30, pixels="yuv444p"),
 )
 FILES = st.integers(0, len(POOL) - 1)
 TYPES = ("feed", "story", "reel", "short", "document")

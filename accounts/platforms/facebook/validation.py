@@ -39,6 +39,7 @@ SHORT_VIDEO: dict[str, Any] = {
     "max_video_fps": 60.1,
     "video_codecs": ("h264", "hevc", "vp9", "av1"),
     "audio_codecs": ("aac",),
+    "video_chroma": "4:2:0",
     **UPRIGHT,
 }
 

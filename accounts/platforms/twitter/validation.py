@@ -49,6 +49,7 @@ LIMITS = Limits(
     max_video_fps=60,
     video_codecs=("h264",),
     audio_codecs=("aac",),
+    video_chroma="4:2:0",  # of the profile High there is no other
     options=_options(CHARACTERS),
 )
 PREMIUM_LIMITS = replace(

@@ -15,7 +15,7 @@ from posts.media import images, storage
 from posts.media.fitting import fit
 from tests.factories import NOW
 from tests.networks.platform_case import make_image
-from tests.posts.media.pictures import noise, opened, picture
+from tests.posts.media.pictures import animation, noise, opened, picture
 
 pytestmark = pytest.mark.thorough
 
@@ -65,6 +65,16 @@ def test_an_image_of_a_refused_kind_becomes_a_still_jpeg_of_the_same_shape(size:
     assert (fitted.mime_type, fitted.size, fitted.animated) == ("image/jpeg", len(content), False)
     assert (opened(fitted.read()).format, opened(fitted.read()).size) == ("JPEG", size)
     assert fitted.converted == "written as a JPEG, as a still picture"
+
+
+def test_a_webp_that_moves_goes_as_a_still_jpeg_also_where_those_are_taken_that_do_not() -> None:
+    limits = replace(LIMITS, image_mime_types=("image/jpeg", "image/webp"))
+    still = holding(animation("WEBP", durations=[100, 100]), "image/webp")
+
+    fitted = fit(replace(still, frames=2), limits)
+
+    assert fit(still, limits) is still
+    assert (opened(fitted.read()).format, fitted.converted) == ("JPEG", "written as a JPEG, as a still picture")
 
 
 def test_a_network_without_a_limit_of_weight_still_gets_its_kinds() -> None:
@@ -144,15 +154,18 @@ def test_an_image_that_is_made_smaller_for_its_weight_is_no_narrower_or_wider_th
 
 
 @pytest.mark.parametrize(
-    ("most", "shown"),
+    ("size", "most", "shown"),
     [
-        ({"max_image_side_pixels": 1920, "max_image_short_side_pixels": 500}, (1000, 500)),
-        ({"max_image_side_pixels": 1200}, (1200, 600)),
-        ({"max_image_short_side_pixels": 400}, (800, 400)),
+        ((2000, 1000), {"max_image_side_pixels": 1920, "max_image_short_side_pixels": 500}, (1000, 500)),
+        ((2000, 1000), {"max_image_side_pixels": 1200}, (1200, 600)),
+        ((2000, 1000), {"max_image_short_side_pixels": 400}, (800, 400)),
+        ((1, 5000), {"max_image_side_pixels": 1200}, (1, 1200)),
     ],
 )
-def test_an_image_with_too_many_pixels_is_made_smaller(most: dict[str, Any], shown: tuple[int, int]) -> None:
-    media = replace(holding(picture("PNG", size=(2000, 1000))), width=2000, height=1000)
+def test_an_image_with_too_many_pixels_is_made_smaller(
+    size: tuple[int, int], most: dict[str, Any], shown: tuple[int, int]
+) -> None:
+    media = replace(holding(picture("PNG", size=size)), width=size[0], height=size[1])
 
     fitted = fit(media, replace(LIMITS, **most))
 

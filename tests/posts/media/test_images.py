@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 from pytest_django import Settings
 
 from posts.media import images
-from posts.media.children import ChildBroken
+from posts.media.children import ChildBroken, TooBusy
 from posts.media.images import Shape, process_image, to_jpeg
 from posts.media.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
 from posts.media.storage import StorageUnavailable
@@ -127,6 +127,13 @@ def test_an_animation_keeps_its_frames_durations_and_loops(format_name: str) -> 
     assert (kept, found.info["loop"], b"Secret" in after + thumbnail) == (durations, 3, False)
 
 
+def test_frames_that_change_nothing_are_left_out_and_not_counted() -> None:
+    with process_image(upload(pictures.gif_of(3, width=8, height=8))) as image:
+        found = pictures.opened(image.path.read_bytes())
+
+    assert (image.facts, getattr(found, "n_frames", 1)) == ({}, 1)
+
+
 @pytest.mark.parametrize("kinds", ["-r-r", "-rg-f-", "rfrg", "f-fr"])
 def test_a_sticker_that_blinks_is_cleared_before_each_frame(kinds: str) -> None:
     before = pictures.sticker(kinds, duration=120)
@@ -215,12 +222,17 @@ def script(tmp_path: Path, code: str) -> Path:
     return path
 
 
-def test_a_child_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_gets_no_time_is_ended_and_its_image_not_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(images, "CHILD", script(tmp_path, "import time; time.sleep(60)"))
     monkeypatch.setattr(images, "WALL_SECONDS", 0.2)
 
-    with pytest.raises(InvalidMedia, match="too long"), process_image(upload(pictures.picture())):
+    with pytest.raises(TooBusy) as failed, process_image(upload(pictures.picture())):
         pass
+
+    assert (failed.value.status, failed.value.code) == (503, "SERVICE_UNAVAILABLE")
+    assert failed.value.details == {"retry_after": 30}
 
 
 @pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGXCPU, signal.SIGSEGV])

@@ -121,6 +121,20 @@ def test_a_png_of_65_536_greys_keeps_them_as_well_as_256_can(deep: int, grey: in
     assert renewed(tmp_path, content, "PNG").getpixel((5, 5)) == grey
 
 
+def test_one_of_65_536_greys_that_stands_for_transparency_stays_transparent(tmp_path: Path) -> None:
+    image = Image.new("I;16", (60, 40), 0x5D00)
+    image.paste(0xFF00, (0, 0, 30, 40))
+
+    found = renewed(tmp_path, pictures.encoded(image, "PNG", transparency=0x5D00), "PNG").convert("RGBA")
+
+    alphas = []
+    for x in (5, 50):
+        shown = found.getpixel((x, 5))
+        assert isinstance(shown, tuple)
+        alphas.append(shown[3])
+    assert alphas == [255, 0]
+
+
 HALF = """
 import resource, sys
 from PIL import Image
@@ -174,6 +188,16 @@ def test_greys_are_converted_from_their_profile(gamma: float, shown: int, tmp_pa
 
     assert found.mode == "L"
     assert found.getpixel((5, 5)) == pytest.approx(shown, abs=3)
+
+
+@pytest.mark.parametrize(("mode", "mid"), [("I;16", 32_768), ("LA", (128, 255))])
+def test_greys_of_any_png_are_converted_from_their_profile(mode: str, mid: Any, tmp_path: Path) -> None:
+    content = pictures.encoded(Image.new(mode, (60, 40), mid), "PNG", icc_profile=pictures.grey_profile(gamma=1.0))
+
+    shown = renewed(tmp_path, content, "PNG").convert("LA").getpixel((5, 5))
+
+    assert isinstance(shown, tuple)
+    assert (abs(shown[0] - 188) <= 3, shown[1]) == (True, 255)
 
 
 def test_a_profile_of_other_colours_than_the_picture_has_is_dropped(tmp_path: Path) -> None:

@@ -52,6 +52,12 @@ def test_its_facts_are_read(made: dict[str, Any], mime_type: str, codecs: tuple[
         assert video.facts["bit_rate"] > 0
 
 
+@pytest.mark.parametrize(("pixels", "chroma"), [("yuv420p", "4:2:0"), ("yuv422p10le", "4:2:2"), ("yuv444p", "4:4:4")])
+def test_it_is_told_how_finely_its_colours_are_kept(pixels: str, chroma: str) -> None:
+    with processed(clip(pixels=pixels, seconds=1)) as video:
+        assert video.facts["chroma"] == chroma
+
+
 def test_what_is_kept_still_plays_and_has_a_frame_to_show() -> None:
     with processed(clip(size=(800, 600))) as video:
         with av.open(str(video.path)) as container:
@@ -68,13 +74,32 @@ def test_one_as_large_as_phones_record_in_deep_colours_is_taken() -> None:
         assert (video.width, video.height) == (7680, 4320)
 
 
-def test_an_mp4_that_its_camera_calls_otherwise_is_one_all_the_same() -> None:
+@pytest.mark.parametrize("called", [b"ftypXAVC", b"ftyp3g2a", b"ftyppana"])
+def test_an_mp4_that_its_camera_calls_otherwise_is_one_all_the_same(called: bytes) -> None:
     content = clip()
-    sony = content[:8] + b"XAVC" + content[12:]
+    cameras = content[:4] + called + content[12:]
 
-    assert video_type(sony[:HEAD_BYTES]) == "video/mp4"
-    with processed(sony) as video:
+    assert video_type(cameras[:HEAD_BYTES]) == "video/mp4"
+    with processed(cameras) as video:
         assert video.facts["video_codec"] == "h264"
+
+
+def test_a_mov_from_before_files_said_what_they_are_is_one() -> None:
+    content = clip("mov")
+    old = content[:4] + b"wide" + content[8:]
+
+    assert video_type(old[:HEAD_BYTES]) == "video/quicktime"
+    with processed(old) as video:
+        assert (video.mime_type, video.facts["video_codec"]) == ("video/quicktime", "h264")
+
+
+def test_a_webm_of_what_webm_does_not_hold_is_told_so() -> None:
+    content = clip("matroska").replace(b"\x42\x82\x88matroska", b"\x42\x82\x88webm\0\0\0\0", 1)
+
+    with pytest.raises(InvalidMedia) as refused, processed(content):
+        pass
+
+    assert refused.value.message.startswith("Videos in h264 (webm) are not taken.")
 
 
 def test_one_that_was_recorded_live_and_does_not_say_its_length_is_measured() -> None:

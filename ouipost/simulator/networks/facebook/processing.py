@@ -103,6 +103,8 @@ def check_upright(clip: clips.Clip, *, most: int) -> None:
         raise error("(#6000) The video must have 24 to 60 frames a second.", 6000, 1363129)
     if clip.video_codec not in CODECS or clip.audio_codec not in ("", "aac"):
         raise error("(#6000) The video must be H.264, H.265, VP9 or AV1, with AAC.", 6000)
+    if not clip.is_usual:
+        raise error("(#6000) The video must have a chroma subsampling of 4:2:0.", 6000)
 
 
 def show(call: Call, video: Media, *, text: str, title: str) -> Post:

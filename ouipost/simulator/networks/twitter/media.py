@@ -209,6 +209,7 @@ def look_at_video(content: bytes) -> tuple[Clip | None, str]:
     wrong = {
         "The file is no MP4 or MOV.": clip.mime not in CHUNKED[VIDEO],
         "The video codec is not H.264.": clip.video_codec != "h264",
+        "The video's pixels are not yuv420p.": not clip.is_usual,
         "The audio codec is not AAC.": clip.audio_codec not in ("", "aac"),
         f"The video has more than {MAX_FPS} frames a second.": clip.fps > MAX_FPS,
         f"A side is shorter than {MIN_SIDE} pixels.": min(clip.width, clip.height) < MIN_SIDE,
