@@ -28,6 +28,8 @@ VIDEO_CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores")
 AUDIO_CODECS = ("aac", "mp3", "opus", "vorbis", "ac3", "eac3", "pcm_s16le", "alac", "flac")
 MUXERS = {"video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm"}
 DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
+IN_EITHER = (("h264", "hevc"), ("", "aac"))
+"""Pictures and sound of a MOV that is written as an MP4: it is what phones record, and some networks take no MOV."""
 CHROMA = {(2, 2): "4:2:0", (2, 4): "4:2:2", (4, 4): "4:4:4"}
 """By how many colours four pixels by four have, across and down."""
 KEPT_TAGS = ("hvc1", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
@@ -75,20 +77,28 @@ def limit_process(job: Job) -> None:
 def renew(job: Job) -> dict[str, Any]:
     """Write the first picture and the first sound track into a new container, and return what they are."""
     with av.open(job.source, format=DEMUXERS[job.mime_type], options=OPTIONS) as source:
-        check(source)
-        copy(source, job)
-    with av.open(job.target, format=DEMUXERS[job.mime_type], options=OPTIONS) as made:
+        mime_type = written_as(job.mime_type, *checked(source))
+        copy(source, job.target, MUXERS[mime_type])
+    with av.open(job.target, format=DEMUXERS[mime_type], options=OPTIONS) as made:
         facts = look_at(made)
         save_thumbnail(made, job.thumbnail)
-    return facts
+    return facts | {"mime_type": mime_type}
 
 
-def check(source: Any) -> None:
-    """Raise Refused where there is no picture, or a picture or sound that we do not know."""
+def checked(source: Any) -> tuple[str, str]:
+    """Return the codecs of picture and sound; raises Refused where there is no picture, or one that we do not know."""
     codec = codec_of(picture_of(source))
     sound = codec_of(source.streams.audio[0]) if source.streams.audio else ""
     if codec not in VIDEO_CODECS or (sound and sound not in AUDIO_CODECS):
         raise not_taken(f"{codec} with {sound}" if sound else codec)
+    return codec, sound
+
+
+def written_as(mime_type: str, codec: str, sound: str) -> str:
+    """Return the type of the copy: that of the upload, but MP4 for a MOV of what an MP4 holds as well."""
+    pictures, sounds = IN_EITHER
+    is_either = mime_type == "video/quicktime" and codec in pictures and sound in sounds
+    return "video/mp4" if is_either else mime_type
 
 
 def not_taken(codecs: str) -> Refused:
@@ -96,7 +106,7 @@ def not_taken(codecs: str) -> Refused:
 
 
 def look_at(made: Any) -> dict[str, Any]:
-    """Return the facts of what was copied: what is recorded live does not say itself how long it is."""
+    """Return the facts of the copy: what is recorded live does not say itself how long it is."""
     stream = picture_of(made)
     if made.duration is None or made.duration <= 0:
         raise Refused("damaged", DAMAGED)
@@ -176,11 +186,10 @@ def small(frame: Any, width: int, height: int) -> Image.Image:
     return image.rotate(frame.rotation, expand=True) if frame.rotation else image
 
 
-def copy(source: Any, job: Job) -> None:
+def copy(source: Any, path: str, muxer: str) -> None:
     """Copy the packets of both tracks; whatever else the file holds, such as where it was taken, stays behind."""
-    muxer = MUXERS[job.mime_type]
     options = {} if muxer == "webm" else {"movflags": "+faststart"}
-    with av.open(job.target, "w", format=muxer, options=options) as target:
+    with av.open(path, "w", format=muxer, options=options) as target:
         tracks = [picture_of(source), *source.streams.audio[:1]]
         outputs = {track.index: added(target, track) for track in tracks}
         for track in tracks:

@@ -22,7 +22,8 @@ TOO_COSTLY = Phrase("The video takes too long to check. Export it again, or make
 def process_video(upload: Readable, mime_type: str) -> Iterator[Processed]:
     """Check an upload and give it without metadata, with its facts and a frame; its files go when the block ends.
 
-    Raises InvalidMedia for what is no sound MP4, MOV or WebM, FileTooLarge for too many bytes.
+    A MOV of what an MP4 holds as well, as phones record it, is given as an MP4, which every network takes. Raises
+    InvalidMedia for what is no sound MP4, MOV or WebM, FileTooLarge for too many bytes.
     """
     with spooled(upload, settings.VIDEO_MAX_BYTES) as source:
         target, thumbnail = source.with_name("video"), source.with_name("thumbnail")
@@ -41,7 +42,7 @@ def process_video(upload: Readable, mime_type: str) -> Iterator[Processed]:
         yield Processed(
             type="video",
             path=target,
-            mime_type=mime_type,
+            mime_type=facts.pop("mime_type"),
             size=size,
             width=facts.pop("width"),
             height=facts.pop("height"),

@@ -37,7 +37,7 @@ def processed(content: bytes) -> Iterator[Processed]:
     ("made", "mime_type", "codecs"),
     [
         ({}, "video/mp4", ("h264", "aac")),
-        ({"container": "mov"}, "video/quicktime", ("h264", "aac")),
+        ({"container": "mov", "codec": "prores_aw", "pixels": "yuv422p10le"}, "video/quicktime", ("prores", "aac")),
         ({"container": "webm", "codec": "libvpx-vp9"}, "video/webm", ("vp9", "opus")),
         ({"sound": False}, "video/mp4", ("h264", "")),
         ({"codec": "libsvtav1"}, "video/mp4", ("av1", "aac")),
@@ -90,7 +90,17 @@ def test_a_mov_from_before_files_said_what_they_are_is_one() -> None:
 
     assert video_type(old[:HEAD_BYTES]) == "video/quicktime"
     with processed(old) as video:
-        assert (video.mime_type, video.facts["video_codec"]) == ("video/quicktime", "h264")
+        assert video.facts["video_codec"] == "h264"
+
+
+@pytest.mark.parametrize(
+    "made", [{}, {"sound": False}, {"codec": "libx265", "tag": "hvc1"}], ids=["h264", "silent", "hevc"]
+)
+def test_a_mov_as_phones_record_it_becomes_an_mp4_which_all_networks_take(made: dict[str, Any]) -> None:
+    with processed(clip("mov", **made)) as video:
+        assert (video.mime_type, video_type(video.path.read_bytes()[:HEAD_BYTES])) == ("video/mp4", "video/mp4")
+        with av.open(str(video.path)) as container:
+            assert sum(1 for _ in container.decode(video=0)) == 50
 
 
 def test_a_webm_of_what_webm_does_not_hold_is_told_so() -> None:
@@ -99,7 +109,7 @@ def test_a_webm_of_what_webm_does_not_hold_is_told_so() -> None:
     with pytest.raises(InvalidMedia) as refused, processed(content):
         pass
 
-    assert refused.value.message.startswith("Videos in h264 (webm) are not taken.")
+    assert refused.value.message.startswith("Videos in h264 (webm) are not accepted.")
 
 
 def test_one_that_was_recorded_live_and_does_not_say_its_length_is_measured() -> None:
