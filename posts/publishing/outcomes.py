@@ -26,6 +26,9 @@ from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
 
 VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
+WAKING_SECONDS = 60
+"""A machine on which nothing ran for long may reach nobody at first, and has its tokens to renew."""
+LATE = timedelta(minutes=5)
 RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
@@ -249,8 +252,14 @@ def _unknown(target: Target, error: PlatformError, report: Report, *, now: datet
 
 
 def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
-    """It was not found out whether an earlier send arrived: ask again, until it is left to a person."""
+    """It was not found out whether an earlier send arrived: ask again, until it is left to a person.
+
+    A look that comes late, as nothing ran meanwhile, is made once more even where the time for trying is over.
+    """
+    came_late = target.due_at is not None and target.due_at < now - LATE
     match report.outcome:
+        case Later() | Unavailable() | Unknown() if came_late and gave_up(target, now=now):
+            return {"due_at": now + engine_time(WAKING_SECONDS)}
         case Absent():
             return {"due_at": now + engine_time(SETTLE_SECONDS), "absences": target.absences + 1}
         case Undecidable(message=message):
