@@ -130,7 +130,11 @@ def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, An
             return _taken(target, working, now=now)
         case Held():
             return {} if report.unresolved else {**NOTHING_THERE}
-    return _still_unknown(target, report, now=now) if report.unresolved else _answered(target, report, now=now)
+    if not report.unresolved:
+        return _answered(target, report, now=now)
+    if _is_waking(target, report, now=now):
+        return {"due_at": now + engine_time(WAKING_SECONDS)}
+    return _still_unknown(target, report, now=now)
 
 
 def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
@@ -252,14 +256,8 @@ def _unknown(target: Target, error: PlatformError, report: Report, *, now: datet
 
 
 def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
-    """It was not found out whether an earlier send arrived: ask again, until it is left to a person.
-
-    A look that comes late, as nothing ran meanwhile, is made once more even where the time for trying is over.
-    """
-    came_late = target.due_at is not None and target.due_at < now - LATE
+    """It was not found out whether an earlier send arrived: ask again, until it is left to a person."""
     match report.outcome:
-        case Later() | Unavailable() | Unknown() if came_late and gave_up(target, now=now):
-            return {"due_at": now + engine_time(WAKING_SECONDS)}
         case Absent():
             return {"due_at": now + engine_time(SETTLE_SECONDS), "absences": target.absences + 1}
         case Undecidable(message=message):
@@ -277,6 +275,12 @@ def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str
         case Later() | PlatformError() as error:
             return _review(Phrase("Whether it was published could not be found out: {error}", error=error.message))
     raise TypeError(report.outcome)
+
+
+def _is_waking(target: Target, report: Report, *, now: datetime) -> bool:
+    """Whether the look came late, as nothing ran, told nothing, and would be the last: then it is made once more."""
+    came_late = target.due_at is not None and target.due_at < now - LATE
+    return came_late and gave_up(target, now=now) and isinstance(report.outcome, Later | Unavailable | Unknown)
 
 
 def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
