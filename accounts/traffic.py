@@ -194,16 +194,24 @@ def wait(account: Pacing | SocialAccount, *, sends: bool = True, now: datetime) 
     if account.held_until is not None and account.held_until > now:
         return account.held_until
     pace = pace_of(account.platform)
-    if not sends or pace is None or account.paced_at is None:
+    if not sends or pace is None:
         return None
-    free = account.paced_at - (_burst(pace) - 1) * interval(pace)
+    free = _paced_at(pace, account.paced_at, now=now) - (_burst(pace) - 1) * interval(pace)
     return free if free > now else None
 
 
 def spent(platform: str, paced_at: datetime | None, *, now: datetime) -> datetime | None:
     """Return an account's `paced_at` after one more post; None where its network has no pace."""
     pace = pace_of(platform)
-    return max(paced_at or now, now) + interval(pace) if pace else None
+    return _paced_at(pace, paced_at, now=now) + interval(pace) if pace else None
+
+
+def _paced_at(pace: Pace, paced_at: datetime | None, *, now: datetime) -> datetime:
+    """Return until when the posts of an account use up its pace, now at the earliest.
+
+    No more than a burst can have been used up: what lies further ahead is from before the clock was set back.
+    """
+    return paced_at if paced_at and now < paced_at <= now + _burst(pace) * interval(pace) else now
 
 
 def interval(pace: Pace) -> timedelta:

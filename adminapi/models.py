@@ -31,9 +31,12 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         self.filter(pk__contains=":", at__lt=database_now(self.db) - timedelta(days=1)).delete()
 
     def silence(self, name: str) -> timedelta | None:
-        """Return for how long nothing was heard of this; None if it never was."""
+        """Return for how long nothing was heard of this; None if it never was.
+
+        A time ahead of now is from before the clock was set back: nothing was heard since, at least for so long.
+        """
         heard = self.filter(pk=name).values_list("at", flat=True).first()
-        return database_now(self.db) - heard if heard else None
+        return abs(database_now(self.db) - heard) if heard else None
 
 
 class Heartbeat(models.Model):

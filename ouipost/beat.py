@@ -16,6 +16,19 @@ class Beat(Scheduler):
 
     is_away = False
 
+    def tick(self, *arguments: Any, **options: Any) -> Any:
+        """Send what is due; returns the seconds until there is more.
+
+        Celery goes by the wall clock: where that is set back, it would send nothing until it is where it was.
+        """
+        now = self.app.now()
+        ahead = [entry for entry in self.schedule.values() if entry.last_run_at and entry.last_run_at > now]
+        for entry in ahead:
+            entry.last_run_at = now
+        if ahead:
+            self._heap = None  # when each is due is reckoned anew
+        return super().tick(*arguments, **options)
+
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
         """Send the entry's message; where the broker fails it is lost, and only the first failure is logged."""
         try:

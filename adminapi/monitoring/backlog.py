@@ -45,7 +45,7 @@ def look(now: datetime | None = None) -> Backlog:
     """Read how publishing stands, now by the database's clock; raises what the database raises."""
     now = now or database_now()
     heard, held = _heard_and_held()
-    alive = [name.partition(":")[0] for name, at in heard.items() if at > now - SILENCE]
+    alive = [name.partition(":")[0] for name, at in heard.items() if abs(now - at) < SILENCE]
     paused = pauses.in_force()
     due = Target.objects.filter(is_due(now))
     due = due.exclude(pauses.rows_held_up(paused)) if paused else due

@@ -68,8 +68,11 @@ class AtomicMemory(MemoryStorage):
             super()._MemoryStorage__expire_events()  # type: ignore[misc]  # private to the library, and in need of the lock
 
     def count(self, key: str) -> Window:
-        """Count one under this name in its present minute, and return that minute."""
+        """Count one under this name in its present minute, and return that minute; what was counted before the clock
+        was set back is forgotten, or the minute would last until then."""
         with self._counting:
+            if self.get_expiry(key) > time.time() + WINDOW_SECONDS:
+                self.clear(key)
             requests, ends_at = self.incr(key, WINDOW_SECONDS), self.get_expiry(key)
         left = ends_at - time.time()
         return Window(requests=requests, seconds_left=left, ends_at=math.ceil(ends_at), is_shared=False)

@@ -3,6 +3,7 @@
 import io
 from datetime import timedelta
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -11,10 +12,12 @@ from PIL import Image, ImageDraw
 from ouipost.simulator import call as calls
 from ouipost.simulator import clock, faults, networks
 from ouipost.simulator.call import Call, Network, Refusal, Route
-from ouipost.simulator.models import Media, Request
+from ouipost.simulator.models import Media, Request, Token
 
 KEPT_REQUESTS = 50_000
 PRUNE_EVERY = 1_000
+TOKENS_KEPT = timedelta(days=30)
+"""So long it is still known of a token that it ended, rather than that there is none."""
 SHOWN_TYPES = (
     "image/jpeg",
     "image/png",
@@ -77,6 +80,8 @@ def log(call: Call, network: Network, trouble: faults.Trouble, response: HttpRes
     if row.pk % PRUNE_EVERY == 0:
         Request.objects.filter(pk__lt=row.pk - KEPT_REQUESTS).delete()
         Media.objects.filter(used=False, expires_at__lt=call.now - timedelta(days=7)).delete()
+        ended = call.now - TOKENS_KEPT
+        Token.objects.filter(Q(expires_at__lt=ended) | Q(revoked_at__lt=ended)).delete()
 
 
 def media(request: HttpRequest, pk: int) -> HttpResponse:

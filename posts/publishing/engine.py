@@ -217,6 +217,8 @@ class Publish:
     def _attempt(self) -> Outcome:
         """Find out or send; a token that the network no longer takes is renewed once."""
         self._compose()
+        if self.unresolved and not self._asks_by_sending():
+            self.step = "recover"  # also where no token is to be had for it: that tells nothing of an earlier send
         try:
             found = tokens.authorized(self.account, self._find_out_or_send, now=self.started_at)
         except tokens.BeingRenewed:

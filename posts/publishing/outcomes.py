@@ -26,6 +26,9 @@ from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
 
 VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
+WAKING_SECONDS = 60
+"""A machine on which nothing ran for long may reach nobody at first, and has its tokens to renew."""
+LATE = timedelta(minutes=5)
 RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
@@ -127,7 +130,11 @@ def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, An
             return _taken(target, working, now=now)
         case Held():
             return {} if report.unresolved else {**NOTHING_THERE}
-    return _still_unknown(target, report, now=now) if report.unresolved else _answered(target, report, now=now)
+    if not report.unresolved:
+        return _answered(target, report, now=now)
+    if _is_waking(target, report, now=now):
+        return {"due_at": now + engine_time(WAKING_SECONDS)}
+    return _still_unknown(target, report, now=now)
 
 
 def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
@@ -268,6 +275,12 @@ def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str
         case Later() | PlatformError() as error:
             return _review(Phrase("Whether it was published could not be found out: {error}", error=error.message))
     raise TypeError(report.outcome)
+
+
+def _is_waking(target: Target, report: Report, *, now: datetime) -> bool:
+    """Whether the look came late, as nothing ran, told nothing, and would be the last: then it is made once more."""
+    came_late = target.due_at is not None and target.due_at < now - LATE
+    return came_late and gave_up(target, now=now) and isinstance(report.outcome, Later | Unavailable | Unknown)
 
 
 def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:

@@ -168,6 +168,15 @@ def test_who_is_out_of_breath_is_told_when_it_may_send_again(settings: Settings)
     assert traffic.wait(sender.account, now=NOW + timedelta(seconds=18)) is None
 
 
+def test_what_was_sent_before_the_clock_was_set_back_holds_up_nobody(settings: Settings) -> None:
+    sender = make_sender(settings, Pace(posts=100, seconds=900))
+    sender.try_at(NOW)
+
+    sender.try_at(earlier := NOW - timedelta(hours=1))
+
+    assert (sender.sent, sender.account.paced_at) == ([NOW, earlier], earlier + timedelta(seconds=18))
+
+
 def test_an_account_that_is_held_back_is_neither_sent_to_nor_asked(settings: Settings) -> None:
     account = make_sender(settings, Pace(posts=1, seconds=1)).account
     account.held_until = NOW + timedelta(seconds=5)

@@ -191,6 +191,7 @@ class TestReally:
     def test_a_worker_counts_while_it_is_heard(self) -> None:
         heard("worker:a:1", ago=timedelta(seconds=1))
         heard("worker:b:1", ago=GONE)
+        heard("worker:d:1", ago=-GONE)  # the clock was set back since
         heard("node:c:1", ago=timedelta(seconds=1))
         heard("beat:c:2", ago=GONE)
         heard(TICK, ago=timedelta(seconds=1))

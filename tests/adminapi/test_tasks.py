@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from celery import Celery
 from kombu import Exchange, Queue
 
@@ -104,6 +105,18 @@ def producer(ringing: Beat, monkeypatch: pytest.MonkeyPatch) -> Any:
     """What this process sends by: to that broker in memory."""
     monkeypatch.setattr(app, "producer_or_acquire", lambda producer=None: nullcontext(producer or ringing.producer))
     return ringing.producer
+
+
+def test_a_clock_that_is_set_back_silences_nothing(ringing: Beat) -> None:
+    """Celery alone would send nothing until the clock is where it was."""
+    ringing.tick()
+
+    with time_machine.travel(datetime.now(UTC) - timedelta(hours=1)) as clock:
+        ringing.tick()
+        clock.shift(1)
+        ringing.tick()
+
+    assert waiting(ringing.producer, "publish") == 1
 
 
 def test_rings_that_nobody_hears_do_not_pile_up(producer: Any) -> None:

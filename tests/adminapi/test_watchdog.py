@@ -73,7 +73,14 @@ def heard(ago: timedelta) -> None:
     Heartbeat.objects.update_or_create(pk=TICK, defaults={"at": database_now() - ago})
 
 
-@pytest.mark.parametrize(("ago", "count"), [(SILENCE - timedelta(seconds=5), 0), (SILENCE + timedelta(seconds=1), 1)])
+@pytest.mark.parametrize(
+    ("ago", "count"),
+    [
+        (SILENCE - timedelta(seconds=5), 0),
+        (SILENCE + timedelta(seconds=1), 1),
+        pytest.param(-timedelta(hours=1), 1, id="the clock was set back since"),
+    ],
+)
 def test_a_spare_worker_is_started_after_half_a_minute_of_silence(
     dog: Watchdog, spares: list[FakeProcess], ago: timedelta, count: int
 ) -> None:

@@ -85,6 +85,19 @@ def test_the_next_window_begins_anew(settings: Any) -> None:
     assert third.reset - first.reset == 60
 
 
+def test_a_clock_that_is_set_back_makes_no_window_longer(settings: Any) -> None:
+    settings.RATE_LIMITS = {"starter": 1}
+    key = FakeKey(pk="key_a", tier="starter")
+
+    with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
+        ask(key)
+        clock.shift(-3600)
+        first, second = ask(key), ask(key)
+
+    assert first is not None
+    assert (first.remaining, first.seconds_left, second) == (0, 60, None)
+
+
 def test_who_comes_back_when_told_is_let_in(settings: Any) -> None:
     settings.RATE_LIMITS = {"starter": 1}
     key = FakeKey(pk="key_a", tier="starter")

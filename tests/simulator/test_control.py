@@ -9,6 +9,8 @@ from django.http import HttpResponse
 from django.utils import timezone
 from pytest_django import Settings
 
+from ouipost.simulator import views
+from ouipost.simulator.models import Token
 from tests.simulator.conftest import GRAPH, Net, Page, Session, User, X, body, record
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
@@ -124,6 +126,24 @@ def test_every_request_is_logged_with_its_answer(net: Net, user: User) -> None:
     assert set(log[0]) == {"network", "method", "host", "path", "account", "status", "at", "fault"}
     assert len(net.control("GET", "requests?match=POST /2/tweets".replace(" ", "%20"))["requests"]) == 1
     assert net.control("GET", "requests?network=bluesky")["requests"] == []
+
+
+def test_a_token_that_ended_is_known_for_a_month_and_forgotten(
+    net: Net, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account gets new ones every hour, as long as the installation runs."""
+    monkeypatch.setattr(views, "PRUNE_EVERY", 1)
+    x_app = {"client_id": "app", "grant_type": "refresh_token", "refresh_token": user.refresh}
+
+    def kinds_after(days: int) -> list[str]:
+        net.wait(days * 86_400)
+        net.get(f"{X}/users/me", user.token)
+        return sorted(Token.objects.values_list("kind", flat=True))
+
+    net.form(f"{X}/oauth2/token", data=x_app)
+
+    assert kinds_after(days=29) == ["access", "access", "code", "refresh", "refresh"]
+    assert kinds_after(days=2) == ["refresh"]
 
 
 def test_the_clock_is_moved_and_set(net: Net) -> None:

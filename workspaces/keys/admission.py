@@ -30,6 +30,10 @@ local store_within = {STORE_SECONDS * 1000}
 local function count(id)
   local window = 'ouipost:requests:' .. id
   local requests = redis.call('INCR', window)
+  if requests > 1 and redis.call('PTTL', window) > {WINDOW_SECONDS * 1000} then  -- Redis' clock was set back
+    redis.call('SET', window, 1)
+    requests = 1
+  end
   if requests == 1 then redis.call('EXPIRE', window, {WINDOW_SECONDS}) end
   redis.call('HINCRBY', '{USE}', id .. ' ' .. math.floor(time[1] / 86400), 1)
   redis.call('HSET', '{USE}', id .. ' at', now)

@@ -141,8 +141,9 @@ def _pauses(look: Look) -> list[Block]:
 
 
 def _health(look: Look) -> Block:
-    found = networks.look(now=look.figures.now)
-    alive = Heartbeat.objects.filter(at__gt=look.figures.now - SILENCE).values_list("pk", flat=True)
+    now = look.figures.now
+    found = networks.look(now=now)
+    alive = Heartbeat.objects.filter(at__gt=now - SILENCE, at__lt=now + SILENCE).values_list("pk", flat=True)
     shown = [{"name": network_name(platform), **each.shown} for platform, each in found.items()]
     quiet = [each for each in shown if each["error_rate_24h"] is None and not each["issues"]]
     told = [each for each in shown if each not in quiet]

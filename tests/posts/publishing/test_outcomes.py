@@ -177,6 +177,17 @@ def test_later_is_not_for_ever() -> None:
     assert (state["error"]["message"], state["error"]["retryable"]) == ("wait", True)
 
 
+@pytest.mark.parametrize("outcome", [Later(seconds=2, message="wait"), Unavailable("away"), Unknown("lost")])
+def test_a_look_that_comes_hours_late_is_made_once_more(outcome: Outcome) -> None:
+    """A machine that slept may reach nobody at first: its first look tells nothing of the post."""
+    late, again = (armed(due_at=NOW - timedelta(hours=hours), give_up_at=NOW) for hours in (7, 0))
+
+    put_off, left = (after(outcome, target=each, step="recover", unresolved=True) for each in (late, again))
+
+    assert put_off == {"due_at": NOW + timedelta(seconds=60)}
+    assert left["status"] == "needs_review"
+
+
 @pytest.mark.parametrize(("recovery", "seconds"), [(Recovery.KEY, 5), (Recovery.LOOK, 30 + LAG)])
 @pytest.mark.parametrize("attempts_are_over", [False, True])
 def test_a_lost_answer_is_looked_into_once_it_can_be(recovery: Recovery, seconds: int, attempts_are_over: bool) -> None:

@@ -216,6 +216,19 @@ def test_a_wait_for_a_token_that_outlasts_the_time_for_trying_is_told(
     assert outcomes(target) == [("commit", "later")]
 
 
+def test_a_look_for_which_no_token_is_to_be_had_tells_nothing_of_the_post(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.committed, network.refreshed = [LOST], [Unavailable("Away.")]
+    target = make_due(workspace, make_account(workspace, tokens=GRANT))
+    publish(target)
+    SocialAccount.objects.update(access_expires_at=database_now())
+
+    publish(target)
+
+    assert outcomes(target) == [("commit", "unknown"), ("recover", "unavailable")]
+
+
 WRONG_SECRET = Rejected("Unknown client.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
 
 

@@ -204,7 +204,7 @@ def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
     workspace: Workspace, network: ScriptedNetwork, settings: Settings, stands: dict[str, Any], message: str
 ) -> None:
     settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=1, seconds=3600)}
-    near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(days=1)
+    near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(hours=1)
     target = make_due(workspace)
     SocialAccount.objects.update(paced_at=far)
     Target.objects.update(due_at=near, **stands)

@@ -361,6 +361,16 @@ def test_a_record_lives_for_five_seconds_and_tells_when_the_minute_ends() -> Non
     assert before - 1 < known.window.ends_at <= timezone.now().timestamp() + 61
 
 
+def test_a_clock_of_redis_that_is_set_back_makes_no_minute_longer() -> None:
+    key, secret = warm_key()
+    run("redis.call('EXPIRE', KEYS[1], 3660)", f"ouipost:requests:{key.pk}")
+
+    known = admission.ask(digest(secret))
+
+    assert isinstance(known, Known)
+    assert (known.window.requests, known.window.seconds_left) == (1, 60)
+
+
 def test_a_record_lives_no_longer_than_its_key() -> None:
     key, secret = make_key()
     ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() + SECOND)
