@@ -20,6 +20,11 @@ def in_force() -> list[Pause]:
     return sorted(_known(fetch(Pause, _in_force())), key=_begun)
 
 
+def is_after_restore() -> bool:
+    """Whether everything is paused for a restored copy, which does not know what came since it was made."""
+    return any(each.is_after_restore and each.scope == PauseScope.ALL for each in in_force())
+
+
 @cache
 def _in_force() -> Statement:
     return compiled(Pause.objects.in_force().order_by())

@@ -101,8 +101,7 @@ def copied_at() -> datetime | None:
 def unasked() -> int:
     """Return how many posts were not asked about yet since a restore paused everything; 0 if none did."""
     since = copied_at()
-    is_paused = any(each.is_after_restore and each.scope == PauseScope.ALL for each in pauses.in_force())
-    return restoring.overdue(database_now(), since=since).count() if since and is_paused else 0
+    return restoring.overdue(database_now(), since=since).count() if since and pauses.is_after_restore() else 0
 
 
 def path(database: str) -> Path:

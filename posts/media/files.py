@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.shortcuts import get_object_or_404
 
+from accounts import pauses
 from accounts.models import SocialAccount
 from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
@@ -222,9 +223,10 @@ def _open(name: str) -> BinaryIO:
 def sweep(now: datetime) -> int:
     """Remove stored files without a row, an hour after they came, and log rows whose file is missing.
 
-    Returns how many files went; raises StorageUnavailable.
+    Returns how many files went: none while everything is paused for a restored copy, for whoever restored the wrong
+    one has the files that a later one names nowhere else. Raises StorageUnavailable.
     """
-    removed = storage.sweep_orphans(_known)
+    removed = 0 if pauses.is_after_restore() else storage.sweep_orphans(_known)
     _tell_lost(now - storage.YOUNG)
     return removed
 

@@ -14,6 +14,7 @@ from django.http import Http404
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from accounts.models import PauseScope
 from accounts.platforms.base import Limits
 from ouipost.claims import database_now
 from ouipost.events.models import Event
@@ -23,6 +24,7 @@ from posts.media.files import StorageLimitReached, Stored
 from posts.media.fitting import fit
 from posts.media.intake import Processed
 from posts.models import Media, Post
+from posts.operating import pausing
 from tests.factories import NOW, make_media, make_post
 from tests.posts.fakes import ACTOR, told
 from tests.posts.media.pictures import picture
@@ -225,7 +227,7 @@ def test_of_uploads_at_once_those_get_a_row_that_the_storage_has_room_for(
     assert (counts.bytes_used(), [media.filename for media in post.files.all()]) == (999_997, ["first.png"])
 
 
-def test_what_no_row_knows_is_swept_up_and_the_rest_stays(
+def test_what_no_row_knows_is_swept_up_but_for_a_restored_copy_and_the_rest_stays(
     post: Post, image: Processed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media, orphan = add(post, image), files.keep(image, filename="orphan.png")
@@ -236,8 +238,13 @@ def test_what_no_row_knows_is_swept_up_and_the_rest_stays(
         return len(set(asked) - known(asked))
 
     monkeypatch.setattr(storage, "sweep_orphans", sweep_orphans)
+    now = database_now()
 
-    assert files.sweep(database_now()) == 2
+    pausing.pause(PauseScope.ALL, reason="An old copy.", actor=ACTOR, now=now, after_restore=True)
+    while_restored = files.sweep(now)
+    pausing.resume(PauseScope.ALL, actor=ACTOR, now=now)
+
+    assert (while_restored, files.sweep(now)) == (0, 2)
 
 
 @pytest.mark.parametrize("kept", ["local", "s3"], indirect=True)
