@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, transaction
 from django.utils import timezone
 
 from adminapi.doctor.findings import Finding, warning, well, wrong
-from adminapi.models import Mark
+from adminapi.models import Gap, Mark
 from adminapi.monitoring.probes import FILLING, FULL, percent_used
 from ouipost.api import health
 from ouipost.claims import database_now
@@ -148,9 +148,14 @@ def migrations() -> Finding:
 
 
 def writing() -> Finding:
-    """Whether the user of DATABASE_URL may write."""
+    """Whether the user of DATABASE_URL may insert, change and remove rows."""
+    now = timezone.now()
     try:
-        Mark.objects.filter(pk=0).update(at=timezone.now())
+        with transaction.atomic():
+            row = Gap.objects.create(since=now, until=now)
+            row.save()
+            row.delete()
+            transaction.set_rollback(True)
     except Error as error:
         return wrong(
             f"It takes no writes: {error.args[-1]}.",

@@ -15,8 +15,7 @@ import responses
 import time_machine
 from django.core import checks
 from django.core.files.storage import default_storage
-from django.db import OperationalError
-from django.db.models import QuerySet
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -26,7 +25,7 @@ from adminapi.doctor import configuration, databases, examination, findings, ser
 from adminapi.doctor.examination import Check, examine
 from adminapi.doctor.findings import Finding, well, wrong
 from adminapi.doctor.rows import rows
-from adminapi.models import Mark
+from adminapi.models import Gap, Mark
 from adminapi.monitoring import probes
 from ouipost.api import health
 from ouipost.claims import database_now
@@ -274,15 +273,20 @@ class TestDatabases:
         assert (told in found.message, f"(simulator: {state})" in found.message) == (True, True)
         assert found.action.startswith(action)
 
-    def test_a_database_that_takes_no_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse(*_: Any, **__: Any) -> int:
-            raise OperationalError(1290, "The server is running with the --read-only option")
+    @pytest.mark.parametrize("refused", ["INSERT", "UPDATE", "DELETE"])
+    def test_a_database_that_takes_no_writes_of_a_kind(self, refused: str) -> None:
+        def refuse(execute: Any, sql: str, *rest: Any) -> Any:
+            if sql.startswith(refused):
+                raise OperationalError(1142, f"{refused} command denied to user 'ouipost'")
+            return execute(sql, *rest)
 
         fine = databases.writing()
-        monkeypatch.setattr(QuerySet, "update", refuse)
+        with connection.execute_wrapper(refuse):
+            found = databases.writing()
 
-        assert (fine.status, databases.writing().status) == ("ok", "wrong")
-        assert databases.writing().message == "It takes no writes: The server is running with the --read-only option."
+        assert (fine.status, found.status) == ("ok", "wrong")
+        assert found.message == f"It takes no writes: {refused} command denied to user 'ouipost'."
+        assert not Gap.objects.exists()
 
     def test_a_replica_that_is_away_or_does_not_follow(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(alias: str) -> Mark | None:
