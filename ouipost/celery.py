@@ -89,6 +89,7 @@ app.conf.update(
     task_time_limit=540,
     task_soft_time_limit=500,
     task_ignore_result=True,
+    task_publish_retry=False,  # kombu 5.7 closes the channel between two tries for good, and beat's is its only one
     task_serializer="json",
     accept_content=["json"],
     worker_prefetch_multiplier=1,

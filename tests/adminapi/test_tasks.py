@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 import time_machine
 from celery import Celery
 from kombu import Exchange, Queue
+from redis import Redis
 
 from adminapi import tasks
 from adminapi.models import Heartbeat
@@ -24,6 +25,7 @@ from ouipost.celery import app, waiting
 from ouipost.queues import UNHEARD
 from posts.publishing import doorbell
 from posts.tasks import publish_due
+from tests.services import free_port, start_redis
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -41,10 +43,10 @@ def start(home: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.fixture
-def ringing() -> Iterator[Beat]:
-    """A beat on a broker in memory that nobody listens to."""
-    private = Celery("private", broker="memory://", set_as_current=False)
+@contextmanager
+def beating(broker: str) -> Iterator[Beat]:
+    private = Celery("private", broker=broker, set_as_current=False)
+    private.conf.update({name: app.conf[name] for name in ("broker_channel_error_retry", "task_publish_retry")})
     private.conf.task_queues = [Queue("publish", Exchange("publish"), routing_key="publish")]
     entry = {"task": "tick", "schedule": timedelta(seconds=1), "options": {"queue": "publish"}}
     private.conf.beat_schedule = {"tick": entry}
@@ -53,6 +55,13 @@ def ringing() -> Iterator[Beat]:
     private.control.purge()  # the memory is the process's
     beat.close()
     private.close()
+
+
+@pytest.fixture
+def ringing() -> Iterator[Beat]:
+    """A beat on a broker in memory that nobody listens to."""
+    with beating("memory://") as beat:
+        yield beat
 
 
 def ring(beat: Beat) -> None:
@@ -150,6 +159,27 @@ def test_a_broker_that_is_away_is_told_of_once(
             ring(ringing)
 
     assert caplog.messages == ["The broker does not answer, no messages are sent: refused", "The broker answers again"]
+
+
+@pytest.fixture
+def full_redis() -> Iterator[int]:
+    port = free_port()
+    server = start_redis(port, "--maxmemory", "1")
+    yield port
+    server.kill()
+    server.wait()
+
+
+@pytest.mark.on_servers
+def test_a_broker_that_was_full_is_rung_again_once_it_has_room(full_redis: int) -> None:
+    with beating(f"redis://127.0.0.1:{full_redis}/0") as beat, Redis(port=full_redis) as broker:
+        for _ in range(2):
+            ring(beat)
+        while_full = beat.is_away
+        broker.config_set("maxmemory", 0)
+        ring(beat)
+
+        assert (while_full, beat.is_away, waiting(beat.producer, "publish")) == (True, False, 1)
 
 
 @pytest.mark.thorough
