@@ -11,6 +11,9 @@ from django.core.management import execute_from_command_line
 
 from adminapi.doctor import findings
 
+NOBODY_CAN_TELL = 3
+"""The exit code of commands without a database, too: 1 often means that something was found."""
+
 
 def main(arguments: list[str]) -> None:
     """Run a command; where the settings cannot be read, say why in a line, and as `doctor` says it."""
@@ -21,7 +24,8 @@ def main(arguments: list[str]) -> None:
         if arguments[1:2] == ["doctor"]:
             sys.stdout.write(findings.refused(str(error), in_json="--json" in arguments) + "\n")
             sys.exit(1)
-        sys.exit(f"Oui Post cannot run with these settings: {error}")
+        sys.stderr.write(f"Oui Post cannot run with these settings: {error}\n")
+        sys.exit(NOBODY_CAN_TELL)
     try:
         execute_from_command_line(arguments)
         sys.stdout.flush()
