@@ -19,14 +19,7 @@ def main(arguments: list[str]) -> None:
     """Run a command; where the settings cannot be read, say why in a line, and as `doctor` says it."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
     try:
-        django.setup()
-    except (ImproperlyConfigured, ValueError) as error:
-        if arguments[1:2] == ["doctor"]:
-            sys.stdout.write(findings.refused(str(error), in_json="--json" in arguments) + "\n")
-            sys.exit(1)
-        sys.stderr.write(f"Oui Post cannot run with these settings: {error}\n")
-        sys.exit(NOBODY_CAN_TELL)
-    try:
+        set_up(arguments)
         execute_from_command_line(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # who reads it has seen enough, as `head`
@@ -36,6 +29,18 @@ def main(arguments: list[str]) -> None:
         sys.stdout.flush()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)  # ends a shell's loop around it, too, as an exit code would not
+
+
+def set_up(arguments: list[str]) -> None:
+    """Load what the settings name, or end."""
+    try:
+        django.setup()
+    except (ImproperlyConfigured, ValueError) as error:
+        if arguments[1:2] == ["doctor"]:
+            sys.stdout.write(findings.refused(str(error), in_json="--json" in arguments) + "\n")
+            sys.exit(1)
+        sys.stderr.write(f"Oui Post cannot run with these settings: {error}\n")
+        sys.exit(NOBODY_CAN_TELL)
 
 
 if __name__ == "__main__":

@@ -147,11 +147,12 @@ def test_who_reads_no_further_ends_a_command_without_a_traceback(tmp_path: Path)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_whoever_interrupts_a_command_sees_no_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", ["execute_from_command_line", "django.setup"])
+def test_whoever_interrupts_a_command_sees_no_traceback(step: str, tmp_path: Path) -> None:
     interrupted = (
         "import manage, signal\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell has its background ignore it
-        "manage.execute_from_command_line = lambda arguments: signal.raise_signal(signal.SIGINT)\n"
+        f"manage.{step} = lambda *arguments: signal.raise_signal(signal.SIGINT)\n"
         "manage.main(['manage.py', 'prune'])"
     )
     environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path)}
