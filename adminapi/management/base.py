@@ -17,10 +17,7 @@ from ouipost.events.journal import Actor
 
 NO_DATABASE = 3
 """The exit code where nobody can tell anything for the database: 1 often means that something was found."""
-ON_THE_DATABASE = (
-    "Where it needs the database, and that does not answer or is not migrated, it exits with 3 and says what to run; "
-    "so it does where the settings cannot be."
-)
+ON_THE_DATABASE = "If the settings are wrong, or the database does not answer or is not migrated, it exits with 3 and says what to run."
 
 
 class HelpFormatter(DjangoHelpFormatter):
