@@ -17,7 +17,9 @@ from ouipost.events.journal import Actor
 
 NO_DATABASE = 3
 """The exit code where nobody can tell anything for the database: 1 often means that something was found."""
-ON_THE_DATABASE = "If the settings are wrong, or the database does not answer or is not migrated, it exits with 3 and says what to run."
+ON_THE_DATABASE = (
+    "With wrong settings, or a database that is away or not migrated, it exits with 3 and says what to run."
+)
 
 
 class HelpFormatter(DjangoHelpFormatter):

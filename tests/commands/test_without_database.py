@@ -1,4 +1,4 @@
-"""Where the database or the settings cannot be, a command says so, and what to run: with 3, which means nothing else."""
+"""Where database or settings cannot be, a command says so, and what to run: with 3, which means nothing else."""
 
 import os
 import subprocess
