@@ -24,7 +24,7 @@ from ouipost.simulator.models import Fault
 from tests.in_process import BASE
 from tests.posts.living import PLATFORMS, Killed, Product, running
 
-pytestmark = [pytest.mark.thorough, pytest.mark.timeout(0)]
+pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(0)]
 LIVES = int(os.environ.get("LIVES", "10"))
 MAY = {
     "edit": {"draft", "scheduled"},
