@@ -101,7 +101,7 @@ class Product:
         self.workspace = make_workspace()
         _, secret = make_key()
         self.api = ApiClient(secret, self.workspace.pk)
-        self.admin = AdminClient(make_token(make_user()))
+        self.operator = make_user()
         self.client = Client(BASE, api_key=secret, workspace_id=self.workspace.pk)
         self.begin_anew()
 
@@ -142,12 +142,19 @@ class Product:
         assert status == 200, data
         return data
 
+    @property
+    def admin(self) -> AdminClient:
+        """Return a client of the admin API that has just logged in: a session may end with a long wait."""
+        return AdminClient(make_token(self.operator))
+
     def operate(self, path: str, body: Any) -> None:
         answer = self.admin.post(path, body)
         assert answer.status_code < 300, answer.content
 
     def figures(self, path: str) -> Any:
-        return self.admin.get(path).json()["data"]
+        answer = self.admin.get(path)
+        assert answer.status_code == 200, answer.content
+        return answer.json()["data"]
 
     def copies(self) -> dict[str, list[networks.Post]]:
         """Return every post that the networks show, by account, the oldest first."""
