@@ -1,0 +1,237 @@
+"""The product, its networks and a receiver of webhooks in one process, with one clock, and a worker that is struck."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import time_machine
+from django.db import connection
+from urllib3 import HTTPResponse
+
+from accounts import calls
+from accounts.models import SocialAccount
+from adminapi.management.client import Client
+from ouipost.api import limits
+from ouipost.events import delivery, settling
+from ouipost.outbound.errors import AnswerLost, NotSent
+from ouipost.simulator import models as networks
+from ouipost.writer import Inline
+from posts.publishing import engine
+from posts.publishing.claiming import claim_targets
+from posts.publishing.steps import load_ahead
+from tests.conftest import AdminClient, ApiClient
+from tests.factories import make_key, make_token, make_user, make_workspace
+from tests.in_process import BASE, Send, in_process
+from workspaces.keys import usage
+
+PLATFORMS = ("twitter", "bluesky", "threads", "facebook", "linkedin")
+"""Networks that are searched for a lost post, that take a key, that keep a handle, and one that tells nothing."""
+HOOK = "https://1.1.1.1/hook"
+BEGINNING = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+A_MOMENT = 0.05
+"""What each request and each step of a worker takes, in seconds."""
+
+
+class Killed(BaseException):
+    """The process of the worker is gone."""
+
+
+class Clock:
+    """The time of this process, of the database and of the networks: it stands still until somebody moves it."""
+
+    def __init__(self, moved: Any) -> None:
+        self.moved = moved
+        self.began = time.monotonic()
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self.began + (self.now - BEGINNING).total_seconds()
+
+    def go_on(self, seconds: float) -> None:
+        self.moved.shift(seconds)
+        self.tell_database()
+
+    def begin_anew(self) -> None:
+        self.moved.move_to(BEGINNING)
+        self.tell_database()
+
+    def tell_database(self) -> None:
+        if connection.vendor == "sqlite":
+            connection.ensure_connection()
+            connection.connection.create_function("strftime", -1, self.strftime)
+        else:
+            set_time(f"{time.time():.6f}")
+
+    def strftime(self, form: str, _: str) -> str:
+        """Answer as SQLite's function does for the present: the product asks it for nothing else."""
+        return self.now.strftime(form.replace("%f", f"%S.{self.now.microsecond // 1000:03d}"))
+
+
+def set_time(value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET timestamp = {value}")
+
+
+@contextmanager
+def one_clock() -> Iterator[Clock]:
+    """Let there be one clock for everybody, until the end."""
+    with time_machine.travel(BEGINNING, tick=False) as moved, pytest.MonkeyPatch.context() as patch:
+        clock = Clock(moved)
+        patch.setattr(time, "monotonic", clock.monotonic)
+        clock.tell_database()
+        yield clock
+    connection.close()
+
+
+class Product:
+    """The product as those see it who use and run it, and the networks as nobody else sees them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.workspace = make_workspace()
+        _, secret = make_key()
+        self.api = ApiClient(secret, self.workspace.pk)
+        self.operator = make_user()
+        self.client = Client(BASE, api_key=secret, workspace_id=self.workspace.pk)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        self.clock.begin_anew()
+        self.told: list[dict[str, Any]] = []
+        self.is_working = self.is_down = False
+        self.moments_left = 0
+        self.strike: Callable[[], None] | None = None
+
+    def connect_all(self) -> None:
+        """Connect an account of each network, and listen to everything."""
+        self.accounts = {name: str(self.client.connect(name)["id"]) for name in PLATFORMS}
+        rows = SocialAccount.objects.in_bulk(self.accounts.values())
+        self.places = {(row.platform, row.remote_id): pk for pk, row in rows.items()}
+        events = ["created", "published", "partially_published", "failed", "needs_review", "missed", "deleted"]
+        self.operate("/admin/webhooks", {"url": HOOK, "events": [f"post.{each}" for each in events]})
+
+    # Asking
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """Ask the API; a refusal must say why, and nothing may go wrong. Returns the status, and the data or error."""
+        limits.IN_PROCESS.reset()
+        self.clock.go_on(A_MOMENT)
+        answer = self.api(method, path, body, Prefer="wait=0", **headers)
+        content = answer.json()
+        assert answer.status_code < 500, content
+        if content["success"]:
+            return answer.status_code, content["data"]
+        error = content["error"]
+        assert error["code"], error
+        assert error["message"], error
+        assert error["code"] != "VALIDATION_ERROR" or error["details"]["fields"], error
+        return answer.status_code, error
+
+    def get(self, path: str) -> Any:
+        status, data = self.ask("GET", path)
+        assert status == 200, data
+        return data
+
+    @property
+    def admin(self) -> AdminClient:
+        """Return a client of the admin API that has just logged in: a session may end with a long wait."""
+        return AdminClient(make_token(self.operator))
+
+    def operate(self, path: str, body: Any) -> None:
+        answer = self.admin.post(path, body)
+        assert answer.status_code < 300, answer.content
+
+    def figures(self, path: str) -> Any:
+        answer = self.admin.get(path)
+        assert answer.status_code == 200, answer.content
+        return answer.json()["data"]
+
+    def copies(self) -> dict[str, list[networks.Post]]:
+        """Return every post that the networks show, by account, the oldest first."""
+        found: dict[str, list[networks.Post]] = {pk: [] for pk in self.places.values()}
+        rows = networks.Post.objects.alive().exclude(kind=networks.Post.RECORD).order_by("created_at", "pk")
+        for row in rows:
+            found[self.places[row.network, row.account]].append(row)
+        return found
+
+    # Working
+
+    def work(self, *, strike: Callable[[], None] | None = None, after: int = 0) -> None:
+        """Be a worker for one turn, of which something happens in the middle: at its so manieth moment."""
+        self.moments_left, self.strike = after, strike
+        self.is_working = True
+        try:
+            claims = claim_targets(4)
+            loaded = load_ahead(claims)
+            for claim in claims:
+                self.moment()
+                engine.publish(claim, writer=self, loaded=loaded.get(claim.pk))
+        finally:
+            self.is_working, self.strike = False, None
+
+    def run(self, work: Any, item: Any) -> Any:
+        """Write for the worker; it may be struck before, and once it is committed."""
+        self.moment()
+        result = Inline().run(work, item)
+        self.moment()
+        return result
+
+    def moment(self) -> None:
+        self.clock.go_on(A_MOMENT)
+        self.moments_left -= 1
+        if self.strike is not None and self.moments_left == 0:
+            strike, self.strike, self.is_working = self.strike, None, False
+            strike()
+            self.is_working = True
+
+    def deliver(self) -> None:
+        """Deliver all webhooks that are due."""
+        while jobs := delivery.claim_deliveries(20):
+            for job in jobs:
+                Inline().run(settling.settle_all, delivery.deliver(job))
+
+    def meddle(self, request: requests.PreparedRequest, send: Send) -> requests.Response:
+        """Stand between the product and all others."""
+        if request.url == HOOK:
+            return self.receive(request)
+        if not self.is_working:
+            return send(request)
+        self.moment()
+        if self.is_down and "/sandbox/" in urlsplit(request.url or "").path:
+            raise NotSent("Nobody is there.")
+        answer = send(request)
+        if answer.headers.get("Content-Length") == "unanswered":
+            raise AnswerLost("The connection was closed.")
+        self.moment()
+        return answer
+
+    def receive(self, request: requests.PreparedRequest) -> requests.Response:
+        self.told.append(json.loads(request.body or b"{}"))
+        answer = requests.Response()
+        answer.raw = HTTPResponse(io.BytesIO(b""), status=200, preload_content=False)
+        return answer
+
+    def moment_in(self, seconds: float) -> str:
+        return f"{self.clock.now + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@contextmanager
+def running() -> Iterator[Product]:
+    """Let the product run in this process, with an account of each network."""
+    with one_clock() as clock, pytest.MonkeyPatch.context() as patch:
+        for flusher in (usage.FLUSHER, calls.FLUSHER):
+            patch.setattr(flusher, "flush_soon", lambda: None)
+        product = Product(clock)
+        with in_process(patch, product.meddle):
+            product.connect_all()
+            yield product
