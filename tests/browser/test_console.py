@@ -128,4 +128,4 @@ def test_pages_are_read_without_scripts(browser: Browser, demo: Demo) -> None:
     page.get_by_role("link", name="The list of posts").click()
     page.get_by_role("link", name="Hello from Oui Post!").click()
 
-    expect(page.get_by_role("heading", name=re.compile("It is out at all of its networks"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("It has been out at all of its networks"))).to_be_visible()

@@ -1,4 +1,4 @@
-"""Where database or settings cannot be, a command says so, and what to run: with 3, which means nothing else."""
+"""Where the database is away or not migrated, a command says so, and what to run: with 3, which means nothing else."""
 
 import os
 import subprocess
@@ -55,14 +55,6 @@ def test_a_command_that_finds_no_database_or_an_empty_one_says_what_to_run(
     assert (status, output if "--json" in command else "") == (3, "")
     assert all(words in said for words in says)
     assert "Traceback" not in said
-
-
-@pytest.mark.any_database
-def test_a_command_whose_settings_cannot_be_has_found_nothing(tmp_path: Path) -> None:
-    status, output, said = run(tmp_path, "stuck", "--json", ENVIRONMENT="production")
-
-    assert (status, output, said.count("\n")) == (3, "", 1)
-    assert said.startswith("Oui Post cannot run with these settings: ")
 
 
 @pytest.mark.thorough

@@ -313,7 +313,7 @@ def test_settings_that_cannot_be_started_with_are_named_by_every_command(
 
     assert (found.code, found.wrong) == (1, {"settings"})
     assert told in found.checks["settings"]["message"]
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
     assert told in done.stderr
 
 
