@@ -66,20 +66,12 @@ class Clock:
         self.tell_database()
 
     def tell_database(self) -> None:
-        if connection.vendor == "sqlite":
-            connection.ensure_connection()
-            connection.connection.create_function("strftime", -1, self.strftime)
-        else:
-            set_time(f"{time.time():.6f}")
+        connection.ensure_connection()
+        connection.connection.create_function("strftime", -1, self.strftime)
 
     def strftime(self, form: str, _: str) -> str:
         """Answer as SQLite's function does for the present: the product asks it for nothing else."""
         return self.now.strftime(form.replace("%f", f"%S.{self.now.microsecond // 1000:03d}"))
-
-
-def set_time(value: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET timestamp = {value}")
 
 
 @contextmanager
