@@ -24,8 +24,8 @@ from ouipost.simulator.models import Fault
 from tests.in_process import BASE
 from tests.posts.living import PLATFORMS, Killed, Product, running
 
-pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(0)]
 LIVES = int(os.environ.get("LIVES", "6"))
+pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
 MAY = {
     "edit": {"draft", "scheduled"},
     "schedule": {"draft", "scheduled", "missed"},
@@ -45,6 +45,11 @@ BY_ITSELF = {
 """What becomes of a target while nobody does anything to its post: the last two by an answer that comes late."""
 OUTCOMES = {"published", "partially_published", "failed", "needs_review", "missed"}
 UNPUBLISHABLE = {"POST_NOT_PUBLISHABLE", "ACCOUNT_NOT_CONNECTED"}
+REFUSED: dict[str, Any] = {
+    "effect": "status",
+    "options": {"status": 400, "body": {"error": {"message": "No.", "type": "OAuthException", "code": 100}}},
+}
+"""As Meta's networks refuse what a post says."""
 FAULTS: list[dict[str, Any]] = [
     {"effect": "timeout_after_accept", "options": {"hold": 0}},
     {"effect": "timeout_before_accept", "options": {"hold": 0}},
@@ -52,6 +57,7 @@ FAULTS: list[dict[str, Any]] = [
     {"effect": "status", "options": {"status": 503, "after_accept": True}},
     {"effect": "status", "options": {"status": 502}, "match": "/"},
     {"effect": "status", "options": {"status": 400, "body": "no"}},
+    REFUSED,
     {"effect": "status", "options": {"status": 401, "body": {"error": "no"}}},
     {"effect": "status", "options": {"status": 403, "body": {"error": "no"}}},
     {"effect": "status", "options": {"status": 429}},
@@ -522,7 +528,11 @@ class WholeLifeTest(TestCase):
     def test_a_post_lives_as_the_contract_says(
         self, first_fault: dict[str, Any], acts: list[tuple[Any, ...]], seed: int
     ) -> None:
-        born = [("create", {"twitter", "bluesky"}, 5, False), ("fault", "twitter", first_fault, 1)]
+        born = [
+            *[("create", {"twitter", "bluesky"}, 5, False), ("fault", "twitter", first_fault, 1)],
+            *[("create", {"threads"}, 5, False), ("fault", "threads", REFUSED, 1)],
+            *[("wait", 35), ("work",)],
+        ]
         random.seed(seed)
         self.product.begin_anew()
         life = Life(self.product)
