@@ -10,9 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from adminapi.doctor import findings
-
-NOBODY_CAN_TELL = 3
-"""The exit code of commands without a database, too: 1 often means that something was found."""
+from adminapi.management import NOBODY_CAN_TELL
 
 
 def main(arguments: list[str]) -> None:

@@ -9,14 +9,13 @@ from typing import Any, Literal
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import Error, InterfaceError, OperationalError
 
+from adminapi.management import NOBODY_CAN_TELL
 from adminapi.management.arguments import problems_of
 from ouipost import __version__
 from ouipost.db.migrating import is_unmigrated
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 
-NO_DATABASE = 3
-"""The exit code where nobody can tell anything for the database: 1 often means that something was found."""
 ON_THE_DATABASE = (
     "With wrong settings, or a database that is away or not migrated, it exits with 3 and says what to run."
 )
@@ -90,7 +89,7 @@ def on_the_database() -> Iterator[None]:
             said = f"The database does not answer ({error.args[-1]}): `manage.py doctor` says what is wrong with it."
         else:
             raise
-        raise CommandError(said, returncode=NO_DATABASE) from error
+        raise CommandError(said, returncode=NOBODY_CAN_TELL) from error
 
 
 def counted(number: int, one: str, several: str = "") -> str:
