@@ -24,11 +24,10 @@ ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 """What a child says where the disk takes no more."""
 
+RETRY_SECONDS = 30
+
 slots = threading.BoundedSemaphore(2)
 """A large picture takes up to a gigabyte while it is decoded; more at once would not be faster, only larger."""
-
-
-RETRY_SECONDS = 30
 
 
 class TooBusy(DomainError):

@@ -29,6 +29,7 @@ SETTLE_SECONDS = 30
 WAKING_SECONDS = 60
 """A machine on which nothing ran for long may reach nobody at first, and has its tokens to renew."""
 LATE = timedelta(minutes=5)
+"""A look that comes so long after its time had to wait until something ran again."""
 RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
