@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from structlog.contextvars import bound_contextvars
 
 from accounts import tokens
@@ -136,7 +136,8 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
-        beside = [(threading.Thread(target=work, daemon=True), must_end) for work, must_end in self._works()]
+        works = self._works()
+        beside = [(threading.Thread(target=_apart, args=[work], daemon=True), must_end) for work, must_end in works]
         for thread, _ in beside:
             thread.start()
         self._heartbeats.start()
@@ -165,6 +166,14 @@ class Worker:
             for chore in [chore for chore, at in due.items() if at <= time.monotonic()]:
                 due[chore] = time.monotonic() + chore.every.total_seconds()
                 _do(chore, self._stopping.is_set)
+
+
+def _apart(work: Callable[[], None]) -> None:
+    """Do the work of a thread, whose connections to the database end with it."""
+    try:
+        work()
+    finally:
+        connections.close_all()
 
 
 def _do(chore: Chore, is_ending: Callable[[], bool]) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,12 @@ def log() -> Iterator[StringIO]:
     logger.handlers, logger.propagate = [handler], False
     yield stream
     logger.handlers = []
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        yield connection
 
 
 def only(stream: StringIO) -> dict[str, Any]:
@@ -87,9 +94,9 @@ def test_what_django_refuses_of_strangers_is_no_error_and_has_no_traceback(
 
 
 def test_an_outage_is_told_once_a_minute_without_a_traceback_and_what_else_breaks_each_time_with_one(
-    log: StringIO,
+    log: StringIO, database: sqlite3.Connection
 ) -> None:
-    logger, database = logging.getLogger("tests.lines"), sqlite3.connect(":memory:")
+    logger = logging.getLogger("tests.lines")
     logger.handlers[0].addFilter(logs.Outages())
     database.executescript("PRAGMA max_page_count = 2; CREATE TABLE pages (bytes);")
 

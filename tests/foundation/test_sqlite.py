@@ -46,6 +46,8 @@ def connected(path: Path, *, timeout: float = 20) -> Iterator[DatabaseWrapper]:
     finally:
         wrapper.close()
         del connections[alias]
+        if wrapper.connection:  # Django keeps one in memory, whose tables would be gone with it
+            wrapper.connection.close()
 
 
 def write(wrapper: DatabaseWrapper, during: Callable[[], Any] = lambda: None) -> None:
