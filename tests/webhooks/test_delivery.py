@@ -527,6 +527,40 @@ def test_what_the_address_before_answers_is_not_held_against_the_new_one(
     assert (deliver_now(), {call.path for call in receiver.calls[1:]}) == (2, {"/hook/new"})
 
 
+def test_all_that_waits_is_tried_at_once_at_a_new_address(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    for _ in range(FAILING):
+        write()
+    receiver.will_answer(429, Retry_After="3600")
+    receiver.will_answer(*[500] * (FAILING - 1))
+    deliver_due()
+    write()
+
+    webhooks.update_webhook(webhook, values={"url": f"{receiver.url}/new"}, actor=SYSTEM)
+
+    assert deliver_due() == FAILING + 1
+    assert {call.path for call in receiver.calls[FAILING:]} == {"/hook/new"}
+
+
+@pytest.mark.parametrize("rests", [0, 1])
+def test_a_failure_at_the_address_before_neither_counts_as_a_try_nor_delays_the_next(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], rests: int
+) -> None:
+    write()
+    Delivery.objects.update(tries=9, attempts=9)
+    receiver.will_answer(503, Retry_After="3600")
+    [job] = claim_deliveries(1)
+
+    webhooks.update_webhook(webhook, values={"url": f"{receiver.url}/new"}, actor=SYSTEM)
+    Webhook.objects.update(rests=rests)
+    Inline().run(settle_all, deliver(job))
+
+    row = Delivery.objects.get()
+    assert (row.status, row.attempts, row.tries, row.due_at is None) == ("pending", 10, 9, rests == 1)
+    assert (bring_back(), deliver_due(), receiver.calls[-1].path) == (rests, 1, "/hook/new")
+
+
 @pytest.mark.parametrize(
     ("values", "status"), [({"events": ["post.failed"]}, "failed"), ({"events": ["post.created"]}, "pending")]
 )
