@@ -99,7 +99,7 @@ def _take_note(webhook: Webhook, report: Report, *, now: datetime) -> None:
     """Update a webhook's failures after a call: it may have to rest, or be disabled."""
     if not report.was_sent:
         return
-    webhook.last_triggered_at = report.at
+    webhook.last_triggered_at = max(report.at, webhook.last_triggered_at or report.at)  # a short call ends first
     if report.went_elsewhere(webhook):
         return
     if report.has_arrived:

@@ -561,6 +561,20 @@ def test_a_failure_at_the_address_before_neither_counts_as_a_try_nor_delays_the_
     assert (bring_back(), deliver_due(), receiver.calls[-1].path) == (rests, 1, "/hook/new")
 
 
+def test_a_call_that_takes_long_does_not_hide_a_later_one(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    write()
+    first, second = claim_deliveries(2)
+    begun, ended = deliver(first), deliver(second)
+
+    for report in (ended, begun):
+        Inline().run(settle_all, report)
+
+    assert stands(webhook).last_triggered_at == ended.at > begun.at
+
+
 @pytest.mark.parametrize(
     ("values", "status"), [({"events": ["post.failed"]}, "failed"), ({"events": ["post.created"]}, "pending")]
 )
