@@ -30,6 +30,8 @@ MOST_WAIT = engine_time(86_400)
 DISABLE_AFTER, DISABLE_FAILURES = engine_time(5 * 86_400), 20
 GONE = Phrase("It answered 410 Gone.")
 NO_SUCCESS = Phrase("Nothing arrived for 5 days.")
+NOT_SENDABLE = "not_sendable"
+"""The error of what was not even tried to be sent: no attempt."""
 COUNTED = ("successful_deliveries", "failed_deliveries")
 STANDING = (
     *("failures", "failing_since", "held_until", "rests", "last_triggered_at", "is_active", "disabled_reason"),
@@ -60,7 +62,7 @@ class Report:
 
     @property
     def was_sent(self) -> bool:
-        return self.error != "disabled"
+        return self.error != NOT_SENDABLE
 
     def went_elsewhere(self, webhook: Webhook) -> bool:
         """Whether it went to another address than the webhook has by now: what that says does not count."""

@@ -606,6 +606,22 @@ def test_a_failure_that_comes_late_brings_nothing_back_that_was_dropped_meanwhil
     assert (Delivery.objects.get().status, deliver_now()) == ("discarded", 0)
 
 
+def test_what_is_older_than_receivers_must_remember_is_not_sent(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    write()
+    old, young = Message.objects.order_by("pk")
+    for message, age in ((old, timedelta(days=30, minutes=1)), (young, timedelta(days=29, hours=23))):
+        Message.objects.filter(pk=message.pk).update(created_at=database_now() - age)
+
+    deliver_due()
+
+    told = dict(Delivery.objects.values_list("message", "status"))
+    assert told == {old.pk: "discarded", young.pk: "delivered"}
+    assert [call.id for call in receiver.calls] == [young.public_id]
+
+
 def test_a_secret_that_cannot_be_opened_is_the_operators_and_costs_an_attempt(
     webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
 ) -> None:
