@@ -24,7 +24,8 @@ from ouipost.events import signing
 from ouipost.events.catalogue import TEST
 from ouipost.events.masking import masked_text
 from ouipost.events.models import Delivery, DeliveryStatus, Webhook
-from ouipost.events.settling import Report, settle_all
+from ouipost.events.pruning import KEPT
+from ouipost.events.settling import NOT_SENDABLE, Report, settle_all
 from ouipost.observability import traces
 from ouipost.outbound.client import Answer, Client
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
@@ -44,8 +45,8 @@ HEADERS = {"Content-Type": "application/json", "User-Agent": f"Oui-Post-Webhooks
 ERRORS: Mapping[type[Exception], str] = {Blocked: "address_blocked", NotSent: "not_sent", AnswerLost: "no_answer"}
 
 
-class Disabled(Exception):
-    """The webhook is no longer active: nothing is sent to it."""
+class NotSendable(Exception):
+    """The webhook is no longer active, or the event so old that its receiver need not remember it: nothing is sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,12 +193,12 @@ def _in_flight(now: datetime) -> Counter[str]:
 
 
 def deliver(job: Job) -> Report:
-    """Send a delivery, unless its webhook was disabled meanwhile, and return the report to settle."""
+    """Send a delivery, unless its webhook was disabled meanwhile or it is too old, and return the report to settle."""
     at, began = job.clock(), time.monotonic()
     try:
         return _report(job, at, began, _send(job.delivery, at=at))
-    except Disabled:
-        return _report(job, at, began, error="disabled")
+    except NotSendable:
+        return _report(job, at, began, error=NOT_SENDABLE)
     except CannotDecrypt:
         logger.exception("The secret of a webhook cannot be opened")
         return _report(job, at, began, error="secret_unreadable", says=Phrase("Our operator must fix it."))
@@ -210,8 +211,9 @@ def deliver(job: Job) -> Report:
 
 def _send(delivery: Delivery, *, at: datetime) -> Answer:
     webhook, message = delivery.webhook, delivery.message
-    if webhook.deleted_at or not (webhook.is_active or message.type == TEST):
-        raise Disabled
+    is_too_old = message.created_at < at - KEPT  # as after a month in which no worker ran, to forget it
+    if is_too_old or webhook.deleted_at or not (webhook.is_active or message.type == TEST):
+        raise NotSendable
     signed = signing.headers(message.public_id, message.body, signed_with=webhook.secrets(now=at), at=at)
     return _client().request(
         "POST",

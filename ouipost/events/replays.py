@@ -114,10 +114,15 @@ def _step(claim: Claim) -> int:
 
 
 def _ahead(rows: "QuerySet[Message]", replay: Replay) -> "QuerySet[Message]":
-    """Match what a replay has not seen: all that lies ahead of it, or, once it is finished, what has no delivery."""
+    """Match what a replay has not seen: all that lies ahead of it, or, once it is finished, what was being written.
+
+    That has no delivery. What is older has none where the webhook subscribes to it since: nobody asked to replay that.
+    """
     if replay.finished_at is None:
         return rows.filter(pk__gt=replay.reached)
-    return rows.exclude(pk__in=Delivery.objects.filter(webhook=replay.webhook_id).values("message"))
+    return rows.filter(created_at__gte=replay.until - COMMITTED).exclude(
+        pk__in=Delivery.objects.filter(webhook=replay.webhook_id).values("message")
+    )
 
 
 def _send(webhook: Webhook, messages: list[str], *, now: datetime) -> int:

@@ -47,6 +47,11 @@ def put_off(webhook: Webhook, *, until: datetime) -> None:
     waiting_for(webhook).filter(due_at=None, tries__gt=0).update(due_at=until)
 
 
+def hurry(webhook: Webhook) -> None:
+    """Make all that waits for a locked webhook due: it has an address that nothing was tried at."""
+    waiting_for(webhook).filter(Q(due_at=None) | Q(due_at__gt=Now())).update(due_at=Now())
+
+
 def bring_back() -> int:
     """Make deliveries that were set aside due: all of a healthy webhook, the oldest one of a webhook that has rested.
 

@@ -30,6 +30,8 @@ MOST_WAIT = engine_time(86_400)
 DISABLE_AFTER, DISABLE_FAILURES = engine_time(5 * 86_400), 20
 GONE = Phrase("It answered 410 Gone.")
 NO_SUCCESS = Phrase("Nothing arrived for 5 days.")
+NOT_SENDABLE = "not_sendable"
+"""The error of what was not even tried to be sent: no attempt."""
 COUNTED = ("successful_deliveries", "failed_deliveries")
 STANDING = (
     *("failures", "failing_since", "held_until", "rests", "last_triggered_at", "is_active", "disabled_reason"),
@@ -60,7 +62,11 @@ class Report:
 
     @property
     def was_sent(self) -> bool:
-        return self.error != "disabled"
+        return self.error != NOT_SENDABLE
+
+    def went_elsewhere(self, webhook: Webhook) -> bool:
+        """Whether it went to another address than the webhook has by now: what that says does not count."""
+        return self.delivery.webhook.url != webhook.url
 
 
 def settle_all(reports: Sequence[Report]) -> list[bool]:
@@ -92,14 +98,11 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
 
 
 def _take_note(webhook: Webhook, report: Report, *, now: datetime) -> None:
-    """Update a webhook's failures after a call: it may have to rest, or be disabled.
-
-    What came of a call to the address that it had before says nothing of the present one.
-    """
+    """Update a webhook's failures after a call: it may have to rest, or be disabled."""
     if not report.was_sent:
         return
-    webhook.last_triggered_at = report.at
-    if report.delivery.webhook.url != webhook.url:
+    webhook.last_triggered_at = max(report.at, webhook.last_triggered_at or report.at)  # a short call ends first
+    if report.went_elsewhere(webhook):
         return
     if report.has_arrived:
         resting.note_success(webhook)
@@ -119,11 +122,11 @@ def _disable(webhook: Webhook, reason: str) -> None:
 def _next_state(webhook: Webhook, report: Report, *, now: datetime) -> dict[str, Any]:
     """Return the new columns of a delivery after its call; counts it on the webhook where it has ended."""
     delivery = report.delivery
-    sent = {"attempts": delivery.attempts + 1, "tries": delivery.tries + 1} if report.was_sent else {}
-    tries = delivery.tries + 1
+    tries = delivery.tries + (not report.went_elsewhere(webhook))
+    sent = {"attempts": delivery.attempts + 1, "tries": tries} if report.was_sent else {}
     is_wanted = webhook.is_active and (delivery.message.type == TEST or webhook.hears(delivery.message))
     if report.was_sent and not report.has_arrived and is_wanted and tries <= len(WAITS):
-        return report.claim.released | sent | {"due_at": now + _wait(tries, report, now=now)}
+        return report.claim.released | sent | {"due_at": _next_due(webhook, tries, report, now=now)}
     ended = DELIVERED if report.has_arrived else FAILED if report.was_sent else DISCARDED
     count(webhook, ended)
     return report.claim.released | sent | {"due_at": None, "status": ended, "finished_at": now}
@@ -134,6 +137,13 @@ def count(webhook: Webhook, status: str, change: int = 1) -> None:
     name = {DELIVERED: "successful_deliveries", FAILED: "failed_deliveries"}.get(DeliveryStatus(status))
     if name:
         setattr(webhook, name, max(0, getattr(webhook, name) + change))
+
+
+def _next_due(webhook: Webhook, tries: int, report: Report, *, now: datetime) -> datetime | None:
+    """Return when a delivery that failed is tried next: at a new address at once, unless that rests already."""
+    if report.went_elsewhere(webhook):
+        return None if webhook.rests else now
+    return now + _wait(tries, report, now=now)
 
 
 def _wait(tries: int, report: Report, *, now: datetime) -> timedelta:

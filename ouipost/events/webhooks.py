@@ -62,8 +62,8 @@ def _secret(given: str) -> str:
 def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor) -> Webhook:
     """Change the given fields; a webhook that is made active again gets new events only.
 
-    One that is made active, or has another address, has its failures reset. What waits and is no longer asked for is
-    discarded.
+    One that is made active, or has another address, has its failures reset; at another address all that waits is tried
+    at once. What waits and is no longer asked for is discarded.
     """
     locked = lock(webhook)
     before = assign(locked, values)
@@ -72,6 +72,8 @@ def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor)
         locked.disabled_reason = "" if locked.is_active else Phrase("It was switched off.")
     if {"is_active", "url"} & told["after"].keys():
         resting.note_success(locked)
+    if "url" in told["after"]:
+        resting.hurry(locked)
     locked.save()
     if told["after"].get("is_active") is False:
         told["discarded"] = discard(locked)

@@ -872,6 +872,24 @@ def test_what_was_written_while_the_webhook_was_off_and_committed_behind_the_rep
     assert Delivery.objects.filter(webhook=pk, status="delivered").count() == 2
 
 
+def test_what_a_webhook_subscribes_to_right_after_its_replay_is_not_replayed(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+    make(admin, url=receiver.url, events=["post.updated"])
+    publish(workspace, "updated")
+    two_minutes_ago = timezone.now() - timedelta(minutes=2)
+    Message.objects.update(created_at=two_minutes_ago)
+    admin.post(f"/admin/webhooks/{pk}/replay", {"since": two_minutes_ago.isoformat()})
+    replays.work_on_due()
+
+    admin.put(f"/admin/webhooks/{pk}", {"events": ["post.published", "post.updated"]})
+    Replay.objects.update(due_at=database_now())
+    replays.work_on_due()
+
+    assert not Delivery.objects.filter(webhook=pk).exists()
+
+
 def test_a_replay_of_what_failed_leaves_out_what_arrived_there_and_what_waits(
     admin: AdminClient, workspace: Workspace, receiver: Receiver
 ) -> None:

@@ -2,8 +2,9 @@
 
 import io
 import json
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,6 +38,10 @@ HOOK = "https://1.1.1.1/hook"
 BEGINNING = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 A_MOMENT = 0.05
 """What each request and each step of a worker takes, in seconds."""
+
+
+Acts = dict[str, tuple[int, tuple[Sequence[Any], ...]]]
+"""What can happen, how often compared with the rest, and with what."""
 
 
 class Killed(BaseException):
@@ -104,9 +109,9 @@ class Product:
         self.moments_left = 0
         self.strike: Callable[[], None] | None = None
 
-    def connect_all(self) -> None:
-        """Connect an account of each network, and listen to everything."""
-        self.accounts = {name: str(self.client.connect(name)["id"]) for name in PLATFORMS}
+    def connect_all(self, names: Sequence[str]) -> None:
+        """Connect an account of each of these networks, and listen to everything."""
+        self.accounts = {name: str(self.client.connect(name)["id"]) for name in names}
         rows = SocialAccount.objects.in_bulk(self.accounts.values())
         self.places = {(row.platform, row.remote_id): pk for pk, row in rows.items()}
         events = ["created", "published", "partially_published", "failed", "needs_review", "missed", "deleted"]
@@ -218,12 +223,18 @@ class Product:
 
 
 @contextmanager
-def running() -> Iterator[Product]:
-    """Let the product run in this process, with an account of each network."""
+def running(names: Sequence[str] = PLATFORMS) -> Iterator[Product]:
+    """Let the product run in this process, with an account of each of these networks."""
     with one_clock() as clock, pytest.MonkeyPatch.context() as patch:
         for flusher in (usage.FLUSHER, calls.FLUSHER):
             patch.setattr(flusher, "flush_soon", lambda: None)
         product = Product(clock)
         with in_process(patch, product.meddle):
-            product.connect_all()
+            product.connect_all(names)
             yield product
+
+
+def drawn(acts: Acts, count: int) -> list[tuple[Any, ...]]:
+    """Draw what happens in a life."""
+    names = random.choices([*acts], [weight for weight, _ in acts.values()], k=count)
+    return [(name, *(random.choice(each) for each in acts[name][1])) for name in names]

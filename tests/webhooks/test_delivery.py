@@ -527,6 +527,54 @@ def test_what_the_address_before_answers_is_not_held_against_the_new_one(
     assert (deliver_now(), {call.path for call in receiver.calls[1:]}) == (2, {"/hook/new"})
 
 
+def test_all_that_waits_is_tried_at_once_at_a_new_address(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    for _ in range(FAILING):
+        write()
+    receiver.will_answer(429, Retry_After="3600")
+    receiver.will_answer(*[500] * (FAILING - 1))
+    deliver_due()
+    write()
+
+    webhooks.update_webhook(webhook, values={"url": f"{receiver.url}/new"}, actor=SYSTEM)
+
+    assert deliver_due() == FAILING + 1
+    assert {call.path for call in receiver.calls[FAILING:]} == {"/hook/new"}
+
+
+@pytest.mark.parametrize("rests", [0, 1])
+def test_a_failure_at_the_address_before_neither_counts_as_a_try_nor_delays_the_next(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], rests: int
+) -> None:
+    write()
+    Delivery.objects.update(tries=9, attempts=9)
+    receiver.will_answer(503, Retry_After="3600")
+    [job] = claim_deliveries(1)
+
+    webhooks.update_webhook(webhook, values={"url": f"{receiver.url}/new"}, actor=SYSTEM)
+    Webhook.objects.update(rests=rests)
+    Inline().run(settle_all, deliver(job))
+
+    row = Delivery.objects.get()
+    assert (row.status, row.attempts, row.tries, row.due_at is None) == ("pending", 10, 9, rests == 1)
+    assert (bring_back(), deliver_due(), receiver.calls[-1].path) == (rests, 1, "/hook/new")
+
+
+def test_a_call_that_takes_long_does_not_hide_a_later_one(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    write()
+    first, second = claim_deliveries(2)
+    begun, ended = deliver(first), deliver(second)
+
+    for report in (ended, begun):
+        Inline().run(settle_all, report)
+
+    assert stands(webhook).last_triggered_at == ended.at > begun.at
+
+
 @pytest.mark.parametrize(
     ("values", "status"), [({"events": ["post.failed"]}, "failed"), ({"events": ["post.created"]}, "pending")]
 )
@@ -556,6 +604,22 @@ def test_a_failure_that_comes_late_brings_nothing_back_that_was_dropped_meanwhil
 
     assert Inline().run(settle_all, report) is False
     assert (Delivery.objects.get().status, deliver_now()) == ("discarded", 0)
+
+
+def test_what_is_older_than_receivers_must_remember_is_not_sent(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    write()
+    old, young = Message.objects.order_by("pk")
+    for message, age in ((old, timedelta(days=30, minutes=1)), (young, timedelta(days=29, hours=23))):
+        Message.objects.filter(pk=message.pk).update(created_at=database_now() - age)
+
+    deliver_due()
+
+    told = dict(Delivery.objects.values_list("message", "status"))
+    assert told == {old.pk: "discarded", young.pk: "delivered"}
+    assert [call.id for call in receiver.calls] == [young.public_id]
 
 
 def test_a_secret_that_cannot_be_opened_is_the_operators_and_costs_an_attempt(
