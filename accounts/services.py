@@ -123,8 +123,8 @@ def _shares_its_grant(account: SocialAccount) -> bool:
     """
     person = account.metadata.get("user_id")
     others = SocialAccount.objects.connected().exclude(pk=account.pk)
-    if person is not None and others.filter(metadata__user_id=person).exists():
-        return True
+    if person is not None:
+        return others.filter(metadata__user_id=person).exists()
     same = others.filter(platform=account.platform, remote_id=account.remote_id)
     return registry.get(account.platform).revokes_everywhere and same.exists()
 

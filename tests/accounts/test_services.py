@@ -270,9 +270,15 @@ def test_of_a_persons_last_two_accounts_that_go_at_once_one_revokes_the_grant(ne
         ("youtube", {"disconnected_at": NOW}, True),
         ("youtube", {"remote_id": "2"}, True),
         ("youtube", {"platform": "tiktok"}, True),
+        ("instagram", {}, False),
+        ("instagram", {"disconnected_at": NOW}, True),
+        ("tiktok", {}, False),
         ("bluesky", {}, True),
     ],
-    ids=["same channel", "disconnected", "another channel", "another network", "each sign-in has a session"],
+    ids=[
+        *("same channel", "disconnected", "another channel", "another network"),
+        *("same Instagram", "disconnected Instagram", "same creator", "each sign-in has a session"),
+    ],
 )
 def test_an_account_of_two_workspaces_is_not_revoked_where_that_would_end_both(
     network: FakeNetwork,
@@ -290,6 +296,20 @@ def test_an_account_of_two_workspaces_is_not_revoked_where_that_would_end_both(
 
     assert bool(network.calls) is revoked
     assert SocialAccount.objects.get(pk=account.pk).access_token == ""
+
+
+def test_what_one_person_granted_ends_though_another_granted_the_same_account(
+    network: FakeNetwork, django_capture_on_commit_callbacks: Any, db: None
+) -> None:
+    first, _ = [
+        make_account(make_workspace(), tokens=PAIR, platform="instagram", metadata={"user_id": person})
+        for person in ("7", "8")
+    ]
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(first)
+
+    assert network.calls == [("revoke", "1001", "access")]
 
 
 def test_every_hook_hears_of_it_and_may_cancel(
