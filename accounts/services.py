@@ -9,7 +9,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from accounts import connecting, hooks, registry, tokens
+from accounts import connecting, grants, hooks, registry, tokens
 from accounts.models import AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
 from ouipost.crypto import CannotDecrypt
@@ -93,7 +93,7 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
     record("disconnected", locked, actor=actor, platform=locked.platform, account_name=locked.name, cancelled=cancelled)
     workspace = locked.workspace
     if revocable is not None:
-        transaction.on_commit(lambda: _revoke_unless_shared(workspace, locked, revocable), robust=True)
+        transaction.on_commit(lambda: grants.revoke_unless_shared(workspace, locked, revocable), robust=True)
     return cancelled
 
 
@@ -108,27 +108,6 @@ def _revocable(account: SocialAccount) -> Account | None:
         return None
 
 
-def _revoke_unless_shared(workspace: Workspace, account: SocialAccount, revocable: Account) -> None:
-    """Revoke the tokens that an account had, once it is known to be disconnected: of two that go at once and share a
-    grant, each would be there for the other before that."""
-    if not _shares_its_grant(account):
-        revoke(workspace, account.platform, revocable)
-
-
-def _shares_its_grant(account: SocialAccount) -> bool:
-    """Whether revoking would take the tokens of another connected account: one person's sign-in can open several, and
-    the same account can be in several workspaces.
-
-    Also at another network: one app of Meta's can be registered for Facebook and for Instagram.
-    """
-    person = account.metadata.get("user_id")
-    others = SocialAccount.objects.connected().exclude(pk=account.pk)
-    if person is not None:
-        return others.filter(metadata__user_id=person).exists()
-    same = others.filter(platform=account.platform, remote_id=account.remote_id)
-    return registry.get(account.platform).revokes_everywhere and same.exists()
-
-
 def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
     """Make the oldest account that remains the default; they are locked after posts, as by whoever publishes."""
     family = connecting.lock_family(account.workspace_id, account.platform)
@@ -136,14 +115,6 @@ def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
     if remaining:
         heir = min(remaining, key=lambda each: (each.connected_at, each.pk))
         _give_default(heir, account.platform, actor=actor)
-
-
-def revoke(workspace: Workspace, platform: str, account: Account) -> None:
-    """Ask the network to revoke the tokens, best effort."""
-    try:
-        registry.connector(platform, workspace).revoke(registry.session(platform, workspace), account)
-    except (PlatformError, registry.PlatformNotConfigured) as error:
-        logger.warning("The tokens of %s at %s were not revoked: %s", account.remote_id, platform, error)
 
 
 def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> SocialAccount:
