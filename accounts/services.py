@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import connecting, grants, hooks, registry, tokens
 from accounts.models import AccountStatus, Connection, SocialAccount
-from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
+from accounts.platforms.base import Account, AuthExpired, PlatformError, Profile, Unavailable
 from ouipost.crypto import CannotDecrypt
 from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
@@ -120,17 +120,18 @@ def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
 def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> SocialAccount:
     """Renew tokens and profile now; what the network refuses shows in the account's health."""
     before = {name: getattr(account, name) for name in REFRESHED}
-    is_told = not _renew(account)
+    renewed = _renew(account)
     account = get_object_or_404(SocialAccount.objects.select_related("workspace"), pk=account.pk)
-    read = _read_profile(account) if account.is_connected and account.access_token else None
     seen = account.last_error, account.access_token  # what came between, such as another sign-in, is no less true
+    is_last = bool(renewed) or not account.refresh_token
+    read = _read_profile(account, is_last=is_last) if account.is_connected and account.access_token else None
 
     def write() -> SocialAccount:
         locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
         if read is not None and locked.is_connected:
             is_new = (locked.last_error, locked.access_token) != seen
             # That a profile can be read says nothing of why tokens were not renewed, or numbers cannot be read.
-            is_of_another = isinstance(read, Profile) and (is_told or locked.status != AccountStatus.ACTIVE)
+            is_of_another = isinstance(read, Profile) and (renewed is None or locked.status != AccountStatus.ACTIVE)
             _take_over(locked, read, keep_error=is_new or is_of_another, now=now)
         record("refreshed", locked, actor=actor, platform=locked.platform, **changes(before, locked))
         return locked
@@ -147,22 +148,26 @@ def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: date
     locked.save(update_fields=SHOWN)
 
 
-def _renew(account: SocialAccount) -> bool:
-    """Renew the tokens; returns False where that failed with something that shows in the account's health."""
+def _renew(account: SocialAccount) -> bool | None:
+    """Return whether the tokens were renewed; None where that failed and shows in the account's health."""
     try:
-        tokens.refresh_now(account)
+        return tokens.refresh_now(account)
     except Unavailable:
-        return False
-    return True
+        return None
 
 
-def _read_profile(account: SocialAccount) -> Read:
-    """Ask the network how it shows the account; returns the trouble as the account's health has it."""
+def _read_profile(account: SocialAccount, *, is_last: bool) -> Read:
+    """Ask the network how it shows the account; returns the trouble as the account's health has it.
+
+    An account whose last token is refused expires: nothing can be renewed any more.
+    """
     try:
         connector = registry.connector(account.platform, account.workspace)
         return connector.profile(registry.session(account.platform, account.workspace), account.unseal())
     except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as trouble:
         logger.warning("The profile of %s was not read: %s", account.pk, trouble)
+        if is_last and isinstance(trouble, AuthExpired) and tokens.is_owners(trouble):
+            tokens.expire(account, trouble)
         return tokens.shown(tokens.obstacle(trouble))
 
 

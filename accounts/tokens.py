@@ -201,7 +201,7 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
         session = registry.session(account.platform, account.workspace, deadline=claim.deadline)
         tokens = connector.refresh(session, account.unseal(), now=now)
     except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as error:
-        if isinstance(error, AuthExpired | Rejected) and error.acts != WhoActs.OPERATOR and not error.is_nameless:
+        if isinstance(error, AuthExpired | Rejected) and is_owners(error):
             expire(account, error, claim=claim)
             return False
         logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
@@ -209,6 +209,11 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
         _try_again(account, unavailable, claim=claim)
         raise unavailable from error
     return _keep(account, tokens, claim=claim, now=now)
+
+
+def is_owners(error: PlatformError) -> bool:
+    """Whether a refusal is the network's own, and nothing that the operator can mend."""
+    return error.acts != WhoActs.OPERATOR and not error.is_nameless
 
 
 def obstacle(error: Exception) -> Unavailable:

@@ -445,6 +445,38 @@ def test_a_profile_that_is_refused_shows_in_the_health_with_who_acts(
     assert (row.name, row.last_sync) == ("Company Page", None)
 
 
+@pytest.mark.parametrize("given", [PAIR, Tokens(access_token="token")], ids=["renewed", "cannot be renewed"])
+def test_a_refresh_expires_an_account_whose_last_token_is_refused(
+    workspace: Workspace, network: FakeNetwork, given: Tokens
+) -> None:
+    network.shown = AuthExpired("The access was taken back.", network_code="190")
+
+    row = services.refresh_account(make_account(workspace, tokens=given), actor=ACTOR, now=NOW)
+
+    said = {"code": "TOKEN_REVOKED", "message": "The access was taken back.", "who_acts": "account_owner"}
+    assert (row.status, row.last_error, row.due_at) == ("expired", said, None)
+    assert list(Event.objects.values_list("type", flat=True)) == ["account.expired", "account.refreshed"]
+
+
+@pytest.mark.parametrize(
+    ("refreshed", "shown"),
+    [
+        (Unavailable("Down."), AuthExpired("Over.", network_code="190")),
+        (Tokens(access_token="new"), AuthExpired("A page.", status=401)),
+        (Tokens(access_token="new"), AuthExpired("The app is blocked.", who_acts=WhoActs.OPERATOR)),
+    ],
+    ids=["not renewed", "something before the network", "the operator's"],
+)
+def test_a_refresh_expires_no_account_whose_token_may_be_good(
+    workspace: Workspace, network: FakeNetwork, refreshed: Any, shown: AuthExpired
+) -> None:
+    network.refreshed, network.shown = refreshed, shown
+
+    row = services.refresh_account(make_account(workspace, tokens=PAIR), actor=ACTOR, now=NOW)
+
+    assert (row.status, row.last_error is None) == ("active", False)
+
+
 def test_what_the_network_refused_of_the_token_before_is_not_held_against_who_signed_in_again_meanwhile(
     workspace: Workspace, network: FakeNetwork
 ) -> None:
