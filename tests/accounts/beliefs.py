@@ -54,8 +54,6 @@ class Account:
     remote_id: str
     person: str
     shown: dict[str, Any] = field(default_factory=dict)
-    name: str = ""
-    """Given by hand."""
     lacks: bool = False
     """Whether a scope was left out, or a role was lost: who needs it is refused."""
 
@@ -72,6 +70,8 @@ class Beliefs:
         self.accounts: list[Account] = []
         self.known: dict[tuple[str, str, str], str] = {}
         """Ids by workspace, network and id there: they stay."""
+        self.names: dict[str, str] = {}
+        """Given by hand: they stay, too, even while an account is disconnected."""
         self.connected: Counter[str] = Counter()
         self.disconnected: Counter[str] = Counter()
         self.posts: dict[str, Account] = {}
@@ -191,7 +191,7 @@ class Beliefs:
         assert status == 200, data
         shown = account.shown = data["account"]
         assert shown["remote_id"] == account.remote_id
-        assert shown["name"] == (account.name or shown["name"])
+        assert shown["name"] == (self.names.get(account.id, shown["name"]))
         health, ends = shown["health"], shown["expires_at"]
         is_over = ends is not None and datetime.fromisoformat(ends) <= self.town.clock.now
         assert health["token_valid"] == (shown["status"] != "expired" and not is_over), shown
@@ -252,7 +252,7 @@ class Beliefs:
     def shows_itself(self, account: Account) -> None:
         """An account that can be read is shown as its network shows it, but for the name that it was given here."""
         there = networks.Account.objects.get(network=account.network, external_id=account.remote_id)
-        assert account.shown["name"] == (account.name or there.name), (account, there)
+        assert account.shown["name"] == (self.names.get(account.id, there.name)), (account, there)
         assert account.shown["health"]["last_sync"] is not None
 
     def posts_agree(self) -> None:

@@ -223,9 +223,9 @@ class Life(Beliefs):
 
     def name_by_hand(self, which: int) -> None:
         if (account := self.chosen(which)) is not None:
-            account.name = f"Name {which}"
-            status, data = self.town.ask_in(account.where, "PUT", account.path, {"name": account.name})
-            assert (status, data["account"]["name"]) == (200, account.name)
+            name = self.names[account.id] = f"Name {which}"
+            status, data = self.town.ask_in(account.where, "PUT", account.path, {"name": name})
+            assert (status, data["account"]["name"]) == (200, name)
 
     def disconnect(self, which: int) -> None:
         """Disconnect an account: its tokens are gone here and there, and nobody else's are."""
@@ -256,8 +256,10 @@ class Life(Beliefs):
         networks.Account.objects.filter(network="bluesky").update(data={})  # they make a new app password
 
     def end_access(self, which: int) -> None:
-        """The network ends a token before its time."""
-        if (account := self.chosen(which)) is not None and (found := self.kept(account)):
+        """The network ends a token before its time, but not a page's: who asks for that again gets the same one."""
+        account = self.chosen(which)
+        found = self.kept(account) if account is not None else []
+        if found and found[0].kind != "page":
             networks.Token.objects.filter(pk=found[0].pk).update(expires_at=self.town.clock.now)
 
     def lose_role(self, which: int) -> None:
