@@ -1,8 +1,8 @@
 """Whatever is done with accounts, by their owners, by clients and by the networks: what the contract lets a stranger
 believe of them holds after each step and in the end.
 
-`Life` has the acts, `Beliefs` what follows. A few lives are tried, the same in every run; other ones, and as many as
-you like: `LIVES=500 pytest --hypothesis-profile=new tests/accounts/test_whole_life.py`.
+`Life` has the acts, `Beliefs` what follows. One life is tried, the same in every run; other ones, and as many as you
+like: `LIVES=500 pytest --hypothesis-profile=new tests/accounts/test_whole_life.py`.
 """
 
 import base64
@@ -24,7 +24,7 @@ from tests.accounts.beliefs import RENEWING, Account, Beliefs
 from tests.accounts.living import CALLBACK, NETWORKS, OTHER_PRODUCTS, Town, at_home, gone
 from workspaces.models import Workspace
 
-LIVES = int(os.environ.get("LIVES", "2"))
+LIVES = int(os.environ.get("LIVES", "1"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
 TEXT = ("facebook", "twitter", "linkedin", "threads", "bluesky")
 """Networks to which a text alone can be posted."""
