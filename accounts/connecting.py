@@ -337,6 +337,7 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     account.permissions = list(candidate.tokens.scopes)
     account.status, account.last_error = AccountStatus.ACTIVE, None
     take_profile(account, candidate.profile, now=now)
+    account.refresh_token = ""  # of an earlier sign-in, maybe another person's
     account.seal(candidate.tokens)
     account.due_at, account.lease_until = refresh_time(account, now=now), None
     account.fence += 1  # a refresh that is under way has lost its claim: the new tokens stay

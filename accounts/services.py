@@ -9,9 +9,9 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from accounts import connecting, hooks, registry, tokens
+from accounts import connecting, grants, hooks, registry, tokens
 from accounts.models import AccountStatus, Connection, SocialAccount
-from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
+from accounts.platforms.base import Account, AuthExpired, PlatformError, Profile, Unavailable
 from ouipost.crypto import CannotDecrypt
 from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
@@ -93,7 +93,7 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
     record("disconnected", locked, actor=actor, platform=locked.platform, account_name=locked.name, cancelled=cancelled)
     workspace = locked.workspace
     if revocable is not None:
-        transaction.on_commit(lambda: _revoke_unless_shared(workspace, locked, revocable), robust=True)
+        transaction.on_commit(lambda: grants.revoke_unless_shared(workspace, locked, revocable), robust=True)
     return cancelled
 
 
@@ -108,27 +108,6 @@ def _revocable(account: SocialAccount) -> Account | None:
         return None
 
 
-def _revoke_unless_shared(workspace: Workspace, account: SocialAccount, revocable: Account) -> None:
-    """Revoke the tokens that an account had, once it is known to be disconnected: of two that go at once and share a
-    grant, each would be there for the other before that."""
-    if not _shares_its_grant(account):
-        revoke(workspace, account.platform, revocable)
-
-
-def _shares_its_grant(account: SocialAccount) -> bool:
-    """Whether revoking would take the tokens of another connected account: one person's sign-in can open several, and
-    the same account can be in several workspaces.
-
-    Also at another network: one app of Meta's can be registered for Facebook and for Instagram.
-    """
-    person = account.metadata.get("user_id")
-    others = SocialAccount.objects.connected().exclude(pk=account.pk)
-    if person is not None and others.filter(metadata__user_id=person).exists():
-        return True
-    same = others.filter(platform=account.platform, remote_id=account.remote_id)
-    return registry.get(account.platform).revokes_everywhere and same.exists()
-
-
 def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
     """Make the oldest account that remains the default; they are locked after posts, as by whoever publishes."""
     family = connecting.lock_family(account.workspace_id, account.platform)
@@ -138,28 +117,21 @@ def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
         _give_default(heir, account.platform, actor=actor)
 
 
-def revoke(workspace: Workspace, platform: str, account: Account) -> None:
-    """Ask the network to revoke the tokens, best effort."""
-    try:
-        registry.connector(platform, workspace).revoke(registry.session(platform, workspace), account)
-    except (PlatformError, registry.PlatformNotConfigured) as error:
-        logger.warning("The tokens of %s at %s were not revoked: %s", account.remote_id, platform, error)
-
-
 def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> SocialAccount:
     """Renew tokens and profile now; what the network refuses shows in the account's health."""
     before = {name: getattr(account, name) for name in REFRESHED}
-    is_told = not _renew(account)
+    renewed = _renew(account)
     account = get_object_or_404(SocialAccount.objects.select_related("workspace"), pk=account.pk)
-    read = _read_profile(account) if account.is_connected and account.access_token else None
     seen = account.last_error, account.access_token  # what came between, such as another sign-in, is no less true
+    is_last = bool(renewed) or not account.refresh_token
+    read = _read_profile(account, is_last=is_last) if account.is_connected and account.access_token else None
 
     def write() -> SocialAccount:
         locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
         if read is not None and locked.is_connected:
             is_new = (locked.last_error, locked.access_token) != seen
             # That a profile can be read says nothing of why tokens were not renewed, or numbers cannot be read.
-            is_of_another = isinstance(read, Profile) and (is_told or locked.status != AccountStatus.ACTIVE)
+            is_of_another = isinstance(read, Profile) and (renewed is None or locked.status != AccountStatus.ACTIVE)
             _take_over(locked, read, keep_error=is_new or is_of_another, now=now)
         record("refreshed", locked, actor=actor, platform=locked.platform, **changes(before, locked))
         return locked
@@ -176,22 +148,26 @@ def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: date
     locked.save(update_fields=SHOWN)
 
 
-def _renew(account: SocialAccount) -> bool:
-    """Renew the tokens; returns False where that failed with something that shows in the account's health."""
+def _renew(account: SocialAccount) -> bool | None:
+    """Return whether the tokens were renewed; None where that failed and shows in the account's health."""
     try:
-        tokens.refresh_now(account)
+        return tokens.refresh_now(account)
     except Unavailable:
-        return False
-    return True
+        return None
 
 
-def _read_profile(account: SocialAccount) -> Read:
-    """Ask the network how it shows the account; returns the trouble as the account's health has it."""
+def _read_profile(account: SocialAccount, *, is_last: bool) -> Read:
+    """Ask the network how it shows the account; returns the trouble as the account's health has it.
+
+    An account whose last token is refused expires: nothing can be renewed any more.
+    """
     try:
         connector = registry.connector(account.platform, account.workspace)
         return connector.profile(registry.session(account.platform, account.workspace), account.unseal())
     except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as trouble:
         logger.warning("The profile of %s was not read: %s", account.pk, trouble)
+        if is_last and isinstance(trouble, AuthExpired) and tokens.is_owners(trouble):
+            tokens.expire(account, trouble)
         return tokens.shown(tokens.obstacle(trouble))
 
 

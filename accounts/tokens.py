@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.db.models import Q
 from structlog.contextvars import bound_contextvars
 
-from accounts import registry
+from accounts import grants, registry
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from accounts.platforms import base
 from accounts.platforms.base import (
@@ -201,7 +201,7 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
         session = registry.session(account.platform, account.workspace, deadline=claim.deadline)
         tokens = connector.refresh(session, account.unseal(), now=now)
     except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as error:
-        if isinstance(error, AuthExpired | Rejected) and error.acts != WhoActs.OPERATOR and not error.is_nameless:
+        if isinstance(error, AuthExpired | Rejected) and is_owners(error):
             expire(account, error, claim=claim)
             return False
         logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
@@ -209,6 +209,11 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
         _try_again(account, unavailable, claim=claim)
         raise unavailable from error
     return _keep(account, tokens, claim=claim, now=now)
+
+
+def is_owners(error: PlatformError) -> bool:
+    """Whether a refusal is the network's own, and nothing that the operator can mend."""
+    return error.acts != WhoActs.OPERATOR and not error.is_nameless
 
 
 def obstacle(error: Exception) -> Unavailable:
@@ -252,7 +257,8 @@ def _end_in_doubt(account: SocialAccount, *, now: datetime) -> dict[str, datetim
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:
-    """Store new tokens; returns False where the claim was lost.
+    """Store new tokens; returns False where the claim was lost. Of an account that was disconnected meanwhile they are
+    revoked: its own were, and at some networks these live on.
 
     While the database is away it is tried again until the lease is over, up to 60 s. Where it stays away longer, or the
     process ends before that, they are lost: where each works once, the next refresh expires the account.
@@ -260,13 +266,17 @@ def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime
     account.seal(tokens)
     while True:
         try:
-            return _store(account, claim, due_at=refresh_time(account, now=now))
+            stored = _store(account, claim, due_at=refresh_time(account, now=now))
+            break
         except (OperationalError, InterfaceError):
             if claim.seconds_left <= 0:
                 logger.exception("The new tokens of %s could not be stored: they are lost", account.pk)
                 raise
         close_old_connections()
         time.sleep(KEEP_AGAIN_SECONDS)
+    if not stored and not SocialAccount.objects.connected().filter(pk=account.pk).exists():
+        grants.revoke_unless_shared(account.workspace, account, account.unseal())
+    return stored
 
 
 @transaction.atomic

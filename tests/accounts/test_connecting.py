@@ -139,6 +139,17 @@ def test_a_token_that_ends_is_refreshed_before(workspace: Workspace, network: Fa
     assert row.due_at == ends - timedelta(minutes=30)
 
 
+def test_a_sign_in_leaves_no_refresh_token_of_an_earlier_one(workspace: Workspace, network: FakeNetwork) -> None:
+    ends = NOW + timedelta(days=60)
+    account = make_account(workspace, tokens=Tokens(access_token="a", refresh_token="r", ends_at=NOW + MINUTE))
+
+    connect(workspace, network, make_candidate(tokens=Tokens(access_token="b", access_expires_at=ends, ends_at=ends)))
+
+    row = SocialAccount.objects.get(pk=account.pk)
+    assert (row.unseal().access_token, row.unseal().refresh_token) == ("b", "")
+    assert (row.expires_at, row.due_at) == (ends, None)
+
+
 def test_followers_that_cannot_be_are_taken_for_unknown(workspace: Workspace, network: FakeNetwork) -> None:
     connect(workspace, network, make_candidate(profile=Profile(name="One", followers=-1, following=0)))
 

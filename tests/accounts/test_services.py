@@ -270,9 +270,15 @@ def test_of_a_persons_last_two_accounts_that_go_at_once_one_revokes_the_grant(ne
         ("youtube", {"disconnected_at": NOW}, True),
         ("youtube", {"remote_id": "2"}, True),
         ("youtube", {"platform": "tiktok"}, True),
+        ("instagram", {}, False),
+        ("instagram", {"disconnected_at": NOW}, True),
+        ("tiktok", {}, False),
         ("bluesky", {}, True),
     ],
-    ids=["same channel", "disconnected", "another channel", "another network", "each sign-in has a session"],
+    ids=[
+        *("same channel", "disconnected", "another channel", "another network"),
+        *("same Instagram", "disconnected Instagram", "same creator", "each sign-in has a session"),
+    ],
 )
 def test_an_account_of_two_workspaces_is_not_revoked_where_that_would_end_both(
     network: FakeNetwork,
@@ -290,6 +296,20 @@ def test_an_account_of_two_workspaces_is_not_revoked_where_that_would_end_both(
 
     assert bool(network.calls) is revoked
     assert SocialAccount.objects.get(pk=account.pk).access_token == ""
+
+
+def test_what_one_person_granted_ends_though_another_granted_the_same_account(
+    network: FakeNetwork, django_capture_on_commit_callbacks: Any, db: None
+) -> None:
+    first, _ = [
+        make_account(make_workspace(), tokens=PAIR, platform="instagram", metadata={"user_id": person})
+        for person in ("7", "8")
+    ]
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(first)
+
+    assert network.calls == [("revoke", "1001", "access")]
 
 
 def test_every_hook_hears_of_it_and_may_cancel(
@@ -423,6 +443,38 @@ def test_a_profile_that_is_refused_shows_in_the_health_with_who_acts(
     row = SocialAccount.objects.get()
     assert row.last_error == {"code": code, "message": error.message, "who_acts": who_acts}
     assert (row.name, row.last_sync) == ("Company Page", None)
+
+
+@pytest.mark.parametrize("given", [PAIR, Tokens(access_token="token")], ids=["renewed", "cannot be renewed"])
+def test_a_refresh_expires_an_account_whose_last_token_is_refused(
+    workspace: Workspace, network: FakeNetwork, given: Tokens
+) -> None:
+    network.shown = AuthExpired("The access was taken back.", network_code="190")
+
+    row = services.refresh_account(make_account(workspace, tokens=given), actor=ACTOR, now=NOW)
+
+    said = {"code": "TOKEN_REVOKED", "message": "The access was taken back.", "who_acts": "account_owner"}
+    assert (row.status, row.last_error, row.due_at) == ("expired", said, None)
+    assert list(Event.objects.values_list("type", flat=True)) == ["account.expired", "account.refreshed"]
+
+
+@pytest.mark.parametrize(
+    ("refreshed", "shown"),
+    [
+        (Unavailable("Down."), AuthExpired("Over.", network_code="190")),
+        (Tokens(access_token="new"), AuthExpired("A page.", status=401)),
+        (Tokens(access_token="new"), AuthExpired("The app is blocked.", who_acts=WhoActs.OPERATOR)),
+    ],
+    ids=["not renewed", "something before the network", "the operator's"],
+)
+def test_a_refresh_expires_no_account_whose_token_may_be_good(
+    workspace: Workspace, network: FakeNetwork, refreshed: Any, shown: AuthExpired
+) -> None:
+    network.refreshed, network.shown = refreshed, shown
+
+    row = services.refresh_account(make_account(workspace, tokens=PAIR), actor=ACTOR, now=NOW)
+
+    assert (row.status, row.last_error is None) == ("active", False)
 
 
 def test_what_the_network_refused_of_the_token_before_is_not_held_against_who_signed_in_again_meanwhile(

@@ -666,6 +666,17 @@ def test_a_refresh_brings_no_tokens_back_to_a_disconnected_account(workspace: Wo
 
     row = SocialAccount.objects.get()
     assert (row.access_token, row.refresh_token, row.due_at, row.is_connected) == ("", "", None, False)
+    assert network.calls == [("refresh", "1001", "old-refresh"), ("revoke", "1001", "new-access")]
+
+
+def test_a_refresh_leaves_a_grant_that_another_account_lives_on(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_due(workspace, metadata={"user_id": "7"})
+    make_account(workspace, remote_id="2", default_of=None, metadata={"user_id": "7"})
+    during_the_refresh(network, lambda: services.disconnect(account, actor=SYSTEM, now=NOW))
+
+    refresh_due()
+
+    assert network.calls == [("refresh", "1001", "old-refresh")]
 
 
 @pytest.mark.parametrize("then", [NEW_PAIR, REVOKED], ids=["tokens", "refusal"])

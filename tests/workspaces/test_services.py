@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.http import Http404
 
+from accounts import grants
 from accounts import services as account_services
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import Account
@@ -29,7 +30,7 @@ def revoked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def revoke(workspace: Workspace, platform: str, account: Account) -> None:
         asked.append(account.remote_id)
 
-    monkeypatch.setattr(account_services, "revoke", revoke)
+    monkeypatch.setattr(grants, "revoke", revoke)
     return asked
 
 

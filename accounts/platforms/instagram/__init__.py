@@ -72,6 +72,8 @@ class Instagram(ContainerConnector):
     max_video_duration = 60
     products = (FACEBOOK,)
     default_version = "v26.0"
+    revokes_everywhere = True
+    """By its own login: all that the person allowed the app is taken back. What Facebook's opened has a person."""
     versions_end = meta.VERSIONS_END
     listing_lag = 10
     """For comments, which alone are looked for in a list."""

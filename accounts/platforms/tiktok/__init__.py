@@ -58,6 +58,8 @@ class TikTok(TikTokApi):
     supports_carousel = True
     max_video_duration = 600
     default_version = "v2"
+    revokes_everywhere = True
+    """Revoking disconnects the app from the account."""
     pulls_media = ("image",)
     recovery = Recovery.HANDLE
     listing_lag = 180

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from ouipost.simulator import limits
-from ouipost.simulator import tokens as grants
 from ouipost.simulator.call import Call, Network, Route, form
 from ouipost.simulator.networks.tiktok import access, creators, posting, videos
 
@@ -40,7 +39,7 @@ NETWORK = Network(
     hosts=WEB + API + UPLOADS,
     not_found=access.missing_path,
     identify=access.identify,
-    revoke=grants.revoke_grant,
+    revoke=access.disconnect,
     admit=admit,
     routes=(
         *form(hosts=WEB, pattern="/v2/auth/authorize/?", handler=access.authorize),

@@ -4,7 +4,7 @@ An app whose client key begins with `unaudited` is one that TikTok has not audit
 """
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -218,10 +218,16 @@ def seconds(lifetime: timedelta) -> int:
 
 
 def revoke(call: Call) -> HttpResponse:
-    """Revoke a token and all others of its consent."""
+    """Disconnect the app from a token's account: all tokens that it has for it die, whichever consent they are of."""
     client_key = client_of(call)
     found = tokens.find(ID, call.text("token"), "access", "refresh")
     if found is None or found.client_id != client_key:
         raise token_error(400, "invalid_request", "The token is invalid.")
-    tokens.revoke_grant(found, call.now)
+    disconnect(found, call.now)
     return JsonResponse({})
+
+
+def disconnect(token: Token, now: datetime) -> None:
+    """End all tokens that the app of a token has for its account."""
+    of_app = Token.objects.filter(network=ID, client_id=token.client_id, account=token.account)
+    of_app.filter(revoked_at=None).update(revoked_at=now)

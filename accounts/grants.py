@@ -1,0 +1,39 @@
+"""Taking back at the network what a person granted there, once no connected account lives on it."""
+
+import logging
+
+from accounts import registry
+from accounts.models import SocialAccount
+from accounts.platforms.base import Account, PlatformError
+from workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+def revoke_unless_shared(workspace: Workspace, account: SocialAccount, revocable: Account) -> None:
+    """Revoke the tokens that an account had, once it is known to be disconnected: of two that go at once and share a
+    grant, each would be there for the other before that."""
+    if not _is_shared(account):
+        revoke(workspace, account.platform, revocable)
+
+
+def _is_shared(account: SocialAccount) -> bool:
+    """Whether revoking would take the tokens of another connected account: one person's sign-in can open several, and
+    the same account can be in several workspaces.
+
+    Also at another network: one app of Meta's can be registered for Facebook and for Instagram.
+    """
+    person = account.metadata.get("user_id")
+    others = SocialAccount.objects.connected().exclude(pk=account.pk)
+    if person is not None:
+        return others.filter(metadata__user_id=person).exists()
+    same = others.filter(platform=account.platform, remote_id=account.remote_id)
+    return registry.get(account.platform).revokes_everywhere and same.exists()
+
+
+def revoke(workspace: Workspace, platform: str, account: Account) -> None:
+    """Ask the network to revoke the tokens, best effort."""
+    try:
+        registry.connector(platform, workspace).revoke(registry.session(platform, workspace), account)
+    except (PlatformError, registry.PlatformNotConfigured) as error:
+        logger.warning("The tokens of %s at %s were not revoked: %s", account.remote_id, platform, error)
