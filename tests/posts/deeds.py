@@ -290,7 +290,7 @@ DEEDS: dict[str, Deed] = {
     "pause": asks("POST", "/admin/pause", {"scope": "workspace", "id": "$ws", "reason": "Why not"}),
     "work": work,
 }
-"""What can be done, by its name; those with `once` or `in vain` are sent with the one Idempotency-Key of their world."""
+"""What can be done, by its name; `once` and `in vain` are sent with the one Idempotency-Key of their world."""
 
 
 def settle(world: World) -> None:
