@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import Error, transaction
+from django.shortcuts import get_object_or_404
 
 from accounts import connecting
 from accounts.models import Pause, SocialAccount
@@ -191,7 +192,7 @@ def attach(world: World, _: Caller) -> tuple[int, Any]:
     stored = files.Stored(file=file, filename="a.jpg", name=f"media/{uuid4().hex}.jpg", thumbnail_name="")
 
     def write() -> Media:
-        return files.attach(Post.objects.get(pk=world.post), stored, alt_text="", actor=ACTOR)
+        return files.attach(get_object_or_404(Post, pk=world.post), stored, alt_text="", actor=ACTOR)
 
     return as_view(write)
 

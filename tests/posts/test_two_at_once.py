@@ -71,12 +71,15 @@ TAKES_AN_ACCOUNT = {"disconnect", "disconnect another", "disconnect the other"}
 """Beside each other they may leave a draft with a target that goes nowhere: `destinations.require_all` says why."""
 DONE_FOR_BOTH = {"close", "remove the file", *TAKES_AN_ACCOUNT}
 """Where two do this at once, the second is told that it is done; a moment later, that there is no such thing."""
+COUNTS_TARGETS = {"delete", *TAKES_AN_ACCOUNT}
+"""Tells of targets that `close` may just have called off: it waits for nobody's post."""
 PATHS = [
     (state, first, second)
     for state, told in TOGETHER.items()
     for first, second in combinations_with_replacement(told.split("; "), 2)
     if state != "draft" or first not in WRITES_A_DRAFT or second not in TAKES_AN_ACCOUNT
     if first != second or first not in DONE_FOR_BOTH
+    if second != "close" or first not in COUNTS_TARGETS
 ]
 
 
