@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import cached_property
 from zoneinfo import ZoneInfo
+
+from django.utils.functional import cached_property
 
 A_DAY, AN_HOUR = timedelta(days=1), timedelta(hours=1)
 SECOND = timedelta(seconds=1)

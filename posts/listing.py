@@ -19,6 +19,7 @@ from ouipost.db.stored_json import JsonColumn
 from posts.media.signing import signer
 from posts.models import NUMBERS, Post, PostCount, Target
 from posts.serializers import PostSerializer
+from posts.status import derive
 from workspaces.models import ApiKey, Workspace
 
 COLUMNS = (*(name for name in PostSerializer.Meta.fields if name != "analytics"), *NUMBERS)
@@ -50,7 +51,17 @@ def filtered(posts: QuerySet[Post], *, page: int, limit: int) -> Answer:
 
 
 def one(key: ApiKey, workspace_id: str, post_id: str) -> Post | None:
-    """Return a post of the workspace with its targets, in two queries; None where this key can see no such post."""
+    """Return a post of the workspace with its targets, in two queries; None where this key can see no such post.
+
+    Where they do not fit each other, a worker was between the two, and both are read once more.
+    """
+    found = _one(key, workspace_id, post_id)
+    if found is None or found.status == derive([target.status for target in found.targets.all()]):
+        return found
+    return _one(key, workspace_id, post_id)
+
+
+def _one(key: ApiKey, workspace_id: str, post_id: str) -> Post | None:
     posts, given = _one_post(key.mode, tuple(key.workspace_ids), workspace_id)
     found = fetch(Post, (posts, (*given, post_id)))
     if not found:

@@ -21,16 +21,20 @@ UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.
     status=TargetStatus.PUBLISHING, outcome_unknown=False, in_flight=None, remote_id=""
 )
 """Targets of which nothing was sent, and nothing is on its way."""
+UNSENT_OR_FAILED = UNSENT | Q(status=TargetStatus.FAILED)
+"""Those, and what somebody may be sending again right now."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
 
 
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:
     """Cancel what a disconnected account had not sent; a post with no other target returns to draft."""
-    mine = Target.objects.filter(UNSENT, account=account)
-    found = list(mine.values_list("post", flat=True))  # first, so that posts are locked before any target is
-    posts = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
-    mine = mine.filter(post__in=posts)
-    cancelled = set(mine.exclude(status=TargetStatus.DRAFT).values_list("post", flat=True))
+    mine = Target.objects.filter(account=account)
+    found = list(mine.filter(UNSENT_OR_FAILED).values_list("post", flat=True))  # posts are locked before any target is
+    locked = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
+    mine = mine.filter(UNSENT, post__in=locked)
+    statuses = dict(mine.values_list("post", "status"))
+    posts = [post for post in locked if post.pk in statuses]
+    cancelled = [status for status in statuses.values() if status != TargetStatus.DRAFT]
     mine.filter(status=TargetStatus.DRAFT).delete()
     mine.update(status=TargetStatus.CANCELLED, due_at=None)
     for some in in_parts(posts, BATCH):

@@ -79,11 +79,14 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the post with its targets."""
+        return self.answered(self._one())
+
+    def _one(self) -> Post:
         found = listing.one(self.key, self.workspace_id, self.kwargs["pk"])
         if found is None:
             self.require_workspace()  # one that is not there comes before the post
             raise Http404
-        return self.answered(found)
+        return found
 
     @extend_schema(request=NewPostInput, responses={201: PostDetailSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -247,7 +250,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     def _outcome(self) -> Response:
         seconds = preferred_seconds(self.request.headers.get("Prefer", ""))
         wait_until_settled(self.kwargs["pk"], seconds=seconds)
-        post = self.get_object()
+        post = self._one()
         status = 202 if post.status == PostStatus.PUBLISHING else 200
         answer = Response({"post": OutcomeSerializer(post).data}, status=status)
         answer["Preference-Applied"] = f"wait={seconds}"

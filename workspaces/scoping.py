@@ -1,10 +1,11 @@
 """The one place that decides which rows a caller can reach: every view's queries go through it."""
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
+from django.utils.functional import cached_property
 from rest_framework.request import Request
 
 from ouipost.api.middleware import WORKSPACE_ID

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
 from accounts import registry
@@ -96,9 +97,10 @@ def delete_schedule(schedule: Schedule, *, actor: Actor, now: datetime) -> int:
 def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -> Post:
     """Put a draft, scheduled or missed post into the next free slot that fits it; concurrent calls get different slots.
 
-    Raises ScheduleOnHold, and PostNotPublishable where a network would refuse the post or no slot is for its networks.
+    Raises ScheduleOnHold, PostNotPublishable where a network would refuse the post or no slot is for its networks, and
+    InvalidInput where the schedule was just deleted: only the post's own absence is a 404.
     """
-    held = lock(schedule)
+    held = _there(Schedule.objects.select_for_update().filter(pk=schedule.pk))
     if not held.is_active:
         raise ScheduleOnHold
     locked = lock_in(post, SCHEDULABLE)
@@ -125,7 +127,12 @@ def _scheduled(post: Post, before: dict[str, Any], *, actor: Actor) -> Event:
 
 def find(pk: str, *, workspace_id: str) -> Schedule:
     """Return a schedule of this workspace; raises InvalidInput where it has no such one."""
-    found = Schedule.objects.filter(pk=pk, workspace=workspace_id).first()
+    return _there(Schedule.objects.filter(pk=pk, workspace=workspace_id))
+
+
+def _there(rows: "QuerySet[Schedule]") -> Schedule:
+    """Return the one schedule that is expected; raises InvalidInput."""
+    found = rows.first()
     if found is None:
         raise InvalidInput(schedule_id=[Phrase("There is no such schedule.")])
     return found

@@ -8,12 +8,12 @@ sums, in as many queries for a million posts as for one.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount

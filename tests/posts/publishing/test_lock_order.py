@@ -264,6 +264,14 @@ def slots_for_an_account(workspace: Workspace) -> Change:
     return make, partial(disconnect, account, actor=ACTOR, now=NOW), lambda: Slot.objects.get().platforms, ["twitter"]
 
 
+def failed_target_of_an_account(workspace: Workspace) -> Change:
+    account = make_account(workspace)
+    retry = partial(
+        services.retry_post, make_post(workspace, accounts=[account], status="failed"), actor=ACTOR, now=NOW
+    )
+    return retry, partial(disconnect, account, actor=ACTOR, now=NOW), lambda: Target.objects.get().status, "cancelled"
+
+
 CHANGES: dict[str, Callable[[Workspace], Change]] = {
     "a key": lambda _: both(make_key()[0], keys.update_key, {"name": "B"}, {"tier": "pro"}),
     "a workspace": lambda one: both(one, workspaces.update_workspace, {"name": "B"}, {"description": "B"}),
@@ -285,7 +293,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
         each.__name__: each
         for each in (
             *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, name_of_an_account, days),
-            *(files_of_a_post, file_whose_commit_is_not_answered, slots_for_an_account),
+            *(files_of_a_post, file_whose_commit_is_not_answered, slots_for_an_account, failed_target_of_an_account),
         )
     },
 }

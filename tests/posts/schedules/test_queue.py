@@ -311,3 +311,17 @@ def test_slots_for_an_account_that_went_while_the_request_was_read_are_refused_b
             write()
         assert list(refused.value.details["fields"]) == ["slots.1.platforms"]
     assert not Slot.objects.filter(time="12:30").exists()
+
+
+@pytest.mark.django_db
+def test_a_schedule_that_was_deleted_while_the_request_was_read_is_told_by_its_field(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post, schedule = make_post(workspace, accounts=accounts), make_schedule(workspace)
+    schedules.delete_schedule(schedule, actor=ACTOR, now=NOW)
+
+    with pytest.raises(InvalidInput) as refused:
+        put_in(post, schedule)
+
+    assert list(refused.value.details["fields"]) == ["schedule_id"]
+    assert states(post) == ["draft", "draft"]

@@ -1,0 +1,408 @@
+"""What can be done to posts by whoever may: small worlds to do it in, each deed by its name, and how it looks then."""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.db import Error, transaction
+from django.shortcuts import get_object_or_404
+
+from accounts import connecting
+from accounts.models import Pause, SocialAccount
+from accounts.platforms.base import Operation, Published, Session
+from ouipost.api.failures import describe
+from ouipost.claims import database_now
+from ouipost.db.locks import in_transaction
+from ouipost.events.models import Event, Message
+from ouipost.writer import TRIES, Inline
+from posts import counts, services
+from posts.media import files
+from posts.media.intake import Processed
+from posts.models import Attempt, Media, MediaBytes, Post, Schedule, Slot, Target
+from posts.publishing import engine
+from posts.publishing.claiming import claim_targets
+from posts.publishing.steps import load_ahead
+from posts.schedules import services as schedules
+from tests.accounts.fakes import make_candidate
+from tests.conftest import AdminClient, ApiClient
+from tests.factories import make_account, make_media, make_post, make_schedule, make_workspace
+from tests.posts.fakes import ACTOR, ScriptedNetwork
+from workspaces import services as workspaces
+from workspaces.models import Workspace
+
+SOME_TIME, FAR, FARTHER = (datetime(2036, month, 1, 9, tzinfo=UTC) for month in (1, 2, 3))
+NAMED = re.compile(r"\b[a-z]+_[0-9a-f]{8}-[0-9a-f-]{27}\b")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
+CHANCE = re.compile(r"https?://[^\s\"']+|\b[0-9a-f]{32}\b")
+"""Signed addresses, and names of files and of posts at networks."""
+OWN = ("updated_at", "sequence", "timestamp")
+"""What two ways to one end need not have in common."""
+
+
+class Everywhere(ScriptedNetwork):
+    """Takes everything, and gives each post an id of its own."""
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        super().commit(session, operation)
+        return Published(remote_id=uuid4().hex, url="https://network.example/42")
+
+
+@dataclass
+class Caller:
+    """A program and an administrator, who wait for nobody's answer but the product's."""
+
+    api: ApiClient
+    admin: AdminClient
+
+    def ask(self, method: str, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+        client: ApiClient = self.admin if path.startswith("/admin") else self.api
+        client.client.raise_request_exception = False
+        answer = client(method, path, body, Prefer="wait=0", **headers)
+        return answer.status_code, answer.json()
+
+
+@dataclass
+class World:
+    """A workspace with two posts, each with a file, two accounts that they go to, and a schedule."""
+
+    workspace: Workspace
+    began: datetime
+    ids: dict[str, str] = field(default_factory=dict)
+    """By the names of the rows."""
+
+    def __getattr__(self, name: str) -> str:
+        return self.ids[name]
+
+    @property
+    def targets(self) -> Any:
+        return Target.objects.filter(post__workspace=self.workspace)
+
+    def filled(self, text: str) -> str:
+        """Return the text with ids in the places of names such as `$post`."""
+        return re.sub(r"\$(\w+)", lambda found: self.ids[found[1]], text)
+
+    def plain(self, value: Any) -> Any:
+        """Return the value as it would be in any other world: with names for ids, and times as they are from now."""
+        names = {pk: name for name, pk in self.ids.items()}
+        text = json.dumps(value, default=str, sort_keys=True)
+        text = NAMED.sub(lambda found: names.get(found[0], found[0].partition("_")[0]), text)
+        text = MOMENT.sub(lambda found: self._from_now(found[0]), CHANCE.sub("*", text))
+        return _without(json.loads(text), OWN)
+
+    def _from_now(self, text: str) -> str:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        hours = (moment - self.began).total_seconds() / 3600
+        if abs(hours) > 12:
+            return moment.isoformat()
+        return f"in {round(hours)} h"
+
+
+def _without(value: Any, names: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(each, names) for name, each in value.items() if name not in names}
+    return [_without(each, names) for each in value] if isinstance(value, list) else value
+
+
+STATES: dict[str, dict[str, Any]] = {
+    "draft": {},
+    "scheduled": {"at": SOME_TIME},
+    "due": {"status": "scheduled", "at": timedelta(seconds=-5)},
+    "publishing": {"at": timedelta(seconds=-5)},
+    "queued": {"status": "draft"},
+    "on_hold": {"status": "draft"},
+    "failed": {"at": timedelta(seconds=-5), "error": {"code": "CONTENT_REJECTED", "message": "No."}},
+    "missed": {"at": timedelta(seconds=-5), "error": {"code": "MISSED_WINDOW", "message": "Too late."}},
+    "published": {"at": timedelta(seconds=-5), "remote_id": "1", "url": "https://network.example/1"},
+    "needs_review": {
+        "at": timedelta(seconds=-5),
+        "error": {"code": "OUTCOME_UNKNOWN", "message": "Who knows?"},
+        "outcome_unknown": True,
+        "sends": 1,
+    },
+}
+"""How the posts of a world are, by its name: their status, their time, and more columns of their targets."""
+
+
+@transaction.atomic
+def make_world(state: str) -> World:
+    """Make a world whose posts are in this state."""
+    workspace, now = make_workspace(), database_now()
+    world = World(workspace=workspace, began=now)
+    for count in (counts.add_posts, counts.add_bytes):
+        count(workspace.pk, 0)  # the numbers are kept from now on
+    page = make_account(workspace, remote_id=uuid4().hex)
+    x = make_account(workspace, platform="twitter", remote_id=uuid4().hex)
+    other = make_account(workspace, remote_id=uuid4().hex, default_of=None)
+    soon = (now + timedelta(days=3)).weekday()
+    slots = [(soon, "09:00", ["facebook", "twitter"]), (soon, "15:00", ["facebook"])]
+    schedule = make_schedule(workspace, slots=slots, timezone="UTC")
+    world.ids |= {"ws": workspace.pk, "page": page.pk, "x": x.pk, "other": other.pk, "sched": schedule.pk}
+    for name in ("post", "second"):
+        _make_post(world, name, state, [page, x], schedule)
+    if state == "on_hold":
+        schedules.update_schedule(schedule, values={"is_active": False}, actor=ACTOR, now=now)
+    return world
+
+
+def _make_post(world: World, name: str, state: str, accounts: list[SocialAccount], schedule: Schedule) -> None:
+    given = dict(STATES[state])
+    at, status = given.pop("at", None), given.pop("status", state)
+    at = world.began + at if isinstance(at, timedelta) else at
+    post = make_post(world.workspace, accounts=accounts, content=f"The {name}", status=status, scheduled_at=at)
+    counts.add_posts(world.workspace.pk, 1)
+    file = make_media(post, size=500, stored_name=f"media/{uuid4().hex}.jpg", thumbnail_name="")
+    counts.add_bytes(world.workspace.pk, file.size)
+    targets = Target.objects.filter(post=post)
+    world.ids |= {name: post.pk, f"{name}_file": file.pk}
+    world.ids |= {f"{name}_to_{each.platform}": each.pk for each in targets}
+    if at is not None:
+        out = {"published_at": world.began} if status == "published" else {}
+        targets.update(give_up_at=at + timedelta(hours=6), **given, **out)
+        services.sync(post)
+    if state in ("queued", "on_hold"):
+        schedules.queue_post(post, schedule, actor=ACTOR, now=world.began)
+
+
+Deed = Callable[[World, Caller], Any]
+
+
+def asks(method: str, path: str, body: Any = None, **headers: str) -> Deed:
+    """Return what asks the API, or below /admin the admin API; `$name` stands for the id of a row."""
+
+    def ask(world: World, caller: Caller) -> tuple[int, Any]:
+        caller.api.headers["X-Workspace-ID"] = world.ws
+        filled = json.loads(world.filled(json.dumps(body)))
+        return caller.ask(
+            method, world.filled(path), filled, **{name: world.filled(each) for name, each in headers.items()}
+        )
+
+    return ask
+
+
+def attach(world: World, _: Caller) -> tuple[int, Any]:
+    """Add a file as the API does once it has looked into it."""
+    file = Processed(type="image", path=Path(), mime_type="image/jpeg", size=500, width=1, height=1)
+    stored = files.Stored(file=file, filename="a.jpg", name=f"media/{uuid4().hex}.jpg", thumbnail_name="")
+
+    def write() -> Media:
+        return files.attach(get_object_or_404(Post, pk=world.post), stored, alt_text="", actor=ACTOR)
+
+    return as_view(write)
+
+
+def look_again(world: World, _: Caller) -> tuple[int, Any]:
+    """Have the network asked once more, as the operator's command does."""
+    target = Target.objects.filter(pk=world.post_to_facebook).select_related("post").first()
+    if target is None:
+        return 404, {}
+    return as_view(lambda: services.look_again(target, actor=ACTOR, now=database_now()))
+
+
+def connect_again(world: World, _: Caller) -> tuple[int, Any]:
+    """Connect the page, which keeps its id, as the end of a sign-in does."""
+    account = SocialAccount.objects.select_related("workspace").get(pk=world.page)
+    given: dict[str, Any] = {"platform": account.platform, "candidate": make_candidate(account.remote_id)}
+    return as_view(lambda: connecting.connect(account.workspace, **given, actor=ACTOR, now=database_now()))
+
+
+def as_view(write: Callable[[], Any]) -> tuple[int, Any]:
+    try:
+        in_transaction(write)
+    except Exception as error:
+        failure = describe(error)
+        return failure.status, failure.body
+    return 200, {}
+
+
+class Persevering(Inline):
+    """Tries again over lost locks, as the writer of a worker does."""
+
+    def run(self, work: Any, item: Any) -> Any:
+        for _ in range(TRIES - 1):
+            try:
+                return super().run(work, item)
+            except Error:
+                pass
+        return super().run(work, item)
+
+
+def work(world: World, _: Caller | None = None) -> None:
+    """Be a worker for one turn."""
+    claims = claim_targets(4)
+    loaded = load_ahead(claims)
+    names = {pk: name for name, pk in world.ids.items()}
+    for claim in sorted(claims, key=lambda claim: names.get(claim.pk, "")):
+        engine.publish(claim, writer=Persevering(), loaded=loaded.get(claim.pk))
+
+
+ONCE = {"Idempotency_Key": "one key for $ws"}
+NEW = {"content": "New", "platforms": ["facebook"]}
+THURSDAY = {"day": "thursday", "time": "10:00"}
+DEEDS: dict[str, Deed] = {
+    "create": asks("POST", "/api/posts", NEW),
+    "create once": asks("POST", "/api/posts", NEW, **ONCE),
+    "create in vain": asks("POST", "/api/posts", NEW | {"content": 50 * "Long", "scheduled_at": f"{FAR}"}, **ONCE),
+    "create scheduled": asks("POST", "/api/posts", NEW | {"scheduled_at": f"{FAR}"}),
+    "edit": asks("PUT", "/api/posts/$post", {"content": "Edited"}),
+    "narrow": asks("PUT", "/api/posts/$post", {"platforms": ["$x"]}),
+    "widen": asks("PUT", "/api/posts/$post", {"platforms": ["$page", "$x", "$other"]}),
+    "schedule": asks("POST", "/api/posts/$post/schedule", {"scheduled_at": f"{FAR}"}),
+    "put off": asks("POST", "/api/posts/$post/schedule", {"scheduled_at": f"{FARTHER}"}),
+    "queue": asks("POST", "/api/posts/$post/schedule", {"schedule_id": "$sched"}),
+    "queue the second": asks("POST", "/api/posts/$second/schedule", {"schedule_id": "$sched"}),
+    "unschedule": asks("POST", "/api/posts/$post/unschedule"),
+    "publish": asks("POST", "/api/posts/$post/publish"),
+    "publish once": asks("POST", "/api/posts/$post/publish", None, **ONCE),
+    "retry": asks("POST", "/api/posts/$post/retry"),
+    "retry once": asks("POST", "/api/posts/$post/retry", None, **ONCE),
+    "say it is out": asks(
+        "POST",
+        "/api/posts/$post/targets/$post_to_facebook/resolve",
+        {"outcome": "published", "url": "https://facebook.com/1"},
+    ),
+    "say it is not": asks("POST", "/api/posts/$post/targets/$post_to_facebook/resolve", {"outcome": "not_published"}),
+    "look again": look_again,
+    "delete": asks("DELETE", "/api/posts/$post"),
+    "delete once": asks("DELETE", "/api/posts/$post", None, **ONCE),
+    "attach": attach,
+    "change the file": asks("PUT", "/api/media/$post_file", {"alt_text": "B", "position": 7}),
+    "remove the file": asks("DELETE", "/api/media/$post_file"),
+    "new slots": asks("PUT", "/api/schedules/$sched", {"slots": [THURSDAY | {"platforms": ["facebook", "twitter"]}]}),
+    "slots for some": asks("PUT", "/api/schedules/$sched", {"slots": [THURSDAY | {"platforms": ["$page", "$x"]}]}),
+    "hold": asks("PUT", "/api/schedules/$sched", {"is_active": False}),
+    "activate": asks("PUT", "/api/schedules/$sched", {"is_active": True}),
+    "another zone": asks("PUT", "/api/schedules/$sched", {"timezone": "Asia/Tokyo"}),
+    "end the schedule": asks("DELETE", "/api/schedules/$sched"),
+    "disconnect": asks("DELETE", "/api/accounts/$page"),
+    "connect again": connect_again,
+    "disconnect another": asks("DELETE", "/api/accounts/$x"),
+    "another default": asks("PUT", "/api/accounts/$other", {"is_default": True}),
+    "disconnect the other": asks("DELETE", "/api/accounts/$other"),
+    "close": asks("DELETE", "/api/workspaces/$ws"),
+    "purge": lambda world, _: workspaces.purge_deleted(),
+    "less patience": asks("PUT", "/api/workspaces/$ws", {"settings": {"publish_late_up_to_minutes": 1}}),
+    "pause": asks("POST", "/admin/pause", {"scope": "workspace", "id": "$ws", "reason": "Why not"}),
+    "work": work,
+}
+"""What can be done, by its name; `once` and `in vain` are sent with the one Idempotency-Key of their world."""
+
+
+def settle(world: World) -> None:
+    """Let everything that is on its way come to its end."""
+    Pause.objects.in_force().update(in_force=None, resumed_at=database_now())
+    soon = world.began + timedelta(hours=12)
+    for _ in range(8):
+        now = database_now()
+        world.targets.filter(due_at__gt=now, due_at__lt=soon).update(due_at=now - timedelta(milliseconds=1))
+        work(world)
+        if not world.targets.filter(due_at__lt=soon).exists():
+            return
+    raise AssertionError(f"It goes on for ever: {list(world.targets.values())}")
+
+
+def is_open(world: World) -> bool:
+    return Workspace.objects.present().filter(pk=world.ws).exists()
+
+
+def leave(world: World) -> None:
+    """Let nothing of this world be due any more."""
+    world.targets.update(due_at=None, lease_until=None, in_flight=None)
+    Workspace.objects.filter(pk=world.ws).update(deleted_at=None)
+
+
+SHOWN: tuple[tuple[Any, str, str], ...] = (
+    (Post, "workspace", "pk content status scheduled_at scheduled_timezone schedule slot__time slot_date published_at"),
+    (Post, "workspace", "pk moment platforms destinations media"),
+    (Target, "post__workspace", "pk account status scheduled_at due_at give_up_at in_flight attempts sends error"),
+    (Media, "post__workspace", "pk post alt_text position"),
+    (Attempt, "target__post__workspace", "target number step outcome"),
+    (Slot, "schedule__workspace", "day time platforms"),
+    (Schedule, "workspace", "pk timezone is_active"),
+    (SocialAccount, "workspace", "pk default_of disconnected_at status due_at"),
+)
+"""What is looked at of which rows."""
+
+
+def look(world: World, network: ScriptedNetwork) -> Any:
+    """Return how the world looks to whoever knows all of it; of one that was closed, who has what is left."""
+    rows = [
+        sorted(world.plain(list(model._default_manager.filter(**{owner: world.ws}).values(*names.split()))), key=str)
+        for model, owner, names in SHOWN
+    ]
+    return {
+        "rows": rows if is_open(world) else [],
+        "told": _told(world) if is_open(world) else [],
+        "sent": sorted(world.plain(sent(world, network)).items()),
+    }
+
+
+def _told(world: World) -> Any:
+    """Return what the journal and the webhooks' messages say of each resource, in the order of its own events."""
+    told = defaultdict(list)
+    for event in Event.objects.filter(workspace_id=world.ws).order_by("pk"):
+        told[event.resource_id].append([event.type, bool(event.key_id), event.details])
+    for message in Message.objects.filter(workspace_id=world.ws).order_by("pk"):
+        body = json.loads(message.body)
+        told[f"{next(iter(body['data'].values())).get('id')} in messages"].append([body["type"], body["data"]])
+    return sorted(world.plain([[name, each] for name, each in told.items()]), key=str)
+
+
+def sent(world: World, network: ScriptedNetwork) -> Counter[str]:
+    """Return how often which text went to which account."""
+    accounts = dict(SocialAccount.objects.filter(workspace=world.workspace).values_list("remote_id", "pk"))
+    pairs = [(operation.account.remote_id, operation.content.text) for operation in network.sent]
+    return Counter(f"{accounts[account]}: {text}" for account, text in pairs if account in accounts)
+
+
+def wrongs(world: World, network: ScriptedNetwork) -> list[str]:
+    """Return what may be so in no world at all."""
+    found = [f"{text} was sent {count} times" for text, count in sent(world, network).items() if count > 1]
+    if not is_open(world):
+        return found
+    posts = list(Post.objects.filter(workspace=world.workspace))
+    if counts.posts_of(world.ws) != len(posts):
+        found.append(f"{counts.posts_of(world.ws)} posts are counted, there are {len(posts)}")
+    sizes = Media.objects.filter(post__workspace=world.workspace).values_list("size", flat=True)
+    kept = MediaBytes.objects.get(pk=world.ws).total
+    if kept != sum(sizes):
+        found.append(f"{kept} bytes are counted, there are {sum(sizes)}")
+    return (
+        found + _accounts_wrong(world) + _numbers_wrong(world) + [text for post in posts for text in _post_wrong(post)]
+    )
+
+
+def _post_wrong(post: Post) -> list[str]:
+    targets = list(Target.objects.filter(post=post).values_list("status", "published_at"))
+    columns = services.in_step(post, targets)
+    told = [f"{name} is {getattr(post, name)!r}, by its targets {each!r}" for name, each in columns.items()]
+    found = [text for text, (name, each) in zip(told, columns.items(), strict=True) if getattr(post, name) != each]
+    files_of_it = list(Media.objects.filter(post=post).order_by("position", "pk").values_list("pk", flat=True))
+    return found + ["its files are others"] * ([each["id"] for each in post.media] != files_of_it)
+
+
+def _accounts_wrong(world: World) -> list[str]:
+    accounts = list(SocialAccount.objects.filter(workspace=world.workspace))
+    connected = [each for each in accounts if each.is_connected]
+    gone = {each.pk for each in accounts} - {each.pk for each in connected}
+    defaults = sorted(each.platform for each in connected if each.is_default)
+    found = [f"the defaults are {defaults}"] * (defaults != sorted({each.platform for each in connected}))
+    slots = Slot.objects.filter(schedule__workspace=world.workspace)
+    found += ["a slot is for an account that went"] * any(gone & set(slot.platforms) for slot in slots)
+    waiting = world.targets.filter(account__in=gone, status="scheduled")
+    return found + ["something waits for an account that went"] * waiting.exists()
+
+
+def _numbers_wrong(world: World) -> list[str]:
+    """Return of which resources the messages are not numbered one after the other."""
+    numbers = defaultdict(list)
+    for message in Message.objects.filter(workspace_id=world.ws):
+        body = json.loads(message.body)
+        numbers[next(iter(body["data"].values())).get("id")].append(body["sequence"])
+    return [f"{pk} has {each}" for pk, each in numbers.items() if sorted(each) != [*range(1, len(each) + 1)]]
