@@ -208,10 +208,8 @@ class Beliefs:
         """Whether the network would still take the tokens that are kept, or renew them."""
         if not found:
             return False
-        that_counts = (
-            found[0] if found[0].kind == "page" else found[-1]
-        )  # a person's gives the same one of a page again
-        return is_alive(that_counts, self.town.clock)
+        is_page = found[0].kind == "page"  # whose person's token brings no other one
+        return is_alive(found[0] if is_page else found[-1], self.town.clock)
 
     def end_is_true(self, account: Account, shown: dict[str, Any], found: list[networks.Token]) -> None:
         """`expires_at` is when the refresh token ends, or the only token, where that is known."""
