@@ -319,6 +319,7 @@ class Life(Beliefs):
     # What operators and workers do
 
     def wait(self, seconds: int) -> None:
+        self.town.deliver()  # webhooks hear of nothing that is a month old
         self.town.clock.go_on(seconds)
 
     def care(self, strike: Callable[[], None] | None = None, after: int = 0) -> None:
