@@ -65,7 +65,7 @@ def test_no_list_breaks_the_name_of_a_network_in_two(staff: Page, demo: Demo) ->
 
 def test_arabic_is_shown_from_the_right(staff: Page, demo: Demo) -> None:
     staff.goto(f"{demo.base}/console/compose/")
-    staff.get_by_role("group", name="Facebook").get_by_role("checkbox").check()
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox").first.check()
     staff.get_by_label("Text", exact=True).fill("خبز طازج كل صباح. #خبز")
     shown = staff.locator(".op-compose-mock-text")
 
