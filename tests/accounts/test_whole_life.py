@@ -22,6 +22,7 @@ from ouipost.simulator import models as networks
 from ouipost.simulator.networks import ALL
 from tests.accounts.beliefs import RENEWING, Account, Beliefs
 from tests.accounts.living import CALLBACK, NETWORKS, OTHER_PRODUCTS, Town, at_home, gone
+from tests.posts.living import lived
 from workspaces.models import Workspace
 
 LIVES = int(os.environ.get("LIVES", "1"))
@@ -414,11 +415,4 @@ class WholeLifeTest(TestCase):
         life = Life(self.town)
         with self.settings(NETWORKS=product.NETWORKS | others, TOKEN_KEYS=[*product.TOKEN_KEYS]):
             self.town.settle()
-            try:
-                for name, *given_values in acts:
-                    getattr(life, name)(*given_values)
-                    life.check()
-                life.end()
-            except Exception as error:
-                error.add_note(f"The life was {acts}, {sorted(others)}, of the seed {seed}.")
-                raise
+            lived(life, acts, which=f"{sorted(others)}, of the seed {seed}")

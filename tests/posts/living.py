@@ -238,3 +238,15 @@ def drawn(acts: Acts, count: int) -> list[tuple[Any, ...]]:
     """Draw what happens in a life."""
     names = random.choices([*acts], [weight for weight, _ in acts.values()], k=count)
     return [(name, *(random.choice(each) for each in acts[name][1])) for name in names]
+
+
+def lived(life: Any, acts: Sequence[tuple[Any, ...]], *, which: str) -> None:
+    """Let this happen in a life, and hold it against its model after each act; a failure says which life it was."""
+    try:
+        for name, *given in acts:
+            getattr(life, name)(*given)
+            life.check()
+        life.end()
+    except Exception as error:
+        error.add_note(f"The life was {acts}, {which}.")
+        raise

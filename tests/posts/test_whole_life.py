@@ -22,7 +22,7 @@ from hypothesis.extra.django import TestCase
 from analytics import discovery
 from ouipost.simulator.models import Fault
 from tests.in_process import BASE
-from tests.posts.living import PLATFORMS, Killed, Product, running
+from tests.posts.living import PLATFORMS, Killed, Product, lived, running
 
 LIVES = int(os.environ.get("LIVES", "6"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
@@ -535,12 +535,4 @@ class WholeLifeTest(TestCase):
         ]
         random.seed(seed)
         self.product.begin_anew()
-        life = Life(self.product)
-        try:
-            for name, *given_values in [*born, *acts]:
-                getattr(life, name)(*given_values)
-                life.check()
-            life.end()
-        except Exception as error:
-            error.add_note(f"The life was {[*born, *acts]}, with the seed {seed}.")
-            raise
+        lived(Life(self.product), [*born, *acts], which=f"with the seed {seed}")

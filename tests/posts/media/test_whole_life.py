@@ -26,7 +26,7 @@ from posts import counts, duplicating
 from posts.media import files, storage
 from posts.models import Post as Row
 from tests.factories import make_workspace
-from tests.posts.living import Acts, Killed, Product, drawn, running
+from tests.posts.living import Acts, Killed, Product, drawn, lived, running
 from tests.posts.media.living import COLOURS, FOLDERS, File, Keeping, Post, Url, colour_of, keeping, name_in, painted
 from tests.stores import s3_server
 from workspaces import services as workspaces
@@ -464,11 +464,4 @@ class WholeLifeTest(TestCase):
         with ExitStack() as stack:
             endpoint = self.endpoint if seed % 3 == 0 else ""
             life = Life(stack.enter_context(keeping(self.product, endpoint=endpoint)))
-            try:
-                for name, *given_values in acts:
-                    getattr(life, name)(*given_values)
-                    life.check()
-                life.end()
-            except Exception as error:
-                error.add_note(f"The life of the seed {seed} was {acts}.")
-                raise
+            lived(life, acts, which=f"of the seed {seed}")
