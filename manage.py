@@ -11,6 +11,7 @@ from django.core.management import execute_from_command_line
 
 from adminapi.doctor import findings
 from adminapi.management import NOBODY_CAN_TELL
+from ouipost import memory
 
 
 def main(arguments: list[str]) -> None:
@@ -32,7 +33,8 @@ def main(arguments: list[str]) -> None:
 def set_up(arguments: list[str]) -> None:
     """Load what the settings name, or end."""
     try:
-        django.setup()
+        with memory.loading():
+            django.setup()
     except (ImproperlyConfigured, ValueError) as error:
         if arguments[1:2] == ["doctor"]:
             sys.stdout.write(findings.refused(str(error), in_json="--json" in arguments) + "\n")

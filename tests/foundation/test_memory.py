@@ -5,7 +5,8 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,18 @@ print(any(name.partition(".")[0] in ("av", "celery", "kombu") for name in sys.mo
 """
 
 
-def test_what_is_there_is_nothing_to_the_collector() -> None:
-    loaded: list[object] = []
+@contextmanager
+def before(keep: Callable[[], None]) -> Iterator[None]:
+    """Give a block after which this is done."""
+    yield
+    keep()
+
+
+@pytest.mark.parametrize("keeping", [memory.loading(), before(memory.keep_loaded)], ids=["loading", "keep_loaded"])
+def test_what_is_there_is_nothing_to_the_collector(keeping: AbstractContextManager[None]) -> None:
     try:
-        memory.keep_loaded()
+        with keeping:
+            loaded: list[object] = []
         made: list[object] = []
         looked_at = {id(each) for each in gc.get_objects()}
     finally:
