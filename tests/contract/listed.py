@@ -102,7 +102,7 @@ def draw_bound(chance: random.Random, moments: Sequence[datetime], *, zone: str,
     match chance.randrange(5):
         case 0:
             return _whole_day(near.astimezone(ZoneInfo(zone)).date(), zone=zone, end=end, of=of)
-        case 1:
+        case 1 | 2:
             return _local(near.astimezone(ZoneInfo(zone)), chance, end=end, of=of)
         case _:
             return _instant(near, chance, end=end, of=of)
@@ -194,7 +194,7 @@ class Query:
 
 def draw_query(shelf: Shelf, chance: random.Random) -> Query:
     """Draw some of what a list can be asked, and sometimes what it cannot."""
-    given = {name: draw(chance) for name, draw in shelf.words.items() if chance.random() < 0.35}
+    given = {name: draw(chance) for name, draw in shelf.words.items() if chance.random() < 0.7 / len(shelf.words)}
     if shelf.moment is not None:
         given |= _draw_bounds(shelf, shelf.moment, chance)
     pairs = [(name, each.text) for name, each in given.items()]
@@ -224,7 +224,7 @@ def _draw_bounds(shelf: Shelf, of: Callable[[Row], datetime], chance: random.Ran
     return {
         name: draw_bound(chance, moments, zone=shelf.zone, end=name == "to", of=of)
         for name in ("from", "to")
-        if chance.random() < 0.3
+        if chance.random() < 0.2
     }
 
 

@@ -134,7 +134,11 @@ class Installation:
 
     @property
     def now(self) -> datetime:
-        """Return when it is: noon of the day after the clocks were changed."""
+        return datetime.now(UTC)
+
+    @property
+    def beginning(self) -> datetime:
+        """Return when all begins: at noon of the day after the clocks were changed."""
         return datetime.combine(self.day + timedelta(days=1), time(12), UTC)
 
     def settle(self) -> None:
@@ -207,7 +211,10 @@ class Installation:
         return key, secret
 
     def _account(self, number: int) -> SocialAccount:
-        workspace, platform = self.chance.choice(self.workspaces[:2]), self.chance.choice(NETWORKS)
+        workspace, platform = (
+            self.chance.choice([*self.workspaces[:2], self.workspaces[0]]),
+            self.chance.choice(NETWORKS),
+        )
         family = [each for each in self.accounts if (each.workspace_id, each.platform) == (workspace.pk, platform)]
         return make_account(
             workspace,
@@ -235,7 +242,7 @@ class Installation:
         )
 
     def _post(self) -> None:
-        workspace = self.chance.choice(self.workspaces)
+        workspace = self.chance.choice([*self.workspaces, *self.workspaces[:1] * 3])
         here = [each for each in self.accounts if each.workspace_id == workspace.pk]
         chosen = self.chance.sample(here, self.chance.randint(0, len(here)))
         content, created_at = self.text(), min(self.moment(), self.now)
@@ -260,7 +267,7 @@ class Installation:
         usual = self.chance.choice(TargetStatus.values)
         found = []
         for account in accounts:
-            status = usual if self.chance.random() < 0.6 else self.chance.choice(TargetStatus.values)
+            status = usual if self.chance.random() < 0.4 else self.chance.choice(TargetStatus.values)
             sent = Sent(account=account.pk, platform=account.platform, status=status)
             sent.published_at = self.moment() if status == "published" else None
             found.append(sent)

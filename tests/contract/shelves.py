@@ -15,7 +15,7 @@ from ouipost.events.models import DeliveryStatus, Webhook
 from posts.models import PostStatus
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.listed import Query, Shelf, choice, draw_query, word
-from tests.contract.shelved import Installation, Written
+from tests.contract.shelved import NETWORKS, Installation, Written
 from tests.contract.world import data_of, error_of, fields_of
 from tests.factories import make_token
 from workspaces.models import ApiKey, User, Workspace
@@ -38,7 +38,7 @@ class Shelves:
         return AdminClient(make_token(user))
 
     def ask_something(self) -> None:
-        client, shelf = self.chance.choice([self.posts, self.posts, *self.others])()
+        client, shelf = self.chance.choice([*[self.posts] * 3, self.log, *self.others])()
         query = draw_query(shelf, self.chance)
         try:
             self.compare(client, query)
@@ -121,7 +121,7 @@ class Shelves:
             others=[post.id for post in self.made.posts if post.workspace != workspace.pk],
             words={
                 "status": choice("status", PostStatus.values, lambda post, value: post.status == value),
-                "platform": choice("platform", registry.IDS, lambda post, value: post.goes_to(value)),
+                "platform": choice("platform", (*NETWORKS * 2, *registry.IDS), lambda post, value: post.goes_to(value)),
             },
             moment=lambda post: post.moment,
             zone=workspace.settings["timezone"],
@@ -157,7 +157,7 @@ class Shelves:
         return self.api(workspace.pk, secret), shelf
 
     def told_of_account(self, account: SocialAccount) -> dict[str, Any]:
-        month = self.made.now.replace(day=1, hour=0)
+        month = self.made.now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         sent = [each for post in self.made.posts for each in post.targets if each.account == account.pk]
         lately = [each for each in sent if each.published_at and each.published_at >= month]
         return {

@@ -22,7 +22,7 @@ from hypothesis.extra.django import TestCase
 
 from tests.contract import reported
 from tests.contract.shelved import NETWORKS, Installation, Sent, Written
-from tests.contract.shelves import Shelves
+from tests.contract.shelves import Shelves, shown
 from tests.contract.world import data_of
 from tests.posts.living import Acts, drawn, lived
 from workspaces.models import User
@@ -50,8 +50,9 @@ CONFLICTS = (409, 422, 400)
 class Life(Shelves):
     """An installation, what happens in it, and what is asked of it in between."""
 
-    def __init__(self, chance: random.Random, installation: Installation) -> None:
+    def __init__(self, chance: random.Random, installation: Installation, clock: Any) -> None:
         super().__init__(chance, installation)
+        self.clock = clock
         self.done: dict[str, list[str]] = {}
         """What was done to each post that was made by a caller."""
 
@@ -111,20 +112,22 @@ class Life(Shelves):
 
     def schedule(self, which: int, hours: int) -> None:
         at = self.made.now + timedelta(hours=hours, seconds=which)
-        self._schedule(which, {"scheduled_at": at.isoformat()})
+        self._schedule(which, {"scheduled_at": at.isoformat()}, asked=at)
 
     def queue(self, which: int, schedule: int) -> None:
         here = self.made.schedules[schedule % len(self.made.schedules)]
         self._schedule(which, {"schedule_id": here.pk})
 
-    def _schedule(self, which: int, body: dict[str, Any]) -> None:
+    def _schedule(self, which: int, body: dict[str, Any], *, asked: datetime | None = None) -> None:
         post = self._post(which)
         if post is None:
             return
         data = self.act(post.workspace, "POST", f"/api/posts/{post.id}/schedule", body)
         if data is None:
             return
-        post.scheduled_at = datetime.fromisoformat(data["post"]["scheduled_at"])
+        told = data["post"]["scheduled_at"]
+        assert shown(asked) == told or asked is None
+        post.scheduled_at = asked or datetime.fromisoformat(told)
         self._learn_targets(post)
         assert post.status == "scheduled"
         self.done.get(post.id, []).append("scheduled")
@@ -185,7 +188,8 @@ class Life(Shelves):
             for post in self.made.posts:
                 if post.status == "scheduled":
                     page = data_of(self.api(post.workspace).get(f"/api/posts/{post.id}"))["post"]
-                    post.scheduled_at = datetime.fromisoformat(page["scheduled_at"])
+                    if page["scheduled_at"] != shown(post.scheduled_at):
+                        post.scheduled_at = datetime.fromisoformat(page["scheduled_at"])
 
     def hire(self, which: int) -> None:
         body = {
@@ -217,6 +221,7 @@ class Life(Shelves):
     # What is compared
 
     def check(self) -> None:
+        self.clock.shift(self.chance.choice((0, 0.5, 7)))
         self.made.take_up()
         for _ in range(4):
             self.ask_something()
@@ -256,9 +261,9 @@ class Life(Shelves):
 def drawn_at(chance: random.Random) -> Iterator[Life]:
     """Draw an installation, at noon of its day."""
     installation = Installation(chance)
-    with time_machine.travel(installation.now, tick=False):
+    with time_machine.travel(installation.beginning, tick=False) as clock:
         installation.settle()
-        yield Life(chance, installation)
+        yield Life(chance, installation, clock)
 
 
 class AllListsTest(TestCase):
