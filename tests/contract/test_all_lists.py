@@ -8,7 +8,7 @@ bounds and pages are drawn. What must come is worked out from what was made, by 
 import os
 import random
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,12 +20,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from tests.conftest import ApiClient
 from tests.contract import reported
 from tests.contract.shelved import NETWORKS, Installation, Sent, Written
 from tests.contract.shelves import Shelves, shown
 from tests.contract.world import data_of
 from tests.posts.living import Acts, drawn, lived
-from workspaces.models import User
+from workspaces.models import User, Workspace
 
 LIVES = int(os.environ.get("LIVES", "3"))
 pytestmark = [pytest.mark.thorough, pytest.mark.timeout(60 + 30 * LIVES)]
@@ -225,36 +226,53 @@ class Life(Shelves):
         self.made.take_up()
         for _ in range(4):
             self.ask_something()
-        self.ask_for_a_report()
+        self.chance.choice(self.reports)()
 
-    def ask_for_a_report(self) -> None:
-        """Ask one of the reports."""
-        workspace, user = self.chance.choice(self.made.workspaces), self.somebody()
-        api, today = self.api(workspace.pk), self.made.now.astimezone(ZoneInfo(workspace.timezone)).date()
-        here = [post for post in self.made.posts if post.workspace == workspace.pk]
-        schedules = [each for each in self.made.schedules if each.workspace_id == workspace.pk]
-        match self.chance.randrange(6):
-            case 0:
-                reported.a_report_is_the_sum_of_its_parts(api, today, self.chance)
-            case 1:
-                reported.a_workspace_gained_what_its_posts_have(self.made, api, workspace)
-            case 2:
-                reported.the_installation_is_the_sum_of_its_workspaces(self.made, self.staff(user), user)
-            case 3 if here:
-                reported.a_post_says_its_numbers_everywhere(api, self.chance.choice(here), self.chance)
-            case 4 if mine := [post for post in here if post.id in self.done]:
-                post = self.chance.choice(mine)
-                reported.a_timeline_tells_all_that_was_done(api, post, self.done[post.id])
-            case _ if schedules:
-                schedule = self.chance.choice(schedules)
-                reported.a_queue_is_told_alike_everywhere(self.made, api, schedule.pk, self.chance)
+    @property
+    def reports(self) -> list[Callable[[], None]]:
+        return [self.gains, self.all_gains, self.installation, self.numbers, self.timelines, self.queues]
+
+    def _anywhere(self) -> tuple[Workspace, ApiClient]:
+        workspace = self.chance.choice([*self.made.workspaces, self.made.workspaces[0]])
+        return workspace, self.api(workspace.pk)
+
+    def gains(self) -> None:
+        workspace, api = self._anywhere()
+        today = self.made.now.astimezone(ZoneInfo(workspace.timezone)).date()
+        reported.a_report_is_the_sum_of_its_parts(api, today, self.chance)
+
+    def all_gains(self) -> None:
+        workspace, api = self._anywhere()
+        reported.a_workspace_gained_what_its_posts_have(self.made, api, workspace)
+
+    def installation(self) -> None:
+        user = self.somebody()
+        reported.the_installation_is_the_sum_of_its_workspaces(self.made, self.staff(user), user)
+
+    def numbers(self) -> None:
+        for post in self.some_posts(lambda post: sum(each.numbers["reach"] is not None for each in post.targets)):
+            reported.a_post_says_its_numbers_everywhere(self.api(post.workspace), post, self.chance)
+
+    def timelines(self) -> None:
+        for post in self.some_posts(lambda post: len(self.done.get(post.id, ()))):
+            reported.a_timeline_tells_all_that_was_done(self.api(post.workspace), post, self.done.get(post.id))
+
+    def queues(self) -> None:
+        schedule = self.chance.choice(self.made.schedules)
+        api = self.api(schedule.workspace_id)
+        reported.a_queue_is_told_alike_everywhere(self.made, api, schedule.pk, self.chance)
+
+    def some_posts(self, most: Callable[[Written], int]) -> list[Written]:
+        """Return any post, and the one that has most of something."""
+        posts = self.made.posts
+        return [self.chance.choice(posts), max(posts, key=most)] if posts else []
 
     def end(self) -> None:
         """Page through everything, and read every report."""
         for make in (self.posts, *self.others):
             self.pages_are_one_list(*make())
-        for _ in range(8):
-            self.ask_for_a_report()
+        for ask in self.reports:
+            ask()
 
 
 @contextmanager
