@@ -98,14 +98,22 @@ def draw_bound(chance: random.Random, moments: Sequence[datetime], *, zone: str,
     """Draw a bound near one of these moments, in one of the forms that are taken, or one that is not."""
     if chance.random() < 0.12:
         return Given(text=quote(chance.choice(BAD_BOUNDS), safe="%"), keeps=None)
+    twice = [each for each in moments if _comes_twice(each.astimezone(ZoneInfo(zone)))]
+    if twice and chance.random() < 0.4:
+        return _local(chance.choice(twice).astimezone(ZoneInfo(zone)), chance, end=end, of=of)
     near = chance.choice(moments) + chance.choice((0, 0, -1, 1, 3600, -3600, 86400)) * A_SECOND
     match chance.randrange(5):
         case 0:
             return _whole_day(near.astimezone(ZoneInfo(zone)).date(), zone=zone, end=end, of=of)
-        case 1 | 2:
+        case 1:
             return _local(near.astimezone(ZoneInfo(zone)), chance, end=end, of=of)
         case _:
             return _instant(near, chance, end=end, of=of)
+
+
+def _comes_twice(local: datetime) -> bool:
+    """Whether the clocks show this time once more."""
+    return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
 
 
 def _whole_day(day: date, *, zone: str, end: bool, of: Any) -> Given:

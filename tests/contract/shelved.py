@@ -164,9 +164,9 @@ class Installation:
 
     def moments(self) -> list[datetime]:
         """Return moments at which days, hours and seconds begin and end."""
-        days = [self.day + timedelta(days=number) for number in (-1, 0, 1)]
+        days = [self.day + timedelta(days=number) for number in (-1, 0, 0, 0, 1)]
         zone = ZoneInfo(self.chance.choice([self.zone, "UTC"]))
-        clocks = [time(0), time(0), time(1, 30), time(2, 30), time(23, 30), time(12)]
+        clocks = [time(0), time(1, 30), time(2, 30), time(23, 30), time(12)]
         local = datetime.combine(self.chance.choice(days), self.chance.choice(clocks), zone)
         near = local.replace(fold=self.chance.randrange(2)).astimezone(UTC)
         return [near + timedelta(microseconds=each) for each in (0, 0, 0, 1, -1, 999_999, 1_000_000, -1_000_000)]
@@ -269,7 +269,7 @@ class Installation:
         for account in accounts:
             status = usual if self.chance.random() < 0.4 else self.chance.choice(TargetStatus.values)
             sent = Sent(account=account.pk, platform=account.platform, status=status)
-            sent.published_at = self.moment() if status == "published" else None
+            sent.published_at = min(self.moment(), self.now - timedelta(minutes=1)) if status == "published" else None
             found.append(sent)
         return found
 
@@ -282,7 +282,9 @@ class Installation:
             target = Target.objects.get(post=post.id, account=sent.account)
             for hours in sorted(self.chance.sample(range(40), self.chance.randint(0, 2)), reverse=True):
                 told: dict[str, Any] = {name: self.chance.choice([None, 0, 3, 50, 1000]) for name in COUNTED}
-                at = self.now - timedelta(hours=hours)
+                assert sent.published_at is not None
+                # After it was published, and not twice at the same time.
+                at = max(self.now - timedelta(hours=hours), sent.published_at) + timedelta(seconds=40 - hours)
                 assert read(here[sent.account], at=at, posts={target.pk: PostNumbers(**told)})
                 sent.numbers |= {name: count for name, count in told.items() if count is not None}
 
