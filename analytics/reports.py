@@ -1,6 +1,6 @@
 """What a workspace, or the whole installation, gained in a period: from the sums alone, in one query."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from accounts.models import SocialAccount
 from analytics.gains import Numbers, bucketed, rate, summed
 from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
 from analytics.periods import A_DAY, Granularity, Period
-from analytics.totals import SUMMED
+from analytics.totals import SUMMED, negative
 from ouipost.db.prepared import fetch_prepared
 from ouipost.db.replica import on_replica
 from workspaces.models import Workspace
@@ -40,7 +40,18 @@ class Scope:
         field, first, last = ("hour", period.starts, period.ends) if by_hour else ("day", period.first, period.last)
         matching = {f"{field}__gte": first, f"{field}__lte": last} | self.matching
         found = fetch_prepared(_sums, self._model(by_hour=by_hour), field, self.workspace_ids is not None, **matching)
-        return [(at, platform, dict(zip(SUMMED, numbers, strict=True))) for at, platform, *numbers in found]
+        rows: list[Row] = [(at, name, dict(zip(SUMMED, numbers, strict=True))) for at, name, *numbers in found]
+        return rows if self._whose() else [*rows, *self._leaving(period)]
+
+    def _leaving(self, period: Period) -> Iterator[Row]:
+        """Give what deleted workspaces gained as a loss: the installation's sums have it until they are removed.
+
+        They are read after these sums, so that what is removed just now is rather told than taken away twice.
+        """
+        deleted = Workspace.objects.exclude(deleted_at=None)
+        rows = DayTotal.objects.filter(workspace__in=deleted, day__range=(period.first, period.last), **self.matching)
+        for at, platform, *numbers in rows.values_list("day", "platform", *SUMMED):
+            yield at, platform, negative(dict(zip(SUMMED, numbers, strict=True)))
 
     def last_day(self, today: date) -> date:
         """Return the newest day that may have numbers: today in UTC, or tomorrow where a calendar ahead has some."""

@@ -149,9 +149,10 @@ def page_problems(parameters: Mapping[str, str]) -> dict[str, list[str]]:
     return {
         name: [f"Must be a whole number from 1 to {largest}."]
         for name, largest in (("page", LARGEST_PAGE), ("limit", LARGEST_LIMIT))
-        if name in parameters and not _is_within(parameters[name], largest)
+        if name in parameters and not is_within(parameters[name], largest)
     }
 
 
-def _is_within(text: str, largest: int) -> bool:
+def is_within(text: str, largest: int) -> bool:
+    """Whether a parameter is a whole number from 1 to this."""
     return PLAIN_INTEGER.fullmatch(text) is not None and 1 <= int(text) <= largest

@@ -8,6 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ouipost.api.pagination import is_within
 from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import InvalidInput
@@ -86,7 +87,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
 
 def _count(request: Request) -> int:
     given = request.query_params.get("count", str(USUAL_COUNT))
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:10]) <= MOST_COUNT:
+    if not is_within(given, MOST_COUNT):
         raise InvalidInput(count=[Phrase("Must be a whole number from 1 to {most}.", most=MOST_COUNT)])
     return int(given)
 

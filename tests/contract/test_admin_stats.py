@@ -260,7 +260,7 @@ def test_a_period_has_the_sums_of_its_days_in_every_cut(
 
     found = data_of(admin, f"analytics?period={period}")
 
-    rows = DayTotal.objects.filter(day__gte=first, day__lte=TODAY)
+    rows = DayTotal.objects.filter(workspace__in=workspaces, day__gte=first, day__lte=TODAY)
     wanted = {name: sum(getattr(row, name) or 0 for row in rows) for name in SUMMED}
     assert {name: found["summary"][f"total_{name}"] or 0 for name in SUMMED} == wanted
     assert {name: sum(each[name] or 0 for each in found["by_platform"].values()) for name in SUMMED} == wanted
@@ -418,6 +418,23 @@ def test_a_workspace_whose_only_post_was_deleted_has_gained_nothing(admin: Admin
     found = data_of(admin, "analytics")["by_workspace"]
 
     assert [each["name"] for each in found] == ["Bakery"]
+
+
+def test_a_deleted_workspace_leaves_the_report_at_once(admin: AdminClient) -> None:
+    leaving, staying = make_workspace(), make_workspace()
+    gain(leaving, "facebook", posts=1, impressions=7, engagement=2)
+    gain(staying, "facebook", posts=2, impressions=5)
+    Workspace.objects.filter(pk=leaving.pk).update(deleted_at=NOW)
+
+    at_once = data_of(admin, "analytics")
+    while not removal.purge(leaving):
+        pass
+
+    assert at_once == data_of(admin, "analytics")
+    assert (at_once["summary"]["total_posts"], at_once["summary"]["total_impressions"]) == (2, 5)
+    assert sum(each["posts"] for each in at_once["timeline"]) == 2
+    assert at_once["by_platform"]["facebook"]["posts"] == 2
+    assert "2024-01-24,facebook,2,5," in admin.get("/admin/analytics?format=csv").content.decode()
 
 
 def test_a_deleted_workspace_leaves_the_sums_by_workspace(admin: AdminClient) -> None:
