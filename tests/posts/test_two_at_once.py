@@ -1,8 +1,6 @@
 """Whatever two do at the same time, it comes out as if one of them had come after the other, wherever they meet.
 
-A pair of deeds is tried with the second right before each statement and commit of the first, and the other way round.
-Between two transactions of the first, the second one may come; if it comes in the middle of one, or has to wait, the
-responses, the rows, the journal, the webhooks' messages and what the network got must be those of such a way, too.
+Here that is the responses, the rows, the journal, the webhooks' messages and what the network got.
 
 A few pairs are tried; other ones, and as many as you like of the thousand that there are, with a database server:
 `PAIRS=100 pytest tests/posts/test_two_at_once.py`.
