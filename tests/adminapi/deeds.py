@@ -53,6 +53,8 @@ class Workshop(World):
     tokens: dict[str, str] = field(default_factory=dict)
     secret: str = ""
     kind: str = ""
+    done_by_then: list[tuple[int, int]] = field(default_factory=list)
+    """The rows that were done and refused when the job was stopped."""
 
 
 @transaction.atomic
@@ -101,7 +103,16 @@ def step(_shop: Any = None, _: Any = None) -> None:
 
 
 def stop(shop: Workshop, _: Caller) -> tuple[int, Any]:
-    return as_view(lambda: running.stop(Job(pk=shop.job, kind=shop.kind), actor=Actor(user_id=shop.a), now=shop.began))
+    """Stop the job, and note what was done by then."""
+    told = as_view(lambda: running.stop(Job(pk=shop.job, kind=shop.kind), actor=Actor(user_id=shop.a), now=shop.began))
+    shop.done_by_then.append(settled(shop))
+    return told
+
+
+def settled(shop: Workshop) -> tuple[int, int]:
+    """Return how many rows are done, and how many are refused."""
+    rows = JobRow.objects.filter(job=shop.job)
+    return rows.filter(status="done").count(), rows.filter(status="refused").count()
 
 
 def by(who: str, method: str, path: str, body: Any = None) -> Deed:
@@ -168,9 +179,9 @@ class Workshops:
         )
 
     def wrongs(self, world: Workshop) -> list[str]:
-        job, rows = Job.objects.get(pk=world.job), JobRow.objects.filter(job=world.job)
-        over = (rows.filter(status="done").count(), rows.filter(status="refused").count())
+        job, over = Job.objects.get(pk=world.job), settled(world)
         found = [f"{job.done} and {job.refused} are counted, there are {over}"] * ((job.done, job.refused) != over)
+        found += ["it went on after it was stopped"] * any(then != over for then in world.done_by_then)
         found += ["it goes on for ever"] * (job.status == "working")
         posts = Post.objects.filter(workspace=world.ws)
         if posts.filter(workspace__deleted_at=None).exists() and counts.posts_of(world.ws) != posts.count():
