@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from accounts import pauses, registry
 from accounts.models import Pause, PauseScope, SocialAccount
 from ouipost.claims import database_now
+from ouipost.db.locks import lock_shared
 from ouipost.db.pages import MOST
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, record
@@ -25,6 +26,7 @@ def pause(
     scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: datetime, after_restore: bool = False
 ) -> Pause:
     """Pause a scope from the next claim on; a pause that is in force already stays, with the new reason."""
+    _keep_workspace(Pause(scope=scope, subject_id=subject_id))
     require_subject(scope, subject_id, must_exist=True)
     present = _in_force(scope, subject_id)
     if present is not None:
@@ -80,8 +82,14 @@ def require_subject(scope: str, subject_id: str, *, must_exist: bool) -> None:
 def _exists(scope: str, subject_id: str) -> bool:
     if scope == PauseScope.NETWORK:
         return subject_id in registry.IDS
-    rows: Any = Workspace.objects.present() if scope == PauseScope.WORKSPACE else SocialAccount.objects.connected()
+    accounts = SocialAccount.objects.connected().filter(workspace__deleted_at=None)
+    rows: Any = Workspace.objects.present() if scope == PauseScope.WORKSPACE else accounts
     return bool(rows.filter(pk=subject_id).exists())
+
+
+def _keep_workspace(subject: Pause) -> None:
+    """Have whoever deletes the workspace, and ends its pauses, wait for this transaction."""
+    lock_shared(Workspace.objects.filter(pk=_workspace_of(subject)))
 
 
 def waiting(scope: str, subject_id: str = "") -> int:

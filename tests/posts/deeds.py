@@ -1,26 +1,21 @@
 """What can be done to posts by whoever may: small worlds to do it in, each deed by its name, and how it looks then."""
 
 import json
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from django.db import Error, transaction
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from accounts import connecting
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Operation, Published, Session
-from ouipost.api.failures import describe
 from ouipost.claims import database_now
-from ouipost.db.locks import in_transaction
 from ouipost.events.models import Event, Message
-from ouipost.writer import TRIES, Inline
 from posts import counts, services
 from posts.media import files
 from posts.media.intake import Processed
@@ -30,19 +25,13 @@ from posts.publishing.claiming import claim_targets
 from posts.publishing.steps import load_ahead
 from posts.schedules import services as schedules
 from tests.accounts.fakes import make_candidate
-from tests.conftest import AdminClient, ApiClient
 from tests.factories import make_account, make_media, make_post, make_schedule, make_workspace
 from tests.posts.fakes import ACTOR, ScriptedNetwork
+from tests.two_at_once import Caller, Deed, Persevering, World, as_view, asks
 from workspaces import services as workspaces
 from workspaces.models import Workspace
 
 SOME_TIME, FAR, FARTHER = (datetime(2036, month, 1, 9, tzinfo=UTC) for month in (1, 2, 3))
-NAMED = re.compile(r"\b[a-z]+_[0-9a-f]{8}-[0-9a-f-]{27}\b")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
-CHANCE = re.compile(r"https?://[^\s\"']+|\b[0-9a-f]{32}\b")
-"""Signed addresses, and names of files and of posts at networks."""
-OWN = ("updated_at", "sequence", "timestamp")
-"""What two ways to one end need not have in common."""
 
 
 class Everywhere(ScriptedNetwork):
@@ -53,61 +42,15 @@ class Everywhere(ScriptedNetwork):
         return Published(remote_id=uuid4().hex, url="https://network.example/42")
 
 
-@dataclass
-class Caller:
-    """A program and an administrator, who wait for nobody's answer but the product's."""
-
-    api: ApiClient
-    admin: AdminClient
-
-    def ask(self, method: str, path: str, body: Any, **headers: str) -> tuple[int, Any]:
-        client: ApiClient = self.admin if path.startswith("/admin") else self.api
-        client.client.raise_request_exception = False
-        answer = client(method, path, body, Prefer="wait=0", **headers)
-        return answer.status_code, answer.json()
-
-
-@dataclass
-class World:
+@dataclass(kw_only=True)
+class PostsWorld(World):
     """A workspace with two posts, each with a file, two accounts that they go to, and a schedule."""
 
     workspace: Workspace
-    began: datetime
-    ids: dict[str, str] = field(default_factory=dict)
-    """By the names of the rows."""
-
-    def __getattr__(self, name: str) -> str:
-        return self.ids[name]
 
     @property
     def targets(self) -> Any:
         return Target.objects.filter(post__workspace=self.workspace)
-
-    def filled(self, text: str) -> str:
-        """Return the text with ids in the places of names such as `$post`."""
-        return re.sub(r"\$(\w+)", lambda found: self.ids[found[1]], text)
-
-    def plain(self, value: Any) -> Any:
-        """Return the value as it would be in any other world: with names for ids, and times as they are from now."""
-        names = {pk: name for name, pk in self.ids.items()}
-        text = json.dumps(value, default=str, sort_keys=True)
-        text = NAMED.sub(lambda found: names.get(found[0], found[0].partition("_")[0]), text)
-        text = MOMENT.sub(lambda found: self._from_now(found[0]), CHANCE.sub("*", text))
-        return _without(json.loads(text), OWN)
-
-    def _from_now(self, text: str) -> str:
-        moment = datetime.fromisoformat(text)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        hours = (moment - self.began).total_seconds() / 3600
-        if abs(hours) > 12:
-            return moment.isoformat()
-        return f"in {round(hours)} h"
-
-
-def _without(value: Any, names: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        return {name: _without(each, names) for name, each in value.items() if name not in names}
-    return [_without(each, names) for each in value] if isinstance(value, list) else value
 
 
 STATES: dict[str, dict[str, Any]] = {
@@ -131,10 +74,10 @@ STATES: dict[str, dict[str, Any]] = {
 
 
 @transaction.atomic
-def make_world(state: str) -> World:
+def make_world(state: str) -> PostsWorld:
     """Make a world whose posts are in this state."""
     workspace, now = make_workspace(), database_now()
-    world = World(workspace=workspace, began=now)
+    world = PostsWorld(workspace=workspace, began=now)
     for count in (counts.add_posts, counts.add_bytes):
         count(workspace.pk, 0)  # the numbers are kept from now on
     page = make_account(workspace, remote_id=uuid4().hex)
@@ -151,7 +94,7 @@ def make_world(state: str) -> World:
     return world
 
 
-def _make_post(world: World, name: str, state: str, accounts: list[SocialAccount], schedule: Schedule) -> None:
+def _make_post(world: PostsWorld, name: str, state: str, accounts: list[SocialAccount], schedule: Schedule) -> None:
     given = dict(STATES[state])
     at, status = given.pop("at", None), given.pop("status", state)
     at = world.began + at if isinstance(at, timedelta) else at
@@ -170,23 +113,7 @@ def _make_post(world: World, name: str, state: str, accounts: list[SocialAccount
         schedules.queue_post(post, schedule, actor=ACTOR, now=world.began)
 
 
-Deed = Callable[[World, Caller], Any]
-
-
-def asks(method: str, path: str, body: Any = None, **headers: str) -> Deed:
-    """Return what asks the API, or below /admin the admin API; `$name` stands for the id of a row."""
-
-    def ask(world: World, caller: Caller) -> tuple[int, Any]:
-        caller.api.headers["X-Workspace-ID"] = world.ws
-        filled = json.loads(world.filled(json.dumps(body)))
-        return caller.ask(
-            method, world.filled(path), filled, **{name: world.filled(each) for name, each in headers.items()}
-        )
-
-    return ask
-
-
-def attach(world: World, _: Caller) -> tuple[int, Any]:
+def attach(world: PostsWorld, _: Caller) -> tuple[int, Any]:
     """Add a file as the API does once it has looked into it."""
     file = Processed(type="image", path=Path(), mime_type="image/jpeg", size=500, width=1, height=1)
     stored = files.Stored(file=file, filename="a.jpg", name=f"media/{uuid4().hex}.jpg", thumbnail_name="")
@@ -197,7 +124,7 @@ def attach(world: World, _: Caller) -> tuple[int, Any]:
     return as_view(write)
 
 
-def look_again(world: World, _: Caller) -> tuple[int, Any]:
+def look_again(world: PostsWorld, _: Caller) -> tuple[int, Any]:
     """Have the network asked once more, as the operator's command does."""
     target = Target.objects.filter(pk=world.post_to_facebook).select_related("post").first()
     if target is None:
@@ -205,35 +132,14 @@ def look_again(world: World, _: Caller) -> tuple[int, Any]:
     return as_view(lambda: services.look_again(target, actor=ACTOR, now=database_now()))
 
 
-def connect_again(world: World, _: Caller) -> tuple[int, Any]:
+def connect_again(world: PostsWorld, _: Caller) -> tuple[int, Any]:
     """Connect the page, which keeps its id, as the end of a sign-in does."""
     account = SocialAccount.objects.select_related("workspace").get(pk=world.page)
     given: dict[str, Any] = {"platform": account.platform, "candidate": make_candidate(account.remote_id)}
     return as_view(lambda: connecting.connect(account.workspace, **given, actor=ACTOR, now=database_now()))
 
 
-def as_view(write: Callable[[], Any]) -> tuple[int, Any]:
-    try:
-        in_transaction(write)
-    except Exception as error:
-        failure = describe(error)
-        return failure.status, failure.body
-    return 200, {}
-
-
-class Persevering(Inline):
-    """Tries again over lost locks, as the writer of a worker does."""
-
-    def run(self, work: Any, item: Any) -> Any:
-        for _ in range(TRIES - 1):
-            try:
-                return super().run(work, item)
-            except Error:
-                pass
-        return super().run(work, item)
-
-
-def work(world: World, _: Caller | None = None) -> None:
+def work(world: PostsWorld, _: Caller | None = None) -> None:
     """Be a worker for one turn."""
     claims = claim_targets(4)
     loaded = load_ahead(claims)
@@ -294,7 +200,7 @@ DEEDS: dict[str, Deed] = {
 """What can be done, by its name; `once` and `in vain` are sent with the one Idempotency-Key of their world."""
 
 
-def settle(world: World) -> None:
+def settle(world: PostsWorld) -> None:
     """Let everything that is on its way come to its end."""
     Pause.objects.in_force().update(in_force=None, resumed_at=database_now())
     soon = world.began + timedelta(hours=12)
@@ -307,11 +213,11 @@ def settle(world: World) -> None:
     raise AssertionError(f"It goes on for ever: {list(world.targets.values())}")
 
 
-def is_open(world: World) -> bool:
+def is_open(world: PostsWorld) -> bool:
     return Workspace.objects.present().filter(pk=world.ws).exists()
 
 
-def leave(world: World) -> None:
+def leave(world: PostsWorld) -> None:
     """Let nothing of this world be due any more."""
     world.targets.update(due_at=None, lease_until=None, in_flight=None)
     Workspace.objects.filter(pk=world.ws).update(deleted_at=None)
@@ -330,7 +236,7 @@ SHOWN: tuple[tuple[Any, str, str], ...] = (
 """What is looked at of which rows."""
 
 
-def look(world: World, network: ScriptedNetwork) -> Any:
+def look(world: PostsWorld, network: ScriptedNetwork) -> Any:
     """Return how the world looks to whoever knows all of it; of one that was closed, who has what is left."""
     rows = [
         sorted(world.plain(list(model._default_manager.filter(**{owner: world.ws}).values(*names.split()))), key=str)
@@ -343,7 +249,7 @@ def look(world: World, network: ScriptedNetwork) -> Any:
     }
 
 
-def _told(world: World) -> Any:
+def _told(world: PostsWorld) -> Any:
     """Return what the journal and the webhooks' messages say of each resource, in the order of its own events."""
     told = defaultdict(list)
     for event in Event.objects.filter(workspace_id=world.ws).order_by("pk"):
@@ -354,14 +260,14 @@ def _told(world: World) -> Any:
     return sorted(world.plain([[name, each] for name, each in told.items()]), key=str)
 
 
-def sent(world: World, network: ScriptedNetwork) -> Counter[str]:
+def sent(world: PostsWorld, network: ScriptedNetwork) -> Counter[str]:
     """Return how often which text went to which account."""
     accounts = dict(SocialAccount.objects.filter(workspace=world.workspace).values_list("remote_id", "pk"))
     pairs = [(operation.account.remote_id, operation.content.text) for operation in network.sent]
     return Counter(f"{accounts[account]}: {text}" for account, text in pairs if account in accounts)
 
 
-def wrongs(world: World, network: ScriptedNetwork) -> list[str]:
+def wrongs(world: PostsWorld, network: ScriptedNetwork) -> list[str]:
     """Return what may be so in no world at all."""
     found = [f"{text} was sent {count} times" for text, count in sent(world, network).items() if count > 1]
     if not is_open(world):
@@ -387,7 +293,7 @@ def _post_wrong(post: Post) -> list[str]:
     return found + ["its files are others"] * ([each["id"] for each in post.media] != files_of_it)
 
 
-def _accounts_wrong(world: World) -> list[str]:
+def _accounts_wrong(world: PostsWorld) -> list[str]:
     accounts = list(SocialAccount.objects.filter(workspace=world.workspace))
     connected = [each for each in accounts if each.is_connected]
     gone = {each.pk for each in accounts} - {each.pk for each in connected}
@@ -399,7 +305,7 @@ def _accounts_wrong(world: World) -> list[str]:
     return found + ["something waits for an account that went"] * waiting.exists()
 
 
-def _numbers_wrong(world: World) -> list[str]:
+def _numbers_wrong(world: PostsWorld) -> list[str]:
     """Return of which resources the messages are not numbered one after the other."""
     numbers = defaultdict(list)
     for message in Message.objects.filter(workspace_id=world.ws):

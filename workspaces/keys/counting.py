@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections import Counter
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
@@ -20,12 +20,15 @@ TAKEN = f"{USE}:taken"
 TAKE = Script(f"""
 if redis.call('EXISTS', '{TAKEN}') == 0 and redis.call('EXISTS', '{USE}') == 1 then
   redis.call('RENAME', '{USE}', '{TAKEN}')
-  redis.call('HSET', '{TAKEN}', 'name', ARGV[1])
+  redis.call('HSETNX', '{TAKEN}', 'name', ARGV[1])
 end
 return redis.call('HGETALL', '{TAKEN}')
 """)
 DROP = Script(f"if redis.call('HGET', '{TAKEN}', 'name') == ARGV[1] then redis.call('DEL', '{TAKEN}') end")
-LOOK = Script(f"return {{redis.call('HGETALL', '{USE}'), redis.call('HGETALL', '{TAKEN}')}}")
+LOOK = Script(f"""
+if redis.call('EXISTS', '{USE}') == 1 then redis.call('HSETNX', '{USE}', 'name', ARGV[1]) end
+return {{redis.call('HGETALL', '{USE}'), redis.call('HGETALL', '{TAKEN}')}}
+""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ class Source(Protocol):
         """Forget the batch with this name: it is written."""
 
     def pending(self) -> list[Batch]:
-        """Return what was not dropped yet; counts that still grow have no batch name."""
+        """Return what was not dropped yet; counts that still grow have the name already that they are written with."""
 
 
 class InRedis:
@@ -66,7 +69,8 @@ class InRedis:
 
     def pending(self) -> list[Batch]:
         redis = server()
-        return [_batch(fields) for fields in redis.run(LOOK)] if redis else []
+        found = redis.run(LOOK, args=[uuid.uuid4().hex]) if redis else []
+        return [_batch(fields) for fields in found if fields]
 
 
 class InProcess:
@@ -78,7 +82,7 @@ class InProcess:
     def start_anew(self) -> None:
         """Forget everything: what a forked process inherits is its parent's."""
         self._lock = threading.Lock()
-        self._growing = Batch(name="")
+        self._growing = Batch(name=uuid.uuid4().hex)
         self._taken: Batch | None = None
 
     def count(self, key_id: str, *, now: datetime) -> None:
@@ -90,8 +94,7 @@ class InProcess:
     def take(self) -> Batch | None:
         with self._lock:
             if self._taken is None and self._growing.requests:
-                self._taken = replace(self._growing, name=uuid.uuid4().hex)
-                self._growing = Batch(name="")
+                self._taken, self._growing = self._growing, Batch(name=uuid.uuid4().hex)
             return self._taken
 
     def drop(self, name: str) -> None:

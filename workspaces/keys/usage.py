@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import Error, transaction
-from django.db.models import Q, Sum
+from django.db.models import CharField, DateField, F, Q, QuerySet, Sum, Value
 
 from ouipost.claims import database_now
 from ouipost.db.rows import add_each
@@ -40,8 +41,11 @@ def requests_by_day(first: date, last: date, *, key_ids: Iterable[str] | None = 
     rows = KeyUsage.objects.filter(day__range=(first, last)).order_by()
     rows = rows if wanted is None else rows.filter(key__in=wanted)
     days = Counter({first + timedelta(days=number): 0 for number in range((last - first).days + 1)})
-    days.update({day: int(requests) for day, requests in rows.values_list("day").annotate(total=Sum("requests"))})
-    for batch in _unwritten():
+    of_days = rows.values(of=Value("", output_field=CharField())).annotate(on=F("day"), total=Sum("requests"))
+    no_day = Value(None, output_field=DateField())
+    written, unwritten = _read(of_days.values_list("of", "on", "total"), no_day, Value(0))
+    days.update({day: int(requests) for _, day, requests in written})
+    for batch in unwritten:
         for (key_id, day), requests in batch.requests.items():
             if first <= day <= last and (wanted is None or key_id in wanted):
                 days[day] += requests
@@ -63,29 +67,35 @@ def used_since(first: date, today: date, *, key_ids: Iterable[str]) -> dict[str,
     wanted = set(key_ids)
     days, totals = Counter[str](), Counter[str]()
     last: dict[str, datetime] = {}
-    for batch in _unwritten():
+    rows = KeyUsage.objects.filter(key__in=wanted, day__range=(first, today)).order_by().values_list("key")
+    of_today = Sum("requests", filter=Q(day=today), default=0)
+    written, unwritten = _read(rows.annotate(in_all=Sum("requests"), by_day=of_today), Value(0), Value(0))
+    for key, in_all, by_day in written:
+        days[key] += int(by_day)
+        totals[key] += int(in_all)
+    for batch in unwritten:
         last |= {key: max(at, last.get(key, at)) for key, at in batch.last_used.items()}
         for (key, day), requests in batch.requests.items():
             if first <= day <= today:
                 days[key] += requests if day == today else 0
                 totals[key] += requests
-    rows = KeyUsage.objects.filter(key__in=wanted, day__range=(first, today)).order_by().values_list("key")
-    of_today = Sum("requests", filter=Q(day=today), default=0)
-    for key, in_all, by_day in rows.annotate(in_all=Sum("requests"), by_day=of_today):
-        days[key] += int(by_day)
-        totals[key] += int(in_all)
     return {key: Use(today=days[key], in_all=totals[key], unwritten_at=last.get(key)) for key in wanted}
 
 
-def _unwritten() -> list[Batch]:
-    """Return what is counted and not written; a batch may be written and not dropped yet."""
+def _read(rows: "QuerySet[Any, Any]", *nothing: Value) -> tuple[list[tuple[Any, ...]], list[Batch]]:
+    """Return these rows, and the batches that are counted and not written: what they have is in none of the rows.
+
+    One statement says both, with `nothing` beside a batch's name, since a batch may be written at any moment. It may be
+    written and not dropped yet, or have been still filling when it was looked at.
+    """
     pending: list[Batch] = []
     for source in SOURCES:
         with suppress(Unavailable):
             pending += source.pending()
-    named = [batch.name for batch in pending if batch.name]  # one that is still filling has no name, nor was it written
-    written = set(UsageBatch.objects.filter(pk__in=named).values_list("pk", flat=True))
-    return [batch for batch in pending if batch.name not in written]
+    names = {batch.name for batch in pending}
+    found = list(rows.union(UsageBatch.objects.filter(pk__in=names).values_list("pk", *nothing), all=True))
+    written = {name for name, *_ in found if name in names}
+    return [row for row in found if row[0] not in written], [each for each in pending if each.name not in written]
 
 
 def flush_shared() -> int:

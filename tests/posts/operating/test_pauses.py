@@ -417,8 +417,9 @@ def test_a_scope_needs_an_id_of_something_that_is_there(db: None, scope: str, su
 
 def test_what_is_gone_cannot_be_paused(workspace: Workspace) -> None:
     account, deleted = make_account(workspace, disconnected_at=NOW), make_workspace(deleted_at=NOW)
+    going = make_account(deleted)
 
-    for scope, subject in (("account", account.pk), ("workspace", deleted.pk)):
+    for scope, subject in (("account", account.pk), ("account", going.pk), ("workspace", deleted.pk)):
         with pytest.raises(InvalidInput) as refused:
             begin(scope, subject)
         assert set(refused.value.details["fields"]) == {"id"}

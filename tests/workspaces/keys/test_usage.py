@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from ouipost import flushing
@@ -109,6 +109,24 @@ def test_what_is_written_and_not_dropped_yet_is_shown_once(source: Source) -> No
     usage.write(batch, now=timezone.now())
 
     assert shown_of_late(key) == 1
+
+
+def test_what_is_written_while_somebody_looks_is_shown_once(source: Source) -> None:
+    key, secret = make_key()
+    today = timezone.now().date()
+
+    def execute(run: Any, sql: str, *more: Any) -> Any:
+        if "SUM(" in sql:
+            usage.flush(source)
+        return run(sql, *more)
+
+    with connection.execute_wrapper(execute):
+        ApiClient(secret).get("/api/platforms")
+        in_all = shown_of_late(key)
+        ApiClient(secret).get("/api/platforms")
+        by_day = usage.requests_by_day(today - timedelta(days=1), today, key_ids=[key.pk])
+
+    assert (in_all, sum(by_day.values())) == (1, 2)
 
 
 def test_days_and_months_are_utc() -> None:

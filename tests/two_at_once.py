@@ -1,0 +1,276 @@
+"""How two deeds are played together in every way in which they can meet, whatever they are done to.
+
+A pair is tried with the second right before each statement and commit of the first, and the other way round. Between
+two transactions of the first, the second one may come; if it comes in the middle of one, or has to wait, the outcome
+must be that of such a way, too.
+"""
+
+import json
+import os
+import random
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import combinations_with_replacement
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import pytest
+from django.db import Error, connection
+
+from ouipost.api.failures import describe
+from ouipost.db.locks import in_transaction
+from ouipost.writer import TRIES, Inline
+from tests.conftest import AdminClient, ApiClient
+from tests.meeting import COMMIT, Actor, meet
+
+PAIRS = int(os.environ.get("PAIRS", "0"))
+MARKS = [
+    pytest.mark.on_servers,
+    pytest.mark.thorough,
+    pytest.mark.timeout(120 + 120 * PAIRS),
+    pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time"),
+    pytest.mark.django_db(transaction=True),
+]
+Path = tuple[str, str, str]
+"""The state of a world, and the two deeds that meet in it."""
+NAMED = re.compile(r"\b[a-z]+_[0-9a-f]{8}-[0-9a-f-]{27}\b")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
+CHANCE = re.compile(r"https?://[^\s\"']+|\b[0-9a-f]{32}\b")
+"""Signed addresses, and names of files and of posts at networks."""
+
+
+@dataclass
+class Caller:
+    """A program and an administrator, who wait for nobody's answer but the product's."""
+
+    api: ApiClient
+    admin: AdminClient
+
+    def ask(self, method: str, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+        client: ApiClient = self.admin if path.startswith("/admin") else self.api
+        client.client.raise_request_exception = False
+        answer = client(method, path, body, Prefer="wait=0", **headers)
+        return answer.status_code, answer.json()
+
+
+@dataclass(kw_only=True)
+class World:
+    """Rows that deeds are done to, each with a name, apart from those of other worlds."""
+
+    own: ClassVar[tuple[str, ...]] = ("updated_at", "sequence", "timestamp")
+    """What two ways to one end need not have in common."""
+    near_hours: ClassVar[int] = 12
+    """Times that are further from now stand in the world's constants."""
+    began: datetime
+    ids: dict[str, str] = field(default_factory=dict)
+    """By the names of the rows."""
+
+    def __getattr__(self, name: str) -> str:
+        return self.ids[name]
+
+    def filled(self, text: str) -> str:
+        """Return the text with ids in the places of names such as `$post`."""
+        return re.sub(r"\$(\w+)", lambda found: self.ids[found[1]], text)
+
+    def plain(self, value: Any) -> Any:
+        """Return the value as it would be in any other world: with names for ids, and times as they are from now."""
+        names = {pk: name for name, pk in self.ids.items()}
+        text = json.dumps(value, default=str, sort_keys=True)
+        text = NAMED.sub(lambda found: names.get(found[0], found[0].partition("_")[0]), text)
+        text = MOMENT.sub(lambda found: self._from_now(found[0]), CHANCE.sub("*", text))
+        return _without(json.loads(text), self.own)
+
+    def _from_now(self, text: str) -> str:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        hours = (moment - self.began).total_seconds() / 3600
+        if abs(hours) > self.near_hours:
+            return moment.isoformat()
+        return f"in {round(hours)} h"
+
+
+def _without(value: Any, names: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(each, names) for name, each in value.items() if name not in names}
+    return [_without(each, names) for each in value] if isinstance(value, list) else value
+
+
+Deed = Callable[[Any, Caller], Any]
+W = TypeVar("W", bound=World)
+
+
+def asks(method: str, path: str, body: Any = None, **headers: str) -> Deed:
+    """Return what asks the API, or below /admin the admin API; `$name` stands for the id of a row."""
+
+    def ask(world: World, caller: Caller) -> tuple[int, Any]:
+        caller.api.headers["X-Workspace-ID"] = world.ids.get("ws", "")
+        filled = json.loads(world.filled(json.dumps(body)))
+        return caller.ask(
+            method, world.filled(path), filled, **{name: world.filled(each) for name, each in headers.items()}
+        )
+
+    return ask
+
+
+def as_view(write: Callable[[], Any]) -> tuple[int, Any]:
+    """Do this as a view does, and return what that would answer."""
+    try:
+        in_transaction(write)
+    except Exception as error:
+        failure = describe(error)
+        return failure.status, failure.body
+    return 200, {}
+
+
+class Persevering(Inline):
+    """Tries again over lost locks, as the writer of a worker does."""
+
+    def run(self, work: Any, item: Any) -> Any:
+        for _ in range(TRIES - 1):
+            try:
+                return super().run(work, item)
+            except Error:
+                pass
+        return super().run(work, item)
+
+
+class Play(Protocol[W]):
+    """What is played: worlds in several states, what can be done in them, and how they look afterwards."""
+
+    @property
+    def deeds(self) -> Mapping[str, Deed]: ...
+
+    def make_world(self, state: str) -> W: ...
+
+    def callers(self, world: W) -> Sequence[Caller]:
+        """Return the two who act in this world."""
+
+    def settle(self, world: W) -> None:
+        """Let everything that is on its way come to its end."""
+
+    def look(self, world: W) -> Any:
+        """Return how the world looks to whoever knows all of it."""
+
+    def wrongs(self, world: W) -> list[str]:
+        """Return what may be so in no world at all."""
+
+    def leave(self, world: W) -> None:
+        """Let nothing of this world be due any more, or be seen in others."""
+
+
+@dataclass(kw_only=True)
+class Meeting:
+    """How it came out when the second acted at one moment of the first."""
+
+    first: Actor
+    outcome: Any
+    wrong: list[str]
+    where: str
+    is_at_a_seam: bool
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """Where a play is played, each time in another world."""
+
+    play: Play[Any]
+    waits: dict[int, int] = field(default_factory=dict)
+    """By the moment of the first: where the second had to wait for it."""
+
+    def ways(self, state: str, first: str, second: str) -> list[Meeting]:
+        """Return every way in which two deeds can meet, whichever begins."""
+        found = [*self._meetings(state, first, second)]
+        return found if first == second else [*found, *self._meetings(state, second, first)]
+
+    def _meetings(self, state: str, first: str, second: str) -> Iterator[Meeting]:
+        """Give every way in which the second can meet the first."""
+        after = self._meet(state, first, second, at=0)
+        yield after
+        self.waits.clear()
+        inside: list[int] = []
+        for at, moment in enumerate(after.first.moments, 1):
+            if at in after.first.seams:
+                yield self._meet(state, first, second, at=at)
+                continue
+            inside.append(at)
+            if moment == COMMIT:
+                yield from self._inside(state, first, second, inside)
+                inside = []
+
+    def _inside(self, state: str, first: str, second: str, inside: list[int]) -> Iterator[Meeting]:
+        """Meet within a transaction: of two moments at which the second waits at the same place, all between are alike.
+
+        The first only gets more locks, and what it writes is not seen before it commits.
+        """
+        for at in {inside[0], inside[-1]} - self.waits.keys():
+            yield self._meet(state, first, second, at=at)
+        begins, ends = self.waits[inside[0]], self.waits[inside[-1]]
+        if len(inside) > 2 and not (begins and begins == ends):
+            middle = len(inside) // 2
+            yield from self._inside(state, first, second, inside[: middle + 1])
+            yield from self._inside(state, first, second, inside[middle:])
+
+    def _meet(self, state: str, first: str, second: str, *, at: int) -> Meeting:
+        play, world = self.play, self.play.make_world(state)
+        callers = play.callers(world)
+        one, two = meet(
+            lambda: play.deeds[first](world, callers[0]), lambda: play.deeds[second](world, callers[1]), at=at
+        )
+        self.waits[at] = two.waited_at
+        play.settle(world)
+        results = {first: one.result, f"{second}, too" if first == second else second: two.result}
+        outcome = json.dumps(world.plain([results, play.look(world)]), sort_keys=True)
+        wrong = play.wrongs(world) + [text for each in results.values() for text in _unanswered(each)]
+        play.leave(world)
+        moment = one.moments[at - 1][:100] if 0 < at <= len(one.moments) else "its end"
+        where = f"{state}: {second} at {moment!r}, {at}, of {first}"
+        return Meeting(first=one, outcome=outcome, wrong=wrong, where=where, is_at_a_seam=at == 0 or at in one.seams)
+
+
+def _unanswered(result: Any) -> list[str]:
+    """Return what went wrong for one who acted."""
+    if isinstance(result, Exception):
+        return [repr(result)]
+    return [str(result)] if isinstance(result, tuple) and result[0] >= 500 else []
+
+
+def pairs(together: Mapping[str, str]) -> list[Path]:
+    """Return the pairs of deeds that share something, of those by the state of their world."""
+    return [
+        (state, first, second)
+        for state, told in together.items()
+        for first, second in combinations_with_replacement(told.split("; "), 2)
+    ]
+
+
+def chosen(always: Sequence[Path], paths: Sequence[Path]) -> Sequence[Path]:
+    """Return the few pairs that are tried always, or as many others as are asked for."""
+    return random.sample(paths, min(PAIRS, len(paths))) if PAIRS else always
+
+
+def wrong_in(ways: Sequence[Meeting]) -> list[Any]:
+    """Return where something came out that may be so in no world."""
+    return [(way.where, way.wrong) for way in ways if way.wrong]
+
+
+def in_no_order(ways: Sequence[Meeting]) -> list[Any]:
+    """Return where it came out as it does in no order of the two, and in what."""
+    clean = {way.outcome for way in ways if way.is_at_a_seam}
+    return [(way.where, _differences(way.outcome, clean)) for way in ways if way.outcome not in clean]
+
+
+def _differences(outcome: str, others: Collection[str]) -> list[Any]:
+    """Return in what an outcome is not like the most similar of others."""
+    return min((list(_unlike(json.loads(outcome), json.loads(other))) for other in others), key=len)
+
+
+def _unlike(one: Any, other: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in sorted({*one, *other}):
+            yield from _unlike(one.get(name), other.get(name), f"{place}.{name}")
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, pair in enumerate(zip(one, other, strict=True)):
+            yield from _unlike(*pair, f"{place}.{number}")
+    elif one != other:
+        yield place, one, other
