@@ -67,9 +67,7 @@ def _look_up(shown: str, *, address: str, now: datetime) -> Found:
         found = look_up(shown)
         found.valid_key(now)
     except InvalidApiKey:
-        if (
-            found is None or not found.is_paused
-        ):  # a key that is paused is no guess: it may be active with the next call
+        if found is None or not found.is_paused:
             guesses.note_missed(shown, address)
         raise
     guesses.note_held(shown)
