@@ -191,6 +191,7 @@ class Deeds(Looker):
             target.role, target.own, target.is_active = before
             return
         assert answer.status_code == 200, answer.content
+        assert set(answer.json()["data"]["user"]["permissions"]) == target.may, answer.content
         target.password = body.get("password", target.password)
         if (before[0], before[2]) != (target.role, target.is_active) or "password" in body:
             target.sign_out()
@@ -222,6 +223,11 @@ class Deeds(Looker):
         else:
             assert answer.status_code == 200, answer.content
             target.is_there, target.places = False, []
+
+    def guess(self, which: int, times: int) -> None:
+        """Try a wrong password so many times, in turns at the admin API and at the console."""
+        for number in range(times):
+            self.log_in(which, False, number % 2 == 1)
 
     def log_in(self, which: int, is_right: bool, at_console: bool) -> None:
         """Log in, at the admin API or at the console, which count what fails together."""

@@ -25,7 +25,7 @@ from tests.posts.living import Acts, drawn, lived
 from tests.workspaces.believing import EVERYTHING, ROLES, Hook, Key, Person, Place, Town
 from tests.workspaces.deeds import UNSAID, Deeds
 from tests.workspaces.living import Site, open_site
-from tests.workspaces.looking import LIMITS
+from tests.workspaces.looking import API, LIMITS
 from workspaces import services
 from workspaces.keys import usage
 from workspaces.models import Workspace
@@ -47,6 +47,7 @@ OWN: Sequence[list[str] | None] = (
     ["users.manage"],
     [],
 )
+PLATFORMS = next(route for route in API if route.resource == "platforms")
 ACTS: Acts = {
     "create_key": (5, (WHO, MODES, LISTS, MAY, TIERS, (None, None, HOUR, 2 * DAY))),
     "limit_key": (4, (WHO, WHICH, LISTS)),
@@ -56,18 +57,20 @@ ACTS: Acts = {
     "rotate_key": (5, (WHO, WHICH)),
     "revoke_key": (2, (WHO, WHICH)),
     "create_user": (3, (WHO, WHICH, tuple(ROLES), OWN)),
-    "change_role": (5, (WHO, WHICH, tuple(ROLES), (UNSAID, *OWN))),
+    "change_role": (5, (WHO, WHICH, tuple(ROLES), (UNSAID, UNSAID, UNSAID, *OWN))),
     "give_permissions": (5, (WHO, WHICH, OWN)),
     "switch_user": (4, (WHO, WHICH, (True, False))),
     "set_password": (2, (WHO, WHICH)),
     "delete_user": (2, (WHO, WHICH)),
     "log_in": (9, (WHICH, (True, True, True, False), (False, False, True))),
+    "guess": (1, (WHICH, (3, 6))),
     "log_out": (2, (WHO, WHICH)),
     "change_own_password": (2, (WHO, (True, True, False))),
     "set_members": (7, (WHO, WHICH, ([], [0], [1], [1, 2], [0, 3], [2, 4], [1, 2, 3, 4, 5]))),
     "create_workspace": (4, (WHICH, ("live", "sandbox", None))),
     "rename_workspace": (2, (WHICH, WHICH)),
     "repeat": (3, (WHICH,)),
+    "insist": (1, (WHICH,)),
     "delete_workspace": (1, (WHICH, WHICH)),
     "purge": (1, ()),
     "create_hook": (2, (WHO, LISTS)),
@@ -170,6 +173,12 @@ class Life(Deeds):
         self.town.settle(place)
         self.has_members(place, managers)
         key.places += [place] if key.places else []
+
+    def insist(self, which: int) -> None:
+        """Ask so often within a minute that a key which does not work could be taken for a guess."""
+        key, anywhere = self.town.keys[which % len(self.town.keys)], self.town.places[0]
+        for _ in range(21):
+            self.ask_by_key(key, key.secrets[0][0], PLATFORMS, None, anywhere)
 
     def repeat(self, which: int) -> None:
         """Ask again for what was done before, with the same Idempotency-Key: only who still may gets the answer."""
