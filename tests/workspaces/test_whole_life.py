@@ -22,8 +22,8 @@ from posts.models import Target
 from tests.contract.world import PASSWORD, error_of, fields_of
 from tests.factories import make_account, make_media, make_post, make_schedule, make_user, make_workspace
 from tests.posts.living import Acts, drawn, lived
+from tests.workspaces.acts import UNSAID, Deeds
 from tests.workspaces.believing import EVERYTHING, ROLES, Hook, Key, Person, Place, Town
-from tests.workspaces.deeds import UNSAID, Deeds
 from tests.workspaces.living import Site, open_site
 from tests.workspaces.looking import API, LIMITS
 from workspaces import services
