@@ -19,7 +19,7 @@ from ouipost.api.schema import JSON_TYPE
 from ouipost.api.showing import TextOrNull, shown
 from ouipost.api.viewsets import Lists
 from ouipost.events.models import Event
-from workspaces.models import Role, User
+from workspaces.models import Role, User, Workspace
 
 STATEMENT, PIECE = 150_000, 1_000
 """Rows that one statement of an export reads, so that a million take seven; and rows that are objects at one time."""
@@ -96,7 +96,7 @@ def visible_to(user: User, events: QuerySet[Event]) -> QuerySet[Event]:
     """Keep what this user may see: everything for an administrator, for others what happened in their workspaces."""
     if user.role == Role.ADMIN:
         return events
-    return events.filter(workspace_id__in=list(user.memberships.values_list("workspace", flat=True)))
+    return events.filter(workspace_id__in=list(Workspace.objects.open_to(user).values_list("pk", flat=True)))
 
 
 def csv_of(events: QuerySet[Event]) -> StreamingHttpResponse:

@@ -7,6 +7,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404
 from django.utils.functional import cached_property
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from ouipost.api.middleware import WORKSPACE_ID
 from ouipost.api.viewsets import ApiViewSet
@@ -66,6 +67,11 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
         except Http404:
             self.require_workspace()
             raise
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, WorkspaceNotFound):
+            self.is_admitted = False  # whoever may not look there is shown no stored response from there either
+        return super().handle_exception(exc)
 
     def require_workspace(self) -> Workspace:
         """Return the workspace of the request; raises WorkspaceRequired, or WorkspaceNotFound."""

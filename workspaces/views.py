@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -35,6 +36,11 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Work
             return with_counts(visible)
         return with_stats(visible) if self.action == "retrieve" else visible
 
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, Http404) and self.action != "destroy":
+            self.is_admitted = False  # as in all that is inside a workspace; what was deleted stays a success
+        return super().handle_exception(exc)
+
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one workspace with its accounts and numbers."""
         workspace: Any = self.get_object()
@@ -54,10 +60,10 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Work
     @extend_schema(responses=WorkspaceWrittenSerializer)
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; settings are merged key by key, null removes one."""
+        workspace = self.get_object()
+        values = self.read(WorkspaceInput, instance=workspace, partial=True)
 
         def work() -> Response:
-            workspace = self.get_object()
-            values = self.read(WorkspaceInput, instance=workspace, partial=True)
             changed = services.update_workspace(workspace, values=values, actor=self.actor)
             return self.answered(_written(changed))
 

@@ -24,6 +24,7 @@ from tests.factories import make_account, make_key, make_post, make_token, make_
 from tests.foundation.tampering import rewrite
 from workspaces.keys.services import create_key
 from workspaces.models import ApiKey, Membership, Workspace
+from workspaces.services import delete_workspace
 
 CHROME = "Mozilla/5.0..."
 NOON = datetime(2024, 1, 22, 12, 0, tzinfo=UTC)
@@ -158,6 +159,19 @@ def test_who_is_no_administrator_sees_the_workspaces_they_are_members_of(admin: 
     assert client.get("/admin/audit").json()["data"]["pagination"]["total_items"] == 2
     assert listed(client, f"?workspace_id={other.pk}") == listed(client, f"?resource_id={hidden.resource_id}") == []
     assert len(listed(admin)) == 4
+
+
+def test_a_workspace_that_is_being_removed_is_gone_from_the_log_of_its_members(
+    admin: AdminClient, workspace: Workspace
+) -> None:
+    client = make_client(workspace)
+    tell(workspace)
+
+    delete_workspace(workspace, actor=SYSTEM, now=NOON)
+
+    assert listed(client) == listed(client, f"?workspace_id={workspace.pk}") == []
+    assert table(client.get("/admin/audit?format=csv")) == []
+    assert len(listed(admin)) == 2
 
 
 def test_who_is_a_member_of_nothing_sees_nothing(workspace: Workspace) -> None:

@@ -13,12 +13,14 @@ from django.test import Client
 
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
+from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.world import error_of
 from tests.contract.writes import WRITES, World
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
+from workspaces.keys.services import update_key
 from workspaces.models import Workspace
 
 BODY = {"content": "Hi", "platforms": ["facebook"]}
@@ -94,6 +96,21 @@ def test_a_key_means_nothing_to_another_caller_workspace_method_or_path(api: Api
 
     assert [answer.status_code for answer in [*created, *changed]] == [201] * 3 + [200] * 2
     assert not any("Idempotent-Replayed" in answer.headers for answer in [*created, *changed])
+
+
+@pytest.mark.parametrize("path", ["/api/posts", "/api/workspaces/{}"])
+def test_a_key_that_lost_a_workspace_is_shown_no_answer_from_it(workspace: Workspace, path: str) -> None:
+    make_account(workspace)
+    key, secret = make_key(workspace_ids=[workspace.pk])
+    api, method = ApiClient(secret, workspace.pk), "PUT" if "{}" in path else "POST"
+    body = {"name": "Baker's"} if method == "PUT" else BODY
+    first = api(method, path.format(workspace.pk), body, Idempotency_Key="k")
+    update_key(key, values={"workspace_ids": [make_workspace().pk]}, actor=SYSTEM)
+
+    again = api(method, path.format(workspace.pk), body, Idempotency_Key="k")
+
+    assert first.status_code < 300
+    assert error_of(again)[0] == 404
 
 
 def test_a_key_is_a_persons_own_whatever_their_login(db: None) -> None:

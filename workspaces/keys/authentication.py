@@ -62,11 +62,13 @@ def identify(secret: str, *, address: str, now: datetime) -> tuple[ApiKey, Windo
 
 def _look_up(shown: str, *, address: str, now: datetime) -> Found:
     """Return the key that the database says holds now; raises as `identify` does."""
+    found = None
     try:
         found = look_up(shown)
         found.valid_key(now)
     except InvalidApiKey:
-        guesses.note_missed(shown, address)
+        if found is None or not found.is_paused:
+            guesses.note_missed(shown, address)
         raise
     guesses.note_held(shown)
     return found

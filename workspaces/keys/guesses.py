@@ -2,7 +2,8 @@
 
 So is a key that was tried 20 times. Repeats of one key count as one guess for the address: a program that goes on with
 a revoked key must not lock out others behind the same address. Nor must a guesser: a key that was valid here before is
-always looked up. All this is kept in the memory of the process.
+always looked up. A key that is only paused is no guess, or it would not work right after the pause. All this is kept in
+the memory of the process.
 """
 
 import threading

@@ -144,6 +144,11 @@ class Found:
     grace_until: datetime | None
     """When this secret ends, where it is the one from before a rotation."""
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the key is not active and can be made so again."""
+        return not self.key.is_active and self.key.revoked_at is None
+
     def valid_key(self, now: datetime) -> ApiKey:
         """Return the key; raises InvalidApiKey or ApiKeyExpired if it is not valid now."""
         if not self.key.is_active or (self.grace_until is not None and self.grace_until <= now):

@@ -14,12 +14,13 @@ from pytest_django import DjangoAssertNumQueries
 from redis import Redis
 
 from ouipost.crypto import digest
+from ouipost.events.journal import SYSTEM
 from tests.conftest import ApiClient
 from tests.contract.world import error_of
 from tests.factories import NOW, make_key
 from workspaces.keys import guesses
 from workspaces.keys.authentication import identify
-from workspaces.keys.services import ApiKeyExpired, InvalidApiKey
+from workspaces.keys.services import ApiKeyExpired, InvalidApiKey, revoke_key, update_key
 from workspaces.models import ApiKey
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_minute")]
@@ -105,9 +106,9 @@ def test_a_key_that_another_process_looked_up_holds_on(redis_url: str) -> None:
 def test_a_key_that_held_and_was_revoked_is_a_guess_like_others(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    _, secret = make_key()
+    key, secret = make_key()
     identify(secret, address=HERE, now=timezone.now())
-    ApiKey.objects.update(is_active=False)
+    revoke_key(key, actor=SYSTEM, now=timezone.now())
 
     with django_assert_num_queries(20):
         for _ in range(30):
@@ -116,14 +117,25 @@ def test_a_key_that_held_and_was_revoked_is_a_guess_like_others(
 
 
 def test_a_program_that_goes_on_with_a_revoked_key_locks_nobody_out() -> None:
-    revoked, good = make_key()[1], make_key()[1]
-    ApiKey.objects.update(is_active=False)
+    (key, revoked), (_, good) = make_key(), make_key()
+    revoke_key(key, actor=SYSTEM, now=timezone.now())
+
     for _ in range(100):
         with pytest.raises(InvalidApiKey):
             identify(revoked, address=HERE, now=timezone.now())
-    ApiKey.objects.filter(digest=digest(good)).update(is_active=True)
 
     assert identify(good, address=HERE, now=timezone.now())
+
+
+def test_a_paused_key_works_with_its_first_request_after_the_pause_however_often_it_came() -> None:
+    key, secret = make_key(is_active=False)
+    for _ in range(30):
+        with pytest.raises(InvalidApiKey):
+            identify(secret, address=HERE, now=timezone.now())
+
+    update_key(key, values={"is_active": True}, actor=SYSTEM)
+
+    assert identify(secret, address=HERE, now=timezone.now())
 
 
 def test_an_expired_key_is_told_so_however_often_it_comes() -> None:
