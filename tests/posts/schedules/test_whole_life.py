@@ -61,7 +61,7 @@ def some_slots() -> list[dict[str, Any]]:
 WHICH = range(20)
 SLOTS = [some_slots() for _ in range(40)]
 WHENS: list[When] = [
-    *[("in", seconds, zone) for seconds in (-90, -30, 5, 3600, 40_000, 200_000) for zone in ("UTC", *ZONES[:5])],
+    *[("in", seconds, zone) for seconds in (-90, -30, 5, 5, 3600, 3600, 40_000) for zone in ("UTC", *ZONES[:5])],
     *[
         ("doubt", minutes, zone)
         for minutes in (-1, 0, 1, 14, 29, 30, 59, 60)
@@ -83,7 +83,7 @@ ACTS: dict[str, tuple[int, tuple[Sequence[Any], ...]]] = {
     "plan": (3, (["", *ZONES], SLOTS, (True, True, True, False))),
     "change_slots": (4, (WHICH, SLOTS, (None, None, True, False))),
     "change_zone": (3, (WHICH, ZONES)),
-    "switch": (3, (WHICH, (False, True, True))),
+    "switch": (5, (WHICH, (False, False, True))),
     "send_back": (2, (WHICH,)),
     "remove_plan": (1, (WHICH,)),
     "move_workspace": (2, (["", *ZONES],)),
@@ -92,12 +92,12 @@ ACTS: dict[str, tuple[int, tuple[Sequence[Any], ...]]] = {
     "send_post_back": (2, (WHICH, (False, False, True))),
     "disconnect": (4, (PLATFORMS,)),
     "reconnect": (4, ()),
-    "pause": (1, ()),
-    "resume": (2, ()),
+    "pause": (3, ()),
+    "resume": (3, ()),
     "go_on": (7, ((1, 45, 300, 800, 1500, 3000, 12_000),)),
     "be_down": (4, ((1, 20, 45, 300, 800, 3000),)),
     "work": (2, ()),
-    "work_and_meanwhile": (8, (range(1, 9), MEANWHILE, WHICH, WHICH)),
+    "work_and_meanwhile": (12, (range(1, 9), MEANWHILE, WHICH, WHICH)),
     "drag": (3, (WHICH, [each for each in WHENS if not each[-1]])),
     "change_rules": (1, (ZONES, ZONES)),
     "look_at_waits": (2, ()),
@@ -107,9 +107,9 @@ ACTS: dict[str, tuple[int, tuple[Sequence[Any], ...]]] = {
 """What can happen, how often compared with the rest, and with what."""
 BORN = [
     ("plan", "", SLOTS[3], True),
-    ("create", {"twitter"}, None),
-    ("create", {"twitter"}, None),
     ("create", {"facebook"}, None),
+    ("fill", 0),
+    ("work_and_meanwhile", 2, "swap", 0, 0),
 ]
 
 
@@ -303,8 +303,12 @@ class Life(Writing):
     def work_and_meanwhile(self, after: int, action: str, which: int, second: int) -> None:
         """Be there at the time of the next post, and let something happen at some moment of the sending."""
         coming = [post.waits_until for post in self.posts if post.waits_until]
-        if coming and min(coming) < self.now + 2 * DAY:
+        if coming and min(coming) < self.now + 7 * DAY:
             self.office.until(min(coming))
+        due = [post for post in self.posts if post.waits_until and post.waits_until <= self.now]
+        queues = [self.plans.index(post.plan) for post in due if post.plan]
+        if action not in ON_POSTS and queues:
+            which = queues[0]  # the very one
         began, given = self.now, {"queue": (which, second), "schedule": (which, WHENS[-second - 1])}
         given |= {"swap": (which, SLOTS[second]), "change_zone": (which, ZONES[second % len(ZONES)])}
         given |= {"switch": (which, second % 3 == 0)}
