@@ -114,7 +114,8 @@ class Product:
         self.accounts = {name: str(self.client.connect(name)["id"]) for name in names}
         rows = SocialAccount.objects.in_bulk(self.accounts.values())
         self.places = {(row.platform, row.remote_id): pk for pk, row in rows.items()}
-        events = ["created", "published", "partially_published", "failed", "needs_review", "missed", "deleted"]
+        outcomes = ["published", "partially_published", "failed", "needs_review", "missed"]
+        events = ["created", "scheduled", "deleted", *outcomes]
         self.operate("/admin/webhooks", {"url": HOOK, "events": [f"post.{each}" for each in events]})
 
     # Asking
