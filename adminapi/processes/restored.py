@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 GAP = timedelta(seconds=30)
 """While somebody works, the next mark comes sooner."""
 GAPS_KEPT = timedelta(days=90)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def look_if_possible() -> None:
@@ -99,9 +100,13 @@ def copied_at() -> datetime | None:
 
 
 def unasked() -> int:
-    """Return how many posts were not asked about yet since a restore paused everything; 0 if none did."""
-    since = copied_at()
-    return restoring.overdue(database_now(), since=since).count() if since and pauses.is_after_restore() else 0
+    """Return how many posts were not asked about yet since everything was paused for a restored copy; 0 if it is not.
+
+    When a copy was made that only the operator noticed is not known: whatever was due by then counts.
+    """
+    if not pauses.is_after_restore():
+        return 0
+    return restoring.overdue(database_now(), since=copied_at() or LONG_AGO).count()
 
 
 def path(database: str) -> Path:
