@@ -58,7 +58,7 @@ def _compare() -> Pause | None:
     copied_at = _went_back_to(mark, noted) if noted else None
     found, mark.at = mark.at, max(now, mark.at, noted or now)
     if copied_at:
-        mark.copied_at = copied_at
+        mark.copied_at = _least_known(mark, copied_at)
     elif mark.at - found > GAP:
         _keep_gap(since=found, until=mark.at)
     mark.save()
@@ -78,6 +78,14 @@ def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:
         return None
     gap.delete()
     return gap.since
+
+
+def _least_known(mark: Mark, copied_at: datetime) -> datetime:
+    """Return since when a copy knows of nothing that was published.
+
+    One that was made while everything was paused for another copy knows no more than that one.
+    """
+    return min(copied_at, mark.copied_at) if mark.copied_at and pauses.is_after_restore() else copied_at
 
 
 def _keep_gap(*, since: datetime, until: datetime) -> None:

@@ -219,6 +219,19 @@ def test_only_what_the_network_or_a_person_has_told_since_the_pause_is_known_not
     assert restoring.overdue(database_now(), since=paused - AN_HOUR).count() == overdue
 
 
+def test_what_was_looked_for_before_the_restore_was_noticed_may_be_out_since(workspace: Workspace) -> None:
+    target, paused = make_due(workspace), database_now() - 5 * LATER
+    pausing.pause(PauseScope.ALL, reason="A restore.", actor=ACTOR, now=paused, after_restore=True)
+    looked(target, paused + LATER)
+    told(target, paused + LATER)
+
+    pause_everything(paused + 2 * LATER)
+
+    assert restoring.overdue(database_now(), since=paused - AN_HOUR).count() == 1
+    looked(target, paused + 3 * LATER)
+    assert restoring.overdue(database_now(), since=paused - AN_HOUR).count() == 0
+
+
 NOTICED: dict[str, tuple[Callable[[Target, datetime], Any], int]] = {
     "nothing": (lambda target, noticed: None, 0),
     "somebody moved it": (lambda target, noticed: told(target, noticed + LATER, "post.scheduled"), 1),
