@@ -117,9 +117,9 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         if not self.since or pauses.is_after_restore():
             return
         present = next((each for each in pauses.in_force() if each.scope == PauseScope.ALL), None)
-        reason = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
-        given = {"reason": present.reason if present else reason, "actor": self.actor, "now": database_now()}
-        begun = pausing.pause(PauseScope.ALL, **given, after_restore=True)
+        asked = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
+        reason, now = present.reason if present else asked, database_now()
+        begun = pausing.pause(PauseScope.ALL, reason=reason, actor=self.actor, now=now, after_restore=True)
         if not present:
             self.say(pauses.told(begun))
 
