@@ -112,6 +112,8 @@ class Backup:
     at: datetime
     knows_until: datetime
     """Earlier than that, where it was made while everything was paused for another copy."""
+    since: tuple[str, ...] | None
+    """How `reconcile --after-restore` was told that."""
     rows: Rows
     key: str
     posts: list[Post]
@@ -222,8 +224,8 @@ class Life:
 
     def back_up(self) -> None:
         now, key = self.product.clock.now, product_settings.TOKEN_KEYS[0]
-        knows_until = self.knows_until if self.is_unasked else now
-        self.backups.append(Backup(now, knows_until, rows(), key, deepcopy(self.posts)))
+        knows_until, since = (self.knows_until, self.since) if self.is_unasked else (now, ())
+        self.backups.append(Backup(now, knows_until, since, rows(), key, deepcopy(self.posts)))
 
     def back_up_and_publish(
         self, names: tuple[str, ...], is_thread: bool, fault: dict[str, Any] | None, turns: int
@@ -273,7 +275,8 @@ class Life:
             product_settings.TOKEN_KEYS = [*product_settings.TOKEN_KEYS, backup.key]
         keyring.require()
         restored.look()
-        self.since = () if is_noticed else ("--since", f"{backup.knows_until:%Y-%m-%dT%H:%M:%SZ}")
+        is_known = is_noticed and not backup.since
+        self.since = () if is_known else ("--since", f"{backup.knows_until:%Y-%m-%dT%H:%M:%SZ}")
         self.posts, self.knows_until = deepcopy(backup.posts), backup.knows_until
         self.is_unasked = ALL in self.product.pauses()
         assert self.is_unasked or not [*self.going()]
