@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 GAP = timedelta(seconds=30)
 """While somebody works, the next mark comes sooner."""
 GAPS_KEPT = timedelta(days=90)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def look_if_possible() -> None:
@@ -57,7 +58,7 @@ def _compare() -> Pause | None:
     copied_at = _went_back_to(mark, noted) if noted else None
     found, mark.at = mark.at, max(now, mark.at, noted or now)
     if copied_at:
-        mark.copied_at = copied_at
+        mark.copied_at = _least_known(mark, copied_at)
     elif mark.at - found > GAP:
         _keep_gap(since=found, until=mark.at)
     mark.save()
@@ -77,6 +78,14 @@ def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:
         return None
     gap.delete()
     return gap.since
+
+
+def _least_known(mark: Mark, copied_at: datetime) -> datetime:
+    """Return since when a copy knows of nothing that was published.
+
+    One that was made while everything was paused for another copy knows no more than that one.
+    """
+    return min(copied_at, mark.copied_at) if mark.copied_at and pauses.is_after_restore() else copied_at
 
 
 def _keep_gap(*, since: datetime, until: datetime) -> None:
@@ -99,9 +108,13 @@ def copied_at() -> datetime | None:
 
 
 def unasked() -> int:
-    """Return how many posts were not asked about yet since a restore paused everything; 0 if none did."""
-    since = copied_at()
-    return restoring.overdue(database_now(), since=since).count() if since and pauses.is_after_restore() else 0
+    """Return how many posts were not asked about yet since everything was paused for a restored copy; 0 if it is not.
+
+    When a copy was made that only the operator noticed is not known: whatever was due by then counts.
+    """
+    if not pauses.is_after_restore():
+        return 0
+    return restoring.overdue(database_now(), since=copied_at() or LONG_AGO).count()
 
 
 def path(database: str) -> Path:

@@ -35,20 +35,21 @@ def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
     """Match what was due by now and is unsent according to the database: it may have gone out since the copy was made.
 
     What was looked for after everything was paused is left out: it is known not to be out, and waits; so is what a
-    person said not to be out, and what fell due during the pause. What was in flight in a copy made just now is not:
-    its lease, which nobody holds, is still to end.
+    person said not to be out, and what fell due during the pause. A copy may be of a paused database: what it tells of
+    the time before it was restored counts for nothing. What was in flight in a copy made just now is not left out: its
+    lease, which nobody holds, is still to end.
     """
     rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=UNSETTLED)
     rows = rows.filter(post__workspace__deleted_at=None)
     paused = next((each for each in pauses.in_force() if each.scope == PauseScope.ALL), None)
     if paused is None:
         return rows
-    began = max(since, paused.paused_at)
+    noticed = paused.restored_at
+    began = max(since, paused.paused_at, noticed or since)
     looks = Attempt.objects.filter(target=OuterRef("pk"), step="recover", started_at__gt=began)
     told = Event.objects.filter(type="post.resolved", resource_id=OuterRef("post_id"), created_at__gt=began)
     told = told.alias(about=KT("details__target")).filter(about=OuterRef("pk"))
     rows = rows.filter(~Exists(looks), ~Exists(told))
-    noticed = paused.restored_at
     return rows.exclude(_due_since(noticed)) if noticed and noticed > since else rows
 
 

@@ -144,6 +144,25 @@ def test_gaps_are_kept_for_ninety_days() -> None:
     assert not Gap.objects.filter(until__lt=database_now() - timedelta(days=90)).exists()
 
 
+def test_a_copy_that_was_made_before_the_networks_were_asked_knows_nothing_since_the_copy_before(
+    workspace: Workspace,
+) -> None:
+    make_due(workspace)
+    restored.look()
+    go_back()
+    first = Mark.objects.get().at
+    restored.look()
+
+    Mark.objects.update(at=first + A_DAY / 2)
+    restored.look()
+
+    assert restored.copied_at() == first
+    call_command("resume", "--scope", "all", "--anyway")
+    Mark.objects.update(at=first + A_DAY / 2)
+    restored.look()
+    assert restored.copied_at() == first + A_DAY / 2
+
+
 @pytest.mark.parametrize("leased", [{}, {"lease_until": NOW + timedelta(days=9999)}], ids=["due", "in flight"])
 def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_out(
     workspace: Workspace, leased: dict[str, Any]

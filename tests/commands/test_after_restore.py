@@ -120,6 +120,21 @@ def test_the_next_run_goes_on_with_what_was_not_asked_about(workspace: Workspace
 
 
 @pytest.mark.usefixtures("worker")
+def test_a_pause_that_was_in_force_before_is_not_ended_while_some_were_not_asked_about(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    for pk in "12":
+        make_due(workspace, account=make_account(workspace, remote_id=pk, default_of=None))
+    pausing.pause("all", reason="Moving.", actor=ACTOR, now=database_now())
+
+    run("--since", "2h", "--limit", "1")
+
+    with pytest.raises(CommandError, match="1 that was due by now may be out already"):
+        call_command("resume", "--scope", "all")
+    assert Pause.objects.get().reason == "Moving."
+
+
+@pytest.mark.usefixtures("worker")
 def test_what_is_too_late_by_now_fails_instead(workspace: Workspace, network: ScriptedNetwork) -> None:
     make_due(workspace, ago=timedelta(days=3))
 
@@ -217,6 +232,19 @@ def test_only_what_the_network_or_a_person_has_told_since_the_pause_is_known_not
     act(target, paused)
 
     assert restoring.overdue(database_now(), since=paused - AN_HOUR).count() == overdue
+
+
+def test_what_was_looked_for_before_the_restore_was_noticed_may_be_out_since(workspace: Workspace) -> None:
+    target, paused = make_due(workspace), database_now() - 5 * LATER
+    pausing.pause(PauseScope.ALL, reason="A restore.", actor=ACTOR, now=paused, after_restore=True)
+    looked(target, paused + LATER)
+    told(target, paused + LATER)
+
+    pause_everything(paused + 2 * LATER)
+
+    assert restoring.overdue(database_now(), since=paused - AN_HOUR).count() == 1
+    looked(target, paused + 3 * LATER)
+    assert restoring.overdue(database_now(), since=paused - AN_HOUR).count() == 0
 
 
 NOTICED: dict[str, tuple[Callable[[Target, datetime], Any], int]] = {

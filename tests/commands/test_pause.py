@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError
 
 from accounts.models import Pause, SocialAccount
 from ouipost.claims import database_now
@@ -84,3 +85,13 @@ def test_a_pause_for_a_restored_copy_says_so(flags: list[str]) -> None:
     run("pause", "--scope", "all", "--reason", "Restored.", *flags)
 
     assert Pause.objects.get().after_restore is bool(flags)
+
+
+def test_a_restore_that_nobody_noticed_is_asked_about_before_its_pause_is_ended() -> None:
+    run("pause", "--scope", "all", "--reason", "Restored.", "--after-restore")
+
+    with pytest.raises(CommandError, match="1 that was due by now may be out already"):
+        run("resume", "--scope", "all")
+
+    assert claim_targets(5) == []
+    assert run("resume", "--scope", "all", "--anyway") == "Resumed all.\n"

@@ -5,9 +5,9 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -223,13 +223,21 @@ class Product:
         return f"{self.clock.now + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
-@contextmanager
-def running(names: Sequence[str] = PLATFORMS) -> Iterator[Product]:
+Kind = TypeVar("Kind", bound=Product)
+
+
+def running(names: Sequence[str] = PLATFORMS) -> AbstractContextManager[Product]:
     """Let the product run in this process, with an account of each of these networks."""
+    return running_as(Product, names)
+
+
+@contextmanager
+def running_as(kind: type[Kind], names: Sequence[str]) -> Iterator[Kind]:
+    """Let this kind of product run in this process, with an account of each of these networks."""
     with one_clock() as clock, pytest.MonkeyPatch.context() as patch:
         for flusher in (usage.FLUSHER, calls.FLUSHER):
             patch.setattr(flusher, "flush_soon", lambda: None)
-        product = Product(clock)
+        product = kind(clock)
         with in_process(patch, product.meddle):
             product.connect_all(names)
             yield product

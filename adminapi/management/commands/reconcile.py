@@ -110,11 +110,17 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
             self.say(f"Would ask about {len(askable)} of {len(targets) + self.more}; nothing was done.")
 
     def _require_pause(self) -> None:
-        """Let nothing go out while it is being found out what of a restored copy is out already."""
-        if self.since and not _is_paused():
-            reason = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
-            now = database_now()
-            begun = pausing.pause(PauseScope.ALL, reason=reason, actor=self.actor, now=now, after_restore=True)
+        """Let nothing go out while it is being found out what of a restored copy is out already.
+
+        A pause that is in force for another reason goes on for this one, too.
+        """
+        if not self.since or pauses.is_after_restore():
+            return
+        present = next((each for each in pauses.in_force() if each.scope == PauseScope.ALL), None)
+        asked = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
+        reason, now = present.reason if present else asked, database_now()
+        begun = pausing.pause(PauseScope.ALL, reason=reason, actor=self.actor, now=now, after_restore=True)
+        if not present:
             self.say(pauses.told(begun))
 
     def _ask(self, target: Target) -> bool:
