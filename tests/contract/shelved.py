@@ -341,7 +341,7 @@ class Installation:
         """Return the workspaces in which a user works."""
         if user.role == Role.ADMIN:
             return [each.pk for each in self.workspaces]
-        found = self.memberships_of(user)
+        found = set(Membership.objects.filter(user=user).values_list("workspace", flat=True))
         return [each.pk for each in self.workspaces if each.pk in found]
 
     def users_beside(self, user: User) -> int:
@@ -349,9 +349,6 @@ class Installation:
         if user.role == Role.ADMIN:
             return len(self.users)
         return Membership.objects.filter(workspace__in=self.places_of(user)).values("user").distinct().count()
-
-    def memberships_of(self, user: User) -> set[str]:
-        return set(Membership.objects.filter(user=user).values_list("workspace", flat=True))
 
     def is_theirs(self, named: Sequence[str], user: User) -> bool:
         """Whether what is for these workspaces is for nothing else than workspaces of a user."""

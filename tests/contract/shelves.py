@@ -284,7 +284,7 @@ class Shelves:
         """The audit log."""
         user, rows = self.somebody(), self.made.journal()
         if user.role != "admin":
-            places = self.made.memberships_of(user)
+            places = self.made.places_of(user)
             rows = [each for each in rows if each.workspace_id in places]
         names = ("action", "resource_type", "resource_id", "workspace_id", "user_id", "key_id")
         shelf = Shelf(
