@@ -277,7 +277,7 @@ class Life:
         self.struck(strike, lambda: self.copied(row))
         made = set(Row.objects.values_list("pk", flat=True)) - before
         for pk in made:
-            copy = Post(id=pk, text=post.text)
+            copy = Post(id=pk, text=self.renamed(pk))
             shown = self.site.ask("GET", f"/api/posts/{pk}")[1]["post"]["media"]
             pairs = zip(self.in_order(post), shown, strict=True)
             for file, each in pairs:
@@ -285,6 +285,13 @@ class Life:
                 assert (told["media"]["alt_text"], told["media"]["id"]) == (file.alt_text, each["id"])
                 self.added(copy, told["media"], colour=file.colour)
             self.posts.append(copy)
+
+    def renamed(self, pk: str) -> str:
+        """Give a post a text of its own, by which a network's post is known to be this one's, and return it."""
+        self.number += 1
+        status, data = self.site.ask("PUT", f"/api/posts/{pk}", {"content": f"Bread {self.number}"})
+        assert status == 200, data
+        return f"Bread {self.number}"
 
     def copied(self, row: Row) -> tuple[int, Any]:
         with suppress(storage.StorageUnavailable), self.site.commits():
