@@ -5,7 +5,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -176,6 +176,25 @@ class Product:
                 engine.publish(claim, writer=self, loaded=loaded.get(claim.pk))
         finally:
             self.is_working, self.strike = False, None
+
+    def work_and_die(self, after: int) -> None:
+        """Be a worker that is killed at its so manieth moment, if it has that many."""
+
+        def die() -> None:
+            raise Killed
+
+        with suppress(Killed):
+            self.work(strike=die, after=after)
+
+    def work_and_freeze(self, after: int, seconds: int, *, meanwhile: Callable[[], None]) -> None:
+        """Be a worker that is frozen for longer than its lease, while this goes on again and again."""
+
+        def freeze() -> None:
+            for pause in (seconds, 45, 0):
+                self.clock.go_on(pause)
+                meanwhile()
+
+        self.work(strike=freeze, after=after)
 
     def run(self, work: Any, item: Any) -> Any:
         """Write for the worker; it may be struck before, and once it is committed."""

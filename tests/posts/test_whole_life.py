@@ -9,7 +9,6 @@ import os
 import random
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,7 +21,7 @@ from hypothesis.extra.django import TestCase
 from analytics import discovery
 from ouipost.simulator.models import Fault
 from tests.in_process import BASE
-from tests.posts.living import PLATFORMS, Killed, Product, lived, running
+from tests.posts.living import PLATFORMS, Product, lived, running
 
 LIVES = int(os.environ.get("LIVES", "6"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
@@ -334,25 +333,13 @@ class Life:
         self.product.work()
 
     def work_and_die(self, after: int) -> None:
-        """Be a worker that is killed at its so manieth moment, if it has that many."""
-
-        def die() -> None:
-            raise Killed
-
         self.begin_work()
-        with suppress(Killed):
-            self.product.work(strike=die, after=after)
+        self.product.work_and_die(after)
 
     def work_and_freeze(self, after: int, seconds: int) -> None:
         """Be a worker that is frozen for longer than its lease, while another one works."""
-
-        def freeze() -> None:
-            for pause in (seconds, 45, 0):
-                self.product.clock.go_on(pause)
-                self.product.work()
-
         self.begin_work()
-        self.product.work(strike=freeze, after=after)
+        self.product.work_and_freeze(after, seconds, meanwhile=self.product.work)
 
     def work_and_meanwhile(self, after: int, action: str, which: int) -> None:
         """Be a worker while somebody does something to a post, maybe to the very one."""

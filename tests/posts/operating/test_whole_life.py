@@ -9,7 +9,6 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +27,7 @@ from adminapi.processes import restored
 from ouipost.simulator.models import Fault
 from tests.foundation.rings import make_key
 from tests.in_process import BASE
-from tests.posts.living import PLATFORMS, Acts, Killed, drawn, lived
+from tests.posts.living import PLATFORMS, Acts, drawn, lived
 from tests.posts.operating.living import Installation, Rows, at_home, installed, load, rows, seal
 
 LIVES = int(os.environ.get("LIVES", "2"))
@@ -395,21 +394,12 @@ class Life:
         self.product.tick()
 
     def work_and_die(self, after: int) -> None:
-        def die() -> None:
-            raise Killed
-
         restored.look()
-        with suppress(Killed):
-            self.product.work(strike=die, after=after)
+        self.product.work_and_die(after)
 
     def work_and_freeze(self, after: int, seconds: int) -> None:
-        def freeze() -> None:
-            for pause in (seconds, 45, 0):
-                self.product.clock.go_on(pause)
-                self.product.tick()
-
         restored.look()
-        self.product.work(strike=freeze, after=after)
+        self.product.work_and_freeze(after, seconds, meanwhile=self.product.tick)
 
     # What is believed
 

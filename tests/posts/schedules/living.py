@@ -9,15 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
-
-from accounts import calls
 from ouipost.simulator import models as networks
 from posts.schedules.services import follow_zones
 from tests.console.conftest import browser_of
-from tests.in_process import in_process
-from tests.posts.living import A_MOMENT, BEGINNING, Product, one_clock
-from workspaces.keys import usage
+from tests.posts.living import A_MOMENT, BEGINNING, Product
 
 PLATFORMS = ("facebook", "twitter", "bluesky")
 
@@ -96,15 +91,3 @@ class Office(Product):
             if each["type"] == "post.scheduled":
                 found.setdefault(each["data"]["post"]["id"], []).append(each["data"]["post"]["scheduled_at"])
         return found
-
-
-@contextmanager
-def opened() -> Iterator[Office]:
-    """Let the product run in this process."""
-    with one_clock() as clock, pytest.MonkeyPatch.context() as patch:
-        for flusher in (usage.FLUSHER, calls.FLUSHER):
-            patch.setattr(flusher, "flush_soon", lambda: None)
-        office = Office(clock)
-        with in_process(patch, office.meddle):
-            office.connect_all(PLATFORMS)
-            yield office

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from posts.schedules.services import follow_zones
-from tests.posts.living import drawn, lived
+from tests.posts.living import drawn, lived, running_as
 from tests.posts.schedules.agreeing import MINUTE
 from tests.posts.schedules.believing import DAYS, Plan, Slot
 from tests.posts.schedules.clocks import DAY, comes_at
-from tests.posts.schedules.living import PLATFORMS, Office, opened
+from tests.posts.schedules.living import PLATFORMS, Office
 from tests.posts.schedules.writing import When, Writing
 
 LIVES = int(os.environ.get("LIVES", "2"))
@@ -379,7 +379,7 @@ class WholeLifeTest(TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.office = cls.enterClassContext(opened())
+        cls.office = cls.enterClassContext(running_as(Office, PLATFORMS))
 
     @settings(max_examples=LIVES, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 2**32))
