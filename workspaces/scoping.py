@@ -7,7 +7,6 @@ from django.db.models import Model, QuerySet
 from django.http import Http404
 from django.utils.functional import cached_property
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from ouipost.api.middleware import WORKSPACE_ID
 from ouipost.api.viewsets import ApiViewSet
@@ -68,10 +67,8 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
             self.require_workspace()
             raise
 
-    def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, WorkspaceNotFound):
-            self.is_admitted = False  # whoever may not look there is shown no stored response from there either
-        return super().handle_exception(exc)
+    def hides(self, error: Exception) -> bool:
+        return isinstance(error, WorkspaceNotFound)
 
     def require_workspace(self) -> Workspace:
         """Return the workspace of the request; raises WorkspaceRequired, or WorkspaceNotFound."""

@@ -36,10 +36,8 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Work
             return with_counts(visible)
         return with_stats(visible) if self.action == "retrieve" else visible
 
-    def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, Http404) and self.action != "destroy":
-            self.is_admitted = False  # as in all that is inside a workspace; what was deleted stays a success
-        return super().handle_exception(exc)
+    def hides(self, error: Exception) -> bool:
+        return isinstance(error, Http404) and self.action != "destroy"  # what was deleted stays a success
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one workspace with its accounts and numbers."""

@@ -91,7 +91,12 @@ class ApiViewSet(GenericViewSet[M]):
         Its row may be gone or changed by now, so that the repeat fails before it comes to its work.
         """
         response = super().handle_exception(exc)
-        return (idempotency.find(self.request) if self._may_repeat(response) else None) or response
+        may_repeat = self._may_repeat(response) and not self.hides(exc)
+        return (idempotency.find(self.request) if may_repeat else None) or response
+
+    def hides(self, error: Exception) -> bool:
+        """Whether the caller may not see even a stored response, as this error tells; for a subclass to override."""
+        return False
 
     def _may_repeat(self, response: Response) -> bool:
         """Whether the request failed before its work began and may have a stored response."""
