@@ -20,9 +20,15 @@ def in_force() -> list[Pause]:
     return sorted(_known(fetch(Pause, _in_force())), key=_begun)
 
 
+def of_all() -> Pause | None:
+    """Return the pause of everything; None where there is none."""
+    return next((each for each in in_force() if each.scope == PauseScope.ALL), None)
+
+
 def is_after_restore() -> bool:
     """Whether everything is paused for a restored copy, which does not know what came since it was made."""
-    return any(each.is_after_restore and each.scope == PauseScope.ALL for each in in_force())
+    paused = of_all()
+    return paused is not None and paused.is_after_restore
 
 
 @cache

@@ -60,7 +60,7 @@ class Clock:
 
 def _pause(ahead: timedelta, *, now: datetime) -> Pause:
     logger.error("The database's clock jumped %s ahead: everything is paused", ahead)
-    found = next((each for each in pauses.in_force() if each.scope == PauseScope.ALL), None)
+    found = pauses.of_all()
     reason = f"The database's clock jumped {ahead.total_seconds():.0f} seconds ahead. See whether it is right."
     return found or pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now)
 

@@ -26,7 +26,8 @@ def pause(
     scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: datetime, after_restore: bool = False
 ) -> Pause:
     """Pause a scope from the next claim on; a pause that is in force already stays, with the new reason."""
-    _keep_workspace(Pause(scope=scope, subject_id=subject_id))
+    if scope in OF_ONE_WORKSPACE:  # whoever deletes the workspace, and ends its pauses, waits for this transaction
+        lock_shared(Workspace.objects.filter(pk=_workspace_of(Pause(scope=scope, subject_id=subject_id))))
     require_subject(scope, subject_id, must_exist=True)
     present = _in_force(scope, subject_id)
     if present is not None:
@@ -85,11 +86,6 @@ def _exists(scope: str, subject_id: str) -> bool:
     accounts = SocialAccount.objects.connected().filter(workspace__deleted_at=None)
     rows: Any = Workspace.objects.present() if scope == PauseScope.WORKSPACE else accounts
     return bool(rows.filter(pk=subject_id).exists())
-
-
-def _keep_workspace(subject: Pause) -> None:
-    """Have whoever deletes the workspace, and ends its pauses, wait for this transaction."""
-    lock_shared(Workspace.objects.filter(pk=_workspace_of(subject)))
 
 
 def waiting(scope: str, subject_id: str = "") -> int:

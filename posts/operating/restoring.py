@@ -12,7 +12,6 @@ from django.db.models.fields.json import KT
 from django.shortcuts import get_object_or_404
 
 from accounts import pauses, registry
-from accounts.models import PauseScope
 from ouipost.events.journal import Actor, record
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase
@@ -41,7 +40,7 @@ def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
     """
     rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=UNSETTLED)
     rows = rows.filter(post__workspace__deleted_at=None)
-    paused = next((each for each in pauses.in_force() if each.scope == PauseScope.ALL), None)
+    paused = pauses.of_all()
     if paused is None:
         return rows
     noticed = paused.restored_at

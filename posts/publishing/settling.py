@@ -70,7 +70,7 @@ def _pause_where_forgotten(reports: Sequence[Report], targets: Mapping[str, Targ
     """Pause everything where the database has lost a claim: it is a copy, or a replica that took over too early, and
     does not know what went out since, either."""
     lost = [each.started_at for each in reports if each.claim.fence > targets[each.claim.pk].fence]
-    if not lost or any(each.is_after_restore and each.scope == PauseScope.ALL for each in pauses.in_force()):
+    if not lost or pauses.is_after_restore():
         return
     logger.error("The database has lost claims, and what went out since then: everything is paused")
     reason = (

@@ -103,7 +103,13 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
 
     def _say_nothing_was_done(self, targets: Sequence[Target], askable: Sequence[Target]) -> None:
         if self.is_quiet:
-            self.show({"is_paused": _is_paused(), "counts": {}, "targets": [self._row(each) for each in targets]})
+            self.show(
+                {
+                    "is_paused": pauses.of_all() is not None,
+                    "counts": {},
+                    "targets": [self._row(each) for each in targets],
+                }
+            )
         elif not targets:
             self.say("Nothing was due that may be out already." if self.since else "Nothing is in doubt.")
         else:
@@ -116,7 +122,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         """
         if not self.since or pauses.is_after_restore():
             return
-        present = next((each for each in pauses.in_force() if each.scope == PauseScope.ALL), None)
+        present = pauses.of_all()
         asked = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
         reason, now = present.reason if present else asked, database_now()
         begun = pausing.pause(PauseScope.ALL, reason=reason, actor=self.actor, now=now, after_restore=True)
@@ -154,7 +160,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         if self.is_quiet:
             now = Target.objects.in_bulk([target.pk for target in targets])
             rows = [self._row(now[target.pk]) for target in targets if target.pk in now]
-            self.show({"is_paused": _is_paused(), "counts": dict(+counts), "targets": rows})
+            self.show({"is_paused": pauses.of_all() is not None, "counts": dict(+counts), "targets": rows})
             return
         self.say(f"Of {len(targets) + self.more}: {_counted(counts)}.")
         if self.since:
@@ -199,10 +205,6 @@ def _rows(post: str, workspace: str, since: datetime | None) -> TargetQuerySet:
     rows = meant.select_related("post__workspace", "account").order_by("pk")
     rows = rows.filter(post=post) if post else rows
     return rows.filter(post__workspace=workspace) if workspace else rows
-
-
-def _is_paused() -> bool:
-    return any(each.scope == PauseScope.ALL for each in pauses.in_force())
 
 
 def _outcome(target: Target) -> str:
