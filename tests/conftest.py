@@ -236,6 +236,12 @@ def pauses_end(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.fixture
+def unlimited(settings: Settings) -> None:
+    """Let no request be one too many."""
+    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 10**9)
+
+
+@pytest.fixture
 def redis_url(settings: Settings) -> Iterator[str]:
     """An empty Redis database, of this test process alone, in use by the product."""
     named = os.environ.get("REDIS_URL_TEST", "")

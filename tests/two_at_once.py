@@ -9,19 +9,24 @@ import json
 import os
 import random
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations_with_replacement
+from operator import attrgetter
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import pytest
 from django.db import Error, connection
+from django.db.models import QuerySet
 
 from ouipost.api.failures import describe
 from ouipost.db.locks import in_transaction
+from ouipost.events.models import Event
 from ouipost.writer import TRIES, Inline
 from tests.conftest import AdminClient, ApiClient
+from tests.factories import make_key, make_token, make_user
 from tests.meeting import COMMIT, Actor, meet
 
 PAIRS = int(os.environ.get("PAIRS", "0"))
@@ -31,6 +36,7 @@ MARKS = [
     pytest.mark.timeout(120 + 120 * PAIRS),
     pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time"),
     pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("unlimited"),
 ]
 Path = tuple[str, str, str]
 """The state of a world, and the two deeds that meet in it."""
@@ -52,6 +58,12 @@ class Caller:
         client.client.raise_request_exception = False
         answer = client(method, path, body, Prefer="wait=0", **headers)
         return answer.status_code, answer.json()
+
+
+def two_callers() -> list[Caller]:
+    """Return two who share a key and a user."""
+    (_, secret), user = make_key(), make_user()
+    return [Caller(api=ApiClient(secret), admin=AdminClient(make_token(user))) for _ in range(2)]
 
 
 @dataclass(kw_only=True)
@@ -121,6 +133,14 @@ def as_view(write: Callable[[], Any]) -> tuple[int, Any]:
         failure = describe(error)
         return failure.status, failure.body
     return 200, {}
+
+
+def journal(world: World, events: "QuerySet[Event]", *, of: Callable[[Event], str] = attrgetter("resource_id")) -> Any:
+    """Return what these entries of the journal say of each resource, in the order of its own ones."""
+    told = defaultdict(list)
+    for event in events.order_by("pk"):
+        told[of(event)].append([event.type, event.user_id, event.key_id, event.details])
+    return sorted(told.items(), key=lambda each: json.dumps(world.plain(each)))
 
 
 class Persevering(Inline):

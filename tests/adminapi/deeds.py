@@ -1,7 +1,5 @@
 """What a worker does row by row for a job, beside those who stop it, begin it again, or do the same to a row."""
 
-import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,7 +27,7 @@ from tests.factories import (
     make_webhook,
     make_workspace,
 )
-from tests.two_at_once import Caller, Deed, World, as_view, asks
+from tests.two_at_once import Caller, Deed, World, as_view, asks, journal
 from workspaces.models import User
 
 KINDS: dict[str, tuple[str, str]] = {
@@ -174,7 +172,7 @@ class Workshops:
                 "users": list(User.objects.order_by("email").values("name", "role", "is_active")),
                 "hooks": list(hooks.values("pk", "is_active", "deleted_at", "successful_deliveries")),
                 "deliveries": sorted(Delivery.objects.values_list("webhook", "status", "message__type"), key=str),
-                "told": _told(world),
+                "told": journal(world, Event.objects.filter(created_at__gte=world.began)),
             }
         )
 
@@ -192,11 +190,3 @@ class Workshops:
     def leave(self, world: Workshop) -> None:
         for model in (Job, Session, User, Delivery, Message, Webhook):
             model._default_manager.all().delete()
-
-
-def _told(shop: Workshop) -> Any:
-    """Return what the journal says of each resource, in the order of its own events."""
-    told = defaultdict(list)
-    for event in Event.objects.filter(created_at__gte=shop.began).order_by("pk"):
-        told[event.resource_id].append([event.type, event.user_id, event.details])
-    return sorted(told.items(), key=lambda each: json.dumps(shop.plain(each)))

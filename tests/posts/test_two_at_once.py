@@ -14,12 +14,11 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from ouipost.events.catalogue import EVENTS
-from tests.conftest import AdminClient, ApiClient
-from tests.factories import make_key, make_token, make_user, make_webhook
+from tests.factories import make_webhook
 from tests.posts import deeds
 from tests.posts.conftest import install
 from tests.posts.deeds import Everywhere, PostsWorld
-from tests.two_at_once import MARKS, Caller, Deed, Stage, chosen, in_no_order, pairs, wrong_in
+from tests.two_at_once import MARKS, Caller, Deed, Stage, chosen, in_no_order, pairs, two_callers, wrong_in
 
 pytestmark = MARKS
 ALWAYS = [("failed", "retry", "disconnect"), ("draft", "create", "delete")]
@@ -99,13 +98,10 @@ class Posts:
 
 @pytest.fixture
 def stage(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 10**9)
     network = Everywhere()
     install(monkeypatch, network)
-    (_, secret), user = make_key(), make_user()
     make_webhook(events=[*EVENTS])
-    callers = [Caller(api=ApiClient(secret), admin=AdminClient(make_token(user))) for _ in range(2)]
-    return Stage(play=Posts(network=network, two=callers))
+    return Stage(play=Posts(network=network, two=two_callers()))
 
 
 @pytest.mark.parametrize(("state", "first", "second"), chosen(ALWAYS, PATHS))

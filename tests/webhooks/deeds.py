@@ -1,8 +1,7 @@
 """What is done to webhooks by people, workers and events: a webhook that hears of a post, and two of its deliveries."""
 
-import json
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,7 +22,7 @@ from ouipost.outbound.client import Answer
 from ouipost.writer import TRIES
 from tests.factories import make_account, make_delivery, make_post, make_webhook, make_workspace
 from tests.posts.fakes import ACTOR
-from tests.two_at_once import Caller, Deed, Persevering, World, as_view, asks
+from tests.two_at_once import Caller, Deed, Persevering, World, as_view, asks, journal
 from workspaces.models import User
 
 NAMES = ("first", "second")
@@ -227,7 +226,7 @@ class Mailboxes:
             "log": sorted(logs.values_list("number", "http_status", "error")),
             "replays": sorted(Replay.objects.filter(webhook=world.hook).values_list("key", "scope", "total", "done")),
             "messages": sorted(Message.objects.filter(workspace_id=world.ws).values_list("type", flat=True)),
-            "told": _told(world),
+            "told": journal(world, Event.objects.filter(resource_id__in=[world.hook, world.post])),
             "sent": sorted(Counter(_call(world, each) for each in self.receiver.calls).items()),
             "ended": counted() - world.counted,
         }
@@ -261,11 +260,3 @@ def _call(box: Mailbox, call: tuple[str, str, int]) -> str:
     event, url, signatures = call
     name = box.messages.get(event.removeprefix("evt_"), "an event")
     return f"{name} to {url.rpartition('/')[2]}, signed {signatures} times"
-
-
-def _told(box: Mailbox) -> Any:
-    """Return what the journal says of each resource, in the order of its own events."""
-    told = defaultdict(list)
-    for event in Event.objects.filter(resource_id__in=[box.hook, box.post]).order_by("pk"):
-        told[event.resource_id].append([event.type, event.details])
-    return sorted(told.items(), key=lambda each: json.dumps(box.plain(each)))

@@ -4,9 +4,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from ouipost.events import delivery
-from tests.conftest import AdminClient, ApiClient
-from tests.factories import make_key, make_token, make_user
-from tests.two_at_once import MARKS, Caller, Stage, chosen, in_no_order, pairs, wrong_in
+from tests.two_at_once import MARKS, Stage, chosen, in_no_order, pairs, two_callers, wrong_in
 from tests.webhooks.deeds import Mailboxes, Receiver
 
 pytestmark = MARKS
@@ -37,12 +35,9 @@ PATHS = [path for path in pairs(TOGETHER) if not (HAPPENS & {*path[1:]} and HEAR
 
 @pytest.fixture
 def stage(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 10**9)
     receiver = Receiver()
     monkeypatch.setattr(delivery, "_client", lambda: receiver)
-    (_, secret), user = make_key(), make_user()
-    callers = [Caller(api=ApiClient(secret), admin=AdminClient(make_token(user))) for _ in range(2)]
-    return Stage(play=Mailboxes(receiver=receiver, two=callers))
+    return Stage(play=Mailboxes(receiver=receiver, two=two_callers()))
 
 
 @pytest.mark.parametrize(("state", "first", "second"), chosen(ALWAYS, PATHS))

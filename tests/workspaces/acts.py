@@ -16,7 +16,7 @@ from workspaces.permissions import KEY_PERMISSIONS
 UNSAID = "unsaid"
 
 
-class Deeds(Looker):
+class Acting(Looker):
     """What is done to keys and people."""
 
     @property

@@ -1,7 +1,5 @@
 """What people do to each other and to their workspaces: two administrators, an editor and a viewer, who share one."""
 
-import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +17,7 @@ from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
 from tests.factories import make_key, make_token, make_user, make_workspace
-from tests.two_at_once import Caller, Deed, World, as_view, asks
+from tests.two_at_once import Caller, Deed, World, as_view, asks, journal
 from workspaces import services
 from workspaces.models import ApiKey, Membership, User, Workspace
 
@@ -174,7 +172,7 @@ class Offices:
                 "members": sorted(Membership.objects.values_list("workspace", "user__email"), key=str),
                 "workspaces": list(workspaces.filter(deleted_at=None)),
                 "key": list(ApiKey.objects.filter(pk=world.key).values("workspace_ids")),
-                "told": _told(world),
+                "told": journal(world, Event.objects.filter(created_at__gte=world.began), of=_subject),
             }
         )
 
@@ -200,10 +198,6 @@ def _shown(user: User) -> dict[str, Any]:
     return {name: getattr(user, name) for name in names} | {"password": word, "was signed out": ended}
 
 
-def _told(office: Office) -> Any:
-    """Return what the journal says of each resource, in the order of its own events; logins lock nothing."""
-    told = defaultdict(list)
-    for event in Event.objects.filter(created_at__gte=office.began).order_by("pk"):
-        kind = "logins" if event.type in LOGINS else "changes"
-        told[f"{kind} of {event.resource_id}"].append([event.type, event.user_id, event.details])
-    return sorted(told.items(), key=lambda each: json.dumps(office.plain(each)))
+def _subject(event: Event) -> str:
+    """Return what an entry of the journal is about; logins lock nothing, and come in any order beside the rest."""
+    return f"{'logins' if event.type in LOGINS else 'changes'} of {event.resource_id}"

@@ -1,7 +1,7 @@
 """Whatever is done to keys, people and workspaces, and whether Redis remembers a key, is empty or away: who may do and
 see what is as the contract says with the next request.
 
-`Life` and `Deeds` have the acts, `believing` what follows, and `Looker` asks. Two short lives are tried, the same in
+`Life` and `Acting` have the acts, `believing` what follows, and `Looker` asks. Two short lives are tried, the same in
 every run; other ones, and as many as you like: `LIVES=500 pytest --hypothesis-profile=new
 tests/workspaces/test_whole_life.py`.
 """
@@ -22,7 +22,7 @@ from posts.models import Target
 from tests.contract.world import PASSWORD, error_of, fields_of
 from tests.factories import make_account, make_media, make_post, make_schedule, make_user, make_workspace
 from tests.posts.living import Acts, drawn, lived
-from tests.workspaces.acts import UNSAID, Deeds
+from tests.workspaces.acts import UNSAID, Acting
 from tests.workspaces.believing import EVERYTHING, ROLES, Hook, Key, Person, Place, Town
 from tests.workspaces.living import Site, open_site
 from tests.workspaces.looking import API, LIMITS
@@ -98,7 +98,7 @@ class Done:
 
 
 @dataclass(kw_only=True)
-class Life(Deeds):
+class Life(Acting):
     """What is done to keys, people and workspaces."""
 
     done: list[Done] = field(default_factory=list)
@@ -109,10 +109,6 @@ class Life(Deeds):
     def end(self) -> None:
         self.find_redis()
         self.look(LAST_LOOKS)
-
-    @property
-    def now(self) -> datetime:
-        return self.site.clock.now
 
     # Workspaces
 
@@ -275,7 +271,6 @@ class Life(Deeds):
         usage.flush_shared()
 
     def wait(self, seconds: int) -> None:
-        """Let time go by; somebody who rules logs in again after a night."""
         self.site.go_on(seconds)
 
 

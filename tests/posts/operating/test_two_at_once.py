@@ -6,12 +6,11 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from ouipost.events.catalogue import EVENTS
-from tests.conftest import AdminClient, ApiClient
-from tests.factories import make_key, make_token, make_user, make_webhook
+from tests.factories import make_webhook
 from tests.posts.conftest import install
 from tests.posts.deeds import Everywhere
 from tests.posts.operating.deeds import Operations
-from tests.two_at_once import MARKS, Caller, Stage, chosen, in_no_order, pairs, wrong_in
+from tests.two_at_once import MARKS, Stage, chosen, in_no_order, pairs, two_callers, wrong_in
 
 pytestmark = MARKS
 ALWAYS = [("due", "pause the workspace", "close")]
@@ -32,14 +31,11 @@ PATHS = pairs(TOGETHER)
 
 @pytest.fixture
 def stage(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
-    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 10**9)
     settings.OUIPOST_HOME = tmp_path
     network = Everywhere()
     install(monkeypatch, network)
-    (_, secret), user = make_key(), make_user()
     make_webhook(events=[*EVENTS])
-    callers = [Caller(api=ApiClient(secret), admin=AdminClient(make_token(user))) for _ in range(2)]
-    return Stage(play=Operations(network=network, two=callers))
+    return Stage(play=Operations(network=network, two=two_callers()))
 
 
 @pytest.mark.parametrize(("state", "first", "second"), chosen(ALWAYS, PATHS))

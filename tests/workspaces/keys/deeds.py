@@ -1,7 +1,5 @@
 """What is done to a key by administrators, by the programs that use it, and by what counts its use."""
 
-import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +15,7 @@ from ouipost.events.models import Event
 from tests.conftest import ApiClient
 from tests.factories import make_key, make_workspace
 from tests.posts.fakes import ACTOR
-from tests.two_at_once import Caller, Deed, World, as_view, asks
+from tests.two_at_once import Caller, Deed, World, as_view, asks, journal
 from workspaces import services
 from workspaces.keys import usage
 from workspaces.keys.services import rotate_key
@@ -179,7 +177,7 @@ class Rings:
                 "digests": digests,
                 "may": may,
                 "workspaces": sorted(Workspace.objects.filter(deleted_at=None).values_list("name", flat=True)),
-                "told": _told(world),
+                "told": journal(world, Event.objects.filter(created_at__gte=world.began)),
             }
         )
 
@@ -190,11 +188,3 @@ class Rings:
 
     def leave(self, world: Ring) -> None:
         Workspace.objects.all().delete()
-
-
-def _told(ring: Ring) -> Any:
-    """Return what the journal says of each resource, in the order of its own events."""
-    told = defaultdict(list)
-    for event in Event.objects.filter(created_at__gte=ring.began).order_by("pk"):
-        told[event.resource_id].append([event.type, event.key_id, event.details])
-    return sorted(told.items(), key=lambda each: json.dumps(ring.plain(each)))
