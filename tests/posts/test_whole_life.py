@@ -23,7 +23,7 @@ from ouipost.simulator.models import Fault
 from tests.in_process import BASE
 from tests.posts.living import PLATFORMS, Product, lived, running
 
-LIVES = int(os.environ.get("LIVES", "6"))
+LIVES = int(os.environ.get("LIVES", "2"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
 MAY = {
     "edit": {"draft", "scheduled"},
