@@ -41,8 +41,8 @@ lint: .venv/development
 	ENVIRONMENT=production SECRET_KEY=$$(printf 'k%.0s' $$(seq 64))0aZ- TOKEN_KEYS=k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
 	  ALLOWED_HOSTS=example.com PUBLIC_BASE_URL=https://example.com $(BIN)/python manage.py check --deploy --fail-level WARNING
 
-fast: .venv/development  ## The suite on SQLite alone, without processes, browsers, races and what takes minutes.
-	$(BIN)/python tests/services.py sqlite -n 3 -m "not crash and not browser and not thorough and not on_servers"
+fast: .venv/development  ## The suite on SQLite alone, the first case of each test, without processes, browsers, races and what takes minutes.
+	$(BIN)/python tests/services.py sqlite -n 3 -m "not crash and not browser and not thorough and not on_servers and not further_case"
 
 test: check  ## Everything: the suite on SQLite, and on MariaDB.
 	$(BIN)/python tests/services.py all

@@ -69,12 +69,19 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the networks' tests, and what asks no database, on one; leave what plays networks through out of `fast`.
+    """Run the networks' tests, and what asks no database, on one.
+
+    Leave what plays networks through, and all cases of a test but its first, out of `fast`.
 
     What starts processes mostly waits. It comes first, and in turns with what takes longest to compute: else the cores
     would be idle in the beginning, or for one long module in the end.
     """
+    tested: set[tuple[pytest.Item | pytest.Collector | None, str]] = set()
     for item in items:
+        test = item.parent, getattr(item, "originalname", item.name)
+        if test in tested:
+            item.add_marker(pytest.mark.further_case)
+        tested.add(test)
         if item.path.parent in ON_THEIR_OWN_DATABASE or _asks_no_database(item):
             item.add_marker(pytest.mark.any_database)
         if _plays_networks(item.path):
