@@ -43,6 +43,7 @@ def expressions() -> Iterator[str]:
 
 SUMMED = re.compile(r"sum(?: by \([^)]*\))? \((?:rate|increase)\((ouipost_\w+)")
 OF_A_SERVER = {"ouipost_requests_total", "ouipost_request_seconds_bucket"}
+UPLOADS = ("/api/posts/{pk}/media", "/console/compose/files/")
 
 
 def patterns_of(text: str) -> Iterator[str]:
@@ -123,7 +124,7 @@ def test_every_route_of_rules_and_dashboard_is_there() -> None:
 @pytest.mark.parametrize(
     ("alert", "left_out"),
     [
-        ("OuipostSlow", {"/api/posts/{pk}/publish", "/api/posts/{pk}/retry", "/api/posts/{pk}/media"}),
+        ("OuipostSlow", {"/api/posts/{pk}/publish", "/api/posts/{pk}/retry", *UPLOADS}),
         ("OuipostServerErrors", {"/admin/health", "/readyz"}),
     ],
 )

@@ -34,7 +34,7 @@ It only reads. Exits with 1 if something is stuck, else with 0."""
             type=int,
             default=OLDER_THAN,
             metavar="SECONDS",
-            help="how long something must be stuck to be listed (default 300)",
+            help="how late something must be to be listed (default 300); what failed or is in doubt is listed at once",
         )
         parser.add_argument("--workspace", default="", metavar="ID", help="look at one workspace only")
         add_json(parser)
