@@ -117,12 +117,12 @@ class ApiViewSet(GenericViewSet[M]):
 
         `secrets` are the paths of secret values in the response, which are kept for ten minutes only.
         """
-        self._read_nothing()
+        self._receive()
         return idempotency.once(self.request, self._beginning(work), secrets=secrets)
 
     def once_outside(self, work: Callable[[], Response]) -> Response:
         """Run work that waits for a network, outside any transaction, and then store its idempotent response."""
-        self._read_nothing()
+        self._receive()
         return idempotency.once_outside(self.request, self._beginning(work))
 
     def once_prepared(
@@ -131,9 +131,14 @@ class ApiViewSet(GenericViewSet[M]):
         """Run the work as `once` does, on what `prepare` gives before the transaction opens, such as a file."""
         return idempotency.once_prepared(self.request, self._beginning(prepare), work)
 
-    def _read_nothing(self) -> None:
-        """Refuse a body where the action has not read one; `update` reads it later, within its transaction."""
-        if not self.has_read and self.action not in CHANGES:
+    def _receive(self) -> None:
+        """Receive the body before a transaction opens, as it may come slowly; refuse one that the action does not read.
+
+        `update` reads it within its transaction, beside the row.
+        """
+        if self.action in CHANGES:
+            _ = self.request.body
+        elif not self.has_read:
             self.read(StrictInput)
 
     def _beginning(self, work: Callable[[], P]) -> Callable[[], P]:
