@@ -79,6 +79,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     resource, resources, scope = "account", "accounts", "accounts"
     serializer_class, detail_class, input_class = AccountSerializer, AccountDetailSerializer, AccountInput
     extra_fields = {"destroy": {"cancelled_posts": {"type": "integer"}}}
+    secrets = {"create": SECRETS_OF_A_SIGN_IN, "reconnect": SECRETS_OF_A_SIGN_IN}
     filterset_class = AccountFilter
     paging_optional = True
 
@@ -94,7 +95,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
         needed.
         """
         values = self.read(ConnectInput)
-        return self.once(lambda: self._start(**values), secrets=SECRETS_OF_A_SIGN_IN)
+        return self.once(lambda: self._start(**values))
 
     @extend_schema(request=ReconnectInput, responses={200: SignInSerializer})
     @action(detail=True, methods=["post"])
@@ -110,7 +111,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
             back = {"callback_url": connecting.hosted_url(account.platform)}
             return self._start(platform=account.platform, account=account, **(back | values))
 
-        return self.once(work, secrets=SECRETS_OF_A_SIGN_IN)
+        return self.once(work)
 
     def _start(self, **values: Any) -> Response:
         started = connecting.start(self.workspace, **values, key_id=self.key.pk, actor=self.actor, now=timezone.now())

@@ -112,6 +112,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     queryset = ApiKey.objects.all()
     resource, resources = "key", "keys"
     required_permission = "api_keys.manage"
+    secrets = {"create": [("key", "api_key")], "rotate": [("key", "new_api_key")]}
     serializer_class, input_class = KeySerializer, KeyInput
     paging_optional = True
 
@@ -138,7 +139,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
             shown.api_key = secret
             return self.created({"key": NewKeySerializer(shown).data})
 
-        return self.once(work, secrets=[("key", "api_key")])
+        return self.once(work)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; this takes effect with the next request in every process."""
@@ -171,7 +172,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
             shown = {"id": key.pk, "new_api_key": secret, "old_key_expires_at": key.previous_expires_at}
             return self.answered({"key": RotatedKeySerializer(shown).data})
 
-        return self.once(work, secrets=[("key", "new_api_key")])
+        return self.once(work)
 
 
 def _with_usage(found: Any) -> list[Any]:

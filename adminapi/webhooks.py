@@ -216,6 +216,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
     queryset = Webhook.objects.all()
     resource, resources = "webhook", "webhooks"
     required_permission = "webhooks.manage"
+    secrets = {"create": [("webhook", "secret")], "rotate_secret": [("webhook", "secret")]}
     serializer_class, input_class = WebhookSerializer, WebhookInput
     paging_optional = True
 
@@ -233,7 +234,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
             made, shown_once = webhooks.create_webhook(values=stored, secret=secret, actor=self.actor)
             return self.created(_with_secret(made, shown_once))
 
-        return self.once(work, secrets=[("webhook", "secret")])
+        return self.once(work)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; what happened while it was not active is only sent by a replay."""
@@ -283,7 +284,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
             )
             return self.answered(_with_secret(changed, shown_once))
 
-        return self.once(work, secrets=[("webhook", "secret")])
+        return self.once(work)
 
     @extend_schema(request=ReplayInput, responses=ReplaySerializer)
     @action(detail=True, methods=["post"])

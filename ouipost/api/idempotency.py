@@ -141,14 +141,17 @@ def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response |
     return run
 
 
-def find(request: Request) -> Response | None:
-    """Return the stored response to the same key and body; None where there is none, and for multipart forms."""
+def find(request: Request, *, secrets: Sequence[Path] = ()) -> Response | None:
+    """Return the stored response to the same key and body; None where there is none, and for multipart forms.
+
+    `secrets` are as in `once`.
+    """
     key = request.headers.get(HEADER, "")
     if not KEY.fullmatch(key) or is_form_media_type(request.content_type):
         return None
     answers = StoredAnswer.objects.filter(created_at__gte=database_now() - KEPT).exclude(status=None)
     row = answers.filter(pk=_digest(request, key), fingerprint=fingerprint(request)).first()
-    return _replay(row) if row else None
+    return _replay(row, secrets=secrets) if row else None
 
 
 def forget_secrets(now: datetime) -> None:
@@ -170,7 +173,7 @@ def fingerprint(request: Request) -> str:
     return _hash([list(request.POST.lists()), files])
 
 
-def _replay(row: StoredAnswer, *, secrets: Sequence[Path] = ()) -> Response:
+def _replay(row: StoredAnswer, *, secrets: Sequence[Path]) -> Response:
     body = json.loads(row.body)
     if row.sealed and secrets and database_now() - row.created_at < SECRETS_KEPT:
         for path, value in zip(secrets, json.loads(opened(row, "sealed")), strict=True):

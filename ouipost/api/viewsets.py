@@ -48,6 +48,8 @@ class ApiViewSet(GenericViewSet[M]):
     extra_fields: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     answers_anew: ClassVar[tuple[str, ...]] = ()
     """Actions whose response is not stored: a repeated request is answered from the present state."""
+    secrets: ClassVar[Mapping[str, Sequence[idempotency.Path]]] = {}
+    """By action: where its response has secret values, which are stored for ten minutes only."""
     paging_optional = False
     is_admitted = has_read = has_begun = False
     needs_workspace = False
@@ -92,7 +94,7 @@ class ApiViewSet(GenericViewSet[M]):
         """
         response = super().handle_exception(exc)
         may_repeat = self._may_repeat(response) and not self.hides(exc)
-        return (idempotency.find(self.request) if may_repeat else None) or response
+        return (idempotency.find(self.request, secrets=self._secrets) if may_repeat else None) or response
 
     def hides(self, error: Exception) -> bool:
         """Whether the caller may not see even a stored response, as this error tells; for a subclass to override."""
@@ -112,13 +114,14 @@ class ApiViewSet(GenericViewSet[M]):
         context = {**self.get_serializer_context(), "instance": instance}
         return values_of(input_class, self.request.data, context=context, partial=partial)
 
-    def once(self, work: Callable[[], Response], *, secrets: Sequence[idempotency.Path] = ()) -> Response:
-        """Run the work and store its idempotent response in one transaction, retried where it loses a race for a lock.
+    @property
+    def _secrets(self) -> Sequence[idempotency.Path]:
+        return self.secrets.get(self.action or "", ())
 
-        `secrets` are the paths of secret values in the response, which are kept for ten minutes only.
-        """
+    def once(self, work: Callable[[], Response]) -> Response:
+        """Run the work and store its idempotent response in one transaction, retried if it loses a race for a lock."""
         self._receive()
-        return idempotency.once(self.request, self._beginning(work), secrets=secrets)
+        return idempotency.once(self.request, self._beginning(work), secrets=self._secrets)
 
     def once_outside(self, work: Callable[[], Response]) -> Response:
         """Run work that waits for a network, outside any transaction, and then store its idempotent response."""

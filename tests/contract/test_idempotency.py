@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
@@ -183,6 +184,19 @@ def test_a_secret_is_replayed_for_ten_minutes_and_sealed_meanwhile(
         idempotency.forget_secrets(StoredAnswer.objects.get().created_at + timedelta(minutes=minutes))
         assert (StoredAnswer.objects.get().sealed != "") is is_kept
     assert again().content == after.content
+
+
+def test_a_secret_is_replayed_where_the_body_would_not_be_taken_any_more(
+    admin: AdminClient, settings: Settings
+) -> None:
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
+    body = {"url": "https://127.0.0.1/hook", "events": ["post.failed"]}
+    first = admin.post("/admin/webhooks", body, Idempotency_Key="k")
+    settings.OUTBOUND_ALLOW = []
+
+    again = admin.post("/admin/webhooks", body, Idempotency_Key="k")
+
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (first.content, "true")
 
 
 def test_reading_takes_no_key(api: ApiClient, workspace: Workspace) -> None:
