@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,8 +20,12 @@ FORMAT = OpenApiParameter("format", str, enum=[JSON, CSV])
 CONTENT_TYPE = f"{CSV_TYPE}; charset=utf-8"
 PIECE = 32_768
 """Characters per chunk of a streamed response."""
-FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""The last four are the first in the width of Chinese signs: https://owasp.org/www-community/attacks/CSV_Injection"""
+SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+"""A formula begins with one; the last four are the first in the width of Chinese signs."""
+FORMULA = re.compile(rf"^(?=[{SIGNS}\t\r\n])|(?<=[;\t\r\n])(?=[{SIGNS}])")
+"""Where a formula begins: at the start, or where a spreadsheet of another language parts cells:
+https://owasp.org/www-community/attacks/CSV_Injection
+"""
 
 
 class CsvNegotiation(DefaultContentNegotiation):
@@ -77,5 +82,5 @@ def _lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterato
 
 
 def harmless(value: Any) -> Any:
-    """Return the cell's value; text that a spreadsheet would run as a formula gets a leading apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
+    """Return the cell's value, with an apostrophe before whatever in a text a spreadsheet would run as a formula."""
+    return FORMULA.sub("'", value) if isinstance(value, str) else value

@@ -290,6 +290,25 @@ def test_no_cell_of_a_csv_is_a_formula(admin: AdminClient, workspace: Workspace,
     assert log["user_agent"] == formula
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("curl;=HYPERLINK(1)", "curl;'=HYPERLINK(1)"),
+        ("curl; \t@SUM(1)", "curl; \t'@SUM(1)"),
+        ("a-b; c=d; 1+1", "a-b; c=d; 1+1"),
+    ],
+)
+def test_nor_is_what_follows_a_sign_that_parts_cells_in_other_languages(
+    admin: AdminClient, workspace: Workspace, text: str, shown: str
+) -> None:
+    tell(workspace, actor=Actor(user_agent=text), name="x;=1")
+
+    [row] = table(admin.get("/admin/audit?format=csv"))
+
+    assert row["user_agent"] == shown
+    assert json.loads(row["details"])["name"] == "x;'=1"
+
+
 @pytest.mark.skipif(connection.vendor != "mysql", reason="asks a server how it reads")
 @pytest.mark.parametrize(
     "query", ["", "user_id", "action", "resource_type", "resource_id", "workspace_id", "key_id", "from"]
