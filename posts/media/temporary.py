@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
@@ -21,9 +22,15 @@ LOCKED_WITHIN_SECONDS = 60
 """A folder that was just made may have no lock yet."""
 
 
+def most_bytes() -> int:
+    """Return how large a file of any kind may be."""
+    return max(settings.IMAGE_MAX_BYTES, settings.VIDEO_MAX_BYTES, settings.DOCUMENT_MAX_BYTES)
+
+
 class NamelessFiles(FileUploadHandler):
     """Streams each upload into a file without a name, which is gone when its process is, however that ends.
 
+    Of a larger file than any may be, one byte too many is written, so that whoever looks at it finds it too large.
     Raises StorageUnavailable where the disk takes no more, and PermissionDenied for a form of who may not write posts:
     its CSRF token is looked for, and the form read, before its view can ask who sends it.
     """
@@ -40,7 +47,7 @@ class NamelessFiles(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         with self._written():
-            self.file.write(raw_data)
+            self.file.write(raw_data[: max(0, most_bytes() + 1 - start)])
 
     def file_complete(self, file_size: int) -> "UploadedFile[bytes]":
         with self._written():

@@ -16,7 +16,7 @@ from ouipost.api.inputs import Choice, StrictInput, Text
 from ouipost.db.configuration import release_old_connections
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
-from posts.media import files
+from posts.media import files, temporary
 from posts.media.documents import process_document
 from posts.media.file_types import HEAD_BYTES, document_kind, image_format, video_type
 from posts.media.images import process_image
@@ -73,14 +73,14 @@ class UploadParser(MultiPartParser):
 
     @property
     def most_bytes(self) -> int:
-        return _most_of_a_file() + FORM_BYTES
+        return temporary.most_bytes() + FORM_BYTES
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> "DataAndFiles[Any, Any]":
         announced = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
         if announced > self.most_bytes:
-            raise FileTooLarge(limit_bytes=_most_of_a_file())
+            raise FileTooLarge(limit_bytes=temporary.most_bytes())
         ending = Ending(stream)
         try:
             read = super().parse(cast("IO[Any]", ending), media_type, parser_context)
@@ -95,10 +95,6 @@ class UploadParser(MultiPartParser):
             raise ParseError(CUT_SHORT)
         release_old_connections()  # a file may come for longer than the server keeps an idle connection
         return read
-
-
-def _most_of_a_file() -> int:
-    return max(settings.IMAGE_MAX_BYTES, settings.VIDEO_MAX_BYTES, settings.DOCUMENT_MAX_BYTES)
 
 
 class UploadInput(StrictInput):

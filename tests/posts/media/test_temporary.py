@@ -1,5 +1,6 @@
 """Files on their way in: what a full disk is answered with, and what is left of a process that died over one."""
 
+import io
 import os
 import tempfile
 import time
@@ -11,15 +12,18 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from posts.media import images, temporary
 from posts.models import Media, Post
 from tests.conftest import ApiClient
+from tests.console.composing import UPLOAD, an_image, written
+from tests.console.conftest import browser_of, member_of
 from tests.contract.world import upload
-from tests.factories import make_user
+from tests.factories import make_account, make_user
 from tests.posts.media.pictures import picture
 from tests.posts.media.served import stored_files
-from workspaces.models import Role
+from workspaces.models import Role, Workspace
 
 FULL = "/dev/full"
 """Takes nothing, as a full disk does not."""
@@ -103,6 +107,20 @@ def test_an_upload_has_no_name_on_disk_that_could_outlive_its_process(folder: Pa
 
     with found:
         assert (found.read(), found.size, found.name, list(folder.iterdir())) == (b"bread", 5, "bread.jpg", [])
+
+
+def test_of_a_file_that_is_too_large_no_more_is_written_than_shows_it(
+    workspace: Workspace, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.IMAGE_MAX_BYTES = settings.VIDEO_MAX_BYTES = settings.DOCUMENT_MAX_BYTES = 100_000
+    editor, kept = browser_of(member_of(workspace)), io.BytesIO()
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: kept)
+    monkeypatch.setattr(kept, "close", lambda: None)
+
+    answer = editor.post(UPLOAD, written(make_account(workspace), file=an_image(content=picture() + b"x" * 400_000)))
+
+    assert "too large" in str(answer.json()["refused"])
+    assert len(kept.getvalue()) == 100_001
 
 
 def test_what_a_dead_process_left_goes_with_the_next_file_and_what_is_at_work_stays(folder: Path) -> None:
