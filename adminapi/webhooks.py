@@ -31,7 +31,7 @@ from ouipost.outbound.guard import check_url
 from ouipost.phrases import Phrase
 from posts.serializers import MOMENT_OR_NULL
 from workspaces.models import Role, User
-from workspaces.reach import about_theirs, deliveries_of, is_too_wide, not_theirs, webhooks_of
+from workspaces.reach import about_theirs, deliveries_of, is_too_wide, not_theirs, theirs, webhooks_of
 
 MOST_GRACE_HOURS = 7 * 24
 NAME_SOME = Phrase("Name workspaces of yours: without any, the webhook would cover all of them.")
@@ -387,14 +387,14 @@ def _checked(values: dict[str, Any], *, user: User, present: Sequence[str] = ())
     """Return what is stored of a webhook; raises InvalidInput for workspaces that are not there.
 
     Those that are not the user's are not there, and only an administrator's webhooks hear of all. What it has at
-    present may come back, though one was deleted meanwhile.
+    present may come back, though one was deleted meanwhile; but an administrator's webhooks alone keep that.
     """
     stored = {name: value for name, value in values.items() if name != "workspaces"}
-    if "workspaces" not in values:
-        return stored
-    given = list(dict.fromkeys(values["workspaces"]))
-    if is_too_wide(given, user):
-        raise InvalidInput(workspaces=[NAME_SOME])
-    if places := not_theirs(values["workspaces"], user, present=present):
+    given = list(dict.fromkeys(values.get("workspaces", present)))
+    if places := not_theirs(values.get("workspaces", ()), user, present=present):
         raise InvalidInput(**{f"workspaces.{place}": ["There is no such workspace."] for place in places})
-    return stored | {"workspace_ids": given}
+    kept = theirs(given, user)
+    if is_too_wide(kept, user):
+        raise InvalidInput(workspaces=[NAME_SOME])
+    is_same = "workspaces" not in values and kept == list(present)
+    return stored if is_same else stored | {"workspace_ids": kept}

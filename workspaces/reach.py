@@ -64,6 +64,17 @@ def not_theirs(workspace_ids: Sequence[str], user: User, *, present: Collection[
     return [place for place, pk in enumerate(workspace_ids) if pk not in known]
 
 
+def theirs(workspace_ids: Sequence[str], user: User) -> list[str]:
+    """Return those of a list that a user may reach: all for an administrator, for others none that was deleted.
+
+    Else a webhook for a workspace of theirs and a deleted one would tell them of the latter, at another address.
+    """
+    if user.role == Role.ADMIN:
+        return list(workspace_ids)
+    own = set(Workspace.objects.open_to(user).filter(pk__in=workspace_ids).values_list("pk", flat=True))
+    return [pk for pk in workspace_ids if pk in own]
+
+
 def _for_theirs_alone(rows: R, user: User) -> R:
     """Keep the rows that are for workspaces of the user's alone; those that were deleted do not count."""
     if user.role == Role.ADMIN:

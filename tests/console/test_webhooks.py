@@ -518,6 +518,21 @@ def member(workspace: Workspace) -> User:
     return user
 
 
+def test_a_webhook_that_they_change_hears_no_more_of_a_workspace_that_was_deleted(
+    member: User, workspace: Workspace, names: NameServer
+) -> None:
+    gone = make_workspace(name="Closed", deleted_at=NOW)
+    shared = make_webhook(url=FORM["url"], workspace_ids=[workspace.pk, gone.pk])
+    both, moved = {"workspace_ids": shared.workspace_ids}, {"url": "https://yourapp.com/other"}
+
+    refused = browser_of(member).post(page_of(shared), FORM | {"workspace_ids": gone.pk})
+    answer = browser_of(member).post(page_of(shared), FORM | both | moved)
+
+    assert (set(errors_of(refused)), answer.status_code) == ({"workspace_ids"}, 302)
+    changed = Webhook.objects.get()
+    assert (changed.url, changed.workspace_ids) == (moved["url"], [workspace.pk])
+
+
 def test_who_is_no_administrator_has_the_webhooks_of_their_own_workspaces_alone(
     member: User, workspace: Workspace
 ) -> None:

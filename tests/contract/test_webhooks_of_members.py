@@ -66,6 +66,32 @@ def test_another_webhook_is_not_found_by_any_call_and_stays_as_it_is(
     assert not Event.objects.exists()
 
 
+@pytest.mark.parametrize("change", [{"url": "https://1.1.1.1/other"}, {"workspaces": "as they were"}])
+def test_one_that_they_change_hears_no_more_of_a_workspace_that_was_deleted(
+    member: AdminClient, workspace: Workspace, change: dict[str, Any]
+) -> None:
+    gone = make_workspace(deleted_at=timezone.now())
+    shared = make_webhook(workspace_ids=[workspace.pk, gone.pk])
+    waits = make_delivery(shared, status="pending", workspace_id=gone.pk)
+    body = {name: shared.workspace_ids if name == "workspaces" else value for name, value in change.items()}
+
+    answer = member("PUT", f"/admin/webhooks/{shared.pk}", body)
+
+    assert answer.json()["data"]["webhook"]["workspaces"] == [workspace.pk]
+    assert Webhook.objects.get().workspace_ids == [workspace.pk]
+    assert Delivery.objects.get(pk=waits.pk).status == "discarded"
+
+
+def test_one_that_they_change_keeps_some_workspace(member: AdminClient, workspace: Workspace) -> None:
+    gone = make_workspace(deleted_at=timezone.now())
+    shared = make_webhook(workspace_ids=[workspace.pk, gone.pk])
+
+    answer = member("PUT", f"/admin/webhooks/{shared.pk}", {"workspaces": [gone.pk]})
+
+    assert set(fields_of(answer)) == {"workspaces"}
+    assert Webhook.objects.get().workspace_ids == shared.workspace_ids
+
+
 def test_every_call_of_a_webhook_of_theirs_is_answered(member: AdminClient, workspace: Workspace) -> None:
     own = make_webhook(workspace_ids=[workspace.pk])
     calls = calls_of(own, make_delivery(own))

@@ -34,7 +34,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import about, translated
-from workspaces.reach import about_theirs, is_too_wide, not_theirs, webhooks_of
+from workspaces.reach import about_theirs, is_too_wide, not_theirs, theirs, webhooks_of
 
 WRITTEN = ("url", "events", "workspace_ids", "is_active")
 BESIDE = 10
@@ -100,11 +100,11 @@ class WebhookForm(ServiceForm):
         if "workspace_ids" not in self.changed_data and not self.instance._state.adding:
             return given  # as the page had them: some may not be theirs any more, and they are not written
         user = member_of_staff(self.request)
-        if is_too_wide(given, user):
-            raise forms.ValidationError(translated(NAME_SOME))
         if places := not_theirs(given, user, present=self.instance.workspace_ids):
             lacking = ", ".join(given[place] for place in places)
             raise forms.ValidationError(_("There is no such workspace: %(named)s.") % {"named": lacking})
+        if is_too_wide(theirs(given, user), user):
+            raise forms.ValidationError(translated(NAME_SOME))
         return given
 
     def clean_given_secret(self) -> str:
@@ -118,6 +118,9 @@ class WebhookForm(ServiceForm):
     def call_service(self) -> Webhook:
         if not self.instance._state.adding:
             values = self.changed_values(*WRITTEN)
+            named = values.get("workspace_ids", self.instance.workspace_ids)
+            kept = theirs(named, member_of_staff(self.request))
+            values |= {"workspace_ids": kept} if values and kept != named else {}
             return webhooks.update_webhook(self.instance, values=values, actor=self.actor) if values else self.instance
         values = {name: self.cleaned_data[name] for name in WRITTEN}
         secret = self.cleaned_data["given_secret"]
