@@ -143,7 +143,8 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     """Change the given fields; a scheduled post stays scheduled, and is refused what would make it unpublishable.
 
     `platforms` may be what answers show: networks, which stand for the accounts that the post has there. `destinations`
-    are taken as those of a new post.
+    are taken as those of a new post, and so are `platforms` that name an account: one at which the post was called off,
+    and which is connected again, gets it then.
     """
     locked = lock_editable(post)
     texts = _normal({name: values[name] for name in TEXTS if name in values})
@@ -155,7 +156,8 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     targets = destinations.place(locked, found)
     if locked.status == SCHEDULED:
         require_publishable(locked, found)
-        _add_to_schedule(locked, targets, now=now)
+        added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
+        _add_to_schedule(locked, [target for target in targets if target.status in added], now=now)
     changed = sync(locked)
     record_update(locked, before, actor=actor)
     _tell_outcome(locked, changed)
@@ -177,12 +179,11 @@ def _strays(post: Post, found: destinations.Destinations) -> list[str]:
     ]
 
 
-def _add_to_schedule(post: Post, targets: Iterable[Target], *, now: datetime) -> None:
+def _add_to_schedule(post: Post, new: Sequence[Target], *, now: datetime) -> None:
     """Give the targets that a scheduled post has got the post's time, or the present if that is over.
 
     The others keep theirs: they may be held up, or have failed.
     """
-    new = [target for target in targets if target.status == TargetStatus.DRAFT]
     set_due(new, scheduled_at=max(post.scheduled_at or now, now))
     if post.is_on_hold:
         Target.objects.filter(pk__in=[target.pk for target in new]).update(due_at=None, give_up_at=None)
@@ -191,12 +192,17 @@ def _add_to_schedule(post: Post, targets: Iterable[Target], *, now: datetime) ->
 def _direct(post: Post, values: dict[str, Any], *, overrides: dict[str, Any]) -> destinations.Destinations:
     """Give a post that is changed its destinations, and return what they mean."""
     given = values.get("destinations", values.get("platforms", []))
-    if "destinations" in values or destinations.names_accounts(given):
+    if _is_as_new(values):
         post.destinations = given
         return destinations.resolve(post.workspace, given, overrides=overrides)
     if given:
         post.destinations = destinations.kept(post, given)
     return destinations.of(post, overrides=overrides)
+
+
+def _is_as_new(values: dict[str, Any]) -> bool:
+    """Whether a change says where a post goes as a new post does, by accounts."""
+    return "destinations" in values or destinations.names_accounts(values.get("platforms", []))
 
 
 def new_overrides(values: dict[str, Any], *, present: dict[str, Any]) -> dict[str, Any]:

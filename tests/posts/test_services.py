@@ -286,6 +286,19 @@ def test_an_edit_sends_nothing_again_and_ends_no_hold(
     assert (Post.objects.get().status, told()) == ("scheduled", ["post.updated"])
 
 
+def test_an_account_that_is_connected_again_and_named_gets_the_post(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post = half_done(workspace, accounts, "cancelled")
+    named = [account.pk for account in accounts]
+
+    services.update_post(post, values={"platforms": named}, actor=ACTOR, now=NOW)
+
+    [back, held] = Target.objects.filter(post=post).order_by("pk")
+    assert (back.account_id, back.status, back.due_at) == (named[0], "scheduled", NOW)
+    assert (held.status, held.due_at) == ("scheduled", HELD_UNTIL)
+
+
 def test_what_waits_and_what_is_sent_again_later_goes_out_as_the_post_is_then(
     workspace: Workspace, accounts: list[SocialAccount], network: ScriptedNetwork
 ) -> None:
