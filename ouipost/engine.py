@@ -153,7 +153,17 @@ class Engine(Generic[Job]):
             return
         if jobs:
             traces.past(f"claim to {self.name}", began, jobs=len(jobs))
-        self._running |= {pool.submit(self._do, job): job for job in jobs}
+        self._begin(pool, jobs)
+
+    def _begin(self, pool: ThreadPoolExecutor, jobs: Sequence[Job]) -> None:
+        """Give each job a thread; while the machine gives none, jobs are left to their leases."""
+        for job in jobs:
+            try:
+                self._running[pool.submit(self._do, job)] = job
+            except RuntimeError:  # it may be done nevertheless, by a thread that is there
+                logger.exception("%s was given no thread, and is left to its lease", job)
+                time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
+                return
 
     def _do(self, job: Job) -> None:
         with bound_contextvars(**self.ids(job)), traces.span(self.name):  # threads do not inherit the context

@@ -1,11 +1,14 @@
 """Writing counts that a process keeps in memory: some seconds after the first count, and when the process ends."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable
 from multiprocessing.util import Finalize
 
 from django.db import connections
+
+logger = logging.getLogger(__name__)
 
 
 class Flusher:
@@ -23,19 +26,26 @@ class Flusher:
         self._is_waiting = self._knows_the_end = False
 
     def flush_soon(self) -> None:
-        """Schedule a write within `seconds`, unless one is scheduled; thread-safe."""
+        """Schedule a write within `seconds`, unless one is scheduled; thread-safe.
+
+        Where the machine gives no thread for that, the next call tries again: whoever counts does not fail for it.
+        """
         with self._lock:
             if not self._is_waiting:
                 self._is_waiting = True
                 self._start()
 
     def _start(self) -> None:
-        timer = threading.Timer(self._seconds, self._flush)
-        timer.daemon = True
-        timer.start()
         if not self._knows_the_end:
             self._knows_the_end = True
             Finalize(None, self._flush, exitpriority=0)  # unlike atexit, it is called in a web server's children too
+        timer = threading.Timer(self._seconds, self._flush)
+        timer.daemon = True
+        try:
+            timer.start()
+        except RuntimeError as error:
+            self._is_waiting = False
+            logger.warning("Counts are not written soon: %s", error)
 
     def _flush(self) -> None:
         self._is_waiting = False

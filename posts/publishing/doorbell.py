@@ -30,8 +30,13 @@ class Doorbell:
     def ring(self) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._send_for_ever, name="doorbell", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._send_for_ever, name="doorbell", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    logger.warning("The doorbell is not rung: %s", error)  # beat rings soon
+                    return
+                self._thread = thread
         self._rung.set()
 
     def _send_for_ever(self) -> None:

@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ouipost.engine import Engine
 from ouipost.writer import Runs
+from tests.foundation.threads import no_more_threads
 
 RUN_SECONDS = 60
 
@@ -177,6 +178,20 @@ class Stumbling(Unlucky):
 
     def _in_flight(self) -> int:
         return Engine._in_flight(self)
+
+
+def test_a_job_that_the_machine_gives_no_thread_is_left_to_its_lease_and_the_others_are_done_later(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Unlucky()
+    with monkeypatch.context() as machine:
+        no_more_threads(machine, named=engine.name)
+        engine.run_until_idle(seconds=RUN_SECONDS)
+
+    engine.run_until_idle(seconds=RUN_SECONDS)
+
+    assert engine.done == [2, 3]
+    assert "1 was given no thread, and is left to its lease" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

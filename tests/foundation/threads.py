@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from django.db import connections
 
 PATIENCE_SECONDS = 20
@@ -34,3 +35,15 @@ def wait_until(happened: Callable[[], object]) -> None:
     while not happened():
         assert time.monotonic() < deadline, "It did not happen in time."
         time.sleep(0.005)
+
+
+def no_more_threads(monkeypatch: pytest.MonkeyPatch, *, named: str = "") -> None:
+    """Let the machine give no thread with a name that begins so."""
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith(named):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)

@@ -17,7 +17,7 @@ from posts.operating import pausing
 from posts.publishing import doorbell
 from posts.publishing.doorbell import Doorbell
 from tests.factories import NOW, make_account
-from tests.foundation.threads import PATIENCE_SECONDS, wait_until
+from tests.foundation.threads import PATIENCE_SECONDS, no_more_threads, wait_until
 from tests.posts.fakes import ACTOR, ScriptedNetwork, make_mixed
 from workspaces.models import Workspace
 
@@ -61,6 +61,18 @@ def test_without_a_broker_nothing_is_sent(broker: FakeBroker, settings: Settings
     doorbell.ring()
 
     assert (broker.messages, doorbell._doorbell._thread) == (0, None)
+
+
+def test_where_the_machine_gives_no_thread_nobody_fails_and_the_next_ring_is_heard(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as machine:
+        no_more_threads(machine)
+        doorbell.ring()
+
+    doorbell.ring()
+
+    wait_until(lambda: broker.messages == 1)
 
 
 def test_many_rings_while_the_broker_hangs_return_at_once_and_are_one_message_more(broker: FakeBroker) -> None:
