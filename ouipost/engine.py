@@ -157,13 +157,14 @@ class Engine(Generic[Job]):
 
     def _begin(self, pool: ThreadPoolExecutor, jobs: Sequence[Job]) -> None:
         """Give each job a thread; while the machine gives none, jobs are left to their leases."""
-        for job in jobs:
-            try:
+        begun = 0
+        try:
+            for job in jobs:
                 self._running[pool.submit(self._do, job)] = job
-            except RuntimeError:  # it may be done nevertheless, by a thread that is there
-                logger.exception("%s was given no thread, and is left to its lease", job)
-                time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
-                return
+                begun += 1
+        except RuntimeError:  # the first of them may be done nevertheless, by a thread that is there
+            logger.exception("No thread is to be had: %s jobs are left to their leases", len(jobs) - begun)
+            time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
 
     def _do(self, job: Job) -> None:
         with bound_contextvars(**self.ids(job)), traces.span(self.name):  # threads do not inherit the context

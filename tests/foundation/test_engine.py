@@ -191,7 +191,7 @@ def test_a_job_that_the_machine_gives_no_thread_is_left_to_its_lease_and_the_oth
     engine.run_until_idle(seconds=RUN_SECONDS)
 
     assert engine.done == [2, 3]
-    assert "1 was given no thread, and is left to its lease" in caplog.text
+    assert "No thread is to be had: 1 jobs are left to their leases" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

@@ -120,7 +120,8 @@ class WebhookForm(ServiceForm):
             values = self.changed_values(*WRITTEN)
             named = values.get("workspace_ids", self.instance.workspace_ids)
             kept = theirs(named, member_of_staff(self.request))
-            values |= {"workspace_ids": kept} if values and kept != named else {}
+            if values and kept != named:
+                values["workspace_ids"] = kept
             return webhooks.update_webhook(self.instance, values=values, actor=self.actor) if values else self.instance
         values = {name: self.cleaned_data[name] for name in WRITTEN}
         secret = self.cleaned_data["given_secret"]
