@@ -37,6 +37,12 @@ class InvalidInput(DomainError):
         super().__init__(fields=fields)
 
 
+class SecretReplaced(DomainError):
+    """The secret that was to be replaced has been replaced already."""
+
+    message = "It has got another secret meanwhile, so nothing was done: look at it before you give it one more."
+
+
 def problems_in(check: Callable[[], object]) -> dict[str, Sequence[str]]:
     """Return the fields of the InvalidInput that the check raises; none where it raises nothing."""
     try:

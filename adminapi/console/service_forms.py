@@ -21,6 +21,8 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.translating import translated, words
 
+INSTEAD_OF = "instead_of"
+"""The field of a confirmation that says which secret is to be replaced: sent twice, it replaces no second one."""
 LINE_END = re.compile(r"\r?\n")
 """What browsers send as a carriage return and a line feed, whatever they were given."""
 
@@ -147,11 +149,11 @@ class ServiceAdmin(ConsoleAdmin[M]):
         return rows
 
     def operate_on(
-        self, request: HttpRequest, object_id: str, perform: Callable[[Any], Any], *, title: str, says: str
+        self, request: HttpRequest, object_id: str, perform: Callable[[Any], Any], **asked: Any
     ) -> HttpResponse | None:
         """Do as `operate` does to the row of a page, and go back to that."""
         back = own_page(self.model, object_id)
-        return self.operate(request, self.row(request, object_id), perform, title=title, says=says, back=back)
+        return self.operate(request, self.row(request, object_id), perform, back=back, **asked)
 
 
 def show_once(request: HttpRequest, *, title: str, says: str, secret: str, back: str) -> HttpResponse:

@@ -44,6 +44,7 @@ HELP = (_("When the connection ends unless a person acts."),)
 REFUSALS = (
     _("Another user has this e-mail address."),
     _("Choose at least one."),
+    _("It has got another secret meanwhile, so nothing was done: look at it before you give it one more."),
     _("Media can be added, changed or removed only while the post is a draft or scheduled."),
     _("No account is connected for some of the post's platforms."),
     _("Nobody can delete themselves."),

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
 from ouipost.db.rows import remember
-from ouipost.errors import DomainError, InvalidInput
+from ouipost.errors import DomainError, InvalidInput, SecretReplaced
 from ouipost.events import figures, outbox, resting, signing
 from ouipost.events.catalogue import TEST, Payload
 from ouipost.events.journal import Actor, assign, changes, record
@@ -96,10 +96,15 @@ def delete_webhook(webhook: Webhook, *, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def rotate_secret(
-    webhook: Webhook, *, actor: Actor, now: datetime, secret: str = "", grace: timedelta = GRACE
+    webhook: Webhook, *, actor: Actor, now: datetime, secret: str = "", grace: timedelta = GRACE, instead_of: str = ""
 ) -> tuple[Webhook, str]:
-    """Give a webhook a new secret and return both; the old secret signs as well until the grace period is over."""
+    """Give a webhook a new secret and return both; the old secret signs as well until the grace period is over.
+
+    Raises SecretReplaced where its `secret_mark` is not `instead_of` any more, if that is given.
+    """
     locked, shown = lock(webhook), _secret(secret)
+    if instead_of not in ("", locked.secret_mark):
+        raise SecretReplaced
     try:
         locked.keep_previous(until=now + grace)
     except CannotDecrypt:  # then nothing was signed either; an older one may not open, and would go on to prevent it

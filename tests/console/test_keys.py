@@ -116,6 +116,18 @@ def test_rotating_asks_shows_the_new_secret_once_and_keeps_the_old_one_for_a_day
     assert Event.objects.get(type="api_key.rotated").user_email == "staff@example.com"
 
 
+def test_a_confirmation_that_is_sent_twice_rotates_once(staff: Client) -> None:
+    key, old = make_key()
+    asked = staff.get(page_of(key, "rotate")).content.decode()
+    sent = dict(re.findall(r'<input type="hidden" name="(confirmed|instead_of)" value="([^"]*)"', asked))
+    first = staff.post(page_of(key, "rotate"), sent)
+
+    again = staff.post(page_of(key, "rotate"), sent, follow=True)
+
+    assert "another secret meanwhile" in text(again)
+    assert (opens(shown(first)), opens(old)) == (True, True)
+
+
 def test_actions_are_found_from_the_page_that_the_list_links_to(staff: Client) -> None:
     make_key()
     link = re.search(rf'href="({LIST}[^"]+/change/)', text(staff.get(LIST)))

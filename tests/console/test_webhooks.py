@@ -232,6 +232,22 @@ def test_another_secret_is_shown_once_and_the_old_one_signs_for_a_day(staff: Cli
     assert new.removeprefix("whsec_") not in everything_stored()
 
 
+def test_a_confirmation_that_is_sent_twice_gives_one_secret(staff: Client) -> None:
+    webhook = make_webhook()
+    (old,) = webhook.secrets(now=NOW)
+    form = {"action": "rotate_secret", "_selected_action": webhook.pk}
+    mark = re.search(r'name="instead_of" value="([^"]+)"', staff.post(LIST, form).content.decode())
+    assert mark
+    sent = form | {"confirmed": "1", "instead_of": mark[1]}
+    (new,) = SECRET.findall(text_of(staff.post(LIST, sent)))
+
+    again = text_of(staff.post(LIST, sent, follow=True))
+
+    assert "another secret meanwhile" in again
+    webhook.refresh_from_db()
+    assert webhook.secrets(now=timezone.now()) == [new, old]
+
+
 def test_secrets_are_given_one_at_a_time(staff: Client) -> None:
     webhooks = [make_webhook(), make_webhook()]
 

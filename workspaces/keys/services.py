@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.shortcuts import get_object_or_404
 
 from ouipost.crypto import digest
-from ouipost.errors import DomainError
+from ouipost.errors import DomainError, SecretReplaced
 from ouipost.events.journal import Actor, assign, record, record_update
 from workspaces.models import ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
@@ -100,9 +100,14 @@ def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
 
 
 @transaction.atomic
-def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str]:
-    """Give a key a new secret and return both; the old one is valid for another day, any earlier one ends at once."""
+def rotate_key(key: ApiKey, *, actor: Actor, now: datetime, instead_of: str = "") -> tuple[ApiKey, str]:
+    """Give a key a new secret and return both; the old one is valid for another day, any earlier one ends at once.
+
+    Raises SecretReplaced where the key's prefix is not `instead_of` any more, if that is given.
+    """
     locked = _lock(key)
+    if instead_of not in ("", locked.prefix):
+        raise SecretReplaced
     require_working(locked, now=now)
     secret = _new_secret(locked.mode)
     until = grace_ends(locked, now=now)

@@ -23,7 +23,7 @@ from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.columns import column, moment
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
-from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
+from adminapi.console.service_forms import INSTEAD_OF, ServiceAdmin, ServiceForm, show_once
 from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
@@ -198,14 +198,16 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     @action(description=gettext_lazy("Rotate"), permissions=["change"], icon="autorenew")
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
         """Ask, give the key another secret, and show that."""
-        actor, made = Actor.from_request(request), []
+        made: list[tuple[ApiKey, str]] = []
+        shown = {INSTEAD_OF: self.row(request, object_id).get().prefix}
+        actor, instead_of = Actor.from_request(request), request.POST.get(INSTEAD_OF, "")
 
         def perform(key: ApiKey) -> None:
-            made.append(keys.rotate_key(key, actor=actor, now=timezone.now()))
+            made.append(keys.rotate_key(key, actor=actor, now=timezone.now(), instead_of=instead_of))
 
         says = _("It gets a new secret, which is shown once. The present one works for another 24 hours.") + " "
         says += _("Replace it where it is used by then. One from an earlier rotation ends at once.")
-        answer = self.operate_on(request, object_id, perform, title=_("Rotate"), says=says)
+        answer = self.operate_on(request, object_id, perform, title=_("Rotate"), says=says, carries=shown)
         if not made:
             return answer
         key, secret = made[-1]

@@ -22,7 +22,7 @@ from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
-from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
+from adminapi.console.service_forms import INSTEAD_OF, ServiceAdmin, ServiceForm, show_once
 from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
@@ -214,16 +214,22 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
         if rows[:2].count() != 1:
             self.message_user(request, _("Choose one webhook: its secret is shown once."), messages.ERROR)
             return None
-        actor, given = Actor.from_request(request), list[tuple[Webhook, str]]()
+        actor, instead_of = Actor.from_request(request), request.POST.get(INSTEAD_OF, "")
+        given, where = list[tuple[Webhook, str]](), bulk.origin(self, request)
+        shown = {INSTEAD_OF: rows.get().secret_mark}
+
+        def perform(webhook: Webhook) -> None:
+            given.append(webhooks.rotate_secret(webhook, actor=actor, now=timezone.now(), instead_of=instead_of))
+
         hours = int(webhooks.GRACE / timedelta(hours=1))
         says = _("It gets a new secret, which is shown once. The old one signs too for %(hours)d hours.")
         answer = self.operate(
             request,
             rows,
-            lambda webhook: given.append(webhooks.rotate_secret(webhook, actor=actor, now=timezone.now())),
+            perform,
             title=_("Give another secret"),
             says=says % {"hours": hours},
-            **bulk.origin(self, request),
+            **where | {"carries": where.get("carries", {}) | shown},
         )
         return _secret_page(request, *given[-1]) if given else answer
 

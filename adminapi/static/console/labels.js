@@ -10,3 +10,12 @@ document.addEventListener("DOMContentLoaded", () => {
 document.addEventListener("alpine:initialized", () => setTimeout(() => {
   if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
 }));
+// A form that was sent is not sent again by a second click: what it did the first time might be done twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "1";
+});
+// Whoever comes back to a page finds its forms as they were.
+window.addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent));
