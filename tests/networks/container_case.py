@@ -20,7 +20,8 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.meta.containers import MakeAgain, NotReady
+from accounts.platforms.meta.containers import POST, MakeAgain, NotReady
+from accounts.platforms.uploads import uploaded
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -182,7 +183,8 @@ class ContainerCase(OAuth2Case):
 
     def test_old_containers_are_made_anew(self) -> None:
         operation = replace(self.prepared(self.steps), armed_at=NOW, now=later(hours=23, minutes=1))
-        session = FakeSession(*self.steps.prepares)
+        asked = self.status(uploaded(operation.handles, POST), "FINISHED")
+        session = FakeSession(asked, *self.steps.prepares)
 
         self.connector.prepare(session, operation, no_save)
 
@@ -227,10 +229,22 @@ class ContainerCase(OAuth2Case):
         ready = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
 
         handles = self.connector.prepare(ready, replace(refused, now=later(minutes=9)), no_save)
-        again = FakeSession(*self.first.prepares)
+        again = FakeSession(self.status(self.container, "FINISHED"), *self.first.prepares)
         self.connector.prepare(again, replace(refused, handles=handles, now=later(minutes=10)), no_save)
 
         again.assert_done()
+
+    @pytest.mark.parametrize("passed", [timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=24)], ids=str)
+    def test_one_that_a_late_call_has_published_is_not_made_anew_and_its_post_is_found(self, passed: timedelta) -> None:
+        saved, at = Saved(), NOW + passed
+        over = replace(self.prepared(self.first), armed_at=None, now=at)
+        session = FakeSession(self.status(self.container, "PUBLISHED"), self.listing(self.own))
+
+        handles = self.connector.prepare(session, over, saved)
+        published = self.connector.commit(session, replace(over, handles=handles, armed_at=at))
+
+        assert (published, saved.handles) == (self.first.published, [handles])
+        session.assert_done()
 
     def test_while_a_call_may_be_on_its_way_no_second_container_is_made(self) -> None:
         session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)

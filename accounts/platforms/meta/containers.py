@@ -40,6 +40,7 @@ from accounts.platforms.http import (
     moment,
 )
 from accounts.platforms.meta.longlived import LongLivedTokens
+from accounts.platforms.shapes import CLOCKS_DIFFER
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
 from ouipost.phrases import Phrase
@@ -48,7 +49,7 @@ CONTAINER_LIVES = timedelta(hours=23)
 """The networks drop a container after 24 hours."""
 POST = "post"
 """The key of the container that is published; those of a carousel's files are kept by the files' ids."""
-READY_AT, READY_SINCE, FAILURES = "ready_at", "ready_since", "failures"
+READY_AT, READY_SINCE, FAILURES, OUT = "ready_at", "ready_since", "failures", "out"
 STAYS_READY = timedelta(seconds=20)
 """For so long a container that was found ready is taken to be ready still; later it is asked for again."""
 IN_VAIN = timedelta(minutes=10)
@@ -131,18 +132,25 @@ class ContainerConnector(LongLivedTokens):
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         if _is_ready(operation):
             return operation.handles
-        operation = replace(operation, handles=_usable(operation))
+        if not _is_usable(operation):
+            if READY_SINCE in operation.handles and self._is_out(session, operation):
+                return _noted(operation, save, {OUT: True})
+            operation = replace(operation, handles={})
         if POST not in operation.handles.get(UPLOADS, {}):
             operation = self._make_parts(session, operation, save)
         parts = [uploaded(operation.handles, each.id) for each in _carousel(operation)]
         step = partial(self._make, session, operation, save, partial(self.post_fields, operation, parts))
         operation = self._made(operation, save, {POST: step})
-        self._require_finished(session, operation, save, [POST])
+        if self._require_finished(session, operation, save, [POST]) == State.PUBLISHED:
+            return _noted(operation, save, {OUT: True})
         self._require_quota(session, operation)
         now = operation.now.isoformat()
-        handles = {READY_SINCE: now, **operation.handles, READY_AT: now}
-        save(handles)
-        return handles
+        return _noted(operation, save, {READY_SINCE: operation.handles.get(READY_SINCE, now), READY_AT: now})
+
+    def _is_out(self, session: Session, operation: Operation) -> bool:
+        """Whether the container has been published: a call of an earlier try may have come late."""
+        state, _ = self._state(session, operation.account, uploaded(operation.handles, POST))
+        return state == State.PUBLISHED
 
     def _make_parts(self, session: Session, operation: Operation, save: Save) -> Operation:
         carousel = _carousel(operation)
@@ -179,8 +187,12 @@ class ContainerConnector(LongLivedTokens):
         message = Phrase("{network} no longer has the post to reply to.", network=self.name)
         return Rejected(**failure.facts | {"message": message})
 
-    def _require_finished(self, session: Session, operation: Operation, save: Save, keys: Sequence[str]) -> None:
-        """Raise StillWorking while one of these is worked on; forget all where one of them will never be ready."""
+    def _require_finished(self, session: Session, operation: Operation, save: Save, keys: Sequence[str]) -> str:
+        """Raise StillWorking while one of these is worked on; forget all where one of them will never be ready.
+
+        Returns the state of the last one: it is ready, or published already.
+        """
+        state = ""
         for key in keys:
             state, reason = self._state(session, operation.account, uploaded(operation.handles, key))
             match state:
@@ -202,6 +214,7 @@ class ContainerConnector(LongLivedTokens):
                         MakeAgain(Phrase("{network} does not know what it was given.", network=self.name)),
                     )
             raise _counted(operation, save, self.failure(reason))
+        return state
 
     def _at_work(self, wait: float) -> StillWorking:
         return StillWorking(Phrase("{network} is processing what it was given.", network=self.name), retry_after=wait)
@@ -240,6 +253,8 @@ class ContainerConnector(LongLivedTokens):
             raise RateLimited(message, retry_after=QUOTA_WAIT)
 
     def commit(self, session: Session, operation: Operation) -> Published:
+        if OUT in operation.handles:
+            return self._only(self._shown(session, operation))
         account = operation.account
         url = f"{self.base(account)}/{account.remote_id}/{self.publish_edge}"
         request = self.form(account, {"creation_id": uploaded(operation.handles, POST)})
@@ -267,6 +282,9 @@ class ContainerConnector(LongLivedTokens):
             raise Unknown(**refusal.facts) from error
         if state != State.PUBLISHED:
             raise refusal
+        return self._only(found)
+
+    def _only(self, found: Sequence[Published]) -> Published:
         if len(found) == 1:
             return found[0]
         raise Unknown(Phrase("{network} shows several posts that could be this one.", network=self.name))
@@ -313,7 +331,7 @@ class ContainerConnector(LongLivedTokens):
         return found
 
     def _find(self, session: Session, operation: Operation) -> list[Published]:
-        since = operation.since.replace(microsecond=0)
+        since = _since(operation).replace(microsecond=0)
         path, asked = self.listing(operation, since=since)
         read = partial(self.read, session, operation.account, path, **asked, limit=LISTED_AT_ONCE)
         posts = entries(read, at="data", cursor="after", cursor_of=partial(_following, since=since))
@@ -381,18 +399,30 @@ def _carousel(operation: Operation) -> Sequence[Media]:
     return media if len(media) > 1 else ()
 
 
-def _usable(operation: Operation) -> Handles:
-    """Forget containers as soon as one of them is too old, for a carousel is made of all, or was ready in vain.
+def _is_usable(operation: Operation) -> bool:
+    """Whether no container is too old, for a carousel is made of all, nor was ready in vain.
 
     In vain only where no call is open: what is still on its way could publish the one beside the other.
     """
     made = [datetime.fromisoformat(each["at"]) for each in operation.handles.get(UPLOADS, {}).values()]
     if made and min(made) < operation.now - CONTAINER_LIVES:
-        return {}
+        return False
     ready_since = operation.handles.get(READY_SINCE)
-    if ready_since and not operation.armed_at and datetime.fromisoformat(ready_since) <= operation.now - IN_VAIN:
-        return {}
-    return operation.handles
+    is_in_vain = ready_since and datetime.fromisoformat(ready_since) <= operation.now - IN_VAIN
+    return not is_in_vain or operation.armed_at is not None
+
+
+def _noted(operation: Operation, save: Save, facts: Handles) -> Handles:
+    handles = {**operation.handles, **facts}
+    save(handles)
+    return handles
+
+
+def _since(operation: Operation) -> datetime:
+    """From when on a copy can be dated: one that a call of an earlier try published is as old as its container."""
+    if OUT not in operation.handles:
+        return operation.since
+    return min(operation.since, datetime.fromisoformat(operation.handles[UPLOADS][POST]["at"]) - CLOCKS_DIFFER)
 
 
 def _wait(operation: Operation, key: str) -> float:
