@@ -236,15 +236,23 @@ class ContainerCase(OAuth2Case):
 
     @pytest.mark.parametrize("passed", [timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=24)], ids=str)
     def test_one_that_a_late_call_has_published_is_not_made_anew_and_its_post_is_found(self, passed: timedelta) -> None:
-        saved, at = Saved(), NOW + passed
+        saved, at, asked = Saved(), NOW + passed, self.status(self.container, "PUBLISHED")
         over = replace(self.prepared(self.first), armed_at=None, now=at)
-        session = FakeSession(self.status(self.container, "PUBLISHED"), self.listing(self.own))
+        session = FakeSession(asked, asked, self.listing(self.own))
 
         handles = self.connector.prepare(session, over, saved)
         published = self.connector.commit(session, replace(over, handles=handles, armed_at=at))
 
         assert (published, saved.handles) == (self.first.published, [handles])
         session.assert_done()
+
+    @pytest.mark.parametrize("gets", [make_answer(503), graph_error(10), graph_error(190), graph_error(100, 33)])
+    def test_one_that_is_out_is_not_called_refused_where_it_cannot_be_asked_for(self, gets: Any) -> None:
+        handles = {**self.prepared(self.first).handles, "out": True}
+        session = FakeSession(replace(self.status(self.container, "PUBLISHED"), gets=gets))
+
+        with pytest.raises(Unknown):
+            self.connector.commit(session, replace(self.prepared(self.first), handles=handles))
 
     def test_while_a_call_may_be_on_its_way_no_second_container_is_made(self) -> None:
         session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)

@@ -41,8 +41,10 @@ SECRET = "a secret of sixteen or more"
 JAVASCRIPT = Path(__file__).parent / "javascript"
 SEEDING = "from tests.webhooks.seeding import accounts_that_end; "
 DELIVERIES = 1000
-SOON_SECONDS = 30
+SOON_SECONDS = 10
 """On a machine that runs the suite beside it; `make bench` measures how soon it is."""
+BEHIND_SECONDS = 30
+"""So far two workers may fall behind ten events a second there."""
 MB = 1_000_000
 
 
@@ -121,7 +123,7 @@ def test_many_events_reach_three_receivers_soon(product: Product, record_propert
 
     record_property("numbers", f"52, 150 events to 3 receivers: {seen}")
     assert seen.is_good, seen
-    assert (seen.numbers.requests, seen.p95_seconds <= SOON_SECONDS) == (450, True)
+    assert (seen.numbers.requests, seen.p95_seconds <= BEHIND_SECONDS) == (450, True)
 
 
 @pytest.mark.any_database
@@ -130,7 +132,7 @@ def test_receivers_that_hang_or_are_not_there_hold_up_nobody_else(product: Produ
 
     record_property("numbers", f"53, beside bad receivers: {seen}")
     assert seen.is_good, seen
-    assert (seen.p95_seconds <= SOON_SECONDS, seen.hanging_calls > 0, seen.absent_fails) == (True, True, True)
+    assert (seen.p95_seconds <= 5, seen.hanging_calls > 0, seen.absent_fails) == (True, True, True)
 
 
 @pytest.mark.on_servers

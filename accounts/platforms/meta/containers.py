@@ -254,7 +254,7 @@ class ContainerConnector(LongLivedTokens):
 
     def commit(self, session: Session, operation: Operation) -> Published:
         if OUT in operation.handles:
-            return self._only(self._shown(session, operation))
+            return self._out_after_all(session, operation, self._forgotten())
         account = operation.account
         url = f"{self.base(account)}/{account.remote_id}/{self.publish_edge}"
         request = self.form(account, {"creation_id": uploaded(operation.handles, POST)})
@@ -282,9 +282,6 @@ class ContainerConnector(LongLivedTokens):
             raise Unknown(**refusal.facts) from error
         if state != State.PUBLISHED:
             raise refusal
-        return self._only(found)
-
-    def _only(self, found: Sequence[Published]) -> Published:
         if len(found) == 1:
             return found[0]
         raise Unknown(Phrase("{network} shows several posts that could be this one.", network=self.name))
@@ -325,10 +322,13 @@ class ContainerConnector(LongLivedTokens):
         """Return what the list has, once a new post would surely show there."""
         found = self._find(session, operation)
         if not found and operation.now < operation.began_at + LISTED_AFTER:
-            raise Unknown(
-                Phrase("{network} has forgotten what it was given, and may not list the post yet.", network=self.name)
-            )
+            raise self._forgotten()
         return found
+
+    def _forgotten(self) -> Unknown:
+        return Unknown(
+            Phrase("{network} has forgotten what it was given, and may not list the post yet.", network=self.name)
+        )
 
     def _find(self, session: Session, operation: Operation) -> list[Published]:
         since = _since(operation).replace(microsecond=0)
