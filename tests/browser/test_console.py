@@ -17,6 +17,7 @@ ENDS = """p => {
   return [inner.left - outer.left, outer.right - inner.right];
 }"""
 IS_WHOLE = "a => a.getBoundingClientRect().right <= a.parentElement.getBoundingClientRect().right"
+TWICE = "button => { button.click(); setTimeout(() => button.click(), 10); }"
 ROOMS = (
     ("/console/", "Vue d’ensemble"),
     ("/console/calendar/", "Calendrier"),
@@ -129,3 +130,15 @@ def test_pages_are_read_without_scripts(browser: Browser, demo: Demo) -> None:
     page.get_by_role("link", name="Hello from Oui Post!").click()
 
     expect(page.get_by_role("heading", name=re.compile("It has been out at all of its networks"))).to_be_visible()
+
+
+def test_a_form_that_is_sent_by_two_clicks_is_sent_once(staff: Page, demo: Demo) -> None:
+    sent: list[str] = []
+    staff.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    for name in ("First", "Second"):
+        staff.goto(f"{demo.base}/console/workspaces/apikey/add/")
+        staff.get_by_label("Name").fill(name)
+        staff.get_by_role("button", name="Save", exact=True).evaluate(TWICE)
+        expect(staff.locator("#secret")).to_be_visible()
+
+    assert len(sent) == 2
