@@ -773,9 +773,12 @@ class TestBluesky(PlatformCase):
         assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
         assert self.saved == {}, "the next try sends it anew"
 
-    @pytest.mark.parametrize("status", [400, 404])
-    def test_work_that_the_service_does_not_know_any_more_is_begun_anew(self, status: int) -> None:
-        lost = replace(job(), gets=make_answer(status, {"error": "InvalidRequest", "message": "Job not found"}))
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [(400, "InvalidRequest"), (404, "InvalidRequest"), (401, "AuthenticationRequired"), (400, "ExpiredToken")],
+    )
+    def test_work_of_which_the_service_does_not_tell_any_more_is_begun_anew(self, status: int, error: str) -> None:
+        lost = replace(job(), gets=make_answer(status, {"error": error, "message": "Job not found"}))
 
         with pytest.raises(Unavailable, match="Job not found") as caught:
             self.upload(lost, handles={"job": {"id": "job1", "at": NOW.isoformat()}})

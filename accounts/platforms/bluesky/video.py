@@ -210,7 +210,7 @@ class VideoUpload:
         url = xrpc(SERVICE, "app.bsky.video.getJobStatus")
         try:
             return self._connector.call(self._session, "GET", url, params=params)
-        except Rejected as error:  # it says nothing of the video, which was not refused
+        except (AuthExpired, Rejected) as error:  # it says nothing of the video, or of the account
             self._forget_job()
             raise Unavailable(**error.facts) from error
 
