@@ -35,6 +35,7 @@ from accounts.serializers import (
     show_platform,
 )
 from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.claims import database_now
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
 from workspaces.counts import count_related
@@ -155,7 +156,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
         """Disconnect: tokens are revoked, unsent posts of the account cancelled."""
 
         def work() -> Response:
-            cancelled = services.disconnect(self.get_object(), actor=self.actor, now=timezone.now())
+            cancelled = services.disconnect(self.get_object(), actor=self.actor, now=database_now())
             return self.done("Account disconnected successfully", cancelled_posts=cancelled)
 
         return self.once(work)

@@ -166,7 +166,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 
     def _queue(self, post: Post, schedule_id: str) -> Post:
         schedule = schedules.find(schedule_id, workspace_id=post.workspace_id)
-        return schedules.queue_post(post, schedule, actor=self.actor, now=timezone.now())
+        return schedules.queue_post(post, schedule, actor=self.actor, now=database_now())
 
     @extend_schema(request=None, responses=PostDetailSerializer)
     @action(detail=True, methods=["post"])

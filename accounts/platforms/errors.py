@@ -79,11 +79,23 @@ class AuthExpired(PlatformError):
 
 
 class Unavailable(PlatformError):
-    """Certainly not done: ask again, not before `retry_after` seconds if that is given."""
+    """Certainly not done: ask again, not before `retry_after` seconds if that is given.
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **facts: Any) -> None:
+    From `commit` and `recover`, `handles` replace those of the operation: the call itself gave new ones, or told that
+    some are worth nothing any more.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        handles: "Mapping[str, Any] | None" = None,
+        **facts: Any,
+    ) -> None:
         super().__init__(message, **facts)
         self.retry_after = retry_after
+        self.handles = handles
 
 
 class RateLimited(Unavailable):
@@ -96,16 +108,13 @@ class StillWorking(Unavailable):
     """The network is at work on what it was given: ask again after `retry_after` seconds. No attempt is counted.
 
     From `prepare` nothing is visible yet. From `commit` and `recover` the network has taken the post and will show it,
-    or say that it failed; `handles` replace those of the operation where the visible call itself gave new ones.
+    or say that it failed.
     """
 
     retry_after: float
 
-    def __init__(
-        self, message: str, *, retry_after: float, handles: "Mapping[str, Any] | None" = None, **facts: Any
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: float, **facts: Any) -> None:
         super().__init__(message, retry_after=retry_after, **facts)
-        self.handles = handles
 
 
 class ProcessingFailed(Rejected):

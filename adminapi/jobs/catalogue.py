@@ -13,6 +13,7 @@ from adminapi.jobs.kinds import Bulk, Kind
 from adminapi.jobs.models import Job
 from adminapi.jobs.post_actions import ACTIONS
 from adminapi.jobs.prune import PRUNE
+from ouipost.claims import database_now
 from ouipost.events import webhooks
 from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Webhook
@@ -25,7 +26,7 @@ from workspaces.reach import deliveries_of, keys_of, webhooks_of
 
 
 def _switched(schedule: Schedule, actor: Actor, *, is_active: bool) -> list[Post]:
-    return schedules.update_schedule(schedule, values={"is_active": is_active}, actor=actor, now=timezone.now())
+    return schedules.update_schedule(schedule, values={"is_active": is_active}, actor=actor, now=database_now())
 
 
 def _activated(user: User, actor: Actor, *, is_active: bool) -> User:
@@ -52,7 +53,7 @@ DISCONNECT = Bulk(
     name="accounts.disconnect",
     title=_("Disconnect"),
     model=SocialAccount,
-    perform=lambda account, actor: accounts.disconnect(account, actor=actor, now=timezone.now()),
+    perform=lambda account, actor: accounts.disconnect(account, actor=actor, now=database_now()),
     asks_network=True,
 )
 REFRESH = Bulk(
@@ -102,7 +103,7 @@ DELETE_SCHEDULES = Bulk(
     name="schedules.delete",
     title=_("Delete"),
     model=Schedule,
-    perform=lambda schedule, actor: schedules.delete_schedule(schedule, actor=actor, now=timezone.now()),
+    perform=lambda schedule, actor: schedules.delete_schedule(schedule, actor=actor, now=database_now()),
 )
 REVOKE_KEYS = Bulk(
     name="keys.revoke",

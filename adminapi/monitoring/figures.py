@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Concat, TruncDate
-from django.utils import timezone
 from django.utils.functional import cached_property
 
 from accounts.models import AccountStatus, SocialAccount
 from analytics.periods import A_DAY, Period, day_of, midnight
 from analytics.reports import Scope
+from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import counts
 from posts.models import Post, PostCount, PostStatus
@@ -69,7 +69,7 @@ class Figures:
     @classmethod
     def for_user(cls, user: User) -> "Figures":
         """Return an administrator's figures, or those of a user's own workspaces."""
-        now = timezone.now()
+        now = database_now()
         if user.role == Role.ADMIN:
             return cls(now=now)
         own = Workspace.objects.open_to(user)

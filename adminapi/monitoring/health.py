@@ -14,6 +14,7 @@ from adminapi.monitoring import networks, system
 from adminapi.monitoring.callers import VIEW, HealthAuthentication
 from adminapi.monitoring.probes import DEGRADED, HEALTHY, UNHEALTHY, Examination
 from adminapi.viewsets import AdminViewSet
+from ouipost.claims import database_now
 from workspaces.models import Mode
 
 STATUSES = (HEALTHY, DEGRADED, UNHEALTHY)
@@ -123,7 +124,7 @@ class PlatformHealthViewSet(AdminViewSet[Network]):
     @extend_schema(responses=PlatformsHealthSerializer)
     def retrieve(self, request: Request) -> Response:
         """Show how the networks responded in the last 24 hours; if nothing is live, the simulated ones."""
-        now = timezone.now()
+        now = database_now()
         found = networks.look(now=now)
         shown = {
             "platforms": {name: health.shown for name, health in found.items()},

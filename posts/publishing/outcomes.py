@@ -174,11 +174,18 @@ def when_out(target: Target, published: Published, *, is_doubtful: bool = False,
 
 def _taken(target: Target, error: StillWorking, *, now: datetime) -> dict[str, Any]:
     """The network has accepted it and does not show it yet: ask again, until it is left to a person."""
-    given = {} if error.handles is None else {"handles": dict(error.handles)}
+    given = _given(error)
     if gave_up(target, now=now):
         return _review(Phrase("The network has accepted it and has not shown it: {error}", error=error.message)) | given
     values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
     return values | given | {"waits_for": error.message}
+
+
+def _given(error: PlatformError) -> dict[str, Any]:
+    """The handles for the next step, where this one came to others."""
+    if not isinstance(error, Unavailable) or error.handles is None:
+        return {}
+    return {"handles": dict(error.handles)}
 
 
 def _published(remote_id: str, url: str, *, now: datetime) -> dict[str, Any]:
@@ -287,7 +294,7 @@ def _is_waking(target: Target, report: Report, *, now: datetime) -> bool:
 def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
     counts = not isinstance(error, RateLimited)
     shown = target.error if is_said_to_be_there(target) else _shown(error, retryable=True)
-    return {"due_at": now + wait, "attempts": target.attempts + counts, "error": shown}
+    return {"due_at": now + wait, "attempts": target.attempts + counts, "error": shown} | _given(error)
 
 
 def is_said_to_be_there(target: Target) -> bool:

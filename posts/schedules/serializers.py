@@ -6,12 +6,12 @@ from itertools import islice
 from typing import Any
 
 from django.db.models import Count, Q
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import registry
 from ouipost.api.schema import MOMENT
+from ouipost.claims import database_now
 from posts.models import Post, PostStatus, Schedule, Slot
 from posts.schedules import queue
 from posts.schedules.inputs import TIME_OF_DAY
@@ -105,7 +105,7 @@ class ScheduleDetailSerializer(ScheduleSerializer):
 
     @extend_schema_field(StatsSerializer)
     def get_stats(self, schedule: Schedule) -> dict[str, Any]:
-        now = timezone.now()
+        now = database_now()
         monday, next_monday = week_of(now, zone=schedule.timezone)
         this_week = Q(moment__gte=monday, moment__lt=next_monday)
         counts = Post.objects.filter(schedule=schedule).aggregate(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from rest_framework.response import Response
 from ouipost.api.pagination import is_within
 from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
 from posts.models import Schedule
@@ -59,7 +59,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
         def work() -> Response:
             schedule = self.get_object()
             values = self.read(WeeklyScheduleInput, instance=schedule, partial=True)
-            drafts = schedules.update_schedule(schedule, values=values, actor=self.actor, now=timezone.now())
+            drafts = schedules.update_schedule(schedule, values=values, actor=self.actor, now=database_now())
             returned = [post.pk for post in drafts]
             return self.answered(self.get_object(), returned_to_draft=returned, warnings=_warnings(len(returned)))
 
@@ -69,7 +69,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
         """Delete a schedule; the posts in its queue return to draft."""
 
         def work() -> Response:
-            returned = schedules.delete_schedule(self.get_object(), actor=self.actor, now=timezone.now())
+            returned = schedules.delete_schedule(self.get_object(), actor=self.actor, now=database_now())
             return self.done("Schedule deleted successfully", returned_to_draft=returned)
 
         return self.once(work)
@@ -81,7 +81,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
     @action(detail=True)
     def slots(self, request: Request, **kwargs: Any) -> Response:
         """Show the next `count` times, each with the post that has it."""
-        found = next_occurrences(self.get_object(), count=self.count, now=timezone.now())
+        found = next_occurrences(self.get_object(), count=self.count, now=database_now())
         return self.answered(OccurrencesSerializer({"slots": found}).data)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from accounts import registry
 from adminapi.jobs import running
+from adminapi.monitoring import figures
 from tests.accounts.fakes import FakeNetwork
 from tests.factories import NOW, make_user
 from workspaces.models import Membership, Role, User, Workspace
@@ -30,8 +32,9 @@ def network(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
 
 
 @pytest.fixture
-def at_noon() -> Iterator[None]:
-    """Stop the clock at the factories' NOW, for modules whose pages tell the time."""
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stop the clocks at the factories' NOW, for modules whose pages tell the time."""
+    monkeypatch.setattr(figures, "database_now", timezone.now)
     with time_machine.travel(NOW, tick=False):
         yield
 

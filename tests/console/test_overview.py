@@ -140,6 +140,17 @@ def test_a_long_day_shows_the_first_posts_and_counts_all(account: SocialAccount)
     assert [each.post.content for each in outgoing.first] == [f"Post {number}" for number in range(6)]
 
 
+def test_what_is_due_is_told_by_the_clock_that_publishes(
+    account: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "database_now", lambda: NOW - HOUR)
+    write(account, "scheduled", at=NOW - 10 * MINUTE)
+
+    outgoing = opened().context["waiting"]["outgoing"]
+
+    assert (outgoing.due, outgoing.coming, outgoing.oldest) == (0, 1, timedelta(0))
+
+
 def test_what_is_paused_is_named_and_neither_due_nor_coming(account: SocialAccount) -> None:
     write(account, "scheduled", at=NOW - HOUR)
     write(account, "scheduled", at=NOW + HOUR)

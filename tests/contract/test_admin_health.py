@@ -19,7 +19,7 @@ from pytest_django import Settings
 from accounts import calls, registry
 from accounts.models import CallCount, Network
 from adminapi.models import Heartbeat
-from adminapi.monitoring import backlog
+from adminapi.monitoring import backlog, health
 from adminapi.monitoring import callers as monitoring
 from adminapi.monitoring.threads import LIMIT_SECONDS
 from adminapi.sessions import jwts
@@ -42,6 +42,12 @@ PATHS = ("/admin/health", "/admin/platform-health", "/admin/system")
 def green(monkeypatch: pytest.MonkeyPatch) -> None:
     """All parts answer as the reference's do."""
     Asked(**GREEN | {"database": 5, "cache": 2}).put_into(monkeypatch)
+
+
+@pytest.fixture
+def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database has the test's time."""
+    monkeypatch.setattr(health, "database_now", timezone.now)
 
 
 @pytest.fixture
@@ -180,6 +186,7 @@ def published(network: str, at: str) -> None:
     counted(network, calls.PUBLISHED, 1, at=calls.EVER, kind=calls.PUBLISH, last_at=last)
 
 
+@pytest.mark.usefixtures("one_clock")
 @time_machine.travel("2024-01-22T10:00:00Z", tick=False)
 def test_the_platforms_are_as_in_the_reference() -> None:
     admin, now = AdminClient(make_token(make_user())), timezone.now()
@@ -201,6 +208,7 @@ def test_the_platforms_are_as_in_the_reference() -> None:
     assert shown["twitter"]["issues"] == ["52 requests were refused in 15 minutes: a quota is used up."]
 
 
+@pytest.mark.usefixtures("one_clock")
 @time_machine.travel(NOW, tick=False)
 def test_without_calls_all_are_operational_and_no_figure_is_made_up() -> None:
     data = AdminClient(make_token(make_user())).get("/admin/platform-health").json()["data"]
@@ -235,6 +243,18 @@ def test_the_version_of_a_networks_api_is_shown_with_its_end_where_that_is_known
     assert versions["facebook"] == ("v25.0", "2028-07-29")
     assert (versions["instagram"], versions["linkedin"]) == (("v26.0", None), ("202609", "2027-09-15"))
     assert versions["bluesky"] == (None, None)
+
+
+def test_an_account_is_left_alone_by_the_clock_that_publishes(admin: AdminClient) -> None:
+    until = database_now() + timedelta(minutes=1)
+    make_account(make_workspace(mode="live"), platform="bluesky", held_until=until)
+
+    with time_machine.travel(until + timedelta(minutes=1)):
+        shown = admin.get("/admin/platform-health").json()["data"]
+
+    [told] = shown["platforms"]["bluesky"]["issues"]
+    assert told.startswith("1 account is left alone until")
+    assert datetime.fromisoformat(shown["last_updated"]) < until
 
 
 def test_the_system_is_as_in_the_reference(admin: AdminClient) -> None:

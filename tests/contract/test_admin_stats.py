@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from accounts import platforms
 from accounts.models import SocialAccount
+from adminapi.monitoring import figures
 from analytics import removal
 from analytics.models import DayTotal, PlatformTotal, WorkspaceDay
 from analytics.totals import SUMMED, add_days
@@ -37,7 +39,8 @@ Budget = Callable[..., AbstractContextManager[Any]]
 
 
 @pytest.fixture(autouse=True)
-def at_ten() -> Iterator[None]:
+def at_ten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(figures, "database_now", timezone.now)
     with time_machine.travel(NOW, tick=False):
         yield
 

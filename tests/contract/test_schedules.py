@@ -8,10 +8,13 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from accounts import views as accounts_views
 from ouipost.events.models import Delivery, Event
+from posts import views as posts_views
 from posts.models import Post, Schedule, Target
-from posts.schedules import serializers
+from posts.schedules import serializers, views
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
 from tests.contract.world import data_of, error_of, fields_of
@@ -33,7 +36,9 @@ MORNINGS: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def monday() -> Any:
+def monday(monkeypatch: pytest.MonkeyPatch) -> Any:
+    for module in (accounts_views, posts_views, serializers, views):
+        monkeypatch.setattr(module, "database_now", timezone.now)
     with time_machine.travel(MONDAY, tick=False):
         yield
 

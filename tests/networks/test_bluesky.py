@@ -376,24 +376,46 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Unknown):
             self.connector.commit(session, self.prepared(self.first))
 
+    def dropped(self, kind: str, operation: Operation) -> Operation:
+        """Return how a post is tried again of which the server has dropped the files."""
+        gone = make_answer(400, {"error": "BlobNotFound", "message": "Could not find blob"})
+        with pytest.raises(BlobMissing, match="Could not find blob") as caught:
+            self.connector.commit(FakeSession(replace(self.publications[kind].commits[0], gets=gone)), operation)
+        assert caught.value.handles is not None
+        return replace(operation, handles=caught.value.handles, now=later(seconds=30), armed_at=None)
+
+    def test_a_lost_answer_is_no_reason_to_upload_again(self, kind: str) -> None:
+        operation = replace(self.prepared(self.publications[kind]), now=later(minutes=3), armed_at=later(seconds=1))
+
+        assert self.connector.prepare(FakeSession(), operation, no_save) == operation.handles
+
     def test_an_upload_that_was_dropped_is_made_again_before_the_next_try(self) -> None:
-        dropped = make_answer(400, {"error": "BlobNotFound", "message": "Could not find blob"})
-        with pytest.raises(BlobMissing):
-            self.commit(self.publications["image"], dropped)
-        operation = replace(self.prepared(self.publications["image"]), now=later(seconds=30), armed_at=later(seconds=1))
+        operation = self.prepared(self.publications["image"])
+        again = self.dropped("image", operation)
         session = FakeSession(*self.publications["image"].prepares)
 
-        handles = self.connector.prepare(session, operation, no_save)
+        handles = self.connector.prepare(session, again, no_save)
+
+        session.assert_done()
+        assert (handles["rkey"], handles["record"]) == (operation.handles["rkey"], operation.handles["record"])
+        assert self.connector.prepare(FakeSession(), replace(again, handles=handles), no_save) == handles
+
+    def test_a_video_that_was_dropped_goes_to_the_server_which_its_service_would_not_do_again(self) -> None:
+        operation = self.prepared(self.publications["video"])
+        again = self.dropped("video", replace(operation, handles={**operation.handles, "job": {"id": "job1"}}))
+        session = FakeSession(send_plainly())
+
+        handles = self.connector.prepare(session, again, no_save)
 
         session.assert_done()
         assert (handles["rkey"], handles["record"]) == (operation.handles["rkey"], operation.handles["record"])
 
     def test_an_upload_that_came_out_otherwise_is_put_into_the_record(self) -> None:
-        operation = replace(self.prepared(self.publications["image"]), now=later(seconds=30), armed_at=later(seconds=1))
+        again = self.dropped("image", self.prepared(self.publications["image"]))
         session = FakeSession(upload(b"bytes of media_1", "other"))
         saved: list[Handles] = []
 
-        handles = self.connector.prepare(session, operation, lambda handles, *, seconds=0: saved.append(handles))
+        handles = self.connector.prepare(session, again, lambda handles, *, seconds=0: saved.append(handles))
 
         assert handles["record"]["embed"]["images"][0]["image"] == blob("other")
         assert handles["record"]["createdAt"] == "2026-11-24T10:00:00.000Z"
@@ -751,9 +773,12 @@ class TestBluesky(PlatformCase):
         assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
         assert self.saved == {}, "the next try sends it anew"
 
-    @pytest.mark.parametrize("status", [400, 404])
-    def test_work_that_the_service_does_not_know_any_more_is_begun_anew(self, status: int) -> None:
-        lost = replace(job(), gets=make_answer(status, {"error": "InvalidRequest", "message": "Job not found"}))
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [(400, "InvalidRequest"), (404, "InvalidRequest"), (401, "AuthenticationRequired"), (400, "ExpiredToken")],
+    )
+    def test_work_of_which_the_service_does_not_tell_any_more_is_begun_anew(self, status: int, error: str) -> None:
+        lost = replace(job(), gets=make_answer(status, {"error": error, "message": "Job not found"}))
 
         with pytest.raises(Unavailable, match="Job not found") as caught:
             self.upload(lost, handles={"job": {"id": "job1", "at": NOW.isoformat()}})

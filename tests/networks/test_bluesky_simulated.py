@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import App, Content, SignIn
+from accounts.platforms.base import App, Content, Media, SignIn
 from accounts.platforms.bluesky import Bluesky, video
+from accounts.platforms.bluesky.errors import BlobMissing
+from ouipost.simulator.models import Media as Stored
 from ouipost.simulator.models import Post, Request
 from ouipost.simulator.networks.bluesky import parts
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, make_file, now, order, visible
 from tests.simulator.clip import film
+from tests.simulator.conftest import png
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 THREAD = Content(
@@ -28,6 +31,9 @@ FILM = make_file(
     height=64,
     seconds=1,
     alt_text="Red",
+)
+PHOTO = make_file(
+    "photo", png(40, 30).getvalue(), type="image", mime_type="image/png", width=40, height=30, alt_text="Red"
 )
 
 
@@ -92,3 +98,18 @@ def test_a_large_video_goes_in_parts_and_a_lost_one_again(lost: str, monkeypatch
         "uploadPart": 4,
         "finishUpload": 1,
     } | {lost: 5 if lost == "uploadPart" else 2}
+
+
+@pytest.mark.parametrize("file", [PHOTO, FILM], ids=["photo", "film"])
+def test_a_file_that_the_server_has_dropped_is_brought_again_and_the_post_made_once(file: Media) -> None:
+    at = desk()
+    operation = at.prepare(at.operation(Content(text="Look", media=(file,))))
+    Stored.objects.update(expires_at=now())
+
+    with pytest.raises(BlobMissing) as dropped:
+        at.connector.commit(at.session, operation)
+    assert dropped.value.handles is not None
+    at.send(replace(operation, handles=dropped.value.handles, armed_at=None))
+
+    assert visible() == [("post", "Look", 1)]
+    assert operation.handles["rkey"] in Post.objects.get().external_id

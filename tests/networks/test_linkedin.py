@@ -144,6 +144,12 @@ VIDEO = {
     "uploadUrlsExpireAt": ENDS,
     "uploadInstructions": INSTRUCTIONS,
 }
+OVER = [
+    make_answer(400, {"status": 400, "code": "EXPIRED_UPLOAD_URL", "message": "Expired"}),
+    make_answer(401, {"status": 401, "code": "EXPIRED_ACCESS_TOKEN", "message": "Expired"}),
+    make_answer(401, body=b""),
+    make_answer(403, body=b"<Error><Code>AuthenticationFailed</Code></Error>"),
+]
 OCTETS = {"Content-Type": "application/octet-stream"}
 BEGIN_VIDEO = initialize("video", VIDEO, fileSizeBytes=16, uploadCaptions=False, uploadThumbnail=False)
 PARTS = (
@@ -667,12 +673,27 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert self.saved["asset"]["tags"] == []
 
-    def test_an_upload_whose_addresses_have_ended_begins_anew(self) -> None:
-        over = make_answer(400, {"status": 400, "code": "EXPIRED_UPLOAD_URL", "message": "Expired"})
+    @pytest.mark.parametrize("over", OVER)
+    def test_an_upload_whose_addresses_have_ended_begins_anew(self, over: Answer) -> None:
         with pytest.raises(UploadOver):
             self.preparing(BEGIN_VIDEO, PARTS[0], replace(PARTS[1], gets=over))
 
         self.preparing(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, show_video("AVAILABLE"), handles=self.saved)
+
+    @pytest.mark.parametrize("name", ["image", "document"])
+    @pytest.mark.parametrize("over", OVER)
+    def test_whether_the_account_may_upload_is_not_for_the_address_to_say(self, name: str, over: Answer) -> None:
+        publication = self.publications[name]
+        begin, bring, *_ = publication.prepares
+        with pytest.raises(UploadOver):
+            self.preparing(begin, replace(bring, gets=over), content=publication.content)
+
+        self.preparing(*publication.prepares, content=publication.content, handles=self.saved)
+
+    def test_whether_the_account_may_upload_is_said_when_an_upload_is_begun_or_ended(self) -> None:
+        for *before, last in ([BEGIN_VIDEO], [BEGIN_VIDEO, *PARTS, FINISH_VIDEO]):
+            with pytest.raises(AuthExpired):
+                self.preparing(*before, replace(last, gets=self.token_over))
 
     def test_a_video_that_linkedin_gives_up_is_rejected_in_its_words(self) -> None:
         failed = show_video("PROCESSING_FAILED", processingFailureReason="No sound")

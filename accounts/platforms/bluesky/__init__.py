@@ -159,6 +159,9 @@ class Bluesky(PasswordConnector):
         headers = bearer(account.access_token)
         try:
             cid = self.call_visible(session, "POST", url, id_at=("cid",), headers=headers, json=record)
+        except bluesky_errors.BlobMissing as error:
+            handles = bluesky_media.without_uploads(operation)
+            raise bluesky_errors.BlobMissing(handles=handles, **error.facts) from error
         except Unknown as error:
             found = self._earlier_try(session, operation) if error.network_code in MAY_BE_THERE else []
             if not found:

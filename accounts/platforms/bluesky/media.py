@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -20,10 +19,10 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.bluesky.api import service_of, xrpc
 from accounts.platforms.bluesky.atproto import CARD
-from accounts.platforms.bluesky.video import LIVES, UPLOAD, VideoUpload
+from accounts.platforms.bluesky.video import JOB, LIVES, PLAINLY, UPLOAD, VideoUpload
 from accounts.platforms.http import bearer, dig, dig_text
 from accounts.platforms.linkcard import fetch_link_card
-from accounts.platforms.uploads import upload_missing
+from accounts.platforms.uploads import UPLOADS, upload_missing
 from ouipost.phrases import Phrase
 
 
@@ -37,14 +36,16 @@ def prepare(connector: Connector, session: Session, operation: Operation, save: 
         steps = {CARD: partial(_card, connector, session, account, content.link)}
     else:
         steps = {each.id: partial(_upload_image, connector, session, account, each) for each in content.media}
-    return upload_missing(operation, save, steps, not_before=_uploads_count_from(operation))
+    return upload_missing(operation, save, steps, not_before=operation.now - LIVES)
 
 
-def _uploads_count_from(operation: Operation) -> datetime:
-    """Uploads from before the first try are made again: it may have failed because they were gone, and they are
-    content-addressed, so that one too many changes nothing."""
-    oldest = operation.now - LIVES
-    return max(oldest, operation.armed_at) if operation.armed_at else oldest
+def without_uploads(operation: Operation) -> Handles:
+    """Return the handles for the next try where the server has dropped what was uploaded: that is brought again.
+
+    A video goes to the server itself then: its service works on no file twice, and would name the same blob.
+    """
+    kept = {name: value for name, value in operation.handles.items() if name not in (UPLOADS, JOB)}
+    return kept | ({PLAINLY: True} if operation.content.video else {})
 
 
 def _upload_image(connector: Connector, session: Session, account: Account, media: Media) -> Any:

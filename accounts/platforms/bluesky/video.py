@@ -33,8 +33,9 @@ from ouipost.phrases import Phrase
 SERVICE = "https://video.bsky.app"
 AUDIENCE = "did:web:video.bsky.app"
 LIMITS, UPLOAD = "app.bsky.video.getUploadLimits", "com.atproto.repo.uploadBlob"
-JOB, PARTS = "job", "parts"
-"""The handles of the work that the service does, and of an upload in parts: `{id, size (of a part), sent}`."""
+JOB, PARTS, PLAINLY = "job", "parts", "plainly"
+"""The handles of the work that the service does, of an upload in parts: `{id, size (of a part), sent}`, and of a video
+that the service shall have no part in."""
 LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
 AUTHORITY = timedelta(minutes=25)
@@ -70,7 +71,7 @@ class VideoUpload:
             self._look(self._status())
             return self._handles
         self._handles = _without(self._handles, JOB)
-        if PARTS in self._handles or self._has_service():
+        if PLAINLY not in self._handles and (PARTS in self._handles or self._has_service()):
             self._look(self._bring())
         else:
             self._remember_blob(self._upload_plainly())
@@ -209,7 +210,7 @@ class VideoUpload:
         url = xrpc(SERVICE, "app.bsky.video.getJobStatus")
         try:
             return self._connector.call(self._session, "GET", url, params=params)
-        except Rejected as error:  # it says nothing of the video, which was not refused
+        except (AuthExpired, Rejected) as error:  # it says nothing of the video, or of the account
             self._forget_job()
             raise Unavailable(**error.facts) from error
 

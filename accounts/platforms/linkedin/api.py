@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from accounts.platforms.base import Answer, Connector, Session
+from accounts.platforms.base import Answer, Connector, PlatformError, Session
 from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, entries
+from accounts.platforms.linkedin.errors import UploadOver
 
 HOST = "https://api.linkedin.com"
 RESTLI = "2.0.0"
@@ -48,7 +49,7 @@ class Api:
         """Bring a file, or a part of it, to the address that LinkedIn gave for it."""
         answer = self.session.request("PUT", url, headers=headers, data=data, timeout=timeout)
         if not answer.ok:
-            raise self.connector.classify(answer)
+            raise _of_the_address(self.connector.classify(answer))
         return answer
 
     def elements(self, path: str, *, finder: bool = False) -> Iterator[Any]:
@@ -58,6 +59,11 @@ class Api:
     def _page(self, path: str, finder: bool, start: str = "") -> Any:
         joint = "&" if "?" in path else "?"
         return self.get(f"{path}{joint}start={start}" if start else path, finder=finder)
+
+
+def _of_the_address(error: PlatformError) -> PlatformError:
+    """No permission is asked for here: an address that misses one has ended, and beginning anew tells of the rest."""
+    return UploadOver(**error.facts) if error.status in (401, 403) else error
 
 
 def _next_start(page: Any) -> str:

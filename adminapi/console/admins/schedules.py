@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -24,6 +23,7 @@ from adminapi.console.workspaces import offer, only_one, workspaces_of
 from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Bulk
 from adminapi.templatetags.console import network_name
+from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
@@ -107,7 +107,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     def _change(
         self, request: HttpRequest, schedule: Schedule, values: dict[str, Any], written: schedule_form.Written
     ) -> HttpResponse:
-        given: dict[str, Any] = {"values": values, "actor": Actor.from_request(request), "now": timezone.now()}
+        given: dict[str, Any] = {"values": values, "actor": Actor.from_request(request), "now": database_now()}
         try:
             drafts = in_transaction(lambda: schedules.update_schedule(schedule, **given))
         except DomainError as error:
@@ -187,7 +187,7 @@ def _told_waiting(rows: QuerySet[Schedule]) -> str:
 
 def coming(schedule: Schedule) -> list[dict[str, Any]]:
     """Return the next times of a schedule, each with the post that has it."""
-    times = next_occurrences(schedule, count=COMING, now=timezone.now())
+    times = next_occurrences(schedule, count=COMING, now=database_now())
     posts = Post.objects.in_bulk([each["post_id"] for each in times if each["post_id"]])
     named = [name for each in times for name in each["platforms"]]
     accounts = dict(SocialAccount.objects.filter(pk__in=named).values_list("pk", "name"))

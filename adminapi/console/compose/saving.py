@@ -91,7 +91,7 @@ def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
         zone, now = sheet.workspace.timezone, timezone.now()
         post = services.schedule_post(post, scheduled_at=work.at, zone=zone, actor=work.actor, now=now)
     elif queue is not None:
-        post = schedules.queue_post(post, queue, actor=work.actor, now=timezone.now())
+        post = schedules.queue_post(post, queue, actor=work.actor, now=database_now())
     elif work.do == PUBLISH:
         post = services.publish_post(post, actor=work.actor, now=database_now())
     if post.status == PostStatus.SCHEDULED:

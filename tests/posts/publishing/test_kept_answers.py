@@ -20,6 +20,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
+from accounts.platforms.bluesky.errors import BlobMissing
 from accounts.platforms.linkedin.errors import UploadOver
 from ouipost import claims
 from ouipost.claims import database_now
@@ -110,6 +111,7 @@ ANSWERS = [
     (Duplicate("Twice."), ("failed", False, {}), "duplicate"),
     (ProcessingFailed("No video."), ("failed", False, {}), "processing_failed"),
     (Unavailable("Busy."), ("publishing", False, {}), "unavailable"),
+    (BlobMissing("Gone.", handles={"rkey": "k1"}), ("publishing", False, {"rkey": "k1"}), "unavailable"),
     (RateLimited("Slow.", retry_after=60), ("publishing", False, {}), "rate_limited"),
 ]
 answered = pytest.mark.parametrize(("given", "state", "word"), ANSWERS, ids=[word for _, _, word in ANSWERS])

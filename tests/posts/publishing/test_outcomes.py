@@ -81,6 +81,17 @@ def test_a_refusal_of_the_only_send_is_final(outcome: PlatformError, recovery: R
     assert after(outcome, recovery) == FINAL | {"status": "failed", "error": error}
 
 
+@pytest.mark.parametrize("unresolved", [False, True])
+@pytest.mark.parametrize("error", [Unavailable("away", handles={"key": "k1"}), Unavailable("away"), Unknown("lost")])
+def test_a_refusal_that_gives_other_handles_leaves_those_for_the_next_try(
+    error: Unavailable | Unknown, unresolved: bool
+) -> None:
+    state = after(error, Recovery.KEY, unresolved=unresolved)
+
+    assert state.get("handles") == ({"key": "k1"} if isinstance(error, Unavailable) and error.handles else None)
+    assert state["due_at"] > NOW
+
+
 @pytest.mark.parametrize("recovery", Recovery)
 def test_what_was_certainly_not_taken_is_sent_again_as_if_it_had_never_been_armed(recovery: Recovery) -> None:
     state = after(Unavailable("away", who_acts=WhoActs.OPERATOR), recovery)

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -23,6 +24,7 @@ from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.schedules import services as schedules
 from posts.schedules.queue import next_free, queued
 from posts.schedules.slots import occurs_at
+from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_schedule
 from tests.foundation.threads import at_once
 from tests.posts.fakes import ACTOR, ScriptedNetwork, states, told
@@ -45,6 +47,36 @@ def test_two_posts_cannot_have_one_place(workspace: Workspace, accounts: list[So
 
     with pytest.raises(IntegrityError), transaction.atomic():
         Post.objects.filter(pk=second.pk).update(**place)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("change", ["none", "zone", "hold", "account"])
+def test_the_next_place_is_that_by_the_clock_which_publishes_whatever_a_web_machine_s_says(
+    api: ApiClient, workspace: Workspace, change: str
+) -> None:
+    gone = make_account(workspace, remote_id="gone", default_of=None)
+    schedule = make_schedule(workspace, slots=[*HOURLY, (0, "00:30", [gone.pk])])
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    path = f"/api/schedules/{schedule.pk}"
+
+    with time_machine.travel(database_now() + timedelta(hours=6)):
+        api.post(f"/api/posts/{post.pk}/schedule", {"schedule_id": schedule.pk})
+        match change:
+            case "zone":
+                api.put(path, {"timezone": "America/New_York"})
+            case "hold":
+                api.put(path, {"is_active": False})
+                api.put(path, {"is_active": True})
+            case "account":
+                Post.objects.update(slot=None, slot_date=None, scheduled_at=NOW)
+                api.delete(f"/api/accounts/{gone.pk}")
+        stats = api.get(path).json()["data"]["schedule"]["stats"]
+        [first] = api.get(f"{path}/slots?count=1").json()["data"]["slots"]
+
+    scheduled_at = Post.objects.get(pk=post.pk).scheduled_at
+    assert scheduled_at is not None
+    told = [scheduled_at, *map(datetime.fromisoformat, (first["slot_time"], stats["next_slot"]))]
+    assert max(abs(moment - database_now()) for moment in told) <= timedelta(hours=2)
 
 
 @pytest.mark.thorough
