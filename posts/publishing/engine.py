@@ -96,7 +96,8 @@ def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_endi
 class Publish:
     """The publishing of one claimed target.
 
-    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet.
+    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet,
+    `was_refused` whether the network refuses to do it once more.
     """
 
     target: Target
@@ -122,6 +123,7 @@ class Publish:
         self.loaded = loaded
         self.is_ending = is_ending
         self.step = "prepare"
+        self.was_refused = False
         self.requests_before = 0
         self.exchanges: list[Exchange] = []
 
@@ -303,7 +305,8 @@ class Publish:
 
     def _absent(self) -> Outcome | None:
         """Return what it means that the look found nothing; None: it certainly did not arrive, send again."""
-        if self.recovery != Recovery.HANDLE and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
+        is_one_enough = self.recovery == Recovery.HANDLE and not self.was_refused
+        if not is_one_enough and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
             return Absent()
         if is_said_to_be_there(self.target):
             message = Phrase("The network says that it has this post, but the account does not show it.")
@@ -342,10 +345,24 @@ class Publish:
             return Later(seconds=0, message=Phrase("The worker was held up; nothing was sent."))
         self.step, self.requests_before = "commit", self.session.requests
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
-        with traces.span("commit"):
-            published = self.connector.commit(self.session, self.operation)
+        try:
+            with traces.span("commit"):
+                published = self.connector.commit(self.session, self.operation)
+        except Rejected as refusal:
+            return self._refused(refusal)
         self._require_own(published)
         return self._with_public_url(published)
+
+    def _refused(self, refusal: Rejected) -> Outcome:
+        """Return what a refusal comes to: of what was sent before it may say that this has arrived, later than the look
+        could tell. It is believed once that is still absent half a minute later."""
+        if self.sends == 1 or self.recovery != Recovery.HANDLE:
+            return refusal
+        self.unresolved = self.was_refused = True
+        if outcome := self._find_out():
+            return outcome
+        self.step = "commit"
+        return refusal
 
     def _was_sent(self) -> bool:
         """Whether this was sent before; a retry of what has failed begins the count anew."""

@@ -10,7 +10,7 @@ import av
 import pytest
 from pytest_django import Settings
 
-from accounts.platforms.base import App, Content, Handles, Media, Rejected, Unavailable
+from accounts.platforms.base import App, Content, Handles, Media, Rejected, Unavailable, Unknown
 from accounts.platforms.tiktok import TikTok
 from accounts.platforms.tiktok import media as tiktok_media
 from ouipost.simulator import clock, pulling
@@ -77,6 +77,23 @@ def test_a_video_of_two_chunks_goes_on_behind_the_one_that_arrived(world: World)
 
     [post] = Post.objects.filter(network="tiktok")
     assert (published.remote_id, published.url) == (post.external_id, post.url)
+
+
+@pytest.mark.parametrize("content", [FILM, IN_TWO], ids=["one chunk", "two chunks"])
+def test_a_last_chunk_that_comes_late_is_not_followed_by_a_second_post(world: World, content: bytes) -> None:
+    at, film = world.desk(), posting(content)
+    operation = at.prepare(at.operation(film))
+    order("tiktok", "status", status=502, body="")
+    with pytest.raises(Unknown):
+        at.connector.commit(at.session, operation)
+    assert at.recover(operation) == []
+    tiktok_media.put(at.session, film.media[0], operation.handles["upload_url"], operation.handles["sent"])
+    clock.advance(3600)
+
+    published = at.send(replace(operation, armed_at=None))  # as after a pause, or a quota
+
+    [post] = Post.objects.filter(network="tiktok")
+    assert published.remote_id == post.external_id
 
 
 def test_a_private_post_is_counted_as_soon_as_it_has_an_id(world: World) -> None:

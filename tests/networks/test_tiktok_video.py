@@ -21,7 +21,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.tiktok import media as tiktok_media
 from accounts.platforms.tiktok.media import LEAST_CHUNK, Plan
-from tests.networks.platform_case import LOST, NOT_SENT, NOW, FakeSession, later, make_answer, make_video
+from tests.networks.platform_case import LOST, NOT_SENT, NOW, Call, FakeSession, later, make_answer, make_video
 from tests.networks.tiktok_calls import (
     FIRST,
     POST_ID,
@@ -168,10 +168,13 @@ class TestVideo(Steps):
         assert list(saved[-1]) == ["uploads"]
         self.prepare(replace(operation, handles=saved[-1]), *VIDEO.prepares[1:])
 
-    def test_an_upload_from_an_hour_ago_is_begun_anew_and_the_creator_asked_again(self) -> None:
-        operation = replace(self.operation(film(), handles=self.begun()), now=later(minutes=56))
+    @pytest.mark.parametrize("sent", [0, 8])
+    def test_an_upload_from_an_hour_ago_is_begun_anew_and_the_creator_asked_again(self, sent: int) -> None:
+        operation = replace(self.operation(film(), handles=self.begun(sent=sent)), now=later(minutes=56))
+        creator, *others = VIDEO.prepares
+        asked = [status(PUBLISH_ID, "PROCESSING_UPLOAD", uploaded_bytes=8)] if sent else []
 
-        self.prepare(operation, *VIDEO.prepares)
+        self.prepare(operation, creator, *asked, *others)
 
     def test_the_lease_covers_the_next_chunk(self) -> None:
         seconds: list[float] = []
@@ -293,6 +296,18 @@ class TestVideo(Steps):
         else:
             assert self.waiting(operation, asked).handles is None
 
+    @pytest.mark.parametrize(("arrived", "is_absent"), [({"uploaded_bytes": 8}, True), ({}, False)])
+    def test_where_nothing_can_be_sent_again_only_bytes_that_are_told_to_be_missing_are(
+        self, arrived: dict[str, int], is_absent: bool
+    ) -> None:
+        operation = replace(self.prepared(VIDEO), now=later(minutes=56))
+        asked = status(PUBLISH_ID, "PROCESSING_UPLOAD", **arrived)
+
+        if is_absent:
+            assert self.recover(operation, asked) == []
+        else:
+            assert self.waiting(operation, asked).handles is None
+
     def test_after_an_absence_the_last_chunk_is_sent_again_to_the_same_address(self) -> None:
         operation = self.prepared(VIDEO)
 
@@ -309,8 +324,45 @@ class TestVideo(Steps):
 
     def test_after_an_absence_at_a_closed_upload_the_video_is_begun_anew(self) -> None:
         operation = self.operation(film(), armed_at=NOW, handles=self.begun(gone=True))
+        asked = status(PUBLISH_ID, "PROCESSING_UPLOAD", uploaded_bytes=8)
 
-        assert self.prepare(operation, *VIDEO.prepares[1:]) == self.begun()
+        assert self.prepare(operation, asked, *VIDEO.prepares[1:]) == self.begun()
+
+    def test_a_video_that_tiktok_gave_up_at_a_closed_upload_is_begun_anew(self) -> None:
+        operation = self.operation(film(), handles=self.begun(gone=True))
+
+        self.prepare(operation, status(PUBLISH_ID, "FAILED", fail_reason="internal"), *VIDEO.prepares[1:])
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            complete(PUBLISH_ID, int(POST_ID)),
+            complete(PUBLISH_ID),
+            status(PUBLISH_ID, "PROCESSING_UPLOAD", uploaded_bytes=16),
+            status(PUBLISH_ID, "PROCESSING_UPLOAD"),
+            replace(status(PUBLISH_ID), gets=good()),
+            replace(status(PUBLISH_ID), gets=bad(400, "invalid_publish_id")),
+        ],
+        ids=["public", "without id", "whole", "not told", "nothing", "refused"],
+    )
+    def test_beside_a_video_that_may_be_whole_at_a_closed_upload_none_is_begun_and_nothing_is_sent(
+        self, asked: Call
+    ) -> None:
+        operation = self.operation(film(), handles=self.begun(gone=True))
+
+        handles = self.prepare(operation, asked)
+
+        assert handles == self.begun(gone=True, complete=True)
+        with pytest.raises(StillWorking) as caught:
+            self.connector.commit(FakeSession(), replace(operation, handles=handles))
+        assert caught.value.retry_after == 5
+
+    @pytest.mark.parametrize("gets", [LOST, make_answer(503)], ids=["lost", "away"])
+    def test_beside_a_video_that_cannot_be_asked_about_none_is_begun(self, gets: Any) -> None:
+        operation = self.operation(film(), handles=self.begun(gone=True))
+
+        with pytest.raises((Unknown, Unavailable)):
+            self.prepare(operation, replace(status(PUBLISH_ID), gets=gets))
 
     @pytest.mark.parametrize(("seconds", "pause"), [(0, 5), (8, 5), (60, 30), (3600, 300)])
     def test_it_is_asked_ever_slower(self, seconds: float, pause: float) -> None:

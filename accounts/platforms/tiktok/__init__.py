@@ -111,7 +111,10 @@ class TikTok(TikTokApi):
             return tiktok_posts.for_this_try(operation, handles)
         handles = tiktok_posts.for_this_try(operation, handles)
         if not tiktok_posts.takes_bytes(handles, operation.now):
-            handles = self._begin_video(session, replace(operation, handles=handles), video)
+            operation = replace(operation, handles=handles)
+            if self._may_be_whole(session, operation, video):
+                return {**handles, "complete": True}
+            handles = self._begin_video(session, operation, video)
         save(handles, seconds=tiktok_media.CHUNK_SECONDS)
         return tiktok_media.send_all_but_the_last(self, session, video, handles, save)
 
@@ -122,6 +125,21 @@ class TikTok(TikTokApi):
             code = "MEDIA_REJECTED" if issue.field.startswith("media.") else None
             raise Rejected(joined([issue.message, issue.fix], " "), code=code)
         return creator
+
+    def _may_be_whole(self, session: Session, operation: Operation, video: Media) -> bool:
+        """Whether the last chunk of what was begun may be there, also one that came late: it makes it a post."""
+        if operation.handles.get("sent", -1) < Plan(size=video.size).last:
+            return False
+        try:
+            told = self._status(session, operation.account, operation.handles["publish_id"])
+        except Rejected:
+            return True
+        match dig_text(told, "status"):
+            case "FAILED":
+                return False
+            case "PROCESSING_UPLOAD":
+                return not tiktok_posts.misses_bytes(operation, dig_count(told, "uploaded_bytes"))
+        return True
 
     def _begin_video(self, session: Session, operation: Operation, video: Media) -> Handles:
         plan, handles = Plan(size=video.size), operation.handles
@@ -142,6 +160,8 @@ class TikTok(TikTokApi):
     def _finish_video(self, session: Session, operation: Operation, video: Media) -> PlatformError:
         """Send the last chunk: nothing is published before it, and the same again does no harm."""
         handles = operation.handles
+        if handles.get("complete"):
+            return tiktok_posts.still_working(operation)
         answer = tiktok_media.put(session, video, handles["upload_url"], handles["sent"])
         arrived = tiktok_media.received(answer, Plan(size=video.size))
         if answer.status in tiktok_media.TAKEN or arrived == video.size:

@@ -116,7 +116,7 @@ def misses_bytes(operation: Operation, arrived: int | None) -> bool:
     video, handles = operation.content.video, operation.handles
     if video is None or handles.get("complete"):
         return False
-    return not handles.get("gone") if arrived is None else arrived < video.size
+    return takes_bytes(handles, operation.now) if arrived is None else arrived < video.size
 
 
 def given_up(operation: Operation, reason: str) -> PlatformError:

@@ -1,9 +1,11 @@
 """A network that works on what it took: asked again by row and never by a waiting thread, and never sent twice."""
 
+from typing import Any
+
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import ProcessingFailed, Rejected, StillWorking, Unavailable
+from accounts.platforms.base import ProcessingFailed, RateLimited, Rejected, StillWorking, Unavailable
 from ouipost.claims import database_now
 from posts.models import Target
 from posts.timeline.timeline import timeline
@@ -156,6 +158,79 @@ def test_one_no_of_a_network_that_is_asked_by_handle_is_enough_to_send_again(
     assert (published.status, published.sends) == ("published", 2)
     assert handled.calls == ["recover", "prepare", "commit"]
     assert handled.sent[-1].handles == {"container": "1"}
+
+
+REFUSED = Rejected("The session is closed.", network_code="100")
+
+
+def refuse_the_repeat(workspace: Workspace, handled: ScriptedNetwork, *found: Any) -> Target:
+    """Lose the answer, find nothing, and have it refused when it is sent again; what is found then is `found`."""
+    unknown = send_into_the_dark(make_due(workspace), handled)
+    handled.committed, handled.found = [REFUSED], [[], *found]
+    return publish(unknown)
+
+
+def test_what_is_refused_when_it_is_sent_again_may_be_out(workspace: Workspace, handled: ScriptedNetwork) -> None:
+    published = refuse_the_repeat(workspace, handled, [HERE])
+
+    assert (published.status, published.remote_id) == ("published", "42")
+    assert handled.calls == ["recover", "prepare", "commit", "recover"]
+
+
+def test_what_is_refused_when_it_is_sent_again_may_be_worked_on(workspace: Workspace, handled: ScriptedNetwork) -> None:
+    taken = refuse_the_repeat(workspace, handled, WORKING, [HERE])
+
+    published = publish(taken)
+
+    assert (taken.status, taken.outcome_unknown, taken.waits_for) == ("publishing", True, WORKING.message)
+    assert (published.status, published.sends) == ("published", 2)
+
+
+@pytest.mark.parametrize("trouble", [LOST, Unavailable("It is away.")], ids=lambda error: type(error).__name__)
+def test_what_is_refused_when_it_is_sent_again_has_not_failed_before_the_network_could_be_asked(
+    workspace: Workspace, handled: ScriptedNetwork, trouble: Exception
+) -> None:
+    asked = refuse_the_repeat(workspace, handled, trouble, [HERE])
+
+    published = publish(asked)
+
+    assert (asked.status, asked.outcome_unknown, published.status) == ("publishing", True, "published")
+
+
+def test_the_refusal_of_what_was_sent_again_is_believed_once_it_is_still_absent_half_a_minute_later(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    doubted = refuse_the_repeat(workspace, handled)
+
+    failed = publish(doubted)
+
+    assert (doubted.status, doubted.outcome_unknown) == ("publishing", True)
+    assert 25 < seconds_until(doubted) <= 30
+    assert handled.calls == ["recover", "prepare", "commit", "recover"] * 2
+    assert (failed.status, error_of(failed)["network_code"]) == ("failed", "100")
+    assert outcomes(failed) == [("commit", "unknown"), ("recover", "absent"), ("commit", "rejected")]
+
+
+def test_a_refusal_is_not_asked_about_where_nothing_was_sent_before(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    handled.committed = [REFUSED]
+
+    failed = publish(make_due(workspace))
+
+    assert (failed.status, handled.calls) == ("failed", ["prepare", "commit"])
+
+
+def test_what_was_sent_before_a_quota_was_met_is_asked_about_too(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    unknown = send_into_the_dark(make_due(workspace), handled)
+    handled.committed, handled.found = [RateLimited("Slow down."), REFUSED], [[], [HERE]]
+    waiting = publish(unknown)
+
+    published = publish(waiting)
+
+    assert (waiting.armed_at, published.status) == (None, "published")
 
 
 def test_a_lost_answer_is_asked_about_by_handle_soon(workspace: Workspace, handled: ScriptedNetwork) -> None:

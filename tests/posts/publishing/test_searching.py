@@ -6,13 +6,17 @@ from datetime import timedelta
 import pytest
 
 from adminapi.management.client import Client
+from ouipost.simulator import clock
 from ouipost.simulator import models as networks
-from posts.models import Target
+from posts.models import Post, Target
 from tests.conftest import ApiClient
+from tests.contract.world import upload
 from tests.in_process import BASE, in_process
 from tests.posts.fakes import outcomes, publish
+from tests.simulator.clip import clip
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
+FILM = clip(width=540, height=960, seconds=3, fps=24, codec="libx264")
 LOST = {"status": 500, "after_accept": True}
 
 
@@ -72,3 +76,42 @@ def test_a_post_behind_more_than_can_be_read_is_never_sent_again(client: Client,
     assert (waiting.status, waiting.outcome_unknown, waiting.absences) == ("publishing", True, 0)
     assert outcomes(target) == [("commit", "unknown"), ("recover", "unknown")]
     assert networks.Post.objects.filter(text="Rye").count() == 1
+
+
+def test_a_container_that_is_out_is_not_called_refused_while_its_status_lags_behind(client: Client) -> None:
+    target = send_into_the_dark(client, "threads")
+    container = target.handles["uploads"]["post"]["given"]
+    lagging = {"status": 200, "body": {"status": "FINISHED"}}
+    refusal = {"status": 400, "body": {"error": {"message": "Invalid parameter", "code": 100}}}
+    again = f"POST /{target.account.remote_id}/threads_publish"
+    for match, options, times in ((f"GET /{container}", lagging, 2), (again, refusal, 1)):
+        networks.Fault.objects.create(network="threads", effect="status", match=match, options=options, times=times)
+
+    settled = publish(target)
+
+    assert (settled.status, settled.sends, networks.Post.objects.count()) == ("published", 2, 1)
+
+
+@pytest.mark.parametrize("post_type", ["feed", "reel", "story"])
+def test_a_video_that_is_out_is_not_called_refused_while_its_status_lags_behind(
+    client: Client, api: ApiClient, post_type: str
+) -> None:
+    client.connect("facebook")
+    options = {"facebook": {"options": {"post_type": post_type}}}
+    body = {"content": "" if post_type == "story" else "Rye", "platforms": ["facebook"], "platform_content": options}
+    post = Post.objects.get(pk=client.call("POST", "/api/posts", json=body)["post"]["id"])
+    assert upload(api, post, FILM, filename="film.mp4").status_code == 201
+    networks.Fault.objects.create(network="facebook", effect="status", options=LOST)
+    client.call("POST", f"/api/posts/{post.pk}/publish", headers={"Prefer": "wait=0"})
+    target = publish(Target.objects.get(post=post))
+    lagging = {"status": 200, "body": {"status": {"video_status": "upload_complete"}}}
+    match = f"GET /{target.handles['video_id']}"
+    networks.Fault.objects.create(network="facebook", effect="status", match=match, options=lagging, times=2)
+
+    doubted = publish(target)
+    waiting = publish(doubted)
+    clock.advance(3)
+    settled = publish(waiting)
+
+    assert [each.status for each in (doubted, waiting, settled)] == ["publishing", "publishing", "published"]
+    assert (settled.sends, networks.Post.objects.count()) == (2, 1)

@@ -52,9 +52,10 @@ def received(video: Media) -> int:
 
 
 def finish(call: Call, video: Media, *, text: str, title: str = "") -> None:
-    """Publish a video as soon as it is processed; a second time changes nothing."""
+    """Publish a video as soon as it is processed."""
     if video.data["finished"]:
-        return
+        # what a second time is answered is not documented
+        raise error("(#100) The video has been published before.", 100)
     if video.expires_at <= call.now:
         raise error("(#6000) The upload session has expired.", 6000)
     if not 0 < received(video) >= video.data["total"]:
