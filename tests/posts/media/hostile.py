@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 
+from posts.media import document_child
 from tests.posts.media.clips import clip, office
 from tests.posts.media.pictures import picture
 
@@ -266,6 +267,12 @@ def docx_typed(part: str, kind: str) -> bytes:
             content = source.read(entry)
             target.writestr(entry, content.replace(b"</Types>", more.encode()))
     return buffer.getvalue()
+
+
+def docx_of_three_blocks(target: str) -> bytes:
+    """Return a DOCX with a relation that fills two of the blocks that are read, and ends with the next."""
+    filler = "x" * 2 * document_child.BLOCK_BYTES
+    return docx_with(RELATIONS, relation("image", target, external=f' TargetMode="External" x="{filler}"'))
 
 
 def docx_related(kind: str, target: str, **values: str) -> bytes:

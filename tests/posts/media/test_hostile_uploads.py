@@ -178,6 +178,10 @@ CASES: dict[str, tuple[Make, str]] = {
         ),
         "active",
     ),
+    "DOCX that says elsewhere across three blocks": (
+        lambda to: hostile.docx_of_three_blocks(f"http://{to}/x"),
+        "active",
+    ),
     "DOCX that calls it a link": (
         lambda to: docx_related("attachedTemplate", f"http://{to}/relationships/hyperlink"),
         "active",
