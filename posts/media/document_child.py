@@ -70,7 +70,7 @@ def answer_to(job: Job) -> dict[str, Any]:
 
 def limit_process() -> None:
     """Bound processor time and memory, and have nothing written, not even a warning for each broken object."""
-    logging.disable()
+    logging.lastResort = None
     limit(resource.RLIMIT_CPU, CPU_SECONDS)
     limit(resource.RLIMIT_AS, MEMORY)
     limit(resource.RLIMIT_FSIZE, 0)
@@ -79,27 +79,39 @@ def limit_process() -> None:
 
 def pages_of_pdf(source: str) -> int:
     """Return the number of pages; raises Refused for a PDF that is locked, or holds scripts, programs or files."""
+    left_out = LeftOut()
+    logging.getLogger(DictionaryObject.__module__).addHandler(left_out)
     reader = pypdf.PdfReader(source, strict=False)
     if reader.is_encrypted:
         raise Refused("encrypted", "The PDF is locked. Save it without a password.")
-    for key in keys_of(reader.trailer):
+    for key in keys_of(reader):
         if key in ACTIVE:
             raise Refused("active", f"The PDF holds {key[1:]}, which is not accepted. Print it into a new PDF.")
-    if not (count := len(reader.pages)):
+    if not (count := len(reader.pages)) or left_out.heard:
         raise Refused("damaged", DAMAGED)
     return count
 
 
-def keys_of(root: Any) -> Iterator[str]:
+class LeftOut(logging.Handler):
+    """Hears that pypdf left out what a dictionary says twice, or behind nonsense: other readers may take that."""
+
+    heard = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard = True
+
+
+def keys_of(reader: pypdf.PdfReader) -> Iterator[str]:
     """Give every key, and every kind of action, of all objects that can be reached; each object once."""
-    waiting, seen = [root], set()
+    waiting: list[Any] = [reader.trailer]
+    seen = set()
     while waiting:
         value = waiting.pop()
         if isinstance(value, IndirectObject):
-            if value.idnum in seen:
+            if (value.idnum, value.generation) in seen:
                 continue
-            seen.add(value.idnum)
-            waiting.append(value.get_object())
+            seen.add((value.idnum, value.generation))
+            waiting += [value.get_object(), *generations_of(value.idnum, reader)]
         if len(seen) > MAX_OBJECTS:
             raise Refused("too_costly", "The PDF has too many objects to check.")
         if isinstance(value, DictionaryObject):
@@ -108,6 +120,13 @@ def keys_of(root: Any) -> Iterator[str]:
             waiting += [value.raw_get(key) for key in value]
         elif isinstance(value, ArrayObject):
             waiting += list(value)
+
+
+def generations_of(number: int, reader: pypdf.PdfReader) -> list[IndirectObject]:
+    """Return all objects of this number: some readers take no notice of the generation that a reference names."""
+    held = [generation for generation, places in reader.xref.items() if number in places]
+    held += [0] if number in reader.xref_objStm else []
+    return [IndirectObject(number, generation, reader) for generation in held]
 
 
 def pages_of_office(source: str, kind: str) -> int:

@@ -230,6 +230,14 @@ def packed(bodies: list[bytes], stream: bytes, first: int) -> bytes:
     return content + b"%d 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (count + 2, table, len(content))
 
 
+def pdf_of_two_generations(script: bytes) -> bytes:
+    """Return a PDF whose object 4 is nothing, and in its second generation a script."""
+    content = raw_pdf("/OpenAction 4 1 R/Outlines 4 0 R", b"<<>>", script)
+    content = content.replace(b"5 0 obj", b"4 1 obj").replace(b"xref\n0 6", b"xref\n0 5")
+    head, row, tail = content.rpartition(b" 00000 n \n")
+    return head[:-10] + b"4 1\n" + head[-10:] + row.replace(b"00000", b"00001") + tail
+
+
 def stream_of(content: bytes, keys: bytes = b"") -> bytes:
     """Return a PDF's stream."""
     return b"<<%s/Length %d>>stream\n%s\nendstream" % (keys, len(content), content)

@@ -138,6 +138,31 @@ CASES: dict[str, tuple[Make, str]] = {
     ),
     "PDF that sends a form": (lambda to: raw_pdf(f"/OpenAction<</S/SubmitForm/F(http://{to}/)>>"), "active"),
     "PDF that opens another": (lambda to: raw_pdf(f"/AA<</O<</S/GoToR/F(\\\\\\\\{to}\\\\x)/D[0/Fit]>>>>"), "active"),
+    "PDF with a script in a later generation": (
+        lambda _: hostile.pdf_of_two_generations(f"<<{SCRIPT}>>".encode()),
+        "active",
+    ),
+    "PDF with a script by a wrong generation": (
+        lambda _: raw_pdf("/OpenAction 4 7 R", f"<<{SCRIPT}>>".encode()),
+        "active",
+    ),
+    "PDF with a script by a wrong generation, out of sight": (
+        lambda _: hostile.packed_pdf("/OpenAction 4 7 R", f"<<{SCRIPT}>>".encode()),
+        "active",
+    ),
+    "PDF with a script behind a first meaning": (
+        lambda _: raw_pdf(f"/OpenAction null/OpenAction<<{SCRIPT}>>"),
+        "damaged",
+    ),
+    "PDF with a script behind a first meaning, deep inside": (
+        lambda _: raw_pdf(f"/AA<</O null/O<<{SCRIPT}>>>>"),
+        "damaged",
+    ),
+    "PDF with a script behind nonsense": (lambda _: raw_pdf(f"/AA<</X xyz/O<<{SCRIPT}>>>>"), "damaged"),
+    "PDF with a second catalog": (
+        lambda _: raw_pdf("", trailer=f"/Root<</Type/Catalog/Pages 2 0 R/OpenAction<<{SCRIPT}>>>>"),
+        "damaged",
+    ),
     "PDF that is locked": (lambda _: pdf(password="secret"), "encrypted"),
     "PDF that is locked in an unknown way": (lambda _: raw_pdf("", trailer="/Encrypt<</Filter/X/V 9>>"), "damaged"),
     "PDF whose index leads to itself": (lambda _: raw_pdf("", trailer="/Prev {start}"), KEPT),
