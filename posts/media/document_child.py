@@ -41,6 +41,7 @@ ACTIVE_TYPES = re.compile(r"macroEnabled|vba", re.IGNORECASE)
 ACTIVE_RELATIONS = re.compile(
     r"/(\w*vba\w*|oleObject|package|control|activeX\w*|attachedToolbars|aFChunk)$", re.IGNORECASE
 )
+RELATIONS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
 FETCHING_FIELDS = re.compile(r"\b(DDE|DDEAUTO|INCLUDETEXT|INCLUDEPICTURE)\b", re.IGNORECASE)
 INSTRUCTION, TEXT = "instrText", "#text"
 RUNNING_ACTIONS = re.compile(r"\s*ppaction://(program|macro|ole)", re.IGNORECASE)
@@ -164,14 +165,18 @@ def check_types(archive: zipfile.ZipFile, kind: str) -> None:
         raise Refused("type", f"The file is no {kind.upper()} document. Save it as one.")
     if any(ACTIVE_TYPES.search(name) for name in types):
         raise Refused("active", LOADED)
-    if any(not name.lower().endswith(".xml") for name in _names_of_xml(parts)):
-        raise Refused("damaged", DAMAGED)  # a part that is looked into nowhere
+    if any(_is_out_of_sight(given) for given in parts):
+        raise Refused("damaged", DAMAGED)
 
 
-def _names_of_xml(parts: list[dict[str, str]]) -> list[str]:
-    return [
-        given["PartName"] for given in parts if "PartName" in given and given.get("ContentType", "").endswith("+xml")
-    ]
+def _is_out_of_sight(given: dict[str, str]) -> bool:
+    """Whether parts of a type that is written in XML have names by which they are looked into nowhere."""
+    kind = given.get("ContentType", "").lower()
+    if "+xml" not in kind or kind.startswith("image/"):
+        return False
+    ending = "rels" if kind == RELATIONS_TYPE else "xml"
+    names = [given[key] for key in ("PartName", "Extension") if key in given]
+    return any(name.lower().rpartition(".")[2] != ending for name in names)
 
 
 def check_relations(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:

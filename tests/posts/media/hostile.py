@@ -266,9 +266,11 @@ def relation(kind: str, target: str, *, external: str = ' TargetMode="External"'
     return RELATION.format(kind=f"{OFFICE_TYPES}/{kind}", target=target, more=external)
 
 
-def docx_typed(part: str, kind: str) -> bytes:
-    """Return a DOCX that says that it has one more part, of this type."""
-    more = f'<Override PartName="/{part}" ContentType="{kind}"/></Types>'
+def docx_typed(kind: str, **names: str) -> bytes:
+    """Return a DOCX that says that what is named so, by its `PartName` or its `Extension`, is of this type."""
+    rule = "Override" if "PartName" in names else "Default"
+    told = "".join(f' {key}="{name}"' for key, name in names.items())
+    more = f'<{rule} ContentType="{kind}"{told}/></Types>'
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(office())) as source, zipfile.ZipFile(buffer, "w") as target:
         for entry in source.infolist():

@@ -179,10 +179,22 @@ CASES: dict[str, tuple[Make, str]] = {
     "DOCX with macros": (lambda _: docx_with("word/vbaProject.bin", b"x"), "active"),
     "DOCX with macros by another name": (lambda _: docx_related("vbaProject", "x.xml", external=""), "active"),
     "DOCX with macros by their type": (
-        lambda _: docx_typed("word/document2.xml", "application/vnd.ms-word.document.macroEnabled.main+xml"),
+        lambda _: docx_typed("application/vnd.ms-word.document.macroEnabled.main+xml", PartName="/word/document2.xml"),
         "active",
     ),
-    "DOCX with a part out of sight": (lambda _: docx_typed("word/document.dat", "application/any+xml"), "damaged"),
+    "DOCX with a part out of sight": (
+        lambda _: docx_typed("application/any+xml", PartName="/word/document.dat"),
+        "damaged",
+    ),
+    "DOCX with parts out of sight": (lambda _: docx_typed("application/any+XML", Extension="dat"), "damaged"),
+    "DOCX with parts out of sight that have a name in sight": (
+        lambda _: docx_typed("application/any+xml", Extension="dat", PartName="/word/document.xml"),
+        "damaged",
+    ),
+    "DOCX with a text called relations": (
+        lambda _: docx_typed("application/any+xml", PartName="/word/x.rels"),
+        "damaged",
+    ),
     "DOCX with a sheet inside": (lambda _: docx_with("word/embeddings/sheet.xlsx", b"x"), "active"),
     "DOCX with an object by another name": (lambda _: docx_related("oleObject", "x.xml", external=""), "active"),
     "DOCX with a template elsewhere": (lambda to: docx_related("attachedTemplate", f"http://{to}/x.dotm"), "active"),
