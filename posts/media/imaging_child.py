@@ -225,8 +225,10 @@ def with_bytes(image: Image.Image) -> Image.Image:
 
 def orientation(image: Image.Image) -> Any:
     """Return the orientation that EXIF tells, or None; EXIF that cannot be read turns nothing, as in browsers."""
+    exif = Image.Exif()
     try:
-        return image.getexif().get(ExifTags.Base.Orientation)
+        exif.load(image.info.get("exif", b""))  # `getexif` also takes what XMP tells, which browsers do not
+        return exif.get(ExifTags.Base.Orientation)
     except (SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error):
         return None
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
+from PIL.PngImagePlugin import PngInfo
 
 from posts.media import imaging_child
 from posts.media.imaging_child import Job, answer_to, steps_at
@@ -67,6 +68,16 @@ def test_exif_that_cannot_be_read_turns_nothing(tmp_path: Path) -> None:
     content = pictures.picture("PNG", exif=b"Exif\0\0nonsense that is no TIFF")
 
     assert renewed(tmp_path, content, "PNG").size == (60, 40)
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
+def test_only_exif_turns_a_picture(format_name: str, tmp_path: Path) -> None:
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    told = PngInfo()
+    told.add_itxt("XML:com.adobe.xmp", packet.decode())
+    content = pictures.picture(format_name, xmp=packet, pnginfo=told)
+
+    assert renewed(tmp_path, content, format_name).size == (60, 40)
 
 
 def test_colours_are_converted_from_their_profile(tmp_path: Path) -> None:
