@@ -1,14 +1,22 @@
 """What each account gets: the post, its overrides, the link and the hashtags made into one text. Pure."""
 
-import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import regex
+
 from accounts.models import SocialAccount
 from accounts.platforms.base import FEED, Connector, Content, Media
+from accounts.platforms.text import JOINTS
 from posts.media.fitting import fit
 from posts.models import Post
 from workspaces.hashtags import WIDE_SIGN, normal_hashtags
+
+LINK_ENDS = rf"(?=[\"'<>()\[\]]|[.,;:!?]*+(?:$|[^!-~\p{{L}}\p{{M}}\p{{N}}{JOINTS}\u2013]))"
+"""Before what is of no address in any script, also right behind the punctuation of its sentence."""
+EMOJI_ENDS = "\ufe0e\ufe0f\u20e3"
+"""They combine with the sign before them, and are of no word."""
 
 
 def compose(post: Post, account: SocialAccount, platform: Connector, media: Sequence[Media]) -> Content:
@@ -48,7 +56,7 @@ def final_text(text: str, *, link: str, hashtags: Iterable[str]) -> str:
 
 def _has_link(text: str, link: str) -> bool:
     """Whether the link itself is in the text, and not only the start of a longer one."""
-    return re.search(rf"{re.escape(link)}(?=$|[\s\"'<>()\[\]]|[.,;:!?](?:\s|$))", text) is not None
+    return regex.search(regex.escape(link) + LINK_ENDS, text) is not None
 
 
 def _has_word(text: str, word: str) -> bool:
@@ -56,14 +64,17 @@ def _has_word(text: str, word: str) -> bool:
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
-        if not _is_of_word(text[max(at - 1, 0) : at]) and not _is_of_word(text[end : end + 1]):
+        if not _is_of_word(text[max(at - 1, 0) : at]) and not _is_of_word(text[end : end + 2].lstrip(JOINTS)[:1]):
             return True
         at = text.find(word, at + 1)
     return False
 
 
 def _is_of_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
+    """Whether it is a letter, a number, or a mark, as the vowels of some scripts are."""
+    if not character or character in EMOJI_ENDS:
+        return False
+    return character == "_" or unicodedata.category(character)[0] in "LMN"
 
 
 def default_hashtags(workspace: Mapping[str, Any], account: Mapping[str, Any]) -> list[str]:

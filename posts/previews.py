@@ -25,6 +25,7 @@ class Preview:
     account_id: str | None
     platform: Connector
     content: Content
+    """As the network shows it."""
     limits: Limits
     """Of this very content for this account."""
     issues: list[dict[str, Any]]
@@ -105,7 +106,7 @@ def _preview(
         target_id=target.pk if target else None,
         account_id=account.pk,
         platform=platform,
-        content=content,
+        content=platform.as_shown(content),
         limits=platform.limits_for(content, account.metadata),
         issues=[] if is_out else rules.issues_of(account, content, at=post.scheduled_at, networks=networks),
     )

@@ -474,6 +474,6 @@ def outcome(post: Post, changed: PostStatus | None, targets: Iterable[Target]) -
     """Return the journal's entry on a post whose status changed to one that is an outcome."""
     if changed not in OUTCOMES:
         return None
-    names = ("id", "account_id", "platform", "status", "url", "error", "outcome_unknown")
+    names = ("id", "account_id", "platform", "status", "scheduled_at", "url", "error", "outcome_unknown")
     results = [{name: getattr(target, name) for name in names} for target in targets]
     return entry(changed.value, post, actor=SYSTEM, targets=results)

@@ -288,11 +288,11 @@ class Connector(Platform):
         The metadata is empty for an account that is yet to be connected.
         """
         limits = self.limits_for(content, account)
-        in_limits = rules.check(self.as_counted(content), limits, account)
+        in_limits = rules.check(self.as_shown(content), limits, account)
         return [*in_limits, *self.beside_the_limits(content, limits, account)]
 
-    def as_counted(self, content: Content) -> Content:
-        """Return the content such that its text is as long as the network says."""
+    def as_shown(self, content: Content) -> Content:
+        """Return the content with its text as the network shows it, and counts it."""
         return content
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:

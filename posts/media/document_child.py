@@ -41,6 +41,7 @@ ACTIVE_TYPES = re.compile(r"macroEnabled|vba", re.IGNORECASE)
 ACTIVE_RELATIONS = re.compile(
     r"/(\w*vba\w*|oleObject|package|control|activeX\w*|attachedToolbars|aFChunk)$", re.IGNORECASE
 )
+RELATIONS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
 FETCHING_FIELDS = re.compile(r"\b(DDE|DDEAUTO|INCLUDETEXT|INCLUDEPICTURE)\b", re.IGNORECASE)
 INSTRUCTION, TEXT = "instrText", "#text"
 RUNNING_ACTIONS = re.compile(r"\s*ppaction://(program|macro|ole)", re.IGNORECASE)
@@ -70,7 +71,7 @@ def answer_to(job: Job) -> dict[str, Any]:
 
 def limit_process() -> None:
     """Bound processor time and memory, and have nothing written, not even a warning for each broken object."""
-    logging.disable()
+    logging.lastResort = None
     limit(resource.RLIMIT_CPU, CPU_SECONDS)
     limit(resource.RLIMIT_AS, MEMORY)
     limit(resource.RLIMIT_FSIZE, 0)
@@ -79,27 +80,39 @@ def limit_process() -> None:
 
 def pages_of_pdf(source: str) -> int:
     """Return the number of pages; raises Refused for a PDF that is locked, or holds scripts, programs or files."""
+    left_out = LeftOut()
+    logging.getLogger(DictionaryObject.__module__).addHandler(left_out)
     reader = pypdf.PdfReader(source, strict=False)
     if reader.is_encrypted:
         raise Refused("encrypted", "The PDF is locked. Save it without a password.")
-    for key in keys_of(reader.trailer):
+    for key in keys_of(reader):
         if key in ACTIVE:
             raise Refused("active", f"The PDF holds {key[1:]}, which is not accepted. Print it into a new PDF.")
-    if not (count := len(reader.pages)):
+    if not (count := len(reader.pages)) or left_out.heard:
         raise Refused("damaged", DAMAGED)
     return count
 
 
-def keys_of(root: Any) -> Iterator[str]:
+class LeftOut(logging.Handler):
+    """Hears that pypdf left out what a dictionary says twice, or behind nonsense: other readers may take that."""
+
+    heard = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard = True
+
+
+def keys_of(reader: pypdf.PdfReader) -> Iterator[str]:
     """Give every key, and every kind of action, of all objects that can be reached; each object once."""
-    waiting, seen = [root], set()
+    waiting: list[Any] = [reader.trailer]
+    seen = set()
     while waiting:
         value = waiting.pop()
         if isinstance(value, IndirectObject):
-            if value.idnum in seen:
+            if (value.idnum, value.generation) in seen:
                 continue
-            seen.add(value.idnum)
-            waiting.append(value.get_object())
+            seen.add((value.idnum, value.generation))
+            waiting += [value.get_object(), *generations_of(value.idnum, reader)]
         if len(seen) > MAX_OBJECTS:
             raise Refused("too_costly", "The PDF has too many objects to check.")
         if isinstance(value, DictionaryObject):
@@ -108,6 +121,13 @@ def keys_of(root: Any) -> Iterator[str]:
             waiting += [value.raw_get(key) for key in value]
         elif isinstance(value, ArrayObject):
             waiting += list(value)
+
+
+def generations_of(number: int, reader: pypdf.PdfReader) -> list[IndirectObject]:
+    """Return all objects of this number: some readers take no notice of the generation that a reference names."""
+    held = [generation for generation, places in reader.xref.items() if number in places]
+    held += [0] if number in reader.xref_objStm else []
+    return [IndirectObject(number, generation, reader) for generation in held]
 
 
 def pages_of_office(source: str, kind: str) -> int:
@@ -145,14 +165,18 @@ def check_types(archive: zipfile.ZipFile, kind: str) -> None:
         raise Refused("type", f"The file is no {kind.upper()} document. Save it as one.")
     if any(ACTIVE_TYPES.search(name) for name in types):
         raise Refused("active", LOADED)
-    if any(not name.lower().endswith(".xml") for name in _names_of_xml(parts)):
-        raise Refused("damaged", DAMAGED)  # a part that is looked into nowhere
+    if any(_is_out_of_sight(given) for given in parts):
+        raise Refused("damaged", DAMAGED)
 
 
-def _names_of_xml(parts: list[dict[str, str]]) -> list[str]:
-    return [
-        given["PartName"] for given in parts if "PartName" in given and given.get("ContentType", "").endswith("+xml")
-    ]
+def _is_out_of_sight(given: dict[str, str]) -> bool:
+    """Whether parts of a type that is written in XML have names by which they are looked into nowhere."""
+    kind = given.get("ContentType", "").lower()
+    if "+xml" not in kind or kind.startswith("image/"):
+        return False
+    ending = "rels" if kind == RELATIONS_TYPE else "xml"
+    names = [given[key] for key in ("PartName", "Extension") if key in given]
+    return any(name.lower().rpartition(".")[2] != ending for name in names)
 
 
 def check_relations(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
@@ -211,6 +235,7 @@ def elements_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[tu
             yield from found
             found.clear()
     parser.Parse(b"", True)
+    yield from found  # Expat may keep long ones back until it is told that nothing follows
 
 
 def refuse_doctype(*_: Any) -> None:

@@ -56,6 +56,10 @@ TURNS = {
 }
 """What makes a picture upright, by its EXIF orientation."""
 
+WITH_ALPHA = {"L": "LA", "RGB": "RGBA", "P": "RGBA"}
+KEY_SCALES = {"L;2": 85, "L;4": 17, "I;16B": 1 / 256, "RGB;16B": 1 / 256}
+"""What the colour that stands for transparency in a PNG is multiplied by: Pillow so makes its pixels 8 bits deep."""
+
 KEPT_MODES = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "LA", "P", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
 
 SCREEN_PIXELS = 8_500_000
@@ -136,6 +140,7 @@ def open_checked(job: Job) -> tuple[Image.Image, int]:
     Image.MAX_IMAGE_PIXELS = job.max_pixels
     limit_memory(job.format, pixels=job.max_pixels, frames=1)
     image = Image.open(job.source, formats=[job.format])
+    scale_key(image)
     if has_palette_of_its_own(image):  # with which Pillow would draw all frames that have none
         GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_AFTER_FIRST
     pixels = image.width * image.height
@@ -147,6 +152,16 @@ def open_checked(job: Job) -> tuple[Image.Image, int]:
         raise Refused("too_many_frames", f"The frames of an animation may have {limit} megapixels in all. Shorten it.")
     limit_memory(job.format, pixels=pixels, frames=frames)
     return image, frames
+
+
+def scale_key(image: ImageFile.ImageFile) -> None:
+    """Make the colour that stands for transparency, of which Pillow has what the file tells, as deep as the pixels."""
+    if isinstance(image, PngImagePlugin.PngImageFile) and (scale := KEY_SCALES.get(str(image.tile[0].args))):
+        match image.info.get("transparency"):
+            case int(grey):
+                image.info["transparency"] = int(grey * scale)
+            case tuple(colour):
+                image.info["transparency"] = tuple(int(each * scale) for each in colour)
 
 
 def has_palette_of_its_own(image: Image.Image) -> bool:
@@ -217,24 +232,25 @@ def with_bytes(image: Image.Image) -> Image.Image:
     """Return the picture with 256 greys where it has 65,536, of which Pillow would make all but the darkest white."""
     if image.mode != "I;16":
         return image
-    grey = image.point(lambda value: value / 256).convert("L")
-    if isinstance(clear := image.info.get("transparency"), int):
-        grey.info["transparency"] = clear >> 8
-    return grey
+    return image.point(lambda value: value / 256).convert("L")
 
 
 def orientation(image: Image.Image) -> Any:
     """Return the orientation that EXIF tells, or None; EXIF that cannot be read turns nothing, as in browsers."""
+    exif = Image.Exif()
     try:
-        return image.getexif().get(ExifTags.Base.Orientation)
+        exif.load(image.info.get("exif", b""))  # `getexif` also takes what XMP tells, which browsers do not
+        return exif.get(ExifTags.Base.Orientation)
     except (SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error):
         return None
 
 
 def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Return the picture with its colours converted; a profile that does not fit is ignored, as browsers do."""
-    if image.mode == "P":
-        image = _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
+    if image.has_transparency_data:  # a colour that stands for it would be another one afterwards
+        image = _in_mode(image, WITH_ALPHA.get(image.mode, image.mode))
+    elif image.mode == "P":
+        image = image.convert("RGB")
     if image.mode == "LA":
         grey = in_srgb(image.getchannel("L"), profile)
         grey.putalpha(image.getchannel("A"))

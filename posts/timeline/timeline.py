@@ -195,13 +195,17 @@ def _past(target: Target, settled: Sequence[Line], *, now: datetime) -> Past:
 
 
 def _outcomes(settled: Sequence[Line]) -> Iterator[Entry]:
-    """Tell the outcome of the post, each time it had one, and before that what ended a target without an attempt."""
+    """Tell the outcome of the post, each time it had one, and before that what ended a target without an attempt.
+
+    A target that was to go out anew may have ended as before, and has another time then.
+    """
     known: dict[str, Any] = {}
     for line in settled:
         for each in line.details["targets"]:
-            if known.get(each["id"]) != each["error"] and (each["error"] or {}).get("code") in NO_ATTEMPT:
+            end = (each.get("scheduled_at"), each["error"])
+            if known.get(each["id"]) != end and (each["error"] or {}).get("code") in NO_ATTEMPT:
                 yield _ended(line, each)
-            known[each["id"]] = each["error"]
+            known[each["id"]] = end
         yield Entry(at=line.at, kind=_kind(line.type), message=_summary(line.details["targets"]))
 
 

@@ -84,6 +84,31 @@ def test_a_text_is_measured_by_what_its_files_allow(api: ApiClient, workspace: W
     assert ("text_too_long" in rules_of(of_photos), "text_too_long" in rules_of(of_a_video)) == (False, True)
 
 
+def test_a_text_is_shown_and_measured_as_the_network_shows_and_counts_it(api: ApiClient, workspace: Workspace) -> None:
+    connect_all(workspace, "facebook", "instagram", "linkedin")
+    stories = {network: {"options": {"post_type": "story"}} for network in ("facebook", "instagram")}
+    mention = "Ask @[Ann](urn:li:person:x) " + "é" * 2_992
+    post = create(api, content=mention, platforms=["facebook", "instagram", "linkedin"], platform_content=stories)
+    make_media(post)
+
+    facebook, instagram, linkedin = targets_of(api, post)
+
+    assert [(each["text"], each["length"]) for each in (facebook, instagram)] == [("", 0)] * 2
+    assert (linkedin["text"], linkedin["length"]) == (f"Ask Ann {'é' * 2_992}", linkedin["max_length"])
+    assert ["text_too_long" in rules_of(each) for each in (facebook, instagram, linkedin)] == [False] * 3
+
+
+def test_a_mention_that_was_sent_is_shown_as_the_network_shows_it(api: ApiClient, workspace: Workspace) -> None:
+    account = make_account(workspace, platform="linkedin")
+    sent = "Ask @[Ann](urn:li:person:x)"
+    post = make_post(workspace, accounts=[account], status="published")
+    Target.objects.update(status="published", sent_text=sent)
+
+    [shown] = targets_of(api, post)
+
+    assert (shown["text"], shown["length"]) == ("Ask Ann", 7)
+
+
 def test_files_are_shown_as_they_would_be_sent(api: ApiClient, workspace: Workspace) -> None:
     connect_all(workspace, "twitter", "bluesky")
     post = create(api, platforms=["twitter", "bluesky"])

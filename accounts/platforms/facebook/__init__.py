@@ -174,7 +174,7 @@ class Facebook(Graph):
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self.get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
 
-    def as_counted(self, content: Content) -> Content:
+    def as_shown(self, content: Content) -> Content:
         return as_sent(content)
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:

@@ -151,7 +151,7 @@ class Instagram(ContainerConnector):
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self.read(session, account, account.remote_id, fields=PROFILE_FIELDS))
 
-    def as_counted(self, content: Content) -> Content:
+    def as_shown(self, content: Content) -> Content:
         return as_sent(content)
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:

@@ -117,7 +117,7 @@ class LinkedIn(OAuth2Connector):
         """A link's card, a video and a document have one; pictures and text alone have not."""
         return content.media[0].type != "image" if content.media else bool(content.link)
 
-    def as_counted(self, content: Content) -> Content:
+    def as_shown(self, content: Content) -> Content:
         return replace(content, text=littletext.shown(content.text))
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 
+from posts.media import document_child
 from tests.posts.media.clips import clip, office
 from tests.posts.media.pictures import picture
 
@@ -229,6 +230,14 @@ def packed(bodies: list[bytes], stream: bytes, first: int) -> bytes:
     return content + b"%d 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (count + 2, table, len(content))
 
 
+def pdf_of_two_generations(script: bytes) -> bytes:
+    """Return a PDF whose object 4 is nothing, and in its second generation a script."""
+    content = raw_pdf("/OpenAction 4 1 R/Outlines 4 0 R", b"<<>>", script)
+    content = content.replace(b"5 0 obj", b"4 1 obj").replace(b"xref\n0 6", b"xref\n0 5")
+    head, row, tail = content.rpartition(b" 00000 n \n")
+    return head[:-10] + b"4 1\n" + head[-10:] + row.replace(b"00000", b"00001") + tail
+
+
 def stream_of(content: bytes, keys: bytes = b"") -> bytes:
     """Return a PDF's stream."""
     return b"<<%s/Length %d>>stream\n%s\nendstream" % (keys, len(content), content)
@@ -257,15 +266,23 @@ def relation(kind: str, target: str, *, external: str = ' TargetMode="External"'
     return RELATION.format(kind=f"{OFFICE_TYPES}/{kind}", target=target, more=external)
 
 
-def docx_typed(part: str, kind: str) -> bytes:
-    """Return a DOCX that says that it has one more part, of this type."""
-    more = f'<Override PartName="/{part}" ContentType="{kind}"/></Types>'
+def docx_typed(kind: str, **names: str) -> bytes:
+    """Return a DOCX that says that what is named so, by its `PartName` or its `Extension`, is of this type."""
+    rule = "Override" if "PartName" in names else "Default"
+    told = "".join(f' {key}="{name}"' for key, name in names.items())
+    more = f'<{rule} ContentType="{kind}"{told}/></Types>'
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(office())) as source, zipfile.ZipFile(buffer, "w") as target:
         for entry in source.infolist():
             content = source.read(entry)
             target.writestr(entry, content.replace(b"</Types>", more.encode()))
     return buffer.getvalue()
+
+
+def docx_of_three_blocks(target: str) -> bytes:
+    """Return a DOCX with a relation that fills two of the blocks that are read, and ends with the next."""
+    filler = "x" * 2 * document_child.BLOCK_BYTES
+    return docx_with(RELATIONS, relation("image", target, external=f' TargetMode="External" x="{filler}"'))
 
 
 def docx_related(kind: str, target: str, **values: str) -> bytes:

@@ -126,6 +126,17 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
+def keyed_png(depth: int, shown: tuple[int, ...], clear: tuple[int, ...], *, profile: bytes = b"") -> bytes:
+    """A PNG of so many bits a sample whose right half is of the colour that stands for transparency."""
+    halves = ["".join(f"{sample:0{depth}b}" for sample in colour * 8) for colour in (shown, clear)]
+    row = b"\0" + int("".join(halves), 2).to_bytes(2 * len(shown) * depth)
+    header = struct.pack(">IIBBBBB", 16, 8, depth, 2 if len(shown) == 3 else 0, 0, 0, 0)
+    colours = _chunk(b"iCCP", b"x\0\0" + zlib.compress(profile)) if profile else b""
+    key, pixels = struct.pack(f">{len(clear)}H", *clear), zlib.compress(row * 8)
+    chunks = _chunk(b"IHDR", header) + colours + _chunk(b"tRNS", key) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
 def gif_of(frames: int, *, width: int, height: int) -> bytes:
     """A GIF of many frames, each of which changes one pixel of a large canvas."""
     header = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(RED + BLUE)

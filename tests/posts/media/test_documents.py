@@ -13,6 +13,10 @@ from posts.media.file_types import HEAD_BYTES, document_kind
 from posts.media.intake import InvalidMedia
 from tests.posts.media import hostile
 from tests.posts.media.clips import office, pdf
+from tests.posts.media.hostile import docx_typed
+
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+RELATIONSHIPS = "application/vnd.openxmlformats-package.relationships+xml"
 
 LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://127.0.0.1/x" TargetMode="External"/></Relationships>'  # noqa: E501
 
@@ -21,20 +25,26 @@ LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://
     ("content", "mime_type", "pages"),
     [
         (pdf(3), "application/pdf", 3),
-        (office(), "application/vnd.openxmlformats-officedocument.wordprocessingml.document", 0),
+        (office(), DOCX, 0),
         (office("pptx", slides=4), "application/vnd.openxmlformats-officedocument.presentationml.presentation", 4),
         (
             office("docx", {"word/_rels/document.xml.rels": LINK.format("hyperlink")}),
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            DOCX,
             0,
         ),
+        (docx_typed("image/svg+xml", Extension="svg"), DOCX, 0),
+        (docx_typed(RELATIONSHIPS, PartName="/word/_rels/document.xml.rels"), DOCX, 0),
+        (docx_typed(RELATIONSHIPS, Extension="rels"), DOCX, 0),
         (
             office("pptx", {"ppt/printerSettings/printerSettings1.bin": "x"}, slides=1),
             "application/vnd.openxmlformats-officedocument.presentationml.presentation",
             1,
         ),
     ],
-    ids=["pdf", "docx", "pptx", "docx with a link", "pptx with settings of a printer"],
+    ids=[
+        *("pdf", "docx", "pptx", "docx with a link", "docx with drawings", "docx with relations that say so"),
+        *("docx with relations that all say so", "pptx with settings of a printer"),
+    ],
 )
 def test_a_plain_document_is_kept_as_it_came(content: bytes, mime_type: str, pages: int) -> None:
     with process_document(io.BytesIO(content), document_kind(content[:HEAD_BYTES])) as document:

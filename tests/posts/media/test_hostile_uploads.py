@@ -138,6 +138,31 @@ CASES: dict[str, tuple[Make, str]] = {
     ),
     "PDF that sends a form": (lambda to: raw_pdf(f"/OpenAction<</S/SubmitForm/F(http://{to}/)>>"), "active"),
     "PDF that opens another": (lambda to: raw_pdf(f"/AA<</O<</S/GoToR/F(\\\\\\\\{to}\\\\x)/D[0/Fit]>>>>"), "active"),
+    "PDF with a script in a later generation": (
+        lambda _: hostile.pdf_of_two_generations(f"<<{SCRIPT}>>".encode()),
+        "active",
+    ),
+    "PDF with a script by a wrong generation": (
+        lambda _: raw_pdf("/OpenAction 4 7 R", f"<<{SCRIPT}>>".encode()),
+        "active",
+    ),
+    "PDF with a script by a wrong generation, out of sight": (
+        lambda _: hostile.packed_pdf("/OpenAction 4 7 R", f"<<{SCRIPT}>>".encode()),
+        "active",
+    ),
+    "PDF with a script behind a first meaning": (
+        lambda _: raw_pdf(f"/OpenAction null/OpenAction<<{SCRIPT}>>"),
+        "damaged",
+    ),
+    "PDF with a script behind a first meaning, deep inside": (
+        lambda _: raw_pdf(f"/AA<</O null/O<<{SCRIPT}>>>>"),
+        "damaged",
+    ),
+    "PDF with a script behind nonsense": (lambda _: raw_pdf(f"/AA<</X xyz/O<<{SCRIPT}>>>>"), "damaged"),
+    "PDF with a second catalog": (
+        lambda _: raw_pdf("", trailer=f"/Root<</Type/Catalog/Pages 2 0 R/OpenAction<<{SCRIPT}>>>>"),
+        "damaged",
+    ),
     "PDF that is locked": (lambda _: pdf(password="secret"), "encrypted"),
     "PDF that is locked in an unknown way": (lambda _: raw_pdf("", trailer="/Encrypt<</Filter/X/V 9>>"), "damaged"),
     "PDF whose index leads to itself": (lambda _: raw_pdf("", trailer="/Prev {start}"), KEPT),
@@ -154,10 +179,22 @@ CASES: dict[str, tuple[Make, str]] = {
     "DOCX with macros": (lambda _: docx_with("word/vbaProject.bin", b"x"), "active"),
     "DOCX with macros by another name": (lambda _: docx_related("vbaProject", "x.xml", external=""), "active"),
     "DOCX with macros by their type": (
-        lambda _: docx_typed("word/document2.xml", "application/vnd.ms-word.document.macroEnabled.main+xml"),
+        lambda _: docx_typed("application/vnd.ms-word.document.macroEnabled.main+xml", PartName="/word/document2.xml"),
         "active",
     ),
-    "DOCX with a part out of sight": (lambda _: docx_typed("word/document.dat", "application/any+xml"), "damaged"),
+    "DOCX with a part out of sight": (
+        lambda _: docx_typed("application/any+xml", PartName="/word/document.dat"),
+        "damaged",
+    ),
+    "DOCX with parts out of sight": (lambda _: docx_typed("application/any+XML", Extension="dat"), "damaged"),
+    "DOCX with parts out of sight that have a name in sight": (
+        lambda _: docx_typed("application/any+xml", Extension="dat", PartName="/word/document.xml"),
+        "damaged",
+    ),
+    "DOCX with a text called relations": (
+        lambda _: docx_typed("application/any+xml", PartName="/word/x.rels"),
+        "damaged",
+    ),
     "DOCX with a sheet inside": (lambda _: docx_with("word/embeddings/sheet.xlsx", b"x"), "active"),
     "DOCX with an object by another name": (lambda _: docx_related("oleObject", "x.xml", external=""), "active"),
     "DOCX with a template elsewhere": (lambda to: docx_related("attachedTemplate", f"http://{to}/x.dotm"), "active"),
@@ -176,6 +213,10 @@ CASES: dict[str, tuple[Make, str]] = {
             hostile.RELATIONS,
             hostile.relation("image", f"http://{to}/x").replace("<Rel", "<r:Rel").replace("</", "</r:"),
         ),
+        "active",
+    ),
+    "DOCX that says elsewhere across three blocks": (
+        lambda to: hostile.docx_of_three_blocks(f"http://{to}/x"),
         "active",
     ),
     "DOCX that calls it a link": (

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
+from PIL.PngImagePlugin import PngInfo
 
 from posts.media import imaging_child
 from posts.media.imaging_child import Job, answer_to, steps_at
@@ -69,6 +70,16 @@ def test_exif_that_cannot_be_read_turns_nothing(tmp_path: Path) -> None:
     assert renewed(tmp_path, content, "PNG").size == (60, 40)
 
 
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
+def test_only_exif_turns_a_picture(format_name: str, tmp_path: Path) -> None:
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    told = PngInfo()
+    told.add_itxt("XML:com.adobe.xmp", packet.decode())
+    content = pictures.picture(format_name, xmp=packet, pnginfo=told)
+
+    assert renewed(tmp_path, content, format_name).size == (60, 40)
+
+
 def test_colours_are_converted_from_their_profile(tmp_path: Path) -> None:
     content = pictures.picture("PNG", icc_profile=_profile_with_red_and_blue_exchanged())
 
@@ -121,18 +132,31 @@ def test_a_png_of_65_536_greys_keeps_them_as_well_as_256_can(deep: int, grey: in
     assert renewed(tmp_path, content, "PNG").getpixel((5, 5)) == grey
 
 
-def test_one_of_65_536_greys_that_stands_for_transparency_stays_transparent(tmp_path: Path) -> None:
-    image = Image.new("I;16", (60, 40), 0x5D00)
-    image.paste(0xFF00, (0, 0, 30, 40))
+@pytest.mark.parametrize("profiled", [False, True], ids=["plain", "with a profile"])
+@pytest.mark.parametrize(
+    ("depth", "shown", "clear"),
+    [
+        (1, (1,), (0,)),
+        (2, (3,), (1,)),
+        (4, (15,), (5,)),
+        (8, (255,), (90,)),
+        (16, (65_535,), (0x5D17,)),
+        (8, pictures.RED, (10, 20, 200)),
+        (16, (65_535, 0, 0), (0x1234, 0x5678, 0x9ABC)),
+    ],
+    ids=["2 greys", "4 greys", "16 greys", "256 greys", "65,536 greys", "colours", "deep colours"],
+)
+def test_the_colour_that_stands_for_transparency_stays_transparent(
+    depth: int, shown: tuple[int, ...], clear: tuple[int, ...], profiled: bool, tmp_path: Path
+) -> None:
+    fitting = pictures.grey_profile(gamma=1.0) if len(shown) == 1 else _profile_with_red_and_blue_exchanged()
+    content = pictures.keyed_png(depth, shown, clear, profile=fitting if profiled else b"")
 
-    found = renewed(tmp_path, pictures.encoded(image, "PNG", transparency=0x5D00), "PNG").convert("RGBA")
+    found = renewed(tmp_path, content, "PNG").convert("RGBA")
 
-    alphas = []
-    for x in (5, 50):
-        shown = found.getpixel((x, 5))
-        assert isinstance(shown, tuple)
-        alphas.append(shown[3])
-    assert alphas == [255, 0]
+    small = pictures.opened((tmp_path / "thumbnail").read_bytes()).convert("RGBA")
+    assert [found.getchannel("A").getpixel(point) for point in ((2, 2), (13, 2))] == [255, 0]
+    assert [small.getchannel("A").getpixel(point) for point in ((2, 2), (13, 2))] == [255, 0]
 
 
 HALF = """
@@ -152,14 +176,6 @@ def test_a_picture_that_was_written_but_for_its_last_byte_was_not_written(tmp_pa
     done = subprocess.run(command, capture_output=True, text=True)
 
     assert "File too large" in done.stderr
-
-
-def test_a_colour_that_stands_for_transparency_stays_transparent(tmp_path: Path) -> None:
-    content = pictures.picture("PNG", transparency=pictures.BLUE)
-
-    found = renewed(tmp_path, content, "PNG").convert("RGBA")
-
-    assert [found.getchannel("A").getpixel(point) for point in ((5, 5), (50, 5))] == [0, 255]
 
 
 def test_a_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:

@@ -301,6 +301,26 @@ def test_what_came_too_late_or_was_set_aside_is_told_though_nothing_was_tried(
     assert review.kind == "needs_review"
 
 
+def test_what_comes_too_late_once_more_is_told_once_more(
+    workspace: Workspace, accounts: list[SocialAccount], network: ScriptedNetwork
+) -> None:
+    now = database_now()
+    post = make_post(workspace, accounts=accounts[:1], status="scheduled", scheduled_at=now - timedelta(days=3))
+    claim_targets(10)
+    services.schedule_post(post, scheduled_at=now + timedelta(days=1), zone="UTC", actor=ACTOR, now=now)
+    Target.objects.update(scheduled_at=now - timedelta(days=2), due_at=now - timedelta(days=2))
+
+    claim_targets(10)
+
+    assert [(entry.kind, entry.target_id is None) for entry in told(post)] == [
+        ("missed", False),
+        ("missed", True),
+        ("scheduled", True),
+        ("missed", False),
+        ("missed", True),
+    ]
+
+
 @pytest.mark.parametrize("armed", [False, True])
 def test_what_was_set_aside_is_safe_to_send_again_only_where_nothing_was_sent(
     workspace: Workspace, network: ScriptedNetwork, armed: bool
