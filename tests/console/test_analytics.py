@@ -103,7 +103,18 @@ def test_all_workspaces_together_are_ranked_and_lead_to_each(staff: Client) -> N
 
     assert answer.context["summary"]["total_engagement"] == 12
     assert [each["name"] for each in answer.context["ranking"]] == ["Large", "Small"]
-    assert f'href="?workspace={large.pk}"' in answer.content.decode()
+    assert f'href="?workspace={large.pk}&amp;period=30d"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("query", ["period=1y", "network=facebook&from=2026-11-01&to=2026-11-25"])
+def test_a_workspace_is_opened_for_the_days_and_the_network_that_were_chosen(staff: Client, query: str) -> None:
+    workspace = make_workspace()
+    gain(make_account(workspace))
+    make_workspace(name="Another")
+
+    page = text_of(staff.get(f"{PAGE}?{query}"))
+
+    assert f'href="?workspace={workspace.pk}&{query}"'.replace("&", "&amp;") in page
 
 
 def test_the_days_of_all_workspaces_end_with_the_newest_on_which_one_counts(staff: Client) -> None:
