@@ -457,10 +457,10 @@ def test_what_was_done_is_told_with_the_colon_of_french(staff: Client, workspace
 
 
 def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, db: None) -> None:
-    pause = pausing.pause("network", "threads", reason="Draft", actor=SYSTEM, now=NOW)
+    pause = pausing.pause("network", "threads", reason="draft", actor=SYSTEM, now=NOW)
 
     assert translated(str(pause_told(pause))) == translated(pause_told(pause))
-    assert translated(pause_told(pause)) == "L’opérateur a mis en pause toute publication sur Threads\xa0: Draft."
+    assert translated(pause_told(pause)) == "L’opérateur a mis en pause toute publication sur Threads\xa0: draft."
 
 
 REASONS: dict[str, tuple[Callable[[], Pause], str]] = {
