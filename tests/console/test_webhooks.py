@@ -20,7 +20,7 @@ from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
 from ouipost.outbound import guard
-from tests.console.conftest import browser_of, text_of
+from tests.console.conftest import browser_of, made_as, text_of
 from tests.factories import NOW, make_delivery, make_user, make_webhook, make_workspace
 from tests.outbound.conftest import NameServer
 from tests.webhooks.conftest import deliver_due
@@ -111,6 +111,17 @@ def test_a_webhook_that_is_added_shows_its_secret_once(staff: Client, workspace:
     assert told("webhook.created").resource_id == webhook.pk
     stored = everything_stored()
     assert (webhook.url in stored, secret.removeprefix("whsec_") in stored, Event.objects.count()) == (True, False, 1)
+
+
+def test_a_form_that_is_sent_twice_makes_one_webhook(staff: Client) -> None:
+    form = FORM | made_as(staff.get(ADD))
+    (secret,) = SECRET.findall(text_of(staff.post(ADD, form)))
+
+    again = text_of(staff.post(ADD, form))
+
+    assert "It was added already, so nothing was done." in again
+    assert SECRET.findall(again) == []
+    assert Webhook.objects.get().secrets(now=timezone.now()) == [secret]
 
 
 def everything_stored() -> str:
