@@ -113,7 +113,7 @@ def _named(pause: Pause) -> str:
 
 
 def _told(pause: Pause, what: str) -> str:
-    return Phrase("The operator has paused {what}: {quoted}.", what=what, quoted=pause.reason.rstrip("."))
+    return Phrase("The operator has paused {what}: {noted}", what=what, noted=f"{pause.reason.rstrip('.')}.")
 
 
 def left_alone(pauses: Sequence[Pause]) -> tuple[list[str], list[str]]:

@@ -21,6 +21,8 @@ MOST_CHARACTERS = 2000
 """No stored sentence of ours is longer, with all that it quotes."""
 QUOTED = ("quoted", "network")
 """Places in templates whose values are not our own text, and so are not translated."""
+NOTED = "noted"
+"""The place whose value is what a person noted down, or an announced sentence of ours, which alone is translated."""
 
 Known = dict[str, str]
 """What parts of a text were found to be in the reader's language: each is looked at once, or one by a network with many
@@ -64,6 +66,12 @@ def translated(text: str) -> str:
         return str(text)
 
 
+def recognized(text: str) -> str:
+    """Return the text in the reader's language if it is an announced one of ours; what people write stays as it is,
+    though a word of ours be the same."""
+    return str(text) if get_language() == settings.LANGUAGE_CODE else _recognized(text, {})
+
+
 def words(error: DomainError) -> str:
     """Return a domain error's sentences in the reader's language."""
     return " ".join(map(translated, error.told))
@@ -99,10 +107,12 @@ def _recognized(text: str, known: Known) -> str:
 
 
 def _said(template: str, values: Mapping[str, Any], known: Known) -> str:
-    return gettext(template).format_map({name: _shown(value, known) for name, value in values.items()})
+    return gettext(template).format_map({name: _shown(name, value, known) for name, value in values.items()})
 
 
-def _shown(value: Any, known: Known) -> Any:
+def _shown(name: str, value: Any, known: Known) -> Any:
+    if name == NOTED:
+        return _Words(_recognized(value, known))
     if isinstance(value, int | float):
         return _Number(value)
     if isinstance(value, Phrase | Ours):

@@ -155,7 +155,7 @@ def _context(request: HttpRequest, asked: Asked, scope: Scope) -> dict[str, Any]
         "rows": [row | {"network": network_name(row["platform"])} for row in rows],
         "as_of": scope.as_of(),
         "may_open_posts": "posts.manage" in member_of_staff(request).granted,
-    } | (_of_one(workspace, asked, scope) if workspace else {"ranking": _ranked(request, asked.period)})
+    } | (_of_one(workspace, asked, scope) if workspace else {"ranking": _ranked(request, asked)})
 
 
 def _presets() -> list[tuple[str, str]]:
@@ -173,10 +173,11 @@ def _of_one(workspace: Workspace, asked: Asked, scope: Scope) -> dict[str, Any]:
     return {"top": top, "audience": follows, "ages": drawn if ages else None}
 
 
-def _ranked(request: HttpRequest, period: Period) -> list[dict[str, Any]]:
-    """Return what the most engaged workspaces gained."""
+def _ranked(request: HttpRequest, asked: Asked) -> list[dict[str, Any]]:
+    """Return what the most engaged workspaces gained, each with the address of its page for the same days."""
     names = dict(workspaces_of(request).values_list("pk", "name"))
-    return by_workspace(names, period)[:RANKED]
+    rows = by_workspace(names, asked.period)[:RANKED]
+    return [row | {"address": asked.address(workspace=row["id"])} for row in rows]
 
 
 def _over_time(found: Report, period: Period) -> list[Chart]:

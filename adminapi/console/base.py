@@ -1,6 +1,7 @@
 """The base classes of the console's model pages: what staff change there, services change and tell the journal."""
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
@@ -30,6 +31,8 @@ from ouipost.translating import about, words
 
 M = TypeVar("M", bound=Model)
 NAMED = 20
+ASKED_OF = "asked_of"
+"""The field of a confirmation that says which rows it showed: where they are others by now, it is asked again."""
 MOST_WORDS, MOST_CHARACTERS = 30, 1_000
 """Of a search: each word is a condition of its own on every column, and no database takes any number or length."""
 
@@ -102,7 +105,7 @@ class ConsoleAdmin(ModelAdmin[M]):
         confirmation sends again. A row that a service refuses is reported with the reason, and the others are done.
         Each row is one transaction, run again where it loses a race for a lock, unless the action opens its own.
         """
-        if "confirmed" not in request.POST:
+        if "confirmed" not in request.POST or not were_shown(request, [row.pk for row in rows]):
             return self._ask(request, rows, title=title, says=says, back=back, carries=carries or {})
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
         done = [self._perform(request, row, act) for row in rows]
@@ -111,16 +114,20 @@ class ConsoleAdmin(ModelAdmin[M]):
         return HttpResponseRedirect(back) if back else None
 
     def _ask(self, request: HttpRequest, rows: "QuerySet[M]", **texts: Any) -> HttpResponse:
-        chosen = [str(row) for row in rows[: NAMED + 1]]
+        pks = list(rows.values_list("pk", flat=True))
         context = {
             "opts": self.model._meta,
             "action": request.POST.get("action", ""),
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "across": request.POST.get("select_across", "0"),
-            "names": chosen[:NAMED],
+            "names": [str(row) for row in rows[:NAMED]],
             "key": new_id("form"),
-            "more": max(rows.count() - NAMED, 0),
+            "more": max(len(pks) - NAMED, 0),
+            ASKED_OF: _mark(pks),
         }
+        if "confirmed" in request.POST:
+            told = _("What you chose is not what it was when you were asked, so nothing was done: look at it again.")
+            self.message_user(request, told, messages.WARNING)
         around = self.admin_site.each_context(request)
         return TemplateResponse(request, "console/confirm.html", around | context | texts)
 
@@ -164,6 +171,16 @@ class WorkspaceScopedAdmin(ConsoleAdmin[M]):
 
 class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
     """The same, read-only."""
+
+
+def were_shown(request: HttpRequest, pks: Iterable[Any]) -> bool:
+    """Whether the confirmation that was sent showed these rows and no others; one that does not tell is taken at its
+    word."""
+    return request.POST.get(ASKED_OF) in (None, _mark(pks))
+
+
+def _mark(pks: Iterable[Any]) -> str:
+    return hashlib.sha256(" ".join(sorted(map(str, pks))).encode()).hexdigest()
 
 
 def _told(done: Sequence[bool]) -> str:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from adminapi.console.base import ConsoleAdmin
+from adminapi.console.base import ConsoleAdmin, were_shown
 from adminapi.console.pages import list_page, own_page
 from adminapi.jobs import running
 from adminapi.jobs.kinds import Bulk, Kind
@@ -47,9 +47,8 @@ def operate(
         page.message_user(request, told, messages.ERROR)
         return None
     is_long = count > (1 if kind.asks_network else FEW)
-    if is_long and "confirmed" in request.POST:
-        found = [(row.pk, str(row)) for row in rows.prefetch_related(None).iterator()]
-        return HttpResponseRedirect(page_of(begin(request, kind, found, total=count)))
+    if is_long and (begun := _begun_on(request, rows, kind)):
+        return HttpResponseRedirect(page_of(begun))
     if is_long:
         says = f"{says} {_('It goes on in the background: you can leave, and see how far it is.')}"
 
@@ -60,6 +59,15 @@ def operate(
     actor = Actor.from_request(request)
     title, own = str(kind.title), kind.perform_and is not None
     return page.operate(request, rows, perform, title=title, says=says, opens_its_own=own, **where)
+
+
+def _begun_on(request: HttpRequest, rows: "QuerySet[Any]", kind: Bulk) -> Job | None:
+    """Begin a job on these rows, where this form confirms that; None where it is still to be asked."""
+    if "confirmed" not in request.POST:
+        return None
+    found = [(row.pk, str(row)) for row in rows.prefetch_related(None).iterator()]
+    are_shown = were_shown(request, [pk for pk, _name in found])
+    return begin(request, kind, found, total=len(found)) if are_shown else None
 
 
 def origin(page: ConsoleAdmin[Any], request: HttpRequest) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def progress(request: HttpRequest, webhook: Webhook, pk: str) -> HttpResponse:
 def _progress(replay: Replay) -> Progress:
     since, until = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (replay.since, replay.until))
     note = _("From %(since)s to %(until)s UTC") % {"since": since, "until": until}
-    if replay.finished_at is None:
+    if not replay.is_over:
         says = _("Events: %(done)d of %(total)d. You can leave this page: it goes on without you.")
         return Progress(
             heading=_("The replay is under way"),
@@ -95,5 +95,8 @@ def _progress(replay: Replay) -> Progress:
         "%(done)d events were made due; each delivery tells what came of it.",
         replay.done,
     )
-    heading = _("The replay is done")
-    return Progress(heading=heading, says=says % {"done": replay.done}, percent=100, is_over=True, note=note)
+    says, reached, heading = says % {"done": replay.done}, 100, _("The replay is done")
+    if replay.is_cut_short:
+        heading, reached = _("The replay was cut short"), percent(replay.done, replay.total)
+        says += " " + _("The webhook was not active any more: make it active, and begin another replay for the rest.")
+    return Progress(heading=heading, says=says, percent=reached, is_over=True, note=note)

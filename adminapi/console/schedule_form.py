@@ -172,13 +172,19 @@ def written(form: QueryDict, workspace: Workspace | None) -> Written:
     return Written(fields=fields, rows=rows, workspace=workspace, shown=form.get("shown", ""))
 
 
-def choices(workspace: Workspace | None) -> dict[str, Any]:
-    """Return what a schedule can be made of: days, zones, networks, and the workspace's accounts."""
-    rows = SocialAccount.objects.connected().filter(workspace=workspace).order_by("platform", "name", "pk")
+def choices(workspace: Workspace | None, rows: Iterable[Row]) -> dict[str, Any]:
+    """Return what a schedule can be made of: days, zones, networks, and of the workspace's accounts the first, and
+    those that these rows are for."""
     return {
         "days": list(DAY_NAMES.items()),
         "zones": ZONES,
         "networks": list(platforms.NAMES.items()),
-        "accounts": list(rows[:MOST_OFFERED]) if workspace else [],
+        "accounts": _offered(workspace, {name for row in rows for name in row.platforms}) if workspace else [],
         "most": MAX_SLOTS,
     }
+
+
+def _offered(workspace: Workspace, named: set[str]) -> list[SocialAccount]:
+    connected = SocialAccount.objects.connected().filter(workspace=workspace).order_by("platform", "name", "pk")
+    first = list(connected[:MOST_OFFERED])
+    return [*first, *connected.filter(pk__in=named - {each.pk for each in first})]

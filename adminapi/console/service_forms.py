@@ -7,22 +7,30 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.serializers import ValidationError
 
 from adminapi.console.base import ConsoleAdmin, M
 from adminapi.console.pages import as_told, own_page, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
+from ouipost.ids import PATTERN
 from ouipost.translating import translated, words
 
 INSTEAD_OF = "instead_of"
 """The field of a confirmation that says which secret is to be replaced: sent twice, it replaces no second one."""
+MADE_AS = "made_as"
+"""The field of a form that adds a row, with the id that the row gets: sent twice, it adds no second one."""
+ADDED = gettext_lazy(
+    "It was added already, so nothing was done. If its secret was lost, give it another one; to add one more, open "
+    "this page anew."
+)
 LINE_END = re.compile(r"\r?\n")
 """What browsers send as a carriage return and a line feed, whatever they were given."""
 
@@ -82,6 +90,12 @@ class ServiceForm(EditForm):
     shown_once = ""
     """The secret, where the service gave one."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        told, kind = self.data.get(MADE_AS, ""), self.instance.pk.partition("_")[0]
+        if self.instance._state.adding and re.fullmatch(f"{kind}_{PATTERN}", told):
+            self.instance.pk = told
+
     def call_service(self) -> Any:
         """Call the service with `cleaned_data`, and return the row that was written."""
         raise NotImplementedError
@@ -99,10 +113,19 @@ class ServiceForm(EditForm):
                 self.saved = self.call_service()
         except Http404:
             self.add_error(None, _("It is gone: someone else removed it meanwhile."))
+        except IntegrityError:
+            if not self._was_added():
+                raise
+            self.add_error(None, ADDED)
         except ValidationError as error:
             self._show(error.detail)
         except DomainError as error:
             self._refused(error)
+
+    def _was_added(self) -> bool:
+        """Whether this form, which adds a row, has added it before."""
+        rows = type(self.instance)._base_manager.filter(pk=self.instance.pk)
+        return bool(self.instance._state.adding and rows.exists())
 
     def _refused(self, error: DomainError) -> None:
         named = error.details.get("fields", {})

@@ -16,7 +16,7 @@ from accounts import platforms, registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
 from adminapi import keyring
-from adminapi.doctor.findings import Finding, warning, well, wrong
+from adminapi.doctor.findings import Finding, unknown, warning, well, wrong
 from adminapi.doctor.networks import needing_an_app
 from adminapi.keyring import WrongKeyRing
 from adminapi.management.base import counted
@@ -75,7 +75,11 @@ def public_address() -> Finding:
             f"{' and '.join(pulling)} cannot reach {base} to fetch files.",
             "Set PUBLIC_BASE_URL to an https address that the internet can reach.",
         )
-    if instead := _instead_of_a_file():
+    try:
+        instead = _instead_of_a_file()
+    except StorageUnavailable:
+        return unknown(f"{base} answers; whether it gives files out nobody can tell: see storage.")
+    if instead:
         return wrong(
             f"{base}/healthz answers, but the address of a picture below {base}/media/ gives {instead}.",
             "Let what stands in front of Oui Post pass /media/ on as it is, without a login, a redirect or another "
@@ -96,12 +100,10 @@ def _told(error: requests.exceptions.SSLError) -> str:
 
 
 def _instead_of_a_file() -> str:
-    """Say what the address of a stored picture gives instead of it; nothing where that cannot be tried out."""
+    """Say what the address of a stored picture gives instead of it, if anything; raises StorageUnavailable."""
     try:
         with storage.trial(PIXEL, extension=".png") as name:
             answer = _fetch(signed_url(name, seconds=60))
-    except StorageUnavailable:
-        return ""
     except requests.RequestException as error:
         return f"no answer ({type(error).__name__})"
     kind = answer.headers.get("Content-Type", "no type")

@@ -21,6 +21,7 @@ from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from ouipost.db.migrating import is_unmigrated
 from ouipost.events.journal import SYSTEM
+from ouipost.phrases import Phrase
 from posts.models import Target
 from posts.operating import pausing, restoring
 
@@ -95,9 +96,11 @@ def _keep_gap(*, since: datetime, until: datetime) -> None:
 
 def _pause(mark: Mark, *, now: datetime) -> Pause:
     logger.error("The database was restored from a copy: everything is paused")
-    reason = (
-        f"The database was restored from a copy of {mark.copied_at:%Y-%m-%d %H:%M:%S} UTC, and does not know what was "
-        f"published since. Run `{AFTER_RESTORE}` before this pause is ended."
+    reason = Phrase(
+        "The database was restored from a copy of {moment} UTC, and does not know what was published since. Run "
+        "`{command}` before this pause is ended.",
+        moment=f"{mark.copied_at:%Y-%m-%d %H:%M:%S}",
+        command=AFTER_RESTORE,
     )
     return pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now, after_restore=True)
 

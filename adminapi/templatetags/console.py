@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import platforms
 from adminapi.console.compose.words import told as issue_words
-from ouipost.translating import translated
+from ouipost.translating import recognized, translated
 
 register = template.Library()
 
@@ -104,6 +104,7 @@ def network_name(platform: str) -> str:
 
 
 register.filter("translated", translated)
+register.filter("recognized", recognized)
 
 
 @register.filter

@@ -304,3 +304,13 @@ class Replay(Claimable):
 
     def __str__(self) -> str:
         return f"{self.webhook_id} since {self.since}"
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether it ended ahead of what was left, as its webhook was not active any more."""
+        return self.finished_at is None and self.due_at is None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is finished, or was cut short."""
+        return self.finished_at is not None or self.is_cut_short

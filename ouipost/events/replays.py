@@ -3,6 +3,7 @@
 A step makes the deliveries of a batch of messages due and notes how far it came, in one transaction, so that an
 interrupted replay continues from there. A minute after it was asked for, a replay that is finished looks once more: who
 was writing a message at that moment may have found the webhook not active, and committed it behind the replay.
+One whose webhook is not active any more is cut short: it ends, and is never finished.
 """
 
 from datetime import datetime, timedelta
@@ -95,10 +96,11 @@ def _step(claim: Claim) -> int:
     if replay.fence != claim.fence:
         return 0  # another worker has it
     now = claims.database_now()
-    found: list[str] = []
-    if webhook.is_active:
-        rows = messages_for(webhook, since=replay.since, until=replay.until, scope=replay.scope)
-        found = list(_ahead(rows, replay).order_by("pk").values_list("pk", flat=True)[:STEP])
+    rows = messages_for(webhook, since=replay.since, until=replay.until, scope=replay.scope)
+    found = list(_ahead(rows, replay).order_by("pk").values_list("pk", flat=True)[:STEP])
+    if found and not webhook.is_active:
+        claims.release(Replay, claim, due_at=None)  # it is cut short
+        return 0
     sent = _send(webhook, found, now=now)
     is_over = len(found) < STEP
     looks_again = None if replay.finished_at else max(now, replay.until + COMMITTED)

@@ -13,6 +13,7 @@ from accounts import pauses
 from accounts.models import Pause, PauseScope
 from ouipost import claims
 from ouipost.events.journal import SYSTEM
+from ouipost.phrases import Phrase
 from posts.operating import pausing
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,10 @@ class Clock:
 def _pause(ahead: timedelta, *, now: datetime) -> Pause:
     logger.error("The database's clock jumped %s ahead: everything is paused", ahead)
     found = pauses.of_all()
-    reason = f"The database's clock jumped {ahead.total_seconds():.0f} seconds ahead. See whether it is right."
+    reason = Phrase(
+        "The database's clock jumped {seconds} seconds ahead. See whether it is right.",
+        seconds=round(ahead.total_seconds()),
+    )
     return found or pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now)
 
 

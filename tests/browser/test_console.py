@@ -142,3 +142,26 @@ def test_a_form_that_is_sent_by_two_clicks_is_sent_once(staff: Page, demo: Demo)
         expect(staff.locator("#secret")).to_be_visible()
 
     assert len(sent) == 2
+
+
+def test_a_page_with_a_secret_that_is_loaded_again_makes_no_second_key(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/workspaces/apikey/add/")
+    staff.get_by_label("Name").fill("Only one")
+    staff.get_by_role("button", name="Save", exact=True).click()
+    expect(staff.locator("#secret")).to_be_visible()
+
+    staff.reload()
+
+    expect(staff.get_by_text("It was added already, so nothing was done.")).to_be_visible()
+    staff.goto(f"{demo.base}/console/workspaces/apikey/")
+    expect(staff.get_by_role("link", name="Only one")).to_have_count(1)
+
+
+def test_whoever_was_logged_out_gets_the_login_as_a_whole_page(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/posts/schedule/add/")
+    staff.context.clear_cookies(name="sessionid")
+
+    staff.locator("select[name=workspace]").select_option(demo.workspace_id)
+
+    staff.wait_for_url(f"{demo.base}/console/login/?next=/console/posts/schedule/add/")
+    expect(staff.get_by_role("button", name="Log in")).to_be_visible()

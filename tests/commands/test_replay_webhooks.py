@@ -292,10 +292,28 @@ def test_a_webhook_that_is_disabled_between_two_steps_gets_no_more(
         return work_on_due()
 
     monkeypatch.setattr(replays, "work_on_due", disable_after_one)
-    _, lines = run(webhook.pk, "--since", "1d")
+    status, lines = run(webhook.pk, "--since", "1d")
 
-    assert lines[-1] == f"{webhook.pk}: 1 of 2 events made due; then it was disabled."
-    assert due() == 0
+    assert (status, lines[-1]) == (1, f"{webhook.pk}: 1 of 2 events made due; then it was disabled.")
+    assert (due(), Replay.objects.get().finished_at) == (0, None)
+
+
+def test_a_webhook_that_is_disabled_when_all_is_due_was_replayed_wholly(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "STEP", 1)
+    webhook = make_webhook()
+    make_events(workspace, HOUR)
+    settle("delivered")
+    since = timezone.now() - DAY
+    begun, _ = replays.replay(webhook, since=since, key="seen", scope="all", actor=SYSTEM, now=timezone.now())
+    replays.work_on_due()
+    webhooks.update_webhook(webhook, values={"is_active": False}, actor=SYSTEM)
+
+    replays.work_on_due()
+
+    begun.refresh_from_db()
+    assert (begun.done, begun.finished_at is not None, begun.is_cut_short) == (1, True, False)
 
 
 def test_json_is_one_object_with_what_was_done(workspace: Workspace) -> None:

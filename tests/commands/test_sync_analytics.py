@@ -17,7 +17,7 @@ from adminapi.management.commands import sync_analytics
 from analytics.discovery import discover
 from analytics.models import AccountSync, Snapshot, TargetNumbers
 from ouipost import claims
-from tests.analytics.paper import PaperNumbers, connect, make_published, numbers_of, sync_of
+from tests.analytics.paper import PaperNumbers, connect, make_published, numbers_of, read_due, sync_of
 from tests.analytics.world import Time
 from tests.commands.running import lines_of
 from tests.factories import make_account, make_workspace
@@ -155,6 +155,23 @@ def test_who_cannot_be_read_is_named_with_the_reason_and_the_exit_status_is_1(
         f"{named(down)}: 0 posts read; PLATFORM_UNAVAILABLE: It is down. (network acts)",
     }
     assert lines[-1] == "Read 1 post of 1 account; 2 could not be read."
+
+
+def test_an_account_that_is_read_after_all_has_not_failed(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    publish(connect(workspace, "1"), "1a", ago=HOUR)
+    network.posts["1a"] = Unavailable("It is down.")
+    reports = read_due()
+    del network.posts["1a"]
+    time.pass_by(days=1)
+    reports += read_due()
+    progress = sync_analytics.Progress(Mock(), accounts=1)
+
+    for report in reports:
+        progress.tell(report)
+
+    assert (len(reports), progress.failed, progress.summary) == (2, set(), "Read 1 post of 1 account.")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,5 +1,6 @@
 """An administrator's browser, and what a page says."""
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -70,6 +71,11 @@ def told(browser: Client, answer: Any) -> str:
     assert answer.status_code == 302
     page = browser.get(answer["Location"])
     return " ".join(str(message) for message in page.context["messages"])
+
+
+def made_as(page: Any) -> dict[str, str]:
+    """Return what the page of a form that adds a row sends along: the id that the row gets."""
+    return dict(re.findall(r'<input type="hidden" name="(made_as)" value="([^"]+)"', page.content.decode()))
 
 
 def text(answer: Any) -> str:

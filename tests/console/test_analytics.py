@@ -15,6 +15,7 @@ from accounts.platforms.base import AccountNumbers
 from adminapi.console.charts import Chart, Series
 from adminapi.templatetags.charts import number
 from analytics.models import AccountSync, DayTotal, TargetNumbers
+from ouipost.events.models import Event
 from tests.analytics.readings import counts as told
 from tests.analytics.readings import publish, read
 from tests.console.conftest import browser_of, member_of, text_of
@@ -103,7 +104,18 @@ def test_all_workspaces_together_are_ranked_and_lead_to_each(staff: Client) -> N
 
     assert answer.context["summary"]["total_engagement"] == 12
     assert [each["name"] for each in answer.context["ranking"]] == ["Large", "Small"]
-    assert f'href="?workspace={large.pk}"' in answer.content.decode()
+    assert f'href="?workspace={large.pk}&amp;period=30d"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("query", ["period=1y", "network=facebook&from=2026-11-01&to=2026-11-25"])
+def test_a_workspace_is_opened_for_the_days_and_the_network_that_were_chosen(staff: Client, query: str) -> None:
+    workspace = make_workspace()
+    gain(make_account(workspace))
+    make_workspace(name="Another")
+
+    page = text_of(staff.get(f"{PAGE}?{query}"))
+
+    assert f'href="?workspace={workspace.pk}&{query}"'.replace("&", "&amp;") in page
 
 
 def test_the_days_of_all_workspaces_end_with_the_newest_on_which_one_counts(staff: Client) -> None:
@@ -284,3 +296,21 @@ def test_what_is_read_is_told_by_names_and_in_utc(staff: Client, workspace: Work
 
     plain = [re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", page)) for page in pages]
     assert all(named in page and "Facebook" in page and re.search(r"\d\d:\d\d:\d\d UTC", page) for page in plain)
+
+
+def test_only_what_a_network_lets_us_read_is_read_now(staff: Client, workspace: Workspace) -> None:
+    given: dict[str, dict[str, Any]] = {"open": {}, "expired": {"status": "expired"}, "gone": {"disconnected_at": NOW}}
+    accounts = {name: make_account(workspace, remote_id=name, default_of=None) for name in given}
+    for name, values in given.items():
+        publish(accounts[name], at=NOW - DAY)
+        SocialAccount.objects.filter(pk=accounts[name].pk).update(**values)
+    later = NOW + 365 * DAY
+    AccountSync.objects.update(due_at=later)
+    chosen = {"action": "read_now", "_selected_action": [account.pk for account in accounts.values()]}
+
+    page = text_of(staff.post("/console/analytics/accountsync/", chosen, follow=True))
+
+    assert "1 account is read as soon as a worker is free." in page
+    assert list(AccountSync.objects.filter(due_at__lt=later).values_list("pk", flat=True)) == [accounts["open"].pk]
+    told = Event.objects.filter(type="account.read_requested").values_list("resource_id", flat=True)
+    assert list(told) == [accounts["open"].pk]

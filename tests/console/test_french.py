@@ -4,7 +4,7 @@ import ast
 import copy
 import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -17,12 +17,15 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
-from accounts.models import AccountStatus
+from accounts.models import AccountStatus, Pause, SocialAccount
 from accounts.pauses import told as pause_told
 from accounts.platforms.base import Content
 from accounts.platforms.errors import PlatformError
 from accounts.platforms.http import said
 from adminapi.console import words
+from adminapi.console.pages import own_page
+from adminapi.models import Mark
+from adminapi.processes import restored
 from ouipost import translating
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, record
@@ -31,7 +34,7 @@ from ouipost.outbound import Blocked
 from ouipost.phrases import Ours, Phrase, joined
 from ouipost.translating import PLACE, translated
 from posts.models import Attempt, Post, Target
-from posts.operating import pausing
+from posts.operating import clock, pausing
 from posts.timeline import attempts, deliveries, timeline
 from tests.console import sources
 from tests.factories import NOW, make_account, make_delivery, make_media, make_post, make_webhook
@@ -49,6 +52,9 @@ STORING = (
     "accounts/registry.py",
     "accounts/session.py",
     "accounts/tokens.py",
+    "adminapi/management/commands/reconcile.py",
+    "adminapi/processes/restored.py",
+    "posts/operating/clock.py",
     "posts/publishing/claiming.py",
     "posts/publishing/outcomes.py",
     "posts/publishing/engine.py",
@@ -451,10 +457,34 @@ def test_what_was_done_is_told_with_the_colon_of_french(staff: Client, workspace
 
 
 def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, db: None) -> None:
-    pause = pausing.pause("network", "threads", reason="Draft", actor=SYSTEM, now=NOW)
+    pause = pausing.pause("network", "threads", reason="draft", actor=SYSTEM, now=NOW)
 
     assert translated(str(pause_told(pause))) == translated(pause_told(pause))
-    assert translated(pause_told(pause)) == "L’opérateur a mis en pause toute publication sur Threads\xa0: Draft."
+    assert translated(pause_told(pause)) == "L’opérateur a mis en pause toute publication sur Threads\xa0: draft."
+
+
+REASONS: dict[str, tuple[Callable[[], Pause], str]] = {
+    "a restored copy": (
+        lambda: restored._pause(Mark(copied_at=NOW), now=NOW),
+        "restaurée à partir d’une copie du 2026-11-25 12:00:00 UTC",
+    ),
+    "a clock": (lambda: clock._pause(timedelta(hours=6), now=NOW), "a avancé d’un coup de 21600 secondes. Vérifiez"),
+}
+
+
+@pytest.mark.parametrize("case", REASONS)
+def test_why_the_product_itself_has_paused_everything_is_told_in_french(
+    staff: Client, workspace: Workspace, catalogue: dict[str, str], case: str
+) -> None:
+    pause, told = REASONS[case]
+    account = make_account(workspace)
+    pause()
+
+    addresses = reverse("admin:index"), reverse("console_pauses"), own_page(SocialAccount, account.pk)
+    pages = [staff.get(address, headers=FRENCH).content.decode() for address in addresses]
+
+    assert [told in unescape(page) for page in pages] == [True, True, True]
+    assert [sources.english_in(page, catalogue) for page in pages] == [set(), set(), set()]
 
 
 def test_texts_that_were_joined_are_translated_each_by_itself(french: None) -> None:

@@ -74,6 +74,31 @@ def test_a_few_rows_are_done_within_the_request(editor: Client, workspace: Works
     assert (states(), Job.objects.count()) == ({"draft"}, 0)
 
 
+def confirmation(answer: Any) -> dict[str, str]:
+    """Return what a page that asks sends when it is confirmed."""
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', answer.content.decode()))
+
+
+@pytest.mark.parametrize("count", [2, MANY])
+def test_what_was_not_shown_when_all_were_chosen_is_shown_before_anything_is_done(
+    editor: Client, workspace: Workspace, count: int
+) -> None:
+    first, *_ = make_posts(workspace, count)
+    asked = confirmation(editor.post(POSTS, chosen("unschedule", [first], select_across="1")))
+    make_post(
+        workspace, accounts=[*workspace.accounts.all()], status="scheduled", scheduled_at=NOW, content="Late loaf"
+    )
+
+    asked_again = editor.post(POSTS, asked)
+    before = states(), Job.objects.count()
+    editor.post(POSTS, confirmation(asked_again))
+    running.work_on_due()
+
+    assert before == ({"scheduled"}, 0)
+    assert ["is not what it was" in words(asked_again), "Late loaf" in words(asked_again)] == [True, True]
+    assert states() == {"draft"}
+
+
 def test_many_rows_are_said_to_go_on_in_the_background_and_nothing_is_done_before_it_is_confirmed(
     editor: Client, workspace: Workspace
 ) -> None:

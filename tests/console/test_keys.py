@@ -11,7 +11,7 @@ from django.utils import timezone
 from adminapi.console.admins.keys import MEANINGS
 from adminapi.jobs import catalogue
 from ouipost.events.models import Event
-from tests.console.conftest import browser_of, listed, text, told
+from tests.console.conftest import browser_of, listed, made_as, text, told
 from tests.factories import make_key, make_user, make_workspace
 from workspaces.models import ApiKey, KeyUsage, Role, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
@@ -62,6 +62,24 @@ def test_a_new_keys_secret_is_on_the_page_that_answers_and_on_no_other(staff: Cl
     later = "".join(text(staff.get(path)) for path in (LIST, page_of(key), "/console/events/event/"))
     assert (secret in later, secret in str(list(staff.session.items()))) == (False, False)
     assert secret not in str(list(Event.objects.values()))
+
+
+def test_a_form_that_is_sent_twice_makes_one_key(staff: Client) -> None:
+    form = FORM | {"permissions": ["workspaces.read"]} | made_as(staff.get(f"{LIST}add/"))
+    first = staff.post(f"{LIST}add/", form)
+
+    again = staff.post(f"{LIST}add/", form)
+
+    assert "It was added already, so nothing was done." in text(again)
+    assert (ApiKey.objects.get().pk, opens(shown(first))) == (form["made_as"], True)
+    assert Event.objects.filter(type="api_key.created").count() == 1
+
+
+@pytest.mark.parametrize("told", ["", "mine", "ws_019a2b3c-4d5e-7f00-8a1b-2c3d4e5f6a7b", "key_" + "x" * 300])
+def test_a_key_gets_no_id_that_is_none(staff: Client, told: str) -> None:
+    staff.post(f"{LIST}add/", FORM | {"made_as": told})
+
+    assert ApiKey.objects.get().pk not in ("", told)
 
 
 def test_a_new_key_has_every_permission_unless_some_are_taken_away(staff: Client) -> None:

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.calls import FAILED, REQUEST
 from accounts.models import CallCount, SocialAccount
@@ -457,6 +459,19 @@ def test_it_costs_the_same_however_much_there_is(role: str, django_assert_max_nu
         answer = client.get("/console/")
 
     assert {block for block in BLOCKS if block in answer.context} == BLOCKS
+
+
+def test_posts_that_have_a_title_alone_cost_no_more(account: SocialAccount) -> None:
+    client, asked = browser_of(make_user()), []
+
+    for _ in range(2):
+        for minutes in range(3):
+            write(account, "scheduled", at=NOW + HOUR + minutes * MINUTE, content="", title="A walk")
+        with CaptureQueriesContext(connection) as queries:
+            client.get("/console/")
+        asked.append(len(queries))
+
+    assert asked[1] == asked[0]
 
 
 def test_more_workspaces_than_can_be_named_are_told_by_the_sums_that_are_kept(

@@ -77,6 +77,14 @@ def test_what_is_wrong_is_told_and_what_was_typed_stays(staff: Client, typed: di
     assert not Pause.objects.exists()
 
 
+def test_what_a_person_wrote_is_shown_as_it_is(staff: Client) -> None:
+    pausing.pause("network", "facebook", reason="draft", actor=SYSTEM, now=NOW)
+
+    page = text_of(staff.get(PAGE, headers={"Accept-Language": "fr"}))
+
+    assert '<td class="op-break">draft<br>' in page
+
+
 def test_looking_at_the_pages_changes_nothing(staff: Client) -> None:
     paused("all")
 

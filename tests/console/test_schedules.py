@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.services import disconnect
+from adminapi.console import schedule_form
 from adminapi.console.admins import schedules as schedules_admin
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
@@ -69,6 +70,20 @@ def test_a_time_that_is_for_single_accounts_shows_which(staff: Client, workspace
     page = text_of(staff.get(page_of(schedule)))
 
     assert re.findall(r"<details( open)?>", page) == [" open", "", ""]  # the last is the template
+
+
+def test_accounts_that_a_time_is_for_are_offered_beside_the_first(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule_form, "MOST_OFFERED", 1)
+    names = ("Alpha", "Beta", "Gamma")
+    first, chosen, _ = (make_account(workspace, name=name, remote_id=name, default_of=None) for name in names)
+    schedule = make_schedule(workspace, slots=[(0, "09:00", [chosen.pk])])
+
+    page = text_of(staff.get(page_of(schedule)))
+
+    boxes = re.findall(r'name="slot-0-platforms" value="(acc_[^"]+)" (checked)?', page)
+    assert boxes == [(first.pk, ""), (chosen.pk, "checked")]
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

@@ -15,10 +15,12 @@ from pytest_django import Settings
 
 from adminapi.console.admins import webhooks as console
 from adminapi.jobs import catalogue
+from ouipost.events import replays, webhooks
 from ouipost.events.catalogue import EVENTS
+from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
 from ouipost.outbound import guard
-from tests.console.conftest import browser_of, text_of
+from tests.console.conftest import browser_of, made_as, text_of
 from tests.factories import NOW, make_delivery, make_user, make_webhook, make_workspace
 from tests.outbound.conftest import NameServer
 from tests.webhooks.conftest import deliver_due
@@ -109,6 +111,17 @@ def test_a_webhook_that_is_added_shows_its_secret_once(staff: Client, workspace:
     assert told("webhook.created").resource_id == webhook.pk
     stored = everything_stored()
     assert (webhook.url in stored, secret.removeprefix("whsec_") in stored, Event.objects.count()) == (True, False, 1)
+
+
+def test_a_form_that_is_sent_twice_makes_one_webhook(staff: Client) -> None:
+    form = FORM | made_as(staff.get(ADD))
+    (secret,) = SECRET.findall(text_of(staff.post(ADD, form)))
+
+    again = text_of(staff.post(ADD, form))
+
+    assert "It was added already, so nothing was done." in again
+    assert SECRET.findall(again) == []
+    assert Webhook.objects.get().secrets(now=timezone.now()) == [secret]
 
 
 def everything_stored() -> str:
@@ -322,6 +335,22 @@ def test_a_replay_that_was_confirmed_begins_once_and_shows_how_far_it_is(staff: 
     assert 'hx-trigger="every 2s"' in text_of(at_work)
     assert "<html" not in text_of(at_work)
     assert ("2 events were made due" in done, "every 2s" in done) == (True, False)
+
+
+def test_a_replay_that_was_cut_short_says_so(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replays, "STEP", 1)
+    webhook = make_webhook()
+    happened(timedelta(hours=1), timedelta(hours=2))
+    form = {"since": ago(timedelta(days=1)), "scope": "all", "confirmed": "1"}
+    page = staff.post(replay_of(webhook), form)["Location"]
+    replays.work_on_due()
+    webhooks.update_webhook(webhook, values={"is_active": False}, actor=SYSTEM)
+
+    replays.work_on_due()
+    shown = text_of(staff.get(page))
+
+    told = ("The replay was cut short", "1 event was made due", "The webhook was not active any more")
+    assert [each in shown for each in (*told, "every 2s", "is under way")] == [True, True, True, False, False]
 
 
 ASKS_AGAIN = {"HX-Request": "true"}

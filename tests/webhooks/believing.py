@@ -158,3 +158,4 @@ class Again:
     hook: Hook
     asked: dict[str, Any]
     done: int | None = None
+    is_cut_short: bool = False

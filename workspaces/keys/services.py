@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from ouipost.crypto import digest
 from ouipost.errors import DomainError, SecretReplaced
 from ouipost.events.journal import Actor, assign, record, record_update
+from ouipost.ids import new_id
 from workspaces.models import ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
 
@@ -62,10 +63,15 @@ def create_key(
     workspace_ids: list[str] | None = None,
     expires_at: datetime | None = None,
     is_active: bool = True,
+    pk: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """Create a key and return it with its secret, which is not kept and cannot be shown again."""
+    """Create a key and return it with its secret, which is not kept and cannot be shown again.
+
+    A `pk` that it is to have was given by us, to who asks for the key: two requests for one and the same make one key.
+    """
     secret = _new_secret(mode)
     key = ApiKey.objects.create(
+        pk=pk or new_id("key"),
         name=name,
         prefix=secret[:11],
         digest=digest(secret),

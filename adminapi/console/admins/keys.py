@@ -113,7 +113,7 @@ class KeyForm(ServiceForm):
         given = ("name", "mode", "tier", "expires_at", "permissions", "workspaces")
         values = {name: self.cleaned_data[name] for name in given}
         stored = checks.checked(values, mode=values["mode"], user=user)
-        made, self.shown_once = keys.create_key(**stored, actor=self.actor)
+        made, self.shown_once = keys.create_key(**stored, pk=self.instance.pk, actor=self.actor)
         return made
 
 
@@ -146,6 +146,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
         one_of("is_active", gettext_lazy("active"), YES_NO),
         IsExpired,
     )
+    change_form_before_template = "console/made_as.html"
     search_fields = ("name", "prefix", "id")
     search_help_text = gettext_lazy("Name, the first characters of the key, or its id.")
     ordering = ("-created_at", "-id")

@@ -12,7 +12,7 @@ from adminapi.console.filters import OneNetwork
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import network_name
 from analytics.models import AccountSync, TargetNumbers
-from analytics.sync import read_soon
+from analytics.sync import read_soon, readable_accounts
 from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor, entry, record_all
@@ -54,10 +54,11 @@ class AccountSyncAdmin(ReadOnlyWorkspaceScopedAdmin[AccountSync]):
     @admin.action(description=_("Read what is due next now"), permissions=["view"])
     def read_now(self, request: HttpRequest, syncs: QuerySet[AccountSync]) -> None:
         actor = Actor.from_request(request)
+        readable = readable_accounts().filter(pk__in=[each.pk for each in syncs]).select_related("account")
 
         def read() -> int:
-            record_all([entry("read_requested", each.account, actor=actor) for each in syncs.select_related("account")])
-            return read_soon(syncs, now=database_now())
+            record_all([entry("read_requested", each.account, actor=actor) for each in readable.all()])
+            return read_soon(readable, now=database_now())
 
         count = in_transaction(read)
         told = ngettext(

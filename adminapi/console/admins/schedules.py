@@ -147,7 +147,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
             written=written,
             workspace=place,
             workspaces=None if schedule else offer(request, place),
-            choices=schedule_form.choices(place),
+            choices=schedule_form.choices(place, written.rows),
             coming=coming(schedule) if schedule and schedule.is_active else [],
             waiting=waiting(schedule) if schedule else 0,
             moving=moving,

@@ -123,7 +123,7 @@ class WebhookForm(ServiceForm):
             if values and kept != named:
                 values["workspace_ids"] = kept
             return webhooks.update_webhook(self.instance, values=values, actor=self.actor) if values else self.instance
-        values = {name: self.cleaned_data[name] for name in WRITTEN}
+        values = {name: self.cleaned_data[name] for name in WRITTEN} | {"id": self.instance.pk}
         secret = self.cleaned_data["given_secret"]
         made, self.shown_once = webhooks.create_webhook(values=values, secret=secret, actor=self.actor)
         return made
@@ -136,6 +136,7 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
     list_filter = (one_of("is_active", gettext_lazy("active"), YES_NO),)
     search_fields = ("url", "id")
     ordering = ("created_at", "id")
+    change_form_before_template = "console/made_as.html"
     change_form_outer_before_template = "console/webhook/beside.html"
     readonly_fields = (
         *("its_id", "why_off", "stats", "last_at", "failing", "failed_in_a_row", "held", "old_secret_until", "made_at"),

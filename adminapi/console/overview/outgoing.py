@@ -95,7 +95,7 @@ def _first(ahead: TargetQuerySet) -> list[Coming]:
     """
     rows = list(ahead.values_list("post_id", "due_at", "platform")[:FIRST_TARGETS])
     ids = list(dict.fromkeys(post_id for post_id, _at, _platform in rows))[:FIRST_POSTS]
-    posts = Post.objects.select_related("workspace").only("content", "workspace__name").in_bulk(ids)
+    posts = Post.objects.select_related("workspace").only("content", "title", "workspace__name").in_bulk(ids)
     return [_coming(posts[pk], rows) for pk in ids if pk in posts]  # one may be gone by now
 
 

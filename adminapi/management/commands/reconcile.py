@@ -19,6 +19,7 @@ from adminapi.processes import restored
 from ouipost.claims import database_now
 from ouipost.db.pages import MOST
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 from posts import services
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.operating import pausing, restoring
@@ -123,7 +124,8 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         if not self.since or pauses.is_after_restore():
             return
         present = pauses.of_all()
-        asked = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
+        since = f"{self.since:%Y-%m-%d %H:%M}"
+        asked = Phrase("`{command}`: what went out since {moment} UTC?", command=AFTER_RESTORE, moment=since)
         reason, now = present.reason if present else asked, database_now()
         begun = pausing.pause(PauseScope.ALL, reason=reason, actor=self.actor, now=now, after_restore=True)
         if not present:

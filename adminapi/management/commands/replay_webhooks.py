@@ -102,11 +102,11 @@ and with 2 if an argument cannot be."""
         """Begin what can be begun and work on it to its end; returns whether all of it is done."""
         try:
             begun = [self._begin(plan, wish, now=now) for plan in plans if not plan.obstacle]
-            self._follow([row for row in begun if row is not None])
+            are_whole = self._follow([row for row in begun if row is not None])
         except KeyboardInterrupt:
             self.say(f"A running worker goes on with what has begun; so does --replay-id {wish.key}.")
             return False
-        return None not in begun
+        return are_whole and None not in begun
 
     def _begin(self, plan: Plan, wish: Wish, *, now: datetime) -> Replay | None:
         try:
@@ -118,20 +118,24 @@ and with 2 if an argument cannot be."""
             return None
         return begun
 
-    def _follow(self, begun: Sequence[Replay]) -> None:
-        """Do steps, beside the workers if any run, and print how far each replay is, until all are finished."""
+    def _follow(self, begun: Sequence[Replay]) -> bool:
+        """Do steps, beside the workers if any run, and print how far each replay is, until all are over; returns
+        whether none was cut short."""
         told: dict[str, int] = {}
+        are_whole = True
         waiting = {row.pk for row in begun}
         while waiting:
             moved = _step()
             rows = list(Replay.objects.filter(pk__in=waiting).select_related("webhook").order_by("pk"))
             for row in rows:
-                if row.finished_at or row.done != told.get(row.pk, 0):
+                if row.is_over or row.done != told.get(row.pk, 0):
                     self.say(_progress(row))
                 told[row.pk] = row.done
-            waiting = {row.pk for row in rows if row.finished_at is None}
+            waiting = {row.pk for row in rows if not row.is_over}
+            are_whole = are_whole and not any(row.is_cut_short for row in rows)
             if waiting and not moved:
                 time.sleep(LOOK_EVERY)  # a worker has it, or had it when it died: then it is free in a minute
+        return are_whole
 
 
 def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
@@ -178,9 +182,9 @@ def _step() -> int:
 
 def _progress(row: Replay) -> str:
     told = f"{row.webhook_id}: {row.done:,} of {counted(row.total, 'event')} made due"
-    if row.finished_at is None:
+    if not row.is_over:
         return f"{told}."
-    if not row.webhook.is_active:
+    if row.is_cut_short or not row.webhook.is_active:
         return f"{told}; then it was disabled."
     beside = "; the others were due already" if row.done < row.total else ""
     return f"{told}{beside}. That is all; the workers deliver them."

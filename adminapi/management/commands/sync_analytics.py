@@ -111,6 +111,7 @@ class Progress:
             account = SocialAccount.objects.get(pk=report.claim.pk)
             self._read.add(account.pk)
             self._posts += sum(found is not None for found in report.found.values())
+            self.failed.discard(account.pk)  # it may have been read before, and fail no more
             if report.failed:
                 self.failed.add(account.pk)
             total = max(self._accounts, len(self._read))

@@ -19,3 +19,9 @@ document.addEventListener("submit", (event) => {
 });
 // Whoever comes back to a page finds its forms as they were.
 window.addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent));
+// Whoever was logged out gets the login as a page, which leads back here, and not in the place of a part of this one.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!event.detail.shouldSwap || new URL(event.detail.xhr.responseURL).pathname !== "/console/login/") return;
+  event.detail.shouldSwap = false;
+  location.assign(location.pathname + location.search);
+});
