@@ -182,6 +182,8 @@ class PlatformCase:
     uploading: ClassVar[str] = "images"
     """A kind with at least two prepare calls, each of which is saved."""
     stays_prepared: ClassVar[timedelta] = timedelta(hours=1)
+    armed_with: ClassVar[Handles] = {}
+    """What is kept of a preparation no sooner than the visible call is allowed."""
     """For how long at least the network is not asked again about what was prepared."""
     recover_calls: ClassVar[tuple[Call, ...]]
     """Find the usual post."""
@@ -260,7 +262,7 @@ class PlatformCase:
             FakeSession(), replace(operation, armed_at=None, now=NOW + self.stays_prepared), no_save
         )
 
-        assert handles == operation.handles == saved[-1]
+        assert handles == operation.handles == {**saved[-1], **self.armed_with}
 
     def test_a_preparation_goes_on_after_the_last_saved_step(self) -> None:
         saved: list[Handles] = []

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
@@ -14,6 +14,7 @@ from accounts.platforms.base import (
     App,
     AuthExpired,
     Candidate,
+    Handles,
     PlatformError,
     PostNumbers,
     Published,
@@ -114,6 +115,7 @@ class TestTikTok(LookCase, OAuth2Case):
     usual = "photos"
     uploading = "video"
     stays_prepared = timedelta(minutes=5)
+    armed_with: ClassVar[Handles] = {"last": True}
     recover_calls = (listing(listed("Three loaves")),)
     nothing_found = good(videos=[], cursor=0, has_more=False)
     refused = bad(400, "invalid_params", "The photo_images are invalid.")

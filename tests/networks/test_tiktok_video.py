@@ -169,12 +169,17 @@ class TestVideo(Steps):
         self.prepare(replace(operation, handles=saved[-1]), *VIDEO.prepares[1:])
 
     @pytest.mark.parametrize("sent", [0, 8])
-    def test_an_upload_from_an_hour_ago_is_begun_anew_and_the_creator_asked_again(self, sent: int) -> None:
-        operation = replace(self.operation(film(), handles=self.begun(sent=sent)), now=later(minutes=56))
-        creator, *others = VIDEO.prepares
-        asked = [status(PUBLISH_ID, "PROCESSING_UPLOAD", uploaded_bytes=8)] if sent else []
+    def test_an_upload_from_an_hour_ago_whose_last_chunk_was_not_sent_is_begun_anew(self, sent: int) -> None:
+        handles = {name: handle for name, handle in self.begun(sent=sent).items() if name != "last"}
+        operation = replace(self.operation(film(), handles=handles), now=later(minutes=56))
 
-        self.prepare(operation, creator, *asked, *others)
+        self.prepare(operation, *VIDEO.prepares)
+
+    def test_of_an_upload_from_an_hour_ago_it_is_asked_first_whether_its_last_chunk_came(self) -> None:
+        operation = replace(self.operation(film(), handles=self.begun()), now=later(minutes=56))
+
+        self.prepare(operation, status(PUBLISH_ID, "PROCESSING_UPLOAD", uploaded_bytes=8), *VIDEO.prepares)
+        assert self.prepare(operation, complete(PUBLISH_ID)) == self.begun(complete=True)
 
     def test_the_lease_covers_the_next_chunk(self) -> None:
         seconds: list[float] = []

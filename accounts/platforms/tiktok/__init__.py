@@ -103,20 +103,20 @@ class TikTok(TikTokApi):
         return Recovery.LOOK if tiktok_posts.is_public(operation.content) else Recovery.PARK
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        video = operation.content.video
+        if video and self._may_be_whole(session, operation):
+            return {**operation.handles, "complete": True}
         steps = {CREATOR: partial(self._ask_creator, session, operation)}
         handles = upload_missing(operation, save, steps, not_before=operation.now - CREATOR_HOLDS)
-        video = operation.content.video
         if video is None:
             handles = tiktok_posts.with_photos(operation.content, handles, save)
             return tiktok_posts.for_this_try(operation, handles)
         handles = tiktok_posts.for_this_try(operation, handles)
         if not tiktok_posts.takes_bytes(handles, operation.now):
-            operation = replace(operation, handles=handles)
-            if self._may_be_whole(session, operation, video):
-                return {**handles, "complete": True}
-            handles = self._begin_video(session, operation, video)
+            handles = self._begin_video(session, replace(operation, handles=handles), video)
         save(handles, seconds=tiktok_media.CHUNK_SECONDS)
-        return tiktok_media.send_all_but_the_last(self, session, video, handles, save)
+        handles = tiktok_media.send_all_but_the_last(self, session, video, handles, save)
+        return tiktok_posts.about_to_be_whole(handles)
 
     def _ask_creator(self, session: Session, operation: Operation) -> dict[str, Any]:
         """Ask what the creator may choose now, before any byte is sent: it may have changed since the validation."""
@@ -126,9 +126,10 @@ class TikTok(TikTokApi):
             raise Rejected(joined([issue.message, issue.fix], " "), code=code)
         return creator
 
-    def _may_be_whole(self, session: Session, operation: Operation, video: Media) -> bool:
-        """Whether the last chunk of what was begun may be there, also one that came late: it makes it a post."""
-        if operation.handles.get("sent", -1) < Plan(size=video.size).last:
+    def _may_be_whole(self, session: Session, operation: Operation) -> bool:
+        """Whether the last chunk, of what takes none any more, may be there, also late: it makes it a post."""
+        handles = operation.handles
+        if not tiktok_posts.may_be_whole(handles) or tiktok_posts.takes_bytes(handles, operation.now):
             return False
         try:
             told = self._status(session, operation.account, operation.handles["publish_id"])

@@ -45,6 +45,19 @@ def for_this_try(operation: Operation, handles: Handles) -> Handles:
     return {name: handle for name, handle in handles.items() if name != "given_up"} | marked
 
 
+def about_to_be_whole(handles: Handles) -> Handles:
+    """Return the handles marked as those of a video whose last chunk is sent next.
+
+    The mark must not be saved before it may be sent, either.
+    """
+    return {**handles, "last": True}
+
+
+def may_be_whole(handles: Handles) -> bool:
+    """Return whether the last chunk of a video may have been sent."""
+    return "last" in handles
+
+
 def without_post(handles: Handles) -> dict[str, Any]:
     """Return the handles without those of a post that was begun and will not be."""
     return {name: handles[name] for name in (UPLOADS, "again") if name in handles}
