@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import registry
+from adminapi.console.calendar import page as calendar_page
 from adminapi.jobs import running
 from adminapi.monitoring import figures
 from tests.accounts.fakes import FakeNetwork
@@ -35,7 +36,8 @@ def network(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
 @pytest.fixture
 def at_noon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Stop the clocks at the factories' NOW, for modules whose pages tell the time."""
-    monkeypatch.setattr(figures, "database_now", timezone.now)
+    for each in (figures, calendar_page):
+        monkeypatch.setattr(each, "database_now", timezone.now)
     with time_machine.travel(NOW, tick=False):
         yield
 

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
-from adminapi.console.calendar import entries
+from adminapi.console.calendar import entries, page
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post
@@ -221,6 +221,17 @@ def test_free_slots_are_shown_and_taken_held_and_past_ones_are_not(
         ("2026-12-09T09:00:00", "Mornings"),
         ("2026-12-16T09:00:00", "Mornings"),
     ]
+
+
+def test_free_slots_are_those_by_the_clock_which_publishes(
+    staff: Client, bakery: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_schedule(bakery, slots=[(2, "09:00", ["facebook"])])
+    monkeypatch.setattr(page, "database_now", lambda: NOW + timedelta(days=8))
+
+    free = look(staff, bakery, "2026-11-20", "2026-12-16").json()["free"]
+
+    assert [each["start"] for each in free] == ["2026-12-09T09:00:00", "2026-12-16T09:00:00"]
 
 
 def test_free_slots_follow_the_filters(staff: Client, bakery: Workspace, account: SocialAccount) -> None:

@@ -21,6 +21,7 @@ from adminapi.console.calendar import entries
 from adminapi.console.pages import page, post_of, show
 from adminapi.console.workspaces import at_hand, limited, offer, workspaces_of
 from adminapi.templatetags.console import network_name
+from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
@@ -101,7 +102,7 @@ def events(request: HttpRequest) -> JsonResponse:
     except DomainError as error:
         return _refused(error)
     start, end = found.form.cleaned_data["from"], found.form.cleaned_data["to"] + timedelta(microseconds=1)
-    span = entries.Span(workspace=workspace, start=start, end=end, now=timezone.now())
+    span = entries.Span(workspace=workspace, start=start, end=end, now=database_now())
     posts, has_more = entries.shown_posts(found.qs, span)
     free, has_more_free = _free(request, span)
     drafts, has_more_drafts = entries.shown_drafts(_without_time(request, workspace), span)
