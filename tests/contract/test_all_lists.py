@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from adminapi.monitoring import figures
 from tests.conftest import ApiClient
 from tests.contract import reported
 from tests.contract.shelved import NETWORKS, Installation, Sent, Written
@@ -279,7 +282,10 @@ class Life(Shelves):
 def drawn_at(chance: random.Random) -> Iterator[Life]:
     """Draw an installation, at noon of its day."""
     installation = Installation(chance)
-    with time_machine.travel(installation.beginning, tick=False) as clock:
+    with (
+        time_machine.travel(installation.beginning, tick=False) as clock,
+        mock.patch.object(figures, "database_now", timezone.now),
+    ):
         installation.settle()
         yield Life(chance, installation, clock)
 
