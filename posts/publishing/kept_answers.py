@@ -150,7 +150,8 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     assert isinstance(outcome, PlatformError)
     facts = {"message": outcome.message, "code": outcome.error_code, "who_acts": str(outcome.acts)}
     facts |= {name: getattr(outcome, name) for name in ("status", "network_code")}
-    return facts | {name: getattr(outcome, name) for name in ("retry_after", "handles") if hasattr(outcome, name)}
+    told = {name: getattr(outcome, name, None) for name in ("retry_after", "handles")}
+    return facts | {name: value for name, value in told.items() if value is not None}
 
 
 def _decoded(line: dict[str, Any]) -> Report:
