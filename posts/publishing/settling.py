@@ -217,10 +217,10 @@ def _leave_alone(
 def _asked_again_at(error: RateLimited, due_at: datetime | None, *, now: datetime) -> datetime | None:
     """Return when the account's other targets may go: with the one that met the quota, or when the network said where
     its trying is over. What is longer than any target is tried holds up none: each is told by itself."""
-    if due_at or error.retry_after is None:
-        return due_at
-    wait = timedelta(seconds=error.retry_after)
-    return now + wait if wait <= GIVE_UP_AFTER else None
+    until = due_at
+    if until is None and error.retry_after is not None:
+        until = now + timedelta(seconds=error.retry_after)
+    return until if until is not None and until <= now + GIVE_UP_AFTER else None
 
 
 def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Target]) -> None:

@@ -67,8 +67,8 @@ def make_many(account: SocialAccount, count: int, *, ago: float = 60, status: st
     return [target.pk for target in reversed(Target.objects.bulk_create(targets))]
 
 
-def settle(held: Sequence[Claim], outcome: Any = HERE) -> None:
-    settle_all([make_report(claim, outcome) for claim in held])
+def settle(held: Sequence[Claim], outcome: Any = HERE, **values: Any) -> None:
+    settle_all([make_report(claim, outcome, **values) for claim in held])
 
 
 def taken(limit: int = 10) -> list[str]:
@@ -487,6 +487,23 @@ def test_a_quota_that_ends_the_trying_of_one_post_holds_up_those_that_can_wait(
     settle(claim_targets(1), RateLimited("spam", retry_after=hours * 3600))
 
     assert Target.objects.get(pk=first.pk).status == "failed"
+    assert (claim_targets(1) == []) is is_held
+
+
+@pytest.mark.parametrize(("hours", "is_held"), [(5, True), (7, False)])
+def test_a_quota_that_a_search_meets_holds_up_what_can_wait_and_the_search_waits_for_its_end(
+    workspace: Workspace, hours: int, is_held: bool
+) -> None:
+    account = make_account(workspace)
+    first = make_due(workspace, account)
+    Target.objects.filter(pk=first.pk).update(outcome_unknown=True, armed_at=database_now(), sends=1)
+    make_many(account, 1, ago=0)
+
+    settle(claim_targets(1), RateLimited("spent", retry_after=hours * 3600), step="recover", unresolved=True)
+
+    due_at = Target.objects.get(pk=first.pk).due_at
+    assert due_at
+    assert due_at > database_now() + (hours - 1) * HOUR
     assert (claim_targets(1) == []) is is_held
 
 
