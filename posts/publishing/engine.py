@@ -334,6 +334,7 @@ class Publish:
         with traces.span("prepare"):
             handles = self.connector.prepare(self.session, self.operation, self._save)
         self._hold(handles)
+        self.recovery = self.connector.recovery_of(self.operation)
         if self._was_sent() and (out := self._one_of(self._told_late())):  # it may have come since the look
             return out
         if self.is_ending():
@@ -355,14 +356,19 @@ class Publish:
 
     def _refused(self, refusal: Rejected) -> Outcome:
         """Return what a refusal comes to: of what was sent before it may say that this has arrived, later than the look
-        could tell. It is believed once that is still absent half a minute later."""
-        if self.sends == 1 or self.recovery != Recovery.HANDLE:
+        could tell. It is believed once that is still absent half a minute later, or where the network refuses to tell
+        and nothing was in doubt."""
+        if not self.target.sends or self.recovery != Recovery.HANDLE or isinstance(refusal, Duplicate):
             return refusal
         self.unresolved = self.was_refused = True
-        if outcome := self._find_out():
-            return outcome
+        try:
+            found = self._find_out()
+        except Rejected as error:
+            if self.target.outcome_unknown or error.is_nameless:
+                raise
+            found, self.unresolved = None, False
         self.step = "commit"
-        return refusal
+        return found or refusal
 
     def _was_sent(self) -> bool:
         """Whether this was sent before; a retry of what has failed begins the count anew."""

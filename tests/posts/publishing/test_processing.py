@@ -5,13 +5,25 @@ from typing import Any
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import ProcessingFailed, RateLimited, Rejected, StillWorking, Unavailable
+from accounts.platforms.base import (
+    Duplicate,
+    ProcessingFailed,
+    RateLimited,
+    Recovery,
+    Rejected,
+    StillWorking,
+    Tokens,
+    Unavailable,
+)
 from ouipost.claims import database_now
 from posts.models import Target
+from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.timeline.timeline import timeline
+from tests.factories import make_account
 from tests.posts.fakes import (
     HERE,
     LOST,
+    REVOKED,
     ScriptedNetwork,
     bring_forward,
     error_of,
@@ -139,7 +151,8 @@ def test_a_look_that_is_refused_says_nothing_of_the_post(workspace: Workspace, h
 def test_a_post_that_is_never_shown_is_left_to_a_person(workspace: Workspace, handled: ScriptedNetwork) -> None:
     handled.committed, handled.found = [StillWorking("It is being processed.", retry_after=5)], [WORKING]
     taken = publish(make_due(workspace))
-    Target.objects.update(give_up_at=database_now())
+    now = database_now()
+    Target.objects.update(give_up_at=now, armed_at=now - GIVE_UP_AFTER)
 
     left = publish(taken)
 
@@ -208,7 +221,7 @@ def test_the_refusal_of_what_was_sent_again_is_believed_once_it_is_still_absent_
     assert 25 < seconds_until(doubted) <= 30
     assert handled.calls == ["recover", "prepare", "commit", "recover"] * 2
     assert (failed.status, error_of(failed)["network_code"]) == ("failed", "100")
-    assert outcomes(failed) == [("commit", "unknown"), ("recover", "absent"), ("commit", "rejected")]
+    assert outcomes(failed) == [("commit", "unknown"), ("commit", "absent"), ("commit", "rejected")]
 
 
 def test_a_refusal_is_not_asked_about_where_nothing_was_sent_before(
@@ -219,6 +232,60 @@ def test_a_refusal_is_not_asked_about_where_nothing_was_sent_before(
     failed = publish(make_due(workspace))
 
     assert (failed.status, handled.calls) == ("failed", ["prepare", "commit"])
+
+
+def test_a_renewed_token_makes_no_repeat(workspace: Workspace, handled: ScriptedNetwork) -> None:
+    handled.committed = [REVOKED, REFUSED]
+
+    failed = publish(
+        make_due(workspace, make_account(workspace, tokens=Tokens(access_token="old", refresh_token="new")))
+    )
+
+    assert (failed.status, failed.sends) == ("failed", 2)
+    assert handled.calls == ["prepare", "commit", "refresh", "prepare", "commit"]
+
+
+def test_a_refusal_is_believed_where_nothing_was_in_doubt_and_the_network_refuses_to_tell(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    handled.committed = [RateLimited("Slow down."), REFUSED]
+    handled.found = [Rejected("The permission is gone.", network_code="10")]
+    waiting = publish(make_due(workspace))
+
+    failed = publish(waiting)
+
+    assert (failed.status, error_of(failed)["network_code"]) == ("failed", "100")
+    assert outcomes(failed) == [("commit", "rate_limited"), ("commit", "rejected")]
+
+
+def test_the_word_that_it_is_a_duplicate_is_kept_for_the_next_look(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    unknown = send_into_the_dark(make_due(workspace), handled)
+    handled.committed, handled.found = [Duplicate("Twice.")], [[]]
+
+    doubted = publish(unknown)
+    parked = publish(doubted)
+
+    assert (doubted.status, error_of(doubted)["code"]) == ("publishing", Duplicate.code)
+    assert (parked.status, parked.sends) == ("needs_review", 2)
+
+
+def test_how_a_repeat_is_found_again_depends_on_what_is_armed(
+    workspace: Workspace, handled: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    armed_with = {"photos": Recovery.PARK}
+    monkeypatch.setattr(
+        handled,
+        "recovery_of",
+        lambda operation: next((armed_with[name] for name in operation.handles if name in armed_with), Recovery.HANDLE),
+    )
+    handled.prepared, handled.committed = [{}, {"photos": True}], [RateLimited("Slow down."), REFUSED]
+    waiting = publish(make_due(workspace))
+
+    failed = publish(waiting)
+
+    assert (failed.status, error_of(failed)["network_code"]) == ("failed", "100")
 
 
 def test_what_was_sent_before_a_quota_was_met_is_asked_about_too(
