@@ -23,6 +23,7 @@ from ouipost.claims import Claim, engine_time
 from ouipost.phrases import Phrase
 from posts.advice import failure, rest_unsent
 from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
+from posts.publishing.lateness import GIVE_UP_AFTER
 
 VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
@@ -120,6 +121,11 @@ def _patience(recovery: Recovery, listing_lag: float) -> float:
     return RESEND_SECONDS if recovery in SAFE_TO_REPEAT else SETTLE_SECONDS + listing_lag
 
 
+def _caution(sends: int) -> float:
+    """How many seconds pass before it may be sent again: ever more, where one answer after the other is lost."""
+    return RETRY_SECONDS[min(sends - 2, len(RETRY_SECONDS) - 1)] if sends > 1 else 0
+
+
 def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
     """Return the columns that the outcome sets."""
     match report.outcome:
@@ -128,7 +134,7 @@ def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, An
         case ProcessingFailed() as gave_it_up:
             return NOTHING_THERE | _failed(target, gave_it_up, now=now)
         case StillWorking() as working:  # from `prepare` it is a Later
-            return _taken(target, working, now=now)
+            return _taken(target, working, report, now=now)
         case Held():
             return {} if report.unresolved else {**NOTHING_THERE}
     if not report.unresolved:
@@ -172,10 +178,14 @@ def when_out(target: Target, published: Published, *, is_doubtful: bool = False,
     return following | state | {"handles": {}, "error": None, "due_at": now}
 
 
-def _taken(target: Target, error: StillWorking, *, now: datetime) -> dict[str, Any]:
-    """The network has accepted it and does not show it yet: ask again, until it is left to a person."""
+def _taken(target: Target, error: StillWorking, report: Report, *, now: datetime) -> dict[str, Any]:
+    """The network has accepted it and does not show it yet: ask again, until it is left to a person.
+
+    However late it was sent, the network has as much time for its work as one that is sent in time.
+    """
     given = _given(error)
-    if gave_up(target, now=now):
+    has_time = report.step == "commit" or (target.armed_at is not None and now < target.armed_at + GIVE_UP_AFTER)
+    if gave_up(target, now=now) and not has_time:
         return _review(Phrase("The network has accepted it and has not shown it: {error}", error=error.message)) | given
     values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
     return values | given | {"waits_for": error.message}
@@ -254,8 +264,9 @@ def _unknown(target: Target, error: PlatformError, report: Report, *, now: datet
     """The network may have it: wait until that can be found out, or leave it to a person where it cannot."""
     if report.recovery == Recovery.PARK:
         return _review(error.message)
+    wait = engine_time(max(_patience(report.recovery, report.listing_lag), _caution(target.sends)))
     return {
-        "due_at": now + engine_time(_patience(report.recovery, report.listing_lag)),
+        "due_at": now + wait,
         "outcome_unknown": True,
         "absences": 0,
         "attempts": target.attempts + 1,

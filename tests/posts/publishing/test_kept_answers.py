@@ -1,5 +1,6 @@
 """An answer that the database could not take is on this machine's disk until it is settled."""
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -179,7 +180,7 @@ def test_a_target_that_was_parked_is_asked_about_by_what_the_network_gave(
     )
 
 
-def test_handles_that_come_when_the_time_for_asking_is_over_are_kept_for_who_asks_later(
+def test_what_was_taken_is_asked_about_although_the_time_for_trying_is_over(
     workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = leave_unsettled(workspace, opaque, monkeypatch, TAKEN)
@@ -188,7 +189,17 @@ def test_handles_that_come_when_the_time_for_asking_is_over_are_kept_for_who_ask
 
     kept_answers.replay()
 
-    assert state_of(target) == ("needs_review", True, {"publish_id": "p1"})
+    assert state_of(target) == ("publishing", True, {"publish_id": "p1"})
+
+
+def test_what_an_older_worker_could_not_read_is_not_written_for_it(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_unsettled(workspace, opaque, monkeypatch, Unavailable("Busy."))
+
+    [line] = kept_answers.path().read_text().splitlines()
+
+    assert "handles" not in json.loads(line)["outcome"]
 
 
 @pytest.mark.parametrize("given", [TAKEN, Rejected("Not so.")], ids=["taken", "refused"])

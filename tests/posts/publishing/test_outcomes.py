@@ -13,6 +13,7 @@ from accounts.platforms.base import (
     RateLimited,
     Recovery,
     Rejected,
+    StillWorking,
     Unavailable,
     Unknown,
     WhoActs,
@@ -90,6 +91,32 @@ def test_a_refusal_that_gives_other_handles_leaves_those_for_the_next_try(
 
     assert state.get("handles") == ({"key": "k1"} if isinstance(error, Unavailable) and error.handles else None)
     assert state["due_at"] > NOW
+
+
+@pytest.mark.parametrize(
+    ("step", "hours", "is_asked"), [("commit", 7, True), ("recover", 5, True), ("recover", 6, False)]
+)
+def test_a_network_has_six_hours_for_what_it_took_however_late_that_was_sent(
+    step: str, hours: int, is_asked: bool
+) -> None:
+    late = armed(give_up_at=NOW, armed_at=NOW - timedelta(hours=hours))
+    working = StillWorking("It is being processed.", retry_after=5)
+
+    state = after(working, Recovery.HANDLE, late, step=step, unresolved=step == "recover")
+
+    assert state.get("status") == (None if is_asked else "needs_review")
+
+
+@pytest.mark.parametrize(("sends", "seconds"), [(1, 0), (2, 30), (3, 120), (4, 600), (7, 7200), (50, 7200)])
+@pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.HANDLE])
+def test_the_more_answers_were_lost_the_later_it_may_be_sent_again(
+    recovery: Recovery, sends: int, seconds: int
+) -> None:
+    least = 5 if recovery == Recovery.HANDLE else 30 + LAG
+
+    state = after(Unknown("lost"), recovery, armed(sends=sends))
+
+    assert seconds_until(state["due_at"]) == max(least, seconds)
 
 
 @pytest.mark.parametrize("recovery", Recovery)
