@@ -84,13 +84,16 @@ class Pinterest(OAuth2Connector):
         token = account.access_token
         return _profile(self._me(session, token), self._boards(session, token))
 
+    def limits_for(self, content: Content, account: Mapping[str, Any]) -> Limits:
+        return validation.limits_for(content, self.limits)
+
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
         return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         video = operation.content.video
         if video is None:
-            return operation.handles
+            return pinterest_pins.hold_images(operation.content, operation.handles, save)
         upload = VideoUpload(connector=self, session=session, operation=operation, save=save, url=self.url("media"))
         return upload.prepare(video)
 
