@@ -365,6 +365,16 @@ class TestPinterest(LookCase, OAuth2Case):
             monkeypatch.undo()
             time.tzset()
 
+    def test_a_pin_in_a_section_is_looked_for_in_the_list_of_the_section(self) -> None:
+        content = pinned("Fresh", options=ON_THE_BOARD | {"board_section_id": "5"})
+        found = listed(title=None, link=None, board_section_id="5")
+        session = FakeSession(get("boards/801/sections/5/pins", {"items": [found], "bookmark": None}, page_size=100))
+
+        recovered = self.connector.recover(session, self.operation(content, armed_at=NOW))
+
+        session.assert_done()
+        assert recovered == [PUBLISHED]
+
     @pytest.mark.parametrize(
         "change",
         [

@@ -109,8 +109,8 @@ class Pinterest(OAuth2Connector):
         return _published(pin_id)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        path = f"boards/{operation.content.options['board_id']}/pins"
-        read = partial(self.get, session, operation.account.access_token, path, page_size=PINS_A_PAGE)
+        path = pinterest_pins.place_of(operation.content)
+        read = partial(self.get, session, operation.account.access_token, f"{path}/pins", page_size=PINS_A_PAGE)
         return [_published(pin_id) for pin_id in pins_like(read, operation)]
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:

@@ -34,6 +34,12 @@ def write(content: Content, handles: Handles) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value} | {"media_source": _source(content, handles)}
 
 
+def place_of(content: Content) -> str:
+    """Return the path of where the Pin is: that a board lists what is in its sections is not documented."""
+    board, section = content.options["board_id"], content.options.get("board_section_id")
+    return f"boards/{board}/sections/{section}" if section else f"boards/{board}"
+
+
 def link_of(content: Content) -> str:
     """Return where the Pin leads: the option, else the post's link."""
     return str(content.options.get("link") or content.link)
