@@ -11,6 +11,8 @@ from ouipost.events.masking import masked, masked_text
 
 MOST_KEPT = 5
 LONGEST_TEXT = 500
+LONGEST_READ = 100_000
+"""Longer than all that people write: a file as text, in which a look for secrets would take seconds."""
 LONGEST_ANSWER = 1_000
 QUERIES = re.compile(r"(https?://[^\s\"?]+)\?[^\s\"]+")
 """Those of addresses in an answer: whoever has one may upload there."""
@@ -50,7 +52,8 @@ def _address(url: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold; bytes are replaced by their number, files by their name."""
+    """Return a value that JSON can hold; bytes, and longer texts than people write, are replaced by their number, files
+    by their name."""
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, tuple) and len(value) == 3 and hasattr(value[1], "read"):
@@ -60,6 +63,8 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(inner) for name, inner in value} if pairs else [_plain(each) for each in value]
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
+    if isinstance(value, str) and len(value) > LONGEST_READ:
+        return f"{len(value)} characters"
     return value if value is None or isinstance(value, str | int | float | bool) else "a file"
 
 

@@ -2,12 +2,13 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import regex
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import FEED, Connector, Content, Media
+from accounts.platforms.base import Connector, Content, Media
 from accounts.platforms.text import JOINTS
 from posts.media.fitting import fit
 from posts.models import Post
@@ -24,15 +25,16 @@ def compose(post: Post, account: SocialAccount, platform: Connector, media: Sequ
     chosen = {name: getattr(post, name) for name in ("content", "title", "link", "hashtags")}
     chosen |= {"options": {}} | overrides(post.platform_content, account)
     beside = platform.link_beside_files if media else platform.link_beside_text
-    limits = platform.limits_of(str(chosen["options"].get("post_type", FEED)), account.metadata)
     tags = [*chosen["hashtags"], *default_hashtags(account.workspace.settings, account.settings)]
-    return Content(
+    content = Content(
         text=final_text(chosen["content"], link="" if beside else chosen["link"], hashtags=tags),
         title=chosen["title"],
         link=chosen["link"] if beside else "",
-        media=tuple(fit(each, limits) for each in media),
+        media=tuple(media),
         options=chosen["options"],
     )
+    limits = platform.limits_for(content, account.metadata)
+    return replace(content, media=tuple(fit(each, limits) for each in media))
 
 
 def overrides(platform_content: Mapping[str, Any], account: SocialAccount) -> dict[str, Any]:

@@ -103,6 +103,7 @@ class Media:
     open: Callable[[], BinaryIO] = field(repr=False, compare=False)
     pull_url: Callable[[], str] = field(default=str, repr=False, compare=False)
     """Gives a signed address that is good for 24 h: for networks that pull. Opens nothing in the network's name."""
+    _held: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def animated(self) -> bool:
@@ -116,6 +117,12 @@ class Media:
     def read(self) -> bytes:
         with self.open() as file:
             return file.read()
+
+    def hold(self) -> bytes:
+        """Return the bytes, which are read once and then held in memory: before a visible call that takes them."""
+        if not self._held:
+            self._held.append(self.read())
+        return self._held[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -171,7 +171,7 @@ def checked_options(effect: str, options: dict[str, Any]) -> dict[str, Any]:
 @controlled("GET")
 def posts_view(request: HttpRequest) -> JsonResponse:
     """Show every visible post once; an account's own comments and replies are the `parts` of what they belong to."""
-    posts = Post.objects.alive().exclude(kind=Post.RECORD).order_by("created_at", "pk")
+    posts = Post.objects.alive().exclude(kind__in=Post.UNSEEN).order_by("created_at", "pk")
     for name in ("network", "account"):
         if value := request.GET.get(name):
             posts = posts.filter(**{name: value})

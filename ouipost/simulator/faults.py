@@ -19,7 +19,8 @@ SHAPES = ("timeout_after_accept", "timeout_before_accept", "status", "reset", "c
 UNANSWERED = ("timeout_after_accept", "timeout_before_accept", "reset")
 PROCESSING = ("slow_processing", "processing_failed")
 TOKENS = ("expire_token", "revoke")
-EFFECTS = (*SHAPES, *PROCESSING, *TOKENS, "list_lag")
+UPLOADS = (*PROCESSING, "partial_upload")
+EFFECTS = (*SHAPES, *UPLOADS, *TOKENS, "list_lag")
 VERSION = re.compile(r"^/v\d+\.\d+(?=/)")
 
 
@@ -67,7 +68,7 @@ def matches(fault: Fault, call: Call, route: Route | None) -> bool:
         return meant(fault.match, call)
     if route is None:
         return False
-    return route.uploads(call) if fault.effect in PROCESSING else route.publishes(call)
+    return route.uploads(call) if fault.effect in UPLOADS else route.publishes(call)
 
 
 def meant(match: str, call: Call) -> bool:

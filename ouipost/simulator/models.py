@@ -146,9 +146,11 @@ class PostQuerySet(models.QuerySet["Post"]):
 
 
 class Post(models.Model):
-    """Something published: a post, a reply or comment, or another record of a repository."""
+    """Something published: a post, a reply or comment, another record of a repository, or what the network gave up."""
 
-    POST, COMMENT, RECORD = "post", "comment", "record"
+    POST, COMMENT, RECORD, FAILED = "post", "comment", "record", "failed"
+    UNSEEN = (RECORD, FAILED)
+    """The kinds that nobody sees."""
 
     network = models.CharField(max_length=20)
     account = models.CharField(max_length=100)

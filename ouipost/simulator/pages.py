@@ -87,7 +87,7 @@ def problem(look: Look, message: str, status: int = 400) -> HttpResponse:
 
 def permalink(call: Call, look: Look, network: str, external_id: str) -> HttpResponse:
     """Show a post with its pictures and what follows it, or say that it isn't there."""
-    post = Post.objects.alive().filter(network=network, external_id=external_id).exclude(kind=Post.RECORD).first()
+    post = Post.objects.alive().filter(network=network, external_id=external_id).exclude(kind__in=Post.UNSEEN).first()
     if post is None:
         return problem(look, "This post does not exist, or was deleted.", status=404)
     account = Account.objects.get(network=network, external_id=post.account)

@@ -250,6 +250,17 @@ def test_long_texts_are_cut_and_bytes_counted() -> None:
     assert len(kept[0]["answer"]) == 1_000
 
 
+def test_a_file_that_is_sent_as_text_is_counted_and_not_searched_for_secrets() -> None:
+    kept: list[Exchange] = []
+    session, _ = make_session(OK, exchanges=kept)
+    started = time.process_time()
+
+    session.request("POST", "https://a.example", json={"data": "eyJh" * 5_000_000})
+
+    assert kept[0]["sent"] == {"json": {"data": "20000000 characters"}}
+    assert time.process_time() - started < 1
+
+
 def test_an_answer_of_nothing_but_addresses_takes_no_time() -> None:
     kept: list[Exchange] = []
     session, _ = make_session(refused(b"http://" * 10_000), exchanges=kept)

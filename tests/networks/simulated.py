@@ -155,4 +155,7 @@ class Desk:
 
 def visible() -> list[tuple[str, str, int]]:
     """Return kind, text and number of files of all that can be seen, oldest first."""
-    return [(post.kind, post.text, len(post.media)) for post in Post.objects.alive().order_by("pk")]
+    return [
+        (post.kind, post.text, len(post.media))
+        for post in Post.objects.alive().exclude(kind=Post.FAILED).order_by("pk")
+    ]

@@ -14,6 +14,7 @@ from accounts.platforms.base import (
     Duplicate,
     Media,
     Operation,
+    ProcessingFailed,
     Published,
     Unavailable,
     Unknown,
@@ -120,6 +121,23 @@ def test_an_image_that_is_not_ready_was_surely_not_posted() -> None:
     at.publish(KINDS["image"])
 
     assert visible() == [("post", "Look", 1)]
+
+
+def test_a_post_that_linkedin_has_yet_to_publish_is_found() -> None:
+    order("linkedin", "slow_processing", match="POST /rest/posts", seconds=DAY)
+
+    desk(lost=True).publish(KINDS["text"])
+
+    assert len(visible()) == 1
+
+
+def test_a_post_that_linkedin_gave_up_is_told() -> None:
+    order("linkedin", "processing_failed", match="POST /rest/posts")
+
+    with pytest.raises(ProcessingFailed):
+        desk(lost=True).publish(KINDS["text"])
+
+    assert visible() == []
 
 
 @pytest.mark.parametrize("which", [MEMBER, BAKERY])

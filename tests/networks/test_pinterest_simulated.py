@@ -10,7 +10,7 @@ import pytest
 from accounts.platforms.base import App, Content, Media, Rejected
 from accounts.platforms.pinterest import Pinterest
 from ouipost.simulator import clock
-from ouipost.simulator.models import Post
+from ouipost.simulator.models import Account, Post
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, consent, make_file, visible
 from tests.simulator.conftest import png
@@ -105,6 +105,16 @@ def test_what_is_refused_was_named(at: Desk, media: tuple[Media, ...], values: d
         with pytest.raises(Rejected):
             at.send(at.operation(wanted))
     assert visible() == []
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_pin_in_a_section_is_published_once(at: Desk, lost: bool) -> None:
+    board = Account.objects.get(network="pinterest").data["boards"][0]
+    at.lost = lost
+
+    at.publish(pin(at, image(), text="Rye", board_section_id=board["sections"][0]["id"]))
+
+    assert visible() == [("post", "Rye", 1)]
 
 
 def test_the_board_tells_pins_of_the_same_words_apart_by_their_time(at: Desk) -> None:

@@ -760,6 +760,18 @@ class TestTwitter(LookCase, OAuth2Case):
 
         self.upload(ask(working("succeeded")), handles=handles)
         self.upload(ask(make_answer(400, {"detail": "This upload is not finalized."})), end, handles=handles)
+        self.upload(ask(given()), end, handles=handles)
+        self.upload(ask(given()), finalize(make_answer(400, {"detail": "It is finalized."})), handles=handles)
+
+    def test_an_upload_that_could_not_be_ended_is_not_taken_for_ready(self) -> None:
+        *sent, end = self.publications["video"].prepares
+        with pytest.raises(Unknown):
+            self.upload(*sent, replace(end, gets=LOST))
+
+        with pytest.raises(Unavailable):
+            self.upload(ask(given()), finalize(make_answer(503)), handles=self.saved)
+
+        assert "ready" not in self.saved["uploads"]["media_1"]
 
     @pytest.mark.parametrize(("mime_type", "frames"), [("image/gif", 1), ("image/webp", 2), ("image/png", 2)])
     def test_what_is_no_gif_that_moves_is_an_image(self, mime_type: str, frames: int) -> None:

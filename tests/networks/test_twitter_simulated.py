@@ -56,6 +56,14 @@ def test_an_upload_whose_answer_was_lost_goes_on(call: str) -> None:
     assert visible() == [("post", "", 1)]
 
 
+def test_an_upload_whose_end_never_came_is_ended() -> None:
+    order("twitter", "status", match="finalize", status=502)
+
+    desk().publish(Content(text="", media=(a_gif(),)))
+
+    assert visible() == [("post", "", 1)]
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_long_post_of_premium_is_found_by_its_note(lost: bool) -> None:
     text = "Bread & <butter> " * 100 + "https://example.com/a?b=1"

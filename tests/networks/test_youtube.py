@@ -463,6 +463,21 @@ class TestYouTube(OAuth2Case):
         session.assert_done()
         assert handles == {"session": SESSION, "sent": 2 * UNIT, "at": NOW.isoformat()}
 
+    @pytest.mark.parametrize("kept", [1, UNIT - 1, UNIT + 1, 2 * UNIT + 3, 2 * UNIT + 4])
+    def test_whole_units_follow_any_number_of_bytes_that_youtube_kept(self, kept: int) -> None:
+        size = len(LARGE)
+        start = min(kept, size - 1)
+        end = start + (size - 1 - start) // UNIT * UNIT
+        rest = put(f"{start}-{end - 1}/{size}", LARGE[start:end], Range=f"bytes=0-{end - 1}")
+        session = FakeSession(probe(308, size=size, Range=f"bytes=0-{kept - 1}"), *([rest] if end > start else []))
+        operation = self.resumed(sent=UNIT)
+
+        handles = self.connector.prepare(session, operation, no_save)
+        session.assert_done()
+        last = put(f"{end}-{size - 1}/{size}", LARGE[end:], 201, MADE)
+        with pytest.raises(StillWorking):
+            self.connector.commit(FakeSession(last), replace(operation, handles=handles))
+
     @pytest.mark.parametrize(
         "over",
         [

@@ -18,10 +18,11 @@ from accounts.platforms.base import (
     ProcessingFailed,
     RateLimited,
     Rejected,
+    Unknown,
 )
 from accounts.platforms.youtube import YouTube
 from ouipost.simulator import clock
-from ouipost.simulator.models import Post, Request
+from ouipost.simulator.models import Media, Post, Request
 from tests.in_process import in_process
 from tests.networks.platform_case import no_save
 from tests.networks.simulated import Desk, consent, make_file, now, order, visible
@@ -102,6 +103,28 @@ def test_an_upload_that_broke_off_goes_on_in_its_session(at: Desk) -> None:
     at.send(replace(wanted, handles=saved[-1]))
 
     assert len(asked("POST")) == len(visible()) == 1
+
+
+def test_an_upload_goes_on_behind_what_was_kept_of_a_piece(at: Desk) -> None:
+    order("youtube", "partial_upload")
+    with patch("accounts.platforms.youtube.media.PIECE", UNIT):
+        at.publish(posting(file=LONG))
+
+    assert asked("PUT") == [308, 308, 201]
+    assert (len(visible()), Media.objects.get(data__has_key="outcome").size) == (1, len(LONG))
+
+
+def test_a_last_piece_of_which_a_part_was_kept_is_sent_to_its_end(at: Desk) -> None:
+    ready = at.prepare(at.operation(posting()))
+    order("youtube", "partial_upload")
+    with pytest.raises(Unknown):
+        CONNECTOR.commit(at.session, ready)
+    assert at.recover(ready) == []
+
+    at.send(ready)
+
+    assert len(asked("POST")) == len(visible()) == 1
+    assert Media.objects.get(data__has_key="outcome").size == len(CLIP)
 
 
 def test_a_video_behind_a_forgotten_session_is_found_in_the_uploads(at: Desk) -> None:

@@ -40,6 +40,17 @@ def test_without_overrides_an_account_gets_the_post() -> None:
     assert (content.text, content.title, content.options) == ("Fresh bread\n\n#food", "Bread", {})
 
 
+def test_images_that_share_a_call_are_made_to_share_what_fits_into_it() -> None:
+    account = make_page("pinterest")
+    heavy, light = (make_image(size=size, width=4000, height=3000) for size in (5_000_000, 2_000_000))
+
+    assert composed(Post(), account, heavy).media == (heavy,)
+    assert composed(Post(), account, *[light] * 5).media == (light,) * 5
+    five = composed(Post(), account, heavy, *[light] * 4).media
+    assert {(each.width, each.height, each.size) for each in five} == {(2400, 1800, 2_000_000)}
+    assert five[0].converted == "compressed to 2,000,000 bytes, made smaller"
+
+
 def test_an_accounts_word_wins_over_its_networks_and_that_over_the_posts() -> None:
     post = Post(content="all", title="all", link="https://all.example/", hashtags=["#all"])
     post.platform_content = {

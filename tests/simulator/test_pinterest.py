@@ -273,7 +273,15 @@ def test_a_board_has_sections(net: Net, pinner: Pinner) -> None:
 
     assert [each["name"] for each in sections["items"]] == ["Rye", "Wheat"]
     section_id = sections["items"][0]["id"]
-    assert body(pinner.pin(net, board_section_id=section_id))["board_section_id"] == section_id
+    on_the_board, in_the_section = pinner.pin(net), pinner.pin(net, board_section_id=section_id)
+
+    def ids(place: str) -> list[str]:
+        return [each["id"] for each in body(net.get(f"{API}/boards/{place}/pins", pinner.token))["items"]]
+
+    assert body(in_the_section)["board_section_id"] == section_id
+    assert ids(pinner.board) == [body(on_the_board)["id"]]
+    assert ids(f"{pinner.board}/sections/{section_id}") == [body(in_the_section)["id"]]
+    assert error(net.get(f"{API}/boards/{pinner.board}/sections/1/pins", pinner.token)) == (404, 2031)
 
 
 def test_a_pin_of_one_image_is_published(net: Net, pinner: Pinner) -> None:

@@ -205,10 +205,11 @@ def test_an_upload_is_closed_once_and_whole(net: Net, user: User, tweet: Tweet) 
     assert append(net, user.token, media_id, 3, b"x").status_code == 400
 
 
-def test_nothing_is_told_of_an_upload_that_is_not_closed(net: Net, user: User) -> None:
-    media_id = body(initialize(net, user.token, 100))["data"]["id"]
+def test_of_an_upload_that_is_not_closed_no_more_is_told_than_of_one_that_is_ready(net: Net, user: User) -> None:
+    begun = body(initialize(net, user.token, 100))["data"]
+    media_id = begun["id"]
 
-    assert net.get(UPLOAD, user.token, command="STATUS", media_id=media_id).status_code == 400
+    assert status(net, user.token, media_id).keys() == begun.keys()
     assert net.get(UPLOAD, user.token, command="INIT", media_id=media_id).status_code == 400
 
 

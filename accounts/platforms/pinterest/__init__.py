@@ -84,13 +84,16 @@ class Pinterest(OAuth2Connector):
         token = account.access_token
         return _profile(self._me(session, token), self._boards(session, token))
 
+    def limits_for(self, content: Content, account: Mapping[str, Any]) -> Limits:
+        return validation.limits_for(content, self.limits)
+
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
         return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         video = operation.content.video
         if video is None:
-            return operation.handles
+            return pinterest_pins.hold_images(operation.content, operation.handles, save)
         upload = VideoUpload(connector=self, session=session, operation=operation, save=save, url=self.url("media"))
         return upload.prepare(video)
 
@@ -106,8 +109,8 @@ class Pinterest(OAuth2Connector):
         return _published(pin_id)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        path = f"boards/{operation.content.options['board_id']}/pins"
-        read = partial(self.get, session, operation.account.access_token, path, page_size=PINS_A_PAGE)
+        path = pinterest_pins.place_of(operation.content)
+        read = partial(self.get, session, operation.account.access_token, f"{path}/pins", page_size=PINS_A_PAGE)
         return [_published(pin_id) for pin_id in pins_like(read, operation)]
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:

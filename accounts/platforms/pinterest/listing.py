@@ -1,4 +1,4 @@
-"""Finding a Pin on its board: https://developers.pinterest.com/docs/api/v5/boards-list_pins"""
+"""Finding a Pin on its board, or in its section: https://developers.pinterest.com/docs/api/v5/boards-list_pins"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ def bookmark_of(page: Any) -> str:
 
 
 def pins_like(read: Callable[..., Any], operation: Operation) -> list[str]:
-    """Return the ids of the board's Pins that can be this one: mostly its newest come first, and pages may be short or
+    """Return the ids of the listed Pins that can be this one: mostly the newest come first, and pages may be short or
     empty."""
     since = operation.since
     pins = entries(read, at="items", cursor="bookmark", cursor_of=partial(_following, since=since))
@@ -32,7 +32,7 @@ def _following(page: Any, *, since: datetime) -> str:
 
 
 def _is_it(pin: Any, content: Content, *, since: datetime) -> bool:
-    """Whether this Pin of the board says what was sent, and is no older."""
+    """Whether this Pin says what was sent, and is no older."""
     created = _created(pin)
     return (
         created is not None

@@ -3,13 +3,22 @@
 import base64
 from typing import Any
 
-from accounts.platforms.base import Content, Handles, Media
+from accounts.platforms.base import Content, Handles, Media, Save
 from accounts.platforms.pinterest.media import media_id
 
 BOARDS = "boards"
 """The key of the account's metadata that lists its boards: `[{id, name, privacy}, …]`."""
 COVER = "cover_image_key_frame_time"
 """The option that says which frame of a video is its cover: milliseconds, as its users report; the first one else."""
+
+
+def hold_images(content: Content, handles: Handles, save: Save) -> Handles:
+    """Read the images ahead of the visible call, which has no time for it; one that is converted may take its time."""
+    for each in content.media:
+        each.hold()
+        if each.converted:
+            save(handles)
+    return handles
 
 
 def write(content: Content, handles: Handles) -> dict[str, Any]:
@@ -23,6 +32,12 @@ def write(content: Content, handles: Handles) -> dict[str, Any]:
         "alt_text": content.media[0].alt_text,
     }
     return {name: value for name, value in fields.items() if value} | {"media_source": _source(content, handles)}
+
+
+def place_of(content: Content) -> str:
+    """Return the path of where the Pin is: that a board lists what is in its sections is not documented."""
+    board, section = content.options["board_id"], content.options.get("board_section_id")
+    return f"boards/{board}/sections/{section}" if section else f"boards/{board}"
 
 
 def link_of(content: Content) -> str:
@@ -42,4 +57,4 @@ def _source(content: Content, handles: Handles) -> dict[str, Any]:
 
 
 def _inline(image: Media) -> dict[str, str]:
-    return {"content_type": image.mime_type, "data": base64.b64encode(image.read()).decode()}
+    return {"content_type": image.mime_type, "data": base64.b64encode(image.hold()).decode()}

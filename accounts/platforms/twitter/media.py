@@ -75,6 +75,11 @@ def _describe(connector: Connector, session: Session, operation: Operation, medi
         connector.call(session, "POST", connector.url("media/metadata"), headers=headers, json=described)
 
 
+def _work_on(answer: Any) -> Any:
+    """Return what X says of its work on a file, None where it says nothing."""
+    return dig(answer, "data", "processing_info")
+
+
 class ChunkedUpload:
     """The one GIF or video of a post on its way to X; after every step the handles tell how far it is."""
 
@@ -124,14 +129,25 @@ class ChunkedUpload:
             self._remember(**{**self._state, "sent": start + len(piece)})
 
     def _close(self) -> Any:
-        """End the upload, once: where an earlier try may have ended it already, ask first how it stands."""
-        if self._state.get("closing"):
-            try:
-                return self._status()
-            except Rejected:
-                return self._finalize()
-        self._remember(**self._state, closing=True)
-        return self._finalize()
+        """End the upload; where an earlier try may have ended it already, ask first how it stands."""
+        if not self._state.get("closing"):
+            self._remember(**self._state, closing=True)
+            return self._finalize()
+        try:
+            answer = self._status()
+        except Rejected:
+            return self._finalize()
+        return answer if _work_on(answer) else self._surely_closed(answer)
+
+    def _surely_closed(self, answer: Any) -> Any:
+        """End the upload of which no work is told: that may be done, or X has never been told that the file is whole.
+
+        X refuses to end what it has ended already: then this answer holds.
+        """
+        try:
+            return self._finalize()
+        except Rejected:
+            return answer
 
     def _finalize(self) -> Any:
         return self._call("POST", f"{self._state['given']}/finalize")
@@ -146,7 +162,7 @@ class ChunkedUpload:
 
     def _wait_for(self, answer: Any) -> None:
         """Nothing said of processing means that the file is ready."""
-        work = dig(answer, "data", "processing_info")
+        work = _work_on(answer)
         state = dig_text(work, "state")
         if state in {"pending", "in_progress"}:
             wait = dig_count(work, "check_after_secs") or USUAL_WAIT

@@ -65,25 +65,29 @@ class Upload:
         return video
 
     @property
-    def last_piece(self) -> int:
-        """Where the piece begins that makes the video."""
-        return max(self.video.size - 1, 0) // UNIT * UNIT
+    def last_byte(self) -> int:
+        """Where the piece that makes the video begins at the latest."""
+        return max(self.video.size - 1, 0)
+
+    def before_last(self, sent: int) -> int:
+        """Return how many bytes are sent ahead of the last piece, behind those that YouTube has: whole units."""
+        return (self.last_byte - sent) // UNIT * UNIT
 
     def bring(self, save: Save) -> Handles:
         """Send all pieces but the last, from where an earlier try stopped, and return the handles."""
         handles = self._begun()
         self._save(handles, save)
         with self.video.open() as file:
-            while handles[SENT] < self.last_piece:
+            while rest := self.before_last(handles[SENT]):
                 file.seek(handles[SENT])
-                piece = file.read(min(PIECE, self.last_piece - handles[SENT]))
+                piece = file.read(min(PIECE, rest))
                 handles = {**handles, SENT: self._send(handles, piece)}
                 self._save(handles, save)
         return handles
 
     def _save(self, handles: Mapping[str, Any], save: Save) -> None:
         """Keep how far the upload is, and take the time that the next piece may need."""
-        save(handles, seconds=PIECE_SECONDS if handles[SENT] < self.last_piece else 0)
+        save(handles, seconds=PIECE_SECONDS if self.before_last(handles[SENT]) else 0)
 
     def _begun(self) -> dict[str, Any]:
         """Return the handles of a session that is alive; what is known from another time is asked for again."""
@@ -123,9 +127,14 @@ class Upload:
         return address
 
     def _kept(self, handles: Handles) -> int:
-        """Return how many of the bytes to prepare YouTube has; raises SessionOver."""
+        """Return how many of the bytes before the last one YouTube has; raises SessionOver."""
         answer = self._ask(handles)
-        return self.last_piece if answer.ok else min(_kept(answer), self.last_piece)
+        return self.before_last(0) if answer.ok else self._told_kept(answer)
+
+    def _told_kept(self, answer: Answer) -> int:
+        """Return how many bytes a 308 tells of, without the last one, which is to be sent in any case."""
+        found = KEPT.fullmatch(answer.headers.get("Range", ""))
+        return min(int(found[1]) + 1, self.last_byte) if found else 0
 
     def _ask(self, handles: Handles) -> Answer:
         """Ask how far the upload is, without sending anything; the answer is 308 or has the video."""
@@ -143,8 +152,9 @@ class Upload:
         start = handles[SENT]
         headers = self._headers(f"{start}-{start + len(piece) - 1}/{self.video.size}")
         answer = self.session.request("PUT", handles[SESSION], headers=headers, data=piece, timeout=PIECE_SECONDS)
-        if answer.status == RESUME_INCOMPLETE and _kept(answer) > start:
-            return _kept(answer)
+        kept = self._told_kept(answer)
+        if answer.status == RESUME_INCOMPLETE and kept > start:
+            return kept
         error = self.connector.classify(answer)
         if _is_over(error) or answer.status == RESUME_INCOMPLETE:
             raise Unavailable(
@@ -154,17 +164,17 @@ class Upload:
 
     def finish(self) -> str:
         """Send the last piece, which makes the video, and return the video's id."""
+        start, size = self.operation.handles[SENT], self.video.size
         with self.video.open() as file:
-            file.seek(self.last_piece)
+            file.seek(start)
             piece = file.read()
-        size = self.video.size
         try:
             return self.connector.call_visible(
                 self.session,
                 "PUT",
                 self.operation.handles[SESSION],
                 id_at=("id",),
-                headers=self._headers(f"{self.last_piece}-{size - 1}/{size}"),
+                headers=self._headers(f"{start}-{size - 1}/{size}"),
                 data=piece,
             )
         except Rejected as error:
@@ -191,11 +201,6 @@ class Upload:
 
 def _is_over(error: PlatformError) -> bool:
     return error.status in OVER or is_unknown(error)
-
-
-def _kept(answer: Answer) -> int:
-    found = KEPT.fullmatch(answer.headers.get("Range", ""))
-    return int(found[1]) + 1 if found else 0
 
 
 def resource(content: Content) -> dict[str, Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
@@ -173,6 +173,7 @@ def publish(call: Call, body: Mapping[str, Any], text: little.Little, files: Fil
         ID,
         account=body["author"],
         external_id=urn,
+        kind=Post.FAILED if "processing_failed" in call.effects else Post.POST,
         text=text.shown,
         media=[] if "article" in content else [{"id": file.external_id, "alt": alt} for file, alt in files],
         url=f"https://www.linkedin.com/feed/update/{urn}/",
@@ -181,6 +182,7 @@ def publish(call: Call, body: Mapping[str, Any], text: little.Little, files: Fil
             "content": content,
             "visibility": body["visibility"],
             "link": content.get("article", {}).get("source", ""),
+            "ready_at": call.ready_at.isoformat(),
         },
     )
 
@@ -193,9 +195,11 @@ def find(call: Call) -> HttpResponse:
     reader(call, author)
     if call.text("sortBy") not in ("", "CREATED", "LAST_MODIFIED"):
         raise invalid("sortBy", "must be CREATED or LAST_MODIFIED")
-    posts = Post.objects.of(ID, author).listed(call.now, call.seconds("list_lag")).filter(kind=Post.POST)
+    posts = Post.objects.of(ID, author).listed(call.now, call.seconds("list_lag")).exclude(kind=Post.COMMENT)
     asked, page = paging(call, posts.count())
-    return JsonResponse({"elements": [shown(post) for post in posts.order_by("-created_at", "-pk")[asked]]} | page)
+    return JsonResponse(
+        {"elements": [shown(call, each) for each in posts.order_by("-created_at", "-pk")[asked]]} | page
+    )
 
 
 def reader(call: Call, author: str) -> None:
@@ -205,7 +209,7 @@ def reader(call: Call, author: str) -> None:
     with_role(call, author, POSTING_ROLES, "r_organization_social")
 
 
-def shown(post: Post) -> dict[str, Any]:
+def shown(call: Call, post: Post) -> dict[str, Any]:
     """Return a post as lists give it."""
     at = milliseconds(post.created_at)
     facts = {
@@ -215,10 +219,17 @@ def shown(post: Post) -> dict[str, Any]:
         "createdAt": at,
         "publishedAt": at,
         "lastModifiedAt": at,
-        "lifecycleState": "PUBLISHED",
+        "lifecycleState": lifecycle_state(call, post),
         "visibility": post.data["visibility"],
     }
     return facts | ({"content": post.data["content"]} if post.data["content"] else {})
+
+
+def lifecycle_state(call: Call, post: Post) -> str:
+    """Return how far LinkedIn is with a post that it took."""
+    if call.now < datetime.fromisoformat(post.data["ready_at"]):
+        return "PUBLISH_REQUESTED"
+    return "PUBLISH_FAILED" if post.kind == Post.FAILED else "PUBLISHED"
 
 
 def show(call: Call, urn: str) -> HttpResponse:
@@ -226,7 +237,7 @@ def show(call: Call, urn: str) -> HttpResponse:
     authorized(call)
     post = existing(urn)
     reader(call, post.account)
-    return JsonResponse(shown(post))
+    return JsonResponse(shown(call, post))
 
 
 def change(call: Call, urn: str) -> HttpResponse:

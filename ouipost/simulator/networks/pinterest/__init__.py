@@ -49,6 +49,7 @@ CATEGORIES: dict[Handler, str] = {
     pins.show: "org_read",
     pins.pins: "org_read",
     pins.board_pins: "org_read",
+    pins.section_pins: "org_read",
     pins.edit: "org_write",
     pins.delete: "org_write",
     insights.of_pin: "org_analytics",
@@ -206,6 +207,7 @@ def permalink(call: Call, pin_id: str) -> HttpResponse:
 
 
 BOARD = r"/v5/boards/(?P<board_id>\d+)"
+SECTION = rf"{BOARD}/sections/(?P<section_id>\d+)"
 PIN = r"/v5/pins/(?P<pin_id>\d+)"
 NETWORK = Network(
     id=ID,
@@ -225,6 +227,7 @@ NETWORK = Network(
         Route(method="POST", hosts=(API,), pattern="/v5/boards", handler=boards.add_board),
         Route(method="GET", hosts=(API,), pattern=f"{BOARD}/sections", handler=boards.sections),
         Route(method="GET", hosts=(API,), pattern=f"{BOARD}/pins", handler=pins.board_pins),
+        Route(method="GET", hosts=(API,), pattern=f"{SECTION}/pins", handler=pins.section_pins),
         Route(method="POST", hosts=(API,), pattern="/v5/media", handler=videos.register),
         Route(method="GET", hosts=(API,), pattern=r"/v5/media/(?P<media_id>\d+)", handler=videos.status),
         Route(method="POST", hosts=(API,), pattern="/v5/pins", handler=pins.create, visible=True),

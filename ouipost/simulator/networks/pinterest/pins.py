@@ -83,12 +83,18 @@ def place_of(token: Token, pin: dict[str, Any]) -> tuple[str, str]:
     for name, value in (("board_id", board_id), ("board_section_id", section_id or "0")):
         if not isinstance(value, str) or not re.fullmatch(r"\d+", value, re.ASCII):
             raise invalid(f"'{name}' does not match '^\\d+$'")
-    _, board = boards.board_of(token, board_id)
+    board = existing_place(token, board_id, section_id)
     if board["privacy"] == "SECRET" and "pins:write_secret" not in token.scopes:
         raise error(403, 3, "Your application doesn't have the scope pins:write_secret.")
+    return board_id, section_id
+
+
+def existing_place(token: Token, board_id: str, section_id: str) -> boards.Board:
+    """Return a board of the account, or refuse: it, or the section that is named, is not there."""
+    _, board = boards.board_of(token, board_id)
     if section_id and section_id not in [each["id"] for each in board["sections"]]:
         raise error(404, 2031, "Board section not found.")
-    return board_id, section_id
+    return board
 
 
 def publish(
@@ -174,10 +180,21 @@ def pins(call: Call) -> HttpResponse:
 
 
 def board_pins(call: Call, board_id: str) -> HttpResponse:
-    """List the Pins of a board and of its sections, newest first."""
+    """List the Pins of a board, newest first, without those of its sections: whether they are listed is not known."""
+    return pins_at(call, board_id)
+
+
+def section_pins(call: Call, board_id: str, section_id: str) -> HttpResponse:
+    """List the Pins of a section of a board, newest first."""
+    return pins_at(call, board_id, section_id)
+
+
+def pins_at(call: Call, board_id: str, section_id: str = "") -> HttpResponse:
+    """List the Pins that are right there, or refuse."""
     token = authorized(call, *READ)
-    boards.board_of(token, board_id)
-    return JsonResponse(listed(call, Post.objects.of(ID, token.account).filter(data__board_id=board_id)))
+    existing_place(token, board_id, section_id)
+    there = Post.objects.of(ID, token.account).filter(data__board_id=board_id, data__board_section_id=section_id)
+    return JsonResponse(listed(call, there))
 
 
 def listed(call: Call, posts: PostQuerySet) -> dict[str, Any]:

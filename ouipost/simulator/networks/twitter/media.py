@@ -220,14 +220,12 @@ def look_at_video(content: bytes) -> tuple[Clip | None, str]:
 
 
 def status(call: Call) -> HttpResponse:
-    """Tell how far the processing of an upload is."""
+    """Tell how far the processing of an upload is; of one that is not finalized, only that it is there."""
     token = authorized(call, "media.write")
     if call.text("command") != "STATUS":
         raise invalid("command must be STATUS.", "command")
     kept = own_media(call, token, call.text("media_id"))
-    if "total" in kept.data:
-        raise invalid("This upload is not finalized.", "media_id", kept.external_id)
-    return JsonResponse({"data": media_facts(call, kept)})
+    return JsonResponse({"data": identity(call, kept) if "total" in kept.data else media_facts(call, kept)})
 
 
 def own_media(call: Call, token: Token | None, media_id: str) -> Media:

@@ -124,7 +124,7 @@ def put(call: Call) -> HttpResponse:
         note_effects(call, session)
         span = checked_span(call, session)
         if not span.asks:
-            media.add_piece(ID, session.external_id, span.first, call.raw)
+            media.add_piece(ID, session.external_id, span.first, kept_of(call))
         if media.received(ID, session.external_id) < span.total:
             return incomplete(session)
         return JsonResponse(made(call, session), status=201)
@@ -137,6 +137,11 @@ def locked_session(call: Call) -> Media:
     if session is None:
         raise missing_path(call)
     return session
+
+
+def kept_of(call: Call) -> bytes:
+    """Return what is kept of a piece: all of it, or only half where that was ordered."""
+    return call.raw[: (len(call.raw) + 1) // 2] if "partial_upload" in call.effects else call.raw
 
 
 def note_effects(call: Call, session: Media) -> None:
