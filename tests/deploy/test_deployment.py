@@ -192,6 +192,15 @@ def test_a_database_that_starts_late_is_waited_for() -> None:
 
 @pytest.mark.parametrize("path", sorted(UNITS.glob("*.service")), ids=lambda path: path.name)
 def test_every_unit_is_hardened_and_runs_as_its_own_user(path: Path) -> None:
+def test_what_fails_before_the_databases_are_ready_is_tried_again_and_keeps_nothing_down() -> None:
+    prepare = UNITS / "ouipost-prepare.service"
+    others = set(UNITS.glob("*.service")) - {prepare, UNITS / "ouipost-serve.service"}
+    starts = {tuple(unit(path)["Unit"].get(name) for name in ("Wants", "After", "Requires")) for path in others}
+
+    assert unit(prepare)["Service"]["Restart"] == "on-failure"
+    assert starts == {(prepare.name, prepare.name, None)}
+
+
     service = unit(path)["Service"]
 
     assert service["User"] == "ouipost"
