@@ -190,8 +190,6 @@ def test_a_database_that_starts_late_is_waited_for() -> None:
     assert {"mariadb.service", "mysql.service"} <= set(prepare["Unit"]["After"].split())
 
 
-@pytest.mark.parametrize("path", sorted(UNITS.glob("*.service")), ids=lambda path: path.name)
-def test_every_unit_is_hardened_and_runs_as_its_own_user(path: Path) -> None:
 def test_what_fails_before_the_databases_are_ready_is_tried_again_and_keeps_nothing_down() -> None:
     prepare = UNITS / "ouipost-prepare.service"
     others = set(UNITS.glob("*.service")) - {prepare, UNITS / "ouipost-serve.service"}
@@ -201,6 +199,8 @@ def test_what_fails_before_the_databases_are_ready_is_tried_again_and_keeps_noth
     assert starts == {(prepare.name, prepare.name, None)}
 
 
+@pytest.mark.parametrize("path", sorted(UNITS.glob("*.service")), ids=lambda path: path.name)
+def test_every_unit_is_hardened_and_runs_as_its_own_user(path: Path) -> None:
     service = unit(path)["Service"]
 
     assert service["User"] == "ouipost"
@@ -234,6 +234,21 @@ def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
     assert f" -p EnvironmentFile={service['EnvironmentFile']} " in line
     assert line.endswith(f'{service["ExecStart"].partition("prepare")[0]}"$@"')
     assert added == service["Environment"]
+
+
+def test_an_upgrade_prepares_with_the_new_code_before_the_link_leads_there() -> None:
+    by_hand = OPERATIONS.partition("\n### Commands in production\n")[2].partition("\n## ")[0]
+    [manage] = re.findall(r'^manage\(\) \{ (systemd-run .*) "\$@"; \}$', by_hand, re.MULTILINE)
+    here = manage.replace("=/opt/ouipost ", '="$PWD" ').replace(
+        " /opt/ouipost/.venv/bin/python", ' "$PWD/.venv/bin/python"'
+    )
+
+    told = OPERATIONS.partition("\n## Upgrading\n")[2].partition("\n## ")[0].splitlines()
+
+    prepares, links, restarts = map(
+        told.index, (f"{here} prepare", 'ln -sfn "$PWD" /opt/ouipost', "systemctl restart ouipost-web")
+    )
+    assert prepares < links < restarts
 
 
 def test_the_settings_of_the_docs_for_one_machine_are_enough_for_production(tmp_path: Path) -> None:
