@@ -3,11 +3,13 @@
 import re
 import shlex
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +251,25 @@ def test_an_upgrade_prepares_with_the_new_code_before_the_link_leads_there() -> 
         told.index, (f"{here} prepare", 'ln -sfn "$PWD" /opt/ouipost', "systemctl restart ouipost-web")
     )
     assert prepares < links < restarts
+
+
+def test_the_backup_of_the_docs_has_what_was_just_written_and_takes_no_other_file_for_the_database(
+    tmp_path: Path,
+) -> None:
+    told = OPERATIONS.partition("\n### Backup\n")[2].partition("\n### ")[0]
+    [command] = re.findall(r"^python3 (-c '.*')$", told, re.MULTILINE)
+    shell = ["/bin/sh", "-c", f"{sys.executable} {command}"]
+    (tmp_path / "var").mkdir()
+
+    without = subprocess.run(shell, cwd=tmp_path, capture_output=True, check=False)
+    left = list(tmp_path.glob("**/*.sqlite3"))
+    with closing(sqlite3.connect(tmp_path / "var" / "ouipost.sqlite3")) as database:
+        database.executescript("PRAGMA journal_mode = WAL; CREATE TABLE posts (id); INSERT INTO posts VALUES (1)")
+        subprocess.run(shell, cwd=tmp_path, check=True)
+    with closing(sqlite3.connect(tmp_path / "backup.sqlite3")) as backup:
+        rows = backup.execute("SELECT id FROM posts").fetchall()
+
+    assert (without.returncode, left, rows) == (1, [], [(1,)])
 
 
 def test_the_settings_of_the_docs_for_one_machine_are_enough_for_production(tmp_path: Path) -> None:
