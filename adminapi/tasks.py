@@ -106,9 +106,9 @@ def _add(chore: Chore) -> None:
 @worker_init.connect
 @beat_init.connect
 def _look_before_the_first_post(**_: Any) -> None:
-    """Refuse a wrong ring of keys, and pause all where the database is a restored copy."""
+    """Refuse a wrong ring of keys, and pause all where the database is a restored copy; it is waited for."""
     keyring.require()
-    restored.look_if_possible()
+    restored.look_first()
     connections.close_all()  # the processes that are forked now must not inherit one
 
 

@@ -56,7 +56,7 @@ def beginning(key_id: str) -> str:
 
 @lru_cache(maxsize=4)
 def key_ring(entries: tuple[str, ...]) -> dict[str, AESGCM]:
-    """Return the keys by id, the encrypting one first; raises ImproperlyConfigured for a malformed entry."""
+    """Return the keys by id, the encrypting one first; raises ImproperlyConfigured where an entry is malformed."""
     ring: dict[str, AESGCM] = {}
     for entry in entries:
         key_id, _, encoded = entry.strip().partition(":")
@@ -66,6 +66,10 @@ def key_ring(entries: tuple[str, ...]) -> dict[str, AESGCM]:
             key = b""
         if not key_id or "." in key_id or len(key) != 32:
             raise ImproperlyConfigured("TOKEN_KEYS must be id:base64 entries of 32 bytes each, joined by commas.")
+        if key_id.casefold() in map(str.casefold, ring):  # SQLite finds what begins with either
+            raise ImproperlyConfigured(
+                f"TOKEN_KEYS has two keys with the id {key_id}, in whatever case: give the new one another id."
+            )
         ring[key_id] = AESGCM(key)
     return ring
 

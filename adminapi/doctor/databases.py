@@ -24,6 +24,10 @@ FULL_SYNC = 2
 SYNCED_LOG, SYNCED_BINLOG = "innodb_flush_log_at_trx_commit", "sync_binlog"
 WRITTEN = ("log_bin", "binlog_format", SYNCED_LOG, SYNCED_BINLOG, "wsrep_on")
 VARIABLES = ("tx_isolation", "transaction_isolation", *WRITTEN)
+TAKE_WRITES = {
+    "sqlite": "Let its file, and those beside it, belong to the user that runs Oui Post.",
+    "mysql": "Name a server that is no replica and not read-only, and a user who has all rights in the database.",
+}
 FOREIGN = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE() "
     "AND collation_name IS NOT NULL AND (character_set_name <> 'utf8mb4' OR collation_name NOT LIKE '%%\\_bin') "
@@ -148,7 +152,7 @@ def migrations() -> Finding:
 
 
 def writing() -> Finding:
-    """Whether the user of DATABASE_URL may insert, change and remove rows."""
+    """Whether rows may be inserted, changed and removed."""
     now = timezone.now()
     try:
         with transaction.atomic():
@@ -157,10 +161,7 @@ def writing() -> Finding:
             row.delete()
             transaction.set_rollback(True)
     except Error as error:
-        return wrong(
-            f"It takes no writes: {error.args[-1]}.",
-            "Name a server that is no replica and not read-only, and a user who has all rights in the database.",
-        )
+        return wrong(f"It takes no writes: {error.args[-1]}.", TAKE_WRITES[connection.vendor])
     return well("It takes writes.")
 
 

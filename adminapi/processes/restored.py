@@ -8,18 +8,19 @@ advances the time: it notes from where, for machines with a later time that look
 import logging
 import os
 import tempfile
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import Error, transaction
+from django.db import Error, connections, transaction
 
 from accounts import pauses
 from accounts.models import AFTER_RESTORE, Pause, PauseScope
 from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
-from ouipost.db.migrating import is_unmigrated
 from ouipost.events.journal import SYSTEM
 from ouipost.phrases import Phrase
 from posts.models import Target
@@ -31,15 +32,26 @@ GAP = timedelta(seconds=30)
 """While somebody works, the next mark comes sooner."""
 GAPS_KEPT = timedelta(days=90)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+AGAIN_SECONDS = 1.0
 
 
-def look_if_possible() -> None:
-    """Do as `look` before the first post goes out; while the database is away, leave it to the next look."""
-    try:
-        look()
-    except Error as error:
-        if not is_unmigrated(error):
-            logger.warning("Whether the database was restored from a copy could not be looked up: %s", error)
+def look_first(is_ending: Callable[[], bool] = lambda: False) -> None:
+    """Do as `look` before this process begins with anything; a database that is away, or not migrated, is waited for.
+
+    Returns without that only where the process is ending.
+    """
+    told = ""
+    while not is_ending():
+        try:
+            look()
+        except Error as error:
+            if str(error) != told:
+                logger.warning("Nothing begins before the database says whether it was restored from a copy: %s", error)
+            told = str(error)
+        else:
+            return
+        connections.close_all()  # one to a file that has been replaced since would stay with the old one
+        time.sleep(AGAIN_SECONDS)
 
 
 def look() -> Pause | None:

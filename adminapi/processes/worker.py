@@ -136,6 +136,9 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
+        restored.look_first(self._stopping.is_set)
+        if self._stopping.is_set():
+            return
         works = self._works()
         beside = [(threading.Thread(target=_apart, args=[work], daemon=True), must_end) for work, must_end in works]
         for thread, _ in beside:

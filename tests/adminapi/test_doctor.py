@@ -280,12 +280,14 @@ class TestDatabases:
                 raise OperationalError(1142, f"{refused} command denied to user 'ouipost'")
             return execute(sql, *rest)
 
+        is_sqlite = connection.vendor == "sqlite"
         fine = databases.writing()
         with connection.execute_wrapper(refuse):
             found = databases.writing()
 
         assert (fine.status, found.status) == ("ok", "wrong")
         assert found.message == f"It takes no writes: {refused} command denied to user 'ouipost'."
+        assert ("its file" in found.action, "read-only" in found.action) == (is_sqlite, not is_sqlite)
         assert not Gap.objects.exists()
 
     def test_a_replica_that_is_away_or_does_not_follow(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 import errno
 import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -10,16 +13,21 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import Settings
 
 from accounts.models import Pause
+from adminapi import tasks
 from adminapi.models import Gap, Mark
-from adminapi.processes import restored
+from adminapi.processes import restored, worker
+from adminapi.processes.worker import Worker
 from ouipost.claims import database_now
 from posts.models import Target
 from posts.publishing.claiming import claim_targets
+from posts.tasks import publish_due
 from tests.factories import NOW, make_account, make_post
+from tests.foundation.threads import PATIENCE_SECONDS, wait_until
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -256,17 +264,94 @@ def test_a_machine_that_keeps_no_files_works_on(settings: Settings, caplog: pyte
     assert "could not be noted" in caplog.text
 
 
-def test_while_the_database_is_away_the_start_goes_on(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """While it is set, the database is away."""
+    is_away, connect = threading.Event(), BaseDatabaseWrapper.ensure_connection
+
+    def ensure_connection(connection: BaseDatabaseWrapper) -> None:
+        if is_away.is_set():
+            raise OperationalError("away")
+        connect(connection)
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", ensure_connection)
+    return is_away
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Worker:
+    """A worker that only publishes."""
+    settings.DELIVERY_THREADS = settings.SYNC_THREADS = 0
+    monkeypatch.setattr(worker, "CHORES", ())
+    return Worker()
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object], *, stop: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Do this in a thread, which is told to stop, and has ended, after the block."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop()
+        thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_begins_before_its_database_publishes_nothing_of_a_copy(
+    workspace: Workspace, busy: Worker, away: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def away() -> None:
-        raise OperationalError("away")
+    make_due(workspace)
+    restored.look()
+    go_back()
+    away.set()
 
-    monkeypatch.setattr(restored, "look", away)
+    with meanwhile(busy.run, stop=busy.stop):
+        wait_until(lambda: "restored from a copy: away" in caplog.text)
+        away.clear()
+        wait_until(Pause.objects.in_force().exists)
 
-    restored.look_if_possible()
+    target = Target.objects.get()
+    assert (target.status, target.fence) == ("scheduled", 0)
 
-    assert "could not be looked up: away" in caplog.text
+
+@pytest.mark.django_db(transaction=True)
+def test_a_node_of_celery_that_begins_before_its_database_publishes_nothing_of_a_copy(
+    workspace: Workspace, away: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_due(workspace)
+    restored.look()
+    go_back()
+    away.set()
+
+    with meanwhile(tasks._look_before_the_first_post):
+        wait_until(lambda: "restored from a copy: away" in caplog.text)
+        away.clear()
+    publish_due()
+
+    target = Target.objects.get()
+    assert (target.status, target.fence) == ("scheduled", 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_whose_database_never_comes_stops_when_it_is_asked_to(
+    busy: Worker, away: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    away.set()
+
+    with meanwhile(busy.run, stop=busy.stop):
+        wait_until(lambda: "restored from a copy: away" in caplog.text)
+
+    assert caplog.text.count("restored from a copy: away") == 1
 
 
 def test_a_disk_that_is_full_is_not_filled_with_files(

@@ -3,11 +3,13 @@
 import re
 import shlex
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +192,15 @@ def test_a_database_that_starts_late_is_waited_for() -> None:
     assert {"mariadb.service", "mysql.service"} <= set(prepare["Unit"]["After"].split())
 
 
+def test_what_fails_before_the_databases_are_ready_is_tried_again_and_keeps_nothing_down() -> None:
+    prepare = UNITS / "ouipost-prepare.service"
+    others = set(UNITS.glob("*.service")) - {prepare, UNITS / "ouipost-serve.service"}
+    starts = {tuple(unit(path)["Unit"].get(name) for name in ("Wants", "After", "Requires")) for path in others}
+
+    assert unit(prepare)["Service"]["Restart"] == "on-failure"
+    assert starts == {(prepare.name, prepare.name, None)}
+
+
 @pytest.mark.parametrize("path", sorted(UNITS.glob("*.service")), ids=lambda path: path.name)
 def test_every_unit_is_hardened_and_runs_as_its_own_user(path: Path) -> None:
     service = unit(path)["Service"]
@@ -225,6 +236,40 @@ def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
     assert f" -p EnvironmentFile={service['EnvironmentFile']} " in line
     assert line.endswith(f'{service["ExecStart"].partition("prepare")[0]}"$@"')
     assert added == service["Environment"]
+
+
+def test_an_upgrade_prepares_with_the_new_code_before_the_link_leads_there() -> None:
+    by_hand = OPERATIONS.partition("\n### Commands in production\n")[2].partition("\n## ")[0]
+    [manage] = re.findall(r'^manage\(\) \{ (systemd-run .*) "\$@"; \}$', by_hand, re.MULTILINE)
+    here = manage.replace("=/opt/ouipost ", '="$PWD" ').replace(
+        " /opt/ouipost/.venv/bin/python", ' "$PWD/.venv/bin/python"'
+    )
+
+    told = OPERATIONS.partition("\n## Upgrading\n")[2].partition("\n## ")[0].splitlines()
+
+    prepares, links, restarts = map(
+        told.index, (f"{here} prepare", 'ln -sfn "$PWD" /opt/ouipost', "systemctl restart ouipost-web")
+    )
+    assert prepares < links < restarts
+
+
+def test_the_backup_of_the_docs_has_what_was_just_written_and_takes_no_other_file_for_the_database(
+    tmp_path: Path,
+) -> None:
+    told = OPERATIONS.partition("\n### Backup\n")[2].partition("\n### ")[0]
+    [command] = re.findall(r"^python3 (-c '.*')$", told, re.MULTILINE)
+    shell = ["/bin/sh", "-c", f"{sys.executable} {command}"]
+    (tmp_path / "var").mkdir()
+
+    without = subprocess.run(shell, cwd=tmp_path, capture_output=True, check=False)
+    left = list(tmp_path.glob("**/*.sqlite3"))
+    with closing(sqlite3.connect(tmp_path / "var" / "ouipost.sqlite3")) as database:
+        database.executescript("PRAGMA journal_mode = WAL; CREATE TABLE posts (id); INSERT INTO posts VALUES (1)")
+        subprocess.run(shell, cwd=tmp_path, check=True)
+    with closing(sqlite3.connect(tmp_path / "backup.sqlite3")) as backup:
+        rows = backup.execute("SELECT id FROM posts").fetchall()
+
+    assert (without.returncode, left, rows) == (1, [], [(1,)])
 
 
 def test_the_settings_of_the_docs_for_one_machine_are_enough_for_production(tmp_path: Path) -> None:

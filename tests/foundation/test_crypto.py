@@ -94,5 +94,11 @@ def test_a_malformed_ring_is_named(entry: str) -> None:
         key_ring((entry,))
 
 
+@pytest.mark.parametrize("second", ["k1", "K1"])
+def test_an_id_that_is_there_twice_is_named(second: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"TOKEN_KEYS has two keys with the id {second}"):
+        key_ring((f"k1:{NEW}", f"old:{OTHER}", f"{second}:{OLD}"))
+
+
 def test_spaces_around_an_entry_do_no_harm() -> None:
     assert list(key_ring((f" new:{NEW} ", f"old:{OLD}"))) == ["new", "old"]

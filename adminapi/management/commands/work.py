@@ -10,7 +10,6 @@ from django.core.management.base import CommandParser
 
 from adminapi import keyring
 from adminapi.management.base import OperatorCommand
-from adminapi.processes import restored
 from adminapi.processes.worker import Worker
 from ouipost import memory
 from ouipost.observability import logs
@@ -40,7 +39,6 @@ TOKEN_KEYS does not open what is stored. A database that does not answer, or is 
         if settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)
         keyring.require()
-        restored.look_if_possible()
         memory.keep_loaded()
         worker = Worker()
         when_told_to_stop(lambda *_: worker.stop())
