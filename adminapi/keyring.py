@@ -32,15 +32,21 @@ class WrongKeyRing(Exception):
 
 
 def require() -> None:
-    """End this process if TOKEN_KEYS does not decrypt what is stored; not checked while the database is away."""
+    """Do as `examine`; nothing is checked while the database is away."""
+    try:
+        examine()
+    except Error as error:
+        if not is_unmigrated(error):
+            logger.warning("Whether TOKEN_KEYS is right could not be looked up: %s", error)
+
+
+def examine() -> None:
+    """End this process if TOKEN_KEYS does not decrypt what is stored; raises the database's error where it is away."""
     try:
         check()
         _set()
     except (WrongKeyRing, ImproperlyConfigured) as error:
         sys.exit(f"Oui Post does not start: {error}")
-    except Error as error:
-        if not is_unmigrated(error):
-            logger.warning("Whether TOKEN_KEYS is right could not be looked up: %s", error)
 
 
 def check() -> None:

@@ -13,7 +13,6 @@ from celery.signals import beat_init, worker_init
 from django.conf import settings
 from django.db import connections
 
-from adminapi import keyring
 from adminapi.models import Heartbeat
 from adminapi.processes import restored
 from adminapi.processes.heartbeats import BEAT, TICK, HeartbeatThread
@@ -106,8 +105,7 @@ def _add(chore: Chore) -> None:
 @worker_init.connect
 @beat_init.connect
 def _look_before_the_first_post(**_: Any) -> None:
-    """Refuse a wrong ring of keys, and pause all where the database is a restored copy; it is waited for."""
-    keyring.require()
+    """Wait for the database, refuse a wrong ring of keys, and pause all where the database is a restored copy."""
     restored.look_first()
     connections.close_all()  # the processes that are forked now must not inherit one
 

@@ -19,6 +19,7 @@ from django.db import Error, connections, transaction
 
 from accounts import pauses
 from accounts.models import AFTER_RESTORE, Pause, PauseScope
+from adminapi import keyring
 from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
@@ -38,11 +39,13 @@ AGAIN_SECONDS = 1.0
 def look_first(is_ending: Callable[[], bool] = lambda: False) -> None:
     """Do as `look` before this process begins with anything; a database that is away, or not migrated, is waited for.
 
+    Ends the process where TOKEN_KEYS does not open what is stored: another installation's database is not looked into.
     Returns without that only where the process is ending.
     """
     told = ""
     while not is_ending():
         try:
+            keyring.examine()
             look()
         except Error as error:
             if str(error) != told:

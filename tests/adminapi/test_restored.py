@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from accounts.models import Pause
 from adminapi import tasks
-from adminapi.models import Gap, Mark
+from adminapi.models import Canary, Gap, Mark
 from adminapi.processes import restored, worker
 from adminapi.processes.worker import Worker
 from ouipost.claims import database_now
@@ -322,6 +322,28 @@ def test_a_worker_that_begins_before_its_database_publishes_nothing_of_a_copy(
 
     target = Target.objects.get()
     assert (target.status, target.fence) == ("scheduled", 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_begins_before_its_database_needs_the_ring_of_its_keys(
+    busy: Worker, away: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    Canary.objects.create(pk="another", sealed="v1.another.AAAA.AAAA")
+    away.set()
+    ends: list[object] = []
+
+    def run() -> None:
+        try:
+            busy.run()
+        except SystemExit as end:
+            ends.append(end.code)
+
+    with meanwhile(run, stop=busy.stop):
+        wait_until(lambda: "restored from a copy: away" in caplog.text)
+        away.clear()
+        wait_until(lambda: ends != [])
+
+    assert "TOKEN_KEYS has no key another" in str(ends)
 
 
 @pytest.mark.django_db(transaction=True)

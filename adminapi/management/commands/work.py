@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from adminapi import keyring
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.worker import Worker
 from ouipost import memory
@@ -38,7 +37,6 @@ TOKEN_KEYS does not open what is stored. A database that does not answer, or is 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)
-        keyring.require()
         memory.keep_loaded()
         worker = Worker()
         when_told_to_stop(lambda *_: worker.stop())
