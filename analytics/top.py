@@ -19,8 +19,6 @@ from ouipost.db.prepared import fetch_prepared
 from workspaces.models import Workspace
 
 TOP = 10
-CONTENT_LENGTH = 280
-"""So much of a post's text stands beside its numbers."""
 LOOKS = (60, 300)
 """After so many targets the best ten may be known; after the last, the period is added up."""
 OUTAGE = timedelta(days=30)
@@ -39,7 +37,7 @@ class Top:
 
 
 def top_posts(workspace: Workspace, period: Period, *, platform: str = "") -> Sequence[Mapping[str, Any]]:
-    """Return what the ten targets gained that `top_targets` finds, with their posts and how their texts begin.
+    """Return what the ten targets gained that `top_targets` finds, with their posts.
 
     A post that is deleted meanwhile is left out.
     """
@@ -58,7 +56,7 @@ def _shown(
 ) -> dict[str, Any]:
     return {
         "id": post_id,
-        "content": content[:CONTENT_LENGTH],
+        "content": content,
         "platform": platform,
         "account_id": account_id,
         "impressions": top.impressions,

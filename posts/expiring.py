@@ -1,11 +1,13 @@
-"""Announcing accounts whose sign-in ends soon, while there is time to sign in again."""
+"""Announcing accounts whose sign-in ends soon, while there is time to sign in again, and those where it has ended."""
 
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
 
+from accounts import tokens
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
+from accounts.platforms.base import AuthExpired
 from ouipost.events.journal import SYSTEM, record
 from ouipost.isolating import for_each
 from posts.models import Target, TargetStatus
@@ -17,15 +19,26 @@ POSTS = 50
 
 
 def tell(now: datetime) -> int:
-    """Tell of each account that ends within 7 days, once for each end, with the posts at risk; returns of how many."""
-    return for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _tell(pk, now=now))
+    """Tell of each account that ends within 7 days, once for each end, with the posts at risk, and expire those that
+    have ended; returns how many these were."""
+    told = for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _tell(pk, now=now))
+    return told + for_each(_ended(now).order_by("pk").values_list("pk", flat=True), lambda pk: _expire(pk, now=now))
 
 
 def ending(now: datetime) -> SocialAccountQuerySet:
-    """Match the accounts that end within 7 days; those of workspaces that are being removed matter to nobody."""
+    """Match the accounts that end within 7 days."""
+    return _in_use().filter(expires_at__gt=now, expires_at__lte=now + SOON)
+
+
+def _ended(now: datetime) -> SocialAccountQuerySet:
+    """Match the accounts that have ended; where something may be renewed still, only its network knows."""
+    return _in_use().filter(expires_at__lte=now, refresh_token="")
+
+
+def _in_use() -> SocialAccountQuerySet:
+    """Leave out accounts that have expired, and those of workspaces that are being removed: these matter to nobody."""
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
-    rows = rows.exclude(workspace__in=Workspace.objects.exclude(deleted_at=None))  # a join would lock the workspace too
-    return rows.filter(expires_at__gt=now, expires_at__lte=now + SOON)
+    return rows.exclude(workspace__in=Workspace.objects.exclude(deleted_at=None))  # a join would lock the workspace too
 
 
 def _untold(now: datetime) -> SocialAccountQuerySet:
@@ -43,4 +56,13 @@ def _tell(pk: str, *, now: datetime) -> bool:
     posts = list(risky.order_by("due_at").values_list("post_id", flat=True)[:POSTS])
     told = {"platform": account.platform, "account_name": account.name}
     record("expiring", account, actor=SYSTEM, expires_at=account.expires_at, posts=posts, **told)
+    return True
+
+
+@transaction.atomic
+def _expire(pk: str, *, now: datetime) -> bool:
+    account = _ended(now).select_for_update().filter(pk=pk).first()
+    if account is None:
+        return False  # another worker was first, or it was connected again
+    tokens.expire(account, AuthExpired(tokens.ENDED))
     return True

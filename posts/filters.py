@@ -4,12 +4,12 @@ from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from accounts import registry
 from ouipost.api.filters import BoundedFilterSet
-from posts.models import Post, PostStatus, Target
+from posts.models import Post, PostStatus
 
 
 class PostFilter(BoundedFilterSet):
@@ -24,13 +24,8 @@ class PostFilter(BoundedFilterSet):
         fields = ("status", "platform")
 
     def filter_platform(self, posts: QuerySet[Post], name: str, value: str) -> QuerySet[Post]:
-        """Keep posts with a target there, and drafts that name the network before an account is connected.
-
-        Each post's targets are looked up: to ask whether there `Exists` one MariaDB would read those of all workspaces.
-        """
-        targets = Target.objects.active().filter(post=OuterRef("pk"), platform=value).values("pk")
-        named = Q(status=PostStatus.DRAFT, platforms__icontains=f'"{value}"')
-        return posts.alias(there=Subquery(targets[:1])).filter(Q(there__isnull=False) | named)
+        """Keep posts that are shown with this network among their `platforms`."""
+        return posts.filter(platforms__icontains=f'"{value}"')
 
     def zone(self) -> tzinfo:
         request: Any = self.request

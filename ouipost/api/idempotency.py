@@ -133,25 +133,21 @@ def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response |
         row = StoredAnswer.objects.filter(pk=run.digest).first()
         if row is None:
             continue  # released between the two looks: it is free again
-        if row.fingerprint != mark:
-            raise IdempotencyKeyReused
-        if row.status is None:
-            raise IdempotencyInProgress(retry_after=1)
-        return _replay(row, secrets=secrets)
+        return _stored(row, mark, secrets=secrets)
     return run
 
 
 def find(request: Request, *, secrets: Sequence[Path] = ()) -> Response | None:
-    """Return the stored response to the same key and body; None where there is none, and for multipart forms.
+    """Return the response that the request's key has; None where there is none, and for multipart forms.
 
-    `secrets` are as in `once`.
+    Raises IdempotencyKeyReused and IdempotencyInProgress as `begin` does; `secrets` are as in `once`.
     """
     key = request.headers.get(HEADER, "")
     if not KEY.fullmatch(key) or is_form_media_type(request.content_type):
         return None
-    answers = StoredAnswer.objects.filter(created_at__gte=database_now() - KEPT).exclude(status=None)
-    row = answers.filter(pk=_digest(request, key), fingerprint=fingerprint(request)).first()
-    return _replay(row, secrets=secrets) if row else None
+    mark = fingerprint(request)
+    row = StoredAnswer.objects.exclude(_is_free(mark, now=database_now())).filter(pk=_digest(request, key)).first()
+    return _stored(row, mark, secrets=secrets) if row else None
 
 
 def forget_secrets(now: datetime) -> None:
@@ -171,6 +167,15 @@ def fingerprint(request: Request) -> str:
         return hashlib.sha256(request.body).hexdigest()
     files = [(name, [(file.name, _file_digest(file)) for file in files]) for name, files in request.FILES.lists()]
     return _hash([list(request.POST.lists()), files])
+
+
+def _stored(row: StoredAnswer, mark: str, *, secrets: Sequence[Path]) -> Response:
+    """Return the stored response of a key to a request with this body; raises as `begin` does."""
+    if row.fingerprint != mark:
+        raise IdempotencyKeyReused
+    if row.status is None:
+        raise IdempotencyInProgress(retry_after=1)
+    return _replay(row, secrets=secrets)
 
 
 def _replay(row: StoredAnswer, *, secrets: Sequence[Path]) -> Response:
@@ -197,10 +202,14 @@ def _start(run: Run, mark: str) -> bool:
 def _take_over(run: Run, mark: str) -> bool:
     """Take over the row of a key that has expired, or whose run died before its response; returns whether it did."""
     now = database_now()
-    free = Q(created_at__lt=now - KEPT) | Q(status=None, lease_until__lte=now, fingerprint=mark)
     values = {"fingerprint": mark, "owner": run.owner, "lease_until": now + LEASE, "created_at": now}
-    rows = StoredAnswer.objects.filter(free, pk=run.digest)
+    rows = StoredAnswer.objects.filter(_is_free(mark, now=now), pk=run.digest)
     return bool(rows.update(status=None, body="", sealed="", **values))
+
+
+def _is_free(mark: str, *, now: datetime) -> Q:
+    """Match keys that have expired, and those whose run with this body died before its response."""
+    return Q(created_at__lt=now - KEPT) | Q(status=None, lease_until__lte=now, fingerprint=mark)
 
 
 def _answered(run: Run, work: Work, *, undo: bool = True, secrets: Sequence[Path] = ()) -> Response:

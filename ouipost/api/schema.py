@@ -250,7 +250,7 @@ class EnvelopeSchema(AutoSchema):
         told = REQUEST_ID | (RETRY_AFTER if status in (409, 429, 503) else {})
         if status == 202:
             told |= LOCATION
-        if status != 401 and self.path.startswith("/api/"):
+        if self.path.startswith("/api/"):
             told |= ALLOWANCE
         if (status < 300 or status in (409, 422)) and self.method not in SAFE_METHODS:
             told |= REPLAYED

@@ -90,19 +90,25 @@ class ApiViewSet(GenericViewSet[M]):
     def handle_exception(self, exc: Exception) -> Response:
         """Return the error response; a repeated idempotent request gets its stored response instead.
 
-        Its row may be gone or changed by now, so that the repeat fails before it comes to its work.
+        Its row may be gone or changed by now, so that the repeat fails before it comes to its work. So does one whose
+        body is another one and wrong: what is said of it is that its key was used.
         """
         response = super().handle_exception(exc)
-        may_repeat = self._may_repeat(response) and not self.hides(exc)
-        return (idempotency.find(self.request, secrets=self._secrets) if may_repeat else None) or response
+        if not self._may_repeat(response) or self.hides(exc):
+            return response
+        try:
+            stored = idempotency.find(self.request, secrets=self._secrets)
+        except (idempotency.IdempotencyKeyReused, idempotency.IdempotencyInProgress) as refusal:
+            return super().handle_exception(refusal)
+        return response if stored is None or self.action in self.answers_anew else stored
 
     def hides(self, error: Exception) -> bool:
         """Whether the caller may not see even a stored response, as this error tells; for a subclass to override."""
         return False
 
     def _may_repeat(self, response: Response) -> bool:
-        """Whether the request failed before its work began and may have a stored response."""
-        if not self.is_admitted or self.has_begun or self.action in self.answers_anew:
+        """Whether the request failed before its work began, and its key may be known."""
+        if not self.is_admitted or self.has_begun:
             return False
         return self.request.method not in SAFE_METHODS and response.status_code in REPLAYABLE
 

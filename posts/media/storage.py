@@ -49,12 +49,12 @@ UNAVAILABLE_SECONDS = 10
 class StorageUnavailable(DomainError):
     """The disk or the object store fails; `reason` says why, for the operator only."""
 
-    code = "STORAGE_UNAVAILABLE"
+    code = "SERVICE_UNAVAILABLE"
     status = 503
     message = "Files can be neither stored nor read at the moment. Try again."
 
     def __init__(self, *, reason: str) -> None:
-        super().__init__(retry_after=UNAVAILABLE_SECONDS)
+        super().__init__(component="storage", retry_after=UNAVAILABLE_SECONDS)
         self.reason = reason
         logger.warning("The storage of files failed: %s", reason)
 

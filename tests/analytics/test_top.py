@@ -157,3 +157,11 @@ def test_a_post_that_is_deleted_while_the_best_are_read_is_not_among_them(
     monkeypatch.setattr(top, "top_targets", lambda *_args, **_options: found)
 
     assert [each["id"] for each in top.top_posts(workspace, days(0, 2))] == [kept.post_id]
+
+
+def test_a_post_is_shown_with_all_of_its_text(workspace: Workspace) -> None:
+    account, content = make_account(workspace), "Bread. " * 100 + "Butter."
+    target = publish(account, at=BEGINNING, content=content)
+    read(account, at=BEGINNING + A_DAY, posts={target.pk: PostNumbers(impressions=10, engagement=5)})
+
+    assert [each["content"] for each in top.top_posts(workspace, days(0, 2))] == [content]

@@ -76,7 +76,35 @@ def test_a_change_is_replayed_though_it_would_be_refused_by_now_but_no_secret_of
 
     assert (first.status_code, again.status_code, again.content) == (200, 200, first.content)
     assert again.headers["Idempotent-Replayed"] == "true"
-    assert error_of(other_body)[:2] == error_of(other_key)[:2] == (400, "VALIDATION_ERROR")
+    assert error_of(other_body)[:2] == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert error_of(other_key)[:2] == (400, "VALIDATION_ERROR")
+
+
+def test_a_key_that_was_used_is_told_so_before_what_is_wrong_with_another_body(api: Client) -> None:
+    wrong, path = "too long for a note's text", "/api/notes/call"
+    meanwhile: list[Any] = []
+    Calls.work = lambda: meanwhile.append(post(api, wrong, path=path))
+
+    post(api, path=path)
+    afterwards, other_key = post(api, wrong, path=path), post(api, wrong, path=path, key="other")
+
+    assert [error_of(each)[:2] for each in (*meanwhile, afterwards)] == [(422, "IDEMPOTENCY_KEY_REUSED")] * 2
+    assert error_of(other_key)[:2] == (400, "VALIDATION_ERROR")
+
+
+def test_while_the_first_request_runs_the_same_is_told_to_wait_though_it_would_be_refused_by_now(api: Client) -> None:
+    make_note("a", status=1)
+    put(api, status=1)
+    StoredAnswer.objects.filter(pk="a").update(status=2)
+    running = StoredAnswer.objects.exclude(owner="me")
+    running.update(status=None, lease_until=database_now() + timedelta(seconds=30))
+    during = put(api, status=1)
+    running.update(lease_until=database_now() - timedelta(seconds=1))
+
+    after_its_death = put(api, status=1)
+
+    assert error_of(during) == (409, "IDEMPOTENCY_IN_PROGRESS", {"retry_after": 1})
+    assert error_of(after_its_death)[:2] == (400, "VALIDATION_ERROR")
 
 
 def test_a_kept_answer_is_not_shown_to_who_may_no_longer_ask(api: Client, client_of: Keys) -> None:

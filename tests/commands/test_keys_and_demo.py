@@ -14,7 +14,7 @@ from adminapi.management import demo
 from adminapi.management.client import ClientError
 from tests.commands.running import run
 from tests.factories import make_key, make_workspace
-from workspaces.keys.authentication import identify
+from tests.workspaces.keys.identifying import identify
 from workspaces.models import ApiKey, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 

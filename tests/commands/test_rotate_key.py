@@ -11,8 +11,8 @@ from ouipost.events.models import Event
 from ouipost.ids import new_id
 from tests.commands import running
 from tests.factories import NOW, make_key
+from tests.workspaces.keys.identifying import identify
 from workspaces.keys import services as keys
-from workspaces.keys.authentication import identify
 from workspaces.keys.services import GRACE, InvalidApiKey, KeyRevoked
 from workspaces.models import ApiKey
 
@@ -93,4 +93,4 @@ def test_a_key_that_is_revoked_meanwhile_is_not_rotated(monkeypatch: pytest.Monk
     monkeypatch.setattr("adminapi.management.commands.rotate_key.rotate_key", refuse)
     with pytest.raises(CommandError, match="The key is not active"):
         run(key.pk)
-    assert keys.look_up(ApiKey.objects.get().digest).key == key
+    assert keys.look_up(ApiKey.objects.get().digest, now=NOW).key == key

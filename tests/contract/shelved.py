@@ -91,8 +91,7 @@ class Written:
         return self.published_at or self.scheduled_at or self.created_at
 
     def goes_to(self, platform: str) -> bool:
-        there = any(each.platform == platform and each.status != "cancelled" for each in self.targets)
-        return there or (self.status == "draft" and platform in self.platforms)
+        return platform in self.platforms
 
 
 @dataclass(kw_only=True)

@@ -74,6 +74,30 @@ def test_the_same_key_with_another_body_is_422(api: ApiClient, workspace: Worksp
     assert Post.objects.count() == 1
 
 
+READS_ITS_BODY_FIRST = {
+    "/api/posts": BODY,
+    "/api/posts/validate": BODY,
+    "/api/posts/{post}/schedule": {"scheduled_at": "2099-01-01T09:00:00Z"},
+    "/api/posts/{post}/publish": {},
+    "/api/accounts": {"platform": "facebook", "callback_url": "https://shop.example.com/back"},
+    "/api/schedules": {"name": "Mornings", "slots": [{"day": "monday", "time": "09:00", "platforms": ["facebook"]}]},
+}
+
+
+@pytest.mark.parametrize("path", READS_ITS_BODY_FIRST)
+def test_the_same_key_with_another_body_is_422_also_where_that_is_wrong(
+    api: ApiClient, workspace: Workspace, path: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    at = path.format(post=post.pk)
+    first = api.post(at, READS_ITS_BODY_FIRST[path], Idempotency_Key="k", Prefer="wait=0")
+
+    other = api.post(at, {"nothing": "of the kind"}, Idempotency_Key="k")
+
+    assert first.status_code // 100 == 2, first.content
+    assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
 def test_keys_are_told_apart_to_the_letter_and_the_space(api: ApiClient, workspace: Workspace) -> None:
     make_account(workspace)
 

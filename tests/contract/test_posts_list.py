@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
+from accounts.services import disconnect
+from ouipost.events.journal import SYSTEM
 from posts.models import Post
 from tests.conftest import ApiClient
 from tests.contract.seed import differences, sample
@@ -114,6 +116,19 @@ def test_a_platform_can_be_asked_for(api: ApiClient, workspace: Workspace) -> No
     assert found == {"facebook": {both.pk}, "bluesky": {unconnected.pk}, "tiktok": set()}
     assert {both.pk, one.pk} <= set(listed(api, "?platform=twitter"))
     assert listed(api, "?platform=twitter&status=scheduled") == [one.pk]
+
+
+def test_a_post_is_found_by_each_platform_that_it_shows_also_one_where_it_was_called_off(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    facebook, twitter = connect_all(workspace, "facebook", "twitter")
+    post = make_post(workspace, accounts=[facebook, twitter], status="scheduled", scheduled_at=NOW)
+    disconnect(facebook, actor=SYSTEM, now=NOW)
+
+    [row] = data_of(api.get("/api/posts?status=scheduled"))["posts"]
+
+    assert row["platforms"] == ["facebook", "twitter"]
+    assert [listed(api, f"?platform={name}") for name in row["platforms"]] == [[post.pk]] * 2
 
 
 @pytest.fixture

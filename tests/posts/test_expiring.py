@@ -1,4 +1,4 @@
-"""An account that ends soon is told of once, with what is at risk."""
+"""An account that ends soon is told of once, with what is at risk, and expires at its end."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,11 +7,15 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from accounts import connecting, tokens
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import Tokens
-from ouipost.events.journal import record
+from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from posts import expiring
+from posts.models import Target
+from tests.accounts.fakes import make_candidate
+from tests.conftest import ApiClient
 from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace
 
@@ -99,16 +103,92 @@ def test_nobody_is_told_of_what_changed_while_others_were_told_of(
     assert [event.resource_id for event in told()] == [first]
 
 
+def expired() -> list[str]:
+    return list(Event.objects.filter(type="account.expired").order_by("pk").values_list("resource_id", flat=True))
+
+
+@pytest.mark.parametrize("status", ["active", "error"])
+def test_an_account_that_nothing_renews_expires_once_when_its_end_has_come(
+    api: ApiClient, workspace: Workspace, status: str
+) -> None:
+    now = timezone.now()
+    account = ending(workspace, expires_at=now, status=status)
+    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + DAY)
+
+    counts = [expiring.tell(now - timedelta(seconds=1)), expiring.tell(now), expiring.tell(now)]
+
+    shown = api.get(f"/api/accounts/{account.pk}").json()["data"]["account"]
+    error = {"code": "TOKEN_REVOKED", "message": "The access token has expired.", "who_acts": "account_owner"}
+    assert (counts, expired()) == ([1, 1, 0], [account.pk])
+    assert (shown["status"], shown["health"]["token_valid"]) == ("expired", False)
+    assert shown["health"]["errors"] == [error]
+    assert Target.objects.get(post=post).status == "scheduled"
+
+
+def test_an_account_that_expired_is_active_when_it_is_connected_again(workspace: Workspace) -> None:
+    now = timezone.now()
+    account = ending(workspace, expires_at=now)
+    expiring.tell(now)
+    candidate = make_candidate(remote_id=account.remote_id, tokens=Tokens(access_token="new", ends_at=now + 60 * DAY))
+
+    connecting.connect(workspace, platform=account.platform, candidate=candidate, actor=SYSTEM, now=now)
+    expiring.tell(now)
+
+    assert SocialAccount.objects.get().status == "active"
+
+
+def test_an_account_that_was_connected_again_while_others_expired_does_not(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    first, second = sorted(make_account(workspace, remote_id=pk, default_of=None).pk for pk in ("1", "2"))
+    SocialAccount.objects.update(expires_at=now)
+
+    expire = tokens.expire
+
+    def expire_meanwhile(*args: Any) -> None:
+        SocialAccount.objects.filter(pk=second).update(expires_at=now + 60 * DAY)
+        expire(*args)
+
+    monkeypatch.setattr(tokens, "expire", expire_meanwhile)
+
+    assert expiring.tell(now) == 1
+    assert expired() == [first]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"refresh_token": "sealed"},
+        {"status": AccountStatus.EXPIRED},
+        {"disconnected_at": timezone.now()},
+        {"expires_at": None, "access_expires_at": timezone.now()},
+    ],
+    ids=["can be renewed", "expired already", "disconnected", "end not known"],
+)
+def test_no_other_account_expires(workspace: Workspace, values: dict[str, object]) -> None:
+    ending(workspace, **{"expires_at": timezone.now()} | values)
+
+    assert expiring.tell(timezone.now()) == 0
+    assert expired() == []
+
+
+def test_an_account_of_a_workspace_that_is_being_removed_does_not_expire(db: None) -> None:
+    now = timezone.now()
+    ending(make_workspace(deleted_at=now), expires_at=now)
+
+    assert (expiring.tell(now), expired()) == (0, [])
+
+
 @pytest.mark.parametrize(
     "values",
     [
         {"expires_at": None},
         {"expires_at": timezone.now() + 8 * DAY},
-        {"expires_at": timezone.now() - DAY},
         {"expires_at": timezone.now() + DAY, "status": AccountStatus.EXPIRED},
         {"expires_at": timezone.now() + DAY, "disconnected_at": timezone.now()},
     ],
-    ids=["never", "later", "over", "expired already", "disconnected"],
+    ids=["never", "later", "expired already", "disconnected"],
 )
 def test_nobody_is_told_of_what_does_not_end_soon(workspace: Workspace, values: dict[str, object]) -> None:
     ending(workspace, **values)

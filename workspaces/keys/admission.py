@@ -1,7 +1,8 @@
 """What Redis does for a request in one trip: it looks the key up, counts its minute, and counts its use.
 
 A record is what the database said about a key, kept for seconds. A changed key is marked, and while it is marked no
-record of it is used or stored: see `docs/decisions/0013-one-trip-to-redis-admits-a-request.md`.
+record of it is used or stored: see `docs/decisions/0013-one-trip-to-redis-admits-a-request.md`. The record of a key
+that lets nobody in, as it has expired, begins with a minus: its requests are counted in their minute, but are no use.
 """
 
 import math
@@ -27,7 +28,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local store_within = {STORE_SECONDS * 1000}
 
-local function count(id)
+local function count(id, is_use)
   local window = 'ouipost:requests:' .. id
   local requests = redis.call('INCR', window)
   if requests > 1 and redis.call('PTTL', window) > {WINDOW_SECONDS * 1000} then  -- Redis' clock was set back
@@ -35,8 +36,10 @@ local function count(id)
     requests = 1
   end
   if requests == 1 then redis.call('EXPIRE', window, {WINDOW_SECONDS}) end
-  redis.call('HINCRBY', '{USE}', id .. ' ' .. math.floor(time[1] / 86400), 1)
-  redis.call('HSET', '{USE}', id .. ' at', now)
+  if is_use then
+    redis.call('HINCRBY', '{USE}', id .. ' ' .. math.floor(time[1] / 86400), 1)
+    redis.call('HSET', '{USE}', id .. ' at', now)
+  end
   return requests, redis.call('PTTL', window)
 end
 
@@ -50,20 +53,21 @@ ASK = Script(
 local kept = redis.call('GET', KEYS[1])
 if not kept then return {now} end
 local space = string.find(kept, ' ', 1, true)
-local id = string.sub(kept, 1, space - 1)
+local is_use = string.sub(kept, 1, 1) ~= '-'
+local id = string.sub(kept, is_use and 1 or 2, space - 1)
 if is_changed(id) then return {now} end
-local requests, left = count(id)
+local requests, left = count(id, is_use)
 return {now, requests, left, string.sub(kept, space + 1)}
 """
 )
 ADMIT = Script(
     COUNT
     + """
-local id, record, milliseconds, asked_at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local id, record, milliseconds, asked_at, is_use = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1'
 if now - asked_at < store_within and not is_changed(id) then
-  redis.call('SET', KEYS[1], id .. ' ' .. record, 'PX', milliseconds)
+  redis.call('SET', KEYS[1], (is_use and '' or '-') .. id .. ' ' .. record, 'PX', milliseconds)
 end
-local requests, left = count(id)
+local requests, left = count(id, is_use)
 return {now, requests, left}
 """
 )
@@ -101,8 +105,8 @@ def ask(digest: str) -> Known | Unknown | None:
     return None
 
 
-def admit(miss: Unknown, *, key_id: str, record: bytes, milliseconds: int) -> Window | None:
-    """Count a request that the database has admitted, and keep the record for as long, at most 5 s.
+def admit(miss: Unknown, *, key_id: str, record: bytes, milliseconds: int, is_use: bool) -> Window | None:
+    """Count a request whose key the database has, and keep the record for as long, at most 5 s.
 
     None if Redis cannot be reached.
     """
@@ -110,7 +114,7 @@ def admit(miss: Unknown, *, key_id: str, record: bytes, milliseconds: int) -> Wi
     kept = min(milliseconds, RECORD_SECONDS * 1000)
     with suppress(Unavailable):
         if redis is not None:
-            return _window(*redis.run(ADMIT, [miss.name], [key_id, record, kept, miss.asked_at]))
+            return _window(*redis.run(ADMIT, [miss.name], [key_id, record, kept, miss.asked_at, int(is_use)]))
     return None
 
 

@@ -27,53 +27,56 @@ class KeyAuthentication(BaseAuthentication):
         if secret is None:
             return None
         now = timezone.now()
-        key, window = identify(secret, address=request.META.get("REMOTE_ADDR", ""), now=now)
-        bind_contextvars(key_id=key.pk)
+        found, window = identify(secret, address=request.META.get("REMOTE_ADDR", ""), now=now)
+        bind_contextvars(key_id=found.key.pk)
+        if window is not None:
+            limits.note(request._request, window)
+        if not found.is_valid(now):
+            limits.enforce(request._request, found.key)  # to refuse it costs as much as to let it in
+        key = found.valid_key(now)
         if window is None:
             usage.count_here(key.pk, now=now)
-        else:
-            limits.note(request._request, window)
         return AnonymousUser(), key
 
     def authenticate_header(self, request: Request) -> str:
         return "X-API-Key"
 
 
-def identify(secret: str, *, address: str, now: datetime) -> tuple[ApiKey, Window | None]:
-    """Return the key with this secret, and the minute that Redis counted the request in, where it did.
+def identify(secret: str, *, address: str, now: datetime) -> tuple[Found, Window | None]:
+    """Return the key with this secret, valid or not, and the minute that Redis counted the request in, where it did.
 
-    Raises InvalidApiKey or ApiKeyExpired. One trip to Redis and no query for a key that Redis knows.
+    Raises InvalidApiKey where there is none. One trip to Redis and no query for a key that Redis knows.
     """
     if not looks_like_a_key(secret):
         raise NoApiKey
     shown = digest(secret)
     if not guesses.may_look_up(shown, address):
         raise InvalidApiKey
+    found, window = _find(shown, address=address, now=now)
+    if found.is_valid(now):
+        guesses.note_held(shown)
+    return found, window
+
+
+def _find(shown: str, *, address: str, now: datetime) -> tuple[Found, Window | None]:
     match admission.ask(shown):
         case Known(record=record, window=window):
-            key = from_record(record).valid_key(now)
-            guesses.note_held(shown)
-            return key, window
+            return from_record(record), window
         case Unknown() as miss:
             found = _look_up(shown, address=address, now=now)
-            return found.key, _admit(miss, found, now=now)
-    return _look_up(shown, address=address, now=now).key, None
+            return found, _admit(miss, found, now=now)
+    return _look_up(shown, address=address, now=now), None
 
 
 def _look_up(shown: str, *, address: str, now: datetime) -> Found:
-    """Return the key that the database says holds now; raises as `identify` does."""
-    found = None
+    """Return the key of the database; raises as `identify` does."""
     try:
-        found = look_up(shown)
-        found.valid_key(now)
+        return look_up(shown, now=now)
     except InvalidApiKey:
-        if found is None or not found.is_paused:
-            guesses.note_missed(shown, address)
+        guesses.note_missed(shown, address)
         raise
-    guesses.note_held(shown)
-    return found
 
 
 def _admit(miss: Unknown, found: Found, *, now: datetime) -> Window | None:
-    left = found.milliseconds_left(now)
-    return admission.admit(miss, key_id=found.key.pk, record=to_record(found), milliseconds=left)
+    is_use, left = found.is_valid(now), found.milliseconds_left(now)
+    return admission.admit(miss, key_id=found.key.pk, record=to_record(found), milliseconds=left, is_use=is_use)

@@ -155,31 +155,40 @@ class Found:
     grace_until: datetime | None
     """When this secret ends, where it is the one from before a rotation."""
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether the key is not active and can be made so again."""
-        return not self.key.is_active and self.key.revoked_at is None
+    def is_replaced(self, now: datetime) -> bool:
+        """Whether this secret is over for good: another one took its place a day ago."""
+        return self.grace_until is not None and self.grace_until <= now
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether the key lets requests in now."""
+        return self.key.is_active and not self.is_replaced(now) and not self.key.has_ended(now)
 
     def valid_key(self, now: datetime) -> ApiKey:
         """Return the key; raises InvalidApiKey or ApiKeyExpired if it is not valid now."""
-        if not self.key.is_active or (self.grace_until is not None and self.grace_until <= now):
+        if not self.key.is_active or self.is_replaced(now):
             raise InvalidApiKey
         if self.key.has_ended(now):
             raise ApiKeyExpired
         return self.key
 
     def milliseconds_left(self, now: datetime) -> int:
-        """Return for how long a key that is valid now stays so if nobody changes it, at most a day."""
-        ends = [moment for moment in (self.grace_until, self.key.expires_at) if moment is not None]
+        """Return for how long a key stays as valid as it is now if nobody changes it, at most a day."""
+        ends = [moment for moment in (self.grace_until, self.key.expires_at) if moment is not None and moment > now]
         return max(1, int(min((moment - now for moment in ends), default=DAY) / MILLISECOND))
 
 
-def look_up(shown: str) -> Found:
-    """Return the key with this digest from the database; raises InvalidApiKey."""
-    key = ApiKey.objects.holding(shown).first()
+def look_up(shown: str, *, now: datetime) -> Found:
+    """Return the key with this digest from the database, also one that is not active or has expired.
+
+    Raises InvalidApiKey for a key that was revoked, and for a secret that was replaced a day ago.
+    """
+    key = ApiKey.objects.present().holding(shown).first()
     if key is None:
         raise InvalidApiKey
-    return Found(key=key, grace_until=None if key.digest == shown else key.previous_expires_at)
+    found = Found(key=key, grace_until=None if key.digest == shown else key.previous_expires_at)
+    if found.is_replaced(now):
+        raise InvalidApiKey
+    return found
 
 
 def to_record(found: Found) -> bytes:

@@ -182,9 +182,9 @@ def test_what_is_gone_is_404_and_a_bucket_that_is_gone_503(bucket: Bucket, large
     assert (gone.status_code, gone.json()["error"]["code"]) == (404, "NOT_FOUND")
     assert (away.status_code, away["Retry-After"], away["Cache-Control"]) == (503, "10", "no-store")
     assert away.json()["error"] == {
-        "code": "STORAGE_UNAVAILABLE",
+        "code": "SERVICE_UNAVAILABLE",
         "message": "Files can be neither stored nor read at the moment. Try again.",
-        "details": {"retry_after": 10},
+        "details": {"component": "storage", "retry_after": 10},
     }
 
 
@@ -243,7 +243,7 @@ def test_while_the_store_is_away_an_upload_is_503_and_leaves_nothing(
         response = upload(api, post, picture())
     later = upload(api, post, picture())
 
-    assert (error_of(response), response["Retry-After"]) == ((503, "STORAGE_UNAVAILABLE"), "10")
+    assert (error_of(response), response["Retry-After"]) == ((503, "SERVICE_UNAVAILABLE"), "10")
     assert (later.status_code, Media.objects.count(), len(bucket.names())) == (201, 1, 2)
 
 
@@ -301,7 +301,7 @@ def test_a_file_without_its_thumbnail_is_not_kept(
 
     monkeypatch.setattr(backend.S3Files, "_save", stubborn)
 
-    assert error_of(upload(api, post, picture())) == (503, "STORAGE_UNAVAILABLE")
+    assert error_of(upload(api, post, picture())) == (503, "SERVICE_UNAVAILABLE")
     assert (Media.objects.count(), bucket.names()) == (0, [])
 
 

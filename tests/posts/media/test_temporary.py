@@ -68,7 +68,12 @@ def test_while_the_disk_is_full_an_upload_is_503_and_leaves_nothing(
         has(disk, tmp_path)
         refused = upload(api, post, picture(size=(600, 400)))
 
-    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "STORAGE_UNAVAILABLE")
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["details"]["component"]) == (
+        503,
+        "SERVICE_UNAVAILABLE",
+        "storage",
+    )
     assert refused["Retry-After"] == "10"
     assert (Media.objects.count(), stored_files(), list(folder.iterdir())) == (0, [], [])
     assert upload(api, post, picture(size=(600, 400))).status_code == 201

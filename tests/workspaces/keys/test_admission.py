@@ -16,11 +16,12 @@ from ouipost.breaker import Breaker
 from ouipost.crypto import digest
 from ouipost.events.journal import SYSTEM
 from tests.conftest import ApiClient
+from tests.contract.world import error_of
 from tests.factories import make_key, make_workspace
+from tests.workspaces.keys.identifying import identify
 from workspaces import services
-from workspaces.keys import admission
+from workspaces.keys import admission, usage
 from workspaces.keys.admission import Known, Unknown
-from workspaces.keys.authentication import identify
 from workspaces.keys.services import ApiKeyExpired, Found, InvalidApiKey, from_record, to_record
 from workspaces.models import ApiKey
 
@@ -256,7 +257,7 @@ def test_who_read_the_old_row_stores_nothing_after_the_change() -> None:
     old = to_record(Found(key=key, grace_until=None))
 
     ApiKey.objects.filter(pk=key.pk).update(is_active=False)
-    window = admission.admit(miss, key_id=key.pk, record=old, milliseconds=5000)
+    window = admission.admit(miss, key_id=key.pk, record=old, milliseconds=5000, is_use=True)
     end_mark_of(key)
 
     assert window is not None
@@ -273,7 +274,7 @@ def test_who_read_the_row_between_the_change_and_its_commit_stores_nothing() -> 
         ApiKey.objects.filter(pk=key.pk).update(is_active=False)
         miss = admission.ask(digest(secret))
         assert isinstance(miss, Unknown)
-        admission.admit(miss, key_id=key.pk, record=old, milliseconds=5000)
+        admission.admit(miss, key_id=key.pk, record=old, milliseconds=5000, is_use=True)
         end_mark_of(key)
 
         assert not is_remembered(secret)
@@ -289,7 +290,9 @@ def test_who_stored_the_old_row_before_a_late_commit_has_stored_it_in_vain() -> 
         end_mark_of(key)
         miss = admission.ask(digest("pk_live_" + "z" * 32))
         assert isinstance(miss, Unknown)
-        admission.admit(replace(miss, name=f"ouipost:key:{key.digest}"), key_id=key.pk, record=old, milliseconds=5000)
+        admission.admit(
+            replace(miss, name=f"ouipost:key:{key.digest}"), key_id=key.pk, record=old, milliseconds=5000, is_use=True
+        )
         assert is_remembered(secret)
 
     assert not is_admitted(secret)
@@ -303,7 +306,7 @@ def test_who_was_held_up_for_longer_than_a_mark_stores_nothing() -> None:
     old = to_record(Found(key=key, grace_until=None))
     late = replace(miss, asked_at=miss.asked_at - admission.STORE_SECONDS * 1000)
 
-    admission.admit(late, key_id=key.pk, record=old, milliseconds=5000)
+    admission.admit(late, key_id=key.pk, record=old, milliseconds=5000, is_use=True)
 
     assert not is_remembered(secret)
 
@@ -386,3 +389,35 @@ def test_creating_a_workspace_marks_the_key_only_if_its_list_changes() -> None:
     services.create_workspace(name="Mine", actor=SYSTEM, key=key)
 
     assert is_remembered(secret)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [({"expires_at": timezone.now()}, "API_KEY_EXPIRED"), ({"is_active": False}, "INVALID_API_KEY")]
+)
+def test_a_key_that_is_refused_costs_a_query_once_and_is_counted_in_its_minute_but_not_as_used(
+    change: dict[str, Any], code: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    key, secret = make_key(tier="starter")
+    ApiKey.objects.update(**change)
+    run("redis.call('FLUSHDB')")
+    api = ApiClient(secret)
+
+    with django_assert_num_queries(1):
+        answers = [api.get("/api/platforms") for _ in range(3)]
+
+    assert [error_of(answer) for answer in answers] == [(401, code)] * 3
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["59", "58", "57"]
+    today = timezone.now().date()
+    assert usage.requests_by_day(today, today, key_ids=[key.pk]) == {today: 0}
+
+
+@pytest.mark.parametrize("change", [{"expires_at": timezone.now()}, {"is_active": False}])
+def test_a_key_that_was_refused_works_as_soon_as_it_may(change: dict[str, Any]) -> None:
+    key, secret = make_key()
+    ApiKey.objects.update(**change)
+    run("redis.call('FLUSHDB')")
+    before = ApiClient(secret).get("/api/platforms")
+
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=None, is_active=True)
+
+    assert (before.status_code, ApiClient(secret).get("/api/platforms").status_code) == (401, 200)

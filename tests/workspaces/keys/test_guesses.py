@@ -18,8 +18,8 @@ from ouipost.events.journal import SYSTEM
 from tests.conftest import ApiClient
 from tests.contract.world import error_of
 from tests.factories import NOW, make_key
+from tests.workspaces.keys.identifying import identify
 from workspaces.keys import guesses
-from workspaces.keys.authentication import identify
 from workspaces.keys.services import ApiKeyExpired, InvalidApiKey, revoke_key, update_key
 from workspaces.models import ApiKey
 

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from tests.factories import NOW, make_key
-from workspaces.keys.authentication import identify
+from tests.workspaces.keys.identifying import identify
 from workspaces.keys.services import (
     BASE62,
     InvalidApiKey,
