@@ -96,8 +96,7 @@ def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_endi
 class Publish:
     """The publishing of one claimed target.
 
-    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet,
-    `was_refused` whether the network refuses to do it once more.
+    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet.
     """
 
     target: Target
@@ -123,7 +122,6 @@ class Publish:
         self.loaded = loaded
         self.is_ending = is_ending
         self.step = "prepare"
-        self.was_refused = False
         self.requests_before = 0
         self.exchanges: list[Exchange] = []
 
@@ -304,8 +302,11 @@ class Publish:
         return self.recovery == Recovery.KEY and may_send
 
     def _absent(self) -> Outcome | None:
-        """Return what it means that the look found nothing; None: it certainly did not arrive, send again."""
-        is_one_enough = self.recovery == Recovery.HANDLE and not self.was_refused
+        """Return what it means that the look found nothing; None: it certainly did not arrive, send again.
+
+        A handle tells that at once, unless it was sent again since the claim, and refused.
+        """
+        is_one_enough = self.recovery == Recovery.HANDLE and self.sends == self.target.sends
         if not is_one_enough and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
             return Absent()
         if is_said_to_be_there(self.target):
@@ -339,8 +340,7 @@ class Publish:
             return out
         if self.is_ending():
             return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
-        paused = self._arm(handles)
-        if paused is not None:
+        if (paused := self._arm(handles)) is not None:
             return Held(seconds=0, message=pauses.told(paused))
         if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
             return Later(seconds=0, message=Phrase("The worker was held up; nothing was sent."))
@@ -360,7 +360,7 @@ class Publish:
         and nothing was in doubt."""
         if not self.target.sends or self.recovery != Recovery.HANDLE or isinstance(refusal, Duplicate):
             return refusal
-        self.unresolved = self.was_refused = True
+        self.unresolved = True
         try:
             found = self._find_out()
         except Rejected as error:
