@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -221,6 +222,7 @@ MEDIA_OF_CALLER = (Rejected, "MEDIA_REJECTED", "caller")
 
 
 class TestBluesky(PlatformCase):
+    stays_prepared = timedelta(minutes=1)
     connector = Bluesky(App())
     account = Account(
         remote_id=DID,
@@ -388,6 +390,23 @@ class TestBluesky(PlatformCase):
         operation = replace(self.prepared(self.publications[kind]), now=later(minutes=3), armed_at=later(seconds=1))
 
         assert self.connector.prepare(FakeSession(), operation, no_save) == operation.handles
+
+    def test_a_post_that_waited_before_it_was_sent_is_dated_anew(self, kind: str) -> None:
+        operation = self.prepared(self.publications[kind])
+        waited = replace(operation, now=later(minutes=30), armed_at=None)
+
+        handles = self.connector.prepare(FakeSession(), waited, no_save)
+
+        created_at = handles["record"]["createdAt"]
+        assert handles["record"] == operation.handles["record"] | {"createdAt": created_at}
+        assert created_at.startswith("2026-11-24T10:30:00.00")
+        assert handles["rkey"] > operation.handles["rkey"]
+
+    def test_a_post_that_may_have_been_sent_keeps_its_time_and_key_however_long_it_waits(self, kind: str) -> None:
+        operation = self.prepared(self.publications[kind])
+        waited = replace(operation, now=later(minutes=30), armed_at=later(seconds=1))
+
+        assert self.connector.prepare(FakeSession(), waited, no_save) == operation.handles
 
     def test_an_upload_that_was_dropped_is_made_again_before_the_next_try(self) -> None:
         operation = self.prepared(self.publications["image"])
@@ -678,10 +697,12 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Rejected):
             self.connector.prepare(lost, operation, no_save)
 
-    def upload(self, *calls: Call, handles: Handles | None = None, account: Account | None = None) -> Handles:
+    def upload(
+        self, *calls: Call, handles: Handles | None = None, account: Account | None = None, **values: Any
+    ) -> Handles:
         """Prepare the film until something is raised; `self.saved` is where that left it."""
-        content = self.publications["video"].content
-        operation = Operation(content=content, account=account or self.account, now=NOW, handles=handles or {})
+        given: dict[str, Any] = {"account": account or self.account, "now": NOW, "handles": handles or {}} | values
+        operation = Operation(content=self.publications["video"].content, **given)
         session = FakeSession(*calls)
         self.saved: Handles = handles or {}
         self.timeouts = session.timeouts
@@ -807,7 +828,8 @@ class TestBluesky(PlatformCase):
         old = chosen | {"uploads": {"media_1": {"given": VIDEO_BLOB, "at": later(hours=-2).isoformat()}}}
 
         with suppress(StillWorking):
-            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, answer)), handles=old)
+            calls = (*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, answer)))
+            self.upload(*calls, handles=old, armed_at=later(hours=-3))
 
         assert self.saved["rkey"] == "3n33pws756k2b"
         assert self.saved["record"]["createdAt"] == "2026-11-24T07:00:00.000Z"

@@ -45,12 +45,14 @@ from accounts.platforms.bluesky.atproto import (
     timestamp,
 )
 from accounts.platforms.bluesky.listing import records_like
-from accounts.platforms.http import bearer, dig_count, dig_list, dig_text
+from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, moment
 from accounts.platforms.text import UNSEEN
 
 USUAL_HANDLES_END = ".bsky.social"
 NO_PROFILES = {"InvalidRequest", *bluesky_errors.NOT_THERE}
 """What a server says to app.bsky calls without Bluesky's own service beside it."""
+TIMELY = timedelta(minutes=1)
+"""So much earlier than it is sent a post may be dated."""
 MAY_BE_THERE = {"InvalidSwap", "InternalServerError"}
 """What servers say to a key that has a record already."""
 
@@ -136,16 +138,21 @@ class Bluesky(PasswordConnector):
         return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        """Upload, then write the record and choose its key, both of which every further try repeats."""
+        """Upload, then write the record and choose its key, both of which every further try repeats.
+
+        They are chosen anew where nothing was sent for a while: readers see posts by the time that is in them.
+        """
         handles = operation.handles if operation.reply else bluesky_media.prepare(self, session, operation, save)
+        if operation.armed_at is None and _is_old(handles, now=operation.now):
+            handles = {name: value for name, value in handles.items() if name not in ("rkey", "record")}
         if "record" in handles and handles["record"].get("embed") == bluesky_records.embed(operation, handles):
             return handles
         # Each part of a thread a moment later than the one before it, and under a key of its own.
-        moment = operation.now + timedelta(milliseconds=len(operation.out))
-        created_at = dig_text(handles, "record", "createdAt") or timestamp(moment)
+        at = operation.now + timedelta(milliseconds=len(operation.out))
+        created_at = dig_text(handles, "record", "createdAt") or timestamp(at)
         handles = {
             **handles,
-            "rkey": handles.get("rkey") or record_key(moment),
+            "rkey": handles.get("rkey") or record_key(at),
             "record": bluesky_records.written(self, session, operation, handles, created_at=created_at),
         }
         save(handles)
@@ -227,6 +234,12 @@ def _identifier(given: str, service: str) -> str:
     plain = UNSEEN.sub("", given).strip().removeprefix("@")
     is_whole = service != DEFAULT_SERVICE or not plain or any(sign in plain for sign in ".@:")
     return plain if is_whole else f"{plain}{USUAL_HANDLES_END}"
+
+
+def _is_old(handles: Handles, *, now: datetime) -> bool:
+    """Whether a record was written that is of a time that has passed."""
+    created_at = moment(dig_text(handles, "record", "createdAt"))
+    return created_at is not None and created_at < now - TIMELY
 
 
 def _place(operation: Operation) -> dict[str, Any]:
