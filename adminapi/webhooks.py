@@ -24,7 +24,7 @@ from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.events import replays, signing, webhooks
 from ouipost.events.catalogue import EVENTS, TEST
-from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Replay, ReplayScope, Webhook
+from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Replay, ReplayScope, ReplayStatus, Webhook
 from ouipost.ids import new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
@@ -138,10 +138,11 @@ class ReplaySerializer(serializers.ModelSerializer[Replay]):
 
     resource = "replay"
     replay_id = serializers.CharField(source="key")
+    status = serializers.ChoiceField(choices=ReplayStatus.choices)
 
     class Meta:
         model = Replay
-        fields = ("id", "replay_id", "scope", "since", "until", "total", "done", "created_at", "finished_at")
+        fields = ("id", "replay_id", "status", "scope", "since", "until", "total", "done", "created_at", "finished_at")
 
 
 class Secret(Text):

@@ -335,6 +335,7 @@ SPECTACULAR_SETTINGS = {
         "Role": "workspaces.models.Role",
         "PauseScope": "accounts.models.PauseScope",
         "ReplayScope": "ouipost.events.models.ReplayScope",
+        "ReplayStatus": "ouipost.events.models.ReplayStatus",
         "DeliveryStatus": "ouipost.events.models.DeliveryStatus",
         "HealthStatus": "adminapi.monitoring.health.STATUSES",
         "NetworkStatus": "adminapi.monitoring.health.NETWORK_STATUSES",

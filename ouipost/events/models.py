@@ -283,6 +283,14 @@ class ReplayScope(models.TextChoices):
     FAILED = "failed"
 
 
+class ReplayStatus(models.TextChoices):
+    """How far a replay is. It is cut short, ahead of what was left, where its webhook is not active any more."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    CUT_SHORT = "cut_short"
+
+
 class Replay(Claimable):
     """A request to send a webhook again what happened since a time; done in batches, each message once."""
 
@@ -306,11 +314,16 @@ class Replay(Claimable):
         return f"{self.webhook_id} since {self.since}"
 
     @property
+    def status(self) -> ReplayStatus:
+        """How far it is."""
+        if self.finished_at is not None:
+            return ReplayStatus.FINISHED
+        return ReplayStatus.RUNNING if self.due_at is not None else ReplayStatus.CUT_SHORT
+
+    @property
     def is_cut_short(self) -> bool:
-        """Whether it ended ahead of what was left, as its webhook was not active any more."""
-        return self.finished_at is None and self.due_at is None
+        return self.status == ReplayStatus.CUT_SHORT
 
     @property
     def is_over(self) -> bool:
-        """Whether it is finished, or was cut short."""
-        return self.finished_at is not None or self.is_cut_short
+        return self.status != ReplayStatus.RUNNING

@@ -349,6 +349,7 @@ def test_a_replay_that_was_cut_short_says_so(staff: Client, monkeypatch: pytest.
     replays.work_on_due()
     shown = text_of(staff.get(page))
 
+    assert Replay.objects.get().status == "cut_short"
     told = ("The replay was cut short", "1 event was made due", "The webhook was not active any more")
     assert [each in shown for each in (*told, "every 2s", "is under way")] == [True, True, True, False, False]
 

@@ -52,7 +52,7 @@ SHOWN_OF_DELIVERY = {
     *("created_at", "next_attempt_at", "finished_at", "body", "log"),
 }
 SHOWN_OF_REPLAY = {
-    *("id", "replay_id", "scope", "since", "until", "total", "done", "created_at", "finished_at"),
+    *("id", "replay_id", "status", "scope", "since", "until", "total", "done", "created_at", "finished_at"),
 }
 
 
@@ -837,8 +837,8 @@ def test_what_was_missed_and_is_asked_for_is_replayed_once_each_under_its_own_id
     assert (begun["scope"], begun["total"], begun["done"], begun["finished_at"]) == ("all", 4, 0, None)
     assert sorted(call.id for call in receiver.calls) == sorted([arrived, arrived, *missed, later])
     (ended,) = admin.get(f"/admin/webhooks/{pk}/replays").json()["data"]["replays"]
-    assert ended | {"done": 0, "finished_at": None} == begun
-    assert (ended["done"], ended["finished_at"] is not None) == (4, True)
+    assert ended | {"status": "running", "done": 0, "finished_at": None} == begun
+    assert (ended["status"], ended["done"], ended["finished_at"] is not None) == ("finished", 4, True)
     details = told("webhook.replayed").details
     assert (details["replay"], details["scope"], details["events"]) == (begun["id"], "all", 4)
 
