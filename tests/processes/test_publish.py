@@ -126,11 +126,13 @@ def test_twenty_publish_calls_at_once_leave_one_copy(product: Product) -> None:
 
 @pytest.mark.any_database
 def test_a_client_that_hangs_up_changes_nothing(product: Product) -> None:
-    post = write(product, product.connect("Dora"))
+    accounts = product.connect("Dora")
+    post = write(product, accounts)
+    product.order(network="twitter", account=accounts["twitter"]["remote_id"], effect="drip", interval=0.02)
 
     connection = http.client.HTTPConnection("127.0.0.1", product.port)
     connection.request("POST", f"/api/posts/{post['id']}/publish", headers=product.client.headers)
-    settled(product, post, "publishing", "published")  # else the server may hear of the end before the beginning
+    settled(product, post, "publishing")  # else the server may hear of the end before the beginning
     connection.close()
 
     settled(product, post, "published")
