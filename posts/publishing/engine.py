@@ -35,7 +35,6 @@ from accounts.platforms.base import (
 from accounts.session import NetworkSession
 from ouipost.claims import Claim, LostClaim, engine_time
 from ouipost.crypto import CannotDecrypt
-from ouipost.db.stored_json import misshapen
 from ouipost.observability import traces
 from ouipost.phrases import Phrase
 from ouipost.writer import Runs, WriterClosed
@@ -44,6 +43,7 @@ from posts.content import compose
 from posts.media.storage import StorageUnavailable
 from posts.models import Target
 from posts.publishing import kept_answers
+from posts.publishing.damage import damage
 from posts.publishing.late_answers import told_late
 from posts.publishing.lateness import LEASE_SECONDS
 from posts.publishing.outcomes import (
@@ -174,7 +174,7 @@ class Publish:
     def _outcome(self) -> Outcome:
         """Try, and turn whatever is raised into an outcome; a bug of ours after arming leaves it unknown, too."""
         try:
-            return self._damage() or self._attempt()
+            return damage(self.target, may_be_out=self.unresolved) or self._attempt()
         except StillWorking as error:
             return Later(seconds=error.retry_after, message=error.message) if self.step == "prepare" else error
         except Unknown as error:
@@ -201,18 +201,6 @@ class Publish:
         else:
             logger.exception("Target %s met an error of ours", self.claim.pk)
         return (Unknown if is_out else Unavailable)(message, who_acts=WhoActs.OPERATOR)
-
-    def _damage(self) -> Outcome | None:
-        """Return what comes of a target that is not stored as it was written: nobody knows what was to be sent, or what
-        was. A person must look where it may be out, in whole or in part."""
-        target, account = self.target, self.account
-        if not (wrong := misshapen(target, target.post, account, account.workspace)):
-            return None
-        logger.error("Target %s cannot be sent, these are stored in another form: %s", target.pk, ", ".join(wrong))
-        message = Phrase("It is stored in a form that cannot be read: {columns}.", columns=", ".join(wrong))
-        if self.unresolved or target.remote_id:
-            return Undecidable(message=message)
-        return Rejected(message, code=Unavailable.code, who_acts=WhoActs.OPERATOR)
 
     def _attempt(self) -> Outcome:
         """Find out or send; a token that the network no longer takes is renewed once."""
@@ -257,7 +245,7 @@ class Publish:
     def _after(self, others: Sequence[str]) -> Later:
         """Look again when others have settled that may have what was found: one after the other, not all at once."""
         turn = 1 + sum(pk < self.target.pk for pk in others)
-        message = Phrase("The account is connected to several workspaces, and another one's post is on its way.")
+        message = Phrase("Of another post of the account it is to be found out first whether it is this one.")
         return Later(seconds=TURN_SECONDS * turn, message=message)
 
     def _told_late(self) -> list[Published]:
@@ -324,6 +312,7 @@ class Publish:
             platform=self.account.platform,
             account_remote_id=self.account.remote_id,
             remote_ids=[each.remote_id for each in found],
+            armed_at=self.target.armed_at,
         )
         return self.writer.run(others, search)
 
@@ -363,6 +352,9 @@ class Publish:
         self.unresolved = True
         try:
             found = self._find_out()
+        except StillWorking:
+            self.step = "commit"
+            raise
         except Rejected as error:
             if self.target.outcome_unknown or error.is_nameless:
                 raise

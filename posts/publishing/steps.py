@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts import pauses, traffic
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Handles, Media, Recovery
@@ -14,7 +16,7 @@ from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.db.rows import update_each
 from posts.media import files
-from posts.models import Target
+from posts.models import Target, TargetStatus
 from posts.publishing.lateness import LEASE_SECONDS
 from posts.publishing.outcomes import recovery_time
 from workspaces.models import Workspace
@@ -81,6 +83,8 @@ class Search:
     platform: str
     account_remote_id: str
     remote_ids: Sequence[str]
+    armed_at: datetime | None
+    """When the target was first sent."""
 
     @property
     def account(self) -> tuple[str, str]:
@@ -173,16 +177,14 @@ class Others:
     remote_ids: Collection[str]
     """What of the posts that were found is known to be theirs."""
     in_doubt: Sequence[str]
-    """Those of which nobody knows yet whether they have one, while a worker has them."""
+    """Those of which nobody knows yet whether they have one: while a worker has them, or where several posts were found
+    and they were sent later. Each of these finds what is no older than itself, the last one only its own."""
 
 
 def others(searches: Sequence[Search]) -> list[Others]:
     """Return what is known of other targets that may have the posts which a look found at each account."""
     theirs, in_doubt = defaultdict[tuple[str, ...], set[str]](set), defaultdict[tuple[str, ...], set[str]](set)
-    accounts = SocialAccount.objects.filter(
-        platform__in={search.platform for search in searches},
-        remote_id__in={search.account_remote_id for search in searches},
-    )
+    accounts = _accounts_of(searches)
     # Read first: what settles between the two queries is found by the second.
     busy = Target.objects.filter(in_flight__in=accounts.values("pk"), outcome_unknown=True)
     for pk, *place in busy.values_list("pk", "account__platform", "account__remote_id"):
@@ -191,10 +193,39 @@ def others(searches: Sequence[Search]) -> list[Others]:
     rows = Target.objects.filter(account__in=accounts, remote_id__in=found)  # by accounts: the index begins there
     for pk, *place in rows.values_list("pk", "account__platform", "account__remote_id", "remote_id"):
         theirs[tuple(place)].add(pk)
-    return [
-        Others(
-            remote_ids={each for each in search.remote_ids if theirs[(*search.account, each)] - {search.target_id}},
-            in_doubt=sorted(in_doubt[search.account] - {search.target_id}),
-        )
+    known = [
+        {each for each in search.remote_ids if theirs[(*search.account, each)] - {search.target_id}}
         for search in searches
     ]
+    later = _sent_later(
+        [search for search, ids in zip(searches, known, strict=True) if len(search.remote_ids) - len(ids) > 1]
+    )
+    return [
+        Others(
+            remote_ids=ids,
+            in_doubt=sorted((in_doubt[search.account] | later[search.target_id]) - {search.target_id}),
+        )
+        for search, ids in zip(searches, known, strict=True)
+    ]
+
+
+def _sent_later(searches: Sequence[Search]) -> dict[str, set[str]]:
+    """Return, for each target, those of its account that are in doubt, too, and were sent after it."""
+    found = defaultdict[str, set[str]](set)
+    if not searches:
+        return found
+    rows = Target.objects.filter(account__in=_accounts_of(searches), published_at=None, outcome_unknown=True)
+    rows = rows.filter(status=TargetStatus.PUBLISHING)
+    for pk, armed_at, *place in rows.values_list("pk", "armed_at", "account__platform", "account__remote_id"):
+        for search in searches:
+            if search.account == tuple(place) and search.armed_at and armed_at and armed_at > search.armed_at:
+                found[search.target_id].add(pk)
+    return found
+
+
+def _accounts_of(searches: Sequence[Search]) -> "QuerySet[SocialAccount]":
+    """Match the accounts that are searched, as each workspace has them, and perhaps some more."""
+    return SocialAccount.objects.filter(
+        platform__in={search.platform for search in searches},
+        remote_id__in={search.account_remote_id for search in searches},
+    )

@@ -57,6 +57,7 @@ STORING = (
     "posts/operating/clock.py",
     "posts/publishing/claiming.py",
     "posts/publishing/outcomes.py",
+    "posts/publishing/damage.py",
     "posts/publishing/engine.py",
     "posts/publishing/settling.py",
 )

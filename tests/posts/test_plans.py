@@ -20,7 +20,7 @@ from posts import counts
 from posts.models import Post, PostStatus, Target, TargetStatus
 from posts.publishing.steps import Search, others
 from tests.conftest import ApiClient
-from tests.factories import make_key, make_user
+from tests.factories import NOW, make_key, make_user
 from tests.posts import scale
 from workspaces.models import Membership, Role, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -50,11 +50,12 @@ ASKED = (
     "/api/analytics",
     "/api/posts/{post}/analytics",
 )
+LOOK = Search(target_id="", platform="facebook", account_remote_id="1", remote_ids=["2", "3"], armed_at=NOW)
 TICKS: tuple[Callable[[], Any], ...] = (
     tokens.refresh_due,
     lambda: list(sync.due_accounts(now=database_now())[:SHOWN]),
     lambda: claim_due(Delivery.objects.all(), limit=SHOWN, lease=LEASE),
-    lambda: others([Search(target_id="", platform="facebook", account_remote_id="1", remote_ids=["2", "3"])]),
+    lambda: others([LOOK]),
 )
 
 

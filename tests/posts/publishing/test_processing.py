@@ -197,6 +197,7 @@ def test_what_is_refused_when_it_is_sent_again_may_be_worked_on(workspace: Works
 
     assert (taken.status, taken.outcome_unknown, taken.waits_for) == ("publishing", True, WORKING.message)
     assert (published.status, published.sends) == ("published", 2)
+    assert outcomes(published) == [("commit", "unknown"), ("commit", "still_working"), ("recover", "published")]
 
 
 @pytest.mark.parametrize("trouble", [LOST, Unavailable("It is away.")], ids=lambda error: type(error).__name__)

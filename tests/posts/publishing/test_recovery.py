@@ -69,6 +69,31 @@ def test_what_a_look_finds_is_adopted(workspace: Workspace, network: ScriptedNet
     assert outcomes(target) == [("commit", "unknown"), ("recover", "published")]
 
 
+def test_of_two_that_look_alike_the_later_one_is_looked_for_first(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account, other = make_account(workspace), Published(remote_id="8", url="https://network.example/8")
+    first, second = (send_into_the_dark(make_due(workspace, account), network) for _ in range(2))
+    network.found = [[FOUND, other], [other], [FOUND, other]]
+
+    waiting, later, told = publish(first), publish(second), publish(first)
+
+    assert (waiting.status, waiting.outcome_unknown) == ("publishing", True)
+    assert [(each.status, each.remote_id) for each in (later, told)] == [("published", "8"), ("published", "7")]
+
+
+def test_two_that_cannot_be_told_apart_do_not_wait_for_each_other(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account, other = make_account(workspace), Published(remote_id="8", url="https://network.example/8")
+    first, second = (send_into_the_dark(make_due(workspace, account), network) for _ in range(2))
+    network.found = [[FOUND, other]]
+
+    states = [publish(each).status for each in (first, second, first)]
+
+    assert states == ["publishing", "needs_review", "needs_review"]
+
+
 def test_a_send_whose_key_is_not_known_any_more_is_looked_for_and_not_repeated_under_another(
     workspace: Workspace, keyed: ScriptedNetwork
 ) -> None:

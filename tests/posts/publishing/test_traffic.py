@@ -681,7 +681,13 @@ def test_looking_for_many_costs_what_looking_for_one_costs(
         make_many(account, 1)
     targets = list(Target.objects.select_related("account").order_by("pk"))
     searches = [
-        Search(target_id=each.pk, platform=PLATFORM, account_remote_id=each.account.remote_id, remote_ids=["7", "8"])
+        Search(
+            target_id=each.pk,
+            platform=PLATFORM,
+            account_remote_id=each.account.remote_id,
+            remote_ids=["7", "8"],
+            armed_at=NOW,
+        )
         for each in targets
     ]
     Target.objects.filter(pk=targets[1].pk).update(remote_id="7")
@@ -694,7 +700,7 @@ def test_looking_for_many_costs_what_looking_for_one_costs(
     twin = make_due(other, make_account(other, remote_id=targets[1].account.remote_id))
     Target.objects.filter(pk=twin.pk).update(in_flight=F("account_id"), outcome_unknown=True)
 
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         known, told = others(searches), told_late(targets)
 
     assert [each.remote_ids for each in known] == [{"8"}, *[set()] * (count - 1)]

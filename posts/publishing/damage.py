@@ -1,0 +1,26 @@
+"""Targets that are not stored as they were written."""
+
+import logging
+
+from accounts.platforms.base import Rejected, Unavailable, WhoActs
+from ouipost.db.stored_json import misshapen
+from ouipost.phrases import Phrase
+from posts.models import Target
+from posts.publishing.outcomes import Outcome, Undecidable
+
+logger = logging.getLogger(__name__)
+
+
+def damage(target: Target, *, may_be_out: bool) -> Outcome | None:
+    """Return what comes of a target that cannot be read: nobody knows what was to be sent, or what was. None: it can.
+
+    A person must look where it may be out, in whole or in part.
+    """
+    account = target.account
+    if not (wrong := misshapen(target, target.post, account, account.workspace)):
+        return None
+    logger.error("Target %s cannot be sent, these are stored in another form: %s", target.pk, ", ".join(wrong))
+    message = Phrase("It is stored in a form that cannot be read: {columns}.", columns=", ".join(wrong))
+    if may_be_out or target.remote_id:
+        return Undecidable(message=message)
+    return Rejected(message, code=Unavailable.code, who_acts=WhoActs.OPERATOR)
