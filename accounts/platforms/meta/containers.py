@@ -336,7 +336,9 @@ class ContainerConnector(LongLivedTokens):
         read = partial(self.read, session, operation.account, path, **asked, limit=LISTED_AT_ONCE)
         posts = entries(read, at="data", cursor="after", cursor_of=partial(_following, since=since))
         found = {dig_text(each, "id"): each for each in posts if self._is_it(each, operation, since=since)}
-        return [Published(remote_id=key, url=dig_text(each, "permalink")) for key, each in found.items()]
+        known = {each.remote_id for each in operation.out}
+        shown = {key: dig_text(each, "permalink") for key, each in found.items() if key not in known}
+        return [Published(remote_id=key, url=url) for key, url in shown.items()]
 
     def _is_it(self, post: Any, operation: Operation, *, since: datetime) -> bool:
         return (
