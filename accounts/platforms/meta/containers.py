@@ -376,10 +376,15 @@ def is_gone(error: PlatformError) -> bool:
 
 def _following(page: Any, *, since: datetime) -> str:
     """Return the cursor of the page that follows; Threads names no address of it, so the last one may be empty."""
-    created = [moment(dig_text(each, "timestamp")) for each in dig_list(page, "data")]
-    if not created or any(each is not None and each < since for each in created):
+    if not dig_list(page, "data") or reaches_back(page, since):
         return ""
     return dig_text(page, "paging", "cursors", "after")
+
+
+def reaches_back(page: Any, since: datetime) -> bool:
+    """Whether a page of a list, the newest first, has what is older than this: the pages that follow have only that."""
+    created = [moment(dig_text(each, "timestamp")) for each in dig_list(page, "data")]
+    return any(each is not None and each < since for each in created)
 
 
 def limit_of(answer: Any, usage: str, config: str) -> tuple[int | None, int | None]:
