@@ -321,7 +321,7 @@ class ContainerConnector(LongLivedTokens):
     def _listed(self, session: Session, operation: Operation) -> list[Published]:
         """Return what the list has, once a new post would surely show there."""
         found = self._find(session, operation)
-        if not found and operation.now < operation.began_at + LISTED_AFTER:
+        if not found and operation.now < operation.begun_again(READY_AT) + LISTED_AFTER:
             raise self._forgotten()
         return found
 
