@@ -201,6 +201,11 @@ class Operation:
         """When the visible call was first allowed to start, now where it was not yet: no copy of it is older."""
         return self.armed_at or self.now
 
+    def begun_again(self, noted: str) -> datetime:
+        """When it was begun, or once more by the time in this handle: a person may have had it sent anew."""
+        again_at = self.handles.get(noted)
+        return max(self.began_at, datetime.fromisoformat(again_at)) if again_at else self.began_at
+
     @property
     def waited(self) -> float:
         """Return for how many seconds the network may have had it."""

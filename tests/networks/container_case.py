@@ -292,6 +292,16 @@ class ContainerCase(OAuth2Case):
         later_on = replace(operation, now=later(seconds=130))
         assert self.connector.recover(FakeSession(asked, self.listing()), later_on) == []
 
+    def test_one_that_was_sent_anew_days_later_has_as_much_time_to_show(self) -> None:
+        asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
+        first = self.prepared(self.first)
+        anew = replace(first, handles={**first.handles, "ready_at": later(days=3).isoformat()})
+
+        with pytest.raises(Unknown):
+            self.connector.recover(FakeSession(asked, self.listing()), replace(anew, now=later(days=3, seconds=110)))
+        later_on = replace(anew, now=later(days=3, seconds=130))
+        assert self.connector.recover(FakeSession(asked, self.listing()), later_on) == []
+
     @pytest.mark.parametrize(
         "change",
         [{"timestamp": "2026-11-24T09:59:54+0000"}, {"timestamp": ""}, {"caption": "Other", "text": "Other"}],

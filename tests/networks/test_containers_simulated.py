@@ -17,6 +17,7 @@ from accounts.platforms.base import (
     Operation,
     PlatformError,
     ProcessingFailed,
+    Published,
     RateLimited,
     Rejected,
     StillWorking,
@@ -133,6 +134,24 @@ def test_a_thread_hangs_together_and_its_comment_on_its_beginning(world: World) 
 def lost(world: World, operation: Operation) -> None:
     with pytest.raises(Unknown):
         world.connector.commit(world.session, operation)
+
+
+@every("threads")
+def test_replies_of_the_same_words_whose_answers_were_lost_are_told_apart(world: World) -> None:
+    world.publish(Content(text="Rye", options={"first_comment": "Same"}))
+    content = Content(text="One", options={"thread": ["Same", "Same"], "first_comment": "Same"})
+    out: tuple[Published, ...] = ()
+
+    for _ in range(4):
+        operation = world.prepare(world.operation(content, *out))
+        order("threads", "status", status=502, after_accept=True)
+        lost(world, operation)
+        out = (*out, *world.recover(operation))
+
+    one, two, three, comment = (each.remote_id for each in out)
+    parents = {post.external_id: post.parent for post in Post.objects.order_by("-pk")[:4]}
+    assert parents == {one: "", two: one, three: two, comment: one}
+    assert len(visible()) == 6
 
 
 @every()

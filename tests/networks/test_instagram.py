@@ -449,19 +449,26 @@ class TestInstagram(ContainerCase):
         others = [
             comment(id="1", username="eve"),
             comment("Something else", id="2"),
-            comment(id="3", timestamp="2026-11-24T09:59:50+0000"),
             comment(id="4", timestamp="soon"),
         ]
-
-        found = self.connector.recover(
-            FakeSession(comments(*others, then="c1"), comments(comment(), after="c1")), operation
+        session = FakeSession(
+            comments(*others, then="c1"), comments(after="c1", then="c2"), comments(comment(), after="c2")
         )
+
+        found = self.connector.recover(session, operation)
 
         assert self.connector.recovery_of(operation) == Recovery.LOOK
         assert found == [Published(remote_id="178", url=ADDRESS)]
         for name, ids in (("bakery", []), ("eve", ["1"])):  # under which it goes by now
             session = FakeSession(comments(*others), read("17841", {"username": name}, fields="username"))
             assert [each.remote_id for each in self.connector.recover(session, operation)] == ids
+
+    def test_comments_are_read_no_further_than_to_the_first_try(self) -> None:
+        older = comment(id="3", timestamp="2026-11-24T09:59:50+0000")
+
+        for newer, ids in ([comment()], ["178"]), ([], []):
+            session = FakeSession(comments(*newer, older, then="c1"))
+            assert [each.remote_id for each in self.connector.recover(session, self.commenting())] == ids
 
     def test_comments_that_cannot_be_read_are_no_absence(self) -> None:
         for gets in (LOST, make_answer(200, {})):

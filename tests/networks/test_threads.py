@@ -15,12 +15,14 @@ from accounts.platforms.base import (
     Content,
     Demographics,
     Handles,
+    Operation,
     PlatformError,
     PostNumbers,
     Profile,
     Published,
     Recovery,
     Rejected,
+    StillWorking,
     Tokens,
     Unavailable,
 )
@@ -51,6 +53,7 @@ ME = {
 PROFILE = Profile(name="Bakery", username="bakery", profile_image="https://cdn.example/p.jpg")
 PROFILE_FIELDS = "id,username,name,threads_profile_picture_url"
 LISTED = "id,text,timestamp,permalink,media_type"
+LISTED_REPLIES = f"{LISTED},replied_to"
 ADDRESS = "https://www.threads.com/@bakery/post/AbC"
 SINCE = int(later(seconds=-5).timestamp())
 
@@ -81,6 +84,10 @@ def publish(container: str, media: str = "7001") -> tuple[Call, Call]:
         Call("POST", f"{GRAPH}/5001/threads_publish", sends, make_answer(200, {"id": media})),
         read(media, {"id": media, "permalink": ADDRESS}, fields="permalink"),
     )
+
+
+def replies(*found: Mapping[str, Any]) -> Call:
+    return read("me/replies", {"data": list(found)}, fields=LISTED_REPLIES, since=SINCE, limit=50)
 
 
 def lone(content: Content, *, out: tuple[Published, ...] = (), **fields: str) -> Publication:
@@ -289,12 +296,36 @@ class TestThreads(ContainerCase):
 
     def test_a_reply_is_looked_for_among_the_replies(self) -> None:
         operation = self.prepared(self.publications["second part"])
-        replies = read("me/replies", {"data": [self.own | {"text": "Two"}]}, fields=LISTED, since=SINCE, limit=50)
-
-        found = self.connector.recover(FakeSession(status("6001", "PUBLISHED"), replies), operation)
 
         assert self.connector.recovery_of(operation) == Recovery.HANDLE
-        assert found == [Published(remote_id="7001", url=ADDRESS)]
+        assert self.found(operation, self.reply("7001", to="6991")) == ["7001"]
+
+    def reply(self, key: str, *, to: str) -> dict[str, Any]:
+        return self.own | {"id": key, "text": "Two", "replied_to": {"id": to}}
+
+    def found(self, operation: Operation, *listed: Mapping[str, Any]) -> list[str]:
+        session = FakeSession(status("6001", "PUBLISHED"), replies(*listed))
+        return [each.remote_id for each in self.connector.recover(session, operation)]
+
+    def test_a_reply_of_the_same_words_to_another_post_is_another(self) -> None:
+        operation = self.prepared(self.publications["second part"])
+        elsewhere = self.reply("7002", to="6881")
+
+        assert self.found(operation, elsewhere, self.reply("7001", to="6991")) == ["7001"]
+        with pytest.raises(StillWorking):
+            self.found(operation, elsewhere)
+
+    def test_a_reply_that_does_not_tell_what_it_answers_may_be_it(self) -> None:
+        operation = self.prepared(self.publications["second part"])
+
+        assert self.found(operation, self.own | {"text": "Two"}) == ["7001"]
+
+    def test_a_part_that_is_out_is_not_taken_for_a_comment_of_the_same_words(self) -> None:
+        content = Content(text="One", options={"thread": ["Two"], "first_comment": "Two"})
+        comment = lone(content, out=(ONE, TWO), media_type="TEXT", text="Two", reply_to_id="6991")
+        part = self.reply(TWO.remote_id, to="6991")
+
+        assert self.found(self.prepared(comment), self.reply("7001", to="6991"), part) == ["7001"]
 
     def test_a_reply_to_a_post_that_is_not_there_is_given_up_after_three_tries(self) -> None:
         refused = replace(self.publications["second part"].prepares[0], gets=graph_error(24))

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import Content, Handles, ProcessingFailed, RateLimited, Recovery, Unknown
-from tests.networks.platform_case import NOW, FakeSession, make_image
+from accounts.platforms.base import Content, Handles, ProcessingFailed, RateLimited, Recovery, StillWorking, Unknown
+from tests.networks.platform_case import NOW, FakeSession, later, make_image
 from tests.networks.tiktok_calls import (
     ONESELF,
     PHOTO_ID,
     PHOTOS,
     Steps,
     bad,
+    complete,
     creator_info,
     good,
     listed,
@@ -46,6 +47,17 @@ class TestPhotos(Steps):
         with pytest.raises(Unknown):
             self.recover(operation, listing())
         assert self.recover(operation, listing(OWN)) == [PHOTOS.published]
+
+    def test_photos_that_were_sent_anew_days_later_are_waited_for_until_they_have_their_id(self) -> None:
+        anew, asked = replace(self.prepared(PHOTOS), now=later(days=3)), complete(PHOTO_ID)
+        with pytest.raises(StillWorking) as taken:
+            self.connector.commit(FakeSession(*PHOTOS.commits), anew)
+        assert taken.value.handles is not None
+        sent = replace(anew, handles=taken.value.handles)
+
+        assert self.waiting(replace(sent, now=later(days=3, seconds=59)), asked).retry_after == 10
+        [found] = self.recover(replace(sent, now=later(days=3, seconds=60)), asked)
+        assert found.remote_id == PHOTO_ID
 
     def test_photos_that_tiktok_could_not_fetch_are_sent_once_more_and_then_looked_for(self) -> None:
         operation = self.sent(PHOTOS)

@@ -382,6 +382,13 @@ class TestVideo(Steps):
         assert self.waiting(replace(operation, now=later(seconds=59)), asked).retry_after == 10
         assert self.recover(replace(operation, now=later(seconds=60)), asked) == [PRIVATE.published]
 
+    def test_one_that_was_sent_anew_days_later_is_waited_for_as_long(self) -> None:
+        operation = replace(self.sent(VIDEO), handles=self.begun(begun_at=later(days=3).isoformat()))
+        asked = complete(PUBLISH_ID)
+
+        assert self.waiting(replace(operation, now=later(days=3, seconds=59)), asked).retry_after == 10
+        assert self.recover(replace(operation, now=later(days=3, seconds=60)), asked) == [PRIVATE.published]
+
     def test_a_status_that_says_nothing_is_unknown(self) -> None:
         with pytest.raises(Unknown):
             self.recover(self.sent(VIDEO), replace(status(PUBLISH_ID), gets=good()))

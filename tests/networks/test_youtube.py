@@ -159,6 +159,7 @@ def shown(status: str, processing: str = "processing", **more: str) -> Call:
 
 PROCESSED = shown("processed", "succeeded")
 GONE = replace(PROCESSED, gets=make_answer(200, {"items": []}))
+GIVEN_NOW = {"video": "vid00000001", "given_at": NOW.isoformat()}
 
 
 def content(media: Any = None, text: str = "How to", **options: Any) -> Content:
@@ -552,7 +553,7 @@ class TestYouTube(OAuth2Case):
         with pytest.raises(StillWorking) as caught:
             self.connector.commit(FakeSession(LAST), operation)
 
-        assert caught.value.handles == {**operation.handles, "video": "vid00000001"}
+        assert caught.value.handles == {**operation.handles, **GIVEN_NOW}
         assert caught.value.retry_after == 3
 
     @pytest.mark.parametrize(
@@ -579,7 +580,7 @@ class TestYouTube(OAuth2Case):
         with pytest.raises(StillWorking) as caught:
             self.connector.recover(FakeSession(probe(201, MADE), shown("uploaded")), operation)
 
-        assert caught.value.handles == {**operation.handles, "video": "vid00000001"}
+        assert caught.value.handles == {**operation.handles, **GIVEN_NOW}
 
     def test_a_finished_upload_that_does_not_name_its_video_is_unknown(self) -> None:
         with pytest.raises(Unknown):
@@ -622,6 +623,20 @@ class TestYouTube(OAuth2Case):
         with pytest.raises(ProcessingFailed, match="deleted"):
             self.connector.recover(FakeSession(GONE), self.taken(now=later(minutes=61)))
 
+    @pytest.mark.parametrize(("step", "calls"), [("commit", (LAST,)), ("recover", (probe(201, MADE), GONE))])
+    def test_one_that_was_sent_anew_days_later_has_an_hour_to_show_too(self, step: str, calls: Any) -> None:
+        anew = replace(self.prepared(self.first), now=later(days=3))
+
+        with pytest.raises(StillWorking) as taken:
+            getattr(self.connector, step)(FakeSession(*calls), anew)
+
+        assert taken.value.handles is not None
+        given = replace(anew, handles=taken.value.handles)
+        with pytest.raises(StillWorking):
+            self.connector.recover(FakeSession(GONE), replace(given, now=later(days=3, minutes=59)))
+        with pytest.raises(ProcessingFailed, match="deleted"):
+            self.connector.recover(FakeSession(GONE), replace(given, now=later(days=3, minutes=61)))
+
     def test_an_answer_without_videos_says_nothing_about_ours(self) -> None:
         with pytest.raises(Unknown):
             self.connector.recover(
@@ -648,6 +663,13 @@ class TestYouTube(OAuth2Case):
     def test_a_list_that_may_lag_proves_no_absence(self) -> None:
         with pytest.raises(Unknown):
             self.connector.recover(FakeSession(probe(404), uploads()), self.prepared(self.first))
+
+    def test_nor_of_one_that_was_sent_anew_days_later(self) -> None:
+        first, anew = self.prepared(self.first), later(days=3)
+        operation = replace(first, handles={**first.handles, "at": anew.isoformat()}, now=later(days=3, minutes=1))
+
+        with pytest.raises(Unknown):
+            self.connector.recover(FakeSession(probe(404), uploads()), operation)
 
     def test_both_of_two_videos_that_can_be_it_are_told(self) -> None:
         session = FakeSession(probe(404), uploads(listed(key="v1"), listed(key="v2"), listed(key="v1")))

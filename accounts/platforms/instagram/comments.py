@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.platforms.base import Account, Operation, Published, Rejected, Session, Unknown
 from accounts.platforms.http import dig_text, entries, is_since
-from accounts.platforms.meta.containers import ContainerConnector
+from accounts.platforms.meta.containers import ContainerConnector, reaches_back
 from accounts.platforms.text import comparable
 
 DOUBTFUL = {"20", "20/1772107"}
@@ -38,7 +38,7 @@ def find(connector: ContainerConnector, session: Session, operation: Operation) 
     text = comparable(operation.text)
     path = f"{operation.parent.remote_id}/comments"
     read = partial(connector.read, session, operation.account, path, fields=FIELDS, limit=AT_ONCE)
-    comments = entries(read, at="data", cursor="after", cursor_of=_following)
+    comments = entries(read, at="data", cursor="after", cursor_of=partial(_following, since=since))
     same = [each for each in comments if _is_it(each, text, since=since)]
     name = operation.account.username
     if same and all(dig_text(each, "username") != name for each in same):
@@ -55,5 +55,7 @@ def _present_name(connector: ContainerConnector, session: Session, account: Acco
     return dig_text(connector.read(session, account, account.remote_id, fields="username"), "username")
 
 
-def _following(page: Any) -> str:
-    return dig_text(page, "paging", "cursors", "after") if dig_text(page, "paging", "next") else ""
+def _following(page: Any, *, since: datetime) -> str:
+    if not dig_text(page, "paging", "next") or reaches_back(page, since):
+        return ""
+    return dig_text(page, "paging", "cursors", "after")

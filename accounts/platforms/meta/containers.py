@@ -321,7 +321,7 @@ class ContainerConnector(LongLivedTokens):
     def _listed(self, session: Session, operation: Operation) -> list[Published]:
         """Return what the list has, once a new post would surely show there."""
         found = self._find(session, operation)
-        if not found and operation.now < operation.began_at + LISTED_AFTER:
+        if not found and operation.now < operation.begun_again(READY_AT) + LISTED_AFTER:
             raise self._forgotten()
         return found
 
@@ -336,7 +336,9 @@ class ContainerConnector(LongLivedTokens):
         read = partial(self.read, session, operation.account, path, **asked, limit=LISTED_AT_ONCE)
         posts = entries(read, at="data", cursor="after", cursor_of=partial(_following, since=since))
         found = {dig_text(each, "id"): each for each in posts if self._is_it(each, operation, since=since)}
-        return [Published(remote_id=key, url=dig_text(each, "permalink")) for key, each in found.items()]
+        known = {each.remote_id for each in operation.out}
+        shown = {key: dig_text(each, "permalink") for key, each in found.items() if key not in known}
+        return [Published(remote_id=key, url=url) for key, url in shown.items()]
 
     def _is_it(self, post: Any, operation: Operation, *, since: datetime) -> bool:
         return (
@@ -374,10 +376,15 @@ def is_gone(error: PlatformError) -> bool:
 
 def _following(page: Any, *, since: datetime) -> str:
     """Return the cursor of the page that follows; Threads names no address of it, so the last one may be empty."""
-    created = [moment(dig_text(each, "timestamp")) for each in dig_list(page, "data")]
-    if not created or any(each is not None and each < since for each in created):
+    if not dig_list(page, "data") or reaches_back(page, since):
         return ""
     return dig_text(page, "paging", "cursors", "after")
+
+
+def reaches_back(page: Any, since: datetime) -> bool:
+    """Whether a page of a list, the newest first, has what is older than this: the pages that follow have only that."""
+    created = [moment(dig_text(each, "timestamp")) for each in dig_list(page, "data")]
+    return any(each is not None and each < since for each in created)
 
 
 def limit_of(answer: Any, usage: str, config: str) -> tuple[int | None, int | None]:

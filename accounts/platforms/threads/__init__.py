@@ -36,6 +36,7 @@ from ouipost.phrases import Phrase
 HOST = "https://graph.threads.net"
 PROFILE_FIELDS = "id,username,name,threads_profile_picture_url"
 LISTED_FIELDS = "id,text,timestamp,permalink,media_type"
+REPLY_FIELDS = f"{LISTED_FIELDS},replied_to"
 REPOST = "REPOST_FACADE"
 QUOTA_FIELDS = "quota_usage,config"
 REPLY_QUOTA_FIELDS = "reply_quota_usage,reply_config"
@@ -104,11 +105,14 @@ class Threads(ContainerConnector):
         return {**_shown(content, parts), "text": content.text, **chosen}
 
     def listing(self, operation: Operation, *, since: datetime) -> tuple[str, Mapping[str, Any]]:
-        edge = "me/replies" if operation.reply else "me/threads"
-        return edge, {"fields": LISTED_FIELDS, "since": int(since.timestamp())}
+        edge, fields = ("me/replies", REPLY_FIELDS) if operation.reply else ("me/threads", LISTED_FIELDS)
+        return edge, {"fields": fields, "since": int(since.timestamp())}
 
     def is_ours(self, post: Any, operation: Operation) -> bool:
-        return dig_text(post, "media_type") != REPOST
+        """The replies to all posts are in one list; one that does not tell what it answers may be any of them."""
+        answered = dig_text(post, "replied_to", "id")
+        is_elsewhere = operation.reply and answered not in ("", operation.parent.remote_id)
+        return dig_text(post, "media_type") != REPOST and not is_elsewhere
 
     def quota(self, session: Session, operation: Operation) -> tuple[int | None, int | None]:
         path = f"{operation.account.remote_id}/threads_publishing_limit"

@@ -178,7 +178,8 @@ class TikTok(TikTokApi):
         post = tiktok_posts.photo_post(operation.content, operation.handles)
         token = operation.account.access_token
         publish_id = self.publish_call(session, token, "post/publish/content/init", json=post)
-        return tiktok_posts.taken(Phrase("TikTok fetches the photos."), {**operation.handles, "publish_id": publish_id})
+        begun = {"publish_id": publish_id, "begun_at": operation.now.isoformat()}
+        return tiktok_posts.taken(Phrase("TikTok fetches the photos."), {**operation.handles, **begun})
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         publish_id = dig_text(operation.handles, "publish_id")

@@ -152,7 +152,7 @@ def published(operation: Operation, publish_id: str, told: Any) -> Published:
     post_id = dig_text(told, "publicaly_available_post_id", 0)
     if post_id:
         return shown(operation.account, kind_of(publish_id), post_id)
-    if is_public(operation.content) and operation.now < operation.began_at + MODERATION:
+    if is_public(operation.content) and operation.now < operation.begun_again("begun_at") + MODERATION:
         raise StillWorking(Phrase("TikTok has published the post and is reviewing it."), retry_after=PAUSE_FOR_ID)
     return Published(remote_id=publish_id, url=f"https://www.tiktok.com/@{operation.account.username}")
 

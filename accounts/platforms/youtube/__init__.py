@@ -1,6 +1,7 @@
 """YouTube, through the Data API: https://developers.google.com/youtube/v3"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -33,7 +34,7 @@ from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.youtube import errors as youtube_errors
 from accounts.platforms.youtube import validation
 from accounts.platforms.youtube.listing import comments_like, videos_like
-from accounts.platforms.youtube.media import VIDEO, SessionOver, Upload
+from accounts.platforms.youtube.media import GIVEN_AT, VIDEO, SessionOver, Upload
 from accounts.platforms.youtube.numbers import counted, post_numbers, shares
 from ouipost.phrases import Phrase
 
@@ -122,7 +123,7 @@ class YouTube(OAuth2Connector):
         if operation.reply:
             return self._comment(session, operation)
         video_id = Upload(connector=self, session=session, operation=operation).finish()
-        raise _working(operation, video_id)
+        raise _working(_given(operation, video_id))
 
     def _comment(self, session: Session, operation: Operation) -> Published:
         video_id = operation.root.remote_id
@@ -142,32 +143,37 @@ class YouTube(OAuth2Connector):
         if operation.reply:
             found = comments_like(self, session, operation)
             return [_published_comment(operation.root.remote_id, each) for each in found]
-        video_id = operation.handles.get(VIDEO)
-        try:
-            video_id = video_id or Upload(connector=self, session=session, operation=operation).video_id()
-        except SessionOver:
-            found = videos_like(self, session, operation)
+        if VIDEO not in operation.handles:
+            found = self._made(session, operation)
             if len(found) != 1:
                 return [_published(each) for each in found]
-            [video_id] = found
-        return [self._processed(session, operation, video_id)] if video_id else []
+            operation = _given(operation, found[0])
+        return [self._processed(session, operation)]
 
-    def _processed(self, session: Session, operation: Operation, video_id: str) -> Published:
+    def _made(self, session: Session, operation: Operation) -> list[str]:
+        """Return the ids of the videos that can have come of the upload."""
+        try:
+            video_id = Upload(connector=self, session=session, operation=operation).video_id()
+        except SessionOver:
+            return videos_like(self, session, operation)
+        return [video_id] if video_id else []
+
+    def _processed(self, session: Session, operation: Operation) -> Published:
         """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed where it gave up."""
-        token, parts = operation.account.access_token, "status,processingDetails"
+        token, parts, video_id = operation.account.access_token, "status,processingDetails", operation.handles[VIDEO]
         videos = listed(self.get(session, token, "videos", part=parts, id=video_id), "items")
         video = videos[0] if videos else None
         status = dig_text(video, "status", "uploadStatus")
         if status == "processed":
             return _published(video_id)
-        if status == "deleted" or (not status and operation.now > operation.began_at + GONE_AFTER):
+        if status == "deleted" or (not status and operation.now > operation.begun_again(GIVEN_AT) + GONE_AFTER):
             raise youtube_errors.removed()
         if status in {"failed", "rejected"}:
             reason = dig_text(video, "status", "failureReason") or dig_text(video, "status", "rejectionReason")
             raise youtube_errors.given_up(reason)
         if dig_text(video, "processingDetails", "processingStatus") in {"failed", "terminated"}:
             raise youtube_errors.given_up(dig_text(video, "processingDetails", "processingFailureReason"))
-        raise _working(operation, video_id)
+        raise _working(operation)
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
@@ -196,11 +202,16 @@ class YouTube(OAuth2Connector):
         return youtube_errors.classify(answer)
 
 
-def _working(operation: Operation, video_id: str) -> StillWorking:
+def _given(operation: Operation, video_id: str) -> Operation:
+    """Return the operation with the id of its video, and since when that is known."""
+    return replace(operation, handles={**operation.handles, VIDEO: video_id, GIVEN_AT: operation.now.isoformat()})
+
+
+def _working(operation: Operation) -> StillWorking:
     return StillWorking(
         Phrase("YouTube has the video and is processing it."),
         retry_after=min(max(operation.waited / 4, SOONEST), LATEST),
-        handles={**operation.handles, VIDEO: video_id},
+        handles=operation.handles,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from accounts.platforms.base import Connector, Operation, Session, Unknown
 from accounts.platforms.http import dig_list, dig_text, entries, is_since
 from accounts.platforms.text import comparable
+from accounts.platforms.youtube.media import ASKED_AT
 from ouipost.phrases import Phrase
 
 LISTED_AFTER = timedelta(minutes=2)
@@ -24,7 +25,7 @@ def videos_like(connector: Connector, session: Session, operation: Operation) ->
     for item in _newest(connector, session, operation, "playlistItems", params, at=("snippet", "publishedAt")):
         if comparable(dig_text(item, "snippet", "title")) == title:
             found.append(dig_text(item, "contentDetails", "videoId"))
-    if not found and operation.now < operation.began_at + LISTED_AFTER:
+    if not found and operation.now < operation.begun_again(ASKED_AT) + LISTED_AFTER:
         raise Unknown(Phrase("YouTube has forgotten the upload, and may not list its video yet."))
     return list(dict.fromkeys(found))
 

@@ -42,8 +42,9 @@ CATEGORY = "22"
 """People & Blogs, for a video without a category of its own."""
 DECLARATIONS = {"made_for_kids": "selfDeclaredMadeForKids", "synthetic_media": "containsSyntheticMedia"}
 
-SESSION, SENT, ASKED_AT, VIDEO = "session", "sent", "at", "video"
-"""The handles: the session's address, how many bytes are sent, when that was so, and what came of it."""
+SESSION, SENT, ASKED_AT, VIDEO, GIVEN_AT = "session", "sent", "at", "video", "given_at"
+"""The handles: the session's address, how many bytes are sent, when that was so, what came of it, and since when that
+is known."""
 
 
 class SessionOver(Exception):
