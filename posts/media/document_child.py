@@ -41,7 +41,11 @@ ACTIVE_TYPES = re.compile(r"macroEnabled|vba", re.IGNORECASE)
 ACTIVE_RELATIONS = re.compile(
     r"/(\w*vba\w*|oleObject|package|control|activeX\w*|attachedToolbars|aFChunk)$", re.IGNORECASE
 )
-RELATIONS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
+ENDINGS = {
+    "application/vnd.openxmlformats-package.relationships+xml": {"rels"},
+    "application/vnd.openxmlformats-package.core-properties+xml": {"xml", "psmdcp"},
+}
+"""How names of parts end that are looked into, by type, where it is not with .xml alone; .NET has its own ending."""
 FETCHING_FIELDS = re.compile(r"\b(DDE|DDEAUTO|INCLUDETEXT|INCLUDEPICTURE)\b", re.IGNORECASE)
 INSTRUCTION, TEXT = "instrText", "#text"
 RUNNING_ACTIONS = re.compile(r"\s*ppaction://(program|macro|ole)", re.IGNORECASE)
@@ -139,7 +143,7 @@ def pages_of_office(source: str, kind: str) -> int:
         for entry in entries:
             if entry.filename.lower().endswith(".rels"):
                 check_relations(archive, entry)
-            elif entry.filename.lower().endswith(".xml"):
+            elif entry.filename.lower().endswith((".xml", ".psmdcp")):
                 check_actions(archive, entry)
         return sum(1 for entry in entries if SLIDE.fullmatch(entry.filename))
 
@@ -174,9 +178,8 @@ def _is_out_of_sight(given: dict[str, str]) -> bool:
     kind = given.get("ContentType", "").lower()
     if "+xml" not in kind or kind.startswith("image/"):
         return False
-    ending = "rels" if kind == RELATIONS_TYPE else "xml"
     names = [given[key] for key in ("PartName", "Extension") if key in given]
-    return any(name.lower().rpartition(".")[2] != ending for name in names)
+    return any(name.lower().rpartition(".")[2] not in ENDINGS.get(kind, {"xml"}) for name in names)
 
 
 def check_relations(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:

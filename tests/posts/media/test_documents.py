@@ -17,6 +17,7 @@ from tests.posts.media.hostile import docx_typed
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 RELATIONSHIPS = "application/vnd.openxmlformats-package.relationships+xml"
+PROPERTIES = "application/vnd.openxmlformats-package.core-properties+xml"
 
 LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://127.0.0.1/x" TargetMode="External"/></Relationships>'  # noqa: E501
 
@@ -35,6 +36,8 @@ LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://
         (docx_typed("image/svg+xml", Extension="svg"), DOCX, 0),
         (docx_typed(RELATIONSHIPS, PartName="/word/_rels/document.xml.rels"), DOCX, 0),
         (docx_typed(RELATIONSHIPS, Extension="rels"), DOCX, 0),
+        (docx_typed(PROPERTIES, PartName="/docProps/core.xml"), DOCX, 0),
+        (docx_typed(PROPERTIES, Extension="psmdcp"), DOCX, 0),
         (
             office("pptx", {"ppt/printerSettings/printerSettings1.bin": "x"}, slides=1),
             "application/vnd.openxmlformats-officedocument.presentationml.presentation",
@@ -43,7 +46,8 @@ LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://
     ],
     ids=[
         *("pdf", "docx", "pptx", "docx with a link", "docx with drawings", "docx with relations that say so"),
-        *("docx with relations that all say so", "pptx with settings of a printer"),
+        *("docx with relations that all say so", "docx with properties", "docx with properties as .NET calls them"),
+        "pptx with settings of a printer",
     ],
 )
 def test_a_plain_document_is_kept_as_it_came(content: bytes, mime_type: str, pages: int) -> None:

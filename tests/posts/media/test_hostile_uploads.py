@@ -186,6 +186,14 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda _: docx_typed("application/any+xml", PartName="/word/document.dat"),
         "damaged",
     ),
+    "DOCX with a DDE field among its properties": (
+        lambda _: docx_with("package/services/metadata/core-properties/1.psmdcp", hostile.DDE_FIELD),
+        "active",
+    ),
+    "DOCX with parts out of sight called properties": (
+        lambda _: docx_typed("application/any+xml", Extension="psmdcp"),
+        "damaged",
+    ),
     "DOCX with parts out of sight": (lambda _: docx_typed("application/any+XML", Extension="dat"), "damaged"),
     "DOCX with parts out of sight that have a name in sight": (
         lambda _: docx_typed("application/any+xml", Extension="dat", PartName="/word/document.xml"),
