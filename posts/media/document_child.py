@@ -29,6 +29,12 @@ ACTIVE = {
     *("/EmbeddedFiles", "/EmbeddedFile", "/EF", "/FileAttachment"),
 }
 """Keys, and types of actions, that make a PDF more than pages to look at."""
+MEASURES = {
+    *("/MediaBox", "/CropBox", "/BleedBox", "/TrimBox", "/ArtBox", "/Rotate", "/UserUnit", "/FontBBox", "/Flags"),
+    *("/Ascent", "/Descent", "/CapHeight", "/XHeight", "/ItalicAngle", "/StemV", "/StemH", "/Leading"),
+    *("/AvgWidth", "/MaxWidth", "/MissingWidth"),
+}
+"""Keys of pages and fonts that are only drawn by: whichever of two values a reader takes, it runs nothing."""
 MAIN_PARTS = {
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
@@ -50,6 +56,7 @@ FETCHING_FIELDS = re.compile(r"\b(DDE|DDEAUTO|INCLUDETEXT|INCLUDEPICTURE)\b", re
 INSTRUCTION, TEXT = "instrText", "#text"
 RUNNING_ACTIONS = re.compile(r"\s*ppaction://(program|macro|ole)", re.IGNORECASE)
 DAMAGED = "The document is damaged. Export it again."
+UNCLEAR = "The PDF can be understood in more than one way. Print it into a new PDF."
 LOADED = "The document holds macros or other files. Save it without them, or as a PDF."
 FETCHES = "The document fetches parts from elsewhere. Save it with all it shows inside."
 
@@ -92,8 +99,10 @@ def pages_of_pdf(source: str) -> int:
     for key in keys_of(reader):
         if key in ACTIVE:
             raise Refused("active", f"The PDF holds {key[1:]}, which is not accepted. Print it into a new PDF.")
-    if not (count := len(reader.pages)) or left_out.heard:
+    if not (count := len(reader.pages)):
         raise Refused("damaged", DAMAGED)
+    if left_out.heard:
+        raise Refused("damaged", UNCLEAR)
     return count
 
 
@@ -103,7 +112,8 @@ class LeftOut(logging.Handler):
     heard = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard = True
+        told = record.args if isinstance(record.args, dict) else {}
+        self.heard |= "exception" in told or ("key" in told and told["key"] not in MEASURES)
 
 
 def keys_of(reader: pypdf.PdfReader) -> Iterator[str]:
