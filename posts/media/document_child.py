@@ -1,15 +1,17 @@
 """Looks into one document in a process of its own: what would run or open something, or is locked, is refused.
 
-`documents.py` runs this file as a script. It imports nothing of the product but `child.py`.
+`documents.py` runs this file as a script. It imports nothing of the product but `child.py` and `pdf_texts.py`.
 """
 
 import errno
+import io
 import logging
 import re
 import resource
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
@@ -17,6 +19,7 @@ import pypdf
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
 from posts.media.child import MEGABYTE, Refused, answered, limit, main
+from posts.media.pdf_texts import is_plain, texts_of
 
 MEMORY = 640 * MEGABYTE
 CPU_SECONDS = 20
@@ -93,7 +96,8 @@ def pages_of_pdf(source: str) -> int:
     """Return the number of pages; raises Refused for a PDF that is locked, or holds scripts, programs or files."""
     left_out = LeftOut()
     logging.getLogger(DictionaryObject.__module__).addHandler(left_out)
-    reader = pypdf.PdfReader(source, strict=False)
+    content = Path(source).read_bytes()
+    reader = pypdf.PdfReader(io.BytesIO(content), strict=False)
     if reader.is_encrypted:
         raise Refused("encrypted", "The PDF is locked. Save it without a password.")
     for key in keys_of(reader):
@@ -101,7 +105,7 @@ def pages_of_pdf(source: str) -> int:
             raise Refused("active", f"The PDF holds {key[1:]}, which is not accepted. Print it into a new PDF.")
     if not (count := len(reader.pages)):
         raise Refused("damaged", DAMAGED)
-    if left_out.heard:
+    if left_out.heard or not all(is_plain(text) for text in texts_of(content, reader)):
         raise Refused("damaged", UNCLEAR)
     return count
 

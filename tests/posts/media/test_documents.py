@@ -13,7 +13,7 @@ from posts.media.file_types import HEAD_BYTES, document_kind
 from posts.media.intake import InvalidMedia
 from tests.posts.media import hostile
 from tests.posts.media.clips import office, pdf
-from tests.posts.media.hostile import docx_typed, raw_pdf
+from tests.posts.media.hostile import docx_typed, packed_pdf, raw_pdf
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 RELATIONSHIPS = "application/vnd.openxmlformats-package.relationships+xml"
@@ -70,15 +70,19 @@ def test_a_part_is_read_no_further_than_its_size_even_where_it_lies() -> None:
         raw_pdf("/Outlines 99 0 R/Names 1 0 R"),
         raw_pdf("/X<</MediaBox[0 0 1 1]/MediaBox[0 0 2 2]/Ascent 1/Ascent 2>>"),
         raw_pdf("/X 4 0 R", b"<<>>stream\nx\nendstream"),
+        raw_pdf(
+            r"/X[/Bitstream(a (b (c)\) >>) <<)<AB 0c><>null true -1.5(null)<</A/B/C null>>4 0 R 4]%c >>" + "\n", b""
+        ),
+        packed_pdf("/X 4 0 R", b"[1 0 R]"),
     ],
-    ids=["reference to nothing", "measures told twice", "stream without a length"],
+    ids=["reference to nothing", "measures told twice", "stream without a length", "values of all kinds", "packed"],
 )
 def test_an_untidy_pdf_is_kept(content: bytes) -> None:
     with process_document(io.BytesIO(content), "pdf") as document:
         assert document.facts == {"pages": 1}
 
 
-@pytest.mark.parametrize("catalog", ["/Outlines null/Outlines 1 0 R", "/X xyz"])
+@pytest.mark.parametrize("catalog", ["/Outlines null/Outlines 1 0 R", " null", "/X xyz"])
 def test_who_sends_an_ambiguous_pdf_is_told_what_helps(catalog: str) -> None:
     with pytest.raises(InvalidMedia) as refused, process_document(io.BytesIO(raw_pdf(catalog)), "pdf"):
         pass
