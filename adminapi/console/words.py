@@ -180,6 +180,7 @@ through DRF. The first that fits a text counts."""
 PLAIN = (
     _("The PDF is locked. Save it without a password."),
     _("The PDF has too many objects to check."),
+    _("The PDF can be understood in more than one way. Print it into a new PDF."),
     _("The document fetches parts from elsewhere. Save it with all it shows inside."),
     _("The document holds macros or other files. Save it without them, or as a PDF."),
     _("The document is damaged. Export it again."),

@@ -1,15 +1,17 @@
 """Looks into one document in a process of its own: what would run or open something, or is locked, is refused.
 
-`documents.py` runs this file as a script. It imports nothing of the product but `child.py`.
+`documents.py` runs this file as a script. It imports nothing of the product but `child.py` and `pdf_texts.py`.
 """
 
 import errno
+import io
 import logging
 import re
 import resource
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
@@ -17,6 +19,7 @@ import pypdf
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
 from posts.media.child import MEGABYTE, Refused, answered, limit, main
+from posts.media.pdf_texts import is_plain, texts_of
 
 MEMORY = 640 * MEGABYTE
 CPU_SECONDS = 20
@@ -29,6 +32,12 @@ ACTIVE = {
     *("/EmbeddedFiles", "/EmbeddedFile", "/EF", "/FileAttachment"),
 }
 """Keys, and types of actions, that make a PDF more than pages to look at."""
+MEASURES = {
+    *("/MediaBox", "/CropBox", "/BleedBox", "/TrimBox", "/ArtBox", "/Rotate", "/UserUnit", "/FontBBox", "/Flags"),
+    *("/Ascent", "/Descent", "/CapHeight", "/XHeight", "/ItalicAngle", "/StemV", "/StemH", "/Leading"),
+    *("/AvgWidth", "/MaxWidth", "/MissingWidth"),
+}
+"""Keys of pages and fonts that are only drawn by: whichever of two values a reader takes, it runs nothing."""
 MAIN_PARTS = {
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
@@ -41,11 +50,16 @@ ACTIVE_TYPES = re.compile(r"macroEnabled|vba", re.IGNORECASE)
 ACTIVE_RELATIONS = re.compile(
     r"/(\w*vba\w*|oleObject|package|control|activeX\w*|attachedToolbars|aFChunk)$", re.IGNORECASE
 )
-RELATIONS_TYPE = "application/vnd.openxmlformats-package.relationships+xml"
+ENDINGS = {
+    "application/vnd.openxmlformats-package.relationships+xml": {"rels"},
+    "application/vnd.openxmlformats-package.core-properties+xml": {"xml", "psmdcp"},
+}
+"""How names of parts end that are looked into, by type, where it is not with .xml alone; .NET has its own ending."""
 FETCHING_FIELDS = re.compile(r"\b(DDE|DDEAUTO|INCLUDETEXT|INCLUDEPICTURE)\b", re.IGNORECASE)
 INSTRUCTION, TEXT = "instrText", "#text"
 RUNNING_ACTIONS = re.compile(r"\s*ppaction://(program|macro|ole)", re.IGNORECASE)
 DAMAGED = "The document is damaged. Export it again."
+UNCLEAR = "The PDF can be understood in more than one way. Print it into a new PDF."
 LOADED = "The document holds macros or other files. Save it without them, or as a PDF."
 FETCHES = "The document fetches parts from elsewhere. Save it with all it shows inside."
 
@@ -82,14 +96,17 @@ def pages_of_pdf(source: str) -> int:
     """Return the number of pages; raises Refused for a PDF that is locked, or holds scripts, programs or files."""
     left_out = LeftOut()
     logging.getLogger(DictionaryObject.__module__).addHandler(left_out)
-    reader = pypdf.PdfReader(source, strict=False)
+    content = Path(source).read_bytes()
+    reader = pypdf.PdfReader(io.BytesIO(content), strict=False)
     if reader.is_encrypted:
         raise Refused("encrypted", "The PDF is locked. Save it without a password.")
     for key in keys_of(reader):
         if key in ACTIVE:
             raise Refused("active", f"The PDF holds {key[1:]}, which is not accepted. Print it into a new PDF.")
-    if not (count := len(reader.pages)) or left_out.heard:
+    if not (count := len(reader.pages)):
         raise Refused("damaged", DAMAGED)
+    if left_out.heard or not all(is_plain(text) for text in texts_of(content, reader)):
+        raise Refused("damaged", UNCLEAR)
     return count
 
 
@@ -99,7 +116,8 @@ class LeftOut(logging.Handler):
     heard = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard = True
+        told = record.args if isinstance(record.args, dict) else {}
+        self.heard |= "exception" in told or ("key" in told and told["key"] not in MEASURES)
 
 
 def keys_of(reader: pypdf.PdfReader) -> Iterator[str]:
@@ -139,7 +157,7 @@ def pages_of_office(source: str, kind: str) -> int:
         for entry in entries:
             if entry.filename.lower().endswith(".rels"):
                 check_relations(archive, entry)
-            elif entry.filename.lower().endswith(".xml"):
+            elif entry.filename.lower().endswith((".xml", ".psmdcp")):
                 check_actions(archive, entry)
         return sum(1 for entry in entries if SLIDE.fullmatch(entry.filename))
 
@@ -174,9 +192,8 @@ def _is_out_of_sight(given: dict[str, str]) -> bool:
     kind = given.get("ContentType", "").lower()
     if "+xml" not in kind or kind.startswith("image/"):
         return False
-    ending = "rels" if kind == RELATIONS_TYPE else "xml"
     names = [given[key] for key in ("PartName", "Extension") if key in given]
-    return any(name.lower().rpartition(".")[2] != ending for name in names)
+    return any(name.lower().rpartition(".")[2] not in ENDINGS.get(kind, {"xml"}) for name in names)
 
 
 def check_relations(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:

@@ -13,10 +13,11 @@ from posts.media.file_types import HEAD_BYTES, document_kind
 from posts.media.intake import InvalidMedia
 from tests.posts.media import hostile
 from tests.posts.media.clips import office, pdf
-from tests.posts.media.hostile import docx_typed
+from tests.posts.media.hostile import docx_typed, packed_pdf, raw_pdf
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 RELATIONSHIPS = "application/vnd.openxmlformats-package.relationships+xml"
+PROPERTIES = "application/vnd.openxmlformats-package.core-properties+xml"
 
 LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://127.0.0.1/x" TargetMode="External"/></Relationships>'  # noqa: E501
 
@@ -35,6 +36,8 @@ LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://
         (docx_typed("image/svg+xml", Extension="svg"), DOCX, 0),
         (docx_typed(RELATIONSHIPS, PartName="/word/_rels/document.xml.rels"), DOCX, 0),
         (docx_typed(RELATIONSHIPS, Extension="rels"), DOCX, 0),
+        (docx_typed(PROPERTIES, PartName="/docProps/core.xml"), DOCX, 0),
+        (docx_typed(PROPERTIES, Extension="psmdcp"), DOCX, 0),
         (
             office("pptx", {"ppt/printerSettings/printerSettings1.bin": "x"}, slides=1),
             "application/vnd.openxmlformats-officedocument.presentationml.presentation",
@@ -43,7 +46,8 @@ LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://
     ],
     ids=[
         *("pdf", "docx", "pptx", "docx with a link", "docx with drawings", "docx with relations that say so"),
-        *("docx with relations that all say so", "pptx with settings of a printer"),
+        *("docx with relations that all say so", "docx with properties", "docx with properties as .NET calls them"),
+        "pptx with settings of a printer",
     ],
 )
 def test_a_plain_document_is_kept_as_it_came(content: bytes, mime_type: str, pages: int) -> None:
@@ -60,9 +64,30 @@ def test_a_part_is_read_no_further_than_its_size_even_where_it_lies() -> None:
     assert refused.value.details["reason"] == "damaged"
 
 
-def test_a_pdf_with_a_reference_to_nothing_is_kept() -> None:
-    with process_document(io.BytesIO(hostile.raw_pdf("/Outlines 99 0 R/Names 1 0 R")), "pdf") as document:
+@pytest.mark.parametrize(
+    "content",
+    [
+        raw_pdf("/Outlines 99 0 R/Names 1 0 R"),
+        raw_pdf("/X<</MediaBox[0 0 1 1]/MediaBox[0 0 2 2]/Ascent 1/Ascent 2>>"),
+        raw_pdf("/X 4 0 R", b"<<>>stream\nx\nendstream"),
+        raw_pdf(
+            r"/X[/Bitstream(a (b (c)\) >>) <<)<AB 0c><>null true -1.5(null)<</A/B/C null>>4 0 R 4]%c >>" + "\n", b""
+        ),
+        packed_pdf("/X 4 0 R", b"[1 0 R]"),
+    ],
+    ids=["reference to nothing", "measures told twice", "stream without a length", "values of all kinds", "packed"],
+)
+def test_an_untidy_pdf_is_kept(content: bytes) -> None:
+    with process_document(io.BytesIO(content), "pdf") as document:
         assert document.facts == {"pages": 1}
+
+
+@pytest.mark.parametrize("catalog", ["/Outlines null/Outlines 1 0 R", " null", "/X xyz"])
+def test_who_sends_an_ambiguous_pdf_is_told_what_helps(catalog: str) -> None:
+    with pytest.raises(InvalidMedia) as refused, process_document(io.BytesIO(raw_pdf(catalog)), "pdf"):
+        pass
+
+    assert str(refused.value) == "The PDF can be understood in more than one way. Print it into a new PDF."
 
 
 def test_what_is_wrong_with_the_machine_is_not_the_documents_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,35 @@ CASES: dict[str, tuple[Make, str]] = {
         "damaged",
     ),
     "PDF with a script behind nonsense": (lambda _: raw_pdf(f"/AA<</X xyz/O<<{SCRIPT}>>>>"), "damaged"),
+    "PDF with a script behind null": (lambda _: raw_pdf(f" null/OpenAction<<{SCRIPT}>>"), "damaged"),
+    "PDF with a script behind null, out of sight": (
+        lambda _: hostile.packed_pdf(f" null/OpenAction<<{SCRIPT}>>"),
+        "damaged",
+    ),
+    "PDF with a script behind null, in an array": (
+        lambda _: raw_pdf("/Outlines 4 0 R", f"[<</X 1 null]/A<<{SCRIPT}>>>>]".encode()),
+        "damaged",
+    ),
+    "PDF with a script behind null, as a stream": (
+        lambda _: raw_pdf(f"/Length 1 null stream\n/OpenAction<<{SCRIPT}>>>>endstream"),
+        "damaged",
+    ),
+    "PDF with a script behind null, inside a text": (
+        lambda _: raw_pdf("/Outlines 9 0 R", f"( 9 0 obj <</X 1 null/A<<{SCRIPT}>>>>)".encode()),
+        "damaged",
+    ),
+    "PDF with a script behind an object's end": (lambda _: raw_pdf(f" endobj/OpenAction<<{SCRIPT}>>"), "damaged"),
+    "PDF with a script behind half an end": (lambda _: raw_pdf(f"/X 1> /OpenAction<<{SCRIPT}>>"), "damaged"),
+    "PDF with a script that half an end makes a text": (
+        lambda _: raw_pdf(f"/AA<</X 1>%/X(\n>>/OpenAction<<{SCRIPT}>>%)\n"),
+        "damaged",
+    ),
+    "PDF with a second catalog behind null": (
+        lambda _: raw_pdf(
+            "", f"<</Type/Catalog/Pages 2 0 R/OpenAction<<{SCRIPT}>>>>".encode(), trailer=" null/Root 4 0 R"
+        ),
+        "damaged",
+    ),
     "PDF with a second catalog": (
         lambda _: raw_pdf("", trailer=f"/Root<</Type/Catalog/Pages 2 0 R/OpenAction<<{SCRIPT}>>>>"),
         "damaged",
@@ -184,6 +213,14 @@ CASES: dict[str, tuple[Make, str]] = {
     ),
     "DOCX with a part out of sight": (
         lambda _: docx_typed("application/any+xml", PartName="/word/document.dat"),
+        "damaged",
+    ),
+    "DOCX with a DDE field among its properties": (
+        lambda _: docx_with("package/services/metadata/core-properties/1.psmdcp", hostile.DDE_FIELD),
+        "active",
+    ),
+    "DOCX with parts out of sight called properties": (
+        lambda _: docx_typed("application/any+xml", Extension="psmdcp"),
         "damaged",
     ),
     "DOCX with parts out of sight": (lambda _: docx_typed("application/any+XML", Extension="dat"), "damaged"),
