@@ -3,8 +3,6 @@
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connections
+from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import Settings
 
@@ -27,7 +25,7 @@ from posts.models import Target
 from posts.publishing.claiming import claim_targets
 from posts.tasks import publish_due
 from tests.factories import NOW, make_account, make_post
-from tests.foundation.threads import PATIENCE_SECONDS, wait_until
+from tests.foundation.threads import meanwhile, wait_until
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -284,26 +282,6 @@ def busy(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Worker:
     settings.DELIVERY_THREADS = settings.SYNC_THREADS = 0
     monkeypatch.setattr(worker, "CHORES", ())
     return Worker()
-
-
-@contextmanager
-def meanwhile(work: Callable[[], object], *, stop: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Do this in a thread, which is told to stop, and has ended, after the block."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop()
-        thread.join(PATIENCE_SECONDS)
-    assert not thread.is_alive()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,14 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
 from pytest_django import Settings
 
 from accounts import registry, tokens
@@ -23,30 +22,16 @@ from ouipost.claims import database_now
 from ouipost.events.journal import Actor
 from tests.accounts.fakes import FakeNetwork
 from tests.factories import make_account, make_user, make_workspace
-from tests.foundation.threads import PATIENCE_SECONDS, wait_until
+from tests.foundation.threads import PATIENCE_SECONDS, meanwhile, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CALL_OUT = ["refresh tokens", "go on with background work", "remove deleted workspaces", "sweep orphaned files"]
 
 
-@contextmanager
-def working() -> Iterator[None]:
+def working() -> AbstractContextManager[None]:
     """Let a worker work meanwhile, in a thread."""
     busy = Worker()
-
-    def run() -> None:
-        try:
-            busy.run()
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        busy.stop()
-        thread.join(PATIENCE_SECONDS)
+    return meanwhile(busy.run, stop=busy.stop)
 
 
 @pytest.mark.parametrize("name", CALL_OUT)

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -47,3 +48,23 @@ def no_more_threads(monkeypatch: pytest.MonkeyPatch, *, named: str = "") -> None
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object], *, stop: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Do this in a thread, which is told to stop, and has ended, after the block."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop()
+        thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive()

@@ -1,12 +1,10 @@
 """`publish` through the API: a worker sends, the request only waits."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from accounts.platforms.base import Published
 from ouipost.writer import Inline
@@ -14,32 +12,22 @@ from posts.models import Post
 from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
 from tests.conftest import ApiClient
-from tests.foundation.threads import PATIENCE_SECONDS, at_once, wait_until
+from tests.foundation.threads import PATIENCE_SECONDS, at_once, meanwhile, wait_until
 from tests.posts.fakes import HERE, ScriptedNetwork
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@contextmanager
-def worker() -> Iterator[None]:
+def worker() -> AbstractContextManager[None]:
     """Let a worker publish what is due for as long as the block lasts."""
     ended = threading.Event()
 
     def work() -> None:
-        try:
-            while not ended.wait(0.01):
-                for claim in claim_targets(4):
-                    engine.publish(claim, writer=Inline())
-        finally:
-            connections.close_all()
+        while not ended.wait(0.01):
+            for claim in claim_targets(4):
+                engine.publish(claim, writer=Inline())
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(PATIENCE_SECONDS)
+    return meanwhile(work, stop=ended.set)
 
 
 def ask(api: ApiClient, post: Post, wait: int) -> Any:
