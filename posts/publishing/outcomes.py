@@ -121,9 +121,12 @@ def _patience(recovery: Recovery, listing_lag: float) -> float:
     return RESEND_SECONDS if recovery in SAFE_TO_REPEAT else SETTLE_SECONDS + listing_lag
 
 
-def _caution(sends: int) -> float:
-    """How many seconds pass before it may be sent again: ever more, where one answer after the other is lost."""
-    return RETRY_SECONDS[min(sends - 2, len(RETRY_SECONDS) - 1)] if sends > 1 else 0
+def _caution(target: Target, report: Report) -> timedelta:
+    """Return for how long it was in doubt before this claim, so that it waits twice as long each time: nothing where
+    what was sent before had certainly not arrived."""
+    if target.sends < 2 or target.armed_at is None:
+        return timedelta(0)
+    return min(report.started_at - target.armed_at, engine_time(RETRY_SECONDS[-1]))
 
 
 def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
@@ -264,9 +267,9 @@ def _unknown(target: Target, error: PlatformError, report: Report, *, now: datet
     """The network may have it: wait until that can be found out, or leave it to a person where it cannot."""
     if report.recovery == Recovery.PARK:
         return _review(error.message)
-    wait = engine_time(max(_patience(report.recovery, report.listing_lag), _caution(target.sends)))
+    patience = engine_time(_patience(report.recovery, report.listing_lag))
     return {
-        "due_at": now + wait,
+        "due_at": now + max(patience, _caution(target, report)),
         "outcome_unknown": True,
         "absences": 0,
         "attempts": target.attempts + 1,

@@ -107,14 +107,18 @@ def test_a_network_has_six_hours_for_what_it_took_however_late_that_was_sent(
     assert state.get("status") == (None if is_asked else "needs_review")
 
 
-@pytest.mark.parametrize(("sends", "seconds"), [(1, 0), (2, 30), (3, 120), (4, 600), (7, 7200), (50, 7200)])
+@pytest.mark.parametrize(
+    ("sends", "in_doubt", "seconds"), [(1, 9000, 0), (2, 70, 70), (3, 600, 600), (9, 9000, 7200), (9, -3, 0)]
+)
 @pytest.mark.parametrize("recovery", [Recovery.LOOK, Recovery.HANDLE])
-def test_the_more_answers_were_lost_the_later_it_may_be_sent_again(
-    recovery: Recovery, sends: int, seconds: int
+def test_where_one_answer_after_the_other_is_lost_it_waits_as_long_again(
+    recovery: Recovery, sends: int, in_doubt: int, seconds: int
 ) -> None:
+    """What was armed in this very claim was in no doubt before, however often it had certainly not been taken."""
     least = 5 if recovery == Recovery.HANDLE else 30 + LAG
+    target = armed(sends=sends, armed_at=NOW - timedelta(seconds=in_doubt))
 
-    state = after(Unknown("lost"), recovery, armed(sends=sends))
+    state = after(Unknown("lost"), recovery, target, started_at=NOW)
 
     assert seconds_until(state["due_at"]) == max(least, seconds)
 
