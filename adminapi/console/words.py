@@ -145,6 +145,10 @@ STORED = (
         "The database was restored from a copy of {moment} UTC, and does not know what was published since. Run "
         "`{command}` before this pause is ended."
     ),
+    _(
+        "The database has lost its last moments, as a replica that took over, and does not know what was published in "
+        "them. Run `{command}` before this pause is ended."
+    ),
     _("The database's clock jumped {seconds} seconds ahead. See whether it is right."),
     _("`{command}`: what went out since {moment} UTC?"),
     _("all publishing to {network}"),

@@ -16,6 +16,7 @@ from ouipost import claims
 from ouipost.db.rows import insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
+from ouipost.phrases import Phrase
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.operating import pausing
 from posts.publishing.holding import hold_account
@@ -73,9 +74,10 @@ def _pause_where_forgotten(reports: Sequence[Report], targets: Mapping[str, Targ
     if not lost or pauses.is_after_restore():
         return
     logger.error("The database has lost claims, and what went out since then: everything is paused")
-    reason = (
+    reason = Phrase(
         "The database has lost its last moments, as a replica that took over, and does not know what was published in "
-        f"them. Run `{AFTER_RESTORE} --since {min(lost) - MOST_LOST:%Y-%m-%dT%H:%M:%SZ}` before this pause is ended."
+        "them. Run `{command}` before this pause is ended.",
+        command=f"{AFTER_RESTORE} --since {min(lost) - MOST_LOST:%Y-%m-%dT%H:%M:%SZ}",
     )
     pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now, after_restore=True)
 
