@@ -34,6 +34,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.pinterest import Pinterest
+from accounts.platforms.pinterest.validation import LIMITS, limits_for
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -898,3 +899,9 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert found == AccountNumbers(followers=120, following=3, posts=12, **numbers)
         session.assert_done()
+
+
+def test_a_side_that_the_operator_allows_stays_where_no_images_are_too_heavy() -> None:
+    limits = replace(LIMITS, max_image_side_pixels=3000)
+
+    assert limits_for(Content(text=""), limits).max_image_side_pixels == 3000

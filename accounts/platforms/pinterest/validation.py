@@ -51,7 +51,8 @@ def limits_for(content: Content, limits: Limits) -> Limits:
     count = max(1, len(content.media))
     share = min(limits.max_image_bytes or MAX_IMAGE_BYTES, MAX_IMAGES_BYTES // count)
     is_too_heavy = count > 1 and any(each.size > share for each in content.media)
-    return replace(limits, max_image_bytes=share, max_image_side_pixels=MAX_CAROUSEL_SIDE if is_too_heavy else None)
+    side = MAX_CAROUSEL_SIDE if is_too_heavy else limits.max_image_side_pixels
+    return replace(limits, max_image_bytes=share, max_image_side_pixels=side)
 
 
 def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
