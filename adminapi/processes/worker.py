@@ -98,7 +98,7 @@ CHORES = (
         work=_at_present(lambda now: discovery.discover_all(now=now)),
     ),
     Chore(name="read accounts ahead of posts", every=engine_time(600), work=_at_present(read_before_posts)),
-    Chore(name="tell of accounts that end", every=timedelta(hours=1), work=_at_present(expiring.tell)),
+    Chore(name="tell of accounts that end", every=timedelta(minutes=5), work=_at_present(expiring.tell)),
     *(_forget(name, kinds) for name, kinds in pruning.KINDS.items()),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=_at_present(files.sweep), calls_out=True),
 )

@@ -26,6 +26,7 @@ from tests.crash.campaign import Campaign
 from tests.crash.deliveries import CHANGED, MADE, Administrator, by_change, have_all, listening, make, told, worker
 from tests.crash.matrix import Stage
 from tests.databases import fresh_database
+from tests.memory import growing
 from tests.outbound.servers import Server
 from tests.product import NETWORKS, Product, running, wait_for
 from tests.services import need
@@ -154,14 +155,13 @@ def test_answers_without_end_or_measure_cost_a_worker_neither_time_nor_memory(
     with ExitStack() as stack, listening(product, MADE, CHANGED) as [receiver], worker(product) as pid:
         make(product, 40)  # its threads have begun by then
         wait_for(lambda: have_all([receiver], 40), what="the first events")
-        before = memory(pid, "VmRSS")
-        Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the peak
+        grown_since = growing(pid)
         for server in servers:
             stack.enter_context(administrator.telling(server.url, MADE, CHANGED))
         make(product, 20)
         wait_for(lambda: have_all([receiver], 60), what="all events at the good one")
         wait_for(lambda: all(len(attempts(administrator, server)) >= FAILING for server in servers), what="all")
-        grown = memory(pid, "VmHWM") - before
+        grown = grown_since()
         slowest = max(each["milliseconds"] for server in servers for each in attempts(administrator, server))
     for server in servers:
         server.close()
@@ -172,12 +172,6 @@ def test_answers_without_end_or_measure_cost_a_worker_neither_time_nor_memory(
 
 def attempts(administrator: Administrator, server: Server) -> list[dict[str, Any]]:
     return [attempt for delivery in administrator.log(server.url) for attempt in delivery["log"]]
-
-
-def memory(pid: int, name: str) -> int:
-    """Return one of a process's figures, in bytes."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 @pytest.mark.any_database

@@ -222,7 +222,7 @@ def test_ten_thousand_random_and_near_keys_are_refused() -> None:
 
 @pytest.mark.usefixtures("everyone_may")
 def test_a_key_that_is_nearly_right_is_refused_as_fast_as_any_other() -> None:
-    """Medians of rounds that alternate; noise can only push them apart, so one close round is enough."""
+    """The median of ten rounds, each of two medians of turns: what else the machine does touches few of them."""
     near = near_miss(make_key()[1])
     unknown = "pk_live_" + "z" * 32
 
@@ -236,7 +236,7 @@ def test_a_key_that_is_nearly_right_is_refused_as_fast_as_any_other() -> None:
         pairs = [(seconds(near), seconds(unknown)) for _ in range(200)]
         return median(pair[0] for pair in pairs) / median(pair[1] for pair in pairs)
 
-    assert any(abs(ratio() - 1) < 0.05 for _ in range(10))
+    assert median(ratio() for _ in range(10)) == pytest.approx(1, abs=0.05)
 
 
 def test_a_key_that_is_nearly_right_takes_the_way_of_any_other() -> None:
