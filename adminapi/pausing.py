@@ -15,7 +15,7 @@ from ouipost.api.inputs import Choice, StrictInput, Text
 from ouipost.api.showing import TextOrNull
 from ouipost.claims import database_now
 from ouipost.errors import problems_in
-from posts.operating import pausing
+from posts import pausing
 
 
 class PauseSerializer(serializers.ModelSerializer[Pause]):

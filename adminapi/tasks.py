@@ -23,7 +23,7 @@ from ouipost import memory
 from ouipost.celery import app
 from ouipost.events.delivery import Deliverer
 from ouipost.queues import DEFAULT, PUBLISH, WEBHOOKS
-from posts.publishing.doorbell import RING_SECONDS
+from posts.doorbell import RING_SECONDS
 from posts.tasks import LIMIT_SECONDS, SOFT_LIMIT_SECONDS, NodeStops, publish_due
 
 TICK_EVERY = timedelta(seconds=1)

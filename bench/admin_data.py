@@ -13,8 +13,8 @@ from bench.analytics_data import ACCOUNTS, DAYS, SCATTERED, Data, execute, inser
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
+from posts import pausing
 from posts.models import Media, MediaBytes, Post, PostCount, PostStatus, Target, TargetStatus
-from posts.operating import pausing
 from tests.factories import make_token, make_user, make_webhook
 from workspaces.models import ApiKey, KeyUsage, Membership, Role, User, Workspace
 

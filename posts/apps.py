@@ -7,8 +7,7 @@ class PostsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import hooks as accounts
         from ouipost.events.catalogue import payload_builders
-        from posts import removal, webhook_payloads
-        from posts.operating import pausing
+        from posts import pausing, removal, webhook_payloads
         from posts.schedules import services as schedules
         from workspaces import hooks as workspaces
 

@@ -14,7 +14,7 @@ from posts import counts
 from posts.media import files
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import BATCH
-from posts.services import sync_each
+from posts.status import sync_each
 from workspaces.models import Workspace
 
 UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED]) | Q(

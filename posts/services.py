@@ -4,7 +4,6 @@ Every function locks the post before it looks at anything, and so do the engine'
 comes before a publish starts, or is refused.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,19 +12,17 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
-from ouipost.db.rows import insert_each, remember, update_each
+from ouipost.db.rows import insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, assign, changes, entry, record, record_all, record_update
-from ouipost.events.models import Event
+from ouipost.events.journal import Actor, assign, changes, record, record_update
 from ouipost.phrases import Ours, Phrase, either
-from posts import counts, destinations, hooks, rules
+from posts import counts, destinations, doorbell, hooks, rules
 from posts.advice import failure, rest_unsent
+from posts.lateness import GIVE_UP_AFTER
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
-from posts.publishing import doorbell
-from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.schedules.queue import lacks
-from posts.status import derive
+from posts.status import TIMELESS, sync, sync_and_tell, tell_outcome
 from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
@@ -56,14 +53,6 @@ DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MI
 FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
 SCHEDULABLE = frozenset({DRAFT, SCHEDULED, MISSED})
 """May get a time or a slot, or be sent at once."""
-TIMELESS: dict[str, Any] = {
-    "scheduled_at": None,
-    "scheduled_timezone": "",
-    "schedule_id": None,
-    "slot_id": None,
-    "slot_date": None,
-}
-"""The columns of a post that has neither a time nor a place in a queue."""
 UNSCHEDULABLE = frozenset({SCHEDULED, MISSED, FAILED})
 RETRYABLE = frozenset({FAILED, PARTIAL})
 
@@ -160,7 +149,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
         _add_to_schedule(locked, [target for target in targets if target.status in added], now=now)
     changed = sync(locked)
     record_update(locked, before, actor=actor)
-    _tell_outcome(locked, changed)
+    tell_outcome(locked, changed)
     return locked, found.warnings(locked.scheduled_at) + found.unused(locked) + _strays(locked, found)
 
 
@@ -373,7 +362,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     changed = sync(post)
     told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     record("resolved", post, actor=actor, **told, **changes(before, post))
-    _tell_outcome(post, changed)
+    tell_outcome(post, changed)
     return post
 
 
@@ -415,65 +404,3 @@ def _never_sent(target: Target, *, now: datetime) -> dict[str, Any]:
         message = rest_unsent(message, sent=len(target.parts), replies=target.replies)
         ended = {"status": TargetStatus.PUBLISHED, "published_at": now}
     return ended | {"error": {**(target.error or {}), "message": message}}
-
-
-def sync(post: Post) -> PostStatus | None:
-    """Bring a locked post in step with its targets and save it; returns the new status if it changed."""
-    targets = list(Target.objects.filter(post=post).values_list("status", "published_at"))
-    before = assign(post, in_step(post, targets))
-    post.save()
-    return PostStatus(post.status) if post.status != before["status"] else None
-
-
-def sync_each(posts: Iterable[Post], targets: Iterable[Target], *, now: datetime) -> None:
-    """Bring locked posts in step with these, all their targets, and tell the journal of those that this settled.
-
-    The cost in statements does not grow with the posts; those that are in step already are not written.
-    """
-    families: dict[str, list[Target]] = defaultdict(list)
-    for target in targets:
-        families[target.post_id].append(target)
-    changed, told = {}, []
-    for post in posts:
-        before, family = post.status, families[post.pk]
-        columns = in_step(post, [(target.status, target.published_at) for target in family])
-        if any(getattr(post, name) != value for name, value in columns.items()):
-            changed[post.pk] = columns | {"updated_at": now}
-            for name, value in changed[post.pk].items():
-                setattr(post, name, value)
-        if post.status != before:
-            told.append(outcome(post, columns["status"], family))
-    update_each(Post, changed)
-    record_all([event for event in told if event])
-
-
-def in_step(post: Post, targets: Sequence[tuple[str, datetime | None]]) -> dict[str, Any]:
-    """Return the columns of a post that follow from its targets, given as their statuses and times of publishing."""
-    status = derive([status for status, _ in targets])
-    published_at = max((at for _, at in targets if at is not None), default=None)
-    scheduled_at = None if status == DRAFT else post.scheduled_at
-    moment = published_at or scheduled_at or post.created_at
-    columns = {"status": status, "published_at": published_at, "moment": moment}
-    return TIMELESS | columns if status == DRAFT else columns
-
-
-OUTCOMES = (PostStatus.PUBLISHED, PARTIAL, FAILED, REVIEW, MISSED)
-
-
-def sync_and_tell(post: Post) -> None:
-    """Bring a post in step after its targets moved, and tell the journal when that settled it."""
-    _tell_outcome(post, sync(post))
-
-
-def _tell_outcome(post: Post, changed: PostStatus | None) -> None:
-    if told := outcome(post, changed, Target.objects.filter(post=post)):
-        record_all([told])
-
-
-def outcome(post: Post, changed: PostStatus | None, targets: Iterable[Target]) -> Event | None:
-    """Return the journal's entry on a post whose status changed to one that is an outcome."""
-    if changed not in OUTCOMES:
-        return None
-    names = ("id", "account_id", "platform", "status", "scheduled_at", "url", "error", "outcome_unknown")
-    results = [{name: getattr(target, name) for name in names} for target in targets]
-    return entry(changed.value, post, actor=SYSTEM, targets=results)

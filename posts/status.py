@@ -1,8 +1,14 @@
-"""The one function that derives a post's status from its targets'. Pure."""
+"""A post's status, which follows from its targets': whoever moves targets brings their posts in step, and tells it."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
 
-from posts.models import PostStatus, TargetStatus
+from ouipost.db.rows import update_each
+from ouipost.events.journal import SYSTEM, assign, entry, record_all
+from ouipost.events.models import Event
+from posts.models import Post, PostStatus, Target, TargetStatus
 
 ORDER = (
     (TargetStatus.NEEDS_REVIEW, PostStatus.NEEDS_REVIEW),
@@ -11,6 +17,21 @@ ORDER = (
     (TargetStatus.FAILED, PostStatus.FAILED),
     (TargetStatus.MISSED, PostStatus.MISSED),
 )
+OUTCOMES = (
+    PostStatus.PUBLISHED,
+    PostStatus.PARTIALLY_PUBLISHED,
+    PostStatus.FAILED,
+    PostStatus.NEEDS_REVIEW,
+    PostStatus.MISSED,
+)
+TIMELESS: dict[str, Any] = {
+    "scheduled_at": None,
+    "scheduled_timezone": "",
+    "schedule_id": None,
+    "slot_id": None,
+    "slot_date": None,
+}
+"""The columns of a post that has neither a time nor a place in a queue."""
 
 
 def derive(statuses: Collection[str]) -> PostStatus:
@@ -21,3 +42,63 @@ def derive(statuses: Collection[str]) -> PostStatus:
     if counted == {TargetStatus.PUBLISHED}:
         return PostStatus.PUBLISHED
     return next((derived for status, derived in ORDER if status in counted), PostStatus.DRAFT)
+
+
+def sync(post: Post) -> PostStatus | None:
+    """Bring a locked post in step with its targets and save it; returns the new status if it changed."""
+    targets = list(Target.objects.filter(post=post).values_list("status", "published_at"))
+    before = assign(post, in_step(post, targets))
+    post.save()
+    return PostStatus(post.status) if post.status != before["status"] else None
+
+
+def sync_each(posts: Iterable[Post], targets: Iterable[Target], *, now: datetime) -> None:
+    """Bring locked posts in step with these, all their targets, and tell the journal of those that this settled.
+
+    The cost in statements does not grow with the posts; those that are in step already are not written.
+    """
+    families: dict[str, list[Target]] = defaultdict(list)
+    for target in targets:
+        families[target.post_id].append(target)
+    changed, told = {}, []
+    for post in posts:
+        before, family = post.status, families[post.pk]
+        columns = in_step(post, [(target.status, target.published_at) for target in family])
+        if any(getattr(post, name) != value for name, value in columns.items()):
+            changed[post.pk] = columns | {"updated_at": now}
+            for name, value in changed[post.pk].items():
+                setattr(post, name, value)
+        if post.status != before:
+            told.append(outcome(post, columns["status"], family))
+    update_each(Post, changed)
+    record_all([event for event in told if event])
+
+
+def in_step(post: Post, targets: Sequence[tuple[str, datetime | None]]) -> dict[str, Any]:
+    """Return the columns of a post that follow from its targets, given as their statuses and times of publishing."""
+    status = derive([status for status, _ in targets])
+    published_at = max((at for _, at in targets if at is not None), default=None)
+    scheduled_at = None if status == PostStatus.DRAFT else post.scheduled_at
+    moment = published_at or scheduled_at or post.created_at
+    columns = {"status": status, "published_at": published_at, "moment": moment}
+    return TIMELESS | columns if status == PostStatus.DRAFT else columns
+
+
+def sync_and_tell(post: Post) -> None:
+    """Bring a post in step after its targets moved, and tell the journal when that settled it."""
+    tell_outcome(post, sync(post))
+
+
+def tell_outcome(post: Post, changed: PostStatus | None) -> None:
+    """Tell the journal where `sync` changed a post's status to an outcome."""
+    if told := outcome(post, changed, Target.objects.filter(post=post)):
+        record_all([told])
+
+
+def outcome(post: Post, changed: PostStatus | None, targets: Iterable[Target]) -> Event | None:
+    """Return the journal's entry on a post whose status changed to one that is an outcome."""
+    if changed not in OUTCOMES:
+        return None
+    names = ("id", "account_id", "platform", "status", "scheduled_at", "url", "error", "outcome_unknown")
+    results = [{name: getattr(target, name) for name in names} for target in targets]
+    return entry(changed.value, post, actor=SYSTEM, targets=results)

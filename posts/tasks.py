@@ -14,7 +14,7 @@ from django.conf import settings
 
 from ouipost.celery import app
 from ouipost.claims import engine_time
-from posts.publishing import doorbell
+from posts import doorbell
 from posts.publishing.publisher import Publisher
 
 RUN_SECONDS = 60

@@ -17,7 +17,7 @@ from ouipost.events import signing
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, Event, Message, Webhook
 from posts.models import Media, Post, Schedule, Slot, Target, TargetStatus
-from posts.services import sync
+from posts.status import sync
 from workspaces.keys.services import create_key
 from workspaces.models import ApiKey, Role, User, Workspace
 

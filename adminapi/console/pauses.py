@@ -21,7 +21,7 @@ from ouipost.db.pages import MOST
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words
-from posts.operating import pausing
+from posts import pausing
 from workspaces.models import Workspace
 
 SCOPES: dict[str, Any] = {

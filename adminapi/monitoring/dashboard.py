@@ -25,7 +25,7 @@ from ouipost.api.schema import JSON_TYPE
 from ouipost.db.replica import on_replica
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
-from posts.operating import pausing
+from posts import pausing
 from workspaces.models import Workspace
 
 MEGABYTE = 1_000_000

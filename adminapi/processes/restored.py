@@ -24,8 +24,9 @@ from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.phrases import Phrase
+from posts import pausing
 from posts.models import Target
-from posts.operating import pausing, restoring
+from posts.operating import restoring
 
 logger = logging.getLogger(__name__)
 

@@ -16,10 +16,11 @@ from ouipost.events.journal import Actor, record
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase
 from posts.advice import failure
+from posts.lateness import GIVE_UP_AFTER, is_too_late
 from posts.models import UNSETTLED, Attempt, Target, TargetQuerySet, TargetStatus
 from posts.operating.reconciling import Question, operation_of, question_after_restore
-from posts.publishing.lateness import GIVE_UP_AFTER, is_too_late
-from posts.services import WrongStatus, lock, sync_and_tell
+from posts.services import WrongStatus, lock
+from posts.status import sync_and_tell
 
 SET_ASIDE = failure(
     "OUTCOME_UNKNOWN",

@@ -18,12 +18,12 @@ from ouipost.db.locks import is_lock_error, lock_free
 from ouipost.db.rows import update_each
 from ouipost.phrases import Phrase
 from posts.advice import INTERNAL_ERROR, failure
+from posts.lateness import GIVE_UP_AFTER, LEASE_SECONDS, LEAST_TRYING, is_too_late
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.publishing.holding import hold_account, needs_place, pace_account
-from posts.publishing.lateness import GIVE_UP_AFTER, LEASE_SECONDS, LEAST_TRYING, is_too_late
 from posts.publishing.room import Room, in_flight
 from posts.removal import call_off
-from posts.services import sync_and_tell
+from posts.status import sync_and_tell, sync_each
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -174,8 +174,9 @@ def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) ->
     held = _take(_let_wait(sound, accounts, now=now), now=now)
     taken = {claim.pk for claim in held}
     _give_longer([target for target in sound if target.pk in taken], history, now=now)
-    for post_id in {target.post_id for target in [*missed, *crashing]}:
-        sync_and_tell(Post.objects.get(pk=post_id))
+    if ended := {target.post_id for target in [*missed, *crashing]}:
+        families = Target.objects.filter(post__in=ended).order_by("pk")
+        sync_each(Post.objects.filter(pk__in=ended).order_by("pk"), families, now=now)
     return held if held or not ready else None
 
 

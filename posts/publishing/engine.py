@@ -40,12 +40,12 @@ from ouipost.phrases import Phrase
 from ouipost.writer import Runs, WriterClosed
 from posts.advice import INTERNAL_ERROR
 from posts.content import compose
+from posts.lateness import LEASE_SECONDS
 from posts.media.storage import StorageUnavailable
 from posts.models import Target
 from posts.publishing import kept_answers
 from posts.publishing.damage import damage
 from posts.publishing.late_answers import told_late
-from posts.publishing.lateness import LEASE_SECONDS
 from posts.publishing.outcomes import (
     VISIBLE_CALL_SECONDS,
     Absent,

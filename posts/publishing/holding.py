@@ -7,8 +7,8 @@ from django.db.models import Q
 
 from ouipost.db.locks import lock_free
 from ouipost.db.rows import in_parts, update_each
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Target, TargetQuerySet
-from posts.publishing.lateness import GIVE_UP_AFTER
 
 AT_ONCE = 500
 NEXT = timedelta(milliseconds=1)

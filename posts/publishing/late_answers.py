@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from accounts.platforms.base import Published
 from ouipost.claims import engine_time
+from posts.lateness import LEASE_SECONDS
 from posts.models import Attempt, Target
-from posts.publishing.lateness import LEASE_SECONDS
 
 LATE, OUT = "late", "published"
 """Outcomes of attempts."""

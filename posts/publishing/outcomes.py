@@ -22,8 +22,8 @@ from accounts.platforms.base import (
 from ouipost.claims import Claim, engine_time
 from ouipost.phrases import Phrase
 from posts.advice import failure, rest_unsent
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
-from posts.publishing.lateness import GIVE_UP_AFTER
 
 VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30

@@ -11,8 +11,8 @@ from ouipost.claims import Claim
 from ouipost.engine import Engine
 from ouipost.writer import Runs
 from posts.models import Target
-from posts.operating.clock import CLOCK
 from posts.publishing.claiming import claim_targets
+from posts.publishing.clock import CLOCK
 from posts.publishing.engine import publish
 from posts.publishing.steps import Loaded, load_ahead
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from accounts import traffic
 from ouipost import claims
+from posts.lateness import LEASE_SECONDS
 from posts.models import Target
-from posts.publishing.lateness import LEASE_SECONDS
 
 TRY_SECONDS = LEASE_SECONDS + 10
 """A lease that goes on for longer than this was extended, as for an upload: it is not taken for the call that tries

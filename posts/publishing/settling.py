@@ -17,13 +17,13 @@ from ouipost.db.rows import insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
+from posts import pausing
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Media, Post, Target, TargetStatus
-from posts.operating import pausing
 from posts.publishing.holding import hold_account
 from posts.publishing.late_answers import LATE, told_late, was_only_looked_for
-from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.publishing.outcomes import Later, Outcome, Report, code_of, is_definite, next_state, when_out
-from posts.services import sync_each
+from posts.status import sync_each
 
 logger = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from accounts.platforms.base import Handles, Media, Recovery
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.db.rows import update_each
+from posts.lateness import LEASE_SECONDS
 from posts.media import files
 from posts.models import Target, TargetStatus
-from posts.publishing.lateness import LEASE_SECONDS
 from posts.publishing.outcomes import recovery_time
 from workspaces.models import Workspace
 

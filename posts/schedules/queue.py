@@ -14,8 +14,8 @@ from django.db.models import Count, Max, Q
 
 from ouipost import zones
 from ouipost.db.rows import in_parts, update_each
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
-from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.schedules.slots import WEEK, dates, first_date, occurs_at
 
 BATCH = 500

@@ -39,9 +39,8 @@ from posts.services import (
     require_publishable,
     set_due,
     snapshot,
-    sync,
-    sync_each,
 )
+from posts.status import sync, sync_each
 from workspaces.models import Workspace
 
 FIELDS = ("name", "description", "timezone", "is_active")

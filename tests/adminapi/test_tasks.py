@@ -23,7 +23,7 @@ from adminapi.processes.worker import CHORES
 from ouipost.beat import Beat
 from ouipost.celery import app, waiting
 from ouipost.queues import UNHEARD
-from posts.publishing import doorbell
+from posts import doorbell
 from posts.tasks import publish_due
 from tests.services import free_port, start_redis
 

@@ -14,7 +14,7 @@ from analytics.sync import claim_accounts
 from ouipost import claims
 from ouipost.claims import Claim
 from posts.models import Post, Target, TargetStatus
-from posts.services import sync
+from posts.status import sync
 from tests.factories import NOW, make_post
 
 EVER = timedelta(days=36_500)

@@ -16,8 +16,9 @@ from adminapi.management.commands import reconcile
 from adminapi.models import Mark
 from ouipost.claims import database_now
 from ouipost.events.models import Event
+from posts import pausing
 from posts.models import Attempt, Post, Target
-from posts.operating import pausing, restoring
+from posts.operating import restoring
 from posts.operating.restoring import SET_ASIDE
 from posts.publishing.claiming import claim_targets
 from posts.services import resolve_target

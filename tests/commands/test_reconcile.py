@@ -15,6 +15,7 @@ from ouipost.events.models import Event
 from posts import services
 from posts.models import Post, Target
 from posts.operating.reconciling import question
+from posts.status import sync
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import make_account, make_post, make_workspace
@@ -35,7 +36,7 @@ def make_doubtful(workspace: Workspace, account: SocialAccount | None = None, **
     post = make_post(workspace, accounts=[account], scheduled_at=at)
     given = {"status": "needs_review", "scheduled_at": at, "armed_at": at, "sends": 1, "outcome_unknown": True}
     Target.objects.filter(post=post).update(**given | {"error": UNKNOWN} | values)
-    services.sync(post)
+    sync(post)
     return Target.objects.select_related("post").get(post=post)
 
 

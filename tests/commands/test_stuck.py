@@ -17,7 +17,7 @@ from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from posts.models import Post, Target
 from posts.operating import stuck
-from posts.services import sync
+from posts.status import sync
 from tests.commands.running import outcome_of
 from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace

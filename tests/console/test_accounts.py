@@ -13,8 +13,8 @@ from accounts.platforms.base import Tokens
 from adminapi.jobs import running
 from adminapi.templatetags.charts import DASH
 from ouipost.events.models import Event
+from posts import pausing
 from posts.models import Post
-from posts.operating import pausing
 from tests.accounts.fakes import FakeNetwork
 from tests.console.conftest import browser_of, listed, member_of, text, told
 from tests.factories import NOW, make_account, make_post, make_workspace

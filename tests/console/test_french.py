@@ -33,8 +33,9 @@ from ouipost.events.models import DeliveryAttempt
 from ouipost.outbound import Blocked
 from ouipost.phrases import Ours, Phrase, joined
 from ouipost.translating import PLACE, translated
+from posts import pausing
 from posts.models import Attempt, Post, Target
-from posts.operating import clock, pausing
+from posts.publishing import clock
 from posts.timeline import attempts, deliveries, timeline
 from tests.console import sources
 from tests.factories import NOW, make_account, make_delivery, make_media, make_post, make_webhook
@@ -54,7 +55,7 @@ STORING = (
     "accounts/tokens.py",
     "adminapi/management/commands/reconcile.py",
     "adminapi/processes/restored.py",
-    "posts/operating/clock.py",
+    "posts/publishing/clock.py",
     "posts/publishing/claiming.py",
     "posts/publishing/outcomes.py",
     "posts/publishing/damage.py",

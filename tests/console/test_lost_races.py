@@ -16,7 +16,7 @@ from adminapi.jobs.catalogue import HOLD
 from ouipost.db.rows import insert_each
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
-from posts.operating import pausing
+from posts import pausing
 from tests.console import test_keys, test_pauses, test_schedules
 from tests.factories import NOW, make_account, make_key, make_post, make_schedule, make_user, make_webhook
 from workspaces.models import User, Workspace

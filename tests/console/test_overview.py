@@ -17,10 +17,9 @@ from adminapi.monitoring import figures
 from adminapi.processes.heartbeats import WORKER
 from ouipost.events.journal import SYSTEM
 from ouipost.ids import least_id
-from posts import counts
+from posts import counts, pausing
 from posts.models import Post, Target
-from posts.operating import pausing
-from posts.services import sync
+from posts.status import sync
 from tests.analytics.readings import counts as told
 from tests.analytics.readings import publish, read
 from tests.console.conftest import browser_of, member_of

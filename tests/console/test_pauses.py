@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.models import Pause
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
-from posts.operating import pausing
+from posts import pausing
 from tests.console.conftest import browser_of, text_of
 from tests.factories import NOW, make_account, make_post, make_user
 from workspaces.models import Role, Workspace

@@ -21,10 +21,10 @@ from adminapi.console.post_page import HEADLINES
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
-from posts import services
 from posts.counts import bytes_used
 from posts.media import storage
 from posts.models import Attempt, Media, Post, PostStatus, Target
+from posts.status import sync
 from posts.timeline.timeline import timeline
 from tests.conftest import ApiClient
 from tests.console.conftest import browser_of, member_of, text_of
@@ -161,7 +161,7 @@ def test_what_was_missed_says_what_can_be_done_with_its_post(
     accounts = [make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")]
     post = make_post(workspace, accounts=accounts, status="missed")
     Target.objects.filter(account=accounts[0]).update(status=other)
-    services.sync(post)
+    sync(post)
 
     assert f"There is no next try: {remedy}" in text_of(staff.get(page_of(post)))
 
@@ -183,7 +183,7 @@ def test_what_was_refused_for_its_content_says_by_which_buttons_it_can_be_change
     if other:
         account = make_account(workspace, platform="twitter", remote_id="2")
         Target.objects.create(post=post, account=account, platform="twitter", status=other)
-        services.sync(post)
+        sync(post)
 
     page = text_of(staff.get(page_of(post)))
 
@@ -199,7 +199,7 @@ def test_what_cannot_be_sent_again_yet_names_no_button_that_is_not_there(
     accounts = [make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")]
     post = make_post(workspace, accounts=accounts, status=status)
     Target.objects.filter(account=accounts[1]).update(status=other)
-    services.sync(post)
+    sync(post)
 
     page = text_of(staff.get(page_of(post)))
 

@@ -12,7 +12,7 @@ from accounts.platforms.base import PostNumbers
 from analytics.discovery import discover
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Replay, Webhook
 from posts.models import Post, Schedule, Target, TargetStatus
-from posts.services import sync
+from posts.status import sync
 from tests.analytics.readings import EVER, read
 from tests.factories import (
     make_account,

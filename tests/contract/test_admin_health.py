@@ -25,7 +25,7 @@ from adminapi.monitoring.threads import LIMIT_SECONDS
 from adminapi.sessions import jwts
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
-from posts.operating import pausing
+from posts import pausing
 from tests.adminapi.watching import GREEN, Asked
 from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches, differences, sample

@@ -20,9 +20,9 @@ from analytics import removal
 from analytics.models import DayTotal, PlatformTotal, WorkspaceDay
 from analytics.totals import SUMMED, add_days
 from ouipost.events.journal import SYSTEM
-from posts import counts, services
+from posts import counts, pausing, services
 from posts.models import MediaBytes, Post, PostStatus, Target, TargetStatus
-from posts.operating import pausing
+from posts.status import sync_and_tell
 from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches
 from tests.contract.world import fields_of
@@ -149,7 +149,7 @@ def test_a_failure_is_of_the_week_in_which_the_post_failed_however_old_its_draft
 
     services.publish_post(draft, actor=SYSTEM, now=NOW)
     Target.objects.filter(post=draft).update(status=TargetStatus.FAILED, due_at=None)
-    services.sync_and_tell(Post.objects.get(pk=draft.pk))
+    sync_and_tell(Post.objects.get(pk=draft.pk))
 
     assert data_of(admin, "dashboard")["activity"]["failed_posts"] == 1
 

@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 from accounts.models import SocialAccount
 from ouipost.events.models import Event
 from posts.models import Post, Target, TargetStatus
-from posts.services import sync
+from posts.status import sync
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post
 from workspaces.models import Workspace

@@ -24,6 +24,7 @@ from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
 from posts.publishing.steps import load_ahead
 from posts.schedules import services as schedules
+from posts.status import in_step, sync
 from tests.accounts.fakes import make_candidate
 from tests.factories import make_account, make_media, make_post, make_schedule, make_workspace
 from tests.posts.fakes import ACTOR, ScriptedNetwork
@@ -108,7 +109,7 @@ def _make_post(world: PostsWorld, name: str, state: str, accounts: list[SocialAc
     if at is not None:
         out = {"published_at": world.began} if status == "published" else {}
         targets.update(give_up_at=at + timedelta(hours=6), **given, **out)
-        services.sync(post)
+        sync(post)
     if state in ("queued", "on_hold"):
         schedules.queue_post(post, schedule, actor=ACTOR, now=world.began)
 
@@ -286,7 +287,7 @@ def wrongs(world: PostsWorld, network: ScriptedNetwork) -> list[str]:
 
 def _post_wrong(post: Post) -> list[str]:
     targets = list(Target.objects.filter(post=post).values_list("status", "published_at"))
-    columns = services.in_step(post, targets)
+    columns = in_step(post, targets)
     told = [f"{name} is {getattr(post, name)!r}, by its targets {each!r}" for name, each in columns.items()]
     found = [text for text, (name, each) in zip(told, columns.items(), strict=True) if getattr(post, name) != each]
     files_of_it = list(Media.objects.filter(post=post).order_by("position", "pk").values_list("pk", flat=True))

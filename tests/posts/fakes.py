@@ -35,7 +35,7 @@ from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
 from posts.publishing.outcomes import Outcome, Report
 from posts.publishing.steps import Arming, arm_all
-from posts.services import sync
+from posts.status import sync
 from tests.accounts.fakes import answer
 from tests.factories import NOW, make_account, make_media, make_post
 from workspaces.models import Workspace

@@ -26,6 +26,7 @@ from posts.models import Media, Post, Target
 from posts.publishing.claiming import claim_targets
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
+from posts.status import sync_and_tell
 from tests.accounts.fakes import make_candidate
 from tests.contract.described import faults_of_event
 from tests.factories import make_account, make_media, make_post, make_workspace
@@ -241,7 +242,7 @@ def test_a_body_stays_small_whatever_a_post_with_a_hundred_targets_met(workspace
     url = f"https://network.example/{'x' * 200}"
     Target.objects.filter(post=post).update(status="failed", error=error, url=url, remote_id="9" * 255)
 
-    services.sync_and_tell(Post.objects.get(pk=post.pk))
+    sync_and_tell(Post.objects.get(pk=post.pk))
 
     body = sent("post.failed")
     data = json.loads(body)["data"]

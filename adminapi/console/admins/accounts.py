@@ -32,8 +32,7 @@ from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
-from posts import removal
-from posts.operating import pausing
+from posts import pausing, removal
 from workspaces.settings import check_settings
 
 INHERITED = [

@@ -31,9 +31,8 @@ from adminapi.console.workspaces import workspaces_of
 from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
-from posts import counts
+from posts import counts, pausing
 from posts.models import Schedule
-from posts.operating import pausing
 from workspaces import services, users
 from workspaces.models import MAX_LATE_MINUTES, Mode, Role, User, Workspace
 from workspaces.settings import check_settings

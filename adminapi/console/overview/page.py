@@ -29,8 +29,8 @@ from analytics.periods import A_DAY
 from analytics.reports import Report, report
 from ouipost.events.models import Delivery, DeliveryStatus, Webhook
 from ouipost.ids import least_id
+from posts import pausing
 from posts.expiring import SOON
-from posts.operating import pausing
 from workspaces.keys import usage
 from workspaces.models import Mode, Workspace
 from workspaces.reach import for_alone

@@ -9,7 +9,7 @@ from accounts.models import REASON_LENGTH, Pause, PauseScope
 from adminapi.management.arguments import require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
-from posts.operating import pausing
+from posts import pausing
 
 
 def add_scope(parser: CommandParser, *, reason: bool) -> None:

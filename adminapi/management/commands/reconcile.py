@@ -20,9 +20,9 @@ from ouipost.claims import database_now
 from ouipost.db.pages import MOST
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
-from posts import services
+from posts import pausing, services
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
-from posts.operating import pausing, restoring
+from posts.operating import restoring
 from posts.operating.reconciling import Pending, Question, question, question_after_restore, told
 from posts.operating.stuck import in_doubt
 

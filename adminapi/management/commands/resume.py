@@ -10,7 +10,7 @@ from adminapi.management.base import OperatorCommand, counted
 from adminapi.management.commands.pause import add_scope, shown
 from adminapi.processes import restored
 from ouipost.claims import database_now
-from posts.operating import pausing
+from posts import pausing
 
 
 class Command(OperatorCommand):

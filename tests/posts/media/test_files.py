@@ -18,13 +18,12 @@ from accounts.models import PauseScope
 from accounts.platforms.base import Limits
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts import counts, services
+from posts import counts, pausing, services
 from posts.media import files, storage
 from posts.media.files import StorageLimitReached, Stored
 from posts.media.fitting import fit
 from posts.media.intake import Processed
 from posts.models import Media, Post
-from posts.operating import pausing
 from tests.factories import NOW, make_media, make_post
 from tests.posts.fakes import ACTOR, told
 from tests.posts.media.pictures import picture

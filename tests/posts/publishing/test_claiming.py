@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, OperationalError, connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import SocialAccount
 from ouipost.claims import Claim, LostClaim, database_now
@@ -194,6 +195,20 @@ def test_what_was_missed_is_told(workspace: Workspace) -> None:
         target.post_id,
         "missed",
     )
+
+
+def test_as_many_statements_end_thirty_missed_posts_as_one(workspace: Workspace) -> None:
+    taken = []
+    for account in make_accounts(workspace, 31):
+        make_scheduled(workspace, account, scheduled_at=ago(hours=7))
+
+    for limit in (1, 30):
+        with CaptureQueriesContext(connection) as queries:
+            claiming._claim(limit, suspects=True)
+        taken.append(len(queries))
+
+    assert Event.objects.filter(type="post.missed").count() == 31
+    assert taken[0] == taken[1]
 
 
 def test_what_was_to_go_at_once_is_missed_where_nobody_came_to_it_in_time(workspace: Workspace) -> None:

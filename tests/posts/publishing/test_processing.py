@@ -16,8 +16,8 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from ouipost.claims import database_now
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Target
-from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.timeline.timeline import timeline
 from tests.factories import make_account
 from tests.posts.fakes import (

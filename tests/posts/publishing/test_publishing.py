@@ -16,10 +16,10 @@ from ouipost.claims import database_now
 from ouipost.events import outbox
 from ouipost.events.models import Event
 from ouipost.writer import Inline
-from posts import services
+from posts import lateness, status
 from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
-from posts.publishing import engine, lateness, settling
+from posts.publishing import engine, settling
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, Report
 from tests.factories import make_account, make_webhook, make_workspace
 from tests.posts.fakes import (
@@ -344,7 +344,7 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
 
 ONCE_IT_IS_OUT: list[tuple[Any, str]] = [
     *((settling, name) for name in ("_release", "_log", "sync_each", "_tell_of_files", "_leave_alone")),
-    (services, "record_all"),
+    (status, "record_all"),
     (outbox, "put"),
     (calls, "note"),
 ]

@@ -13,8 +13,7 @@ from accounts.platforms.bluesky import video as bluesky
 from accounts.platforms.facebook import video as facebook
 from accounts.platforms.pinterest import media as pinterest
 from ouipost.engine import LEAVE_SECONDS
-from posts import tasks
-from posts.publishing import doorbell
+from posts import doorbell, tasks
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS
 from posts.publishing.publisher import Publisher
 from posts.tasks import PublisherStops, publish_due

@@ -17,10 +17,10 @@ from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from ouipost.writer import Inline
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Post, Schedule, Slot, Target
 from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
-from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.schedules import services as schedules
 from posts.schedules.queue import next_free, queued
 from posts.schedules.slots import occurs_at

@@ -21,13 +21,13 @@ from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from ouipost.writer import Inline
+from posts import pausing
 from posts.advice import failure
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, Target
-from posts.operating import pausing
 from posts.operating.stuck import Search
 from posts.publishing import engine, steps
 from posts.publishing.claiming import claim_targets
-from posts.publishing.lateness import GIVE_UP_AFTER
 from posts.timeline.timeline import timeline
 from posts.timeline.waiting import tell_waits
 from tests.factories import NOW, make_account, make_post, make_workspace

@@ -13,8 +13,8 @@ from ouipost.db.pages import MOST
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, record
 from ouipost.phrases import Ours, Phrase
+from posts import doorbell
 from posts.models import Target
-from posts.publishing import doorbell
 from workspaces.models import Workspace
 
 OF_ONE_WORKSPACE = (PauseScope.WORKSPACE, PauseScope.ACCOUNT)

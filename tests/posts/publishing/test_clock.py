@@ -9,10 +9,10 @@ import pytest
 from accounts.models import Pause, PauseScope
 from ouipost import claims
 from ouipost.events.journal import SYSTEM
+from posts import pausing
 from posts.models import Target
-from posts.operating import clock, pausing
-from posts.operating.clock import Clock
-from posts.publishing import publisher
+from posts.publishing import clock, publisher
+from posts.publishing.clock import Clock
 from posts.publishing.publisher import Publisher
 from tests.factories import NOW, make_account
 from tests.posts.fakes import make_due

@@ -14,7 +14,7 @@ from accounts.models import Pause, PauseScope
 from ouipost import claims
 from ouipost.events.journal import SYSTEM
 from ouipost.phrases import Phrase
-from posts.operating import pausing
+from posts import pausing
 
 logger = logging.getLogger(__name__)
 

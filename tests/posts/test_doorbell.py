@@ -11,11 +11,9 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError
-from posts import services
+from posts import doorbell, pausing, services
+from posts.doorbell import Doorbell
 from posts.models import Post, Target
-from posts.operating import pausing
-from posts.publishing import doorbell
-from posts.publishing.doorbell import Doorbell
 from tests.factories import NOW, make_account
 from tests.foundation.threads import PATIENCE_SECONDS, no_more_threads, wait_until
 from tests.posts.fakes import ACTOR, ScriptedNetwork, make_mixed
@@ -93,7 +91,7 @@ def test_a_broker_that_fails_is_told_of_once_and_asked_again(
     broker.open.set()
     broker.error = ConnectionError("refused")
 
-    with caplog.at_level(logging.WARNING, logger="posts.publishing.doorbell"):
+    with caplog.at_level(logging.WARNING, logger="posts.doorbell"):
         for count in (1, 2, 3):
             doorbell.ring()
             wait_until(lambda count=count: broker.messages == count)  # type: ignore[misc]  # a lambda with a default

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from accounts.models import Pause
-from posts.publishing.lateness import is_too_late
+from posts.lateness import is_too_late
 from tests.factories import NOW
 from workspaces.models import Workspace
 
