@@ -87,6 +87,13 @@ def test_a_pause_for_a_restored_copy_says_so(flags: list[str]) -> None:
     assert Pause.objects.get().after_restore is bool(flags)
 
 
+def test_a_restored_copy_is_paused_as_a_whole() -> None:
+    with pytest.raises(CommandError, match="--after-restore belongs to --scope all"):
+        run("pause", "--scope", "network", "--id", "facebook", "--reason", "Restored.", "--after-restore")
+
+    assert not Pause.objects.exists()
+
+
 def test_a_restore_that_nobody_noticed_is_asked_about_before_its_pause_is_ended() -> None:
     run("pause", "--scope", "all", "--reason", "Restored.", "--after-restore")
 

@@ -1,5 +1,6 @@
 """`reconcile` asks the networks about what is in doubt, says what comes of it, and never makes a second copy."""
 
+import json
 from functools import partial
 from typing import Any
 
@@ -74,6 +75,13 @@ def test_a_dry_run_says_how_each_would_be_cleared_up_and_asks_nobody(
             "Would ask about 2 of 4; nothing was done.",
         ],
     )
+    shown = json.loads("\n".join(run("--dry-run", "--json", "--limit", "3")[1]))
+    assert [(row["way"], row["obstacle"]) for row in shown["targets"]] == [
+        (LOOKED_FOR, None),
+        ("failed at once: it was set aside before anything was sent", None),
+        (None, "its account was disconnected"),
+    ]
+    assert shown["more"] == 1
     assert (list(Target.objects.order_by("pk").values()), network.calls, Event.objects.count()) == (before, [], 0)
 
 

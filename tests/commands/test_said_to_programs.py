@@ -96,4 +96,4 @@ def test_sync_analytics_counts(workspace: Workspace) -> None:
 
 
 def test_reconcile_where_nothing_is_in_doubt() -> None:
-    assert shown("reconcile") == {"is_paused": False, "counts": {}, "targets": []}
+    assert shown("reconcile") == {"is_paused": False, "counts": {}, "targets": [], "more": 0}

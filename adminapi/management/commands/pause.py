@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from accounts import pauses
 from accounts.models import REASON_LENGTH, Pause, PauseScope
-from adminapi.management.arguments import require_text
+from adminapi.management.arguments import WrongArgument, require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from posts import pausing
@@ -50,11 +50,15 @@ Exits with 1 if there is no such network, workspace or account."""
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=True)
         parser.add_argument(
-            "--after-restore", action="store_true", help="for a restored copy: have it reconciled before it is ended"
+            "--after-restore",
+            action="store_true",
+            help="with --scope all, for a restored copy: have it reconciled before it is ended",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         scope, subject = options["scope"], options["id"]
+        if options["after_restore"] and scope != PauseScope.ALL:
+            raise WrongArgument("--after-restore belongs to --scope all: a restored copy is asked about as a whole.")
         require_text("--reason", options["reason"], most=REASON_LENGTH)
         pausing.require_subject(scope, subject, must_exist=True)
         what, waiting, begun = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject), None

@@ -77,6 +77,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         self.since = _since(options)
         rows = _rows(options["post"], options["workspace"], self.since)
         targets, self.more = list(rows[: options["limit"]]), rows[options["limit"] : MOST].count()
+        self.questions = {target.pk: self._question(target) for target in targets}
         askable = self._say_how(targets, "would be" if options["dry_run"] else "is")
         if options["dry_run"] or not targets:
             self._say_nothing_was_done(targets, askable)
@@ -96,7 +97,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         """Print how each would be asked about, and return those that can be."""
         askable = []
         for target in targets:
-            asked = self._question(target)
+            asked = self.questions[target.pk]
             how = f"{verb} {asked.way}" if asked.way else f"cannot be asked about: {asked.obstacle}"
             self.say(f"{target.pk} of {target.post_id} ({target.platform}) {how}.")
             askable += [target] if asked.way else []
@@ -104,13 +105,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
 
     def _say_nothing_was_done(self, targets: Sequence[Target], askable: Sequence[Target]) -> None:
         if self.is_quiet:
-            self.show(
-                {
-                    "is_paused": pauses.of_all() is not None,
-                    "counts": {},
-                    "targets": [self._row(each) for each in targets],
-                }
-            )
+            self._show(targets, counts={})
         elif not targets:
             self.say("Nothing was due that may be out already." if self.since else "Nothing is in doubt.")
         else:
@@ -161,14 +156,18 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
     def _say_what_came(self, targets: Sequence[Target], counts: "Counter[str]") -> None:
         if self.is_quiet:
             now = Target.objects.in_bulk([target.pk for target in targets])
-            rows = [self._row(now[target.pk]) for target in targets if target.pk in now]
-            self.show({"is_paused": pauses.of_all() is not None, "counts": dict(+counts), "targets": rows})
+            self._show([now[target.pk] for target in targets if target.pk in now], counts=dict(+counts))
             return
         self.say(f"Of {len(targets) + self.more}: {_counted(counts)}.")
         if self.since:
             self.say("Nothing goes out before `manage.py resume --scope all`; see `manage.py stuck` for what stays.")
 
+    def _show(self, targets: Sequence[Target], *, counts: dict[str, int]) -> None:
+        rows = [self._row(target) for target in targets]
+        self.show({"is_paused": pauses.of_all() is not None, "counts": counts, "targets": rows, "more": self.more})
+
     def _row(self, target: Target) -> dict[str, Any]:
+        asked = self.questions[target.pk]
         return {
             "id": target.pk,
             "post_id": target.post_id,
@@ -176,6 +175,8 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
             "status": target.status,
             "is_in_doubt": target.outcome_unknown,
             "url": target.url or None,
+            "way": asked.way or None,
+            "obstacle": asked.obstacle or None,
             "told": told(target) or None,
         }
 
