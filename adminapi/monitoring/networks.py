@@ -138,6 +138,7 @@ class NetworkHealth:
             )
             yield told % {"name": name, "prefix": prefix}
         yield from self._of_versions(name, prefix)
+        yield from self._of_failures()
         yield from self._of_quotas()
         if many := self.accounts.expired:
             yield ngettext(
@@ -145,6 +146,20 @@ class NetworkHealth:
                 "%(many)d accounts must be connected again by the owner.",
                 many,
             ) % {"many": many}
+
+    def _of_failures(self) -> Iterator[str]:
+        """Say what makes the API less than well, where that is not a quota or a version."""
+        if self.api_status == WELL:
+            return
+        is_lately = (self.calls.rate(AWAY, lately=True) or 0.0) >= ERROR_RATE
+        counts = self.calls.lately if is_lately else self.calls.day
+        if many := sum(counts.get(each, 0) for each in AWAY):
+            told = (
+                _("%(many)d of %(all)d requests in 15 minutes had no answer, or an error of the network.")
+                if is_lately
+                else _("%(many)d of %(all)d requests in 24 hours had no answer, or an error of the network.")
+            )
+            yield told % {"many": many, "all": sum(counts.values())}
 
     def _of_quotas(self) -> Iterator[str]:
         if limited := self.calls.lately.get(LIMITED):

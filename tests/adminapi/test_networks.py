@@ -86,6 +86,7 @@ def test_where_nothing_is_live_the_simulated_networks_are_told() -> None:
     found = look().shown
 
     assert (found["mode"], found["last_successful_post"]) == ("sandbox", NOW)
+    assert found["issues"] == ["5 of 100 requests in 24 hours had no answer, or an error of the network."]
     assert shown() == ("degraded", "partial_outage", 5.0)
     assert look("threads").shown["status"] == "down"
 
