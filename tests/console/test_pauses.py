@@ -35,7 +35,7 @@ def test_a_pause_says_first_how_many_posts_would_wait(staff: Client, workspace: 
 
     page = text_of(staff.post(PAGE, FORM))
 
-    assert ("3 posts wait there" in page, "Pause: Facebook" in page) == (True, True)
+    assert ("3 posts, counted at each network, wait there" in page, "Pause: Facebook" in page) == (True, True)
     assert not Pause.objects.exists()
 
 

@@ -84,7 +84,8 @@
     const told = document.createElement("p");
     told.className = "op-error";
     told.setAttribute("role", "alert");
-    told.textContent = texts.join(" ");
+    const isNamed = texts.some((each) => each.startsWith(file.name));
+    told.textContent = (isNamed ? texts : [`${file.name}:`, ...texts]).join(" ");
     const again = button(text("Again"), () => { row.remove(); take([file]); });
     const dismiss = button(text("Dismiss"), () => { row.remove(); input.focus(); });
     row.replaceChildren(told, again, dismiss);
