@@ -16,6 +16,7 @@ from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
 from accounts import registry
+from accounts.credentials import hosted_url
 from accounts.models import NAME_LENGTH, AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
@@ -131,11 +132,6 @@ def _consent_url(connector: Connector, connection: Connection, *, state: str, ve
         redirect_uri=connection.callback_url, state=state, scopes=connection.scopes, code_challenge=challenge
     )
     return registry.session(connection.platform, connection.workspace).public_url(url)
-
-
-def hosted_url(platform: str) -> str:
-    """Return the address of our own page that completes a sign-in, for callers that have none."""
-    return f"{settings.PUBLIC_BASE_URL}{reverse('connect_done', args=[platform])}"
 
 
 def is_hosted(callback_url: str) -> bool:
