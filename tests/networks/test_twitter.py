@@ -414,13 +414,19 @@ class TestTwitter(LookCase, OAuth2Case):
 
         session.assert_done()
 
-    def test_an_upload_that_x_has_dropped_by_now_is_made_again(self, kind: str) -> None:
-        operation = self.prepared(self.publications[kind])
-        session = FakeSession(*self.publications[kind].prepares)
+    @pytest.mark.parametrize(("told", "hours"), [({}, 21), ({"expires_after_secs": 3600}, 1)])
+    def test_an_upload_that_x_has_dropped_by_now_is_made_again(
+        self, kind: str, told: dict[str, Any], hours: int
+    ) -> None:
+        publication = self.publications[kind]
+        said = given("900" if "image" in kind else "901", **told)
+        first = [replace(call, gets=said) for call in publication.prepares[:1]]
+        operation = self.prepared(replace(publication, prepares=(*first, *publication.prepares[1:])))
+        again = FakeSession(*publication.prepares[: 1 if kind == "images" and told else None])
 
-        self.connector.prepare(session, replace(operation, now=later(hours=21)), no_save)
+        self.connector.prepare(again, replace(operation, now=later(hours=hours)), no_save)
 
-        session.assert_done()
+        again.assert_done()
 
     def test_a_permalink_needs_no_name(self) -> None:
         operation = replace(self.operation(self.first.content), account=replace(self.account, username=""))
@@ -708,7 +714,7 @@ class TestTwitter(LookCase, OAuth2Case):
 
         assert self.saved["uploads"]["media_1"] == {
             "given": "901",
-            "at": NOW.isoformat(),
+            "ends_at": later(hours=20).isoformat(),
             "sent": 10,
             "closing": True,
             "ready": True,
@@ -762,6 +768,28 @@ class TestTwitter(LookCase, OAuth2Case):
         self.upload(ask(make_answer(400, {"detail": "This upload is not finalized."})), end, handles=handles)
         self.upload(ask(given()), end, handles=handles)
         self.upload(ask(given()), finalize(make_answer(400, {"detail": "It is finalized."})), handles=handles)
+
+    @pytest.mark.parametrize(
+        ("says", "is_kept"),
+        [
+            (make_answer(200), True),
+            (make_answer(200, {"data": {"id": "7"}}), True),
+            (make_answer(200, {"errors": [{"title": "Not Found Error", "detail": "There is no such upload."}]}), False),
+        ],
+        ids=["nothing", "of another", "an error"],
+    )
+    def test_an_upload_is_ready_only_where_x_says_so_of_it(self, says: Answer, is_kept: bool) -> None:
+        *sent, _ = self.publications["video"].prepares
+        with pytest.raises(Unavailable) as at_its_end:
+            self.upload(*sent, finalize(says))
+        kept = self.saved["uploads"]
+        with pytest.raises(StillWorking):
+            self.upload(*sent, finalize(working("checking")))
+        with pytest.raises(Unavailable):
+            self.upload(ask(says), handles=self.saved)
+
+        assert type(at_its_end.value) is Unavailable
+        assert [bool(kept), bool(self.saved["uploads"])] == [is_kept, is_kept]
 
     def test_an_upload_that_could_not_be_ended_is_not_taken_for_ready(self) -> None:
         *sent, end = self.publications["video"].prepares
