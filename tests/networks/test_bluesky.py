@@ -984,6 +984,10 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Rejected):
             self.numbers(make_answer(400, {"error": "InvalidRequest", "message": "Error: uris must be valid"}))
 
+    def test_an_answer_without_posts_takes_none_for_gone(self) -> None:
+        with pytest.raises(Unknown):
+            self.numbers(make_answer(200, {"error": "UpstreamFailure"}))
+
     def test_the_account_is_counted(self) -> None:
         call = replace(self.profile_calls[0], gets=make_answer(200, SHOWN | {"postsCount": 12}))
         bare = replace(self.profile_calls[0], gets=BARE_SERVER)

@@ -327,7 +327,7 @@ class TestTwitter(LookCase, OAuth2Case):
         newer = Twitter(App(client_id="id", client_secret="secret", version="3"))
         image, gif = self.publications["image"], self.publications["gif"]
         signs_in, posts = (*self.refresh_calls, *self.revoke_calls, ME_CALL), (*image.prepares, *gif.prepares)
-        reads = (*self.recover_calls, numbers_call(["5"], "public_metrics"))
+        reads = (*self.recover_calls, numbers_call(["5"], "public_metrics", {"id": "5"}))
         calls = (*signs_in, *posts, *self.first.commits, *reads)
         session = FakeSession(*(replace(call, url=call.url.replace("/2/", "/3/")) for call in calls))
 
@@ -1004,20 +1004,26 @@ class TestNumbers:
         assert found == {self.young: replace(COUNTED, clicks=7), self.old: COUNTED}
 
     def test_an_error_about_one_post_does_not_fail_the_rest(self) -> None:
-        other, gone = made(1), made(2)
+        other, gone, kept_back = made(1), made(2), made(3)
         errors = [
             {"resource_id": self.young, "title": "Field Authorization Error"},
-            {"resource_id": gone, "title": "Not Found Error"},
+            {"resource_id": gone, "type": PROBLEMS + "resource-not-found"},
+            {"resource_id": kept_back, "type": PROBLEMS + "not-authorized-for-resource"},
         ]
         kept = {"id": other, "public_metrics": PUBLIC, "non_public_metrics": {"url_link_clicks": 0}}
+        seen = {"id": self.young, "public_metrics": PUBLIC}
 
         found = self.read(
-            [self.young, other, gone],
-            numbers_call([self.young, other, gone], self.private, kept, errors=errors),
-            numbers_call([self.young, gone], "public_metrics", {"id": self.young, "public_metrics": PUBLIC}),
+            [self.young, other, gone, kept_back],
+            numbers_call([self.young, other, gone, kept_back], self.private, kept, errors=errors),
+            numbers_call([self.young, gone, kept_back], "public_metrics", seen, errors=errors[1:]),
         )
 
-        assert found == {other: replace(COUNTED, clicks=0), self.young: COUNTED}
+        assert found == {other: replace(COUNTED, clicks=0), self.young: COUNTED, kept_back: PostNumbers()}
+
+    def test_an_answer_that_tells_of_no_post_takes_none_for_gone(self) -> None:
+        with pytest.raises(Unknown):
+            self.read([self.old], numbers_call([self.old], "public_metrics"))
 
     def test_a_field_that_was_refused_leaves_its_numbers_unknown(self) -> None:
         entry = {"id": self.young, "public_metrics": PUBLIC}
@@ -1065,4 +1071,4 @@ class TestNumbers:
         assert found == {ids[0]: PostNumbers(own={"video_views": 11}), ids[1]: PostNumbers()}
 
     def test_an_id_that_tells_no_time_is_an_old_one(self) -> None:
-        assert self.read(["x"], numbers_call(["x"], "public_metrics")) == {}
+        assert self.read(["x"], numbers_call(["x"], "public_metrics", {"id": "x"})) == {"x": PostNumbers()}
