@@ -1,6 +1,7 @@
 """LinkedIn, against what Microsoft's pages about it say is sent and answered."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +39,7 @@ from accounts.platforms.linkedin.errors import NotTaken, UploadOver
 from accounts.platforms.text import length
 from tests.networks.platform_case import (
     LOST,
+    NOT_SENT,
     NOW,
     Call,
     FakeSession,
@@ -83,6 +85,7 @@ COMMENT = "urn:li:comment:(urn:li:share:7001,9)"
 COMMENT_URL = f"{POST.url}?commentUrn=urn%3Ali%3Acomment%3A%28urn%3Ali%3Ashare%3A7001%2C9%29"
 ORGANIZATION = {"id": 77, "localizedName": "Bakery", "vanityName": "bakery"}
 LOGO = {"logoV2": {"original~": {"elements": [{"identifiers": [{"identifier": "https://media.example/l.png"}]}]}}}
+CONFLICT = make_answer(409, {"status": 409, "code": "CONFLICT"})
 DUPLICATE = make_answer(422, {"message": "Content is a duplicate of urn:li:share:7001", "status": 422})
 CALLER, OWNER = ("CONTENT_REJECTED", "caller"), ("TOKEN_REVOKED", "account_owner")
 
@@ -762,6 +765,33 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(Duplicate):
             self.connector.commit(FakeSession(replace(create("Hello"), gets=DUPLICATE), looks), operation)
 
+    @pytest.mark.parametrize(
+        ("then", "looks", "found"),
+        [
+            (create("Hello").gets, [], POST),
+            (DUPLICATE, [listing(own)], POST),
+            (DUPLICATE, [listing()], None),
+            (CONFLICT, [], None),
+            (make_answer(429), [], None),
+            (NOT_SENT, [], None),
+        ],
+        ids=["made", "made before", "not listed", "again", "over quota", "not sent"],
+    )
+    def test_after_a_conflict_the_same_text_is_sent_once_more(
+        self, then: Answer | PlatformError, looks: list[Call], found: Published | None
+    ) -> None:
+        session = FakeSession(replace(create("Hello"), gets=CONFLICT), replace(create("Hello"), gets=then), *looks)
+
+        with nullcontext() if found else pytest.raises(Unknown):
+            assert self.connector.commit(session, self.prepared(self.first)) == found
+
+        session.assert_done()
+
+    @pytest.mark.parametrize("name", ["images", "first comment"])
+    def test_after_a_conflict_nothing_is_sent_twice_that_linkedin_would_take_twice(self, name: str) -> None:
+        with pytest.raises(Unknown):
+            self.commit(self.publications[name], CONFLICT)
+
     def test_a_first_try_that_is_a_duplicate_is_refused_in_words_that_name_the_other(self) -> None:
         with pytest.raises(Duplicate) as caught:
             self.commit(self.first, DUPLICATE)
@@ -890,8 +920,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
             (400, {"code": "NONEXISTENT_VERSION"}, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
             (426, None, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
             (400, {"code": "VERSION_MISSING"}, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
-            (409, {"message": "Conflict"}, (NotTaken, "PLATFORM_UNAVAILABLE", "network")),
-            (400, {"code": "CONFLICT"}, (NotTaken, "PLATFORM_UNAVAILABLE", "network")),
+            (409, {"message": "Conflict"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
+            (400, {"code": "CONFLICT"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (404, {"code": "NOT_FOUND"}, (Rejected, *CALLER)),
             (422, {"code": "FIELD_LENGTH_TOO_LONG"}, (Rejected, *CALLER)),
             (503, {"message": "Busy"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
@@ -903,7 +933,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         assert (type(error), error.error_code, error.acts) == meaning
 
     def test_an_ended_version_and_an_unready_file_were_surely_not_posted(self) -> None:
-        for status, code in ((426, "NONEXISTENT_VERSION"), (400, "MEDIA_ASSET_WAITING_UPLOAD"), (409, "CONFLICT")):
+        for status, code in ((426, "NONEXISTENT_VERSION"), (400, "MEDIA_ASSET_WAITING_UPLOAD")):
             with pytest.raises(NotTaken) as caught:
                 self.commit(self.first, make_answer(status, {"status": status, "code": code}))
 
