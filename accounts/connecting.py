@@ -355,9 +355,11 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
 
 
 def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
-    """Update the account to how the network shows it; a name set by hand stays, and a number that it does not tell."""
+    """Update the account to how the network shows it; a name set by hand stays, and a picture or number that it does
+    not tell."""
     numbers = {"followers": people(profile.followers), "following": people(profile.following)}
-    told = {name: value for name, value in numbers.items() if value is not None}
+    told: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
+    told |= {} if profile.profile_image else {"profile_image": account.profile_image}
     for column, value in (profile_columns(account, profile) | told | {"last_sync": now}).items():
         setattr(account, column, value)
 

@@ -111,7 +111,7 @@ class LinkedIn(OAuth2Connector):
         api = self._api(session, account.access_token)
         if is_organization(account.remote_id):
             return linkedin_people.organization(api, account.remote_id)
-        return linkedin_people.member(api, self._product(account.metadata))[1]
+        return linkedin_people.member(api, self._product(account.metadata))
 
     def shows_title(self, content: Content) -> bool:
         """A link's card, a video and a document have one; pictures and text alone have not."""
