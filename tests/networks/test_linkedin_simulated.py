@@ -99,7 +99,7 @@ def test_the_organizations_where_a_person_may_post_can_be_connected() -> None:
     ]
     at = desk(BAKERY)
     shown = at.connector.profile(at.session, at.account)
-    assert (shown.name, shown.profile_image[:4]) == ("Ada Lovelace Bakery", "http")
+    assert (shown.name, shown.profile_image[:4]) == ("Demo Bakery", "http")
     assert shown.followers
 
 
