@@ -98,6 +98,10 @@ class Unavailable(PlatformError):
         self.handles = handles
 
 
+class NotTaken(Unavailable):
+    """Surely not done, for a cause that passes or that the operator mends: also of a visible call."""
+
+
 class RateLimited(Unavailable):
     """Certainly not done, because of a quota: does not count as an attempt."""
 

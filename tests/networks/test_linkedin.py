@@ -34,8 +34,9 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
+from accounts.platforms.errors import NotTaken
 from accounts.platforms.linkedin import COMMUNITY_SCOPES, SELF_SERVE_SCOPES, LinkedIn, littletext
-from accounts.platforms.linkedin.errors import NotTaken, UploadOver
+from accounts.platforms.linkedin.errors import UploadOver
 from accounts.platforms.text import length
 from tests.networks.platform_case import (
     LOST,

@@ -15,7 +15,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.errors import not_permitted
+from accounts.platforms.errors import NotTaken, not_permitted
 from accounts.platforms.http import (
     decoded,
     dig_list,
@@ -58,10 +58,6 @@ KNOWN = (
     | DUPLICATE
     | OF_THE_REQUEST
 )
-
-
-class NotTaken(Unavailable):
-    """Surely not done, for a cause that passes or that the operator mends."""
 
 
 class UploadOver(NotTaken):
