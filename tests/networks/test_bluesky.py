@@ -516,6 +516,26 @@ class TestBluesky(PlatformCase):
             "#\u00e9t\u00e9",
         ]
 
+    @pytest.mark.parametrize("gets", [make_answer(502, {"error": "UpstreamFailure"}), LOST])
+    def test_a_mention_that_cannot_be_resolved_holds_the_post_for_two_minutes(self, gets: Any) -> None:
+        asked = replace(get("com.atproto.identity.resolveHandle", {}, handle="alice.test"), gets=gets)
+        limited = replace(asked, gets=make_answer(429, {"error": "RateLimitExceeded"}))
+        operation, saved = self.operation(Content(text="Hello @alice.test")), list[Handles]()
+
+        def prepare(call: Call, seconds: int) -> Handles:
+            session = FakeSession(call)
+            return self.connector.prepare(
+                session,
+                replace(operation, now=later(seconds=seconds), handles=saved[-1] if saved else {}),
+                lambda handles, *, seconds=0: saved.append(handles),
+            )
+
+        for call, seconds in ((asked, 0), (asked, 30), (limited, 150)):
+            with pytest.raises((Unavailable, Unknown)):
+                prepare(call, seconds)
+
+        assert "facets" not in prepare(asked, 150)["record"]
+
     def test_marks_do_not_overlap(self) -> None:
         record = self.record(Content(text="https://example.com/?q=@alice.test"))
 

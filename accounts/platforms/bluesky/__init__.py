@@ -150,11 +150,12 @@ class Bluesky(PasswordConnector):
         # Each part of a thread a moment later than the one before it, and under a key of its own.
         at = operation.now + timedelta(milliseconds=len(operation.out))
         created_at = dig_text(handles, "record", "createdAt") or timestamp(at)
-        handles = {
-            **handles,
-            "rkey": handles.get("rkey") or record_key(at),
-            "record": bluesky_records.written(self, session, operation, handles, created_at=created_at),
-        }
+        try:
+            record = bluesky_records.written(self, session, operation, handles, created_at=created_at)
+        except (Unavailable, Unknown):
+            save({bluesky_records.FAILING_SINCE: operation.now.isoformat()} | dict(handles))
+            raise
+        handles = {**handles, "rkey": handles.get("rkey") or record_key(at), "record": record}
         save(handles)
         return handles
 
