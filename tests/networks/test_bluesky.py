@@ -627,7 +627,6 @@ class TestBluesky(PlatformCase):
             (400, "AccountTakedown", "Account has been taken down", (AuthExpired, "TOKEN_REVOKED", "account_owner")),
             (403, "AccountNotFound", "Not yours", (Rejected, "TOKEN_REVOKED", "account_owner")),
             (403, "ScopeMissingError", "Missing scope", (Rejected, "TOKEN_REVOKED", "account_owner")),
-            (413, "PayloadTooLarge", "request entity too large", (Rejected, "MEDIA_REJECTED", "caller")),
             (400, "InvalidRequest", "blob too big (maximum 1000000)", (Rejected, "MEDIA_REJECTED", "caller")),
             (400, "BlobTooLarge", "This file is too large. It is 1.47MB.", (Rejected, "MEDIA_REJECTED", "caller")),
             (400, "InvalidMimeType", "Wrong type of file.", (Rejected, "MEDIA_REJECTED", "caller")),

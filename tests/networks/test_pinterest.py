@@ -516,6 +516,15 @@ class TestPinterest(LookCase, OAuth2Case):
         assert (caught.value.network_code, caught.value.status) == ("AccessDenied", 403)
         assert saved[-1] == {}
 
+    @pytest.mark.parametrize(("status", "code"), [(400, "EntityTooLarge"), (400, "EntityTooSmall"), (413, "")])
+    def test_a_file_that_the_storage_refuses_for_its_size_is_not_uploaded_again(self, status: int, code: str) -> None:
+        refused = store(status, f"<Error><Code>{code}</Code></Error>".encode())
+
+        with pytest.raises(Rejected) as caught:
+            self.stored({}, register(), refused)
+
+        assert (caught.value.error_code, caught.value.network_code) == ("MEDIA_REJECTED", code)
+
     @pytest.mark.parametrize(
         ("gets", "error"),
         [(make_answer(503), Unavailable), (make_answer(302, body=b"<html>"), Unavailable), (LOST, Unknown)],
