@@ -322,7 +322,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
             (),
             (
                 create(
-                    "\\(Rye\\) #bread\\_rolls, 1\\*2 @[Acme \\(UK\\)](urn:li:organization:5) \\<a\\@b.example\\> \\#1"
+                    "\\(Rye\\) {hashtag|\\#|bread\\_rolls}, 1\\*2 @[Acme \\(UK\\)](urn:li:organization:5) "
+                    "\\<a\\@b.example\\> \\#1"
                 ),
             ),
             POST,
@@ -1357,6 +1358,9 @@ class TestMemberOfCommunityManagement:
         ("\u2764\ufe0f#rye 1\ufe0f\u20e3#rye", "\u2764\ufe0f#rye 1\ufe0f\u20e3#rye"),
         ("no#tag, #1, ##, # a", "no\\#tag, \\#1, \\#\\#, \\# a"),
         ("#_tag", "\\#\\_tag"),
+        ("#foo_bar, \uff03a_", "{hashtag|\\#|foo\\_bar}, {hashtag|\\\uff03|a\\_}"),
+        ("#col\u00b7lecci\u00f3.", "{hashtag|\\#|col\u00b7lecci\u00f3}."),
+        ("https://example.com/(a)#rye acme.com/a.#rye", "https://example.com/\\(a\\)\\#rye acme.com/a.\\#rye"),
         ("https://example.com/a_b#c", "https://example.com/a\\_b\\#c"),
         ("@[Ann](urn:li:person:A-1_b)_@[B](urn:li:person:B)", "@[Ann](urn:li:person:A-1_b)\\_@[B](urn:li:person:B)"),
         ("@[Ann](urn:li:share:1)", "\\@\\[Ann\\]\\(urn:li:share:1\\)"),
