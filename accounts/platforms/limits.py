@@ -73,6 +73,8 @@ class Limits:
     max_image_side_pixels: int | None = None
     """Larger images are made smaller."""
     max_image_short_side_pixels: int | None = None
+    max_image_pixels: int | None = None
+    """Width times height; larger images are made smaller."""
     max_animated_image_bytes: int | None = None
     """Where GIFs that move may be heavier than other images."""
     animated_image_alone: bool = False

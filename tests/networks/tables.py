@@ -187,13 +187,14 @@ def _images(limits: Limits) -> Row:
     if not limits.max_images:
         return []
     sides = [limits.max_image_side_pixels, limits.max_image_short_side_pixels]
+    pixels = f"{limits.max_image_pixels:,} in all" if limits.max_image_pixels else "any"
     alone = ", one that moves alone" if limits.animated_image_alone else ""
     return [
         f"{limits.max_images}{alone}",
         _formats(limits.image_mime_types),
         _size(limits.max_image_bytes),
         _between(limits.min_image_ratio, limits.max_image_ratio),
-        " by ".join(f"{side:,}" for side in sides if side) or "any",
+        " by ".join(f"{side:,}" for side in sides if side) or pixels,
         f"{limits.max_alt_text_characters:,}" if limits.max_alt_text_characters else NO,
     ]
 

@@ -1007,7 +1007,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
     @pytest.mark.parametrize(
         ("content", "rule"),
         [
-            (Content(text="a", media=(make_image(width=6100, height=6000),)), "image_too_many_pixels"),
             (Content(text="a", media=(make_image(mime_type="image/gif", frames=251),)), "gif_frames_too_large"),
             (Content(text="a", media=(make_document(filename=""),)), "title_required"),
             (Content(text="a", media=(make_document(), make_image())), "kinds_mixed"),
