@@ -558,6 +558,15 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert length(handles["uploads"]["card"]["given"]["title"], "utf16_units") == 400
 
+    def test_a_cards_title_is_as_short_as_the_operator_knows_that_it_must_be(self) -> None:
+        connector = LinkedIn(App(limits={"max_title_characters": 200}))
+        unread = replace(READ_PAGE, gets=make_answer(404))
+        operation = self.operation(Content(text="", title="T" * 300, link="https://example.com/rye"))
+
+        handles = connector.prepare(FakeSession(unread), operation, no_save)
+
+        assert handles["uploads"]["card"]["given"]["title"] == "T" * 200
+
     @pytest.mark.parametrize("mime_type", ["image/jpeg", "image/png"])
     def test_a_cards_picture_is_the_articles_thumbnail(self, mime_type: str) -> None:
         content = Content(text="", title="T" * 401, link="https://example.com/rye")
