@@ -83,6 +83,7 @@ class Limits:
     max_alt_text_characters: int | None = None
     video_mime_types: tuple[str, ...] = ()
     max_videos: int = 0
+    min_video_bytes: int | None = None
     max_video_bytes: int | None = None
     min_video_duration_seconds: float | None = None
     max_video_duration_seconds: float | None = None

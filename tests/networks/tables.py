@@ -205,7 +205,7 @@ def _videos(limits: Limits) -> Row:
     return [
         str(limits.max_videos),
         _formats(limits.video_mime_types),
-        _size(limits.max_video_bytes),
+        _size(limits.max_video_bytes, least=limits.min_video_bytes),
         _between(limits.min_video_duration_seconds, limits.max_video_duration_seconds),
         _between(limits.min_video_ratio, limits.max_video_ratio),
         _between(limits.min_video_side_pixels, limits.max_video_side_pixels),
@@ -248,10 +248,11 @@ NAMES = {
 }
 
 
-def _size(most: int | None) -> str:
+def _size(most: int | None, *, least: int | None = None) -> str:
     if most is None:
         return "any"
-    return f"{most / 1e9:.4g} GB" if most >= 1e9 else f"{most / 1e6:.4g} MB"
+    told = f"{least / 1e3:.4g} KB to " if least else ""
+    return told + (f"{most / 1e9:.4g} GB" if most >= 1e9 else f"{most / 1e6:.4g} MB")
 
 
 def _between(least: float | None, most: float | None) -> str:

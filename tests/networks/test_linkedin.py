@@ -155,7 +155,7 @@ OVER = [
     make_answer(403, body=b"<Error><Code>AuthenticationFailed</Code></Error>"),
 ]
 OCTETS = {"Content-Type": "application/octet-stream"}
-BEGIN_VIDEO = initialize("video", VIDEO, fileSizeBytes=16, uploadCaptions=False, uploadThumbnail=False)
+BEGIN_VIDEO = initialize("video", VIDEO, fileSizeBytes=80_000, uploadCaptions=False, uploadThumbnail=False)
 PARTS = (
     Call("PUT", f"{UPLOADS}/v/1", {"headers": OCTETS, "data": b"bytes of m"}, make_answer(200, ETag='"one"')),
     Call("PUT", f"{UPLOADS}/v/2", {"headers": OCTETS, "data": b"edia"}, make_answer(200, ETag="two")),
@@ -362,7 +362,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
             POST,
         ),
         "video": Publication(
-            Content(text="Look", title="Kneading", media=(make_video(),)),
+            Content(text="Look", title="Kneading", media=(make_video(size=80_000),)),
             (BEGIN_VIDEO, *PARTS, FINISH_VIDEO, show_video("AVAILABLE")),
             (create("Look", "urn:li:ugcPost:7001", content={"media": {"id": "urn:li:video:V1", "title": "Kneading"}}),),
             UGC,
@@ -1017,6 +1017,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         ("content", "rule"),
         [
             (Content(text="a", media=(make_image(mime_type="image/gif", frames=251),)), "gif_frames_too_large"),
+            (Content(text="a", media=(make_video(size=76_799),)), "video_too_small"),
             (Content(text="a", media=(make_document(filename=""),)), "title_required"),
             (Content(text="a", media=(make_document(), make_image())), "kinds_mixed"),
             (Content(text="a", options={"post_type": "document"}), "media_required"),
@@ -1035,7 +1036,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         assert self.rules(Content(text="", title="Bread", media=(make_document(filename=""),))) == []
 
     def test_a_video_of_a_content_administrator_may_be_refused(self) -> None:
-        content = Content(text="", media=(make_video(),))
+        content = Content(text="", media=(make_video(size=76_800),))
         [issue] = self.connector.validate(content, METADATA | {"roles": ["CONTENT_ADMIN"]})
 
         assert (issue.rule, issue.severity) == ("video_may_need_another_role", "warning")

@@ -39,7 +39,7 @@ SIGNS = "ab1 \n#_()[]{}|\\@*<>~&\u00e9\U0001f35e"
 
 @pytest.fixture(autouse=True)
 def _in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("ouipost.simulator.networks.linkedin.media.PART_BYTES", 1000)
+    monkeypatch.setattr("ouipost.simulator.networks.linkedin.media.PART_BYTES", 100_000)
     with in_process(monkeypatch):
         yield
 
@@ -57,9 +57,7 @@ def an_image(number: int = 1) -> Media:
 
 def a_video() -> Media:
     facts: dict[str, Any] = {"width": 64, "height": 64, "seconds": 4, "fps": 10, "video_codec": "h264"}
-    return make_file(
-        "video", film(seconds=4, index_first=False), type="video", mime_type="video/mp4", filename="film.mp4", **facts
-    )
+    return make_file("video", film(seconds=4), type="video", mime_type="video/mp4", filename="film.mp4", **facts)
 
 
 def a_document() -> Media:

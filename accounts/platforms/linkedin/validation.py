@@ -30,6 +30,7 @@ LIMITS = Limits(
     max_alt_text_characters=4086,
     video_mime_types=("video/mp4",),
     max_videos=1,
+    min_video_bytes=76_800,
     max_video_bytes=500_000_000,
     min_video_duration_seconds=3,
     max_video_duration_seconds=1800,
