@@ -16,6 +16,7 @@ from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
 from accounts import registry
+from accounts.credentials import hosted_url
 from accounts.models import NAME_LENGTH, AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
@@ -131,11 +132,6 @@ def _consent_url(connector: Connector, connection: Connection, *, state: str, ve
         redirect_uri=connection.callback_url, state=state, scopes=connection.scopes, code_challenge=challenge
     )
     return registry.session(connection.platform, connection.workspace).public_url(url)
-
-
-def hosted_url(platform: str) -> str:
-    """Return the address of our own page that completes a sign-in, for callers that have none."""
-    return f"{settings.PUBLIC_BASE_URL}{reverse('connect_done', args=[platform])}"
 
 
 def is_hosted(callback_url: str) -> bool:
@@ -359,9 +355,11 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
 
 
 def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
-    """Update the account to how the network shows it; a name set by hand stays, and a number that it does not tell."""
+    """Update the account to how the network shows it; a name set by hand stays, and a picture or number that it does
+    not tell."""
     numbers = {"followers": people(profile.followers), "following": people(profile.following)}
-    told = {name: value for name, value in numbers.items() if value is not None}
+    told: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
+    told |= {} if profile.profile_image else {"profile_image": account.profile_image}
     for column, value in (profile_columns(account, profile) | told | {"last_sync": now}).items():
         setattr(account, column, value)
 

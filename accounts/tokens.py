@@ -4,17 +4,19 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models import Q
 from structlog.contextvars import bound_contextvars
 
-from accounts import grants, registry
+from accounts import credentials, grants, registry
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from accounts.platforms import base
 from accounts.platforms.base import (
     AuthExpired,
+    Connector,
     PlatformError,
     RateLimited,
     Rejected,
@@ -23,6 +25,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
+from accounts.session import NetworkSession
 from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.crypto import CannotDecrypt
@@ -200,7 +203,7 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
     try:
         connector = registry.connector(account.platform, account.workspace)
         session = registry.session(account.platform, account.workspace, deadline=claim.deadline)
-        tokens = connector.refresh(session, account.unseal(), now=now)
+        tokens = _renewed(connector, session, account, now=now)
     except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as error:
         if isinstance(error, AuthExpired | Rejected) and is_owners(error):
             expire(account, error, claim=claim)
@@ -210,6 +213,18 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
         _try_again(account, unavailable, claim=claim)
         raise unavailable from error
     return _keep(account, tokens, claim=claim, now=now)
+
+
+def _renewed(connector: Connector, session: NetworkSession, account: SocialAccount, *, now: datetime) -> Tokens:
+    """Return new tokens; raises the refusal of the app where a 401, as a token that is over has it, comes of that."""
+    try:
+        return connector.refresh(session, account.unseal(), now=now)
+    except PlatformError as error:
+        may_be_the_app = error.status == HTTPStatus.UNAUTHORIZED and connector.needs_app
+        refusal = credentials.refusal(connector, session, now=now) if may_be_the_app and is_owners(error) else None
+        if refusal and (isinstance(refusal, Unavailable | Unknown) or refusal.acts == WhoActs.OPERATOR):
+            raise refusal from error
+        raise
 
 
 def is_owners(error: PlatformError) -> bool:

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import connecting, registry, services
+from accounts.credentials import hosted_url
 from accounts.filters import AccountFilter
 from accounts.models import SocialAccount
 from accounts.platforms.base import PlatformError, SignIn
@@ -109,7 +110,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
 
         def work() -> Response:
             account = self.get_object()
-            back = {"callback_url": connecting.hosted_url(account.platform)}
+            back = {"callback_url": hosted_url(account.platform)}
             return self._start(platform=account.platform, account=account, **(back | values))
 
         return self.once(work)

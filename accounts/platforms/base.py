@@ -3,6 +3,7 @@
 Nothing here or in the modules beside it knows Django, the database or the settings.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -88,6 +89,10 @@ __all__ = [
     "Unknown",
     "WhoActs",
 ]
+
+
+LISTING_LAG = "listing_lag_seconds"
+"""What the operator calls it, among the network's limits."""
 
 
 class Session(Protocol):
@@ -233,8 +238,8 @@ class Connector(Platform):
     """A network that can be connected: sign-in, publishing, recovery."""
 
     recovery: ClassVar[Recovery] = Recovery.PARK
-    listing_lag: ClassVar[float] = 0
-    """Seconds until a new post surely shows in the account's own list."""
+    listing_lag: float = 0
+    """Seconds until a new post surely shows in the account's own list; the operator's `listing_lag_seconds` wins."""
     link_beside_text: ClassVar[bool] = False
     """Whether a post without media takes its link in a field of its own."""
     link_beside_files: ClassVar[bool] = False
@@ -251,6 +256,16 @@ class Connector(Platform):
     """The address that its calls are under, where that is one; may hold `{version}`."""
     nothing_opened: str = Phrase("The sign-in gave access to no account that can be published to: grant at least one.")
     """What a person is told whose sign-in gave no account, with the possible reasons."""
+
+    def _take_over(self, numbers: Mapping[str, float]) -> None:
+        super()._take_over({name: number for name, number in numbers.items() if name != LISTING_LAG})
+        if LISTING_LAG not in numbers:
+            return
+        if not self.listing_lag:
+            raise KeyError(LISTING_LAG)
+        if not 0 < numbers[LISTING_LAG] < math.inf:
+            raise ValueError(numbers[LISTING_LAG])
+        self.listing_lag = numbers[LISTING_LAG]
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
         """Return the address of the network's consent page."""

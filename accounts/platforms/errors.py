@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 LONGEST_CODE = 80
@@ -51,10 +52,14 @@ class PlatformError(Exception):
 
 
 class Rejected(PlatformError):
-    """Refused as it stands: asking again cannot help."""
+    """Refused as it stands: asking again cannot help. Where what was sent is too large, it is so because of a file."""
 
     code = "CONTENT_REJECTED"
     who_acts = WhoActs.CALLER
+
+    def __init__(self, message: str, *, code: str | None = None, status: int | None = None, **facts: Any) -> None:
+        of_files = "MEDIA_REJECTED" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
+        super().__init__(message, code=code or of_files, status=status, **facts)
 
 
 def not_permitted(**facts: Any) -> Rejected:
@@ -96,6 +101,10 @@ class Unavailable(PlatformError):
         super().__init__(message, **facts)
         self.retry_after = retry_after
         self.handles = handles
+
+
+class NotTaken(Unavailable):
+    """Surely not done, for a cause that passes or that the operator mends: also of a visible call."""
 
 
 class RateLimited(Unavailable):

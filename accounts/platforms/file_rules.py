@@ -121,6 +121,9 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
         return
     yield from _type(media, field, limits.video_mime_types)
     yield from _most("video_too_large", field, Phrase("The video"), media.size, limits.max_video_bytes, BYTES)
+    if limits.min_video_bytes is not None and media.size < limits.min_video_bytes:
+        told = Phrase("{what} has {actual} {unit}", what=Phrase("The video"), actual=media.size, unit=BYTES)
+        yield below("video_too_small", field, told, limits.min_video_bytes, media.size)
     yield from _alt_text(media, field, limits)
     if not media.seconds:  # an old row, of which nothing is known
         return

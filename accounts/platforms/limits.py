@@ -73,6 +73,8 @@ class Limits:
     max_image_side_pixels: int | None = None
     """Larger images are made smaller."""
     max_image_short_side_pixels: int | None = None
+    max_image_pixels: int | None = None
+    """Width times height; larger images are made smaller."""
     max_animated_image_bytes: int | None = None
     """Where GIFs that move may be heavier than other images."""
     animated_image_alone: bool = False
@@ -81,6 +83,7 @@ class Limits:
     max_alt_text_characters: int | None = None
     video_mime_types: tuple[str, ...] = ()
     max_videos: int = 0
+    min_video_bytes: int | None = None
     max_video_bytes: int | None = None
     min_video_duration_seconds: float | None = None
     max_video_duration_seconds: float | None = None

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts import connecting, hosted, registry
+from accounts.credentials import hosted_url
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
 from adminapi.console.pages import member_of_staff, page, show
@@ -104,7 +105,7 @@ def _start(request: HttpRequest, workspace: Workspace | None, account: SocialAcc
         workspace,
         platform=platform,
         account=account,
-        callback_url=connecting.hosted_url(platform),
+        callback_url=hosted_url(platform),
         key_id=member_of_staff(request).pk,
         actor=Actor.from_request(request),
         now=timezone.now(),
@@ -127,7 +128,7 @@ def _choice(platform: Connector, connected: int) -> Choice:
         name=platform.name,
         takes=", ".join(str(KINDS.get(kind, kind)) for kind in platform.account_types),
         is_configured=registry.is_configured(platform),
-        redirect_uri=connecting.hosted_url(platform.id),
+        redirect_uri=hosted_url(platform.id),
         variables=translated(both(registry.credentials_of(platform.id))),
         connected=connected,
     )

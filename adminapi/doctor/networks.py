@@ -1,15 +1,13 @@
 """What the networks say of this installation's apps: each is asked to sign in with a code that nobody was given."""
 
-import secrets
 import time
-from http import HTTPStatus
 
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import platforms, registry
-from accounts.connecting import hosted_url
-from accounts.platforms.base import Connector, PlatformError, Unavailable, Unknown, WhoActs
+from accounts import credentials, platforms, registry
+from accounts.credentials import hosted_url
+from accounts.platforms.base import Connector, Unavailable, Unknown, WhoActs
 from accounts.session import NetworkSession
 from adminapi.doctor.findings import Finding, warning, well, wrong
 
@@ -28,29 +26,16 @@ def app(network: Connector) -> Finding:
     """
     if not registry.is_configured(network):
         return well(f"There is no app. {_checklist(network)}")
-    refusal, variables = _refusal(network), _variables(network)
+    session = NetworkSession(gateway=settings.NETWORK_GATEWAY, deadline=time.monotonic() + SECONDS)
+    refusal, variables = credentials.refusal(network, session, now=timezone.now()), _variables(network)
     if refusal is None:
         return warning("It took a code that was made up.", f"See that what answers really is {network.name}.")
     told = f"{refusal.message.rstrip('.')}."
-    # Where the app proves itself wrongly, the status may be 401; a wrong code has 400 (RFC 6749, section 5.2).
-    if refusal.acts == WhoActs.OPERATOR or refusal.status == HTTPStatus.UNAUTHORIZED:
+    if refusal.acts == WhoActs.OPERATOR:
         return wrong(f"The app is refused. {told}", f"Look at {variables}, and at the app at the network.")
     if isinstance(refusal, Unavailable | Unknown):
         return warning(f"Nobody can tell. {told}", f"Try it again later; if it stays so, look at {variables}.")
     return well(f"A code that was made up is refused. {told} {_checklist(network)}")
-
-
-def _refusal(network: Connector) -> PlatformError | None:
-    """Return how the network refuses a sign-in that nobody began; None where it takes it."""
-    session = NetworkSession(gateway=settings.NETWORK_GATEWAY, deadline=time.monotonic() + SECONDS)
-    code, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64) if network.uses_pkce else ""
-    try:
-        network.exchange(
-            session, code=code, redirect_uri=hosted_url(network.id), now=timezone.now(), code_verifier=verifier
-        )
-    except PlatformError as error:
-        return error
-    return None
 
 
 def _checklist(network: Connector) -> str:

@@ -68,7 +68,8 @@ def _reasons(media: Media, limits: Limits) -> Iterator[str]:
     if limits.max_image_ratio and media.ratio > limits.max_image_ratio:
         yield Phrase("with bars above and below")
     long, short = max(media.width, media.height), min(media.width, media.height)
-    if (limits.max_image_side_pixels or long) < long or (limits.max_image_short_side_pixels or short) < short:
+    most_long, most_short = limits.max_image_side_pixels or long, limits.max_image_short_side_pixels or short
+    if most_long < long or most_short < short or (limits.max_image_pixels or long * short) < long * short:
         yield Phrase("made smaller")
 
 
@@ -79,6 +80,7 @@ def _shape(limits: Limits) -> Shape:
         max_ratio=limits.max_image_ratio or 0,
         max_side=limits.max_image_side_pixels or 0,
         max_short_side=limits.max_image_short_side_pixels or 0,
+        max_area=limits.max_image_pixels or 0,
     )
 
 
@@ -92,6 +94,8 @@ def _size(media: Media, shape: Shape) -> tuple[int, int]:
     sides = [1.0]
     sides += [shape.max_side / max(width, height)] if shape.max_side and width else []
     sides += [shape.max_short_side / min(width, height)] if shape.max_short_side and width else []
+    if shape.max_area and width:  # less what sides that are rounded up may add
+        sides.append(math.sqrt(shape.max_area / (width * height)) - (1 / width + 1 / height) / 2)
     return max(1, round(width * min(sides))), max(1, round(height * min(sides)))
 
 

@@ -34,6 +34,7 @@ class Shape:
     max_ratio: float = 0
     max_side: int = 0
     max_short_side: int = 0
+    max_area: int = 0
 
 
 @contextmanager

@@ -92,6 +92,7 @@ class Job:
     max_ratio: float = 0
     max_side: int = 0
     max_short_side: int = 0
+    max_area: int = 0
 
 
 def answer_to(job: Job) -> dict[str, Any]:
@@ -410,10 +411,13 @@ def within_ratio(width: int, height: int, job: Job) -> tuple[int, int]:
 
 
 def within_sides(image: Image.Image, job: Job) -> Image.Image:
-    """Return the picture made small enough for the limits of its sides."""
+    """Return the picture made small enough for the limits of its sides, and of their product."""
+    width, height = image.size
     scales = [1.0]
     scales += [job.max_side / max(image.size)] if job.max_side else []
     scales += [job.max_short_side / min(image.size)] if job.max_short_side else []
+    if job.max_area:  # less what sides that are rounded up may add
+        scales.append(math.sqrt(job.max_area / (width * height)) - (1 / width + 1 / height) / 2)
     return image if min(scales) >= 1 else scaled(image, min(scales))
 
 

@@ -336,15 +336,13 @@ def test_an_account_that_is_connected_again_keeps_its_place(workspace: Workspace
     assert SocialAccount.objects.get().connected_at == NOW - MINUTE
 
 
-def test_numbers_that_a_sign_in_does_not_tell_stay_as_they_were_read(
-    workspace: Workspace, network: FakeNetwork
-) -> None:
-    make_account(workspace, followers=7, following=8)
+def test_what_a_sign_in_does_not_tell_stays_as_it_was_read(workspace: Workspace, network: FakeNetwork) -> None:
+    make_account(workspace, followers=7, following=8, profile_image="https://p.example/old")
 
     connect(workspace, network, make_candidate(profile=Profile(name="Bakery", followers=9)))
 
     row = SocialAccount.objects.get()
-    assert (row.followers, row.following) == (9, 8)
+    assert (row.followers, row.following, row.profile_image) == (9, 8, "https://p.example/old")
 
 
 def test_a_name_that_was_set_by_hand_stays(workspace: Workspace, network: FakeNetwork) -> None:

@@ -286,6 +286,29 @@ def test_an_account_that_only_its_owner_can_mend_expires(
     assert refresh_due() == 0
 
 
+@pytest.mark.parametrize(
+    ("says", "status", "acts"),
+    [
+        (Rejected("Authentication failed.", status=401, network_code="2"), "active", "operator"),
+        (Unavailable("Authentication failed.", status=503), "active", "network"),
+        (Rejected("The code is wrong.", status=400, network_code="1"), "expired", "account_owner"),
+    ],
+    ids=["refuses the app", "is away", "refuses the code"],
+)
+def test_a_token_that_is_refused_as_an_app_would_be_expires_no_account_before_the_app_is_known(
+    workspace: Workspace, network: FakeNetwork, says: PlatformError, status: str, acts: str
+) -> None:
+    make_due(workspace)
+    network.refreshed = AuthExpired("Authentication failed.", status=401, network_code="2")
+    network.exchanged = says
+
+    refresh_due()
+
+    row = SocialAccount.objects.get()
+    assert (row.status, row.last_error["who_acts"]) == (status, acts)
+    assert [call[0] for call in network.calls] == ["refresh", "exchange"]
+
+
 def test_an_expired_account_is_told_of_once(workspace: Workspace, network: FakeNetwork) -> None:
     account = make_due(workspace)
     network.refreshed = REVOKED

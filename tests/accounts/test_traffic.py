@@ -221,7 +221,7 @@ def test_a_pace_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyPa
 def test_the_operator_says_what_a_network_takes(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     for name, wanted in (
         ("FACEBOOK_LIMITS", "max_characters=60000, max_title_characters=90,reel.first_comment=900"),
-        ("TWITTER_LIMITS", "max_video_ratio=2.5,premium.max_characters=4000"),
+        ("TWITTER_LIMITS", "max_video_ratio=2.5,premium.max_characters=4000,listing_lag_seconds=30"),
         ("INSTAGRAM_LIMITS", "max_alt_text_characters=500"),
     ):
         monkeypatch.setenv(name, wanted)
@@ -235,6 +235,7 @@ def test_the_operator_says_what_a_network_takes(monkeypatch: pytest.MonkeyPatch,
 
     assert (lengths, comments, titles) == ([60_000] * 3, [8000, 900], [None, 90])
     assert [(each.max_characters, each.max_video_ratio) for each in of_x] == [(280, 2.5), (4000, 3)]
+    assert (twitter.listing_lag, Twitter.listing_lag) == (30, 10)
     assert registry.get("instagram").limits.max_alt_text_characters == 500
     assert Facebook.limits.max_characters == 63_206
 
@@ -249,7 +250,9 @@ def test_a_sandbox_without_an_app_keeps_to_the_limits_and_the_version_that_are_s
     assert (facebook.app.client_id, facebook.app.client_secret) == ("sandbox", "sandbox")
 
 
-@pytest.mark.parametrize("given", ["max_images", "max_images=0", "max_images=nan", "size=4", "moon.max_images=4"])
+@pytest.mark.parametrize(
+    "given", ["max_images", "max_images=0", "max_images=nan", "size=4", "moon.max_images=4", "listing_lag_seconds=0"]
+)
 def test_a_limit_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("FACEBOOK_LIMITS", f"max_characters=9,{given}")
 

@@ -10,7 +10,8 @@ from tests.posts.media.pictures import animation, picture
 
 SQUARE = partial(picture, "JPEG", size=(600, 600))
 OTHER = partial(picture, "PNG", size=(600, 600), color="green")
-UPRIGHT = partial(clip, seconds=5, size=(720, 1280), fps=30)
+UPRIGHT = partial(clip, seconds=5, size=(720, 1280), fps=30, noisy=True)
+"""As heavy as a video has to be for LinkedIn."""
 MOVING = partial(animation, "GIF", durations=[100, 100])
 DOCUMENT = partial(pdf, 3)
 LINK = "https://bread.com/rye"

@@ -312,6 +312,11 @@ class PlatformCase:
         with pytest.raises(AuthExpired):
             self.commit(self.first, make_answer(401))
 
+    def test_what_is_too_large_is_a_file(self) -> None:
+        error = self.connector.classify(make_answer(413, body=b"<html>Request Entity Too Large</html>"))
+
+        assert (type(error), error.error_code) == (Rejected, "MEDIA_REJECTED")
+
     def test_a_quota_says_how_long_to_wait(self) -> None:
         with pytest.raises(RateLimited) as caught:
             self.commit(self.first, self.over_quota)

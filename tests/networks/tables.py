@@ -187,13 +187,14 @@ def _images(limits: Limits) -> Row:
     if not limits.max_images:
         return []
     sides = [limits.max_image_side_pixels, limits.max_image_short_side_pixels]
+    pixels = f"{limits.max_image_pixels:,} in all" if limits.max_image_pixels else "any"
     alone = ", one that moves alone" if limits.animated_image_alone else ""
     return [
         f"{limits.max_images}{alone}",
         _formats(limits.image_mime_types),
         _size(limits.max_image_bytes),
         _between(limits.min_image_ratio, limits.max_image_ratio),
-        " by ".join(f"{side:,}" for side in sides if side) or "any",
+        " by ".join(f"{side:,}" for side in sides if side) or pixels,
         f"{limits.max_alt_text_characters:,}" if limits.max_alt_text_characters else NO,
     ]
 
@@ -204,7 +205,7 @@ def _videos(limits: Limits) -> Row:
     return [
         str(limits.max_videos),
         _formats(limits.video_mime_types),
-        _size(limits.max_video_bytes),
+        _size(limits.max_video_bytes, least=limits.min_video_bytes),
         _between(limits.min_video_duration_seconds, limits.max_video_duration_seconds),
         _between(limits.min_video_ratio, limits.max_video_ratio),
         _between(limits.min_video_side_pixels, limits.max_video_side_pixels),
@@ -247,10 +248,11 @@ NAMES = {
 }
 
 
-def _size(most: int | None) -> str:
+def _size(most: int | None, *, least: int | None = None) -> str:
     if most is None:
         return "any"
-    return f"{most / 1e9:.4g} GB" if most >= 1e9 else f"{most / 1e6:.4g} MB"
+    told = f"{least / 1e3:.4g} KB to " if least else ""
+    return told + (f"{most / 1e9:.4g} GB" if most >= 1e9 else f"{most / 1e6:.4g} MB")
 
 
 def _between(least: float | None, most: float | None) -> str:

@@ -516,6 +516,26 @@ class TestBluesky(PlatformCase):
             "#\u00e9t\u00e9",
         ]
 
+    @pytest.mark.parametrize("gets", [make_answer(502, {"error": "UpstreamFailure"}), LOST])
+    def test_a_mention_that_cannot_be_resolved_holds_the_post_for_two_minutes(self, gets: Any) -> None:
+        asked = replace(get("com.atproto.identity.resolveHandle", {}, handle="alice.test"), gets=gets)
+        limited = replace(asked, gets=make_answer(429, {"error": "RateLimitExceeded"}))
+        operation, saved = self.operation(Content(text="Hello @alice.test")), list[Handles]()
+
+        def prepare(call: Call, seconds: int) -> Handles:
+            session = FakeSession(call)
+            return self.connector.prepare(
+                session,
+                replace(operation, now=later(seconds=seconds), handles=saved[-1] if saved else {}),
+                lambda handles, *, seconds=0: saved.append(handles),
+            )
+
+        for call, seconds in ((asked, 0), (asked, 30), (limited, 150)):
+            with pytest.raises((Unavailable, Unknown)):
+                prepare(call, seconds)
+
+        assert "facets" not in prepare(asked, 150)["record"]
+
     def test_marks_do_not_overlap(self) -> None:
         record = self.record(Content(text="https://example.com/?q=@alice.test"))
 
@@ -607,7 +627,6 @@ class TestBluesky(PlatformCase):
             (400, "AccountTakedown", "Account has been taken down", (AuthExpired, "TOKEN_REVOKED", "account_owner")),
             (403, "AccountNotFound", "Not yours", (Rejected, "TOKEN_REVOKED", "account_owner")),
             (403, "ScopeMissingError", "Missing scope", (Rejected, "TOKEN_REVOKED", "account_owner")),
-            (413, "PayloadTooLarge", "request entity too large", (Rejected, "MEDIA_REJECTED", "caller")),
             (400, "InvalidRequest", "blob too big (maximum 1000000)", (Rejected, "MEDIA_REJECTED", "caller")),
             (400, "BlobTooLarge", "This file is too large. It is 1.47MB.", (Rejected, "MEDIA_REJECTED", "caller")),
             (400, "InvalidMimeType", "Wrong type of file.", (Rejected, "MEDIA_REJECTED", "caller")),
@@ -983,6 +1002,10 @@ class TestBluesky(PlatformCase):
             assert self.numbers(server) == {URI: PostNumbers(), PART.remote_id: PostNumbers()}
         with pytest.raises(Rejected):
             self.numbers(make_answer(400, {"error": "InvalidRequest", "message": "Error: uris must be valid"}))
+
+    def test_an_answer_without_posts_takes_none_for_gone(self) -> None:
+        with pytest.raises(Unknown):
+            self.numbers(make_answer(200, {"error": "UpstreamFailure"}))
 
     def test_the_account_is_counted(self) -> None:
         call = replace(self.profile_calls[0], gets=make_answer(200, SHOWN | {"postsCount": 12}))

@@ -1,6 +1,7 @@
 """LinkedIn, against what Microsoft's pages about it say is sent and answered."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -33,11 +34,13 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
+from accounts.platforms.errors import NotTaken
 from accounts.platforms.linkedin import COMMUNITY_SCOPES, SELF_SERVE_SCOPES, LinkedIn, littletext
-from accounts.platforms.linkedin.errors import NotTaken, UploadOver
+from accounts.platforms.linkedin.errors import UploadOver
 from accounts.platforms.text import length
 from tests.networks.platform_case import (
     LOST,
+    NOT_SENT,
     NOW,
     Call,
     FakeSession,
@@ -83,6 +86,7 @@ COMMENT = "urn:li:comment:(urn:li:share:7001,9)"
 COMMENT_URL = f"{POST.url}?commentUrn=urn%3Ali%3Acomment%3A%28urn%3Ali%3Ashare%3A7001%2C9%29"
 ORGANIZATION = {"id": 77, "localizedName": "Bakery", "vanityName": "bakery"}
 LOGO = {"logoV2": {"original~": {"elements": [{"identifiers": [{"identifier": "https://media.example/l.png"}]}]}}}
+CONFLICT = make_answer(409, {"status": 409, "code": "CONFLICT"})
 DUPLICATE = make_answer(422, {"message": "Content is a duplicate of urn:li:share:7001", "status": 422})
 CALLER, OWNER = ("CONTENT_REJECTED", "caller"), ("TOKEN_REVOKED", "account_owner")
 
@@ -151,7 +155,7 @@ OVER = [
     make_answer(403, body=b"<Error><Code>AuthenticationFailed</Code></Error>"),
 ]
 OCTETS = {"Content-Type": "application/octet-stream"}
-BEGIN_VIDEO = initialize("video", VIDEO, fileSizeBytes=16, uploadCaptions=False, uploadThumbnail=False)
+BEGIN_VIDEO = initialize("video", VIDEO, fileSizeBytes=80_000, uploadCaptions=False, uploadThumbnail=False)
 PARTS = (
     Call("PUT", f"{UPLOADS}/v/1", {"headers": OCTETS, "data": b"bytes of m"}, make_answer(200, ETag='"one"')),
     Call("PUT", f"{UPLOADS}/v/2", {"headers": OCTETS, "data": b"edia"}, make_answer(200, ETag="two")),
@@ -250,7 +254,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
                 {"id": "AbC123", "localizedFirstName": "Ann", "localizedLastName": "Baker", "vanityName": "annbaker"},
             ),
         ),
-        get("/rest/memberFollowersCount?q=me", {"elements": [{"memberFollowersCount": 40}]}),
         get(
             "/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100",
             {
@@ -268,21 +271,21 @@ class TestLinkedIn(LookCase, OAuth2Case):
                 "paging": {"start": 2, "count": 2, "links": [], "total": 3},
             },
         ),
-        *organization_calls(),
+        organization_calls()[0],
     )
     profile = Profile(name="Bakery", username="bakery", profile_image="https://media.example/l.png", followers=500)
     candidates = [
         Candidate(
             remote_id=MEMBER,
             type="profile",
-            profile=Profile(name="Ann Baker", username="annbaker", followers=40),
+            profile=Profile(name="Ann Baker", username="annbaker"),
             tokens=GIVEN,
             metadata={"user_id": "AbC123", "product": "community", "kind": "profile"},
         ),
         Candidate(
             remote_id=PAGE,
             type="organization",
-            profile=profile,
+            profile=Profile(name="Bakery", username="bakery"),
             tokens=GIVEN,
             metadata=METADATA | {"roles": ["ADMINISTRATOR", "CONTENT_ADMIN"]},
         ),
@@ -319,7 +322,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
             (),
             (
                 create(
-                    "\\(Rye\\) #bread\\_rolls, 1\\*2 @[Acme \\(UK\\)](urn:li:organization:5) \\<a\\@b.example\\> \\#1"
+                    "\\(Rye\\) {hashtag|\\#|bread\\_rolls}, 1\\*2 @[Acme \\(UK\\)](urn:li:organization:5) "
+                    "\\<a\\@b.example\\> \\#1"
                 ),
             ),
             POST,
@@ -358,7 +362,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
             POST,
         ),
         "video": Publication(
-            Content(text="Look", title="Kneading", media=(make_video(),)),
+            Content(text="Look", title="Kneading", media=(make_video(size=80_000),)),
             (BEGIN_VIDEO, *PARTS, FINISH_VIDEO, show_video("AVAILABLE")),
             (create("Look", "urn:li:ugcPost:7001", content={"media": {"id": "urn:li:video:V1", "title": "Kneading"}}),),
             UGC,
@@ -471,24 +475,26 @@ class TestLinkedIn(LookCase, OAuth2Case):
     )
     def test_an_organization_is_offered_to_who_may_post_for_it(self, role: str, is_offered: bool) -> None:
         acl = {"organization": PAGE, "roleAssignee": MEMBER, "role": role, "state": "APPROVED"}
-        me, followers, *_ = self.candidate_calls
+        me, *_ = self.candidate_calls
         held = get("/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100", {"elements": [acl]})
-        session = FakeSession(me, followers, held, *(organization_calls() if is_offered else ()))
+        session = FakeSession(me, held, *organization_calls()[:is_offered])
 
         _, *organizations = self.connector.candidates(session, GIVEN)
 
         assert [each.remote_id for each in organizations] == [PAGE] * is_offered
         session.assert_done()
 
-    @pytest.mark.parametrize("status", [403, 404])
+    @pytest.mark.parametrize("status", [403, 404, 429, 503])
     def test_an_organization_that_is_not_shown_keeps_from_no_other(self, status: int) -> None:
         hidden = "urn:li:organization:6"
         acls = [{"organization": each, "role": "ADMINISTRATOR", "state": "APPROVED"} for each in (hidden, PAGE)]
-        me, followers, *_ = self.candidate_calls
+        me, *_ = self.candidate_calls
         held = get("/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100", {"elements": acls})
         refused = make_answer(status, {"status": status, "message": "Viewer does not have permission"})
-        shown = replace(get("/rest/organizations/6", {}), gets=refused)
-        session = FakeSession(me, followers, held, shown, *organization_calls())
+        shown = replace(
+            get("/rest/organizations/6", {}), gets=make_answer(200, body=b"{") if status == 200 else refused
+        )
+        session = FakeSession(me, held, shown, organization_calls()[0])
 
         _, *organizations = self.connector.candidates(session, GIVEN)
 
@@ -510,9 +516,9 @@ class TestLinkedIn(LookCase, OAuth2Case):
                 page = {"start": start, "count": count, "total": len(roles)}
                 return make_answer(200, {"elements": roles[start : start + count], "paging": page})
 
-        me, followers, *_ = self.candidate_calls
+        me, *_ = self.candidate_calls
 
-        member, page = self.connector.candidates(Session(me, followers, *organization_calls()), GIVEN)
+        member, page = self.connector.candidates(Session(me, organization_calls()[0]), GIVEN)
 
         assert (member.remote_id, page.remote_id) == (MEMBER, PAGE)
 
@@ -551,6 +557,15 @@ class TestLinkedIn(LookCase, OAuth2Case):
         handles = self.connector.prepare(FakeSession(read), operation, no_save)
 
         assert length(handles["uploads"]["card"]["given"]["title"], "utf16_units") == 400
+
+    def test_a_cards_title_is_as_short_as_the_operator_knows_that_it_must_be(self) -> None:
+        connector = LinkedIn(App(limits={"max_title_characters": 200}))
+        unread = replace(READ_PAGE, gets=make_answer(404))
+        operation = self.operation(Content(text="", title="T" * 300, link="https://example.com/rye"))
+
+        handles = connector.prepare(FakeSession(unread), operation, no_save)
+
+        assert handles["uploads"]["card"]["given"]["title"] == "T" * 200
 
     @pytest.mark.parametrize("mime_type", ["image/jpeg", "image/png"])
     def test_a_cards_picture_is_the_articles_thumbnail(self, mime_type: str) -> None:
@@ -762,6 +777,33 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(Duplicate):
             self.connector.commit(FakeSession(replace(create("Hello"), gets=DUPLICATE), looks), operation)
 
+    @pytest.mark.parametrize(
+        ("then", "looks", "found"),
+        [
+            (create("Hello").gets, [], POST),
+            (DUPLICATE, [listing(own)], POST),
+            (DUPLICATE, [listing()], None),
+            (CONFLICT, [], None),
+            (make_answer(429), [], None),
+            (NOT_SENT, [], None),
+        ],
+        ids=["made", "made before", "not listed", "again", "over quota", "not sent"],
+    )
+    def test_after_a_conflict_the_same_text_is_sent_once_more(
+        self, then: Answer | PlatformError, looks: list[Call], found: Published | None
+    ) -> None:
+        session = FakeSession(replace(create("Hello"), gets=CONFLICT), replace(create("Hello"), gets=then), *looks)
+
+        with nullcontext() if found else pytest.raises(Unknown):
+            assert self.connector.commit(session, self.prepared(self.first)) == found
+
+        session.assert_done()
+
+    @pytest.mark.parametrize("name", ["images", "first comment"])
+    def test_after_a_conflict_nothing_is_sent_twice_that_linkedin_would_take_twice(self, name: str) -> None:
+        with pytest.raises(Unknown):
+            self.commit(self.publications[name], CONFLICT)
+
     def test_a_first_try_that_is_a_duplicate_is_refused_in_words_that_name_the_other(self) -> None:
         with pytest.raises(Duplicate) as caught:
             self.commit(self.first, DUPLICATE)
@@ -890,8 +932,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
             (400, {"code": "NONEXISTENT_VERSION"}, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
             (426, None, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
             (400, {"code": "VERSION_MISSING"}, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
-            (409, {"message": "Conflict"}, (NotTaken, "PLATFORM_UNAVAILABLE", "network")),
-            (400, {"code": "CONFLICT"}, (NotTaken, "PLATFORM_UNAVAILABLE", "network")),
+            (409, {"message": "Conflict"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
+            (400, {"code": "CONFLICT"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (404, {"code": "NOT_FOUND"}, (Rejected, *CALLER)),
             (422, {"code": "FIELD_LENGTH_TOO_LONG"}, (Rejected, *CALLER)),
             (503, {"message": "Busy"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
@@ -903,7 +945,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         assert (type(error), error.error_code, error.acts) == meaning
 
     def test_an_ended_version_and_an_unready_file_were_surely_not_posted(self) -> None:
-        for status, code in ((426, "NONEXISTENT_VERSION"), (400, "MEDIA_ASSET_WAITING_UPLOAD"), (409, "CONFLICT")):
+        for status, code in ((426, "NONEXISTENT_VERSION"), (400, "MEDIA_ASSET_WAITING_UPLOAD")):
             with pytest.raises(NotTaken) as caught:
                 self.commit(self.first, make_answer(status, {"status": status, "code": code}))
 
@@ -974,8 +1016,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
     @pytest.mark.parametrize(
         ("content", "rule"),
         [
-            (Content(text="a", media=(make_image(width=6100, height=6000),)), "image_too_many_pixels"),
             (Content(text="a", media=(make_image(mime_type="image/gif", frames=251),)), "gif_frames_too_large"),
+            (Content(text="a", media=(make_video(size=76_799),)), "video_too_small"),
             (Content(text="a", media=(make_document(filename=""),)), "title_required"),
             (Content(text="a", media=(make_document(), make_image())), "kinds_mixed"),
             (Content(text="a", options={"post_type": "document"}), "media_required"),
@@ -994,7 +1036,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         assert self.rules(Content(text="", title="Bread", media=(make_document(filename=""),))) == []
 
     def test_a_video_of_a_content_administrator_may_be_refused(self) -> None:
-        content = Content(text="", media=(make_video(),))
+        content = Content(text="", media=(make_video(size=76_800),))
         [issue] = self.connector.validate(content, METADATA | {"roles": ["CONTENT_ADMIN"]})
 
         assert (issue.rule, issue.severity) == ("video_may_need_another_role", "warning")
@@ -1325,6 +1367,9 @@ class TestMemberOfCommunityManagement:
         ("\u2764\ufe0f#rye 1\ufe0f\u20e3#rye", "\u2764\ufe0f#rye 1\ufe0f\u20e3#rye"),
         ("no#tag, #1, ##, # a", "no\\#tag, \\#1, \\#\\#, \\# a"),
         ("#_tag", "\\#\\_tag"),
+        ("#foo_bar, \uff03a_", "{hashtag|\\#|foo\\_bar}, {hashtag|\\\uff03|a\\_}"),
+        ("#col\u00b7lecci\u00f3.", "{hashtag|\\#|col\u00b7lecci\u00f3}."),
+        ("https://example.com/(a)#rye acme.com/a.#rye", "https://example.com/\\(a\\)\\#rye acme.com/a.\\#rye"),
         ("https://example.com/a_b#c", "https://example.com/a\\_b\\#c"),
         ("@[Ann](urn:li:person:A-1_b)_@[B](urn:li:person:B)", "@[Ann](urn:li:person:A-1_b)\\_@[B](urn:li:person:B)"),
         ("@[Ann](urn:li:share:1)", "\\@\\[Ann\\]\\(urn:li:share:1\\)"),

@@ -516,6 +516,15 @@ class TestPinterest(LookCase, OAuth2Case):
         assert (caught.value.network_code, caught.value.status) == ("AccessDenied", 403)
         assert saved[-1] == {}
 
+    @pytest.mark.parametrize(("status", "code"), [(400, "EntityTooLarge"), (400, "EntityTooSmall"), (413, "")])
+    def test_a_file_that_the_storage_refuses_for_its_size_is_not_uploaded_again(self, status: int, code: str) -> None:
+        refused = store(status, f"<Error><Code>{code}</Code></Error>".encode())
+
+        with pytest.raises(Rejected) as caught:
+            self.stored({}, register(), refused)
+
+        assert (caught.value.error_code, caught.value.network_code) == ("MEDIA_REJECTED", code)
+
     @pytest.mark.parametrize(
         ("gets", "error"),
         [(make_answer(503), Unavailable), (make_answer(302, body=b"<html>"), Unavailable), (LOST, Unknown)],
@@ -687,7 +696,6 @@ class TestPinterest(LookCase, OAuth2Case):
             (pinned(media=(make_image(size=5_000_001),)), ("image_too_large", "media.0")),
             (pinned(media=tuple(make_image(str(each)) for each in range(6))), ("too_many_images", "media")),
             (pinned(media=(make_image(), make_video())), ("images_and_videos_mixed", "media")),
-            (pinned(media=(make_image(), make_image("b", height=601))), ("carousel_sizes_differ", "media.1")),
             (pinned(media=(*map(make_image, "abcd"), make_image("e", size=2_000_001))), ("image_too_large", "media.4")),
             (pinned(media=(make_video(seconds=3.9),)), ("video_duration_too_small", "media.0")),
             (pinned(media=(make_video(seconds=900.1),)), ("video_duration_too_large", "media.0")),
@@ -758,6 +766,13 @@ class TestPinterest(LookCase, OAuth2Case):
         assert self.rules(unknown, {"boards": []}) == [("no_boards", "options.board_id")]
         [issue] = self.connector.validate(unknown, self.account.metadata)
         assert "801" in issue.fix
+
+    def test_images_of_several_sizes_are_no_more_than_warned_of(self) -> None:
+        content = pinned(media=(make_image(), make_image("b", height=601)))
+
+        [issue] = self.connector.validate(content, self.account.metadata)
+
+        assert (issue.rule, issue.field, issue.severity) == ("carousel_sizes_differ", "media.1", "warning")
 
     def test_an_image_of_unknown_size_is_not_said_to_differ(self) -> None:
         assert self.rules(pinned(media=(make_image(width=0, height=0), make_image("b")))) == []

@@ -77,7 +77,6 @@ def test_what_passes_is_taken_once_and_found_again(at: Desk, media: tuple[Media,
     [
         ((), {}),
         ((image(kind="WEBP"),), {}),
-        ((image(1), image(2, 8, 13)), {}),
         (tuple(image(number) for number in range(6)), {}),
         ((image(), video()), {}),
         ((video(3),), {}),

@@ -31,6 +31,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
+from accounts.platforms.errors import NotTaken
 from accounts.platforms.twitter import Twitter
 from accounts.platforms.twitter.media import CHUNK
 from tests.networks.platform_case import (
@@ -56,7 +57,7 @@ REPEATED = (Duplicate, *CALLER)
 BAD_MEDIA = (Rejected, "MEDIA_REJECTED", "caller")
 BLOCKED = (Rejected, "CONTENT_REJECTED", "account_owner")
 OVER_QUOTA = (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")
-APP_IS_STOPPED = (Rejected, "PLATFORM_UNAVAILABLE", "operator")
+APP_IS_STOPPED = (NotTaken, "PLATFORM_UNAVAILABLE", "operator")
 BEARER = {"Authorization": "Bearer AT"}
 BASIC = {"Authorization": "Basic aWQ6c2VjcmV0"}
 SCOPE = "tweet.read tweet.write users.read media.write offline.access"
@@ -327,7 +328,7 @@ class TestTwitter(LookCase, OAuth2Case):
         newer = Twitter(App(client_id="id", client_secret="secret", version="3"))
         image, gif = self.publications["image"], self.publications["gif"]
         signs_in, posts = (*self.refresh_calls, *self.revoke_calls, ME_CALL), (*image.prepares, *gif.prepares)
-        reads = (*self.recover_calls, numbers_call(["5"], "public_metrics"))
+        reads = (*self.recover_calls, numbers_call(["5"], "public_metrics", {"id": "5"}))
         calls = (*signs_in, *posts, *self.first.commits, *reads)
         session = FakeSession(*(replace(call, url=call.url.replace("/2/", "/3/")) for call in calls))
 
@@ -414,13 +415,19 @@ class TestTwitter(LookCase, OAuth2Case):
 
         session.assert_done()
 
-    def test_an_upload_that_x_has_dropped_by_now_is_made_again(self, kind: str) -> None:
-        operation = self.prepared(self.publications[kind])
-        session = FakeSession(*self.publications[kind].prepares)
+    @pytest.mark.parametrize(("told", "hours"), [({}, 21), ({"expires_after_secs": 3600}, 1)])
+    def test_an_upload_that_x_has_dropped_by_now_is_made_again(
+        self, kind: str, told: dict[str, Any], hours: int
+    ) -> None:
+        publication = self.publications[kind]
+        said = given("900" if "image" in kind else "901", **told)
+        first = [replace(call, gets=said) for call in publication.prepares[:1]]
+        operation = self.prepared(replace(publication, prepares=(*first, *publication.prepares[1:])))
+        again = FakeSession(*publication.prepares[: 1 if kind == "images" and told else None])
 
-        self.connector.prepare(session, replace(operation, now=later(hours=21)), no_save)
+        self.connector.prepare(again, replace(operation, now=later(hours=hours)), no_save)
 
-        session.assert_done()
+        again.assert_done()
 
     def test_a_permalink_needs_no_name(self) -> None:
         operation = replace(self.operation(self.first.content), account=replace(self.account, username=""))
@@ -708,7 +715,7 @@ class TestTwitter(LookCase, OAuth2Case):
 
         assert self.saved["uploads"]["media_1"] == {
             "given": "901",
-            "at": NOW.isoformat(),
+            "ends_at": later(hours=20).isoformat(),
             "sent": 10,
             "closing": True,
             "ready": True,
@@ -762,6 +769,28 @@ class TestTwitter(LookCase, OAuth2Case):
         self.upload(ask(make_answer(400, {"detail": "This upload is not finalized."})), end, handles=handles)
         self.upload(ask(given()), end, handles=handles)
         self.upload(ask(given()), finalize(make_answer(400, {"detail": "It is finalized."})), handles=handles)
+
+    @pytest.mark.parametrize(
+        ("says", "is_kept"),
+        [
+            (make_answer(200), True),
+            (make_answer(200, {"data": {"id": "7"}}), True),
+            (make_answer(200, {"errors": [{"title": "Not Found Error", "detail": "There is no such upload."}]}), False),
+        ],
+        ids=["nothing", "of another", "an error"],
+    )
+    def test_an_upload_is_ready_only_where_x_says_so_of_it(self, says: Answer, is_kept: bool) -> None:
+        *sent, _ = self.publications["video"].prepares
+        with pytest.raises(Unavailable) as at_its_end:
+            self.upload(*sent, finalize(says))
+        kept = self.saved["uploads"]
+        with pytest.raises(StillWorking):
+            self.upload(*sent, finalize(working("checking")))
+        with pytest.raises(Unavailable):
+            self.upload(ask(says), handles=self.saved)
+
+        assert type(at_its_end.value) is Unavailable
+        assert [bool(kept), bool(self.saved["uploads"])] == [is_kept, is_kept]
 
     def test_an_upload_that_could_not_be_ended_is_not_taken_for_ready(self) -> None:
         *sent, end = self.publications["video"].prepares
@@ -976,20 +1005,26 @@ class TestNumbers:
         assert found == {self.young: replace(COUNTED, clicks=7), self.old: COUNTED}
 
     def test_an_error_about_one_post_does_not_fail_the_rest(self) -> None:
-        other, gone = made(1), made(2)
+        other, gone, kept_back = made(1), made(2), made(3)
         errors = [
             {"resource_id": self.young, "title": "Field Authorization Error"},
-            {"resource_id": gone, "title": "Not Found Error"},
+            {"resource_id": gone, "type": PROBLEMS + "resource-not-found"},
+            {"resource_id": kept_back, "type": PROBLEMS + "not-authorized-for-resource"},
         ]
         kept = {"id": other, "public_metrics": PUBLIC, "non_public_metrics": {"url_link_clicks": 0}}
+        seen = {"id": self.young, "public_metrics": PUBLIC}
 
         found = self.read(
-            [self.young, other, gone],
-            numbers_call([self.young, other, gone], self.private, kept, errors=errors),
-            numbers_call([self.young, gone], "public_metrics", {"id": self.young, "public_metrics": PUBLIC}),
+            [self.young, other, gone, kept_back],
+            numbers_call([self.young, other, gone, kept_back], self.private, kept, errors=errors),
+            numbers_call([self.young, gone, kept_back], "public_metrics", seen, errors=errors[1:]),
         )
 
-        assert found == {other: replace(COUNTED, clicks=0), self.young: COUNTED}
+        assert found == {other: replace(COUNTED, clicks=0), self.young: COUNTED, kept_back: PostNumbers()}
+
+    def test_an_answer_that_tells_of_no_post_takes_none_for_gone(self) -> None:
+        with pytest.raises(Unknown):
+            self.read([self.old], numbers_call([self.old], "public_metrics"))
 
     def test_a_field_that_was_refused_leaves_its_numbers_unknown(self) -> None:
         entry = {"id": self.young, "public_metrics": PUBLIC}
@@ -1013,7 +1048,7 @@ class TestNumbers:
     def test_without_credits_nothing_more_is_asked(self) -> None:
         spent = make_answer(402, {"detail": "credits depleted"})
 
-        with pytest.raises(Rejected) as caught:
+        with pytest.raises(NotTaken) as caught:
             self.read([self.young], replace(numbers_call([self.young], self.private), gets=spent))
 
         assert caught.value.acts == WhoActs.OPERATOR
@@ -1037,4 +1072,4 @@ class TestNumbers:
         assert found == {ids[0]: PostNumbers(own={"video_views": 11}), ids[1]: PostNumbers()}
 
     def test_an_id_that_tells_no_time_is_an_old_one(self) -> None:
-        assert self.read(["x"], numbers_call(["x"], "public_metrics")) == {}
+        assert self.read(["x"], numbers_call(["x"], "public_metrics", {"id": "x"})) == {"x": PostNumbers()}

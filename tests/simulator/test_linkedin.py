@@ -639,8 +639,13 @@ def test_a_video_has_a_size_that_is_taken(member: Member, size: Any) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: b"no video", partial(film, seconds=2), partial(film, 160, 32, seconds=4)],
-    ids=["none", "short", "wide"],
+    [
+        lambda: b"no video",
+        partial(film, seconds=2),
+        partial(film, 160, 32, seconds=4),
+        partial(film, seconds=4, index_first=False),
+    ],
+    ids=["none", "short", "wide", "too small"],
 )
 def test_what_is_no_fit_video_fails_in_processing(member: Member, make: Callable[[], bytes]) -> None:
     content = make()

@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpResponse
 
 from tests.simulator.clip import film
-from tests.simulator.conftest import Net, User, X, body, gif, png, tags, x_tokens
+from tests.simulator.conftest import Net, User, X, body, gif, png, tags, use_up, x_tokens
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 Tweet = Callable[..., HttpResponse]
@@ -148,6 +148,15 @@ def test_a_gif_has_a_number_of_pixels_in_all(net: Net, user: User) -> None:
         sent = send_gif(net, user.token, gif(3))
 
     assert "47 pixels" in sent["processing_info"]["error"]["message"]
+
+
+def test_all_users_of_an_app_share_a_quota_of_a_day(net: Net, user: User) -> None:
+    first = initialize(net, user.token, 9)
+    use_up("app app:POST initialize", left=0, of=180_000)
+    second = initialize(net, user.token, 9)
+
+    assert [each["x-app-limit-24hour-remaining"] for each in (first, second)] == ["179999", "0"]
+    assert (second.status_code, second["x-rate-limit-remaining"]) == (429, "1873")
 
 
 def test_noise_is_no_video(net: Net, user: User) -> None:

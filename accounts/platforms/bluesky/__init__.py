@@ -45,7 +45,7 @@ from accounts.platforms.bluesky.atproto import (
     timestamp,
 )
 from accounts.platforms.bluesky.listing import records_like
-from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, moment
+from accounts.platforms.http import bearer, dig_count, dig_text, listed, moment
 from accounts.platforms.text import UNSEEN
 
 USUAL_HANDLES_END = ".bsky.social"
@@ -150,11 +150,12 @@ class Bluesky(PasswordConnector):
         # Each part of a thread a moment later than the one before it, and under a key of its own.
         at = operation.now + timedelta(milliseconds=len(operation.out))
         created_at = dig_text(handles, "record", "createdAt") or timestamp(at)
-        handles = {
-            **handles,
-            "rkey": handles.get("rkey") or record_key(at),
-            "record": bluesky_records.written(self, session, operation, handles, created_at=created_at),
-        }
+        try:
+            record = bluesky_records.written(self, session, operation, handles, created_at=created_at)
+        except (Unavailable, Unknown):
+            save({bluesky_records.FAILING_SINCE: operation.now.isoformat()} | dict(handles))
+            raise
+        handles = {**handles, "rkey": handles.get("rkey") or record_key(at), "record": record}
         save(handles)
         return handles
 
@@ -211,7 +212,7 @@ class Bluesky(PasswordConnector):
             if not bluesky_errors.has_no_bluesky(error):
                 raise
             return {uri: PostNumbers() for uri in remote_ids}
-        posts = {dig_text(each, "uri"): each for each in dig_list(answer, "posts")}
+        posts = {dig_text(each, "uri"): each for each in listed(answer, "posts")}
         return {uri: bluesky_numbers.of_post(posts[uri]) for uri in remote_ids if uri in posts}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:

@@ -66,7 +66,7 @@ def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> Pl
         return AuthExpired(**facts)
     if name in PERMISSION_MISSING:
         return not_permitted(**facts)
-    is_about_media = answer.status == 413 or name in ABOUT_A_FILE or "blob" in words.lower()
+    is_about_media = name in ABOUT_A_FILE or "blob" in words.lower()
     return Rejected(code="MEDIA_REJECTED" if is_about_media else None, **facts)
 
 

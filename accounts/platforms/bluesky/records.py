@@ -1,13 +1,26 @@
 """The record of a post or a reply: text, facets, embed, references. https://docs.bsky.app/docs/advanced-guides/posts"""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Account, Connector, Handles, Media, Operation, Published, Rejected, Session
+from accounts.platforms.base import (
+    Account,
+    Connector,
+    Handles,
+    Media,
+    Operation,
+    Published,
+    RateLimited,
+    Rejected,
+    Session,
+    Unavailable,
+    Unknown,
+)
 from accounts.platforms.bluesky import api as bluesky_api
 from accounts.platforms.bluesky.atproto import CARD, COLLECTION, byte_range
-from accounts.platforms.http import dig_text
+from accounts.platforms.http import dig_text, moment
 from accounts.platforms.text import Span, find_hashtags, find_mentions, find_whole_links, length
 from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
@@ -15,15 +28,21 @@ from ouipost.phrases import Phrase
 Feature = dict[str, Any] | None
 
 LONGEST_TAG, LONGEST_TAG_BYTES = 64, 640
+FAILING_SINCE = "failing_since"
+"""The handle that tells since when no record could be written."""
+PATIENCE = timedelta(minutes=2)
+"""How long a post waits for who is mentioned in it: readers miss a link less than the post."""
 
 
 def written(
     connector: Connector, session: Session, operation: Operation, handles: Handles, *, created_at: str
 ) -> dict[str, Any]:
     """Return the record; asks the server who the mentioned are, and for what a reply must know of what it answers."""
+    failing_since = moment(dig_text(handles, FAILING_SINCE))
+    may_wait = failing_since is None or operation.now < failing_since + PATIENCE
     parts = {
         "langs": list(operation.content.options.get("langs", [])),
-        "facets": _facets(connector, session, operation.account, operation.text),
+        "facets": _facets(connector, session, operation.account, operation.text, may_wait=may_wait),
         "embed": embed(operation, handles),
         "reply": _references(connector, session, operation) if operation.reply else None,
     }
@@ -77,9 +96,12 @@ def _reference(connector: Connector, session: Session, account: Account, publish
     return {"uri": uri, "cid": cid}
 
 
-def _facets(connector: Connector, session: Session, account: Account, text: str) -> list[dict[str, Any]]:
+def _facets(
+    connector: Connector, session: Session, account: Account, text: str, *, may_wait: bool
+) -> list[dict[str, Any]]:
     spans: list[tuple[Span, Callable[[str], Feature]]] = [(each, _link) for each in find_whole_links(text)]
-    spans += [(each, partial(_mention, connector, session, account)) for each in find_mentions(text)]
+    mention = partial(_mention, connector, session, account, may_wait=may_wait)
+    spans += [(each, mention) for each in find_mentions(text)]
     spans += [(each, _tag) for each in find_hashtags(text)]
     facets: list[dict[str, Any]] = []
     end = 0
@@ -95,11 +117,15 @@ def _link(address: str) -> Feature:
     return {"$type": "app.bsky.richtext.facet#link", "uri": address}
 
 
-def _mention(connector: Connector, session: Session, account: Account, handle: str) -> Feature:
-    """An unknown handle stays plain text."""
+def _mention(connector: Connector, session: Session, account: Account, handle: str, *, may_wait: bool) -> Feature:
+    """An unknown handle stays plain text, and so does one of which the server cannot find out who it is, in the end."""
     try:
         found = bluesky_api.get(connector, session, account, "com.atproto.identity.resolveHandle", handle=handle)
     except Rejected:
+        return None
+    except (Unavailable, Unknown) as error:
+        if may_wait or isinstance(error, RateLimited):
+            raise
         return None
     did = dig_text(found, "did")
     return {"$type": "app.bsky.richtext.facet#mention", "did": did} if did else None

@@ -111,7 +111,7 @@ class LinkedIn(OAuth2Connector):
         api = self._api(session, account.access_token)
         if is_organization(account.remote_id):
             return linkedin_people.organization(api, account.remote_id)
-        return linkedin_people.member(api, self._product(account.metadata))[1]
+        return linkedin_people.member(api, self._product(account.metadata))
 
     def shows_title(self, content: Content) -> bool:
         """A link's card, a video and a document have one; pictures and text alone have not."""
@@ -137,12 +137,17 @@ class LinkedIn(OAuth2Connector):
         if operation.reply:
             return self._comment(session, api, operation)
         answer = self._create(api, operation)
-        if not answer.ok:
-            return self._already_there(session, operation, answer)
-        urn = answer.headers.get("x-restli-id") or answer.headers.get("x-linkedin-id")
-        if not urn:
-            raise Unknown(Phrase("LinkedIn took the post and gave no id."), status=answer.status)
-        return linkedin_posts.published(urn)
+        if linkedin_errors.is_conflict(answer) and operation.content.text:
+            return self._once_more(session, api, operation)
+        was_sent_before = operation.armed_at is not None and operation.armed_at < operation.now
+        return self._result(session, operation, answer, was_sent_before=was_sent_before)
+
+    def _once_more(self, session: Session, api: Api, operation: Operation) -> Published:
+        """Send the same text again after a conflict: LinkedIn refuses it, and names the post, where it has made it."""
+        try:
+            return self._result(session, operation, self._create(api, operation), was_sent_before=True)
+        except PlatformError as error:
+            raise Unknown(**error.facts) from error
 
     def _create(self, api: Api, operation: Operation) -> Answer:
         """Send the post; once more without the picture of its link where it was surely refused for that alone."""
@@ -154,11 +159,13 @@ class LinkedIn(OAuth2Connector):
             return api.create("/rest/posts", body | {"content": {"article": plain}})
         return answer
 
-    def _already_there(self, session: Session, operation: Operation, answer: Answer) -> Published:
-        """Return our own post where a duplicate is refused that an earlier try made; raise any other refusal."""
+    def _result(self, session: Session, operation: Operation, answer: Answer, *, was_sent_before: bool) -> Published:
+        """Return the post that was made, or our own where a duplicate of it is refused that was sent before; raise any
+        other refusal."""
+        if answer.ok:
+            return _made(answer)
         error = unclear_is_unknown(self.classify(answer))
         urn = linkedin_posts.named(dig_text(decoded(answer), "message")) if isinstance(error, Duplicate) else ""
-        was_sent_before = operation.armed_at is not None and operation.armed_at < operation.now
         if urn and was_sent_before and self._may_be_ours(session, operation, urn):
             return linkedin_posts.published(urn)
         raise error
@@ -221,3 +228,10 @@ class LinkedIn(OAuth2Connector):
     def _product(self, metadata: Mapping[str, Any]) -> str:
         """Return the product that an account was connected with: a later change of the app gives it no new rights."""
         return str(metadata.get("product", self.app.product))
+
+
+def _made(answer: Answer) -> Published:
+    urn = answer.headers.get("x-restli-id") or answer.headers.get("x-linkedin-id")
+    if not urn:
+        raise Unknown(Phrase("LinkedIn took the post and gave no id."), status=answer.status)
+    return linkedin_posts.published(urn)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from accounts.platforms.base import (
@@ -14,7 +15,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.errors import not_permitted
+from accounts.platforms.errors import NotTaken, not_permitted
 from accounts.platforms.http import (
     decoded,
     dig_list,
@@ -59,10 +60,6 @@ KNOWN = (
 )
 
 
-class NotTaken(Unavailable):
-    """Surely not done, for a cause that passes or that the operator mends."""
-
-
 class UploadOver(NotTaken):
     """The address for the file has ended: the upload begins anew."""
 
@@ -98,6 +95,11 @@ def is_about_a_bad_file(answer: Answer) -> bool:
     return not answer.ok and Problem.of(answer).has(FILE_IS_BAD)
 
 
+def is_conflict(answer: Answer) -> bool:
+    """Return whether this is a conflict, which may hide that the call was done."""
+    return answer.status == HTTPStatus.CONFLICT or (not answer.ok and Problem.of(answer).has(CONFLICT))
+
+
 def _waiting(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
     if problem.has(VERSION_IS_OVER) or answer.status == 426:
         return NotTaken(who_acts=WhoActs.OPERATOR, **facts)
@@ -107,7 +109,7 @@ def _waiting(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
         return UploadOver(**facts)
     if problem.has(FILE_NOT_READY):
         return NotTaken(retry_after=UNTIL_FILES_ARE_READY, **facts)
-    if problem.has(CONFLICT) or answer.status == 409 or is_a_page(answer):
+    if is_a_page(answer):
         return NotTaken(**facts)
     return None
 
@@ -115,7 +117,7 @@ def _waiting(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
 def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError:
     if problem.has(TOKEN_IS_OVER) or answer.status == 401:
         return AuthExpired(**facts)
-    if is_unclear(answer.status):
+    if is_unclear(answer.status) or is_conflict(answer):
         return Unavailable(retry_after=retry_after(answer), **facts)
     if problem.has(DUPLICATE) or DUPLICATE_WORDS in problem.message:
         return Duplicate(**facts)

@@ -4,8 +4,9 @@ A mention is written `@[Name](urn:li:organization:1)`, by people and by LinkedIn
 """
 
 import re
+from itertools import zip_longest
 
-from accounts.platforms.text import find_hashtags
+from accounts.platforms.text import Span, between, find_hashtags, find_whole_links
 
 RESERVED = re.compile(r"[\\|{}@\[\]()<>#*_~]")
 MENTION = re.compile(r"@\[(?P<name>[^\[\]\n]+)\]\((?P<urn>urn:li:(?:person|organization):[\w-]+)\)", re.ASCII)
@@ -23,8 +24,20 @@ def written(text: str) -> str:
 
 
 def _between(text: str) -> str:
-    hashtags = {span.start for span in find_hashtags(text) if not RESERVED.match(span.value)}
-    return RESERVED.sub(lambda sign: sign[0] if sign.start() in hashtags else f"\\{sign[0]}", text)
+    links = find_whole_links(text)
+    tags = [each for each in find_hashtags(text) if _is_tag(each, links)]
+    pairs = zip_longest(map(_plain, between(text, tags)), (_tag(text[each.start], each.value) for each in tags))
+    return "".join(part for pair in pairs for part in pair if part)
+
+
+def _is_tag(span: Span, links: list[Span]) -> bool:
+    """Whether this is meant as a hashtag, which begins with no sign and is no part of an address."""
+    return not RESERVED.match(span.value) and not any(link.start <= span.start < link.end for link in links)
+
+
+def _tag(sign: str, word: str) -> str:
+    """Return a hashtag: by a template, which says where it ends, if its word has more than letters and digits."""
+    return f"{sign}{word}" if word.isalnum() else f"{{hashtag|\\{sign}|{_plain(word)}}}"
 
 
 def _plain(text: str) -> str:

@@ -31,7 +31,7 @@ ASSET = "asset"
 IMAGES_LIVE = timedelta(hours=20)
 """How long an image waits for its post is documented nowhere."""
 THUMBNAIL_TYPES = ("image/jpeg", "image/png", "image/gif")
-LONGEST_TITLE, LONGEST_DESCRIPTION = 400, 4000
+LONGEST_DESCRIPTION = 4000
 """Of an article: from memory of the documentation."""
 IMAGE_SECONDS = PART_SECONDS = 60
 DOCUMENT_SECONDS = 600
@@ -65,10 +65,10 @@ def _image(api: Api, owner: str, read: Callable[[], bytes]) -> str:
 
 def _article(api: Api, owner: str, link: str, title: str) -> dict[str, str]:
     """LinkedIn reads no page behind a link: title, description and picture are ours to send."""
-    card = fetch_link_card(api.session, link)
+    card, longest = fetch_link_card(api.session, link), api.connector.limits.max_title_characters or 0
     article = {
         "source": link,
-        "title": (title.strip() or card.title or link[: LONGEST_TITLE // 2])[:LONGEST_TITLE],  # some signs count two
+        "title": (title.strip() or card.title or link[: longest // 2])[:longest],  # some signs count two
         "description": card.description[:LONGEST_DESCRIPTION],
         "thumbnail": _thumbnail(api, owner, card.picture),
     }

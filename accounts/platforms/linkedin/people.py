@@ -1,6 +1,7 @@
 """Members and the organizations that they act for: https://learn.microsoft.com/linkedin/marketing/community-management/organizations"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from accounts.platforms.base import Candidate, Profile, Rejected, Tokens, Unavailable, Unknown
@@ -18,8 +19,11 @@ MAY_POST = {"ADMINISTRATOR", "CONTENT_ADMIN", "CONTENT_ADMINISTRATOR", "DIRECT_S
 
 
 def candidates(api: Api, tokens: Tokens, *, product: str) -> Iterator[Candidate]:
-    """Give the member who signed in and, where the app may act for them, their organizations."""
-    member_id, profile = member(api, product)
+    """Give the member who signed in and, where the app may act for them, their organizations, each by name alone.
+
+    Pictures and followers come with the first reading: each would cost one more of the member's calls of a day.
+    """
+    member_id, profile = _named_member(api, product)
     metadata = {"user_id": member_id, "product": product}
     yield Candidate(
         remote_id=f"{MEMBER}{member_id}",
@@ -32,8 +36,14 @@ def candidates(api: Api, tokens: Tokens, *, product: str) -> Iterator[Candidate]
         yield from _organizations(api, tokens, metadata)
 
 
-def member(api: Api, product: str) -> tuple[str, Profile]:
-    """Return the id and profile of the member whose token this is; raises Unknown where LinkedIn does not say."""
+def member(api: Api, product: str) -> Profile:
+    """Return how the member whose token this is shows themselves."""
+    _, named = _named_member(api, product)
+    return replace(named, followers=Numbers(api, "").member_followers()) if product == COMMUNITY else named
+
+
+def _named_member(api: Api, product: str) -> tuple[str, Profile]:
+    """Return the id and name of the member whose token this is; raises Unknown where LinkedIn does not say."""
     member_id, profile = _member(api) if product == COMMUNITY else _person(api)
     if not member_id:
         raise Unknown(Phrase("LinkedIn did not say whose token this is."))
@@ -48,8 +58,7 @@ def _person(api: Api) -> tuple[str, Profile]:
 def _member(api: Api) -> tuple[str, Profile]:
     me = api.get_unversioned("/v2/me")
     name = " ".join(filter(None, (dig_text(me, "localizedFirstName"), dig_text(me, "localizedLastName"))))
-    followers = Numbers(api, "").member_followers()
-    return dig_text(me, "id"), Profile(name=name, username=dig_text(me, "vanityName"), followers=followers)
+    return dig_text(me, "id"), Profile(name=name, username=dig_text(me, "vanityName"))
 
 
 def _organizations(api: Api, tokens: Tokens, metadata: Mapping[str, Any]) -> Iterator[Candidate]:
@@ -71,25 +80,25 @@ def _organizations(api: Api, tokens: Tokens, metadata: Mapping[str, Any]) -> Ite
 def _offered(api: Api, urn: str) -> Profile:
     """Return how an organization is offered: by its URN where this one is not shown, so that it keeps from no other."""
     try:
-        return organization(api, urn)
-    except Rejected:
+        return _named_organization(api, urn)
+    except (Rejected, Unavailable, Unknown):
         return Profile(name=urn)
+
+
+def _named_organization(api: Api, urn: str) -> Profile:
+    shown = api.get(f"/rest/organizations/{urn.removeprefix(ORGANIZATION)}")
+    return Profile(name=dig_text(shown, "localizedName"), username=dig_text(shown, "vanityName"))
 
 
 def organization(api: Api, urn: str) -> Profile:
     """Return how an organization shows itself."""
-    number = urn.removeprefix(ORGANIZATION)
-    shown = api.get(f"/rest/organizations/{number}")
-    return Profile(
-        name=dig_text(shown, "localizedName"),
-        username=dig_text(shown, "vanityName"),
-        profile_image=_logo(api, number),
-        followers=Numbers(api, urn).organization_followers(),
-    )
+    named = _named_organization(api, urn)
+    return replace(named, profile_image=_logo(api, urn), followers=Numbers(api, urn).organization_followers())
 
 
-def _logo(api: Api, number: str) -> str:
+def _logo(api: Api, urn: str) -> str:
     """Only the older API gives a picture's address; an organization shows itself without one, too."""
+    number = urn.removeprefix(ORGANIZATION)
     try:
         shown = api.get_unversioned(f"/v2/organizations/{number}?projection=(logoV2(original~:playableStreams))")
     except (Rejected, Unavailable, Unknown):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from accounts.platforms.base import Content, Issue, Limits, Media, Option
+from accounts.platforms.base import Content, Issue, Limits, Option
 from accounts.platforms.limits import above
 from accounts.platforms.linkedin.people import COMMUNITY
 from accounts.platforms.linkedin.posts import title
@@ -12,7 +12,6 @@ from ouipost.phrases import Phrase
 
 MAY_POST_VIDEOS = {"ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER"}
 """As others report; LinkedIn does not say it."""
-PIXELS_BEYOND = 36_152_320
 MOST_GIF_FRAMES = 250
 IMAGE = Phrase("The image")
 DOCUMENT_TYPES = (
@@ -27,10 +26,11 @@ LIMITS = Limits(
     image_mime_types=("image/jpeg", "image/png", "image/gif"),
     max_images=20,
     max_image_bytes=5_000_000,
-    max_image_side_pixels=6012,
+    max_image_pixels=36_152_319,
     max_alt_text_characters=4086,
     video_mime_types=("video/mp4",),
     max_videos=1,
+    min_video_bytes=76_800,
     max_video_bytes=500_000_000,
     min_video_duration_seconds=3,
     max_video_duration_seconds=1800,
@@ -57,8 +57,6 @@ def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: 
 
 def _of_files(content: Content) -> Iterator[Issue]:
     for position, media in enumerate(content.media):
-        if media.type == "image" and media.width * media.height >= PIXELS_BEYOND:
-            yield _too_many_pixels(media, f"media.{position}")
         if media.mime_type == "image/gif" and media.frames > MOST_GIF_FRAMES:
             told = Phrase("{what} is {actual:g} {unit}", what=IMAGE, actual=media.frames, unit=Phrase("frames long"))
             yield above("gif_frames_too_large", f"media.{position}", told, MOST_GIF_FRAMES, media.frames)
@@ -69,20 +67,6 @@ def _of_files(content: Content) -> Iterator[Issue]:
             message=Phrase("LinkedIn takes no document without a title."),
             fix=Phrase("Write a title, or give the file a name."),
         )
-
-
-def _too_many_pixels(media: Media, field: str) -> Issue:
-    pixels = media.width * media.height
-    return Issue(
-        rule="image_too_many_pixels",
-        field=field,
-        message=Phrase(
-            "The image has {pixels} pixels; LinkedIn takes fewer than {most}.", pixels=pixels, most=PIXELS_BEYOND
-        ),
-        limit=PIXELS_BEYOND - 1,
-        actual=pixels,
-        fix=Phrase("Make the image smaller."),
-    )
 
 
 def _of_account(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from accounts.platforms.base import (
@@ -12,6 +13,7 @@ from accounts.platforms.base import (
     Handles,
     Media,
     Operation,
+    PlatformError,
     Rejected,
     Save,
     Session,
@@ -28,6 +30,7 @@ FORM_LIVES = timedelta(minutes=30)
 """How long a registration may wait for its file; the usual policy of such a storage is an hour."""
 VIDEO_LIVES = timedelta(hours=12)
 """How long an uploaded video may wait for its Pin; Pinterest drops unused ones and does not say when."""
+WRONG_SIZE = {"EntityTooLarge", "EntityTooSmall"}
 STORAGE_CODE = re.compile(rb"<Code>(\w{1,60})</Code>")
 
 Video = Mapping[str, Any]
@@ -96,14 +99,17 @@ class VideoUpload:
         if not answer.ok:
             raise self._not_stored(answer)
 
-    def _not_stored(self, answer: Answer) -> Unavailable:
+    def _not_stored(self, answer: Answer) -> PlatformError:
         if not is_unclear(answer.status):
             self.save(self._handles(None))
-        code = STORAGE_CODE.search(answer.body)
+        found = STORAGE_CODE.search(answer.body)
+        code = found[1].decode() if found else ""
         message = Phrase(
             "Pinterest's storage did not take the video: it answered with status {status}.", status=answer.status
         )
-        return Unavailable(message, status=answer.status, network_code=code[1].decode() if code else "")
+        if code in WRONG_SIZE or answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return Rejected(message, code="MEDIA_REJECTED", status=answer.status, network_code=code)
+        return Unavailable(message, status=answer.status, network_code=code)
 
     def _await(self, video: Video) -> None:
         try:

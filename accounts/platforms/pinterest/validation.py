@@ -162,9 +162,10 @@ def _other_size(image: Media, position: int, first: Media) -> Issue:
     return Issue(
         rule="carousel_sizes_differ",
         field=f"media.{position}",
-        message=Phrase("All images of a carousel must be of one size; this one differs from the first."),
+        message=Phrase("Pinterest may refuse a carousel of images of several sizes; this one differs from the first."),
         limit=size,
         actual=f"{image.width}x{image.height}",
+        severity="warning",
         fix=Phrase("Cut it to {size}, or post it alone.", size=size),
     )
 

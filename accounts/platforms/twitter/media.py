@@ -16,13 +16,15 @@ from accounts.platforms.base import (
     StillWorking,
     Unavailable,
 )
-from accounts.platforms.http import bearer, dig, dig_count, dig_text, said
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, moment, said
 from accounts.platforms.limits import ONE_OF
-from accounts.platforms.uploads import UPLOADS, pieces, upload_missing
+from accounts.platforms.uploads import UPLOADS, Ending, pieces, upload_missing
 from ouipost.phrases import Phrase
 
-LIVES = timedelta(hours=20)
-"""X keeps an upload for 24 hours."""
+USUAL_LIFE = 86_400
+"""Seconds for which X keeps an upload, unless it says otherwise."""
+USABLE = 5 / 6
+"""The part of that after which it is not posted any more: the post needs the rest to go out."""
 CHUNK = 4 * 1024 * 1024
 MOST_CHUNKS = 1000
 """Chunks have at most 5 MB. Of another size, an upload that is under way would not go on where it stopped."""
@@ -42,10 +44,10 @@ def prepare(connector: Connector, session: Session, operation: Operation, save: 
     if any(map(is_chunked, media)):
         return ChunkedUpload(connector, session, operation, save).run()
     steps = {each.id: partial(_upload_image, connector, session, operation, each) for each in media}
-    return upload_missing(operation, save, steps, not_before=operation.now - LIVES)
+    return upload_missing(operation, save, steps)
 
 
-def _upload_image(connector: Connector, session: Session, operation: Operation, media: Media) -> str:
+def _upload_image(connector: Connector, session: Session, operation: Operation, media: Media) -> Ending:
     headers = bearer(operation.account.access_token)
     answer = connector.call(
         session,
@@ -58,7 +60,13 @@ def _upload_image(connector: Connector, session: Session, operation: Operation, 
     )
     media_id = _id_of(answer)
     _describe(connector, session, operation, media, media_id)
-    return media_id
+    return Ending(given=media_id, ends_at=_end_of(answer, now=operation.now))
+
+
+def _end_of(answer: Any, *, now: datetime) -> datetime:
+    """Return until when an upload can be posted."""
+    life = dig_count(answer, "data", "expires_after_secs")
+    return now + USABLE * timedelta(seconds=USUAL_LIFE if life is None else min(life, USUAL_LIFE))
 
 
 def _id_of(answer: Any) -> str:
@@ -92,7 +100,8 @@ class ChunkedUpload:
         """Go on after the last step that was saved, to the end; raises StillWorking while X works on the file."""
         if not self._is_usable():
             answer = self._call("POST", "initialize", json=self._announcement())
-            self._remember(given=_id_of(answer), at=self._operation.now.isoformat(), sent=0)
+            ends_at = _end_of(answer, now=self._operation.now)
+            self._remember(given=_id_of(answer), ends_at=ends_at.isoformat(), sent=0)
         if not self._state.get("ready"):
             self._send_rest()
             self._wait_for(self._close())
@@ -101,8 +110,8 @@ class ChunkedUpload:
         return self._handles
 
     def _is_usable(self) -> bool:
-        begun_at = dig_text(self._state, "at")
-        return bool(begun_at) and datetime.fromisoformat(begun_at) >= self._operation.now - LIVES
+        ends_at = moment(dig_text(self._state, "ends_at"))
+        return ends_at is not None and ends_at >= self._operation.now
 
     @property
     def _state(self) -> Mapping[str, Any]:
@@ -150,10 +159,20 @@ class ChunkedUpload:
             return answer
 
     def _finalize(self) -> Any:
-        return self._call("POST", f"{self._state['given']}/finalize")
+        return self._of_this(self._call("POST", f"{self._state['given']}/finalize"))
 
     def _status(self) -> Any:
-        return self._call("GET", params={"command": "STATUS", "media_id": self._state["given"]})
+        return self._of_this(self._call("GET", params={"command": "STATUS", "media_id": self._state["given"]}))
+
+    def _of_this(self, answer: Any) -> Any:
+        """Return what X tells of this upload; raises Unavailable where it tells nothing of it, and forgets one that X
+        gives an error for instead."""
+        if dig_text(answer, "data", "id") == self._state["given"]:
+            return answer
+        if dig_list(answer, "errors"):
+            self._remember()
+        words = dig_text(answer, "errors", 0, "detail") or dig_text(answer, "errors", 0, "title")
+        raise Unavailable(said("X", words, otherwise=Phrase("did not say how an upload stands.")))
 
     def _call(self, method: str, path: str = "", **request: Any) -> Any:
         url = self._connector.url(f"media/upload/{path}").rstrip("/")
@@ -164,7 +183,7 @@ class ChunkedUpload:
         """Nothing said of processing means that the file is ready."""
         work = _work_on(answer)
         state = dig_text(work, "state")
-        if state in {"pending", "in_progress"}:
+        if state not in {"", "succeeded", "failed"}:
             wait = dig_count(work, "check_after_secs") or USUAL_WAIT
             raise StillWorking(
                 Phrase("X is working on the {kind}.", kind=ONE_OF[self._media.type]),

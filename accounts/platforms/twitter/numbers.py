@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.platforms.base import Account, Connector, PostNumbers, Rejected, Session, WhoActs
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, listed
 
 PRIVATE_FOR = timedelta(days=30) - timedelta(hours=1)
 """X gives an author the numbers that only they see for 30 days."""
 SNOWFLAKE_EPOCH = 1_288_834_974_657
+GONE = "/resource-not-found"
 OWN = {
     "likes": ("like_count",),
     "retweets": ("retweet_count", "repost_count"),
@@ -25,9 +26,12 @@ def read_posts(
 ) -> dict[str, PostNumbers]:
     """Return the numbers of posts: the private ones too where a post is young, or none where X refuses those."""
     young = [each for each in remote_ids if created_at(each) > now - PRIVATE_FOR]
-    found = _ask_privately(connector, session, account, young) if young else {}
+    found = _told(_ask_privately(connector, session, account, young), young) if young else {}
     rest = [each for each in remote_ids if each not in found]
-    return found | (_ask(connector, session, account, rest, "public_metrics") if rest else {})
+    if not rest:
+        return found
+    answer = _ask(connector, session, account, rest, "public_metrics")
+    return found | dict.fromkeys(_not_gone(answer, rest), PostNumbers()) | _told(answer, rest)
 
 
 def created_at(post_id: str) -> datetime:
@@ -36,34 +40,46 @@ def created_at(post_id: str) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _ask_privately(
-    connector: Connector, session: Session, account: Account, ids: Sequence[str]
-) -> dict[str, PostNumbers]:
+def _ask_privately(connector: Connector, session: Session, account: Account, ids: Sequence[str]) -> Any:
     try:
         return _ask(connector, session, account, ids, "public_metrics,non_public_metrics")
     except Rejected as error:
         if error.acts == WhoActs.OPERATOR:
             raise
-        return {}
+        return None
 
 
-def _ask(
-    connector: Connector, session: Session, account: Account, ids: Sequence[str], fields: str
-) -> dict[str, PostNumbers]:
-    """What X says in `errors` beside the posts concerns only those that it names there."""
+def _ask(connector: Connector, session: Session, account: Account, ids: Sequence[str], fields: str) -> Any:
     params = {
         "ids": ",".join(ids),
         "tweet.fields": f"attachments,{fields}",
         "expansions": "attachments.media_keys",
         "media.fields": "public_metrics",
     }
-    answer = connector.get(session, account.access_token, "tweets", **params)
+    return connector.get(session, account.access_token, "tweets", **params)
+
+
+def _told(answer: Any, ids: Sequence[str]) -> dict[str, PostNumbers]:
+    """Return the numbers of those of the posts that are in an answer."""
     views = {
         dig_text(each, "media_key"): dig_count(each, "public_metrics", "view_count")
         for each in dig_list(answer, "includes", "media")
     }
     posts = {dig_text(each, "id"): each for each in dig_list(answer, "data")}
     return {post_id: _numbers(posts[post_id], views) for post_id in ids if post_id in posts}
+
+
+def _not_gone(answer: Any, ids: Sequence[str]) -> list[str]:
+    """Return the posts of which X does not say that they are gone: others it may have kept back.
+
+    What X says in `errors` beside the posts concerns only those that it names there. Raises Unknown where there are
+    neither posts nor errors.
+    """
+    errors = dig_list(answer, "errors")
+    if not errors:
+        listed(answer, "data")
+    gone = {dig_text(each, "resource_id") for each in errors if dig_text(each, "type").endswith(GONE)}
+    return [post_id for post_id in ids if post_id not in gone]
 
 
 def _numbers(post: Any, views: Mapping[str, int | None]) -> PostNumbers:

@@ -5,10 +5,12 @@ import os
 import struct
 import sys
 import zipfile
+from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
+from random import Random
 from typing import Any
 
 import av
@@ -29,13 +31,15 @@ def clip(
     fps: int = 25,
     codec: str = "libx264",
     sound: bool = True,
+    noisy: bool = False,
     tag: str = "",
     pixels: str = "yuv420p",
     pixel_ratio: Fraction = Fraction(1),
     metadata: tuple[tuple[str, str], ...] = (),
     options: tuple[tuple[str, str], ...] = (),
 ) -> bytes:
-    """Return a video of grey frames, with a silent sound track; `options` are those of its container."""
+    """Return a video of grey frames, with a sound track that is silent or fills the file; `options` are those of its
+    container."""
     buffer = io.BytesIO()
     given = dict(options) | ({"movflags": "use_metadata_tags"} if metadata else {})
     with _usual_priority(), av.open(buffer, "w", format=container, options=given) as target:
@@ -48,7 +52,7 @@ def clip(
         target.mux([packet for frame in _frames(size, seconds * fps) for packet in picture.encode(frame)])
         target.mux(picture.encode())
         if track:
-            target.mux([packet for frame in silence(track, seconds) for packet in track.encode(frame)])
+            target.mux([packet for frame in sounding(track, seconds, noisy=noisy) for packet in track.encode(frame)])
             target.mux(track.encode())
     return buffer.getvalue()
 
@@ -77,12 +81,19 @@ def _frames(size: tuple[int, int], count: int) -> Iterator[av.VideoFrame]:
 
 def silence(track: Any, seconds: int) -> Iterator[av.AudioFrame]:
     """Give the frames of a silent track."""
+    return sounding(track, seconds, noisy=False)
+
+
+def sounding(track: Any, seconds: int, *, noisy: bool) -> Iterator[av.AudioFrame]:
+    """Give the frames of a track of noise, which hardly compresses, or of silence."""
     samples = 960 if track.codec_context.name == "libopus" else 1024
+    random = Random(0)
+    noise = array("f", (random.uniform(-0.5, 0.5) for _ in range(samples * 2))).tobytes()
     for start in range(0, seconds * 48_000, samples):
         frame = av.AudioFrame(format="fltp", layout="stereo", samples=samples)
         frame.sample_rate, frame.pts = 48_000, start
         for plane in frame.planes:
-            plane.update(bytes(plane.buffer_size))
+            plane.update(noise[: plane.buffer_size] if noisy else bytes(plane.buffer_size))
         yield frame
 
 

@@ -160,6 +160,8 @@ def test_an_image_that_is_made_smaller_for_its_weight_is_no_narrower_or_wider_th
         ((2000, 1000), {"max_image_side_pixels": 1200}, (1200, 600)),
         ((2000, 1000), {"max_image_short_side_pixels": 400}, (800, 400)),
         ((1, 5000), {"max_image_side_pixels": 1200}, (1, 1200)),
+        ((2000, 1000), {"max_image_pixels": 500_000}, (998, 499)),
+        ((200, 101), {"max_image_pixels": 20_199}, (199, 100)),
     ],
 )
 def test_an_image_with_too_many_pixels_is_made_smaller(

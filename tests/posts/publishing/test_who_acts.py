@@ -22,7 +22,8 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.bluesky.errors import BlobMissing
-from accounts.platforms.linkedin.errors import NotTaken, UploadOver
+from accounts.platforms.errors import NotTaken
+from accounts.platforms.linkedin.errors import UploadOver
 from accounts.platforms.meta.containers import MakeAgain, NotReady
 from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise

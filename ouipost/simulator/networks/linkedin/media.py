@@ -33,7 +33,7 @@ PART_BYTES = 4_194_304
 IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "GIF")
 PIXELS_BEYOND, MAX_GIF_FRAMES = 36_152_320, 250
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
-MAX_VIDEO_BYTES = 500 * 1024 * 1024
+MIN_VIDEO_BYTES, MAX_VIDEO_BYTES = 75_000, 500 * 1024 * 1024
 MAX_DOCUMENT_BYTES = 100 * 1024 * 1024
 MIN_SECONDS, MAX_SECONDS, MAX_RATIO = 3, 1800, 2.4
 ROUNDING = 0.05
@@ -230,6 +230,7 @@ def look_at_video(content: bytes) -> tuple[Clip | None, str]:
         return None, "The file is no video."
     wrong = {
         "The file is no MP4.": clip.mime != "video/mp4",
+        f"A video has at least {MIN_VIDEO_BYTES} bytes.": len(content) < MIN_VIDEO_BYTES,
         f"A video is at least {MIN_SECONDS} seconds long.": clip.seconds < MIN_SECONDS - ROUNDING,
         f"A video is at most {MAX_SECONDS} seconds long.": clip.seconds > MAX_SECONDS + ROUNDING,
         "The aspect ratio is not between 1:2.4 and 2.4:1.": not (

@@ -34,7 +34,7 @@ CODE_LIFETIME = timedelta(seconds=30)
 ACCESS_LIFETIME = timedelta(hours=2)
 REFRESH_LIFETIME = timedelta(days=182)
 WINDOW, DAY = timedelta(minutes=15), timedelta(days=1)
-POSTS_A_DAY, POSTS_A_DAY_OF_AN_APP = 2400, 10_000
+POSTS_A_DAY = 2400
 WRONG = {
     "code": "authorization code was invalid.",
     "redirect_uri": "redirect uri did not match the uri of the authorization code.",
@@ -55,14 +55,16 @@ USER_FIELDS = (
 
 
 def admit(call: Call, route: Route) -> None:
-    """Count the call against its limit of 15 minutes, and posts against those of a day; refuse what is too much."""
+    """Count the call against its limit of 15 minutes, and against those of a day; refuse what is too much."""
     most = LIMITS.get(route.handler)
     if most is None or not call.account:
         return
     count(call, "x-rate-limit", f"{call.account}:{route.method} {route.handler.__name__}", most, WINDOW)
-    if route.handler is posts.create and call.token is not None:
+    if route.handler is posts.create:
         count(call, "x-user-limit-24hour", f"{call.account}:posts", POSTS_A_DAY, DAY)
-        count(call, "x-app-limit-24hour", f"app {call.token.client_id}:posts", POSTS_A_DAY_OF_AN_APP, DAY)
+    if call.token is not None and (most := OF_AN_APP_A_DAY.get(route.handler)):
+        key = f"app {call.token.client_id}:{route.method} {route.handler.__name__}"
+        count(call, "x-app-limit-24hour", key, most, DAY)
 
 
 def count(call: Call, header: str, key: str, most: int, window: timedelta) -> None:
@@ -242,6 +244,15 @@ LIMITS = {
     files.initialize: 1875,
     files.append: 1875,
     files.finalize: 1875,
+}
+OF_AN_APP_A_DAY = {
+    posts.create: 10_000,
+    files.upload: 50_000,
+    files.status: 100_000,
+    files.metadata: 50_000,
+    files.initialize: 180_000,
+    files.append: 180_000,
+    files.finalize: 180_000,
 }
 POST = r"/2/tweets/(?P<post_id>\d+)"
 UPLOAD = r"/2/media/upload/(?P<media_id>\d+)"

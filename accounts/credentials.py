@@ -1,0 +1,28 @@
+"""Whether a network takes this installation's app: it is asked to sign in with a code that nobody was given."""
+
+import secrets
+from datetime import datetime
+from http import HTTPStatus
+
+from django.conf import settings
+from django.urls import reverse
+
+from accounts.platforms.base import Connector, PlatformError, Session
+from accounts.platforms.errors import app_refused
+
+
+def hosted_url(platform: str) -> str:
+    """Return the address of our own page that completes a sign-in, for callers that have none."""
+    return f"{settings.PUBLIC_BASE_URL}{reverse('connect_done', args=[platform])}"
+
+
+def refusal(network: Connector, session: Session, *, now: datetime) -> PlatformError | None:
+    """Return how the network refuses a sign-in that nobody began, for the operator to mend where it refuses the app;
+    None where it takes it."""
+    code, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64) if network.uses_pkce else ""
+    try:
+        network.exchange(session, code=code, redirect_uri=hosted_url(network.id), now=now, code_verifier=verifier)
+    except PlatformError as error:
+        # Where the app proves itself wrongly, the status may be 401; a wrong code has 400 (RFC 6749, section 5.2).
+        return app_refused(**error.facts) if error.status == HTTPStatus.UNAUTHORIZED else error
+    return None
