@@ -149,11 +149,13 @@ def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: date
 
 
 def _renew(account: SocialAccount) -> bool | None:
-    """Return whether the tokens were renewed; None where that failed and shows in the account's health."""
+    """Return whether the tokens were renewed; None where that failed, or has just failed and is not tried again yet,
+    and shows in the account's health."""
     try:
-        return tokens.refresh_now(account)
+        renewed = tokens.refresh_now(account)
     except Unavailable:
         return None
+    return None if tokens.failed_just_now(account) else renewed
 
 
 def _read_profile(account: SocialAccount, *, is_last: bool) -> Read:
