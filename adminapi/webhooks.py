@@ -200,7 +200,7 @@ class NewWebhookInput(WebhookInput):
 
 
 class ReplayInput(StrictInput):
-    """The body that begins a replay: the same `replay_id` again is the same replay."""
+    """The body that begins a replay: the same one again, with a `replay_id`, is the same replay."""
 
     since = Instant()
     scope = Choice(choices=ReplayScope.choices, required=False)

@@ -305,9 +305,12 @@ def test_a_replay_says_first_how_many_events_it_will_send_and_sends_nothing_yet(
     webhook = make_webhook()
     happened(timedelta(hours=1), timedelta(hours=23), timedelta(hours=25))
 
-    page = text_of(staff.post(replay_of(webhook), {"since": ago(timedelta(days=1)), "scope": "all"}))
+    asked = [{"since": ago(timedelta(days=1)), "scope": "all", "key": "of a question before"}] * 2
+    page, again = (text_of(staff.post(replay_of(webhook), each)) for each in asked)
 
     assert "2 events will be sent" in page
+    keys = {re.findall('name="key" value="(rpl_[^"]+)"', each)[0] for each in (page, again)}
+    assert len(keys) == 2, "the answer to each question is a replay of its own"
     assert not Replay.objects.exists()
     assert not Event.objects.exists()
 
