@@ -84,7 +84,7 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
         return 0  # another call was first
     revocable, was_default = _revocable(locked), locked.is_default
     cancelled = sum(call_off(locked, actor, now) for call_off in hooks.on_disconnect)
-    locked.disconnected_at, locked.due_at, locked.default_of = now, None, None
+    locked.disconnected_at, locked.due_at, locked.expires_at, locked.default_of = now, None, None, None
     locked.access_token = locked.refresh_token = ""
     locked.fence += 1  # a refresh that is under way has lost its claim: it must not bring tokens back
     locked.save()

@@ -306,5 +306,5 @@ def expire(account: SocialAccount, error: PlatformError, *, claim: Claim | None 
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
     rows = rows.filter(fence=claim.fence) if claim else rows.filter(access_token=account.access_token)
     told = shown(error)
-    if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, last_error=told):
+    if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, expires_at=None, last_error=told):
         record("expired", account, actor=SYSTEM, platform=account.platform, account_name=account.name, **told)

@@ -1,5 +1,6 @@
 """What can be done to connected accounts: changed, refreshed, disconnected."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -118,13 +119,13 @@ def test_an_account_that_was_disconnected_meanwhile_takes_the_default_from_none(
 
 
 def test_a_disconnected_account_holds_no_tokens(workspace: Workspace, network: FakeNetwork) -> None:
-    account = make_account(workspace, tokens=PAIR, due_at=NOW)
+    account = make_account(workspace, tokens=replace(PAIR, ends_at=NOW + MINUTE), due_at=NOW)
 
     disconnect(account)
 
     row = SocialAccount.objects.get()
     assert (row.access_token, row.refresh_token, row.due_at, row.default_of) == ("", "", None, None)
-    assert (row.disconnected_at, row.is_connected) == (NOW, False)
+    assert (row.disconnected_at, row.is_connected, row.expires_at) == (NOW, False, None)
     about = {"platform": "facebook", "account_name": "Company Page", "cancelled": 0}
     assert told() == [("account.disconnected", about)]
 
