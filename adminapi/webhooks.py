@@ -38,7 +38,7 @@ NAME_SOME = Phrase("Name workspaces of yours: without any, the webhook would cov
 
 
 class DeliveriesSerializer(serializers.Serializer[Webhook]):
-    """How many deliveries have ended: arrived, or given up."""
+    """How many deliveries have ended: arrived, or given up. One that is sent again is left out until it ends anew."""
 
     total_deliveries = serializers.SerializerMethodField()
     successful_deliveries = serializers.IntegerField()
