@@ -90,10 +90,12 @@ def start(
     now: datetime,
     account: SocialAccount | None = None,
 ) -> Started:
-    """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured."""
+    """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured, and InvalidInput for a callback that
+    the network does not take."""
     if platform not in registry.IDS:  # of an account that is to be connected again
         raise registry.PlatformNotConfigured(told_gone(platform), platform=platform)
     connector = registry.connector(platform, workspace)
+    require_callback(platform, callback_url)
     state = secrets.token_urlsafe(32)
     verifier = secrets.token_urlsafe(64) if connector.uses_pkce else ""
     asked = list(dict.fromkeys([*connector.scopes, *scopes]))
@@ -113,6 +115,16 @@ def start(
         record("started", connection, actor=actor, platform=platform, account=account.pk if account else None)
     auth_url = _consent_url(connector, connection, state=state, verifier=verifier)
     return Started(auth_url=auth_url, state=state, warnings=_unasked(connector, scopes))
+
+
+def require_callback(platform: str, callback_url: str) -> None:
+    """Raise InvalidInput for a callback that has a query where the network takes none."""
+    network = registry.get(platform)
+    if "?" in callback_url and not network.redirect_may_have_query:
+        told = Phrase(
+            "{network} takes no callback_url with a query: leave out the ? and what is behind it.", network=network.name
+        )
+        raise InvalidInput(callback_url=[told])
 
 
 def _unasked(connector: Connector, scopes: Sequence[str]) -> list[str]:
