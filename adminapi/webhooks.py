@@ -182,8 +182,8 @@ class WebhookInput(StrictInput):
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         webhook, user = self.context["instance"], self.context["request"].user
         if webhook:
-            return problems_in(lambda: _checked(values, user=user, present=webhook.workspace_ids))
-        return problems_in(lambda: _checked({"workspaces": []} | values, user=user))
+            return problems_in(lambda: checked(values, user=user, present=webhook.workspace_ids))
+        return problems_in(lambda: checked({"workspaces": []} | values, user=user))
 
 
 class SecretInput(StrictInput):
@@ -231,7 +231,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         secret = values.pop("secret", "")
 
         def work() -> Response:
-            stored = _checked(values, user=self.user)
+            stored = checked(values, user=self.user)
             made, shown_once = webhooks.create_webhook(values=stored, secret=secret, actor=self.actor)
             return self.created(_with_secret(made, shown_once))
 
@@ -243,7 +243,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         values = self.read(WebhookInput, instance=webhook, partial=True)
 
         def work() -> Response:
-            kept = _checked(values, user=self.user, present=webhook.workspace_ids)
+            kept = checked(values, user=self.user, present=webhook.workspace_ids)
             return self.answered(webhooks.update_webhook(webhook, values=kept, actor=self.actor))
 
         return self.once(work)
@@ -384,17 +384,18 @@ def _with_secret(webhook: Webhook, secret: str) -> dict[str, Any]:
     return {"webhook": NewWebhookSerializer(given).data}
 
 
-def _checked(values: dict[str, Any], *, user: User, present: Sequence[str] = ()) -> dict[str, Any]:
+def checked(values: dict[str, Any], *, user: User, present: Sequence[str] = ()) -> dict[str, Any]:
     """Return what is stored of a webhook; raises InvalidInput for workspaces that are not there.
 
     Those that are not the user's are not there, and only an administrator's webhooks hear of all. What it has at
     present may come back, though one was deleted meanwhile; but an administrator's webhooks alone keep that.
     """
     stored = {name: value for name, value in values.items() if name != "workspaces"}
-    given = list(dict.fromkeys(values.get("workspaces", present)))
-    if places := not_theirs(values.get("workspaces", ()), user, present=present):
-        raise InvalidInput(**{f"workspaces.{place}": ["There is no such workspace."] for place in places})
-    kept = theirs(given, user)
+    given = values.get("workspaces", present)
+    if places := not_theirs(given, user, present=present):
+        told = {place: Phrase("There is no such workspace: {named}.", named=given[place]) for place in places}
+        raise InvalidInput(**{f"workspaces.{place}": [text] for place, text in told.items()})
+    kept = theirs(list(dict.fromkeys(given)), user)
     if is_too_wide(kept, user):
         raise InvalidInput(workspaces=[NAME_SOME])
     is_same = "workspaces" not in values and kept == list(present)

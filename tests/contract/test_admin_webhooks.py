@@ -351,7 +351,7 @@ def test_a_workspace_that_was_deleted_cannot_be_given_and_may_come_back(admin: A
 
     assert again.json()["data"]["webhook"]["workspaces"] == [one.pk, gone.pk]
     assert taken.json()["data"]["webhook"]["workspaces"] == [one.pk]
-    assert fields_of(refused) == {"workspaces.1": ["There is no such workspace."]}
+    assert fields_of(refused) == {"workspaces.1": [f"There is no such workspace: {gone.pk}."]}
 
 
 def test_what_a_change_gave_other_values_is_told_by_the_names_of_the_api(
