@@ -34,6 +34,7 @@ from accounts.tokens import refresh_time
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
+from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Phrase
@@ -374,8 +375,7 @@ def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> 
     """Update the account to how the network shows it; a name set by hand stays, and a number that it does not tell."""
     numbers = {"followers": people(profile.followers), "following": people(profile.following)}
     told = {name: value for name, value in numbers.items() if value is not None}
-    for column, value in (profile_columns(account, profile) | told | {"last_sync": now}).items():
-        setattr(account, column, value)
+    assign(account, profile_columns(account, profile) | told | {"last_sync": now})
 
 
 def people(count: int | None) -> int | None:

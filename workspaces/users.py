@@ -13,8 +13,9 @@ from django.db.models import Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
+from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import Actor, assign, changes, record
+from ouipost.events.journal import Actor, changes, record
 from ouipost.phrases import Phrase
 from workspaces.models import Membership, Role, User, Workspace
 
