@@ -8,7 +8,7 @@ import orjson
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
@@ -29,7 +29,6 @@ from ouipost.ids import new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
 from ouipost.phrases import Phrase
-from posts.serializers import MOMENT_OR_NULL
 from workspaces.models import Role, User
 from workspaces.reach import about_theirs, deliveries_of, is_too_wide, not_theirs, theirs, webhooks_of
 
@@ -54,7 +53,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     events = serializers.ListField(child=serializers.ChoiceField(choices=list(EVENTS)))
     workspaces = serializers.ListField(child=serializers.CharField(), source="workspace_ids")
     disabled_reason = TextOrNull()
-    old_secret_signs_until = serializers.SerializerMethodField()
+    old_secret_signs_until = serializers.DateTimeField(allow_null=True)
     stats = DeliveriesSerializer(source="*")
 
     class Meta:
@@ -71,13 +70,6 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
             "last_triggered_at",
             "old_secret_signs_until",
             "stats",
-        )
-
-    @extend_schema_field(MOMENT_OR_NULL)
-    def get_old_secret_signs_until(self, webhook: Webhook) -> Any:
-        until = webhook.previous_secret_until
-        return (
-            None if until is None or until <= timezone.now() else serializers.DateTimeField().to_representation(until)
         )
 
 
