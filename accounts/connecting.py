@@ -35,6 +35,7 @@ from accounts.tokens import refresh_time
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
+from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Phrase
@@ -91,10 +92,12 @@ def start(
     now: datetime,
     account: SocialAccount | None = None,
 ) -> Started:
-    """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured."""
+    """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured, and InvalidInput for a callback that
+    the network does not take."""
     if platform not in registry.IDS:  # of an account that is to be connected again
         raise registry.PlatformNotConfigured(told_gone(platform), platform=platform)
     connector = registry.connector(platform, workspace)
+    require_callback(platform, callback_url)
     state = secrets.token_urlsafe(32)
     verifier = secrets.token_urlsafe(64) if connector.uses_pkce else ""
     asked = list(dict.fromkeys([*connector.scopes, *scopes]))
@@ -114,6 +117,16 @@ def start(
         record("started", connection, actor=actor, platform=platform, account=account.pk if account else None)
     auth_url = _consent_url(connector, connection, state=state, verifier=verifier)
     return Started(auth_url=auth_url, state=state, warnings=_unasked(connector, scopes))
+
+
+def require_callback(platform: str, callback_url: str) -> None:
+    """Raise InvalidInput for a callback that has a query where the network takes none."""
+    network = registry.get(platform)
+    if "?" in callback_url and not network.redirect_may_have_query:
+        told = Phrase(
+            "{network} takes no callback_url with a query: leave out the ? and what is behind it.", network=network.name
+        )
+        raise InvalidInput(callback_url=[told])
 
 
 def _unasked(connector: Connector, scopes: Sequence[str]) -> list[str]:
@@ -360,8 +373,7 @@ def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> 
     numbers = {"followers": people(profile.followers), "following": people(profile.following)}
     told: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
     told |= {} if profile.profile_image else {"profile_image": account.profile_image}
-    for column, value in (profile_columns(account, profile) | told | {"last_sync": now}).items():
-        setattr(account, column, value)
+    assign(account, profile_columns(account, profile) | told | {"last_sync": now})
 
 
 def people(count: int | None) -> int | None:

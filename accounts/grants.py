@@ -11,8 +11,11 @@ logger = logging.getLogger(__name__)
 
 
 def revoke_unless_shared(workspace: Workspace, account: SocialAccount, revocable: Account) -> None:
-    """Revoke the tokens that an account had, once it is known to be disconnected: of two that go at once and share a
-    grant, each would be there for the other before that."""
+    """Revoke the tokens that an account had, unless another one needs the same grant.
+
+    Call it after the commit that disconnects: of two that share a grant and go at once, each would else still see the
+    other as connected, and nobody would revoke.
+    """
     if not _is_shared(account):
         revoke(workspace, account.platform, revocable)
 

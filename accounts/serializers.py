@@ -295,6 +295,11 @@ class ConnectInput(ReconnectInput):
     callback_url = Text(max_length=2000)
     platform = Choice(choices=list(registry.IDS))
 
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
+        if not values.keys() >= {"platform", "callback_url"}:
+            return {}
+        return problems_in(lambda: connecting.require_callback(values["platform"], values["callback_url"]))
+
 
 @extend_schema_field({"oneOf": [{**STRINGS, "minItems": 1}, {"type": "string", "const": "all"}]})
 class Selection(serializers.JSONField):

@@ -84,7 +84,7 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
         return 0  # another call was first
     revocable, was_default = _revocable(locked), locked.is_default
     cancelled = sum(call_off(locked, actor, now) for call_off in hooks.on_disconnect)
-    locked.disconnected_at, locked.due_at, locked.default_of = now, None, None
+    locked.disconnected_at, locked.due_at, locked.expires_at, locked.default_of = now, None, None, None
     locked.access_token = locked.refresh_token = ""
     locked.fence += 1  # a refresh that is under way has lost its claim: it must not bring tokens back
     locked.save()
@@ -149,11 +149,13 @@ def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: date
 
 
 def _renew(account: SocialAccount) -> bool | None:
-    """Return whether the tokens were renewed; None where that failed and shows in the account's health."""
+    """Return whether the tokens were renewed; None where that failed, or has just failed and is not tried again yet,
+    and shows in the account's health."""
     try:
-        return tokens.refresh_now(account)
+        renewed = tokens.refresh_now(account)
     except Unavailable:
         return None
+    return None if tokens.failed_just_now(account) else renewed
 
 
 def _read_profile(account: SocialAccount, *, is_last: bool) -> Read:

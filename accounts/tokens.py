@@ -12,7 +12,7 @@ from django.db.models import Q
 from structlog.contextvars import bound_contextvars
 
 from accounts import credentials, grants, registry
-from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
+from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import base
 from accounts.platforms.base import (
     AuthExpired,
@@ -174,15 +174,18 @@ def refresh_now(account: SocialAccount) -> bool:
         held = claims.claim(rows, [account.pk], lease=_lease())
     if held:
         return _refresh(held[0])
-    _raise_what_the_operator_must_mend(rows, now=now)
+    error = failed_just_now(account)
+    if error and error.get("who_acts") == WhoActs.OPERATOR:
+        raise Unavailable(error["message"], code=error["code"], who_acts=WhoActs.OPERATOR)
     return False
 
 
-def _raise_what_the_operator_must_mend(rows: SocialAccountQuerySet, *, now: datetime) -> None:
-    """Raise Unavailable while an account waits for its next try because of the installation."""
-    error = rows.filter(due_at__gt=now, lease_until__gt=now).values_list("last_error", flat=True).first()
-    if error and error.get("who_acts") == WhoActs.OPERATOR:
-        raise Unavailable(error["message"], code=error["code"], who_acts=WhoActs.OPERATOR)
+def failed_just_now(account: SocialAccount) -> dict[str, str] | None:
+    """Return why a refresh failed less than half a minute ago, after which nobody asks again before that time is over;
+    None where that is not so."""
+    now = claims.database_now()
+    rows = SocialAccount.objects.connected().filter(pk=account.pk, access_token=account.access_token)
+    return rows.filter(due_at__gt=now, lease_until__gt=now).values_list("last_error", flat=True).first()
 
 
 def _refresh(claim: Claim) -> bool:
@@ -318,5 +321,5 @@ def expire(account: SocialAccount, error: PlatformError, *, claim: Claim | None 
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
     rows = rows.filter(fence=claim.fence) if claim else rows.filter(access_token=account.access_token)
     told = shown(error)
-    if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, last_error=told):
+    if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, expires_at=None, last_error=told):
         record("expired", account, actor=SYSTEM, platform=account.platform, account_name=account.name, **told)

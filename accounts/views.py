@@ -224,7 +224,7 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
         return HttpResponseRedirect(back)
     credentials = SignIn(
         identifier=request.POST.get("handle", "").strip(),
-        password=request.POST.get("app_password", ""),
+        password=request.POST.get("app_password", "").strip(),
         service=request.POST.get("service", "").strip(),
     )
     try:

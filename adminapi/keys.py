@@ -202,7 +202,7 @@ def checked(values: Mapping[str, Any], *, mode: str, user: User, present: Collec
         if pk in present:
             continue
         if pk not in modes:
-            problems[f"workspaces.{place}"] = [Phrase("There is no such workspace.")]
+            problems[f"workspaces.{place}"] = [Phrase("There is no such workspace: {named}.", named=pk)]
         elif mode == KeyMode.TEST and modes[pk] != Mode.SANDBOX:
             problems[f"workspaces.{place}"] = [Phrase("A test key sees sandbox workspaces only.")]
     if problems:

@@ -8,7 +8,7 @@ import orjson
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
@@ -29,7 +29,6 @@ from ouipost.ids import new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
 from ouipost.phrases import Phrase
-from posts.serializers import MOMENT_OR_NULL
 from workspaces.models import Role, User
 from workspaces.reach import about_theirs, deliveries_of, is_too_wide, not_theirs, theirs, webhooks_of
 
@@ -38,7 +37,7 @@ NAME_SOME = Phrase("Name workspaces of yours: without any, the webhook would cov
 
 
 class DeliveriesSerializer(serializers.Serializer[Webhook]):
-    """How many deliveries have ended: arrived, or given up."""
+    """How many deliveries have ended: arrived, or given up. One that is sent again is left out until it ends anew."""
 
     total_deliveries = serializers.SerializerMethodField()
     successful_deliveries = serializers.IntegerField()
@@ -54,7 +53,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     events = serializers.ListField(child=serializers.ChoiceField(choices=list(EVENTS)))
     workspaces = serializers.ListField(child=serializers.CharField(), source="workspace_ids")
     disabled_reason = TextOrNull()
-    old_secret_signs_until = serializers.SerializerMethodField()
+    old_secret_signs_until = serializers.DateTimeField(allow_null=True)
     stats = DeliveriesSerializer(source="*")
 
     class Meta:
@@ -71,13 +70,6 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
             "last_triggered_at",
             "old_secret_signs_until",
             "stats",
-        )
-
-    @extend_schema_field(MOMENT_OR_NULL)
-    def get_old_secret_signs_until(self, webhook: Webhook) -> Any:
-        until = webhook.previous_secret_until
-        return (
-            None if until is None or until <= timezone.now() else serializers.DateTimeField().to_representation(until)
         )
 
 
@@ -182,8 +174,8 @@ class WebhookInput(StrictInput):
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         webhook, user = self.context["instance"], self.context["request"].user
         if webhook:
-            return problems_in(lambda: _checked(values, user=user, present=webhook.workspace_ids))
-        return problems_in(lambda: _checked({"workspaces": []} | values, user=user))
+            return problems_in(lambda: checked(values, user=user, present=webhook.workspace_ids))
+        return problems_in(lambda: checked({"workspaces": []} | values, user=user))
 
 
 class SecretInput(StrictInput):
@@ -200,7 +192,7 @@ class NewWebhookInput(WebhookInput):
 
 
 class ReplayInput(StrictInput):
-    """The body that begins a replay: the same `replay_id` again is the same replay."""
+    """The body that begins a replay: the same one again, with a `replay_id`, is the same replay."""
 
     since = Instant()
     scope = Choice(choices=ReplayScope.choices, required=False)
@@ -231,7 +223,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         secret = values.pop("secret", "")
 
         def work() -> Response:
-            stored = _checked(values, user=self.user)
+            stored = checked(values, user=self.user)
             made, shown_once = webhooks.create_webhook(values=stored, secret=secret, actor=self.actor)
             return self.created(_with_secret(made, shown_once))
 
@@ -243,7 +235,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         values = self.read(WebhookInput, instance=webhook, partial=True)
 
         def work() -> Response:
-            kept = _checked(values, user=self.user, present=webhook.workspace_ids)
+            kept = checked(values, user=self.user, present=webhook.workspace_ids)
             return self.answered(webhooks.update_webhook(webhook, values=kept, actor=self.actor))
 
         return self.once(work)
@@ -384,17 +376,18 @@ def _with_secret(webhook: Webhook, secret: str) -> dict[str, Any]:
     return {"webhook": NewWebhookSerializer(given).data}
 
 
-def _checked(values: dict[str, Any], *, user: User, present: Sequence[str] = ()) -> dict[str, Any]:
+def checked(values: dict[str, Any], *, user: User, present: Sequence[str] = ()) -> dict[str, Any]:
     """Return what is stored of a webhook; raises InvalidInput for workspaces that are not there.
 
     Those that are not the user's are not there, and only an administrator's webhooks hear of all. What it has at
     present may come back, though one was deleted meanwhile; but an administrator's webhooks alone keep that.
     """
     stored = {name: value for name, value in values.items() if name != "workspaces"}
-    given = list(dict.fromkeys(values.get("workspaces", present)))
-    if places := not_theirs(values.get("workspaces", ()), user, present=present):
-        raise InvalidInput(**{f"workspaces.{place}": ["There is no such workspace."] for place in places})
-    kept = theirs(given, user)
+    given = values.get("workspaces", present)
+    if places := not_theirs(given, user, present=present):
+        told = {place: Phrase("There is no such workspace: {named}.", named=given[place]) for place in places}
+        raise InvalidInput(**{f"workspaces.{place}": [text] for place, text in told.items()})
+    kept = theirs(list(dict.fromkeys(given)), user)
     if is_too_wide(kept, user):
         raise InvalidInput(workspaces=[NAME_SOME])
     is_same = "workspaces" not in values and kept == list(present)

@@ -28,7 +28,7 @@ from analytics.plan import DAILY, HOURLY, after_failures, next_reading
 from analytics.totals import Gain, add_all
 from ouipost import claims
 from ouipost.claims import Claim
-from ouipost.db.rows import in_parts, insert_each, update_each
+from ouipost.db.rows import assign, in_parts, insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
 from posts.models import NUMBERS, REMOTE_ID_LENGTH, Post, Target
 
@@ -145,8 +145,7 @@ def _take_over(numbers: TargetNumbers, found: PostNumbers, *, at: datetime, zone
     known = numbers.counts
     read = {name: getattr(found, name) for name in COUNTED}
     counts = gained(known, read)
-    for name, value in merged(known, read).items():
-        setattr(numbers, name, value)
+    assign(numbers, merged(known, read))
     numbers.own = {**numbers.own, **found.own}
     numbers.most += max(counts["engagement"] or 0, 0)
     numbers.read_at = at

@@ -1,5 +1,6 @@
 """Posts, the accounts that they go to, and their files."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -245,6 +246,11 @@ class Target(Claimable):
 
     def __str__(self) -> str:
         return f"{self.platform} · {self.post_id}"
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        """When it goes on, while it is being published."""
+        return self.due_at if self.status == TargetStatus.PUBLISHING else None
 
 
 class Attempt(models.Model):

@@ -18,7 +18,6 @@ from posts.timeline import waiting
 from posts.timeline.entries import Cause, Entry
 from posts.timeline.timeline import KINDS
 
-MOMENT_OR_NULL = or_null(MOMENT)
 RESULTS = {
     TargetStatus.PUBLISHED: "success",
     TargetStatus.FAILED: "failed",
@@ -122,7 +121,9 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     attempts = serializers.IntegerField(
         help_text="How often the network was called, searches included; waits for its limits do not count."
     )
-    next_attempt_at = serializers.SerializerMethodField(help_text="While it is `publishing`: when it continues.")
+    next_attempt_at = serializers.DateTimeField(
+        allow_null=True, help_text="While it is `publishing`: when it continues."
+    )
     waits_for = serializers.SerializerMethodField(help_text="Why it waits, in words.")
     parts = serializers.SerializerMethodField(
         help_text="For a thread or a first comment: the post and the parts after it that are out."
@@ -155,14 +156,9 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     def get_parts(self, target: Target) -> list[dict[str, str]]:
         return [{"post_id": part["remote_id"], "url": part["url"]} for part in target.parts]
 
-    @extend_schema_field(MOMENT_OR_NULL)
+    @extend_schema_field(or_null(MOMENT))
     def get_removed_at(self, target: Target) -> str | None:
         return (target.metrics or {}).get("removed_at")
-
-    @extend_schema_field(MOMENT_OR_NULL)
-    def get_next_attempt_at(self, target: Target) -> Any:
-        due_at = target.due_at if target.status == TargetStatus.PUBLISHING else None
-        return serializers.DateTimeField().to_representation(due_at) if due_at else None
 
 
 class AtNetworkSerializer(serializers.Serializer[Target]):

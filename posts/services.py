@@ -12,9 +12,9 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
-from ouipost.db.rows import insert_each, remember
+from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import Actor, assign, changes, record, record_update
+from ouipost.events.journal import Actor, changes, record, record_update
 from ouipost.phrases import Ours, Phrase, either
 from posts import counts, destinations, doorbell, hooks, rules
 from posts.advice import failure, rest_unsent
@@ -137,9 +137,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     """
     locked = lock_editable(post)
     texts = _normal({name: values[name] for name in TEXTS if name in values})
-    before = {name: getattr(locked, name) for name in [*texts, "destinations"]}
-    for name, value in texts.items():
-        setattr(locked, name, value)
+    before = assign(locked, texts) | {"destinations": locked.destinations}
     found = _direct(locked, values, overrides=new_overrides(values, present=before.get("platform_content", {})))
     locked.platforms = found.platforms
     targets = destinations.place(locked, found)

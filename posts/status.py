@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from ouipost.db.rows import update_each
-from ouipost.events.journal import SYSTEM, assign, entry, record_all
+from ouipost.db.rows import assign, update_each
+from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
 from posts.models import Post, PostStatus, Target, TargetStatus
 

@@ -7,8 +7,9 @@ from typing import Any
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
+from ouipost.db.rows import assign
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, assign, record, record_update
+from ouipost.events.journal import SYSTEM, Actor, record, record_update
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from workspaces import hooks, users

@@ -16,10 +16,6 @@ MAX_CHARACTERS = 65_536
 """Of all settings together: they are read with each request and each post, and each change is told with both states."""
 
 
-def _is_tags(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(tag, str) and is_hashtag(tag) for tag in value)
-
-
 def _is_minutes(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_LATE_MINUTES
 
@@ -29,7 +25,10 @@ KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, str) and value in zones.NAMES,
         Phrase("Must be an IANA time zone such as Europe/Paris."),
     ),
-    "default_hashtags": (_is_tags, Phrase("Must be a list of hashtags, each of one word.")),
+    "default_hashtags": (
+        lambda value: isinstance(value, list),
+        Phrase("Must be a list of hashtags, each of one word."),
+    ),
     "auto_hashtags": (lambda value: isinstance(value, bool), Phrase("Must be true or false.")),
     "publish_late_up_to_minutes": (
         _is_minutes,
@@ -39,16 +38,29 @@ KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings as they are stored; raises ValidationError naming every known one with a wrong value."""
+    """Return the settings as they are stored; raises ValidationError naming every known one with a wrong value, and
+    every hashtag that is none by its place."""
     problems = {
         name: [message]
         for name, (is_right, message) in KNOWN.items()
         if settings.get(name) is not None and not is_right(settings[name])
     }
+    tags = settings.get("default_hashtags")
+    if isinstance(tags, list):
+        problems |= _problems_of(tags)
     if problems:
         raise ValidationError(problems)
-    tags = settings.get("default_hashtags")
     return settings if tags is None else {**settings, "default_hashtags": normal_hashtags(tags)}
+
+
+def _problems_of(tags: list[Any]) -> dict[str, list[str]]:
+    return {
+        f"default_hashtags.{place}": [
+            Phrase("A hashtag is one word, with or without its #. Change {wrong}.", wrong=repr(tag)[:500])
+        ]
+        for place, tag in enumerate(tags)
+        if not isinstance(tag, str) or not is_hashtag(tag)
+    }
 
 
 def merged(present: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from django.db.models import Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
+from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import Actor, assign, changes, record
+from ouipost.events.journal import Actor, changes, record
 from ouipost.phrases import Phrase
 from workspaces.models import Membership, Role, User, Workspace
 
@@ -80,10 +81,11 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
     if not _is_administrator(locked):
         _require_another(administrators, locked)
     changed = changes(before, locked)
-    ends_sessions = bool({"role", "is_active"} & set(changed["after"]) or "password" in values)
-    if ends_sessions:
+    written = [*values]
+    if {"role", "is_active"} & set(changed["after"]) or "password" in values:
         locked.signed_out_at = now
-    _write(locked, [*values, *["signed_out_at"] * ends_sessions])
+        written.append("signed_out_at")
+    _write(locked, written)
     record("updated", locked, actor=actor, **changed, password_changed="password" in values)
     return locked
 

@@ -246,6 +246,8 @@ class Connector(Platform):
     """Whether a post with media does."""
     needs_app: ClassVar[bool] = True
     uses_pkce: ClassVar[bool] = False
+    redirect_may_have_query: ClassVar[bool] = True
+    """Whether it sends people back to an address with a query of its own."""
     renews_itself: ClassVar[bool] = False
     """Whether a token is its own refresh token: once it has ended nothing renews it."""
     revokes_everywhere: ClassVar[bool] = False

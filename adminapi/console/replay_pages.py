@@ -27,7 +27,10 @@ MINUTES = 16
 def begin(request: HttpRequest, webhook: Webhook) -> HttpResponse:
     """Ask for a time, say how many events there were since, and begin once that was confirmed."""
     typed = {name: request.POST.get(name, "") for name in ("since", "scope", "key")}
-    typed["key"] = typed["key"] or new_id("rpl")
+    if (
+        "confirmed" not in request.POST or not typed["key"]
+    ):  # each question has a key of its own, so that its answer counts once
+        typed["key"] = new_id("rpl")
     if request.method != "POST":
         return _form(request, webhook, typed)
     given = ReplayInput(data=_data(typed))

@@ -62,4 +62,4 @@ def read_since(text: str, *, now: datetime) -> datetime:
 def problems_of(error: InvalidInput) -> str:
     """Return what is wrong with arguments that are named like the fields of a body."""
     fields: dict[str, list[str]] = error.details["fields"]
-    return " ".join(f"--{name}: {' '.join(problems)}" for name, problems in fields.items())
+    return " ".join(f"--{name.replace('_', '-')}: {' '.join(problems)}" for name, problems in fields.items())

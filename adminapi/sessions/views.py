@@ -81,6 +81,7 @@ class LoginViewSet(AdminViewSet[Session]):
     authentication_classes = []
     permission_classes = []
     required_permission = None
+    takes_idempotency_key = False
     refuses_with = (401, 429)
 
     @extend_schema(request=LoginInput, responses=LoginSerializer)
@@ -98,13 +99,19 @@ class LogoutViewSet(AdminViewSet[Session]):
 
     queryset = Session.objects.none()
     required_permission = None
+    takes_idempotency_key = (
+        False  # a user has one for all tokens: the first one's answer would leave the next one valid
+    )
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [SessionAuthentication(or_ended=True)]  # whoever logs out twice is logged out
 
     @extend_schema(request=None, responses={200: MESSAGE})
     def logout(self, request: Request) -> Response:
-        """End the token's session; every other call then refuses the token, and repeating this one does nothing."""
+        """End the token's session; every other call then refuses the token, and repeating this one does nothing.
+
+        It takes no Idempotency-Key.
+        """
 
         def work() -> Response:
             logins.log_out(self.session, actor=self.actor, now=timezone.now())

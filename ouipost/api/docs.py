@@ -10,10 +10,14 @@ from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer, OpenApiYamlRenderer2
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
+from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from ouipost.api.filters import UNKNOWN
 
 
 class PartGenerator(SchemaGenerator):
@@ -117,9 +121,16 @@ class SchemaView(APIView):
     generator_class: ClassVar[Any] = ApiGenerator
 
     def get(self, request: Request) -> HttpResponse:
+        if request.query_params:
+            raise ValidationError({name: [UNKNOWN] for name in request.query_params})
         renderer: Any = request.accepted_renderer
         content = document(self.generator_class, renderer.__class__, settings.ROOT_URLCONF)
         return HttpResponse(content, content_type=renderer.media_type)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Refuse in JSON, also where YAML was asked for."""
+        self.request.accepted_renderer, self.request.accepted_media_type = PlainJson(), PlainJson.media_type
+        return super().handle_exception(exc)
 
 
 class AdminSchemaView(SchemaView):

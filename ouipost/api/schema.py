@@ -168,7 +168,7 @@ class EnvelopeSchema(AutoSchema):
         parameters = list(super().get_override_parameters())
         if self.view.needs_workspace:
             parameters.append(WORKSPACE_ID)
-        if self.method not in SAFE_METHODS and self.view.get_authenticators():
+        if self._takes_idempotency_key():
             parameters.append(IDEMPOTENCY_KEY)
         if self.view.action in self.view.answers_anew:
             parameters.append(PREFER)
@@ -252,9 +252,12 @@ class EnvelopeSchema(AutoSchema):
             told |= LOCATION
         if self.path.startswith("/api/"):
             told |= ALLOWANCE
-        if (status < 300 or status in (409, 422)) and self.method not in SAFE_METHODS:
+        if (status < 300 or status in (409, 422)) and self._takes_idempotency_key():
             told |= REPLAYED
         return told
+
+    def _takes_idempotency_key(self) -> bool:
+        return self.method not in SAFE_METHODS and bool(self.view.takes_idempotency_key)
 
     def _resource(self, serializer: Any) -> str:
         """Return the key of the row in `data`; empty where the serializer describes `data` as a whole."""

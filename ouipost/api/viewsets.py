@@ -21,6 +21,7 @@ from ouipost.api.permissions import caller_of
 from ouipost.api.reading import open_chunks, refuse_encoded, values_of
 from ouipost.api.schema import CHANGES, WARNINGS, EnvelopeSchema
 from ouipost.api.showing import shown
+from ouipost.db.locks import in_transaction
 from ouipost.errors import problems_in
 from ouipost.ids import may_be_id
 
@@ -48,6 +49,8 @@ class ApiViewSet(GenericViewSet[M]):
     extra_fields: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     answers_anew: ClassVar[tuple[str, ...]] = ()
     """Actions whose response is not stored: a repeated request is answered from the present state."""
+    takes_idempotency_key: ClassVar[bool] = True
+    """Whether a repeated request is answered as the first one was; False: its `Idempotency-Key` is ignored."""
     secrets: ClassVar[Mapping[str, Sequence[idempotency.Path]]] = {}
     """By action: where its response has secret values, which are stored for ten minutes only."""
     paging_optional = False
@@ -108,7 +111,7 @@ class ApiViewSet(GenericViewSet[M]):
 
     def _may_repeat(self, response: Response) -> bool:
         """Whether the request failed before its work began, and its key may be known."""
-        if not self.is_admitted or self.has_begun:
+        if not self.is_admitted or self.has_begun or not self.takes_idempotency_key:
             return False
         return self.request.method not in SAFE_METHODS and response.status_code in REPLAYABLE
 
@@ -127,6 +130,8 @@ class ApiViewSet(GenericViewSet[M]):
     def once(self, work: Callable[[], Response]) -> Response:
         """Run the work and store its idempotent response in one transaction, retried if it loses a race for a lock."""
         self._receive()
+        if not self.takes_idempotency_key:
+            return in_transaction(work)
         return idempotency.once(self.request, self._beginning(work), secrets=self._secrets)
 
     def once_outside(self, work: Callable[[], Response]) -> Response:

@@ -1,4 +1,5 @@
-"""Queries compiled once and kept, and bulk writes in few statements: compiling them costs more than running them."""
+"""Rows: fields set together, queries compiled once and kept, and bulk writes in few statements: compiling them costs
+more than running them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -35,6 +36,14 @@ def remember(row: models.Model, name: str, related: Sequence[models.Model]) -> N
     rows = getattr(row, name).model._default_manager.all()
     rows._result_cache = list(related)
     row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]  # where a prefetch puts them; Django has no public way
+
+
+def assign(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Set these fields of a row, which the caller saves, and return what they were before: a deferred one is read."""
+    before = {name: getattr(row, name) for name in values}
+    for name, value in values.items():
+        setattr(row, name, value)
+    return before
 
 
 def in_parts(rows: Sequence[Each], size: int) -> Iterator[Sequence[Each]]:

@@ -1,6 +1,6 @@
 """Writing the journal: a change calls `record` once, in its own transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -89,14 +89,6 @@ def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "
         details=masked(details),
         created_at=timezone.now(),
     )
-
-
-def assign(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Set these fields of a row, which the caller saves, and return what they were before, to record the change."""
-    before = {name: getattr(row, name) for name in values}
-    for name, value in values.items():
-        setattr(row, name, value)
-    return before
 
 
 def changes(before: dict[str, Any], subject: Recordable) -> dict[str, Any]:

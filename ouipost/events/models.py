@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, NoReturn
 
 from django.db import models
+from django.utils import timezone
 
 from ouipost.claims import Claimable
 from ouipost.db import sealed
@@ -159,6 +160,12 @@ class Webhook(models.Model):
     def secret_mark(self) -> str:
         """What tells its present secret from others, and nothing of it."""
         return hashlib.sha256(self.secret.encode()).hexdigest()[:16]
+
+    @property
+    def old_secret_signs_until(self) -> datetime | None:
+        """Until when the previous secret signs as well; None where it does not any more."""
+        until = self.previous_secret_until
+        return until if until is not None and timezone.now() < until else None
 
     def seal(self, secret: str) -> None:
         """Set the secret, encrypted for this row."""

@@ -45,10 +45,10 @@ def replay(
 ) -> tuple[Replay, bool]:
     """Return a new replay and True, or the replay that has this key already and False.
 
-    Raises InvalidInput for more than 14 days or 10,000 events, and WebhookDisabled.
+    Raises InvalidInput for a key that another replay has, for more than 14 days or 10,000 events, and WebhookDisabled.
     """
     locked = lock(webhook)
-    if present := Replay.objects.filter(webhook=locked, key=key).first():
+    if present := find(locked, key=key, since=since, scope=scope, now=now):
         return present, False
     if not locked.is_active:
         raise WebhookDisabled
@@ -59,6 +59,27 @@ def replay(
     )  # fmt: skip
     record("replayed", locked, actor=actor, replay=begun.pk, since=since, scope=scope, events=total)
     return begun, True
+
+
+def find(webhook: Webhook, *, key: str, since: datetime, scope: str, now: datetime) -> Replay | None:
+    """Return the replay that has this key; raises InvalidInput where it is one of another time or scope.
+
+    The time is the same also where it lies as long ago as when the replay began.
+    """
+    present = Replay.objects.filter(webhook=webhook, key=key).first()
+    if present is None:
+        return None
+    times = (since, since - (now - present.until))
+    if scope == present.scope and present.since.replace(microsecond=0) in [
+        each.replace(microsecond=0) for each in times
+    ]:
+        return present
+    told = Phrase(
+        "Used already for a replay of {scope} since {moment}: choose another.",
+        scope=present.scope,
+        moment=f"{present.since:%Y-%m-%dT%H:%M:%SZ}",
+    )
+    raise InvalidInput(replay_id=[told])
 
 
 def require_possible(webhook: Webhook, *, since: datetime, scope: str, now: datetime) -> int:

@@ -11,11 +11,11 @@ from django.shortcuts import get_object_or_404
 
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
-from ouipost.db.rows import remember
+from ouipost.db.rows import assign, remember
 from ouipost.errors import DomainError, InvalidInput, SecretReplaced
 from ouipost.events import figures, outbox, resting, signing
 from ouipost.events.catalogue import TEST, Payload
-from ouipost.events.journal import Actor, assign, changes, record
+from ouipost.events.journal import Actor, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
 from ouipost.events.settling import COUNTED, count, discard, discard_unheard
 from ouipost.phrases import Phrase
@@ -156,8 +156,7 @@ def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
     before = (webhook.successful_deliveries, webhook.failed_deliveries)
     for row in ended:
         count(webhook, row.status, -1)
-        for name, value in afresh.items():
-            setattr(row, name, value)
+        assign(row, afresh)
     webhook.save(update_fields=COUNTED)
     figures.keep(delivered=before[0] - webhook.successful_deliveries, failed=before[1] - webhook.failed_deliveries)
     Delivery.objects.filter(pk__in=[row.pk for row in ended]).update(**afresh, fence=F("fence") + 1)

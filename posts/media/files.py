@@ -16,8 +16,9 @@ from django.shortcuts import get_object_or_404
 from accounts import pauses
 from accounts.models import SocialAccount
 from accounts.platforms import base
+from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import Actor, assign, record, record_update
+from ouipost.events.journal import Actor, record, record_update
 from ouipost.phrases import Phrase
 from posts import counts, rules
 from posts.media import storage

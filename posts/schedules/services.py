@@ -14,9 +14,9 @@ from django.shortcuts import get_object_or_404
 from accounts import registry
 from accounts.models import SocialAccount
 from ouipost.db.locks import lock_shared
-from ouipost.db.rows import in_parts
+from ouipost.db.rows import assign, in_parts
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, assign, changes, entry, record, record_all
+from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase

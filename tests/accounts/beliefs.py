@@ -212,15 +212,15 @@ class Beliefs:
         return is_alive(found[0] if is_page else found[-1], self.town.clock)
 
     def end_is_true(self, account: Account, shown: dict[str, Any], found: list[networks.Token]) -> None:
-        """`expires_at` is when the refresh token ends, or the only token, where that is known."""
+        """`expires_at` is when the refresh token ends, or the only token, where that is known and still to come."""
         known = {"twitter", "linkedin", "tiktok", "pinterest", "bluesky"}
         if account.network not in known or not found:
             return
         end = found[-1].expires_at
         assert end is not None
-        assert shown["expires_at"] is not None, shown
+        assert (shown["expires_at"] is None) == (shown["status"] == "expired"), shown
         was_answered = "next" not in found[-1].data  # else Bluesky's server gave a new one, and nobody got it
-        if was_answered and (len(found) == 2 or account.network == "linkedin"):
+        if shown["expires_at"] and was_answered and (len(found) == 2 or account.network == "linkedin"):
             room = timedelta(days=3 if account.network == "twitter" else 0, minutes=3)  # X does not tell
             away = abs(datetime.fromisoformat(shown["expires_at"]) - end)
             assert away <= room or end <= self.town.clock.now, (shown, end)

@@ -18,7 +18,7 @@ from workspaces.models import Workspace
 from workspaces.services import delete_workspace
 
 PASSWORD = "aaaa-bbbb-cccc-dddd"
-FORM = {"handle": " alice.bsky.social ", "app_password": PASSWORD, "service": ""}
+FORM = {"handle": " alice.bsky.social ", "app_password": f"{PASSWORD} ", "service": ""}
 CALLBACK = "https://app.example/callback?kept=1"
 pytestmark = pytest.mark.usefixtures("password_network")
 

@@ -1,5 +1,6 @@
 """What can be done to connected accounts: changed, refreshed, disconnected."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,16 @@ from pytest_django import Settings
 
 from accounts import connecting, hooks, registry, services
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import AuthExpired, Profile, Rejected, Tokens, Unavailable, WhoActs
+from accounts.platforms.base import (
+    AuthExpired,
+    PlatformError,
+    Profile,
+    RateLimited,
+    Rejected,
+    Tokens,
+    Unavailable,
+    WhoActs,
+)
 from accounts.tokens import expire
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
@@ -109,13 +119,13 @@ def test_an_account_that_was_disconnected_meanwhile_takes_the_default_from_none(
 
 
 def test_a_disconnected_account_holds_no_tokens(workspace: Workspace, network: FakeNetwork) -> None:
-    account = make_account(workspace, tokens=PAIR, due_at=NOW)
+    account = make_account(workspace, tokens=replace(PAIR, ends_at=NOW + MINUTE), due_at=NOW)
 
     disconnect(account)
 
     row = SocialAccount.objects.get()
     assert (row.access_token, row.refresh_token, row.due_at, row.default_of) == ("", "", None, None)
-    assert (row.disconnected_at, row.is_connected) == (NOW, False)
+    assert (row.disconnected_at, row.is_connected, row.expires_at) == (NOW, False, None)
     about = {"platform": "facebook", "account_name": "Company Page", "cancelled": 0}
     assert told() == [("account.disconnected", about)]
 
@@ -346,17 +356,26 @@ def test_a_refresh_renews_what_the_networks_limits_depend_on(workspace: Workspac
     assert SocialAccount.objects.get().metadata == {"page_id": "1", "subscription_type": "Premium"}
 
 
+@pytest.mark.parametrize(
+    ("error", "code", "who_acts"),
+    [
+        (Unavailable("Down."), "PLATFORM_UNAVAILABLE", "network"),
+        (RateLimited("Down."), "RATE_LIMITED_BY_PLATFORM", "network"),
+        (Unavailable("Down.", who_acts=WhoActs.OPERATOR), "PLATFORM_UNAVAILABLE", "operator"),
+    ],
+)
 def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewed(
-    workspace: Workspace, network: FakeNetwork
+    workspace: Workspace, network: FakeNetwork, error: PlatformError, code: str, who_acts: str
 ) -> None:
-    network.refreshed = Rejected("Wrong secret.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
+    network.refreshed = error
+    account = make_account(workspace, tokens=PAIR)
 
-    services.refresh_account(make_account(workspace, tokens=PAIR), actor=ACTOR, now=NOW)
+    for _ in range(2):  # the second finds that the next try has to wait
+        account = services.refresh_account(account, actor=ACTOR, now=NOW)
+        assert account.last_error == {"code": code, "message": "Down.", "who_acts": who_acts}
+        assert account.last_sync == NOW
 
-    row = SocialAccount.objects.get()
-    assert [call[0] for call in network.calls] == ["refresh", "profile"]
-    assert row.last_error == {"code": "PLATFORM_UNAVAILABLE", "message": "Wrong secret.", "who_acts": "operator"}
-    assert row.last_sync == NOW
+    assert [call[0] for call in network.calls] == ["refresh", "profile", "profile"]
 
 
 @pytest.mark.parametrize(

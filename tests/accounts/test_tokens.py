@@ -270,7 +270,8 @@ def test_of_publishers_that_meet_one_dead_token_one_asks_the_network(network: Fa
 def test_an_account_that_only_its_owner_can_mend_expires(
     workspace: Workspace, network: FakeNetwork, error: PlatformError
 ) -> None:
-    account, other = make_due(workspace), make_due(workspace, "1002", due_at=None)
+    account = make_due(workspace, tokens=replace(PAIR, ends_at=NOW + HOUR))
+    other = make_due(workspace, "1002", due_at=None)
     SocialAccount.objects.filter(pk=other.pk).update(fence=account.fence + 1)  # as the claim will make it
     network.refreshed = error
 
@@ -279,6 +280,7 @@ def test_an_account_that_only_its_owner_can_mend_expires(
     row = SocialAccount.objects.get(pk=account.pk)
     said = {"code": "TOKEN_REVOKED", "message": "The person took it back.", "who_acts": "account_owner"}
     assert (row.status, row.due_at, row.lease_until, row.last_error) == ("expired", None, None, said)
+    assert row.expires_at is None, "there is nothing left to end"
     assert SocialAccount.objects.get(pk=other.pk).status == "active"
     event = Event.objects.values_list("type", "resource_id", "workspace_id", "details").get()
     about = {"platform": "facebook", "account_name": "Company Page"}

@@ -65,9 +65,11 @@ def test_strangers_have_it_made_once_whatever_they_ask_along(
     monkeypatch.setattr(ApiGenerator, "get_schema", Mock(side_effect=AssertionError))
     monkeypatch.setattr("django.utils.translation.trans_real.DjangoTranslation", Mock(side_effect=AssertionError))
 
-    for query in ("lang=tlh", "version=1%0d%0aX-Own: 1", "format=json"):
-        again = client.get(f"/api/schema?{query}", headers={"Accept": accepted})
-        assert (again.status_code, again.content) == (200, usual.content)
+    assert client.get("/api/schema", headers={"Accept": accepted}).content == usual.content
+    for query in ("lang=tlh", "version=1%0d%0aX-Own: 1", "format=yaml"):
+        refused = client.get(f"/api/schema?{query}", headers={"Accept": accepted})
+        assert (refused.status_code, refused.headers["Content-Type"]) == (400, "application/json")
+        assert list(refused.json()["error"]["details"]["fields"]) == [query.partition("=")[0]]
 
 
 def test_who_asks_for_a_description_while_it_is_made_gets_the_same() -> None:

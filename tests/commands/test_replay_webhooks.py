@@ -113,7 +113,7 @@ def test_all_of_it_becomes_due_step_by_step_and_the_journal_names_the_command(
     assert Replay.objects.get().key == "after the move"
 
 
-def test_the_same_name_again_is_no_second_replay(workspace: Workspace) -> None:
+def test_the_same_command_again_is_no_second_replay(workspace: Workspace) -> None:
     webhook = make_webhook()
     make_events(workspace, HOUR)
     settle("delivered")
@@ -121,7 +121,7 @@ def test_the_same_name_again_is_no_second_replay(workspace: Workspace) -> None:
     settle("delivered")
     since = Replay.objects.get().since
 
-    status, lines = run(webhook.pk, "--since", "20d", "--replay-id", "once")
+    status, lines = run(webhook.pk, "--since", "1d", "--replay-id", "once")
 
     assert (status, lines) == (
         0,
@@ -131,6 +131,9 @@ def test_the_same_name_again_is_no_second_replay(workspace: Workspace) -> None:
         ],
     )
     assert (due(), Replay.objects.count()) == (0, 1)
+    for other in (("--since", "2d"), ("--since", "1d", "--only", "failed")):
+        with pytest.raises(CommandError, match=r"--replay-id: Used already for a replay of all since .*: choose"):
+            run(webhook.pk, *other, "--replay-id", "once")
 
 
 def test_only_what_has_not_arrived_is_sent_again_where_that_is_asked_for(workspace: Workspace) -> None:
@@ -204,9 +207,8 @@ def test_what_a_worker_has_taken_is_waited_for(workspace: Workspace, clock: Cloc
     webhook = make_webhook()
     make_events(workspace, HOUR)
     settle("delivered")
-    begun, _ = replays.replay(
-        webhook, since=timezone.now() - DAY, key="shared", scope="all", actor=SYSTEM, now=timezone.now()
-    )
+    now = timezone.now()
+    begun, _ = replays.replay(webhook, since=now - DAY, key="shared", scope="all", actor=SYSTEM, now=now)
     Replay.objects.update(lease_until=database_now() + HOUR)
 
     def be_done() -> None:

@@ -89,7 +89,7 @@ def test_the_form_offers_the_workspaces_by_name_and_those_it_has(staff: Client, 
 
     new, present = text_of(staff.get(ADD)), text_of(staff.get(page_of(webhook)))
 
-    box = r'<input type="checkbox" name="workspace_ids" value="([^"]*)"([^>]*)>'
+    box = r'<input type="checkbox" name="workspaces" value="([^"]*)"([^>]*)>'
     assert {pk for pk, _ in re.findall(box, new)} == {live.pk, workspace.pk}
     assert f"{workspace.name} (sandbox)" in new
     assert {pk for pk, rest in re.findall(box, present) if rest.endswith(" checked")} == {live.pk, gone.pk, "ws_gone"}
@@ -98,7 +98,7 @@ def test_the_form_offers_the_workspaces_by_name_and_those_it_has(staff: Client, 
 def test_a_webhook_that_is_added_shows_its_secret_once(staff: Client, workspace: Workspace) -> None:
     other = make_workspace()
 
-    first = text_of(staff.post(ADD, FORM | {"workspace_ids": [workspace.pk, other.pk]}, follow=True))
+    first = text_of(staff.post(ADD, FORM | {"workspaces": [workspace.pk, other.pk]}, follow=True))
     webhook = Webhook.objects.get()
     later = text_of(staff.get(LIST)) + text_of(staff.get(page_of(webhook)))
 
@@ -149,7 +149,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "plain http": ({"url": "http://yourapp.com/"}, "url"),
     "no event": ({"events": []}, "events"),
     "an unknown event": ({"events": ["post.exploded"]}, "events"),
-    "an unknown workspace": ({"workspace_ids": "ws_1"}, "workspace_ids"),
+    "an unknown workspace": ({"workspaces": "ws_1"}, "workspaces"),
     "a short secret": ({"given_secret": "short"}, "given_secret"),
     "a secret that is no base64": ({"given_secret": "whsec_" + "!" * 32}, "given_secret"),
 }
@@ -173,7 +173,7 @@ def test_a_change_goes_through_the_service_and_tells_what_changed(staff: Client,
     page = page_of(webhook)
     assert workspace.pk in text_of(staff.get(page))
 
-    unchanged = staff.post(page, FORM | {"events": ["post.failed"], "workspace_ids": workspace.pk})
+    unchanged = staff.post(page, FORM | {"events": ["post.failed"], "workspaces": workspace.pk})
     assert not Event.objects.exists()
     changed = staff.post(page, {"url": FORM["url"], "events": ["post.failed", "post.missed"]})
 
@@ -195,8 +195,8 @@ def test_a_change_may_keep_an_address_and_a_workspace_that_would_be_refused_by_n
     webhook = make_webhook(url=FORM["url"], workspace_ids=[workspace.pk])
     Workspace.objects.update(deleted_at=NOW)
 
-    kept = staff.post(page_of(webhook), FORM | {"workspace_ids": workspace.pk})
-    moved = staff.post(page_of(webhook), FORM | {"url": "https://yourapp.com/other", "workspace_ids": workspace.pk})
+    kept = staff.post(page_of(webhook), FORM | {"workspaces": workspace.pk})
+    moved = staff.post(page_of(webhook), FORM | {"url": "https://yourapp.com/other", "workspaces": workspace.pk})
 
     assert (kept.status_code, set(errors_of(moved))) == (302, {"url"})
     assert Webhook.objects.get().events == FORM["events"]
@@ -305,9 +305,12 @@ def test_a_replay_says_first_how_many_events_it_will_send_and_sends_nothing_yet(
     webhook = make_webhook()
     happened(timedelta(hours=1), timedelta(hours=23), timedelta(hours=25))
 
-    page = text_of(staff.post(replay_of(webhook), {"since": ago(timedelta(days=1)), "scope": "all"}))
+    asked = [{"since": ago(timedelta(days=1)), "scope": "all", "key": "of a question before"}] * 2
+    page, again = (text_of(staff.post(replay_of(webhook), each)) for each in asked)
 
     assert "2 events will be sent" in page
+    keys = {re.findall('name="key" value="(rpl_[^"]+)"', each)[0] for each in (page, again)}
+    assert len(keys) == 2, "the answer to each question is a replay of its own"
     assert not Replay.objects.exists()
     assert not Event.objects.exists()
 
@@ -569,12 +572,12 @@ def test_a_webhook_that_they_change_hears_no_more_of_a_workspace_that_was_delete
 ) -> None:
     gone = make_workspace(name="Closed", deleted_at=NOW)
     shared = make_webhook(url=FORM["url"], workspace_ids=[workspace.pk, gone.pk])
-    both, moved = {"workspace_ids": shared.workspace_ids}, {"url": "https://yourapp.com/other"}
+    both, moved = {"workspaces": shared.workspace_ids}, {"url": "https://yourapp.com/other"}
 
-    refused = browser_of(member).post(page_of(shared), FORM | {"workspace_ids": gone.pk})
+    refused = browser_of(member).post(page_of(shared), FORM | {"workspaces": gone.pk})
     answer = browser_of(member).post(page_of(shared), FORM | both | moved)
 
-    assert (set(errors_of(refused)), answer.status_code) == ({"workspace_ids"}, 302)
+    assert (set(errors_of(refused)), answer.status_code) == ({"workspaces"}, 302)
     changed = Webhook.objects.get()
     assert (changed.url, changed.workspace_ids) == (moved["url"], [workspace.pk])
 
@@ -605,12 +608,12 @@ def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, worksp
     page = ADD if is_new else page_of(own)
     client = browser_of(member)
 
-    refused = [errors_of(client.post(page, FORM | {"workspace_ids": ids})) for ids in ([], [workspace.pk, other.pk])]
-    taken = client.post(page, FORM | {"workspace_ids": workspace.pk})
+    refused = [errors_of(client.post(page, FORM | {"workspaces": ids})) for ids in ([], [workspace.pk, other.pk])]
+    taken = client.post(page, FORM | {"workspaces": workspace.pk})
 
     assert refused == [
-        {"workspace_ids": ["Name workspaces of yours: without any, the webhook would cover all of them."]},
-        {"workspace_ids": [f"There is no such workspace: {other.pk}."]},
+        {"workspaces": ["Name workspaces of yours: without any, the webhook would cover all of them."]},
+        {"workspaces": [f"There is no such workspace: {other.pk}."]},
     ]
     assert taken.status_code == (200 if is_new else 302)
     assert set(Webhook.objects.values_list("url", flat=True)) == {FORM["url"]}

@@ -91,16 +91,18 @@ def test_logging_in_is_a_post(db: None, method: str) -> None:
     assert error_of(Client().generic(method, "/admin/login")) == (405, "METHOD_NOT_ALLOWED")
 
 
-def test_logging_out_ends_the_token_and_no_other(admin: AdminClient) -> None:
+def test_logging_out_ends_the_token_and_no_other_whatever_its_key(admin: AdminClient) -> None:
     other = AdminClient(make_token(User.objects.get()))
 
-    response = admin.post("/admin/logout")
+    response = admin.post("/admin/logout", Idempotency_Key="k")
 
     assert_matches(response, "POST /admin/logout")
     assert error_of(admin.get("/admin/profile")) == (401, "INVALID_TOKEN")
     assert other.get("/admin/profile").status_code == 200
     event = Event.objects.get()
     assert (event.type, event.user_email) == ("user.logged_out", "admin@example.com")
+    assert "Idempotent-Replayed" not in other.post("/admin/logout", Idempotency_Key="k").headers
+    assert error_of(other.get("/admin/profile")) == (401, "INVALID_TOKEN")
 
 
 def test_logging_out_twice_is_logging_out(admin: AdminClient) -> None:

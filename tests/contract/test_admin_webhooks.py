@@ -351,7 +351,7 @@ def test_a_workspace_that_was_deleted_cannot_be_given_and_may_come_back(admin: A
 
     assert again.json()["data"]["webhook"]["workspaces"] == [one.pk, gone.pk]
     assert taken.json()["data"]["webhook"]["workspaces"] == [one.pk]
-    assert fields_of(refused) == {"workspaces.1": ["There is no such workspace."]}
+    assert fields_of(refused) == {"workspaces.1": [f"There is no such workspace: {gone.pk}."]}
 
 
 def test_what_a_change_gave_other_values_is_told_by_the_names_of_the_api(
@@ -918,11 +918,15 @@ def test_the_same_replay_id_is_the_same_replay(admin: AdminClient) -> None:
 
         first, again = (admin.post(f"/admin/webhooks/{one.pk}/replay", body).json()["data"]["replay"] for _ in "12")
         Webhook.objects.filter(pk=one.pk).update(is_active=False)
-        stopped = admin.post(f"/admin/webhooks/{one.pk}/replay", body | {"scope": "failed"}).json()["data"]["replay"]
+        stopped = admin.post(f"/admin/webhooks/{one.pk}/replay", body).json()["data"]["replay"]
+        others = [{"scope": "failed"}, {"since": "2036-01-01T12:00:00Z"}]
+        refused = [admin.post(f"/admin/webhooks/{one.pk}/replay", body | other) for other in others]
         elsewhere = admin.post(f"/admin/webhooks/{other.pk}/replay", body).json()["data"]["replay"]
         unnamed = [admin.post(f"/admin/webhooks/{other.pk}/replay", {"since": body["since"]}) for _ in "12"]
 
     assert first == again == stopped
+    told = "Used already for a replay of all since 2036-01-01T00:00:00Z: choose another."
+    assert [fields_of(answer) for answer in refused] == [{"replay_id": [told]}] * 2
     assert (first["replay_id"], elsewhere["replay_id"], first["id"] == elsewhere["id"]) == ("tuesday", "tuesday", False)
     assert {answer.status_code for answer in unnamed} == {200}
     assert (Replay.objects.count(), Event.objects.filter(type="webhook.replayed").count()) == (4, 4)

@@ -99,9 +99,9 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
         (
             "PUT /api/accounts/{account}",
             {"settings": {"default_hashtags": hashtags, "auto_hashtags": auto}},
-            {"settings.default_hashtags", "settings.auto_hashtags"},
+            {f"settings.default_hashtags{place}", "settings.auto_hashtags"},
         )
-        for hashtags, auto in (("#a", 1), ([1], "no"))
+        for hashtags, auto, place in (("#a", 1, ""), ([1], "no", ".0"))
     ),
     ("POST /api/workspaces", WORKSPACE | {"mode": "live"}, {"mode", *WORKSPACE_PROBLEMS}),
     ("PUT /api/workspaces/{workspace}", WORKSPACE | {"surprise": 1}, {"surprise", *WORKSPACE_PROBLEMS}),

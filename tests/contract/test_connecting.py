@@ -132,6 +132,18 @@ def test_another_callback_is_refused(api: ApiClient, workspace: Workspace, addre
     assert [set(fields_of(answer)) for answer in (opened, again)] == [{"callback_url"}] * 2
 
 
+def test_a_callback_with_a_query_is_refused_where_its_network_takes_none(api: ApiClient, workspace: Workspace) -> None:
+    address, account = f"{CALLBACK}?shop=1", make_account(workspace, platform="tiktok")
+
+    opened = api.post("/api/accounts", {"platform": "tiktok", "callback_url": address, "surprise": 1})
+    again = api.post(f"/api/accounts/{account.pk}/reconnect", {"callback_url": address})
+    elsewhere = api.post("/api/accounts", {"platform": "youtube", "callback_url": address})
+
+    told = ["TikTok takes no callback_url with a query: leave out the ? and what is behind it."]
+    assert [fields_of(answer).get("callback_url") for answer in (opened, again)] == [told] * 2
+    assert (set(fields_of(opened)), elsewhere.status_code) == ({"callback_url", "surprise"}, 200)
+
+
 def test_one_granted_account_is_connected_with_201(api: ApiClient, network: Grants) -> None:
     response = call_back(api, state=started(api), code="good")
 

@@ -115,6 +115,18 @@ def test_a_generated_client_can_do_what_the_api_can(schema: Any, admin_schema: A
     assert components["SlotInput"]["properties"]["time"]["pattern"] == "^([01][0-9]|2[0-3]):([0-5][0-9])$"
 
 
+def test_only_what_begins_and_ends_a_token_takes_no_idempotency_key(schema: Any, admin_schema: Any) -> None:
+    keyless = set()
+    for path, calls in [*schema["paths"].items(), *admin_schema["paths"].items()]:
+        for method, call in calls.items():
+            taken = "Idempotency-Key" in {each["name"] for each in call.get("parameters", ())}
+            assert taken == any("Idempotent-Replayed" in each.get("headers", ()) for each in call["responses"].values())
+            if method != "get" and not taken:
+                keyless.add(path)
+
+    assert keyless == {"/admin/login", "/admin/logout"}
+
+
 def test_patch_takes_the_same_body_as_put(schema: Any, admin_schema: Any) -> None:
     paths = schema["paths"] | admin_schema["paths"]
     both = {path: (calls["put"], calls["patch"]) for path, calls in paths.items() if {"put", "patch"} <= set(calls)}

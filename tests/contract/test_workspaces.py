@@ -156,8 +156,10 @@ INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
         {"settings.timezone": "", "settings.auto_hashtags": ""},
     ),
     ({"name": "x", "settings": {"default_hashtags": "#a"}}, {"settings.default_hashtags": "list"}),
-    ({"name": "x", "settings": {"default_hashtags": ["rye bread"]}}, {"settings.default_hashtags": "one word"}),
-    ({"name": "x", "settings": {"default_hashtags": ["r\x07ye"]}}, {"settings.default_hashtags": "one word"}),
+    (
+        {"name": "x", "settings": {"default_hashtags": ["rye bread", "#oat", "", 5, "r\x07ye"]}},
+        {f"settings.default_hashtags.{place}": "one word" for place in (0, 2, 3, 4)},
+    ),
     ({"name": "x", "settings": {"publish_late_up_to_minutes": -1}}, {"settings.publish_late_up_to_minutes": "0"}),
     ({"name": None}, {"name": "null"}),
 ]

@@ -96,7 +96,23 @@ def test_what_looks_like_one_is_masked_in_the_middle_of_a_text_and_as_a_name(sec
     assert told == {"content": f"see {left} please", "list": [left], left: True}
 
 
-@pytest.mark.parametrize("text", ["eyJ" * 10_000, f"{'eyJhead.' * 10}end", "eyJust_words"])
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("login=ada&password=hunter2hunter2&next=1", f"login=ada&password={MASK}&next=1"),
+        ("DB_PASSWORD = hunter2; x", f"DB_PASSWORD = {MASK}; x"),
+        ('{"api_key": "a b", "id": 1}', f'{{"api_key": "{MASK}", "id": 1}}'),
+        ("x-api-key:abc, client_secret='a b'", f"x-api-key:{MASK}, client_secret='{MASK}'"),
+        (f"https://x.example/?access_token={JWT}", f"https://x.example/?access_token={MASK}"),
+        ("Error validating access token: Session has expired.", None),
+        ("2 tokens=fine; the secret is: butter", None),
+    ],
+)
+def test_what_stands_behind_the_name_of_a_secret_is_masked_unless_it_is_a_sentence(text: str, left: str | None) -> None:
+    assert masked(text) == (left or text)
+
+
+@pytest.mark.parametrize("text", ["token" * 10_000, "eyJ" * 10_000, f"{'eyJhead.' * 10}end", "eyJust_words"])
 def test_what_only_begins_as_a_token_is_told_and_takes_no_time(text: str) -> None:
     started = process_time()
 

@@ -336,11 +336,16 @@ class TestYouTube(OAuth2Case):
         facts = {"out": (VIDEO,), "armed_at": NOW} | values
         return self.operation(self.publications["comment"].content, **facts)
 
-    def test_a_login_without_a_channel_says_what_to_do(self) -> None:
-        empty = replace(channels(), gets=make_answer(200, {"kind": "youtube#channelListResponse"}))
-
-        with pytest.raises(Rejected, match="has no YouTube channel: create one") as caught:
-            self.connector.candidates(FakeSession(empty), GIVEN)
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            (make_answer(200, {"kind": "youtube#channelListResponse"}), "has no YouTube channel: create one"),
+            (error(403, "insufficientPermissions"), "tick every box .*, View your YouTube account among them"),
+        ],
+    )
+    def test_a_login_without_a_channel_says_what_to_do(self, answer: Any, told: str) -> None:
+        with pytest.raises(Rejected, match=told) as caught:
+            self.connector.candidates(FakeSession(replace(channels(), gets=answer)), GIVEN)
 
         assert caught.value.acts == WhoActs.ACCOUNT_OWNER
 

@@ -11,8 +11,9 @@ from django.db import models, transaction
 from django.shortcuts import get_object_or_404
 
 from ouipost.crypto import digest
+from ouipost.db.rows import assign
 from ouipost.errors import DomainError, SecretReplaced
-from ouipost.events.journal import Actor, assign, record, record_update
+from ouipost.events.journal import Actor, record, record_update
 from ouipost.ids import new_id
 from workspaces.models import ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS

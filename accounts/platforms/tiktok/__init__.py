@@ -58,6 +58,7 @@ class TikTok(TikTokApi):
     supports_carousel = True
     max_video_duration = 600
     default_version = "v2"
+    redirect_may_have_query = False
     revokes_everywhere = True
     """Revoking disconnects the app from the account."""
     pulls_media = ("image",)

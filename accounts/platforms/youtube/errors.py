@@ -43,9 +43,9 @@ SPENT_FOR_THE_DAY = {"quotaExceeded", "dailyLimitExceeded"}
 TOO_FAST = {"rateLimitExceeded", "userRateLimitExceeded", "uploadRateLimitExceeded"}
 TOO_MANY_UPLOADS = {"uploadLimitExceeded"}
 TRANSIENT = {"backendError", "internalError"}
+SCOPE_MISSING = {"insufficientPermissions"}
 PERMISSION_MISSING = {
     "forbidden",
-    "insufficientPermissions",
     "accountDelegationForbidden",
     "authenticatedUserAccountClosed",
     "authenticatedUserAccountSuspended",
@@ -73,7 +73,7 @@ BAD_CONTENT = {
 }
 KNOWN = {
     *(TOKEN_IS_OVER | NO_CHANNEL | SPENT_FOR_THE_DAY | TOO_FAST | TOO_MANY_UPLOADS | TRANSIENT),
-    *(PERMISSION_MISSING | APP_IS_STOPPED | BAD_MEDIA | BAD_CONTENT),
+    *(SCOPE_MISSING | PERMISSION_MISSING | APP_IS_STOPPED | BAD_MEDIA | BAD_CONTENT),
 }
 GIVEN_UP = {
     "conversion": Phrase("it could not convert the video"),
@@ -93,6 +93,10 @@ GIVEN_UP = {
     "trademark": Phrase("the video infringes a trademark"),
     "legal": Phrase("of a legal complaint"),
 }
+NOT_TICKED = Phrase(
+    "A permission was left out at the sign-in: sign in again, and tick every box on Google's page, "
+    "View your YouTube account among them."
+)
 ACCOUNT_IS_STOPPED = {"uploaderAccountSuspended", "uploaderAccountClosed"}
 
 
@@ -123,6 +127,8 @@ def _refused(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformErro
         return no_channel(status=answer.status, network_code=reason)
     if reason in TOKEN_IS_OVER or answer.status == 401:
         return AuthExpired(**facts)
+    if reason in SCOPE_MISSING:
+        return not_permitted(**facts | {"message": NOT_TICKED})
     if reason in PERMISSION_MISSING:
         return not_permitted(**facts)
     if reason in APP_IS_STOPPED:

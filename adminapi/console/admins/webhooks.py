@@ -27,16 +27,16 @@ from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
-from adminapi.webhooks import NAME_SOME
+from adminapi.webhooks import checked
 from ouipost.events import signing, webhooks
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import about, translated
-from workspaces.reach import about_theirs, is_too_wide, not_theirs, theirs, webhooks_of
+from workspaces.reach import about_theirs, webhooks_of
 
-WRITTEN = ("url", "events", "workspace_ids", "is_active")
+WRITTEN = ("url", "events", "workspaces", "is_active")
 BESIDE = 10
 SHOWN = gettext_lazy("Give this secret to the receiver, which uses it to verify that calls come from us.")
 
@@ -65,7 +65,7 @@ class WebhookForm(ServiceForm):
         choices=_offered,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
-    workspace_ids = Workspaces(
+    workspaces = Workspaces(
         required=False,
         label=gettext_lazy("Workspaces"),
         help_text=gettext_lazy("None chosen: it covers every workspace."),
@@ -82,30 +82,19 @@ class WebhookForm(ServiceForm):
 
     class Meta:
         model = Webhook
-        fields = WRITTEN
+        fields = ("url", "events", "is_active")
         labels: ClassVar[dict[str, Any]] = {"url": gettext_lazy("Address"), "is_active": gettext_lazy("Active")}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        workspaces: Any = self.fields["workspace_ids"]
+        workspaces: Any = self.fields["workspaces"]
         workspaces.choices = named(self.request, self.instance.workspace_ids)
+        self.initial["workspaces"] = self.instance.workspace_ids
 
     def clean_url(self) -> str:
         if self.refusal and "url" in self.changed_data:
             raise forms.ValidationError(self.refusal)
         return str(self.cleaned_data["url"])
-
-    def clean_workspace_ids(self) -> list[str]:
-        given: list[str] = self.cleaned_data["workspace_ids"]
-        if "workspace_ids" not in self.changed_data and not self.instance._state.adding:
-            return given  # as the page had them: some may not be theirs any more, and they are not written
-        user = member_of_staff(self.request)
-        if places := not_theirs(given, user, present=self.instance.workspace_ids):
-            lacking = ", ".join(given[place] for place in places)
-            raise forms.ValidationError(_("There is no such workspace: %(named)s.") % {"named": lacking})
-        if is_too_wide(theirs(given, user), user):
-            raise forms.ValidationError(translated(NAME_SOME))
-        return given
 
     def clean_given_secret(self) -> str:
         given: str = self.cleaned_data["given_secret"]
@@ -116,14 +105,14 @@ class WebhookForm(ServiceForm):
         return given
 
     def call_service(self) -> Webhook:
-        if not self.instance._state.adding:
-            values = self.changed_values(*WRITTEN)
-            named = values.get("workspace_ids", self.instance.workspace_ids)
-            kept = theirs(named, member_of_staff(self.request))
-            if values and kept != named:
-                values["workspace_ids"] = kept
-            return webhooks.update_webhook(self.instance, values=values, actor=self.actor) if values else self.instance
-        values = {name: self.cleaned_data[name] for name in WRITTEN} | {"id": self.instance.pk}
+        user = member_of_staff(self.request)
+        webhook: Webhook = self.instance
+        if not webhook._state.adding:
+            if not (changed := self.changed_values(*WRITTEN)):
+                return webhook
+            values = checked(changed, user=user, present=webhook.workspace_ids)
+            return webhooks.update_webhook(webhook, values=values, actor=self.actor)
+        values = checked({name: self.cleaned_data[name] for name in WRITTEN}, user=user) | {"id": webhook.pk}
         secret = self.cleaned_data["given_secret"]
         made, self.shown_once = webhooks.create_webhook(values=values, secret=secret, actor=self.actor)
         return made

@@ -63,7 +63,7 @@ and with 2 if an argument cannot be."""
         parser.add_argument("--since", required=True, metavar="WHEN", help="2026-11-25T00:00:00Z, or 90m, 24h, 7d ago")
         parser.add_argument("--only", choices=[ReplayScope.FAILED.value], help="only what has not arrived")
         parser.add_argument(
-            "--replay-id", metavar="NAME", help="your name for this replay: the same name again starts no second one"
+            "--replay-id", metavar="NAME", help="your name for this replay: the same command again starts no second one"
         )
         add_dry_run(parser, "what would be sent again")
         add_json(parser)
@@ -163,9 +163,9 @@ def _plan(webhook: Webhook, wish: Wish, *, now: datetime) -> Plan:
     """Return what would be done for a webhook; raises WrongArgument where that is too much."""
     if not webhook.is_active:
         return Plan(webhook=webhook, obstacle=f"It is not active. {webhook.disabled_reason}".rstrip())
-    if present := Replay.objects.filter(webhook=webhook, key=wish.key).first():
-        return Plan(webhook=webhook, present=present)
     try:
+        if present := replays.find(webhook, key=wish.key, since=wish.since, scope=wish.scope, now=now):
+            return Plan(webhook=webhook, present=present)
         events = replays.require_possible(webhook, since=wish.since, scope=wish.scope, now=now)
     except InvalidInput as error:
         raise WrongArgument(f"{webhook.pk}: {problems_of(error)}") from error
