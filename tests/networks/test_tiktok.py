@@ -179,6 +179,7 @@ class TestSignIn:
         [
             (make_answer(200, {"error": "invalid_grant"}), AuthExpired),
             (make_answer(401, {"error": "invalid_client"}), Rejected),
+            (make_answer(400, {"error": "invalid_request"}), Rejected),
             (make_answer(200, {"error": "temporarily_unavailable"}), Unavailable),
             (make_answer(400, {"error": "server_error"}), Unavailable),
             (make_answer(500, {"error": "internal_error"}), Unavailable),

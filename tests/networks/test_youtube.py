@@ -366,6 +366,7 @@ class TestYouTube(OAuth2Case):
             (401, "deleted_client", "The OAuth client was deleted.", (Rejected, *OPERATOR)),
             (401, "disabled_client", "The OAuth client was disabled.", (Rejected, *OPERATOR)),
             (401, "unauthorized_client", "Unauthorized", (Rejected, *OPERATOR)),
+            (400, "invalid_request", "Missing required parameter: refresh_token", (Rejected, *OPERATOR)),
             (400, "internal_failure", "Backend Error", (Unavailable, *NETWORK)),
             (400, "server_error", "Try again.", (Unavailable, *NETWORK)),
         ],
