@@ -5,17 +5,19 @@ The threads that run this talk to networks; their database work goes through a w
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts import calls, registry, tokens
 from accounts.platforms.base import (
+    Account,
     AccountNumbers,
     Connector,
     PlatformError,
     PostNumbers,
     Profile,
+    Published,
     Rejected,
     Unavailable,
     WhoActs,
@@ -52,6 +54,8 @@ class Due:
     sync: AccountSync
     targets: Sequence[tuple[int, str]]
     """Of each target the id of its numbers, and its id at the network."""
+    without_url: Set[str]
+    """Those of the ids at the network whose address could not be read when they were published."""
     wants_account: bool
     at: datetime
 
@@ -83,9 +87,15 @@ def load_all(held: Sequence[Claim]) -> list[Due | None]:
 
 def _due(sync: AccountSync, *, now: datetime) -> Due:
     rows = TargetNumbers.objects.filter(account=sync.account, due_at__lte=now + AHEAD).order_by("due_at", "pk")
-    targets = list(rows.values_list("pk", "target__remote_id")[:AT_ONCE])
+    found = list(rows.values_list("pk", "target__remote_id", "target__url")[:AT_ONCE])
     wants_account = sync.account_due_at <= now + AHEAD
-    return Due(sync=sync, targets=targets, wants_account=wants_account, at=now)
+    return Due(
+        sync=sync,
+        targets=[(pk, remote_id) for pk, remote_id, _ in found],
+        without_url={remote_id for _, remote_id, url in found if not url},
+        wants_account=wants_account,
+        at=now,
+    )
 
 
 def _report(claim: Claim, due: Due, is_ending: Callable[[], bool]) -> Report:
@@ -189,11 +199,18 @@ class Reading:
     def _read_batch(self, connector: Connector, batch: dict[int, str]) -> None:
         ids = list(batch.values())
         numbers = tokens.authorized(
-            self.account,
-            lambda account: connector.post_metrics(self.session, account, ids, now=self.due.at),
-            now=self.due.at,
+            self.account, lambda account: self._numbers(connector, account, ids), now=self.due.at
         )
         self.found |= {pk: self._with_public_url(numbers.get(remote_id)) for pk, remote_id in batch.items()}
+
+    def _numbers(self, connector: Connector, account: Account, ids: Sequence[str]) -> dict[str, PostNumbers]:
+        """Ask for the numbers of these posts, and for the address of those that were published without one."""
+        numbers = connector.post_metrics(self.session, account, ids, now=self.due.at)
+        for remote_id in self.due.without_url & numbers.keys():
+            if url := connector.permalink(self.session, account, remote_id):
+                published = Published(remote_id=remote_id, url=url)
+                numbers[remote_id] = replace(numbers[remote_id], published=published)
+        return numbers
 
     def _with_public_url(self, numbers: PostNumbers | None) -> PostNumbers | None:
         if numbers is None or numbers.published is None:

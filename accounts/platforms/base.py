@@ -347,6 +347,10 @@ class Connector(Platform):
         """Return the numbers of one post, None where it is gone, for a network that tells no more at once."""
         raise NotImplementedError
 
+    def permalink(self, session: Session, account: Account, remote_id: str) -> str:
+        """Return the address that people see a post at, empty where the network does not tell it now, or never."""
+        return ""
+
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         """Return the account's present numbers."""
         raise NotImplementedError

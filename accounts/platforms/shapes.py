@@ -249,7 +249,7 @@ class PostNumbers:
     own: Mapping[str, int] = field(default_factory=dict)
     """By the network's own names as `Platform.metrics` lists them: likes, retweets, …"""
     published: Published | None = None
-    """Given where the post has got another id and address since it was published."""
+    """Given where the post has got another id or address since it was published."""
 
 
 @dataclass(frozen=True, kw_only=True)

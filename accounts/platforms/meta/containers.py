@@ -264,7 +264,7 @@ class ContainerConnector(LongLivedTokens):
             if not isinstance(refusal, NotReady) and not self._is_doubtful(refusal):
                 raise
             return self._out_after_all(session, operation, refusal)
-        return Published(remote_id=remote_id, url=self._permalink(session, account, remote_id))
+        return Published(remote_id=remote_id, url=self.permalink(session, account, remote_id))
 
     def _is_doubtful(self, refusal: Rejected) -> bool:
         """Return whether the post may be out all the same: Threads has published what it refused as not permitted."""
@@ -286,7 +286,7 @@ class ContainerConnector(LongLivedTokens):
             return found[0]
         raise Unknown(Phrase("{network} shows several posts that could be this one.", network=self.name))
 
-    def _permalink(self, session: Session, account: Account, remote_id: str) -> str:
+    def permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """The post is out: an address that can't be read must not make it look otherwise."""
         try:
             return dig_text(self.read(session, account, remote_id, timeout=10, fields="permalink"), "permalink")
