@@ -13,6 +13,7 @@ from accounts.platforms import rules
 from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
+    NotListed,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -66,6 +67,7 @@ __all__ = [
     "Issue",
     "Limits",
     "Media",
+    "NotListed",
     "Operation",
     "Option",
     "Pace",
@@ -222,7 +224,8 @@ class Recovery(StrEnum):
     KEY = "key"
     """Send the same again: the network knows our key and keeps one copy. When it would be too late for that, look."""
     HANDLE = "handle"
-    """Ask what became of what was stored before the call: one answer is enough, and the same may be sent again."""
+    """Ask what became of what was stored before the call: one answer is enough, and the same may be sent again. Where
+    the network has forgotten that, search as for LOOK."""
     LOOK = "look"
     """Search the account's recent posts; send again only after it was absent twice."""
     PARK = "park"
@@ -332,7 +335,8 @@ class Connector(Platform):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         """Return the posts on the network that can be this operation's: none, one, or several.
 
-        Raises StillWorking while the network has it and does not show it, ProcessingFailed when it gave it up.
+        Raises StillWorking while the network has it and does not show it, ProcessingFailed when it gave it up, and
+        NotListed where the handle is gone and a search found nothing.
         """
         raise NotImplementedError
 

@@ -22,6 +22,7 @@ from accounts.platforms.base import (
     Duplicate,
     Handles,
     Media,
+    NotListed,
     Operation,
     PlatformError,
     Published,
@@ -264,7 +265,7 @@ class Publish:
         """Look for the post; where it is not there, and the network's clock is behind ours, from as much earlier on."""
         found: list[Published] = []
         try:
-            found = self.connector.recover(self.session, self.operation)
+            found = self._recover(self.operation)
         except StillWorking:
             if not self._clock_behind():
                 raise
@@ -272,7 +273,15 @@ class Publish:
         if found or not behind or armed_at is None:
             return found
         by_their_clock = replace(self.operation, armed_at=armed_at - behind, now=self.operation.now - behind)
-        return self.connector.recover(self.session, by_their_clock)
+        return self._recover(by_their_clock)
+
+    def _recover(self, operation: Operation) -> list[Published]:
+        """Ask the network; where it has forgotten what it gave, its list is believed only the second time."""
+        try:
+            return self.connector.recover(self.session, operation)
+        except NotListed:
+            self.recovery = Recovery.LOOK
+            return []
 
     def _clock_behind(self) -> timedelta:
         """Return by how much the network's clock is behind the database's, as its last answer tells; nothing for less

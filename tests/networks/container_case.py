@@ -10,6 +10,7 @@ import pytest
 from accounts.platforms.base import (
     AuthExpired,
     Handles,
+    NotListed,
     PlatformError,
     ProcessingFailed,
     Published,
@@ -289,8 +290,8 @@ class ContainerCase(OAuth2Case):
         assert self.connector.recover(FakeSession(asked, self.listing(self.own)), operation) == [self.first.published]
         with pytest.raises(Unknown):
             self.connector.recover(FakeSession(asked, self.listing()), replace(operation, now=later(seconds=110)))
-        later_on = replace(operation, now=later(seconds=130))
-        assert self.connector.recover(FakeSession(asked, self.listing()), later_on) == []
+        with pytest.raises(NotListed):
+            self.connector.recover(FakeSession(asked, self.listing()), replace(operation, now=later(seconds=130)))
 
     def test_one_that_was_sent_anew_days_later_has_as_much_time_to_show(self) -> None:
         asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
@@ -299,8 +300,8 @@ class ContainerCase(OAuth2Case):
 
         with pytest.raises(Unknown):
             self.connector.recover(FakeSession(asked, self.listing()), replace(anew, now=later(days=3, seconds=110)))
-        later_on = replace(anew, now=later(days=3, seconds=130))
-        assert self.connector.recover(FakeSession(asked, self.listing()), later_on) == []
+        with pytest.raises(NotListed):
+            self.connector.recover(FakeSession(asked, self.listing()), replace(anew, now=later(days=3, seconds=130)))
 
     @pytest.mark.parametrize(
         "change",

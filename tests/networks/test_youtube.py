@@ -18,6 +18,7 @@ from accounts.platforms.base import (
     Content,
     Duplicate,
     Handles,
+    NotListed,
     Operation,
     PlatformError,
     PostNumbers,
@@ -658,7 +659,8 @@ class TestYouTube(OAuth2Case):
         session = FakeSession(probe(410), uploads(newer, then="c1"), uploads(older, after="c1", then="c2"))
         operation = replace(self.prepared(self.first), now=later(minutes=3))
 
-        assert self.connector.recover(session, operation) == []
+        with pytest.raises(NotListed):
+            self.connector.recover(session, operation)
         session.assert_done()
 
     def test_a_list_that_may_lag_proves_no_absence(self) -> None:

@@ -15,6 +15,7 @@ from accounts.platforms.base import (
     Account,
     Handles,
     Media,
+    NotListed,
     Operation,
     PlatformError,
     ProcessingFailed,
@@ -321,12 +322,13 @@ class ContainerConnector(LongLivedTokens):
     def _listed(self, session: Session, operation: Operation) -> list[Published]:
         """Return what the list has, once a new post would surely show there."""
         found = self._find(session, operation)
-        if not found and operation.now < operation.begun_again(READY_AT) + LISTED_AFTER:
-            raise self._forgotten()
+        if not found:
+            is_early = operation.now < operation.begun_again(READY_AT) + LISTED_AFTER
+            raise self._forgotten(Unknown if is_early else NotListed)
         return found
 
-    def _forgotten(self) -> Unknown:
-        return Unknown(
+    def _forgotten(self, kind: type[Unknown] = Unknown) -> Unknown:
+        return kind(
             Phrase("{network} has forgotten what it was given, and may not list the post yet.", network=self.name)
         )
 
