@@ -129,7 +129,7 @@ class Unknown(PlatformError):
     code = "OUTCOME_UNKNOWN"
 
 
-class NotListed(Unknown):
+class NotListed(Exception):
     """From `recover`: the network has forgotten what was stored before the call, and its list does not have the post.
 
     A list may be late: only the second time this means that it is not there.

@@ -235,8 +235,11 @@ class Publish:
         if self.recovery == Recovery.PARK:
             return Undecidable(message=Phrase("The network's response was lost, and it cannot be asked."))
         self.session.deadline = self._time_before_arming()
-        with traces.span("recover"):
-            found = self._look()
+        try:
+            with traces.span("recover"):
+                found = self._look()
+        except NotListed:  # what it gave is forgotten: its list is believed the second time
+            self.recovery, found = Recovery.LOOK, []
         known = self._others(found)
         shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
         if shown and known.in_doubt:
@@ -265,23 +268,15 @@ class Publish:
         """Look for the post; where it is not there, and the network's clock is behind ours, from as much earlier on."""
         found: list[Published] = []
         try:
-            found = self._recover(self.operation)
-        except StillWorking:
+            found = self.connector.recover(self.session, self.operation)
+        except (StillWorking, NotListed):
             if not self._clock_behind():
                 raise
         behind, armed_at = self._clock_behind(), self.operation.armed_at
         if found or not behind or armed_at is None:
             return found
         by_their_clock = replace(self.operation, armed_at=armed_at - behind, now=self.operation.now - behind)
-        return self._recover(by_their_clock)
-
-    def _recover(self, operation: Operation) -> list[Published]:
-        """Ask the network; where it has forgotten what it gave, its list is believed only the second time."""
-        try:
-            return self.connector.recover(self.session, operation)
-        except NotListed:
-            self.recovery = Recovery.LOOK
-            return []
+        return self.connector.recover(self.session, by_their_clock)
 
     def _clock_behind(self) -> timedelta:
         """Return by how much the network's clock is behind the database's, as its last answer tells; nothing for less

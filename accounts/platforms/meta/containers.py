@@ -322,13 +322,14 @@ class ContainerConnector(LongLivedTokens):
     def _listed(self, session: Session, operation: Operation) -> list[Published]:
         """Return what the list has, once a new post would surely show there."""
         found = self._find(session, operation)
-        if not found:
-            is_early = operation.now < operation.begun_again(READY_AT) + LISTED_AFTER
-            raise self._forgotten(Unknown if is_early else NotListed)
-        return found
+        if found:
+            return found
+        if operation.now < operation.begun_again(READY_AT) + LISTED_AFTER:
+            raise self._forgotten()
+        raise NotListed
 
-    def _forgotten(self, kind: type[Unknown] = Unknown) -> Unknown:
-        return kind(
+    def _forgotten(self) -> Unknown:
+        return Unknown(
             Phrase("{network} has forgotten what it was given, and may not list the post yet.", network=self.name)
         )
 

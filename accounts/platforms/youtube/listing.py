@@ -26,12 +26,11 @@ def videos_like(connector: Connector, session: Session, operation: Operation) ->
     for item in _newest(connector, session, operation, "playlistItems", params, at=("snippet", "publishedAt")):
         if comparable(dig_text(item, "snippet", "title")) == title:
             found.append(dig_text(item, "contentDetails", "videoId"))
-    if not found:
-        is_early = operation.now < operation.begun_again(ASKED_AT) + LISTED_AFTER
-        raise (Unknown if is_early else NotListed)(
-            Phrase("YouTube has forgotten the upload, and may not list its video yet.")
-        )
-    return list(dict.fromkeys(found))
+    if found:
+        return list(dict.fromkeys(found))
+    if operation.now < operation.begun_again(ASKED_AT) + LISTED_AFTER:
+        raise Unknown(Phrase("YouTube has forgotten the upload, and may not list its video yet."))
+    raise NotListed
 
 
 def comments_like(connector: Connector, session: Session, operation: Operation) -> list[str]:

@@ -312,7 +312,7 @@ def test_a_lost_answer_is_asked_about_by_handle_soon(workspace: Workspace, handl
 
 def test_an_absence_that_only_a_list_tells_is_looked_at_twice(workspace: Workspace, handled: ScriptedNetwork) -> None:
     unknown = send_into_the_dark(make_due(workspace), handled)
-    handled.found = [NotListed("It has forgotten the upload and lists no such post.")]
+    handled.found = [NotListed()]
 
     doubted = publish(unknown)
     published = publish(doubted)
