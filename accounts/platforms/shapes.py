@@ -90,6 +90,10 @@ class Media:
     """h264, hevc, vp8, vp9, av1, … as FFmpeg names them."""
     audio_codec: str = ""
     """Empty: no sound."""
+    sample_rate: int = 0
+    """Of the sound, in hertz; 0: not known."""
+    channels: int = 0
+    """Of the sound; 0: not known."""
     chroma: str = ""
     """How finely a video keeps its colours: 4:2:0, 4:2:2 or 4:4:4; empty: not known."""
     pages: int = 0
