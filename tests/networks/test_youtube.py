@@ -743,7 +743,7 @@ class TestYouTube(OAuth2Case):
             (403, "authenticatedUserAccountSuspended", (Rejected, *OWNER)),
             (403, "channelSuspended", (Rejected, *OWNER)),
             (403, "channelClosed", (Rejected, *OWNER)),
-            (403, "forbiddenPrivacySetting", (Rejected, *CALLER)),
+            (403, "forbiddenPrivacySetting", (Rejected, *OWNER)),
             (403, "accessNotConfigured", (Rejected, "PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)),
             (403, "quotaExceeded", (RateLimited, "RATE_LIMITED_BY_PLATFORM", WhoActs.NETWORK)),
             (403, "userRateLimitExceeded", (RateLimited, "RATE_LIMITED_BY_PLATFORM", WhoActs.NETWORK)),
