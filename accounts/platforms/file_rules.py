@@ -137,7 +137,7 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
                        (None, limits.max_video_side_pixels), PIXELS)  # fmt: skip
     yield from _codecs(media, field, limits)
     yield from between("audio_sample_rate", field, Phrase("The sample rate of the video's sound"), media.sample_rate,
-                       (None, limits.max_audio_sample_rate), Phrase("hertz"))  # fmt: skip
+                       (None, limits.max_audio_hertz), Phrase("hertz"))  # fmt: skip
     yield from between("audio_channels", field, Phrase("The number of the video's audio channels"), media.channels,
                        (None, limits.max_audio_channels), "")  # fmt: skip
     if media.chroma and limits.video_chroma not in ("", media.chroma):

@@ -95,8 +95,8 @@ class Limits:
     video_codecs: tuple[str, ...] = ()
     """Empty: any."""
     audio_codecs: tuple[str, ...] = ()
-    max_audio_sample_rate: int | None = None
-    """In hertz."""
+    max_audio_hertz: int | None = None
+    """Of the sample rate."""
     max_audio_channels: int | None = None
     video_chroma: str = ""
     """How finely a video may keep its colours; empty: as it likes."""

@@ -215,8 +215,8 @@ def _videos(limits: Limits) -> Row:
 
 
 def _sound(limits: Limits) -> Iterator[str]:
-    if limits.max_audio_sample_rate:
-        yield f"up to {limits.max_audio_sample_rate // 1000} kHz"
+    if limits.max_audio_hertz:
+        yield f"up to {limits.max_audio_hertz // 1000} kHz"
     if limits.max_audio_channels:
         yield f"{limits.max_audio_channels} audio channels"
 

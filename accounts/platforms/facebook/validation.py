@@ -42,7 +42,7 @@ SHORT_VIDEO: dict[str, Any] = {
     "max_video_fps": 60.1,
     "video_codecs": ("h264", "hevc", "vp9", "av1"),
     "audio_codecs": ("aac",),
-    "max_audio_sample_rate": SAMPLE_RATE,
+    "max_audio_hertz": SAMPLE_RATE,
     "max_audio_channels": CHANNELS,
     "video_chroma": "4:2:0",
     **UPRIGHT,
