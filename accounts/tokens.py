@@ -212,7 +212,7 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
             expire(account, error, claim=claim)
             return False
         logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
-        unavailable = obstacle(error)
+        unavailable = _our_own_fault(error) or obstacle(error)
         _try_again(account, unavailable, claim=claim)
         raise unavailable from error
     return _keep(account, tokens, claim=claim, now=now)
@@ -230,9 +230,16 @@ def _renewed(connector: Connector, session: NetworkSession, account: SocialAccou
         raise
 
 
+def _our_own_fault(error: Exception) -> Unavailable | None:
+    """Return what it means that a refresh is refused as it stands, which nobody but the operator can mend."""
+    if not isinstance(error, Rejected) or error.acts != WhoActs.CALLER or error.is_nameless:
+        return None
+    return Unavailable(who_acts=WhoActs.OPERATOR, **error.facts)
+
+
 def is_owners(error: PlatformError) -> bool:
-    """Whether a refusal is the network's own, and nothing that the operator can mend."""
-    return error.acts != WhoActs.OPERATOR and not error.is_nameless
+    """Whether a refusal is the network's own, and only the account's owner can mend what it says."""
+    return error.acts == WhoActs.ACCOUNT_OWNER and not error.is_nameless
 
 
 def obstacle(error: Exception) -> Unavailable:

@@ -5,17 +5,19 @@ The threads that run this talk to networks; their database work goes through a w
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts import calls, registry, tokens
 from accounts.platforms.base import (
+    Account,
     AccountNumbers,
     Connector,
     PlatformError,
     PostNumbers,
     Profile,
+    Published,
     Rejected,
     Unavailable,
     WhoActs,
@@ -52,6 +54,8 @@ class Due:
     sync: AccountSync
     targets: Sequence[tuple[int, str]]
     """Of each target the id of its numbers, and its id at the network."""
+    urls: Mapping[str, str]
+    """Where each id at the network is known to be; empty where that could not be read when it was published."""
     wants_account: bool
     at: datetime
 
@@ -83,9 +87,15 @@ def load_all(held: Sequence[Claim]) -> list[Due | None]:
 
 def _due(sync: AccountSync, *, now: datetime) -> Due:
     rows = TargetNumbers.objects.filter(account=sync.account, due_at__lte=now + AHEAD).order_by("due_at", "pk")
-    targets = list(rows.values_list("pk", "target__remote_id")[:AT_ONCE])
+    found = list(rows.values_list("pk", "target__remote_id", "target__url")[:AT_ONCE])
     wants_account = sync.account_due_at <= now + AHEAD
-    return Due(sync=sync, targets=targets, wants_account=wants_account, at=now)
+    return Due(
+        sync=sync,
+        targets=[(pk, remote_id) for pk, remote_id, _ in found],
+        urls={remote_id: url for _, remote_id, url in found},
+        wants_account=wants_account,
+        at=now,
+    )
 
 
 def _report(claim: Claim, due: Due, is_ending: Callable[[], bool]) -> Report:
@@ -189,17 +199,26 @@ class Reading:
     def _read_batch(self, connector: Connector, batch: dict[int, str]) -> None:
         ids = list(batch.values())
         numbers = tokens.authorized(
-            self.account,
-            lambda account: connector.post_metrics(self.session, account, ids, now=self.due.at),
-            now=self.due.at,
+            self.account, lambda account: self._numbers(connector, account, ids), now=self.due.at
         )
-        self.found |= {pk: self._with_public_url(numbers.get(remote_id)) for pk, remote_id in batch.items()}
+        self.found |= {pk: self._found_at(remote_id, numbers.get(remote_id)) for pk, remote_id in batch.items()}
 
-    def _with_public_url(self, numbers: PostNumbers | None) -> PostNumbers | None:
+    def _numbers(self, connector: Connector, account: Account, ids: Sequence[str]) -> dict[str, PostNumbers]:
+        """Ask for the numbers of these posts, and for the address of those that were published without one."""
+        numbers = connector.post_metrics(self.session, account, ids, now=self.due.at)
+        for remote_id in (each for each in ids if each in numbers and not self.due.urls[each]):
+            if url := connector.permalink(self.session, account, remote_id):
+                published = Published(remote_id=remote_id, url=url)
+                numbers[remote_id] = replace(numbers[remote_id], published=published)
+        return numbers
+
+    def _found_at(self, remote_id: str, numbers: PostNumbers | None) -> PostNumbers | None:
+        """Return the numbers with where the post is to be seen from here, left out where that is known already."""
         if numbers is None or numbers.published is None:
             return numbers
-        url = self.session.public_url(numbers.published.url)
-        return replace(numbers, published=replace(numbers.published, url=url))
+        published = replace(numbers.published, url=self.session.public_url(numbers.published.url))
+        is_known = (published.remote_id, published.url) == (remote_id, self.due.urls[remote_id])
+        return replace(numbers, published=None if is_known else published)
 
     def _size(self, connector: Connector, targets: Sequence[tuple[int, str]]) -> int:
         """Return for how many posts the next call may ask, 0 if the rest must wait."""

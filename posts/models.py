@@ -28,7 +28,8 @@ NUMBERS = ("impressions", "engagement", "clicks")
 """What a post and a target keep of their numbers, to be shown without looking into the analytics."""
 IS_OVERRIDE = may_have(content=is_text, title=is_text, link=is_text, hashtags=is_strings, options=is_object)
 IS_FILE = has(str, "id", "type", "name", "thumbnail")
-IS_FACTS = may_have(**dict.fromkeys(("seconds", "fps", "pages", "frames", "bit_rate"), is_number))
+MEASURED = ("seconds", "fps", "sample_rate", "channels", "pages", "frames", "bit_rate")
+IS_FACTS = may_have(**dict.fromkeys(MEASURED, is_number))
 IS_METRICS = may_have(**dict.fromkeys(NUMBERS, is_number), **dict.fromkeys(("read_at", "removed_at"), is_text))
 """The forms of what one network or account gets instead, of a post's copy of a file's row, of what was measured of a
 file, and of a target's copy of its numbers."""

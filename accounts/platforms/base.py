@@ -14,6 +14,7 @@ from accounts.platforms import rules
 from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
+    NotListed,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -67,6 +68,7 @@ __all__ = [
     "Issue",
     "Limits",
     "Media",
+    "NotListed",
     "Operation",
     "Option",
     "Pace",
@@ -227,7 +229,8 @@ class Recovery(StrEnum):
     KEY = "key"
     """Send the same again: the network knows our key and keeps one copy. When it would be too late for that, look."""
     HANDLE = "handle"
-    """Ask what became of what was stored before the call: one answer is enough, and the same may be sent again."""
+    """Ask what became of what was stored before the call: one answer is enough, and the same may be sent again. Where
+    the network has forgotten that, search as for LOOK."""
     LOOK = "look"
     """Search the account's recent posts; send again only after it was absent twice."""
     PARK = "park"
@@ -349,7 +352,8 @@ class Connector(Platform):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         """Return the posts on the network that can be this operation's: none, one, or several.
 
-        Raises StillWorking while the network has it and does not show it, ProcessingFailed when it gave it up.
+        Raises StillWorking while the network has it and does not show it, ProcessingFailed when it gave it up, and
+        NotListed where the handle is gone and a search found nothing.
         """
         raise NotImplementedError
 
@@ -363,6 +367,10 @@ class Connector(Platform):
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
         """Return the numbers of one post, None where it is gone, for a network that tells no more at once."""
         raise NotImplementedError
+
+    def permalink(self, session: Session, account: Account, remote_id: str) -> str:
+        """Return the address that people see a post at, empty where the network does not tell it now, or never."""
+        return ""
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         """Return the account's present numbers."""

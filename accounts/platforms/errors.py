@@ -136,3 +136,10 @@ class Unknown(PlatformError):
     """The answer was lost or says nothing: the network may or may not have done it."""
 
     code = "OUTCOME_UNKNOWN"
+
+
+class NotListed(Exception):
+    """From `recover`: the network has forgotten what was stored before the call, and its list does not have the post.
+
+    A list may be late: only the second time this means that it is not there.
+    """

@@ -139,6 +139,10 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     yield from between("video_side", field, Phrase("The video's longer side"), max(media.width, media.height),
                        (None, limits.max_video_side_pixels), PIXELS)  # fmt: skip
     yield from _codecs(media, field, limits)
+    yield from between("audio_sample_rate", field, Phrase("The sample rate of the video's sound"), media.sample_rate,
+                       (None, limits.max_audio_hertz), Phrase("hertz"))  # fmt: skip
+    yield from between("audio_channels", field, Phrase("The number of the video's audio channels"), media.channels,
+                       (None, limits.max_audio_channels), "")  # fmt: skip
     if media.chroma and limits.video_chroma not in ("", media.chroma):
         yield Issue(
             rule="video_chroma_unsupported",

@@ -98,6 +98,9 @@ class Limits:
     video_codecs: tuple[str, ...] = ()
     """Empty: any."""
     audio_codecs: tuple[str, ...] = ()
+    max_audio_hertz: int | None = None
+    """Of the sample rate."""
+    max_audio_channels: int | None = None
     video_chroma: str = ""
     """How finely a video may keep its colours; empty: as it likes."""
     mixes_images_and_videos: bool = False

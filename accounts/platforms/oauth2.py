@@ -47,6 +47,8 @@ class OAuth2Connector(Connector):
     """What the network calls these."""
     basic_auth: ClassVar[bool] = False
     """Whether an app with a secret proves itself in the Authorization header, not in the form."""
+    dead_grant: ClassVar[frozenset[str]] = frozenset({"invalid_grant"})
+    """Token errors that say, at a refresh, that only the account's owner can give new tokens."""
     refresh_lifetime: ClassVar[timedelta | None] = None
     """How long a refresh token lasts where the network doesn't say it with the token."""
 
@@ -115,7 +117,10 @@ class OAuth2Connector(Connector):
         )
 
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
-        """Return what a refused token request means; `refusal` is what a code or token that is not taken means."""
+        """Return what a refused token request means; `refusal` is what a code or token that is not taken means.
+
+        A refresh that is refused by another name is for the operator to mend: the account may be well.
+        """
         error = decoded(answer)
         name = dig_text(error, "error")
         facts = facts_of(self.name, answer, words=dig(error, "error_description"), code=name)
@@ -123,7 +128,8 @@ class OAuth2Connector(Connector):
             return RateLimited(retry_after=retry_after(answer), **facts)
         if is_unclear(answer.status) or is_a_page(answer) or name in NOT_NOW:
             return Unavailable(retry_after=retry_after(answer), **facts)
-        if name in OPERATOR_ERRORS:
+        is_alive = refusal is AuthExpired and name and name not in self.dead_grant
+        if name in OPERATOR_ERRORS or is_alive:
             return app_refused(**facts)
         return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 

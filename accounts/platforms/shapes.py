@@ -90,6 +90,10 @@ class Media:
     """h264, hevc, vp8, vp9, av1, … as FFmpeg names them."""
     audio_codec: str = ""
     """Empty: no sound."""
+    sample_rate: int = 0
+    """Of the sound, in hertz; 0: not known."""
+    channels: int = 0
+    """Of the sound; 0: not known."""
     chroma: str = ""
     """How finely a video keeps its colours: 4:2:0, 4:2:2 or 4:4:4; empty: not known."""
     pages: int = 0
@@ -249,7 +253,7 @@ class PostNumbers:
     own: Mapping[str, int] = field(default_factory=dict)
     """By the network's own names as `Platform.metrics` lists them: likes, retweets, …"""
     published: Published | None = None
-    """Given where the post has got another id and address since it was published."""
+    """Given where the post has got another id or address since it was published."""
 
 
 @dataclass(frozen=True, kw_only=True)

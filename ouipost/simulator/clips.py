@@ -16,6 +16,9 @@ class Clip:
     video_codec: str
     audio_codec: str
     """Empty: it has no sound."""
+    sample_rate: int
+    """In hertz; 0: it has no sound."""
+    channels: int
     pixels: str
     """FFmpeg's name of how it keeps its colours."""
     width: int
@@ -51,11 +54,13 @@ def look_at_clip(content: bytes | IO[bytes]) -> Clip | None:
             turned = abs(frame.rotation) in (90, 270)
             width, height = round(frame.width * (stream.sample_aspect_ratio or 1)), frame.height
             sides = (height, width) if turned else (width, height)
-            sound = container.streams.audio[0].codec_context.name if container.streams.audio else ""
+            sound = container.streams.audio[0].codec_context if container.streams.audio else None
             return Clip(
                 mime=_mime(name, container.metadata.get("major_brand", "")),
                 video_codec=stream.codec_context.name,
-                audio_codec=sound,
+                audio_codec=sound.name if sound else "",
+                sample_rate=sound.sample_rate if sound else 0,
+                channels=sound.channels if sound else 0,
                 pixels=frame.format.name,
                 width=sides[0],
                 height=sides[1],

@@ -16,6 +16,7 @@ FPS = (23, 60)
 RATIOS = (0.01, 10)
 CODECS = ("h264", "hevc")
 SOUNDS = ("", "aac")
+MOST_HERTZ = 48_000
 CLIP_TYPES = ("video/mp4", "video/quicktime")
 
 IN_PROGRESS, FINISHED, ERROR, EXPIRED, PUBLISHED = "IN_PROGRESS", "FINISHED", "ERROR", "EXPIRED", "PUBLISHED"

@@ -203,6 +203,8 @@ def _as_content(media: Media) -> base.Media:
         fps=media.facts.get("fps") or 0,
         video_codec=media.facts.get("video_codec") or "",
         audio_codec=media.facts.get("audio_codec") or "",
+        sample_rate=media.facts.get("sample_rate") or 0,
+        channels=media.facts.get("channels") or 0,
         chroma=media.facts.get("chroma") or "",
         pages=media.facts.get("pages") or 0,
         frames=media.facts.get("frames") or 1,

@@ -115,10 +115,18 @@ def look_at(made: Any) -> dict[str, Any]:
         "fps": round(float(stream.average_rate or stream.guessed_rate or 0), 3),
         "bit_rate": int(made.bit_rate or 0),
         "video_codec": codec_of(stream),
-        "audio_codec": codec_of(made.streams.audio[0]) if made.streams.audio else "",
+        **sound_of(made),
         "chroma": chroma_of(stream),
         **sides(made, stream),
     }
+
+
+def sound_of(made: Any) -> dict[str, Any]:
+    """Return the facts of the sound; none has no codec, and zeros."""
+    if not made.streams.audio:
+        return {"audio_codec": "", "sample_rate": 0, "channels": 0}
+    track = made.streams.audio[0]
+    return {"audio_codec": codec_of(track), "sample_rate": track.sample_rate or 0, "channels": track.channels or 0}
 
 
 def picture_of(source: Any) -> Any:

@@ -22,6 +22,7 @@ from accounts.platforms.base import (
     Duplicate,
     Handles,
     Media,
+    NotListed,
     Operation,
     PlatformError,
     Published,
@@ -234,8 +235,11 @@ class Publish:
         if self.recovery == Recovery.PARK:
             return Undecidable(message=Phrase("The network's response was lost, and it cannot be asked."))
         self.session.deadline = self._time_before_arming()
-        with traces.span("recover"):
-            found = self._look()
+        try:
+            with traces.span("recover"):
+                found = self._look()
+        except NotListed:  # what it gave is forgotten: its list is believed the second time
+            self.recovery, found = Recovery.LOOK, []
         known = self._others(found)
         shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
         if shown and known.in_doubt:
@@ -265,7 +269,7 @@ class Publish:
         found: list[Published] = []
         try:
             found = self.connector.recover(self.session, self.operation)
-        except StillWorking:
+        except (StillWorking, NotListed):
             if not self._clock_behind():
                 raise
         behind, armed_at = self._clock_behind(), self.operation.armed_at

@@ -262,6 +262,17 @@ def test_of_publishers_that_meet_one_dead_token_one_asks_the_network(network: Fa
     assert network.calls == [("refresh", "1001", "old-refresh")]
 
 
+def test_what_is_wrong_with_our_own_request_expires_no_account(workspace: Workspace, network: FakeNetwork) -> None:
+    make_due(workspace)
+    network.refreshed = Rejected("A parameter is wrong.", status=400, network_code="100")
+
+    refresh_due()
+
+    row = SocialAccount.objects.get()
+    said = {"code": "PLATFORM_UNAVAILABLE", "message": "A parameter is wrong.", "who_acts": "operator"}
+    assert (row.status, row.last_error) == ("active", said)
+
+
 @pytest.mark.parametrize(
     "error",
     [REVOKED, Rejected("The person took it back.", code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER)],

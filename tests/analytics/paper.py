@@ -45,6 +45,7 @@ class PaperNumbers(Connector):
         self.deadlines: list[float] = []
         """Until when each call for posts may take."""
         self.posts: dict[str, Any] = {}
+        self.addresses: dict[str, str] = {}
         self.account: Any = AccountNumbers(followers=7)
         self.shown: Any = Unavailable("Not now.")
         """How it shows each account."""
@@ -63,6 +64,9 @@ class PaperNumbers(Connector):
         self.meanwhile()
         found = {each: answer(self.posts.get(each, seen(10))) for each in remote_ids}
         return {each: numbers for each, numbers in found.items() if numbers is not None}
+
+    def permalink(self, session: Session, account: Account, remote_id: str) -> str:
+        return self.addresses.get(remote_id, "")
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         self.asked.append((account.remote_id, []))

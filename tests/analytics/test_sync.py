@@ -652,6 +652,20 @@ def test_a_post_that_got_another_id_has_that_unless_it_is_longer_than_can_be_kep
     assert (Target.objects.get(pk=target.pk).remote_id, numbers_of(target).impressions) == (kept, 10)
 
 
+def test_a_post_that_was_published_without_an_address_gets_it_with_its_numbers(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    late, known = publish(account, "1", "2")
+    Target.objects.filter(pk=known.pk).update(url="https://known.example/2")
+    network.addresses = {"1": "https://late.example/1", "2": "https://late.example/2"}
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    for target, shown in ((late, "late.example/1"), (known, "known.example/2")):
+        assert Target.objects.get(pk=target.pk).url.endswith(shown)
+
+
 def test_a_post_without_an_id_is_counted_and_never_asked_for(
     account: SocialAccount, network: PaperNumbers, time: Time
 ) -> None:

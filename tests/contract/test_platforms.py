@@ -9,8 +9,8 @@ from workspaces.models import Workspace
 
 IDS = ["facebook", "instagram", "twitter", "linkedin", "tiktok", "youtube", "pinterest", "threads", "bluesky"]
 OURS = {"limits": dict, "post_types": dict, "account_types": list, "scopes": list, "configured": bool, "metrics": list}
-UNITS = ("_bytes", "_characters", "_fps", "_pages", "_pixels", "_ratio", "_seconds")
-COUNTED = ("_documents", "_hashtags", "_images", "_links", "_media", "_mentions", "_videos")
+UNITS = ("_bytes", "_characters", "_fps", "_hertz", "_pages", "_pixels", "_ratio", "_seconds")
+COUNTED = ("_channels", "_documents", "_hashtags", "_images", "_links", "_media", "_mentions", "_videos")
 
 
 def test_the_platforms_of_the_reference_are_answered_as_it_shows_them(api: ApiClient) -> None:

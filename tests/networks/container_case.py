@@ -10,6 +10,7 @@ import pytest
 from accounts.platforms.base import (
     AuthExpired,
     Handles,
+    NotListed,
     PlatformError,
     ProcessingFailed,
     Published,
@@ -20,7 +21,8 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.meta.containers import POST, MakeAgain, NotReady
+from accounts.platforms.meta.containers import POST
+from accounts.platforms.meta.failures import MakeAgain, NotReady
 from accounts.platforms.uploads import uploaded
 from tests.networks.platform_case import (
     LOST,
@@ -289,8 +291,8 @@ class ContainerCase(OAuth2Case):
         assert self.connector.recover(FakeSession(asked, self.listing(self.own)), operation) == [self.first.published]
         with pytest.raises(Unknown):
             self.connector.recover(FakeSession(asked, self.listing()), replace(operation, now=later(seconds=110)))
-        later_on = replace(operation, now=later(seconds=130))
-        assert self.connector.recover(FakeSession(asked, self.listing()), later_on) == []
+        with pytest.raises(NotListed):
+            self.connector.recover(FakeSession(asked, self.listing()), replace(operation, now=later(seconds=130)))
 
     def test_one_that_was_sent_anew_days_later_has_as_much_time_to_show(self) -> None:
         asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
@@ -299,8 +301,8 @@ class ContainerCase(OAuth2Case):
 
         with pytest.raises(Unknown):
             self.connector.recover(FakeSession(asked, self.listing()), replace(anew, now=later(days=3, seconds=110)))
-        later_on = replace(anew, now=later(days=3, seconds=130))
-        assert self.connector.recover(FakeSession(asked, self.listing()), later_on) == []
+        with pytest.raises(NotListed):
+            self.connector.recover(FakeSession(asked, self.listing()), replace(anew, now=later(days=3, seconds=130)))
 
     @pytest.mark.parametrize(
         "change",
@@ -444,6 +446,46 @@ class ContainerCase(OAuth2Case):
             self.refused_by(self.too_early, self.status(self.container, "IN_PROGRESS"))
 
     too_early: ClassVar[Any]
+
+    @pytest.mark.parametrize(("failures", "handles"), [(0, {"failures": 1}), (2, None)])
+    def test_a_container_that_fails_when_it_is_published_is_made_anew_twice(
+        self, failures: int, handles: Handles | None
+    ) -> None:
+        first = replace(self.prepared(self.first), armed_at=None)
+        refused = replace(self.first.commits[0], gets=self.worth_another)
+        session = FakeSession(refused, self.status(self.container, "FINISHED"))
+
+        with pytest.raises(ProcessingFailed if handles is None else MakeAgain) as caught:
+            self.connector.commit(session, replace(first, handles={**first.handles, "failures": failures}))
+
+        session.assert_done()
+        assert getattr(caught.value, "handles", None) == handles
+
+    def test_one_that_fails_when_it_is_published_is_kept_while_an_earlier_call_may_be_on_its_way(self) -> None:
+        with pytest.raises(MakeAgain) as caught:
+            self.refused_by(self.worth_another, self.status(self.container, "FINISHED"))
+
+        assert caught.value.handles is None
+
+    worth_another: ClassVar[Any]
+    """The answer that says that another container may not meet what this one met."""
+
+    @pytest.mark.parametrize(("age", "meaning"), [(119, NotReady), (120, MakeAgain)])
+    def test_parts_that_are_not_known_where_they_are_put_together_are_made_anew(
+        self, age: int, meaning: type[PlatformError]
+    ) -> None:
+        saved, (first, second, ready, too, whole, *_) = Saved(), self.steps.prepares
+        lost = FakeSession(first, second, ready, too, replace(whole, gets=LOST))
+        with pytest.raises(Unknown):
+            self.connector.prepare(lost, self.operation(self.steps.content), saved)
+        operation = self.operation(self.steps.content, handles=saved.handles[-1])
+        unknown = FakeSession(ready, too, replace(whole, gets=graph_error(24, 2207008)))
+
+        with pytest.raises(PlatformError) as caught:
+            self.connector.prepare(unknown, replace(operation, now=later(seconds=age)), saved)
+
+        assert type(caught.value) is meaning
+        assert (saved.handles[-1] == {"failures": 1}) == (meaning is MakeAgain)
 
     def test_a_published_container_is_adopted_when_it_is_published_again(self) -> None:
         asked = self.status(self.container, "PUBLISHED")

@@ -210,8 +210,16 @@ def _videos(limits: Limits) -> Row:
         _between(limits.min_video_ratio, limits.max_video_ratio),
         _between(limits.min_video_side_pixels, limits.max_video_side_pixels),
         _between(limits.min_video_fps, limits.max_video_fps),
-        ", ".join(filter(None, (*limits.video_codecs, *limits.audio_codecs, limits.video_chroma))) or "any",
+        ", ".join(filter(None, (*limits.video_codecs, *limits.audio_codecs, *_sound(limits), limits.video_chroma)))
+        or "any",
     ]
+
+
+def _sound(limits: Limits) -> Iterator[str]:
+    if limits.max_audio_hertz:
+        yield f"up to {limits.max_audio_hertz // 1000} kHz"
+    if limits.max_audio_channels:
+        yield f"{limits.max_audio_channels} audio channels"
 
 
 def _documents(limits: Limits) -> Row:

@@ -65,6 +65,7 @@ class World(Desk):
         film_of = {"width": 90, "height": 160, "seconds": 4.0, "fps": 25} | values
         codecs = {"video_codec": "mpeg4" if values.get("codec") == "mpeg4" else "h264", "audio_codec": "aac"}
         told = {name: film_of[name] for name in ("width", "height", "seconds", "fps")}
+        told |= {"sample_rate": film_of.get("sample_rate", 48_000), "channels": 6 if "layout" in values else 2}
         return self.served(media_id, film(**film_of), type="video", mime_type="video/mp4", **told | codecs)
 
     def served(self, media_id: str, content: bytes, **facts: Any) -> Media:
@@ -214,6 +215,8 @@ def wrong_files(world: World) -> dict[str, Content]:
         "short": post(world.video(seconds=2.0)),
         "slow": post(world.video(fps=10)),
         "codec": post(world.video(codec="mpeg4")),
+        "96 kHz": post(world.video(sample_rate=96_000)),
+        "surround": post(world.video(layout="5.1")),
         "wide": post(world.video(width=1922, height=400)),
         "long part": post(world.image(), world.video(seconds=61.0, width=16, height=16)),
         "long story": post(world.video(seconds=61.0, width=16, height=16), post_type="story"),
@@ -230,8 +233,8 @@ def wrong_files(world: World) -> dict[str, Content]:
     ("world", "name"),
     [
         *(("instagram", name) for name in ("short", "slow", "codec", "wide", "long part", "long story", "PNG")),
-        *(("instagram", name) for name in ("late cover", "caption")),
-        *(("threads", name) for name in ("slow", "codec", "wide", "text", "tag", "links")),
+        *(("instagram", name) for name in ("late cover", "caption", "96 kHz")),
+        *(("threads", name) for name in ("slow", "codec", "wide", "96 kHz", "surround", "text", "tag", "links")),
     ],
     indirect=["world"],
 )

@@ -420,6 +420,14 @@ class TestFacebook(LookCase, OAuth2Case):
                 {"video_codec": "mpeg4", "audio_codec": "mp3"},
                 {"video_codec_unsupported", "audio_codec_unsupported"},
             ),
+            (
+                "reel",
+                {"sample_rate": 96_000, "channels": 6},
+                {"audio_sample_rate_too_large", "audio_channels_too_large"},
+            ),
+            ("story", {"sample_rate": 44_100, "channels": 2}, {"audio_not_as_asked"}),
+            ("reel", {"sample_rate": 48_000, "channels": 1}, {"audio_not_as_asked"}),
+            ("feed", {"sample_rate": 44_100, "channels": 1}, set()),
             ("story", {"seconds": 61.0}, {"video_duration_too_large"}),
             ("story", {}, set()),
         ],
@@ -528,6 +536,31 @@ class TestFacebook(LookCase, OAuth2Case):
 
         assert self.connector.lists(operation)
         assert bool(self.connector.recover(FakeSession(listing(shown)), operation)) == is_it
+
+    @pytest.mark.parametrize(
+        ("publication", "shown"),
+        [
+            ("link", listed("", attachments={"data": [{"media_type": "link", "url": "https://example.com/spelt"}]})),
+            ("link", listed("")),
+            ("images", listed("", ("album", "1"))),
+        ],
+    )
+    def test_without_a_text_a_post_is_known_by_its_link_or_photos_alone(
+        self, publication: str, shown: dict[str, Any]
+    ) -> None:
+        operation = self.prepared(self.publications[publication])
+        operation = replace(operation, content=replace(operation.content, text=""))
+        address = {"data": [{"media_type": "link", "url": "https://example.com/a"}]}
+        own = {
+            "link": listed("", id="1001_2", attachments=address),
+            "images": listed("", ("photo", "778"), id="1001_2"),
+        }
+
+        with pytest.raises(Unknown):
+            self.connector.recover(FakeSession(listing(shown)), operation)
+
+        found = self.connector.recover(FakeSession(listing(shown, own[publication])), operation)
+        assert [each.remote_id for each in found] == ["1001_2"]
 
     def test_a_story_is_listed_by_its_photo_alone(self) -> None:
         assert not self.connector.lists(self.prepared(self.publications["photo story"]))

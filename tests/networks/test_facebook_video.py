@@ -392,6 +392,7 @@ def test_an_upload_that_goes_nowhere_or_elsewhere_is_begun_again_later(kind: str
     ("gets", "raised"),
     [
         (upload_error("PartialRequestError"), Unavailable),
+        (make_answer(200, {"success": False}), Unavailable),
         (upload_error("ProcessingFailedError", retriable=False), Rejected),
     ],
 )

@@ -29,7 +29,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.instagram.errors import WORDS
-from accounts.platforms.meta.containers import MakeAgain, NotReady
+from accounts.platforms.meta.failures import MakeAgain, NotReady
 from tests.networks.container_case import ContainerCase, Saved, graph_error
 from tests.networks.platform_case import (
     LOST,
@@ -286,6 +286,7 @@ class TestInstagram(ContainerCase):
     full = quota(50).gets
     failed_for_good = "Error: Media upload has failed with error code 2207026"
     failed_for_now = "Error: Media upload has failed with error code 2207053"
+    worth_another = graph_error(100, 2207053)
     too_early = graph_error(9007, 2207027, is_transient=False)
 
     def status(self, container: str, state: str, reason: str = "") -> Call:

@@ -646,7 +646,7 @@ class TestPinterest(LookCase, OAuth2Case):
         ("status", "code", "refreshed", "exchanged"),
         [
             (401, 2, (AuthExpired, *OWNER), (Rejected, *OWNER)),
-            (400, 1, (AuthExpired, *OWNER), (Rejected, *OWNER)),
+            (400, 1, (Rejected, *OPERATOR), (Rejected, *OWNER)),
             (403, 29, (Rejected, *OPERATOR), (Rejected, *OPERATOR)),
         ],
     )

@@ -212,6 +212,8 @@ VIDEOS = Limits(
     max_video_fps=60,
     video_codecs=("h264",),
     audio_codecs=("aac",),
+    max_audio_hertz=48_000,
+    max_audio_channels=2,
     video_chroma="4:2:0",
     max_alt_text_characters=4,
 )
@@ -239,6 +241,8 @@ VIDEOS = Limits(
         ({"fps": 60.1}, ["video_fps_too_large"]),
         ({"video_codec": "hevc"}, ["video_codec_unsupported"]),
         ({"audio_codec": "mp3"}, ["audio_codec_unsupported"]),
+        ({"sample_rate": 48_000, "channels": 2}, []),
+        ({"sample_rate": 48_001, "channels": 3}, ["audio_sample_rate_too_large", "audio_channels_too_large"]),
         ({"chroma": "4:2:0"}, []),
         ({"chroma": "4:4:4"}, ["video_chroma_unsupported"]),
         ({"mime_type": "video/webm"}, ["video_type_unsupported"]),

@@ -26,7 +26,7 @@ from accounts.platforms.base import (
     Tokens,
     Unavailable,
 )
-from accounts.platforms.meta.containers import MakeAgain, NotReady
+from accounts.platforms.meta.failures import MakeAgain, NotReady
 from accounts.platforms.threads import Threads
 from accounts.platforms.threads.errors import WORDS
 from tests.networks.container_case import ContainerCase, graph_error
@@ -246,6 +246,7 @@ class TestThreads(ContainerCase):
     full = quota(250).gets
     failed_for_good = "FAILED_PROCESSING_AUDIO"
     failed_for_now = "FAILED_DOWNLOADING_VIDEO"
+    worth_another = graph_error(1, 2207052)
     too_early = graph_error(24)
 
     def status(self, container: str, state: str, reason: str = "") -> Call:

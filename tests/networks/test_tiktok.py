@@ -179,6 +179,7 @@ class TestSignIn:
         [
             (make_answer(200, {"error": "invalid_grant"}), AuthExpired),
             (make_answer(401, {"error": "invalid_client"}), Rejected),
+            (make_answer(400, {"error": "invalid_request"}), Rejected),
             (make_answer(200, {"error": "temporarily_unavailable"}), Unavailable),
             (make_answer(400, {"error": "server_error"}), Unavailable),
             (make_answer(500, {"error": "internal_error"}), Unavailable),
@@ -226,7 +227,7 @@ class TestNumbers:
     account = ACCOUNT
 
     def query(self, *ids: str, videos: list[dict[str, Any]]) -> Call:
-        fields = "id,view_count,like_count,comment_count,share_count"
+        fields = "id,share_url,view_count,like_count,comment_count,share_count"
         return post("video/query", good(videos=videos), {"filters": {"video_ids": list(ids)}}, fields=fields)
 
     def numbers(self, *remote_ids: str, calls: tuple[Call, ...]) -> dict[str, PostNumbers]:
@@ -263,6 +264,14 @@ class TestNumbers:
         found = self.numbers(PHOTO_ID, calls=calls)
 
         assert found == {PHOTO_ID: PostNumbers(published=Published(remote_id=POST_ID, url=PHOTO_URL))}
+
+    @pytest.mark.parametrize("remote_id", [POST_ID, PHOTO_ID])
+    def test_a_post_is_shown_at_the_address_that_tiktok_tells(self, remote_id: str) -> None:
+        told = Published(remote_id=POST_ID, url="https://www.tiktok.com/@bakery/photo/7512345678901234567?of=api")
+        query = self.query(POST_ID, videos=[{"id": POST_ID, "share_url": told.url}])
+        late = () if remote_id == POST_ID else (complete(PHOTO_ID, int(POST_ID)),)
+
+        assert self.numbers(remote_id, calls=(*late, query)) == {remote_id: PostNumbers(published=told)}
 
     @pytest.mark.parametrize("answer", [good(publicaly_available_post_id=[]), bad(400, "invalid_publish_id")])
     def test_a_post_that_has_no_id_has_no_numbers_and_is_not_gone(self, answer: Answer) -> None:

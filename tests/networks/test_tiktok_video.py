@@ -155,6 +155,18 @@ class TestVideo(Steps):
 
         assert type(caught.value) is meaning
 
+    @pytest.mark.parametrize("told", ["bytes 0-7/32", "bytes 0-8/32"])
+    def test_a_chunk_that_did_not_stay_is_sent_again(self, told: str) -> None:
+        saved: list[Handles] = []
+        content = replace(film(), media=(make_video(content=b"c" * 32),))
+        third = chunk(16, b"c" * 8, 32, 416, Content_Range=told)
+        begun = self.operation(content, handles=self.begun(sent=16))
+
+        with pytest.raises(Unavailable):
+            self.connector.prepare(FakeSession(third), begun, lambda handles, *, seconds=0: saved.append(handles))
+
+        assert saved[-1]["sent"] == 8
+
     @pytest.mark.parametrize("code", [403, 404])
     def test_an_upload_that_is_over_is_begun_anew(self, code: int) -> None:
         saved: list[Handles] = []

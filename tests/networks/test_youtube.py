@@ -18,6 +18,7 @@ from accounts.platforms.base import (
     Content,
     Duplicate,
     Handles,
+    NotListed,
     Operation,
     PlatformError,
     PostNumbers,
@@ -371,6 +372,7 @@ class TestYouTube(OAuth2Case):
             (401, "deleted_client", "The OAuth client was deleted.", (Rejected, *OPERATOR)),
             (401, "disabled_client", "The OAuth client was disabled.", (Rejected, *OPERATOR)),
             (401, "unauthorized_client", "Unauthorized", (Rejected, *OPERATOR)),
+            (400, "invalid_request", "Missing required parameter: refresh_token", (Rejected, *OPERATOR)),
             (400, "internal_failure", "Backend Error", (Unavailable, *NETWORK)),
             (400, "server_error", "Try again.", (Unavailable, *NETWORK)),
         ],
@@ -662,7 +664,8 @@ class TestYouTube(OAuth2Case):
         session = FakeSession(probe(410), uploads(newer, then="c1"), uploads(older, after="c1", then="c2"))
         operation = replace(self.prepared(self.first), now=later(minutes=3))
 
-        assert self.connector.recover(session, operation) == []
+        with pytest.raises(NotListed):
+            self.connector.recover(session, operation)
         session.assert_done()
 
     def test_a_list_that_may_lag_proves_no_absence(self) -> None:
@@ -745,7 +748,7 @@ class TestYouTube(OAuth2Case):
             (403, "authenticatedUserAccountSuspended", (Rejected, *OWNER)),
             (403, "channelSuspended", (Rejected, *OWNER)),
             (403, "channelClosed", (Rejected, *OWNER)),
-            (403, "forbiddenPrivacySetting", (Rejected, *CALLER)),
+            (403, "forbiddenPrivacySetting", (Rejected, *OWNER)),
             (403, "accessNotConfigured", (Rejected, "PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)),
             (403, "quotaExceeded", (RateLimited, "RATE_LIMITED_BY_PLATFORM", WhoActs.NETWORK)),
             (403, "userRateLimitExceeded", (RateLimited, "RATE_LIMITED_BY_PLATFORM", WhoActs.NETWORK)),

@@ -22,6 +22,8 @@ def film(
     fps: int = 10,
     codec: str = "libx264",
     audio: str = "aac",
+    sample_rate: int = RATE,
+    layout: str = "stereo",
     container: str = "mp4",
     index_first: bool = True,
 ) -> bytes:
@@ -32,7 +34,7 @@ def film(
         pictures = output.add_stream(codec, rate=fps)
         assert isinstance(pictures, VideoStream)
         pictures.width, pictures.height, pictures.pix_fmt = width, height, "yuv420p"
-        sound = output.add_stream(audio, rate=RATE) if audio else None
+        sound = output.add_stream(audio, rate=sample_rate, layout=layout) if audio else None
         for number in range(max(int(seconds * fps), 1)):
             frame = av.VideoFrame(width, height, "yuv420p")
             for plane in frame.planes:
@@ -42,16 +44,16 @@ def film(
         output.mux(pictures.encode(None))
         if sound is not None:
             assert isinstance(sound, AudioStream)
-            _silence(output, sound, seconds)
+            _silence(output, sound, seconds, layout)
     return buffer.getvalue()
 
 
-def _silence(output: av.container.OutputContainer, sound: AudioStream, seconds: float) -> None:
-    for number in range(max(int(seconds * RATE) // 1024, 1)):
-        frame = av.AudioFrame("fltp", "stereo", 1024)
+def _silence(output: av.container.OutputContainer, sound: AudioStream, seconds: float, layout: str) -> None:
+    for number in range(max(int(seconds * sound.rate) // 1024, 1)):
+        frame = av.AudioFrame("fltp", layout, 1024)
         for plane in frame.planes:
             plane.update(bytes(plane.buffer_size))
-        frame.sample_rate, frame.pts = RATE, number * 1024
+        frame.sample_rate, frame.pts = sound.rate, number * 1024
         output.mux(sound.encode(frame))
     output.mux(sound.encode(None))
 

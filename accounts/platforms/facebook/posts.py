@@ -24,6 +24,7 @@ from accounts.platforms.base import (
     Save,
     Session,
     Unavailable,
+    Unknown,
 )
 from accounts.platforms.facebook.api import Graph, page_address, post_id_of
 from accounts.platforms.facebook.errors import is_not_there
@@ -90,7 +91,9 @@ class Post(Way):
         edge = f"{account.remote_id}/published_posts"
         posts = self.graph.edge(session, account.access_token, edge, fields=POST_FIELDS, since=since)
         found = [each for each in posts if _is_it(each, operation)]
-        ours = [each for each in found if _links(each) == [comparable(operation.content.link)]]
+        ours = [each for each in found if _is_surely_it(each, operation)]
+        if found and not ours and not comparable(operation.text):
+            raise Unknown(Phrase("Facebook shows a post without text that may be this one, or another."))
         by_id = {dig_text(each, "id"): each for each in ours or found}
         return [Published(remote_id=post_id, url=page_address(each, post_id)) for post_id, each in by_id.items()]
 
@@ -226,13 +229,32 @@ def _has_the_photos(post: Any, operation: Operation) -> bool:
 
     What a link leads to may be shown as a video, too, but is not the Page's and has no id.
     """
-    files = [each for each in dig_list(post, "attachments", "data") if dig_text(each, "media_type") in FILES]
-    shown = {dig_text(each, "target", "id") for each in files} - {""}
-    ours = {uploaded(operation.handles, key) for key in operation.handles.get(UPLOADS, {})}
+    files, shown, ours = _files(post), _shown(post), _ours(operation)
     if not operation.content.media:
         return not shown
     is_album = len(operation.content.media) > 1 and any(dig_text(each, "media_type") == "album" for each in files)
     return is_album or bool(shown & ours if ours else shown)
+
+
+def _is_surely_it(post: Any, operation: Operation) -> bool:
+    """Whether it has what no other post of this text has: one of our photos, or our link where there is no photo."""
+    if operation.content.media:
+        return bool(_shown(post) & _ours(operation))
+    return _links(post) == [comparable(operation.content.link)]
+
+
+def _files(post: Any) -> list[Any]:
+    return [each for each in dig_list(post, "attachments", "data") if dig_text(each, "media_type") in FILES]
+
+
+def _shown(post: Any) -> set[str]:
+    """Return the ids of the files that hang on a post."""
+    return {dig_text(each, "target", "id") for each in _files(post)} - {""}
+
+
+def _ours(operation: Operation) -> set[str]:
+    """Return the ids of the photos that were uploaded for it."""
+    return {uploaded(operation.handles, key) for key in operation.handles.get(UPLOADS, {})}
 
 
 def _links(post: Any) -> list[str]:

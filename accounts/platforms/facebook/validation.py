@@ -21,6 +21,9 @@ VIDEO_BYTES, VIDEO_SECONDS = 10_000_000_000, 4 * 3600
 """Of a chunked upload, from memory; one that is sent whole may have 1 GB and 20 minutes."""
 UPRIGHT = {"min_video_ratio": 0.5525, "max_video_ratio": 0.5725}
 """9:16; how exactly is not documented."""
+SAMPLE_RATE, CHANNELS = 48_000, 2
+"""What a reel's or story's sound is to have; that less is refused is on no page."""
+HEARD = {1: Phrase("mono"), 2: Phrase("stereo")}
 LEAST_HEIGHT = 960
 """Of reels and stories, beside 540 pixels of width."""
 
@@ -39,6 +42,8 @@ SHORT_VIDEO: dict[str, Any] = {
     "max_video_fps": 60.1,
     "video_codecs": ("h264", "hevc", "vp9", "av1"),
     "audio_codecs": ("aac",),
+    "max_audio_hertz": SAMPLE_RATE,
+    "max_audio_channels": CHANNELS,
     "video_chroma": "4:2:0",
     **UPRIGHT,
 }
@@ -72,9 +77,11 @@ REEL_LIMITS = Limits(
 
 
 def beside_the_limits(content: Content) -> Iterator[Issue]:
-    """Name links that Facebook cannot read, videos that are too low, and texts that it does not show."""
+    """Name links that Facebook cannot read, videos that are too low, sound that is other than it asks for, and texts
+    that it does not show."""
     yield from _unreachable(content.link)
     yield from _too_low(content)
+    yield from _other_sound(content)
     yield from _not_shown(content)
 
 
@@ -97,6 +104,27 @@ def _too_low(content: Content) -> Iterator[Issue]:
         if media.type == "video" and media.seconds:
             yield from file_rules.between("video_side", f"media.{position}", Phrase("The video's longer side"), longer,
                                           (LEAST_HEIGHT, None), file_rules.PIXELS)  # fmt: skip
+
+
+def _other_sound(content: Content) -> Iterator[Issue]:
+    """The limits tell of sound that has more than that."""
+    for position, media in enumerate(content.media if content.post_type != FEED else ()):
+        heard = HEARD.get(media.channels)
+        if heard and (media.channels < CHANNELS or media.sample_rate < SAMPLE_RATE):
+            yield Issue(
+                rule="audio_not_as_asked",
+                field=f"media.{position}",
+                message=Phrase(
+                    "Facebook asks for stereo sound at {asked} hertz; this video's is {heard} at {actual}.",
+                    asked=SAMPLE_RATE,
+                    heard=heard,
+                    actual=media.sample_rate,
+                ),
+                limit=SAMPLE_RATE,
+                actual=media.sample_rate,
+                severity="warning",
+                fix=Phrase("Export it so, if Facebook refuses it."),
+            )
 
 
 def _not_shown(content: Content) -> Iterator[Issue]:

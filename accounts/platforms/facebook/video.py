@@ -204,7 +204,9 @@ class Reel(VideoWay):
         headers = {"Authorization": f"OAuth {token}", "offset": str(offset), "file_size": str(media.size)}
         with media.open() as file:
             file.seek(offset)
-            self.graph.call(session, "POST", url, headers=headers, data=file, timeout=UPLOAD_SECONDS)
+            answer = self.graph.call(session, "POST", url, headers=headers, data=file, timeout=UPLOAD_SECONDS)
+        if dig(answer, "success") is not True:
+            raise Unavailable(Phrase("Facebook did not say that it has the whole video."))
 
     def _last_fields(self, operation: Operation) -> dict[str, str]:
         content = operation.content

@@ -19,7 +19,8 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.errors import app_refused
 from accounts.platforms.http import decoded, dig_text, facts_of
-from accounts.platforms.meta.containers import QUOTA_WAIT, MakeAgain, NotReady
+from accounts.platforms.meta.containers import QUOTA_WAIT
+from accounts.platforms.meta.failures import MakeAgain, NotReady
 from ouipost.phrases import Phrase
 
 NAME = "Instagram"

@@ -35,6 +35,7 @@ LIMITS = Limits(
     max_video_fps=60,
     video_codecs=("h264", "hevc"),
     audio_codecs=("aac",),
+    max_audio_hertz=48_000,
     video_chroma="4:2:0",
     mixes_images_and_videos=True,
     options=(FIRST_COMMENT, *REEL_OPTIONS),

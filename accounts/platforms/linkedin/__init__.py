@@ -83,6 +83,7 @@ class LinkedIn(OAuth2Connector):
 
     authorize_endpoint = f"{WEB}/oauth/v2/authorization"
     token_endpoint = f"{WEB}/oauth/v2/accessToken"
+    dead_grant = frozenset({"invalid_grant", "invalid_request"})
     revoke_endpoint = f"{WEB}/oauth/v2/revoke"
 
     def __init__(self, app: App) -> None:

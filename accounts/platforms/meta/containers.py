@@ -15,9 +15,9 @@ from accounts.platforms.base import (
     Account,
     Handles,
     Media,
+    NotListed,
     Operation,
     PlatformError,
-    ProcessingFailed,
     Published,
     RateLimited,
     Recovery,
@@ -27,7 +27,6 @@ from accounts.platforms.base import (
     StillWorking,
     Unavailable,
     Unknown,
-    WhoActs,
 )
 from accounts.platforms.http import (
     bearer,
@@ -39,6 +38,7 @@ from accounts.platforms.http import (
     is_unclear,
     moment,
 )
+from accounts.platforms.meta.failures import MakeAgain, NotReady, count, counted, to_be_made_anew
 from accounts.platforms.meta.longlived import LongLivedTokens
 from accounts.platforms.shapes import CLOCKS_DIFFER
 from accounts.platforms.text import comparable
@@ -49,12 +49,11 @@ CONTAINER_LIVES = timedelta(hours=23)
 """The networks drop a container after 24 hours."""
 POST = "post"
 """The key of the container that is published; those of a carousel's files are kept by the files' ids."""
-READY_AT, READY_SINCE, FAILURES, OUT = "ready_at", "ready_since", "failures", "out"
+READY_AT, READY_SINCE, OUT = "ready_at", "ready_since", "out"
 STAYS_READY = timedelta(seconds=20)
 """For so long a container that was found ready is taken to be ready still; later it is asked for again."""
 IN_VAIN = timedelta(minutes=10)
 """A container that has been ready for so long without being published is replaced by a new one."""
-MOST_FAILURES = 3
 LISTED_SOON = 10.0
 LISTED_AFTER = timedelta(minutes=2)
 """When a new post surely shows in its list."""
@@ -65,8 +64,9 @@ SEEN_SOON = 30.0
 SEEN_AFTER = timedelta(minutes=2)
 """When a new container surely can be asked for."""
 WAITS = ((timedelta(seconds=30), 5.0), (timedelta(minutes=3), 15.0))
+"""How often a container of such an age is asked for: at first as other connectors do, for images are ready soon."""
 LONGEST_WAIT = 60.0
-"""As often as the networks' documentation asks; images are ready long before it matters."""
+"""As seldom as the networks' documentation asks for."""
 NO_SUCH_THING = frozenset({"100/33", "24", "24/2207006"})
 
 
@@ -80,14 +80,6 @@ class State(StrEnum):
     PUBLISHED = "PUBLISHED"
     GONE = "GONE"
     """Ours: the network knows no such container, or not yet."""
-
-
-class NotReady(Unavailable):
-    """Surely not published: the container is not ready, or is gone; `prepare` sees to either."""
-
-
-class MakeAgain(Unavailable):
-    """A container failed for a reason that another one may not meet."""
 
 
 class ContainerConnector(LongLivedTokens):
@@ -172,17 +164,22 @@ class ContainerConnector(LongLivedTokens):
         try:
             answer = self.call(session, "POST", url, **self.form(account, written), timeout=60)
         except NotReady as failure:
-            raise self._unanswered(operation, save, failure) from failure
+            raise self._not_known(operation, save, failure) from failure
         except MakeAgain as failure:
-            raise _counted(operation, save, failure) from failure
+            raise counted(operation, save, failure) from failure
         container = dig_text(answer, "id")
         if not container:
             raise Unavailable(Phrase("{network} made a container and gave no id for it.", network=self.name))
         return container
 
-    def _unanswered(self, operation: Operation, save: Save, failure: NotReady) -> PlatformError:
-        """Return what it means that a reply has nothing to answer: what is out may show soon, or is gone."""
-        if not operation.reply or _count(operation, save):
+    def _not_known(self, operation: Operation, save: Save, failure: NotReady) -> PlatformError:
+        """Return what it means that the network does not know what a new container is made of: the parts of a carousel,
+        or the post that a reply answers. It may know them soon, or they are gone."""
+        if not operation.reply:
+            made = [_age(operation, key) for key in operation.handles.get(UPLOADS, {})]
+            is_gone = bool(made) and min(made) >= SEEN_AFTER
+            return counted(operation, save, MakeAgain(**failure.facts)) if is_gone else failure
+        if count(operation, save):
             return failure
         message = Phrase("{network} no longer has the post to reply to.", network=self.name)
         return Rejected(**failure.facts | {"message": message})
@@ -208,12 +205,12 @@ class ContainerConnector(LongLivedTokens):
                         Phrase("{network} has dropped what it was given: it is given again.", network=self.name)
                     )
                 case State.GONE:
-                    raise _counted(
+                    raise counted(
                         operation,
                         save,
                         MakeAgain(Phrase("{network} does not know what it was given.", network=self.name)),
                     )
-            raise _counted(operation, save, self.failure(reason))
+            raise counted(operation, save, self.failure(reason))
         return state
 
     def _at_work(self, wait: float) -> StillWorking:
@@ -260,11 +257,13 @@ class ContainerConnector(LongLivedTokens):
         request = self.form(account, {"creation_id": uploaded(operation.handles, POST)})
         try:
             remote_id = self.call_visible(session, "POST", url, id_at=("id",), **request)
+        except MakeAgain as failure:
+            return self._out_after_all(session, operation, to_be_made_anew(operation, failure))
         except (NotReady, Rejected) as refusal:
             if not isinstance(refusal, NotReady) and not self._is_doubtful(refusal):
                 raise
             return self._out_after_all(session, operation, refusal)
-        return Published(remote_id=remote_id, url=self._permalink(session, account, remote_id))
+        return Published(remote_id=remote_id, url=self.permalink(session, account, remote_id))
 
     def _is_doubtful(self, refusal: Rejected) -> bool:
         """Return whether the post may be out all the same: Threads has published what it refused as not permitted."""
@@ -286,7 +285,7 @@ class ContainerConnector(LongLivedTokens):
             return found[0]
         raise Unknown(Phrase("{network} shows several posts that could be this one.", network=self.name))
 
-    def _permalink(self, session: Session, account: Account, remote_id: str) -> str:
+    def permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """The post is out: an address that can't be read must not make it look otherwise."""
         try:
             return dig_text(self.read(session, account, remote_id, timeout=10, fields="permalink"), "permalink")
@@ -321,9 +320,11 @@ class ContainerConnector(LongLivedTokens):
     def _listed(self, session: Session, operation: Operation) -> list[Published]:
         """Return what the list has, once a new post would surely show there."""
         found = self._find(session, operation)
-        if not found and operation.now < operation.begun_again(READY_AT) + LISTED_AFTER:
+        if found:
+            return found
+        if operation.now < operation.begun_again(READY_AT) + LISTED_AFTER:
             raise self._forgotten()
-        return found
+        raise NotListed
 
     def _forgotten(self) -> Unknown:
         return Unknown(
@@ -440,19 +441,3 @@ def _wait(operation: Operation, key: str) -> float:
 
 def _age(operation: Operation, key: str) -> timedelta:
     return operation.now - datetime.fromisoformat(operation.handles[UPLOADS][key]["at"])
-
-
-def _counted(operation: Operation, save: Save, failure: PlatformError) -> PlatformError:
-    """Forget the containers for another try, or return that the network gave it up after the last one."""
-    if not isinstance(failure, MakeAgain) or _count(operation, save):
-        return failure
-    who_acts = failure.acts if failure.acts == WhoActs.OPERATOR else None
-    return ProcessingFailed(who_acts=who_acts, **failure.facts)
-
-
-def _count(operation: Operation, save: Save) -> bool:
-    """Count a failure and forget the containers; returns whether there is another try."""
-    failures = int(operation.handles.get(FAILURES, 0)) + 1
-    if failures < MOST_FAILURES:
-        save({FAILURES: failures})
-    return failures < MOST_FAILURES

@@ -31,6 +31,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
+from accounts.platforms.errors import app_refused
 from accounts.platforms.http import bearer, dig_count, dig_text, entries
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.pinterest import errors as pinterest_errors
@@ -132,6 +133,8 @@ class Pinterest(OAuth2Connector):
         error = self.classify(answer)
         if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
             return error
+        if refusal is AuthExpired and error.acts == WhoActs.CALLER and error.network_code:
+            return app_refused(**error.facts)  # it is the request that is wrong: the account may be well
         return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
     def _me(self, session: Session, token: str) -> Any:

@@ -2,7 +2,7 @@
 
 from accounts.platforms import meta
 from accounts.platforms.base import Answer, PlatformError, ProcessingFailed, Rejected, WhoActs
-from accounts.platforms.meta.containers import MakeAgain, NotReady
+from accounts.platforms.meta.failures import MakeAgain, NotReady
 from ouipost.phrases import Phrase
 
 NAME = "Threads"

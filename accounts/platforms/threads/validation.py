@@ -37,6 +37,8 @@ LIMITS = Limits(
     max_video_fps=60,
     video_codecs=("h264", "hevc"),
     audio_codecs=("aac",),
+    max_audio_hertz=48_000,
+    max_audio_channels=2,  # from memory: the documentation has an error for too many, and no number
     mixes_images_and_videos=True,
     options=(
         Option(name="thread", kind="texts"),

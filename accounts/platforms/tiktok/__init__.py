@@ -217,7 +217,11 @@ class TikTok(TikTokApi):
             for remote_id, post_id in ids.items()
             if post_id not in ("", remote_id)
         }
-        return {remote_id: replace(each, published=late.get(remote_id)) for remote_id, each in found.items() if each}
+        return {
+            remote_id: replace(each, published=each.published or late.get(remote_id))
+            for remote_id, each in found.items()
+            if each
+        }
 
     def _post_id(self, session: Session, account: Account, remote_id: str) -> str:
         """Return the id by which a post is counted; a post that was published without one may have it by now."""
@@ -231,7 +235,7 @@ class TikTok(TikTokApi):
     def _numbers(self, session: Session, account: Account, ids: list[str]) -> dict[str, PostNumbers]:
         if not ids:
             return {}
-        params = {"fields": ",".join(["id", "view_count", *tiktok_numbers.COUNTS.values()])}
+        params = {"fields": ",".join(["id", "share_url", "view_count", *tiktok_numbers.COUNTS.values()])}
         body = {"filters": {"video_ids": ids}}
         answer = self.ask(session, account.access_token, "video/query", params=params, json=body)
         return {dig_text(each, "id"): tiktok_numbers.of_post(each) for each in dig_list(answer, "videos")}

@@ -63,18 +63,18 @@ def send_all_but_the_last(
             raise Unavailable(Phrase("TikTok has closed the upload: it is started again."), status=answer.status)
         handles = {**handles, "sent": _goes_on_at(connector, answer, start, plan)}
         save(handles, seconds=CHUNK_SECONDS)
+        if handles["sent"] <= start:
+            raise Unavailable(Phrase("TikTok does not take the next part of the video."), status=answer.status)
     return handles
 
 
 def _goes_on_at(connector: Connector, answer: Answer, start: int, plan: Plan) -> int:
-    """Return the first byte that TikTok misses after a chunk."""
+    """Return the first byte that TikTok misses after a chunk: where it does not say, that of a chunk it refused."""
     if not answer.ok and answer.status not in OUT_OF_STEP:
         raise connector.classify(answer)
     arrived = received(answer, plan)
-    if arrived is None and answer.ok:
-        return plan.end(start)
-    if arrived is None or arrived <= start:
-        raise Unavailable(Phrase("TikTok does not take the next part of the video."), status=answer.status)
+    if arrived is None:
+        return plan.end(start) if answer.ok else start
     return arrived
 
 

@@ -2,18 +2,20 @@
 
 from typing import Any
 
-from accounts.platforms.base import PostNumbers
-from accounts.platforms.http import dig_count
+from accounts.platforms.base import PostNumbers, Published
+from accounts.platforms.http import dig_count, dig_text
 
 COUNTS = {"likes": "like_count", "comments": "comment_count", "shares": "share_count"}
 
 
 def of_post(video: Any) -> PostNumbers:
-    """Return how a post did, as TikTok's list of videos has it; TikTok tells neither reach nor clicks."""
+    """Return how a post did, and where it is, as TikTok's list of videos has it; it tells neither reach nor clicks."""
     own = {name: dig_count(video, field) for name, field in COUNTS.items()}
     counted = {name: count for name, count in own.items() if count is not None}
+    url = dig_text(video, "share_url")
     return PostNumbers(
         impressions=dig_count(video, "view_count"),
         engagement=sum(counted.values()) if counted else None,
         own=counted,
+        published=Published(remote_id=dig_text(video, "id"), url=url) if url else None,
     )

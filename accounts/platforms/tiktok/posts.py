@@ -163,5 +163,6 @@ def kind_of(publish_id: str) -> str:
 
 
 def shown(account: Account, kind: str, post_id: str) -> Published:
-    """Return a post by its own id; the address of photos is from memory, not from the documentation."""
+    """Return a post by its own id; its address comes with its numbers, and until then is one made of the id, which for
+    photos is from memory."""
     return Published(remote_id=post_id, url=f"https://www.tiktok.com/@{account.username}/{kind}/{post_id}")

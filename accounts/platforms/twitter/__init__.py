@@ -72,6 +72,7 @@ class Twitter(OAuth2Connector):
     api = "https://api.x.com/{version}"
     authorize_endpoint = "https://x.com/i/oauth2/authorize"
     token_endpoint = f"{api}/oauth2/token"
+    dead_grant = frozenset({"invalid_grant", "invalid_request"})
     revoke_endpoint = f"{api}/oauth2/revoke"
     basic_auth = True
     refresh_lifetime = timedelta(days=180)

@@ -74,6 +74,7 @@ class YouTube(OAuth2Connector):
     api = "https://youtube.googleapis.com/youtube/{version}"
     authorize_endpoint = "https://accounts.google.com/o/oauth2/v2/auth"
     token_endpoint = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+    dead_grant = frozenset({"invalid_grant", "admin_policy_enforced"})
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
         """Ask for a refresh token, which Google gives a second time only with the consent page shown anew, and for the

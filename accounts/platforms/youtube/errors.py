@@ -50,6 +50,8 @@ PERMISSION_MISSING = {
     "authenticatedUserAccountClosed",
     "authenticatedUserAccountSuspended",
     "authenticatedUserNotChannel",
+    "forbiddenPrivacySetting",
+    "forbiddenLicenseSetting",
     "channelClosed",
     "channelSuspended",
 }
@@ -64,8 +66,6 @@ BAD_CONTENT = {
     "invalidRecordingDetails",
     "invalidVideoMetadata",
     "defaultLanguageNotSet",
-    "forbiddenPrivacySetting",
-    "forbiddenLicenseSetting",
     "videoNotFound",
     "commentsDisabled",
     "commentTextRequired",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Connector, Operation, Session, Unknown
+from accounts.platforms.base import Connector, NotListed, Operation, Session, Unknown
 from accounts.platforms.http import dig_list, dig_text, entries, is_since
 from accounts.platforms.text import comparable
 from accounts.platforms.youtube.media import ASKED_AT
@@ -18,16 +18,19 @@ OF_A_COMMENT = ("snippet", "topLevelComment", "snippet")
 
 
 def videos_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
-    """Return the ids of the channel's uploads that can be this one, once a new one would surely show."""
+    """Return the ids of the channel's uploads that can be this one; raises NotListed where it is in vain, and Unknown
+    as long as a new one may not show."""
     playlist = operation.account.metadata.get("uploads") or f"UU{operation.account.remote_id[2:]}"
     params = {"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": 50}
     title, found = comparable(operation.content.title), []
     for item in _newest(connector, session, operation, "playlistItems", params, at=("snippet", "publishedAt")):
         if comparable(dig_text(item, "snippet", "title")) == title:
             found.append(dig_text(item, "contentDetails", "videoId"))
-    if not found and operation.now < operation.begun_again(ASKED_AT) + LISTED_AFTER:
+    if found:
+        return list(dict.fromkeys(found))
+    if operation.now < operation.begun_again(ASKED_AT) + LISTED_AFTER:
         raise Unknown(Phrase("YouTube has forgotten the upload, and may not list its video yet."))
-    return list(dict.fromkeys(found))
+    raise NotListed
 
 
 def comments_like(connector: Connector, session: Session, operation: Operation) -> list[str]:

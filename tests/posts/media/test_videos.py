@@ -50,6 +50,7 @@ def test_its_facts_are_read(made: dict[str, Any], mime_type: str, codecs: tuple[
         assert (video.facts["video_codec"], video.facts["audio_codec"]) == codecs
         assert (video.facts["fps"], round(video.facts["seconds"], 1)) == (25.0, 2.0)
         assert video.facts["bit_rate"] > 0
+        assert (video.facts["sample_rate"], video.facts["channels"]) == ((48_000, 2) if codecs[1] else (0, 0))
 
 
 @pytest.mark.parametrize(("pixels", "chroma"), [("yuv420p", "4:2:0"), ("yuv422p10le", "4:2:2"), ("yuv444p", "4:4:4")])

@@ -7,6 +7,7 @@ import pytest
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
     Duplicate,
+    NotListed,
     ProcessingFailed,
     RateLimited,
     Recovery,
@@ -307,6 +308,18 @@ def test_a_lost_answer_is_asked_about_by_handle_soon(workspace: Workspace, handl
     unknown = publish(make_due(workspace))
 
     assert seconds_until(unknown) <= 5
+
+
+def test_an_absence_that_only_a_list_tells_is_looked_at_twice(workspace: Workspace, handled: ScriptedNetwork) -> None:
+    unknown = send_into_the_dark(make_due(workspace), handled)
+    handled.found = [NotListed()]
+
+    doubted = publish(unknown)
+    published = publish(doubted)
+
+    assert (doubted.status, doubted.absences, published.status) == ("publishing", 1, "published")
+    assert 25 < seconds_until(doubted) <= 30
+    assert handled.calls == ["recover", "recover", "prepare", "commit"]
 
 
 def test_a_network_at_work_is_in_good_health(workspace: Workspace, handled: ScriptedNetwork) -> None:

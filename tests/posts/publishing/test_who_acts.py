@@ -24,7 +24,7 @@ from accounts.platforms.base import (
 from accounts.platforms.bluesky.errors import BlobMissing
 from accounts.platforms.errors import NotTaken
 from accounts.platforms.linkedin.errors import UploadOver
-from accounts.platforms.meta.containers import MakeAgain, NotReady
+from accounts.platforms.meta.failures import MakeAgain, NotReady
 from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise
 from posts.models import Target

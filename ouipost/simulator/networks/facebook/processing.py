@@ -23,6 +23,8 @@ RATIO, RATIO_MARGIN = 9 / 16, 0.02
 """How exactly 9:16 is meant is not documented."""
 LEAST_SIDES = (540, 960)
 FPS = (23.9, 60.1)
+SOUND = (48_000, 2)
+"""The most hertz and channels."""
 """24 to 60, which takes 23.976."""
 
 
@@ -104,6 +106,8 @@ def check_upright(clip: clips.Clip, *, most: int) -> None:
         raise error("(#6000) The video must have 24 to 60 frames a second.", 6000, 1363129)
     if clip.video_codec not in CODECS or clip.audio_codec not in ("", "aac"):
         raise error("(#6000) The video must be H.264, H.265, VP9 or AV1, with AAC.", 6000)
+    if clip.sample_rate > SOUND[0] or clip.channels > SOUND[1]:
+        raise error("(#6000) The sound of the video must be stereo at 48 kHz.", 6000)
     if not clip.is_usual:
         raise error("(#6000) The video must have a chroma subsampling of 4:2:0.", 6000)
 

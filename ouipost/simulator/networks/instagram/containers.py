@@ -146,6 +146,7 @@ def suits(content: bytes, clip: Clip, *, longest: float) -> bool:
         and SHORTEST_VIDEO <= round(clip.seconds, 1) <= longest
         and clip.video_codec in containers.CODECS
         and clip.audio_codec in containers.SOUNDS
+        and clip.sample_rate <= containers.MOST_HERTZ
         and clip.is_usual
         and containers.FPS[0] <= clip.fps <= containers.FPS[1]
         and clip.width <= containers.MOST_WIDTH

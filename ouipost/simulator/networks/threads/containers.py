@@ -21,6 +21,7 @@ IMAGE_TYPES = ("image/jpeg", "image/png")
 IMAGE_RATIOS = (0.1, 10)
 LONGEST_VIDEO = 300
 MOST_MBITS = 100
+MOST_CHANNELS = 2
 REPLY_CONTROLS = (
     "everyone",
     "accounts_you_follow",
@@ -140,7 +141,9 @@ def wrong_clip(content: bytes, clip: Clip | None) -> str:
     if clip is None or clip.video_codec not in containers.CODECS or len(content) > VIDEO_BYTES:
         return "FAILED_PROCESSING_VIDEO"
     wrong = {
-        "FAILED_PROCESSING_AUDIO": clip.audio_codec not in containers.SOUNDS,
+        "FAILED_PROCESSING_AUDIO": clip.audio_codec not in containers.SOUNDS
+        or clip.sample_rate > containers.MOST_HERTZ,
+        "INVALID_AUDIO_CHANNELS": clip.channels > MOST_CHANNELS,
         "INVALID_ASPEC_RATIO": not containers.RATIOS[0] <= clip.ratio <= containers.RATIOS[1],
         "INVALID_DURATION": clip.seconds > LONGEST_VIDEO,
         "INVALID_FRAME_RATE": not containers.FPS[0] <= clip.fps <= containers.FPS[1],
