@@ -238,6 +238,7 @@ class Target(Claimable):
         constraints: ClassVar = [models.UniqueConstraint(fields=["post", "account"], name="one_target_per_account")]
         indexes: ClassVar = [
             models.Index(fields=["due_at", "id", "account", "platform"], name="target_due"),
+            models.Index(fields=["account", "due_at"], name="target_in_line"),
             models.Index(fields=["account", "remote_id"], name="target_remote"),
             models.Index(fields=["account", "published_at"], name="target_published"),
             models.Index(fields=["published_at"], name="target_just_published"),

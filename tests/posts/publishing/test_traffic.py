@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -117,6 +118,68 @@ def test_an_account_out_of_breath_gives_its_posts_its_next_free_places(
     assert paced_at - HOUR < database_now() < paced_at
     assert set(Target.objects.filter(pk__in=wanted[2:]).values_list("attempts", "claim_count", "fence")) == {(0, 0, 0)}
     assert not Attempt.objects.filter(target__in=wanted[2:]).exists()
+
+
+def test_what_comes_later_gets_its_place_behind_those_that_wait(workspace: Workspace, pace: Pace) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    make_due(workspace, account, status="scheduled", scheduled_at=database_now() + 5 * HOUR)
+    wanted = make_many(account, 5)
+    late = wanted[-1]  # it was made first
+    Target.objects.filter(pk=late).update(due_at=None)
+    claim_targets(10)
+    Target.objects.filter(pk=late).update(due_at=F("scheduled_at"))
+
+    claim_targets(10)
+
+    waiting = Target.objects.filter(pk__in=wanted).order_by("due_at")
+    first, *others = [target.due_at for target in waiting if target.due_at and target.give_up_at]
+    assert [target.pk for target in waiting] == wanted
+    assert others == [first + place * HOUR / 2 for place in (1, 2, 3, 4)]
+
+
+def test_those_that_wait_move_up_behind_one_whose_place_another_has_used(workspace: Workspace, pace: Pace) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    wanted = make_many(account, 3)
+    claim_targets(10)
+    SocialAccount.objects.update(paced_at=database_now() + HOUR)
+    Target.objects.filter(pk=wanted[0]).update(due_at=database_now())
+    [late] = make_many(account, 1, ago=1)
+
+    claim_targets(10)
+
+    times = [Target.objects.get(pk=pk).due_at for pk in (*wanted, late)]
+    assert in_due_order(account) == [*wanted, late]
+    assert all(after and before and after - before == HOUR / 2 for before, after in pairwise(times))
+
+
+def test_a_place_that_comes_free_is_for_whoever_waits_for_it(workspace: Workspace, pace: Pace) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    wanted = make_many(account, 2)
+    claim_targets(10)
+    [late] = make_many(account, 1, ago=1)
+    SocialAccount.objects.update(paced_at=database_now() + HOUR / 2)
+    Target.objects.filter(pk=wanted[0]).update(due_at=database_now())
+
+    assert taken() == wanted[:1]
+    assert in_due_order(account) == [*wanted, late]
+
+
+def test_what_comes_due_while_its_account_is_held_goes_behind_those_that_are_held(workspace: Workspace) -> None:
+    until = database_now() + HOUR
+    account = make_account(workspace, held_until=until)
+    wanted = make_many(account, 4)
+    late = wanted[-1]  # it was made first
+    Target.objects.filter(pk=late).update(due_at=None)
+    claim_targets(10)
+    Target.objects.filter(pk=late).update(due_at=F("scheduled_at"))
+
+    claim_targets(10)
+
+    assert in_due_order(account) == wanted
+    assert Target.objects.filter(due_at__gt=until).count() == 4
 
 
 def test_what_waits_for_its_place_shows_when_it_comes(workspace: Workspace, pace: Pace, api: ApiClient) -> None:
