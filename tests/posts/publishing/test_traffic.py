@@ -23,6 +23,7 @@ from posts.publishing.late_answers import told_late
 from posts.publishing.outcomes import Later, Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, Search, others, save_all
+from posts.timeline.timeline import timeline
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.posts.fakes import ACTOR, HERE, LOST, ScriptedNetwork, bring_forward, make_due, make_report, publish
@@ -182,18 +183,23 @@ def test_what_comes_due_while_its_account_is_held_goes_behind_those_that_are_hel
     assert Target.objects.filter(due_at__gt=until).count() == 4
 
 
-def test_what_waits_for_its_place_shows_when_it_comes(workspace: Workspace, pace: Pace, api: ApiClient) -> None:
+@pytest.mark.parametrize("status", ["publishing", "scheduled"])
+def test_what_waits_for_its_place_says_so_and_when_it_comes(
+    workspace: Workspace, pace: Pace, api: ApiClient, status: str
+) -> None:
     account = make_account(workspace)
     breathless(account)
-    [pk] = make_many(account, 1)
-    post = Post.objects.get(targets=pk)
+    pks = make_many(account, 2, status=status)
 
     claim_targets(10)
 
-    shown = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["targets"][0]
-    due_at = Target.objects.get(pk=pk).due_at
-    assert due_at is not None
-    assert shown["next_attempt_at"] == due_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    for target in Target.objects.filter(pk__in=pks):
+        [shown] = api.get(f"/api/posts/{target.post_id}").json()["data"]["post"]["targets"]
+        line = timeline(target.post, now=database_now())[-1]
+        assert target.due_at is not None
+        assert shown["next_attempt_at"] == target.due_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert shown["waits_for"] == line.message
+        assert line.message == "The account may publish 4 posts in 60 minutes: this one takes the next free place."
 
 
 def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(
