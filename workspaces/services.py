@@ -8,7 +8,7 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, assign, record, record_update
+from ouipost.events.journal import SYSTEM, Actor, assign, record, save_update
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from workspaces import hooks, users
@@ -56,8 +56,7 @@ def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
             users.set_members(workspace, user_ids=managers, actor=actor)
         before = {"workspace_ids": locked.workspace_ids}
         locked.workspace_ids = [*locked.workspace_ids, workspace.pk]
-        locked.save(update_fields=["workspace_ids"])
-        record_update(locked, before, actor=actor, key_name=locked.name)
+        save_update(locked, before, actor=actor, key_name=locked.name)
 
 
 @transaction.atomic
@@ -70,8 +69,7 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
     if "settings" in values:
         values = values | {"settings": merged(locked.settings, values["settings"])}
     before = assign(locked, values)
-    locked.save()
-    record_update(locked, before, actor=actor, workspace_id=locked.pk)
+    save_update(locked, before, actor=actor, workspace_id=locked.pk)
     return locked
 
 
