@@ -19,6 +19,7 @@ from accounts.platforms.base import Option
 from adminapi.console.pages import as_told
 from ouipost.api.failures import describe
 from ouipost.api.moments import NotAMoment, parse_moment
+from ouipost.errors import InvalidInput
 from ouipost.translating import translated
 from posts.inputs import PostInput, ScheduleInput
 from posts.media.serializers import MediaInput
@@ -320,7 +321,9 @@ def _instant(sheet: Sheet, moment: datetime) -> datetime | None:
         twice = isinstance(error, AmbiguousLocalTime)
         told = _("The clocks show this time twice.") if twice else _("The clocks jump over this time.")
         sheet.refuse({"scheduled_at": [told, _("Choose which moment you mean.")]})
-        return None
+    except InvalidInput as error:
+        sheet.refuse(error.details["fields"])
+    return None
 
 
 def checked_files(sheet: Sheet) -> list[tuple[Media, dict[str, Any]]]:
