@@ -121,7 +121,8 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     platform = serializers.ChoiceField(choices=registry.IDS)
     post_id, url = TextOrNull(source="remote_id"), TextOrNull()
     attempts = serializers.IntegerField(
-        help_text="How often the network was called, searches included; waits for its limits do not count."
+        help_text="How often the network was called since it was last scheduled, published or retried. Searches are"
+        " included; waits for its limits are not."
     )
     next_attempt_at = serializers.SerializerMethodField(
         help_text="While it is `publishing`, or has to wait although its time has come: when it continues."
