@@ -90,6 +90,11 @@ class Sheet:
         for name, texts in errors.items():
             self.errors[name] = [*self.errors.get(name, []), *map(translated, texts)]
 
+    def errors_at(self, path: str) -> list[str]:
+        """Return what is wrong with a field, or with entries of it."""
+        found = [self.errors[name] for name in self.errors if f"{name}.".startswith(f"{path}.")]
+        return list(dict.fromkeys(text for texts in found for text in texts))
+
 
 def empty_sheet(workspace: Workspace, *, at: str = "") -> Sheet:
     """Return a sheet with nothing on it but a time, where one is given that can be read."""
