@@ -15,7 +15,7 @@ from accounts.platforms.base import Account, AuthExpired, PlatformError, Profile
 from ouipost.crypto import CannotDecrypt
 from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, record, record_update
+from ouipost.events.journal import SYSTEM, Actor, changes, record, save_update
 from ouipost.phrases import Phrase
 from workspaces.models import Workspace
 from workspaces.settings import merged
@@ -42,8 +42,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
         locked.settings = merged(locked.settings, values["settings"])
     if "is_default" in values:
         _set_default(locked, values["is_default"], family, actor=actor)
-    locked.save()
-    record_update(locked, before, actor=actor)
+    save_update(locked, before, actor=actor)
     return locked
 
 
@@ -67,8 +66,7 @@ def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor)
     """Make an account the default of its platform, or take that away, as a consequence of another account's change."""
     before = {"default_of": account.default_of}
     account.default_of = platform
-    account.save(update_fields=["default_of"])
-    record_update(account, before, actor=actor)
+    save_update(account, before, actor=actor)
 
 
 @transaction.atomic

@@ -196,8 +196,18 @@ def wait(account: Pacing | SocialAccount, *, sends: bool = True, now: datetime) 
     pace = pace_of(account.platform)
     if not sends or pace is None:
         return None
-    free = _paced_at(pace, account.paced_at, now=now) - (_burst(pace) - 1) * interval(pace)
+    free = _next_place(pace, account.paced_at, now=now)
     return free if free > now else None
+
+
+def has_one_place(account: Pacing, *, now: datetime) -> bool:
+    """Whether an account that may send has to wait after that: it is the turn of whoever waits for it longest."""
+    pace = pace_of(account.platform)
+    return pace is not None and _next_place(pace, account.paced_at, now=now) + interval(pace) > now
+
+
+def _next_place(pace: Pace, paced_at: datetime | None, *, now: datetime) -> datetime:
+    return _paced_at(pace, paced_at, now=now) - (_burst(pace) - 1) * interval(pace)
 
 
 def spent(platform: str, paced_at: datetime | None, *, now: datetime) -> datetime | None:

@@ -16,6 +16,7 @@ from rest_framework import serializers
 from accounts import platforms, registry
 from accounts.platforms import option_rules
 from ouipost.api.inputs import (
+    WHOLE,
     Choice,
     InstantOrLocal,
     Items,
@@ -95,23 +96,28 @@ class OverrideInput(BesideContent):
         if len(json.dumps(value, ensure_ascii=False)) > MAX_CONTENT:
             told = Phrase("All options together may have {most} characters as JSON. Remove some.", most=MAX_CONTENT)
             raise serializers.ValidationError(told)
-        known, cleaned = self.context["options"], {}
-        problems: dict[str, Any] = {} if known is None else dict(option_rules.unreadable(value, known))
+        cleaned: dict[str, Any] = {}
+        problems: dict[str, Any] = {}
         for name, given in value.items():
-            try:
-                cleaned[name] = _cleaned(given)
-            except serializers.ValidationError as error:
-                problems[name] = error.detail
+            cleaned[name] = _cleaned(given, name, problems)
+        if (known := self.context["options"]) is not None:
+            formed = {name: given for name, given in value.items() if name not in problems}
+            problems |= option_rules.unreadable(formed, known)
         if problems:
             raise serializers.ValidationError(problems)
         return cleaned
 
 
-def _cleaned(value: Any) -> Any:
-    """Return an option as it is stored: its texts are cleaned as all others are. Raises ValidationError."""
-    if isinstance(value, list):
-        return [_cleaned(each) for each in ANY_LIST.run_validation(value)]
-    return ANY_TEXT.run_validation(value) if isinstance(value, str) else value
+def _cleaned(value: Any, path: str, problems: dict[str, Any]) -> Any:
+    """Return an option as it is stored: its texts are cleaned as all others are. Adds what is wrong, by its path."""
+    try:
+        if isinstance(value, list):
+            entries = enumerate(ANY_LIST.run_validation(value))
+            return [_cleaned(each, f"{path}.{place}", problems) for place, each in entries]
+        return ANY_TEXT.run_validation(value) if isinstance(value, str) else value
+    except serializers.ValidationError as error:
+        problems[path] = error.detail
+        return value
 
 
 class Overrides(JsonObject):
@@ -163,11 +169,11 @@ class PostInput(BesideContent):
         return problems_in(lambda: destinations.resolve(view.workspace, given, overrides=overrides))
 
     def _readable_overrides(self) -> dict[str, Any]:
-        """Return what can be looked up of overrides of which some are wrong: a wrong one stands for its id alone."""
+        """Return what can be looked up of overrides of which some are wrong: of those, their options."""
         given = self.initial_data.get("platform_content")
         known = [key for key in given if _is_destination(key)] if isinstance(given, dict) else []
         entries = {key: _override(key, given[key]) for key in known[:MAX_DESTINATIONS]}
-        return {key: entry.validated_data if entry.is_valid() else {} for key, entry in entries.items()}
+        return {key: entry.validated_data if entry.is_valid() else _readable(entry) for key, entry in entries.items()}
 
     def validate_platforms(self, value: list[str]) -> list[str]:
         formed = [name for name in value if _is_destination(name)]
@@ -185,7 +191,10 @@ class PostInput(BesideContent):
             )
         entries = {key: _override(key, entry) for key, entry in value.items()}
         problems: dict[str, Any] = {key: entry.errors for key, entry in entries.items() if not entry.is_valid()}
-        problems |= {key: [_unknown_override(key)] for key in value if not _is_destination(key)}
+        for key in value:
+            if not _is_destination(key):
+                within = problems.get(key, {})
+                problems[key] = {**within, WHOLE: [_unknown_override(key), *within.get(WHOLE, [])]}
         if problems:
             raise serializers.ValidationError(problems)
         return {key: entry.validated_data for key, entry in entries.items()}
@@ -195,6 +204,15 @@ def _override(key: str, entry: Any) -> OverrideInput:
     given = {"content": entry} if isinstance(entry, str) else entry
     told = [] if given is None else given  # neither is an object, but a serializer takes null for nothing to validate
     return OverrideInput(data=told, context={"options": OPTIONS.get(key)})
+
+
+def _readable(entry: OverrideInput) -> dict[str, Any]:
+    """Return the options of a wrong override that are in form."""
+    given = entry.initial_data.get("options") if isinstance(entry.initial_data, dict) else None
+    wrong = entry.errors.get("options", {})
+    if not isinstance(given, dict) or not isinstance(wrong, dict):
+        return {}
+    return {"options": {name: value for name, value in given.items() if name not in wrong}}
 
 
 def _is_destination(key: str) -> bool:

@@ -240,6 +240,7 @@ class Target(Claimable):
         constraints: ClassVar = [models.UniqueConstraint(fields=["post", "account"], name="one_target_per_account")]
         indexes: ClassVar = [
             models.Index(fields=["due_at", "id", "account", "platform"], name="target_due"),
+            models.Index(fields=["account", "due_at"], name="target_in_line"),
             models.Index(fields=["account", "remote_id"], name="target_remote"),
             models.Index(fields=["account", "published_at"], name="target_published"),
             models.Index(fields=["published_at"], name="target_just_published"),
@@ -249,9 +250,14 @@ class Target(Claimable):
         return f"{self.platform} · {self.post_id}"
 
     @property
+    def has_waited(self) -> bool:
+        """Whether it is due later than it was to go out."""
+        return self.due_at is not None and self.scheduled_at is not None and self.due_at > self.scheduled_at
+
+    @property
     def next_attempt_at(self) -> datetime | None:
-        """When it goes on, while it is being published."""
-        return self.due_at if self.status == TargetStatus.PUBLISHING else None
+        """When it goes on, while it is being published, or has to wait although its time has come."""
+        return self.due_at if self.status == TargetStatus.PUBLISHING or self.has_waited else None
 
 
 class Attempt(models.Model):

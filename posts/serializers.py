@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts import pauses, registry
+from accounts import registry
 from accounts.platforms import base
 from ouipost.api.schema import MOMENT, TEXT, or_null
 from ouipost.api.showing import TextOrNull, shown
@@ -119,12 +120,14 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     platform = serializers.ChoiceField(choices=registry.IDS)
     post_id, url = TextOrNull(source="remote_id"), TextOrNull()
     attempts = serializers.IntegerField(
-        help_text="How often the network was called, searches included; waits for its limits do not count."
+        help_text="How often the network was called since it was last scheduled, published or retried. Searches are"
+        " included; waits for its limits are not."
     )
     next_attempt_at = serializers.DateTimeField(
-        allow_null=True, help_text="While it is `publishing`: when it continues."
+        allow_null=True,
+        help_text="While it is `publishing`, or has to wait although its time has come: when it continues.",
     )
-    waits_for = serializers.SerializerMethodField(help_text="Why it waits, in words.")
+    waits_for = TextOrNull(help_text="Why it waits, in words.")
     parts = serializers.SerializerMethodField(
         help_text="For a thread or a first comment: the post and the parts after it that are out."
     )
@@ -148,9 +151,6 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
             "removed_at",
             "error",
         )
-
-    def get_waits_for(self, target: Target) -> str | None:
-        return waiting.ON_HOLD if waiting.is_on_hold(target) else target.waits_for or None
 
     @extend_schema_field(PartSerializer(many=True))
     def get_parts(self, target: Target) -> list[dict[str, str]]:
@@ -220,12 +220,11 @@ class PostDetailSerializer(PostSerializer):
 
     @extend_schema_field(TargetSerializer(many=True))
     def get_targets(self, post: Post) -> Any:
-        """Show each; where an operator has paused it, what it waits for is the end of that."""
+        """Show each; where something holds it up, what it waits for is the end of that."""
         targets = list(post.targets.all())
-        paused = waiting.held_up(targets, workspace_id=post.workspace_id)
+        reasons = waiting.reasons(targets, workspace_id=post.workspace_id, now=timezone.now())
         return [
-            shown(TargetSerializer, target)
-            | ({"waits_for": pauses.told(paused[target.pk])} if target.pk in paused else {})
+            shown(TargetSerializer, target) | ({"waits_for": reasons[target.pk]} if target.pk in reasons else {})
             for target in targets
         ]
 

@@ -138,6 +138,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     locked = lock_editable(post)
     texts = _normal({name: values[name] for name in TEXTS if name in values})
     before = assign(locked, texts) | {"destinations": locked.destinations}
+    went_to = _recipients(locked)
     found = _direct(locked, values, overrides=new_overrides(values, present=before.get("platform_content", {})))
     locked.platforms = found.platforms
     targets = destinations.place(locked, found)
@@ -145,10 +146,18 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
         require_publishable(locked, found)
         added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
         _add_to_schedule(locked, [target for target in targets if target.status in added], now=now)
-    changed = sync(locked)
-    record_update(locked, before, actor=actor)
+    told = changes(before, locked)
+    if not told["after"] and (goes_to := _recipients(locked)) != went_to:  # its network has another default by now
+        told = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
+    changed = sync(locked) if told["after"] else None
+    record_update(locked, told, actor=actor)
     tell_outcome(locked, changed)
     return locked, found.warnings(locked.scheduled_at) + found.unused(locked) + _strays(locked, found)
+
+
+def _recipients(post: Post) -> list[str]:
+    """Return the accounts that a post goes to."""
+    return sorted(Target.objects.active().filter(post=post).values_list("account", flat=True))
 
 
 def _strays(post: Post, found: destinations.Destinations) -> list[str]:

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 
 from ouipost.db.rows import assign
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, record, record_update
+from ouipost.events.journal import SYSTEM, Actor, record, save_update
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from workspaces import hooks, users
@@ -57,8 +57,7 @@ def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
             users.set_members(workspace, user_ids=managers, actor=actor)
         before = {"workspace_ids": locked.workspace_ids}
         locked.workspace_ids = [*locked.workspace_ids, workspace.pk]
-        locked.save(update_fields=["workspace_ids"])
-        record_update(locked, before, actor=actor, key_name=locked.name)
+        save_update(locked, before, actor=actor, key_name=locked.name)
 
 
 @transaction.atomic
@@ -71,8 +70,7 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
     if "settings" in values:
         values = values | {"settings": merged(locked.settings, values["settings"])}
     before = assign(locked, values)
-    locked.save()
-    record_update(locked, before, actor=actor, workspace_id=locked.pk)
+    save_update(locked, before, actor=actor, workspace_id=locked.pk)
     return locked
 
 

@@ -23,11 +23,17 @@ NOT_OF_KIND = {
 
 
 def unreadable(given: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return, by name, what is no option or has no value of its kind, before anything is known of post or account."""
+    """Return what is no option or has no value of its kind, before anything is known of post or account.
+
+    It is named by the option, and where that is a list by the place in it, as in `thread.1`.
+    """
     problems: dict[str, list[str]] = {}
     for name, value in given.items():
         if name not in kinds:
             problems[name] = [Phrase("Unknown option.")]
+        elif kinds[name] == "texts" and isinstance(value, list):
+            wrong = [place for place, each in enumerate(value) if not isinstance(each, str)]
+            problems |= {f"{name}.{place}": [NOT_OF_KIND["text"]] for place in wrong}
         elif not _is_of_kind(kinds[name], value):
             problems[name] = [NOT_OF_KIND[kinds[name]]]
     return problems

@@ -178,6 +178,11 @@ class Choice(serializers.ChoiceField):
 
     default_error_messages = {"invalid_choice": _("Must be one of: {choices}.")}
 
+    def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
+        """Return what was sent; an empty text, which Django REST framework takes for nothing in a form, is none of the
+        strings."""
+        return dictionary.get(self.field_name, empty)
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or data not in self.choice_strings_to_values:
             self.fail("invalid_choice", choices=", ".join(map(str, self.choices)))

@@ -23,9 +23,9 @@ def parse_moment(text: str) -> datetime:
     match = SHAPE.fullmatch(text)
     if match is None or not match["time"]:
         raise NotAMoment(Phrase("Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."))
-    moment = _checked(_read(text))
+    moment = in_years(_read(text))
     if moment.tzinfo:
-        _checked(moment.astimezone(UTC))  # it is shown in UTC, and may be sent back
+        in_years(moment.astimezone(UTC))  # it is shown in UTC, and may be sent back
     return moment
 
 
@@ -41,7 +41,7 @@ def parse_bound(value: str, *, zone: tzinfo, end: bool) -> datetime:
         raise NotAMoment(
             Phrase("Must be an ISO 8601 date or moment such as 2026-01-31 or 2026-01-31T09:30:00Z (a + as %2B).")
         )
-    moment = _checked(_read(value))
+    moment = in_years(_read(value))
     if match["time"]:
         width = INSTANT if match["fraction"] else timedelta(seconds=1)
         return _instant(moment, zone, last=end) + (width - INSTANT if end else timedelta())
@@ -66,7 +66,8 @@ def _read(text: str) -> datetime:
         raise NotAMoment(Phrase("There is no such moment ({quoted}).", quoted=error)) from error
 
 
-def _checked(moment: datetime) -> datetime:
+def in_years(moment: datetime) -> datetime:
+    """Return the moment; raises NotAMoment for one in another year."""
     if moment.year not in YEARS:
         raise NotAMoment(Phrase("The year must be {first} to {last}.", first=YEARS.start, last=YEARS.stop - 1))
     return moment

@@ -1,6 +1,6 @@
 """Writing the journal: a change calls `record` once, in its own transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -51,6 +51,12 @@ class Recordable(Protocol):
     journal_name: str
 
 
+class Changeable(Recordable, Protocol):
+    """A row that is saved."""
+
+    def save(self) -> None: ...
+
+
 def record(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:
     """Write `<resource>.<verb>` into the journal, in the caller's transaction."""
     event = entry(verb, subject, actor=actor, workspace_id=workspace_id, **details)
@@ -58,11 +64,24 @@ def record(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = 
     return event
 
 
+def save_update(
+    subject: Changeable, before: dict[str, Any], *, actor: Actor, workspace_id: str = "", **details: Any
+) -> bool:
+    """Save a row and record the fields of `before` whose values have changed; returns whether any has."""
+    changed = changes(before, subject)
+    if changed["after"]:
+        subject.save()
+    record_update(subject, changed, actor=actor, workspace_id=workspace_id, **details)
+    return bool(changed["after"])
+
+
 def record_update(
-    subject: Recordable, before: dict[str, Any], *, actor: Actor, workspace_id: str = "", **details: Any
+    subject: Recordable, changed: Mapping[str, Any], *, actor: Actor, workspace_id: str = "", **details: Any
 ) -> None:
-    """Write `<resource>.updated` with the fields of `before` whose values have changed; none of them may have."""
-    record("updated", subject, actor=actor, workspace_id=workspace_id, **details, **changes(before, subject))
+    """Write `<resource>.updated` with these changes; where there are none, `<resource>.unchanged`, for the audit log
+    alone: no webhook hears of it."""
+    verb = "updated" if changed["after"] else "unchanged"
+    record(verb, subject, actor=actor, workspace_id=workspace_id, **details, **changed)
 
 
 def record_all(events: Sequence[Event]) -> None:

@@ -18,7 +18,7 @@ from accounts.models import SocialAccount
 from accounts.platforms import base
 from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import Actor, record, record_update
+from ouipost.events.journal import Actor, record, save_update
 from ouipost.phrases import Phrase
 from posts import counts, rules
 from posts.media import storage
@@ -144,11 +144,10 @@ def update(media: Media, *, values: dict[str, Any], actor: Actor, more_follows: 
     files_before = _of_scheduled(locked)
     changed = get_object_or_404(Media, pk=media.pk)
     before = assign(changed, values)
-    changed.save()
-    _copy_to(locked)
-    if not more_follows:
-        _check(locked, files_before)
-    record_update(changed, before, actor=actor, workspace_id=locked.workspace_id)
+    if save_update(changed, before, actor=actor, workspace_id=locked.workspace_id):
+        _copy_to(locked)
+        if not more_follows:
+            _check(locked, files_before)
     return changed
 
 

@@ -20,7 +20,7 @@ from ouipost.phrases import Phrase
 from posts.advice import INTERNAL_ERROR, failure
 from posts.lateness import GIVE_UP_AFTER, LEASE_SECONDS, LEAST_TRYING, is_too_late
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
-from posts.publishing.holding import hold_account, needs_place, pace_account
+from posts.publishing.holding import hold_account, is_line_due, needs_place, pace_account
 from posts.publishing.room import Room, in_flight
 from posts.removal import call_off
 from posts.status import sync_and_tell, sync_each
@@ -63,6 +63,11 @@ class Ready(NamedTuple):
     @property
     def may_be_out(self) -> bool:
         return self.outcome_unknown or bool(self.remote_id)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has never had to wait."""
+        return needs_place(self) and self.scheduled_at is not None and self.due_at <= self.scheduled_at
 
     @property
     def is_next(self) -> bool:
@@ -264,6 +269,8 @@ def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: 
         account = accounts[target.account_id]
         until = traffic.wait(account, sends=needs_place(target), now=now)
         pace = traffic.pace_of(account.platform)
+        if until is None and target.is_new and traffic.has_one_place(account, now=now):
+            until = target.due_at if is_line_due(target.account_id, now=now) else None  # one that waited comes first
         if until is None:
             free.append(target)
         elif until == account.held_until or pace is None:

@@ -1,9 +1,10 @@
 """Making an account's posts wait, in their order."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from ouipost.db.locks import lock_free
 from ouipost.db.rows import in_parts, update_each
@@ -12,6 +13,8 @@ from posts.models import Target, TargetQuerySet
 
 AT_ONCE = 500
 NEXT = timedelta(milliseconds=1)
+IN_LINE = Q(due_at__gt=F("scheduled_at"), outcome_unknown=False, sends=0, error__isnull=True, waits_for="")
+"""Targets that were put off, and wait for nothing but their places."""
 
 
 class Placed(Protocol):
@@ -29,22 +32,29 @@ def needs_place(target: Placed) -> bool:
     return not target.outcome_unknown and not target.sends
 
 
+def is_line_due(account_id: str, *, now: datetime) -> bool:
+    """Whether the place of one that had to wait for the account has come."""
+    return Target.objects.filter(IN_LINE, account=account_id, due_at__lte=now).exists()
+
+
 def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:
     """Let all that would go to the account before `until` go right after it, in its order.
 
     What is in flight goes on. Call it in a transaction that settles or claims.
     """
-    _put_off(Target.objects.filter(account=account_id), first=until + NEXT, spacing=NEXT, before=until, now=now)
+    rows = Target.objects.filter(account=account_id)
+    _put_off(rows, first=until + NEXT, spacing=NEXT, before=until, now=now)
 
 
 def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: datetime) -> None:
-    """Give all that the account would send before `until` its next free places from then on, in its order.
+    """Give all that the account would send by now its next free places from `until` on, in its order.
 
     What was counted before, or only looks for an earlier send, needs none. The time for trying begins with the place.
     Call it in a transaction that holds the account.
     """
     sends = Target.objects.filter(account=account_id, outcome_unknown=False, sends=0)
-    _put_off(sends, first=until, spacing=spacing, before=until, now=now, tries_for=GIVE_UP_AFTER)
+    by_now = now + timedelta.resolution
+    _put_off(sends, first=until, spacing=spacing, before=by_now, now=now, tries_for=GIVE_UP_AFTER)
 
 
 def _put_off(
@@ -56,19 +66,41 @@ def _put_off(
     now: datetime,
     tries_for: timedelta | None = None,
 ) -> None:
-    waiting = rows.filter(Q(in_flight=None) | Q(lease_until__lte=now), due_at__lt=before)
-    pks = list(waiting.order_by("due_at", "pk").values_list("pk", flat=True))
-    places = {pk: _place(first + number * spacing, tries_for) for number, pk in enumerate(pks)}
-    for some in in_parts(pks, AT_ONCE):
-        _move(waiting.filter(pk__in=some), places)
+    """Put off what is due before then: whose turn it was goes first, and the line moves up behind it; what is new goes
+    behind the line, of which the last one tells enough, however long it is."""
+    is_free = (Q(in_flight=None) | Q(lease_until__lte=now)) & Q(due_at__lt=before)
+    is_behind = IN_LINE & Q(due_at__gte=before)
+    found = list(rows.filter(is_free).order_by("due_at", "pk").values_list("pk", "due_at", "scheduled_at"))
+    turns = {pk: at for pk, at, scheduled_at in found if at and scheduled_at and at > scheduled_at}
+    line = rows.filter(is_behind)
+    if turns:
+        turns |= {pk: at for pk, at in line.order_by("due_at", "pk").values_list("pk", "due_at") if at}
+    elif found and (last := line.order_by("-due_at").values_list("due_at", flat=True).first()):
+        first = max(first, last + spacing)
+    new = [pk for pk, _, _ in found if pk not in turns]
+    places = _places(turns, new, first=first, spacing=spacing)
+    for some in in_parts(list(places), AT_ONCE):
+        values = {pk: _columns(places[pk], tries_for) for pk in some}
+        _move(rows.filter(is_free | is_behind, pk__in=some), values)
 
 
-def _place(at: datetime, tries_for: timedelta | None) -> dict[str, datetime]:
+def _places(
+    turns: Mapping[str, datetime], new: Iterable[str], *, first: datetime, spacing: timedelta
+) -> dict[str, datetime]:
+    """Return the places of those that must move: no earlier than before, and so far from each other."""
+    places = {}
+    for pk, due_at in turns.items():
+        if due_at < first:
+            places[pk] = first
+        first = max(first, due_at) + spacing
+    return places | {pk: first + number * spacing for number, pk in enumerate(new)}
+
+
+def _columns(at: datetime, tries_for: timedelta | None) -> dict[str, datetime]:
     return {"due_at": at} if tries_for is None else {"due_at": at, "give_up_at": at + tries_for}
 
 
-def _move(waiting: TargetQuerySet, places: dict[str, dict[str, datetime]]) -> None:
+def _move(waiting: TargetQuerySet, places: Mapping[str, Mapping[str, Any]]) -> None:
     """Move what still waits; what somebody is changing right now is left to them, and to the next claim."""
-    locked = lock_free(waiting)
-    ours = list(locked.values_list("pk", flat=True))
+    ours = list(lock_free(waiting).values_list("pk", flat=True))
     update_each(Target, {pk: places[pk] for pk in ours})

@@ -16,7 +16,7 @@ from accounts.models import SocialAccount
 from ouipost.db.locks import lock_shared
 from ouipost.db.rows import assign, in_parts
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
+from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all, record_update
 from ouipost.events.models import Event
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
@@ -73,9 +73,11 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     locked = lock(schedule)
     before = assign(locked, {name: values[name] for name in FIELDS if name in values})
     slots = _change_slots(locked, values["slots"]) if "slots" in values else {}
-    locked.save()
     told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
-    record("updated", locked, actor=actor, **told)
+    record_update(locked, told, actor=actor)
+    if not told["after"]:
+        return []
+    locked.save()
     returned = _move(locked, before, has_new_slots=_are_others(slots), actor=actor, now=now)
     _return_to_draft(returned, actor=actor, now=now)
     return returned

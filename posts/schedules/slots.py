@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from ouipost import zones
+from ouipost.api.moments import NotAMoment, in_years
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase, either
 
@@ -39,14 +40,15 @@ def _clocks(zone: str) -> ZoneInfo:
 def instant(moment: datetime, *, zone: str) -> datetime:
     """Return the instant in UTC that a time means: its own offset counts, else the zone's at that time.
 
-    Raises NoSuchLocalTime in a spring gap and AmbiguousLocalTime in an autumn fold, each with both candidates.
+    Raises NoSuchLocalTime in a spring gap and AmbiguousLocalTime in an autumn fold, each with both candidates, and
+    InvalidInput where the instant is in a year that is not accepted when it is sent back.
     """
     if moment.tzinfo is not None:
         return moment.astimezone(UTC)
     local = moment.replace(tzinfo=_clocks(zone))
     first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
     if first == second:
-        return first
+        return _sendable(first)
     candidates = either([_shown(first, zone), _shown(second, zone)])
     words = {"given": moment.isoformat(), "zone": zone, "candidates": candidates}
     if first < second:
@@ -54,6 +56,13 @@ def instant(moment: datetime, *, zone: str) -> datetime:
         raise AmbiguousLocalTime((first, second), scheduled_at=[told])
     told = Phrase("{given} does not exist in {zone}, the clocks jump over it. Take {candidates}.", **words)
     raise NoSuchLocalTime((first, second), scheduled_at=[told])
+
+
+def _sendable(moment: datetime) -> datetime:
+    try:
+        return in_years(moment)
+    except NotAMoment as error:
+        raise InvalidInput(scheduled_at=[error.args[0]]) from error
 
 
 def _shown(moment: datetime, zone: str) -> str:

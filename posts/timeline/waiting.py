@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from django.db.models import Prefetch, prefetch_related_objects
+
 from accounts import pauses, platforms, registry, traffic
-from accounts.models import AccountStatus, Network, Pause
-from accounts.platforms.base import WhoActs
+from accounts.models import AccountStatus, Network, Pause, SocialAccount
+from accounts.platforms.base import Pace, WhoActs
 from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
 from posts.models import UNSETTLED, Target, TargetStatus
@@ -27,7 +29,7 @@ def tell_waits(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
     """
     unsettled = [target for target in targets if target.status in UNSETTLED]
     waiting = [target for target in unsettled if target.due_at is not None]
-    resting = dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until")) if waiting else {}
+    resting = _resting(now) if waiting else {}
     paused = held_up(waiting, workspace_id=waiting[0].account.workspace_id) if waiting else {}
     return [_on_hold(target, now=now) for target in unsettled if is_on_hold(target)] + [
         _paused(target, paused[target.pk], now=now)
@@ -35,6 +37,37 @@ def tell_waits(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
         else _line(target, resting, now=now)
         for target in waiting
     ]
+
+
+def reasons(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dict[str, str]:
+    """Return, by target, what holds up those that are held up; the accounts are read only of what may be."""
+    unsettled = [target for target in targets if target.status in UNSETTLED]
+    paused = held_up(unsettled, workspace_id=workspace_id)
+    late = [each for each in unsettled if each.pk not in paused and _may_be_held_back(each, now=now)]
+    prefetch_related_objects(late, Prefetch("account", SocialAccount.objects.select_related("workspace")))
+    resting = _resting(now) if late else {}
+    held_back = {target.pk: _held_back(target, _network_until(target, resting), now=now) for target in late}
+    return (
+        {target.pk: ON_HOLD for target in unsettled if is_on_hold(target)}
+        | {pk: pauses.told(pause) for pk, pause in paused.items()}
+        | {pk: reason for pk, reason in held_back.items() if reason}
+    )
+
+
+def _may_be_held_back(target: Target, *, now: datetime) -> bool:
+    """Whether its time has come, or it had come, and no worker is on it."""
+    if target.due_at is None or _is_busy(target, now=now):
+        return False
+    return target.status == TargetStatus.PUBLISHING or target.due_at <= now or target.has_waited
+
+
+def _resting(now: datetime) -> dict[str, datetime | None]:
+    """Return, by network, until when those are left alone that do not respond."""
+    return dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until"))
+
+
+def _network_until(target: Target, resting: Mapping[str, datetime | None]) -> datetime | None:
+    return resting.get(registry.network_of(target.platform, target.account.workspace))
 
 
 def is_on_hold(target: Target) -> bool:
@@ -84,7 +117,7 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
 
 
 def _line(target: Target, resting: Mapping[str, datetime | None], *, now: datetime) -> Entry:
-    network_until = resting.get(registry.network_of(target.platform, target.account.workspace))
+    network_until = _network_until(target, resting)
     account_until = traffic.wait(target.account, sends=needs_place(target), now=now)
     is_busy = _is_busy(target, now=now)
     until = max(each for each in (target.due_at, account_until, network_until) if each is not None)
@@ -92,7 +125,7 @@ def _line(target: Target, resting: Mapping[str, datetime | None], *, now: dateti
     return Entry(
         at=now,
         kind="sending" if is_busy else "waiting",
-        message=_on_it(target) if is_busy else _reason(target, account_until, network_until, now=now),
+        message=_on_it(target) if is_busy else _reason(target, network_until, now=now),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
@@ -120,18 +153,55 @@ def _on_it(target: Target) -> Phrase:
     return Phrase("A worker is on it: it is sending to {name}, or asking {name} about an earlier send.", name=name)
 
 
-def _reason(target: Target, account_until: datetime | None, network_until: datetime | None, *, now: datetime) -> str:
+def _reason(target: Target, network_until: datetime | None, *, now: datetime) -> str:
     """Return what a target that no worker has waits for."""
     if _is_cut_off(target):
         return must_reconnect(target.account)
-    name, due_at = platforms.NAMES[target.platform], target.due_at or now
-    if network_until and network_until >= due_at - SPACING:
+    return _held_back(target, network_until, now=now) or _turn(target, now=now)
+
+
+def _held_back(target: Target, network_until: datetime | None, *, now: datetime) -> str | None:
+    """Return what keeps a target from being sent: its network, its account, or the account's pace."""
+    name, since = platforms.NAMES[target.platform], (target.due_at or now) - SPACING
+    if network_until and network_until >= since:
         return Phrase(
             "{name} has not responded lately: nothing is sent there until then, and then one post as a test.", name=name
         )
-    if account_until and account_until >= due_at - SPACING:
+    held_until = target.account.held_until
+    if held_until and held_until > now and held_until >= since:
         return Phrase("The account has to wait: {name} has limited it, or has not responded to it lately.", name=name)
-    return _turn(target, now=now)
+    pace, paced_until = traffic.pace_of(target.platform), traffic.wait(target.account, now=now)
+    if pace and needs_place(target) and (_is_in_line(target, now=now) or (paced_until and paced_until >= since)):
+        return _paced(pace)
+    return None
+
+
+def _is_in_line(target: Target, *, now: datetime) -> bool:
+    """Whether it was put off, and waits for nothing but its place."""
+    is_put_off = target.has_waited and target.due_at is not None and target.due_at > now
+    return is_put_off and not target.error and not target.waits_for
+
+
+def _paced(pace: Pace) -> str:
+    """Return in words why a target waits for the pace of its account."""
+    posts, seconds = pace.posts, pace.seconds
+    if seconds >= 2 * 3600:
+        return Phrase(
+            "The account may publish {posts} posts in {hours:g} hours: this one takes the next free place.",
+            posts=posts,
+            hours=seconds / 3600,
+        )
+    if seconds >= 2 * 60:
+        return Phrase(
+            "The account may publish {posts} posts in {minutes:g} minutes: this one takes the next free place.",
+            posts=posts,
+            minutes=seconds / 60,
+        )
+    return Phrase(
+        "The account may publish {posts} posts in {seconds} seconds: this one takes the next free place.",
+        posts=posts,
+        seconds=seconds,
+    )
 
 
 def _turn(target: Target, *, now: datetime) -> str:

@@ -312,11 +312,20 @@ def test_scheduling_without_a_time_asks_for_one(staff: Client, facebook: SocialA
     assert answer.context["sheet"].errors == {"scheduled_at": ["Choose a date and a time."]}
 
 
-def test_a_time_that_is_past_is_refused_in_the_words_of_the_api(staff: Client, facebook: SocialAccount) -> None:
-    answer = staff.post(NEW, written(facebook, scheduled_at="2020-07-01T09:30", do="schedule"))
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        ("2020-07-01T09:30", "The time 2020-07-01T07:30:00Z is in the past."),
+        ("2000-01-01T00:30", "The year must be 2000 to 2100."),
+    ],
+)
+def test_a_time_that_is_past_is_refused_in_the_words_of_the_api(
+    staff: Client, facebook: SocialAccount, at: str, told: str
+) -> None:
+    answer = staff.post(NEW, written(facebook, scheduled_at=at, do="schedule"))
 
-    assert answer.context["sheet"].errors == {"scheduled_at": ["The time 2020-07-01T07:30:00Z is in the past."]}
-    assert b'value="2020-07-01T09:30"' in answer.content
+    assert answer.context["sheet"].errors == {"scheduled_at": [told]}
+    assert f'value="{at}"' in answer.content.decode()
     assert Post.objects.count() == 0
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from accounts.models import SocialAccount
 from ouipost import claims
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
@@ -359,12 +360,16 @@ def test_what_a_change_gave_other_values_is_told_by_the_names_of_the_api(
 ) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)])
     webhook = make(admin, events=["post.updated"])
+    twitter = make_account(workspace, platform="twitter")
     for body in ({"content": "Rye", "platforms": ["facebook", "twitter"]}, {"content": "Rye"}):
         assert api.put(f"/api/posts/{post.pk}", body).status_code == 200
+    SocialAccount.objects.filter(pk=twitter.pk).update(default_of=None)
+    make_account(workspace, platform="twitter", remote_id="2")
+    assert api.put(f"/api/posts/{post.pk}", {"content": "Rye"}).status_code == 200
 
     told = [each["body"]["data"]["changed"] for each in deliveries_of(admin, webhook["id"])]
 
-    assert told == [[], ["content", "platforms"]]
+    assert told == [["targets"], ["content", "platforms"]]
 
 
 def test_a_webhook_of_some_workspaces_or_events_hears_of_those_alone_and_one_of_none_of_all(

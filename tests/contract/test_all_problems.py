@@ -16,8 +16,16 @@ NOBODY, NOWHERE, NO_SCHEDULE = f"acc_{GONE}", f"ws_{GONE}", f"sched_{GONE}"
 PAST = "2020-01-01T00:00:00Z"
 POST = {"platforms": [NOBODY], "platform_content": {NOBODY: {"content": "x"}}, "title": 1}
 POST_PROBLEMS = {"title", "platforms", f"platform_content.{NOBODY}"}
-OVERRIDES: dict[str, Any] = {"myspace": "x", NOBODY: {"caption": "x"}, "twitter": 1}
-OVERRIDE_PROBLEMS = {f"platform_content.{key}" for key in ("myspace", NOBODY, f"{NOBODY}.caption", "twitter")}
+OVERRIDES: dict[str, Any] = {
+    "myspace": "x",
+    "orkut": {"title": 5, "foo": 1},
+    NOBODY: {"caption": "x"},
+    "twitter": 1,
+}
+OVERRIDE_PROBLEMS = {
+    *(f"platform_content.{key}" for key in ("myspace", "orkut", "orkut.title", "orkut.foo")),
+    *(f"platform_content.{key}" for key in (NOBODY, f"{NOBODY}.caption", "twitter")),
+}
 SLOTS = [
     {"day": "monday", "time": "09:00", "platforms": ["facebook"]},
     {"day": "monday", "time": "09:00", "platforms": [NOBODY]},
@@ -127,6 +135,8 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
 ]
 """A wrong body for each call that takes one, and what is wrong with it; some of it only the database tells."""
 
+OVERRIDE = {"hashtags": "x", "options": {"thread": ["\u0001", "b", None, 5, "\u0002"], "zz": 1, "post_type": 5}}
+
 QUERIES = {
     "/api/analytics?from=x&to=y&platform=z&granularity=w&format=v&limit=1": {
         *("from", "to", "platform", "granularity", "format", "limit")
@@ -210,6 +220,21 @@ def test_an_option_that_is_unknown_is_named_beside_one_of_another_destination(
     )
 
     assert set(found) == {"platform_content.twitter.options.sound", f"platform_content.{account}.options.smell"}
+
+
+@pytest.mark.parametrize("is_account", [False, True], ids=["network", "account"])
+def test_what_is_wrong_with_an_override_hides_nothing_else_in_it(
+    api: ApiClient, workspace: Workspace, is_account: bool
+) -> None:
+    account = make_account(workspace, platform="threads")
+    key = account.pk if is_account else "threads"
+    body = {"content": "x", "platforms": ["threads"], "platform_content": {key: OVERRIDE}}
+
+    refused = fields_of(api.post("/api/posts", body))
+
+    places = {f"options.thread.{place}" for place in (0, 2, 3, 4)}
+    wrong = {"hashtags", "options.zz", "options.post_type", *places}
+    assert set(refused) == {f"platform_content.{key}.{name}" for name in wrong}
 
 
 @pytest.mark.parametrize(("address", "problems"), QUERIES.items())

@@ -16,8 +16,10 @@ from accounts.models import AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import Rejected
 from analytics.models import AccountSync
 from ouipost.claims import database_now
-from ouipost.events.models import Event
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.models import Event, Message
 from posts.models import Post
+from posts.timeline.timeline import timeline
 from tests.conftest import ApiClient
 from tests.contract.routes import Route, admin_routes, api_routes
 from tests.contract.writes import (
@@ -33,6 +35,7 @@ from tests.factories import (
     make_account,
     make_delivery,
     make_key,
+    make_media,
     make_schedule,
     make_user,
     make_webhook,
@@ -83,6 +86,36 @@ def test_a_change_is_told_with_what_was_before_and_after(world: World, route: st
     details = Event.objects.exclude(ip_address="").order_by("pk").last().details  # type: ignore[union-attr]
     assert details["before"].keys() == details["after"].keys() != set()
     assert all(details["before"][name] != details["after"][name] for name in details["before"])
+
+
+SENT_BACK: dict[str, Callable[[World], tuple[Any, str]]] = {
+    "name": lambda world: (world.workspace, "/api/workspaces"),
+    "settings": lambda world: (world.account, "/api/accounts"),
+    "content": lambda world: (world.post(), "/api/posts"),
+    "alt_text": lambda world: (make_media(world.post()), "/api/media"),
+    "slots": lambda world: (make_schedule(world.workspace), "/api/schedules"),
+    "permissions": lambda world: (make_key()[0], "/admin/keys"),
+}
+"""A row, where it is, and one of its fields."""
+
+
+@pytest.mark.parametrize("field", SENT_BACK)
+def test_a_write_that_changes_nothing_is_told_to_the_audit_log_alone(world: World, field: str) -> None:
+    make_webhook(events=list(EVENTS))
+    row, place = SENT_BACK[field](world)
+    [shown] = world.act("GET", f"{place}/{row.pk}").json()["data"].values()
+    rows = [type(row).objects.filter(pk=row.pk), Post.objects.all()]
+    before = [list(each.values()) for each in rows]
+
+    response = world.act("PUT", f"{place}/{row.pk}", {field: shown[field]})
+
+    assert response.status_code == 200, response.content
+    assert [list(each.values()) for each in rows] == before
+    [line] = Event.objects.exclude(ip_address="")
+    assert (line.type, line.resource_id) == (f"{row.journal_name}.unchanged", row.pk)
+    assert line.details["before"] == line.details["after"] == {}
+    assert not Message.objects.exists()
+    assert [timeline(post, now=database_now()) for post in Post.objects.all() if post == row] in ([], [[]])
 
 
 @pytest.mark.parametrize("route", ["schedule", "unschedule", "publish", "retry", "targets/{target}/resolve"])

@@ -224,6 +224,7 @@ def test_what_one_network_needs_is_kept_whatever_another_one_would_not_take(
         (picture()[:200], "cut.jpg", {}, (422, "INVALID_MEDIA")),
         (picture(), "a.jpg", {"type": "video"}, (422, "INVALID_MEDIA")),
         (picture(), "a.jpg", {"type": "picture"}, (400, "VALIDATION_ERROR")),
+        (picture(), "a.jpg", {"type": ""}, (400, "VALIDATION_ERROR")),
         (picture(), "a.jpg", {"alt": "x"}, (400, "VALIDATION_ERROR")),
     ],
 )

@@ -65,6 +65,7 @@ def _disconnect(busy: Busy) -> Any:
 OWN: dict[str, Callable[[Busy], Any]] = {
     "PUT /api/media/{pk}": lambda busy: busy.act("PUT", busy.media(), {"alt_text": "B"}),
     "DELETE /api/media/{pk}": lambda busy: busy.act("DELETE", busy.media()),
+    "PUT /api/posts/{pk}": lambda busy: busy.act("PUT", f"/api/posts/{busy.post().pk}", {"content": uuid4().hex}),
     "DELETE /api/workspaces/{pk}": lambda busy: busy.act("DELETE", f"/api/workspaces/{make_workspace().pk}"),
     "DELETE /api/accounts/{pk}": _disconnect,
     "POST /admin/logout": _log_out,
@@ -74,7 +75,7 @@ OWN: dict[str, Callable[[Busy], Any]] = {
     "PUT /admin/users/{pk}": lambda busy: busy.act("PUT", _user(), {"role": "viewer"}),
     "DELETE /admin/users/{pk}": lambda busy: busy.act("DELETE", _user()),
 }
-"""What would end the others' world, or is there once, is done to rows of the writer's own."""
+"""What would end the others' world, or is there once, is done to rows of the writer's own; each edit is another."""
 TOLD = {
     "POST /api/posts": "post.created",
     "PUT /api/posts/{pk}": "post.updated",

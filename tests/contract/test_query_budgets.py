@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from accounts.models import SocialAccount
+from accounts.models import Network, SocialAccount
 from ouipost.events.journal import SYSTEM, record
 from posts import counts
 from posts.models import Attempt, Post
@@ -86,6 +88,27 @@ def test_one_post_costs_three_queries(
         response = warm.get(f"/api/posts/{post.pk}")
 
     assert len(response.json()["data"]["post"]["targets"]) == 3
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_one_post_that_waits_costs_three_more_to_say_why(
+    warm: ApiClient,
+    workspace: Workspace,
+    accounts: list[SocialAccount],
+    django_assert_max_num_queries: Budget,
+    count: int,
+) -> None:
+    post = make_post(workspace, accounts=accounts[:count], status="publishing", scheduled_at=NOW)
+    Network.objects.bulk_create(
+        Network(pk=f"sandbox:{account.platform}", held_until=timezone.now() + timedelta(hours=1))
+        for account in accounts
+    )
+
+    with django_assert_max_num_queries(6):
+        response = warm.get(f"/api/posts/{post.pk}")
+
+    targets = response.json()["data"]["post"]["targets"]
+    assert all("has not responded lately" in target["waits_for"] for target in targets)
 
 
 @pytest.mark.parametrize("count", [1, 20])

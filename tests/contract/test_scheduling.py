@@ -94,6 +94,7 @@ def test_the_past_is_refused_from_a_minute_on(api: ApiClient, post: Post, late: 
         ({"scheduled_at": None}, {"scheduled_at"}),
         ({"scheduled_at": "99999-01-01T00:00:00Z"}, {"scheduled_at"}),
         ({"scheduled_at": "2090-02-01"}, {"scheduled_at"}),
+        ({"scheduled_at": "2100-12-31T23:30:00", "timezone": "America/New_York"}, {"scheduled_at"}),
         ({"scheduled_at": "2090-02-30T09:00:00Z", "timezone": "Paris"}, {"scheduled_at", "timezone"}),
     ],
 )

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from ouipost.crypto import digest
 from ouipost.db.rows import assign
 from ouipost.errors import DomainError, SecretReplaced
-from ouipost.events.journal import Actor, record, record_update
+from ouipost.events.journal import Actor, record, save_update
 from ouipost.ids import new_id
 from workspaces.models import ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
@@ -101,8 +101,7 @@ def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
     """Change the given fields; it holds for the next request in every process."""
     locked = _lock(key)
     before = assign(locked, values)
-    locked.save()
-    record_update(locked, before, actor=actor, key_name=locked.name)
+    save_update(locked, before, actor=actor, key_name=locked.name)
     return locked
 
 

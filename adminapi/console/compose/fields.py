@@ -197,7 +197,7 @@ def _own(sheet: Sheet, key: str, name: str, entry: Mapping[str, Any], whose: str
         label=_("%(field)s for %(name)s") % {"field": words.FIELDS[name], "name": whose},
         kind="lines" if name == "content" else "line",
         value=" ".join(given) if isinstance(given, list) else given,
-        errors=sheet.errors.get(path, ()),
+        errors=sheet.errors_at(path),
     )
     says = _("%(field)s: something else for %(name)s") % {"field": words.FIELDS[name], "name": whose}
     return Own(name=name, says=says, field=field, is_own=name in entry)
@@ -238,7 +238,7 @@ def _option(
         value=value,
         choices=choices,
         hint=_("At most %(most)d characters.") % {"most": option.max_characters} if option.max_characters else "",
-        errors=sheet.errors.get(path, ()),
+        errors=sheet.errors_at(path),
         is_required=option.required,
     )
 

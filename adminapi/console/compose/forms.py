@@ -19,6 +19,7 @@ from accounts.platforms.base import Option
 from adminapi.console.pages import as_told
 from ouipost.api.failures import describe
 from ouipost.api.moments import NotAMoment, parse_moment
+from ouipost.errors import InvalidInput
 from ouipost.translating import translated
 from posts.inputs import PostInput, ScheduleInput
 from posts.media.serializers import MediaInput
@@ -88,6 +89,11 @@ class Sheet:
         """Add what is wrong to what is known already, in the reader's language."""
         for name, texts in errors.items():
             self.errors[name] = [*self.errors.get(name, []), *map(translated, texts)]
+
+    def errors_at(self, path: str) -> list[str]:
+        """Return what is wrong with a field, or with entries of it."""
+        found = [self.errors[name] for name in self.errors if f"{name}.".startswith(f"{path}.")]
+        return list(dict.fromkeys(text for texts in found for text in texts))
 
 
 def empty_sheet(workspace: Workspace, *, at: str = "") -> Sheet:
@@ -320,7 +326,9 @@ def _instant(sheet: Sheet, moment: datetime) -> datetime | None:
         twice = isinstance(error, AmbiguousLocalTime)
         told = _("The clocks show this time twice.") if twice else _("The clocks jump over this time.")
         sheet.refuse({"scheduled_at": [told, _("Choose which moment you mean.")]})
-        return None
+    except InvalidInput as error:
+        sheet.refuse(error.details["fields"])
+    return None
 
 
 def checked_files(sheet: Sheet) -> list[tuple[Media, dict[str, Any]]]:

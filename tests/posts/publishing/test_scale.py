@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
+from pytest_django import Settings
 
+from accounts.platforms.base import Pace
 from ouipost.claims import database_now
 from posts.models import Post, Target, TargetStatus
 from posts.publishing import claiming
@@ -97,6 +100,34 @@ def test_thousands_that_wait_for_one_account_are_not_read(workspace: Workspace) 
         reads.append(rows_read() - before)
 
     assert {Target.objects.get(pk=claim.pk).account for claim in held} == {*others}
+    assert min(reads) < 200
+
+
+@only_on_a_server
+def test_thousands_in_line_are_not_read_to_put_one_more_behind_them(workspace: Workspace, settings: Settings) -> None:
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=1, seconds=60)}
+    scale.fill(rows=8_000, due=0, accounts=100)
+    now = database_now()
+    account = make_account(workspace, paced_at=now + timedelta(minutes=1))
+    posts = Post.objects.bulk_create(
+        Post(workspace=workspace, content="Bread", status="scheduled", moment=now, created_at=now) for _ in range(2000)
+    )
+    line: dict[str, Any] = {"account": account, "platform": "facebook", "status": "scheduled", "scheduled_at": now}
+    places = [now + timedelta(minutes=number) for number in range(1, 2001)]
+    Target.objects.bulk_create(Target(post=post, due_at=at, **line) for post, at in zip(posts, places, strict=True))
+    scale.analyze()
+    due = [make_due(workspace, account) for _ in range(3)]
+
+    reads = list[int]()
+    for each in due:
+        Target.objects.filter(pk__in=[other.pk for other in due[len(reads) :]]).update(due_at=None)
+        Target.objects.filter(pk=each.pk).update(due_at=F("scheduled_at"))
+        before = rows_read()
+        assert claiming.claim_targets(1) == []
+        reads.append(rows_read() - before)
+
+    put_off = [Target.objects.get(pk=each.pk).due_at for each in due]
+    assert put_off == [places[-1] + timedelta(minutes=number) for number in (1, 2, 3)]
     assert min(reads) < 200
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from posts.publishing.late_answers import told_late
 from posts.publishing.outcomes import Later, Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, Search, others, save_all
+from posts.timeline.timeline import timeline
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.posts.fakes import ACTOR, HERE, LOST, ScriptedNetwork, bring_forward, make_due, make_report, publish
@@ -119,18 +121,85 @@ def test_an_account_out_of_breath_gives_its_posts_its_next_free_places(
     assert not Attempt.objects.filter(target__in=wanted[2:]).exists()
 
 
-def test_what_waits_for_its_place_shows_when_it_comes(workspace: Workspace, pace: Pace, api: ApiClient) -> None:
+def test_what_comes_later_gets_its_place_behind_those_that_wait(workspace: Workspace, pace: Pace) -> None:
     account = make_account(workspace)
     breathless(account)
-    [pk] = make_many(account, 1)
-    post = Post.objects.get(targets=pk)
+    make_due(workspace, account, status="scheduled", scheduled_at=database_now() + 5 * HOUR)
+    wanted = make_many(account, 5)
+    late = wanted[-1]  # it was made first
+    Target.objects.filter(pk=late).update(due_at=None)
+    claim_targets(10)
+    Target.objects.filter(pk=late).update(due_at=F("scheduled_at"))
 
     claim_targets(10)
 
-    shown = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["targets"][0]
-    due_at = Target.objects.get(pk=pk).due_at
-    assert due_at is not None
-    assert shown["next_attempt_at"] == due_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    waiting = Target.objects.filter(pk__in=wanted).order_by("due_at")
+    first, *others = [target.due_at for target in waiting if target.due_at and target.give_up_at]
+    assert [target.pk for target in waiting] == wanted
+    assert others == [first + place * HOUR / 2 for place in (1, 2, 3, 4)]
+
+
+def test_those_that_wait_move_up_behind_one_whose_place_another_has_used(workspace: Workspace, pace: Pace) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    wanted = make_many(account, 3)
+    claim_targets(10)
+    SocialAccount.objects.update(paced_at=database_now() + HOUR)
+    Target.objects.filter(pk=wanted[0]).update(due_at=database_now())
+    [late] = make_many(account, 1, ago=1)
+
+    claim_targets(10)
+
+    times = [Target.objects.get(pk=pk).due_at for pk in (*wanted, late)]
+    assert in_due_order(account) == [*wanted, late]
+    assert all(after and before and after - before == HOUR / 2 for before, after in pairwise(times))
+
+
+def test_a_place_that_comes_free_is_for_whoever_waits_for_it(workspace: Workspace, pace: Pace) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    wanted = make_many(account, 2)
+    claim_targets(10)
+    [late] = make_many(account, 1, ago=1)
+    SocialAccount.objects.update(paced_at=database_now() + HOUR / 2)
+    Target.objects.filter(pk=wanted[0]).update(due_at=database_now())
+
+    assert taken() == wanted[:1]
+    assert in_due_order(account) == [*wanted, late]
+
+
+def test_what_comes_due_while_its_account_is_held_goes_behind_those_that_are_held(workspace: Workspace) -> None:
+    until = database_now() + HOUR
+    account = make_account(workspace, held_until=until)
+    wanted = make_many(account, 4)
+    late = wanted[-1]  # it was made first
+    Target.objects.filter(pk=late).update(due_at=None)
+    claim_targets(10)
+    Target.objects.filter(pk=late).update(due_at=F("scheduled_at"))
+
+    claim_targets(10)
+
+    assert in_due_order(account) == wanted
+    assert Target.objects.filter(due_at__gt=until).count() == 4
+
+
+@pytest.mark.parametrize("status", ["publishing", "scheduled"])
+def test_what_waits_for_its_place_says_so_and_when_it_comes(
+    workspace: Workspace, pace: Pace, api: ApiClient, status: str
+) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    pks = make_many(account, 2, status=status)
+
+    claim_targets(10)
+
+    for target in Target.objects.filter(pk__in=pks):
+        [shown] = api.get(f"/api/posts/{target.post_id}").json()["data"]["post"]["targets"]
+        line = timeline(target.post, now=database_now())[-1]
+        assert target.due_at is not None
+        assert shown["next_attempt_at"] == target.due_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert shown["waits_for"] == line.message
+        assert line.message == "The account may publish 4 posts in 60 minutes: this one takes the next free place."
 
 
 def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(

@@ -19,6 +19,7 @@ from posts.models import Attempt, Post, Target, TargetStatus
 from posts.operating.findings import doubtful
 from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
+from posts.serializers import PostDetailSerializer
 from posts.timeline.entries import Entry
 from posts.timeline.timeline import timeline
 from tests.factories import NOW, make_account, make_post, make_workspace
@@ -45,6 +46,11 @@ def told(post: Post, *, of: str | None = None) -> list[Entry]:
     post.refresh_from_db()
     entries = timeline(post, now=database_now())
     return [entry for entry in entries if of is None or entry.target_id == of]
+
+
+def waits_for(post: Post) -> list[str | None]:
+    """Return what the targets wait for as the post's own page shows it."""
+    return [target["waits_for"] for target in PostDetailSerializer(Post.objects.get(pk=post.pk)).data["targets"]]
 
 
 def meanings(post: Post) -> list[tuple[str, str | None, bool | None]]:
@@ -162,10 +168,12 @@ def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
     SocialAccount.objects.update(held_until=near)
     Network.objects.create(pk=other, held_until=far)
     [held] = told(target.post)
+    assert waits_for(target.post) == [held.message]
     Network.objects.create(pk=its_own, held_until=far)
     [cut_off] = told(target.post)
 
     assert held.message == "The account has to wait: Facebook has limited it, or has not responded to it lately."
+    assert waits_for(target.post) == [cut_off.message]
     assert cut_off.message.startswith("Facebook has not responded lately")
     assert (held.next_attempt_at, cut_off.next_attempt_at) == (near, far)
 
@@ -194,7 +202,7 @@ def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: Scripte
 @pytest.mark.parametrize(
     ("stands", "message"),
     [
-        ({}, "The account has to wait: Facebook has limited it, or has not responded to it lately."),
+        ({}, "The account may publish 2 posts in 60 minutes: this one takes the next free place."),
         ({"sends": 1}, "It waits for its turn."),
         ({"outcome_unknown": True, "armed_at": NOW}, "Whether Facebook has it is found out then."),
     ],
@@ -203,7 +211,7 @@ def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: Scripte
 def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
     workspace: Workspace, network: ScriptedNetwork, settings: Settings, stands: dict[str, Any], message: str
 ) -> None:
-    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=1, seconds=3600)}
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=2, seconds=3600)}
     near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(hours=1)
     target = make_due(workspace)
     SocialAccount.objects.update(paced_at=far)
@@ -211,6 +219,7 @@ def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
 
     [entry] = told(target.post)
 
+    assert waits_for(target.post) == [None if stands else message]
     assert (entry.message, entry.next_attempt_at) == (message, near if stands else far)
     assert entry.retry_safe is (False if "outcome_unknown" in stands else None)
 
