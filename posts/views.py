@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
@@ -95,7 +96,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 
         def work() -> Response:
             post, warnings = services.create_post(
-                self.workspace, values=values, actor=self.actor, now=timezone.now(), **when
+                self.workspace, values=values, actor=self.actor, now=_now(when), **when
             )
             return self.created(self._present(post), warnings=warnings + _idle(request.data))
 
@@ -109,7 +110,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 
         def work() -> Response:
             issues, warnings = previews.validate(
-                self.workspace, values=values, scheduled_at=when["scheduled_at"], now=timezone.now()
+                self.workspace, values=values, scheduled_at=when["scheduled_at"], now=_now(when)
             )
             shown = ValidationSerializer({"valid": rules.passes(issues), "issues": issues}).data
             return self.answered(shown, warnings=warnings + _idle(request.data))
@@ -128,7 +129,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         def work() -> Response:
             post = self.get_object()
             values = self.read(PostInput, instance=post, partial=True)
-            changed, warnings = services.update_post(post, values=values, actor=self.actor, now=timezone.now())
+            changed, warnings = services.update_post(post, values=values, actor=self.actor, now=database_now())
             unread = _unread_files(request.data, present=changed.media)
             return self.answered(self._present(changed), warnings=warnings + unread)
 
@@ -152,7 +153,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             return self._give_time(lambda post: self._queue(post, values["schedule_id"]))
         zone = values.get("timezone", self.workspace.timezone)
         when = {"scheduled_at": instant(values["scheduled_at"], zone=zone), "zone": zone}
-        return self._give_time(lambda post: services.schedule_post(post, **when, actor=self.actor, now=timezone.now()))
+        return self._give_time(lambda post: services.schedule_post(post, **when, actor=self.actor, now=database_now()))
 
     def _give_time(self, change: Callable[[Post], Post]) -> Response:
         """Give the post its time, and tell what would keep it from going out then."""
@@ -262,6 +263,11 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         """Return the post, which a service has just locked or made, with its targets as they are now."""
         prefetch_related_objects([post], TARGETS)
         return post
+
+
+def _now(when: Mapping[str, Any]) -> datetime:
+    """Return the time at which a new post is made: by the database's clock where its own time is compared with it."""
+    return database_now() if when["scheduled_at"] else timezone.now()
 
 
 def _idle(body: Any) -> list[str]:

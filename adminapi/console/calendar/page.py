@@ -179,7 +179,7 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
     left, zone = post.schedule, post.workspace.timezone
     try:
         at = instant(_read(request), zone=zone)
-        given: dict[str, Any] = {"zone": zone, "actor": Actor.from_request(request), "now": timezone.now()}
+        given: dict[str, Any] = {"zone": zone, "actor": Actor.from_request(request), "now": database_now()}
         moved = in_transaction(lambda: services.schedule_post(post, scheduled_at=at, **given))
     except DoubtfulLocalTime as error:
         choices = [_choice(each.astimezone(ZoneInfo(zone))) for each in error.candidates]
