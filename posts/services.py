@@ -22,7 +22,7 @@ from posts.lateness import GIVE_UP_AFTER
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.schedules.queue import lacks
-from posts.status import TIMELESS, sync, sync_and_tell, tell_outcome
+from posts.status import TIMELESS, snapshot, sync, sync_and_tell, tell_outcome
 from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
@@ -253,11 +253,6 @@ def _schedule(
     assign(post, TIMELESS | {"scheduled_at": scheduled_at, "scheduled_timezone": zone})
     sync(post)
     record("scheduled", post, actor=actor, scheduled_at=scheduled_at, timezone=zone, **changes(before, post))
-
-
-def snapshot(post: Post) -> dict[str, Any]:
-    """Return the fields of a post that the journal shows before and after a change of its time or queue."""
-    return {name: getattr(post, name) for name in ("status", "scheduled_at", "scheduled_timezone", "schedule_id")}
 
 
 def require_future(scheduled_at: datetime, *, now: datetime) -> None:
