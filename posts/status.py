@@ -27,6 +27,7 @@ OUTCOMES = (
 TIMELESS: dict[str, Any] = {
     "scheduled_at": None,
     "scheduled_timezone": "",
+    "scheduled_local": "",
     "schedule_id": None,
     "slot_id": None,
     "slot_date": None,

@@ -29,7 +29,6 @@ from posts.media import files, uploads
 from posts.media.serializers import MediaInput, MediaSerializer
 from posts.models import Media, Post, PostStatus, Target
 from posts.schedules import services as schedules
-from posts.schedules.slots import instant
 from posts.serializers import (
     OutcomeSerializer,
     PostDetailSerializer,
@@ -109,9 +108,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         values, when = self._read_new()
 
         def work() -> Response:
-            issues, warnings = previews.validate(
-                self.workspace, values=values, scheduled_at=when["scheduled_at"], now=_now(when)
-            )
+            issues, warnings = previews.validate(self.workspace, values=values, now=_now(when), **when)
             shown = ValidationSerializer({"valid": rules.passes(issues), "issues": issues}).data
             return self.answered(shown, warnings=warnings + _idle(request.data))
 
@@ -121,7 +118,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         """Return what a new post says, and when it is to go out: `scheduled_at`, None for a draft, and `zone`."""
         values = self.read(NewPostInput)
         zone, moment = values.pop("timezone", self.workspace.timezone), values.pop("scheduled_at", None)
-        return values, {"scheduled_at": instant(moment, zone=zone) if moment else None, "zone": zone}
+        return values, {"scheduled_at": moment, "zone": zone}
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields of a draft or scheduled post."""
@@ -152,7 +149,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         if "schedule_id" in values:
             return self._give_time(lambda post: self._queue(post, values["schedule_id"]))
         zone = values.get("timezone", self.workspace.timezone)
-        when = {"scheduled_at": instant(values["scheduled_at"], zone=zone), "zone": zone}
+        when = {"scheduled_at": values["scheduled_at"], "zone": zone}
         return self._give_time(lambda post: services.schedule_post(post, **when, actor=self.actor, now=database_now()))
 
     def _give_time(self, change: Callable[[Post], Post]) -> Response:

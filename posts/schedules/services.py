@@ -22,6 +22,7 @@ from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
+from posts.schedules import wall_times
 from posts.schedules.queue import (
     Recipient,
     keep_with_slots,
@@ -108,7 +109,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     place = next_free(held, slots, now=now)
     set_due(targets, scheduled_at=place.at)
     locked.schedule, locked.slot_id, locked.slot_date = held, place.slot_id, place.date
-    locked.scheduled_at, locked.scheduled_timezone = place.at, held.timezone
+    locked.scheduled_at, locked.scheduled_timezone, locked.scheduled_local = place.at, held.timezone, ""
     sync(locked)
     record_all([_scheduled(locked, before, actor=actor)])
     return locked
@@ -278,8 +279,10 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
 
 
 def follow_zones(now: datetime) -> int:
-    """Move posts to their slot's time if the zone's rules changed since they were queued; returns how many."""
-    return for_each(moved_by_their_zone().items(), lambda moved: _follow_zone(*moved, now=now))
+    """Move posts to their slot's time, or to the local time that they were given, if the zone's rules changed since;
+    returns how many."""
+    queued_ones = for_each(moved_by_their_zone().items(), lambda moved: _follow_zone(*moved, now=now))
+    return queued_ones + wall_times.follow(now)
 
 
 @transaction.atomic
