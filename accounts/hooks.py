@@ -8,5 +8,5 @@ from ouipost.events.journal import Actor
 
 before_disconnect: list[Callable[[SocialAccount], object]] = []
 """Called before the account is locked, to lock what others lock ahead of accounts; they write nothing."""
-on_disconnect: list[Callable[[SocialAccount, Actor, datetime], int]] = []
-"""Called in the transaction that disconnects; each returns how many posts it cancelled."""
+on_disconnect: list[Callable[[SocialAccount, Actor, datetime], list[str]]] = []
+"""Called in the transaction that disconnects; each returns the ids of the posts that it cancelled."""

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts import connecting, grants, hooks, registry, tokens
 from accounts.models import AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import Account, AuthExpired, PlatformError, Profile, Unavailable
+from accounts.webhook_payloads import MOST_POSTS
 from ouipost.crypto import CannotDecrypt
 from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
@@ -81,18 +82,19 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
     if not locked.is_connected:
         return 0  # another call was first
     revocable, was_default = _revocable(locked), locked.is_default
-    cancelled = sum(call_off(locked, actor, now) for call_off in hooks.on_disconnect)
+    posts = [pk for call_off in hooks.on_disconnect for pk in call_off(locked, actor, now)]
     locked.disconnected_at, locked.due_at, locked.expires_at, locked.default_of = now, None, None, None
     locked.access_token = locked.refresh_token = ""
     locked.fence += 1  # a refresh that is under way has lost its claim: it must not bring tokens back
     locked.save()
     if was_default:
         _pass_default_on(locked, actor=actor)
-    record("disconnected", locked, actor=actor, platform=locked.platform, account_name=locked.name, cancelled=cancelled)
+    about = {"platform": locked.platform, "account_name": locked.name}
+    record("disconnected", locked, actor=actor, **about, cancelled=len(posts), posts=posts[:MOST_POSTS])
     workspace = locked.workspace
     if revocable is not None:
         transaction.on_commit(lambda: grants.revoke_unless_shared(workspace, locked, revocable), robust=True)
-    return cancelled
+    return len(posts)
 
 
 def _revocable(account: SocialAccount) -> Account | None:

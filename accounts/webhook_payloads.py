@@ -9,7 +9,9 @@ from ouipost.events.models import Event
 
 ACCOUNT_FIELDS = ("id", "workspace_id", "platform", "status", "connected_at", "expires_at")
 DETAILS = ("posts", "cancelled")
-"""Taken from the event's own details: the posts at risk, and how many were cancelled."""
+"""Taken from the event's own details: the posts at risk, or cancelled, and how many the latter are."""
+MOST_POSTS = 50
+"""So many posts are named."""
 
 
 def account_payloads(events: Sequence[Event]) -> dict[str, Payload]:

@@ -111,7 +111,7 @@ class EventAccountSerializer(serializers.Serializer[Any]):
 
 
 class AccountEventDataSerializer(serializers.Serializer[Any]):
-    """An account; `posts` are those at risk where it ends soon, `cancelled` how many it took with it."""
+    """An account; `posts` are up to 50 of those at risk where it ends soon, or of the `cancelled` ones that it took."""
 
     account = EventAccountSerializer()
     posts = serializers.ListField(child=serializers.CharField(), required=False)

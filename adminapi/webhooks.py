@@ -21,6 +21,7 @@ from ouipost.api.inputs import Boolean, Choice, Choices, Instant, Integer, Stric
 from ouipost.api.pagination import BoundedPages
 from ouipost.api.showing import TextOrNull, shown
 from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.claims import database_now
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.events import replays, signing, webhooks
 from ouipost.events.catalogue import EVENTS, TEST
@@ -273,7 +274,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
                 secret=values.get("secret", ""),
                 grace=grace,
                 actor=self.actor,
-                now=timezone.now(),
+                now=database_now(),
             )
             return self.answered(_with_secret(changed, shown_once))
 

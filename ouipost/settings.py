@@ -224,7 +224,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["ouipost.api.permissions.HasPermission"],
     "DEFAULT_RENDERER_CLASSES": ["ouipost.api.envelope.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["ouipost.api.parsers.StrictJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ouipost.api.csv.CsvNegotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ouipost.api.problems.Negotiation",
     "DEFAULT_PAGINATION_CLASS": "ouipost.api.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["ouipost.api.filters.StrictFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

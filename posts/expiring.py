@@ -8,6 +8,7 @@ from django.db.models import F
 from accounts import tokens
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from accounts.platforms.base import AuthExpired
+from accounts.webhook_payloads import MOST_POSTS
 from ouipost.events.journal import SYSTEM, record
 from ouipost.isolating import for_each
 from posts.models import Target, TargetStatus
@@ -15,7 +16,6 @@ from workspaces.models import Workspace
 
 SOON = timedelta(days=7)
 """So long before its end an account is told of, shown and counted as one that ends."""
-POSTS = 50
 
 
 def tell(now: datetime) -> int:
@@ -53,7 +53,7 @@ def _tell(pk: str, *, now: datetime) -> bool:
     account.end_told = account.expires_at
     account.save(update_fields=["end_told"])
     risky = Target.objects.filter(account=account, status=TargetStatus.SCHEDULED, due_at__gte=account.expires_at)
-    posts = list(risky.order_by("due_at").values_list("post_id", flat=True)[:POSTS])
+    posts = list(risky.order_by("due_at").values_list("post_id", flat=True)[:MOST_POSTS])
     told = {"platform": account.platform, "account_name": account.name}
     record("expiring", account, actor=SYSTEM, expires_at=account.expires_at, posts=posts, **told)
     return True

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
@@ -27,6 +26,7 @@ from ouipost.api.inputs import (
     ZoneName,
 )
 from ouipost.api.schema import TEXT, Schema
+from ouipost.claims import database_now
 from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
@@ -277,7 +277,7 @@ def _moment_problems(given: StrictInput, values: Mapping[str, Any]) -> dict[str,
     if moment.tzinfo is None and "timezone" in given.initial_data and "timezone" not in values:
         return {}  # nobody knows whose local time it is
     zone = values.get("timezone", view.workspace.timezone)
-    return problems_in(lambda: services.require_future(instant(moment, zone=zone), now=timezone.now()))
+    return problems_in(lambda: services.require_future(instant(moment, zone=zone), now=database_now()))
 
 
 RESOLUTIONS = ("published", "not_published")

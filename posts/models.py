@@ -121,6 +121,14 @@ class Post(models.Model):
     status = models.CharField(max_length=20, choices=PostStatus.choices, default=PostStatus.DRAFT)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     scheduled_timezone = models.CharField(max_length=64, blank=True)
+    scheduled_local = models.CharField(
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="The local time as it was given, with its offset; empty for an exact moment or a slot.",
+    )
     schedule = models.ForeignKey(Schedule, null=True, on_delete=models.SET_NULL, related_name="posts")
     slot = models.ForeignKey(Slot, null=True, on_delete=models.SET_NULL, related_name="posts")
     slot_date = models.DateField(null=True, help_text="The local date on which it takes its slot.")

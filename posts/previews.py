@@ -14,6 +14,7 @@ from posts.content import compose
 from posts.media import files
 from posts.models import Post, PostStatus, Target, TargetStatus
 from posts.repeats import find_repeats
+from posts.schedules.slots import instant
 from workspaces.models import Workspace
 
 
@@ -42,7 +43,7 @@ class Preview:
 
 
 def validate(
-    workspace: Workspace, *, values: dict[str, Any], scheduled_at: datetime | None, now: datetime
+    workspace: Workspace, *, values: dict[str, Any], scheduled_at: datetime | None, zone: str, now: datetime
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return all issues for which scheduling such a new post would be refused, and what is worth a second look; and
     what of it would come to nothing, as creating it warns of.
@@ -50,12 +51,12 @@ def validate(
     Raises as creating it would.
     """
     found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
-    if scheduled_at is not None:
-        services.require_future(scheduled_at, now=now)
     post = services.unsaved_post(workspace, values=values, now=now)
-    post.scheduled_at = scheduled_at
+    if scheduled_at is not None:
+        post.scheduled_at = instant(scheduled_at, zone=zone)
+        services.require_future(post.scheduled_at, now=now)
     issues = rules.find_issues(post, [*found.accounts, *_stand_ins(workspace, found.missing.values())], [])
-    return [*issues, *find_repeats(post, found.accounts, at=scheduled_at or now)], found.unused(post)
+    return [*issues, *find_repeats(post, found.accounts, at=post.scheduled_at or now)], found.unused(post)
 
 
 def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview]:

@@ -1,6 +1,7 @@
 """What happens to posts when an account is disconnected, or a workspace deleted: nothing more is sent for them."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -9,12 +10,13 @@ from accounts.models import SocialAccount
 from ouipost.claims import database_now
 from ouipost.db.locks import lock_free
 from ouipost.db.rows import in_parts
-from ouipost.events.journal import Actor
+from ouipost.events.journal import Actor, changes, entry, record_all
+from ouipost.events.models import Event
 from posts import counts
 from posts.media import files
-from posts.models import Post, Target, TargetQuerySet, TargetStatus
+from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import BATCH
-from posts.status import sync_each
+from posts.status import TOLD_AT_ONCE, snapshot, sync_each
 from workspaces.models import Workspace
 
 UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED]) | Q(
@@ -26,21 +28,35 @@ UNSENT_OR_FAILED = UNSENT | Q(status=TargetStatus.FAILED)
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
 
 
-def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:
-    """Cancel what a disconnected account had not sent; a post with no other target returns to draft."""
+def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
+    """Cancel what a disconnected account had not sent; a post with no other target returns to draft.
+
+    Returns the posts of which something was cancelled: drafts only lose the account.
+    """
     mine = Target.objects.filter(account=account)
     found = list(mine.filter(UNSENT_OR_FAILED).values_list("post", flat=True))  # posts are locked before any target is
     locked = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
     mine = mine.filter(UNSENT, post__in=locked)
     statuses = dict(mine.values_list("post", "status"))
     posts = [post for post in locked if post.pk in statuses]
-    cancelled = [status for status in statuses.values() if status != TargetStatus.DRAFT]
     mine.filter(status=TargetStatus.DRAFT).delete()
     mine.update(status=TargetStatus.CANCELLED, due_at=None)
-    for some in in_parts(posts, BATCH):
+    for some in in_parts(posts, TOLD_AT_ONCE):
+        before = {post.pk: snapshot(post) for post in some}
         Post.objects.filter(pk__in=[post.pk for post in some]).update(updated_at=now)  # they lost a target, all of them
         sync_each(some, Target.objects.filter(post__in=some).order_by("pk"), now=now)
-    return len(cancelled)
+        lost = ((post, {account.pk: statuses[post.pk]}) for post in some)
+        record_all([_lost(post, before[post.pk], target, actor=actor) for post, target in lost])
+    return [post.pk for post in posts if statuses[post.pk] != TargetStatus.DRAFT]
+
+
+def _lost(post: Post, before: dict[str, Any], target: dict[str, str], *, actor: Actor) -> Event:
+    """Return the journal's entry on a post that has lost its target for an account, given with the status it had."""
+    told = changes(before, post)
+    verb = "unscheduled" if told["after"].get("status") == PostStatus.DRAFT else "updated"
+    now = {pk: None if status == TargetStatus.DRAFT else TargetStatus.CANCELLED for pk, status in target.items()}
+    sides = {"before": target, "after": now}
+    return entry(verb, post, actor=actor, **{side: told[side] | {"targets": sides[side]} for side in told})
 
 
 def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:

@@ -22,7 +22,8 @@ from posts.lateness import GIVE_UP_AFTER
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.schedules.queue import lacks
-from posts.status import TIMELESS, sync, sync_and_tell, tell_outcome
+from posts.schedules.slots import instant, kept_local
+from posts.status import TIMELESS, snapshot, sync, sync_and_tell, tell_outcome
 from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
@@ -106,7 +107,10 @@ def create_post(
     scheduled_at: datetime | None = None,
     zone: str = "",
 ) -> tuple[Post, list[str]]:
-    """Create a draft, or a scheduled post when a time is given, and return it with warnings."""
+    """Create a draft, or a scheduled post when a time is given, and return it with warnings.
+
+    A time without an offset is local time in the zone, and so it is where a post is scheduled.
+    """
     found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
     post = unsaved_post(workspace, values=values, now=now)
     post.destinations, post.platforms = values["platforms"], found.platforms
@@ -118,7 +122,7 @@ def create_post(
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     counts.add_posts(workspace.pk, +1)
-    return post, found.warnings(scheduled_at) + found.unused(post)
+    return post, found.warnings(post.scheduled_at) + found.unused(post)
 
 
 def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime) -> Post:
@@ -233,7 +237,10 @@ def delete_post(post: Post, *, actor: Actor) -> None:
 
 @transaction.atomic
 def schedule_post(post: Post, *, scheduled_at: datetime, zone: str, actor: Actor, now: datetime) -> Post:
-    """Set the time of a draft, scheduled or missed post; raises when any network would refuse it."""
+    """Set the time of a draft, scheduled or missed post; raises when any network would refuse it.
+
+    A time without an offset is local time in the zone, and follows when the zone's rules change.
+    """
     locked = lock_in(post, SCHEDULABLE)
     found = destinations.of(locked)
     targets = destinations.place(locked, found)
@@ -251,20 +258,17 @@ def _schedule(
     actor: Actor,
     now: datetime,
 ) -> None:
-    require_future(scheduled_at, now=now)
+    at = instant(scheduled_at, zone=zone)
+    require_future(at, now=now)
     require_publishable(post, found)
     before = snapshot(post)
-    set_due(targets, scheduled_at=scheduled_at)
-    if scheduled_at <= now:
+    set_due(targets, scheduled_at=at)
+    if at <= now:
         transaction.on_commit(doorbell.ring, robust=True)
-    assign(post, TIMELESS | {"scheduled_at": scheduled_at, "scheduled_timezone": zone})
+    local = kept_local(scheduled_at, at=at)
+    assign(post, TIMELESS | {"scheduled_at": at, "scheduled_timezone": zone, "scheduled_local": local})
     sync(post)
-    record("scheduled", post, actor=actor, scheduled_at=scheduled_at, timezone=zone, **changes(before, post))
-
-
-def snapshot(post: Post) -> dict[str, Any]:
-    """Return the fields of a post that the journal shows before and after a change of its time or queue."""
-    return {name: getattr(post, name) for name in ("status", "scheduled_at", "scheduled_timezone", "schedule_id")}
+    record("scheduled", post, actor=actor, scheduled_at=at, timezone=zone, **changes(before, post))
 
 
 def require_future(scheduled_at: datetime, *, now: datetime) -> None:

@@ -27,11 +27,14 @@ OUTCOMES = (
 TIMELESS: dict[str, Any] = {
     "scheduled_at": None,
     "scheduled_timezone": "",
+    "scheduled_local": "",
     "schedule_id": None,
     "slot_id": None,
     "slot_date": None,
 }
 """The columns of a post that has neither a time nor a place in a queue."""
+TOLD_AT_ONCE = 200
+"""Lines of the journal in one statement: what webhooks are told of them has to fit as well."""
 
 
 def derive(statuses: Collection[str]) -> PostStatus:
@@ -82,6 +85,11 @@ def in_step(post: Post, targets: Sequence[tuple[str, datetime | None]]) -> dict[
     moment = published_at or scheduled_at or post.created_at
     columns = {"status": status, "published_at": published_at, "moment": moment}
     return TIMELESS | columns if status == PostStatus.DRAFT else columns
+
+
+def snapshot(post: Post) -> dict[str, Any]:
+    """Return the fields of a post that the journal shows before and after a change of its time or queue."""
+    return {name: getattr(post, name) for name in ("status", "scheduled_at", "scheduled_timezone", "schedule_id")}
 
 
 def sync_and_tell(post: Post) -> None:

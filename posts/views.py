@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
@@ -28,7 +29,6 @@ from posts.media import files, uploads
 from posts.media.serializers import MediaInput, MediaSerializer
 from posts.models import Media, Post, PostStatus, Target
 from posts.schedules import services as schedules
-from posts.schedules.slots import instant
 from posts.serializers import (
     OutcomeSerializer,
     PostDetailSerializer,
@@ -95,7 +95,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 
         def work() -> Response:
             post, warnings = services.create_post(
-                self.workspace, values=values, actor=self.actor, now=timezone.now(), **when
+                self.workspace, values=values, actor=self.actor, now=_now(when), **when
             )
             return self.created(self._present(post), warnings=warnings + _idle(request.data))
 
@@ -108,9 +108,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         values, when = self._read_new()
 
         def work() -> Response:
-            issues, warnings = previews.validate(
-                self.workspace, values=values, scheduled_at=when["scheduled_at"], now=timezone.now()
-            )
+            issues, warnings = previews.validate(self.workspace, values=values, now=_now(when), **when)
             shown = ValidationSerializer({"valid": rules.passes(issues), "issues": issues}).data
             return self.answered(shown, warnings=warnings + _idle(request.data))
 
@@ -120,7 +118,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         """Return what a new post says, and when it is to go out: `scheduled_at`, None for a draft, and `zone`."""
         values = self.read(NewPostInput)
         zone, moment = values.pop("timezone", self.workspace.timezone), values.pop("scheduled_at", None)
-        return values, {"scheduled_at": instant(moment, zone=zone) if moment else None, "zone": zone}
+        return values, {"scheduled_at": moment, "zone": zone}
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields of a draft or scheduled post."""
@@ -128,7 +126,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         def work() -> Response:
             post = self.get_object()
             values = self.read(PostInput, instance=post, partial=True)
-            changed, warnings = services.update_post(post, values=values, actor=self.actor, now=timezone.now())
+            changed, warnings = services.update_post(post, values=values, actor=self.actor, now=database_now())
             unread = _unread_files(request.data, present=changed.media)
             return self.answered(self._present(changed), warnings=warnings + unread)
 
@@ -151,8 +149,8 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         if "schedule_id" in values:
             return self._give_time(lambda post: self._queue(post, values["schedule_id"]))
         zone = values.get("timezone", self.workspace.timezone)
-        when = {"scheduled_at": instant(values["scheduled_at"], zone=zone), "zone": zone}
-        return self._give_time(lambda post: services.schedule_post(post, **when, actor=self.actor, now=timezone.now()))
+        when = {"scheduled_at": values["scheduled_at"], "zone": zone}
+        return self._give_time(lambda post: services.schedule_post(post, **when, actor=self.actor, now=database_now()))
 
     def _give_time(self, change: Callable[[Post], Post]) -> Response:
         """Give the post its time, and tell what would keep it from going out then."""
@@ -262,6 +260,11 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         """Return the post, which a service has just locked or made, with its targets as they are now."""
         prefetch_related_objects([post], TARGETS)
         return post
+
+
+def _now(when: Mapping[str, Any]) -> datetime:
+    """Return the time at which a new post is made: by the database's clock where its own time is compared with it."""
+    return database_now() if when["scheduled_at"] else timezone.now()
 
 
 def _idle(body: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is due, how late it is, and which processes are there to take it: five queries, whatever the amount."""
+"""What is due, how late it is, and which processes are there to take it: eight queries, whatever the amount."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +10,11 @@ from accounts import pauses
 from accounts.models import Network, Pause
 from accounts.traffic import NETWORK
 from adminapi.models import Heartbeat
-from adminapi.processes.heartbeats import BEAT, NODE, SILENCE, TICK, WORKER
+from adminapi.processes.heartbeats import BEAT, NODE, SILENCE, TICK, WORKER, of_queue
+from ouipost import queues
 from ouipost.claims import database_now, is_due
 from ouipost.db.pages import MOST
+from ouipost.events import figures
 from posts.models import Target
 
 LOOKED = 1_000
@@ -26,6 +28,8 @@ class Backlog:
     """Targets that are due and that nobody holds, counted up to ten thousand."""
     oldest_due: timedelta
     """How long the first of them has been waiting that could go out."""
+    oldest_delivery: timedelta
+    """How long the first call of a webhook has been waiting that could be made."""
     workers: int
     """Processes that publish, or Celery nodes, that were heard lately."""
     nodes: int
@@ -35,6 +39,8 @@ class Backlog:
     last_beat: datetime | None
     """When a worker was last heard."""
     last_tick: datetime | None
+    unheard: Sequence[str] = ()
+    """Queues of Celery that a node consumed once, and none does now; none while a worker without Celery is there."""
     paused: Sequence[Pause] = ()
     """What an operator has paused: it is neither counted nor late."""
     held: Mapping[str, datetime] = field(default_factory=dict)
@@ -49,17 +55,20 @@ def look(now: datetime | None = None) -> Backlog:
     paused = pauses.in_force()
     due = Target.objects.filter(is_due(now))
     due = due.exclude(pauses.rows_held_up(paused)) if paused else due
-    nodes = alive.count(NODE)
+    nodes, others = alive.count(NODE), alive.count(WORKER)
+    unheard = [queue for queue in queues.ALL if of_queue(queue) in heard and of_queue(queue) not in alive]
     workers = [at for name, at in heard.items() if name.partition(":")[0] in (WORKER, NODE)]
     return Backlog(
         due=due[:MOST].count(),
         oldest_due=now - (_first_due(due, held) or now),
-        workers=alive.count(WORKER) + nodes,
+        oldest_delivery=now - (figures.first_waiting(now) or now),
+        workers=others + nodes,
         nodes=nodes,
         beats=alive.count(BEAT),
         ticks=TICK in alive,
         last_beat=max(workers, default=None),
         last_tick=heard.get(TICK),
+        unheard=[] if others else unheard,
         paused=paused,
         held=held,
     )

@@ -50,6 +50,7 @@ class PublisherSerializer(ComponentSerializer):
     """Who publishes."""
 
     oldest_due_seconds = serializers.IntegerField(allow_null=True)
+    oldest_due_delivery_seconds = serializers.IntegerField(allow_null=True, help_text="Of calls to webhooks.")
     last_beat = serializers.DateTimeField(allow_null=True)
     last_tick = serializers.DateTimeField(allow_null=True, default=None)
     workers = serializers.IntegerField(allow_null=True)

@@ -34,7 +34,7 @@ from adminapi.monitoring.probes import PROBES, percent_used
 from adminapi.monitoring.threads import LIMIT_SECONDS, SharedCall
 from analytics.models import AccountSync
 from analytics.sync import due_unless_held
-from ouipost import __version__
+from ouipost import __version__, queues
 from ouipost.api.routes import method_of, route_of
 from ouipost.claims import database_now
 from ouipost.events import figures as webhooks
@@ -202,7 +202,7 @@ class Figures:
 
 
 def read() -> Figures:
-    """Read all figures: nine queries, whatever there is; raises what the database raises."""
+    """Read all figures: twelve queries, whatever there is; raises what the database raises."""
     began = time.monotonic()
     now = database_now()
     took, skew = time.monotonic() - began, timezone.now() - now
@@ -280,7 +280,7 @@ class Installation:
         if figures is not None:
             yield from _of_backlog(figures.backlog)
             yield from _of_networks(figures)
-            yield from _of_webhooks(figures.deliveries)
+            yield from _of_webhooks(figures.deliveries, figures.backlog)
             yield from _of_the_rest(figures)
 
 
@@ -310,6 +310,10 @@ def _of_backlog(found: Backlog) -> "Iterator[Metric]":
     yield _gauge("workers", "Processes that publish and were heard lately.", found.workers)
     yield _gauge("celery_nodes", "Those of them that are nodes of Celery.", found.nodes)
     yield _gauge("beats", "Beats of Celery that were heard lately.", found.beats)
+    unheard = [((queue,), queue in found.unheard) for queue in queues.ALL]
+    yield _family(
+        "queue_unheard", "Whether a node of Celery took the queue once, and none does now.", ["queue"], unheard
+    )
     many = Tally(each.scope for each in found.paused)
     pauses = [((scope,), many[scope]) for scope in PauseScope.values]
     yield _family("pauses", "Pauses in force: what they are of does not go out.", ["scope"], pauses)
@@ -334,11 +338,12 @@ def _of_networks(figures: Figures) -> "Iterator[Metric]":
     yield _family("breakers_open", "Networks that are left alone for now.", ["network", "mode"], open_ones)
 
 
-def _of_webhooks(found: webhooks.Figures) -> "Iterator[Metric]":
+def _of_webhooks(found: webhooks.Figures, backlog: Backlog) -> "Iterator[Metric]":
+    oldest = backlog.oldest_delivery.total_seconds()
     ended = [(("delivered",), found.delivered), (("failed",), found.failed)]
     yield _family("deliveries", "Deliveries to webhooks that have ended.", ["outcome"], ended, ever=True)
     yield _gauge("due_deliveries", "Deliveries that are due and that nobody holds, up to 10,000.", found.due)
-    yield _gauge("oldest_due_delivery_seconds", "How long the first of them waits.", found.oldest_due.total_seconds())
+    yield _gauge("oldest_due_delivery_seconds", "How long the first waits that could be made.", oldest)
 
 
 def _gauge(name: str, says: str, value: float) -> "Metric":

@@ -220,10 +220,16 @@ class Examination:
             backlog: Backlog = self._answer("backlog")
         except Exception:
             return _ill(
-                "The database does not say who works.", oldest_due_seconds=None, last_beat=None, workers=None, paused=[]
+                "The database does not say who works.",
+                oldest_due_seconds=None,
+                oldest_due_delivery_seconds=None,
+                last_beat=None,
+                workers=None,
+                paused=[],
             )
         facts = {
             "oldest_due_seconds": round(backlog.oldest_due.total_seconds()),
+            "oldest_due_delivery_seconds": round(backlog.oldest_delivery.total_seconds()),
             "last_beat": backlog.last_beat,
             "last_tick": backlog.last_tick,
             "workers": backlog.workers,
@@ -249,13 +255,27 @@ def _publisher(backlog: Backlog, facts: Component) -> Component:
         return _ill(f"No worker was heard for {seconds} seconds: start one.", **facts)
     if backlog.nodes and not backlog.beats:
         return _ill(f"Celery's beat was not heard for {seconds} seconds: start it.", **facts)
-    if backlog.oldest_due > TOO_LATE:
-        return _ill("What is due is not taken: see `manage.py stuck`.", **facts)
-    if backlog.oldest_due > LATE:
-        return _weak("What is due is taken late.", **facts)
+    if backlog.unheard:
+        named = ", ".join(backlog.unheard)
+        return _ill(f"No Celery worker takes the queue {named} any more: start one.", **facts)
+    if late := _lateness(backlog, facts):
+        return late
     if backlog.nodes and not backlog.ticks:
         return _weak("No tick of beat comes through; spare workers publish.", **facts)
     return _well(**facts)
+
+
+def _lateness(backlog: Backlog, facts: Component) -> Component | None:
+    """Return what is said where posts, or calls of webhooks, are late."""
+    if backlog.oldest_due > TOO_LATE:
+        return _ill("What is due is not taken: see `manage.py stuck`.", **facts)
+    if backlog.oldest_delivery > TOO_LATE:
+        return _ill("Webhooks are not called.", **facts)
+    if backlog.oldest_due > LATE:
+        return _weak("What is due is taken late.", **facts)
+    if backlog.oldest_delivery > LATE:
+        return _weak("Webhooks are called late.", **facts)
+    return None
 
 
 def _well(**facts: Any) -> Component:

@@ -1,13 +1,14 @@
 """Heartbeats: every process that publishes, and beat, shows every ten seconds that it is there.
 
-Each has one small row, by kind, machine and process. A process that ends normally removes its row.
+Each has one small row, by kind, machine and process. A process that ends normally removes its row. A queue of Celery
+has one as well, which every node that consumes it writes.
 """
 
 import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 from django.db import Error, connections
@@ -21,6 +22,8 @@ WORKER, NODE, BEAT = "worker", "node", "beat"
 """A worker without Celery, the parent of a Celery worker's processes, and Celery's beat."""
 TICK = "tick"
 """Not a process: what shows that beat, broker and worker are there, all three."""
+QUEUE = "queue"
+"""No process either: what shows that a node of Celery consumes a queue, whichever that is."""
 EVERY = engine_time(10)
 SILENCE = engine_time(45)
 """Who was not heard for so long is dead, or as good as dead."""
@@ -31,8 +34,16 @@ def name_of(kind: str) -> str:
     return f"{kind}:{socket.gethostname()[:20]}:{os.getpid()}"
 
 
+def of_queue(queue: str) -> str:
+    """Return the name under which a queue is heard of."""
+    return f"{QUEUE}.{queue}"
+
+
 class HeartbeatThread:
-    """Beats from `start` to `stop` while `is_well` says so; its database work runs inside `around`."""
+    """Beats from `start` to `stop` while `is_well` says so; its database work runs inside `around`.
+
+    The names that `also` returns are heard of with the process, and not removed with it.
+    """
 
     def __init__(
         self,
@@ -40,10 +51,12 @@ class HeartbeatThread:
         *,
         is_well: Callable[[], bool] = lambda: True,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
+        also: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._kind = kind
         self._is_well = is_well
         self._around = around
+        self._also = also
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
 
@@ -61,9 +74,13 @@ class HeartbeatThread:
         self._surely(Heartbeat.objects.forget_old)
         while not self._stopping.is_set():
             if self._is_well():
-                self._surely(lambda: Heartbeat.objects.beat(name))
+                self._surely(lambda: self._beat(name))
             self._stopping.wait(EVERY.total_seconds())
         self._surely(Heartbeat.objects.filter(pk=name).delete)
+
+    def _beat(self, name: str) -> None:
+        for each in (name, *self._also()):
+            Heartbeat.objects.beat(each)
 
     def _surely(self, work: Callable[[], object]) -> None:
         """Do this in the database; while that is away, nothing can be recorded."""

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import Error, connections
 
 from adminapi.models import Heartbeat
-from adminapi.processes.heartbeats import NODE, TICK, HeartbeatThread
+from adminapi.processes.heartbeats import NODE, TICK, HeartbeatThread, of_queue
 from ouipost.claims import engine_time
 from posts.publishing import kept_answers
 from posts.tasks import last_turn
@@ -128,7 +128,9 @@ class WatchdogStep(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         self._watchdog = Watchdog()
-        self._heartbeats = HeartbeatThread(NODE, around=lambda: _in_database)
+        self._heartbeats = HeartbeatThread(
+            NODE, around=lambda: _in_database, also=lambda: map(of_queue, worker.app.amqp.queues.consume_from)
+        )
         self._thread = threading.Thread(target=self._watchdog.run, name="watchdog", daemon=True)
 
     def start(self, parent: Any) -> None:

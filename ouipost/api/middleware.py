@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
-from ouipost.api import limits
+from ouipost.api import limits, problems
 from ouipost.api.failures import Failure, describe, note, of_status
 from ouipost.api.routes import method_of, route_of
 from ouipost.ids import PATTERN
@@ -160,7 +160,8 @@ def _discarded(request: Any) -> bool:
 
 
 class EnvelopeMiddleware:
-    """Turns errors under /api and /admin into the JSON envelope, adds the rate-limit headers, and forbids caching.
+    """Turns errors under /api and /admin into the JSON envelope, or for who asks into problems as RFC 9457 has them;
+    adds the rate-limit headers, and forbids caching.
 
     A shared cache keeps nothing that was asked for with `Authorization`, but of `X-API-Key` it knows nothing.
     """
@@ -175,6 +176,8 @@ class EnvelopeMiddleware:
         if response.status_code >= 400 and not _is_json(response):
             kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
             response = _answer(of_status(response.status_code, headers=kept))
+        if response.status_code >= 400 and problems.is_asked_for(request) and isinstance(response, HttpResponse):
+            problems.give_as_problem(response, request_id=getattr(request, "request_id", ""))
         for name, value in limits.headers(request).items():
             response.headers[name] = value
         response.headers["Cache-Control"] = "no-store"

@@ -30,6 +30,9 @@ EVENTS = {
 }
 """The types of events that a webhook may subscribe to, with a description of each."""
 
+TOLD_AS = {name: name for name in EVENTS} | {"post.unscheduled": "post.updated"}
+"""The entries of the journal that webhooks are told of, and the types of event under which they are."""
+
 TEST = "webhook.test"
 """The type of the event that tests a webhook; it cannot be subscribed to."""
 

@@ -89,7 +89,7 @@ class Hosts:
 
     def __init__(self, running: Collection[Job], *, most: int) -> None:
         self._most = most
-        self._calls = Counter(_host(job.delivery.webhook.url) for job in running)
+        self._calls = Counter(job.delivery.webhook.host for job in running)
 
     def takes(self, host: str) -> bool:
         """Whether one more call may go there."""
@@ -97,11 +97,6 @@ class Hosts:
 
     def take(self, host: str) -> None:
         self._calls[host] += 1
-
-
-def _host(url: str) -> str:
-    """Return the beginning of a webhook's address, up to its path or query, whether or not it can be read."""
-    return "/".join(url.partition("?")[0].split("/")[:3])
 
 
 def claim_deliveries(limit: int, *, hosts: Hosts | None = None) -> list[Job]:
@@ -165,7 +160,7 @@ def _rooms(pks: Collection[str], *, now: datetime) -> dict[str, Room]:
         return {}
     flying = _in_flight(now)
     webhooks = Webhook.objects.filter(pk__in=pks).only("url", "rests", "held_until")
-    return {each.pk: Room(_host(each.url), _most(each, now=now) - flying[each.pk]) for each in webhooks}
+    return {each.pk: Room(each.host, _most(each, now=now) - flying[each.pk]) for each in webhooks}
 
 
 def _most(webhook: Webhook, *, now: datetime) -> int:
@@ -183,7 +178,7 @@ def _others(full: Collection[str], hosts: Hosts, *, now: datetime) -> list[str]:
     """
     theirs = Delivery.objects.filter(webhook=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at__lte=now)
     waiting = Webhook.objects.exclude(pk__in=full).annotate(one=Subquery(theirs.values("due_at")[:1]))
-    return [pk for pk, url in waiting.exclude(one=None).values_list("pk", "url") if hosts.takes(_host(url))]
+    return [each.pk for each in waiting.exclude(one=None).only("url") if hosts.takes(each.host)]
 
 
 def _in_flight(now: datetime) -> Counter[str]:

@@ -1,14 +1,16 @@
 """Figures of webhook deliveries for monitoring, in two queries."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import Count, Min, Sum, Value
+from django.db.models import QuerySet, Sum, Value
 
 from ouipost.claims import is_due
 from ouipost.db.pages import MOST
 from ouipost.db.rows import add_each
 from ouipost.events.models import Delivery, EndedDeliveries, Webhook
+
+LOOKED = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,21 +22,31 @@ class Figures:
     """Given up. Both counters only grow, even when webhooks are deleted."""
     due: int
     """Due and not claimed, counted up to 10,000."""
-    oldest_due: timedelta
-    """How long the first of these has been due."""
 
 
 def look(now: datetime) -> Figures:
     """Return the figures at `now`, by the database's clock; raises DatabaseError."""
     delivered, failed = _ended()
-    due = Delivery.objects.filter(is_due(now)).order_by("due_at", "pk")[:MOST]
-    waiting = due.aggregate(many=Count("pk"), first=Min("due_at"))
-    return Figures(
-        delivered=delivered,
-        failed=failed,
-        due=waiting["many"],
-        oldest_due=now - (waiting["first"] or now),
-    )
+    return Figures(delivered=delivered, failed=failed, due=_due(now)[:MOST].count())
+
+
+def first_waiting(now: datetime) -> datetime | None:
+    """Return since when the first delivery has waited for nothing but a worker, among the thousand longest due.
+
+    Behind calls to its webhook, or to the host of that, a delivery waits for the answers: it would be late anyway.
+    """
+    due = list(_due(now).values_list("due_at", "webhook_id")[:LOOKED])
+    if not due:
+        return None
+    called = set(Delivery.objects.filter(lease_until__gt=now).order_by().values_list("webhook_id", flat=True))
+    webhooks = Webhook.objects.filter(pk__in=called | {webhook for _, webhook in due}).only("url")
+    hosts = {each.pk: each.host for each in webhooks}
+    busy = {host for pk, host in hosts.items() if pk in called}
+    return next((due_at for due_at, webhook in due if hosts.get(webhook, "") not in {*busy, ""}), None)
+
+
+def _due(now: datetime) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(is_due(now)).order_by("due_at", "pk")
 
 
 def _ended() -> tuple[int, int]:

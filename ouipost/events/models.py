@@ -146,9 +146,14 @@ class Webhook(models.Model):
     def __str__(self) -> str:
         return self.url
 
-    def hears(self, event: "Event | Message") -> bool:
+    @property
+    def host(self) -> str:
+        """The beginning of its address, up to its path or query, whether or not it can be read."""
+        return "/".join(self.url.partition("?")[0].split("/")[:3])
+
+    def hears(self, event_type: str, workspace_id: str) -> bool:
         """Whether it subscribes to events of this type and workspace."""
-        return event.type in self.events and (not self.workspace_ids or event.workspace_id in self.workspace_ids)
+        return event_type in self.events and (not self.workspace_ids or workspace_id in self.workspace_ids)
 
     @property
     def heard(self) -> models.Q:

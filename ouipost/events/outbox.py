@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from ouipost.claims import database_now
 from ouipost.db.rows import Statement, compiled, fetch, insert_each
-from ouipost.events.catalogue import EVENTS, Payload, payload_builders
+from ouipost.events.catalogue import TOLD_AS, Payload, payload_builders
 from ouipost.events.models import Delivery, Event, Message, Webhook
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
@@ -26,9 +26,12 @@ def put(events: Sequence[Event]) -> None:
 
     Webhooks that are not active can have the message replayed later. One query where there is no subscriber.
     """
-    public = [event for event in events if event.type in EVENTS]
+    public = [event for event in events if event.type in TOLD_AS]
     webhooks = fetch(Webhook, _all_webhooks()) if public else []
-    subscribers = {event: [webhook for webhook in webhooks if webhook.hears(event)] for event in public}
+    subscribers = {
+        event: [webhook for webhook in webhooks if webhook.hears(TOLD_AS[event.type], event.workspace_id)]
+        for event in public
+    }
     wanted = [event for event in public if subscribers[event]]
     if not wanted:
         return
@@ -60,8 +63,9 @@ def _messages(events: Sequence[Event]) -> list[Message]:
 
 def message(event: Event, payload: Payload, *, sequence: int) -> Message:
     """Return the message of an event, unsaved: every webhook that subscribes to it gets the same bytes."""
+    told_as = TOLD_AS.get(event.type, event.type)
     body = {
-        "type": event.type,
+        "type": told_as,
         "timestamp": event.created_at,
         "id": f"evt_{event.pk}",
         "workspace_id": event.workspace_id or None,
@@ -71,7 +75,7 @@ def message(event: Event, payload: Payload, *, sequence: int) -> Message:
     }
     return Message(
         id=event.pk,
-        type=event.type,
+        type=told_as,
         workspace_id=event.workspace_id,
         body=orjson.dumps(body, option=OPTIONS).decode(),
         created_at=event.created_at,
@@ -84,7 +88,7 @@ def _sequences(events: Sequence[Event]) -> dict[str, int]:
     A change locks its resource, so no two events get the same number.
     """
     resources = {event.resource_id for event in events}
-    found = Event.objects.filter(resource_id__in=resources, type__in=EVENTS).order_by().values_list("resource_id")
+    found = Event.objects.filter(resource_id__in=resources, type__in=TOLD_AS).order_by().values_list("resource_id")
     written = Counter(dict(found.annotate(Count("pk"))))
     numbers: dict[str, int] = {}
     for event in sorted(events, key=lambda each: each.pk, reverse=True):  # they are in the journal already

@@ -124,7 +124,8 @@ def _next_state(webhook: Webhook, report: Report, *, now: datetime) -> dict[str,
     delivery = report.delivery
     tries = delivery.tries + (not report.went_elsewhere(webhook))
     sent = {"attempts": delivery.attempts + 1, "tries": tries} if report.was_sent else {}
-    is_wanted = webhook.is_active and (delivery.message.type == TEST or webhook.hears(delivery.message))
+    message = delivery.message
+    is_wanted = webhook.is_active and (message.type == TEST or webhook.hears(message.type, message.workspace_id))
     if report.was_sent and not report.has_arrived and is_wanted and tries <= len(WAITS):
         return report.claim.released | sent | {"due_at": _next_due(webhook, tries, report, now=now)}
     ended = DELIVERED if report.has_arrived else FAILED if report.was_sent else DISCARDED

@@ -1,6 +1,7 @@
 """Webhook services; each function is one transaction and writes one journal entry."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -105,10 +106,10 @@ def rotate_secret(
     locked, shown = lock(webhook), _secret(secret)
     if instead_of not in ("", locked.secret_mark):
         raise SecretReplaced
-    try:
-        locked.keep_previous(until=now + grace)
-    except CannotDecrypt:  # then nothing was signed either; an older one may not open, and would go on to prevent it
-        locked.previous_secret, locked.previous_secret_until = "", None
+    locked.previous_secret, locked.previous_secret_until = "", None
+    if grace:
+        with suppress(CannotDecrypt):  # then nothing was signed either
+            locked.keep_previous(until=now + grace)
     locked.seal(shown)
     locked.save()
     record("secret_rotated", locked, actor=actor, url=locked.url, old_one_signs_until=locked.previous_secret_until)

@@ -156,11 +156,15 @@ def _free(
 
 def _write(schedule: Schedule, posts: Iterable[Post], placed: Mapping[str, Occurrence], *, now: datetime) -> None:
     zone = {"scheduled_timezone": schedule.timezone, "updated_at": now}
-    columns = {pk: _columns(each) | zone for pk, each in placed.items()}
-    for some in in_parts(list(placed), BATCH):
+    move(posts, {pk: _columns(each) | zone for pk, each in placed.items()})
+
+
+def move(posts: Iterable[Post], columns: Mapping[str, dict[str, Any]]) -> None:
+    """Write these columns of locked posts, `scheduled_at` among them, and make their targets due at that time."""
+    for some in in_parts(list(columns), BATCH):
         update_each(Post, {pk: columns[pk] for pk in some})
         targets = Target.objects.filter(post__in=some, status=TargetStatus.SCHEDULED).values_list("pk", "post_id")
-        update_each(Target, {pk: _due(placed[post_id]) for pk, post_id in targets})
+        update_each(Target, {pk: _due(columns[post_id]["scheduled_at"]) for pk, post_id in targets})
     for post in posts:
         for name, value in columns.get(post.pk, {}).items():
             setattr(post, name, value)
@@ -170,8 +174,8 @@ def _columns(place: Occurrence) -> dict[str, Any]:
     return {"slot_id": place.slot_id, "slot_date": place.date, "scheduled_at": place.at, "moment": place.at}
 
 
-def _due(place: Occurrence) -> dict[str, Any]:
-    return {"scheduled_at": place.at, "due_at": place.at, "give_up_at": place.at + GIVE_UP_AFTER}
+def _due(at: datetime) -> dict[str, Any]:
+    return {"scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
 
 
 def moved_by_their_zone() -> dict[str, list[str]]:

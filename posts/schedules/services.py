@@ -22,8 +22,8 @@ from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
+from posts.schedules import wall_times
 from posts.schedules.queue import (
-    BATCH,
     Recipient,
     keep_with_slots,
     lacks,
@@ -38,14 +38,11 @@ from posts.services import (
     lock_in,
     require_publishable,
     set_due,
-    snapshot,
 )
-from posts.status import sync, sync_each
+from posts.status import TOLD_AT_ONCE, snapshot, sync, sync_each
 from workspaces.models import Workspace
 
 FIELDS = ("name", "description", "timezone", "is_active")
-TOLD_AT_ONCE = 200
-"""Lines of the journal in one statement: what webhooks are told of them has to fit as well."""
 
 
 class ScheduleOnHold(DomainError):
@@ -114,7 +111,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     place = next_free(held, slots, now=now)
     set_due(targets, scheduled_at=place.at)
     locked.schedule, locked.slot_id, locked.slot_date = held, place.slot_id, place.date
-    locked.scheduled_at, locked.scheduled_timezone = place.at, held.timezone
+    locked.scheduled_at, locked.scheduled_timezone, locked.scheduled_local = place.at, held.timezone, ""
     sync(locked)
     record_all([_scheduled(locked, before, actor=actor)])
     return locked
@@ -275,7 +272,7 @@ def _hold(schedule: Schedule) -> None:
 
 
 def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> None:
-    for some in in_parts(posts, BATCH):
+    for some in in_parts(posts, TOLD_AT_ONCE):
         targets = Target.objects.filter(post__in=some)
         targets.active().update(**UNSCHEDULED)
         before = {post.pk: snapshot(post) for post in some}
@@ -284,8 +281,10 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
 
 
 def follow_zones(now: datetime) -> int:
-    """Move posts to their slot's time if the zone's rules changed since they were queued; returns how many."""
-    return for_each(moved_by_their_zone().items(), lambda moved: _follow_zone(*moved, now=now))
+    """Move posts to their slot's time, or to the local time that they were given, if the zone's rules changed since;
+    returns how many."""
+    queued_ones = for_each(moved_by_their_zone().items(), lambda moved: _follow_zone(*moved, now=now))
+    return queued_ones + wall_times.follow(now)
 
 
 @transaction.atomic
@@ -310,10 +309,10 @@ def lock_all(account: SocialAccount) -> list[Schedule]:
     return list(Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
 
 
-def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
+def leave(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
     """Take a disconnected account out of all slots; those that are for nobody then are removed, and their posts move.
 
-    Returns 0, as no post is cancelled.
+    Returns no post, as none is cancelled.
     """
     for schedule in lock_all(account):
         before = _slots_of(schedule)
@@ -324,7 +323,7 @@ def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
             lost = [post for post in queued(schedule) if post.slot_id is None]  # the others keep their places
             returned = _deal_out(schedule, lost, actor=actor, now=now, without=account.pk)
             _return_to_draft(returned, actor=SYSTEM, now=now)
-    return 0
+    return []
 
 
 def _forget(schedule: Schedule, account: SocialAccount) -> bool:

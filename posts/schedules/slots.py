@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from ouipost import zones
@@ -63,6 +63,19 @@ def _sendable(moment: datetime) -> datetime:
         return in_years(moment)
     except NotAMoment as error:
         raise InvalidInput(scheduled_at=[error.args[0]]) from error
+
+
+def kept_local(moment: datetime, *, at: datetime) -> str:
+    """Return a local time with the offset by which it is this instant; empty where it was given with an offset."""
+    if moment.tzinfo is not None:
+        return ""
+    return moment.replace(tzinfo=timezone(moment - at.replace(tzinfo=None))).isoformat()
+
+
+def local_moves_to(kept: str, *, zone: str) -> datetime:
+    """Return the instant in UTC at which a kept local time comes by the zone's present rules, as a slot's time does."""
+    local = datetime.fromisoformat(kept)
+    return occurs_at(local.date(), local.time(), zone=zone)
 
 
 def _shown(moment: datetime, zone: str) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop as _
 from accounts import registry
 from accounts.platforms import NAMES
 from accounts.platforms.base import WhoActs
-from ouipost.events.catalogue import EVENTS
+from ouipost.events.catalogue import TOLD_AS
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase, several
 from posts.advice import advise
@@ -87,7 +87,8 @@ def timeline(post: Post, *, now: datetime) -> list[Entry]:
 
 def _of_post(journal: Iterable[Line]) -> dict[str, str]:
     """Return the events of the post and its files that webhooks can hear of, by id; a message has its event's."""
-    return {line.id: line.type for line in journal if line.type in EVENTS and line.type not in ABOUT_ACCOUNTS}
+    heard = [line for line in journal if line.type in TOLD_AS and line.type not in ABOUT_ACCOUNTS]
+    return {line.id: TOLD_AS[line.type] for line in heard}
 
 
 def _moment(entry: Entry) -> datetime:

@@ -126,7 +126,7 @@ def test_a_disconnected_account_holds_no_tokens(workspace: Workspace, network: F
     row = SocialAccount.objects.get()
     assert (row.access_token, row.refresh_token, row.due_at, row.default_of) == ("", "", None, None)
     assert (row.disconnected_at, row.is_connected, row.expires_at) == (NOW, False, None)
-    about = {"platform": "facebook", "account_name": "Company Page", "cancelled": 0}
+    about = {"platform": "facebook", "account_name": "Company Page", "cancelled": 0, "posts": []}
     assert told() == [("account.disconnected", about)]
 
 
@@ -326,13 +326,15 @@ def test_every_hook_hears_of_it_and_may_cancel(
     workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[Any] = []
-    answers = [lambda *about: heard.append(about) or 2, lambda *about: 3]  # type: ignore[func-returns-value]
+    answers = [lambda *about: heard.append(about) or ["post_1"] * 2, lambda *about: ["post_2"] * 49]  # type: ignore[func-returns-value]
     monkeypatch.setattr(hooks, "on_disconnect", answers)
     account = make_account(workspace)
 
-    assert disconnect(account) == 5
+    assert disconnect(account) == 51
 
+    (event,) = Event.objects.filter(type="account.disconnected")
     assert heard == [(account, ACTOR, NOW)]
+    assert (event.details["cancelled"], event.details["posts"]) == (51, ["post_1"] * 2 + ["post_2"] * 48)
 
 
 def test_a_refresh_renews_tokens_and_profile(workspace: Workspace, network: FakeNetwork) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from adminapi.models import Heartbeat
 from adminapi.processes import heartbeats
-from adminapi.processes.heartbeats import NODE, TICK, WORKER, HeartbeatThread, name_of
+from adminapi.processes.heartbeats import NODE, TICK, WORKER, HeartbeatThread, name_of, of_queue
 from tests.adminapi.watching import heard
 from tests.product import wait_for
 
@@ -25,16 +25,16 @@ def names() -> list[str]:
 
 
 def test_a_process_is_heard_again_and_again_until_it_ends() -> None:
-    alive = HeartbeatThread(WORKER)
+    alive = HeartbeatThread(WORKER, also=lambda: [of_queue("publish")])
 
     alive.start()
-    first = wait_for(lambda: Heartbeat.objects.first(), seconds=10, what="the first sign of life")
+    wait_for(lambda: Heartbeat.objects.filter(pk="queue.publish").first(), seconds=10, what="a sign of the queue")
+    first = wait_for(lambda: Heartbeat.objects.get(pk=name_of(WORKER)), seconds=10, what="the first sign of life")
     wait_for(lambda: Heartbeat.objects.filter(at__gt=first.at).exists(), seconds=10, what="another one")
     alive.stop(seconds=10)
 
-    assert first.name == name_of(WORKER)
     assert str(os.getpid()) in first.name
-    assert names() == []
+    assert names() == ["queue.publish"]
 
 
 def test_a_process_that_lives_or_ends_says_nothing_of_another() -> None:

@@ -16,8 +16,10 @@ from adminapi.models import Heartbeat
 from adminapi.monitoring import backlog, probes
 from adminapi.monitoring.probes import PROBES, Examination
 from adminapi.monitoring.threads import LIMIT_SECONDS, SharedCall, in_thread
-from adminapi.processes.heartbeats import SILENCE, TICK
+from adminapi.processes.heartbeats import SILENCE, TICK, of_queue
 from ouipost.claims import database_now
+from ouipost.events.models import Delivery
+from ouipost.queues import PUBLISH, WEBHOOKS
 from ouipost.redis import Script
 from posts import counts
 from posts.media.storage import StorageUnavailable
@@ -28,7 +30,7 @@ from tests.adminapi.watching import (
     Asked,
     heard,
 )
-from tests.factories import NOW, make_account, make_media, make_post, make_workspace
+from tests.factories import NOW, make_account, make_delivery, make_media, make_post, make_webhook, make_workspace
 
 GONE = SILENCE + timedelta(seconds=1)
 pytestmark = pytest.mark.usefixtures("threads_end")
@@ -56,6 +58,7 @@ def test_all_is_green_when_everything_answers(monkeypatch: pytest.MonkeyPatch) -
         "publisher": {
             "status": "healthy",
             "oldest_due_seconds": 0,
+            "oldest_due_delivery_seconds": 0,
             "last_beat": NOW,
             "last_tick": None,
             "workers": 1,
@@ -109,6 +112,9 @@ def test_each_part_has_its_own_colour(
         ({"nodes": 1, "ticks": True}, "unhealthy", "beat was not heard"),
         ({"oldest_due": timedelta(seconds=61)}, "unhealthy", "What is due is not taken"),
         ({"oldest_due": timedelta(seconds=16)}, "degraded", "taken late"),
+        ({"oldest_delivery": timedelta(seconds=61)}, "unhealthy", "Webhooks are not called"),
+        ({"oldest_delivery": timedelta(seconds=16)}, "degraded", "Webhooks are called late"),
+        ({"nodes": 1, "beats": 1, "ticks": True, "unheard": ["webhooks"]}, "unhealthy", "takes the queue webhooks"),
         ({"nodes": 1, "beats": 1}, "degraded", "No tick of beat comes through"),
     ],
 )
@@ -200,6 +206,32 @@ class TestReally:
 
         assert (found.workers, found.nodes, found.beats, found.ticks) == (2, 1, 0, True)
         assert found.last_beat == max(Heartbeat.objects.filter(name__contains=":").values_list("at", flat=True))
+
+    def test_a_queue_of_celery_is_missed_once_it_was_heard_and_no_other_worker_is_there(self) -> None:
+        heard("node:a:1", ago=timedelta(seconds=1))
+        heard(of_queue(PUBLISH), ago=timedelta(seconds=1))
+        heard(of_queue(WEBHOOKS), ago=GONE)
+        missed = backlog.look()
+        heard("worker:b:1", ago=timedelta(seconds=1))
+
+        assert (missed.nodes, missed.unheard, backlog.look().unheard) == (1, [WEBHOOKS], [])
+
+    def test_a_delivery_is_late_that_waits_for_a_worker_alone(self) -> None:
+        now, minute = database_now(), timedelta(minutes=1)
+        first, neighbour, other = (
+            make_webhook(url=f"https://{name}") for name in ("a.example/1", "a.example/2", "b.example")
+        )
+        for webhook, ago in ((first, 9), (neighbour, 7), (other, 5)):
+            make_delivery(webhook, status="pending", due_at=now - ago * minute)
+        assert backlog.look().oldest_delivery >= 9 * minute
+
+        call = make_delivery(first, status="pending", due_at=now - minute, lease_until=now + minute)
+        assert 5 * minute <= backlog.look().oldest_delivery < 7 * minute
+
+        Delivery.objects.filter(pk=call.pk).update(lease_until=now)
+        assert backlog.look().oldest_delivery >= 9 * minute
+        Delivery.objects.update(due_at=None)
+        assert backlog.look().oldest_delivery == timedelta(0)
 
     def test_what_a_network_or_another_post_holds_up_is_not_late(self) -> None:
         workspace = make_workspace(mode="live")

@@ -27,7 +27,15 @@ def heard(name: str, *, ago: timedelta) -> None:
 
 
 WORKING = Backlog(
-    due=3, oldest_due=timedelta(0), workers=1, nodes=0, beats=0, ticks=False, last_beat=NOW, last_tick=None
+    due=3,
+    oldest_due=timedelta(0),
+    oldest_delivery=timedelta(0),
+    workers=1,
+    nodes=0,
+    beats=0,
+    ticks=False,
+    last_beat=NOW,
+    last_tick=None,
 )
 
 

@@ -355,6 +355,7 @@ def test_a_moved_post_has_the_local_time_that_was_asked_for(
     at = datetime(2027, 7, 1, 7, 15, tzinfo=UTC)
     assert answer.json() == {"message": "The post goes out on Thursday 1 July 2027, 09:15."}
     assert standing(post) == ("scheduled", at, at, None, None, None, [("scheduled", at, at)])
+    assert Post.objects.get().scheduled_local == "2027-07-01T09:15:00+02:00"
     told = Event.objects.get(type="post.scheduled", resource_id=post.pk)
     assert told.user_email == editor.email
 

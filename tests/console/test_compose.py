@@ -304,6 +304,7 @@ def test_scheduling_takes_the_time_by_the_clock_of_the_workspace(staff: Client, 
     assert answer["Location"] == post_page(post)
     assert (post.status, post.scheduled_timezone) == ("scheduled", "Europe/Paris")
     assert post.scheduled_at == datetime(2090, 7, 1, 7, 30, tzinfo=UTC)
+    assert post.scheduled_local == "2090-07-01T09:30:00+02:00"
 
 
 def test_scheduling_without_a_time_asks_for_one(staff: Client, facebook: SocialAccount) -> None:

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
 from accounts.platforms.facebook import Facebook
+from adminapi import webhooks
+from posts import inputs, views
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.described import faults_of, faults_of_body
 from tests.contract.writes import ADDRESS, AGENT, World
@@ -32,6 +35,13 @@ def _each_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     monkeypatch.setattr(Client, "generic", generic)
     yield
     assert found == set()
+
+
+@pytest.fixture
+def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the database's clock show what the server's does."""
+    for module in (inputs, views, webhooks):
+        monkeypatch.setattr(module, "database_now", timezone.now)
 
 
 @pytest.fixture

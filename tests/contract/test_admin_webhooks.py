@@ -565,6 +565,7 @@ def test_a_test_goes_to_one_that_is_not_active_too_and_a_failed_one_is_not_tried
     assert (deliver_now(), shown(admin, pk)["is_active"], shown(admin, pk)["disabled_reason"]) == (0, False, why)
 
 
+@pytest.mark.usefixtures("one_clock")
 @pytest.mark.parametrize("hours", [None, 1, 24, 168])
 def test_both_secrets_sign_until_the_grace_is_over_and_the_new_one_alone_after(
     workspace: Workspace, receiver: Receiver, hours: int | None, monkeypatch: pytest.MonkeyPatch
@@ -592,11 +593,14 @@ def test_both_secrets_sign_until_the_grace_is_over_and_the_new_one_alone_after(
     assert details == {"url": receiver.url, "old_one_signs_until": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}
 
 
-def test_without_grace_the_old_secret_ends_at_once(
-    admin: AdminClient, workspace: Workspace, receiver: Receiver
+@pytest.mark.parametrize("ahead", [0, 6])
+def test_without_grace_the_old_secret_ends_at_once_whatever_the_clock_of_the_server_shows(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver, ahead: int
 ) -> None:
     made = make(admin, url=receiver.url)
-    rotated = admin.post(f"/admin/webhooks/{made['id']}/rotate-secret", {"grace_hours": 0}).json()["data"]["webhook"]
+    with time_machine.travel(timezone.now() + timedelta(hours=ahead)):
+        answer = admin.post(f"/admin/webhooks/{made['id']}/rotate-secret", {"grace_hours": 0})
+    rotated = answer.json()["data"]["webhook"]
 
     publish(workspace)
     deliver_due()
@@ -604,6 +608,7 @@ def test_without_grace_the_old_secret_ends_at_once(
     assert verified(receiver.calls[0], made["secret"], rotated["secret"]) == [False, True]
 
 
+@pytest.mark.usefixtures("one_clock")
 def test_when_the_old_secret_has_ended_none_is_shown_to_sign(db: None) -> None:
     with time_machine.travel(MADE, tick=False) as clock:
         path = f"/admin/webhooks/{make(administrator())['id']}"

@@ -79,6 +79,31 @@ def test_a_body_of_another_type_is_415_and_an_answer_of_another_type_406(api: Ap
     assert error_of(api.get("/api/posts", Accept="text/html")) == (406, "NOT_ACCEPTABLE")
 
 
+@pytest.mark.parametrize("accepted", ["application/problem+json", "application/json, Application/Problem+JSON;q=0.9"])
+def test_who_accepts_problems_gets_errors_as_such_and_all_else_as_usual(
+    api: ApiClient, workspace: Workspace, accepted: str
+) -> None:
+    fine = api.get("/api/posts", Accept=accepted)
+    refused = api.post("/api/posts", {"content": 5}, Accept=accepted, **{"X-Request-ID": "mine-7"})
+    unknown = api.client.get("/api/posts/", headers={"Accept": accepted})
+    usual = api.post("/api/posts", {"content": 5}).json()["error"]
+
+    assert (fine.status_code, fine.headers["Content-Type"]) == (200, "application/json")
+    assert refused.json() == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": usual["message"],
+        "instance": "mine-7",
+        "code": "VALIDATION_ERROR",
+        "details": usual["details"],
+    }
+    for problem in (refused, unknown):
+        assert problem.headers["Content-Type"] == "application/problem+json"
+        assert problem.headers.get("Content-Length", "") in ("", str(len(problem.content)))
+    assert (unknown.json()["status"], unknown.json()["code"]) == (404, "NOT_FOUND")
+
+
 @pytest.mark.parametrize("path", ["/api/analytics", "/api/posts/{post}/analytics", "/admin/analytics", "/admin/audit"])
 def test_who_asks_for_csv_may_accept_nothing_else(
     api: ApiClient, admin: AdminClient, workspace: Workspace, path: str

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from accounts.platforms.base import Tokens
+from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts.models import Post
+from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches
 from tests.contract.world import at, connect_all, error_of, fields_of
@@ -31,6 +33,7 @@ def post(paris: Workspace) -> Post:
     return make_post(paris, accounts=[make_account(paris)])
 
 
+@pytest.mark.usefixtures("one_clock")
 @time_machine.travel("2024-01-22T12:00:00Z", tick=False)
 def test_scheduling_answers_as_in_the_reference(api: ApiClient, post: Post) -> None:
     response = api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": "2024-01-25T10:00:00"})
@@ -74,6 +77,7 @@ def test_a_local_time_that_is_not_there_once_is_refused_with_both_candidates(
     assert all(candidate in told["scheduled_at"][0] for candidate in candidates)
 
 
+@pytest.mark.usefixtures("one_clock")
 @time_machine.travel(NOW, tick=False)
 @pytest.mark.parametrize(("late", "status"), [(61, 400), (60, 200)])
 def test_the_past_is_refused_from_a_minute_on(api: ApiClient, post: Post, late: int, status: int) -> None:
@@ -83,6 +87,29 @@ def test_the_past_is_refused_from_a_minute_on(api: ApiClient, post: Post, late: 
 
     assert response.status_code == status
     assert status == 200 or set(fields_of(response)) == {"scheduled_at"}
+
+
+@pytest.mark.parametrize("ahead", [-6, 6])
+def test_the_database_says_what_is_past_and_present_whatever_the_clock_of_the_server_shows(
+    api: ApiClient, paris: Workspace, ahead: int
+) -> None:
+    connect_all(paris, "facebook", "twitter")
+    body = {"content": "Hi", "platforms": ["facebook"]}
+    past, soon = (database_now() + timedelta(hours=hours) for hours in (-1, 1))
+
+    with time_machine.travel(timezone.now() + timedelta(hours=ahead)):
+        made = api.post("/api/posts", body | {"scheduled_at": soon.isoformat()})
+        address = f"/api/posts/{made.json()['data']['post']['id']}"
+        api.put(address, {"platforms": ["facebook", "twitter"]})
+        targets = list(Target.objects.values_list("due_at", flat=True))
+        statuses = [
+            api.post(path, given | {"scheduled_at": moment.isoformat()}).status_code
+            for path, given in (("/api/posts", body), ("/api/posts/validate", body), (f"{address}/schedule", {}))
+            for moment in (past, soon)
+        ]
+
+    assert (made.status_code, targets) == (201, [soon] * 2)
+    assert statuses == [400, 201, 400, 200, 400, 200]
 
 
 @pytest.mark.parametrize(

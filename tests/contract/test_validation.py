@@ -165,6 +165,7 @@ def test_what_comes_to_nothing_is_told_in_the_words_of_creating(
     assert (validated["valid"], validated["issues"]) == (True, [])
 
 
+@pytest.mark.usefixtures("one_clock")
 @time_machine.travel(NOW, tick=False)
 def test_a_time_that_creating_takes_is_taken(api: ApiClient, workspace: Workspace) -> None:
     make_account(workspace)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import BaseCommand, get_commands, load_command_class
 
 from adminapi.doctor.examination import LOOKED_AT
@@ -151,6 +152,12 @@ def first_words(page: str, heading: str) -> set[str]:
 def test_what_doctor_looks_at_and_every_way_of_being_stuck_is_told() -> None:
     assert {each.name for each in LOOKED_AT} - first_words("docs/operations.md", "## What is wrong?") == set()
     assert first_words("docs/operations.md", "## When something is stuck") == {kind.value for kind in Kind}
+
+
+def test_the_table_of_tiers_has_the_limits_that_keys_have() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|$", TEXTS["docs/api.md"], re.MULTILINE)
+
+    assert {tier: int(most) for tier, most in rows} == settings.RATE_LIMITS
 
 
 def test_every_event_has_a_row_and_an_example() -> None:

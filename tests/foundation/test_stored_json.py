@@ -125,7 +125,7 @@ def test_a_list_of_workspaces_that_cannot_be_read_opens_none(workspace: Workspac
 
     assert list(Workspace.objects.visible_to(key)) == []
     assert not key.may_see(workspace.pk)
-    assert not webhook.hears(Event(type="post.published", workspace_id=workspace.pk))
+    assert not webhook.hears("post.published", workspace.pk)
 
 
 def test_permissions_that_cannot_be_read_give_none(workspace: Workspace) -> None:

@@ -1,12 +1,13 @@
 """An account or workspace that goes takes along what was not sent, and nothing else."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from accounts.models import SocialAccount
 from accounts.services import disconnect
-from ouipost.events.models import Delivery
+from ouipost.events.models import Delivery, Event
 from posts import removal
 from posts.models import Post, Target
 from posts.publishing.claiming import claim_targets
@@ -46,6 +47,15 @@ def test_disconnecting_cancels_what_was_not_sent_and_counts_the_posts(
     count = disconnect(account, actor=ACTOR, now=NOW)
 
     assert count == 5
+    events = {event.resource_id: event for event in Event.objects.filter(resource_type="post")}
+    changed = {pk: (event.type, event.key_id, list(event.details["after"])) for pk, event in events.items()}
+    back = ("post.unscheduled", ACTOR.key_id, ["status", "scheduled_at", "targets"])
+    assert changed == {
+        **{post.pk: back for post in alone},
+        **{post.pk: ("post.unscheduled", ACTOR.key_id, ["status", "targets"]) for post in (missed, resting)},
+        **{post.pk: ("post.updated", ACTOR.key_id, ["targets"]) for post in (shared, draft)},
+    }
+    assert events[shared.pk].details["after"] == {"targets": {account.pk: "cancelled"}}
     assert [states(post) for post in (*alone, missed, resting)] == [["cancelled"]] * 4
     assert [Post.objects.get(pk=post.pk).status for post in (*alone, missed, resting, draft)] == ["draft"] * 5
     assert (states(shared), Post.objects.get(pk=shared.pk).status) == (["cancelled", "scheduled"], "scheduled")
@@ -57,16 +67,19 @@ def test_disconnecting_cancels_what_was_not_sent_and_counts_the_posts(
 def test_disconnecting_costs_the_same_for_one_post_or_many(
     workspace: Workspace, accounts: list[SocialAccount], django_assert_max_num_queries: Any, count: int
 ) -> None:
-    make_webhook(events=["post.published"])
+    make_webhook(events=["post.published", "post.updated"])
     account, other = accounts
     for _ in range(count):
         make_mixed(workspace, [account], "scheduled", scheduled_at=NOW)
         make_mixed(workspace, [account, other], "scheduled", "published", scheduled_at=NOW)
 
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(36):
         assert disconnect(account, actor=ACTOR, now=NOW) == 2 * count
 
-    assert told().count("post.published") == Delivery.objects.count() == count
+    assert Counter(told()) == Counter(
+        ["account.disconnected", *["post.unscheduled", "post.updated", "post.published"] * count]
+    )
+    assert Delivery.objects.count() == 3 * count
     assert set(Post.objects.values_list("status", "updated_at")) == {("draft", NOW), ("published", NOW)}
 
 

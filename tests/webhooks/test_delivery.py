@@ -22,7 +22,7 @@ from ouipost.events.resting import FAILING, bring_back, put_off, set_aside
 from ouipost.events.settling import settle_all
 from ouipost.writer import Inline
 from posts import services
-from posts.models import Post
+from posts.models import Post, Target
 from tests.webhooks.conftest import SECRET, deliver_due, deliver_now
 from tests.webhooks.receiver import Receiver
 from workspaces.models import Workspace
@@ -108,8 +108,11 @@ def test_where_nobody_listens_a_change_costs_one_query_more_and_keeps_nothing(
 def test_the_events_of_a_resource_are_numbered(webhook: Webhook, receiver: Receiver, write: Callable[[], Post]) -> None:
     first, second = write(), write()
     now = timezone.now()
-    record("unscheduled", first, actor=SYSTEM)  # no webhook can subscribe to that
+    record("retried", first, actor=SYSTEM)  # no webhook can subscribe to that
     services.update_post(first, values={"title": "Salut"}, actor=SYSTEM, now=now)
+    Target.objects.filter(post=first).update(status="scheduled")
+    Post.objects.filter(pk=first.pk).update(status="scheduled", scheduled_at=now)
+    services.unschedule_post(first, actor=SYSTEM)
     services.delete_post(first, actor=SYSTEM)
 
     deliver_due()
@@ -121,10 +124,13 @@ def test_the_events_of_a_resource_are_numbered(webhook: Webhook, receiver: Recei
         [
             (first.pk, 1, "post.created"),
             (first.pk, 2, "post.updated"),
-            (first.pk, 3, "post.deleted"),
+            (first.pk, 3, "post.updated"),
+            (first.pk, 4, "post.deleted"),
             (second.pk, 1, "post.created"),
         ]
     )
+    changes = [call.json["data"].get("changed") for call in receiver.calls]
+    assert sorted(each for each in changes if each) == [["status", "scheduled_at"], ["title"]]
 
 
 def test_nine_failures_are_tried_again_as_planned_and_the_tenth_try_arrives(

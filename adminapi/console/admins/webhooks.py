@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -28,6 +27,7 @@ from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
 from adminapi.webhooks import checked
+from ouipost.claims import database_now
 from ouipost.events import signing, webhooks
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import Actor
@@ -209,7 +209,7 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
         shown = {INSTEAD_OF: rows.get().secret_mark}
 
         def perform(webhook: Webhook) -> None:
-            given.append(webhooks.rotate_secret(webhook, actor=actor, now=timezone.now(), instead_of=instead_of))
+            given.append(webhooks.rotate_secret(webhook, actor=actor, now=database_now(), instead_of=instead_of))
 
         hours = int(webhooks.GRACE / timedelta(hours=1))
         says = _("It gets a new secret, which is shown once. The old one signs too for %(hours)d hours.")

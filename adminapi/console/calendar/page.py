@@ -30,7 +30,7 @@ from posts import destinations, services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
 from posts.models import Post, Target
-from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, comes_twice, instant, offset
+from posts.schedules.slots import DoubtfulLocalTime, NoSuchLocalTime, comes_twice, offset
 from workspaces.models import Workspace
 
 MOST_DAYS = 62
@@ -178,8 +178,8 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
     post = post_of(request, pk)
     left, zone = post.schedule, post.workspace.timezone
     try:
-        at = instant(_read(request), zone=zone)
-        given: dict[str, Any] = {"zone": zone, "actor": Actor.from_request(request), "now": timezone.now()}
+        at = _read(request)
+        given: dict[str, Any] = {"zone": zone, "actor": Actor.from_request(request), "now": database_now()}
         moved = in_transaction(lambda: services.schedule_post(post, scheduled_at=at, **given))
     except DoubtfulLocalTime as error:
         choices = [_choice(each.astimezone(ZoneInfo(zone))) for each in error.candidates]

@@ -299,25 +299,27 @@ def _differs(known: Mapping[str, Any], name: str, values: Mapping[str, Any]) -> 
 
 
 def checked_moment(sheet: Sheet) -> datetime | None:
-    """Return when the post is to go out; None with the reason in the sheet's errors where that cannot be told."""
+    """Return when the post is to go out, without an offset where it is the workspace's local time; None with the
+    reason in the sheet's errors where that cannot be told."""
     given = ScheduleInput(data={"scheduled_at": sheet.at})
     if not sheet.at:
         sheet.refuse({"scheduled_at": [_("Choose a date and a time.")]})
     elif not given.is_valid():
         sheet.refuse(_told(given))
     else:
-        return _instant(sheet, given.validated_data["scheduled_at"])
+        return _decided(sheet, given.validated_data["scheduled_at"])
     return None
 
 
 def moment_on(sheet: Sheet) -> datetime | None:
     """Return the time that is typed on the page, where it is a plain one; what is wrong with others is not told yet."""
-    return checked_moment(replace(sheet, errors={})) if sheet.at else None
+    moment = checked_moment(replace(sheet, errors={})) if sheet.at else None
+    return instant(moment, zone=sheet.workspace.timezone) if moment else None
 
 
-def _instant(sheet: Sheet, moment: datetime) -> datetime | None:
+def _decided(sheet: Sheet, moment: datetime) -> datetime | None:
     try:
-        return instant(moment, zone=sheet.workspace.timezone)
+        instant(moment, zone=sheet.workspace.timezone)
     except DoubtfulLocalTime as error:
         for candidate in error.candidates:
             if candidate.isoformat() == sheet.chosen_at:
@@ -326,9 +328,11 @@ def _instant(sheet: Sheet, moment: datetime) -> datetime | None:
         twice = isinstance(error, AmbiguousLocalTime)
         told = _("The clocks show this time twice.") if twice else _("The clocks jump over this time.")
         sheet.refuse({"scheduled_at": [told, _("Choose which moment you mean.")]})
+        return None
     except InvalidInput as error:
         sheet.refuse(error.details["fields"])
-    return None
+        return None
+    return moment
 
 
 def checked_files(sheet: Sheet) -> list[tuple[Media, dict[str, Any]]]:

@@ -88,7 +88,7 @@ def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
     queue = _locked_schedule(sheet) if work.do == QUEUE else None  # a schedule is locked before its posts
     post, warnings = _write(sheet, work)
     if work.at is not None:
-        zone, now = sheet.workspace.timezone, timezone.now()
+        zone, now = sheet.workspace.timezone, database_now()
         post = services.schedule_post(post, scheduled_at=work.at, zone=zone, actor=work.actor, now=now)
     elif queue is not None:
         post = schedules.queue_post(post, queue, actor=work.actor, now=database_now())
@@ -108,9 +108,8 @@ def _locked_schedule(sheet: Sheet) -> Schedule:
 
 def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
     """Make the post, or bring it to what the page says, its files first: they decide whether it may stay scheduled."""
-    now = timezone.now()
     if sheet.post is None:
-        return services.create_post(sheet.workspace, values=work.values, actor=work.actor, now=now)
+        return services.create_post(sheet.workspace, values=work.values, actor=work.actor, now=timezone.now())
     post = sheet.post
     if work.do == DRAFT and post.status == PostStatus.SCHEDULED:
         post = services.unschedule_post(post, actor=work.actor)
@@ -125,7 +124,7 @@ def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
         return post, []
     if "platforms" in values:
         values["destinations"] = values.pop("platforms")  # the page shows accounts: what is not chosen goes
-    return services.update_post(post, values=values, actor=work.actor, now=now)
+    return services.update_post(post, values=values, actor=work.actor, now=database_now())
 
 
 def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media | None:
