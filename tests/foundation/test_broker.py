@@ -1,7 +1,9 @@
 """A Celery worker outlives its broker, and reaches it by every address that Redis may have."""
 
+import logging
+import signal
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,28 @@ def test_a_worker_settles_messages_of_a_broker_that_it_has_left_without_an_error
     taken[1].reject(requeue=True)
 
     assert channel.closed
+
+
+def test_a_message_that_a_silent_broker_does_not_let_go_of_keeps_no_other_from_being_taken(broker: Broker) -> None:
+    """A node that has one place would take nothing any more, while it looks alive."""
+    taken: list[Any] = []
+    connection = app.connection(broker.url, transport_options=app.conf.broker_transport_options | {"socket_timeout": 1})
+    channel: Any = connection.default_channel
+    for _ in range(2):
+        app.amqp.Producer(channel).publish({}, routing_key=DEFAULT, exchange=DEFAULT, declare=app.conf.task_queues)
+    consumer = app.amqp.TaskConsumer(channel, callbacks=[lambda _, message: taken.append(message)])
+    consumer.qos(prefetch_count=1)
+    consumer.consume()
+    connection.drain_events(timeout=5)
+
+    broker.signal(signal.SIGSTOP)
+    taken[0].ack_log_error(logging.getLogger(__name__), connection.connection_errors)  # as Celery does
+    broker.signal(signal.SIGCONT)
+    for _ in range(5):
+        with suppress(*connection.connection_errors):
+            connection.drain_events(timeout=1)
+
+    assert [message.acknowledged for message in taken] == [False, False]
 
 
 def is_reached(url: str) -> bool:
