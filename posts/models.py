@@ -1,6 +1,6 @@
 """Posts, the accounts that they go to, and their files."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.text import Truncator
@@ -245,6 +245,15 @@ class Target(Claimable):
 
     def __str__(self) -> str:
         return f"{self.platform} · {self.post_id}"
+
+
+TAKEN_FROM_WORKERS: dict[str, Any] = {
+    "due_at": None,
+    "lease_until": None,
+    "in_flight": None,
+    "fence": models.F("fence") + 1,
+}
+"""The columns of a target that no worker is to take up any more; one that has it has lost its claim."""
 
 
 class Attempt(models.Model):

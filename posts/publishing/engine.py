@@ -86,7 +86,7 @@ def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_endi
     try:
         Publish(claim, writer=writer, loaded=loaded, is_ending=is_ending).run()
     except LostClaim:
-        logger.warning("Target %s was taken over by another worker", claim.pk)
+        logger.warning("Target %s was taken over by another worker, or called off", claim.pk)
     except WriterClosed:
         logger.warning("Target %s is left to its lease: the worker has to end", claim.pk)
     except Error:
