@@ -73,15 +73,11 @@ CLOCKS_AGREE = timedelta(seconds=2)
 SETTLE_AGAIN_SECONDS = 0.5
 
 
-def never() -> bool:
-    return False
-
-
-def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_ending: Callable[[], bool] = never) -> None:
+def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None, is_ending: Callable[[], bool]) -> None:
     """Take one claimed target a step further, and release it settled or with the time of its next step.
 
-    `loaded` is the target as it was read right after the claim, where that was done for many at once. Nothing is armed
-    any more once the process `is_ending`: the call might be cut before its answer is there.
+    `loaded` is the target as it was read right after the claim; None where that failed. Nothing is armed any more once
+    the process `is_ending`: the call might be cut before its answer is there.
     """
     try:
         Publish(claim, writer=writer, loaded=loaded, is_ending=is_ending).run()
@@ -114,9 +110,7 @@ class Publish:
     began: float
     """When that was, by this process's monotonic clock."""
 
-    def __init__(
-        self, claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_ending: Callable[[], bool] = never
-    ) -> None:
+    def __init__(self, claim: Claim, *, writer: Runs, loaded: Loaded | None, is_ending: Callable[[], bool]) -> None:
         self.claim = claim
         self.writer = writer
         self.loaded = loaded

@@ -2,11 +2,9 @@
 
 from accounts.models import SocialAccount
 from ouipost.simulator import clock
-from ouipost.writer import Inline
 from posts.models import Target
-from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
-from tests.posts.fakes import bring_forward
+from tests.posts.fakes import bring_forward, publish_claimed
 
 MOST_STEPS = 60
 PROCESSING_SECONDS = 3
@@ -20,7 +18,7 @@ def work_off(target: Target) -> Target:
         SocialAccount.objects.update(paced_at=None, recent_calls="")
         bring_forward(target)
         for held in claim_targets(10):
-            engine.publish(held, writer=Inline())
+            publish_claimed(held)
         target = Target.objects.get(pk=target.pk)
         if target.status in SETTLED:
             return target

@@ -34,7 +34,7 @@ from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
 from posts.publishing.outcomes import Outcome, Report
-from posts.publishing.steps import Arming, arm_all
+from posts.publishing.steps import Arming, Loaded, arm_all
 from posts.status import sync
 from tests.accounts.fakes import answer
 from tests.factories import NOW, make_account, make_media, make_post
@@ -177,8 +177,22 @@ def arm(held: Claim, target: Target) -> Claim | Pause | None:
 def publish(target: Target) -> Target:
     """Claim the target when its time has come, take it one step further and return what became of it."""
     bring_forward(target)
-    engine.publish(claim(target), writer=Inline())
+    publish_claimed(claim(target))
     return Target.objects.select_related("post").get(pk=target.pk)
+
+
+def publish_claimed(held: Claim, *, loaded: Loaded | None = None) -> None:
+    """Take a claimed target one step further, as a worker does that goes on."""
+    engine.publish(held, writer=Inline(), loaded=loaded, is_ending=never)
+
+
+def begin(held: Claim) -> engine.Publish:
+    """Return the publishing of a claimed target, to be run."""
+    return engine.Publish(held, writer=Inline(), loaded=None, is_ending=never)
+
+
+def never() -> bool:
+    return False
 
 
 def expired(held: Claim) -> Claim:

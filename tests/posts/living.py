@@ -30,6 +30,7 @@ from posts.publishing.steps import load_ahead
 from tests.conftest import AdminClient, ApiClient
 from tests.factories import make_key, make_token, make_user, make_workspace
 from tests.in_process import BASE, Send, in_process
+from tests.posts.fakes import never
 from workspaces.keys import usage
 
 PLATFORMS = ("twitter", "bluesky", "threads", "facebook", "linkedin")
@@ -173,7 +174,7 @@ class Product:
             loaded = load_ahead(claims)
             for claim in claims:
                 self.moment()
-                engine.publish(claim, writer=self, loaded=loaded.get(claim.pk))
+                engine.publish(claim, writer=self, loaded=loaded.get(claim.pk), is_ending=never)
         finally:
             self.is_working, self.strike = False, None
 

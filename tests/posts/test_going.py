@@ -7,10 +7,8 @@ import pytest
 from accounts.models import SocialAccount
 from accounts.services import disconnect
 from ouipost.events.models import Delivery
-from ouipost.writer import Inline
 from posts import removal
 from posts.models import Post, Target
-from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
 from posts.publishing.steps import load_ahead
 from tests.factories import NOW, make_webhook
@@ -21,6 +19,7 @@ from tests.posts.fakes import (
     make_due,
     make_mixed,
     publish,
+    publish_claimed,
     send_into_the_dark,
     states,
     told,
@@ -85,7 +84,7 @@ def test_what_a_worker_prepares_while_its_account_or_workspace_goes_is_called_of
         assert disconnect(target.account, actor=ACTOR, now=NOW) == 1
     else:
         delete_workspace(workspace, actor=ACTOR, now=NOW)
-    engine.publish(held, writer=Inline(), loaded=loaded)
+    publish_claimed(held, loaded=loaded)
 
     assert (network.calls, states(target.post)) == (["prepare"], ["cancelled"])
 

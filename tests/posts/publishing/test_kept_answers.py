@@ -25,7 +25,7 @@ from accounts.platforms.bluesky.errors import BlobMissing
 from accounts.platforms.linkedin.errors import UploadOver
 from ouipost import claims
 from ouipost.claims import database_now
-from ouipost.writer import Inline, WriterClosed
+from ouipost.writer import WriterClosed
 from posts import services
 from posts.models import Attempt, Target
 from posts.publishing import engine, kept_answers, settling
@@ -38,6 +38,7 @@ from tests.posts.fakes import (
     LOST,
     ScriptedNetwork,
     arm,
+    begin,
     bring_forward,
     claim,
     error_of,
@@ -67,7 +68,7 @@ def leave_unsettled(
     network.committed = [*given] or network.committed
     target, away = make_due(workspace), error or DatabaseError("gone away")
     bring_forward(target)
-    way = engine.Publish(claim(target), writer=Inline())
+    way = begin(claim(target))
 
     def never(reports: Sequence[Report]) -> list[bool]:
         way.claim = expired(way.claim)

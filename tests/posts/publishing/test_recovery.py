@@ -20,10 +20,8 @@ from accounts.platforms.base import (
 from accounts.services import disconnect
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from ouipost.writer import Inline
 from posts import services
 from posts.models import Post, Target
-from posts.publishing import engine
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from tests.factories import NOW, make_account, make_workspace
@@ -38,6 +36,7 @@ from tests.posts.fakes import (
     make_report,
     outcomes,
     publish,
+    publish_claimed,
     send_into_the_dark,
 )
 from workspaces.models import Workspace
@@ -151,7 +150,7 @@ def test_what_a_late_answer_told_of_is_not_sent_again_where_the_look_does_not_fi
     target, sender, looker = being_looked_for(workspace, absences=1)
     settle_all([make_report(sender, each) for each in told])
 
-    engine.publish(looker, writer=Inline())
+    publish_claimed(looker)
 
     settled = Target.objects.get(pk=target.pk)
     assert (network.calls, settled.status) == (["recover"], ends)
@@ -171,7 +170,7 @@ def test_what_a_late_answer_tells_of_before_it_is_sent_again_is_not_sent_again(
         return {}
 
     network.prepared = [told_meanwhile, {}]
-    engine.publish(looker, writer=Inline())
+    publish_claimed(looker)
     settled = publish(target) if put_off else Target.objects.get(pk=target.pk)
 
     assert network.sent == []

@@ -12,10 +12,9 @@ from pytest_django import Settings
 from accounts.models import Network, SocialAccount
 from accounts.platforms.base import Pace, RateLimited, Recovery, Rejected, StillWorking, Unavailable
 from ouipost.claims import Claim, database_now
-from ouipost.writer import Inline
 from posts import services
 from posts.models import Attempt, Post, Target, TargetStatus
-from posts.publishing import engine, holding
+from posts.publishing import holding
 from posts.publishing.claiming import LOOK_AHEAD, ROUNDS, claim_targets
 from posts.publishing.holding import hold_account
 from posts.publishing.late_answers import told_late
@@ -24,7 +23,17 @@ from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, Search, others, save_all
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
-from tests.posts.fakes import ACTOR, HERE, LOST, ScriptedNetwork, bring_forward, make_due, make_report, publish
+from tests.posts.fakes import (
+    ACTOR,
+    HERE,
+    LOST,
+    ScriptedNetwork,
+    bring_forward,
+    make_due,
+    make_report,
+    publish,
+    publish_claimed,
+)
 from workspaces.models import Workspace
 
 PLATFORM, SIMULATED = "facebook", "sandbox:facebook"
@@ -95,7 +104,7 @@ def work_off() -> list[str]:
     claimed = []
     while held := claim_targets(10):
         for claim in held:
-            engine.publish(claim, writer=Inline())
+            publish_claimed(claim)
         claimed += [claim.pk for claim in held]
     return claimed
 
@@ -603,7 +612,7 @@ def test_a_post_that_has_started_is_not_missed_by_a_target_that_is_held_up(
     post = make_post(workspace, accounts=[free, held], status="scheduled", scheduled_at=due)
 
     [claim] = claim_targets(5)
-    engine.publish(claim, writer=Inline())
+    publish_claimed(claim)
 
     states = dict(Target.objects.filter(post=post).values_list("account", "status"))
     assert states == {free.pk: TargetStatus.PUBLISHED, held.pk: TargetStatus.PUBLISHING}

@@ -12,12 +12,10 @@ from accounts.services import disconnect
 from accounts.tokens import expire
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
-from ouipost.writer import Inline
 from posts import services
 from posts.advice import failure
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.operating.findings import doubtful
-from posts.publishing import engine
 from posts.publishing.claiming import claim_targets
 from posts.timeline.entries import Entry
 from posts.timeline.timeline import timeline
@@ -33,6 +31,7 @@ from tests.posts.fakes import (
     claim,
     make_due,
     publish,
+    publish_claimed,
     send_into_the_dark,
 )
 from workspaces.models import Workspace
@@ -343,7 +342,7 @@ def test_a_mixed_end_names_each_network(
     now = database_now()
     post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=now)
     for held in sorted(claim_targets(10), key=lambda claim: str(claim.pk)):
-        engine.publish(held, writer=Inline())
+        publish_claimed(held)
 
     end = told(post)[-1]
 
