@@ -17,6 +17,7 @@ from accounts.exchanges import Exchange
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import (
     Account,
+    AuthExpired,
     Connector,
     Content,
     Duplicate,
@@ -54,8 +55,8 @@ from posts.publishing.outcomes import (
     Outcome,
     Report,
     Undecidable,
+    answer_of,
     gave_up,
-    is_definite,
     is_said_to_be_there,
     storable,
 )
@@ -92,7 +93,8 @@ def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None, is_ending: Cal
 class Publish:
     """The publishing of one claimed target.
 
-    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet.
+    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet,
+    `refused` why the last visible call was not taken, where that was its token.
     """
 
     target: Target
@@ -117,6 +119,7 @@ class Publish:
         self.is_ending = is_ending
         self.step = "prepare"
         self.requests_before = 0
+        self.refused: AuthExpired | None = None
         self.exchanges: list[Exchange] = []
 
     def run(self) -> None:
@@ -133,6 +136,7 @@ class Publish:
             listing_lag=self.connector.listing_lag,
             is_paused=self.is_paused,
             exchanges=self.exchanges,
+            refused=self.refused,
         )
         word = calls.word(outcome)
         with traces.span("settle", outcome=word):
@@ -205,6 +209,10 @@ class Publish:
             found = tokens.authorized(self.account, self._find_out_or_send, now=self.started_at)
         except tokens.BeingRenewed:
             return Later(seconds=TOKEN_WAIT_SECONDS, message=Phrase("The account's token is being renewed."))
+        except (Error, WriterClosed):
+            if self.refused is None:
+                raise
+            return tokens.obstacle(self.refused)  # the token is renewed with the next claim
         return storable(found) if isinstance(found, Published) else found
 
     def _find_out_or_send(self, account: Account) -> Outcome:
@@ -238,9 +246,8 @@ class Publish:
 
     def _after(self, others: Sequence[str]) -> Later:
         """Look again when others have settled that may have what was found: one after the other, not all at once."""
-        turn = 1 + sum(pk < self.target.pk for pk in others)
         message = Phrase("Of another post of the account it is to be found out first whether it is this one.")
-        return Later(seconds=TURN_SECONDS * turn, message=message)
+        return Later(seconds=TURN_SECONDS * (1 + sum(pk < self.target.pk for pk in others)), message=message)
 
     def _told_late(self) -> list[Published]:
         return self.writer.run(told_late, self.target)
@@ -327,11 +334,14 @@ class Publish:
             return Held(seconds=0, message=pauses.told(paused))
         if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
             return Later(seconds=0, message=Phrase("The worker was held up; nothing was sent."))
-        self.step, self.requests_before = "commit", self.session.requests
+        self.step, self.requests_before, self.refused = "commit", self.session.requests, None
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
         try:
             with traces.span("commit"):
                 published = self.connector.commit(self.session, self.operation)
+        except AuthExpired as error:
+            self.refused = error
+            raise
         except Rejected as refusal:
             return self._refused(refusal)
         self._require_own(published)
@@ -419,15 +429,15 @@ class Publish:
 
     def _surely(self, report: Report) -> None:
         """Settle, and while the database is away note down what the network said and try until the lease is over."""
-        is_kept = not is_definite(report)
+        answer = answer_of(report)
         while True:
             try:
                 self.writer.run(settle_all, report)
                 return
             except (Error, WriterClosed) as error:
-                if not is_kept:
-                    kept_answers.keep(report)
-                    is_kept = True
+                if answer is not None:
+                    kept_answers.keep(answer)
+                    answer = None
                 if isinstance(error, WriterClosed) or self.claim.seconds_left <= 0:
                     raise
                 time.sleep(SETTLE_AGAIN_SECONDS)

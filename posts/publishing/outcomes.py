@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.exchanges import Exchange
 from accounts.platforms.base import (
+    AuthExpired,
     Duplicate,
     PlatformError,
     ProcessingFailed,
@@ -19,6 +20,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
+from accounts.tokens import obstacle
 from ouipost.claims import Claim, engine_time
 from ouipost.phrases import Phrase
 from posts.advice import failure, rest_unsent
@@ -87,12 +89,21 @@ class Report:
     """Whether it was looked for during a pause: after a restore what follows it may be out as well."""
     waited: timedelta | None = None
     """How long the account has waited in vain for a quota of which nobody tells when it ends."""
+    refused: AuthExpired | None = None
+    """Why the last visible call was not taken, where that was its token: whatever came of the renewal."""
 
 
 def is_definite(report: Report) -> bool:
     """Whether the network has said how the visible call ended: it is out, accepted, or certainly not there."""
     is_answer = isinstance(report.outcome, PlatformError) and not isinstance(report.outcome, Unknown)
     return isinstance(report.outcome, Published) or (report.step == "commit" and is_answer)
+
+
+def answer_of(report: Report) -> Report | None:
+    """Return what the network has said of the visible call; None: nothing that is certain."""
+    if is_definite(report):
+        return report
+    return replace(report, step="commit", outcome=obstacle(report.refused)) if report.refused else None
 
 
 def storable(published: Published) -> Outcome:
