@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import Error
 
@@ -47,6 +47,7 @@ from posts.models import Target
 from posts.publishing import kept_answers
 from posts.publishing.damage import damage
 from posts.publishing.late_answers import told_late
+from posts.publishing.looking import look
 from posts.publishing.outcomes import (
     VISIBLE_CALL_SECONDS,
     Absent,
@@ -70,7 +71,6 @@ GUARD_SECONDS = 5
 LOOKS_BEFORE_ABSENT = 2
 TOKEN_WAIT_SECONDS = 2
 TURN_SECONDS = 5
-CLOCKS_AGREE = timedelta(seconds=2)
 SETTLE_AGAIN_SECONDS = 0.5
 
 
@@ -237,7 +237,7 @@ class Publish:
             return Undecidable(message=Phrase("The network's response was lost, and it cannot be asked."))
         self.session.deadline = self._time_before_arming()
         with traces.span("recover"):
-            found = self._look()
+            found = look(self.connector, self.session, self.operation, began=self.began)
         known = self._others(found)
         shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
         if shown and known.in_doubt:
@@ -260,29 +260,6 @@ class Publish:
             case [one]:
                 return one
         return Undecidable(message=Phrase("The account has several posts that could be this one."))
-
-    def _look(self) -> list[Published]:
-        """Look for the post; where it is not there, and the network's clock is behind ours, from as much earlier on."""
-        found: list[Published] = []
-        try:
-            found = self.connector.recover(self.session, self.operation)
-        except StillWorking:
-            if not self._clock_behind():
-                raise
-        behind, armed_at = self._clock_behind(), self.operation.armed_at
-        if found or not behind or armed_at is None:
-            return found
-        by_their_clock = replace(self.operation, armed_at=armed_at - behind, now=self.operation.now - behind)
-        return self.connector.recover(self.session, by_their_clock)
-
-    def _clock_behind(self) -> timedelta:
-        """Return by how much the network's clock is behind the database's, as its last answer tells; nothing for less
-        than what answers are exact to."""
-        if self.session.dated is None:
-            return timedelta(0)
-        answered, theirs = self.session.dated
-        behind = self.started_at + timedelta(seconds=answered - self.began) - theirs
-        return behind if behind > CLOCKS_AGREE else timedelta(0)
 
     def _asks_by_sending(self) -> bool:
         """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is
