@@ -25,6 +25,7 @@ from accounts.platforms.base import (
     Media,
     Operation,
     PlatformError,
+    ProcessingFailed,
     Published,
     Recovery,
     Rejected,
@@ -47,8 +48,9 @@ from posts.models import Target
 from posts.publishing import kept_answers
 from posts.publishing.damage import damage
 from posts.publishing.late_answers import told_late
-from posts.publishing.looking import look
+from posts.publishing.looking import after, can_look, look, one_of, until_listed
 from posts.publishing.outcomes import (
+    SAFE_TO_REPEAT,
     VISIBLE_CALL_SECONDS,
     Absent,
     Held,
@@ -70,7 +72,6 @@ work = logging.getLogger("ouipost.work")
 GUARD_SECONDS = 5
 LOOKS_BEFORE_ABSENT = 2
 TOKEN_WAIT_SECONDS = 2
-TURN_SECONDS = 5
 SETTLE_AGAIN_SECONDS = 0.5
 
 
@@ -229,37 +230,59 @@ class Publish:
         return self._find_out() or self._send()
 
     def _find_out(self) -> Outcome | None:
-        """Look whether an earlier send, whose answer is not known, arrived; None: it did not, or sending will tell."""
-        if not self.unresolved or self._asks_by_sending():
+        """Look whether an earlier send arrived whose answer is not known, or refused it; None: send it, once more."""
+        if not self.unresolved:
+            return self._look_once() if self.operation.armed_at else None
+        if self._asks_by_sending():
             return None
         self.step = "recover"
         if self.recovery == Recovery.PARK:
             return Undecidable(message=Phrase("The network's response was lost, and it cannot be asked."))
+        return self._found() or self._absent()
+
+    def _look_once(self) -> Outcome | None:
+        """Look once for what was refused: it may be there all the same. A look that does not tell holds up nothing."""
+        is_absent = False
+        self.operation = replace(self.operation, content=replace(self.content, text=self.target.sent_text))
+        if can_look(self.connector, self.operation):
+            self.step = "recover"
+            if later := until_listed(self.connector, self.operation):
+                return later
+            try:
+                out = self._found()
+            except (AuthExpired, StillWorking):
+                raise
+            except PlatformError as error:
+                is_absent = isinstance(error, ProcessingFailed)
+            else:
+                if isinstance(out, Published | Later):
+                    return out
+                is_absent = out is None
+        self._begin_again(is_absent=is_absent)
+        return None
+
+    def _begin_again(self, *, is_absent: bool) -> None:
+        """Send what was refused once more. What was asked for anew since is prepared afresh, unless it may be there and
+        its handles keep it from being there twice."""
+        sent_at, asked_at = self.operation.began_at, self.target.scheduled_at
+        if asked_at and sent_at < asked_at and (is_absent or self.recovery not in SAFE_TO_REPEAT):
+            self._hold({})
+        self.target.armed_at = None if is_absent else sent_at
+        self.operation = replace(self.operation, content=self.content, armed_at=self.target.armed_at)
+
+    def _found(self) -> Outcome | None:
+        """Return the one post that was found, or what keeps us from telling; None where there is none."""
         self.session.deadline = self._time_before_arming()
         with traces.span("recover"):
             found = look(self.connector, self.session, self.operation, began=self.began)
         known = self._others(found)
         shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
         if shown and known.in_doubt:
-            return self._after(known.in_doubt)
-        return self._one_of(shown or self._told_late()) or self._absent()
-
-    def _after(self, others: Sequence[str]) -> Later:
-        """Look again when others have settled that may have what was found: one after the other, not all at once."""
-        message = Phrase("Of another post of the account it is to be found out first whether it is this one.")
-        return Later(seconds=TURN_SECONDS * (1 + sum(pk < self.target.pk for pk in others)), message=message)
+            return after(self.target, known.in_doubt)
+        return one_of(shown or self._told_late())
 
     def _told_late(self) -> list[Published]:
         return self.writer.run(told_late, self.target)
-
-    def _one_of(self, found: list[Published]) -> Outcome | None:
-        """Return the one post that was found; None where there is none."""
-        match found:
-            case []:
-                return None
-            case [one]:
-                return one
-        return Undecidable(message=Phrase("The account has several posts that could be this one."))
 
     def _asks_by_sending(self) -> bool:
         """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is
@@ -285,14 +308,8 @@ class Publish:
 
     def _others(self, found: Sequence[Published]) -> Others:
         """Return what is known of other targets that may have these posts."""
-        search = Search(
-            target_id=self.target.pk,
-            platform=self.account.platform,
-            account_remote_id=self.account.remote_id,
-            remote_ids=[each.remote_id for each in found],
-            armed_at=self.target.armed_at,
-        )
-        return self.writer.run(others, search)
+        ids = [each.remote_id for each in found]
+        return self.writer.run(others, Search.of(self.target, self.account, ids))
 
     def _send(self) -> Outcome:
         self.step = "prepare"
@@ -303,7 +320,7 @@ class Publish:
             handles = self.connector.prepare(self.session, self.operation, self._save)
         self._hold(handles)
         self.recovery = self.connector.recovery_of(self.operation)
-        if self._was_sent() and (out := self._one_of(self._told_late())):  # it may have come since the look
+        if self._was_sent() and (out := one_of(self._told_late())):  # it may have come since the look
             return out
         if self.is_ending():
             return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
@@ -344,7 +361,7 @@ class Publish:
         return found or refusal
 
     def _was_sent(self) -> bool:
-        """Whether this was sent before; a retry of what has failed begins the count anew."""
+        """Whether this was sent before; what goes out anew after it was certainly not there begins the count again."""
         return bool(self.sends) or self.content.text == self.target.sent_text
 
     def _require_own(self, published: Published) -> None:

@@ -164,14 +164,25 @@ def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any
         case Unknown() | Duplicate() as error if _may_be_there(target, error):
             return _unknown(target, error, report, now=now)
         case Later() as later:
-            return NOTHING_THERE | _later(target, later, now=now)
+            return _nothing_there(target, report) | _later(target, later, now=now)
         case Unavailable() as error:
-            return NOTHING_THERE | _again(target, error, report.waited, now=now)
+            return _nothing_there(target, report) | _again(target, error, report.waited, now=now)
         case PlatformError() as error:
-            return NOTHING_THERE | _failed(target, error, now=now)
+            return _nothing_there(target, report) | _failed(target, error, now=now)
         case Undecidable(message=message):
             return _review(message)
     raise TypeError(report.outcome)
+
+
+def _nothing_there(target: Target, report: Report) -> dict[str, Any]:
+    """Return the columns of a visible call that did nothing, by the network's word. What it has refused keeps its time
+    until it was looked for: it may be there all the same."""
+    error = report.outcome
+    is_answer = isinstance(error, PlatformError) and error.status is not None and not isinstance(error, Duplicate)
+    is_refused = report.step == "commit" and is_answer
+    is_looked_for_later = report.step == "recover" and isinstance(error, Later)
+    kept = {"armed_at": target.armed_at} if is_refused or is_looked_for_later else {}
+    return NOTHING_THERE | kept
 
 
 def _may_be_there(target: Target, error: PlatformError) -> bool:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 NEEDED = (
     *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
-    *("parts", "attempts"),
+    *("parts", "attempts", "scheduled_at"),
     *("post__content", "post__title", "post__link", "post__hashtags", "post__platform_content", "post__workspace"),
     *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
     *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),
@@ -85,6 +85,16 @@ class Search:
     remote_ids: Sequence[str]
     armed_at: datetime | None
     """When the target was first sent."""
+
+    @classmethod
+    def of(cls, target: Target, account: SocialAccount, remote_ids: Sequence[str]) -> "Search":
+        return cls(
+            target_id=target.pk,
+            platform=account.platform,
+            account_remote_id=account.remote_id,
+            remote_ids=remote_ids,
+            armed_at=target.armed_at,
+        )
 
     @property
     def account(self) -> tuple[str, str]:

@@ -53,7 +53,7 @@ def meanings(post: Post) -> list[tuple[str, str | None, bool | None]]:
 def test_trouble_and_its_end_are_told_step_by_step(workspace: Workspace, network: ScriptedNetwork) -> None:
     network.prepared = [AWAY, {}]
     network.committed = [RateLimited("Too fast.", retry_after=60, status=429), LOST, HERE]
-    network.found = [[], [HERE]]
+    network.found = [[], [], [HERE]]
     target = make_due(workspace)
 
     for _ in range(5):
