@@ -246,6 +246,11 @@ class Target(Claimable):
     def __str__(self) -> str:
         return f"{self.platform} · {self.post_id}"
 
+    @property
+    def may_be_out(self) -> bool:
+        """Whether it is at its network, in whole or in part, or nobody knows that yet."""
+        return self.outcome_unknown or bool(self.remote_id)
+
 
 TAKEN_FROM_WORKERS: dict[str, Any] = {
     "due_at": None,

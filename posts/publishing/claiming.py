@@ -143,7 +143,7 @@ def _end(pk: str) -> None:
     target = Target.objects.select_for_update().filter(claims.is_due(claims.database_now()), pk=pk).first()
     if post is None or target is None:
         return
-    status = TargetStatus.NEEDS_REVIEW if target.outcome_unknown or target.remote_id else TargetStatus.FAILED
+    status = TargetStatus.NEEDS_REVIEW if target.may_be_out else TargetStatus.FAILED
     error = failure("PLATFORM_UNAVAILABLE", INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
     Target.objects.filter(pk=pk).update(status=status, error=error, **TAKEN_FROM_WORKERS)
     sync_and_tell(post)

@@ -173,7 +173,7 @@ class Publish:
     def _outcome(self) -> Outcome:
         """Try, and turn whatever is raised into an outcome; a bug of ours after arming leaves it unknown, too."""
         try:
-            return damage(self.target, may_be_out=self.unresolved) or self._attempt()
+            return damage(self.target) or self._attempt()
         except StillWorking as error:
             return Later(seconds=error.retry_after, message=error.message) if self.step == "prepare" else error
         except Unknown as error:

@@ -187,8 +187,10 @@ class Others:
     remote_ids: Collection[str]
     """What of the posts that were found is known to be theirs."""
     in_doubt: Sequence[str]
-    """Those of which nobody knows yet whether they have one: while a worker has them, or where several posts were found
-    and they were sent later. Each of these finds what is no older than itself, the last one only its own."""
+    """Those of which it is not known yet whether they have one: a worker is at them, or several posts were found and
+    they were sent later. A look finds nothing older than its target's own send. So of several that say the same, the
+    one that was sent last finds its own alone and is settled first; then that one is known, and the one before it is.
+    """
 
 
 def others(searches: Sequence[Search]) -> list[Others]:
