@@ -78,7 +78,7 @@ class Syncer(Engine[Job]):
             self._tell(report)
 
 
-def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str = "") -> list[Job]:
+def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str) -> list[Job]:
     """Claim up to `limit` accounts with something due, the longest due first.
 
     No network gets more than its share beside those that are busy already.

@@ -79,7 +79,7 @@ class Candidate(NamedTuple):
     claim_count: int
 
 
-def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
+def claim_targets(limit: int, *, suspects: bool) -> list[Claim]:
     """Claim up to `limit` due targets for this worker; none when others are faster.
 
     At most one of them has a claim before it that was never settled, and none without `suspects`: a target that takes

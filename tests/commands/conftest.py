@@ -7,9 +7,8 @@ import pytest
 from accounts import tokens
 from adminapi.management.commands import reconcile
 from posts.models import Target
-from posts.publishing.claiming import claim_targets
 from tests.posts.conftest import install
-from tests.posts.fakes import ScriptedNetwork, bring_forward, publish_claimed
+from tests.posts.fakes import ScriptedNetwork, bring_forward, claim_targets, publish_claimed
 
 
 class Clock:

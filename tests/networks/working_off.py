@@ -5,8 +5,7 @@ from datetime import timedelta
 from accounts.models import SocialAccount
 from ouipost.simulator import clock
 from posts.models import Target
-from posts.publishing.claiming import claim_targets
-from tests.posts.fakes import bring_forward, publish_claimed
+from tests.posts.fakes import bring_forward, claim_targets, publish_claimed
 
 MOST_STEPS = 60
 PROCESSING_SECONDS = 3

@@ -31,8 +31,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts.models import Attempt, Media, Post, Target, TargetStatus
-from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
+from posts.publishing import claiming, engine
 from posts.publishing.outcomes import Outcome, Report
 from posts.publishing.steps import Arming, Loaded, arm_all
 from posts.status import sync
@@ -148,6 +147,11 @@ def bring_forward(target: Target, **values: Any) -> None:
     SocialAccount.objects.filter(pk=target.account_id).update(held_until=None)
     given = {"due_at": database_now() - timedelta(milliseconds=1), "lease_until": None}
     Target.objects.filter(pk=target.pk).update(**given | values)
+
+
+def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
+    """Claim as a worker does that has no target whose worker died before."""
+    return claiming.claim_targets(limit, suspects=suspects)
 
 
 def claim(target: Target) -> Claim:

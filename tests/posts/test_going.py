@@ -9,13 +9,13 @@ from accounts.services import disconnect
 from ouipost.events.models import Delivery
 from posts import removal
 from posts.models import Post, Target
-from posts.publishing.claiming import claim_targets
 from posts.publishing.steps import load_ahead
 from tests.factories import NOW, make_webhook
 from tests.posts.fakes import (
     ACTOR,
     ScriptedNetwork,
     claim,
+    claim_targets,
     make_due,
     make_mixed,
     publish,

@@ -26,7 +26,6 @@ from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, Target
 from posts.operating.stuck import Search
 from posts.publishing import engine, steps
-from posts.publishing.claiming import claim_targets
 from posts.timeline.timeline import timeline
 from posts.timeline.waiting import tell_waits
 from tests.factories import NOW, make_account, make_post, make_workspace
@@ -35,6 +34,7 @@ from tests.posts.fakes import (
     ACTOR,
     ScriptedNetwork,
     bring_forward,
+    claim_targets,
     make_due,
     publish,
     publish_claimed,

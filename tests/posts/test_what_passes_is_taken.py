@@ -10,11 +10,10 @@ import pytest
 from adminapi.management.client import Client
 from ouipost.simulator import models as networks
 from posts.models import Post, Target
-from posts.publishing.claiming import claim_targets
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import BASE, in_process
-from tests.posts.fakes import publish_claimed
+from tests.posts.fakes import claim_targets, publish_claimed
 from tests.posts.media.pictures import animation, noise, picture
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]

@@ -16,9 +16,18 @@ from ouipost.events.models import Event
 from posts import services
 from posts.models import Target
 from posts.publishing import claiming
-from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS, claim_targets
+from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
 from tests.factories import make_account, make_post, make_workspace
-from tests.posts.fakes import ACTOR, ScriptedNetwork, error_of, make_due, publish_claimed, states, status_of
+from tests.posts.fakes import (
+    ACTOR,
+    ScriptedNetwork,
+    claim_targets,
+    error_of,
+    make_due,
+    publish_claimed,
+    states,
+    status_of,
+)
 from workspaces.models import Workspace
 
 

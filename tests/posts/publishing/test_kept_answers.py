@@ -30,7 +30,6 @@ from ouipost.writer import WriterClosed
 from posts import services
 from posts.models import Attempt, Target
 from posts.publishing import engine, kept_answers, settling
-from posts.publishing.claiming import claim_targets
 from posts.publishing.outcomes import Report
 from tests.accounts.fakes import answer
 from tests.factories import make_account
@@ -44,6 +43,7 @@ from tests.posts.fakes import (
     begin,
     bring_forward,
     claim,
+    claim_targets,
     error_of,
     expired,
     make_due,

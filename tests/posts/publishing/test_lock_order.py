@@ -29,7 +29,6 @@ from posts import counts, expiring, removal, services
 from posts.media import files, storage
 from posts.media.intake import Processed
 from posts.models import Post, Schedule, Slot, Target
-from posts.publishing.claiming import claim_targets
 from posts.publishing.holding import hold_account
 from posts.schedules import services as schedules
 from tests.factories import (
@@ -43,7 +42,7 @@ from tests.factories import (
     make_webhook,
 )
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
-from tests.posts.fakes import ACTOR, ScriptedNetwork, claim, make_due
+from tests.posts.fakes import ACTOR, ScriptedNetwork, claim, claim_targets, make_due
 from workspaces import services as workspaces
 from workspaces.keys import services as keys
 from workspaces.models import ApiKey, Workspace

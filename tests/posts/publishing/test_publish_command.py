@@ -8,10 +8,9 @@ import pytest
 
 from accounts.platforms.base import Published
 from posts.models import Post
-from posts.publishing.claiming import claim_targets
 from tests.conftest import ApiClient
 from tests.foundation.threads import PATIENCE_SECONDS, at_once, meanwhile, wait_until
-from tests.posts.fakes import HERE, ScriptedNetwork, publish_claimed
+from tests.posts.fakes import HERE, ScriptedNetwork, claim_targets, publish_claimed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

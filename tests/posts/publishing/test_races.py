@@ -16,10 +16,9 @@ from ouipost.errors import DomainError
 from ouipost.events.models import Event
 from posts import services
 from posts.models import Post, Target
-from posts.publishing.claiming import claim_targets
 from tests.factories import make_account, make_post
 from tests.foundation.threads import at_once
-from tests.posts.fakes import ACTOR, ScriptedNetwork, bring_forward, make_due, publish_claimed
+from tests.posts.fakes import ACTOR, ScriptedNetwork, bring_forward, claim_targets, make_due, publish_claimed
 from workspaces.models import Workspace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.thorough]

@@ -15,7 +15,7 @@ from ouipost.claims import Claim, database_now
 from posts import services
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.publishing import holding
-from posts.publishing.claiming import LOOK_AHEAD, ROUNDS, claim_targets
+from posts.publishing.claiming import LOOK_AHEAD, ROUNDS
 from posts.publishing.holding import hold_account
 from posts.publishing.late_answers import told_late
 from posts.publishing.outcomes import Later, Outcome, Undecidable
@@ -29,6 +29,7 @@ from tests.posts.fakes import (
     LOST,
     ScriptedNetwork,
     bring_forward,
+    claim_targets,
     make_due,
     make_report,
     publish,

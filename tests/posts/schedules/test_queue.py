@@ -18,14 +18,13 @@ from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Post, Schedule, Slot, Target
-from posts.publishing.claiming import claim_targets
 from posts.schedules import services as schedules
 from posts.schedules.queue import next_free, queued
 from posts.schedules.slots import occurs_at
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_schedule
 from tests.foundation.threads import at_once
-from tests.posts.fakes import ACTOR, ScriptedNetwork, publish_claimed, states, told
+from tests.posts.fakes import ACTOR, ScriptedNetwork, claim_targets, publish_claimed, states, told
 from workspaces.models import Workspace
 
 EACH = 4

@@ -16,7 +16,6 @@ from posts import services
 from posts.advice import failure
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.operating.findings import doubtful
-from posts.publishing.claiming import claim_targets
 from posts.timeline.entries import Entry
 from posts.timeline.timeline import timeline
 from tests.factories import NOW, make_account, make_post, make_workspace
@@ -29,6 +28,7 @@ from tests.posts.fakes import (
     ScriptedNetwork,
     bring_forward,
     claim,
+    claim_targets,
     make_due,
     publish,
     publish_claimed,
