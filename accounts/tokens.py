@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
-from django.db.models import Q
 from structlog.contextvars import bound_contextvars
 
 from accounts import credentials, grants, registry
@@ -169,7 +168,7 @@ def refresh_now(account: SocialAccount) -> bool:
     with transaction.atomic():
         now = claims.database_now()
         rows = SocialAccount.objects.connected().filter(pk=account.pk, access_token=account.access_token)
-        free = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now))
+        free = rows.filter(claims.is_free(now))
         free.exclude(refresh_token="").update(due_at=now)
         held = claims.claim(rows, [account.pk], lease=_lease())
     if held:

@@ -189,7 +189,7 @@ class Pacing(NamedTuple):
     paced_at: datetime | None
 
 
-def wait(account: Pacing | SocialAccount, *, sends: bool = True, now: datetime) -> datetime | None:
+def wait(account: Pacing | SocialAccount, *, sends: bool, now: datetime) -> datetime | None:
     """Return when the account may send again, or, where nothing new is sent, may be asked again; None: now."""
     if account.held_until is not None and account.held_until > now:
         return account.held_until

@@ -60,7 +60,7 @@ class Due:
     at: datetime
 
 
-def read(claim: Claim, *, writer: Runs, is_ending: Callable[[], bool] = lambda: False) -> Report | None:
+def read(claim: Claim, *, writer: Runs, is_ending: Callable[[], bool]) -> Report | None:
     """Read what is due for a claimed account and settle it; returns its report, None for a lost claim.
 
     No other call is begun once the process `is_ending`: what was not asked for stays due.

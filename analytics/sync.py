@@ -78,7 +78,7 @@ class Syncer(Engine[Job]):
             self._tell(report)
 
 
-def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str = "") -> list[Job]:
+def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str) -> list[Job]:
     """Claim up to `limit` accounts with something due, the longest due first.
 
     No network gets more than its share beside those that are busy already.
@@ -109,7 +109,7 @@ def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counte
 @transaction.atomic
 def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
     """Make everything that is read for these accounts due, except for those being read; returns how many accounts."""
-    free = syncs.filter(Q(lease_until=None) | Q(lease_until__lte=now))
+    free = syncs.filter(claims.is_free(now))
     pks = list(free.select_for_update().order_by("pk").values_list("pk", flat=True))
     TargetNumbers.objects.filter(account__in=pks, due_at__gt=now).update(due_at=now)
     return AccountSync.objects.filter(pk__in=pks).update(due_at=now, account_due_at=now)

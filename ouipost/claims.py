@@ -88,7 +88,12 @@ def engine_time(seconds: float) -> timedelta:
 
 def is_due(now: datetime) -> Q:
     """Match rows that are due and not claimed."""
-    return Q(due_at__lte=now) & (Q(lease_until=None) | Q(lease_until__lte=now))
+    return Q(due_at__lte=now) & is_free(now)
+
+
+def is_free(now: datetime) -> Q:
+    """Match rows that nobody has claimed, or not for longer than a lease."""
+    return Q(lease_until=None) | Q(lease_until__lte=now)
 
 
 def claim(rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: timedelta, **values: Any) -> list[Claim]:

@@ -12,6 +12,7 @@ class PostsConfig(AppConfig):
         from workspaces import hooks as workspaces
 
         accounts.before_disconnect.append(schedules.lock_all)
+        accounts.before_disconnect.append(removal.lock_claimed)
         accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts
         accounts.on_disconnect.append(removal.cancel_for_account)
         workspaces.on_delete.append(removal.cancel_workspace)

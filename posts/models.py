@@ -1,7 +1,7 @@
 """Posts, the accounts that they go to, and their files."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.text import Truncator
@@ -266,6 +266,20 @@ class Target(Claimable):
     def next_attempt_at(self) -> datetime | None:
         """When it goes on, while it is being published, or has to wait although its time has come."""
         return self.due_at if self.status == TargetStatus.PUBLISHING or self.has_waited else None
+
+    @property
+    def may_be_out(self) -> bool:
+        """Whether it is at its network, in whole or in part, or nobody knows that yet."""
+        return self.outcome_unknown or bool(self.remote_id)
+
+
+TAKEN_FROM_WORKERS: dict[str, Any] = {
+    "due_at": None,
+    "lease_until": None,
+    "in_flight": None,
+    "fence": models.F("fence") + 1,
+}
+"""The columns of a target that no worker is to take up any more; one that has it has lost its claim."""
 
 
 class Attempt(models.Model):

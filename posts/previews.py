@@ -100,7 +100,7 @@ def _preview(
 ) -> Preview:
     platform = registry.get(account.platform)
     content = compose(post, account, platform, media)
-    if target is not None and target.sent_text and _may_be_out(target):
+    if target is not None and _shows_sent_text(target):
         content = replace(content, text=target.sent_text)
     is_out = target is not None and target.status == TargetStatus.PUBLISHED
     return Preview(
@@ -113,5 +113,6 @@ def _preview(
     )
 
 
-def _may_be_out(target: Target) -> bool:
-    return target.status == TargetStatus.PUBLISHED or target.outcome_unknown
+def _shows_sent_text(target: Target) -> bool:
+    """Whether a target is, or may be, out with the text that was sent, whatever would be sent now."""
+    return bool(target.sent_text) and (target.status == TargetStatus.PUBLISHED or target.outcome_unknown)

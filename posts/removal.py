@@ -14,18 +14,29 @@ from ouipost.events.journal import Actor, changes, entry, record_all
 from ouipost.events.models import Event
 from posts import counts
 from posts.media import files
-from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import BATCH
 from posts.status import TOLD_AT_ONCE, snapshot, sync_each
 from workspaces.models import Workspace
 
 UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED]) | Q(
-    status=TargetStatus.PUBLISHING, outcome_unknown=False, in_flight=None, remote_id=""
+    status=TargetStatus.PUBLISHING, outcome_unknown=False, remote_id=""
 )
-"""Targets of which nothing was sent, and nothing is on its way."""
+"""Targets of which nothing is out; a worker that has one has not armed it, and no longer can once it is called off."""
+CALLED_OFF = {"status": TargetStatus.CANCELLED, "armed_at": None, **TAKEN_FROM_WORKERS}
 UNSENT_OR_FAILED = UNSENT | Q(status=TargetStatus.FAILED)
 """Those, and what somebody may be sending again right now."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
+
+
+def lock_claimed(account: SocialAccount) -> None:
+    """Lock what a worker has of an account, and its post.
+
+    Called before a disconnected account is locked: who arms a target counts it for its account afterwards.
+    """
+    found = list(Target.objects.filter(UNSENT, in_flight=account.pk).values_list("post", "pk"))
+    list(Post.objects.select_for_update().filter(pk__in=[post for post, _ in found]).values_list("pk"))
+    list(Target.objects.select_for_update().filter(pk__in=[pk for _, pk in found]).values_list("pk"))
 
 
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
@@ -37,10 +48,10 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     found = list(mine.filter(UNSENT_OR_FAILED).values_list("post", flat=True))  # posts are locked before any target is
     locked = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
     mine = mine.filter(UNSENT, post__in=locked)
-    statuses = dict(mine.values_list("post", "status"))
+    statuses = dict(mine.select_for_update().values_list("post", "status"))
     posts = [post for post in locked if post.pk in statuses]
     mine.filter(status=TargetStatus.DRAFT).delete()
-    mine.update(status=TargetStatus.CANCELLED, due_at=None)
+    mine.update(**CALLED_OFF)
     for some in in_parts(posts, TOLD_AT_ONCE):
         before = {post.pk: snapshot(post) for post in some}
         Post.objects.filter(pk__in=[post.pk for post in some]).update(updated_at=now)  # they lost a target, all of them
@@ -81,7 +92,7 @@ def call_off(targets: TargetQuerySet) -> None:
     pks, now = list(targets.filter(status__in=OPEN).values_list("pk", flat=True)), database_now()
     for some in in_parts(pks, BATCH):
         rows = Target.objects.filter(pk__in=some, status__in=OPEN)
-        rows.filter(UNSENT).update(status=TargetStatus.CANCELLED, due_at=None)
+        rows.filter(UNSENT).update(**CALLED_OFF)
         rows.filter(status=TargetStatus.PUBLISHING).update(give_up_at=now)
 
 

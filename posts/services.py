@@ -41,8 +41,10 @@ UNTRIED: dict[str, Any] = {
     "error": None,
 }
 """The columns of a target as they are before its next visible call was tried."""
-SENT_BEFORE = {name: value for name, value in UNTRIED.items() if name not in ("sends", "armed_at")}
-"""Those of one that a person has sent again: a network that then calls it a duplicate may have the earlier one."""
+SENT_BEFORE = {name: value for name, value in UNTRIED.items() if name not in ("sends", "armed_at", "handles")}
+"""Those of one that may be at its network although that has refused it: it is looked for first."""
+DENIED = SENT_BEFORE | {"handles": {}}
+"""Those of one that is not there by a person's word: it begins afresh."""
 UNSCHEDULED = UNTRIED | {"status": TargetStatus.DRAFT, "scheduled_at": None, "due_at": None, "give_up_at": None}
 """Those of a target whose post is a draft again."""
 REST_UNSENT = failure(
@@ -286,12 +288,10 @@ def require_publishable(post: Post, found: destinations.Destinations) -> None:
 
 def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
     """Schedule targets for this time, as if they had never been tried."""
-    _make_due([target.pk for target in targets], TargetStatus.SCHEDULED, at=scheduled_at)
+    _make_due([target.pk for target in targets], TargetStatus.SCHEDULED, at=scheduled_at, columns=UNTRIED)
 
 
-def _make_due(
-    pks: Collection[str], status: TargetStatus, *, at: datetime, columns: Mapping[str, Any] = UNTRIED
-) -> None:
+def _make_due(pks: Collection[str], status: TargetStatus, *, at: datetime, columns: Mapping[str, Any]) -> None:
     Target.objects.filter(pk__in=pks).update(
         status=status, scheduled_at=at, due_at=at, give_up_at=at + GIVE_UP_AFTER, **columns
     )
@@ -318,7 +318,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
     before = snapshot(locked)
-    _send_now([target.pk for target in targets], now=now)
+    _send_now(targets, now=now)
     assign(locked, TIMELESS)  # or it would stand among what is yet to come
     sync(locked)
     record("publish_requested", locked, actor=actor, **changes(before, locked))
@@ -340,15 +340,20 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
         raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
     rules.check(locked, connected, files.as_content(locked))
     before = snapshot(locked)
-    _send_now(list(failed.filter(account__in=connected).values_list("pk", flat=True)), now=now)
+    _send_now(failed.filter(account__in=connected).only("armed_at"), now=now)
     sync(locked)
     record("retried", locked, actor=actor, **changes(before, locked))
     return locked
 
 
-def _send_now(pks: Collection[str], *, now: datetime, columns: Mapping[str, Any] = UNTRIED) -> None:
-    """Make targets due of which nothing is at a network, as if they had never been tried, or with other columns."""
-    _make_due(pks, TargetStatus.PUBLISHING, at=now, columns=columns)
+def _send_now(targets: Iterable[Target], *, now: datetime, columns: Mapping[str, Any] = SENT_BEFORE) -> None:
+    """Make targets due, as if they had never been tried; those that may be there, and are looked for first, get these
+    columns."""
+    given = list(targets)
+    for is_sent, values in ((False, UNTRIED), (True, columns)):
+        pks = [target.pk for target in given if (target.armed_at is not None) is is_sent]
+        if pks:
+            _make_due(pks, TargetStatus.PUBLISHING, at=now, columns=values)
     transaction.on_commit(doorbell.ring, robust=True)
 
 
@@ -369,7 +374,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
         locked.outcome_unknown = False
         locked.save()
     else:
-        _send_now([locked.pk], now=now, columns=SENT_BEFORE)
+        _send_now([locked], now=now, columns=DENIED)
     changed = sync(post)
     told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     record("resolved", post, actor=actor, **told, **changes(before, post))

@@ -99,10 +99,10 @@ class Hosts:
         self._calls[host] += 1
 
 
-def claim_deliveries(limit: int, *, hosts: Hosts | None = None) -> list[Job]:
+def claim_deliveries(limit: int, *, hosts: Hosts) -> list[Job]:
     """Claim up to `limit` deliveries, the longest due first, within each webhook's and host's limit of calls."""
     clock = claims.database_clock()
-    chosen = _choose(limit, hosts or Hosts([], most=limit), now=clock())
+    chosen = _choose(limit, hosts, now=clock())
     held = {claim.pk: claim for claim in claims.claim_chosen(Delivery.objects.all(), chosen, lease=LEASE)}
     if not held:
         return []

@@ -45,7 +45,7 @@ class Kept:
     seal: str
 
 
-def follow(*, first: int = 1, kept: Kept | None = None) -> Iterator[Verdict]:
+def follow(*, first: int, kept: Kept | None) -> Iterator[Verdict]:
     """Recompute the chain from row `first` on, and yield the same verdict, updated, after each batch.
 
     Rows before `first` are taken as correct. Rows that are sealed meanwhile are not looked at.

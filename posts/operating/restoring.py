@@ -12,6 +12,7 @@ from django.db.models.fields.json import KT
 from django.shortcuts import get_object_or_404
 
 from accounts import pauses, registry
+from ouipost.claims import is_free
 from ouipost.events.journal import Actor, record
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase
@@ -68,7 +69,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
     """
     post = lock(target.post)
     rows = overdue(now, since=since).select_related("post__workspace", "account")
-    locked = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), pk=target.pk).first()
+    locked = rows.filter(is_free(now), pk=target.pk).first()
     if locked is None:
         status = get_object_or_404(Target, pk=target.pk).status
         raise WrongStatus(Phrase("The target is {status}, or a worker is on it.", status=Ours(status)), status=status)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import Error, IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -19,7 +19,7 @@ from ouipost.db.rows import update_each
 from ouipost.phrases import Phrase
 from posts.advice import INTERNAL_ERROR, failure
 from posts.lateness import GIVE_UP_AFTER, LEASE_SECONDS, LEAST_TRYING, is_too_late
-from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.publishing.holding import hold_account, is_line_due, needs_place, pace_account
 from posts.publishing.room import Room, in_flight
 from posts.removal import call_off
@@ -34,8 +34,6 @@ ROUNDS = 4
 MAX_UNSETTLED_CLAIMS = 5
 MOST_NAMED = 500
 """Accounts in one statement: of 1,000 MariaDB makes a table, and then reads every row to look there."""
-TAKEN_FROM_WORKERS: dict[str, Any] = {"due_at": None, "lease_until": None, "in_flight": None, "fence": F("fence") + 1}
-"""The columns of what no worker is to take up any more; one that only was slow has lost its claim."""
 BEGUN = ~Q(attempts=0, sends=0, in_flight=None, remote_id="")
 """Targets that somebody has tried, or is trying."""
 PROMPT = timedelta(minutes=1)
@@ -86,7 +84,7 @@ class Candidate(NamedTuple):
     claim_count: int
 
 
-def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
+def claim_targets(limit: int, *, suspects: bool) -> list[Claim]:
     """Claim up to `limit` due targets for this worker; none when others are faster.
 
     At most one of them has a claim before it that was never settled, and none without `suspects`: a target that takes
@@ -150,7 +148,7 @@ def _end(pk: str) -> None:
     target = Target.objects.select_for_update().filter(claims.is_due(claims.database_now()), pk=pk).first()
     if post is None or target is None:
         return
-    status = TargetStatus.NEEDS_REVIEW if target.outcome_unknown or target.remote_id else TargetStatus.FAILED
+    status = TargetStatus.NEEDS_REVIEW if target.may_be_out else TargetStatus.FAILED
     error = failure("PLATFORM_UNAVAILABLE", INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
     Target.objects.filter(pk=pk).update(status=status, error=error, **TAKEN_FROM_WORKERS)
     sync_and_tell(post)

@@ -11,7 +11,7 @@ from posts.publishing.outcomes import Outcome, Undecidable
 logger = logging.getLogger(__name__)
 
 
-def damage(target: Target, *, may_be_out: bool) -> Outcome | None:
+def damage(target: Target) -> Outcome | None:
     """Return what comes of a target that cannot be read: nobody knows what was to be sent, or what was. None: it can.
 
     A person must look where it may be out, in whole or in part.
@@ -21,6 +21,6 @@ def damage(target: Target, *, may_be_out: bool) -> Outcome | None:
         return None
     logger.error("Target %s cannot be sent, these are stored in another form: %s", target.pk, ", ".join(wrong))
     message = Phrase("It is stored in a form that cannot be read: {columns}.", columns=", ".join(wrong))
-    if may_be_out or target.remote_id:
+    if target.may_be_out:
         return Undecidable(message=message)
     return Rejected(message, code=Unavailable.code, who_acts=WhoActs.OPERATOR)

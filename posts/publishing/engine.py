@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import Error
 
@@ -17,6 +17,7 @@ from accounts.exchanges import Exchange
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import (
     Account,
+    AuthExpired,
     Connector,
     Content,
     Duplicate,
@@ -25,6 +26,7 @@ from accounts.platforms.base import (
     NotListed,
     Operation,
     PlatformError,
+    ProcessingFailed,
     Published,
     Recovery,
     Rejected,
@@ -47,7 +49,9 @@ from posts.models import Target
 from posts.publishing import kept_answers
 from posts.publishing.damage import damage
 from posts.publishing.late_answers import told_late
+from posts.publishing.looking import after, can_look, look, one_of, until_listed
 from posts.publishing.outcomes import (
+    SAFE_TO_REPEAT,
     VISIBLE_CALL_SECONDS,
     Absent,
     Held,
@@ -55,8 +59,8 @@ from posts.publishing.outcomes import (
     Outcome,
     Report,
     Undecidable,
+    answer_of,
     gave_up,
-    is_definite,
     is_said_to_be_there,
     storable,
 )
@@ -69,25 +73,19 @@ work = logging.getLogger("ouipost.work")
 GUARD_SECONDS = 5
 LOOKS_BEFORE_ABSENT = 2
 TOKEN_WAIT_SECONDS = 2
-TURN_SECONDS = 5
-CLOCKS_AGREE = timedelta(seconds=2)
 SETTLE_AGAIN_SECONDS = 0.5
 
 
-def never() -> bool:
-    return False
-
-
-def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_ending: Callable[[], bool] = never) -> None:
+def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None, is_ending: Callable[[], bool]) -> None:
     """Take one claimed target a step further, and release it settled or with the time of its next step.
 
-    `loaded` is the target as it was read right after the claim, where that was done for many at once. Nothing is armed
-    any more once the process `is_ending`: the call might be cut before its answer is there.
+    `loaded` is the target as it was read right after the claim; None where that failed. Nothing is armed any more once
+    the process `is_ending`: the call might be cut before its answer is there.
     """
     try:
         Publish(claim, writer=writer, loaded=loaded, is_ending=is_ending).run()
     except LostClaim:
-        logger.warning("Target %s was taken over by another worker", claim.pk)
+        logger.warning("Target %s was taken over by another worker, or called off", claim.pk)
     except WriterClosed:
         logger.warning("Target %s is left to its lease: the worker has to end", claim.pk)
     except Error:
@@ -97,7 +95,8 @@ def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_endi
 class Publish:
     """The publishing of one claimed target.
 
-    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet.
+    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet,
+    `refused` why the last visible call was not taken, where that was its token.
     """
 
     target: Target
@@ -115,15 +114,14 @@ class Publish:
     began: float
     """When that was, by this process's monotonic clock."""
 
-    def __init__(
-        self, claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_ending: Callable[[], bool] = never
-    ) -> None:
+    def __init__(self, claim: Claim, *, writer: Runs, loaded: Loaded | None, is_ending: Callable[[], bool]) -> None:
         self.claim = claim
         self.writer = writer
         self.loaded = loaded
         self.is_ending = is_ending
         self.step = "prepare"
         self.requests_before = 0
+        self.refused: AuthExpired | None = None
         self.exchanges: list[Exchange] = []
 
     def run(self) -> None:
@@ -140,6 +138,7 @@ class Publish:
             listing_lag=self.connector.listing_lag,
             is_paused=self.is_paused,
             exchanges=self.exchanges,
+            refused=self.refused,
         )
         word = calls.word(outcome)
         with traces.span("settle", outcome=word):
@@ -175,7 +174,7 @@ class Publish:
     def _outcome(self) -> Outcome:
         """Try, and turn whatever is raised into an outcome; a bug of ours after arming leaves it unknown, too."""
         try:
-            return damage(self.target, may_be_out=self.unresolved) or self._attempt()
+            return damage(self.target) or self._attempt()
         except StillWorking as error:
             return Later(seconds=error.retry_after, message=error.message) if self.step == "prepare" else error
         except Unknown as error:
@@ -212,6 +211,10 @@ class Publish:
             found = tokens.authorized(self.account, self._find_out_or_send, now=self.started_at)
         except tokens.BeingRenewed:
             return Later(seconds=TOKEN_WAIT_SECONDS, message=Phrase("The account's token is being renewed."))
+        except (Error, WriterClosed):
+            if self.refused is None:
+                raise
+            return tokens.obstacle(self.refused)  # the token is renewed with the next claim
         return storable(found) if isinstance(found, Published) else found
 
     def _find_out_or_send(self, account: Account) -> Outcome:
@@ -228,64 +231,62 @@ class Publish:
         return self._find_out() or self._send()
 
     def _find_out(self) -> Outcome | None:
-        """Look whether an earlier send, whose answer is not known, arrived; None: it did not, or sending will tell."""
-        if not self.unresolved or self._asks_by_sending():
+        """Look whether an earlier send arrived whose answer is not known, or refused it; None: send it, once more."""
+        if not self.unresolved:
+            return self._look_once() if self.operation.armed_at else None
+        if self._asks_by_sending():
             return None
         self.step = "recover"
         if self.recovery == Recovery.PARK:
             return Undecidable(message=Phrase("The network's response was lost, and it cannot be asked."))
+        return self._found() or self._absent()
+
+    def _look_once(self) -> Outcome | None:
+        """Look once for what was refused: it may be there all the same. A look that does not tell holds up nothing."""
+        is_absent = False
+        self.operation = replace(self.operation, content=replace(self.content, text=self.target.sent_text))
+        if can_look(self.connector, self.operation):
+            self.step = "recover"
+            if later := until_listed(self.connector, self.operation):
+                return later
+            try:
+                out = self._found()
+            except (AuthExpired, StillWorking):
+                raise
+            except PlatformError as error:
+                is_absent = isinstance(error, ProcessingFailed)
+            else:
+                if isinstance(out, Published | Later):
+                    return out
+                is_absent = out is None
+        self._begin_again(is_absent=is_absent)
+        return None
+
+    def _begin_again(self, *, is_absent: bool) -> None:
+        """Send what was refused once more. What was asked for anew since is prepared afresh, unless it may be there and
+        its handles keep it from being there twice."""
+        sent_at, asked_at = self.operation.began_at, self.target.scheduled_at
+        if asked_at and sent_at < asked_at and (is_absent or self.recovery not in SAFE_TO_REPEAT):
+            self._hold({})
+        self.target.armed_at = None if is_absent else sent_at
+        self.operation = replace(self.operation, content=self.content, armed_at=self.target.armed_at)
+
+    def _found(self) -> Outcome | None:
+        """Return the one post that was found, or what keeps us from telling; None where there is none."""
         self.session.deadline = self._time_before_arming()
         try:
             with traces.span("recover"):
-                found = self._look()
+                found = look(self.connector, self.session, self.operation, began=self.began)
         except NotListed:  # what it gave is forgotten: its list is believed the second time
             self.recovery, found = Recovery.LOOK, []
         known = self._others(found)
         shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
         if shown and known.in_doubt:
-            return self._after(known.in_doubt)
-        return self._one_of(shown or self._told_late()) or self._absent()
-
-    def _after(self, others: Sequence[str]) -> Later:
-        """Look again when others have settled that may have what was found: one after the other, not all at once."""
-        turn = 1 + sum(pk < self.target.pk for pk in others)
-        message = Phrase("Of another post of the account it is to be found out first whether it is this one.")
-        return Later(seconds=TURN_SECONDS * turn, message=message)
+            return after(self.target, known.in_doubt)
+        return one_of(shown or self._told_late())
 
     def _told_late(self) -> list[Published]:
         return self.writer.run(told_late, self.target)
-
-    def _one_of(self, found: list[Published]) -> Outcome | None:
-        """Return the one post that was found; None where there is none."""
-        match found:
-            case []:
-                return None
-            case [one]:
-                return one
-        return Undecidable(message=Phrase("The account has several posts that could be this one."))
-
-    def _look(self) -> list[Published]:
-        """Look for the post; where it is not there, and the network's clock is behind ours, from as much earlier on."""
-        found: list[Published] = []
-        try:
-            found = self.connector.recover(self.session, self.operation)
-        except (StillWorking, NotListed):
-            if not self._clock_behind():
-                raise
-        behind, armed_at = self._clock_behind(), self.operation.armed_at
-        if found or not behind or armed_at is None:
-            return found
-        by_their_clock = replace(self.operation, armed_at=armed_at - behind, now=self.operation.now - behind)
-        return self.connector.recover(self.session, by_their_clock)
-
-    def _clock_behind(self) -> timedelta:
-        """Return by how much the network's clock is behind the database's, as its last answer tells; nothing for less
-        than what answers are exact to."""
-        if self.session.dated is None:
-            return timedelta(0)
-        answered, theirs = self.session.dated
-        behind = self.started_at + timedelta(seconds=answered - self.began) - theirs
-        return behind if behind > CLOCKS_AGREE else timedelta(0)
 
     def _asks_by_sending(self) -> bool:
         """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is
@@ -311,14 +312,8 @@ class Publish:
 
     def _others(self, found: Sequence[Published]) -> Others:
         """Return what is known of other targets that may have these posts."""
-        search = Search(
-            target_id=self.target.pk,
-            platform=self.account.platform,
-            account_remote_id=self.account.remote_id,
-            remote_ids=[each.remote_id for each in found],
-            armed_at=self.target.armed_at,
-        )
-        return self.writer.run(others, search)
+        ids = [each.remote_id for each in found]
+        return self.writer.run(others, Search.of(self.target, self.account, ids))
 
     def _send(self) -> Outcome:
         self.step = "prepare"
@@ -329,7 +324,7 @@ class Publish:
             handles = self.connector.prepare(self.session, self.operation, self._save)
         self._hold(handles)
         self.recovery = self.connector.recovery_of(self.operation)
-        if self._was_sent() and (out := self._one_of(self._told_late())):  # it may have come since the look
+        if self._was_sent() and (out := one_of(self._told_late())):  # it may have come since the look
             return out
         if self.is_ending():
             return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
@@ -337,11 +332,14 @@ class Publish:
             return Held(seconds=0, message=pauses.told(paused))
         if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
             return Later(seconds=0, message=Phrase("The worker was held up; nothing was sent."))
-        self.step, self.requests_before = "commit", self.session.requests
+        self.step, self.requests_before, self.refused = "commit", self.session.requests, None
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
         try:
             with traces.span("commit"):
                 published = self.connector.commit(self.session, self.operation)
+        except AuthExpired as error:
+            self.refused = error
+            raise
         except Rejected as refusal:
             return self._refused(refusal)
         self._require_own(published)
@@ -367,7 +365,7 @@ class Publish:
         return found or refusal
 
     def _was_sent(self) -> bool:
-        """Whether this was sent before; a retry of what has failed begins the count anew."""
+        """Whether this was sent before; what goes out anew after it was certainly not there begins the count again."""
         return bool(self.sends) or self.content.text == self.target.sent_text
 
     def _require_own(self, published: Published) -> None:
@@ -429,15 +427,15 @@ class Publish:
 
     def _surely(self, report: Report) -> None:
         """Settle, and while the database is away note down what the network said and try until the lease is over."""
-        is_kept = not is_definite(report)
+        answer = answer_of(report)
         while True:
             try:
                 self.writer.run(settle_all, report)
                 return
             except (Error, WriterClosed) as error:
-                if not is_kept:
-                    kept_answers.keep(report)
-                    is_kept = True
+                if answer is not None:
+                    kept_answers.keep(answer)
+                    answer = None
                 if isinstance(error, WriterClosed) or self.claim.seconds_left <= 0:
                     raise
                 time.sleep(SETTLE_AGAIN_SECONDS)

@@ -40,8 +40,9 @@ def was_only_looked_for(target: Target, *, since: int) -> bool:
     """
     attempts = Attempt.objects.filter(target=target, fence__gt=since).exclude(outcome=LATE)
     steps = list(attempts.values_list("step", flat=True))
-    is_held = target.lease_until is not None
-    return set(steps) <= {"recover"} and target.fence == since + 2 * len(steps) + is_held and not _is_armed(target)
+    present = 0 if target.lease_until is None else 1
+    fence_where_all_ended = since + 2 * len(steps) + present
+    return set(steps) <= {"recover"} and target.fence == fence_where_all_ended and not _is_armed(target)
 
 
 def _is_armed(target: Target) -> bool:

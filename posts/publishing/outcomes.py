@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.exchanges import Exchange
 from accounts.platforms.base import (
+    AuthExpired,
     Duplicate,
     PlatformError,
     ProcessingFailed,
@@ -19,6 +20,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
+from accounts.tokens import obstacle
 from ouipost.claims import Claim, engine_time
 from ouipost.phrases import Phrase
 from posts.advice import failure, rest_unsent
@@ -87,12 +89,21 @@ class Report:
     """Whether it was looked for during a pause: after a restore what follows it may be out as well."""
     waited: timedelta | None = None
     """How long the account has waited in vain for a quota of which nobody tells when it ends."""
+    refused: AuthExpired | None = None
+    """Why the last visible call was not taken, where that was its token: whatever came of the renewal."""
 
 
 def is_definite(report: Report) -> bool:
     """Whether the network has said how the visible call ended: it is out, accepted, or certainly not there."""
     is_answer = isinstance(report.outcome, PlatformError) and not isinstance(report.outcome, Unknown)
     return isinstance(report.outcome, Published) or (report.step == "commit" and is_answer)
+
+
+def answer_of(report: Report) -> Report | None:
+    """Return what the network has said of the visible call; None: nothing that is certain."""
+    if is_definite(report):
+        return report
+    return replace(report, step="commit", outcome=obstacle(report.refused)) if report.refused else None
 
 
 def storable(published: Published) -> Outcome:
@@ -153,14 +164,25 @@ def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any
         case Unknown() | Duplicate() as error if _may_be_there(target, error):
             return _unknown(target, error, report, now=now)
         case Later() as later:
-            return NOTHING_THERE | _later(target, later, now=now)
+            return _nothing_there(target, report) | _later(target, later, now=now)
         case Unavailable() as error:
-            return NOTHING_THERE | _again(target, error, report.waited, now=now)
+            return _nothing_there(target, report) | _again(target, error, report.waited, now=now)
         case PlatformError() as error:
-            return NOTHING_THERE | _failed(target, error, now=now)
+            return _nothing_there(target, report) | _failed(target, error, now=now)
         case Undecidable(message=message):
             return _review(message)
     raise TypeError(report.outcome)
+
+
+def _nothing_there(target: Target, report: Report) -> dict[str, Any]:
+    """Return the columns of a visible call that did nothing, by the network's word. What it has refused keeps its time
+    until it was looked for: it may be there all the same."""
+    error = report.outcome
+    is_answer = isinstance(error, PlatformError) and error.status is not None and not isinstance(error, Duplicate)
+    is_refused = report.step == "commit" and is_answer
+    is_looked_for_later = report.step == "recover" and isinstance(error, Later)
+    kept = {"armed_at": target.armed_at} if is_refused or is_looked_for_later else {}
+    return NOTHING_THERE | kept
 
 
 def _may_be_there(target: Target, error: PlatformError) -> bool:

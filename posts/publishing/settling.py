@@ -151,7 +151,7 @@ def _lock_posts(reports: Sequence[Report]) -> dict[str, Post]:
 def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> dict[str, datetime | None]:
     """Give the targets back, each in its next state; returns when each is due again."""
     states = {report.claim: _state(targets[report.claim.pk], report, now=now) for report in reports}
-    in_vain = [targets[claim.pk] for claim, values in states.items() if _may_be_out(targets[claim.pk], values)]
+    in_vain = [targets[claim.pk] for claim, values in states.items() if _ends_in_vain(targets[claim.pk], values)]
     adopted = _adopted(in_vain, now=now)
     rows = []
     for claim, values in states.items():
@@ -172,7 +172,7 @@ def _state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
     return {"attempts": target.attempts + 1} | values if "status" in values else values
 
 
-def _may_be_out(target: Target, values: Mapping[str, Any]) -> bool:
+def _ends_in_vain(target: Target, values: Mapping[str, Any]) -> bool:
     """Whether it ends without a post although an earlier send may have made one, of which a late answer may tell."""
     status = values.get("status")
     return status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and target.sends > 1)

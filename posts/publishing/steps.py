@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 NEEDED = (
     *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
-    *("parts", "attempts"),
+    *("parts", "attempts", "scheduled_at"),
     *("post__content", "post__title", "post__link", "post__hashtags", "post__platform_content", "post__workspace"),
     *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
     *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),
@@ -85,6 +85,16 @@ class Search:
     remote_ids: Sequence[str]
     armed_at: datetime | None
     """When the target was first sent."""
+
+    @classmethod
+    def of(cls, target: Target, account: SocialAccount, remote_ids: Sequence[str]) -> "Search":
+        return cls(
+            target_id=target.pk,
+            platform=account.platform,
+            account_remote_id=account.remote_id,
+            remote_ids=remote_ids,
+            armed_at=target.armed_at,
+        )
 
     @property
     def account(self) -> tuple[str, str]:
@@ -177,8 +187,10 @@ class Others:
     remote_ids: Collection[str]
     """What of the posts that were found is known to be theirs."""
     in_doubt: Sequence[str]
-    """Those of which nobody knows yet whether they have one: while a worker has them, or where several posts were found
-    and they were sent later. Each of these finds what is no older than itself, the last one only its own."""
+    """Those of which it is not known yet whether they have one: a worker is at them, or several posts were found and
+    they were sent later. A look finds nothing older than its target's own send. So of several that say the same, the
+    one that was sent last finds its own alone and is settled first; then that one is known, and the one before it is.
+    """
 
 
 def others(searches: Sequence[Search]) -> list[Others]:

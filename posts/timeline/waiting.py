@@ -170,7 +170,7 @@ def _held_back(target: Target, network_until: datetime | None, *, now: datetime)
     held_until = target.account.held_until
     if held_until and held_until > now and held_until >= since:
         return Phrase("The account has to wait: {name} has limited it, or has not responded to it lately.", name=name)
-    pace, paced_until = traffic.pace_of(target.platform), traffic.wait(target.account, now=now)
+    pace, paced_until = traffic.pace_of(target.platform), traffic.wait(target.account, sends=True, now=now)
     if pace and needs_place(target) and (_is_in_line(target, now=now) or (paced_until and paced_until >= since)):
         return _paced(pace)
     return None

@@ -33,6 +33,7 @@ from posts import expiring
 from tests.conftest import ApiClient
 from tests.factories import make_key, make_workspace
 from tests.in_process import Send, in_process
+from tests.posts.fakes import never
 from tests.posts.living import HOOK, Clock, Product, one_clock
 from workspaces.keys import usage
 from workspaces.models import Workspace
@@ -130,8 +131,8 @@ class Town(Product):
         self.moments_left, self.strike = after, strike
         refresh_due()
         discover(now=self.clock.now)
-        for job in claim_accounts(40, share=40, busy=Counter()):
-            read(job.claim, writer=Inline())
+        for job in claim_accounts(40, share=40, busy=Counter(), workspace_id=""):
+            read(job.claim, writer=Inline(), is_ending=never)
         self.strike = None
         purge_deleted()
         self.commit()

@@ -111,7 +111,7 @@ class Sender:
     sent: list[datetime]
 
     def try_at(self, now: datetime) -> None:
-        if traffic.wait(self.account, now=now) is None:
+        if traffic.wait(self.account, sends=True, now=now) is None:
             self.account.paced_at = traffic.spent(self.account.platform, self.account.paced_at, now=now)
             self.sent.append(now)
 
@@ -163,9 +163,9 @@ def test_who_is_out_of_breath_is_told_when_it_may_send_again(settings: Settings)
     for _ in range(100):
         sender.try_at(NOW)
 
-    assert traffic.wait(sender.account, now=NOW) == NOW + timedelta(seconds=18)
+    assert traffic.wait(sender.account, sends=True, now=NOW) == NOW + timedelta(seconds=18)
     assert traffic.wait(sender.account, sends=False, now=NOW) is None
-    assert traffic.wait(sender.account, now=NOW + timedelta(seconds=18)) is None
+    assert traffic.wait(sender.account, sends=True, now=NOW + timedelta(seconds=18)) is None
 
 
 def test_what_was_sent_before_the_clock_was_set_back_holds_up_nobody(settings: Settings) -> None:
@@ -182,14 +182,17 @@ def test_an_account_that_is_held_back_is_neither_sent_to_nor_asked(settings: Set
     account.held_until = NOW + timedelta(seconds=5)
 
     assert [traffic.wait(account, sends=sends, now=NOW) for sends in (True, False)] == [account.held_until] * 2
-    assert traffic.wait(account, now=account.held_until) is None
+    assert traffic.wait(account, sends=True, now=account.held_until) is None
 
 
 def test_a_network_without_a_pace_takes_what_comes(settings: Settings) -> None:
     settings.NETWORK_PACE = {"facebook": None}
     account = SocialAccount(platform="facebook", paced_at=NOW + timedelta(days=1))
 
-    assert (traffic.wait(account, now=NOW), traffic.spent("facebook", account.paced_at, now=NOW)) == (None, None)
+    assert (traffic.wait(account, sends=True, now=NOW), traffic.spent("facebook", account.paced_at, now=NOW)) == (
+        None,
+        None,
+    )
 
 
 def test_the_engines_speed_is_the_paces_too(settings: Settings) -> None:

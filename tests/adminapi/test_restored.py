@@ -22,10 +22,10 @@ from adminapi.processes import restored, worker
 from adminapi.processes.worker import Worker
 from ouipost.claims import database_now
 from posts.models import Target
-from posts.publishing.claiming import claim_targets
 from posts.tasks import publish_due
 from tests.factories import NOW, make_account, make_post
 from tests.foundation.threads import meanwhile, wait_until
+from tests.posts.fakes import claim_targets
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db

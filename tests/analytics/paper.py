@@ -26,6 +26,7 @@ from ouipost.writer import Inline
 from posts.models import Post, Target
 from tests.accounts.fakes import answer
 from tests.factories import make_account, make_post
+from tests.posts.fakes import never
 from workspaces.models import Workspace
 
 MANY = 100
@@ -108,8 +109,8 @@ def make_published(account: SocialAccount, *remote_ids: str, at: datetime, **val
 
 def read_due() -> list[Report]:
     """Read each account of which something is due, here and now; returns what came of those that were not lost."""
-    jobs = claim_accounts(MANY, share=MANY, busy=Counter())
-    reports = [read(job.claim, writer=Inline()) for job in jobs]
+    jobs = claim_accounts(MANY, share=MANY, busy=Counter(), workspace_id="")
+    reports = [read(job.claim, writer=Inline(), is_ending=never) for job in jobs]
     return [report for report in reports if report is not None]
 
 

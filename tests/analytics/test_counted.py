@@ -11,7 +11,7 @@ from analytics import reading
 from ouipost.writer import Inline
 from tests.analytics.readings import claim
 from tests.factories import make_account
-from tests.posts.fakes import ScriptedNetwork
+from tests.posts.fakes import ScriptedNetwork, never
 from workspaces.models import Workspace
 
 
@@ -39,7 +39,7 @@ def test_a_reading_is_counted(workspace: Workspace, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tokens, "close_old_connections", lambda: None)
     account = make_account(workspace)
 
-    reading.read(claim(account), writer=Inline())
+    reading.read(claim(account), writer=Inline(), is_ending=never)
 
     counted = {key[1:]: each.calls for key, each in calls.COUNTED.take().items()}
     assert counted == {("sandbox:facebook", "sync", outcome): 1}

@@ -52,6 +52,7 @@ from tests.analytics.sums import what_is_wrong
 from tests.analytics.world import Time
 from tests.factories import make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
+from tests.posts.fakes import never
 from workspaces.models import Workspace
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -451,9 +452,9 @@ def test_a_workspace_that_is_deleted_while_it_is_read_keeps_its_numbers_as_they_
 def test_who_lost_the_claim_writes_nothing(account: SocialAccount, network: PaperNumbers, time: Time) -> None:
     publish(account, "1")
     time.pass_by(minutes=15)
-    [job] = claim_accounts(1, share=1, busy=Counter())
+    [job] = claim_accounts(1, share=1, busy=Counter(), workspace_id="")
     time.pass_by(minutes=3)
-    network.meanwhile = lambda: claim_accounts(1, share=1, busy=Counter())
+    network.meanwhile = lambda: claim_accounts(1, share=1, busy=Counter(), workspace_id="")
 
     def rows() -> list[Any]:
         models = (TargetNumbers, Target, Post, SocialAccount, DayTotal, HourTotal, Snapshot, AccountDay)
@@ -461,7 +462,7 @@ def test_who_lost_the_claim_writes_nothing(account: SocialAccount, network: Pape
 
     before = rows()
 
-    assert read(job.claim, writer=Inline()) is None
+    assert read(job.claim, writer=Inline(), is_ending=never) is None
 
     assert len(network.asked) == 1
     assert rows() == before
@@ -474,9 +475,9 @@ def test_no_call_may_take_longer_than_until_half_a_minute_before_the_lease_is_ov
 ) -> None:
     publish(account, "1")
     time.pass_by(minutes=15)
-    [job] = claim_accounts(1, share=1, busy=Counter())
+    [job] = claim_accounts(1, share=1, busy=Counter(), workspace_id="")
 
-    read(job.claim, writer=Inline())
+    read(job.claim, writer=Inline(), is_ending=never)
 
     assert network.deadlines == [job.claim.deadline - 30]
 
@@ -486,7 +487,7 @@ def test_a_reading_that_its_process_never_settled_is_made_again_when_the_lease_i
 ) -> None:
     [target] = publish(account, "1")
     time.pass_by(minutes=15)
-    claim_accounts(1, share=1, busy=Counter())
+    claim_accounts(1, share=1, busy=Counter(), workspace_id="")
 
     time.pass_by(seconds=119)
     assert read_due() == []
@@ -505,7 +506,7 @@ def test_no_network_gets_more_than_its_share_of_the_threads(workspace: Workspace
         connect(live, f"3{number}")
     AccountSync.objects.update(due_at=time.now)
 
-    jobs = claim_accounts(10, share=4, busy=Counter({"sandbox:facebook": 3, "sandbox:twitter": 2}))
+    jobs = claim_accounts(10, share=4, busy=Counter({"sandbox:facebook": 3, "sandbox:twitter": 2}), workspace_id="")
 
     assert Counter(job.network for job in jobs) == {"sandbox:facebook": 1, "sandbox:twitter": 2, "facebook": 4}
 
@@ -535,7 +536,7 @@ def test_the_longest_due_account_is_read_first_and_one_workspace_can_be_read_alo
     for minutes, each in enumerate((later, late, others)):
         AccountSync.objects.filter(pk=each.pk).update(due_at=time.now - minutes * MINUTE)
 
-    [first] = claim_accounts(1, share=1, busy=Counter())
+    [first] = claim_accounts(1, share=1, busy=Counter(), workspace_id="")
     mine = claim_accounts(5, share=5, busy=Counter(), workspace_id=workspace.pk)
 
     assert (first.claim.pk, {job.claim.pk for job in mine}) == (others.pk, {late.pk, later.pk})
@@ -851,8 +852,8 @@ def test_several_accounts_are_settled_in_as_many_statements_as_one(
         waiting.update(account_due_at=time.now)
         SocialAccount.objects.filter(sync__in=waiting).update(status="error")
         unsettled = Unsettled()
-        for job in claim_accounts(100, share=100, busy=Counter()):
-            read(job.claim, writer=unsettled)
+        for job in claim_accounts(100, share=100, busy=Counter(), workspace_id=""):
+            read(job.claim, writer=unsettled, is_ending=never)
         with CaptureQueriesContext(connection) as made, transaction.atomic():
             assert all(settle_all(unsettled.reports))
         statements.append(len(made))

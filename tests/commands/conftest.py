@@ -6,12 +6,9 @@ import pytest
 
 from accounts import tokens
 from adminapi.management.commands import reconcile
-from ouipost.writer import Inline
 from posts.models import Target
-from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
 from tests.posts.conftest import install
-from tests.posts.fakes import ScriptedNetwork, bring_forward
+from tests.posts.fakes import ScriptedNetwork, bring_forward, claim_targets, publish_claimed
 
 
 class Clock:
@@ -50,6 +47,6 @@ def worker(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
         for target in Target.objects.filter(status="publishing"):
             bring_forward(target)
         for held in claim_targets(10):
-            engine.publish(held, writer=Inline())
+            publish_claimed(held)
 
     clock.work = work

@@ -20,13 +20,12 @@ from posts import pausing
 from posts.models import Attempt, Post, Target
 from posts.operating import restoring
 from posts.operating.restoring import SET_ASIDE
-from posts.publishing.claiming import claim_targets
 from posts.services import resolve_target
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import NOW, make_account, make_post
 from tests.posts.conftest import install
-from tests.posts.fakes import ACTOR, HandledNetwork, KeyedNetwork, ScriptedNetwork
+from tests.posts.fakes import ACTOR, HandledNetwork, KeyedNetwork, ScriptedNetwork, claim_targets
 from workspaces.models import Workspace
 
 run = partial(lines_of, "reconcile", "--after-restore")

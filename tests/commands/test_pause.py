@@ -8,9 +8,9 @@ from django.core.management import CommandError
 from accounts.models import Pause, SocialAccount
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts.publishing.claiming import claim_targets
 from tests.commands.running import run
 from tests.factories import make_account, make_post
+from tests.posts.fakes import claim_targets
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db

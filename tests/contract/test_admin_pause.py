@@ -8,10 +8,10 @@ import pytest
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts.models import Post
-from posts.publishing.claiming import claim_targets
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.world import data_of, fields_of
 from tests.factories import make_account, make_post, make_workspace
+from tests.posts.fakes import claim_targets
 from workspaces.models import Workspace
 
 

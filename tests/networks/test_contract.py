@@ -1,5 +1,6 @@
 """What every network must do from sign-in to numbers, through the product and against the simulated network."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -270,6 +271,25 @@ def test_a_members_post_that_a_person_did_not_see_is_there_once(world: World) ->
     settled = work_off(target)
 
     assert (settled.status, settled.remote_id) == ("published", networks.Post.objects.get().external_id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_taken"), [*((kind, True) for kind in KINDS), *((kind, False) for kind in USUAL.values())], ids=str
+)
+def test_what_was_refused_is_there_once_after_a_retry_whether_it_was_taken_or_not(
+    world: World, kind: Kind, is_taken: bool
+) -> None:
+    refused = {"status": 400, "body": {"error": "no"}, "after_accept": is_taken}
+    networks.Fault.objects.create(network=kind.network, effect="status", options=refused)
+    account = world.client.connect(kind.network, choose=kind.choose)
+    target = world.publish(kind, account, Meddler()).target
+
+    if target.status == "failed":
+        assert world.api.post(f"/api/posts/{target.post_id}/retry", Prefer="wait=0").status_code == 202
+        target = work_off(target)
+
+    texts = Counter(networks.Post.objects.alive().exclude(kind=networks.Post.RECORD).values_list("kind", "text"))
+    assert (target.status, max(texts.values())) == ("published", 1), (target.error, texts)
 
 
 @pytest.mark.parametrize("network", ALL)

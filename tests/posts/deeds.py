@@ -21,13 +21,12 @@ from posts.media import files
 from posts.media.intake import Processed
 from posts.models import Attempt, Media, MediaBytes, Post, Schedule, Slot, Target
 from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
 from posts.publishing.steps import load_ahead
 from posts.schedules import services as schedules
 from posts.status import in_step, sync
 from tests.accounts.fakes import make_candidate
 from tests.factories import make_account, make_media, make_post, make_schedule, make_workspace
-from tests.posts.fakes import ACTOR, ScriptedNetwork
+from tests.posts.fakes import ACTOR, ScriptedNetwork, claim_targets, never
 from tests.two_at_once import Caller, Deed, Persevering, World, as_view, asks
 from workspaces import services as workspaces
 from workspaces.models import Workspace
@@ -146,7 +145,7 @@ def work(world: PostsWorld, _: Caller | None = None) -> None:
     loaded = load_ahead(claims)
     names = {pk: name for name, pk in world.ids.items()}
     for claim in sorted(claims, key=lambda claim: names.get(claim.pk, "")):
-        engine.publish(claim, writer=Persevering(), loaded=loaded.get(claim.pk))
+        engine.publish(claim, writer=Persevering(), loaded=loaded.get(claim.pk), is_ending=never)
 
 
 ONCE = {"Idempotency_Key": "one key for $ws"}

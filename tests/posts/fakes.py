@@ -31,10 +31,9 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts.models import Attempt, Media, Post, Target, TargetStatus
-from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
+from posts.publishing import claiming, engine
 from posts.publishing.outcomes import Outcome, Report
-from posts.publishing.steps import Arming, arm_all
+from posts.publishing.steps import Arming, Loaded, arm_all
 from posts.status import sync
 from tests.accounts.fakes import answer
 from tests.factories import NOW, make_account, make_media, make_post
@@ -150,6 +149,11 @@ def bring_forward(target: Target, **values: Any) -> None:
     Target.objects.filter(pk=target.pk).update(**given | values)
 
 
+def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
+    """Claim as a worker does that has no target whose worker died before."""
+    return claiming.claim_targets(limit, suspects=suspects)
+
+
 def claim(target: Target) -> Claim:
     """Claim what is due; the target must be it."""
     [held] = claim_targets(1)
@@ -177,8 +181,22 @@ def arm(held: Claim, target: Target) -> Claim | Pause | None:
 def publish(target: Target) -> Target:
     """Claim the target when its time has come, take it one step further and return what became of it."""
     bring_forward(target)
-    engine.publish(claim(target), writer=Inline())
+    publish_claimed(claim(target))
     return Target.objects.select_related("post").get(pk=target.pk)
+
+
+def publish_claimed(held: Claim, *, loaded: Loaded | None = None) -> None:
+    """Take a claimed target one step further, as a worker does that goes on."""
+    engine.publish(held, writer=Inline(), loaded=loaded, is_ending=never)
+
+
+def begin(held: Claim) -> engine.Publish:
+    """Return the publishing of a claimed target, to be run."""
+    return engine.Publish(held, writer=Inline(), loaded=None, is_ending=never)
+
+
+def never() -> bool:
+    return False
 
 
 def expired(held: Claim) -> Claim:

@@ -25,11 +25,11 @@ from ouipost.outbound.errors import AnswerLost, NotSent
 from ouipost.simulator import models as networks
 from ouipost.writer import Inline
 from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
 from posts.publishing.steps import load_ahead
 from tests.conftest import AdminClient, ApiClient
 from tests.factories import make_key, make_token, make_user, make_workspace
 from tests.in_process import BASE, Send, in_process
+from tests.posts.fakes import claim_targets, never
 from workspaces.keys import usage
 
 PLATFORMS = ("twitter", "bluesky", "threads", "facebook", "linkedin")
@@ -173,7 +173,7 @@ class Product:
             loaded = load_ahead(claims)
             for claim in claims:
                 self.moment()
-                engine.publish(claim, writer=self, loaded=loaded.get(claim.pk))
+                engine.publish(claim, writer=self, loaded=loaded.get(claim.pk), is_ending=never)
         finally:
             self.is_working, self.strike = False, None
 
@@ -213,7 +213,7 @@ class Product:
 
     def deliver(self) -> None:
         """Deliver all webhooks that are due."""
-        while jobs := delivery.claim_deliveries(20):
+        while jobs := delivery.claim_deliveries(20, hosts=delivery.Hosts([], most=20)):
             for job in jobs:
                 Inline().run(settling.settle_all, delivery.deliver(job))
 

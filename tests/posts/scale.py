@@ -16,9 +16,9 @@ from accounts.models import SocialAccount
 from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from posts.models import Post, Target, TargetStatus
-from posts.publishing.claiming import claim_targets
 from tests.factories import make_account, make_workspace
 from tests.foundation.threads import at_once
+from tests.posts.fakes import claim_targets
 from workspaces.models import Workspace
 
 CHUNK = 2000

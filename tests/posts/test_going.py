@@ -10,15 +10,17 @@ from accounts.services import disconnect
 from ouipost.events.models import Delivery, Event
 from posts import removal
 from posts.models import Post, Target
-from posts.publishing.claiming import claim_targets
+from posts.publishing.steps import load_ahead
 from tests.factories import NOW, make_webhook
 from tests.posts.fakes import (
     ACTOR,
     ScriptedNetwork,
     claim,
+    claim_targets,
     make_due,
     make_mixed,
     publish,
+    publish_claimed,
     send_into_the_dark,
     states,
     told,
@@ -73,7 +75,7 @@ def test_disconnecting_costs_the_same_for_one_post_or_many(
         make_mixed(workspace, [account], "scheduled", scheduled_at=NOW)
         make_mixed(workspace, [account, other], "scheduled", "published", scheduled_at=NOW)
 
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(37):
         assert disconnect(account, actor=ACTOR, now=NOW) == 2 * count
 
     assert Counter(told()) == Counter(
@@ -83,12 +85,28 @@ def test_disconnecting_costs_the_same_for_one_post_or_many(
     assert set(Post.objects.values_list("status", "updated_at")) == {("draft", NOW), ("published", NOW)}
 
 
-@pytest.mark.parametrize("on_its_way", [{"in_flight": "acc_1"}, {"armed_at": NOW, "outcome_unknown": True}])
+@pytest.mark.parametrize("going", ["account", "workspace"])
+def test_what_a_worker_prepares_while_its_account_or_workspace_goes_is_called_off(
+    workspace: Workspace, network: ScriptedNetwork, going: str
+) -> None:
+    target = make_due(workspace)
+    held = claim(target)
+    loaded = load_ahead([held])[held.pk]
+
+    if going == "account":
+        assert disconnect(target.account, actor=ACTOR, now=NOW) == 1
+    else:
+        delete_workspace(workspace, actor=ACTOR, now=NOW)
+    publish_claimed(held, loaded=loaded)
+
+    assert (network.calls, states(target.post)) == (["prepare"], ["cancelled"])
+
+
 def test_disconnecting_leaves_alone_what_may_be_at_the_network(
-    workspace: Workspace, accounts: list[SocialAccount], on_its_way: dict[str, Any]
+    workspace: Workspace, accounts: list[SocialAccount]
 ) -> None:
     post = make_mixed(workspace, accounts, "publishing")
-    Target.objects.filter(post=post).update(**on_its_way)
+    Target.objects.filter(post=post).update(armed_at=NOW, outcome_unknown=True)
 
     assert disconnect(accounts[0], actor=ACTOR, now=NOW) == 0
     assert states(post) == ["publishing"]
@@ -111,18 +129,15 @@ def test_what_is_made_due_while_its_workspace_goes_is_not_sent(workspace: Worksp
     assert (claim_targets(1), states(due.post)) == ([], ["cancelled"])
 
 
-@pytest.mark.parametrize(
-    ("parts", "ends"), [([], "failed"), ([{"remote_id": "7", "url": ""}], "published")], ids=["first", "next part"]
-)
-def test_what_a_worker_has_not_come_to_send_when_its_workspace_goes_is_not_sent(
-    workspace: Workspace, network: ScriptedNetwork, parts: list[Any], ends: str
+def test_of_a_post_that_is_out_a_worker_sends_no_more_once_its_workspace_goes(
+    workspace: Workspace, network: ScriptedNetwork
 ) -> None:
     claimed = make_due(workspace)
-    Target.objects.update(parts=parts, replies=len(parts), remote_id="7" if parts else "")
+    Target.objects.update(parts=[{"remote_id": "7", "url": ""}], replies=1, remote_id="7")
     claim(claimed)
     delete_workspace(workspace, actor=ACTOR, now=NOW)
 
-    assert (publish(claimed).status, network.calls) == (ends, [])
+    assert (publish(claimed).status, network.calls) == ("published", [])
 
 
 def test_what_is_in_doubt_when_its_workspace_goes_is_looked_for_and_not_sent_again(

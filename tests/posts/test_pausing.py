@@ -20,14 +20,12 @@ from ouipost.claims import Claim, database_now
 from ouipost.db.locks import in_transaction
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
-from ouipost.writer import Inline
 from posts import pausing
 from posts.advice import failure
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, Target
 from posts.operating.stuck import Search
 from posts.publishing import engine, steps
-from posts.publishing.claiming import claim_targets
 from posts.timeline.timeline import timeline
 from posts.timeline.waiting import tell_waits
 from tests.factories import NOW, make_account, make_post, make_workspace
@@ -36,8 +34,10 @@ from tests.posts.fakes import (
     ACTOR,
     ScriptedNetwork,
     bring_forward,
+    claim_targets,
     make_due,
     publish,
+    publish_claimed,
     send_into_the_dark,
 )
 from workspaces.models import Workspace
@@ -73,7 +73,7 @@ def work_off() -> None:
     """Publish until nothing is due, as a worker does."""
     while held := claim_targets(5):
         for claim in held:
-            engine.publish(claim, writer=Inline())
+            publish_claimed(claim)
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_what_was_claimed_before_the_pause_and_not_sent_yet_keeps_its_place(
     [held] = claim_targets(1)
     begin()
 
-    engine.publish(held, writer=Inline())
+    publish_claimed(held)
     stopped = Target.objects.get(pk=target.pk)
     end()
     work_off()
@@ -296,7 +296,7 @@ def test_what_is_out_is_settled_in_a_pause(
         return commit(*arguments)
 
     monkeypatch.setattr(network, "commit", pause_meanwhile)
-    engine.publish(held, writer=Inline())
+    publish_claimed(held)
 
     assert Target.objects.get(pk=target.pk).status == "published"
 
@@ -476,7 +476,7 @@ def test_workers_that_race_a_pause_begin_no_visible_call_after_it(
             began, held = time.monotonic(), claim_targets(2)
             claimed.extend([began] * len(held))
             for claim in held:
-                engine.publish(claim, writer=Inline())
+                publish_claimed(claim)
 
     def pause() -> float:
         time.sleep(random.uniform(0, 0.2))

@@ -399,7 +399,7 @@ def test_what_a_person_says_is_not_published_is_sent_once(workspace: Workspace, 
     services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
     settled = publish(target)
 
-    assert network.calls == ["prepare", "commit"]
+    assert network.calls == ["recover", "prepare", "commit"]
     assert settled.status == "published"
     assert Event.objects.get(type="post.resolved").details["outcome"] == "not_published"
 

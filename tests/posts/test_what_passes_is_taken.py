@@ -9,13 +9,11 @@ import pytest
 
 from adminapi.management.client import Client
 from ouipost.simulator import models as networks
-from ouipost.writer import Inline
 from posts.models import Post, Target
-from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import BASE, in_process
+from tests.posts.fakes import claim_targets, publish_claimed
 from tests.posts.media.pictures import animation, noise, picture
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
@@ -135,7 +133,7 @@ def test_what_passes_is_published_and_what_does_not_is_stopped_here(client: Clie
     [shown] = client.call("GET", f"/api/posts/{post.pk}/preview")["targets"]
     published = api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0")
     for claim in claim_targets(10):
-        engine.publish(claim, writer=Inline())
+        publish_claimed(claim)
 
     target = Target.objects.get(post=post)
     copies = list(networks.Post.objects.filter(account=account["remote_id"]).values_list("text", flat=True))

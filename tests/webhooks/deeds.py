@@ -15,7 +15,7 @@ from adminapi.jobs.kinds import Bulk
 from ouipost.claims import database_now
 from ouipost.db.pruning import remove_all
 from ouipost.events import pruning, replays, resting
-from ouipost.events.delivery import claim_deliveries, deliver
+from ouipost.events.delivery import deliver
 from ouipost.events.models import Delivery, DeliveryAttempt, EndedDeliveries, Event, Message, Replay, Webhook
 from ouipost.events.settling import settle_all
 from ouipost.outbound.client import Answer
@@ -23,6 +23,7 @@ from ouipost.writer import TRIES
 from tests.factories import make_account, make_delivery, make_post, make_webhook, make_workspace
 from tests.posts.fakes import ACTOR
 from tests.two_at_once import Caller, Deed, Persevering, World, as_view, asks, journal
+from tests.webhooks.conftest import claim_deliveries
 from workspaces.models import User
 
 NAMES = ("first", "second")

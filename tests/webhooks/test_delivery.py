@@ -15,7 +15,7 @@ from django.utils import timezone
 from ouipost import crypto
 from ouipost.claims import database_now
 from ouipost.events import figures, signing, webhooks
-from ouipost.events.delivery import IN_FLIGHT, Deliverer, claim_deliveries, deliver
+from ouipost.events.delivery import IN_FLIGHT, Deliverer, deliver
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
 from ouipost.events.resting import FAILING, bring_back, put_off, set_aside
@@ -23,7 +23,7 @@ from ouipost.events.settling import settle_all
 from ouipost.writer import Inline
 from posts import services
 from posts.models import Post, Target
-from tests.webhooks.conftest import SECRET, deliver_due, deliver_now
+from tests.webhooks.conftest import SECRET, claim_deliveries, deliver_due, deliver_now
 from tests.webhooks.receiver import Receiver
 from workspaces.models import Workspace
 

@@ -23,14 +23,13 @@ from ouipost.events.models import Message, Webhook
 from posts import expiring, services
 from posts.media import signing
 from posts.models import Media, Post, Target
-from posts.publishing.claiming import claim_targets
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.status import sync_and_tell
 from tests.accounts.fakes import make_candidate
 from tests.contract.described import faults_of_event
 from tests.factories import make_account, make_media, make_post, make_workspace
-from tests.posts.fakes import make_report
+from tests.posts.fakes import claim_targets, make_report
 from tests.webhooks.conftest import SECRET
 from workspaces.models import Workspace
 

@@ -8,10 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from ouipost.claims import database_now
 from ouipost.events import signing
-from ouipost.events.delivery import IN_FLIGHT, LOOK_AHEAD, claim_deliveries
+from ouipost.events.delivery import IN_FLIGHT, LOOK_AHEAD
 from ouipost.events.models import Delivery, Message, Webhook
 from tests.conftest import AdminClient
 from tests.posts.scale import Plan, plan_of
+from tests.webhooks.conftest import claim_deliveries
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

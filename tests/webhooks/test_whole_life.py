@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from standardwebhooks import Webhook as Verifier
 
-from ouipost.events.delivery import Job, claim_deliveries, deliver
+from ouipost.events.delivery import Job, deliver
 from ouipost.events.models import Event, Message
 from tests.posts.living import Acts, Killed, drawn
 from tests.webhooks.agreeing import SLACK, deliveries, deliveries_agree, webhook_agrees
 from tests.webhooks.believing import DAY, KEPT, LEASE, TEST, Again, Hook, Told
+from tests.webhooks.conftest import claim_deliveries
 from tests.webhooks.living import REPLIES, TAKEN, Call, Reply, Site, parsed, running
 
 IS_USUAL = "LIVES" not in os.environ

@@ -34,12 +34,19 @@ from posts import rules
 from posts.media import files
 from posts.models import Media, Post, Slot, Target, TargetStatus
 from posts.publishing import claiming
-from posts.publishing.claiming import claim_targets
 from posts.publishing.publisher import Publisher
 from tests.breaking import JSON_COLUMNS, break_rows, name_of
 from tests.console.world import make_world
 from tests.factories import NOW, make_account, make_media, make_schedule, make_workspace
-from tests.posts.fakes import ScriptedNetwork, bring_forward, claim, error_of, make_due, send_into_the_dark
+from tests.posts.fakes import (
+    ScriptedNetwork,
+    bring_forward,
+    claim,
+    claim_targets,
+    error_of,
+    make_due,
+    send_into_the_dark,
+)
 from workspaces.models import User, Workspace
 
 pytestmark = pytest.mark.django_db

@@ -13,13 +13,21 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import SocialAccount
 from ouipost.claims import Claim, LostClaim, database_now
 from ouipost.events.models import Event
-from ouipost.writer import Inline
 from posts import services
 from posts.models import Target
-from posts.publishing import claiming, engine
-from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS, claim_targets
+from posts.publishing import claiming
+from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
 from tests.factories import make_account, make_post, make_workspace
-from tests.posts.fakes import ACTOR, ScriptedNetwork, error_of, make_due, states, status_of
+from tests.posts.fakes import (
+    ACTOR,
+    ScriptedNetwork,
+    claim_targets,
+    error_of,
+    make_due,
+    publish_claimed,
+    states,
+    status_of,
+)
 from workspaces.models import Workspace
 
 
@@ -95,7 +103,7 @@ def test_an_account_gets_one_post_at_a_time_in_the_order_of_the_posts(
     while held := claim_targets(8):
         assert claim_targets(8) == [], "its account has one in flight"
         order += pks(held)
-        engine.publish(held[0], writer=Inline())
+        publish_claimed(held[0])
 
     assert order == wanted
 
@@ -158,7 +166,7 @@ def test_a_slow_worker_cannot_send_what_was_parked(workspace: Workspace, network
     Target.objects.filter(pk=target.pk).update(lease_until=ago(seconds=1), claim_count=MAX_UNSETTLED_CLAIMS)
     claim_targets(1)
 
-    engine.publish(held, writer=Inline())
+    publish_claimed(held)
 
     assert network.calls == ["prepare"]
     assert Target.objects.get(pk=target.pk).status == "needs_review"
@@ -267,7 +275,7 @@ def test_a_post_that_started_is_being_published_until_its_last_target_is_done(
     first, second = make_scheduled(workspace, free, busy)
 
     [held] = claim_targets(5)
-    engine.publish(held, writer=Inline())
+    publish_claimed(held)
 
     assert held.pk == first.pk
     assert Target.objects.get(pk=second.pk).status == "publishing"

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from posts.publishing.outcomes import Later, Outcome
 from posts.publishing.settling import settle_all
 from tests.factories import make_account, make_post
 from tests.foundation.threads import PATIENCE_SECONDS, at_once, wait_until
-from tests.posts.fakes import HERE, ScriptedNetwork, bring_forward, claim, make_due, make_report, outcomes, told
+from tests.posts.fakes import HERE, ScriptedNetwork, bring_forward, claim, make_due, make_report, never, outcomes, told
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,8 +84,9 @@ def test_of_two_claims_of_a_target_that_meet_in_a_group_only_the_latter_sends(
     bring_forward(target)
     both = [held_up, claim(target)]
 
+    work = partial(engine.publish, writer=writer, loaded=None, is_ending=never)
     with ThreadPoolExecutor(len(both)) as pool:
-        ends = [pool.submit(engine.publish, each, writer=writer) for each in both]
+        ends = [pool.submit(work, each) for each in both]
         while not all(end.done() for end in ends):
             wait_until(lambda: writer._queue.qsize() == sum(not end.done() for end in ends))
             writer.serve(timeout=0)

@@ -10,6 +10,7 @@ import pytest
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from pytest_django import Settings
 
+from accounts import tokens
 from accounts.platforms.base import (
     Duplicate,
     PlatformError,
@@ -25,21 +26,24 @@ from accounts.platforms.bluesky.errors import BlobMissing
 from accounts.platforms.linkedin.errors import UploadOver
 from ouipost import claims
 from ouipost.claims import database_now
-from ouipost.writer import Inline, WriterClosed
+from ouipost.writer import WriterClosed
 from posts import services
 from posts.models import Attempt, Target
 from posts.publishing import engine, kept_answers, settling
-from posts.publishing.claiming import claim_targets
 from posts.publishing.outcomes import Report
+from tests.accounts.fakes import answer
 from tests.factories import make_account
 from tests.posts.fakes import (
     ACTOR,
     HERE,
     LOST,
+    REVOKED,
     ScriptedNetwork,
     arm,
+    begin,
     bring_forward,
     claim,
+    claim_targets,
     error_of,
     expired,
     make_due,
@@ -67,7 +71,7 @@ def leave_unsettled(
     network.committed = [*given] or network.committed
     target, away = make_due(workspace), error or DatabaseError("gone away")
     bring_forward(target)
-    way = engine.Publish(claim(target), writer=Inline())
+    way = begin(claim(target))
 
     def never(reports: Sequence[Report]) -> list[bool]:
         way.claim = expired(way.claim)
@@ -139,6 +143,17 @@ def test_whatever_the_visible_call_was_answered_is_settled_by_the_kept_answer(
     attempt = Attempt.objects.get()
     assert (attempt.code, attempt.message) == (given.error_code, given.message)
     assert (attempt.http_status, attempt.network_code) == (given.status, given.network_code)
+
+
+@pytest.mark.parametrize("renewed", [DatabaseError("gone away"), False], ids=["database away", "renewed elsewhere"])
+def test_a_visible_call_that_was_refused_for_its_token_was_surely_not_taken(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, renewed: Any
+) -> None:
+    monkeypatch.setattr(tokens, "renew", lambda *given: answer(renewed))
+    target = leave_unsettled(workspace, opaque, monkeypatch, REVOKED)
+
+    assert (kept_answers.replay(), state_of(target)) == (1, ("publishing", False, {}))
+    assert outcomes(target) == [("commit", "unavailable")]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ from posts import counts, expiring, removal, services
 from posts.media import files, storage
 from posts.media.intake import Processed
 from posts.models import Post, Schedule, Slot, Target
-from posts.publishing.claiming import claim_targets
 from posts.publishing.holding import hold_account
 from posts.schedules import services as schedules
 from tests.factories import (
@@ -43,7 +42,7 @@ from tests.factories import (
     make_webhook,
 )
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
-from tests.posts.fakes import ACTOR, ScriptedNetwork, make_due
+from tests.posts.fakes import ACTOR, ScriptedNetwork, claim, claim_targets, make_due
 from workspaces import services as workspaces
 from workspaces.keys import services as keys
 from workspaces.models import ApiKey, Workspace
@@ -156,10 +155,21 @@ def targets_and_their_workspace(workspace: Workspace) -> Meeting:
     )
 
 
+def claimed_targets_and_their_account(workspace: Workspace) -> Meeting:
+    target = make_due(workspace)
+    claim(target)
+    return (
+        lambda: Target.objects.select_for_update().get(pk=target.pk),
+        lambda: disconnect(target.account, actor=ACTOR, now=NOW),
+        lambda: SocialAccount.objects.update(paced_at=NOW),
+    )
+
+
 MEETINGS = (
     *(slots_and_posts, ended_queue_and_a_post_that_leaves_it, held_queue_and_a_post_that_leaves_it),
     *(schedules_and_accounts, queues_and_accounts, posts_and_files),
     *(webhooks_and_deliveries, deliveries_that_are_asked_for_no_longer, targets_and_their_workspace),
+    claimed_targets_and_their_account,
 )
 
 

@@ -11,13 +11,14 @@ from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import services
 from posts.models import Target
-from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS, claim_targets
+from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
 from tests.factories import make_post
 from tests.posts.fakes import (
     ACTOR,
     LOST,
     ScriptedNetwork,
     bring_forward,
+    claim_targets,
     error_of,
     make_due,
     outcomes,

@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 
 from accounts.platforms.base import Published
-from ouipost.writer import Inline
 from posts.models import Post
-from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
 from tests.conftest import ApiClient
 from tests.foundation.threads import PATIENCE_SECONDS, at_once, meanwhile, wait_until
-from tests.posts.fakes import HERE, ScriptedNetwork
+from tests.posts.fakes import HERE, ScriptedNetwork, claim_targets, publish_claimed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +22,7 @@ def worker() -> AbstractContextManager[None]:
     def work() -> None:
         while not ended.wait(0.01):
             for claim in claim_targets(4):
-                engine.publish(claim, writer=Inline())
+                publish_claimed(claim)
 
     return meanwhile(work, stop=ended.set)
 

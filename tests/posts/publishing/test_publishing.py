@@ -15,7 +15,6 @@ from accounts.session import NetworkSession
 from ouipost.claims import database_now
 from ouipost.events import outbox
 from ouipost.events.models import Event
-from ouipost.writer import Inline
 from posts import lateness, status
 from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
@@ -26,6 +25,7 @@ from tests.posts.fakes import (
     HERE,
     LOST,
     ScriptedNetwork,
+    begin,
     bring_forward,
     claim,
     error_of,
@@ -122,7 +122,7 @@ def test_each_saved_step_gets_a_whole_lease(workspace: Workspace, network: Scrip
     network.saved = [{"upload": "1"}]
     target = make_due(workspace)
     bring_forward(target)
-    way = engine.Publish(claim(target), writer=Inline())
+    way = begin(claim(target))
     way.claim = expired(way.claim)
 
     way.run()
@@ -328,7 +328,7 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
 ) -> None:
     target = make_due(workspace)
     bring_forward(target)
-    way = engine.Publish(claim(target), writer=Inline())
+    way = begin(claim(target))
 
     def never(reports: Sequence[Report]) -> list[bool]:
         way.claim = expired(way.claim)

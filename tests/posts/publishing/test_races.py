@@ -14,14 +14,11 @@ from ouipost.claims import Claim, database_now
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.models import Event
-from ouipost.writer import Inline
 from posts import services
 from posts.models import Post, Target
-from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
 from tests.factories import make_account, make_post
 from tests.foundation.threads import at_once
-from tests.posts.fakes import ACTOR, ScriptedNetwork, bring_forward, make_due
+from tests.posts.fakes import ACTOR, ScriptedNetwork, bring_forward, claim_targets, make_due, publish_claimed
 from workspaces.models import Workspace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.thorough]
@@ -66,7 +63,7 @@ def work_off() -> None:
     """Do what a worker does until nothing is due."""
     while held := claim_targets(4):
         for claim in held:
-            engine.publish(claim, writer=Inline())
+            publish_claimed(claim)
 
 
 def make_scheduled(workspace: Workspace, number: int) -> Post:
@@ -163,4 +160,4 @@ def test_the_targets_of_one_post_are_settled_side_by_side(workspace: Workspace, 
 
 
 def _publishing(claim: Claim) -> Callable[[], None]:
-    return lambda: engine.publish(claim, writer=Inline())
+    return lambda: publish_claimed(claim)

@@ -20,10 +20,8 @@ from accounts.platforms.base import (
 from accounts.services import disconnect
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from ouipost.writer import Inline
 from posts import services
 from posts.models import Post, Target
-from posts.publishing import engine
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from tests.factories import NOW, make_account, make_workspace
@@ -38,6 +36,7 @@ from tests.posts.fakes import (
     make_report,
     outcomes,
     publish,
+    publish_claimed,
     send_into_the_dark,
 )
 from workspaces.models import Workspace
@@ -151,7 +150,7 @@ def test_what_a_late_answer_told_of_is_not_sent_again_where_the_look_does_not_fi
     target, sender, looker = being_looked_for(workspace, absences=1)
     settle_all([make_report(sender, each) for each in told])
 
-    engine.publish(looker, writer=Inline())
+    publish_claimed(looker)
 
     settled = Target.objects.get(pk=target.pk)
     assert (network.calls, settled.status) == (["recover"], ends)
@@ -171,7 +170,7 @@ def test_what_a_late_answer_tells_of_before_it_is_sent_again_is_not_sent_again(
         return {}
 
     network.prepared = [told_meanwhile, {}]
-    engine.publish(looker, writer=Inline())
+    publish_claimed(looker)
     settled = publish(target) if put_off else Target.objects.get(pk=target.pk)
 
     assert network.sent == []
@@ -416,6 +415,50 @@ def test_what_did_not_arrive_is_not_sent_after_the_end_of_trying(
     assert (settled.status, error_of(settled)["retryable"], settled.outcome_unknown) == ("failed", True, False)
 
 
+SENT_AGAIN = ["recover", "prepare", "commit"]
+
+
+@pytest.mark.parametrize(
+    ("found", "calls"),
+    [([HERE], ["recover"]), ([], SENT_AGAIN), ([HERE, FOUND], SENT_AGAIN), (RateLimited("Slow."), SENT_AGAIN)],
+    ids=["there", "not there", "not clear", "not told"],
+)
+def test_what_a_quota_refused_is_looked_for_once_when_the_list_would_show_it(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, found: Any, calls: list[str]
+) -> None:
+    network.committed, network.found = [RateLimited("Too fast.", status=429), HERE], [found]
+    target = make_due(workspace)
+    publish(target)
+    network.forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(network, "listing_lag", 3600)
+        waiting = publish(target)
+    assert (waiting.status, network.calls) == ("publishing", [])
+
+    settled = publish(target)
+
+    assert (settled.status, network.calls) == ("published", calls)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "kept"),
+    [("handled", [], None), ("handled", LOST, "c1"), ("network", LOST, None), ("opaque", [], None)],
+)
+def test_a_retry_begins_afresh_unless_its_handles_alone_keep_it_from_being_there_twice(
+    workspace: Workspace, request: pytest.FixtureRequest, kind: str, found: Any, kept: str | None
+) -> None:
+    network: ScriptedNetwork = request.getfixturevalue(kind)
+    network.prepared, network.found = [{"container": "c1"}, {}], [found]
+    network.committed = [Rejected("No.", status=400), HERE]
+    target = make_due(workspace)
+    publish(target)
+    services.retry_post(target.post, actor=ACTOR, now=database_now())
+
+    settled = publish(target)
+
+    assert (settled.status, network.operations[-1].handles.get("container")) == ("published", kept)
+
+
 def test_the_same_key_is_sent_again_where_the_network_keeps_one_copy(
     workspace: Workspace, keyed: ScriptedNetwork
 ) -> None:
@@ -476,14 +519,15 @@ def test_a_duplicate_after_a_persons_no_is_looked_for_from_the_first_send_on(
 ) -> None:
     target = make_due(workspace)
     armed_at = send_into_the_dark(target, network).armed_at
-    network.committed, network.found = [Duplicate("Said before.", status=403)], [[HERE, FOUND], [HERE]]
+    network.committed = [Duplicate("Said before.", status=403)]
+    network.found = [[HERE, FOUND], Unavailable("Away."), [HERE]]
     publish(target)
     said_not_published(target)
 
     publish(target)
     settled = publish(target)
 
-    assert network.calls == ["recover", "prepare", "commit", "recover"]
+    assert network.calls == ["recover", "recover", "prepare", "commit", "recover"]
     assert network.operations[-1].armed_at == armed_at
     assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
 

@@ -21,7 +21,6 @@ from ouipost.events.models import Event
 from posts import services
 from posts.models import Attempt, Post, Target
 from posts.operating.restoring import doubt
-from posts.publishing.claiming import claim_targets
 from posts.publishing.late_answers import told_late
 from posts.publishing.outcomes import Absent, Outcome, Undecidable
 from posts.publishing.settling import settle_all
@@ -36,6 +35,7 @@ from tests.posts.fakes import (
     being_looked_for,
     bring_forward,
     claim,
+    claim_targets,
     make_due,
     make_report,
     outcomes,

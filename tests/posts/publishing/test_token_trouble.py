@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from accounts import tokens
 from accounts.models import AccountStatus, SocialAccount
@@ -20,6 +21,7 @@ from accounts.platforms.base import (
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts.models import Target
+from tests.accounts.fakes import answer
 from tests.factories import make_account
 from tests.posts.fakes import (
     HERE,
@@ -270,6 +272,20 @@ def test_a_network_that_does_not_renew_the_token_now_has_surely_not_taken_the_po
 
     assert (waiting.status, waiting.outcome_unknown, error_of(waiting)["who_acts"]) == ("publishing", False, "network")
     assert seconds_until(waiting.due_at) > 20
+
+
+def test_a_token_that_loses_a_race_for_its_account_is_renewed_the_next_time(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opaque.committed = [REVOKED, REVOKED, HERE]
+    target = make_due(workspace, make_account(workspace, tokens=GRANT))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "refresh_now", lambda account: answer(OperationalError(1213, "Deadlock found")))
+        waiting = publish(target)
+
+    assert (waiting.status, waiting.outcome_unknown, error_of(waiting)["retryable"]) == ("publishing", False, True)
+    assert publish(target).status == "published"
 
 
 def test_a_lost_answer_that_the_operator_keeps_from_being_cleared_up_stays_unknown(

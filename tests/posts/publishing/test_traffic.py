@@ -13,11 +13,10 @@ from pytest_django import Settings
 from accounts.models import Network, SocialAccount
 from accounts.platforms.base import Pace, RateLimited, Recovery, Rejected, StillWorking, Unavailable
 from ouipost.claims import Claim, database_now
-from ouipost.writer import Inline
 from posts import services
 from posts.models import Attempt, Post, Target, TargetStatus
-from posts.publishing import engine, holding
-from posts.publishing.claiming import LOOK_AHEAD, ROUNDS, claim_targets
+from posts.publishing import holding
+from posts.publishing.claiming import LOOK_AHEAD, ROUNDS
 from posts.publishing.holding import hold_account
 from posts.publishing.late_answers import told_late
 from posts.publishing.outcomes import Later, Outcome, Undecidable
@@ -26,7 +25,18 @@ from posts.publishing.steps import Saving, Search, others, save_all
 from posts.timeline.timeline import timeline
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
-from tests.posts.fakes import ACTOR, HERE, LOST, ScriptedNetwork, bring_forward, make_due, make_report, publish
+from tests.posts.fakes import (
+    ACTOR,
+    HERE,
+    LOST,
+    ScriptedNetwork,
+    bring_forward,
+    claim_targets,
+    make_due,
+    make_report,
+    publish,
+    publish_claimed,
+)
 from workspaces.models import Workspace
 
 PLATFORM, SIMULATED = "facebook", "sandbox:facebook"
@@ -97,7 +107,7 @@ def work_off() -> list[str]:
     claimed = []
     while held := claim_targets(10):
         for claim in held:
-            engine.publish(claim, writer=Inline())
+            publish_claimed(claim)
         claimed += [claim.pk for claim in held]
     return claimed
 
@@ -672,7 +682,7 @@ def test_a_post_that_has_started_is_not_missed_by_a_target_that_is_held_up(
     post = make_post(workspace, accounts=[free, held], status="scheduled", scheduled_at=due)
 
     [claim] = claim_targets(5)
-    engine.publish(claim, writer=Inline())
+    publish_claimed(claim)
 
     states = dict(Target.objects.filter(post=post).values_list("account", "status"))
     assert states == {free.pk: TargetStatus.PUBLISHED, held.pk: TargetStatus.PUBLISHING}

@@ -29,11 +29,20 @@ from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise
 from posts.models import Target
 from posts.operating.restoring import doubt
-from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS, claim_targets
+from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
 from posts.services import look_again, resolve_target
 from tests.conftest import ApiClient
 from tests.factories import make_account
-from tests.posts.fakes import ACTOR, ScriptedNetwork, bring_forward, error_of, make_due, publish, send_into_the_dark
+from tests.posts.fakes import (
+    ACTOR,
+    ScriptedNetwork,
+    bring_forward,
+    claim_targets,
+    error_of,
+    make_due,
+    publish,
+    send_into_the_dark,
+)
 from workspaces.models import Workspace
 
 Ending = tuple[str, str, bool, str]

@@ -16,18 +16,15 @@ from ouipost import claims
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
-from ouipost.writer import Inline
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Post, Schedule, Slot, Target
-from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
 from posts.schedules import services as schedules
 from posts.schedules.queue import next_free, queued
 from posts.schedules.slots import occurs_at
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_schedule
 from tests.foundation.threads import at_once
-from tests.posts.fakes import ACTOR, ScriptedNetwork, states, told
+from tests.posts.fakes import ACTOR, ScriptedNetwork, claim_targets, publish_claimed, states, told
 from workspaces.models import Workspace
 
 EACH = 4
@@ -127,7 +124,7 @@ def test_workers_and_clients_at_once_keep_each_place_to_one_post(
             doorbell.wait(0.1)
             doorbell.clear()
             for held in claim_targets(4):
-                engine.publish(held, writer=Inline())
+                publish_claimed(held)
 
     ended = at_once(*[lambda account=account: client(account) for account in accounts], *[worker] * 8)
 
@@ -229,7 +226,7 @@ def test_an_outage_of_eight_hours_is_no_storm(workspace: Workspace, network: Scr
         held = claim_targets(10)
         sizes.append(len(held))
         for claim in held:
-            engine.publish(claim, writer=Inline())
+            publish_claimed(claim)
 
     states = dict(Post.objects.values_list("pk", "status"))
     late = [up_again - post.scheduled_at for post in posts if post.scheduled_at]
@@ -270,7 +267,7 @@ def test_half_past_two_goes_out_once_on_each_date_when_the_clocks_change(
         now = start + timedelta(minutes=30 * half_hours)
         monkeypatch.setattr(claims, "database_now", lambda using="default", now=now: now)
         for held in claim_targets(10):
-            engine.publish(held, writer=Inline())
+            publish_claimed(held)
             sent.append(now.isoformat()[:16])
 
     assert sent == expected

@@ -12,13 +12,10 @@ from accounts.services import disconnect
 from accounts.tokens import expire
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
-from ouipost.writer import Inline
 from posts import services
 from posts.advice import failure
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.operating.findings import doubtful
-from posts.publishing import engine
-from posts.publishing.claiming import claim_targets
 from posts.serializers import PostDetailSerializer
 from posts.timeline.entries import Entry
 from posts.timeline.timeline import timeline
@@ -32,8 +29,10 @@ from tests.posts.fakes import (
     ScriptedNetwork,
     bring_forward,
     claim,
+    claim_targets,
     make_due,
     publish,
+    publish_claimed,
     send_into_the_dark,
 )
 from workspaces.models import Workspace
@@ -60,7 +59,7 @@ def meanings(post: Post) -> list[tuple[str, str | None, bool | None]]:
 def test_trouble_and_its_end_are_told_step_by_step(workspace: Workspace, network: ScriptedNetwork) -> None:
     network.prepared = [AWAY, {}]
     network.committed = [RateLimited("Too fast.", retry_after=60, status=429), LOST, HERE]
-    network.found = [[], [HERE]]
+    network.found = [[], [], [HERE]]
     target = make_due(workspace)
 
     for _ in range(5):
@@ -352,7 +351,7 @@ def test_a_mixed_end_names_each_network(
     now = database_now()
     post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=now)
     for held in sorted(claim_targets(10), key=lambda claim: str(claim.pk)):
-        engine.publish(held, writer=Inline())
+        publish_claimed(held)
 
     end = told(post)[-1]
 

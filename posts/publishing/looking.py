@@ -1,0 +1,74 @@
+"""Looking for a post at its network, whose clock may be behind ours, and what it means that it is found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from accounts.platforms.base import Connector, NotListed, Operation, Published, Recovery, StillWorking
+from accounts.session import NetworkSession
+from ouipost.claims import engine_time
+from ouipost.phrases import Phrase
+from posts.models import Target
+from posts.publishing.outcomes import Later, Undecidable
+
+TURN_SECONDS = 5
+CLOCKS_AGREE = timedelta(seconds=2)
+
+
+def can_look(connector: Connector, operation: Operation) -> bool:
+    """Whether the network can be asked for what was sent, by its handles or in a list."""
+    is_known = bool(operation.handles) or connector.lists(operation)
+    return is_known and connector.recovery_of(operation) != Recovery.PARK
+
+
+def until_listed(connector: Connector, operation: Operation) -> Later | None:
+    """Look for what was refused when the list would surely show it; None: that is so by now."""
+    is_in_list = connector.recovery_of(operation) == Recovery.LOOK
+    if not is_in_list or operation.waited >= engine_time(connector.listing_lag).total_seconds():
+        return None
+    message = Phrase("It was refused, and may be there all the same: it is looked for first.")
+    return Later(seconds=connector.listing_lag, message=message)
+
+
+def look(connector: Connector, session: NetworkSession, operation: Operation, *, began: float) -> list[Published]:
+    """Look for the post; where it is not there, and the network's clock is behind ours, from as much earlier on.
+
+    `began` is the operation's `now` by this process's monotonic clock.
+    """
+    found: list[Published] = []
+    try:
+        found = connector.recover(session, operation)
+    except (StillWorking, NotListed):
+        if not _behind(session, operation, began=began):
+            raise
+    behind = _behind(session, operation, began=began)
+    if found or not behind or operation.armed_at is None:
+        return found
+    by_their_clock = replace(operation, armed_at=operation.armed_at - behind, now=operation.now - behind)
+    return connector.recover(session, by_their_clock)
+
+
+def _behind(session: NetworkSession, operation: Operation, *, began: float) -> timedelta:
+    """Return by how much the network's clock is behind the database's, as its last answer tells; nothing for less than
+    what answers are exact to."""
+    if session.dated is None:
+        return timedelta(0)
+    answered, theirs = session.dated
+    behind = operation.now + timedelta(seconds=answered - began) - theirs
+    return behind if behind > CLOCKS_AGREE else timedelta(0)
+
+
+def after(target: Target, others: Sequence[str]) -> Later:
+    """Look again when others have settled that may have what was found: one after the other, not all at once."""
+    message = Phrase("Of another post of the account it is to be found out first whether it is this one.")
+    return Later(seconds=TURN_SECONDS * (1 + sum(pk < target.pk for pk in others)), message=message)
+
+
+def one_of(found: Sequence[Published]) -> Published | Undecidable | None:
+    """Return the one post that was found; None where there is none."""
+    match found:
+        case []:
+            return None
+        case [one]:
+            return one
+    return Undecidable(message=Phrase("The account has several posts that could be this one."))
