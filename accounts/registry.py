@@ -77,8 +77,13 @@ def session(
 
     The last requests and answers are put into `exchanges`, if given.
     """
-    network = network_of(platform_id, workspace)
-    return NetworkSession(gateway=gateway(workspace), deadline=deadline, network=network, exchanges=exchanges)
+    return NetworkSession(
+        gateway=gateway(workspace),
+        deadline=deadline,
+        network=network_of(platform_id, workspace),
+        exchanges=exchanges,
+        classify=get(platform_id, sandbox=workspace.is_sandbox).classify,
+    )
 
 
 def network_of(platform_id: str, workspace: Workspace) -> str:

@@ -13,6 +13,7 @@ from accounts.platforms import rules
 from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
+    Outdated,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -68,6 +69,7 @@ __all__ = [
     "Media",
     "Operation",
     "Option",
+    "Outdated",
     "Pace",
     "PasswordConnector",
     "Platform",

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import platforms, registry
 from accounts.connecting import hosted_url
-from accounts.platforms.base import Connector, PlatformError, Unavailable, Unknown, WhoActs
+from accounts.platforms.base import Connector, Outdated, PlatformError, Unavailable, Unknown, WhoActs
 from accounts.session import NetworkSession
 from adminapi.doctor.findings import Finding, warning, well, wrong
 
@@ -32,6 +32,8 @@ def app(network: Connector) -> Finding:
     if refusal is None:
         return warning("It took a code that was made up.", f"See that what answers really is {network.name}.")
     told = f"{refusal.message.rstrip('.')}."
+    if isinstance(refusal, Outdated):
+        return wrong(f"The version is refused. {told}", f"Set {network.id.upper()}_API_VERSION to a later one.")
     # Where the app proves itself wrongly, the status may be 401; a wrong code has 400 (RFC 6749, section 5.2).
     if refusal.acts == WhoActs.OPERATOR or refusal.status == HTTPStatus.UNAUTHORIZED:
         return wrong(f"The app is refused. {told}", f"Look at {variables}, and at the app at the network.")

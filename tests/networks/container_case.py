@@ -10,6 +10,7 @@ import pytest
 from accounts.platforms.base import (
     AuthExpired,
     Handles,
+    Outdated,
     PlatformError,
     ProcessingFailed,
     Published,
@@ -425,6 +426,7 @@ class ContainerCase(OAuth2Case):
             (graph_error(190, 463), (AuthExpired, "TOKEN_REVOKED", "account_owner")),
             (graph_error(10), (Rejected, "TOKEN_REVOKED", "account_owner")),
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(2500, message="Unknown path components: /me"), (Outdated, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(200, message="API access blocked."), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(4), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(4, is_transient=True), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),

@@ -8,11 +8,11 @@ from accounts.platforms.base import (
     Answer,
     AuthExpired,
     Duplicate,
+    Outdated,
     PlatformError,
     RateLimited,
     Rejected,
     Unavailable,
-    WhoActs,
 )
 from accounts.platforms.errors import not_permitted
 from accounts.platforms.http import (
@@ -60,7 +60,7 @@ KNOWN = (
 
 
 class NotTaken(Unavailable):
-    """Surely not done, for a cause that passes or that the operator mends."""
+    """Surely not done, for a cause that passes."""
 
 
 class UploadOver(NotTaken):
@@ -100,7 +100,7 @@ def is_about_a_bad_file(answer: Answer) -> bool:
 
 def _waiting(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
     if problem.has(VERSION_IS_OVER) or answer.status == 426:
-        return NotTaken(who_acts=WhoActs.OPERATOR, **facts)
+        return Outdated(**facts)
     if answer.status == 429:
         return RateLimited(retry_after=_wait(answer, problem), **facts)
     if problem.has(UPLOAD_IS_OVER):

@@ -10,6 +10,7 @@ from accounts.platforms.base import (
     Answer,
     AuthExpired,
     Duplicate,
+    Outdated,
     PlatformError,
     RateLimited,
     Rejected,
@@ -45,9 +46,11 @@ TOKEN_IS_OVER = {102, 190}
 WRONG_TOKEN = {1705, *range(2069030, 2069034)}
 """Not that of a Page. The longer ones are subcodes."""
 PERMISSION_MISSING = {10, *range(200, 300)}
-OPERATOR_ACTS = {3, 101, 2500}
-"""The app lacks the capability; its id or secret is wrong; or an address that there is not, as under a version that has
-ended."""
+NOT_TAKEN = 2500
+WORDS_OF_THE_VERSION = "Unknown path components"
+"""What Meta says, with that code, to every address under a version that it does not know."""
+OPERATOR_ACTS = {3, 101, NOT_TAKEN}
+"""The app lacks the capability; its id or secret is wrong; or the Graph cannot read what it is asked."""
 WORDS_OF_THE_APP = (
     *("appsecret_proof", "validating client secret", "Invalid platform app"),
     *("API access blocked", "API access deactivated"),
@@ -78,6 +81,8 @@ def classify(network: str, answer: Answer) -> PlatformError:
     facts = facts_of(network, answer, words=dig(error, "error_user_msg") or words, code=codes)
     if is_about_the_app(words):
         return app_refused(**facts)
+    if code == NOT_TAKEN and WORDS_OF_THE_VERSION in words:
+        return Outdated(**facts)
     if code in TRANSIENT | RETRYABLE_MEDIA or is_a_page(answer):
         return Unavailable(**facts)
     told = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
