@@ -155,7 +155,8 @@ class Platform:
     max_video_duration: ClassVar[int]
     """As the API reference shows it; `limits` has the exact rule in seconds."""
     products: ClassVar[tuple[str, ...]] = ()
-    """What else than its usual product an app can be registered for: values of the operator's `<NETWORK>_PRODUCT`."""
+    """What else than its usual product an app can be registered for, or that it is not audited: values of the
+    operator's `<NETWORK>_PRODUCT`."""
     widest_product: ClassVar[str] = ""
     """The product that lets an app do most: what the sandbox's app is registered for."""
     default_version: ClassVar[str] = ""

@@ -58,7 +58,8 @@ def _refusal(network: Connector) -> PlatformError | None:
 def _checklist(network: Connector) -> str:
     """Say what to register at the network, and where to put what it gives."""
     scopes = ", ".join(network.scopes)
-    return f"Redirect URI: {hosted_url(network.id)}. Scopes: {scopes}. Settings: {_variables(network)}."
+    product = f" {network.id.upper()}_PRODUCT: {network.app.product or 'empty'}." if network.products else ""
+    return f"Redirect URI: {hosted_url(network.id)}. Scopes: {scopes}. Settings: {_variables(network)}.{product}"
 
 
 def _variables(network: Connector) -> str:
