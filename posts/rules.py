@@ -104,10 +104,31 @@ def issues_of(
     found = [
         *rules.check_type(content, platform.post_types),
         *networks.issues(platform, content, account.metadata),
+        *_of_title(content, platform),
         *_of_reach(content, account, platform),
         *_of_connection(account, platform, at),
     ]
     return [asdict(issue) | {"platform": account.platform, "account_id": account.pk} for issue in found]
+
+
+def may_show_title(post: Post, account: SocialAccount, media: Sequence[Media]) -> bool:
+    """Whether its network shows the title of this post; a draft without files may get one with which it does."""
+    platform = registry.get(account.platform, sandbox=account.workspace.is_sandbox)
+    if not media and post.scheduled_at is None:
+        return platform.has_titles
+    return platform.shows_title(compose(post, account, platform, media))
+
+
+def _of_title(content: Content, platform: Connector) -> Iterator[Issue]:
+    if content.title and not platform.shows_title(content):
+        yield Issue(
+            rule="title_not_shown",
+            field="title",
+            message=Phrase("{network} shows no title of such a post: it is left out.", network=platform.name),
+            actual=content.title,
+            severity="warning",
+            fix=Phrase("Remove the title for this network, or write it into the text."),
+        )
 
 
 def _of_reach(content: Content, account: SocialAccount, platform: Connector) -> Iterator[Issue]:
