@@ -73,11 +73,6 @@ class TestErrors:
         assert isinstance(error, RateLimited)
         assert error.retry_after == 60
 
-    def test_a_code_that_nobody_knows_is_shown_as_it_is(self) -> None:
-        error = CONNECTOR.classify(bad(400, "moon_phase", "Not tonight."))
-
-        assert error.message == "TikTok says: Not tonight. (unknown code moon_phase) (log_id L2)"
-
 
 class TestValidation:
     def rules(self, content: Content, **creator: Any) -> list[str]:
