@@ -39,6 +39,11 @@ def get(platform_id: str, *, sandbox: bool = False) -> Connector:
     return platform(app)
 
 
+def of(account: SocialAccount) -> Connector:
+    """Return an account's platform, as its workspace uses it; the workspace must have been read with the account."""
+    return get(account.platform, sandbox=account.workspace.is_sandbox)
+
+
 def is_configured(platform: Connector) -> bool:
     """Whether accounts of this platform can be connected: it has credentials where it needs them."""
     return not platform.needs_app or bool(platform.app.client_id)
@@ -66,8 +71,7 @@ def scopes_missing(account: SocialAccount) -> list[str]:
     """Return what we ask for and the person did not grant; nothing where the network does not tell."""
     if not account.permissions:
         return []
-    platform = get(account.platform, sandbox=account.workspace.is_sandbox)
-    return [scope for scope in platform.scopes if scope not in account.permissions]
+    return [scope for scope in of(account).scopes if scope not in account.permissions]
 
 
 def session(

@@ -92,7 +92,7 @@ def _absent(workspace: Workspace, missing: Mapping[str, str]) -> list[SocialAcco
 def _preview(
     post: Post, account: SocialAccount, target: Target | None, media: Sequence[Media], networks: rules.Networks
 ) -> Preview:
-    platform = registry.get(account.platform)
+    platform = registry.of(account)
     content = compose(post, account, platform, media)
     if target is not None and target.sent_text and _may_be_out(target):
         content = replace(content, text=target.sent_text)

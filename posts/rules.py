@@ -59,7 +59,7 @@ def find_issues(post: Post, accounts: Iterable[SocialAccount], media: Sequence[M
     """Return every issue of every account: `{rule, platform, account_id, field, message, limit, actual, …}`."""
     networks, issues = Networks(), list[dict[str, Any]]()
     for account in accounts:
-        content = compose(post, account, registry.get(account.platform), media)
+        content = compose(post, account, registry.of(account), media)
         issues += _of_damage(post, account)
         issues += issues_of(account, content, at=post.scheduled_at, networks=networks)
     return issues
@@ -100,7 +100,7 @@ def issues_of(
 
     An account without an id stands for one that is yet to be connected: the network's rules hold all the same.
     """
-    platform = registry.get(account.platform, sandbox=account.workspace.is_sandbox)
+    platform = registry.of(account)
     found = [
         *rules.check_type(content, platform.post_types),
         *networks.issues(platform, content, account.metadata),
@@ -113,7 +113,7 @@ def issues_of(
 
 def may_show_title(post: Post, account: SocialAccount, media: Sequence[Media]) -> bool:
     """Whether its network shows the title of this post; a draft without files may get one with which it does."""
-    platform = registry.get(account.platform, sandbox=account.workspace.is_sandbox)
+    platform = registry.of(account)
     if not media and post.scheduled_at is None:
         return platform.has_titles
     return platform.shows_title(compose(post, account, platform, media))
