@@ -10,7 +10,7 @@ from accounts.exchanges import Exchange
 from accounts.models import SocialAccount
 from accounts.platforms.base import App, Connector
 from accounts.session import NetworkSession
-from accounts.traffic import key_of
+from accounts.shares import key_of
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase, both
 from workspaces.models import Workspace

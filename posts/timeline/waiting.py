@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from accounts import pauses, platforms, registry, traffic
+from accounts import pacing, pauses, platforms, registry
 from accounts.models import AccountStatus, Network, Pause
 from accounts.platforms.base import WhoActs
 from ouipost.phrases import Ours, Phrase, joined
@@ -85,7 +85,7 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
 
 def _line(target: Target, resting: Mapping[str, datetime | None], *, now: datetime) -> Entry:
     network_until = resting.get(registry.network_of(target.platform, target.account.workspace))
-    account_until = traffic.wait(target.account, sends=needs_place(target), now=now)
+    account_until = pacing.wait(target.account, sends=needs_place(target), now=now)
     is_busy = _is_busy(target, now=now)
     until = max(each for each in (target.due_at, account_until, network_until) if each is not None)
     advice = _advice(target)
