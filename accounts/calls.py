@@ -34,7 +34,7 @@ OK, REFUSED, LIMITED, OUTDATED, FAILED, LOST = "ok", "refused", "limited", "outd
 """How a request can end."""
 PUBLISHED, READ = "published", "read"
 """How publishing and reading end when all is well; otherwise they have the name of the error."""
-BY_STATUS = {408: FAILED, 426: OUTDATED, 429: LIMITED}
+BY_STATUS = {408: FAILED, 429: LIMITED}
 
 
 class Key(NamedTuple):
@@ -47,7 +47,10 @@ class Key(NamedTuple):
 
 
 def outcome_of(status: int) -> str:
-    """Return what the status of an answer says about the network: a refusal is not its fault."""
+    """Return what the status of an answer says about the network: a refusal is not its fault.
+
+    That a version is over each network says in its own way: the connector knows.
+    """
     if status in BY_STATUS:
         return BY_STATUS[status]
     return FAILED if status >= 500 else REFUSED if status >= 400 else OK

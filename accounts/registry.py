@@ -10,7 +10,7 @@ from accounts.exchanges import Exchange
 from accounts.models import SocialAccount
 from accounts.platforms.base import App, Connector
 from accounts.session import NetworkSession
-from accounts.traffic import key_of
+from accounts.shares import key_of
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase, both
 from workspaces.models import Workspace
@@ -37,6 +37,11 @@ def get(platform_id: str, *, sandbox: bool = False) -> Connector:
         product = app.product or platform.widest_product
         app = replace(app, client_id=SANDBOX, client_secret=SANDBOX, product=product)
     return platform(app)
+
+
+def of(account: SocialAccount) -> Connector:
+    """Return an account's platform, as its workspace uses it; the workspace must have been read with the account."""
+    return get(account.platform, sandbox=account.workspace.is_sandbox)
 
 
 def is_configured(platform: Connector) -> bool:
@@ -66,8 +71,7 @@ def scopes_missing(account: SocialAccount) -> list[str]:
     """Return what we ask for and the person did not grant; nothing where the network does not tell."""
     if not account.permissions:
         return []
-    platform = get(account.platform, sandbox=account.workspace.is_sandbox)
-    return [scope for scope in platform.scopes if scope not in account.permissions]
+    return [scope for scope in of(account).scopes if scope not in account.permissions]
 
 
 def session(
@@ -77,8 +81,13 @@ def session(
 
     The last requests and answers are put into `exchanges`, if given.
     """
-    network = network_of(platform_id, workspace)
-    return NetworkSession(gateway=gateway(workspace), deadline=deadline, network=network, exchanges=exchanges)
+    return NetworkSession(
+        gateway=gateway(workspace),
+        deadline=deadline,
+        network=network_of(platform_id, workspace),
+        exchanges=exchanges,
+        classify=get(platform_id, sandbox=workspace.is_sandbox).classify,
+    )
 
 
 def network_of(platform_id: str, workspace: Workspace) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts import connecting, platforms, registry, services, traffic
+from accounts import connecting, pacing, platforms, registry, services
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
 from accounts.platforms.base import Candidate, Connector, Limits, Option, Pace, WhoActs
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
@@ -59,7 +59,7 @@ def show_platform(platform: Connector) -> dict[str, Any]:
         "max_video_duration": platform.max_video_duration,
         "oauth_supported": True,
         "limits": asdict(limits),
-        "pace": asdict(pace) if (pace := traffic.pace_of(platform.id)) else None,
+        "pace": asdict(pace) if (pace := pacing.pace_of(platform.id)) else None,
         "post_types": {name: asdict(platform.limits_of(name)) for name in platform.post_types},
         "account_types": list(platform.account_types),
         "scopes": list(platform.scopes),

@@ -3,7 +3,7 @@
 import base64
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from http import HTTPStatus
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from accounts import calls
 from accounts.exchanges import MOST_KEPT, Exchange, describe
-from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
+from accounts.platforms.base import Answer, Outdated, PlatformError, Unavailable, Unknown, WhoActs
 from accounts.platforms.http import moment_of
 from ouipost import outbound
 from ouipost.events.masking import MASK, is_secret_name
@@ -30,6 +30,7 @@ class NetworkSession:
         network: str = "",
         *,
         exchanges: list[Exchange] | None = None,
+        classify: Callable[[Answer], PlatformError] | None = None,
     ) -> None:
         self.gateway = gateway
         self.deadline = deadline
@@ -41,6 +42,8 @@ class NetworkSession:
         """The network's time in its last answer, and when that came by this process's monotonic clock."""
         self._exchanges = exchanges
         """The last ones, for people to see; None: nobody will."""
+        self._classify = classify
+        """What the network's refusals mean, by its connector."""
         self._client = outbound.Client(gateway=gateway)
 
     def request(
@@ -74,14 +77,20 @@ class NetworkSession:
             self._count(calls.LOST, began)
             self._note(method, url, began, sent, status=None, answer=b"")
             raise Unknown(Phrase("The network gave no complete answer.")) from error
-        self._count(calls.outcome_of(answer.status), began)
         if dated := moment_of(answer.headers.get("Date", "")):
             self.dated = (time.monotonic(), dated)
         is_refused, told = answer.status >= HTTPStatus.BAD_REQUEST, answer.body
         if is_refused or self._exchanges is not None:
             told = _masked(told, _secrets(headers, params, data, json))
         self._note(method, url, began, sent, status=answer.status, answer=told)
-        return Answer(status=answer.status, headers=answer.headers, body=told if is_refused else answer.body)
+        read = Answer(status=answer.status, headers=answer.headers, body=told if is_refused else answer.body)
+        self._count(self._outcome_of(read), began)
+        return read
+
+    def _outcome_of(self, answer: Answer) -> str:
+        if not answer.ok and self._classify and isinstance(self._classify(answer), Outdated):
+            return calls.OUTDATED
+        return calls.outcome_of(answer.status)
 
     def _note(
         self, method: str, url: str, began: float, sent: Mapping[str, Any], *, status: int | None, answer: bytes

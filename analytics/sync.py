@@ -9,8 +9,9 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from accounts import pauses, traffic
+from accounts import pauses
 from accounts.models import AccountStatus, Network, Pause
+from accounts.shares import key_of, parts_of
 from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
 from analytics.plan import DAILY, HOURLY
@@ -97,7 +98,7 @@ def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counte
         rows = _without(due, full).exclude(pk__in=chosen)[: limit * LOOK_AHEAD]
         found = list(rows.values_list("pk", "account__platform", "account__workspace__mode"))
         for pk, platform, mode in found:
-            network = traffic.key_of(platform, mode)
+            network = key_of(platform, mode)
             if taken[network] < share and len(chosen) < limit:
                 chosen[pk] = network
                 taken[network] += 1
@@ -147,7 +148,7 @@ def due_unless_held(now: datetime, *, resting: Iterable[str], paused: Sequence[P
 def _without(rows: QuerySet[AccountSync], networks: Iterable[str]) -> QuerySet[AccountSync]:
     """Leave out networks, by the key of their health."""
     for network in networks:
-        platform, mode = traffic.parts_of(network)
+        platform, mode = parts_of(network)
         rows = rows.exclude(account__platform=platform, account__workspace__mode=mode)
     return rows
 

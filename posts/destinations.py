@@ -12,6 +12,7 @@ from django.db.models import Q
 from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
+from accounts.platforms.base import Media
 from ouipost.db.locks import Overtaken
 from ouipost.db.rows import REMEMBERED, Statement, compiled, fetch, fetch_columns, insert_each
 from ouipost.errors import DomainError, InvalidInput
@@ -45,8 +46,8 @@ class Destinations:
         ending = [rules.ends_first(account, at) for account in self.accounts if account not in expired]
         return [*missing, *map(rules.must_reconnect, expired), *filter(None, ending)]
 
-    def unused(self, post: Post) -> list[str]:
-        """Say which overrides are for where the post does not go, and which titles for networks that show none."""
+    def unused(self, post: Post, media: Sequence[Media]) -> list[str]:
+        """Say which overrides are for where the post does not go, and which titles no network shows of such a post."""
         overrides = post.platform_content
         networks = {name: name for name in self.platforms} | self.missing
         networks |= {account.pk: account.platform for account in self.accounts}
@@ -56,9 +57,13 @@ class Destinations:
             if key not in networks
         ]
         titled = [networks[key] for key, entry in overrides.items() if key in networks and entry.get("title")]
-        strange += [_untitled(name) for name in dict.fromkeys(titled) if not registry.get(name).has_titles]
-        if post.title and not any(registry.get(name).has_titles for name in self.platforms):
-            strange.append(Phrase("No network of this post has titles: the title is left out."))
+        if not titled and not post.title:
+            return strange
+        recipients = [*self.accounts, *stand_ins(post.workspace, self.missing.values())]
+        showing = {account.platform for account in recipients if rules.may_show_title(post, account, media)}
+        strange += [_untitled(name) for name in dict.fromkeys(titled) if name not in showing]
+        if post.title and not showing:
+            strange.append(Phrase("No network of this post shows its title: it is left out."))
         return strange
 
 
@@ -72,7 +77,12 @@ def _unconnected(name: str, platform: str) -> str:
 
 def _untitled(platform: str) -> str:
     name = platforms.NAMES[platform]
-    return Phrase("Posts on {name} have no title: the one in platform_content is left out.", name=name)
+    return Phrase("{name} shows no title of such a post: the one in platform_content is left out.", name=name)
+
+
+def stand_ins(workspace: Workspace, platforms: Iterable[str]) -> list[SocialAccount]:
+    """Return, for networks without an account, rows that are never stored: what they would get can be told already."""
+    return [SocialAccount(pk=None, workspace=workspace, platform=platform) for platform in dict.fromkeys(platforms)]
 
 
 def unknown_destinations(unknown: Iterable[str]) -> Phrase:

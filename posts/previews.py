@@ -1,6 +1,6 @@
 """What each account would get of a post, and what its network would refuse; nothing here is stored."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -55,8 +55,8 @@ def validate(
     if scheduled_at is not None:
         post.scheduled_at = instant(scheduled_at, zone=zone)
         services.require_future(post.scheduled_at, now=now)
-    issues = rules.find_issues(post, [*found.accounts, *_stand_ins(workspace, found.missing.values())], [])
-    return [*issues, *find_repeats(post, found.accounts, at=post.scheduled_at or now)], found.unused(post)
+    issues = rules.find_issues(post, [*found.accounts, *destinations.stand_ins(workspace, found.missing.values())], [])
+    return [*issues, *find_repeats(post, found.accounts, at=post.scheduled_at or now)], found.unused(post, [])
 
 
 def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview]:
@@ -87,18 +87,13 @@ def _absent(workspace: Workspace, missing: Mapping[str, str]) -> list[SocialAcco
     accounts = list(SocialAccount.objects.filter(pk__in=gone).order_by("pk")) if gone else []
     for account in accounts:
         account.workspace = workspace
-    return [*accounts, *_stand_ins(workspace, [name for name in missing if name not in gone])]
-
-
-def _stand_ins(workspace: Workspace, platforms: Iterable[str]) -> list[SocialAccount]:
-    """Return, for networks without an account, rows that are never stored: what they would get can be told already."""
-    return [SocialAccount(pk=None, workspace=workspace, platform=platform) for platform in dict.fromkeys(platforms)]
+    return [*accounts, *destinations.stand_ins(workspace, [name for name in missing if name not in gone])]
 
 
 def _preview(
     post: Post, account: SocialAccount, target: Target | None, media: Sequence[Media], networks: rules.Networks
 ) -> Preview:
-    platform = registry.get(account.platform)
+    platform = registry.of(account)
     content = compose(post, account, platform, media)
     if target is not None and _shows_sent_text(target):
         content = replace(content, text=target.sent_text)

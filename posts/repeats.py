@@ -63,7 +63,7 @@ def _has(post: Post, account: SocialAccount, text: str) -> bool:
 
 
 def _text(post: Post, account: SocialAccount) -> str:
-    return compose(post, account, registry.get(account.platform), []).text
+    return compose(post, account, registry.of(account), []).text
 
 
 def _repeated(same: Post, account: SocialAccount) -> Issue:

@@ -59,7 +59,7 @@ def find_issues(post: Post, accounts: Iterable[SocialAccount], media: Sequence[M
     """Return every issue of every account: `{rule, platform, account_id, field, message, limit, actual, …}`."""
     networks, issues = Networks(), list[dict[str, Any]]()
     for account in accounts:
-        content = compose(post, account, registry.get(account.platform), media)
+        content = compose(post, account, registry.of(account), media)
         issues += _of_damage(post, account)
         issues += issues_of(account, content, at=post.scheduled_at, networks=networks)
     return issues
@@ -100,14 +100,35 @@ def issues_of(
 
     An account without an id stands for one that is yet to be connected: the network's rules hold all the same.
     """
-    platform = registry.get(account.platform, sandbox=account.workspace.is_sandbox)
+    platform = registry.of(account)
     found = [
         *rules.check_type(content, platform.post_types),
         *networks.issues(platform, content, account.metadata),
+        *_of_title(content, platform),
         *_of_reach(content, account, platform),
         *_of_connection(account, platform, at),
     ]
     return [asdict(issue) | {"platform": account.platform, "account_id": account.pk} for issue in found]
+
+
+def may_show_title(post: Post, account: SocialAccount, media: Sequence[Media]) -> bool:
+    """Whether its network shows the title of this post; a draft without files may get one with which it does."""
+    platform = registry.of(account)
+    if not media and post.scheduled_at is None:
+        return platform.has_titles
+    return platform.shows_title(compose(post, account, platform, media))
+
+
+def _of_title(content: Content, platform: Connector) -> Iterator[Issue]:
+    if content.title and not platform.shows_title(content):
+        yield Issue(
+            rule="title_not_shown",
+            field="title",
+            message=Phrase("{network} shows no title of such a post: it is left out.", network=platform.name),
+            actual=content.title,
+            severity="warning",
+            fix=Phrase("Remove the title for this network, or write it into the text."),
+        )
 
 
 def _of_reach(content: Content, account: SocialAccount, platform: Connector) -> Iterator[Issue]:

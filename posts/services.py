@@ -124,7 +124,7 @@ def create_post(
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     counts.add_posts(workspace.pk, +1)
-    return post, found.warnings(post.scheduled_at) + found.unused(post)
+    return post, found.warnings(post.scheduled_at) + found.unused(post, [])
 
 
 def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime) -> Post:
@@ -158,7 +158,8 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     changed = sync(locked) if told["after"] else None
     record_update(locked, told, actor=actor)
     tell_outcome(locked, changed)
-    return locked, found.warnings(locked.scheduled_at) + found.unused(locked) + _strays(locked, found)
+    unused = found.unused(locked, files.as_content(locked))
+    return locked, found.warnings(locked.scheduled_at) + unused + _strays(locked, found)
 
 
 def _recipients(post: Post) -> list[str]:

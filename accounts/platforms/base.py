@@ -15,6 +15,7 @@ from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
     NotListed,
+    Outdated,
     PlatformError,
     ProcessingFailed,
     RateLimited,
@@ -71,6 +72,7 @@ __all__ = [
     "NotListed",
     "Operation",
     "Option",
+    "Outdated",
     "Pace",
     "PasswordConnector",
     "Platform",
@@ -160,7 +162,8 @@ class Platform:
     max_video_duration: ClassVar[int]
     """As the API reference shows it; `limits` has the exact rule in seconds."""
     products: ClassVar[tuple[str, ...]] = ()
-    """What else than its usual product an app can be registered for: values of the operator's `<NETWORK>_PRODUCT`."""
+    """What else than its usual product an app can be registered for, or that it is not audited: values of the
+    operator's `<NETWORK>_PRODUCT`."""
     widest_product: ClassVar[str] = ""
     """The product that lets an app do most: what the sandbox's app is registered for."""
     default_version: ClassVar[str] = ""

@@ -113,6 +113,12 @@ class RateLimited(Unavailable):
     code = "RATE_LIMITED_BY_PLATFORM"
 
 
+class Outdated(Unavailable):
+    """Certainly not done: the network does not take this version of its API, until the operator sets another."""
+
+    who_acts = WhoActs.OPERATOR
+
+
 class StillWorking(Unavailable):
     """The network is at work on what it was given: ask again after `retry_after` seconds. No attempt is counted.
 

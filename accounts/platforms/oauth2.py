@@ -32,6 +32,8 @@ OPERATOR_ERRORS = {
 """Token errors that say that the app is registered or configured wrongly: by the standard, by Google, by LinkedIn."""
 NOT_NOW = {"server_error", "temporarily_unavailable", "internal_failure"}
 """Token errors after which the same may be asked again, whatever their status; the last is Google's."""
+REFUSALS = {"invalid_grant", "invalid_request", "admin_policy_enforced"}
+"""Token errors that say that the code or token is not taken; the last is Google's."""
 
 
 class OAuth2Connector(Connector):
@@ -123,7 +125,8 @@ class OAuth2Connector(Connector):
         """
         error = decoded(answer)
         name = dig_text(error, "error")
-        facts = facts_of(self.name, answer, words=dig(error, "error_description"), code=name)
+        is_known = name in OPERATOR_ERRORS | NOT_NOW | REFUSALS
+        facts = facts_of(self.name, answer, words=dig(error, "error_description"), code=name, is_known=is_known)
         if answer.status == 429:
             return RateLimited(retry_after=retry_after(answer), **facts)
         if is_unclear(answer.status) or is_a_page(answer) or name in NOT_NOW:

@@ -163,7 +163,7 @@ STORED = (
     _("A video may have {most} pixels a side. Make it smaller."),
     _("Neither a platform nor a connected account: {unknown}. The platforms are {platforms}."),
     _("The post does not go to {id}, which platform_content names."),
-    _("Posts on {name} have no title: the one in platform_content is left out."),
+    _("{name} shows no title of such a post: the one in platform_content is left out."),
     _("At most {most} platforms and accounts can be named."),
     _("At most {most} options can be given."),
     _("All options together may have {most} characters as JSON. Remove some."),

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts import credentials, platforms, registry
 from accounts.credentials import hosted_url
-from accounts.platforms.base import Connector, Unavailable, Unknown, WhoActs
+from accounts.platforms.base import Connector, Outdated, Unavailable, Unknown, WhoActs
 from accounts.session import NetworkSession
 from adminapi.doctor.findings import Finding, warning, well, wrong
 
@@ -31,6 +31,8 @@ def app(network: Connector) -> Finding:
     if refusal is None:
         return warning("It took a code that was made up.", f"See that what answers really is {network.name}.")
     told = f"{refusal.message.rstrip('.')}."
+    if isinstance(refusal, Outdated):
+        return wrong(f"The version is refused. {told}", f"Set {network.id.upper()}_API_VERSION to a later one.")
     if refusal.acts == WhoActs.OPERATOR:
         return wrong(f"The app is refused. {told}", f"Look at {variables}, and at the app at the network.")
     if isinstance(refusal, Unavailable | Unknown):
@@ -41,7 +43,8 @@ def app(network: Connector) -> Finding:
 def _checklist(network: Connector) -> str:
     """Say what to register at the network, and where to put what it gives."""
     scopes = ", ".join(network.scopes)
-    return f"Redirect URI: {hosted_url(network.id)}. Scopes: {scopes}. Settings: {_variables(network)}."
+    product = f" {network.id.upper()}_PRODUCT: {network.app.product or 'empty'}." if network.products else ""
+    return f"Redirect URI: {hosted_url(network.id)}. Scopes: {scopes}. Settings: {_variables(network)}.{product}"
 
 
 def _variables(network: Connector) -> str:

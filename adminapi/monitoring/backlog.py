@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Value
 
 from accounts import pauses
 from accounts.models import Network, Pause
-from accounts.traffic import NETWORK
+from accounts.shares import NETWORK
 from adminapi.models import Heartbeat
 from adminapi.processes.heartbeats import BEAT, NODE, SILENCE, TICK, WORKER, of_queue
 from ouipost import queues

@@ -26,7 +26,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
 from accounts.models import CallCount, PauseScope
-from accounts.traffic import parts_of
+from accounts.shares import parts_of
 from adminapi.monitoring import backlog
 from adminapi.monitoring.backlog import Backlog
 from adminapi.monitoring.callers import is_monitor

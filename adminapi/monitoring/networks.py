@@ -20,7 +20,7 @@ from accounts import calls, registry
 from accounts.calls import EVER, FAILED, LIMITED, LOST, OUTDATED, PUBLISH, PUBLISHED, REQUEST
 from accounts.models import AccountStatus, CallCount, Network, SocialAccount
 from accounts.platforms.base import Connector
-from accounts.traffic import key_of
+from accounts.shares import key_of
 from workspaces.models import Mode
 
 OPERATIONAL, DEGRADED, DOWN = "operational", "degraded", "down"

@@ -15,6 +15,8 @@ from ouipost.simulator.models import Token
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 MAX_BODY_BYTES = 64 * 1024 * 1024
 PLAIN_NUMBER = re.compile(r"[0-9]{1,18}")
+VERSION = re.compile(r"^/v\d+\.\d+(?=/)")
+"""Of Meta's networks, at the beginning of a path."""
 
 
 class Refusal(Exception):

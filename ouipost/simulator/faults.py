@@ -1,7 +1,6 @@
 """Ordered troubles: taken by the calls they match, and what they do to a call and its answer."""
 
 import json
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from ouipost.simulator import connection
-from ouipost.simulator.call import Call, Network, Route
+from ouipost.simulator.call import VERSION, Call, Network, Route
 from ouipost.simulator.models import Fault, Token
 
 SHAPES = ("timeout_after_accept", "timeout_before_accept", "status", "reset", "cut_json", "drip")
@@ -21,7 +20,6 @@ PROCESSING = ("slow_processing", "processing_failed")
 TOKENS = ("expire_token", "revoke")
 UPLOADS = (*PROCESSING, "partial_upload")
 EFFECTS = (*SHAPES, *UPLOADS, *TOKENS, "list_lag")
-VERSION = re.compile(r"^/v\d+\.\d+(?=/)")
 
 
 @dataclass(frozen=True, kw_only=True)

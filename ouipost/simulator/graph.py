@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from ouipost.simulator import limits, pulling
-from ouipost.simulator.call import Call, Refusal, parse, within
+from ouipost.simulator.call import VERSION, Call, Refusal, parse, within
 from ouipost.simulator.models import Account, Post
 
 VERSION_ENDS = {
@@ -48,8 +48,8 @@ def missing(call: Call) -> Refusal:
 
 
 def unknown_path(call: Call) -> Refusal:
-    """Return the refusal for a path that is none of the Graph's."""
-    return error(f"Unknown path components: {call.path}", 2500)
+    """Return the refusal for a path that is none of the Graph's, or under a version that is none: it tells no more."""
+    return error(f"Unknown path components: {VERSION.sub('', call.path)}", 2500)
 
 
 def invalid(message: str) -> Refusal:
@@ -61,7 +61,7 @@ def check_version(call: Call, version: str) -> None:
     """Refuse a Graph version that does not exist, or does not work any more."""
     end = VERSION_ENDS.get(version, datetime.min.replace(tzinfo=UTC))
     if end is not None and end <= call.now:
-        raise error(f"Unknown path components: /{version} (this version is not available)", 2500)
+        raise unknown_path(call)
 
 
 def proof(token: str, secret: str) -> str:

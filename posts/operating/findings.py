@@ -200,7 +200,7 @@ def _to_mend(target: Target, who_acts: WhoActs, *, then: str) -> str:
     """Return what the operator must do first; empty where somebody else acts."""
     if who_acts != WhoActs.OPERATOR:
         return ""
-    platform = registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)
+    platform = registry.of(target.account)
     if registry.is_configured(platform):
         return f"Fix the cause (the worker's log tells more of {target.pk}), then {then}"
     return f"Set {' and '.join(registry.credentials_of(platform.id))} and restart the workers, then {then}"

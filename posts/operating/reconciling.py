@@ -31,7 +31,7 @@ def question(target: Target) -> Question:
     """Return how it would be found out whether this target is out."""
     if not target.outcome_unknown:
         return Question(way="failed at once: it was set aside before anything was sent")
-    platform = registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)
+    platform = registry.of(target.account)
     if obstacle := _obstacle(target, platform):
         return Question(obstacle=obstacle)
     way = WAYS.get(platform.recovery_of(operation_of(target, platform)))
@@ -44,7 +44,7 @@ def question_after_restore(target: Target) -> Question:
     What the network gave for it since then is not known: only the account's own posts can tell, or a key that was
     chosen before.
     """
-    platform = registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)
+    platform = registry.of(target.account)
     if obstacle := _obstacle(target, platform):
         return Question(obstacle=obstacle)
     operation = operation_of(target, platform)
@@ -66,7 +66,6 @@ def _obstacle(target: Target, platform: Connector) -> str:
 def operation_of(target: Target, platform: Connector) -> Operation:
     """Return the visible call in doubt, without the tokens that it would take."""
     account = target.account
-    account.workspace = target.post.workspace
     content = compose(target.post, account, platform, files.as_content(target.post))
     return Operation(
         content=content,

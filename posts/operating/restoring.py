@@ -68,7 +68,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
     the end of the pause, unless it is too late by then: that fails. Raises WrongStatus for what is settled, or at work.
     """
     post = lock(target.post)
-    rows = overdue(now, since=since).select_related("post__workspace", "account")
+    rows = overdue(now, since=since).select_related("post", "account__workspace")
     locked = rows.filter(is_free(now), pk=target.pk).first()
     if locked is None:
         status = get_object_or_404(Target, pk=target.pk).status
@@ -83,7 +83,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
 
 def _sent_since(target: Target, *, since: datetime) -> dict[str, Any]:
     """Return the columns of a target as they would be, had it been sent right after the copy was made."""
-    content = operation_of(target, registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)).content
+    content = operation_of(target, registry.of(target.account)).content
     return {
         "outcome_unknown": True,
         "armed_at": min(since, target.armed_at or since),
@@ -96,7 +96,7 @@ def _sent_since(target: Target, *, since: datetime) -> dict[str, Any]:
 
 
 def _looked_for(target: Target, *, now: datetime) -> dict[str, Any]:
-    due, workspace = target.scheduled_at or now, target.post.workspace
+    due, workspace = target.scheduled_at or now, target.account.workspace
     held_up_by = [each for each in pauses.after(due) if each.covers(target.account_id, target.platform, workspace.pk)]
     given = now if is_too_late(due, held_up_by, workspace=workspace, now=now) else now + GIVE_UP_AFTER
     return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": given, "error": None, "waits_for": ""}

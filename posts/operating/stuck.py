@@ -76,7 +76,7 @@ class Search:
         return Scene(
             now=self.now,
             cutoff=self.cutoff,
-            network_until=resting.get(registry.network_of(target.platform, target.post.workspace)),
+            network_until=resting.get(registry.network_of(target.platform, target.account.workspace)),
             is_behind=target.is_behind,
             pause=pauses.holding(paused, target.account_id, target.platform, target.account.workspace_id),
         )
@@ -96,7 +96,7 @@ class Search:
     def _of_targets(self, targets: TargetQuerySet) -> TargetQuerySet:
         if self.workspace_id:
             targets = targets.filter(post__workspace=self.workspace_id)
-        return targets.select_related("post__workspace", "account").order_by("due_at", "pk")
+        return targets.select_related("post", "account__workspace").order_by("due_at", "pk")
 
     def _expired(self) -> "QuerySet[SocialAccount]":
         """Match accounts that cannot take what is scheduled for them."""

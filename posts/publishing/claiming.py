@@ -8,10 +8,11 @@ from typing import NamedTuple
 from django.db import Error, IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from accounts import pauses, traffic
+from accounts import pacing, pauses
 from accounts.models import Pause, SocialAccount
+from accounts.pacing import Pacing
 from accounts.platforms.base import WhoActs
-from accounts.traffic import Pacing
+from accounts.shares import NETWORK
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
 from ouipost.db.locks import is_lock_error, lock_free
@@ -205,7 +206,7 @@ def _choose(due: TargetQuerySet, *, limit: int, room: Room) -> list[Candidate]:
     Where one account, server or network has so much due that it fills what is looked at, the look goes on behind it.
     """
     chosen: dict[str, Candidate] = {}
-    looked = due.annotate(network=traffic.NETWORK)
+    looked = due.annotate(network=NETWORK)
     for _ in range(LOOKS):
         crowded = room.crowded()
         rows = looked.exclude(account__in=[*chosen, *crowded]).exclude(network__in=room.full_networks())
@@ -265,16 +266,16 @@ def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: 
     free = []
     for target in targets:
         account = accounts[target.account_id]
-        until = traffic.wait(account, sends=needs_place(target), now=now)
-        pace = traffic.pace_of(account.platform)
-        if until is None and target.is_new and traffic.has_one_place(account, now=now):
+        until = pacing.wait(account, sends=needs_place(target), now=now)
+        pace = pacing.pace_of(account.platform)
+        if until is None and target.is_new and pacing.has_one_place(account, now=now):
             until = target.due_at if is_line_due(target.account_id, now=now) else None  # one that waited comes first
         if until is None:
             free.append(target)
         elif until == account.held_until or pace is None:
             hold_account(target.account_id, until=until, now=now)
         else:
-            pace_account(target.account_id, until=until, spacing=traffic.interval(pace), now=now)
+            pace_account(target.account_id, until=until, spacing=pacing.interval(pace), now=now)
     return free
 
 

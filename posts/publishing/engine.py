@@ -158,7 +158,7 @@ class Publish:
         self.unresolved, self.sends = self.target.outcome_unknown, self.target.sends
         self.is_paused = loaded.is_paused
         self.account = self.target.account
-        self.connector = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
+        self.connector = registry.of(self.account)
         self.recovery = self.connector.recovery
 
     def _compose(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from accounts import traffic
+from accounts import shares
 from ouipost import claims
 from posts.lateness import LEASE_SECONDS
 from posts.models import Target
@@ -27,7 +27,7 @@ class Busy(NamedTuple):
 
 def in_flight(now: datetime) -> list[Busy]:
     """Return what is in flight, of all workers."""
-    rows = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).annotate(network=traffic.NETWORK)
+    rows = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).annotate(network=shares.NETWORK)
     return [Busy(*row) for row in rows.values_list("account_id", "network", "lease_until")]
 
 
@@ -38,7 +38,7 @@ class Room:
         busy = {each.account_id: each.network for each in in_flight}
         long = now + claims.engine_time(TRY_SECONDS)
         at_length = [each.network for each in in_flight if each.until and each.until > long]
-        self.places = defaultdict(lambda: ROOM_OF_OTHERS, traffic.shares(now, at_length=at_length))
+        self.places = defaultdict(lambda: ROOM_OF_OTHERS, shares.shares(now, at_length=at_length))
         self.servers = dict[str, str]()
         self.learn(busy)
         for account_id, network in busy.items():
@@ -46,9 +46,9 @@ class Room:
 
     def learn(self, accounts: Mapping[str, str]) -> None:
         """Find out which servers these accounts are on, by account and network."""
-        self.servers |= traffic.servers(accounts)
+        self.servers |= shares.servers(accounts)
         for server in self.servers.values():
-            self.places.setdefault(server, traffic.share_of_server(server))
+            self.places.setdefault(server, shares.share_of_server(server))
 
     def take(self, account_id: str, network: str) -> None:
         for key in self._keys(account_id, network):

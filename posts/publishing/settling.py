@@ -8,10 +8,9 @@ from typing import Any
 
 from django.db.models import Count
 
-from accounts import calls, pauses, traffic
+from accounts import breakers, calls, pauses
 from accounts.models import AFTER_RESTORE, PauseScope
 from accounts.platforms.base import PlatformError, Published, RateLimited, StillWorking
-from accounts.traffic import Call
 from ouipost import claims
 from ouipost.db.rows import insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
@@ -107,7 +106,7 @@ def _unlogged(late: Sequence[Report]) -> list[Report]:
 def _with_waits(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> list[Report]:
     """Note how long their accounts have waited, where a quota is met again and does not say when it ends."""
     accounts = {targets[each.claim.pk].account_id for each in reports if _is_endless(each.outcome)}
-    waits = traffic.guessed_waits(accounts, now=now) if accounts else {}
+    waits = breakers.guessed_waits(accounts, now=now) if accounts else {}
     return [replace(each, waited=waits.get(targets[each.claim.pk].account_id)) for each in reports]
 
 
@@ -203,15 +202,15 @@ def _leave_alone(
     """Let everything for an account wait as long as its network said, or as its breaker is open."""
     tried = [(targets[each.claim.pk], each.outcome) for each in reports if not isinstance(each.outcome, Later)]
     marked = [
-        Call(account_id=target.account_id, platform=target.platform, mark=traffic.mark(outcome))
+        breakers.Call(account_id=target.account_id, platform=target.platform, mark=breakers.mark(outcome))
         for target, outcome in tried
     ]
-    held = traffic.note(marked, now=now)
+    held = breakers.note(marked, now=now)
     for report in reports:
         account_id, outcome = targets[report.claim.pk].account_id, report.outcome
         if isinstance(outcome, RateLimited) and (until := _asked_again_at(outcome, next_at[report.claim.pk], now=now)):
             held[account_id] = until
-            traffic.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
+            breakers.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():
         hold_account(account_id, until=until, now=now)
 

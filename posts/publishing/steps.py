@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts import pauses, traffic
+from accounts import pacing, pauses
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Handles, Media, Recovery
 from ouipost import claims
@@ -161,7 +161,7 @@ def _count(armings: Sequence[Arming], *, now: datetime) -> None:
     spent = {
         arming.account_id: {"paced_at": at}
         for arming in armings
-        if arming.sends == 1 and (at := traffic.spent(arming.platform, arming.paced_at, now=now))
+        if arming.sends == 1 and (at := pacing.spent(arming.platform, arming.paced_at, now=now))
     }
     update_each(SocialAccount, spent)
 

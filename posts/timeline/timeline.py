@@ -166,7 +166,7 @@ def _conversions(post: Post, targets: Mapping[str, Target], attempts: Iterable[E
     media = files.as_content(post) if first else []
     for target_id, entry in first.items():
         target = targets[str(target_id)]
-        content = compose(post, target.account, registry.get(target.platform), media)
+        content = compose(post, target.account, registry.of(target.account), media)
         for each in content.media:
             if not each.converted:
                 continue

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Prefetch, prefetch_related_objects
 
-from accounts import pauses, platforms, registry, traffic
+from accounts import pacing, pauses, platforms, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
 from accounts.platforms.base import Pace, WhoActs
 from ouipost.phrases import Ours, Phrase, joined
@@ -118,7 +118,7 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
 
 def _line(target: Target, resting: Mapping[str, datetime | None], *, now: datetime) -> Entry:
     network_until = _network_until(target, resting)
-    account_until = traffic.wait(target.account, sends=needs_place(target), now=now)
+    account_until = pacing.wait(target.account, sends=needs_place(target), now=now)
     is_busy = _is_busy(target, now=now)
     until = max(each for each in (target.due_at, account_until, network_until) if each is not None)
     advice = _advice(target)
@@ -170,7 +170,7 @@ def _held_back(target: Target, network_until: datetime | None, *, now: datetime)
     held_until = target.account.held_until
     if held_until and held_until > now and held_until >= since:
         return Phrase("The account has to wait: {name} has limited it, or has not responded to it lately.", name=name)
-    pace, paced_until = traffic.pace_of(target.platform), traffic.wait(target.account, sends=True, now=now)
+    pace, paced_until = pacing.pace_of(target.platform), pacing.wait(target.account, sends=True, now=now)
     if pace and needs_place(target) and (_is_in_line(target, now=now) or (paced_until and paced_until >= since)):
         return _paced(pace)
     return None

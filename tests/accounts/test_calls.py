@@ -47,7 +47,6 @@ def rows(**wanted: Any) -> dict[tuple[Any, ...], tuple[int, int]]:
         (answer(400), "refused"),
         (answer(403), "refused"),
         (answer(408), "failed"),
-        (answer(426), "outdated"),
         (answer(429), "limited"),
         (answer(500), "failed"),
         (answer(503), "failed"),
@@ -62,6 +61,14 @@ def test_each_request_is_counted_by_how_it_ended(said: Any, outcome: str) -> Non
         session.request("GET", "https://api.x.com/2/users/me")
 
     assert counted() == {("twitter", REQUEST, outcome): 1}
+
+
+def test_a_version_that_is_over_is_counted_as_that_where_the_connector_says_so() -> None:
+    session, _ = make_session(answer(426), network="linkedin", classify=registry.get("linkedin").classify)
+
+    session.request("GET", "https://api.linkedin.com/rest/posts")
+
+    assert counted() == {("linkedin", REQUEST, "outdated"): 1}
 
 
 def test_what_never_left_is_not_the_networks() -> None:

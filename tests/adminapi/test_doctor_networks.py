@@ -77,6 +77,19 @@ def test_an_app_that_is_refused_is_wrong_and_its_settings_are_named(settings: Se
     assert f"{network.upper()}_CLIENT_SECRET" in found.action
 
 
+def test_a_version_that_is_refused_is_wrong_and_its_setting_is_named(settings: Settings) -> None:
+    found = with_apps(settings, client_id="id", client_secret="secret", version="v99.0")["facebook"]
+
+    assert (found.status, found.action) == ("wrong", "Set FACEBOOK_API_VERSION to a later one.")
+
+
+def test_what_the_app_is_said_to_be_is_shown_where_it_matters(settings: Settings) -> None:
+    found = with_apps(settings, client_id="", product="unaudited")
+
+    assert "TIKTOK_PRODUCT: unaudited." in found["tiktok"].message
+    assert "_PRODUCT" not in found["facebook"].message
+
+
 def test_what_does_not_answer_or_answers_that_it_cannot_is_no_fault_of_the_app(
     settings: Settings, asking: Callable[..., None]
 ) -> None:

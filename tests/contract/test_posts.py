@@ -593,7 +593,7 @@ def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: Api
     assert data["warnings"] == [
         "No bluesky account is connected: connect one before the post is scheduled.",
         "The post does not go to threads, which platform_content names.",
-        "Posts on Bluesky have no title: the one in platform_content is left out.",
+        "Bluesky shows no title of such a post: the one in platform_content is left out.",
     ]
 
 
@@ -614,9 +614,28 @@ def test_a_title_that_no_network_of_the_post_shows_is_told(api: ApiClient, works
     somewhere = api.post("/api/posts", {"content": "Hi", "title": "News", "platforms": networks}).json()["data"]
     path = f"/api/posts/{somewhere['post']['id']}"
 
-    told = ["No network of this post has titles: the title is left out."]
+    told = ["No network of this post shows its title: it is left out."]
     assert (nowhere["warnings"], "warnings" in somewhere) == (told, False)
     assert api.put(path, {"platforms": ["bluesky"]}).json()["data"]["warnings"] == told
+
+
+@pytest.mark.parametrize(
+    ("values", "files", "is_told"),
+    [({}, "", False), ({"scheduled_at": FUTURE}, "", True), ({}, "image", True), ({}, "video", False)],
+    ids=["a draft that may get a video", "scheduled", "with an image", "with a video"],
+)
+def test_a_title_that_this_very_post_does_not_show_is_told(
+    api: ApiClient, workspace: Workspace, values: dict[str, Any], files: str, is_told: bool
+) -> None:
+    make_account(workspace)
+    body = {"content": "Hi", "title": "News", "platforms": ["facebook"]} | values
+    data = api.post("/api/posts", body).json()["data"]
+    if files:
+        make_media(Post.objects.get(), type=files)
+        data = api.put(f"/api/posts/{data['post']['id']}", {"content": "Hello"}).json()["data"]
+
+    told = ["No network of this post shows its title: it is left out."]
+    assert data.get("warnings", []) == (told if is_told else [])
 
 
 def test_networks_and_account_ids_mix_and_an_account_is_never_taken_twice(api: ApiClient, workspace: Workspace) -> None:

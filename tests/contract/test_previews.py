@@ -65,9 +65,10 @@ def test_a_title_is_shown_where_it_goes_and_nowhere_else(api: ApiClient, workspa
     connect_all(workspace, "facebook", "linkedin", "pinterest")
     post = create(api, title="Oven news", platforms=["facebook", "linkedin", "pinterest"])
 
-    shown = {target["platform"]: target["title"] for target in targets_of(api, post)}
+    targets = targets_of(api, post)
 
-    assert shown == {"facebook": None, "linkedin": None, "pinterest": "Oven news"}
+    shown = {each["platform"]: (each["title"], "title_not_shown" in rules_of(each)) for each in targets}
+    assert shown == {"facebook": (None, True), "linkedin": (None, True), "pinterest": ("Oven news", False)}
 
 
 def test_a_text_is_measured_by_what_its_files_allow(api: ApiClient, workspace: Workspace) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import App, Content, Media, SignIn
+from accounts.platforms.base import App, Content, Media, RateLimited, SignIn
 from accounts.platforms.bluesky import Bluesky, video
 from accounts.platforms.bluesky.errors import BlobMissing
+from ouipost.simulator import clock
 from ouipost.simulator.models import Media as Stored
 from ouipost.simulator.models import Post, Request
 from ouipost.simulator.networks.bluesky import parts
@@ -113,3 +114,16 @@ def test_a_file_that_the_server_has_dropped_is_brought_again_and_the_post_made_o
 
     assert visible() == [("post", "Look", 1)]
     assert operation.handles["rkey"] in Post.objects.get().external_id
+
+
+def test_a_post_that_was_taken_and_answered_with_a_quota_is_found_at_its_key() -> None:
+    at = desk()
+    operation = at.prepare(at.operation(Content(text="Look")))
+    order("bluesky", "status", "putRecord", status=429, body={"error": "RateLimitExceeded"}, after_accept=True)
+    with pytest.raises(RateLimited):
+        at.connector.commit(at.session, operation)
+    clock.advance(75)
+
+    published = at.send(replace(operation, armed_at=None))
+
+    assert [post.external_id for post in Post.objects.all()] == [published.remote_id]

@@ -15,6 +15,7 @@ from accounts.platforms.base import (
     Content,
     Media,
     Operation,
+    Outdated,
     PlatformError,
     ProcessingFailed,
     Published,
@@ -253,7 +254,7 @@ def test_what_the_simulator_refuses_was_named(world: World, name: str) -> None:
 def test_a_version_that_has_ended_is_the_operators_to_change(world: World) -> None:
     old = type(world.connector)(replace(world.connector.app, version="v20.0"))
 
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(Outdated) as caught:
         old.profile(world.session, world.account)
 
     assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "operator")

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import pytest
 import requests
 
-from accounts import platforms, registry, tokens
+from accounts import calls, platforms, registry, tokens
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import AccountNumbers, AuthExpired, Connector
+from accounts.platforms.base import AccountNumbers, AuthExpired, Connector, Outdated, WhoActs
 from accounts.platforms.oauth2 import OAuth2Connector
 from adminapi.management.client import CALLBACK, Client, ClientError, _button, _fields
 from ouipost.events.models import Event
@@ -228,6 +228,22 @@ def test_who_is_let_go_is_no_longer_known_there(world: World, network: str) -> N
 
     with pytest.raises(AuthExpired):
         connector.profile(session, account.unseal())
+
+
+@pytest.mark.parametrize("network", ["facebook", "instagram", "threads"])
+def test_a_version_that_a_network_does_not_know_is_for_the_operator_and_in_its_health(
+    world: World, network: str, settings: Any
+) -> None:
+    account = connected(world, network)
+    settings.NETWORKS = settings.NETWORKS | {network: settings.NETWORKS[network] | {"version": "v99.0"}}
+    connector = registry.connector(network, account.workspace)
+    calls.flush()
+
+    with pytest.raises(Outdated) as refused:
+        connector.profile(registry.session(network, account.workspace), account.unseal())
+
+    assert refused.value.acts == WhoActs.OPERATOR
+    assert [key.outcome for key in calls.COUNTED.take()] == [calls.OUTDATED]
 
 
 def shown(world: World, network: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from accounts.platforms.base import (
     Content,
     Duplicate,
     Operation,
+    Outdated,
     PlatformError,
     Profile,
     Published,
@@ -628,6 +629,7 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(101), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(2500), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(2500, message="Unknown path components: /me"), (Outdated, "PLATFORM_UNAVAILABLE", "operator")),
             *(
                 (graph_error(code, message=words), (Rejected, "PLATFORM_UNAVAILABLE", "operator"))
                 for code, words in (

@@ -20,6 +20,7 @@ from accounts.platforms.base import (
     Duplicate,
     Handles,
     Operation,
+    Outdated,
     PlatformError,
     PostNumbers,
     ProcessingFailed,
@@ -929,9 +930,9 @@ class TestLinkedIn(LookCase, OAuth2Case):
             (400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}, (NotTaken, "PLATFORM_UNAVAILABLE", "network")),
             (400, {"code": "MEDIA_ASSET_PROCESSING_FAILED"}, (Rejected, "MEDIA_REJECTED", "caller")),
             (400, {"code": "EXPIRED_UPLOAD_URL"}, (UploadOver, "PLATFORM_UNAVAILABLE", "network")),
-            (400, {"code": "NONEXISTENT_VERSION"}, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
-            (426, None, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
-            (400, {"code": "VERSION_MISSING"}, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
+            (400, {"code": "NONEXISTENT_VERSION"}, (Outdated, "PLATFORM_UNAVAILABLE", "operator")),
+            (426, None, (Outdated, "PLATFORM_UNAVAILABLE", "operator")),
+            (400, {"code": "VERSION_MISSING"}, (Outdated, "PLATFORM_UNAVAILABLE", "operator")),
             (409, {"message": "Conflict"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (400, {"code": "CONFLICT"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (404, {"code": "NOT_FOUND"}, (Rejected, *CALLER)),
@@ -946,7 +947,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
     def test_an_ended_version_and_an_unready_file_were_surely_not_posted(self) -> None:
         for status, code in ((426, "NONEXISTENT_VERSION"), (400, "MEDIA_ASSET_WAITING_UPLOAD")):
-            with pytest.raises(NotTaken) as caught:
+            with pytest.raises((NotTaken, Outdated)) as caught:
                 self.commit(self.first, make_answer(status, {"status": status, "code": code}))
 
             assert caught.value.network_code == code

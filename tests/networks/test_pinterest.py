@@ -599,12 +599,11 @@ class TestPinterest(LookCase, OAuth2Case):
         assert (type(error), error.error_code, error.acts) == meaning
         assert error.network_code == ("" if code is None else str(code))
 
-    def test_a_refusal_tells_what_to_do_and_an_unknown_code_as_it_is(self) -> None:
+    def test_a_refusal_tells_what_to_do(self) -> None:
         def told(code: int, **words: str) -> str:
             return self.connector.classify(make_answer(404, {"code": code} | words)).message
 
         assert told(40, message="Board not found.") == "Pinterest says: Board not found. Choose another board."
-        assert told(9999, message="Tea.") == "Pinterest says: Tea. (unknown code 9999)"
         assert told(1, message_detail="No such thing.") == "Pinterest says: No such thing."
 
     @pytest.mark.parametrize("status", [400, 403, 429])

@@ -1,11 +1,14 @@
 """The nine networks, and what the API reference shows of them."""
 
+from typing import Any
+
 import pytest
 
 from accounts import platforms
 from accounts.platforms.base import App, Connector, Recovery
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.text import length
+from tests.networks.platform_case import make_answer
 
 
 def test_the_networks_are_in_the_contracts_order() -> None:
@@ -110,3 +113,27 @@ def test_an_option_has_one_kind_in_all_types_of_posts() -> None:
         options = [option for limits in (shown.limits, *shown.other_types.values()) for option in limits.options]
 
         assert {(option.name, option.kind) for option in options} <= set(shown.option_kinds().items())
+
+
+GRAPH_ERROR = {"error": {"code": 999_999, "error_subcode": 77, "message": "No."}}
+UNHEARD_OF: dict[str, tuple[dict[str, Any], str]] = {
+    "facebook": (GRAPH_ERROR, "999999/77"),
+    "instagram": (GRAPH_ERROR, "999999/77"),
+    "threads": (GRAPH_ERROR, "999999/77"),
+    "twitter": ({"type": "https://api.x.com/2/problems/moon-phase", "detail": "No."}, "moon-phase"),
+    "linkedin": ({"code": "MOON_PHASE", "message": "No."}, "MOON_PHASE"),
+    "tiktok": ({"error": {"code": "moon_phase", "message": "No."}}, "moon_phase"),
+    "youtube": ({"error": {"errors": [{"reason": "moonPhase"}], "message": "No."}}, "moonPhase"),
+    "pinterest": ({"code": 9999, "message": "No."}, "9999"),
+    "bluesky": ({"error": "MoonPhase", "message": "No."}, "MoonPhase"),
+}
+
+
+@pytest.mark.parametrize("platform", platforms.ALL, ids=lambda platform: platform.id)
+def test_a_code_that_is_in_no_table_is_called_unknown(platform: type[Connector]) -> None:
+    body, code = UNHEARD_OF[platform.id]
+
+    error = platform(App()).classify(make_answer(400, body))
+
+    assert error.network_code == code
+    assert error.message.endswith(f" says: No. (unknown code {code})")

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import AuthExpired, Content, RateLimited, Rejected, Unavailable
+from accounts.platforms.base import App, AuthExpired, Content, RateLimited, Rejected, Unavailable
+from accounts.platforms.tiktok import TikTok
 from tests.networks.platform_case import make_answer, make_image, make_video
 from tests.networks.tiktok_calls import CONNECTOR, ONESELF, SCOPE, SETTINGS, bad, film, photos
+
+ALONE = film(**ONESELF)
 
 
 class TestErrors:
@@ -69,11 +72,6 @@ class TestErrors:
 
         assert isinstance(error, RateLimited)
         assert error.retry_after == 60
-
-    def test_a_code_that_nobody_knows_is_shown_as_it_is(self) -> None:
-        error = CONNECTOR.classify(bad(400, "moon_phase", "Not tonight."))
-
-        assert error.message == "TikTok says: Not tonight. (unknown code moon_phase) (log_id L2)"
 
 
 class TestValidation:
@@ -175,6 +173,19 @@ class TestValidation:
         content = replace(film(video_cover_timestamp_ms=90_000), media=(make_video(seconds=0),))
 
         assert self.rules(content) == []
+
+    def test_an_app_that_is_not_audited_posts_for_the_creator_alone_and_warns_that_the_account_must_be_private(
+        self,
+    ) -> None:
+        network = TikTok(App(client_id="id", product="unaudited"))
+        metadata = {"creator_info": SETTINGS}
+
+        told = [[(each.rule, each.severity) for each in network.validate(post, metadata)] for post in (film(), ALONE)]
+
+        warning = ("app_not_audited", "warning")
+        assert told == [[("option_invalid", "error"), warning], [warning]]
+        [offered] = [each.choices for each in network.limits.options if each.name == "privacy_level"]
+        assert offered == ("SELF_ONLY",)
 
     def test_an_account_that_may_not_post_is_named(self) -> None:
         [issue] = CONNECTOR.validate(film(), {"scopes": ["user.info.basic"]})

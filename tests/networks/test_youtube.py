@@ -776,9 +776,6 @@ class TestYouTube(OAuth2Case):
         )
 
     def test_an_unknown_reason_is_told_as_it_came(self) -> None:
-        assert self.connector.classify(error(400, "somethingNew", "No.")).message == (
-            "YouTube says: No. (unknown code somethingNew)"
-        )
         assert self.connector.classify(error(400, "somethingNew", "")).message == (
             "YouTube answered with status 400 and the code somethingNew."
         )

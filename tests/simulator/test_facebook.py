@@ -436,6 +436,8 @@ def test_a_graph_version_works_until_its_day(net: Net, page: Page) -> None:
     assert net.get("graph.facebook.com/v25.0/me", page.token).status_code == 200
     for path in ("v20.0/me", "v99.0/me", "me", "v26.0/me/unheard/of"):
         assert error(net.get(f"graph.facebook.com/{path}", page.token)) == (400, 2500, None)
+    refused = body(net.get("graph.facebook.com/v99.0/me/accounts", page.token))
+    assert refused["error"]["message"] == "Unknown path components: /me/accounts"
     net.control("POST", "clock", {"set": "2028-07-29T00:00:00Z"})
 
     assert error(net.get("graph.facebook.com/v25.0/me", page.token)) == (400, 2500, None)

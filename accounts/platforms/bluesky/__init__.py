@@ -140,11 +140,12 @@ class Bluesky(PasswordConnector):
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         """Upload, then write the record and choose its key, both of which every further try repeats.
 
-        They are chosen anew where nothing was sent for a while: readers see posts by the time that is in them.
+        The record is dated anew where it has waited unsent: readers see posts by the time that is in them. Its key
+        stays, so that a try which was taken, whatever the server answered, is found there.
         """
         handles = operation.handles if operation.reply else bluesky_media.prepare(self, session, operation, save)
         if operation.armed_at is None and _is_old(handles, now=operation.now):
-            handles = {name: value for name, value in handles.items() if name not in ("rkey", "record")}
+            handles = {name: value for name, value in handles.items() if name != "record"}
         if "record" in handles and handles["record"].get("embed") == bluesky_records.embed(operation, handles):
             return handles
         # Each part of a thread a moment later than the one before it, and under a key of its own.

@@ -28,6 +28,10 @@ PERMISSION_MISSING = {"AccountNotFound", "ScopeMissingError"}
 ABOUT_A_FILE = {"BlobTooLarge", "InvalidMimeType"}
 NOT_THERE = {"MethodNotImplemented", "XRPCNotSupported"}
 """What a server says to a method that it does not have."""
+AWAY = {"InternalServerError", "UpstreamFailure", "NotEnoughResources", "UpstreamTimeout"}
+SWAPPED, BLOB_IS_GONE = "InvalidSwap", "BlobNotFound"
+OF_THE_REQUEST = {"InvalidRequest", "RecordNotFound", "PayloadTooLarge", "RateLimitExceeded"}
+KNOWN = TOKEN_IS_OVER | PERMISSION_MISSING | ABOUT_A_FILE | NOT_THERE | AWAY | {SWAPPED, BLOB_IS_GONE} | OF_THE_REQUEST
 SIGN_IN_WORDS = {
     "AuthFactorTokenRequired": Phrase(
         "This password needs a code by e-mail: make an app password in Bluesky's settings and use that."
@@ -49,7 +53,7 @@ def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by its name."""
     body = decoded(answer)
     name, words = dig_text(body, "error"), dig_text(body, "message")
-    facts = facts_of("Bluesky", answer, words=words, code=name)
+    facts = facts_of("Bluesky", answer, words=words, code=name, is_known=name in KNOWN)
     if answer.status == 429:
         return RateLimited(retry_after=retry_after(answer) or reset_after(answer, "RateLimit-Reset"), **facts)
     if is_unclear(answer.status) or is_a_page(answer):
@@ -58,9 +62,9 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> PlatformError:
-    if name == "InvalidSwap":
+    if name == SWAPPED:
         return Unknown(**facts)
-    if name == "BlobNotFound":
+    if name == BLOB_IS_GONE:
         return BlobMissing(**facts)
     if answer.status == 401 or name in TOKEN_IS_OVER:
         return AuthExpired(**facts)

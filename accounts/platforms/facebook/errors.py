@@ -19,7 +19,7 @@ def classify(answer: Answer) -> PlatformError:
     broken = dig(decoded(answer), "debug_info")
     if broken:
         return _upload_error(broken, answer)
-    error = meta.classify(NAME, answer)
+    error = meta.classify(NAME, answer, known=VIDEO_REFUSED)
     if type(error) is Rejected and VIDEO_REFUSED & set(error.network_code.split("/")):
         error.error_code = "MEDIA_REJECTED"
     return error
@@ -28,7 +28,8 @@ def classify(answer: Answer) -> PlatformError:
 def _upload_error(broken: Any, answer: Answer) -> PlatformError:
     """The upload host has errors of its own; only the last of them is about the file."""
     kind = dig_text(broken, "type")
-    facts = facts_of(NAME, answer, words=dig(broken, "message"), code=kind)
+    is_known = kind in {*UPLOAD_BROKE_OFF, UPLOAD_REFUSED}
+    facts = facts_of(NAME, answer, words=dig(broken, "message"), code=kind, is_known=is_known)
     if kind == UPLOAD_REFUSED or (kind not in UPLOAD_BROKE_OFF and dig(broken, "retriable") is False):
         return Rejected(code="MEDIA_REJECTED", **facts)
     return Unavailable(**facts)

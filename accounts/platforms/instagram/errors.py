@@ -36,6 +36,7 @@ REFUSED = {"2207006", "2207010", "2207023", "2207028", "2207040", "2207057"}
 PUBLISHED_AGAIN = "2207006"
 """What becomes of a container that is published a second time: it is not found."""
 TRANSIENT_CODES = {"-1", "-2"}
+KNOWN = NOT_READY | MADE_AGAIN | TRANSIENT | {DAY_IS_FULL} | OWNER_ACTS | BAD_MEDIA | REFUSED | TRANSIENT_CODES
 
 SUBCODE = re.compile(r"\b22\d{5}\b")
 WORDS = {
@@ -48,7 +49,7 @@ WORDS = {
 
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means: by Instagram's own subcode, else by the code that all of Meta's networks share."""
-    error = meta.classify(NAME, answer)
+    error = meta.classify(NAME, answer, known=KNOWN)
     codes = error.network_code.split("/")
     told = _waiting(codes[-1], error.facts) or _refused(codes[-1], error.facts)
     if told is None and codes[0] in TRANSIENT_CODES:

@@ -9,11 +9,11 @@ from accounts.platforms.base import (
     Answer,
     AuthExpired,
     Duplicate,
+    Outdated,
     PlatformError,
     RateLimited,
     Rejected,
     Unavailable,
-    WhoActs,
 )
 from accounts.platforms.errors import NotTaken, not_permitted
 from accounts.platforms.http import (
@@ -102,7 +102,7 @@ def is_conflict(answer: Answer) -> bool:
 
 def _waiting(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
     if problem.has(VERSION_IS_OVER) or answer.status == 426:
-        return NotTaken(who_acts=WhoActs.OPERATOR, **facts)
+        return Outdated(**facts)
     if answer.status == 429:
         return RateLimited(retry_after=_wait(answer, problem), **facts)
     if problem.has(UPLOAD_IS_OVER):

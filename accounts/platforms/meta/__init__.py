@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import date
 from typing import Any
 
@@ -10,6 +10,7 @@ from accounts.platforms.base import (
     Answer,
     AuthExpired,
     Duplicate,
+    Outdated,
     PlatformError,
     RateLimited,
     Rejected,
@@ -45,9 +46,11 @@ TOKEN_IS_OVER = {102, 190}
 WRONG_TOKEN = {1705, *range(2069030, 2069034)}
 """Not that of a Page. The longer ones are subcodes."""
 PERMISSION_MISSING = {10, *range(200, 300)}
-OPERATOR_ACTS = {3, 101, 2500}
-"""The app lacks the capability; its id or secret is wrong; or an address that there is not, as under a version that has
-ended."""
+NOT_TAKEN = 2500
+WORDS_OF_THE_VERSION = "Unknown path components"
+"""What Meta says, with that code, to every address under a version that it does not know."""
+OPERATOR_ACTS = {3, 101, NOT_TAKEN}
+"""The app lacks the capability; its id or secret is wrong; or the Graph cannot read what it is asked."""
 WORDS_OF_THE_APP = (
     *("appsecret_proof", "validating client secret", "Invalid platform app"),
     *("API access blocked", "API access deactivated"),
@@ -64,29 +67,42 @@ BAD_MEDIA = {324, 382, 1366046, 6000}
 """Both as codes or as subcodes: connectors tell of the longer ones by number alone."""
 RETRYABLE_MEDIA = {389, 6001}
 
+INVALID = {100, 3001}
+LINK_IS_BAD = {1609005}
 SPAM_BLOCK = {2207051}
 """Threads' documentation does not say of which code it is the subcode, or whether of any."""
 TOO_FAST_SUBCODES = {1390008}
+KNOWN = {
+    *map(str, CLEAR | RATE_LIMITED | TRANSIENT | BLOCKED | DUPLICATE | BAD_MEDIA | RETRYABLE_MEDIA),
+    *map(str, INVALID | LINK_IS_BAD | SPAM_BLOCK | TOO_FAST_SUBCODES),
+}
 
 
-def classify(network: str, answer: Answer) -> PlatformError:
-    """Return what a refusal of a Graph API means, by its code and subcode rather than its status."""
+def classify(network: str, answer: Answer, *, known: Set[str]) -> PlatformError:
+    """Return what a refusal of a Graph API means, by its code and subcode rather than its status.
+
+    `known` are those that this network has beside what all of them have.
+    """
     error = dig(decoded(answer), "error")
     code, subcode = _number(error, "code"), _number(error, "error_subcode")
     words = dig_text(error, "message")
-    codes = "/".join(str(each) for each in (code, subcode) if each)
-    facts = facts_of(network, answer, words=dig(error, "error_user_msg") or words, code=codes)
+    codes = [str(each) for each in (code, subcode) if each]
+    is_known = not (KNOWN | known).isdisjoint(codes)
+    told = dig(error, "error_user_msg") or words
+    facts = facts_of(network, answer, words=told, code="/".join(codes), is_known=is_known)
     if is_about_the_app(words):
         return app_refused(**facts)
+    if code == NOT_TAKEN and WORDS_OF_THE_VERSION in words:
+        return Outdated(**facts)
     if code in TRANSIENT | RETRYABLE_MEDIA or is_a_page(answer):
         return Unavailable(**facts)
-    told = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
+    waits = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
     passes = dig(error, "is_transient") is True  # which is said of quotas, too
-    if told is None and (passes or (is_unclear(answer.status) and code not in CLEAR)):
+    if waits is None and (passes or (is_unclear(answer.status) and code not in CLEAR)):
         return Unavailable(**facts)
-    if told is None and WORDS_OF_A_PERMISSION in words:
+    if waits is None and WORDS_OF_A_PERMISSION in words:
         return not_permitted(**facts)
-    return told or _refused(answer, code, subcode, facts)
+    return waits or _refused(answer, code, subcode, facts)
 
 
 def is_about_the_app(words: str) -> bool:

@@ -29,7 +29,7 @@ WORDS = {
 
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means: by Threads' own codes, else by those that all of Meta's networks share."""
-    error = meta.classify(NAME, answer)
+    error = meta.classify(NAME, answer, known={NOT_READY, RESTRICTED, IMAGE_NOT_FETCHED})
     codes = error.network_code.split("/")
     if codes[0] == NOT_READY:
         return NotReady(retry_after=NOT_READY_WAIT, **error.facts)

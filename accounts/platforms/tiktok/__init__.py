@@ -9,6 +9,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    App,
     Candidate,
     Content,
     Handles,
@@ -37,7 +38,7 @@ from accounts.platforms.tiktok import validation
 from accounts.platforms.tiktok.api import TikTokApi
 from accounts.platforms.tiktok.listing import photos_like
 from accounts.platforms.tiktok.media import Plan
-from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES
+from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES, UNAUDITED
 from accounts.platforms.uploads import upload_missing
 from ouipost.phrases import Phrase, joined
 
@@ -59,12 +60,18 @@ class TikTok(TikTokApi):
     max_video_duration = 600
     default_version = "v2"
     redirect_may_have_query = False
+    products = (UNAUDITED,)
     revokes_everywhere = True
     """Revoking disconnects the app from the account."""
     pulls_media = ("image",)
     recovery = Recovery.HANDLE
     listing_lag = 180
     """Photos are listed only after their moderation, which mostly takes below a minute."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        if app.product == UNAUDITED:
+            self.limits = validation.of_unaudited(self.limits)
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         scopes = tokens.scopes or self.scopes
@@ -94,7 +101,7 @@ class TikTok(TikTokApi):
         return bool(content.media) and not content.video
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
-        return validation.beside_the_limits(content, account)
+        return validation.beside_the_limits(content, account, product=self.app.product)
 
     def recovery_of(self, operation: Operation) -> Recovery:
         """A video has its handle before its last byte; photos get theirs from the call, and are listed if public."""

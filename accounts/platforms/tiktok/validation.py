@@ -14,6 +14,8 @@ INTERACTIONS = ("comment", "duet", "stitch")
 CREATOR, SCOPES = "creator_info", "scopes"
 """What an account's metadata has: the creator's settings as last read, and what was granted."""
 PUBLISH = "video.publish"
+UNAUDITED = "unaudited"
+"""What the operator says an app is that TikTok has not audited."""
 MAX_DESCRIPTION = 4000
 """Of photos, whose text stands apart from their title."""
 
@@ -53,6 +55,12 @@ OF_VIDEOS = ("disable_duet", "disable_stitch", "video_cover_timestamp_ms")
 OF_PHOTOS = ("auto_add_music", "photo_cover_index")
 
 
+def of_unaudited(limits: Limits) -> Limits:
+    """Return the limits of an app that TikTok has not audited."""
+    options = [replace(each, choices=(SELF_ONLY,)) if each.name == "privacy_level" else each for each in limits.options]
+    return replace(limits, options=tuple(options))
+
+
 def limits_for(content: Content, limits: Limits) -> Limits:
     """Return the limits of photos, whose text may be longer, or of a video, which has no title apart from its text."""
     if content.media and not content.video:
@@ -60,8 +68,20 @@ def limits_for(content: Content, limits: Limits) -> Limits:
     return replace(limits, max_title_characters=None)
 
 
-def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
-    """Name what the account's owner did not allow, what goes together with nothing, and what the creator has off."""
+def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
+    """Name what the app may not do yet, what the account's owner did not allow, what goes together with nothing, and
+    what the creator has off."""
+    if product == UNAUDITED:
+        yield Issue(
+            rule="app_not_audited",
+            field="platforms",
+            message=Phrase(
+                "TikTok has not audited this installation's app: it takes posts for SELF_ONLY alone, and only while the"
+                " account is private."
+            ),
+            severity="warning",
+            fix=Phrase("Make the account private until the post is out."),
+        )
     yield from _permission(account)
     yield from _options(content)
     yield from of_creator(content, account.get(CREATOR) or {})

@@ -24,6 +24,16 @@ APP_IS_STOPPED = {"453", "client-forbidden"}
 QUOTA_IS_SPENT = {"88", "185"}
 BLOCKED = {"64", "226", "326", "user-suspended"}
 """The account is suspended, taken for a machine, or locked until its owner signs in; mostly told in words alone."""
+NO_CREDITS = {"credits-depleted"}
+USAGE_CAPPED = {"usage-capped"}
+DUPLICATE = {"187"}
+PERMISSION_MISSING = {"not-authorized-for-resource"}
+TRANSIENT = {"internal-error"}
+OF_THE_REQUEST = {"invalid-request", "resource-not-found"}
+KNOWN = {
+    *(TOKEN_IS_OVER | APP_IS_STOPPED | QUOTA_IS_SPENT | BLOCKED | NO_CREDITS | USAGE_CAPPED),
+    *(DUPLICATE | PERMISSION_MISSING | TRANSIENT | OF_THE_REQUEST),
+}
 BLOCKED_WORDS = ("temporarily locked", "not permitted to access this feature")
 
 
@@ -57,15 +67,17 @@ class Problem:
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by the problem's type and words rather than its status."""
     problem = Problem.of(answer)
-    facts = facts_of("X", answer, words=problem.message, code=problem.code or problem.title)
+    is_known = problem.code in {*KNOWN, "", str(answer.status)}
+    code = problem.code or problem.title
+    facts = facts_of("X", answer, words=problem.message, code=code, is_known=is_known)
     return _spent(answer, problem, facts) or _refused(answer, problem, facts)
 
 
 def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
-    has_no_credits = problem.code == "credits-depleted" or problem.title == "CreditsDepleted"
+    has_no_credits = problem.code in NO_CREDITS or problem.title == "CreditsDepleted"
     if answer.status == 402 or has_no_credits or problem.says("any credits"):
         return NotTaken(who_acts=WhoActs.OPERATOR, **facts)
-    if problem.code == "usage-capped":
+    if problem.code in USAGE_CAPPED:
         return Rejected(code="RATE_LIMITED_BY_PLATFORM", who_acts=WhoActs.OPERATOR, **facts)
     if answer.status == 429 or problem.code in QUOTA_IS_SPENT:
         return RateLimited(retry_after=_wait(answer), **facts)
@@ -75,15 +87,15 @@ def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformE
 def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError:
     if answer.status == 401 or problem.code in TOKEN_IS_OVER:
         return AuthExpired(**facts)
-    if is_unclear(answer.status) or is_a_page(answer) or problem.code == "internal-error":
+    if is_unclear(answer.status) or is_a_page(answer) or problem.code in TRANSIENT:
         return Unavailable(retry_after=retry_after(answer), **facts)
-    if problem.code == "187" or problem.says("duplicate content"):
+    if problem.code in DUPLICATE or problem.says("duplicate content"):
         return Duplicate(**facts)
     if problem.code in APP_IS_STOPPED:
         return NotTaken(who_acts=WhoActs.OPERATOR, **facts)
     if problem.code in BLOCKED or problem.says(*BLOCKED_WORDS):
         return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
-    if problem.code == "not-authorized-for-resource" or problem.says("not permitted to perform"):
+    if problem.code in PERMISSION_MISSING or problem.says("not permitted to perform"):
         return not_permitted(**facts)
     return Rejected(code="MEDIA_REJECTED" if problem.says("media", "video", "image") else None, **facts)
 

@@ -205,7 +205,7 @@ def _rows(post: str, workspace: str, since: datetime | None) -> TargetQuerySet:
     if post and not Post.objects.filter(pk=post).exists():
         raise WrongArgument(f"There is no post {post}.")
     meant = restoring.overdue(database_now(), since=since) if since else in_doubt()
-    rows = meant.select_related("post__workspace", "account").order_by("pk")
+    rows = meant.select_related("post", "account__workspace").order_by("pk")
     rows = rows.filter(post=post) if post else rows
     return rows.filter(post__workspace=workspace) if workspace else rows
 

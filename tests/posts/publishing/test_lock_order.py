@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.db.models import Model
 
-from accounts import health, traffic
+from accounts import breakers, health
 from accounts.models import SocialAccount
 from accounts.platforms.base import Profile
 from accounts.services import disconnect, update_account
@@ -210,9 +210,9 @@ def list_of_a_key(workspace: Workspace) -> Change:
 
 
 def calls(workspace: Workspace) -> Change:
-    failed = traffic.Call(account_id=make_account(workspace).pk, platform="facebook", mark=traffic.FAILED)
-    act = partial(traffic.note, [failed], now=NOW)
-    return act, act, lambda: SocialAccount.objects.get().recent_calls, 2 * traffic.FAILED
+    failed = breakers.Call(account_id=make_account(workspace).pk, platform="facebook", mark=breakers.FAILED)
+    act = partial(breakers.note, [failed], now=NOW)
+    return act, act, lambda: SocialAccount.objects.get().recent_calls, 2 * breakers.FAILED
 
 
 def end_that_is_near(workspace: Workspace) -> Change:
