@@ -1,10 +1,12 @@
 """The watchdog of a Celery node: while beat, the broker or the workers are silent, it publishes from the database.
 
-It starts `manage.py work`, the same worker that runs without Celery, and ends it once ticks come through again.
+It starts `manage.py work`, the same worker that runs without Celery, and ends it once ticks come through again. A node
+that takes no messages any more, although they wait, it ends as well: whatever started that starts it again.
 """
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,8 +18,10 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 from django.db import Error, connections
+from kombu.exceptions import OperationalError
 
 from adminapi.models import Heartbeat
+from adminapi.processes.consuming import Consuming
 from adminapi.processes.heartbeats import NODE, TICK, HeartbeatThread, of_queue
 from ouipost.claims import engine_time
 from posts.publishing import kept_answers
@@ -52,6 +56,7 @@ class Watchdog:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._started = time.monotonic()
+        self._consuming = Consuming()
         self._spare: subprocess.Popen[bytes] | None = None
 
     def stop(self) -> None:
@@ -65,8 +70,8 @@ class Watchdog:
         self._dismiss()
 
     def _take_turn(self) -> None:
-        """Look, then settle the answers kept on this machine; an error in either stops neither from being repeated."""
-        for step in (self._look, self._settle_kept):
+        """Look, settle the answers kept on this machine, and see to the node itself; an error in one stops no other."""
+        for step in (self._look, self._settle_kept, self._end_deaf_node):
             try:
                 step()
             except Exception:
@@ -91,6 +96,17 @@ class Watchdog:
                 kept_answers.replay()  # they are kept by each machine
         except (Error, OSError) as error:
             logger.warning("The watchdog cannot settle kept answers: %s", error)
+
+    def _end_deaf_node(self) -> None:
+        try:
+            has_stopped = self._consuming.has_stopped()
+        except OperationalError as error:
+            logger.warning("The watchdog cannot ask the broker: %s", error)
+            return
+        if has_stopped:
+            logger.critical("This node takes no messages, although they wait: it ends, to be started again")
+            self._consuming = Consuming()
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _is_silent(self) -> bool:
         """Whether neither a tick nor the turn of a long run was seen for half a minute, anywhere."""

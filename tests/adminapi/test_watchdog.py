@@ -1,8 +1,11 @@
 """The watchdog has a spare worker publish while nobody rings, and no longer than that."""
 
 import logging
+import os
+import signal
 import subprocess
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +16,12 @@ from django.db import DatabaseError, DataError, OperationalError
 from pytest_django import Settings
 
 from adminapi.models import Heartbeat
-from adminapi.processes import watchdog
+from adminapi.processes import consuming, watchdog
+from adminapi.processes.consuming import IDLE
 from adminapi.processes.heartbeats import TICK
 from adminapi.processes.watchdog import SILENCE, Watchdog
 from ouipost.claims import database_now
+from ouipost.queues import UNHEARD
 from posts.publishing import kept_answers
 from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_report
 from workspaces.models import Workspace
@@ -71,6 +76,47 @@ def dog() -> Watchdog:
 
 def heard(ago: timedelta) -> None:
     Heartbeat.objects.update_or_create(pk=TICK, defaults={"at": database_now() - ago})
+
+
+class FakeNode:
+    """A node's consumer on paper: how many messages it took, and how many wait for it; and what it was told."""
+
+    def __init__(self) -> None:
+        self.total_count = {"adminapi.tasks.deliver_due": 7}
+        self.active_requests: set[str] = set()
+        self.waiting = UNHEARD
+        self.told: list[int] = []
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> FakeNode:
+    found = FakeNode()
+    monkeypatch.setattr(consuming, "state", found)
+    monkeypatch.setattr(consuming, "waiting", lambda producer, queue: found.waiting)
+    monkeypatch.setattr(os, "kill", lambda pid, number: found.told.append(number))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "told"),
+    [
+        pytest.param(lambda node: None, [signal.SIGTERM], id="nothing"),
+        pytest.param(lambda node: setattr(node, "waiting", UNHEARD - 1), [], id="nothing to take"),
+        pytest.param(lambda node: node.active_requests.add("one"), [], id="at work"),
+        pytest.param(lambda node: node.total_count.update({"adminapi.tasks.tick": 1}), [], id="took another"),
+    ],
+)
+def test_a_node_that_takes_nothing_for_a_minute_although_messages_wait_is_ended(
+    dog: Watchdog, node: FakeNode, meanwhile: Callable[[FakeNode], None], told: list[int]
+) -> None:
+    dog._end_deaf_node()
+    assert node.told == []
+    dog._consuming._idle_since -= IDLE.total_seconds()
+    meanwhile(node)
+
+    dog._end_deaf_node()
+
+    assert node.told == told
 
 
 @pytest.mark.parametrize(
