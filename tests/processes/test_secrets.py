@@ -82,7 +82,7 @@ ELSEWHERE = {
     "(GET /admin/platform-health)": b"error_rate_24h",
     "(GET /admin/system)": b"python_version",
     "(manage.py bootstrap": b"workspace_id",
-    "(manage.py stuck": b"account_expired",
+    "(manage.py stuck": b'"kind"',
     "(manage.py reconcile": b"",
     "(manage.py sync_analytics": b"acc_",
     "(manage.py verify_audit)": b"The chain holds",
