@@ -21,12 +21,14 @@ class Consuming:
     def has_stopped(self) -> bool:
         """Whether nothing was taken for a minute, and nothing is being worked on, although a queue of it is full.
 
-        Raises what the broker raises.
+        The broker is asked once in an idle minute; raises what it raises.
         """
         now, taken = time.monotonic(), sum(state.total_count.values())
-        if taken != self._taken or state.active_requests:
-            self._taken, self._idle_since = taken, now
-        return now - self._idle_since > IDLE.total_seconds() and _is_full()
+        is_idle = taken == self._taken and not state.active_requests
+        if is_idle and now - self._idle_since <= IDLE.total_seconds():
+            return False
+        self._taken, self._idle_since = taken, now
+        return is_idle and _is_full()
 
 
 def _is_full() -> bool:

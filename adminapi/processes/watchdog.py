@@ -18,7 +18,6 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 from django.db import Error, connections
-from kombu.exceptions import OperationalError
 
 from adminapi.models import Heartbeat
 from adminapi.processes.consuming import Consuming
@@ -100,12 +99,11 @@ class Watchdog:
     def _end_deaf_node(self) -> None:
         try:
             has_stopped = self._consuming.has_stopped()
-        except OperationalError as error:
+        except Exception as error:  # each kind of broker has errors of its own
             logger.warning("The watchdog cannot ask the broker: %s", error)
             return
         if has_stopped:
             logger.critical("This node takes no messages, although they wait: it ends, to be started again")
-            self._consuming = Consuming()
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _is_silent(self) -> bool:

@@ -326,8 +326,12 @@ def test_every_hook_hears_of_it_and_may_cancel(
     workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[Any] = []
-    answers = [lambda *about: heard.append(about) or ["post_1"] * 2, lambda *about: ["post_2"] * 49]  # type: ignore[func-returns-value]
-    monkeypatch.setattr(hooks, "on_disconnect", answers)
+
+    def first(*about: object) -> list[str]:
+        heard.append(about)
+        return ["post_1"] * 2
+
+    monkeypatch.setattr(hooks, "on_disconnect", [first, lambda *about: ["post_2"] * 49])
     account = make_account(workspace)
 
     assert disconnect(account) == 51

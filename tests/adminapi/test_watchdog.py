@@ -119,6 +119,20 @@ def test_a_node_that_takes_nothing_for_a_minute_although_messages_wait_is_ended(
     assert node.told == told
 
 
+def test_a_broker_that_is_away_is_asked_once_in_an_idle_minute(
+    dog: Watchdog, node: FakeNode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    node.total_count.clear()
+    dog._consuming._idle_since -= IDLE.total_seconds()
+    monkeypatch.setattr(consuming, "waiting", lambda producer, queue: {}[queue])
+
+    for _ in range(3):
+        dog._end_deaf_node()
+
+    assert node.told == []
+    assert caplog.text.count("The watchdog cannot ask the broker") == 1
+
+
 @pytest.mark.parametrize(
     ("ago", "count"),
     [
