@@ -55,13 +55,13 @@ ELSEWHERE = Phrase("This account is already connected, and is not on that server
 class OAuthStateInvalid(DomainError):
     code = "OAUTH_STATE_INVALID"
     status = 422
-    message = "This sign-in is unknown, has expired or was already used: start again with POST /api/accounts."
+    message = Phrase("This sign-in is unknown, has expired or was already used: start again with POST /api/accounts.")
 
 
 class OAuthExchangeFailed(DomainError):
     code = "OAUTH_EXCHANGE_FAILED"
     status = 422
-    message = "The network did not complete the sign-in."
+    message = Phrase("The network did not complete the sign-in.")
 
 
 @dataclass(frozen=True, kw_only=True)

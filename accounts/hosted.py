@@ -25,6 +25,7 @@ from accounts.platforms.base import Candidate
 from ouipost.crypto import digest
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
+from ouipost.phrases import Phrase
 from ouipost.translating import translated
 from workspaces.models import ApiKey, User, Workspace
 
@@ -38,19 +39,19 @@ KEY_PERMISSION = "accounts.write"
 class NotBegunHere(DomainError):
     code = "FORBIDDEN"
     status = 403
-    message = "This sign-in was started in another browser, or by someone else."
+    message = Phrase("This sign-in was started in another browser, or by someone else.")
 
 
 class KeyMayNot(DomainError):
     code = "FORBIDDEN"
     status = 403
-    message = "The API key that started this sign-in may no longer connect accounts."
+    message = Phrase("The API key that started this sign-in may no longer connect accounts.")
 
 
 class NothingChosen(DomainError):
     code = "VALIDATION_ERROR"
     status = 422
-    message = "Choose at least one."
+    message = Phrase("Choose at least one.")
 
 
 def remember(request: HttpRequest, state: str) -> None:

@@ -23,7 +23,7 @@ IDS = tuple(platforms.BY_ID)
 class PlatformNotConfigured(DomainError):
     code = "PLATFORM_NOT_CONFIGURED"
     status = 422
-    message = "This platform cannot be connected on this installation."
+    message = Phrase("This platform cannot be connected on this installation.")
 
 
 def get(platform_id: str, *, sandbox: bool = False) -> Connector:

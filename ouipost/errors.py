@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from ouipost.phrases import Phrase
+
 
 class DomainError(Exception):
     """A request breaks a rule; `code`, `status`, `message` and `details` are answered as they are.
@@ -12,7 +14,7 @@ class DomainError(Exception):
 
     code: ClassVar[str] = "CONFLICT"
     status: ClassVar[int] = 409
-    message: str = "The request conflicts with the present state."
+    message: str = Phrase("The request conflicts with the present state.")
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
         self.message = message or self.message
@@ -31,7 +33,7 @@ class InvalidInput(DomainError):
 
     code = "VALIDATION_ERROR"
     status = 400
-    message = "The request has invalid values."
+    message = Phrase("The request has invalid values.")
 
     def __init__(self, /, **fields: Sequence[str]) -> None:
         super().__init__(fields=fields)
@@ -40,7 +42,9 @@ class InvalidInput(DomainError):
 class SecretReplaced(DomainError):
     """The secret that was to be replaced has been replaced already."""
 
-    message = "It has got another secret meanwhile, so nothing was done: look at it before you give it one more."
+    message = Phrase(
+        "It has got another secret meanwhile, so nothing was done: look at it before you give it one more."
+    )
 
 
 def problems_in(check: Callable[[], object]) -> dict[str, Sequence[str]]:

@@ -25,7 +25,7 @@ from workspaces.models import Workspace
 class AccountNotConnected(DomainError):
     code = "ACCOUNT_NOT_CONNECTED"
     status = 422
-    message = "No account is connected for some of the post's platforms."
+    message = Phrase("No account is connected for some of the post's platforms.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from posts.models import Post
 class PostNotPublishable(DomainError):
     code = "POST_NOT_PUBLISHABLE"
     status = 422
-    message = "The networks would refuse this post: details.issues says why."
+    message = Phrase("The networks would refuse this post: details.issues says why.")
 
     @property
     def told(self) -> list[str]:

@@ -63,14 +63,14 @@ RETRYABLE = frozenset({FAILED, PARTIAL})
 class PostNotEditable(DomainError):
     code = "POST_NOT_EDITABLE"
     status = 409
-    message = "Only draft and scheduled posts can be changed."
+    message = Phrase("Only draft and scheduled posts can be changed.")
 
 
 BACK_TO_DRAFT = Phrase("Only draft and scheduled posts can be changed. Unschedule this one first: it is a draft then.")
 
 
 class WrongStatus(DomainError):
-    message = "The post's present status does not allow this."
+    message = Phrase("The post's present status does not allow this.")
 
 
 def lock(post: Post) -> Post:

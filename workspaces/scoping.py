@@ -13,6 +13,7 @@ from ouipost.api.viewsets import ApiViewSet
 from ouipost.db.rows import REMEMBERED, Statement, compiled, fetch
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
+from ouipost.phrases import Phrase
 from workspaces.models import ApiKey, Workspace
 
 M = TypeVar("M", bound=Model)
@@ -21,13 +22,13 @@ M = TypeVar("M", bound=Model)
 class WorkspaceRequired(DomainError):
     code = "WORKSPACE_REQUIRED"
     status = 400
-    message = "The X-Workspace-ID header is required."
+    message = Phrase("The X-Workspace-ID header is required.")
 
 
 class WorkspaceNotFound(DomainError):
     code = "WORKSPACE_NOT_FOUND"
     status = 404
-    message = "There is no such workspace, or the key may not see it."
+    message = Phrase("There is no such workspace, or the key may not see it.")
 
 
 class KeyedViewSet(ApiViewSet[M]):

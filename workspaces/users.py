@@ -26,17 +26,17 @@ RULED = frozenset({"role", "permissions", "is_active"})
 class EmailTaken(DomainError):
     code = "EMAIL_TAKEN"
     status = 409
-    message = "Another user has this e-mail address."
+    message = Phrase("Another user has this e-mail address.")
 
 
 class LastAdmin(DomainError):
     code = "LAST_ADMIN"
     status = 409
-    message = "The last active administrator cannot be removed, deactivated or given another role."
+    message = Phrase("The last active administrator cannot be removed, deactivated or given another role.")
 
 
 class NotYourself(DomainError):
-    message = "Nobody can delete themselves."
+    message = Phrase("Nobody can delete themselves.")
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from adminapi.models import Session
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 
 ALGORITHM, TYPE = "HS256", "oui-admin+jwt"
 ISSUER, AUDIENCE = "oui-post", "oui-post-admin"
@@ -21,13 +22,13 @@ REFUSED = ("jku", "x5u", "jwk", "crit")
 class InvalidToken(DomainError):
     code = "INVALID_TOKEN"
     status = 401
-    message = "The token is not valid; log in again."
+    message = Phrase("The token is not valid; log in again.")
 
 
 class TokenExpired(DomainError):
     code = "TOKEN_EXPIRED"
     status = 401
-    message = "The token has expired; log in again."
+    message = Phrase("The token has expired; log in again.")
 
 
 def encode(session: Session) -> str:

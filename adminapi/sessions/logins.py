@@ -19,6 +19,7 @@ from ouipost.db.pruning import Old
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.events.masking import MASK
+from ouipost.phrases import Phrase
 from workspaces.keys.guesses import caller_of
 from workspaces.models import User
 
@@ -30,13 +31,13 @@ MOST_OF_EMAIL, MOST_FROM_ADDRESS = 5, 20
 class InvalidCredentials(DomainError):
     code = "INVALID_CREDENTIALS"
     status = 401
-    message = "The e-mail address or the password is wrong."
+    message = Phrase("The e-mail address or the password is wrong.")
 
 
 class TooManyLoginAttempts(DomainError):
     code = "TOO_MANY_LOGIN_ATTEMPTS"
     status = 429
-    message = "Too many failed logins; try again after the number of seconds in Retry-After."
+    message = Phrase("Too many failed logins; try again after the number of seconds in Retry-After.")
 
 
 @dataclass

@@ -9,6 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from ouipost.errors import DomainError, InvalidInput
+from ouipost.phrases import Phrase
 from ouipost.unicode import composed
 from workspaces.models import User
 
@@ -24,7 +25,7 @@ _places = threading.BoundedSemaphore(AT_ONCE + WAITING)
 class TooManyLogins(DomainError):
     code = "SERVICE_UNAVAILABLE"
     status = 503
-    message = "Too many passwords are being checked; try again after the number of seconds in Retry-After."
+    message = Phrase("Too many passwords are being checked; try again after the number of seconds in Retry-After.")
 
 
 @contextmanager

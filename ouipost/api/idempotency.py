@@ -33,6 +33,7 @@ from ouipost.db.locks import in_transaction
 from ouipost.db.pruning import Old
 from ouipost.db.sealed import opened, seal
 from ouipost.errors import DomainError, InvalidInput
+from ouipost.phrases import Phrase
 
 logger = logging.getLogger(__name__)
 HEADER = "Idempotency-Key"
@@ -54,13 +55,13 @@ Path = tuple[str, ...]
 class IdempotencyInProgress(DomainError):
     code = "IDEMPOTENCY_IN_PROGRESS"
     status = 409
-    message = "The first request with this Idempotency-Key is still running; ask again in a second."
+    message = Phrase("The first request with this Idempotency-Key is still running; ask again in a second.")
 
 
 class IdempotencyKeyReused(DomainError):
     code = "IDEMPOTENCY_KEY_REUSED"
     status = 422
-    message = "This Idempotency-Key was used with another body; send a new key with a new request."
+    message = Phrase("This Idempotency-Key was used with another body; send a new key with a new request.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,17 +44,6 @@ class StrictInput(serializers.Serializer[Any]):
 
     default_error_messages = {"invalid": _("Must be an object.")}
 
-    def check(self, body: Any, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the body's validated values or raise ValidationError; then reset this serializer for another body."""
-        self.initial_data, self._context = body, context
-        try:
-            self.is_valid(raise_exception=True)
-            return cast("dict[str, Any]", self.validated_data)
-        finally:
-            self.initial_data, self._context = None, {}
-            for found in ("_validated_data", "_errors"):
-                vars(self).pop(found, None)
-
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if self.parent is not None and getattr(self.root, "partial", False):
             return type(self)(context=self.context).to_internal_value(data)

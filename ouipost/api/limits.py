@@ -11,6 +11,7 @@ from limits.storage import MemoryStorage
 
 from ouipost.api.permissions import Caller
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 
 WINDOW_SECONDS = 60
 
@@ -18,7 +19,7 @@ WINDOW_SECONDS = 60
 class RateLimitExceeded(DomainError):
     code = "RATE_LIMIT_EXCEEDED"
     status = 429
-    message = "This key has used up its requests; try again after the number of seconds in Retry-After."
+    message = Phrase("This key has used up its requests; try again after the number of seconds in Retry-After.")
 
 
 @dataclass(frozen=True, kw_only=True)

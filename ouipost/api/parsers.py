@@ -12,6 +12,7 @@ from rest_framework.parsers import JSONParser
 
 from ouipost.api.failures import WHOLE_BODY
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 
 LIMIT_BYTES = 1024 * 1024
 DEPTH = 20
@@ -30,13 +31,13 @@ Path = tuple["Path", str | int] | None
 class MalformedJSON(DomainError):
     code = "MALFORMED_JSON"
     status = 400
-    message = "The body is not valid JSON."
+    message = Phrase("The body is not valid JSON.")
 
 
 class PayloadTooLarge(DomainError):
     code = "PAYLOAD_TOO_LARGE"
     status = 413
-    message = "The body is too large."
+    message = Phrase("The body is too large.")
 
 
 class StrictJSONParser(JSONParser):

@@ -7,6 +7,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 
 
 class Caller(Protocol):
@@ -26,7 +27,7 @@ class Caller(Protocol):
 class MissingPermission(DomainError):
     code = "PERMISSION_DENIED"
     status = 403
-    message = "The credential lacks the permission that `details.required` names."
+    message = Phrase("The credential lacks the permission that `details.required` names.")
 
 
 class HasPermission(BasePermission):

@@ -1,8 +1,7 @@
-"""Reading request bodies: validation by reused inputs, and chunked bodies."""
+"""Reading request bodies: validation, and chunked bodies."""
 
-from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.core.handlers.wsgi import LimitedStream
 from rest_framework.exceptions import UnsupportedMediaType
@@ -10,23 +9,14 @@ from rest_framework.request import Request
 
 from ouipost.api.inputs import StrictInput
 
-_idle: defaultdict[tuple[type[StrictInput], bool], list[StrictInput]] = defaultdict(list)
-"""A pool of unused inputs by class and `partial`: building an input's fields costs more than validating a body."""
-
 
 def values_of(
     input_class: type[StrictInput], body: Any, *, context: Mapping[str, Any], partial: bool = False
 ) -> dict[str, Any]:
     """Return the body's validated values; raises ValidationError with all problems of the body."""
-    idle = _idle[input_class, partial]
-    try:
-        given = idle.pop()
-    except IndexError:  # all are in use by other threads
-        given = input_class(partial=partial)
-    try:
-        return given.check(body, context)
-    finally:
-        idle.append(given)
+    given = input_class(data=body, context=context, partial=partial)
+    given.is_valid(raise_exception=True)
+    return cast("dict[str, Any]", given.validated_data)
 
 
 def refuse_encoded(request: Request) -> None:

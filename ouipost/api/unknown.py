@@ -10,12 +10,13 @@ from ouipost.api import limits
 from ouipost.api.filters import refuse_key_in_address
 from ouipost.api.permissions import caller_of
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 
 
 class EndsInSlash(DomainError):
     code = "NOT_FOUND"
     status = 404
-    message = "There is nothing at this address: leave out the slash at its end."
+    message = Phrase("There is nothing at this address: leave out the slash at its end.")
 
 
 class UnknownAddress(APIView):

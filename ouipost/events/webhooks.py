@@ -28,11 +28,11 @@ AFRESH: dict[str, Any] = {"status": DeliveryStatus.PENDING, "tries": 0, "finishe
 
 
 class WebhookDisabled(DomainError):
-    message = "The webhook is not active: make it active first."
+    message = Phrase("The webhook is not active: make it active first.")
 
 
 class UnderWay(DomainError):
-    message = "This delivery is under way, or waits for its next attempt."
+    message = Phrase("This delivery is under way, or waits for its next attempt.")
 
 
 def lock(webhook: Webhook) -> Webhook:

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 from posts.media.intake import InvalidMedia
 from posts.media.storage import StorageUnavailable
 
@@ -35,7 +36,9 @@ class TooBusy(DomainError):
 
     code = "SERVICE_UNAVAILABLE"
     status = 503
-    message = "This machine is too busy to check the file; try again after the number of seconds in Retry-After."
+    message = Phrase(
+        "This machine is too busy to check the file; try again after the number of seconds in Retry-After."
+    )
 
 
 class ChildBroken(RuntimeError):

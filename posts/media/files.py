@@ -35,13 +35,13 @@ UNSENT = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING)
 class MediaInUse(DomainError):
     code = "MEDIA_IN_USE"
     status = 409
-    message = "Media can be added, changed or removed only while the post is a draft or scheduled."
+    message = Phrase("Media can be added, changed or removed only while the post is a draft or scheduled.")
 
 
 class StorageLimitReached(DomainError):
     code = "STORAGE_LIMIT_REACHED"
     status = 413
-    message = "The installation's storage is full: remove media, or ask the operator for more."
+    message = Phrase("The installation's storage is full: remove media, or ask the operator for more.")
 
 
 @dataclass(frozen=True, kw_only=True)

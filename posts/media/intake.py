@@ -26,7 +26,7 @@ class InvalidMedia(DomainError):
 
     code = "INVALID_MEDIA"
     status = 422
-    message = "The file cannot be used."
+    message = Phrase("The file cannot be used.")
 
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message, field="file", reason=reason)
@@ -35,7 +35,7 @@ class InvalidMedia(DomainError):
 class FileTooLarge(DomainError):
     code = "PAYLOAD_TOO_LARGE"
     status = 413
-    message = "The file is too large."
+    message = Phrase("The file is too large.")
 
     def __init__(self, *, limit_bytes: int) -> None:
         told = Phrase("The file is too large: it may have {limit} MB.", limit=f"{limit_bytes / MEGABYTE:g}")

@@ -21,6 +21,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class StorageUnavailable(DomainError):
 
     code = "SERVICE_UNAVAILABLE"
     status = 503
-    message = "Files can be neither stored nor read at the moment. Try again."
+    message = Phrase("Files can be neither stored nor read at the moment. Try again.")
 
     def __init__(self, *, reason: str) -> None:
         super().__init__(component="storage", retry_after=UNAVAILABLE_SECONDS)

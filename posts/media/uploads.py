@@ -49,7 +49,7 @@ _places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - settings.WEB_
 class TooManyFiles(DomainError):
     code = "SERVICE_UNAVAILABLE"
     status = 503
-    message = "Too many files are being checked; try again after the number of seconds in Retry-After."
+    message = Phrase("Too many files are being checked; try again after the number of seconds in Retry-After.")
 
 
 class Ending:

@@ -46,7 +46,7 @@ FIELDS = ("name", "description", "timezone", "is_active")
 
 
 class ScheduleOnHold(DomainError):
-    message = "The schedule is on hold: activate it first, then its queue goes on."
+    message = Phrase("The schedule is on hold: activate it first, then its queue goes on.")
 
 
 @transaction.atomic

@@ -1,7 +1,5 @@
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,44 +44,11 @@ class SampleInput(StrictInput):
 
 
 def check(data: Any, *, partial: bool = True, instance: Any = None) -> tuple[dict[str, Any], Any]:
-    """Return the values and what is wrong; one input checks body after body, as it does for views."""
+    """Return the values and what is wrong."""
     try:
         return values_of(SampleInput, data, context={"instance": instance}, partial=partial), {}
     except ValidationError as error:
         return {}, error.detail
-
-
-def test_a_body_is_forgotten_once_it_is_checked() -> None:
-    first = check({"name": "a", "status": "published"}, instance=SimpleNamespace(status="published"))
-
-    second = check({"name": "b", "status": "published"})
-
-    assert first == ({"name": "a"}, {})
-    assert second == ({}, {"status": ["Cannot be set here: use POST …/schedule."]})
-
-
-def test_what_ends_a_check_ends_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(SampleInput, "validate", lambda self, attrs: attrs["missing"])
-        with pytest.raises(KeyError):
-            check({"name": "a"})
-
-    assert check({"name": "b"}) == ({"name": "b"}, {})
-
-
-def test_threads_check_bodies_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    both_are_in = Barrier(2, timeout=10)
-
-    def told(given: SampleInput, _: Any) -> Any:
-        both_are_in.wait()
-        return given.context["instance"]
-
-    monkeypatch.setattr(SampleInput, "validate", told)
-
-    with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda name: check({"name": name}, instance={"of": name})[0], ("a", "b")))
-
-    assert found == [{"of": "a"}, {"of": "b"}]
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -15,6 +15,7 @@ from ouipost.db.rows import assign
 from ouipost.errors import DomainError, SecretReplaced
 from ouipost.events.journal import Actor, record, save_update
 from ouipost.ids import new_id
+from ouipost.phrases import Phrase
 from workspaces.models import ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
 
@@ -32,25 +33,27 @@ MILLISECOND = timedelta(milliseconds=1)
 class InvalidApiKey(DomainError):
     code = "INVALID_API_KEY"
     status = 401
-    message = "The API key is not valid."
+    message = Phrase("The API key is not valid.")
 
 
 class NoApiKey(InvalidApiKey):
-    message = "X-API-Key is not an API key: send the whole key and nothing else, without Bearer, quotes or spaces."
+    message = Phrase(
+        "X-API-Key is not an API key: send the whole key and nothing else, without Bearer, quotes or spaces."
+    )
 
 
 class KeyRevoked(DomainError):
-    message = "The key is not active: activate it first, or make a new one."
+    message = Phrase("The key is not active: activate it first, or make a new one.")
 
 
 class KeyExpired(KeyRevoked):
-    message = "The key has expired: give it a later end first, or make a new one."
+    message = Phrase("The key has expired: give it a later end first, or make a new one.")
 
 
 class ApiKeyExpired(DomainError):
     code = "API_KEY_EXPIRED"
     status = 401
-    message = "The API key has expired."
+    message = Phrase("The API key has expired.")
 
 
 @transaction.atomic
