@@ -47,7 +47,7 @@ def test_images_that_share_a_call_are_made_to_share_what_fits_into_it() -> None:
     assert composed(Post(), account, heavy).media == (heavy,)
     assert composed(Post(), account, *[light] * 5).media == (light,) * 5
     five = composed(Post(), account, heavy, *[light] * 4).media
-    assert {(each.width, each.height, each.size) for each in five} == {(2400, 1800, 2_000_000)}
+    assert {(each.width, each.height, each.size) for each in five} == {(1500, 1125, 2_000_000)}
     assert five[0].converted == "compressed to 2,000,000 bytes, made smaller"
 
 

@@ -1,6 +1,7 @@
 """An image that a network would refuse for its weight or kind goes out as a smaller JPEG."""
 
 import io
+import random
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,12 +11,13 @@ import time_machine
 from django.utils import timezone
 from PIL import Image
 
-from accounts.platforms.base import Limits, Media, Rejected, Unavailable, WhoActs
+from accounts.platforms.base import Content, Limits, Media, Rejected, Unavailable, WhoActs
+from accounts.platforms.pinterest import validation as pinterest
 from posts.media import images, storage
 from posts.media.fitting import fit
 from tests.factories import NOW
 from tests.networks.platform_case import make_image
-from tests.posts.media.pictures import animation, noise, opened, picture
+from tests.posts.media.pictures import animation, encoded, noise, opened, picture
 
 pytestmark = pytest.mark.thorough
 
@@ -37,6 +39,16 @@ def holding(content: bytes, mime_type: str = "image/png") -> Media:
 )
 def test_what_fits_is_left_as_it_is(media: Media) -> None:
     assert fit(media, LIMITS) is media
+
+
+def test_the_heaviest_images_of_a_carousel_are_made_as_large_as_the_lightest() -> None:
+    side = 2000
+    heavy = encoded(Image.frombytes("RGB", (side, side), random.Random(0).randbytes(3 * side**2)), "JPEG")
+    five = [replace(holding(heavy, "image/jpeg"), width=side, height=side)] * 5
+
+    fitted = fit(five[0], pinterest.limits_for(Content(text="", media=five), pinterest.LIMITS))
+
+    assert opened(fitted.read()).size == (fitted.width, fitted.height) == (1500, 1500)
 
 
 def test_a_network_that_takes_no_images_says_so_itself() -> None:
