@@ -173,7 +173,7 @@ def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
 
     assert held.message == "The account has to wait: Facebook has limited it, or has not responded to it lately."
     assert waits_for(target.post) == [cut_off.message]
-    assert cut_off.message.startswith("Facebook has not responded lately")
+    assert cut_off.message.startswith("Facebook takes nothing at present")
     assert (held.next_attempt_at, cut_off.next_attempt_at) == (near, far)
 
 
