@@ -187,18 +187,18 @@ def _paced(pace: Pace) -> str:
     posts, seconds = pace.posts, pace.seconds
     if seconds >= 2 * 3600:
         return Phrase(
-            "The account may publish {posts} posts in {hours:g} hours: this one takes the next free place.",
+            "The account's pace is {posts} in {hours:g} hours: this post takes the next free place.",
             posts=posts,
             hours=seconds / 3600,
         )
     if seconds >= 2 * 60:
         return Phrase(
-            "The account may publish {posts} posts in {minutes:g} minutes: this one takes the next free place.",
+            "The account's pace is {posts} in {minutes:g} minutes: this post takes the next free place.",
             posts=posts,
             minutes=seconds / 60,
         )
     return Phrase(
-        "The account may publish {posts} posts in {seconds} seconds: this one takes the next free place.",
+        "The account's pace is {posts} in {seconds} s: this post takes the next free place.",
         posts=posts,
         seconds=seconds,
     )

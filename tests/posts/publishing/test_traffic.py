@@ -213,7 +213,7 @@ def test_what_waits_for_its_place_says_so_and_when_it_comes(
         assert target.due_at is not None
         assert shown["next_attempt_at"] == target.due_at.strftime("%Y-%m-%dT%H:%M:%SZ")
         assert shown["waits_for"] == line.message
-        assert line.message == "The account may publish 4 posts in 60 minutes: this one takes the next free place."
+        assert line.message == "The account's pace is 4 in 60 minutes: this post takes the next free place."
 
 
 def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(
