@@ -159,7 +159,7 @@ def test_those_that_wait_move_up_behind_one_whose_place_another_has_used(workspa
     wanted = make_many(account, 3)
     claim_targets(10)
     SocialAccount.objects.update(paced_at=database_now() + HOUR)
-    Target.objects.filter(pk=wanted[0]).update(due_at=database_now())
+    Target.objects.update(due_at=F("due_at") - HOUR / 2)
     [late] = make_many(account, 1, ago=1)
 
     claim_targets(10)
@@ -167,6 +167,28 @@ def test_those_that_wait_move_up_behind_one_whose_place_another_has_used(workspa
     times = [Target.objects.get(pk=pk).due_at for pk in (*wanted, late)]
     assert in_due_order(account) == [*wanted, late]
     assert all(after and before and after - before == HOUR / 2 for before, after in pairwise(times))
+
+
+def test_a_send_that_came_late_moves_the_next_in_line_and_not_the_line(
+    workspace: Workspace, settings: Settings
+) -> None:
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {PLATFORM: Pace(posts=1, seconds=3600)}
+    account = make_account(workspace)
+    breathless(account)
+    wanted = make_many(account, 5)
+    claim_targets(1)
+    rows = Target.objects.filter(account=account)
+    rows.update(due_at=F("due_at") - HOUR)
+    before: dict[str, Any] = dict(rows.values_list("pk", "due_at"))
+    SocialAccount.objects.update(paced_at=database_now() + timedelta(seconds=5))
+
+    [late] = make_many(account, 1, ago=1)
+    claim_targets(1)
+
+    after: dict[str, Any] = dict(rows.values_list("pk", "due_at"))
+    assert [pk for pk in wanted if after[pk] != before[pk]] == wanted[:1]
+    assert in_due_order(account) == [*wanted, late]
+    assert after[late] == before[wanted[-1]] + HOUR
 
 
 def test_a_place_that_comes_free_is_for_whoever_waits_for_it(workspace: Workspace, pace: Pace) -> None:
