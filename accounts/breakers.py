@@ -11,6 +11,7 @@ from django.db.models import Q
 from accounts import platforms
 from accounts.models import Guarded, Network, SocialAccount
 from accounts.platforms.base import PlatformError, RateLimited, StillWorking, Unavailable, Unknown, WhoActs
+from accounts.platforms.errors import AppStopped
 from accounts.shares import key_of
 from ouipost.claims import engine_time
 from ouipost.db.rows import update_each
@@ -21,13 +22,13 @@ MOST_CALLS = 20
 WINDOW_SECONDS = 300
 BROKEN_SHARE = 0.7
 OPEN_SECONDS = 30
-ANSWERED, FAILED = "+", "-"
+ANSWERED, FAILED, STOPPED = "+", "-", "!"
 TROUBLED = Q(held_until__isnull=False) | ~Q(recent_calls="")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call to a network, by how it ended: `ANSWERED` or `FAILED`."""
+    """One call to a network, by how it ended: `ANSWERED`, `FAILED`, or `STOPPED`, which is the app's fault."""
 
     account_id: str
     platform: str
@@ -38,6 +39,8 @@ def mark(outcome: object) -> str:
     """Return what an outcome says about the network's health; nothing for quotas and for failures of our own."""
     if not isinstance(outcome, PlatformError) or isinstance(outcome, StillWorking):
         return ANSWERED
+    if isinstance(outcome, AppStopped):
+        return STOPPED
     if isinstance(outcome, RateLimited) or outcome.acts == WhoActs.OPERATOR:
         return ""
     return FAILED if isinstance(outcome, Unavailable | Unknown) else ANSWERED
@@ -46,10 +49,12 @@ def mark(outcome: object) -> str:
 def note(calls: Sequence[Call], *, now: datetime) -> dict[str, datetime]:
     """Store how calls ended, in the caller's transaction; returns, by account to leave alone from now on, until when.
 
+    Where the network takes nothing from the app, it is the network that is left alone: all its accounts have that app.
     Success costs two queries and no lock: a row is written only while something has failed lately.
     """
-    held = _note(SocialAccount.objects.all(), [(call.account_id, call.mark) for call in calls], now=now)
-    if any(call.mark == FAILED for call in calls) or Network.objects.filter(TROUBLED).exists():
+    of_accounts = [(call.account_id, call.mark.replace(STOPPED, "")) for call in calls]
+    held = _note(SocialAccount.objects.all(), of_accounts, now=now)
+    if any(call.mark in (FAILED, STOPPED) for call in calls) or Network.objects.filter(TROUBLED).exists():
         _note(Network.objects.all(), _of_networks(calls), now=now)
     return held
 
@@ -65,7 +70,7 @@ def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
     for call in calls:
         mode, metadata = known.get(call.account_id, (Mode.LIVE, {}))
         if not platforms.BY_ID[call.platform].server_of(metadata):
-            marked.append((key_of(call.platform, mode), call.mark))
+            marked.append((key_of(call.platform, mode), call.mark.replace(STOPPED, FAILED)))
     failed = {pk for pk, mark in marked if mark == FAILED}
     present = set(Network.objects.filter(pk__in=failed).values_list("pk", flat=True))
     # Only what is missing: to insert what is there locks it, and two that do so would wait for each other.

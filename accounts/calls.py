@@ -30,7 +30,8 @@ KEPT = timedelta(hours=48)
 
 REQUEST, PUBLISH, SYNC = "request", "publish", "sync"
 """What is counted: each request that leaves, each attempt at publishing, each reading of an account."""
-OK, REFUSED, LIMITED, OUTDATED, FAILED, LOST = "ok", "refused", "limited", "outdated", "failed", "lost"
+OK, REFUSED, LIMITED, OUTDATED = "ok", "refused", "limited", "outdated"
+STOPPED, FAILED, LOST = "stopped", "failed", "lost"
 """How a request can end."""
 PUBLISHED, READ = "published", "read"
 """How publishing and reading end when all is well; otherwise they have the name of the error."""
@@ -49,7 +50,7 @@ class Key(NamedTuple):
 def outcome_of(status: int) -> str:
     """Return what the status of an answer says about the network: a refusal is not its fault.
 
-    That a version is over each network says in its own way: the connector knows.
+    That a version is over, or the app stopped, each network says in its own way: the connector knows.
     """
     if status in BY_STATUS:
         return BY_STATUS[status]

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from accounts import calls
 from accounts.exchanges import MOST_KEPT, Exchange, describe
 from accounts.platforms.base import Answer, Outdated, PlatformError, Unavailable, Unknown, WhoActs
+from accounts.platforms.errors import AppStopped
 from accounts.platforms.http import moment_of
 from ouipost import outbound
 from ouipost.events.masking import MASK, is_secret_name
@@ -88,8 +89,9 @@ class NetworkSession:
         return read
 
     def _outcome_of(self, answer: Answer) -> str:
-        if not answer.ok and self._classify and isinstance(self._classify(answer), Outdated):
-            return calls.OUTDATED
+        said = self._classify(answer) if self._classify and not answer.ok else None
+        if isinstance(said, AppStopped):
+            return calls.OUTDATED if isinstance(said, Outdated) else calls.STOPPED
         return calls.outcome_of(answer.status)
 
     def _note(

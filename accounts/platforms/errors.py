@@ -104,7 +104,7 @@ class Unavailable(PlatformError):
 
 
 class NotTaken(Unavailable):
-    """Surely not done, for a cause that passes or that the operator mends: also of a visible call."""
+    """Surely not done, for a cause that passes: also of a visible call."""
 
 
 class RateLimited(Unavailable):
@@ -113,10 +113,15 @@ class RateLimited(Unavailable):
     code = "RATE_LIMITED_BY_PLATFORM"
 
 
-class Outdated(Unavailable):
-    """Certainly not done: the network does not take this version of its API, until the operator sets another."""
+class AppStopped(Unavailable):
+    """Certainly not done: the network takes nothing from this installation's app, for whatever account, until the
+    operator mends that."""
 
     who_acts = WhoActs.OPERATOR
+
+
+class Outdated(AppStopped):
+    """The network does not take this version of its API, until the operator sets another."""
 
 
 class StillWorking(Unavailable):

@@ -2,8 +2,8 @@
 
 The true networks and the simulated ones are never told together: those of sandboxes only where nothing is live.
 
-A network is blamed for what it did not answer, refused for its quota or for an old version; not for what it refused
-because of what was sent.
+A network is blamed for what it did not answer, refused for its quota, for an old version or because of the app; not for
+what it refused because of what was sent.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import calls, registry
-from accounts.calls import EVER, FAILED, LIMITED, LOST, OUTDATED, PUBLISH, PUBLISHED, REQUEST
+from accounts.calls import EVER, FAILED, LIMITED, LOST, OUTDATED, PUBLISH, PUBLISHED, REQUEST, STOPPED
 from accounts.models import AccountStatus, CallCount, Network, SocialAccount
 from accounts.platforms.base import Connector
 from accounts.shares import key_of
@@ -27,7 +27,7 @@ OPERATIONAL, DEGRADED, DOWN = "operational", "degraded", "down"
 WELL, PARTIAL, OUTAGE = "healthy", "partial_outage", "outage"
 STATUS_OF = {WELL: OPERATIONAL, PARTIAL: DEGRADED, OUTAGE: DOWN}
 PERIOD, LATELY = timedelta(hours=24), timedelta(minutes=15)
-ERRORS = (FAILED, LOST, LIMITED, OUTDATED)
+ERRORS = (FAILED, LOST, LIMITED, OUTDATED, STOPPED)
 AWAY = (FAILED, LOST)
 ERROR_RATE = 5.0
 """Percent of errors from which a network is not well: of the last minutes, or of the day where they are several."""
@@ -99,7 +99,7 @@ class NetworkHealth:
     @property
     def status(self) -> str:
         """The state of its API; a network that nothing can be sent to from here is degraded at least."""
-        hindered = self._misses_credentials or self._has_ended
+        hindered = self._misses_credentials or self._has_ended or self._is_stopped
         return DEGRADED if hindered and self.api_status == WELL else STATUS_OF[self.api_status]
 
     @property
@@ -126,10 +126,14 @@ class NetworkHealth:
         ends, is_used = self.connector.version_ends, bool(self.accounts.total)
         return bool(self.calls.lately.get(OUTDATED)) or (is_used and ends is not None and ends <= self.now.date())
 
+    @property
+    def _is_stopped(self) -> bool:
+        return bool(self.calls.lately.get(STOPPED))
+
     def _issues(self) -> Iterator[str]:
         name, prefix = self.connector.name, self.connector.id.upper()
         if self.held_until is not None:
-            told = _("%(name)s does not answer: it is left alone until %(until)s, then tried with one call.")
+            told = _("%(name)s takes nothing: it is left alone until %(until)s, then tried with one call.")
             yield told % {"name": name, "until": _time(self.held_until)}
         if self._misses_credentials:
             told = _(
@@ -137,6 +141,12 @@ class NetworkHealth:
                 " set %(prefix)s_CLIENT_ID and %(prefix)s_CLIENT_SECRET."
             )
             yield told % {"name": name, "prefix": prefix}
+        if self._is_stopped:
+            told = _(
+                "%(name)s takes nothing from this installation's app, for lack of credits or of access:"
+                " mend that there. The posts that wait have its words."
+            )
+            yield told % {"name": name}
         yield from self._of_versions(name, prefix)
         yield from self._of_failures()
         yield from self._of_quotas()

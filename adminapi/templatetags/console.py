@@ -67,6 +67,7 @@ OUTCOMES = {
     "processing_failed": gettext_lazy("The network could not work on it."),
     "auth_expired": gettext_lazy("The sign-in is not valid."),
     "rate_limited": gettext_lazy("Too much was sent already."),
+    "app_stopped": gettext_lazy("The network takes nothing from this installation's app."),
     "outdated": gettext_lazy("The network does not take this version of its API."),
     "unavailable": gettext_lazy("The network does not work."),
     "still_working": gettext_lazy("The network is processing it."),

@@ -66,33 +66,42 @@ def _put_off(
     now: datetime,
     tries_for: timedelta | None = None,
 ) -> None:
-    """Put off what is due before then: whose turn it was goes first, and the line moves up behind it; what is new goes
-    behind the line, of which the last one tells enough, however long it is."""
+    """Put off what is due before then: whose turn it was goes first, and what is new goes behind the line.
+
+    The line moves up behind those only where they would overtake it: each in it finds its true place when its turn
+    comes, and a send that came late moves no more than the next one.
+    """
     is_free = (Q(in_flight=None) | Q(lease_until__lte=now)) & Q(due_at__lt=before)
     is_behind = IN_LINE & Q(due_at__gte=before)
     found = list(rows.filter(is_free).order_by("due_at", "pk").values_list("pk", "due_at", "scheduled_at"))
     turns = {pk: at for pk, at, scheduled_at in found if at and scheduled_at and at > scheduled_at}
-    line = rows.filter(is_behind)
-    if turns:
-        turns |= {pk: at for pk, at in line.order_by("due_at", "pk").values_list("pk", "due_at") if at}
-    elif found and (last := line.order_by("-due_at").values_list("due_at", flat=True).first()):
-        first = max(first, last + spacing)
     new = [pk for pk, _, _ in found if pk not in turns]
-    places = _places(turns, new, first=first, spacing=spacing)
+    line = rows.filter(is_behind).order_by("due_at", "pk")
+    if turns and line.filter(due_at__lte=first + (len(turns) - 1) * spacing).exists():
+        turns |= {pk: at for pk, at in line.values_list("pk", "due_at") if at}
+    last = line.values_list("due_at", flat=True).last() if new else None
+    places = _places(turns, new, first=first, behind=last and last + spacing, spacing=spacing)
     for some in in_parts(list(places), AT_ONCE):
         values = {pk: _columns(places[pk], tries_for) for pk in some}
         _move(rows.filter(is_free | is_behind, pk__in=some), values)
 
 
 def _places(
-    turns: Mapping[str, datetime], new: Iterable[str], *, first: datetime, spacing: timedelta
+    turns: Mapping[str, datetime],
+    new: Iterable[str],
+    *,
+    first: datetime,
+    behind: datetime | None,
+    spacing: timedelta,
 ) -> dict[str, datetime]:
-    """Return the places of those that must move: no earlier than before, and so far from each other."""
+    """Return the places of those that must move: no earlier than before, and so far from each other; the new ones
+    behind all others."""
     places = {}
     for pk, due_at in turns.items():
         if due_at < first:
             places[pk] = first
         first = max(first, due_at) + spacing
+    first = max(first, behind or first)
     return places | {pk: first + number * spacing for number, pk in enumerate(new)}
 
 

@@ -62,7 +62,7 @@ def _may_be_held_back(target: Target, *, now: datetime) -> bool:
 
 
 def _resting(now: datetime) -> dict[str, datetime | None]:
-    """Return, by network, until when those are left alone that do not respond."""
+    """Return, by network, until when those are left alone that take nothing."""
     return dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until"))
 
 
@@ -165,7 +165,7 @@ def _held_back(target: Target, network_until: datetime | None, *, now: datetime)
     name, since = platforms.NAMES[target.platform], (target.due_at or now) - SPACING
     if network_until and network_until >= since:
         return Phrase(
-            "{name} has not responded lately: nothing is sent there until then, and then one post as a test.", name=name
+            "{name} takes nothing at present: nothing is sent there until then, and then one post as a test.", name=name
         )
     held_until = target.account.held_until
     if held_until and held_until > now and held_until >= since:
@@ -187,18 +187,18 @@ def _paced(pace: Pace) -> str:
     posts, seconds = pace.posts, pace.seconds
     if seconds >= 2 * 3600:
         return Phrase(
-            "The account may publish {posts} posts in {hours:g} hours: this one takes the next free place.",
+            "The account's pace is {posts} in {hours:g} hours: this post takes the next free place.",
             posts=posts,
             hours=seconds / 3600,
         )
     if seconds >= 2 * 60:
         return Phrase(
-            "The account may publish {posts} posts in {minutes:g} minutes: this one takes the next free place.",
+            "The account's pace is {posts} in {minutes:g} minutes: this post takes the next free place.",
             posts=posts,
             minutes=seconds / 60,
         )
     return Phrase(
-        "The account may publish {posts} posts in {seconds} seconds: this one takes the next free place.",
+        "The account's pace is {posts} in {seconds} s: this post takes the next free place.",
         posts=posts,
         seconds=seconds,
     )

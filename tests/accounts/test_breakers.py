@@ -12,6 +12,7 @@ from accounts.models import Guarded, Network, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
     Duplicate,
+    Outdated,
     ProcessingFailed,
     Published,
     RateLimited,
@@ -21,6 +22,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
+from accounts.platforms.errors import AppStopped
 from tests.factories import NOW, make_account, make_workspace
 from tests.foundation.threads import at_once
 from workspaces.models import Workspace
@@ -52,7 +54,9 @@ def kept(calls: str) -> dict[str, Any]:
         (RateLimited("slow"), ""),
         (Unavailable("no credentials", who_acts=WhoActs.OPERATOR), ""),
         (Unknown("a bug", who_acts=WhoActs.OPERATOR), ""),
-        (Rejected("no money", who_acts=WhoActs.OPERATOR), ""),
+        (Rejected("no such app", who_acts=WhoActs.OPERATOR), ""),
+        (AppStopped("no money"), "!"),
+        (Outdated("too old"), "!"),
     ],
 )
 def test_only_a_network_that_does_not_answer_counts_against_it(outcome: object, mark: str) -> None:
@@ -127,6 +131,16 @@ def test_accounts_that_fail_are_held_and_told_and_a_network_that_fails_is_held(w
 
     assert held == {accounts[0].pk: OPEN_UNTIL}
     assert health(Network.objects.all()) == {"sandbox:facebook": (OPEN_UNTIL, "")}
+
+
+def test_an_app_that_is_stopped_holds_its_network_and_no_account(workspace: Workspace) -> None:
+    account = make_account(workspace)
+
+    held = note(of(account, "!", 10), now=NOW)
+
+    assert held == {}
+    assert health(Network.objects.all()) == {"sandbox:facebook": (OPEN_UNTIL, "")}
+    assert health(SocialAccount.objects.all()) == {account.pk: (None, "")}
 
 
 def test_the_simulated_network_and_the_true_one_do_not_hold_up_each_other(workspace: Workspace) -> None:

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts import registry
-from accounts.calls import EVER, FAILED, LIMITED, LOST, OK, OUTDATED, PUBLISH, PUBLISHED, REFUSED, REQUEST
+from accounts.calls import EVER, FAILED, LIMITED, LOST, OK, OUTDATED, PUBLISH, PUBLISHED, REFUSED, REQUEST, STOPPED
 from accounts.models import CallCount, Network
 from accounts.platforms import ALL
 from adminapi.monitoring import networks
@@ -52,6 +52,7 @@ def shown() -> tuple[Any, ...]:
         ({OK: 999}, {LOST: 2, FAILED: 3, OK: 5}, ("down", "outage", 0.5)),
         ({OK: 90}, {LIMITED: 10}, ("degraded", "partial_outage", 10.0)),
         ({OK: 999}, {OUTDATED: 1, OK: 99}, ("degraded", "healthy", 0.1)),
+        ({OK: 999}, {STOPPED: 1, OK: 99}, ("degraded", "healthy", 0.1)),
     ],
 )
 def test_a_network_is_blamed_for_its_own_errors(
@@ -119,7 +120,7 @@ def test_an_open_breaker_is_an_outage_until_some_time_after_it_closed() -> None:
 
     assert shown() == ("down", "outage", None)
     assert look().shown["issues"] == [
-        "Twitter/X does not answer: it is left alone until 2026-11-25 12:00:30 UTC, then tried with one call."
+        "Twitter/X takes nothing: it is left alone until 2026-11-25 12:00:30 UTC, then tried with one call."
     ]
     assert look(now=NOW + timedelta(minutes=20)).shown["issues"] == []
 

@@ -819,7 +819,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
             (Content(text="Hi @[Acme](urn:li:organization:5)"), listed("Hi @[Acme](urn:li:organization:5)")),
             (Content(text="Hi @[Acme](urn:li:organization:5)"), listed("Hi Acme")),
             (Content(text="Cafe\u0301 "), listed("Caf\u00e9")),
-            (Content(text="Hello"), listed("Hello", lifecycleState="PUBLISH_REQUESTED")),
         ],
     )
     def test_a_post_is_recognised_as_linkedin_writes_it(self, sent: Content, found: dict[str, Any]) -> None:
@@ -860,6 +859,16 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
     def test_a_full_list_goes_on_even_if_nothing_says_so(self) -> None:
         assert self.recovered(listing(*[self.other] * 10), listing(self.own, start=10)) == [POST]
+
+    @pytest.mark.parametrize("others", [[], [listed("Hello")], [listed("Hello", lifecycleState="PUBLISH_FAILED")]])
+    def test_a_post_that_linkedin_has_yet_to_publish_is_waited_for(self, others: list[dict[str, Any]]) -> None:
+        asked = replace(self.operation(self.first.content, armed_at=NOW), now=later(minutes=2))
+        requested = listed("Hello", id="urn:li:share:7", lifecycleState="PUBLISH_REQUESTED")
+
+        with pytest.raises(StillWorking) as waiting:
+            self.recovers(asked, listing(requested, *others))
+
+        assert waiting.value.retry_after == 60
 
     def test_a_post_that_linkedin_gave_up_failed(self) -> None:
         with pytest.raises(ProcessingFailed):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -123,15 +124,20 @@ def test_an_image_that_is_not_ready_was_surely_not_posted() -> None:
     assert visible() == [("post", "Look", 1)]
 
 
-def test_a_post_that_linkedin_has_yet_to_publish_is_found() -> None:
-    order("linkedin", "slow_processing", match="POST /rest/posts", seconds=DAY)
+def test_a_post_that_linkedin_has_yet_to_publish_is_published_when_it_has() -> None:
+    order("linkedin", "slow_processing", match="POST /rest/posts", seconds=3000)
+    sent_at = now()
 
     desk(lost=True).publish(KINDS["text"])
 
+    assert now() >= sent_at + timedelta(seconds=3000)
     assert len(visible()) == 1
 
 
-def test_a_post_that_linkedin_gave_up_is_told() -> None:
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_a_post_that_linkedin_gave_up_is_told(is_slow: bool) -> None:
+    if is_slow:
+        order("linkedin", "slow_processing", match="POST /rest/posts", seconds=3000)
     order("linkedin", "processing_failed", match="POST /rest/posts")
 
     with pytest.raises(ProcessingFailed):

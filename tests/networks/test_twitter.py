@@ -31,7 +31,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.errors import NotTaken
+from accounts.platforms.errors import AppStopped
 from accounts.platforms.twitter import Twitter
 from accounts.platforms.twitter.media import CHUNK
 from tests.networks.platform_case import (
@@ -57,7 +57,7 @@ REPEATED = (Duplicate, *CALLER)
 BAD_MEDIA = (Rejected, "MEDIA_REJECTED", "caller")
 BLOCKED = (Rejected, "CONTENT_REJECTED", "account_owner")
 OVER_QUOTA = (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")
-APP_IS_STOPPED = (NotTaken, "PLATFORM_UNAVAILABLE", "operator")
+APP_IS_STOPPED = (AppStopped, "PLATFORM_UNAVAILABLE", "operator")
 BEARER = {"Authorization": "Bearer AT"}
 BASIC = {"Authorization": "Basic aWQ6c2VjcmV0"}
 SCOPE = "tweet.read tweet.write users.read media.write offline.access"
@@ -1048,7 +1048,7 @@ class TestNumbers:
     def test_without_credits_nothing_more_is_asked(self) -> None:
         spent = make_answer(402, {"detail": "credits depleted"})
 
-        with pytest.raises(NotTaken) as caught:
+        with pytest.raises(AppStopped) as caught:
             self.read([self.young], replace(numbers_call([self.young], self.private), gets=spent))
 
         assert caught.value.acts == WhoActs.OPERATOR

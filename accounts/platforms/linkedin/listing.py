@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from accounts.platforms.base import Content, Handles, Operation, ProcessingFailed, Published
+from accounts.platforms.base import Content, Handles, Operation, ProcessingFailed, Published, StillWorking
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text
 from accounts.platforms.linkedin import littletext, posts
 from accounts.platforms.linkedin.api import Api, encoded
@@ -14,17 +14,24 @@ from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS
 from ouipost.phrases import Phrase
 
-LISTED = ("PUBLISHED", "PUBLISH_REQUESTED")
+SHORTEST_WAIT, LONGEST_WAIT = 10.0, 300.0
 
 
 def find_posts(api: Api, operation: Operation) -> list[Published]:
-    """Return the author's posts that can be this operation's; raises ProcessingFailed for one given up."""
+    """Return the author's posts that can be this operation's.
+
+    Raises StillWorking while LinkedIn has yet to publish one of them, ProcessingFailed for one given up.
+    """
     author = encoded(operation.account.remote_id)
     path = f"/rest/posts?author={author}&q=author&count=10&sortBy=CREATED"
     young = takewhile(lambda each: not _is_older(each, operation.since), api.elements(path, finder=True))
     found = [each for each in young if _is_it(each, operation)]
-    urns = [dig_text(each, "id") for each in found if dig_text(each, "lifecycleState") in LISTED]
-    if not urns and any(dig(each, "lifecycleState") == "PUBLISH_FAILED" for each in found):
+    states = {dig_text(each, "lifecycleState") for each in found}
+    urns = [dig_text(each, "id") for each in found if dig_text(each, "lifecycleState") == "PUBLISHED"]
+    if "PUBLISH_REQUESTED" in states:
+        wait = min(max(operation.waited / 2, SHORTEST_WAIT), LONGEST_WAIT)
+        raise StillWorking(Phrase("{network} is still processing the post.", network="LinkedIn"), retry_after=wait)
+    if not urns and "PUBLISH_FAILED" in states:
         raise ProcessingFailed(
             Phrase("LinkedIn took the post and could not publish it."), network_code="PUBLISH_FAILED"
         )

@@ -13,7 +13,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.errors import NotTaken, not_permitted
+from accounts.platforms.errors import AppStopped, not_permitted
 from accounts.platforms.http import decoded, dig, dig_text, facts_of, is_a_page, is_unclear, reset_after, retry_after
 
 QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
@@ -76,7 +76,7 @@ def classify(answer: Answer) -> PlatformError:
 def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
     has_no_credits = problem.code in NO_CREDITS or problem.title == "CreditsDepleted"
     if answer.status == 402 or has_no_credits or problem.says("any credits"):
-        return NotTaken(who_acts=WhoActs.OPERATOR, **facts)
+        return AppStopped(**facts)
     if problem.code in USAGE_CAPPED:
         return Rejected(code="RATE_LIMITED_BY_PLATFORM", who_acts=WhoActs.OPERATOR, **facts)
     if answer.status == 429 or problem.code in QUOTA_IS_SPENT:
@@ -92,7 +92,7 @@ def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
     if problem.code in DUPLICATE or problem.says("duplicate content"):
         return Duplicate(**facts)
     if problem.code in APP_IS_STOPPED:
-        return NotTaken(who_acts=WhoActs.OPERATOR, **facts)
+        return AppStopped(**facts)
     if problem.code in BLOCKED or problem.says(*BLOCKED_WORDS):
         return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     if problem.code in PERMISSION_MISSING or problem.says("not permitted to perform"):

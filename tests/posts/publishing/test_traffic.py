@@ -1,7 +1,7 @@
 """What may not go yet waits in its order, counts as no attempt, and keeps nobody else waiting."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,9 +10,12 @@ import pytest
 from django.db.models import F
 from pytest_django import Settings
 
+from accounts import calls
 from accounts.models import Network, SocialAccount
 from accounts.platforms.base import Pace, RateLimited, Recovery, Rejected, StillWorking, Unavailable
+from adminapi.management.client import Client
 from ouipost.claims import Claim, database_now
+from ouipost.simulator import models as simulated
 from posts import services
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.publishing import holding
@@ -23,8 +26,9 @@ from posts.publishing.outcomes import Later, Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, Search, others, save_all
 from posts.timeline.timeline import timeline
-from tests.conftest import ApiClient
+from tests.conftest import AdminClient, ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
+from tests.in_process import BASE, in_process
 from tests.posts.fakes import (
     ACTOR,
     HERE,
@@ -155,7 +159,7 @@ def test_those_that_wait_move_up_behind_one_whose_place_another_has_used(workspa
     wanted = make_many(account, 3)
     claim_targets(10)
     SocialAccount.objects.update(paced_at=database_now() + HOUR)
-    Target.objects.filter(pk=wanted[0]).update(due_at=database_now())
+    Target.objects.update(due_at=F("due_at") - HOUR / 2)
     [late] = make_many(account, 1, ago=1)
 
     claim_targets(10)
@@ -163,6 +167,28 @@ def test_those_that_wait_move_up_behind_one_whose_place_another_has_used(workspa
     times = [Target.objects.get(pk=pk).due_at for pk in (*wanted, late)]
     assert in_due_order(account) == [*wanted, late]
     assert all(after and before and after - before == HOUR / 2 for before, after in pairwise(times))
+
+
+def test_a_send_that_came_late_moves_the_next_in_line_and_not_the_line(
+    workspace: Workspace, settings: Settings
+) -> None:
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {PLATFORM: Pace(posts=1, seconds=3600)}
+    account = make_account(workspace)
+    breathless(account)
+    wanted = make_many(account, 5)
+    claim_targets(1)
+    rows = Target.objects.filter(account=account)
+    rows.update(due_at=F("due_at") - HOUR)
+    before: dict[str, Any] = dict(rows.values_list("pk", "due_at"))
+    SocialAccount.objects.update(paced_at=database_now() + timedelta(seconds=5))
+
+    [late] = make_many(account, 1, ago=1)
+    claim_targets(1)
+
+    after: dict[str, Any] = dict(rows.values_list("pk", "due_at"))
+    assert [pk for pk in wanted if after[pk] != before[pk]] == wanted[:1]
+    assert in_due_order(account) == [*wanted, late]
+    assert after[late] == before[wanted[-1]] + HOUR
 
 
 def test_a_place_that_comes_free_is_for_whoever_waits_for_it(workspace: Workspace, pace: Pace) -> None:
@@ -209,7 +235,7 @@ def test_what_waits_for_its_place_says_so_and_when_it_comes(
         assert target.due_at is not None
         assert shown["next_attempt_at"] == target.due_at.strftime("%Y-%m-%dT%H:%M:%SZ")
         assert shown["waits_for"] == line.message
-        assert line.message == "The account may publish 4 posts in 60 minutes: this one takes the next free place."
+        assert line.message == "The account's pace is 4 in 60 minutes: this post takes the next free place."
 
 
 def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(
@@ -490,6 +516,49 @@ def test_a_network_that_fails_again_is_left_alone_again(workspace: Workspace, ou
     until = Network.objects.get().held_until
     assert until is not None
     assert timedelta(seconds=29) < until - database_now() <= timedelta(seconds=30)
+
+
+@pytest.fixture
+def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client of the product, which finds the networks in this process."""
+    with in_process(monkeypatch):
+        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
+
+
+NO_CREDITS = {"title": "Payment Required", "detail": "credits depleted", "type": "about:blank", "status": 402}
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_an_app_that_its_network_takes_nothing_from_is_tried_with_one_post_until_it_is_mended(
+    client: Client, admin: AdminClient
+) -> None:
+    account = SocialAccount.objects.get(pk=client.connect("twitter")["id"])
+    wanted = make_many(account, 40)
+    refusal = {"status": 402, "body": NO_CREDITS}
+    simulated.Fault.objects.create(network="twitter", effect="status", match="/2/tweets", options=refusal, times=99)
+    sends = simulated.Request.objects.filter(method="POST", path__startswith="/2/tweets")
+
+    work_off()
+    calls.flush()
+    refused = sends.count()
+    Network.objects.update(held_until=database_now())
+    work_off()
+    told = admin.get("/admin/platform-health").json()["data"]["platforms"]["twitter"]
+
+    assert (refused, sends.count()) == (10, 11)
+    assert Target.objects.filter(pk__in=wanted, status="publishing").count() == 40
+    assert SocialAccount.objects.get(pk=account.pk).held_until is None, "it is not the account's fault"
+    assert (told["status"], told["api_status"]) == ("down", "outage")
+    assert any("credits" in issue for issue in told["issues"]), told["issues"]
+
+    simulated.Fault.objects.update(fired=99)
+    Network.objects.update(held_until=database_now())
+    Target.objects.filter(attempts__gt=0).update(due_at=database_now(), armed_at=NOW - HOUR)
+    work_off()
+
+    texts = Counter(simulated.Post.objects.values_list("text", flat=True))
+    assert texts == Counter(f"Post {number}" for number in range(40))
+    assert set(Target.objects.filter(pk__in=wanted).values_list("status")) == {("published",)}
 
 
 @pytest.mark.parametrize("outcome", [Later(seconds=2, message="Not now."), RateLimited("slow", retry_after=60)])

@@ -173,7 +173,7 @@ def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
 
     assert held.message == "The account has to wait: Facebook has limited it, or has not responded to it lately."
     assert waits_for(target.post) == [cut_off.message]
-    assert cut_off.message.startswith("Facebook has not responded lately")
+    assert cut_off.message.startswith("Facebook takes nothing at present")
     assert (held.next_attempt_at, cut_off.next_attempt_at) == (near, far)
 
 
@@ -201,7 +201,7 @@ def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: Scripte
 @pytest.mark.parametrize(
     ("stands", "message"),
     [
-        ({}, "The account may publish 2 posts in 60 minutes: this one takes the next free place."),
+        ({}, "The account's pace is 1 in 60 minutes: this post takes the next free place."),
         ({"sends": 1}, "It waits for its turn."),
         ({"outcome_unknown": True, "armed_at": NOW}, "Whether Facebook has it is found out then."),
     ],
@@ -210,7 +210,7 @@ def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: Scripte
 def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
     workspace: Workspace, network: ScriptedNetwork, settings: Settings, stands: dict[str, Any], message: str
 ) -> None:
-    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=2, seconds=3600)}
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=1, seconds=3600)}
     near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(hours=1)
     target = make_due(workspace)
     SocialAccount.objects.update(paced_at=far)
