@@ -12,6 +12,7 @@ from django.core.management import execute_from_command_line
 from adminapi.doctor import findings
 from adminapi.management import NOBODY_CAN_TELL
 from ouipost import memory
+from ouipost.observability import forms
 
 
 def main(arguments: list[str]) -> None:
@@ -39,7 +40,7 @@ def set_up(arguments: list[str]) -> None:
         if arguments[1:2] == ["doctor"]:
             sys.stdout.write(findings.refused(str(error), in_json="--json" in arguments) + "\n")
             sys.exit(1)
-        sys.stderr.write(f"Oui Post cannot run with these settings: {error}\n")
+        sys.stderr.write(forms.last_words(f"Oui Post cannot run with these settings: {error}") + "\n")
         sys.exit(NOBODY_CAN_TELL)
 
 

@@ -1,6 +1,8 @@
 """What can be done to connected accounts; each function is one transaction and one line in the journal."""
 
 import logging
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -70,31 +72,39 @@ def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor)
     save_update(account, before, actor=actor)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Disconnected:
+    """How many posts were cancelled with their account, and which targets are still on their way."""
+
+    cancelled: int
+    in_flight: list[dict[str, str]]
+
+
 @transaction.atomic
-def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
-    """Cancel what the account had not sent, delete its tokens and revoke them; returns how many posts were cancelled.
+def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Disconnected:
+    """Cancel what the account had not sent, delete its tokens and revoke them; raises Http404 if it is gone.
 
     The revocation at the network follows the commit, and its failure changes nothing.
     """
     for hook in hooks.before_disconnect:
         hook(account)
-    locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
-    if not locked.is_connected:
-        return 0  # another call was first
+    locked = get_object_or_404(SocialAccount.objects.connected().select_for_update(), pk=account.pk)
     revocable, was_default = _revocable(locked), locked.is_default
     posts = [pk for call_off in hooks.on_disconnect for pk in call_off(locked, actor, now)]
+    in_flight = [each for find in hooks.in_flight for each in find(locked)]
     locked.disconnected_at, locked.due_at, locked.expires_at, locked.default_of = now, None, None, None
     locked.access_token = locked.refresh_token = ""
     locked.fence += 1  # a refresh that is under way has lost its claim: it must not bring tokens back
     locked.save()
     if was_default:
         _pass_default_on(locked, actor=actor)
-    about = {"platform": locked.platform, "account_name": locked.name}
-    record("disconnected", locked, actor=actor, **about, cancelled=len(posts), posts=posts[:MOST_POSTS])
+    about: dict[str, Any] = {"platform": locked.platform, "account_name": locked.name}
+    about |= {"cancelled": len(posts), "posts": posts[:MOST_POSTS], "in_flight": in_flight}
+    record("disconnected", locked, actor=actor, **about)
     workspace = locked.workspace
     if revocable is not None:
         transaction.on_commit(lambda: grants.revoke_unless_shared(workspace, locked, revocable), robust=True)
-    return len(posts)
+    return Disconnected(cancelled=len(posts), in_flight=in_flight)
 
 
 def _revocable(account: SocialAccount) -> Account | None:
@@ -176,6 +186,7 @@ def _read_profile(account: SocialAccount, *, is_last: bool) -> Read:
 def purge(workspace: Workspace) -> bool:
     """Revoke what a deleted workspace still holds, one account after the other; returns True when none is left."""
     for account in SocialAccount.objects.connected().filter(workspace=workspace):
-        disconnect(account, actor=SYSTEM, now=timezone.now())
+        with suppress(Http404):  # somebody else disconnects it meanwhile
+            disconnect(account, actor=SYSTEM, now=timezone.now())
     Connection.objects.filter(workspace=workspace).delete()
     return True

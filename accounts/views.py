@@ -35,6 +35,7 @@ from accounts.serializers import (
     SignInSerializer,
     show_platform,
 )
+from ouipost.api.schema import TEXT, Schema
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
@@ -45,6 +46,11 @@ from workspaces.scoping import KeyedViewSet, WorkspaceScopedViewSet
 
 SECRETS_OF_A_SIGN_IN = [("auth_url",), ("state",)]
 """Whoever has the state could come back with a code of their own; the address has it, too."""
+ON_ITS_WAY = {"post_id": TEXT, "target_id": TEXT}
+IN_FLIGHT: Schema = {
+    "type": "array",
+    "items": {"type": "object", "properties": ON_ITS_WAY, "required": [*ON_ITS_WAY]},
+}
 SANDBOX = OpenApiParameter(
     "X-Workspace-ID",
     str,
@@ -80,7 +86,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     queryset = SocialAccount.objects.connected().order_by("connected_at", "pk")
     resource, resources, scope = "account", "accounts", "accounts"
     serializer_class, detail_class, input_class = AccountSerializer, AccountDetailSerializer, AccountInput
-    extra_fields = {"destroy": {"cancelled_posts": {"type": "integer"}}}
+    extra_fields = {"destroy": {"cancelled_posts": {"type": "integer"}, "in_flight": IN_FLIGHT}}
     secrets = {"create": SECRETS_OF_A_SIGN_IN, "reconnect": SECRETS_OF_A_SIGN_IN}
     filterset_class = AccountFilter
     paging_optional = True
@@ -157,8 +163,9 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
         """Disconnect: tokens are revoked, unsent posts of the account cancelled."""
 
         def work() -> Response:
-            cancelled = services.disconnect(self.get_object(), actor=self.actor, now=database_now())
-            return self.done("Account disconnected successfully", cancelled_posts=cancelled)
+            gone = services.disconnect(self.get_object(), actor=self.actor, now=database_now())
+            left = {"cancelled_posts": gone.cancelled, "in_flight": gone.in_flight}
+            return self.done("Account disconnected successfully", **left)
 
         return self.once(work)
 

@@ -8,8 +8,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import pauses
 from accounts.models import REASON_LENGTH, Pause, PauseScope
+from adminapi.monitoring.figures import Figures
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Choice, StrictInput, Text
 from ouipost.api.showing import TextOrNull
@@ -101,5 +101,7 @@ class PausesViewSet(AdminViewSet[Pause]):
 
     @extend_schema(responses=PausesSerializer)
     def show(self, request: Request) -> Response:
-        """Return what is paused now."""
-        return self.answered(PausesSerializer({"pauses": pauses.in_force()}).data)
+        """Return what is paused now: all of it to whoever may resume it, else what holds up the caller's workspaces."""
+        may_resume = PauseViewSet.required_permission in self.user.granted
+        seen = None if may_resume else Figures.for_user(self.user).workspace_ids
+        return self.answered(PausesSerializer({"pauses": pausing.in_force_for(seen)}).data)

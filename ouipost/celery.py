@@ -15,12 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 from celery import Celery
 from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun, task_prerun
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Producer, Queue
 from kombu.exceptions import ChannelError
 from kombu.transport import virtual
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from ouipost import queues
+from ouipost.observability import forms
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every view; `prepare` has made them
@@ -71,10 +73,14 @@ def tls(url: str) -> dict[str, Any] | None:
     return {"ssl_cert_reqs": CERT_REQUIRED} if url.startswith("rediss://") else None
 
 
+try:
+    broker = settings.CELERY_BROKER_URL
+except (ImproperlyConfigured, ValueError) as error:  # Celery would print the traceback
+    sys.exit(forms.last_words(f"Oui Post cannot run with these settings: {error}"))
 app = Celery("ouipost", include=["adminapi.tasks"])
 app.conf.update(
-    broker_url=address(settings.CELERY_BROKER_URL),
-    broker_use_ssl=tls(settings.CELERY_BROKER_URL),
+    broker_url=address(broker),
+    broker_use_ssl=tls(broker),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_channel_error_retry=True,  # a Redis that is full, or became a replica, refuses for a while
@@ -123,7 +129,7 @@ def _keep_logging(**_: Any) -> None:
     """Keep Django's logging, and silence the lines that Celery logs for every message."""
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
-    if settings.LOG_FORMAT == "json":
+    if settings.LOG_FORMAT == forms.JSON:
         from celery.apps import worker
 
         worker.safe_say = _say  # type: ignore[attr-defined]  # it writes around the log, and no stub has it
@@ -148,11 +154,12 @@ def _unbind(**_: Any) -> None:
 @celeryd_init.connect
 def _be_quiet(instance: Any, **_: Any) -> None:
     """Print no banner where every line is JSON; beat has `--quiet` for that."""
-    instance.quiet = instance.quiet or settings.LOG_FORMAT == "json"
+    instance.quiet = instance.quiet or settings.LOG_FORMAT == forms.JSON
 
 
 @celeryd_init.connect
 @beat_init.connect
 def _require_broker(**_: Any) -> None:
     if not settings.CELERY_BROKER_URL:
-        sys.exit("CELERY_BROKER_URL and REDIS_URL are empty. Without a broker, run `manage.py work` instead.")
+        told = "CELERY_BROKER_URL and REDIS_URL are empty. Without a broker, run `manage.py work` instead."
+        sys.exit(forms.last_words(told))

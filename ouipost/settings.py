@@ -33,7 +33,7 @@ from ouipost.configuration.environment import (
 )
 from ouipost.configuration.stores import media_storage
 from ouipost.db.configuration import REPLICA_SECONDS, database
-from ouipost.observability import logs
+from ouipost.observability import forms, logs
 from ouipost.outbound.guard import read_allowed
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
@@ -124,8 +124,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-LOG_FORMAT = env("LOG_FORMAT", default="text" if EMBEDDED else "json")
-if LOG_FORMAT not in logs.FORMS:
+LOG_FORMAT = forms.wanted()
+if LOG_FORMAT not in forms.ALL:
     raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
 LOGGING = logs.logging_config(LOG_FORMAT)
 LOGGING_CONFIG = "ouipost.observability.logs.configure"

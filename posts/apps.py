@@ -15,6 +15,7 @@ class PostsConfig(AppConfig):
         accounts.before_disconnect.append(removal.lock_claimed)
         accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts
         accounts.on_disconnect.append(removal.cancel_for_account)
+        accounts.in_flight.append(removal.in_flight)
         workspaces.on_delete.append(removal.cancel_workspace)
         workspaces.on_delete.append(pausing.end_for)
         workspaces.on_purge.append(removal.purge)

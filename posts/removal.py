@@ -61,6 +61,12 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     return [post.pk for post in posts if statuses[post.pk] != TargetStatus.DRAFT]
 
 
+def in_flight(account: SocialAccount) -> list[dict[str, str]]:
+    """Return what a disconnected account had armed: it may be out, and what becomes of it still counts."""
+    rows = Target.objects.filter(account=account, status=TargetStatus.PUBLISHING).order_by("pk")
+    return [{"post_id": post, "target_id": pk} for post, pk in rows.values_list("post", "pk")]
+
+
 def _lost(post: Post, before: dict[str, Any], target: dict[str, str], *, actor: Actor) -> Event:
     """Return the journal's entry on a post that has lost its target for an account, given with the status it had."""
     told = changes(before, post)

@@ -274,11 +274,24 @@ def _schedule(
     record("scheduled", post, actor=actor, scheduled_at=at, timezone=zone, **changes(before, post))
 
 
+class TimeIsPast(InvalidInput):
+    """Something is to go out at a `moment` that is over."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+        read = moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        super().__init__(scheduled_at=[self.says(read)])
+
+    @staticmethod
+    def says(moment: str) -> str:
+        """Say it of the moment as it is shown where this is read."""
+        return Phrase("The time {moment} is in the past.", moment=moment)
+
+
 def require_future(scheduled_at: datetime, *, now: datetime) -> None:
-    """Raise InvalidInput for a time that is more than a minute ago."""
+    """Raise TimeIsPast for a time that is more than a minute ago."""
     if scheduled_at < now - PAST_TOLERANCE:
-        read = scheduled_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        raise InvalidInput(scheduled_at=[Phrase("The time {moment} is in the past.", moment=read)])
+        raise TimeIsPast(scheduled_at)
 
 
 def require_publishable(post: Post, found: destinations.Destinations) -> None:

@@ -99,6 +99,15 @@ class User(AbstractBaseUser):
         if not self._state.adding:
             self.signed_out_at = timezone.now()
 
+    @transaction.atomic
+    def save(self, *args: Any, **options: Any) -> None:
+        """Save the user, and tell of a password that was set before: what Django's own changepassword does."""
+        is_changed = getattr(self, "_password", None) is not None and not self._state.adding
+        super().save(*args, **options)
+        if is_changed:
+            actor = Actor.of_command("changepassword")
+            record("updated", self, actor=actor, before={}, after={}, password_changed=True)
+
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Let everything that signs a user out end their console sessions as well."""
         signed_in_by = f"{self.password}{self.signed_out_at}"

@@ -1,7 +1,6 @@
 """The base classes of the console's model pages: what staff change there, services change and tell the journal."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
@@ -32,7 +31,9 @@ from ouipost.translating import about, words
 M = TypeVar("M", bound=Model)
 NAMED = 20
 ASKED_OF = "asked_of"
-"""The field of a confirmation that says which rows it showed: where they are others by now, it is asked again."""
+"""The field of a confirmation that says which rows it showed, by their ids: nothing is done to others."""
+MOST = 10_000
+"""Rows at a time: a form has the ids of so many in half of what it may be long."""
 MOST_WORDS, MOST_CHARACTERS = 30, 1_000
 """Of a search: each word is a condition of its own on every column, and no database takes any number or length."""
 
@@ -99,16 +100,18 @@ class ConsoleAdmin(ModelAdmin[M]):
         carries: Mapping[str, str] | None = None,
         opens_its_own: bool = False,
     ) -> HttpResponse | None:
-        """Ask for confirmation with `says`; once confirmed, perform the action on each row and report what came of it.
+        """Ask for confirmation with `says`; once confirmed, perform the action on each row that was shown and report
+        what came of it.
 
         `back` is the URL to go to afterwards; without it Django returns to the list. `carries` are form values that the
         confirmation sends again. A row that a service refuses is reported with the reason, and the others are done.
         Each row is one transaction, run again where it loses a race for a lock, unless the action opens its own.
         """
-        if "confirmed" not in request.POST or not were_shown(request, [row.pk for row in rows]):
+        if "confirmed" not in request.POST:
             return self._ask(request, rows, title=title, says=says, back=back, carries=carries or {})
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
-        done = [self._perform(request, row, act) for row in rows]
+        done = [self._perform(request, row, act) for row in as_shown(request, rows)]
+        self.tell_left_out(request, len(done))
         if any(done):
             self.message_user(request, about(title, _told(done)))
         return HttpResponseRedirect(back) if back else None
@@ -123,13 +126,21 @@ class ConsoleAdmin(ModelAdmin[M]):
             "names": [str(row) for row in rows[:NAMED]],
             "key": new_id("form"),
             "more": max(len(pks) - NAMED, 0),
-            ASKED_OF: _mark(pks),
+            ASKED_OF: " ".join(map(str, pks)),
         }
-        if "confirmed" in request.POST:
-            told = _("What you chose is not what it was when you were asked, so nothing was done: look at it again.")
-            self.message_user(request, told, messages.WARNING)
         around = self.admin_site.each_context(request)
         return TemplateResponse(request, "console/confirm.html", around | context | texts)
+
+    def tell_left_out(self, request: HttpRequest, acted_on: int) -> None:
+        """Say how many of the rows that were shown are not among those that it is done to."""
+        left_out = len(_shown(request) or ()) - acted_on
+        if left_out > 0:
+            told = ngettext(
+                "%(count)d row that you were shown has changed meanwhile, and was left out.",
+                "%(count)d rows that you were shown have changed meanwhile, and were left out.",
+                left_out,
+            )
+            self.message_user(request, told % {"count": left_out}, messages.WARNING)
 
     def _perform(self, request: HttpRequest, row: M, perform: Callable[[M], Any]) -> bool:
         try:
@@ -173,14 +184,18 @@ class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
     """The same, read-only."""
 
 
-def were_shown(request: HttpRequest, pks: Iterable[Any]) -> bool:
-    """Whether the confirmation that was sent showed these rows and no others; one that does not tell is taken at its
-    word."""
-    return request.POST.get(ASKED_OF) in (None, _mark(pks))
+def as_shown(request: HttpRequest, rows: "QuerySet[M]") -> "QuerySet[M]":
+    """Keep the rows that the confirmation showed: to what is in the list since then nobody has agreed.
+
+    One that does not tell is taken at its word.
+    """
+    shown = _shown(request)
+    return rows if shown is None else rows.filter(pk__in=shown)
 
 
-def _mark(pks: Iterable[Any]) -> str:
-    return hashlib.sha256(" ".join(sorted(map(str, pks))).encode()).hexdigest()
+def _shown(request: HttpRequest) -> list[str] | None:
+    told = request.POST.get(ASKED_OF)
+    return None if told is None else told.split()[:MOST]
 
 
 def _told(done: Sequence[bool]) -> str:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from adminapi.console.base import ConsoleAdmin, were_shown
+from adminapi.console.base import MOST, ConsoleAdmin, as_shown
 from adminapi.console.pages import list_page, own_page
 from adminapi.jobs import running
 from adminapi.jobs.kinds import Bulk, Kind
@@ -22,7 +22,6 @@ from ouipost.ids import MAX_LENGTH, new_id
 
 FEW = 20
 """So many rows are done within the request, but only one where a network is asked."""
-MOST = 10_000
 
 
 def operate(
@@ -37,6 +36,7 @@ def operate(
     """Say what will happen and ask; then do it, or begin to do it and show how far it is; `where` goes to `operate`."""
     if begun := already_begun(request):
         return HttpResponseRedirect(page_of(begun))
+    rows = as_shown(request, rows)
     count = rows[: MOST + 1].count()
     if count == 0:
         told = _("Nothing was done: what you chose is gone, or it cannot be done to it any more.")
@@ -47,8 +47,10 @@ def operate(
         page.message_user(request, told, messages.ERROR)
         return None
     is_long = count > (1 if kind.asks_network else FEW)
-    if is_long and (begun := _begun_on(request, rows, kind)):
-        return HttpResponseRedirect(page_of(begun))
+    if is_long and "confirmed" in request.POST:
+        found = [(row.pk, str(row)) for row in rows.prefetch_related(None).iterator()]
+        page.tell_left_out(request, len(found))
+        return HttpResponseRedirect(page_of(begin(request, kind, found, total=len(found))))
     if is_long:
         says = f"{says} {_('It goes on in the background: you can leave, and see how far it is.')}"
 
@@ -59,15 +61,6 @@ def operate(
     actor = Actor.from_request(request)
     title, own = str(kind.title), kind.perform_and is not None
     return page.operate(request, rows, perform, title=title, says=says, opens_its_own=own, **where)
-
-
-def _begun_on(request: HttpRequest, rows: "QuerySet[Any]", kind: Bulk) -> Job | None:
-    """Begin a job on these rows, where this form confirms that; None where it is still to be asked."""
-    if "confirmed" not in request.POST:
-        return None
-    found = [(row.pk, str(row)) for row in rows.prefetch_related(None).iterator()]
-    are_shown = were_shown(request, [pk for pk, _name in found])
-    return begin(request, kind, found, total=len(found)) if are_shown else None
 
 
 def origin(page: ConsoleAdmin[Any], request: HttpRequest) -> dict[str, Any]:

@@ -75,6 +75,15 @@ def show(output: OutputWrapper) -> None:
     )
 
 
+def show_in_a_line(output: OutputWrapper, *, progress: OutputWrapper) -> None:
+    """Do the same where what is printed is kept with logs: in JSON, and the password is in its file alone."""
+    demo = load() or make(progress)
+    base = settings.PUBLIC_BASE_URL
+    addresses = {"docs": f"{base}/api/docs", "console": f"{base}/console/"}
+    mine = {"api_key": demo.api_key, "workspace_id": demo.workspace_id, "email": demo.email}
+    output.write(json.dumps({"event": "The demo is ready.", **addresses, **mine, "password_in": str(path())}))
+
+
 def load() -> Demo | None:
     """Return the demo that was made before."""
     try:

@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from ouipost.db import replica
 from ouipost.db.alone import alone
 from ouipost.db.migrating import giving_way, going_on
-from ouipost.observability import logs
+from ouipost.observability import forms
 from posts.media import storage
 
 LOOK_EVERY = 1.0
@@ -22,7 +22,7 @@ LOOK_EVERY = 1.0
 
 def web_command(host: str) -> list[str]:
     """Return the command line of the web server: granian, over WSGI."""
-    as_json = settings.LOG_FORMAT == logs.JSON
+    as_json = settings.LOG_FORMAT == forms.JSON
     return [
         sys.executable,
         "-m",

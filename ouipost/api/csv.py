@@ -31,6 +31,10 @@ https://owasp.org/www-community/attacks/CSV_Injection
 class CsvNegotiation(DefaultContentNegotiation):
     """Lets a request with `format=csv` accept nothing but text/csv; errors are still answered in JSON."""
 
+    def get_accept_list(self, request: Request) -> list[str]:
+        """Return what the caller accepts: an empty header, which is a list of nothing, is as good as none."""
+        return [each for each in super().get_accept_list(request) if each] or ["*/*"]
+
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:

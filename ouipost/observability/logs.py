@@ -22,12 +22,11 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 from ouipost.events.masking import masked, masked_text
+from ouipost.observability.forms import JSON
 
 if TYPE_CHECKING:
     from django.core.management.base import BaseCommand
 
-TEXT, JSON = "text", "json"
-FORMS = (TEXT, JSON)
 REQUESTS, WORK = "ouipost.requests", "ouipost.work"
 """Loggers of normal operation, in JSON only: a line for each request, and for each target, delivery and reading."""
 FIELDS = ("method", "route", "status", "ms", "outcome", "step")

@@ -116,12 +116,13 @@ class S3Files(S3Storage):
             self._breaker.succeeded()
             raise
         except (BotoCoreError, ClientError) as error:
-            self._last_reason = _reason(error)
+            refused = StorageUnavailable(reason=_reason(error))
+            self._last_reason = refused.reason
             if _is_answer(error):
                 self._breaker.succeeded()
             else:
                 self._breaker.failed(error)
-            raise StorageUnavailable(reason=self._last_reason) from error
+            raise refused from error
         self._breaker.succeeded()
 
     @_call

@@ -48,7 +48,7 @@ UNAVAILABLE_SECONDS = 10
 
 
 class StorageUnavailable(DomainError):
-    """The disk or the object store fails; `reason` says why, for the operator only."""
+    """The disk or the object store fails; `reason` says why in a sentence, for the operator only."""
 
     code = "SERVICE_UNAVAILABLE"
     status = 503
@@ -56,8 +56,8 @@ class StorageUnavailable(DomainError):
 
     def __init__(self, *, reason: str) -> None:
         super().__init__(component="storage", retry_after=UNAVAILABLE_SECONDS)
-        self.reason = reason
-        logger.warning("The storage of files failed: %s", reason)
+        self.reason = f"{reason.rstrip(' .:')}."  # what a system or a store says may be none; addresses are in quotes
+        logger.warning("The storage of files failed: %s", self.reason)
 
 
 class Store(Protocol):

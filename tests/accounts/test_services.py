@@ -40,7 +40,7 @@ def update(account: SocialAccount, **values: Any) -> SocialAccount:
 
 
 def disconnect(account: SocialAccount) -> int:
-    return services.disconnect(account, actor=ACTOR, now=NOW)
+    return services.disconnect(account, actor=ACTOR, now=NOW).cancelled
 
 
 def defaults() -> list[str]:
@@ -126,7 +126,7 @@ def test_a_disconnected_account_holds_no_tokens(workspace: Workspace, network: F
     row = SocialAccount.objects.get()
     assert (row.access_token, row.refresh_token, row.due_at, row.default_of) == ("", "", None, None)
     assert (row.disconnected_at, row.is_connected, row.expires_at) == (NOW, False, None)
-    about = {"platform": "facebook", "account_name": "Company Page", "cancelled": 0, "posts": []}
+    about = {"platform": "facebook", "account_name": "Company Page", "cancelled": 0, "posts": [], "in_flight": []}
     assert told() == [("account.disconnected", about)]
 
 
@@ -149,7 +149,8 @@ def test_disconnecting_twice_does_nothing_more(
 
     with django_capture_on_commit_callbacks(execute=True):
         disconnect(account)
-        assert services.disconnect(account, actor=ACTOR, now=NOW + MINUTE) == 0
+        with pytest.raises(Http404):
+            services.disconnect(account, actor=ACTOR, now=NOW + MINUTE)
 
     assert len(network.calls) == len(told()) == 1
     assert SocialAccount.objects.get().disconnected_at == NOW

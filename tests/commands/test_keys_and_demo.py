@@ -123,6 +123,21 @@ def test_a_dry_run_says_that_the_demo_is_there(monkeypatch: pytest.MonkeyPatch) 
     assert run("load_demo", "--dry-run") == "Would make nothing, for it is there.\n"
 
 
+def test_where_logs_are_json_the_demo_prints_its_key_in_a_line_and_nowhere_its_password(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = demo.Demo(api_key=f"pk_test_{'x' * 32}", workspace_id="ws_x", email="demo@example.com", password="a word")
+    monkeypatch.setattr(demo, "is_ready", lambda: True)
+    monkeypatch.setattr(demo, "load", lambda: made)
+    settings.LOG_FORMAT = "json"
+
+    printed = run("load_demo", "--wait", "60")
+
+    shown = json.loads(printed)
+    assert (shown["api_key"], shown["password_in"]) == (made.api_key, str(demo.path()))
+    assert made.password not in printed + caplog.text
+
+
 def test_the_demo_needs_the_running_product(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "is_ready", lambda: False)
 

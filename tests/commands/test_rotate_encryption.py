@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from adminapi.models import Canary, Mark
 from adminapi.processes import restored
 from ouipost import crypto
 from ouipost.events.models import Event
+from ouipost.observability import forms
 from tests.commands.running import outcome_of
 from tests.factories import make_account
 from tests.foundation.rings import NEW, OLD, make_key
@@ -104,12 +106,16 @@ def test_what_cannot_be_opened_keeps_the_old_key_in_use(account: SocialAccount, 
     ("ring", "told"),
     [([NEW], "no key old"), ([NEW, OTHER_OLD], "is not the key of that name"), (["old"], "TOKEN_KEYS must be")],
 )
-def test_with_a_wrong_ring_nothing_starts_and_nothing_is_moved(ring: list[str], told: str, settings: Settings) -> None:
+def test_with_a_wrong_ring_nothing_starts_and_nothing_is_moved(
+    ring: list[str], told: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.TOKEN_KEYS = ring
 
-    for begins in (keyring.require, restored.look_first):
-        with pytest.raises(SystemExit, match=told):
+    for begins, form in product((keyring.require, restored.look_first), forms.ALL):
+        monkeypatch.setenv("LOG_FORMAT", form)
+        with pytest.raises(SystemExit, match=told) as ended:
             begins()
+        assert str(ended.value).startswith("{" if form == forms.JSON else "Oui Post does not start: ")
     assert not Mark.objects.exists()
     with pytest.raises(CommandError, match=told):
         run()

@@ -412,7 +412,7 @@ def test_a_doubtful_time_is_refused_with_both_times_and_either_is_taken(
 @pytest.mark.parametrize(
     ("values", "at", "status", "reason"),
     [
-        ({}, "2026-11-25T10:00", 400, "The time 2026-11-25T09:00:00Z is in the past."),
+        ({}, "2026-11-25T10:00", 400, "The time Wednesday 25 November 2026, 10:00 is in the past."),
         ({}, "soon", 400, "Must be"),
         ({}, "", 400, "Must be"),
         ({"status": "published", "published_at": MORNING}, "2026-12-05T10:00", 409, "The post is published"),

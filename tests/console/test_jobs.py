@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from adminapi import pruning
+from adminapi.console import bulk
 from adminapi.console.pages import own_page
 from adminapi.jobs import catalogue, running
 from adminapi.jobs.kinds import Bulk
@@ -80,23 +81,22 @@ def confirmation(answer: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("count", [2, MANY])
-def test_what_was_not_shown_when_all_were_chosen_is_shown_before_anything_is_done(
+def test_where_all_were_chosen_it_is_done_to_those_that_were_shown_and_to_none_that_came_since(
     editor: Client, workspace: Workspace, count: int
 ) -> None:
-    first, *_ = make_posts(workspace, count)
+    first, *others = make_posts(workspace, count + 2)
     asked = confirmation(editor.post(POSTS, chosen("unschedule", [first], select_across="1")))
-    make_post(
-        workspace, accounts=[*workspace.accounts.all()], status="scheduled", scheduled_at=NOW, content="Late loaf"
-    )
+    late = make_post(workspace, accounts=[*workspace.accounts.all()], status="scheduled", scheduled_at=NOW)
+    for gone in others[:2]:
+        services.delete_post(gone, actor=Actor())
 
-    asked_again = editor.post(POSTS, asked)
-    before = states(), Job.objects.count()
-    editor.post(POSTS, confirmation(asked_again))
+    told = words(editor.post(POSTS, asked, follow=True))
     running.work_on_due()
 
-    assert before == ({"scheduled"}, 0)
-    assert ["is not what it was" in words(asked_again), "Late loaf" in words(asked_again)] == [True, True]
-    assert states() == {"draft"}
+    assert "2 rows that you were shown have changed meanwhile, and were left out." in told
+    assert list(Post.objects.filter(status="scheduled")) == [late]
+    assert Post.objects.filter(status="draft").count() == count
+    assert list(Job.objects.values_list("total", flat=True)) == [count] * (count > bulk.FEW)
 
 
 def test_many_rows_are_said_to_go_on_in_the_background_and_nothing_is_done_before_it_is_confirmed(

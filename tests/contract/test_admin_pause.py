@@ -10,7 +10,7 @@ from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.world import data_of, fields_of
-from tests.factories import make_account, make_post, make_workspace
+from tests.factories import make_account, make_post, make_token, make_user, make_workspace
 from tests.posts.fakes import claim_targets
 from workspaces.models import Workspace
 
@@ -33,6 +33,22 @@ def test_what_is_paused_is_answered_listed_and_resumed(admin: AdminClient) -> No
     assert ended == pause | {"resumed_at": ended["resumed_at"]}
     assert ended["resumed_at"] is not None
     assert pauses_of(admin) == []
+
+
+def test_who_is_no_administrator_sees_the_pauses_that_hold_up_their_workspaces(
+    admin: AdminClient, workspace: Workspace
+) -> None:
+    """Whoever may end the others as well sees these, too."""
+    other, user = make_workspace(), make_user(email="b@example.com", role="viewer", permissions=["system.view"])
+    operator = make_user(email="c@example.com", role="viewer", permissions=["system.view", "system.manage"])
+    user.memberships.create(workspace=workspace)
+    mine, theirs = make_account(workspace), make_account(other)
+    paused = [("all", None), ("network", "facebook"), ("workspace", workspace.pk), ("account", mine.pk)]
+    for scope, pk in [("workspace", other.pk), ("account", theirs.pk), *paused]:
+        data_of(admin.post("/admin/pause", {"scope": scope, "id": pk, "reason": "No."}))
+
+    assert pauses_of(AdminClient(make_token(user))) == [(scope, pk, "No.") for scope, pk in paused]
+    assert len(pauses_of(AdminClient(make_token(operator)))) == len(pauses_of(admin)) == 6
 
 
 def test_all_needs_no_id_and_takes_none(admin: AdminClient) -> None:

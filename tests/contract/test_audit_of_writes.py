@@ -331,11 +331,15 @@ def test_a_command_is_told_as_the_agent(db: None) -> None:
     call_command("createapikey", "Another", stdout=StringIO())
     with patch.dict("os.environ", DJANGO_SUPERUSER_PASSWORD=PASSWORD):
         call_command("createsuperuser", email="b@example.com", name="B", interactive=False, stdout=StringIO())
+    with patch("getpass.getpass", return_value=f"{PASSWORD} too"):
+        call_command("changepassword", "b@example.com", stdout=StringIO())
 
     lines = list(Event.objects.order_by("pk").values_list("type", "user_agent"))
+    assert Event.objects.get(type="user.updated").details == {"before": {}, "after": {}, "password_changed": True}
     assert lines == [
         ("api_key.created", "manage.py createapikey"),
         ("user.created", "manage.py createsuperuser"),
+        ("user.updated", "manage.py changepassword"),
     ]
 
 

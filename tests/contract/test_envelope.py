@@ -79,6 +79,11 @@ def test_a_body_of_another_type_is_415_and_an_answer_of_another_type_406(api: Ap
     assert error_of(api.get("/api/posts", Accept="text/html")) == (406, "NOT_ACCEPTABLE")
 
 
+@pytest.mark.parametrize("accepted", ["", " ", ",", ", application/json"])
+def test_an_empty_member_of_accept_says_nothing(api: ApiClient, workspace: Workspace, accepted: str) -> None:
+    assert api.get("/api/posts", Accept=accepted).status_code == 200
+
+
 @pytest.mark.parametrize("accepted", ["application/problem+json", "application/json, Application/Problem+JSON;q=0.9"])
 def test_who_accepts_problems_gets_errors_as_such_and_all_else_as_usual(
     api: ApiClient, workspace: Workspace, accepted: str

@@ -47,7 +47,7 @@ def test_what_always_stands_beside_a_row_or_a_message_is_required(schema: Any) -
         content = schema["paths"][path][method]["responses"][status]["content"]
         return content["application/json"]["schema"]["properties"]["data"]["required"]
 
-    assert required("delete", "/api/accounts/{id}") == ["message", "cancelled_posts"]
+    assert required("delete", "/api/accounts/{id}") == ["message", "cancelled_posts", "in_flight"]
     assert required("delete", "/api/schedules/{id}") == ["message", "returned_to_draft"]
     assert required("put", "/api/schedules/{id}") == ["schedule", "returned_to_draft"]
     assert required("post", "/api/posts", "201") == ["post"]

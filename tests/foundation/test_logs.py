@@ -18,7 +18,7 @@ from django.core.exceptions import DisallowedHost
 from django.db import OperationalError
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
-from ouipost.observability import logs
+from ouipost.observability import forms, logs
 from tests.factories import NOW
 
 KEY = f"pk_live_{'a' * 32}"
@@ -30,7 +30,7 @@ def log() -> Iterator[StringIO]:
     clear_contextvars()
     stream = StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logs.formatter(logs.JSON))
+    handler.setFormatter(logs.formatter(forms.JSON))
     logger = logging.getLogger("tests.lines")
     logger.handlers, logger.propagate = [handler], False
     yield stream
@@ -144,9 +144,9 @@ def test_what_is_no_json_is_told_as_text(log: StringIO) -> None:
 
 
 def test_what_goes_well_is_told_in_json_alone() -> None:
-    levels = {form: logs.logging_config(form)["loggers"][logs.WORK]["level"] for form in logs.FORMS}
+    levels = {form: logs.logging_config(form)["loggers"][logs.WORK]["level"] for form in forms.ALL}
 
-    assert levels == {logs.TEXT: "WARNING", logs.JSON: "INFO"}
+    assert levels == {forms.TEXT: "WARNING", forms.JSON: "INFO"}
 
 
 STRAYS = """
@@ -176,3 +176,30 @@ def test_warnings_and_what_nothing_has_caught_become_lines(tmp_path: Path) -> No
     assert "UserWarning: An old way" in said[0]
     assert said[1:] == [f"Uncaught {name}" for name in ("ZeroDivisionError", "OSError", "LookupError")]
     assert [line["exception"][0]["exc_type"] for line in lines[1:]] == ["ZeroDivisionError", "OSError", "LookupError"]
+
+
+WRONG = "Oui Post cannot run with these settings: SECRET_KEY must have at least 32 characters."
+NO_BROKER = "CELERY_BROKER_URL and REDIS_URL are empty. Without a broker, run `manage.py work` instead."
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize(
+    ("command", "variables", "status", "told"),
+    [
+        (["manage.py", "work"], {"SECRET_KEY": "short"}, 3, WRONG),
+        (["-m", "celery", "-A", "ouipost", "--quiet", "beat"], {"SECRET_KEY": "short"}, 1, WRONG),
+        (["-m", "celery", "-A", "ouipost", "--quiet", "beat"], {}, 1, NO_BROKER),
+    ],
+    ids=["work", "beat", "beat without a broker"],
+)
+def test_why_a_process_does_not_start_is_told_in_the_form_of_its_log(
+    tmp_path: Path, command: list[str], variables: dict[str, str], status: int, told: str, form: str
+) -> None:
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path), "LOG_FORMAT": form} | variables
+
+    done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=False)
+
+    lines = done.stderr.splitlines()
+    said = [(line := json.loads(each))["event"] for each in lines] if form == "json" else lines
+    assert (done.returncode, said) == (status, [told])
+    assert form == "text" or (line["level"], line["logger"]) == ("critical", "ouipost")

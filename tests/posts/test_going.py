@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.services import disconnect
+from accounts.services import Disconnected, disconnect
 from ouipost.events.models import Delivery, Event
 from posts import removal
 from posts.models import Post, Target
@@ -46,7 +46,7 @@ def test_disconnecting_cancels_what_was_not_sent_and_counts_the_posts(
     published = make_mixed(workspace, [account], "published")
     failed = make_mixed(workspace, [account], "failed")
 
-    count = disconnect(account, actor=ACTOR, now=NOW)
+    count = disconnect(account, actor=ACTOR, now=NOW).cancelled
 
     assert count == 5
     events = {event.resource_id: event for event in Event.objects.filter(resource_type="post")}
@@ -75,8 +75,8 @@ def test_disconnecting_costs_the_same_for_one_post_or_many(
         make_mixed(workspace, [account], "scheduled", scheduled_at=NOW)
         make_mixed(workspace, [account, other], "scheduled", "published", scheduled_at=NOW)
 
-    with django_assert_max_num_queries(37):
-        assert disconnect(account, actor=ACTOR, now=NOW) == 2 * count
+    with django_assert_max_num_queries(38):
+        assert disconnect(account, actor=ACTOR, now=NOW).cancelled == 2 * count
 
     assert Counter(told()) == Counter(
         ["account.disconnected", *["post.unscheduled", "post.updated", "post.published"] * count]
@@ -94,7 +94,7 @@ def test_what_a_worker_prepares_while_its_account_or_workspace_goes_is_called_of
     loaded = load_ahead([held])[held.pk]
 
     if going == "account":
-        assert disconnect(target.account, actor=ACTOR, now=NOW) == 1
+        assert disconnect(target.account, actor=ACTOR, now=NOW).cancelled == 1
     else:
         delete_workspace(workspace, actor=ACTOR, now=NOW)
     publish_claimed(held, loaded=loaded)
@@ -107,8 +107,13 @@ def test_disconnecting_leaves_alone_what_may_be_at_the_network(
 ) -> None:
     post = make_mixed(workspace, accounts, "publishing")
     Target.objects.filter(post=post).update(armed_at=NOW, outcome_unknown=True)
+    make_mixed(workspace, accounts, "needs_review")
 
-    assert disconnect(accounts[0], actor=ACTOR, now=NOW) == 0
+    gone = disconnect(accounts[0], actor=ACTOR, now=NOW)
+
+    on_its_way = [{"post_id": post.pk, "target_id": post.targets.get().pk}]
+    assert gone == Disconnected(cancelled=0, in_flight=on_its_way)
+    assert Event.objects.get(type="account.disconnected").details["in_flight"] == on_its_way
     assert states(post) == ["publishing"]
 
 

@@ -55,7 +55,7 @@ TOGETHER = {
 WRITES_A_DRAFT = {"create", "create once", "edit", "narrow", "widen"}
 TAKES_AN_ACCOUNT = {"disconnect", "disconnect another", "disconnect the other"}
 """Beside each other they may leave a draft with a target that goes nowhere: `destinations.require_all` says why."""
-DONE_FOR_BOTH = {"close", "remove the file", *TAKES_AN_ACCOUNT}
+DONE_FOR_BOTH = {"close", "remove the file"}
 """Where two do this at once, the second is told that it is done; a moment later, that there is no such thing."""
 COUNTS_TARGETS = {"delete", *TAKES_AN_ACCOUNT}
 """Tells of targets that `close` may just have called off: it waits for nobody's post."""

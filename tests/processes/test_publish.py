@@ -189,7 +189,7 @@ def test_disconnecting_cancels_what_waits_and_lets_what_is_out_end(product: Prod
 
     settled(product, out, "published")
     time.sleep(max(0, (datetime.fromisoformat(later) - datetime.now(UTC)).total_seconds() + 1))
-    assert gone["cancelled_posts"] == 3
+    assert (gone["cancelled_posts"], [each["post_id"] for each in gone["in_flight"]]) == (3, [out["id"]])
     assert [copies_of(product, post) for post in waiting] == [Counter()] * 3
     assert [product.post(post["id"])["status"] for post in waiting] == ["draft"] * 3
 

@@ -249,7 +249,7 @@ class Looker:
         """Let a person be told of what they see; a key or webhook of theirs may list what was deleted meanwhile."""
         text = b"".join(answer) if answer.streaming else answer.content
         lists_ids = "/admin/keys" in told or "/admin/webhooks" in told
-        if not person.is_admin and "pauses" not in told:  # these cover the whole installation
+        if not person.is_admin and not ("pauses" in told and "system.manage" in person.may):  # who may end them all
             for found in self.told_in(text.decode()):
                 place = self.town.owners[found]
                 if names_only and found != place.name:

@@ -184,6 +184,8 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
     except DoubtfulLocalTime as error:
         choices = [_choice(each.astimezone(ZoneInfo(zone))) for each in error.candidates]
         return _refused(error, message=_doubt(error, zone), choices=choices)
+    except services.TimeIsPast as error:
+        return _refused(error, message=translated(error.says(_when(error.moment.astimezone(ZoneInfo(zone))))))
     except DomainError as error:
         return _refused(error)
     assert moved.scheduled_at is not None

@@ -1,6 +1,5 @@
 """Composing a post: one page to write it, add pictures, choose accounts, and send it on its way."""
 
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +9,6 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -155,7 +153,7 @@ def _outcome(post: Post, do: str) -> str:
         if do != saving.SAVE
         else _("Saved. It goes out on %(time)s (%(zone)s).")
     )
-    return told % {"time": _local(post.scheduled_at, _zone(post)), "zone": _clock(post)}
+    return told % {"time": words.local(post.scheduled_at, _zone(post)), "zone": _clock(post)}
 
 
 def _zone(post: Post) -> str:
@@ -168,11 +166,6 @@ def _clock(post: Post) -> str:
     zone, at = _zone(post), post.scheduled_at
     local = at.astimezone(ZoneInfo(zone)) if at else None
     return f"{zone}, {offset(local)}" if local and comes_twice(local) else zone
-
-
-def _local(moment: datetime, zone: str) -> str:
-    local = datetime.fromisoformat(shown(moment, zone=zone))
-    return f"{date_format(local, 'D')} {date_format(local, 'DATETIME_FORMAT')}"
 
 
 def _told(sheet: Sheet) -> list[str]:
@@ -196,7 +189,7 @@ def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
         sections=fields.sections(sheet),
         files=fields.thumbnails(sheet),
         candidates=_candidates(sheet),
-        scheduled=_local(post.scheduled_at, _zone(post)) if post and post.scheduled_at else "",
+        scheduled=words.local(post.scheduled_at, _zone(post)) if post and post.scheduled_at else "",
         zone=_clock(post) if post else "",
         refused=_told(sheet),
         **_awaited(post),
@@ -211,7 +204,7 @@ def _candidates(sheet: Sheet) -> list[dict[str, Any]]:
     return [
         {
             "value": moment.isoformat(),
-            "words": _local(moment, zone),
+            "words": words.local(moment, zone),
             "offset": shown(moment, zone=zone)[-6:],
         }
         for moment in sheet.candidates

@@ -180,6 +180,8 @@ def _post_of(sheet: Sheet, values: dict[str, Any], actor: Actor) -> Post:
 
 def refusal(error: DomainError, sheet: Sheet) -> Errors:
     """Return what a service refuses, by the field of the page that can mend it."""
+    if isinstance(error, services.TimeIsPast):
+        return {"scheduled_at": [error.says(words.local(error.moment, sheet.workspace.timezone))]}
     fields: Errors = error.details.get("fields", {})
     if fields:
         return fields

@@ -1,12 +1,15 @@
 """What the console calls the networks' options and their values; one without a word here is shown by its own name."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ouipost.translating import about, translated
+from posts.schedules.slots import shown
 
 OPTIONS = {
     "post_type": gettext_lazy("Kind of post"),
@@ -110,6 +113,12 @@ FIELDS = {
     "scheduled_at": gettext_lazy("Date and time"),
 }
 """By the first part of the field that an issue names."""
+
+
+def local(moment: datetime, zone: str) -> str:
+    """Return a moment as the clocks of a zone show it."""
+    local = datetime.fromisoformat(shown(moment, zone=zone))
+    return f"{date_format(local, 'D')} {date_format(local, 'DATETIME_FORMAT')}"
 
 
 def option(name: str) -> str:

@@ -12,7 +12,7 @@ from adminapi.management import demo
 from adminapi.management.arguments import A_DAY, require_between
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json, add_wait
 from adminapi.management.client import ClientError
-from ouipost.observability import logs
+from ouipost.observability import forms, logs
 
 MADE = "a sandbox workspace, a test key, an account at each network and three posts"
 
@@ -45,13 +45,16 @@ Exits with 1 if the product does not answer, or refuses something."""
             made = "nothing, for it is there" if is_there else f"{MADE}; nothing was done"
             self.say(f"Would make {made}.")
             return
-        if options["wait"] and not self.is_quiet and settings.LOG_FORMAT == logs.JSON:
+        printed, in_lines = self.stdout, settings.LOG_FORMAT == forms.JSON and options["wait"] and not self.is_quiet
+        if in_lines:
             logs.say_in_lines(self)  # it writes between the lines of `serve`
         if not demo.wait_until_ready(options["wait"]):
             raise CommandError(f"Nothing answers at {settings.PUBLIC_BASE_URL}/readyz: start `manage.py serve` first.")
         try:
             if self.is_quiet:
                 self.show(asdict(demo.load() or demo.make(OutputWrapper(StringIO()))))
+            elif in_lines:
+                demo.show_in_a_line(printed, progress=self.stdout)
             else:
                 demo.show(self.stdout)
         except (ClientError, requests.RequestException) as error:

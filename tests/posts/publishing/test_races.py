@@ -31,7 +31,7 @@ COMMANDS: dict[str, Callable[[Post], Any]] = {
     "edit": lambda post: services.update_post(post, values={"content": "Edited"}, actor=ACTOR, now=database_now()),
     "unschedule": lambda post: services.unschedule_post(post, actor=ACTOR),
     "delete": lambda post: services.delete_post(post, actor=ACTOR),
-    "disconnect": lambda post: disconnect(account_of(post), actor=ACTOR, now=database_now()),
+    "disconnect": lambda post: disconnect(account_of(post), actor=ACTOR, now=database_now()).cancelled,
     "publish": lambda post: services.publish_post(post, actor=ACTOR, now=database_now()),
     "put off": lambda post: services.schedule_post(
         post, scheduled_at=database_now() + timedelta(hours=1), zone="UTC", actor=ACTOR, now=database_now()
