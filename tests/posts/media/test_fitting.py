@@ -44,7 +44,7 @@ def test_what_fits_is_left_as_it_is(media: Media) -> None:
 def test_the_heaviest_images_of_a_carousel_are_made_as_large_as_the_lightest() -> None:
     side = 2000
     heavy = encoded(Image.frombytes("RGB", (side, side), random.Random(0).randbytes(3 * side**2)), "JPEG")
-    five = [replace(holding(heavy, "image/jpeg"), width=side, height=side)] * 5
+    five = (replace(holding(heavy, "image/jpeg"), width=side, height=side),) * 5
 
     fitted = fit(five[0], pinterest.limits_for(Content(text="", media=five), pinterest.LIMITS))
 
