@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from hashlib import blake2s
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
@@ -31,9 +32,9 @@ from ouipost.translating import about, words
 M = TypeVar("M", bound=Model)
 NAMED = 20
 ASKED_OF = "asked_of"
-"""The field of a confirmation that says which rows it showed, by their ids: nothing is done to others."""
+"""The field of a confirmation that says which rows it showed, and in which state: nothing is done to others."""
 MOST = 10_000
-"""Rows at a time: a form has the ids of so many in half of what it may be long."""
+"""Rows at a time: a form has the ids and states of so many in half of what it may be long."""
 MOST_WORDS, MOST_CHARACTERS = 30, 1_000
 """Of a search: each word is a condition of its own on every column, and no database takes any number or length."""
 
@@ -46,6 +47,8 @@ class ConsoleAdmin(ModelAdmin[M]):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     paginator = BoundedPaginator
+    state_fields: ClassVar[Sequence[str]] = ()
+    """The columns by which a row is another one than a confirmation showed."""
 
     @admin.display(description=vars(ModelAdmin.action_checkbox)["short_description"])
     def action_checkbox(self, obj: M) -> SafeString:
@@ -99,25 +102,45 @@ class ConsoleAdmin(ModelAdmin[M]):
         back: str = "",
         carries: Mapping[str, str] | None = None,
         opens_its_own: bool = False,
+        depends_on: object = "",
     ) -> HttpResponse | None:
         """Ask for confirmation with `says`; once confirmed, perform the action on each row that was shown and report
         what came of it.
 
         `back` is the URL to go to afterwards; without it Django returns to the list. `carries` are form values that the
-        confirmation sends again. A row that a service refuses is reported with the reason, and the others are done.
+        confirmation sends again. `depends_on` is what else must not have changed since it was asked. A row that a
+        service refuses is reported with the reason, and the others are done.
         Each row is one transaction, run again where it loses a race for a lock, unless the action opens its own.
         """
         if "confirmed" not in request.POST:
-            return self._ask(request, rows, title=title, says=says, back=back, carries=carries or {})
+            marks = self._marks(rows, depends_on)
+            return self._ask(request, rows, marks, title=title, says=says, back=back, carries=carries or {})
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
-        done = [self._perform(request, row, act) for row in as_shown(request, rows)]
+        done = [self._perform(request, row, act) for row in self.as_shown(request, rows, depends_on)]
         self.tell_left_out(request, len(done))
         if any(done):
             self.message_user(request, about(title, _told(done)))
         return HttpResponseRedirect(back) if back else None
 
-    def _ask(self, request: HttpRequest, rows: "QuerySet[M]", **texts: Any) -> HttpResponse:
-        pks = list(rows.values_list("pk", flat=True))
+    def as_shown(self, request: HttpRequest, rows: "QuerySet[M]", depends_on: object = "") -> "QuerySet[M]":
+        """Keep the rows that the confirmation showed, as it showed them: to anything else nobody has agreed.
+
+        One that does not tell is taken at its word.
+        """
+        shown = _shown(request)
+        if shown is None:
+            return rows
+        marks = self._marks(rows.filter(pk__in=[mark.partition(".")[0] for mark in shown]), depends_on)
+        return rows.filter(pk__in=[pk for pk, mark in marks.items() if mark in shown])
+
+    def _marks(self, rows: "QuerySet[M]", depends_on: object) -> dict[Any, str]:
+        """Return what stands for each row, in the state that it has, in a confirmation."""
+        found = rows.values_list("pk", *self.state_fields)
+        return {
+            pk: f"{pk}.{blake2s(repr((state, depends_on)).encode(), digest_size=4).hexdigest()}" for pk, *state in found
+        }
+
+    def _ask(self, request: HttpRequest, rows: "QuerySet[M]", marks: Mapping[Any, str], **texts: Any) -> HttpResponse:
         context = {
             "opts": self.model._meta,
             "action": request.POST.get("action", ""),
@@ -125,8 +148,8 @@ class ConsoleAdmin(ModelAdmin[M]):
             "across": request.POST.get("select_across", "0"),
             "names": [str(row) for row in rows[:NAMED]],
             "key": new_id("form"),
-            "more": max(len(pks) - NAMED, 0),
-            ASKED_OF: " ".join(map(str, pks)),
+            "more": max(len(marks) - NAMED, 0),
+            ASKED_OF: " ".join(marks.values()),
         }
         around = self.admin_site.each_context(request)
         return TemplateResponse(request, "console/confirm.html", around | context | texts)
@@ -184,18 +207,9 @@ class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
     """The same, read-only."""
 
 
-def as_shown(request: HttpRequest, rows: "QuerySet[M]") -> "QuerySet[M]":
-    """Keep the rows that the confirmation showed: to what is in the list since then nobody has agreed.
-
-    One that does not tell is taken at its word.
-    """
-    shown = _shown(request)
-    return rows if shown is None else rows.filter(pk__in=shown)
-
-
-def _shown(request: HttpRequest) -> list[str] | None:
+def _shown(request: HttpRequest) -> set[str] | None:
     told = request.POST.get(ASKED_OF)
-    return None if told is None else told.split()[:MOST]
+    return None if told is None else set(told.split()[:MOST])
 
 
 def _told(done: Sequence[bool]) -> str:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from adminapi.console.base import MOST, ConsoleAdmin, as_shown
+from adminapi.console.base import MOST, ConsoleAdmin
 from adminapi.console.pages import list_page, own_page
 from adminapi.jobs import running
 from adminapi.jobs.kinds import Bulk, Kind
@@ -36,7 +36,7 @@ def operate(
     """Say what will happen and ask; then do it, or begin to do it and show how far it is; `where` goes to `operate`."""
     if begun := already_begun(request):
         return HttpResponseRedirect(page_of(begun))
-    rows = as_shown(request, rows)
+    rows = page.as_shown(request, rows)
     count = rows[: MOST + 1].count()
     if count == 0:
         told = _("Nothing was done: what you chose is gone, or it cannot be done to it any more.")

@@ -85,6 +85,11 @@ def text(answer: Any) -> str:
     return str(answer.content.decode())
 
 
+def confirmation(answer: Any) -> dict[str, str]:
+    """Return what a page that asks sends when it is confirmed."""
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', answer.content.decode()))
+
+
 def text_of(response: Any, status: int = 200) -> str:
     """Return the page of an answer that must have this status."""
     assert response.status_code == status, response

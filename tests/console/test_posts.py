@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -27,7 +28,7 @@ from posts.models import Attempt, Media, Post, PostStatus, Target
 from posts.status import sync
 from posts.timeline.timeline import timeline
 from tests.conftest import ApiClient
-from tests.console.conftest import browser_of, member_of, text_of
+from tests.console.conftest import browser_of, confirmation, member_of, text_of
 from tests.contract.world import upload
 from tests.factories import (
     NOW,
@@ -534,6 +535,19 @@ def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
     assert "otherwise it will be there twice" in asked
     assert Target.objects.get().status == "publishing"
     assert Event.objects.get().type == "post.reconcile_requested"
+
+
+def test_a_confirmation_is_for_the_attempt_whose_outcome_it_was_asked_about(
+    staff: Client, workspace: Workspace
+) -> None:
+    target = make_unknown(workspace)
+    page = reverse("admin:posts_post_resolve", args=[target.post_id, target.pk])
+    asked = confirmation(staff.post(page, {"outcome": "not_published"}))
+    Target.objects.update(fence=F("fence") + 1)  # somebody else sent it again, and that outcome is unknown too
+
+    staff.post(page, asked)
+
+    assert Target.objects.get().status == target.status
 
 
 def test_chosen_posts_are_named_before_anything_is_done_to_them(staff: Client, workspace: Workspace) -> None:

@@ -63,6 +63,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         "filters leave: choose a workspace or days to reach further back."
     )
     actions = tuple(map(in_the_list, ACTIONS))
+    state_fields = ("updated_at",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("workspace")
@@ -179,6 +180,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             title=_("It is published") if is_out else _("It is not there: send it again"),
             says=_("It counts as published at %(url)s.") % word if is_out else str(NOT_THERE),
             carries=typed,
+            depends_on=meant.fence,
         )
 
     def look(self, request: HttpRequest, pk: str, target: str) -> HttpResponse:
