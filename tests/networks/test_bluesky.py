@@ -219,6 +219,7 @@ TAKEN = [
 
 
 MEDIA_OF_CALLER = (Rejected, "MEDIA_REJECTED", "caller")
+QUOTA = (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")
 
 
 class TestBluesky(PlatformCase):
@@ -800,6 +801,8 @@ class TestBluesky(PlatformCase):
             ("", {"message": "Failed to process video"}, MEDIA_OF_CALLER, "says: Failed to process video"),
             ("", {}, MEDIA_OF_CALLER, "could not work on the video."),
             ("pds_upload_failure", {"message": "Failed"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network"), "Failed"),
+            ("", {"message": "User is over daily upload limits"}, QUOTA, "daily limit for videos: .* over daily"),
+            ("daily_quota_reached", {}, QUOTA, "daily limit for videos: .* daily_quota_reached"),
         ],
     )
     def test_a_failed_video_says_why_and_is_sent_again_where_the_server_did_not_take_it(
@@ -832,6 +835,23 @@ class TestBluesky(PlatformCase):
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, refused)))
 
         assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
+
+    @pytest.mark.parametrize(
+        ("told", "meaning", "words"),
+        [
+            ({"error": "daily_limit"}, QUOTA, "daily limit for videos: .* daily_limit"),
+            ({"error": "not_allowed", "message": "No"}, MEDIA_OF_CALLER, "says: No"),
+        ],
+    )
+    def test_a_video_that_is_dropped_at_once_says_why(
+        self, told: dict[str, str], meaning: tuple[Any, ...], words: str
+    ) -> None:
+        dropped = make_answer(200, {"jobStatus": {"did": "", "jobId": "", "state": ""} | told})
+
+        with pytest.raises(PlatformError, match=words) as caught:
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(dropped))
+
+        assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
 
     @pytest.mark.parametrize("answer", [{}, {"jobStatus": {}}, []])
     def test_a_service_that_says_nothing_of_the_video_is_asked_again(self, answer: Any) -> None:
@@ -867,8 +887,8 @@ class TestBluesky(PlatformCase):
     @pytest.mark.parametrize(
         ("limits", "message"),
         [
-            ({"canUpload": False, "remainingDailyVideos": 0, "message": "Over"}, "Bluesky says: Over"),
-            ({"canUpload": True, "remainingDailyBytes": 15}, "Bluesky takes no videos of this account"),
+            ({"canUpload": False, "remainingDailyVideos": 0, "message": "Over"}, "daily limit for videos: .* Over"),
+            ({"canUpload": True, "remainingDailyBytes": 15}, "daily limit for videos: Bluesky has no room"),
         ],
     )
     def test_a_video_waits_until_there_is_room_for_it(self, limits: dict[str, Any], message: str) -> None:
