@@ -423,12 +423,19 @@ class TestBluesky(PlatformCase):
     def test_a_video_that_was_dropped_goes_to_the_server_which_its_service_would_not_do_again(self) -> None:
         operation = self.prepared(self.publications["video"])
         again = self.dropped("video", replace(operation, handles={**operation.handles, "job": {"id": "job1"}}))
-        session = FakeSession(send_plainly())
+        session = FakeSession(*ASK_FOR_ROOM, send_plainly())
 
-        handles = self.connector.prepare(session, again, no_save)
+        handles = self.connector.prepare(session, replace(again, now=NOW), no_save)
 
         session.assert_done()
         assert (handles["rkey"], handles["record"]) == (operation.handles["rkey"], operation.handles["record"])
+
+    def test_a_video_that_was_dropped_for_the_limit_of_a_day_says_so_and_waits(self) -> None:
+        again = replace(self.dropped("video", self.prepared(self.publications["video"])), now=NOW)
+        full = {"canUpload": False, "remainingDailyVideos": 0, "message": "User is over daily upload limits"}
+
+        with pytest.raises(RateLimited, match="daily limit for videos: Bluesky says: User is over daily"):
+            self.connector.prepare(FakeSession(ASK_FOR_ROOM[0], room(make_answer(200, full))), again, no_save)
 
     def test_an_upload_that_came_out_otherwise_is_put_into_the_record(self) -> None:
         again = self.dropped("image", self.prepared(self.publications["image"]))

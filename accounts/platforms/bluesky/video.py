@@ -74,7 +74,8 @@ class VideoUpload:
             self._look(self._status())
             return self._handles
         self._handles = _without(self._handles, JOB)
-        if PLAINLY not in self._handles and (PARTS in self._handles or self._has_service()):
+        # also of a video that the server has dropped: without room for it today it would do so again
+        if (PARTS in self._handles or self._has_service()) and PLAINLY not in self._handles:
             self._look(self._bring())
         else:
             self._remember_blob(self._upload_plainly())
