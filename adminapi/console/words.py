@@ -68,6 +68,7 @@ STORED = (
     _("Threads could not use the file: {words}."),
     _("it says: {quoted}"),
     _("TikTok gave up on the post: it does not take {what}."),
+    _("The account has reached Bluesky's daily limit for videos: {told}"),
     _("TikTok gave up on the post: {why}."),
     _("its reason is {reason}, which is unknown here"),
     _("This creator cannot post for {level}."),

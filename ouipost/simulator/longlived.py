@@ -33,6 +33,8 @@ class Login:
     needed: str
     account_of: Callable[[people.Person], Account]
     refuse: Callable[[str], Refusal]
+    private_consent: timedelta | None = None
+    """How long people with a private profile, whose name says so, consent: no renewal of a token extends it."""
     shows_permissions: bool = False
     """Whether the answer to a code names the scopes that were granted."""
 
@@ -58,6 +60,9 @@ class Login:
     def _code(self, call: Call, scopes: list[str]) -> str:
         someone = people.person(call.text("client_id"), call.text("login"))
         account = self.account_of(someone)
+        ends: dict[str, str] = {}
+        if self.private_consent is not None and "private" in account.name.lower().split():
+            ends = {"consent_ends": (call.now + self.private_consent).isoformat()}
         return tokens.issue_code(
             call,
             self.id,
@@ -66,6 +71,7 @@ class Login:
             person=someone.key,
             account=account.external_id,
             scopes=list(dict.fromkeys([self.needed, *pages.granted(call, scopes)])),
+            **ends,
         )
 
     def trade_code(self, call: Call) -> HttpResponse:
@@ -109,6 +115,7 @@ class Login:
 
     def _issue(self, call: Call, source: Token, lifetime: timedelta, **data: Any) -> str:
         value = f"{self.prefix.upper()}AA{secrets.token_urlsafe(80)}"
+        data |= {name: source.data[name] for name in ("consent_ends",) if name in source.data}
         return tokens.issue(value, like=source, now=call.now, lifetime=lifetime, kind="user", data=data)
 
     def _knows_secret(self, call: Call, client_id: str) -> bool:
@@ -134,7 +141,8 @@ def living(call: Call, *scopes: str) -> Token:
         raise graph.error("Invalid OAuth access token - Cannot parse access token", 190)
     if token.revoked_at:
         raise graph.error("Error validating access token: The user has not authorized application.", 190, 458)
-    if token.expired(call.now):
+    consent_ends = token.data.get("consent_ends")
+    if token.expired(call.now) or (consent_ends and datetime.fromisoformat(consent_ends) <= call.now):
         raise graph.error("Error validating access token: Session has expired.", 190, 463)
     if not set(scopes) <= set(token.scopes):
         raise graph.error("(#10) Application does not have permission for this action", 10)

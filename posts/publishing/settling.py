@@ -199,7 +199,10 @@ def _leave_alone(
     *,
     now: datetime,
 ) -> None:
-    """Let everything for an account wait as long as its network said, or as its breaker is open."""
+    """Let everything for an account wait as long as its network said, or as its breaker is open.
+
+    A quota that a look for an earlier send meets, and that tells its end, may be one of reading alone: only that waits.
+    """
     tried = [(targets[each.claim.pk], each.outcome) for each in reports if not isinstance(each.outcome, Later)]
     marked = [
         breakers.Call(account_id=target.account_id, platform=target.platform, mark=breakers.mark(outcome))
@@ -208,7 +211,9 @@ def _leave_alone(
     held = breakers.note(marked, now=now)
     for report in reports:
         account_id, outcome = targets[report.claim.pk].account_id, report.outcome
-        if isinstance(outcome, RateLimited) and (until := _asked_again_at(outcome, next_at[report.claim.pk], now=now)):
+        if not isinstance(outcome, RateLimited) or (report.step == "recover" and not _is_endless(outcome)):
+            continue
+        if until := _asked_again_at(outcome, next_at[report.claim.pk], now=now):
             held[account_id] = until
             breakers.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():

@@ -19,6 +19,7 @@ from analytics.gains import COUNTED
 from analytics.models import DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
 from ouipost.events.models import Event
 from ouipost.simulator import models as networks
+from ouipost.simulator.networks import twitter
 from ouipost.simulator.networks.facebook import insights as facebook
 from ouipost.simulator.networks.instagram import insights as instagram
 from posts.models import Post, Target
@@ -212,6 +213,26 @@ def test_a_network_that_asks_for_patience_is_read_again_exactly_then_and_the_oth
     assert (sync_of(account).failures, sync_of(account).error, told("account.error")) == (0, None, 0)
 
 
+def test_a_limit_that_all_accounts_of_an_app_share_puts_off_reading_and_no_post(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X counts the reads of an app in 15 minutes."""
+    monkeypatch.setitem(twitter.OF_AN_APP, twitter.views.lookup, 1)
+    (first, one), (second, other) = (publish_text(world, "twitter", person=person) for person in ("Demo", "Ada"))
+    world.time.pass_by(minutes=15)
+
+    world.sync(threads=1)
+
+    late, unread = (second, other) if numbers_of(one).read_at else (first, one)
+    assert [numbers_of(post).read_at is None for post in (one, other)].count(True) == 1
+    assert (failure_of(late)["code"], health(late)) == ("RATE_LIMITED_BY_PLATFORM", ("active", None))
+    world.publish(kind("twitter", "text"), late, content="More bread")
+    monkeypatch.setitem(twitter.OF_AN_APP, twitter.views.lookup, 9)
+    world.time.now = sync_of(late).due_at or world.time.now
+    world.sync()
+    assert numbers_of(unread).read_at == world.time.now
+
+
 @pytest.mark.parametrize("network", ["twitter", "linkedin", "bluesky"])
 def test_a_token_that_has_ended_is_renewed_once_and_the_numbers_are_read(world: World, network: str) -> None:
     account, post = publish_text(world, network)
@@ -257,7 +278,7 @@ def test_one_metric_that_a_network_does_not_know_any_more_does_not_cost_the_othe
     account = world.connect(network)
     post = world.publish(next(each for each in KINDS if each.network == network and each.name == "image"), account)
     world.time.pass_by(hours=3)
-    monkeypatch.setattr(facebook_numbers, "gone", set())
+    monkeypatch.setattr(facebook_numbers, "gone", {})
     says = says_now(world, network)
     for known in (table, *instagram.MEDIA_METRICS.values()):
         monkeypatch.delitem(known, bad, raising=False)

@@ -219,6 +219,7 @@ TAKEN = [
 
 
 MEDIA_OF_CALLER = (Rejected, "MEDIA_REJECTED", "caller")
+QUOTA = (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")
 
 
 class TestBluesky(PlatformCase):
@@ -422,12 +423,19 @@ class TestBluesky(PlatformCase):
     def test_a_video_that_was_dropped_goes_to_the_server_which_its_service_would_not_do_again(self) -> None:
         operation = self.prepared(self.publications["video"])
         again = self.dropped("video", replace(operation, handles={**operation.handles, "job": {"id": "job1"}}))
-        session = FakeSession(send_plainly())
+        session = FakeSession(*ASK_FOR_ROOM, send_plainly())
 
-        handles = self.connector.prepare(session, again, no_save)
+        handles = self.connector.prepare(session, replace(again, now=NOW), no_save)
 
         session.assert_done()
         assert (handles["rkey"], handles["record"]) == (operation.handles["rkey"], operation.handles["record"])
+
+    def test_a_video_that_was_dropped_for_the_limit_of_a_day_says_so_and_waits(self) -> None:
+        again = replace(self.dropped("video", self.prepared(self.publications["video"])), now=NOW)
+        full = {"canUpload": False, "remainingDailyVideos": 0, "message": "User is over daily upload limits"}
+
+        with pytest.raises(RateLimited, match="daily limit for videos: Bluesky says: User is over daily"):
+            self.connector.prepare(FakeSession(ASK_FOR_ROOM[0], room(make_answer(200, full))), again, no_save)
 
     def test_an_upload_that_came_out_otherwise_is_put_into_the_record(self) -> None:
         again = self.dropped("image", self.prepared(self.publications["image"]))
@@ -800,6 +808,8 @@ class TestBluesky(PlatformCase):
             ("", {"message": "Failed to process video"}, MEDIA_OF_CALLER, "says: Failed to process video"),
             ("", {}, MEDIA_OF_CALLER, "could not work on the video."),
             ("pds_upload_failure", {"message": "Failed"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network"), "Failed"),
+            ("", {"message": "User is over daily upload limits"}, QUOTA, "daily limit for videos: .* over daily"),
+            ("daily_quota_reached", {}, QUOTA, "daily limit for videos: .* daily_quota_reached"),
         ],
     )
     def test_a_failed_video_says_why_and_is_sent_again_where_the_server_did_not_take_it(
@@ -832,6 +842,23 @@ class TestBluesky(PlatformCase):
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, refused)))
 
         assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
+
+    @pytest.mark.parametrize(
+        ("told", "meaning", "words"),
+        [
+            ({"error": "daily_limit"}, QUOTA, "daily limit for videos: .* daily_limit"),
+            ({"error": "not_allowed", "message": "No"}, MEDIA_OF_CALLER, "says: No"),
+        ],
+    )
+    def test_a_video_that_is_dropped_at_once_says_why(
+        self, told: dict[str, str], meaning: tuple[Any, ...], words: str
+    ) -> None:
+        dropped = make_answer(200, {"jobStatus": {"did": "", "jobId": "", "state": ""} | told})
+
+        with pytest.raises(PlatformError, match=words) as caught:
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(dropped))
+
+        assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
 
     @pytest.mark.parametrize("answer", [{}, {"jobStatus": {}}, []])
     def test_a_service_that_says_nothing_of_the_video_is_asked_again(self, answer: Any) -> None:
@@ -867,8 +894,8 @@ class TestBluesky(PlatformCase):
     @pytest.mark.parametrize(
         ("limits", "message"),
         [
-            ({"canUpload": False, "remainingDailyVideos": 0, "message": "Over"}, "Bluesky says: Over"),
-            ({"canUpload": True, "remainingDailyBytes": 15}, "Bluesky takes no videos of this account"),
+            ({"canUpload": False, "remainingDailyVideos": 0, "message": "Over"}, "daily limit for videos: .* Over"),
+            ({"canUpload": True, "remainingDailyBytes": 15}, "daily limit for videos: Bluesky has no room"),
         ],
     )
     def test_a_video_waits_until_there_is_room_for_it(self, limits: dict[str, Any], message: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import App, Content, Media, RateLimited, SignIn
+from accounts.platforms.base import App, Content, Media, RateLimited, Rejected, SignIn
 from accounts.platforms.bluesky import Bluesky, video
 from accounts.platforms.bluesky.errors import BlobMissing
 from ouipost.simulator import clock
@@ -44,9 +44,9 @@ def _in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def desk(service: str = "", **values: Any) -> Desk:
+def desk(service: str = "", handle: str = "alice.example", **values: Any) -> Desk:
     connector = Bluesky(App())
-    credentials = SignIn(identifier="alice.example", password="aaaa-bbbb-cccc-dddd", service=service)
+    credentials = SignIn(identifier=handle, password="aaaa-bbbb-cccc-dddd", service=service)
     at = Desk(connector=connector, candidate=None, **values)  # type: ignore[arg-type]
     [at.candidate] = connector.sign_in(at.session, credentials, now=now())
     return at
@@ -80,6 +80,24 @@ def test_a_server_without_service_tokens_takes_the_video_itself() -> None:
 
     assert visible() == [("post", "Look", 1)]
     assert Request.objects.get(path__contains="uploadBlob").host == "pds.example.org"
+
+
+@pytest.mark.parametrize("refusing", [video.LIMITS, "app.bsky.video.uploadVideo", "app.bsky.video.startUpload"])
+def test_an_account_whose_e_mail_is_not_confirmed_is_told_so_at_once_and_posts_what_has_no_video(
+    refusing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = desk(handle="unconfirmed.example")
+    if refusing != video.LIMITS:
+        monkeypatch.setattr(video, "IN_ONE_CALL", 0 if "start" in refusing else FILM.size)
+        monkeypatch.setattr(video.VideoUpload, "_may_upload", lambda self, token: True)
+
+    with pytest.raises(Rejected, match="confirm the account's e-mail address") as caught:
+        at.publish(Content(text="Look", media=(FILM,)))
+
+    assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
+    assert Request.objects.filter(path__contains=refusing, status__lt=500).exists()
+    at.publish(Content(text="No video"))
+    assert visible() == [("post", "No video", 0)]
 
 
 @pytest.mark.parametrize("lost", ["uploadPart", "finishUpload"])

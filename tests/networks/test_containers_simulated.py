@@ -1,6 +1,7 @@
 """Instagram and Threads: connectors against simulators, each written from the facts alone; they must agree."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.platforms.base import (
     App,
+    AuthExpired,
     Connector,
     Content,
     Media,
@@ -47,6 +49,7 @@ CONNECTORS: dict[str, OAuth2Connector] = {
     "instagram by facebook": Instagram(App(client_id="app", client_secret="secret", product="facebook")),
     "threads": Threads(App(client_id="app", client_secret="secret")),
 }
+DAY = 86_400
 SIGNS = st.sampled_from(
     [*"#@ab1_. &/-\u0301\u00b2\u0660\u20e3\ufe0e\ufe0f\u200d\u5b57\u00a9\u2764\u0924\u0947", "\U0001f44d\U0001f3fd"]
 )
@@ -95,6 +98,31 @@ def test_images_and_videos_are_mixed_at_an_address_that_opens(world: World) -> N
 
     assert visible() == [("post", "All", 3)]
     assert requests.get(world.session.public_url(published.url), timeout=5).status_code == 200
+
+
+@every("threads")
+@pytest.mark.parametrize(
+    ("login", "after_ninety_days"), [("Ada", nullcontext()), ("Ada Private", pytest.raises(AuthExpired))]
+)
+def test_a_consent_is_renewed_with_its_token_but_for_a_private_profile(
+    world: World, login: str, after_ninety_days: AbstractContextManager[Any]
+) -> None:
+    [world.candidate] = consent(CONNECTORS["threads"], login)
+
+    def renew() -> None:
+        tokens = world.connector.refresh(world.session, world.account, now=now())
+        world.candidate = replace(world.candidate, tokens=tokens)
+
+    clock.advance(50 * DAY)
+    renew()
+    clock.advance(39 * DAY)
+    world.publish(Content(text="On day 89"))
+    clock.advance(2 * DAY)
+
+    with after_ninety_days:
+        world.publish(Content(text="On day 91"))
+    with after_ninety_days:
+        renew()
 
 
 @every("instagram", "instagram by facebook")

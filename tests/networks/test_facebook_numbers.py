@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from accounts.platforms.base import (
 from accounts.platforms.facebook import numbers as facebook_numbers
 from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, read
-from tests.networks.platform_case import NOW, Call, FakeSession, make_answer
+from tests.networks.platform_case import NOW, Call, FakeSession, later, make_answer
 
 COUNTS = "shares,comments.limit(0).summary(true),reactions.limit(0).summary(true)"
 METRICS = (
@@ -68,9 +69,9 @@ def insights(*names: str, gets: Any = None) -> Call:
     return call if gets is None else replace(call, gets=gets)
 
 
-def numbers(*calls: Call) -> PostNumbers | None:
+def numbers(*calls: Call, now: datetime = NOW) -> PostNumbers | None:
     session = FakeSession(*calls)
-    found = CONNECTOR.post_metrics(session, ACCOUNT, ["1001_555"], now=NOW)
+    found = CONNECTOR.post_metrics(session, ACCOUNT, ["1001_555"], now=now)
     session.assert_done()
     return found.get("1001_555")
 
@@ -128,21 +129,24 @@ def test_a_number_that_makes_no_sense_is_unknown(absurd: Any, monkeypatch: pytes
     assert (found.impressions, found.reach) == (None, 250)
 
 
-def test_one_bad_name_is_found_out_and_remembered() -> None:
+def test_one_bad_name_is_found_out_and_remembered_for_a_day() -> None:
     asked = [insights(*METRICS, gets=BAD_NAME)]
     asked += [insights(name, gets=BAD_NAME if name == "post_clicks" else None) for name in METRICS]
     good = tuple(name for name in METRICS if name != "post_clicks")
 
     first = numbers(fields(NODE), *asked)
-    second = numbers(fields(NODE), insights(*good))
+    second = numbers(fields(NODE), insights(*good), now=later(hours=23))
+    third = numbers(fields(NODE), insights(*METRICS), now=later(hours=25))
 
     assert first == second
+    assert third is not None
+    assert third.clicks == VALUES["post_clicks"]
     assert first is not None
     assert (first.clicks, first.impressions) == (None, 320)
 
 
 def test_when_no_name_is_left_nothing_is_asked() -> None:
-    facebook_numbers.gone.update(METRICS)
+    facebook_numbers.gone.update(dict.fromkeys(METRICS, NOW))
 
     assert numbers(fields(NODE)) == PostNumbers(engagement=21, own={"reactions": 13, "comments": 5, "shares": 3})
 

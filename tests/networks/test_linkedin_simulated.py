@@ -17,6 +17,7 @@ from accounts.platforms.base import (
     Operation,
     ProcessingFailed,
     Published,
+    RateLimited,
     Unavailable,
     Unknown,
     WhoActs,
@@ -24,6 +25,7 @@ from accounts.platforms.base import (
 from accounts.platforms.linkcard import LinkCard, Picture
 from accounts.platforms.linkedin import LinkedIn, littletext
 from ouipost.simulator import clock
+from ouipost.simulator.models import Counter
 from ouipost.simulator.networks.linkedin import text as linkedin_text
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, consent, make_file, now, order, visible
@@ -45,8 +47,8 @@ def _in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def desk(which: int = BAKERY, product: str = "community", **values: Any) -> Desk:
-    connector = LinkedIn(App(client_id="app", client_secret="secret", product=product))
+def desk(which: int = BAKERY, product: str = "community", client_id: str = "app", **values: Any) -> Desk:
+    connector = LinkedIn(App(client_id=client_id, client_secret="secret", product=product))
     return Desk(connector=connector, candidate=consent(connector, "Demo")[which], **values)
 
 
@@ -86,6 +88,23 @@ def test_every_kind_of_an_organization_is_published_once(name: str, lost: bool) 
     assert [text for _, text, _ in visible()] == [content.text, *(reply.text for reply in content.replies)]
     assert visible()[0][2] == len(content.media)
     assert len({each.remote_id for each in out}) == 1 + len(content.replies)
+
+
+@pytest.mark.parametrize(("level", "most"), [("APPLICATION ", 500), ("APPLICATION_AND_MEMBER ", 100)])
+def test_who_has_used_up_a_day_of_the_development_tier_is_asked_again_after_midnight(level: str, most: int) -> None:
+    at = desk(client_id="app-development")
+    own = Counter.objects.filter(key__contains="app-development").order_by("pk")[level.startswith("APPLICATION_")]
+    Counter.objects.filter(pk=own.pk).update(used=most - 1)
+    at.publish(Content(text="The last"))
+
+    with pytest.raises(RateLimited, match=level) as caught:
+        at.publish(Content(text="Too much"))
+
+    assert caught.value.retry_after
+    assert (now() + timedelta(seconds=caught.value.retry_after + 1)).hour == 0
+    clock.advance(caught.value.retry_after + 1)
+    at.publish(Content(text="Too much"))
+    assert [text for _, text, _ in visible()] == ["The last", "Too much"]
 
 
 def test_the_organizations_where_a_person_may_post_can_be_connected() -> None:

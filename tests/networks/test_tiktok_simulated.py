@@ -14,7 +14,7 @@ from accounts.platforms.base import App, Content, Handles, Media, Rejected, Unav
 from accounts.platforms.tiktok import TikTok
 from accounts.platforms.tiktok import media as tiktok_media
 from ouipost.simulator import clock, pulling
-from ouipost.simulator.models import Post
+from ouipost.simulator.models import Post, Request
 from tests.in_process import BASE, in_process
 from tests.networks.platform_case import make_image, make_video
 from tests.networks.simulated import Desk, consent, now, order, visible
@@ -94,6 +94,14 @@ def test_a_last_chunk_that_comes_late_is_not_followed_by_a_second_post(world: Wo
 
     [post] = Post.objects.filter(network="tiktok")
     assert published.remote_id == post.external_id
+
+
+def test_a_creator_whom_tiktok_has_banned_is_told_so_and_nothing_is_sent(world: World) -> None:
+    with pytest.raises(Rejected, match="banned") as caught:
+        world.desk("Ann Banned").publish(posting(FILM))
+
+    assert caught.value.acts == "account_owner"
+    assert not Request.objects.filter(path__contains="init").exists()
 
 
 def test_a_private_post_is_counted_as_soon_as_it_has_an_id(world: World) -> None:

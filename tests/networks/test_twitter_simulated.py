@@ -2,15 +2,19 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from accounts.platforms.base import App, Content
+from accounts.platforms.base import App, Content, RateLimited, Unknown
 from accounts.platforms.twitter import Twitter
 from ouipost.simulator import clock
+from ouipost.simulator.models import Post
+from ouipost.simulator.networks import twitter as x
+from ouipost.simulator.networks.twitter import timelines
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, consent, make_file, now, order, visible
 from tests.simulator.clip import film
@@ -71,6 +75,24 @@ def test_a_long_post_of_premium_is_found_by_its_note(lost: bool) -> None:
     desk("Ada Premium", lost=lost).publish(Content(text=text, options={"thread": [f"{text} again"]}))
 
     assert [kind for kind, _, _ in visible()] == ["post", "comment"]
+
+
+def test_a_lost_post_is_looked_for_once_its_apps_limit_of_reads_has_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    at, other = desk(), desk("Ada")
+    operation = replace(at.operation(Content(text="Lost")), armed_at=now())
+    order("twitter", "status", "POST api.x.com/2/tweets", status=502, body="", after_accept=True)
+    with pytest.raises(Unknown):
+        at.connector.commit(at.session, operation)
+    with monkeypatch.context() as busy:
+        busy.setitem(x.OF_AN_APP, timelines.timeline, 1)
+        assert other.recover(other.operation(Content(text="Another's"))) == []
+        with pytest.raises(RateLimited) as caught:
+            at.recover(operation)
+
+    assert caught.value.retry_after is not None
+    assert 890 < caught.value.retry_after <= 901
+    clock.advance(caught.value.retry_after)
+    assert [each.remote_id for each in at.recover(operation)] == [Post.objects.get().external_id]
 
 
 def test_numbers_are_read_for_young_and_old_posts_alike() -> None:

@@ -470,6 +470,22 @@ def test_a_used_up_limit_answers_429_until_its_reset(net: Net, user: User) -> No
     assert net.get(f"{X}/users/me", user.token).status_code == 200
 
 
+def test_reads_have_a_limit_of_their_app_beside_that_of_their_user(net: Net, user: User, tweet: Tweet) -> None:
+    post_id = body(tweet("1"))["data"]["id"]
+    other = x_tokens(net, login="Ada")["access_token"]
+    reads = {f"tweets?ids={post_id}": 3500, f"tweets/{post_id}": 450, f"users/{user.id}/tweets": 900}
+
+    first = {path: net.get(f"{X}/{path}", user.token)["x-rate-limit-limit"] for path in reads}
+    use_up("app app:GET lookup", left=1, of=3500)
+    last, over = net.get(f"{X}/tweets?ids={post_id}", user.token), net.get(f"{X}/tweets?ids={post_id}", other)
+
+    assert first == {path: str(most) for path, most in reads.items()}
+    assert (last.status_code, over.status_code, over["x-rate-limit-remaining"]) == (200, 429, "0")
+    assert tweet("2").status_code == 201
+    net.wait(901)
+    assert net.get(f"{X}/tweets?ids={post_id}", other).status_code == 200
+
+
 def test_an_unknown_path_is_not_found(net: Net) -> None:
     assert detail(net.get(f"{X}/nothing")) == (404, "Not Found")
 

@@ -3,6 +3,7 @@
 https://docs.bsky.app/docs/tutorials/video
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from time import monotonic
@@ -50,6 +51,8 @@ OCTETS = {"Content-Type": "application/octet-stream"}
 USUAL_WAIT = 5
 UNTIL_THERE_IS_ROOM = 3600.0
 KNOWN, UNCONFIRMED = "already_exists", "unconfirmed_email"
+OF_A_DAY = re.compile("daily|quota", re.IGNORECASE)
+"""In the code or the words for a video that was dropped: not the file is wrong, today's room is used up."""
 FINISHING = "UploadNotReady"
 UPLOAD_IS_OVER = {"UploadNotFound", "UploadExpired", "UploadAborted", "UploadFailed", "MissingParts"}
 NOT_TAKEN_BY_SERVER = "pds_upload_failure"
@@ -71,7 +74,8 @@ class VideoUpload:
             self._look(self._status())
             return self._handles
         self._handles = _without(self._handles, JOB)
-        if PLAINLY not in self._handles and (PARTS in self._handles or self._has_service()):
+        # also of a video that the server has dropped: without room for it today it would do so again
+        if (PARTS in self._handles or self._has_service()) and PLAINLY not in self._handles:
             self._look(self._bring())
         else:
             self._remember_blob(self._upload_plainly())
@@ -113,11 +117,13 @@ class VideoUpload:
             limits = self._connector.call(self._session, "GET", xrpc(SERVICE, LIMITS), headers=bearer(token))
         except (AuthExpired, Rejected):
             return False
+        if dig_text(limits, "error") == UNCONFIRMED:
+            raise _unconfirmed()
         videos, size = dig_count(limits, "remainingDailyVideos"), dig_count(limits, "remainingDailyBytes")
-        message = said("Bluesky", dig(limits, "message"), otherwise=Phrase("takes no videos of this account now."))
         if videos == 0 or (size is not None and size < self._media.size):
-            raise RateLimited(message, retry_after=UNTIL_THERE_IS_ROOM)
+            raise _over_the_day(dig(limits, "message"))
         if dig(limits, "canUpload") is False:
+            message = said("Bluesky", dig(limits, "message"), otherwise=Phrase("takes no videos of this account now."))
             raise Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER)
         return True
 
@@ -182,8 +188,7 @@ class VideoUpload:
         trouble = dig_text(decoded(answer), "jobStatus", "error") or dig_text(decoded(answer), "error")
         facts: dict[str, Any] = {"status": answer.status, "network_code": trouble}
         if trouble == UNCONFIRMED:
-            message = Phrase("Bluesky takes no videos of this account yet: confirm the account's e-mail address.")
-            raise Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+            raise _unconfirmed(**facts)
         if trouble == FINISHING:
             raise self._at_work()
         if trouble in UPLOAD_IS_OVER:
@@ -219,7 +224,7 @@ class VideoUpload:
         job = dig_text(status, "jobId")
         if isinstance(dig(status, "blob"), dict):
             self._remember_blob(dig(status, "blob"))
-        elif dig_text(status, "state") == "JOB_STATE_FAILED":
+        elif dig_text(status, "state") == "JOB_STATE_FAILED" or (dig_text(status, "error") and not job):
             self._forget_job()
             raise _failed(status)
         elif job:
@@ -263,10 +268,23 @@ def _not_the_account(error: PlatformError) -> PlatformError:
     return Rejected(code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
 
+def _unconfirmed(**facts: Any) -> Rejected:
+    message = Phrase("Bluesky takes no videos of this account yet: confirm the account's e-mail address.")
+    return Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+
+
+def _over_the_day(words: Any, **facts: Any) -> RateLimited:
+    told = said("Bluesky", words, otherwise=Phrase("has no room for this one."))
+    message = Phrase("The account has reached Bluesky's daily limit for videos: {told}", told=told)
+    return RateLimited(message, retry_after=UNTIL_THERE_IS_ROOM, **facts)
+
+
 def _failed(status: Any) -> PlatformError:
     code = dig_text(status, "failureCode") or dig_text(status, "error")
     words = dig_text(status, "message") or dig_text(status, "error") or code
     message = said("Bluesky", words, otherwise=Phrase("could not work on the video."))
     if code == NOT_TAKEN_BY_SERVER:
         return Unavailable(message, network_code=code)
+    if OF_A_DAY.search(f"{code} {words}"):
+        return _over_the_day(words, network_code=code)
     return Rejected(message, code="MEDIA_REJECTED", network_code=code)

@@ -209,7 +209,7 @@ class Facebook(Graph):
         return self._way(operation).recover(session, operation)
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
-        return facebook_numbers.of_post(self, session, account, remote_id)
+        return facebook_numbers.of_post(self, session, account, remote_id, now=now)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return facebook_numbers.of_account(self, session, account, now=now)

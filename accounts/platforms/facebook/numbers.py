@@ -1,7 +1,7 @@
 """The numbers of posts and Pages: https://developers.facebook.com/docs/graph-api/reference/insights"""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.platforms.base import Account, AccountNumbers, Demographics, PlatformError, PostNumbers, Rejected, Session
@@ -23,11 +23,13 @@ PAGE_METRICS = {
 COUNTRIES = "page_follows_country"
 """Connectors ask for this; Meta's reference does not list it."""
 BAD_NAME = "valid insights metric"
-gone: set[str] = set()
-"""Names that Facebook does not know any more, found since this process began: one of them fails a whole call."""
+ASKED_AGAIN_AFTER = timedelta(days=1)
+gone: dict[str, datetime] = {}
+"""Names that Facebook did not know, and when this process found out: one of them fails a whole call. After a day each
+is asked for again, as it may have been refused by mistake."""
 
 
-def of_post(graph: Graph, session: Session, account: Account, post_id: str) -> PostNumbers | None:
+def of_post(graph: Graph, session: Session, account: Account, post_id: str, *, now: datetime) -> PostNumbers | None:
     """Return the numbers of a post, None where it is gone."""
     try:
         node = graph.get(session, account.access_token, post_id, fields=COUNTS)
@@ -38,7 +40,7 @@ def of_post(graph: Graph, session: Session, account: Account, post_id: str) -> P
             raise
         node = None
     ask = insights if node is None else given
-    found = ask(graph, session, account, post_id, (VIEWS, REACH, CLICKS, REACTIONS, ACTIVITY, PLAYS))
+    found = ask(graph, session, account, post_id, (VIEWS, REACH, CLICKS, REACTIONS, ACTIVITY, PLAYS), now=now)
     own = _people_did(node, found) | {"video_views": sane_count(found.get(PLAYS))}
     return PostNumbers(
         impressions=sane_count(found.get(VIEWS)),
@@ -68,27 +70,27 @@ def of_account(graph: Graph, session: Session, account: Account, *, now: datetim
     page = graph.get(session, account.access_token, account.remote_id, fields="followers_count")
     span = last_whole_day(now)
     names = (*PAGE_METRICS.values(), COUNTRIES)
-    found = given(graph, session, account, account.remote_id, names, period="day", **span)
+    found = given(graph, session, account, account.remote_id, names, now=now, period="day", **span)
     counts = {ours: sane_count(found.get(name)) for ours, name in PAGE_METRICS.items()}
     followers = Demographics(countries=_percent(found.get(COUNTRIES)))
     return AccountNumbers(followers=dig_count(page, "followers_count"), demographics=followers, **counts)
 
 
 def given(
-    graph: Graph, session: Session, account: Account, subject: str, names: Iterable[str], **span: Any
+    graph: Graph, session: Session, account: Account, subject: str, names: Iterable[str], *, now: datetime, **span: Any
 ) -> dict[str, Any]:
     """Return the insights, none where they are refused, as to a Page of less than a hundred likes."""
     try:
-        return insights(graph, session, account, subject, names, **span)
+        return insights(graph, session, account, subject, names, now=now, **span)
     except Rejected:
         return {}
 
 
 def insights(
-    graph: Graph, session: Session, account: Account, subject: str, names: Iterable[str], **span: Any
+    graph: Graph, session: Session, account: Account, subject: str, names: Iterable[str], *, now: datetime, **span: Any
 ) -> dict[str, Any]:
     """Return the last value of each metric that Facebook gives, by its name."""
-    asked = [name for name in names if name not in gone]
+    asked = [name for name in names if name not in gone or gone[name] <= now - ASKED_AGAIN_AFTER]
 
     def ask(*some: str) -> dict[str, Any]:
         path = f"{subject}/insights"
@@ -107,7 +109,7 @@ def insights(
         except Rejected as error:
             if not _is_bad_name(error):
                 raise
-            gone.add(name)
+            gone[name] = now
     return found
 
 

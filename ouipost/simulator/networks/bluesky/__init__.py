@@ -20,6 +20,7 @@ from ouipost.simulator.networks.bluesky.access import (
     error,
     identify,
     invalid,
+    is_unconfirmed,
     login_of,
     pds_of,
     revoke,
@@ -92,7 +93,7 @@ def described(call: Call, account: Account) -> dict[str, Any]:
         "didDoc": document(account, pds=pds_of(call)),
         "handle": account.username,
         "email": account.username.replace(".", "@", 1),
-        "emailConfirmed": True,
+        "emailConfirmed": not is_unconfirmed(account.external_id),
         "active": True,
     }
 

@@ -52,6 +52,11 @@ def did_of(actor: str) -> str | None:
     return actor if Account.objects.filter(network=ID, external_id=actor).exists() else None
 
 
+def is_unconfirmed(did: str) -> bool:
+    """Return whether the e-mail address of an account is not confirmed: its handle says so."""
+    return Account.objects.filter(network=ID, external_id=did, username__startswith="unconfirmed").exists()
+
+
 def revoke(token: Token, now: datetime) -> None:
     """Delete the app password of a session: its tokens die, and it cannot log in again."""
     tokens.revoke_grant(token, now)

@@ -11,7 +11,7 @@ from ouipost.simulator import atproto, clips, limits, media, tokens
 from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.models import Counter, Media, Token
-from ouipost.simulator.networks.bluesky.access import ID, error, invalid, pds_of, session
+from ouipost.simulator.networks.bluesky.access import ID, error, invalid, is_unconfirmed, pds_of, session
 from ouipost.simulator.networks.bluesky.records import blob_of
 
 HOST = "video.bsky.app"
@@ -67,10 +67,18 @@ def authority(call: Call, method: str) -> Token:
 def get_upload_limits(call: Call) -> HttpResponse:
     """Tell how many videos, and of how many bytes, the account may upload today."""
     did = authority(call, LIMITS_METHOD).account
+    if is_unconfirmed(did):
+        nothing = {"canUpload": False, "remainingDailyVideos": 0, "remainingDailyBytes": 0}
+        return JsonResponse({**nothing, **unconfirmed().body})
     videos, size = (left(call, key, most) for key, most in budgets(did))
     answer: dict[str, Any] = {"canUpload": videos > 0 and size > 0}
     answer |= {"remainingDailyVideos": videos, "remainingDailyBytes": size}
     return JsonResponse(answer | ({} if answer["canUpload"] else {"message": "User is over daily upload limits"}))
+
+
+def unconfirmed() -> Refusal:
+    """Return the refusal of videos of an account whose e-mail address is not confirmed."""
+    return error(400, "unconfirmed_email", "Please confirm your email before uploading videos")
 
 
 def budgets(did: str) -> tuple[tuple[str, int], tuple[str, int]]:
@@ -107,7 +115,9 @@ def check_size(size: int) -> None:
 
 
 def take(call: Call, did: str, size: int) -> None:
-    """Count a video against the day's budgets, or refuse it."""
+    """Count a video against the day's budgets, or refuse it, as any of an account that may not bring videos yet."""
+    if is_unconfirmed(did):
+        raise unconfirmed()
     for (key, most), cost in zip(budgets(did), (1, size), strict=True):
         if limits.take(key, limit=most, window=DAY, now=call.now, cost=cost).exceeded:
             raise error(429, "RateLimitExceeded", "User is over daily upload limits")

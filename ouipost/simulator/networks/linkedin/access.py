@@ -32,7 +32,11 @@ POSTING_ROLES = ("ADMINISTRATOR", "CONTENT_ADMIN", "CONTENT_ADMINISTRATOR", "DIR
 VERSION = re.compile(r"\d{4}(?:0[1-9]|1[0-2])")
 OLDEST_VERSION, NEWEST_VERSION = "202511", "202609"
 MEMBER_CALLS, APP_CALLS = 150, 100_000
-"""Of the self-serve product. Those of Community Management's standard tier are unpublished: only the app's holds."""
+"""A day, of the self-serve product. Those of Community Management's standard tier are unpublished: only the app's
+holds."""
+DEVELOPMENT = "development"
+"""How the client id of an app ends that is in Community Management's development tier."""
+DEVELOPMENT_MEMBER_CALLS, DEVELOPMENT_APP_CALLS = 100, 500
 ONE_PAGE = {"start": 0, "count": 10, "links": []}
 ORGANIZATION, MEMBER = "urn:li:organization:", "urn:li:person:"
 
@@ -119,13 +123,22 @@ def check_headers(call: Call) -> None:
 
 def count(call: Call, token: Token) -> None:
     """Count a call of this member and app, from midnight to midnight UTC."""
-    day = f"{call.now:%Y-%m-%d}"
-    quotas = {f"{ID}:{token.client_id}:{day}": ("APPLICATION", APP_CALLS)}
-    if is_self_serve(token):
-        quotas[f"{ID}:{token.client_id}:{token.person}:{day}"] = ("APPLICATION_AND_MEMBER", MEMBER_CALLS)
+    day, (of_app, of_member) = f"{call.now:%Y-%m-%d}", calls_a_day(token)
+    quotas = {f"{ID}:{token.client_id}:{day}": ("APPLICATION", of_app)}
+    if of_member is not None:
+        quotas[f"{ID}:{token.client_id}:{token.person}:{day}"] = ("APPLICATION_AND_MEMBER", of_member)
     for key, (level, most) in quotas.items():
         if limits.take(key, limit=most, window=timedelta(days=1), now=call.now).exceeded:
             raise error(429, f"Resource level throttle {level} DAY limit for calls to this resource is reached.")
+
+
+def calls_a_day(token: Token) -> tuple[int, int | None]:
+    """Return how many calls the token's app has a day, and each of its members, by its product and tier."""
+    if is_self_serve(token):
+        return APP_CALLS, MEMBER_CALLS
+    if token.client_id.endswith(DEVELOPMENT):
+        return DEVELOPMENT_APP_CALLS, DEVELOPMENT_MEMBER_CALLS
+    return APP_CALLS, None
 
 
 def is_self_serve(token: Token) -> bool:

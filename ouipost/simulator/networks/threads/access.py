@@ -1,5 +1,7 @@
 """Who may do what on Threads: profiles, scopes, and how texts are measured."""
 
+from datetime import timedelta
+
 from ouipost.simulator import counting, graph, longlived, pages, people
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Account
@@ -41,6 +43,7 @@ LOGIN = longlived.Login(
     needed=BASIC,
     account_of=account_of,
     refuse=lambda message: graph.error(message, 100),
+    private_consent=timedelta(days=90),
 )
 
 

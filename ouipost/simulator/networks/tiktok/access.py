@@ -35,6 +35,7 @@ MESSAGES = {
     "reached_active_user_cap": "The app has served as many users as it may within 24 hours.",
     "unaudited_client_can_only_post_to_private_accounts": "The app is not audited: the account must be private.",
     "spam_risk_too_many_posts": "The daily post cap from the API is reached for the current user.",
+    "spam_risk_user_banned_from_posting": "The user is banned from making new posts.",
     "spam_risk_too_many_pending_share": "There may be at most 5 pending shares within any 24-hour period.",
     "privacy_level_option_mismatch": "The privacy level is not one of the options of this creator.",
     "url_ownership_unverified": "The domain or the URL prefix of the address is not verified by this app.",

@@ -58,7 +58,11 @@ def settings_of(account: Account) -> dict[str, Any]:
 
 
 def reached_cap(call: Call, account: Account) -> str:
-    """Return the code of the cap that stops further posts of this creator within a day, empty where there is room."""
+    """Return the code of what stops further posts of this creator: a ban, which the name says, or the cap of a day;
+    empty where there is room.
+    """
+    if "banned" in account.name.lower().split():
+        return "spam_risk_user_banned_from_posting"
     recent = Post.objects.filter(network=ID, created_at__gt=call.now - DAY)
     at_all_apps = Account.objects.filter(network=ID, username=account.username).values("external_id")
     if recent.filter(account__in=at_all_apps).count() >= POSTS_A_DAY:

@@ -55,21 +55,26 @@ USER_FIELDS = (
 
 
 def admit(call: Call, route: Route) -> None:
-    """Count the call against its limit of 15 minutes, and against those of a day; refuse what is too much."""
+    """Count the call against its limits of 15 minutes, and against those of a day; refuse what is too much."""
     most = LIMITS.get(route.handler)
     if most is None or not call.account:
         return
-    count(call, "x-rate-limit", f"{call.account}:{route.method} {route.handler.__name__}", most, WINDOW)
+    name = f"{route.method} {route.handler.__name__}"
+    count(call, "x-rate-limit", f"{call.account}:{name}", most, WINDOW)
     if route.handler is posts.create:
         count(call, "x-user-limit-24hour", f"{call.account}:posts", POSTS_A_DAY, DAY)
-    if call.token is not None and (most := OF_AN_APP_A_DAY.get(route.handler)):
-        key = f"app {call.token.client_id}:{route.method} {route.handler.__name__}"
-        count(call, "x-app-limit-24hour", key, most, DAY)
+    of_app = f"app {call.token.client_id}:{name}" if call.token else ""
+    if of_app and (most := OF_AN_APP.get(route.handler)):
+        count(call, "x-rate-limit", of_app, most, WINDOW)
+    if of_app and (most := OF_AN_APP_A_DAY.get(route.handler)):
+        count(call, "x-app-limit-24hour", of_app, most, DAY)
 
 
 def count(call: Call, header: str, key: str, most: int, window: timedelta) -> None:
-    """Take one from a quota, with its headers; refuse when it is used up."""
+    """Take one from a quota; refuse when it is used up. Of two under one header, it tells that with less left."""
     usage = limits.take(f"{ID}:{key}", limit=most, window=window, now=call.now)
+    if usage.remaining > int(call.headers.get(f"{header}-remaining", usage.remaining)):
+        return
     call.headers |= {
         f"{header}-limit": str(usage.limit),
         f"{header}-remaining": str(usage.remaining),
@@ -245,6 +250,12 @@ LIMITS = {
     files.append: 1875,
     files.finalize: 1875,
 }
+OF_AN_APP = {
+    views.lookup: 3500,
+    views.show: 450,
+    timeline: 10_000,
+}
+"""In 15 minutes, by all its users together."""
 OF_AN_APP_A_DAY = {
     posts.create: 10_000,
     files.upload: 50_000,
