@@ -8,6 +8,8 @@ from importlib import import_module
 
 from granian.cli import entrypoint
 
+from ouipost import ending
+
 ONE_PROCESS = ("--workers", "1")
 
 
@@ -17,8 +19,12 @@ def shares() -> bool:
 
 
 def end_on_term() -> None:
-    """Let a TERM end what was just forked: while it loads the product, its parent's handler would swallow that."""
+    """Let a TERM end what was just forked: while it loads the product, its parent's handler would swallow that.
+
+    Later granian has it end when all is answered, and what waits is told.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ending.listen()
 
 
 if __name__ == "__main__":
