@@ -27,6 +27,8 @@ def end_on_term() -> None:
     ending.listen()
 
 
+if __name__ == "__mp_main__":  # a worker, where nothing is forked
+    ending.listen()
 if __name__ == "__main__":
     os.register_at_fork(after_in_child=end_on_term)
     if shares():
