@@ -7,21 +7,31 @@ import sys
 
 import django
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
+from django.core.management import CommandError, execute_from_command_line
 
 from adminapi.doctor import findings
 from adminapi.management import NOBODY_CAN_TELL
+from adminapi.management.unusable import on_the_database
 from ouipost import memory
 from ouipost.observability import forms
 
 
 def main(arguments: list[str]) -> None:
-    """Run a command; where the settings cannot be read, say why in a line, and as `doctor` says it."""
+    """Run a command; where the settings cannot be read, say why in a line, and as `doctor` says it.
+
+    Our commands say themselves what the database lacks, those of Django say it here.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
     try:
         set_up(arguments)
-        execute_from_command_line(arguments)
+        with on_the_database():
+            execute_from_command_line(arguments)
         sys.stdout.flush()
+    except CommandError as error:
+        if "--traceback" in arguments:
+            raise
+        sys.stderr.write(f"CommandError: {error}\n")
+        sys.exit(error.returncode)
     except BrokenPipeError:  # who reads it has seen enough, as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would be written at the end
         sys.exit(128 + signal.SIGPIPE)

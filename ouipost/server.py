@@ -8,6 +8,8 @@ from importlib import import_module
 
 from granian.cli import entrypoint
 
+from ouipost import ending
+
 ONE_PROCESS = ("--workers", "1")
 
 
@@ -17,10 +19,16 @@ def shares() -> bool:
 
 
 def end_on_term() -> None:
-    """Let a TERM end what was just forked: while it loads the product, its parent's handler would swallow that."""
+    """Let a TERM end what was just forked: while it loads the product, its parent's handler would swallow that.
+
+    Later granian has it end when all is answered, and what waits is told.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ending.listen()
 
 
+if __name__ == "__mp_main__":  # a worker, where nothing is forked
+    ending.listen()
 if __name__ == "__main__":
     os.register_at_fork(after_in_child=end_on_term)
     if shares():

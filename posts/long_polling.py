@@ -6,6 +6,7 @@ import time
 
 from django.conf import settings
 
+from ouipost import ending
 from posts.models import Post, PostStatus, Target
 from posts.timeline.waiting import held_up
 
@@ -30,7 +31,7 @@ def preferred_seconds(header: str) -> int:
 def wait_until_settled(pk: str, *, seconds: float) -> None:
     """Return when the post is no longer being published, at the latest after `seconds`.
 
-    At once when too many wait, and soon when all that is left of it is paused.
+    At once when too many wait or this process is to end, and soon when all that is left of it is paused.
     """
     if seconds <= 0 or not _places.acquire(blocking=False):
         return
@@ -45,9 +46,8 @@ def wait_until_settled(pk: str, *, seconds: float) -> None:
 
 def _is_settled(pk: str, *, by: float) -> bool:
     while _is_publishing(pk):
-        if time.monotonic() >= by:
+        if time.monotonic() >= by or ending.is_asked_within(LOOK_EVERY_SECONDS):
             return False
-        time.sleep(LOOK_EVERY_SECONDS)
     return True
 
 

@@ -18,6 +18,7 @@ from ouipost.events.journal import Actor, changes, record, record_update
 from ouipost.phrases import Ours, Phrase, either
 from posts import counts, destinations, doorbell, hooks, rules
 from posts.advice import failure, rest_unsent
+from posts.asking import question
 from posts.lateness import GIVE_UP_AFTER
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
@@ -400,7 +401,8 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
 def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
     """Have the network asked once more about an unknown outcome: if the post is there it is published, else failed.
 
-    The time for trying is over, so nothing is sent again. What was never sent needs no asking and fails at once.
+    The time for trying is over, so nothing is sent again. What was never sent needs no asking and fails at once. Raises
+    WrongStatus for what is not in doubt, or cannot be asked about.
     """
     post = lock(target.post)
     locked = get_object_or_404(Target, pk=target.pk)
@@ -408,6 +410,8 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
         raise WrongStatus(
             Phrase("The target is {status}: there is nothing to ask.", status=Ours(locked.status)), status=post.status
         )
+    if obstacle := question(locked).obstacle:
+        raise WrongStatus(Phrase("It cannot be asked about: {obstacle}.", obstacle=obstacle), status=post.status)
     values = _asked_about(locked, now=now) if locked.outcome_unknown else _never_sent(locked, now=now)
     Target.objects.filter(pk=locked.pk).update(claim_count=0, **values)
     transaction.on_commit(doorbell.ring, robust=True)

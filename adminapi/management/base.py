@@ -2,17 +2,13 @@
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
-from django.db import Error, InterfaceError, OperationalError
 
-from adminapi.management import NOBODY_CAN_TELL
 from adminapi.management.arguments import problems_of
+from adminapi.management.unusable import on_the_database
 from ouipost import __version__
-from ouipost.db.migrating import is_unmigrated
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 
@@ -75,21 +71,6 @@ class OperatorCommand(BaseCommand):
         if self.is_quiet:
             self.stdout.write(json.dumps(found))
             self.stdout.flush()
-
-
-@contextmanager
-def on_the_database() -> Iterator[None]:
-    """Turn the errors of an unusable database into a CommandError that says what to run."""
-    try:
-        yield
-    except Error as error:
-        if is_unmigrated(error):
-            said = f"The database is not migrated for this version ({error.args[-1]}): run `manage.py prepare`."
-        elif isinstance(error, OperationalError | InterfaceError):
-            said = f"The database does not answer ({error.args[-1]}): `manage.py doctor` says what is wrong with it."
-        else:
-            raise
-        raise CommandError(said, returncode=NOBODY_CAN_TELL) from error
 
 
 def counted(number: int, one: str, several: str = "") -> str:

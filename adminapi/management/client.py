@@ -32,7 +32,11 @@ def session() -> requests.Session:
 
 
 class ClientError(Exception):
-    """The running product refused something; the message has its answer."""
+    """The running product refused something; the message has its answer, `status` that of HTTP."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Client:
@@ -52,7 +56,7 @@ class Client:
         )
         body = answer.json()
         if not body["success"]:
-            raise ClientError(f"{method} {address}: {body['error']}")
+            raise ClientError(f"{method} {address}: {body['error']}", status=answer.status_code)
         data: dict[str, Any] = body["data"]
         return data
 

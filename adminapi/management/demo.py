@@ -6,17 +6,18 @@ import os
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import requests
 from django.conf import settings
-from django.core.management.base import OutputWrapper
+from django.core.management.base import CommandError, OutputWrapper
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
 from adminapi.management.bootstrap import bootstrap
-from adminapi.management.client import Client, session
+from adminapi.management.client import Client, ClientError, session
 from adminapi.sessions.passwords import hash_password
 from ouipost.events.journal import Actor
 from workspaces import users
@@ -64,7 +65,7 @@ def wait_until_ready(seconds: float) -> bool:
 
 def show(output: OutputWrapper) -> None:
     """Make the demo where it is missing, and print how to use it."""
-    demo = load() or make(output)
+    demo = load_or_make(output)
     base = settings.PUBLIC_BASE_URL
     output.write(
         f"\nOui Post runs at {base}\n\n"
@@ -77,11 +78,29 @@ def show(output: OutputWrapper) -> None:
 
 def show_in_a_line(output: OutputWrapper, *, progress: OutputWrapper) -> None:
     """Do the same where what is printed is kept with logs: in JSON, and the password is in its file alone."""
-    demo = load() or make(progress)
+    demo = load_or_make(progress)
     base = settings.PUBLIC_BASE_URL
     addresses = {"docs": f"{base}/api/docs", "console": f"{base}/console/"}
     mine = {"api_key": demo.api_key, "workspace_id": demo.workspace_id, "email": demo.email}
     output.write(json.dumps({"event": "The demo is ready.", **addresses, **mine, "password_in": str(path())}))
+
+
+def load_or_make(output: OutputWrapper) -> Demo:
+    """Return the demo, which the product must still have if it was made before: raises CommandError, or ClientError."""
+    demo = load()
+    if demo is None:
+        return make(output)
+    try:
+        client = Client(settings.PUBLIC_BASE_URL, api_key=demo.api_key, workspace_id=demo.workspace_id)
+        client.call("GET", "/api/workspaces")
+    except ClientError as error:
+        if error.status != HTTPStatus.UNAUTHORIZED:
+            raise
+        raise CommandError(
+            f"The product does not take the key in {path()}: it is of another database, or was revoked. Delete that "
+            "file, and run this again to make a new demo."
+        ) from error
+    return demo
 
 
 def load() -> Demo | None:

@@ -157,6 +157,6 @@ def _note(mark: Mark) -> None:
             file.write(mark.at.isoformat())
         os.replace(temporary, path(mark.database))
     except OSError as error:
-        logger.warning("How far the database is could not be noted: %s", error)
+        logger.warning("A restore of the database would not be noticed: how far it is could not be noted: %s", error)
         with suppress(OSError):
             os.unlink(temporary)  # a full disk lets files be made, one every ten seconds

@@ -190,6 +190,11 @@ def as_contents(posts: Iterable[Post]) -> dict[str, list[base.Media]]:
     return contents
 
 
+def read_with(post: Post) -> list[base.Media]:
+    """Return the same of a post whose `files` may have been read with it: they are not read again."""
+    return [_as_content(each) for each in sorted(post.files.all(), key=lambda media: (media.position, media.pk))]
+
+
 def _as_content(media: Media) -> base.Media:
     return base.Media(
         id=media.pk,

@@ -9,6 +9,7 @@ from accounts import pauses, registry
 from accounts.models import AFTER_RESTORE, Pause, PauseScope, SocialAccount
 from accounts.platforms.base import WhoActs
 from posts.advice import advise
+from posts.asking import question
 from posts.models import Target, TargetStatus
 from posts.publishing.holding import needs_place
 
@@ -185,7 +186,7 @@ def doubtful(target: Target) -> Finding:
         Kind.CRASH_LOOP if is_crash_loop else Kind.NEEDS_REVIEW,
         cause=_said(target),
         who_acts=_who_acts(target, otherwise=WhoActs.CALLER),
-        next_step=step if target.account.is_connected else resolve,
+        next_step=resolve if question(target).obstacle else step,
     )
 
 

@@ -12,14 +12,15 @@ from django.db.models.fields.json import KT
 from django.shortcuts import get_object_or_404
 
 from accounts import pauses, registry
+from accounts.platforms.base import Recovery
 from ouipost.claims import is_free
 from ouipost.events.journal import Actor, record
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase
 from posts.advice import failure
+from posts.asking import Question, operation_of, question_after_restore
 from posts.lateness import GIVE_UP_AFTER, is_too_late
 from posts.models import UNSETTLED, Attempt, Target, TargetQuerySet, TargetStatus
-from posts.operating.reconciling import Question, operation_of, question_after_restore
 from posts.services import WrongStatus, lock
 from posts.status import sync_and_tell
 
@@ -82,15 +83,20 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
 
 
 def _sent_since(target: Target, *, since: datetime) -> dict[str, Any]:
-    """Return the columns of a target as they would be, had it been sent right after the copy was made."""
-    content = operation_of(target, registry.of(target.account)).content
+    """Return the columns of a target as they would be, had it been sent right after the copy was made.
+
+    Of its handles only a key stays: what the copy has of others may be from before the send, and tells nothing of it.
+    """
+    platform = registry.of(target.account)
+    operation = operation_of(target, platform)
     return {
         "outcome_unknown": True,
         "armed_at": min(since, target.armed_at or since),
         "sends": max(1, target.sends),
         "absences": 0,
-        "sent_text": target.sent_text if target.outcome_unknown or target.parts else content.text,
-        "replies": len(content.replies),
+        "sent_text": target.sent_text if target.outcome_unknown or target.parts else operation.content.text,
+        "replies": len(operation.content.replies),
+        "handles": target.handles if platform.recovery_of(operation) == Recovery.KEY else {},
         "claim_count": 0,
     }
 

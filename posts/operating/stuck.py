@@ -56,7 +56,7 @@ class Search:
         paused = pauses.in_force()
         parts = [
             _read(self._late(), lambda target: findings.late(target, self._scene(target, resting, paused))),
-            _read(self._of_targets(in_doubt()), findings.doubtful),
+            _read(self._of_targets(in_doubt()).prefetch_related("post__files"), findings.doubtful),
             _read(self._failed(), findings.failed),
             _read(self._disconnected(), findings.disconnected),
             _read(self._expired(), _tell_expired),

@@ -20,7 +20,7 @@ from posts import pausing
 from posts.models import Attempt, Post, Target
 from posts.operating import restoring
 from posts.operating.restoring import SET_ASIDE
-from posts.services import resolve_target
+from posts.services import WrongStatus, look_again, resolve_target
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import NOW, make_account, make_post
@@ -46,12 +46,14 @@ def scopes() -> list[str]:
 @pytest.mark.usefixtures("worker")
 def test_what_went_out_since_is_adopted_and_not_sent(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
+    Target.objects.update(handles={"uploads": "an older photo's"})
     network.found = [[FOUND]]
 
     status, lines = run("--since", "2h")
 
     found = Target.objects.get()
     assert (status, network.calls) == (0, ["recover"])
+    assert network.operations[0].handles == {}, "what it was sent with since is not known"
     assert (found.status, found.remote_id, found.sent_text) == ("published", "7", target.post.content)
     assert lines[1].startswith("The operator has paused all publishing: `manage.py reconcile --after-restore`")
     assert lines[-2:] == [
@@ -168,6 +170,30 @@ def test_what_only_its_handles_could_tell_of_is_set_aside(
     assert found.post.status == "needs_review"
     assert lines[0].startswith(f"{target.pk} of {target.post_id} (facebook) cannot be asked about: its network only")
     assert lines[-2] == "Of 1: 1 not asked about."
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("was_connected", [True, False], ids=["connected", "connected again"])
+@pytest.mark.parametrize("handles", [{}, {"container": "an older one"}], ids=["none", "an older one"])
+def test_what_is_set_aside_is_never_taken_for_absent_and_sent_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, handles: dict[str, str], was_connected: bool
+) -> None:
+    network = install(monkeypatch, HandledNetwork())
+    target = make_due(workspace)
+    Target.objects.update(handles=handles)
+    SocialAccount.objects.update(status="active" if was_connected else "expired")
+    run("--since", "2h")
+    SocialAccount.objects.update(status="active")
+
+    status, lines = lines_of("reconcile")
+    with pytest.raises(WrongStatus, match="It cannot be asked about: its network only tells"):
+        look_again(Target.objects.get(), actor=ACTOR, now=database_now())
+
+    found = Target.objects.get()
+    assert (status, network.calls, found.status, found.error) == (1, [], "needs_review", SET_ASIDE)
+    assert lines[0].startswith(f"{target.pk} of {target.post_id} (facebook) cannot be asked about: its network only")
+    resolve = f"  next      POST /api/posts/{target.post_id}/targets/{target.pk}/resolve"
+    assert resolve in lines_of("stuck")[1]
 
 
 def test_what_a_person_says_not_to_be_out_is_not_set_aside_again(

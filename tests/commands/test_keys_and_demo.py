@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from adminapi.management import demo
-from adminapi.management.client import ClientError
+from adminapi.management.client import Client, ClientError
 from tests.commands.running import run
 from tests.factories import make_key, make_workspace
 from tests.workspaces.keys.identifying import identify
@@ -146,15 +146,33 @@ def test_the_demo_needs_the_running_product(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("error", [ClientError("POST /api/accounts: no"), requests.ConnectionError("gone")], ids=str)
-def test_why_it_could_not_be_made_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_why_there_is_no_demo_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(_: Any) -> None:
         raise error
 
     monkeypatch.setattr(demo, "is_ready", lambda: True)
     monkeypatch.setattr(demo, "show", fail)
 
-    with pytest.raises(CommandError, match=f"The demo could not be made: {error}"):
+    with pytest.raises(CommandError, match=f"The demo could not be made or read: {error}"):
         run("load_demo")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(401, "another database, or was revoked. Delete that file"), (503, "The demo could not be made or read: GET")],
+)
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_what_the_product_does_not_have_any_more_is_not_said_to_be_there(
+    monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...], status: int, told: str
+) -> None:
+    made = demo.Demo(api_key="pk_test_x", workspace_id="ws_x", email="demo@example.com", password="a long one")
+    refusal = ClientError("GET /api/workspaces: no", status=status)
+    monkeypatch.setattr(demo, "is_ready", lambda: True)
+    monkeypatch.setattr(demo, "load", lambda: made)
+    monkeypatch.setattr(Client, "call", Mock(side_effect=refusal))
+
+    with pytest.raises(CommandError, match=told):
+        run("load_demo", *form)
 
 
 def test_it_waits_for_the_product_as_long_as_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from adminapi.management.commands import reconcile
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import services
+from posts.asking import question
 from posts.models import Post, Target
-from posts.operating.reconciling import question
 from posts.status import sync
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of

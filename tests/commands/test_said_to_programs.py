@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Pause
 from adminapi.management import demo
+from adminapi.management.client import Client
 from adminapi.management.demo import Demo
 from adminapi.pruning import old
 from ouipost.events.models import Event
@@ -57,6 +58,7 @@ def test_the_demo_is_given_as_an_object(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(demo, "is_ready", lambda: True)
     monkeypatch.setattr(demo, "load", lambda: found[0] if found else None)
     monkeypatch.setattr(demo, "make", make)
+    monkeypatch.setattr(Client, "call", lambda *call, **request: {})
 
     before = shown("load_demo", "--dry-run")
     answers = [shown("load_demo"), shown("load_demo")]

@@ -387,4 +387,4 @@ def test_it_only_reads_and_asks_as_often_for_many_as_for_one(workspace: Workspac
         assert (list(Target.objects.order_by("pk").values()), list(Post.objects.order_by("pk").values())) == before
 
     assert late.pk in {row["target_id"] for row in found()}
-    assert queries[0] == queries[1] == ["SELECT"] * 8
+    assert queries[0] == queries[1] == ["SELECT"] * 9

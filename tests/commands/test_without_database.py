@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
-from adminapi.management.base import on_the_database
+from adminapi.management.unusable import on_the_database
 from tests.product import Product
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +43,8 @@ def start(home: Path, *command: str, **variables: str) -> "subprocess.Popen[str]
         (("bootstrap", *ADMIN, "--json"), "", BEHIND),
         (("stuck", "--json"), "away", AWAY),
         (("serve",), "away", AWAY),
+        (("migrate",), "away", AWAY),
+        (("changepassword", "ops@example.com"), "", BEHIND),
         (("prepare", "--wait", "1"), "away", AWAY),
     ],
     ids=lambda given: given[0] if isinstance(given, tuple) else given,

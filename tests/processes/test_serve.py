@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from adminapi.management.client import Client
 from ouipost.supervisor import STOP_SECONDS
 from tests.databases import fresh_database
-from tests.processes.asking import children_of
-from tests.product import Product, wait_for
+from tests.foundation.threads import at_once
+from tests.processes.asking import WEB, children_of
+from tests.product import Product, answers, running, wait_for
 from tests.services import HERE, free_port
 
 pytestmark = [pytest.mark.crash, pytest.mark.any_database]
@@ -102,6 +104,25 @@ def test_one_that_is_stopped_while_the_web_process_loads_does_not_wait_for_it(tm
         serve.send_signal(signal.SIGTERM)
 
         assert serve.wait(timeout=STOP_SECONDS / 2) == 0
+
+
+def test_who_waits_for_a_post_is_answered_when_the_web_server_is_to_end(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url, running(tmp_path, url) as product:
+        account, port = product.client.connect("bluesky", "Alice"), free_port()
+        server = product.start("-m", "ouipost.server", "--port", str(port), *WEB)
+        client = Client(base := f"http://127.0.0.1:{port}", api_key="", workspace_id="")
+        client.headers = product.client.headers | {"Prefer": "wait=60"}
+        wait_for(lambda: answers(base), what="the web server")
+        post = client.call("POST", "/api/posts", json={"content": "Rye.", "platforms": [account["id"]]})["post"]
+
+        def end_meanwhile() -> int:
+            wait_for(lambda: product.post(post["id"])["status"] == "publishing", what="the call")
+            server.send_signal(signal.SIGTERM)
+            return server.wait(timeout=10)
+
+        told, status = at_once(lambda: client.call("POST", f"/api/posts/{post['id']}/publish"), end_meanwhile)
+
+        assert (told["post"]["status"], status) == ("publishing", 0)
 
 
 def test_one_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -> None:

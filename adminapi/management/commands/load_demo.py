@@ -29,7 +29,7 @@ Examples:
   manage.py load_demo --wait 60   which may be started first
   manage.py load_demo --json      {"api_key", "workspace_id", "email", "password"}
 
-Exits with 1 if the product does not answer, or refuses something."""
+Exits with 1 if the product does not answer, refuses something, or no longer takes the key of the demo."""
     ends_without_database = False
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -52,10 +52,10 @@ Exits with 1 if the product does not answer, or refuses something."""
             raise CommandError(f"Nothing answers at {settings.PUBLIC_BASE_URL}/readyz: start `manage.py serve` first.")
         try:
             if self.is_quiet:
-                self.show(asdict(demo.load() or demo.make(OutputWrapper(StringIO()))))
+                self.show(asdict(demo.load_or_make(OutputWrapper(StringIO()))))
             elif in_lines:
                 demo.show_in_a_line(printed, progress=self.stdout)
             else:
                 demo.show(self.stdout)
         except (ClientError, requests.RequestException) as error:
-            raise CommandError(f"The demo could not be made: {error}") from error
+            raise CommandError(f"The demo could not be made or read: {error}") from error

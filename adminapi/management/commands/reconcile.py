@@ -21,9 +21,10 @@ from ouipost.db.pages import MOST
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
 from posts import pausing, services
+from posts.asking import Question, question, question_after_restore
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.operating import restoring
-from posts.operating.reconciling import Pending, Question, question, question_after_restore, told
+from posts.operating.reconciling import Pending, told
 from posts.operating.stuck import in_doubt
 
 LIMIT, WAIT = 100, 120

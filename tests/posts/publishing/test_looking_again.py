@@ -100,7 +100,7 @@ def test_what_is_looked_for_under_its_key_is_looked_for_under_the_one_it_was_sen
 
 
 @pytest.mark.parametrize("trouble", [LOST, Unavailable("away"), REFUSED], ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("kind", ["network", "keyed", "opaque"])
+@pytest.mark.parametrize("kind", ["network", "keyed"])
 def test_what_nobody_can_tell_stays_in_doubt(
     workspace: Workspace, request: pytest.FixtureRequest, kind: str, trouble: Exception
 ) -> None:
@@ -108,8 +108,7 @@ def test_what_nobody_can_tell_stays_in_doubt(
     target = make_due(workspace)
     send_into_the_dark(target, network)
     network.found = network.committed = [REFUSED]
-    if kind != "opaque":
-        publish(target)
+    publish(target)
     network.found = network.committed = [trouble]
 
     look_again(target)
@@ -117,6 +116,15 @@ def test_what_nobody_can_tell_stays_in_doubt(
 
     assert (settled.status, settled.due_at, settled.outcome_unknown) == ("needs_review", None, True)
     assert (error_of(settled)["code"], error_of(settled)["who_acts"]) == ("OUTCOME_UNKNOWN", "caller")
+
+
+def test_what_cannot_be_asked_about_is_left_alone(workspace: Workspace, opaque: ScriptedNetwork) -> None:
+    parked = send_into_the_dark(make_due(workspace), opaque)
+
+    with pytest.raises(services.WrongStatus, match="It cannot be asked about: its network cannot be asked"):
+        look_again(parked)
+
+    assert Target.objects.get().status == "needs_review"
 
 
 def test_what_the_network_says_to_have_is_not_taken_for_absent(workspace: Workspace, network: ScriptedNetwork) -> None:
