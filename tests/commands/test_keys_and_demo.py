@@ -129,6 +129,7 @@ def test_where_logs_are_json_the_demo_prints_its_key_in_a_line_and_nowhere_its_p
     made = demo.Demo(api_key=f"pk_test_{'x' * 32}", workspace_id="ws_x", email="demo@example.com", password="a word")
     monkeypatch.setattr(demo, "is_ready", lambda: True)
     monkeypatch.setattr(demo, "load", lambda: made)
+    monkeypatch.setattr(Client, "call", Mock())
     settings.LOG_FORMAT = "json"
 
     printed = run("load_demo", "--wait", "60")
