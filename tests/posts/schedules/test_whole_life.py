@@ -25,7 +25,7 @@ from tests.posts.schedules.clocks import DAY, comes_at
 from tests.posts.schedules.living import PLATFORMS, Office
 from tests.posts.schedules.writing import When, Writing
 
-LIVES = int(os.environ.get("LIVES", "2"))
+LIVES = int(os.environ.get("LIVES", "4"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
 STARTS = {
     "Europe/Paris": ("2026-10-24T05:00", "2027-03-27T12:00"),
@@ -37,8 +37,10 @@ STARTS = {
     "America/Santiago": ("2026-09-05T12:00", "2027-04-03T12:00"),
     "Africa/Cairo": ("2026-10-29T04:00",),
     "UTC": ("2027-02-27T12:00",),
+    "Antarctica/Troll": ("2026-10-24T12:00", "2027-03-27T12:00"),
+    "Etc/GMT+12": ("2028-02-28T06:00", "2026-12-31T06:00"),
 }
-"""Zones, and moments within a day before their clocks change: by half an hour, at midnight, over a day, or not."""
+"""Zones, and moments within a day before their clocks change, or the month: by half an hour, two, a day, or not."""
 ZONES = [*STARTS]
 TIMES = ("00:00", "00:15", "01:30", "01:45", "02:00", "02:15", "02:30", "03:00", "03:30", "09:00", "23:30", "23:59")
 WEEKEND = ("friday", "saturday", "sunday", "sunday", "monday", *DAYS)
