@@ -112,14 +112,3 @@ def test_without_the_permission_nothing_is_paused(db: None, values: dict[str, An
     answers = [client.get(PAGE), client.post(PAGE, FORM | {"confirmed": "1"}), client.post(RESUME, FORM)]
 
     assert ([answer.status_code for answer in answers], Pause.objects.exists()) == ([403, 403, 403], False)
-
-
-def test_the_page_costs_at_most_twenty_queries(
-    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
-) -> None:
-    for number in range(12):
-        account = make_account(workspace, remote_id=str(number), default_of=None)
-        paused("account", account.pk)
-
-    with django_assert_max_num_queries(20):
-        assert staff.get(PAGE).status_code == 200

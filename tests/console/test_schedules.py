@@ -331,15 +331,3 @@ def test_whoever_may_not_manage_posts_sees_no_schedule(workspace: Workspace) -> 
 
     pages = (LIST, ADD, page_of(schedule))
     assert {viewer.get(page).status_code for page in pages} | {viewer.post(page).status_code for page in pages} == {403}
-
-
-def test_a_schedule_s_page_costs_at_most_twenty_queries(
-    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
-) -> None:
-    schedule = make_schedule(workspace, slots=[(day, "09:00", ["facebook"]) for day in range(7)])
-    for _ in range(8):
-        queued(schedule)
-
-    for page in (LIST, ADD, page_of(schedule)):
-        with django_assert_max_num_queries(20):
-            assert staff.get(page).status_code == 200

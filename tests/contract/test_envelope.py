@@ -279,3 +279,17 @@ def test_ids_have_their_prefix_and_a_uuid_of_version_seven(api: ApiClient, works
 
     assert [each.partition("_")[0] for each in ids] == ["ws", "acc", "post", "tgt"]
     assert all(each.partition("_")[2][14] == "7" and len(each.partition("_")[2]) == 36 for each in ids)
+
+
+def test_only_the_console_may_evaluate_scripts(db: None) -> None:
+    console, page = Client().get("/console/login/"), Client().get("/")
+
+    policies = ["unsafe-eval" in answer["Content-Security-Policy"] for answer in (console, page)]
+    assert policies == [True, False]
+
+
+def test_data_may_load_nothing_and_be_shown_in_no_frame(db: None) -> None:
+    answers = [Client().get(path) for path in ("/healthz", "/api/posts", "/admin/profile")]
+
+    assert [answer.status_code for answer in answers] == [200, 401, 401]
+    assert {answer["Content-Security-Policy"] for answer in answers} == {"default-src 'none'; frame-ancestors 'none'"}
