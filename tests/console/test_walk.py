@@ -64,6 +64,8 @@ ROOT = "root"
 """Somebody with every permission: what is closed to them is closed to all."""
 OTHERWISE = {"accounts_socialaccount_pause": "system.manage", "accounts_socialaccount_resume": "system.manage"}
 """What needs another permission than the model that it is about."""
+LEADING_ON = ("_history", "socialaccount_add", "posts_post_add", "connect_account")
+"""Ends of names of addresses that lead whoever comes to another page."""
 VANISHED = re.compile(r"vanished\w+", re.IGNORECASE)
 """What everything is called that `remove_some` makes and removes."""
 
@@ -175,6 +177,22 @@ def test_a_page_opens_to_its_permission_alone_and_to_nobody_without_it(places: l
 
     root = _client(ROOT)
     assert ([place.name for place in closed if _opens(root, place)], open_to_others) == ([], [])
+
+
+def test_nothing_is_sent_to_a_page_without_its_permission(places: list[Place]) -> None:
+    without = {name: _client(f"no.{name}", permissions={*ADMIN_PERMISSIONS} - {name}) for name in ADMIN_PERMISSIONS}
+    confirmed = {"confirmed": "1", "action": "send_test", "_selected_action": Webhook.objects.get().pk}
+
+    with CaptureQueriesContext(connection) as queries:
+        sent = {
+            place.name: without[place.permission].post(place.address, confirmed).status_code
+            for place in places
+            if place.permission
+        }
+
+    led_on = {name for name in sent if name.endswith(LEADING_ON)}
+    assert {name: each for name, each in sent.items() if each != HTTPStatus.FORBIDDEN and name not in led_on} == {}
+    assert [*filter(_writes, [each["sql"] for each in queries])] == []
 
 
 def _opens(client: Client, place: Place) -> bool:

@@ -527,34 +527,6 @@ def test_deliveries_are_read_only(staff: Client) -> None:
     assert Delivery.objects.get().status == "delivered"
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"role": Role.EDITOR},
-        {"role": Role.VIEWER},
-        {"role": Role.ADMIN, "permissions": ["users.manage", "audit.view", "system.manage"]},
-    ],
-)
-def test_without_the_permission_there_is_no_page_and_no_action(
-    db: None, names: NameServer, values: dict[str, Any]
-) -> None:
-    client, webhook = logged_in(**values), make_webhook()
-    sent = make_delivery(webhook)
-    delivery = reverse(f"{DELIVERIES}_change", args=[sent.pk])
-    before = Webhook.objects.values().get()
-
-    answers = [client.get(page) for page in (LIST, ADD, page_of(webhook), SENT, delivery)]
-    answers += [client.post(ADD, FORM), client.post(page_of(webhook), FORM)]
-    answers.append(client.post(replay_of(webhook), {"since": ago(timedelta(days=1)), "confirmed": "1"}))
-    for name in ("send_test", "rotate_secret", "delete_webhooks"):
-        answers.append(client.post(LIST, {"action": name, "_selected_action": webhook.pk}))
-    answers.append(client.post(SENT, {"action": "redeliver", "_selected_action": sent.pk}))
-
-    assert {answer.status_code for answer in answers} == {403}
-    assert (Webhook.objects.values().get(), Delivery.objects.get().status, names.asked) == (before, "delivered", [])
-    assert not Event.objects.exists()
-
-
 @pytest.fixture
 def member(workspace: Workspace) -> User:
     """Somebody who may manage webhooks, and works in one workspace alone."""
