@@ -48,6 +48,12 @@ def test_whatever_fails_is_answered_in_json(api: ApiClient, call: tuple[Any, ...
     assert response.headers["X-Request-ID"]
 
 
+def test_a_method_that_nobody_takes_is_told_to_a_key_without_permissions_too(workspace: Workspace) -> None:
+    caller = ApiClient(make_key(permissions=[])[1], workspace.pk)
+
+    assert error_of(caller.put("/api/posts", {})) == (405, "METHOD_NOT_ALLOWED")
+
+
 def test_a_404_says_what_to_check_and_never_which_of_it_is_unknown(api: ApiClient, admin: AdminClient) -> None:
     none = "019a2b3c-4d5e-7f00-8a1b-2c3d4e5f6a7b"
     calls = ("nothing", "posts/7", f"posts/post_{none}", f"accounts/acc_{none}/refresh/now", f"workspaces/ws_{none}")
