@@ -1,8 +1,8 @@
 """Whatever is done to schedules, their slots, their queues and the times of posts, wherever clocks change: each post
 goes out at the time that the wall shows, once, and everything that tells of times agrees.
 
-`Life` and `Writing` have the acts, `Beliefs` the reckoning, `Looking` what is looked at. A few lives are tried, the
-same in every run; other ones, and as many as you like:
+`Life` and `Operations` have the acts, `Beliefs` the reckoning, `Invariants` what is looked at. A few lives are tried,
+the same in every run; other ones, and as many as you like:
 `LIVES=500 pytest --hypothesis-profile=new tests/posts/schedules/test_whole_life.py`.
 """
 
@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from posts.schedules.services import follow_zones
-from tests.posts.living import drawn, lived, running_as
-from tests.posts.schedules.agreeing import MINUTE
-from tests.posts.schedules.believing import DAYS, Plan, Slot
 from tests.posts.schedules.clocks import DAY, comes_at
-from tests.posts.schedules.living import PLATFORMS, Office
-from tests.posts.schedules.writing import When, Writing
+from tests.posts.schedules.invariants import MINUTE
+from tests.posts.schedules.model import DAYS, Plan, Slot
+from tests.posts.schedules.operations import Operations, When
+from tests.posts.schedules.system import PLATFORMS, Office
+from tests.posts.system import drawn, lived, running_as
 
 LIVES = int(os.environ.get("LIVES", "4"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
@@ -115,7 +115,7 @@ BORN = [
 ]
 
 
-class Life(Writing):
+class Life(Operations):
     """Some posts and schedules, what is done to them, and what follows from that."""
 
     def __init__(self, office: Office, zone: str, start: datetime) -> None:
