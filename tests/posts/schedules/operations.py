@@ -101,14 +101,14 @@ class Operations(Invariants):
         local = datetime.fromisoformat(body["scheduled_at"])
         status, data = self.office.move(post.id, body["scheduled_at"])
         found = shown_at(local, zone)
-        if post.status not in SCHEDULABLE:
-            assert status == 409, data
-        elif post.status == "draft" and not self.named(post.names) <= self.connected:
-            assert status == 422, data
-        elif len(found) != 1:
+        if len(found) != 1:
             assert (status, [each["at"] for each in data["choices"]]) == (400, self.choices(local, zone)), data
+        elif post.status not in SCHEDULABLE:
+            assert status == 409, data
         elif found[0] < self.now - MINUTE:
             assert status == 400, data
+        elif post.status == "draft" and not self.named(post.names) <= self.connected:
+            assert status == 422, data
         else:
             assert status == 200, data
             post.accounts = self.named(post.names) & self.connected
