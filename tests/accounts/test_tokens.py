@@ -15,7 +15,7 @@ from django.db.models import F
 from pytest_django import Settings
 
 from accounts import connecting, health, registry, services, tokens
-from accounts.models import SocialAccount
+from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms.base import (
     Account,
     AuthExpired,
@@ -99,7 +99,12 @@ def test_a_token_is_stale_when_it_ends_before_a_call_could(ends_at: datetime | N
     assert is_stale(SocialAccount(access_expires_at=ends_at), now=NOW) is stale
 
 
-def test_a_due_account_gets_new_tokens(workspace: Workspace, network: FakeNetwork) -> None:
+@pytest.mark.parametrize("paused", [[], [PauseScope.NETWORK]])
+def test_a_due_account_gets_new_tokens_also_while_it_is_paused(
+    workspace: Workspace, network: FakeNetwork, paused: list[str]
+) -> None:
+    for scope in paused:
+        Pause.objects.create(scope=scope, subject_id="facebook", in_force=f"{scope}:facebook", paused_at=NOW)
     account = make_due(workspace, last_error=OLD_ERROR)
     ends, over = database_now() + 2 * HOUR, datetime(2027, 1, 1, tzinfo=UTC)
     network.refreshed = Tokens(

@@ -106,6 +106,9 @@ def test_all_numbers_of_all_networks_are_what_the_networks_say(world: World) -> 
             says, numbers = network_says[target.platform], target.numbers
             assert (counted(numbers), numbers.own) == (counted(says), dict(says.own)), target.platform
             assert target.metrics == {**counted(says), "read_at": as_shown(at), "removed_at": None}
+            told, metrics = counted(says), set(platforms.BY_ID[target.platform].metrics)
+            assert {name for name in told if told[name] is not None} == metrics & {*COUNTED}, target.platform
+            assert {*says.own} <= metrics, target.platform
             now = {name: count or 0 for name, count in counted(says).items()}
             day = by_day.setdefault(at.date(), Counter())
             day.update({name: now[name] - before[target.platform][name] for name in COUNTED})

@@ -4,25 +4,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.api.site import error_of, make_note
+from tests.api.site import error_of
 
 INTERNAL = {
     "code": "INTERNAL_ERROR",
     "message": "Something went wrong on our side. Quote the X-Request-ID when you report it.",
     "details": {},
 }
-
-
-@pytest.mark.django_db
-def test_success_stands_under_data(api: Client) -> None:
-    make_note("a")
-
-    response = api.get("/api/notes/a")
-
-    assert response.json() == {
-        "success": True,
-        "data": {"note": {"id": "a", "text": "a", "status": 1, "created_at": "2026-03-01T12:00:00Z", "owner": "me"}},
-    }
 
 
 @pytest.mark.parametrize(

@@ -53,28 +53,6 @@ def test_the_list_is_searched_and_narrowed(staff: Client, workspace: Workspace) 
     assert listed(staff, LIST, expected) == expected
 
 
-def test_the_list_costs_the_same_for_one_account_or_fifty(
-    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
-) -> None:
-    for number in range(50):
-        make_account(workspace, remote_id=str(number), default_of=None)
-
-    with django_assert_max_num_queries(20):
-        staff.get(LIST)
-
-
-def test_the_page_of_an_account_costs_few_queries(
-    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
-) -> None:
-    account = make_account(workspace)
-    make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
-
-    with django_assert_max_num_queries(20):
-        assert staff.get(page_of(account)).status_code == 200
-    with django_assert_max_num_queries(20):
-        assert staff.get(page_of(account, "disconnect")).status_code == 200
-
-
 def test_adding_an_account_leads_to_connecting_one(editor: Client) -> None:
     assert editor.get(f"{LIST}add/")["Location"] == "/console/connect/"
 

@@ -14,7 +14,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import AccountNumbers
 from adminapi.console.charts import Chart, Series
 from adminapi.templatetags.charts import number
-from analytics.models import AccountSync, DayTotal, TargetNumbers
+from analytics.models import AccountSync, TargetNumbers
 from ouipost.events.models import Event
 from tests.analytics.readings import counts as told
 from tests.analytics.readings import publish, read
@@ -242,26 +242,6 @@ def test_who_may_see_numbers_alone_gets_no_link_to_posts(workspace: Workspace, a
 
     assert "Fresh bread" in page
     assert "/console/posts/post/" not in page
-
-
-def test_it_costs_the_same_however_much_there_is(
-    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
-) -> None:
-    for place in range(4):
-        other = make_workspace(name=f"Workspace {place}")
-        for place in range(3):
-            gain(make_account(other, remote_id=f"{place}", default_of=None))
-    for place in range(12):
-        gain(make_account(workspace, remote_id=f"{place}", default_of=None))
-    DayTotal.objects.bulk_create(
-        DayTotal(workspace=workspace, day=NOW.date() - days * DAY, platform="facebook", posts=1)
-        for days in range(2, 300)
-    )
-
-    one = f"?workspace={workspace.pk}"
-    for query in ("", one, "?period=1y", f"{one}&period=1y&network=facebook"):
-        with django_assert_max_num_queries(20):
-            assert staff.get(f"{PAGE}{query}").status_code == 200
 
 
 @pytest.mark.parametrize(

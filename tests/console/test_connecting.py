@@ -484,14 +484,3 @@ def test_the_page_is_not_kept_framed_or_completed_by_other_methods(of_api: str, 
     assert (answer["X-Frame-Options"], answer["X-Content-Type-Options"]) == ("DENY", "nosniff")
     assert answer["Referrer-Policy"] == "same-origin"
     assert "<script" not in text(answer)
-
-
-def test_the_page_costs_the_same_for_one_workspace_or_many(
-    editor: User, workspace: Workspace, django_assert_max_num_queries: Any
-) -> None:
-    for number in range(30):
-        Membership.objects.create(workspace=make_workspace(name=f"W{number}"), user=editor)
-    browser = browser_of(editor)
-
-    with django_assert_max_num_queries(20):
-        browser.get(f"/console/connect/?workspace={workspace.pk}")

@@ -1,7 +1,5 @@
 """Pausing and resuming in the console: how many posts wait is said first, and why is kept."""
 
-from typing import Any
-
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -103,23 +101,3 @@ def test_a_pause_names_what_people_know_it_by(staff: Client, workspace: Workspac
 
     names = ("Bakery", "Company Page (Facebook, Bakery)", "Bluesky")
     assert [f'<th scope="row">{name}</th>' in page for name in names] == [True, True, True]
-
-
-@pytest.mark.parametrize("values", [{"role": Role.EDITOR}, {"role": Role.VIEWER, "permissions": ["system.view"]}])
-def test_without_the_permission_nothing_is_paused(db: None, values: dict[str, Any]) -> None:
-    client = browser_of(make_user(**values))
-
-    answers = [client.get(PAGE), client.post(PAGE, FORM | {"confirmed": "1"}), client.post(RESUME, FORM)]
-
-    assert ([answer.status_code for answer in answers], Pause.objects.exists()) == ([403, 403, 403], False)
-
-
-def test_the_page_costs_at_most_twenty_queries(
-    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
-) -> None:
-    for number in range(12):
-        account = make_account(workspace, remote_id=str(number), default_of=None)
-        paused("account", account.pk)
-
-    with django_assert_max_num_queries(20):
-        assert staff.get(PAGE).status_code == 200

@@ -212,7 +212,8 @@ def test_who_deleted_a_workspace_sees_no_other_removal_and_their_own_while_they_
     listed.append(removal_of(mine) in text(browser.get("/console/jobs/")))
 
     assert (opened, listed) == ([200, 404, 404], [True, False])
-    assert Event.objects.filter(type="workspace.updated", user_id=user.pk, resource_id=also.pk).exists()
+    told = Event.objects.get(type="workspace.updated", user_id=user.pk, resource_id=also.pk)
+    assert told.details["after"]["name"] == "Also"
 
 
 def test_nobody_changes_or_deletes_a_workspace_that_is_not_theirs(db: None) -> None:
@@ -232,17 +233,6 @@ def test_an_account_is_connected_from_the_page_of_its_workspace(staff: Client) -
 
     assert staff.get(page_of(workspace, "connect_account"))["Location"] == f"/console/connect/?workspace={workspace.pk}"
     assert browser.get(page_of(workspace, "connect_account")).status_code == 403
-
-
-def test_pages_cost_the_same_for_one_workspace_or_fifty(staff: Client, django_assert_max_num_queries: Any) -> None:
-    for number in range(50):
-        workspace = make_workspace(name=f"W{number}")
-        user = User.objects.create(email=f"u{number}@example.com", role=Role.EDITOR)
-        Membership.objects.create(workspace=workspace, user=user)
-
-    for path in (LIST, f"{LIST}add/", page_of(workspace), page_of(workspace, "delete_workspace")):
-        with django_assert_max_num_queries(20):
-            staff.get(path)
 
 
 def test_a_workspace_leads_to_its_own_pages(staff: Client, workspace: Workspace) -> None:

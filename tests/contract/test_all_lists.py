@@ -28,7 +28,7 @@ from tests.contract import reported
 from tests.contract.shelved import NETWORKS, Installation, Sent, Written
 from tests.contract.shelves import Shelves, shown
 from tests.contract.world import data_of
-from tests.posts.living import Acts, drawn, lived
+from tests.posts.system import Acts, drawn, lived
 from workspaces.models import User, Workspace
 
 LIVES = int(os.environ.get("LIVES", "3"))

@@ -48,6 +48,12 @@ def test_whatever_fails_is_answered_in_json(api: ApiClient, call: tuple[Any, ...
     assert response.headers["X-Request-ID"]
 
 
+def test_a_method_that_nobody_takes_is_told_to_a_key_without_permissions_too(workspace: Workspace) -> None:
+    caller = ApiClient(make_key(permissions=[])[1], workspace.pk)
+
+    assert error_of(caller.put("/api/posts", {})) == (405, "METHOD_NOT_ALLOWED")
+
+
 def test_a_404_says_what_to_check_and_never_which_of_it_is_unknown(api: ApiClient, admin: AdminClient) -> None:
     none = "019a2b3c-4d5e-7f00-8a1b-2c3d4e5f6a7b"
     calls = ("nothing", "posts/7", f"posts/post_{none}", f"accounts/acc_{none}/refresh/now", f"workspaces/ws_{none}")
@@ -284,3 +290,17 @@ def test_ids_have_their_prefix_and_a_uuid_of_version_seven(api: ApiClient, works
 
     assert [each.partition("_")[0] for each in ids] == ["ws", "acc", "post", "tgt"]
     assert all(each.partition("_")[2][14] == "7" and len(each.partition("_")[2]) == 36 for each in ids)
+
+
+def test_only_the_console_may_evaluate_scripts(db: None) -> None:
+    console, page = Client().get("/console/login/"), Client().get("/")
+
+    policies = ["unsafe-eval" in answer["Content-Security-Policy"] for answer in (console, page)]
+    assert policies == [True, False]
+
+
+def test_data_may_load_nothing_and_be_shown_in_no_frame(db: None) -> None:
+    answers = [Client().get(path) for path in ("/healthz", "/api/posts", "/admin/profile")]
+
+    assert [answer.status_code for answer in answers] == [200, 401, 401]
+    assert {answer["Content-Security-Policy"] for answer in answers} == {"default-src 'none'; frame-ancestors 'none'"}

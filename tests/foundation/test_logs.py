@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from io import StringIO
+from logging.config import DictConfigurator
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,36 @@ def test_why_a_process_does_not_start_is_told_in_the_form_of_its_log(
     said = [(line := json.loads(each))["event"] for each in lines] if form == "json" else lines
     assert (done.returncode, said) == (status, [told])
     assert form == "text" or (line["level"], line["logger"]) == ("critical", "ouipost")
+
+
+TOKEN = "a-token-that-nobody-must-see"
+
+
+def test_a_traceback_in_the_logs_shows_no_local_variables() -> None:
+    line = _logged(_failure())
+
+    assert ("Traceback" in line, TOKEN in line) == (True, False)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_key_in_an_address_is_masked_in_the_logs(form: str) -> None:
+    key = "pk_live_" + "aB3" * 10 + "xy"
+
+    line = _logged(logging.LogRecord("test", logging.WARNING, __file__, 1, "Not Found: /api/%s", (key,), None), form)
+
+    assert ("Not Found: /api/[masked]" in line, key in line) == (True, False)
+
+
+def _logged(record: logging.LogRecord, form: str = "text") -> str:
+    formatter = logs.logging_config(form)["formatters"]["lines"]
+    handler = logging.StreamHandler()
+    handler.setFormatter(DictConfigurator({}).configure_formatter(formatter))
+    return handler.format(record)
+
+
+def _failure() -> logging.LogRecord:
+    token = TOKEN
+    try:
+        raise ValueError(len(token))
+    except ValueError:
+        return logging.LogRecord("test", logging.ERROR, __file__, 1, "It failed", (), sys.exc_info())

@@ -309,26 +309,6 @@ def test_what_was_refused_is_there_once_after_a_retry_whether_it_was_taken_or_no
 
 
 @pytest.mark.parametrize("network", ALL)
-def test_the_numbers_of_a_post_are_what_the_network_gives_and_nothing_else(world: World, network: str) -> None:
-    connector, account, target = published(world, USUAL[network])
-    clock.advance(3 * 86_400)
-    tokens.refresh_now(account)
-    account.refresh_from_db()
-    session = registry.session(account.platform, account.workspace)
-
-    found = connector.post_metrics(session, account.unseal(), [target.remote_id], now=clock.now())
-
-    assert list(found) == [target.remote_id]
-    numbers = found[target.remote_id]
-    for name in ("impressions", "reach", "engagement", "clicks"):
-        assert (getattr(numbers, name) is not None) == (name in connector.metrics), name
-    assert set(numbers.own) <= set(connector.metrics)
-    assert numbers.own
-    networks.Post.objects.update(deleted_at=clock.now())
-    assert connector.post_metrics(session, account.unseal(), [target.remote_id], now=clock.now()) == {}
-
-
-@pytest.mark.parametrize("network", ALL)
 def test_an_account_has_numbers(world: World, network: str) -> None:
     account = connected(world, network)
     connector = registry.connector(network, account.workspace)

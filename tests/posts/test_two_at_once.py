@@ -15,9 +15,9 @@ from pytest_django.fixtures import Settings
 
 from ouipost.events.catalogue import EVENTS
 from tests.factories import make_webhook
-from tests.posts import deeds
+from tests.posts import operations
 from tests.posts.conftest import install
-from tests.posts.deeds import Everywhere, PostsWorld
+from tests.posts.operations import Everywhere, PostsWorld
 from tests.two_at_once import MARKS, Caller, Deed, Stage, chosen, in_no_order, pairs, two_callers, wrong_in
 
 pytestmark = MARKS
@@ -74,26 +74,26 @@ class Posts:
 
     network: Everywhere
     two: Sequence[Caller]
-    deeds: Mapping[str, Deed] = field(default_factory=lambda: deeds.DEEDS)
+    deeds: Mapping[str, Deed] = field(default_factory=lambda: operations.DEEDS)
 
     def make_world(self, state: str) -> PostsWorld:
         self.network.forget()
-        return deeds.make_world(state)
+        return operations.make_world(state)
 
     def callers(self, world: PostsWorld) -> Sequence[Caller]:
         return self.two
 
     def settle(self, world: PostsWorld) -> None:
-        deeds.settle(world)
+        operations.settle(world)
 
     def look(self, world: PostsWorld) -> Any:
-        return deeds.look(world, self.network)
+        return operations.look(world, self.network)
 
     def wrongs(self, world: PostsWorld) -> list[str]:
-        return deeds.wrongs(world, self.network)
+        return operations.wrongs(world, self.network)
 
     def leave(self, world: PostsWorld) -> None:
-        deeds.leave(world)
+        operations.leave(world)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from hypothesis.extra.django import TestCase
 from analytics import discovery
 from ouipost.simulator.models import Fault
 from tests.in_process import BASE
-from tests.posts.living import PLATFORMS, Product, lived, running
+from tests.posts.system import PLATFORMS, Product, lived, running
 
 LIVES = int(os.environ.get("LIVES", "2"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]

@@ -5,7 +5,7 @@ from pytest_django.fixtures import Settings
 
 from ouipost.events import delivery
 from tests.two_at_once import MARKS, Stage, chosen, in_no_order, pairs, two_callers, wrong_in
-from tests.webhooks.deeds import Mailboxes, Receiver
+from tests.webhooks.operations import Mailboxes, Receiver
 
 pytestmark = MARKS
 ALWAYS = [("due", "deliver", "switch off")]

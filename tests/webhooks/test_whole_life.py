@@ -22,11 +22,11 @@ from standardwebhooks import Webhook as Verifier
 
 from ouipost.events.delivery import Job, deliver
 from ouipost.events.models import Event, Message
-from tests.posts.living import Acts, Killed, drawn
-from tests.webhooks.agreeing import SLACK, deliveries, deliveries_agree, webhook_agrees
-from tests.webhooks.believing import DAY, KEPT, LEASE, TEST, Again, Hook, Told
+from tests.posts.system import Acts, Killed, drawn
 from tests.webhooks.conftest import claim_deliveries
-from tests.webhooks.living import REPLIES, TAKEN, Call, Reply, Site, parsed, running
+from tests.webhooks.invariants import SLACK, deliveries, deliveries_agree, webhook_agrees
+from tests.webhooks.model import DAY, KEPT, LEASE, TEST, Again, Hook, Told
+from tests.webhooks.system import REPLIES, TAKEN, Call, Reply, Site, parsed, running
 
 IS_USUAL = "LIVES" not in os.environ
 LIVES = int(os.environ.get("LIVES", "1"))

@@ -26,8 +26,8 @@ from posts import counts, duplicating
 from posts.media import files, storage
 from posts.models import Post as Row
 from tests.factories import make_workspace
-from tests.posts.living import Acts, Killed, Product, drawn, lived, running
-from tests.posts.media.living import COLOURS, FOLDERS, File, Keeping, Post, Url, colour_of, keeping, name_in, painted
+from tests.posts.media.system import COLOURS, FOLDERS, File, Keeping, Post, Url, colour_of, keeping, name_in, painted
+from tests.posts.system import Acts, Killed, Product, drawn, lived, running
 from tests.stores import s3_server
 from workspaces import services as workspaces
 from workspaces.models import Workspace

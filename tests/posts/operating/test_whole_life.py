@@ -27,8 +27,8 @@ from adminapi.processes import restored
 from ouipost.simulator.models import Fault
 from tests.foundation.rings import make_key
 from tests.in_process import BASE
-from tests.posts.living import PLATFORMS, Acts, drawn, lived
-from tests.posts.operating.living import Installation, Rows, at_home, installed, load, rows, seal
+from tests.posts.operating.system import Installation, Rows, at_home, installed, load, rows, seal
+from tests.posts.system import PLATFORMS, Acts, drawn, lived
 
 LIVES = int(os.environ.get("LIVES", "2"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 30 * LIVES)]

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 from django.db.models import Model
+from django.http import Http404
 
 from accounts import breakers, health
-from accounts.models import SocialAccount
+from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Profile
 from accounts.services import disconnect, update_account
 from analytics import settling as readings
@@ -22,10 +23,11 @@ from analytics.models import AccountSync, DayTotal, InstallationDay, TargetNumbe
 from analytics.removal import _purge_days
 from ouipost import claims
 from ouipost.claims import database_now
+from ouipost.errors import InvalidInput
 from ouipost.events import webhooks
 from ouipost.events.models import Delivery, Event, Webhook
 from ouipost.events.settling import Report, settle_all
-from posts import counts, expiring, removal, services
+from posts import counts, expiring, pausing, removal, services
 from posts.media import files, storage
 from posts.media.intake import Processed
 from posts.models import Post, Schedule, Slot, Target
@@ -39,13 +41,16 @@ from tests.factories import (
     make_media,
     make_post,
     make_schedule,
+    make_user,
     make_webhook,
 )
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
 from tests.posts.fakes import ACTOR, ScriptedNetwork, claim, claim_targets, make_due
 from workspaces import services as workspaces
+from workspaces import users
 from workspaces.keys import services as keys
-from workspaces.models import ApiKey, Workspace
+from workspaces.models import ApiKey, User, Workspace
+from workspaces.users import LastAdmin
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -274,6 +279,63 @@ def slots_for_an_account(workspace: Workspace) -> Change:
     return make, partial(disconnect, account, actor=ACTOR, now=NOW), lambda: Slot.objects.get().platforms, ["twitter"]
 
 
+def administrators(_: Workspace) -> Change:
+    one, two = (make_user(email=f"{name}@example.com") for name in "ab")
+    demote = partial(users.update_user, two, values={"role": "editor"}, actor=ACTOR, now=NOW)
+    return demote, refused(LastAdmin, partial(users.delete_user, one, actor=ACTOR)), lambda: [*_rulers()], [one.pk]
+
+
+def administrator_who_is_switched_off_while_deleted(_: Workspace) -> Change:
+    one, two = (make_user(email=f"{name}@example.com") for name in "ab")
+    switch = partial(users.update_user, two, values={"is_active": False}, actor=ACTOR, now=NOW)
+    return partial(users.delete_user, two, actor=ACTOR), refused(Http404, switch), lambda: [*_rulers()], [one.pk]
+
+
+def _rulers() -> Any:
+    return User.objects.filter(role="admin", is_active=True).values_list("pk", flat=True)
+
+
+def key_that_is_revoked_while_it_is_rotated(_: Workspace) -> Change:
+    key, _secret = make_key()
+    rotate, revoke = (partial(act, key, actor=ACTOR, now=NOW) for act in (keys.rotate_key, keys.revoke_key))
+    return rotate, revoke, partial(_ways_in, key), [(False, NOW, None)]
+
+
+def key_that_is_rotated_while_it_is_revoked(_: Workspace) -> Change:
+    key, _secret = make_key()
+    rotate, revoke = (partial(act, key, actor=ACTOR, now=NOW) for act in (keys.rotate_key, keys.revoke_key))
+    return revoke, refused(Http404, rotate), partial(_ways_in, key), [(False, NOW, None)]
+
+
+def _ways_in(key: ApiKey) -> Any:
+    return [*ApiKey.objects.filter(pk=key.pk).values_list("is_active", "revoked_at", "previous_digest")]
+
+
+def pause_of_a_workspace_that_is_deleted(workspace: Workspace) -> Change:
+    pause, delete = _pausing(workspace)
+    return pause, delete, Pause.objects.in_force().count, 0
+
+
+def workspace_that_is_paused_while_it_is_deleted(workspace: Workspace) -> Change:
+    pause, delete = _pausing(workspace)
+    return delete, refused(InvalidInput, pause), Pause.objects.count, 0
+
+
+def _pausing(workspace: Workspace) -> tuple[Act, Act]:
+    pause = partial(pausing.pause, "workspace", workspace.pk, reason="Unpaid", actor=ACTOR, now=NOW)
+    return pause, partial(workspaces.delete_workspace, workspace, actor=ACTOR, now=NOW)
+
+
+def refused(why: type[Exception], act: Act) -> Act:
+    """Return what does this, and must be refused."""
+
+    def try_it() -> None:
+        with pytest.raises(why):
+            act()
+
+    return try_it
+
+
 def failed_target_of_an_account(workspace: Workspace) -> Change:
     account = make_account(workspace)
     retry = partial(
@@ -304,6 +366,9 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
         for each in (
             *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, name_of_an_account, days),
             *(files_of_a_post, file_whose_commit_is_not_answered, slots_for_an_account, failed_target_of_an_account),
+            *(administrators, administrator_who_is_switched_off_while_deleted),
+            *(key_that_is_revoked_while_it_is_rotated, key_that_is_rotated_while_it_is_revoked),
+            *(pause_of_a_workspace_that_is_deleted, workspace_that_is_paused_while_it_is_deleted),
         )
     },
 }

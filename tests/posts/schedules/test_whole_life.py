@@ -1,8 +1,8 @@
 """Whatever is done to schedules, their slots, their queues and the times of posts, wherever clocks change: each post
 goes out at the time that the wall shows, once, and everything that tells of times agrees.
 
-`Life` and `Writing` have the acts, `Beliefs` the reckoning, `Looking` what is looked at. A few lives are tried, the
-same in every run; other ones, and as many as you like:
+`Life` and `Operations` have the acts, `Beliefs` the reckoning, `Invariants` what is looked at. A few lives are tried,
+the same in every run; other ones, and as many as you like:
 `LIVES=500 pytest --hypothesis-profile=new tests/posts/schedules/test_whole_life.py`.
 """
 
@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from posts.schedules.services import follow_zones
-from tests.posts.living import drawn, lived, running_as
-from tests.posts.schedules.agreeing import MINUTE
-from tests.posts.schedules.believing import DAYS, Plan, Slot
 from tests.posts.schedules.clocks import DAY, comes_at
-from tests.posts.schedules.living import PLATFORMS, Office
-from tests.posts.schedules.writing import When, Writing
+from tests.posts.schedules.invariants import MINUTE
+from tests.posts.schedules.model import DAYS, Plan, Slot
+from tests.posts.schedules.operations import Operations, When
+from tests.posts.schedules.system import PLATFORMS, Office
+from tests.posts.system import drawn, lived, running_as
 
-LIVES = int(os.environ.get("LIVES", "2"))
+LIVES = int(os.environ.get("LIVES", "4"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
 STARTS = {
     "Europe/Paris": ("2026-10-24T05:00", "2027-03-27T12:00"),
@@ -37,8 +37,10 @@ STARTS = {
     "America/Santiago": ("2026-09-05T12:00", "2027-04-03T12:00"),
     "Africa/Cairo": ("2026-10-29T04:00",),
     "UTC": ("2027-02-27T12:00",),
+    "Antarctica/Troll": ("2026-10-24T12:00", "2027-03-27T12:00"),
+    "Etc/GMT+12": ("2028-02-28T06:00", "2026-12-31T06:00"),
 }
-"""Zones, and moments within a day before their clocks change: by half an hour, at midnight, over a day, or not."""
+"""Zones, and moments within a day before their clocks change, or the month: by half an hour, two, a day, or not."""
 ZONES = [*STARTS]
 TIMES = ("00:00", "00:15", "01:30", "01:45", "02:00", "02:15", "02:30", "03:00", "03:30", "09:00", "23:30", "23:59")
 WEEKEND = ("friday", "saturday", "sunday", "sunday", "monday", *DAYS)
@@ -113,7 +115,7 @@ BORN = [
 ]
 
 
-class Life(Writing):
+class Life(Operations):
     """Some posts and schedules, what is done to them, and what follows from that."""
 
     def __init__(self, office: Office, zone: str, start: datetime) -> None:

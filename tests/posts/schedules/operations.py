@@ -3,16 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.posts.schedules.agreeing import HOUR, MINUTE, SCHEDULABLE, Looking
-from tests.posts.schedules.believing import Plan, Post
 from tests.posts.schedules.clocks import DAY, clock, next_doubt, offsets_in_turn, readings, shown_at, told, told_in
+from tests.posts.schedules.invariants import HOUR, MINUTE, SCHEDULABLE, Invariants
+from tests.posts.schedules.model import Plan, Post
 
 When = tuple[Any, ...]
 """A time: an instant with the offset of a zone, the local time of one or, without it, of the workspace, or one that the
 clocks skip or show twice."""
 
 
-class Writing(Looking):
+class Operations(Invariants):
     """Somebody who writes posts, and says when they are to go out."""
 
     texts = 0

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.webhooks.believing import Hook, Sending
-from tests.webhooks.living import Site
+from tests.webhooks.model import Hook, Sending
+from tests.webhooks.system import Site
 
 SLACK = timedelta(seconds=1.5)
 """The API tells whole seconds."""

@@ -20,8 +20,8 @@ from PIL import Image
 from ouipost.api import limits
 from ouipost.simulator import models as networks
 from posts.media import storage
-from tests.posts.living import A_MOMENT, Clock, Killed, Product
 from tests.posts.media.served import body, fetch
+from tests.posts.system import A_MOMENT, Clock, Killed, Product
 from tests.stores import Bucket, Folder, Kept
 
 FOLDERS = ("media/", "thumbs/")

@@ -12,7 +12,7 @@ from typing import Any
 from ouipost.simulator import models as networks
 from posts.schedules.services import follow_zones
 from tests.console.conftest import browser_of
-from tests.posts.living import A_MOMENT, BEGINNING, Product
+from tests.posts.system import A_MOMENT, BEGINNING, Product
 
 PLATFORMS = ("facebook", "twitter", "bluesky")
 

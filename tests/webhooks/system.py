@@ -25,7 +25,7 @@ from ouipost.outbound import transport
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
 from tests.conftest import AdminClient, ApiClient
 from tests.factories import make_account, make_key, make_token, make_user, make_workspace
-from tests.posts.living import A_MOMENT, Clock, one_clock
+from tests.posts.system import A_MOMENT, Clock, one_clock
 from workspaces.keys import usage
 
 

@@ -18,7 +18,7 @@ from adminapi.processes import restored
 from ouipost.events import sealing
 from posts.models import Target
 from tests.commands.running import outcome_of
-from tests.posts.living import PLATFORMS, Product, running_as
+from tests.posts.system import PLATFORMS, Product, running_as
 
 SLEEP = 5
 """What a command that waits for workers sleeps at a time, in seconds."""

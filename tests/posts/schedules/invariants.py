@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from tests.posts.schedules.believing import WEEK, Beliefs, Plan, Post
 from tests.posts.schedules.clocks import DAY, begins, changes_between, clock, shown_at, told, told_in
-from tests.posts.schedules.living import Office
+from tests.posts.schedules.model import WEEK, Beliefs, Plan, Post
+from tests.posts.schedules.system import Office
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SOON = timedelta(seconds=40)
@@ -13,7 +13,7 @@ SOON = timedelta(seconds=40)
 SCHEDULABLE = ("draft", "scheduled", "missed")
 
 
-class Looking(Beliefs):
+class Invariants(Beliefs):
     """Somebody who looks at everything that tells of times."""
 
     def __init__(self, office: Office, zone: str) -> None:
