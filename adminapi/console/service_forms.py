@@ -20,7 +20,7 @@ from adminapi.console.base import ConsoleAdmin, M
 from adminapi.console.pages import as_told, own_page, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
-from ouipost.ids import PATTERN
+from ouipost.ids import told_id
 from ouipost.translating import translated, words
 
 INSTEAD_OF = "instead_of"
@@ -92,9 +92,8 @@ class ServiceForm(EditForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        told, kind = self.data.get(MADE_AS, ""), self.instance.pk.partition("_")[0]
-        if self.instance._state.adding and re.fullmatch(f"{kind}_{PATTERN}", told):
-            self.instance.pk = told
+        if self.instance._state.adding:
+            self.instance.pk = told_id(self.instance.pk.partition("_")[0], self.data.get(MADE_AS, ""))
 
     def call_service(self) -> Any:
         """Call the service with `cleaned_data`, and return the row that was written."""

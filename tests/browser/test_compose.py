@@ -122,9 +122,40 @@ def test_a_button_that_is_pressed_twice_counts_once(staff: Page, demo: Demo, out
     staff.get_by_role("button", name="Save as draft").dblclick()
 
     expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
-    posts = staff.request.get(f"{demo.base}/api/posts?limit=100", headers=demo.headers).json()["data"]["posts"]
-    assert [post["content"] for post in posts].count("Only once") == 1
+    assert texts(staff, demo).count("Only once") == 1
     assert outside == []
+
+
+def test_whoever_goes_back_and_publishes_again_makes_no_second_post(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    publish(staff, "Published once")
+    expect(staff.get_by_text("The post is on its way.")).to_be_visible()
+    staff.go_back()
+    publish(staff, "Published once")
+    expect(staff.get_by_text("Nothing was done a second time.")).to_be_visible()
+    staff.go_back()
+    publish(staff, "Another one")
+    expect(staff.get_by_text("A post was made from this page already.")).to_be_visible()
+
+    publish(staff, "Another one")
+
+    expect(staff.get_by_text("The post is on its way.")).to_be_visible()
+    assert texts(staff, demo).count("Published once") == 1
+    assert texts(staff, demo).count("Another one") == 1
+
+
+def publish(staff: Page, text: str) -> None:
+    """Write a post for the demo's account at Facebook, and publish it."""
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill(text)
+    staff.get_by_role("button", name="Publish now").click()
+    staff.get_by_role("button", name="Yes, publish it").click()
+
+
+def texts(staff: Page, demo: Demo) -> list[str]:
+    """Return what all posts say."""
+    answer = staff.request.get(f"{demo.base}/api/posts?limit=100", headers=demo.headers)
+    return [post["content"] for post in answer.json()["data"]["posts"]]
 
 
 def test_a_logout_is_told_and_what_is_written_can_still_be_saved(staff: Page, demo: Demo) -> None:

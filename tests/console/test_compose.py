@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import IntegrityError
 from django.http import Http404
 from django.test import Client
 from django.urls import reverse
@@ -15,10 +16,11 @@ from pytest_django import Settings
 from accounts import platforms
 from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
-from adminapi.console.compose import words
+from adminapi.console.compose import page, words
 from adminapi.console.compose.forms import options_of
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
+from ouipost.ids import new_id
 from posts import services
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
@@ -460,6 +462,48 @@ def test_publishing_makes_the_post_due_now(staff: Client, facebook: SocialAccoun
     ]
 
 
+@pytest.mark.parametrize("is_at_once", [False, True], ids=["later", "at the same time"])
+@pytest.mark.parametrize("do", ["draft", "schedule", "publish"])
+def test_a_new_post_that_is_sent_twice_is_made_once(
+    staff: Client, facebook: SocialAccount, do: str, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = written(facebook, made_as=made_as_of(staff.get(NEW)), scheduled_at="2090-07-01T09:30", do=do)
+    first = staff.post(NEW, typed)
+    told = posts_told()
+    if is_at_once:  # the other one is not there yet when it is looked for
+        found = page._made
+        monkeypatch.setattr(page, "_made", lambda request: monkeypatch.setattr(page, "_made", found))
+
+    second = staff.post(NEW, typed)
+
+    assert (second.status_code, second["Location"]) == (302, first["Location"])
+    assert (Post.objects.count(), posts_told()) == (1, told)
+
+
+@pytest.mark.parametrize("sends", [{"content": "Another loaf", "do": "publish"}, {"do": "publish"}])
+def test_a_page_that_has_made_a_draft_and_wants_more_is_asked_whether_it_is_another_post(
+    staff: Client, facebook: SocialAccount, sends: dict[str, Any]
+) -> None:
+    typed = written(facebook, made_as=made_as_of(staff.get(NEW)), do="draft")
+    staff.post(NEW, typed)
+    made = Post.objects.get()
+
+    asked = staff.post(NEW, typed | sends)
+    count = Post.objects.count()
+    staff.post(NEW, typed | sends | {"made_as": made_as_of(asked)})
+
+    assert asked.context["refused"][0].startswith("A post was made from this page already.")
+    assert (count, post_page(made).encode() in asked.content) == (1, True)
+    assert sorted(Post.objects.values_list("status", flat=True)) == ["draft", "publishing"]
+
+
+def test_an_id_that_a_post_of_somebody_else_has_makes_nothing(staff: Client, facebook: SocialAccount) -> None:
+    theirs = make_post(make_workspace(name="Other"))
+
+    with pytest.raises(IntegrityError):
+        staff.post(NEW, written(facebook, made_as=theirs.pk, do="draft"))
+
+
 def test_a_draft_shows_what_it_says_and_takes_changes(staff: Client, facebook: SocialAccount) -> None:
     post = post_to(facebook, title="Old title", hashtags=["#bread"])
 
@@ -572,9 +616,15 @@ def test_a_post_that_was_removed_meanwhile_is_told(
     assert b"Typed text" in answer.content
 
 
-def shown_on(page: Any) -> str:
+def shown_on(answer: Any) -> str:
     """Return what a page tells of the post that it was made of."""
-    return str(page.context["sheet"].as_shown)
+    return str(answer.context["sheet"].as_shown)
+
+
+def made_as_of(answer: Any) -> str:
+    """Return the id that a page gives to the post that it makes."""
+    [pk] = re.findall(r'name="made_as" value="([^"]*)"', answer.content.decode())
+    return str(pk)
 
 
 @pytest.mark.parametrize("do", ["draft", "publish"])
@@ -748,6 +798,23 @@ def test_the_first_file_saves_the_post_as_a_draft(staff: Client, facebook: Socia
     assert (answer["post"], answer["address"], answer["is_new"]) == (post.pk, edit_address(post), True)
     assert f'name="order" value="{media.pk}"' in answer["row"]
     assert (post.status, post.content, media.filename) == ("draft", "Fresh bread", "bread.jpg")
+
+
+@pytest.mark.parametrize("is_at_once", [False, True], ids=["later", "at the same time"])
+def test_a_first_file_that_is_sent_twice_makes_one_draft_with_one_file(
+    staff: Client, facebook: SocialAccount, settings: Settings, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MEDIA_PER_POST = 1
+    sent = written(facebook, made_as=new_id("post"), file_id=new_id("media"))
+    first = staff.post(UPLOAD, sent | {"file": an_image()}).json()
+    if is_at_once:
+        monkeypatch.setattr(page, "_made", lambda request: None)
+
+    second = staff.post(UPLOAD, sent | {"file": an_image()}).json()
+
+    assert {**second, "row": ""} == {**first, "row": ""}
+    assert f'name="order" value="{sent["file_id"]}"' in second["row"]
+    assert (Post.objects.get().pk, Media.objects.get().pk) == (sent["made_as"], sent["file_id"])
 
 
 def test_a_page_that_became_a_draft_by_its_first_file_goes_over_nothing_that_another_changed(

@@ -20,6 +20,7 @@ from adminapi.console.pages import as_told
 from ouipost.api.failures import describe
 from ouipost.api.moments import NotAMoment, parse_moment
 from ouipost.errors import InvalidInput
+from ouipost.ids import new_id, told_id
 from ouipost.translating import translated
 from posts.inputs import PostInput, ScheduleInput
 from posts.media.serializers import MediaInput
@@ -79,6 +80,8 @@ class Sheet:
     """The moments that `at` may mean, where it has to be said."""
     shown: dict[str, Any] | None = None
     """What the post said when the page was made; None where the page does not tell."""
+    made_as: str = field(default_factory=lambda: new_id("post"))
+    """The id of the post that a new page makes: sent twice, it makes no second one."""
 
     @property
     def as_shown(self) -> str:
@@ -163,6 +166,7 @@ def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Shee
         accounts=accounts,
         body=body,
         shown=_as_shown(data.get("shown", "")) if post else None,
+        made_as=told_id("post", data.get("made_as", "")),
         files=_files(post, data) if post else [],
         at=data.get("scheduled_at", ""),
         chosen_at=data.get("chosen_at", ""),

@@ -43,6 +43,7 @@
       const body = new FormData(form);
       body.delete("file");
       body.append("file", file);
+      body.append("file_id", idOf(file));
       const request = new XMLHttpRequest();
       request.upload.addEventListener("loadend", () => { onTheWay -= 1; });
       request.upload.addEventListener("progress", (event) => {
@@ -55,6 +56,18 @@
       request.open("POST", form.dataset.upload);
       request.send(body);
     });
+  }
+
+  // As the server makes ids: a file that is sent twice, because the answer was lost, has the same and is added once.
+  const ids = new WeakMap();
+  function idOf(file) {
+    if (!ids.has(file)) {
+      const hex = (number, digits) => number.toString(16).padStart(digits, "0");
+      const time = hex(Date.now(), 12);
+      const random = [...crypto.getRandomValues(new Uint8Array(9))].map((byte) => hex(byte, 2)).join("");
+      ids.set(file, `media_${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-8${random.slice(3, 6)}-${random.slice(6)}`);
+    }
+    return ids.get(file);
   }
 
   function settle(request, file, row) {
@@ -140,6 +153,12 @@
     });
   });
   window.addEventListener("pageshow", () => { isLeaving = false; });
+  // Whoever goes back to this page after it was sent sends the same post, and not a second one.
+  const madeAs = form.elements.namedItem("made_as");
+  if (madeAs) {
+    if (history.state?.madeAs) madeAs.value = history.state.madeAs;
+    else history.replaceState({ madeAs: madeAs.value }, "");
+  }
 
   async function whatStops() {
     const body = new FormData(form);
