@@ -1,7 +1,9 @@
 """Composing a post in the console: each button does what the API does, and what is refused loses nothing."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +24,7 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from ouipost.ids import new_id
 from posts import services
+from posts.media import files
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
@@ -42,6 +45,7 @@ pytestmark = pytest.mark.any_database
 __all__ = ["facebook", "staff", "workspace"]
 NEW = "/console/compose/"
 PREVIEW = "/console/compose/preview/"
+FILE = ("order", "shown_file")
 TWICE, NEVER = "2090-10-29T02:30", "2090-03-26T02:30"
 """By the clocks of Paris."""
 
@@ -675,6 +679,92 @@ def test_a_button_that_is_pressed_twice_is_taken_for_nobody_elses(
     answers = [staff.post(edit_address(post), typed) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [302, 302]
+
+
+def files_on(page: str) -> dict[str, Any]:
+    """Return what a browser sends of the files that a page, or a part of one, shows."""
+    words = re.findall(r'name="(alt_text[^"]*)"[^>]*>([^<]*)<', page)
+    named = {name: [unescape(each) for each in re.findall(f'name="{name}" value="([^"]*)"', page)] for name in FILE}
+    return named | {name: unescape(text) for name, text in words}
+
+
+def described(media: Media) -> None:
+    files.update(media, values={"alt_text": "A red barn"}, actor=SYSTEM)
+
+
+def moved(media: Media) -> None:
+    files.update(media, values={"position": 9}, actor=SYSTEM)
+
+
+def exchanged(media: Media) -> None:
+    files.delete(media, actor=SYSTEM)
+    make_media(media.post, filename="blue.jpg", position=9)
+
+
+@pytest.mark.parametrize("do", ["draft", "publish"])
+@pytest.mark.parametrize("change", [described, moved, exchanged])
+def test_what_another_has_changed_of_the_files_stays_and_is_shown_first(
+    staff: Client, facebook: SocialAccount, change: Callable[[Media], None], do: str
+) -> None:
+    post = post_to(facebook)
+    red = make_media(post, filename="red.jpg", alt_text="")
+    make_media(post, position=2)
+    opened = staff.get(edit_address(post))
+    typed = written(facebook, content="Rye", shown=shown_on(opened), do=do, **files_on(opened.content.decode()))
+    change(red)
+    left = list(Media.objects.order_by("position").values_list("pk", "alt_text"))
+
+    answer = staff.post(edit_address(post), typed)
+    refused = Post.objects.get(pk=post.pk)
+    seen = files_on(answer.content.decode())
+    staff.post(edit_address(post), typed | {"shown": shown_on(answer)} | seen)
+
+    assert answer.context["refused"][0] == "Somebody else has changed the post since you opened the page."
+    assert (refused.status, refused.content) == ("draft", "Fresh bread")
+    assert [(pk, seen[f"alt_text.{pk}"]) for pk in seen["order"]] == left
+    assert list(Media.objects.order_by("position").values_list("pk", "alt_text")) == left
+    assert Post.objects.get(pk=post.pk).status == ("draft" if do == "draft" else "publishing")
+
+
+def test_words_and_order_of_files_that_were_typed_stay_where_another_has_changed_them_too(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    post = post_to(facebook)
+    red, rye = make_media(post, alt_text=""), make_media(post, alt_text="", position=2)
+    opened = staff.get(edit_address(post))
+    typed = written(facebook, shown=shown_on(opened), do="draft", **files_on(opened.content.decode()))
+    typed |= {f"alt_text.{red.pk}": "A loaf", "order": [rye.pk, red.pk]}
+    described(red)
+
+    answer = staff.post(edit_address(post), typed)
+    again = staff.post(edit_address(post), typed | {"shown": shown_on(answer)} | files_on(answer.content.decode()))
+
+    assert (answer.status_code, again.status_code) == (200, 302)
+    assert list(Media.objects.order_by("position").values_list("pk", "alt_text")) == [(rye.pk, ""), (red.pk, "A loaf")]
+
+
+def test_files_that_a_page_has_added_and_changed_itself_are_taken_for_nobody_elses(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    draft = staff.post(UPLOAD, written(facebook, file=an_image())).json()
+    sent = written(facebook, post=draft["post"], shown=draft["shown"])
+    other = staff.post(UPLOAD, sent | files_on(draft["row"]) | {"file": an_image("rye.jpg")}).json()
+    late = make_media(Post.objects.get(), position=3)
+    part = staff.get(
+        reverse("console_compose_arrivals", args=[draft["post"]]),
+        {"order": Media.objects.exclude(pk=late.pk).values_list("pk", flat=True)},
+    )
+    seen = files_on(draft["row"] + other["row"] + part.content.decode())
+    first, second, third = seen["order"]
+    seen |= {"order": [third, first, second], "removed": [second], f"alt_text.{first}": "Two\r\nloaves"}
+
+    answers = [staff.post(draft["address"], sent | seen | {"do": "draft"}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert list(Media.objects.order_by("position").values_list("pk", "alt_text")) == [
+        (third, late.alt_text),
+        (first, "Two\nloaves"),
+    ]
 
 
 def scheduled_for(post: Post, day: int) -> datetime:

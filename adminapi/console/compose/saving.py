@@ -21,7 +21,9 @@ from adminapi.console.compose.forms import (
     checked_files,
     checked_moment,
     checked_values,
+    seen,
     take_over,
+    wanted_files,
 )
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
@@ -88,7 +90,8 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
 def _wanted(sheet: Sheet, work: Work) -> dict[str, Any]:
     """Return what the page and its button make of the post; only “Save changes” leaves its time alone."""
     times = {DRAFT: "", SCHEDULE: sheet.at}
-    return work.values if work.do == SAVE else work.values | {"at": times.get(work.do)}
+    values = work.values | {"files": wanted_files(sheet, work.changed_files)}
+    return values if work.do == SAVE else values | {"at": times.get(work.do)}
 
 
 def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
@@ -172,7 +175,8 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor, pk: str 
 
 def _taken(sheet: Sheet, media: Media) -> Media:
     sheet.post = media.post
-    sheet.files = [*(each for each in sheet.files if each.media != media), File(media=media, alt_text=media.alt_text)]
+    others = [file for file in sheet.files if file.media != media]
+    sheet.files = [*others, File(media=media, alt_text=media.alt_text, seen=seen(media))]
     return media
 
 
