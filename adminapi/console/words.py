@@ -71,6 +71,7 @@ REFUSALS = (
     _("The post's present status does not allow this."),
     _("The request conflicts with the present state."),
     _("The request has invalid values."),
+    _("Somebody has changed this post since the calendar was loaded: look at it first."),
     _("The schedule is on hold: activate it first, then its queue goes on."),
     _("The token has expired; log in again."),
     _("The token is not valid; log in again."),

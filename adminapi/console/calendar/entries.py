@@ -56,17 +56,18 @@ def shown_posts(posts: "QuerySet[Post]", span: Span) -> tuple[list[Shown], bool]
     """Return the posts that have a time, and whether there are more of them than are shown."""
     timed = posts.filter(workspace=span.workspace).exclude(status=PostStatus.DRAFT)
     rows = list(timed.select_related("schedule").order_by("moment", "pk")[: MOST_POSTS + 1])
-    return [_post(post, span.clocks) for post in rows[:MOST_POSTS]], len(rows) > MOST_POSTS
+    return [tile(post, span.clocks) for post in rows[:MOST_POSTS]], len(rows) > MOST_POSTS
 
 
 def shown_drafts(posts: "QuerySet[Post]", span: Span) -> tuple[list[Shown], bool]:
     """Return the newest drafts, which have no time yet, and whether there are more."""
     drafts = posts.filter(workspace=span.workspace, status=PostStatus.DRAFT).order_by("-moment", "-pk")
     rows = list(drafts[: MOST_DRAFTS + 1])
-    return [_post(post, span.clocks) for post in rows[:MOST_DRAFTS]], len(rows) > MOST_DRAFTS
+    return [tile(post, span.clocks) for post in rows[:MOST_DRAFTS]], len(rows) > MOST_DRAFTS
 
 
-def _post(post: Post, clocks: ZoneInfo) -> Shown:
+def tile(post: Post, clocks: ZoneInfo) -> Shown:
+    """Return what the calendar shows of a post, by these clocks."""
     text = " ".join((post.content or post.title).split()) or _("(no text)")
     local = post.moment.astimezone(clocks)
     return {
