@@ -12,6 +12,14 @@ from tests.posts.media.pictures import picture
 pytestmark = pytest.mark.browser
 DEMO = re.compile("Demo")
 """The account that the demo has connected: another test connects a second one."""
+AWAITS = """address => {
+  const part = document.createElement("ul");
+  part.setAttribute("hx-get", address);
+  part.setAttribute("hx-trigger", "every 1s");
+  document.getElementById("compose-uploads").before(part);
+  htmx.process(part);
+}"""
+"""Puts into the page the part that asks whether a large file has come."""
 TOO_LONG = "Fresh bread every morning. " * 12
 
 
@@ -175,6 +183,20 @@ def test_a_logout_is_told_and_what_is_written_can_still_be_saved(staff: Page, de
 
     expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
     expect(staff.get_by_label("Text", exact=True)).to_have_value("Typed before the logout")
+
+
+def test_what_is_written_stays_when_the_session_ends_while_a_file_is_checked(staff: Page, demo: Demo) -> None:
+    post = demo.call("POST", "/api/posts", {"content": "Rye", "platforms": ["facebook"]})["post"]
+    staff.goto(f"{demo.base}/console/compose/{post['id']}/")
+    staff.get_by_label("Text", exact=True).fill("Written while a film is checked")
+    preview = staff.get_by_role("complementary", name="Preview")
+    expect(preview.get_by_text("Written while a film is checked")).to_be_visible()
+
+    staff.context.clear_cookies()
+    staff.evaluate(AWAITS, f"{demo.base}/console/compose/{post['id']}/arrivals")
+
+    expect(preview.get_by_text("what you wrote is still here")).to_be_visible()
+    expect(staff.get_by_label("Text", exact=True)).to_have_value("Written while a film is checked")
 
 
 def test_who_writes_on_at_a_post_that_was_deleted_is_told_so(staff: Page, demo: Demo) -> None:

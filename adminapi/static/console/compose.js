@@ -179,8 +179,10 @@
     document.getElementById("compose-summary").textContent = words;
     preview.textContent = words;
   };
-  preview.addEventListener("htmx:beforeSwap", (event) => {
-    if (isPreview(event.detail.serverResponse)) return;
+  // Nor does the part that asks for files on their way lead to the login, as parts of other pages do.
+  form.addEventListener("htmx:beforeSwap", (event) => {
+    const answer = event.detail.serverResponse;
+    if (event.target === preview ? isPreview(answer) : answer.includes('id="compose-arrivals"')) return;
     event.detail.shouldSwap = false;
     tell(whyNone(event.detail.xhr.status));
   });
