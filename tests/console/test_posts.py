@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import escape
 from pytest_django import Settings
 
+from accounts.models import SocialAccount
 from adminapi.console import paging
 from adminapi.console.admins import posts as posts_admin
 from adminapi.console.admins.posts import PostAdmin
@@ -42,6 +43,8 @@ from tests.posts.media.pictures import picture
 from workspaces.models import Role, Workspace
 
 LIST = reverse("admin:posts_post_changelist")
+TURNS = "\u202e"
+"""Has what follows shown from the right to the left."""
 ERROR: dict[str, Any] = {
     "code": "TOKEN_REVOKED",
     "message": "Facebook says: the session is no longer valid.",
@@ -127,6 +130,18 @@ def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_whe
         "There is no next try: once that is fixed, choose “Retry what failed”.",
     ):
         assert said in words
+
+
+def test_what_a_network_says_turns_none_of_our_own_words_around(staff: Client, workspace: Workspace) -> None:
+    post = make_failed(workspace)
+    SocialAccount.objects.update(name=f"Bakery{TURNS}")
+    Target.objects.update(error=ERROR | {"message": f"No{TURNS}", "network_code": f"190{TURNS}"})
+    Attempt.objects.update(message=f"No{TURNS}", network_code=f"190{TURNS}", remote_id=f"1{TURNS}")
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert page.count(TURNS) > 8
+    assert TURNS not in re.sub("<bdi>[^<]*</bdi>", "", page)
 
 
 @pytest.mark.parametrize(
