@@ -20,6 +20,7 @@ from adminapi.console.compose import fields, saving, words
 from adminapi.console.compose.forms import Sheet, empty_sheet, read_sheet, sheet_of
 from adminapi.console.compose.preview import previewed
 from adminapi.console.pages import own_page, page, post_of, posts_of, show
+from adminapi.console.post_page import PAUSED
 from adminapi.console.workspaces import at_hand, offer
 from ouipost import zones
 from ouipost.events.journal import Actor
@@ -27,8 +28,9 @@ from ouipost.ids import new_id, told_id
 from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
-from posts.models import Post, PostStatus, Schedule
+from posts.models import Post, PostStatus, Schedule, Target
 from posts.schedules.slots import comes_twice, offset, shown
+from posts.timeline import waiting
 
 
 @page("posts.manage")
@@ -177,6 +179,8 @@ def _page_after(post: Post, do: str) -> str:
 
 def _outcome(post: Post, do: str) -> str:
     match do:
+        case saving.PUBLISH if _is_paused(post):
+            return str(PAUSED)
         case saving.PUBLISH:
             return _("The post is on its way. This page shows what became of it at each network.")
         case saving.DRAFT:
@@ -189,6 +193,11 @@ def _outcome(post: Post, do: str) -> str:
         else _("Saved. It goes out on %(time)s (%(zone)s).")
     )
     return told % {"time": _local(post.scheduled_at, _zone(post)), "zone": _clock(post)}
+
+
+def _is_paused(post: Post) -> bool:
+    targets = Target.objects.filter(post=post)
+    return waiting.is_paused(targets, workspace_id=post.workspace_id, now=timezone.now())
 
 
 def _zone(post: Post) -> str:
