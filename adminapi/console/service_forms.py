@@ -27,7 +27,8 @@ INSTEAD_OF = "instead_of"
 """The field of a confirmation that says which secret is to be replaced: sent twice, it replaces no second one."""
 MADE_AS = "made_as"
 """The field of a form that adds a row, with the id that the row gets: sent twice, it adds no second one."""
-ADDED = gettext_lazy(
+ADDED = gettext_lazy("It was added already, so nothing was done. To add one more, open this page anew.")
+SECRET_ADDED = gettext_lazy(
     "It was added already, so nothing was done. If its secret was lost, give it another one; to add one more, open "
     "this page anew."
 )
@@ -89,6 +90,8 @@ class ServiceForm(EditForm):
     saved: Any = None
     shown_once = ""
     """The secret, where the service gave one."""
+    added: Any = ADDED
+    """What is told where this form has added its row before."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -115,7 +118,7 @@ class ServiceForm(EditForm):
         except IntegrityError:
             if not self._was_added():
                 raise
-            self.add_error(None, ADDED)
+            self.add_error(None, self.added)
         except ValidationError as error:
             self._show(error.detail)
         except DomainError as error:

@@ -142,8 +142,13 @@ def test_whoever_goes_back_and_publishes_again_makes_no_second_post(staff: Page,
     publish(staff, "Published once")
     expect(staff.get_by_text("Nothing was done a second time.")).to_be_visible()
     staff.go_back()
+    made_as = staff.locator("input[name=made_as]").input_value()
     publish(staff, "Another one")
     expect(staff.get_by_text("A post was made from this page already.")).to_be_visible()
+    staff.go_back()
+    assert staff.locator("input[name=made_as]").input_value() == made_as
+    staff.reload()
+    assert staff.locator("input[name=made_as]").input_value() != made_as
 
     publish(staff, "Another one")
 

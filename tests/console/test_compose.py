@@ -28,7 +28,7 @@ from posts.media import files
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
-from tests.console.conftest import browser_of
+from tests.console.conftest import browser_of, made_as
 from tests.factories import (
     NOW,
     make_account,
@@ -471,7 +471,7 @@ def test_publishing_makes_the_post_due_now(staff: Client, facebook: SocialAccoun
 def test_a_new_post_that_is_sent_twice_is_made_once(
     staff: Client, facebook: SocialAccount, do: str, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    typed = written(facebook, made_as=made_as_of(staff.get(NEW)), scheduled_at="2090-07-01T09:30", do=do)
+    typed = written(facebook, scheduled_at="2090-07-01T09:30", do=do) | made_as(staff.get(NEW))
     first = staff.post(NEW, typed)
     told = posts_told()
     if is_at_once:  # the other one is not there yet when it is looked for
@@ -488,13 +488,13 @@ def test_a_new_post_that_is_sent_twice_is_made_once(
 def test_a_page_that_has_made_a_draft_and_wants_more_is_asked_whether_it_is_another_post(
     staff: Client, facebook: SocialAccount, sends: dict[str, Any]
 ) -> None:
-    typed = written(facebook, made_as=made_as_of(staff.get(NEW)), do="draft")
+    typed = written(facebook, do="draft") | made_as(staff.get(NEW))
     staff.post(NEW, typed)
     made = Post.objects.get()
 
     asked = staff.post(NEW, typed | sends)
     count = Post.objects.count()
-    staff.post(NEW, typed | sends | {"made_as": made_as_of(asked)})
+    staff.post(NEW, typed | sends | made_as(asked))
 
     assert asked.context["refused"][0].startswith("A post was made from this page already.")
     assert (count, post_page(made).encode() in asked.content) == (1, True)
@@ -623,12 +623,6 @@ def test_a_post_that_was_removed_meanwhile_is_told(
 def shown_on(answer: Any) -> str:
     """Return what a page tells of the post that it was made of."""
     return str(answer.context["sheet"].as_shown)
-
-
-def made_as_of(answer: Any) -> str:
-    """Return the id that a page gives to the post that it makes."""
-    [pk] = re.findall(r'name="made_as" value="([^"]*)"', answer.content.decode())
-    return str(pk)
 
 
 @pytest.mark.parametrize("do", ["draft", "publish"])

@@ -22,6 +22,7 @@ from adminapi.console.post_page import HEADLINES
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
+from posts import duplicating
 from posts.counts import bytes_used
 from posts.media import storage
 from posts.models import Attempt, Media, Post, PostStatus, Target
@@ -391,6 +392,24 @@ def test_a_planned_time_is_told_by_the_clock_that_it_was_planned_by_too(staff: C
     page = re.sub(r"<[^>]+>", "", text_of(staff.get(page_of(post))))
 
     assert "1 Jul 2090, 07:00 UTC (1 Jul 2090, 09:00 Europe/Paris)" in page
+
+
+@pytest.mark.parametrize("is_at_once", [False, True], ids=["later", "at the same time"])
+def test_a_duplicate_that_is_confirmed_twice_is_made_once(
+    staff: Client, workspace: Workspace, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    [key] = re.findall('name="key" value="([^"]*)"', text_of(staff.post(do(post, "duplicate"))))
+    first = staff.post(do(post, "duplicate"), {"confirmed": "1", "key": key})
+    if is_at_once:  # the other one is not there yet when it is looked for
+        found = duplicating._made
+        monkeypatch.setattr(duplicating, "_made", lambda *_: monkeypatch.setattr(duplicating, "_made", found))
+
+    second = staff.post(do(post, "duplicate"), {"confirmed": "1", "key": key})
+
+    copy = Post.objects.exclude(pk=post.pk).get()
+    assert [first["Location"], second["Location"]] == [page_of(copy)] * 2
+    assert Event.objects.filter(type="post.created").count() == 1
 
 
 def test_deleting_says_that_what_is_published_stays_at_the_networks(staff: Client, workspace: Workspace) -> None:

@@ -153,12 +153,6 @@
     });
   });
   window.addEventListener("pageshow", () => { isLeaving = false; });
-  // Whoever goes back to this page after it was sent sends the same post, and not a second one.
-  const madeAs = form.elements.namedItem("made_as");
-  if (madeAs) {
-    if (history.state?.madeAs) madeAs.value = history.state.madeAs;
-    else history.replaceState({ madeAs: madeAs.value }, "");
-  }
 
   async function whatStops() {
     const body = new FormData(form);
