@@ -761,6 +761,20 @@ def test_files_that_a_page_has_added_and_changed_itself_are_taken_for_nobody_els
     ]
 
 
+def test_a_draft_that_is_sent_twice_to_be_published_leads_to_its_page(staff: Client, facebook: SocialAccount) -> None:
+    post = post_to(facebook)
+    make_media(post, position=5)
+    opened = staff.get(edit_address(post))
+    typed = written(facebook, content="Rye", shown=shown_on(opened), do="publish", **files_on(opened.content.decode()))
+
+    answers = [staff.post(edit_address(post), typed) for _ in range(2)]
+    changed = staff.post(edit_address(post), typed | {f"alt_text.{Media.objects.get().pk}": "A loaf"})
+
+    assert [answer.get("Location") for answer in answers] == [post_page(post)] * 2
+    assert changed.context["refused"] == [files.MediaInUse.message]
+    assert Event.objects.filter(type="post.publish_requested").count() == 1
+
+
 def scheduled_for(post: Post, day: int) -> datetime:
     at = datetime(2090, 1, day, 9, 30, tzinfo=UTC)
     services.schedule_post(post, scheduled_at=at, zone="UTC", actor=SYSTEM, now=timezone.now())

@@ -136,20 +136,20 @@ def _submitted(request: HttpRequest, post: Post | None) -> HttpResponse:
     if do not in saving.BUTTONS:
         return _shown(request, sheet)  # another workspace was chosen: its accounts, and what was written
     try:
-        made = None if post else _made(request)
-        return _again(request, sheet, made, do) if made else _do(request, sheet, do)
+        return _again(request, sheet, post or _made(request), do) or _do(request, sheet, do)
     except IntegrityError:
-        if post or not (made := _made(request)):
-            raise
-        return _again(request, sheet, made, do)
+        if answer := _again(request, sheet, _made(request), do):
+            return answer
+        raise
 
 
-def _again(request: HttpRequest, sheet: Sheet, made: Post, do: str) -> HttpResponse:
-    """Do nothing where this page was sent before; ask where it says something else by now."""
-    if saving.is_done(made, sheet, do=do):
-        told = _("This page was sent before, and its post was made then. Nothing was done a second time.")
-        messages.info(request, told)
+def _again(request: HttpRequest, sheet: Sheet, made: Post | None, do: str) -> HttpResponse | None:
+    """Do nothing where the page was sent before; where a new one says something else by now, ask. None: it was not."""
+    if made and saving.is_done(made, sheet, do=do):
+        messages.info(request, _("This was done already, as it stands on the page. Nothing was done a second time."))
         return HttpResponseRedirect(_page_after(made, do))
+    if sheet.post or not made:
+        return None
     sheet.made_as = new_id("post")
     told = _("A post was made from this page already. To make another one from what you wrote, press the button again.")
     sheet.refuse({"": [told]})

@@ -1,6 +1,6 @@
 """What the buttons of the page that composes a post do: the API's own services, all of it in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,9 +57,17 @@ class Work:
 
 
 def is_done(post: Post, sheet: Sheet, *, do: str) -> bool:
-    """Whether a post that was made from this page before is what the page and its button would make."""
-    values = checked_values(sheet)
-    return not sheet.errors and not changed_values(post, values) and (do == DRAFT or post.status != PostStatus.DRAFT)
+    """Whether a post, that of the page or one that was made from it before, is what the page and its button would
+    make."""
+    if do == PUBLISH:
+        is_there = post.status not in services.SCHEDULABLE
+    else:
+        is_there = sheet.post is None and (do == DRAFT or post.status != PostStatus.DRAFT)
+    if not is_there or any(file.is_removed for file in sheet.files):
+        return False
+    tried = replace(sheet, errors={})
+    changed = changed_values(post, checked_values(tried)) or checked_files(tried)
+    return not changed and not tried.errors
 
 
 def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] | None:
