@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import regex
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -44,6 +45,8 @@ from workspaces.models import Workspace
 
 EXPIRES_IN = 600
 CONTROL = re.compile(r"[\x00-\x1f]")
+UNSEEN = regex.compile(r"(?V1)[\p{Cf}--[\u200C\u200D\U000E0020-\U000E007F]]")
+"""Marks of format, of which some turn the text around them; scripts and emoji need joiners, and flags their tags."""
 REMOTE_ID_LENGTH = 200
 """Bluesky's ids of posts, for which there is room for 255 characters, begin with the account's."""
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
@@ -393,8 +396,9 @@ def profile_columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
 
 
 def _in_a_line(name: str) -> str:
-    """Return a network's name as the API takes one, or a client that sends it back would change or be refused it."""
-    return CONTROL.sub(" ", composed(name)).strip()
+    """Return a network's name as the API takes one, or a client that sends it back would change or be refused it; it
+    turns no text around."""
+    return CONTROL.sub(" ", composed(UNSEEN.sub("", name))).strip()
 
 
 def old(now: datetime) -> tuple[Old, ...]:

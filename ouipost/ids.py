@@ -42,6 +42,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid7()}"
 
 
+def told_id(prefix: str, told: str) -> str:
+    """Return the id that a form tells, so that what is sent twice is made once; a new one where that is none."""
+    return told if re.fullmatch(f"{prefix}_{PATTERN}", told) else new_id(prefix)
+
+
 def may_be_id(text: str) -> bool:
     """Whether the text has only what ids are made of, and no more of it than the longest."""
     return re.fullmatch(rf"[a-zA-Z0-9_-]{{1,{MAX_LENGTH}}}", text) is not None

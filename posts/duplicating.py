@@ -6,6 +6,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from django.db import IntegrityError
+
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
@@ -15,19 +17,37 @@ from posts.media.intake import InvalidMedia, Processed
 from posts.models import Media, Post
 
 
-def duplicate_post(post: Post, *, actor: Actor, now: datetime, and_then: Callable[[Post], None] | None = None) -> Post:
+def duplicate_once(post: Post, *, pk: str, actor: Actor, now: datetime) -> Post:
+    """Duplicate a post as the draft with this id; where its workspace has that already, return it."""
+    if made := _made(post, pk):
+        return made
+    try:
+        return duplicate_post(post, actor=actor, now=now, pk=pk)
+    except IntegrityError:
+        if made := _made(post, pk):
+            return made
+        raise
+
+
+def _made(post: Post, pk: str) -> Post | None:
+    return Post.objects.filter(workspace=post.workspace_id, pk=pk).first()
+
+
+def duplicate_post(
+    post: Post, *, actor: Actor, now: datetime, pk: str = "", and_then: Callable[[Post], None] | None = None
+) -> Post:
     """Make a draft with the content, overrides, destinations and files of this post; nothing of it is scheduled.
 
     Destinations that have gone since are left out. The files are copied ahead of the transaction, and removed again
     where that comes to nothing; `and_then` is called at its end with the draft. Raises StorageLimitReached, and
-    InvalidMedia where a stored file is not there any more.
+    InvalidMedia where a stored file is not there any more; IntegrityError where the id that was given is taken.
     """
     with ExitStack() as stack:
         rows = post.files.order_by("position", "pk")
         copies = [(media, stack.enter_context(_copied(media))) for media in rows]  # each is kept once a row knows it
 
         def write() -> Post:
-            made = _write(post, copies, actor=actor, now=now)
+            made = _write(post, copies, actor=actor, now=now, pk=pk)
             if and_then is not None:
                 and_then(made)
             return made
@@ -35,7 +55,7 @@ def duplicate_post(post: Post, *, actor: Actor, now: datetime, and_then: Callabl
         return in_transaction(write)
 
 
-def _write(post: Post, copies: list[tuple[Media, files.Stored]], *, actor: Actor, now: datetime) -> Post:
+def _write(post: Post, copies: list[tuple[Media, files.Stored]], *, actor: Actor, now: datetime, pk: str) -> Post:
     gone = destinations.resolve(post.workspace, post.destinations, kept=True).missing
     kept = [name for name in post.destinations if name not in gone or name == gone[name]]
     unknown = _unknown_overrides(post)
@@ -43,7 +63,7 @@ def _write(post: Post, copies: list[tuple[Media, files.Stored]], *, actor: Actor
         "platforms": kept,
         "platform_content": {key: value for key, value in post.platform_content.items() if key not in unknown},
     }
-    made, _ = services.create_post(post.workspace, values=values, actor=actor, now=now)
+    made, _ = services.create_post(post.workspace, values=values, actor=actor, now=now, pk=pk)
     for media, stored in copies:
         files.attach(made, stored, alt_text=media.alt_text, actor=actor)
     return made

@@ -109,13 +109,16 @@ def create_post(
     now: datetime,
     scheduled_at: datetime | None = None,
     zone: str = "",
+    pk: str = "",
 ) -> tuple[Post, list[str]]:
     """Create a draft, or a scheduled post when a time is given, and return it with warnings.
 
-    A time without an offset is local time in the zone, and so it is where a post is scheduled.
+    A time without an offset is local time in the zone, and so it is where a post is scheduled. Raises IntegrityError
+    where the id that was given is taken.
     """
     found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
     post = unsaved_post(workspace, values=values, now=now)
+    post.pk = pk or post.pk
     post.destinations, post.platforms = values["platforms"], found.platforms
     insert_each([post])
     targets = destinations.place_new(post, found.accounts)

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from ouipost.db.rows import assign
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, record, save_update
+from ouipost.ids import new_id
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from workspaces import hooks, users
@@ -29,11 +30,16 @@ def create_workspace(
     settings: dict[str, Any] | None = None,
     mode: str = "",
     key: ApiKey | None = None,
+    pk: str = "",
 ) -> Workspace:
-    """Create a workspace, by default a live one; a key that creates it sees it afterwards, and who manages that key."""
+    """Create a workspace, by default a live one; a key that creates it sees it afterwards, and who manages that key.
+
+    Raises IntegrityError where the id that was given is taken.
+    """
     mode = allowed_mode(key, mode)
     kept = merged({}, settings or {})
-    workspace = Workspace.objects.create(name=name, description=description, settings=kept, mode=mode)
+    values = {"name": name, "description": description, "settings": kept, "mode": mode}
+    workspace = Workspace.objects.create(pk=pk or new_id("ws"), **values)
     record("created", workspace, actor=actor, workspace_id=workspace.pk, name=name, mode=mode)
     if key is not None:
         _let_see(key, workspace, actor=actor)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -58,10 +58,15 @@ def own_page(model: type[Model], pk: str) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
 
 
+def posts_of(request: HttpRequest) -> "QuerySet[Post]":
+    """Return the posts of the workspaces that whoever asks works in."""
+    theirs = workspaces_of(request).order_by()
+    return Post.objects.select_related("workspace", "schedule").filter(workspace__in=theirs)
+
+
 def post_of(request: HttpRequest, pk: str) -> Post:
     """Return a post of a workspace that whoever asks works in; raises Http404."""
-    theirs = workspaces_of(request).order_by()
-    return get_object_or_404(Post.objects.select_related("workspace", "schedule"), pk=pk, workspace__in=theirs)
+    return get_object_or_404(posts_of(request), pk=pk)
 
 
 def file_address(name: str) -> str:

@@ -18,6 +18,7 @@ from posts.inputs import is_web_address
 from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
 from posts.services import RETRYABLE
+from posts.timeline import waiting
 from posts.timeline.entries import Entry
 from posts.timeline.timeline import timeline
 
@@ -37,6 +38,7 @@ HEADLINES: dict[str, Any] = {
     PostStatus.NEEDS_REVIEW: gettext_lazy("Nobody knows whether it is out everywhere: a person has to look."),
     PostStatus.MISSED: gettext_lazy("Its time came while nothing could run, and it is too late now."),
 }
+PAUSED = gettext_lazy("It waits: publishing is paused.")
 LOOK = gettext_lazy("Look at the account, then say below whether the post is there.")
 RETRY = gettext_lazy("There is no next try: once that is fixed, choose “Retry what failed”.")
 RETRY_MISSED = gettext_lazy("There is no next try: choose “Retry what failed”.")
@@ -113,7 +115,7 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     recipients = _recipients(post, targets, typed or {})
     return {
         "post": post,
-        "headline": headline(post, now=now),
+        "headline": headline(post, targets, now=now),
         "verdicts": [_verdict(post, target, entries) for target in targets if target.status in (*TROUBLED, *UNSETTLED)],
         "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
@@ -124,11 +126,13 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     }
 
 
-def headline(post: Post, *, now: datetime) -> str:
+def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
     """Return in one sentence how the post stands."""
     if post.status == PostStatus.SCHEDULED and post.is_on_hold:
         told = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
         return told % {"schedule": post.schedule}
+    if waiting.is_paused(targets, workspace_id=post.workspace_id, now=now):
+        return str(PAUSED)
     if post.status == PostStatus.SCHEDULED and post.moment < now:
         return _("It was to go out on %(moment)s, and waits.") % {"moment": moment(post.moment)}
     return str(HEADLINES[post.status]) % {"moment": moment(post.moment)}

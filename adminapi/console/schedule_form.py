@@ -15,6 +15,7 @@ from accounts import platforms
 from accounts.models import SocialAccount
 from adminapi.console.pages import as_told
 from ouipost import zones
+from ouipost.ids import new_id, told_id
 from ouipost.translating import about, translated
 from posts.models import Schedule
 from posts.schedules.inputs import MAX_SLOTS, WeeklyScheduleInput
@@ -62,6 +63,8 @@ class Written:
     errors: dict[str, str] = field(default_factory=dict)
     shown: str = ""
     """What the schedule was when the page was made, as the page tells it when it comes back."""
+    made_as: str = field(default_factory=lambda: new_id("sched"))
+    """The id of the schedule that a new page makes."""
 
     @property
     def is_refused(self) -> bool:
@@ -169,7 +172,8 @@ def written(form: QueryDict, workspace: Workspace | None) -> Written:
         for number in numbers
     ]
     fields = {name: form.get(name, "") for name in TEXTS}
-    return Written(fields=fields, rows=rows, workspace=workspace, shown=form.get("shown", ""))
+    pk = told_id("sched", form.get("made_as", ""))
+    return Written(fields=fields, rows=rows, workspace=workspace, shown=form.get("shown", ""), made_as=pk)
 
 
 def choices(workspace: Workspace | None, rows: Iterable[Row]) -> dict[str, Any]:

@@ -20,14 +20,15 @@ from adminapi.console.base import ConsoleAdmin, M
 from adminapi.console.pages import as_told, own_page, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
-from ouipost.ids import PATTERN
+from ouipost.ids import told_id
 from ouipost.translating import translated, words
 
 INSTEAD_OF = "instead_of"
 """The field of a confirmation that says which secret is to be replaced: sent twice, it replaces no second one."""
 MADE_AS = "made_as"
 """The field of a form that adds a row, with the id that the row gets: sent twice, it adds no second one."""
-ADDED = gettext_lazy(
+ADDED = gettext_lazy("It was added already, so nothing was done. To add one more, open this page anew.")
+SECRET_ADDED = gettext_lazy(
     "It was added already, so nothing was done. If its secret was lost, give it another one; to add one more, open "
     "this page anew."
 )
@@ -89,12 +90,13 @@ class ServiceForm(EditForm):
     saved: Any = None
     shown_once = ""
     """The secret, where the service gave one."""
+    added: Any = ADDED
+    """What is told where this form has added its row before."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        told, kind = self.data.get(MADE_AS, ""), self.instance.pk.partition("_")[0]
-        if self.instance._state.adding and re.fullmatch(f"{kind}_{PATTERN}", told):
-            self.instance.pk = told
+        if self.instance._state.adding:
+            self.instance.pk = told_id(self.instance.pk.partition("_")[0], self.data.get(MADE_AS, ""))
 
     def call_service(self) -> Any:
         """Call the service with `cleaned_data`, and return the row that was written."""
@@ -116,7 +118,7 @@ class ServiceForm(EditForm):
         except IntegrityError:
             if not self._was_added():
                 raise
-            self.add_error(None, ADDED)
+            self.add_error(None, self.added)
         except ValidationError as error:
             self._show(error.detail)
         except DomainError as error:

@@ -19,6 +19,7 @@ from accounts.platforms import base
 from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record, save_update
+from ouipost.ids import new_id
 from ouipost.phrases import Phrase
 from posts import counts, rules
 from posts.media import storage
@@ -101,17 +102,20 @@ def discard_unused(stored: Stored) -> None:
 
 
 @transaction.atomic
-def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
-    """Add a stored file to a draft or scheduled post, as its last file.
+def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor, pk: str = "") -> Media:
+    """Add a stored file to a draft or scheduled post, as its last file; where it has one with this id, return that.
 
     Raises PostNotPublishable where that keeps a scheduled post from going out, and StorageLimitReached where others
     took the room since the bytes were stored.
     """
     locked = _lock(post)
+    if pk and (present := locked.files.filter(pk=pk).first()):
+        return present
     require_place(locked)
     before = _of_scheduled(locked)
     last = locked.files.aggregate(last=Max("position"))["last"] or 0
     media = Media.objects.create(
+        pk=pk or new_id("media"),
         post=locked,
         type=stored.file.type,
         filename=stored.filename,

@@ -18,6 +18,7 @@ from ouipost.db.rows import assign, in_parts
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all, record_update
 from ouipost.events.models import Event
+from ouipost.ids import new_id
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from posts import destinations, rules
@@ -50,10 +51,14 @@ class ScheduleOnHold(DomainError):
 
 
 @transaction.atomic
-def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: Actor) -> Schedule:
-    """Make a schedule with its slots; its zone is the workspace's unless one is given."""
+def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: Actor, pk: str = "") -> Schedule:
+    """Make a schedule with its slots; its zone is the workspace's unless one is given.
+
+    Raises IntegrityError where the id that was given is taken.
+    """
     given = {name: values[name] for name in FIELDS if name in values}
-    schedule = Schedule.objects.create(workspace=workspace, **{"timezone": workspace.timezone} | given)
+    given = {"timezone": workspace.timezone} | given
+    schedule = Schedule.objects.create(pk=pk or new_id("sched"), workspace=workspace, **given)
     _require_connected(values["slots"])
     _add_slots(schedule, values["slots"])
     told = {name: getattr(schedule, name) for name in FIELDS} | {"slots": _slots_of(schedule)}

@@ -86,6 +86,13 @@ def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, Pause]
     return found
 
 
+def is_paused(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> bool:
+    """Whether all that is still to be worked on waits for the end of a pause."""
+    unsettled = [each for each in targets if each.status in UNSETTLED]
+    paused = held_up(unsettled, workspace_id=workspace_id)
+    return bool(unsettled) and all(each.pk in paused and not _is_busy(each, now=now) for each in unsettled)
+
+
 def _is_busy(target: Target, *, now: datetime) -> bool:
     return target.lease_until is not None and target.lease_until > now
 

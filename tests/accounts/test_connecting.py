@@ -41,6 +41,9 @@ CALLBACK = "https://app.example/callback?kept=1"
 ACTOR = Actor(key_id="key_1")
 MINUTE = timedelta(minutes=1)
 
+FAMILY = "\U0001f468\u200d\U0001f467 \u0645\u06cc\u200c\u062e \U0001f3f4\U000e0067\U000e0062\U000e007f"
+"""A father with his daughter, a word of Persian, and a flag: each has characters that nobody sees."""
+
 
 def start(workspace: Workspace, *, account: SocialAccount | None = None, **values: Any) -> Started:
     given: dict[str, Any] = {"platform": "facebook", "callback_url": CALLBACK, "key_id": "key_1", "now": NOW}
@@ -360,8 +363,10 @@ def test_a_name_that_was_set_by_hand_stays(workspace: Workspace, network: FakeNe
         (Profile(name="", username="handle"), "handle"),
         (Profile(name="", username=""), "1001"),
         (Profile(name="n" * 300), "n" * 255),
+        (Profile(name="Rye\n\u202eBread\u2066"), "Rye Bread"),
+        (Profile(name=FAMILY), FAMILY),
     ],
-    ids=["username", "id", "too long"],
+    ids=["username", "id", "too long", "turned around", "joined"],
 )
 def test_every_account_has_a_name(workspace: Workspace, network: FakeNetwork, profile: Profile, name: str) -> None:
     connect(workspace, network, make_candidate(profile=profile))

@@ -70,6 +70,18 @@ def test_a_refused_drag_snaps_back_and_says_why(staff: Page, demo: Demo) -> None
     expect(cell(staff, day(10)).get_by_role("link", name=re.compile("Held by the past"))).to_be_visible()
 
 
+def test_a_post_that_somebody_has_called_back_is_not_scheduled_by_an_old_calendar(staff: Page, demo: Demo) -> None:
+    post = scheduled(staff, demo, day(10), "Called back")
+    open_calendar(staff, demo)
+    called(staff, demo, f"/api/posts/{post}/unschedule", {})
+
+    drag(staff, staff.get_by_role("link", name=re.compile("Called back")), cell(staff, day(13)))
+
+    expect(staff.locator("#calendar-refused")).to_contain_text("Somebody has changed this post")
+    expect(staff.locator(".op-calendar-draft", has_text="Called back")).to_be_visible()
+    expect(staff.locator(".fc-event", has_text="Called back")).to_have_count(0)
+
+
 def test_a_post_in_a_queue_is_dragged_only_after_it_was_said_that_it_leaves_its_slot(staff: Page, demo: Demo) -> None:
     post = scheduled(staff, demo, day(10), "Waits in a queue")
     slots = [{"day": "wednesday", "time": "11:00", "platforms": ["bluesky"]}]

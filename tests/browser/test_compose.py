@@ -12,6 +12,14 @@ from tests.posts.media.pictures import picture
 pytestmark = pytest.mark.browser
 DEMO = re.compile("Demo")
 """The account that the demo has connected: another test connects a second one."""
+AWAITS = """address => {
+  const part = document.createElement("ul");
+  part.setAttribute("hx-get", address);
+  part.setAttribute("hx-trigger", "every 1s");
+  document.getElementById("compose-uploads").before(part);
+  htmx.process(part);
+}"""
+"""Puts into the page the part that asks whether a large file has come."""
 TOO_LONG = "Fresh bread every morning. " * 12
 
 
@@ -122,9 +130,45 @@ def test_a_button_that_is_pressed_twice_counts_once(staff: Page, demo: Demo, out
     staff.get_by_role("button", name="Save as draft").dblclick()
 
     expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
-    posts = staff.request.get(f"{demo.base}/api/posts?limit=100", headers=demo.headers).json()["data"]["posts"]
-    assert [post["content"] for post in posts].count("Only once") == 1
+    assert texts(staff, demo).count("Only once") == 1
     assert outside == []
+
+
+def test_whoever_goes_back_and_publishes_again_makes_no_second_post(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    publish(staff, "Published once")
+    expect(staff.get_by_text("The post is on its way.")).to_be_visible()
+    staff.go_back()
+    publish(staff, "Published once")
+    expect(staff.get_by_text("Nothing was done a second time.")).to_be_visible()
+    staff.go_back()
+    made_as = staff.locator("input[name=made_as]").input_value()
+    publish(staff, "Another one")
+    expect(staff.get_by_text("A post was made from this page already.")).to_be_visible()
+    staff.go_back()
+    assert staff.locator("input[name=made_as]").input_value() == made_as
+    staff.reload()
+    assert staff.locator("input[name=made_as]").input_value() != made_as
+
+    publish(staff, "Another one")
+
+    expect(staff.get_by_text("The post is on its way.")).to_be_visible()
+    assert texts(staff, demo).count("Published once") == 1
+    assert texts(staff, demo).count("Another one") == 1
+
+
+def publish(staff: Page, text: str) -> None:
+    """Write a post for the demo's account at Facebook, and publish it."""
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill(text)
+    staff.get_by_role("button", name="Publish now").click()
+    staff.get_by_role("button", name="Yes, publish it").click()
+
+
+def texts(staff: Page, demo: Demo) -> list[str]:
+    """Return what all posts say."""
+    answer = staff.request.get(f"{demo.base}/api/posts?limit=100", headers=demo.headers)
+    return [post["content"] for post in answer.json()["data"]["posts"]]
 
 
 def test_a_logout_is_told_and_what_is_written_can_still_be_saved(staff: Page, demo: Demo) -> None:
@@ -144,6 +188,20 @@ def test_a_logout_is_told_and_what_is_written_can_still_be_saved(staff: Page, de
 
     expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
     expect(staff.get_by_label("Text", exact=True)).to_have_value("Typed before the logout")
+
+
+def test_what_is_written_stays_when_the_session_ends_while_a_file_is_checked(staff: Page, demo: Demo) -> None:
+    post = demo.call("POST", "/api/posts", {"content": "Rye", "platforms": ["facebook"]})["post"]
+    staff.goto(f"{demo.base}/console/compose/{post['id']}/")
+    staff.get_by_label("Text", exact=True).fill("Written while a film is checked")
+    preview = staff.get_by_role("complementary", name="Preview")
+    expect(preview.get_by_text("Written while a film is checked")).to_be_visible()
+
+    staff.context.clear_cookies()
+    staff.evaluate(AWAITS, f"{demo.base}/console/compose/{post['id']}/arrivals")
+
+    expect(preview.get_by_text("what you wrote is still here")).to_be_visible()
+    expect(staff.get_by_label("Text", exact=True)).to_have_value("Written while a film is checked")
 
 
 def test_who_writes_on_at_a_post_that_was_deleted_is_told_so(staff: Page, demo: Demo) -> None:

@@ -1,5 +1,6 @@
 """The calendar: what it shows in whose time, who may look, and what becomes of a post that is moved."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from accounts.platforms.base import Tokens
 from adminapi.console.calendar import entries, page
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
+from posts import services
 from posts.models import Post
 from posts.schedules import services as schedules
 from tests.console.conftest import browser_of, member_of
@@ -51,8 +53,8 @@ def look(client: Client, workspace: Workspace, first: str = "2026-12-01", last: 
     return client.get("/console/calendar/events", {"workspace": workspace.pk, "from": first, "to": last} | more)
 
 
-def move(client: Client, post: Post, at: str) -> Any:
-    return client.post(f"/console/calendar/posts/{post.pk}/move", {"at": at})
+def move(client: Client, post: Post, at: str, **shown: str) -> Any:
+    return client.post(f"/console/calendar/posts/{post.pk}/move", {"at": at} | shown)
 
 
 def scheduled(workspace: Workspace, account: SocialAccount, at: datetime = MORNING, **values: Any) -> Post:
@@ -438,6 +440,48 @@ def test_a_refused_move_says_why_and_leaves_everything_as_it_was(
     assert reason in answer.json()["message"]
     assert standing(post) == before
     assert not Event.objects.filter(resource_id=post.pk).exists()
+
+
+def called_back(post: Post) -> None:
+    services.unschedule_post(post, actor=SYSTEM)
+
+
+def moved_on(post: Post) -> None:
+    at = datetime(2026, 12, 4, 8, 0, tzinfo=UTC)
+    services.schedule_post(post, scheduled_at=at, zone="UTC", actor=SYSTEM, now=NOW)
+
+
+def queued(post: Post) -> None:
+    slots = [(2, "09:00", ["facebook"])]  # at the very time that the post has
+    schedules.queue_post(post, make_schedule(post.workspace, slots=slots), actor=SYSTEM, now=NOW)
+
+
+@pytest.mark.parametrize("change", [called_back, moved_on, queued])
+def test_a_post_that_somebody_has_changed_since_the_calendar_was_loaded_is_not_moved(
+    staff: Client, bakery: Workspace, account: SocialAccount, change: Callable[[Post], object]
+) -> None:
+    post = scheduled(bakery, account)
+    [tile] = look(staff, bakery).json()["posts"]
+    shown = {name: tile[name] for name in ("state", "start", "schedule")}
+    change(post)
+    before = standing(post)
+
+    answer = move(staff, post, "2026-12-05T10:00", **shown)
+
+    told = "Somebody has changed this post since the calendar was loaded: look at it first."
+    assert (answer.status_code, answer.json()["message"], answer.json()["is_stale"]) == (409, told, True)
+    assert standing(post) == before
+
+
+def test_a_post_that_is_as_the_calendar_shows_it_is_moved(
+    staff: Client, bakery: Workspace, account: SocialAccount
+) -> None:
+    post = scheduled(bakery, account)
+    queued(post)
+    [tile] = look(staff, bakery).json()["posts"]
+    shown = {name: tile[name] for name in ("state", "start", "schedule")}
+
+    assert move(staff, post, "2026-12-05T10:00", **shown).status_code == 200
 
 
 def test_what_the_networks_would_refuse_is_said_by_network(

@@ -1,11 +1,14 @@
 """Composing a post in the console: each button does what the API does, and what is refused loses nothing."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import IntegrityError
 from django.http import Http404
 from django.test import Client
 from django.urls import reverse
@@ -15,15 +18,17 @@ from pytest_django import Settings
 from accounts import platforms
 from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
-from adminapi.console.compose import words
+from adminapi.console.compose import page, words
 from adminapi.console.compose.forms import options_of
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
+from ouipost.ids import new_id
 from posts import services
+from posts.media import files
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
-from tests.console.conftest import browser_of
+from tests.console.conftest import browser_of, made_as
 from tests.factories import (
     NOW,
     make_account,
@@ -40,6 +45,7 @@ pytestmark = pytest.mark.any_database
 __all__ = ["facebook", "staff", "workspace"]
 NEW = "/console/compose/"
 PREVIEW = "/console/compose/preview/"
+FILE = ("order", "shown_file")
 TWICE, NEVER = "2090-10-29T02:30", "2090-03-26T02:30"
 """By the clocks of Paris."""
 
@@ -460,6 +466,48 @@ def test_publishing_makes_the_post_due_now(staff: Client, facebook: SocialAccoun
     ]
 
 
+@pytest.mark.parametrize("is_at_once", [False, True], ids=["later", "at the same time"])
+@pytest.mark.parametrize("do", ["draft", "schedule", "publish"])
+def test_a_new_post_that_is_sent_twice_is_made_once(
+    staff: Client, facebook: SocialAccount, do: str, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = written(facebook, scheduled_at="2090-07-01T09:30", do=do) | made_as(staff.get(NEW))
+    first = staff.post(NEW, typed)
+    told = posts_told()
+    if is_at_once:  # the other one is not there yet when it is looked for
+        found = page._made
+        monkeypatch.setattr(page, "_made", lambda request: monkeypatch.setattr(page, "_made", found))
+
+    second = staff.post(NEW, typed)
+
+    assert (second.status_code, second["Location"]) == (302, first["Location"])
+    assert (Post.objects.count(), posts_told()) == (1, told)
+
+
+@pytest.mark.parametrize("sends", [{"content": "Another loaf", "do": "publish"}, {"do": "publish"}])
+def test_a_page_that_has_made_a_draft_and_wants_more_is_asked_whether_it_is_another_post(
+    staff: Client, facebook: SocialAccount, sends: dict[str, Any]
+) -> None:
+    typed = written(facebook, do="draft") | made_as(staff.get(NEW))
+    staff.post(NEW, typed)
+    made = Post.objects.get()
+
+    asked = staff.post(NEW, typed | sends)
+    count = Post.objects.count()
+    staff.post(NEW, typed | sends | made_as(asked))
+
+    assert asked.context["refused"][0].startswith("A post was made from this page already.")
+    assert (count, post_page(made).encode() in asked.content) == (1, True)
+    assert sorted(Post.objects.values_list("status", flat=True)) == ["draft", "publishing"]
+
+
+def test_an_id_that_a_post_of_somebody_else_has_makes_nothing(staff: Client, facebook: SocialAccount) -> None:
+    theirs = make_post(make_workspace(name="Other"))
+
+    with pytest.raises(IntegrityError):
+        staff.post(NEW, written(facebook, made_as=theirs.pk, do="draft"))
+
+
 def test_a_draft_shows_what_it_says_and_takes_changes(staff: Client, facebook: SocialAccount) -> None:
     post = post_to(facebook, title="Old title", hashtags=["#bread"])
 
@@ -572,9 +620,9 @@ def test_a_post_that_was_removed_meanwhile_is_told(
     assert b"Typed text" in answer.content
 
 
-def shown_on(page: Any) -> str:
+def shown_on(answer: Any) -> str:
     """Return what a page tells of the post that it was made of."""
-    return str(page.context["sheet"].as_shown)
+    return str(answer.context["sheet"].as_shown)
 
 
 @pytest.mark.parametrize("do", ["draft", "publish"])
@@ -625,6 +673,106 @@ def test_a_button_that_is_pressed_twice_is_taken_for_nobody_elses(
     answers = [staff.post(edit_address(post), typed) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [302, 302]
+
+
+def files_on(page: str) -> dict[str, Any]:
+    """Return what a browser sends of the files that a page, or a part of one, shows."""
+    words = re.findall(r'name="(alt_text[^"]*)"[^>]*>([^<]*)<', page)
+    named = {name: [unescape(each) for each in re.findall(f'name="{name}" value="([^"]*)"', page)] for name in FILE}
+    return named | {name: unescape(text) for name, text in words}
+
+
+def described(media: Media) -> None:
+    files.update(media, values={"alt_text": "A red barn"}, actor=SYSTEM)
+
+
+def moved(media: Media) -> None:
+    files.update(media, values={"position": 9}, actor=SYSTEM)
+
+
+def exchanged(media: Media) -> None:
+    files.delete(media, actor=SYSTEM)
+    make_media(media.post, filename="blue.jpg", position=9)
+
+
+@pytest.mark.parametrize("do", ["draft", "publish"])
+@pytest.mark.parametrize("change", [described, moved, exchanged])
+def test_what_another_has_changed_of_the_files_stays_and_is_shown_first(
+    staff: Client, facebook: SocialAccount, change: Callable[[Media], None], do: str
+) -> None:
+    post = post_to(facebook)
+    red = make_media(post, filename="red.jpg", alt_text="")
+    make_media(post, position=2)
+    opened = staff.get(edit_address(post))
+    typed = written(facebook, content="Rye", shown=shown_on(opened), do=do, **files_on(opened.content.decode()))
+    change(red)
+    left = list(Media.objects.order_by("position").values_list("pk", "alt_text"))
+
+    answer = staff.post(edit_address(post), typed)
+    refused = Post.objects.get(pk=post.pk)
+    seen = files_on(answer.content.decode())
+    staff.post(edit_address(post), typed | {"shown": shown_on(answer)} | seen)
+
+    assert answer.context["refused"][0] == "Somebody else has changed the post since you opened the page."
+    assert (refused.status, refused.content) == ("draft", "Fresh bread")
+    assert [(pk, seen[f"alt_text.{pk}"]) for pk in seen["order"]] == left
+    assert list(Media.objects.order_by("position").values_list("pk", "alt_text")) == left
+    assert Post.objects.get(pk=post.pk).status == ("draft" if do == "draft" else "publishing")
+
+
+def test_words_and_order_of_files_that_were_typed_stay_where_another_has_changed_them_too(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    post = post_to(facebook)
+    red, rye = make_media(post, alt_text=""), make_media(post, alt_text="", position=2)
+    opened = staff.get(edit_address(post))
+    typed = written(facebook, shown=shown_on(opened), do="draft", **files_on(opened.content.decode()))
+    typed |= {f"alt_text.{red.pk}": "A loaf", "order": [rye.pk, red.pk]}
+    described(red)
+
+    answer = staff.post(edit_address(post), typed)
+    again = staff.post(edit_address(post), typed | {"shown": shown_on(answer)} | files_on(answer.content.decode()))
+
+    assert (answer.status_code, again.status_code) == (200, 302)
+    assert list(Media.objects.order_by("position").values_list("pk", "alt_text")) == [(rye.pk, ""), (red.pk, "A loaf")]
+
+
+def test_files_that_a_page_has_added_and_changed_itself_are_taken_for_nobody_elses(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    draft = staff.post(UPLOAD, written(facebook, file=an_image())).json()
+    sent = written(facebook, post=draft["post"], shown=draft["shown"])
+    other = staff.post(UPLOAD, sent | files_on(draft["row"]) | {"file": an_image("rye.jpg")}).json()
+    late = make_media(Post.objects.get(), position=3)
+    part = staff.get(
+        reverse("console_compose_arrivals", args=[draft["post"]]),
+        {"order": Media.objects.exclude(pk=late.pk).values_list("pk", flat=True)},
+    )
+    seen = files_on(draft["row"] + other["row"] + part.content.decode())
+    first, second, third = seen["order"]
+    seen |= {"order": [third, first, second], "removed": [second], f"alt_text.{first}": "Two\r\nloaves"}
+
+    answers = [staff.post(draft["address"], sent | seen | {"do": "draft"}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert list(Media.objects.order_by("position").values_list("pk", "alt_text")) == [
+        (third, late.alt_text),
+        (first, "Two\nloaves"),
+    ]
+
+
+def test_a_draft_that_is_sent_twice_to_be_published_leads_to_its_page(staff: Client, facebook: SocialAccount) -> None:
+    post = post_to(facebook)
+    make_media(post, position=5)
+    opened = staff.get(edit_address(post))
+    typed = written(facebook, content="Rye", shown=shown_on(opened), do="publish", **files_on(opened.content.decode()))
+
+    answers = [staff.post(edit_address(post), typed) for _ in range(2)]
+    changed = staff.post(edit_address(post), typed | {f"alt_text.{Media.objects.get().pk}": "A loaf"})
+
+    assert [answer.get("Location") for answer in answers] == [post_page(post)] * 2
+    assert changed.context["refused"] == [files.MediaInUse.message]
+    assert Event.objects.filter(type="post.publish_requested").count() == 1
 
 
 def scheduled_for(post: Post, day: int) -> datetime:
@@ -748,6 +896,23 @@ def test_the_first_file_saves_the_post_as_a_draft(staff: Client, facebook: Socia
     assert (answer["post"], answer["address"], answer["is_new"]) == (post.pk, edit_address(post), True)
     assert f'name="order" value="{media.pk}"' in answer["row"]
     assert (post.status, post.content, media.filename) == ("draft", "Fresh bread", "bread.jpg")
+
+
+@pytest.mark.parametrize("is_at_once", [False, True], ids=["later", "at the same time"])
+def test_a_first_file_that_is_sent_twice_makes_one_draft_with_one_file(
+    staff: Client, facebook: SocialAccount, settings: Settings, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MEDIA_PER_POST = 1
+    sent = written(facebook, made_as=new_id("post"), file_id=new_id("media"))
+    first = staff.post(UPLOAD, sent | {"file": an_image()}).json()
+    if is_at_once:
+        monkeypatch.setattr(page, "_made", lambda request: None)
+
+    second = staff.post(UPLOAD, sent | {"file": an_image()}).json()
+
+    assert {**second, "row": ""} == {**first, "row": ""}
+    assert f'name="order" value="{sent["file_id"]}"' in second["row"]
+    assert (Post.objects.get().pk, Media.objects.get().pk) == (sent["made_as"], sent["file_id"])
 
 
 def test_a_page_that_became_a_draft_by_its_first_file_goes_over_nothing_that_another_changed(

@@ -1,14 +1,19 @@
 """Pausing and resuming in the console: how many posts wait is said first, and why is kept."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Pause
+from accounts.models import Pause, SocialAccount
+from adminapi.console.pages import own_page
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import pausing
-from tests.console.conftest import browser_of, text_of
+from posts.models import Post
+from tests.console.composing import written
+from tests.console.conftest import browser_of, member_of, text_of
 from tests.factories import NOW, make_account, make_post, make_user
 from workspaces.models import Role, Workspace
 
@@ -37,10 +42,50 @@ def test_a_pause_says_first_how_many_posts_would_wait(staff: Client, workspace: 
     assert not Pause.objects.exists()
 
 
+def subject_of(scope: str, account: SocialAccount) -> str:
+    return {"all": "", "network": "facebook", "workspace": account.workspace_id, "account": account.pk}[scope]
+
+
+@pytest.mark.parametrize("scope", ["all", "network", "workspace", "account"])
+@pytest.mark.parametrize("status", ["scheduled", "publishing"])
+def test_a_post_all_of_which_is_paused_says_that_it_waits(workspace: Workspace, scope: str, status: str) -> None:
+    client, account = browser_of(member_of(workspace)), make_account(workspace)
+    values: dict[str, Any] = {"status": status, "scheduled_at": NOW}
+    post = make_post(workspace, accounts=[account], **values)
+    goes_on = make_post(workspace, accounts=[make_account(workspace, platform="twitter")], **values)
+    paused(scope, subject_of(scope, account))
+
+    days = {"workspace": workspace.pk, "from": f"{NOW:%Y-%m-%d}", "to": f"{NOW:%Y-%m-%d}"}
+    tiles = client.get(reverse("console_calendar_events"), days).json()["posts"]
+    pages = [text_of(client.get(own_page(Post, each.pk))) for each in (post, goes_on)]
+
+    is_all = scope in ("all", "workspace")
+    assert {each["id"]: each["paused"] for each in tiles} == {post.pk: True, goes_on.pk: is_all}
+    assert ["<span>It waits: publishing is paused.</span>" in page for page in pages] == [True, is_all]
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ([], "It waits: publishing is paused."),
+        (["twitter"], "The post is on its way. This page shows what became of it"),
+    ],
+)
+def test_whoever_publishes_is_told_that_all_of_it_waits(workspace: Workspace, others: list[str], told: str) -> None:
+    accounts = [make_account(workspace, platform=name) for name in ["facebook", *others]]
+    paused("network", "facebook")
+
+    answer = browser_of(member_of(workspace)).post(
+        reverse("console_compose"), written(*accounts, do="publish"), follow=True
+    )
+
+    assert str(next(iter(answer.context["messages"]))).startswith(told)
+
+
 @pytest.mark.parametrize("scope", ["all", "network", "workspace", "account"])
 def test_each_scope_is_paused_with_its_reason_and_resumed(staff: Client, workspace: Workspace, scope: str) -> None:
     account = make_account(workspace)
-    subject = {"all": "", "network": "facebook", "workspace": workspace.pk, "account": account.pk}[scope]
+    subject = subject_of(scope, account)
     form = FORM | {"scope": scope, f"id_{scope}": subject}
 
     done = staff.post(PAGE, form | {"confirmed": "1"})

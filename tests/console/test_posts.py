@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import escape
 from pytest_django import Settings
 
+from accounts.models import SocialAccount
 from adminapi.console import paging
 from adminapi.console.admins import posts as posts_admin
 from adminapi.console.admins.posts import PostAdmin
@@ -22,6 +23,7 @@ from adminapi.console.post_page import HEADLINES
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
+from posts import duplicating
 from posts.counts import bytes_used
 from posts.media import storage
 from posts.models import Attempt, Media, Post, PostStatus, Target
@@ -43,6 +45,8 @@ from tests.posts.media.pictures import picture
 from workspaces.models import Role, Workspace
 
 LIST = reverse("admin:posts_post_changelist")
+TURNS = "\u202e"
+"""Has what follows shown from the right to the left."""
 ERROR: dict[str, Any] = {
     "code": "TOKEN_REVOKED",
     "message": "Facebook says: the session is no longer valid.",
@@ -128,6 +132,18 @@ def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_whe
         "There is no next try: once that is fixed, choose “Retry what failed”.",
     ):
         assert said in words
+
+
+def test_what_a_network_says_turns_none_of_our_own_words_around(staff: Client, workspace: Workspace) -> None:
+    post = make_failed(workspace)
+    SocialAccount.objects.update(name=f"Bakery{TURNS}")
+    Target.objects.update(error=ERROR | {"message": f"No{TURNS}", "network_code": f"190{TURNS}"})
+    Attempt.objects.update(message=f"No{TURNS}", network_code=f"190{TURNS}", remote_id=f"1{TURNS}")
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert page.count(TURNS) > 8
+    assert TURNS not in re.sub("<bdi>[^<]*</bdi>", "", page)
 
 
 @pytest.mark.parametrize(
@@ -377,6 +393,24 @@ def test_a_planned_time_is_told_by_the_clock_that_it_was_planned_by_too(staff: C
     page = re.sub(r"<[^>]+>", "", text_of(staff.get(page_of(post))))
 
     assert "1 Jul 2090, 07:00 UTC (1 Jul 2090, 09:00 Europe/Paris)" in page
+
+
+@pytest.mark.parametrize("is_at_once", [False, True], ids=["later", "at the same time"])
+def test_a_duplicate_that_is_confirmed_twice_is_made_once(
+    staff: Client, workspace: Workspace, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    [key] = re.findall('name="key" value="([^"]*)"', text_of(staff.post(do(post, "duplicate"))))
+    first = staff.post(do(post, "duplicate"), {"confirmed": "1", "key": key})
+    if is_at_once:  # the other one is not there yet when it is looked for
+        found = duplicating._made
+        monkeypatch.setattr(duplicating, "_made", lambda *_: monkeypatch.setattr(duplicating, "_made", found))
+
+    second = staff.post(do(post, "duplicate"), {"confirmed": "1", "key": key})
+
+    copy = Post.objects.exclude(pk=post.pk).get()
+    assert [first["Location"], second["Location"]] == [page_of(copy)] * 2
+    assert Event.objects.filter(type="post.created").count() == 1
 
 
 def test_deleting_says_that_what_is_published_stays_at_the_networks(staff: Client, workspace: Workspace) -> None:

@@ -18,7 +18,7 @@ from ouipost.events.models import Event
 from posts.models import Post, Schedule, Slot, Target
 from posts.schedules import services as schedules
 from posts.schedules.slots import UnknownZone
-from tests.console.conftest import browser_of, member_of, text_of
+from tests.console.conftest import browser_of, made_as, member_of, text, text_of
 from tests.factories import make_account, make_post, make_schedule, make_workspace
 from workspaces.models import Workspace
 
@@ -61,6 +61,17 @@ def test_a_schedule_is_made_with_its_slots(staff: Client, workspace: Workspace) 
     assert (schedule.name, schedule.timezone, schedule.workspace_id) == ("Mornings", "Europe/Paris", workspace.pk)
     assert slots_of(schedule) == [(0, "09:00", ["facebook", "twitter"]), (6, "18:30", ["facebook"])]
     assert Event.objects.get(type="schedule.created").user_email == "staff@example.com"
+
+
+def test_a_form_that_is_sent_twice_makes_one_schedule(staff: Client, workspace: Workspace) -> None:
+    form = FORM | {"workspace": workspace.pk} | made_as(staff.get(ADD))
+    staff.post(ADD, form)
+
+    again = staff.post(ADD, form)
+
+    assert "It was added already, so nothing was done." in text(again)
+    assert (again.status_code, Schedule.objects.get().pk) == (409, form["made_as"])
+    assert Event.objects.filter(type="schedule.created").count() == 1
 
 
 def test_a_time_that_is_for_single_accounts_shows_which(staff: Client, workspace: Workspace) -> None:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from ouipost.events.models import Event
 from posts import counts
 from tests.analytics.readings import publish
-from tests.console.conftest import browser_of, member_of, text
+from tests.console.conftest import browser_of, made_as, member_of, text
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces import services
 from workspaces.models import Membership, Role, User, Workspace
@@ -54,6 +54,17 @@ def test_a_workspace_is_made_with_settings_and_members(staff: Client) -> None:
     }
     assert [each.user_id for each in workspace.memberships.all()] == [user.pk]
     assert Event.objects.get(type="workspace.created").user_email == "staff@example.com"
+
+
+def test_a_form_that_is_sent_twice_makes_one_workspace(staff: Client) -> None:
+    form = FORM | {"mode": "live"} | made_as(staff.get(f"{LIST}add/"))
+    staff.post(f"{LIST}add/", form)
+
+    again = staff.post(f"{LIST}add/", form)
+
+    assert "It was added already, so nothing was done. To add one more, open this page anew." in text(again)
+    assert Workspace.objects.get().pk == form["made_as"]
+    assert Event.objects.filter(type="workspace.created").count() == 1
 
 
 def test_settings_are_changed_one_by_one_and_others_are_kept(staff: Client) -> None:

@@ -23,7 +23,7 @@ from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.columns import column, moment
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
-from adminapi.console.service_forms import INSTEAD_OF, ServiceAdmin, ServiceForm, show_once
+from adminapi.console.service_forms import INSTEAD_OF, SECRET_ADDED, ServiceAdmin, ServiceForm, show_once
 from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
@@ -62,6 +62,7 @@ PREVIOUS = column("previous_expires_at", gettext_lazy("The previous one works un
 class KeyForm(ServiceForm):
     """What staff can set of a key."""
 
+    added = SECRET_ADDED
     permissions = forms.MultipleChoiceField(
         required=False,
         label=gettext_lazy("It may"),

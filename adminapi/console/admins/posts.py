@@ -1,6 +1,7 @@
 """Posts in the console: the list, the page of each, and what can be done to them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -23,6 +24,7 @@ from adminapi.jobs.post_actions import ACTIONS, BY_WORD, Action
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
+from ouipost.ids import told_id
 from posts import services
 from posts.inputs import ResolveInput
 from posts.models import Post, Target
@@ -39,6 +41,13 @@ ELSEWHERE: dict[str, Any] = {
     "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
 }
 """Where to go where the post itself is not the place: to the copy, to the list."""
+
+
+def _performed(action: Action, post: Post, *, actor: Actor, key: str) -> Any:
+    """Do it to a post; what it makes has its id by the confirmation, which may be sent twice."""
+    if action.perform_once is None:
+        return action.perform(post, actor)
+    return action.perform_once(post, actor, told_id("post", f"post_{key.partition('_')[2]}"))
 
 
 def in_the_list(action: Action) -> Any:
@@ -140,11 +149,11 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         if action is None:
             raise Http404
         made: list[Any] = []
-        actor, perform = Actor.from_request(request), action.perform
+        perform = partial(_performed, action, actor=Actor.from_request(request), key=request.POST.get("key", ""))
         answer = self._operate_on(
             request,
             pk,
-            lambda each: made.append(perform(each, actor)),
+            lambda each: made.append(perform(each)),
             title=str(action.title),
             says=str(action.says),
             opens_its_own=action.perform_and is not None,

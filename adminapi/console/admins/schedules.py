@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -19,6 +20,7 @@ from adminapi.console.base import WorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import YES_NO, OneWorkspace, one_of
 from adminapi.console.pages import own_page, show
+from adminapi.console.service_forms import ADDED
 from adminapi.console.workspaces import offer, only_one, workspaces_of
 from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Bulk
@@ -73,11 +75,16 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     def _make(
         self, request: HttpRequest, workspace: Workspace, values: dict[str, Any], written: schedule_form.Written
     ) -> HttpResponse:
-        actor = Actor.from_request(request)
+        given: dict[str, Any] = {"values": values, "actor": Actor.from_request(request), "pk": written.made_as}
         try:
-            made = in_transaction(lambda: schedules.create_schedule(workspace, values=values, actor=actor))
+            made = in_transaction(lambda: schedules.create_schedule(workspace, **given))
         except DomainError as error:
             return self._refuse(request, written, error, workspace=workspace)
+        except IntegrityError:
+            if not Schedule.objects.filter(pk=written.made_as).exists():
+                raise
+            written.errors["general"] = str(ADDED)
+            return self._show(request, written, workspace=workspace, status=409)
         self.message_user(request, _("The schedule was made: posts can be put into its next free time."))
         return HttpResponseRedirect(own_page(Schedule, made.pk))
 

@@ -21,7 +21,7 @@ from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
-from adminapi.console.service_forms import INSTEAD_OF, ServiceAdmin, ServiceForm, show_once
+from adminapi.console.service_forms import INSTEAD_OF, SECRET_ADDED, ServiceAdmin, ServiceForm, show_once
 from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
@@ -58,6 +58,7 @@ def _offered() -> list[tuple[str, str]]:
 class WebhookForm(ServiceForm):
     """What staff can set of a webhook."""
 
+    added = SECRET_ADDED
     refusal = ""
     """Why its address may not be called."""
     events = forms.MultipleChoiceField(

@@ -139,7 +139,7 @@ class WorkspaceForm(ServiceForm):
         values = self.changed_values("name", "description", "mode") | ({"settings": settings} if settings else {})
         workspace: Workspace = self.instance
         if self.instance._state.adding:
-            workspace = services.create_workspace(**values, actor=self.actor)
+            workspace = services.create_workspace(**values, actor=self.actor, pk=self.instance.pk)
         elif values:
             workspace = services.update_workspace(self.instance, values=values, actor=self.actor)
         if "members" in self.changed_data:

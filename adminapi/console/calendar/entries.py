@@ -8,15 +8,16 @@ from itertools import islice, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from accounts import pauses
 from accounts.models import SocialAccount
 from adminapi.templatetags.console import STATES, TONES, network_name
-from posts.models import Post, PostStatus, Schedule, Slot
+from posts.models import UNSETTLED, Post, PostStatus, Schedule, Slot, Target
 from posts.schedules import queue
 from posts.schedules.slots import ClockChange, clock_changes, comes_twice, offset
 from posts.services import SCHEDULABLE
@@ -56,17 +57,30 @@ def shown_posts(posts: "QuerySet[Post]", span: Span) -> tuple[list[Shown], bool]
     """Return the posts that have a time, and whether there are more of them than are shown."""
     timed = posts.filter(workspace=span.workspace).exclude(status=PostStatus.DRAFT)
     rows = list(timed.select_related("schedule").order_by("moment", "pk")[: MOST_POSTS + 1])
-    return [_post(post, span.clocks) for post in rows[:MOST_POSTS]], len(rows) > MOST_POSTS
+    shown = rows[:MOST_POSTS]
+    paused = _paused(shown)
+    return [tile(post, span.clocks) | {"paused": post.pk in paused} for post in shown], len(rows) > MOST_POSTS
+
+
+def _paused(posts: Sequence[Post]) -> set[str]:
+    """Return those of these posts of which all that is still to be sent waits for the end of a pause."""
+    if not (paused := pauses.in_force()):
+        return set()
+    open_ones = [post.pk for post in posts if post.status in UNSETTLED]
+    unsettled = Target.objects.filter(post__in=open_ones, status__in=UNSETTLED)
+    going = unsettled.filter(~pauses.rows_held_up(paused) | Q(outcome_unknown=True) | Q(due_at=None))
+    return set(unsettled.values_list("post", flat=True)) - set(going.values_list("post", flat=True))
 
 
 def shown_drafts(posts: "QuerySet[Post]", span: Span) -> tuple[list[Shown], bool]:
     """Return the newest drafts, which have no time yet, and whether there are more."""
     drafts = posts.filter(workspace=span.workspace, status=PostStatus.DRAFT).order_by("-moment", "-pk")
     rows = list(drafts[: MOST_DRAFTS + 1])
-    return [_post(post, span.clocks) for post in rows[:MOST_DRAFTS]], len(rows) > MOST_DRAFTS
+    return [tile(post, span.clocks) for post in rows[:MOST_DRAFTS]], len(rows) > MOST_DRAFTS
 
 
-def _post(post: Post, clocks: ZoneInfo) -> Shown:
+def tile(post: Post, clocks: ZoneInfo) -> Shown:
+    """Return what the calendar shows of a post, by these clocks."""
     text = " ".join((post.content or post.title).split()) or _("(no text)")
     local = post.moment.astimezone(clocks)
     return {

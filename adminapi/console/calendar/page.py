@@ -25,6 +25,7 @@ from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
+from ouipost.phrases import Phrase
 from ouipost.translating import about, translated, words
 from posts import destinations, services
 from posts.filters import PostFilter
@@ -36,6 +37,10 @@ from workspaces.models import Workspace
 MOST_DAYS = 62
 MOST_ACCOUNTS = 500
 PERMISSION = "posts.manage"
+
+
+class HasChanged(DomainError):
+    message = Phrase("Somebody has changed this post since the calendar was loaded: look at it first.")
 
 
 class CalendarFilter(PostFilter):
@@ -174,13 +179,18 @@ def _cut_free(*, has_more: bool) -> list[str]:
 @page(PERMISSION)
 @require_POST
 def move(request: HttpRequest, pk: str) -> JsonResponse:
-    """Give a post another time, as the API's schedule call would: `at` is local unless it has an offset."""
+    """Give a post another time, as the API's schedule call would: `at` is local unless it has an offset.
+
+    One that is not as the calendar showed it, in `state`, `start` and `schedule`, stays as it is.
+    """
     post = post_of(request, pk)
     left, zone = post.schedule, post.workspace.timezone
     try:
         at = _read(request)
         given: dict[str, Any] = {"zone": zone, "actor": Actor.from_request(request), "now": database_now()}
-        moved = in_transaction(lambda: services.schedule_post(post, scheduled_at=at, **given))
+        moved = in_transaction(lambda: services.schedule_post(_as_shown(request, post), scheduled_at=at, **given))
+    except HasChanged as error:
+        return _refused(error, is_stale=True)
     except DoubtfulLocalTime as error:
         choices = [_choice(each.astimezone(ZoneInfo(zone))) for each in error.candidates]
         return _refused(error, message=_doubt(error, zone), choices=choices)
@@ -192,6 +202,15 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
     local = moved.scheduled_at.astimezone(ZoneInfo(zone))
     warnings = destinations.of(moved).warnings(moved.scheduled_at)
     return JsonResponse({"message": " ".join([_told(local, left.name if left else ""), *map(translated, warnings)])})
+
+
+def _as_shown(request: HttpRequest, post: Post) -> Post:
+    """Return the post locked; raises HasChanged where it is not as the calendar showed it, where that tells."""
+    locked = services.lock(post)
+    tile = entries.tile(locked, ZoneInfo(post.workspace.timezone))
+    if any(request.POST.get(name, tile[name]) != tile[name] for name in ("state", "start", "schedule")):
+        raise HasChanged
+    return locked
 
 
 def _read(request: HttpRequest) -> datetime:

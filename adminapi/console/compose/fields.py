@@ -265,6 +265,7 @@ class Thumbnail:
     address: str
     alt_text: str
     is_removed: bool
+    as_shown: str
     errors: Sequence[str] = ()
 
 
@@ -284,5 +285,6 @@ def thumbnail(file: File, errors: Sequence[str] = ()) -> Thumbnail:
         address=file_address(shown),
         alt_text=file.alt_text,
         is_removed=file.is_removed,
+        as_shown=file.as_shown,
         errors=errors,
     )

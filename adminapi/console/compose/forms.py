@@ -20,6 +20,7 @@ from adminapi.console.pages import as_told
 from ouipost.api.failures import describe
 from ouipost.api.moments import NotAMoment, parse_moment
 from ouipost.errors import InvalidInput
+from ouipost.ids import new_id, told_id
 from ouipost.translating import translated
 from posts.inputs import PostInput, ScheduleInput
 from posts.media.serializers import MediaInput
@@ -46,6 +47,8 @@ EMPTY: dict[str, Any] = {
 KINDS = {name: type(value) for name, value in EMPTY.items()} | {"at": str}
 """Of what a page tells of the post that it was made of: what that said, and when it went out."""
 
+Seen = tuple[int, str, str]
+"""A file as a page shows it: its place, its id, and its words."""
 Errors = dict[str, list[str]]
 """What is wrong, by the name of the field on the page; under an empty name what is about none of them."""
 
@@ -57,6 +60,18 @@ class File:
     media: Media
     alt_text: str
     is_removed: bool = False
+    seen: Seen | None = None
+    """What the page showed of it; None where it came since."""
+
+    @property
+    def as_shown(self) -> str:
+        """What the page is to tell of that when it comes back."""
+        return json.dumps(self.seen or seen(self.media))
+
+
+def seen(media: Media) -> Seen:
+    """Return what a page shows of a file by now."""
+    return media.position, media.pk, media.alt_text
 
 
 @dataclass(kw_only=True)
@@ -69,6 +84,8 @@ class Sheet:
     """Those that are connected, and those that the post names."""
     body: dict[str, Any]
     files: list[File] = field(default_factory=list)
+    gone: list[Seen] = field(default_factory=list)
+    """Files that the page has, and that are not there any more."""
     at: str = ""
     """By the clock of the workspace."""
     chosen_at: str = ""
@@ -79,6 +96,8 @@ class Sheet:
     """The moments that `at` may mean, where it has to be said."""
     shown: dict[str, Any] | None = None
     """What the post said when the page was made; None where the page does not tell."""
+    made_as: str = field(default_factory=lambda: new_id("post"))
+    """The id of the post that a new page makes: sent twice, it makes no second one."""
 
     @property
     def as_shown(self) -> str:
@@ -119,7 +138,7 @@ def sheet_of(post: Post) -> Sheet:
         accounts=_accounts(post.workspace, named),
         body=_said(post),
         shown=_told_of(post),
-        files=[File(media=media, alt_text=media.alt_text) for media in _stored(post)],
+        files=[File(media=media, alt_text=media.alt_text, seen=seen(media)) for media in _stored(post)],
         at=_at(post),
         chosen_at=_chosen_at(post),
         schedule_id=post.schedule_id or "",
@@ -157,13 +176,18 @@ def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Shee
         "platforms": [name for name in data.getlist("platforms") if name in networks],
         "platform_content": {key: entry for key, entry in overrides.items() if entry},
     }
+    told = _seen(data)
+    files = _files(post, data, told) if post else []
+    left = {*data.getlist("removed"), *(file.media.pk for file in files)}
     return Sheet(
         workspace=workspace,
         post=post,
         accounts=accounts,
         body=body,
         shown=_as_shown(data.get("shown", "")) if post else None,
-        files=_files(post, data) if post else [],
+        made_as=told_id("post", data.get("made_as", "")),
+        files=files,
+        gone=[each for pk, each in told.items() if pk not in left],
         at=data.get("scheduled_at", ""),
         chosen_at=data.get("chosen_at", ""),
         schedule_id=data.get("schedule_id", ""),
@@ -189,13 +213,24 @@ def _stored(post: Post) -> list[Media]:
     return list(Media.objects.filter(post=post).order_by("position", "pk"))
 
 
-def _files(post: Post, data: QueryDict) -> list[File]:
+def _seen(data: QueryDict) -> dict[str, Seen]:
+    """Return what a page tells of the files that it shows, by their ids."""
+    rows = [each for told in data.getlist("shown_file") if isinstance(each := as_told(told), list)]
+    return {each[1]: (each[0], each[1], each[2]) for each in rows if [type(part) for part in each] == [int, str, str]}
+
+
+def _files(post: Post, data: QueryDict, told: Mapping[str, Seen]) -> list[File]:
     """Return the post's files in the order of the page; what came to the post in the meantime is last."""
     order = {pk: place for place, pk in enumerate(data.getlist("order"))}
     removed = set(data.getlist("removed"))
     rows = sorted(_stored(post), key=lambda media: order.get(media.pk, len(order)))
     return [
-        File(media=row, alt_text=data.get(f"alt_text.{row.pk}", row.alt_text), is_removed=row.pk in removed)
+        File(
+            media=row,
+            alt_text=data.get(f"alt_text.{row.pk}", row.alt_text),
+            is_removed=row.pk in removed,
+            seen=told.get(row.pk),
+        )
         for row in rows
     ]
 
@@ -264,14 +299,16 @@ def take_over(sheet: Sheet, wanted: Mapping[str, Any]) -> None:
     post, shown = sheet.post, sheet.shown
     if post is None or shown is None or not post.is_editable:
         return
-    present = _told_of(post)
+    present = _told_of(post) | {"files": _in_order(seen(file.media) for file in sheet.files)}
+    shown = shown | {"files": _in_order([*(file.seen for file in sheet.files if file.seen), *sheet.gone])}
     others = [name for name in wanted if present[name] != shown[name] and _differs(present, name, wanted)]
     if not others:
         return
     sheet.body |= {name: present[name] for name in others if name != "at" and not _differs(shown, name, wanted)}
     if "at" in others and sheet.at == shown["at"]:
         sheet.at, sheet.chosen_at = present["at"], _chosen_at(post)
-    sheet.shown = present
+    _take_over_files(sheet)
+    sheet.shown = _told_of(post)
     sheet.refuse(
         {
             "": [
@@ -280,6 +317,29 @@ def take_over(sheet: Sheet, wanted: Mapping[str, Any]) -> None:
             ]
         }
     )
+
+
+def _in_order(files: Iterable[Seen]) -> list[list[str]]:
+    return [[pk, alt_text] for _place, pk, alt_text in sorted(files)]
+
+
+def _take_over_files(sheet: Sheet) -> None:
+    """Show the files as they are by now, but for words and an order that were typed."""
+    known = [file.seen for file in sheet.files if file.seen]
+    for file in sheet.files:
+        if file.seen and file.alt_text.replace("\r\n", "\n") == file.seen[2]:
+            file.alt_text = file.media.alt_text
+        file.seen = None
+    if known == sorted(known):
+        sheet.files.sort(key=lambda file: (file.media.position, file.media.pk))
+    sheet.gone = []
+
+
+def wanted_files(sheet: Sheet, changed: Iterable[tuple[Media, Mapping[str, Any]]]) -> list[list[str]]:
+    """Return the files that stand on the page, with what changes of their words: those that it shows and would keep."""
+    words = {media.pk: values.get("alt_text", media.alt_text) for media, values in changed}
+    kept = [file.media for file in sheet.files if file.seen and not file.is_removed]
+    return [[media.pk, words.get(media.pk, media.alt_text)] for media in kept] + _in_order(sheet.gone)
 
 
 def _told(given: "serializers.Serializer[Any]") -> Errors:

@@ -4,6 +4,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -16,15 +17,18 @@ from adminapi import arrivals
 from adminapi.console.compose import fields, saving, words
 from adminapi.console.compose.forms import Sheet, empty_sheet, read_sheet, sheet_of
 from adminapi.console.compose.preview import previewed
-from adminapi.console.pages import page, post_of, show
+from adminapi.console.pages import own_page, page, post_of, posts_of, show
+from adminapi.console.post_page import PAUSED
 from adminapi.console.workspaces import at_hand, offer
 from ouipost import zones
 from ouipost.events.journal import Actor
+from ouipost.ids import new_id, told_id
 from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
-from posts.models import Post, PostStatus, Schedule
+from posts.models import Post, PostStatus, Schedule, Target
 from posts.schedules.slots import comes_twice, offset, shown
+from posts.timeline import waiting
 
 
 @page("posts.manage")
@@ -71,10 +75,11 @@ def preview(request: HttpRequest) -> HttpResponse:
 @require_POST
 def upload(request: HttpRequest) -> HttpResponse:
     """Attach one file; a page that was never saved is saved as a draft first. Answers with the file's row."""
-    sheet = _sheet(request, _named_post(request))
-    is_new = sheet.post is None
-    given = request.FILES.get("file")
-    media = saving.upload(sheet, given, actor=Actor.from_request(request)) if given else None
+    known = _named_post(request)
+    sheet, is_new = _sheet(request, known or _made(request)), known is None
+    given, actor = request.FILES.get("file"), Actor.from_request(request)
+    pk = told_id("media", request.POST.get("file_id", ""))
+    media = saving.upload(sheet, given, actor=actor, pk=pk) if given else None
     draft = _draft(sheet.post, is_new=is_new) if sheet.post else {}
     if media is None:
         return JsonResponse({"refused": _told(sheet) or [_("No file came with the request.")], **draft})
@@ -111,6 +116,11 @@ def _named_post(request: HttpRequest) -> Post | None:
     return post_of(request, pk) if pk else None
 
 
+def _made(request: HttpRequest) -> Post | None:
+    """Return the post that was made from this new page before: its form may be sent twice."""
+    return posts_of(request).filter(pk=request.POST.get("made_as", "")).first()
+
+
 def _sheet(request: HttpRequest, post: Post | None) -> Sheet:
     workspace = post.workspace if post else at_hand(request)
     if workspace is None:
@@ -123,6 +133,28 @@ def _submitted(request: HttpRequest, post: Post | None) -> HttpResponse:
     sheet, do = _sheet(request, post), request.POST.get("do", "")
     if do not in saving.BUTTONS:
         return _shown(request, sheet)  # another workspace was chosen: its accounts, and what was written
+    try:
+        return _again(request, sheet, post or _made(request), do) or _do(request, sheet, do)
+    except IntegrityError:
+        if answer := _again(request, sheet, _made(request), do):
+            return answer
+        raise
+
+
+def _again(request: HttpRequest, sheet: Sheet, made: Post | None, do: str) -> HttpResponse | None:
+    """Do nothing where the page was sent before; where a new one says something else by now, ask. None: it was not."""
+    if made and saving.is_done(made, sheet, do=do):
+        messages.info(request, _("This was done already, as it stands on the page. Nothing was done a second time."))
+        return HttpResponseRedirect(_page_after(made, do))
+    if sheet.post or not made:
+        return None
+    sheet.made_as = new_id("post")
+    told = _("A post was made from this page already. To make another one from what you wrote, press the button again.")
+    sheet.refuse({"": [told]})
+    return _shown(request, sheet, made=made)
+
+
+def _do(request: HttpRequest, sheet: Sheet, do: str) -> HttpResponse:
     actor = Actor.from_request(request)
     for given in request.FILES.getlist("file"):
         saving.upload(sheet, given, actor=actor)
@@ -134,14 +166,19 @@ def _submitted(request: HttpRequest, post: Post | None) -> HttpResponse:
     messages.success(request, _outcome(saved, do))
     for warning in warnings:
         messages.warning(request, translated(warning))
+    return HttpResponseRedirect(_page_after(saved, do))
+
+
+def _page_after(post: Post, do: str) -> str:
+    """Return where to go once a button has done its work: to what is still being written, or to the post's page."""
     stays = do in (saving.DRAFT, saving.SAVE)
-    return HttpResponseRedirect(
-        reverse("console_compose_post" if stays else "admin:posts_post_change", args=[saved.pk])
-    )
+    return reverse("console_compose_post", args=[post.pk]) if stays else own_page(Post, post.pk)
 
 
 def _outcome(post: Post, do: str) -> str:
     match do:
+        case saving.PUBLISH if _is_paused(post):
+            return str(PAUSED)
         case saving.PUBLISH:
             return _("The post is on its way. This page shows what became of it at each network.")
         case saving.DRAFT:
@@ -154,6 +191,11 @@ def _outcome(post: Post, do: str) -> str:
         else _("Saved. It goes out on %(time)s (%(zone)s).")
     )
     return told % {"time": words.local(post.scheduled_at, _zone(post)), "zone": _clock(post)}
+
+
+def _is_paused(post: Post) -> bool:
+    targets = Target.objects.filter(post=post)
+    return waiting.is_paused(targets, workspace_id=post.workspace_id, now=timezone.now())
 
 
 def _zone(post: Post) -> str:
@@ -173,13 +215,14 @@ def _told(sheet: Sheet) -> list[str]:
     return list(dict.fromkeys(words.of_field(name, text) for name, texts in sheet.errors.items() for text in texts))
 
 
-def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
+def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> HttpResponse:
     post = sheet.post
     return show(
         request,
         "console/compose/page.html",
         title=_("Edit post") if post else _("New post"),
         sheet=sheet,
+        closed=post if post and not post.is_editable else made,
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),
         is_scheduled=post is not None and post.status == PostStatus.SCHEDULED,
         workspaces=None if post else offer(request, sheet.workspace),

@@ -1,10 +1,11 @@
 """What the buttons of the page that composes a post do: the API's own services, all of it in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,7 +21,9 @@ from adminapi.console.compose.forms import (
     checked_files,
     checked_moment,
     checked_values,
+    seen,
     take_over,
+    wanted_files,
 )
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
@@ -53,6 +56,20 @@ class Work:
     actor: Actor
 
 
+def is_done(post: Post, sheet: Sheet, *, do: str) -> bool:
+    """Whether a post, that of the page or one that was made from it before, is what the page and its button would
+    make."""
+    if do == PUBLISH:
+        is_there = post.status not in services.SCHEDULABLE
+    else:
+        is_there = sheet.post is None and (do == DRAFT or post.status != PostStatus.DRAFT)
+    if not is_there or any(file.is_removed for file in sheet.files):
+        return False
+    tried = replace(sheet, errors={})
+    changed = changed_values(post, checked_values(tried)) or checked_files(tried)
+    return not changed and not tried.errors
+
+
 def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] | None:
     """Save what the page says and do what the button says: both, or neither and the sheet says why.
 
@@ -81,7 +98,8 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
 def _wanted(sheet: Sheet, work: Work) -> dict[str, Any]:
     """Return what the page and its button make of the post; only “Save changes” leaves its time alone."""
     times = {DRAFT: "", SCHEDULE: sheet.at}
-    return work.values if work.do == SAVE else work.values | {"at": times.get(work.do)}
+    values = work.values | {"files": wanted_files(sheet, work.changed_files)}
+    return values if work.do == SAVE else values | {"at": times.get(work.do)}
 
 
 def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
@@ -109,7 +127,7 @@ def _locked_schedule(sheet: Sheet) -> Schedule:
 def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
     """Make the post, or bring it to what the page says, its files first: they decide whether it may stay scheduled."""
     if sheet.post is None:
-        return services.create_post(sheet.workspace, values=work.values, actor=work.actor, now=timezone.now())
+        return _create(sheet, work.values, work.actor)
     post = sheet.post
     if work.do == DRAFT and post.status == PostStatus.SCHEDULED:
         post = services.unschedule_post(post, actor=work.actor)
@@ -127,11 +145,18 @@ def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
     return services.update_post(post, values=values, actor=work.actor, now=database_now())
 
 
-def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media | None:
+def _create(sheet: Sheet, values: dict[str, Any], actor: Actor) -> tuple[Post, list[str]]:
+    return services.create_post(sheet.workspace, values=values, actor=actor, now=timezone.now(), pk=sheet.made_as)
+
+
+def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor, pk: str = "") -> Media | None:
     """Attach a file as the API does; a page that was never saved becomes a draft first, for files belong to a post.
 
-    Returns nothing where it is refused, and the sheet says why.
+    One that the post has already under this id was sent twice, and is added once. Returns nothing where the file is
+    refused, and the sheet says why.
     """
+    if sheet.post is not None and pk and (present := sheet.post.files.filter(pk=pk).first()):
+        return _taken(sheet, present)
     values = checked_values(sheet) if sheet.post is None else {}
     checked = uploads.UploadInput(data={"file": given})
     if not checked.is_valid():
@@ -145,7 +170,7 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media
         if sheet.post is not None:
             files.require_place(sheet.post)
         with uploads.stored(checked.validated_data) as stored:
-            media = in_transaction(lambda: _attach(sheet, stored, values, actor, arrival))
+            media = in_transaction(lambda: _attach(sheet, stored, values, actor, arrival, pk))
     except DomainError as error:
         reasons = [text for texts in refusal(error, sheet).values() for text in texts]
         told = [about(given.name, translated(text)) for text in reasons]
@@ -153,8 +178,13 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media
         if arrival is not None:
             Arrival.objects.filter(pk=arrival.pk).update(refusal=" ".join(told))
         return None
+    return _taken(sheet, media)
+
+
+def _taken(sheet: Sheet, media: Media) -> Media:
     sheet.post = media.post
-    sheet.files.append(File(media=media, alt_text=media.alt_text))
+    others = [file for file in sheet.files if file.media != media]
+    sheet.files = [*others, File(media=media, alt_text=media.alt_text, seen=seen(media))]
     return media
 
 
@@ -164,18 +194,27 @@ def _awaited(sheet: Sheet, given: "UploadedFile[bytes]", values: dict[str, Any],
     return arrivals.begin(sheet.post, clean_filename(given.name or ""), now=timezone.now())
 
 
-def _attach(sheet: Sheet, stored: files.Stored, values: dict[str, Any], actor: Actor, arrival: Arrival | None) -> Media:
-    media = files.attach(_post_of(sheet, values, actor), stored, alt_text="", actor=actor)
+def _attach(
+    sheet: Sheet, stored: files.Stored, values: dict[str, Any], actor: Actor, arrival: Arrival | None, pk: str
+) -> Media:
+    media = files.attach(_post_of(sheet, values, actor), stored, alt_text="", actor=actor, pk=pk)
     if arrival is not None:
         Arrival.objects.filter(pk=arrival.pk).delete()
     return media
 
 
 def _post_of(sheet: Sheet, values: dict[str, Any], actor: Actor) -> Post:
-    """Return the post of the page, or make it: a draft."""
+    """Return the post of the page, or make it: a draft. The same page may just have made it, where it is sent twice."""
     if sheet.post is not None:
         return sheet.post
-    return services.create_post(sheet.workspace, values=values, actor=actor, now=timezone.now())[0]
+    try:
+        with transaction.atomic():
+            return _create(sheet, values, actor)[0]
+    except IntegrityError:
+        found = Post.objects.filter(pk=sheet.made_as, workspace=sheet.workspace).first()
+        if found is None:
+            raise
+        return found
 
 
 def refusal(error: DomainError, sheet: Sheet) -> Errors:

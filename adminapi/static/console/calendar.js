@@ -80,7 +80,8 @@
   }
 
   async function move(post, when) {
-    const body = new URLSearchParams({ at: when, csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value });
+    const { state, start, schedule } = post; // as this page shows it: somebody may have changed that
+    const body = new URLSearchParams({ at: when, state, start, schedule, csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value });
     return ask(told.postMove.replace("PK", post.id), { method: "POST", body });
   }
 
@@ -135,10 +136,17 @@
     const answer = await move(post, when);
     if (answer.ok) settled(answer);
     else if (answer.choices) refuseInDialog(openDialog(post, when, takeBack), answer);
+    else if (answer.is_stale) showPresent(answer, takeBack);
     else {
       takeBack();
       sayRefused(answer, told.textStays);
     }
+  }
+
+  function showPresent(answer, takeBack = () => {}) {
+    takeBack();
+    sayRefused(answer);
+    calendar.refetchEvents();
   }
 
   function settled(answer) {
@@ -179,6 +187,11 @@
   async function send(when) {
     const about = open;
     const answer = await move(about.post, when);
+    if (answer.is_stale) {
+      dialog.close();
+      showPresent(answer);
+      return;
+    }
     if (!answer.ok) {
       refuseInDialog(about, answer);
       return;

@@ -77,7 +77,8 @@ function calendarTiles(room) {
     const first = line(icon(state.icon), make("span", "op-event-time", clock), marks(post));
     if (post.movable) first.append(moveButton(post));
     const text = link(told.postPage.replace("PK", post.id), post.text);
-    const queue = post.schedule && fill(post.held ? told.textHeld : told.textSlot, { schedule: post.schedule });
+    const slot = post.schedule && fill(post.held ? told.textHeld : told.textSlot, { schedule: post.schedule });
+    const queue = [post.paused && told.textPaused, slot].filter(Boolean).join(", ");
     const networks = post.networks.map((network) => network.name).join(", ");
     text.setAttribute("aria-label", [clock, state.name, networks, queue, post.text].filter(Boolean).join(", "));
     text.title = [state.name, networks, queue, post.text].filter(Boolean).join("\n");

@@ -43,6 +43,7 @@
       const body = new FormData(form);
       body.delete("file");
       body.append("file", file);
+      body.append("file_id", idOf(file));
       const request = new XMLHttpRequest();
       request.upload.addEventListener("loadend", () => { onTheWay -= 1; });
       request.upload.addEventListener("progress", (event) => {
@@ -55,6 +56,18 @@
       request.open("POST", form.dataset.upload);
       request.send(body);
     });
+  }
+
+  // As the server makes ids: a file that is sent twice, because the answer was lost, has the same and is added once.
+  const ids = new WeakMap();
+  function idOf(file) {
+    if (!ids.has(file)) {
+      const hex = (number, digits) => number.toString(16).padStart(digits, "0");
+      const time = hex(Date.now(), 12);
+      const random = [...crypto.getRandomValues(new Uint8Array(9))].map((byte) => hex(byte, 2)).join("");
+      ids.set(file, `media_${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-8${random.slice(3, 6)}-${random.slice(6)}`);
+    }
+    return ids.get(file);
   }
 
   function settle(request, file, row) {
@@ -160,8 +173,10 @@
     document.getElementById("compose-summary").textContent = words;
     preview.textContent = words;
   };
-  preview.addEventListener("htmx:beforeSwap", (event) => {
-    if (isPreview(event.detail.serverResponse)) return;
+  // Nor does the part that asks for files on their way lead to the login, as parts of other pages do.
+  form.addEventListener("htmx:beforeSwap", (event) => {
+    const answer = event.detail.serverResponse;
+    if (event.target === preview ? isPreview(answer) : answer.includes('id="compose-arrivals"')) return;
     event.detail.shouldSwap = false;
     tell(whyNone(event.detail.xhr.status));
   });

@@ -19,6 +19,15 @@ document.addEventListener("submit", (event) => {
 });
 // Whoever comes back to a page finds its forms as they were.
 window.addEventListener("pageshow", () => document.querySelectorAll("[data-sent]").forEach((form) => delete form.dataset.sent));
+// Whoever goes back to the page of something new after it was sent sends the same one, and not a second; whoever loads it
+// again begins another.
+document.addEventListener("DOMContentLoaded", () => {
+  const madeAs = document.querySelector("input[name=made_as]");
+  if (!madeAs) return;
+  const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+  if (isBack && history.state?.madeAs) madeAs.value = history.state.madeAs;
+  else history.replaceState({ madeAs: madeAs.value }, "");
+});
 // Whoever was logged out gets the login as a page, which leads back here, and not in the place of a part of this one.
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (!event.detail.shouldSwap || new URL(event.detail.xhr.responseURL).pathname !== "/console/login/") return;
