@@ -139,6 +139,7 @@ class Publish:
             is_paused=self.is_paused,
             exchanges=self.exchanges,
             refused=self.refused,
+            sent_at=None if self.target.outcome_unknown else self.target.armed_at,
         )
         word = calls.word(outcome)
         with traces.span("settle", outcome=word):
@@ -177,10 +178,8 @@ class Publish:
             return damage(self.target) or self._attempt()
         except StillWorking as error:
             return Later(seconds=error.retry_after, message=error.message) if self.step == "prepare" else error
-        except Unknown as error:
-            if self.step == "prepare":
-                return Unavailable(error.message, status=error.status)  # nobody saw that step: it may be repeated
-            return error
+        except Unknown as error:  # nobody sees what is prepared: it may be repeated
+            return Unavailable(error.message, status=error.status) if self.step == "prepare" else error
         except PlatformError as error:
             return error
         except (LostClaim, Error, WriterClosed):

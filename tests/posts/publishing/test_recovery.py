@@ -1,14 +1,17 @@
 """A lost answer is cleared up by what the network can tell, and is never followed by a blind send."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from accounts import registry, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
+    AuthExpired,
     Duplicate,
     Operation,
     Published,
@@ -20,8 +23,10 @@ from accounts.platforms.base import (
 from accounts.services import disconnect
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts import services
+from ouipost.writer import Inline
+from posts import pausing, services
 from posts.models import Post, Target
+from posts.publishing import engine
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from tests.factories import NOW, make_account, make_workspace
@@ -29,8 +34,11 @@ from tests.posts.fakes import (
     ACTOR,
     HERE,
     LOST,
+    REVOKED,
     ScriptedNetwork,
     being_looked_for,
+    bring_forward,
+    claim,
     error_of,
     make_due,
     make_report,
@@ -438,6 +446,87 @@ def test_what_a_quota_refused_is_looked_for_once_when_the_list_would_show_it(
     settled = publish(target)
 
     assert (settled.status, network.calls) == ("published", calls)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What comes between a refusal and the next look."""
+
+    raised: Exception | None = None
+    """By whoever gives the account's token."""
+    found: Any = None
+    prepared: Any = None
+    has_app: bool = True
+    is_paused: bool = False
+    is_ending: bool = False
+
+
+AWAY = Unavailable("Away.", status=503)
+OVER = "grant over"
+ENDINGS = {
+    "token being renewed": Ending(raised=tokens.BeingRenewed()),
+    "token endpoint away": Ending(raised=AWAY),
+    "no app": Ending(has_app=False),
+    OVER: Ending(raised=REVOKED),
+    "look and preparing fail": Ending(found=AWAY, prepared=AWAY),
+    "look fails before a pause": Ending(found=AWAY, is_paused=True),
+    "look fails before the worker ends": Ending(found=AWAY, is_ending=True),
+    "not clear before the worker ends": Ending(found=[HERE, FOUND], is_ending=True),
+}
+
+
+def end(target: Target, network: ScriptedNetwork, ending: Ending) -> None:
+    """Claim a target, and let it end so; what it meets is over afterwards."""
+    network.found, network.prepared = [ending.found], [ending.prepared or {}]
+    bring_forward(target)
+    held = claim(target)
+    if ending.is_paused:
+        pausing.pause("all", reason="Look", actor=ACTOR, now=database_now())
+    with pytest.MonkeyPatch.context() as patch:
+        if ending.raised is not None:
+            patch.setattr(tokens, "authorized", Mock(side_effect=ending.raised))
+        patch.setattr(registry, "is_configured", lambda _: ending.has_app)
+        engine.publish(held, writer=Inline(), loaded=None, is_ending=lambda: ending.is_ending)
+    if ending.is_paused:
+        pausing.resume("all", actor=ACTOR, now=database_now())
+    network.prepared = [{}]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_reply"), [*((name, False) for name in ENDINGS), *((name, True) for name in ENDINGS if name != OVER)]
+)
+def test_what_was_refused_is_looked_for_whatever_comes_between(
+    workspace: Workspace, network: ScriptedNetwork, name: str, is_reply: bool
+) -> None:
+    content = {"facebook": {"options": {"first_comment": "Hi"}}} if is_reply else {}
+    target = make_due(workspace, platform_content=content)
+    network.committed = [Published(remote_id="1", url="")] * is_reply + [RateLimited("Too fast.", status=429), HERE]
+    for _ in network.committed[1:]:
+        publish(target)
+    network.forget()
+    end(target, network, ENDINGS[name])
+    network.found = [[HERE]]
+    if (between := Target.objects.get(pk=target.pk)).status == "failed":
+        services.retry_post(between.post, actor=ACTOR, now=database_now())
+
+    settled = publish(target)
+
+    assert (settled.status, network.sent) == ("published", [])
+    assert (settled.parts[-1]["remote_id"] if is_reply else settled.remote_id) == HERE.remote_id
+
+
+def test_what_was_refused_for_its_token_is_looked_for_when_another_process_renews_that(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = make_due(workspace)
+    network.committed, network.found = [AuthExpired("Over.", status=401), HERE], [[HERE]]
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "renew", Mock(return_value=False))
+        publish(target)
+
+    settled = publish(target)
+
+    assert (settled.status, network.calls) == ("published", ["prepare", "commit", "recover"])
 
 
 @pytest.mark.parametrize(
