@@ -38,7 +38,7 @@ def is_line_due(account_id: str, *, now: datetime) -> bool:
 
 
 def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:
-    """Let all that would go to the account before `until` go right after it, in its order.
+    """Let all that would go to the account before `until` go right after it, in its order, or behind its line.
 
     What is in flight goes on. Call it in a transaction that settles or claims.
     """
@@ -76,7 +76,7 @@ def _put_off(
     if turns:
         turns |= {pk: at for pk, at in line.order_by("due_at", "pk").values_list("pk", "due_at") if at}
     elif found and (last := line.order_by("-due_at").values_list("due_at", flat=True).first()):
-        first = max(first, last + spacing)
+        first, tries_for = max(first, last + spacing), GIVE_UP_AFTER
     new = [pk for pk, _, _ in found if pk not in turns]
     places = _places(turns, new, first=first, spacing=spacing)
     for some in in_parts(list(places), AT_ONCE):

@@ -229,6 +229,20 @@ def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(
     assert publish(waiting).status == "published"
 
 
+def test_what_a_hold_puts_behind_a_line_is_tried_for_as_long_as_any_other(workspace: Workspace, pace: Pace) -> None:
+    account = make_account(workspace, held_until=database_now() + timedelta(seconds=30))
+    line = make_due(workspace, account, status="scheduled")
+    Target.objects.filter(pk=line.pk).update(due_at=database_now() + 10 * HOUR)
+    target = make_due(workspace, account)
+
+    claim_targets(1)
+
+    target.refresh_from_db()
+    assert target.due_at is not None
+    assert target.due_at > database_now() + 9 * HOUR
+    assert target.give_up_at == target.due_at + 6 * HOUR
+
+
 def test_a_free_place_is_for_the_next_in_line(workspace: Workspace, pace: Pace) -> None:
     account = make_account(workspace)
     wanted = make_many(account, 4)
