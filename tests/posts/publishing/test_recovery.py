@@ -1,6 +1,7 @@
 """A lost answer is cleared up by what the network can tell, and is never followed by a blind send."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -25,11 +26,13 @@ from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import pausing, services
+from posts.media import files
 from posts.models import Post, Target
 from posts.publishing import engine
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
-from tests.factories import NOW, make_account, make_workspace
+from posts.schedules.services import queue_post
+from tests.factories import NOW, make_account, make_media, make_schedule, make_workspace
 from tests.posts.fakes import (
     ACTOR,
     HERE,
@@ -39,6 +42,7 @@ from tests.posts.fakes import (
     being_looked_for,
     bring_forward,
     claim,
+    claim_targets,
     error_of,
     make_due,
     make_report,
@@ -49,6 +53,7 @@ from tests.posts.fakes import (
 )
 from workspaces.models import Workspace
 
+Act = Callable[[Post], None]
 FOUND = Published(remote_id="7", url="https://network.example/7")
 
 
@@ -513,6 +518,93 @@ def test_what_was_refused_is_looked_for_whatever_comes_between(
 
     assert (settled.status, network.sent) == ("published", [])
     assert (settled.parts[-1]["remote_id"] if is_reply else settled.remote_id) == HERE.remote_id
+
+
+def be_missed(post: Post) -> None:
+    bring_forward(post.targets.get(), due_at=database_now() - timedelta(hours=30))
+    assert claim_targets(1) == []
+
+
+def unschedule(post: Post) -> None:
+    services.unschedule_post(post, actor=ACTOR)
+
+
+def lose_its_account(post: Post) -> None:
+    account = post.targets.get().account
+    disconnect(account, actor=ACTOR, now=database_now())
+    account.save()  # as it was
+
+
+def schedule(post: Post) -> None:
+    now = database_now()
+    services.schedule_post(post, scheduled_at=now + timedelta(hours=1), zone="UTC", actor=ACTOR, now=now)
+
+
+def queue(post: Post) -> None:
+    queue_post(post, make_schedule(post.workspace), actor=ACTOR, now=database_now())
+
+
+def publish_now(post: Post) -> None:
+    services.publish_post(post, actor=ACTOR, now=database_now())
+
+
+QUOTA, REFUSAL = RateLimited("Too fast.", status=429), Rejected("No.", status=400)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "leaves"),
+    [
+        (QUOTA, [be_missed]),
+        (QUOTA, [be_missed, unschedule]),
+        (QUOTA, [lose_its_account]),
+        (REFUSAL, [unschedule]),
+        (REFUSAL, [unschedule, schedule]),
+    ],
+)
+@pytest.mark.parametrize("comes_back", [schedule, queue, publish_now])
+def test_what_was_refused_is_looked_for_however_it_is_asked_for_anew(
+    workspace: Workspace, network: ScriptedNetwork, refusal: Exception, leaves: list[Act], comes_back: Act
+) -> None:
+    network.committed, network.found = [refusal, HERE], [[HERE]]
+    target = publish(make_due(workspace, scheduled_at=database_now()))
+    for leave in leaves:
+        leave(target.post)
+    comes_back(target.post)
+
+    settled = publish(target)
+
+    assert (settled.status, settled.remote_id, len(network.sent)) == ("published", HERE.remote_id, 1)
+
+
+def change_its_text(post: Post) -> None:
+    services.update_post(post, values={"content": "Stale bread"}, actor=ACTOR, now=database_now())
+
+
+def change_its_file(post: Post) -> None:
+    files.update(post.files.get(), values={"alt_text": "Bread"}, actor=ACTOR)
+
+
+@pytest.mark.parametrize("change", [change_its_text, change_its_file])
+@pytest.mark.parametrize("is_scheduled", [False, True], ids=["a draft", "scheduled"])
+def test_what_was_changed_since_it_was_refused_is_another_post(
+    workspace: Workspace, handled: ScriptedNetwork, change: Act, is_scheduled: bool
+) -> None:
+    handled.committed, handled.found = [REFUSAL, HERE], [[FOUND]]
+    handled.prepared = [{"container": "c1"}, {}]
+    target = make_due(workspace)
+    make_media(target.post)
+    publish(target)
+    unschedule(target.post)
+    if is_scheduled:
+        schedule(target.post)
+    change(target.post)
+    publish_now(target.post)
+    handled.forget()
+
+    settled = publish(target)
+
+    assert (settled.status, handled.calls) == ("published", ["prepare", "commit"])
+    assert handled.operations[0].handles == {}
 
 
 def test_what_was_refused_for_its_token_is_looked_for_when_another_process_renews_that(
