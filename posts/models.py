@@ -211,6 +211,7 @@ class Target(Claimable):
     )
     attempts = models.PositiveIntegerField(default=0)
     armed_at = models.DateTimeField(null=True, editable=False, help_text="When the visible call was first allowed.")
+    sent_at = models.DateTimeField(null=True, editable=False, help_text="When the visible call was last allowed.")
     sends = models.PositiveIntegerField(default=0, editable=False, help_text="How often the visible call was allowed.")
     outcome_unknown = models.BooleanField(default=False, editable=False)
     absences = models.PositiveIntegerField(

@@ -54,6 +54,7 @@ class Ready(NamedTuple):
     claim_count: int
     attempts: int
     sends: int
+    sent_at: datetime | None
     fence: int
     outcome_unknown: bool
     in_flight: str | None

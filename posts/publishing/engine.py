@@ -48,6 +48,7 @@ from posts.media.storage import StorageUnavailable
 from posts.models import Target
 from posts.publishing import kept_answers
 from posts.publishing.damage import damage
+from posts.publishing.holding import needs_place
 from posts.publishing.late_answers import told_late
 from posts.publishing.looking import after, can_look, look, one_of, until_listed
 from posts.publishing.outcomes import (
@@ -157,8 +158,7 @@ class Publish:
             raise LostClaim
         self.started_at, self.target, self.media = loaded.at, loaded.target, loaded.media
         self.unresolved, self.sends = self.target.outcome_unknown, self.target.sends
-        self.is_paused = loaded.is_paused
-        self.account = self.target.account
+        self.is_paused, self.account = loaded.is_paused, self.target.account
         self.connector = registry.of(self.account)
         self.recovery = self.connector.recovery
 
@@ -282,10 +282,7 @@ class Publish:
         shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
         if shown and known.in_doubt:
             return after(self.target, known.in_doubt)
-        return one_of(shown or self._told_late())
-
-    def _told_late(self) -> list[Published]:
-        return self.writer.run(told_late, self.target)
+        return one_of(shown or self.writer.run(told_late, self.target))
 
     def _asks_by_sending(self) -> bool:
         """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is
@@ -323,7 +320,9 @@ class Publish:
             handles = self.connector.prepare(self.session, self.operation, self._save)
         self._hold(handles)
         self.recovery = self.connector.recovery_of(self.operation)
-        if self._was_sent() and (out := one_of(self._told_late())):  # it may have come since the look
+        if self._was_sent() and (
+            out := one_of(self.writer.run(told_late, self.target))
+        ):  # it may have come since the look
             return out
         if self.is_ending():
             return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
@@ -401,6 +400,7 @@ class Publish:
             sent_text=self.operation.content.text,
             armed_at=self.operation.armed_at,
             sends=self.sends + 1,
+            uses_place=self.sends == self.target.sends and needs_place(self.target),
             paced_at=self.account.paced_at,
             replies=len(self.operation.content.replies),
             recovery=self.recovery,

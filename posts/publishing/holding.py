@@ -13,7 +13,9 @@ from posts.models import Target, TargetQuerySet
 
 AT_ONCE = 500
 NEXT = timedelta(milliseconds=1)
-IN_LINE = Q(due_at__gt=F("scheduled_at"), outcome_unknown=False, sends=0, error__isnull=True, waits_for="")
+NEEDS_PLACE = Q(Q(sends=0) | Q(sent_at__lt=F("scheduled_at")), outcome_unknown=False)
+"""Targets that need one of their account's places; `needs_place` says of one what this says of all."""
+IN_LINE = Q(NEEDS_PLACE, due_at__gt=F("scheduled_at"), error__isnull=True, waits_for="")
 """Targets that were put off, and wait for nothing but their places."""
 
 
@@ -26,10 +28,18 @@ class Placed(Protocol):
     @property
     def sends(self) -> int: ...
 
+    @property
+    def sent_at(self) -> datetime | None: ...
+
+    @property
+    def scheduled_at(self) -> datetime | None: ...
+
 
 def needs_place(target: Placed) -> bool:
-    """Whether it needs one of its account's places: neither a look for an earlier send nor a repeated send does."""
-    return not target.outcome_unknown and not target.sends
+    """Whether it needs one of its account's places: neither a look for an earlier send nor the engine's repetition of
+    one does. What somebody has asked for anew since is a send of its own."""
+    is_anew = target.sent_at is not None and target.scheduled_at is not None and target.sent_at < target.scheduled_at
+    return not target.outcome_unknown and (not target.sends or is_anew)
 
 
 def is_line_due(account_id: str, *, now: datetime) -> bool:
@@ -52,7 +62,7 @@ def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: d
     What was counted before, or only looks for an earlier send, needs none. The time for trying begins with the place.
     Call it in a transaction that holds the account.
     """
-    sends = Target.objects.filter(account=account_id, outcome_unknown=False, sends=0)
+    sends = Target.objects.filter(NEEDS_PLACE, account=account_id)
     by_now = now + timedelta.resolution
     _put_off(sends, first=until, spacing=spacing, before=by_now, now=now, tries_for=GIVE_UP_AFTER)
 

@@ -11,7 +11,7 @@ from django.db.models import F
 from pytest_django import Settings
 
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Pace, RateLimited, Recovery, Rejected, StillWorking, Unavailable
+from accounts.platforms.base import Pace, Published, RateLimited, Recovery, Rejected, StillWorking, Unavailable
 from ouipost.claims import Claim, database_now
 from posts import services
 from posts.models import Attempt, Post, Target, TargetStatus
@@ -41,6 +41,7 @@ from workspaces.models import Workspace
 
 PLATFORM, SIMULATED = "facebook", "sandbox:facebook"
 HOUR = timedelta(hours=1)
+OTHER = Published(remote_id="43", url="")
 
 
 @pytest.fixture(autouse=True)
@@ -318,6 +319,34 @@ def test_a_post_that_is_sent_again_uses_up_one_place(
     assert (len(network.sent), Target.objects.get(pk=target.pk).status) == (4, "published")
     assert paced_at is not None
     assert paced_at - database_now() <= HOUR / 2
+
+
+@pytest.mark.parametrize("found", [[], Unavailable("Away.")], ids=["not there", "not told"])
+def test_what_a_person_has_sent_again_waits_for_a_place_and_uses_up_one(
+    workspace: Workspace, pace: Pace, network: ScriptedNetwork, found: Any
+) -> None:
+    account = make_account(workspace)
+    network.committed, failed = [Rejected("No.", status=400)], list[Target]()
+    for _ in range(5):
+        SocialAccount.objects.update(paced_at=None)
+        failed.append(publish(make_due(workspace, account)))
+    network.forget()
+    network.committed, network.found = [*[RateLimited("slow", status=429)] * 3, HERE, OTHER], [found]
+    network.prepared = [StillWorking("It is being processed.", retry_after=1), {}]
+    SocialAccount.objects.update(paced_at=None)
+    services.retry_post(failed[0].post, actor=ACTOR, now=database_now())
+    for _ in range(5):
+        publish(failed[0])
+    for target in failed[1:]:
+        services.retry_post(target.post, actor=ACTOR, now=database_now())
+
+    work_off()
+
+    paced_at = SocialAccount.objects.get(pk=account.pk).paced_at
+    waiting = Target.objects.exclude(status="published").order_by("due_at").values_list("due_at", flat=True)
+    assert len(network.sent) == 4 + 1, "one was sent four times"
+    assert paced_at is not None
+    assert list(waiting) == [paced_at + place * HOUR / 2 for place in (-1, 0, 1)]
 
 
 def test_what_a_dead_worker_had_not_sent_took_no_place(workspace: Workspace, pace: Pace) -> None:
