@@ -419,6 +419,8 @@ def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
 def _never_sent(target: Target, *, now: datetime) -> dict[str, Any]:
     """Return the columns of what failed, or of a post of several parts that ends behind those that are out."""
     message: str = Phrase("It was set aside before anything was sent.")
+    if target.armed_at is not None:
+        message = Phrase("It was refused, and set aside before it was sent again.")
     ended: dict[str, Any] = {"status": TargetStatus.FAILED}
     if target.parts:
         message = rest_unsent(message, sent=len(target.parts), replies=target.replies)

@@ -30,7 +30,8 @@ class Question:
 def question(target: Target) -> Question:
     """Return how it would be found out whether this target is out."""
     if not target.outcome_unknown:
-        return Question(way="failed at once: it was set aside before anything was sent")
+        before = "it was sent again" if target.armed_at else "anything was sent"
+        return Question(way=f"failed at once: it was set aside before {before}")
     platform = registry.of(target.account)
     if obstacle := _obstacle(target, platform):
         return Question(obstacle=obstacle)
