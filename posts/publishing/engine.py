@@ -246,7 +246,7 @@ class Publish:
         self.operation = replace(self.operation, content=replace(self.content, text=self.target.sent_text))
         if can_look(self.connector, self.operation):
             self.step = "recover"
-            if later := until_listed(self.connector, self.operation):
+            if later := until_listed(self.connector, self.operation, self.target.sent_at):
                 return later
             try:
                 out = self._found()

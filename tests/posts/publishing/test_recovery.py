@@ -428,6 +428,7 @@ def test_what_did_not_arrive_is_not_sent_after_the_end_of_trying(
     assert (settled.status, error_of(settled)["retryable"], settled.outcome_unknown) == ("failed", True, False)
 
 
+AWAY = Unavailable("Away.", status=503)
 SENT_AGAIN = ["recover", "prepare", "commit"]
 
 
@@ -453,6 +454,25 @@ def test_what_a_quota_refused_is_looked_for_once_when_the_list_would_show_it(
     assert (settled.status, network.calls) == ("published", calls)
 
 
+def test_what_was_refused_twice_is_looked_for_when_the_list_would_show_the_second(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.committed, network.found = [RateLimited("Too fast.", status=429)] * 2 + [HERE], [AWAY, [HERE]]
+    target = make_due(workspace)
+    publish(target)
+    publish(target)
+    Target.objects.update(armed_at=database_now() - timedelta(hours=2))
+    network.forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(network, "listing_lag", 3600)
+        publish(target)
+    assert network.calls == []
+
+    settled = publish(target)
+
+    assert (settled.status, network.calls) == ("published", ["recover"])
+
+
 @dataclass(frozen=True)
 class Ending:
     """What comes between a refusal and the next look."""
@@ -466,7 +486,6 @@ class Ending:
     is_ending: bool = False
 
 
-AWAY = Unavailable("Away.", status=503)
 OVER = "grant over"
 ENDINGS = {
     "token being renewed": Ending(raised=tokens.BeingRenewed()),
