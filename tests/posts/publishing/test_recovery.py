@@ -31,6 +31,7 @@ from posts.models import Post, Target
 from posts.publishing import engine
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
+from posts.publishing.steps import load_ahead
 from posts.schedules.services import queue_post
 from tests.factories import NOW, make_account, make_media, make_schedule, make_workspace
 from tests.posts.fakes import (
@@ -730,6 +731,23 @@ def test_a_duplicate_after_a_persons_no_is_looked_for_from_the_first_send_on(
     assert network.calls == ["recover", "recover", "prepare", "commit", "recover"]
     assert network.operations[-1].armed_at == armed_at
     assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
+
+
+def test_what_a_look_finds_while_its_account_is_disconnected_is_out(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.committed, network.found = [QUOTA, HERE], [[HERE]]
+    target = publish(make_due(workspace))
+    bring_forward(target)
+    held = claim(target)
+    loaded = load_ahead([held])[target.pk]
+    disconnect(target.account, actor=ACTOR, now=database_now())
+    assert Target.objects.get(pk=target.pk).status == "cancelled"
+
+    publish_claimed(held, loaded=loaded)
+
+    settled = Target.objects.select_related("post").get(pk=target.pk)
+    assert (settled.status, settled.remote_id, settled.post.status) == ("published", HERE.remote_id, "published")
 
 
 def test_what_a_person_had_sent_again_is_cancelled_with_its_account(
