@@ -34,7 +34,8 @@ def question(target: Target) -> Question:
     Without the handles that it was sent with, which a restored copy does not have, only a search or a key can tell.
     """
     if not target.outcome_unknown:
-        return Question(way="failed at once: it was set aside before anything was sent")
+        before = "it was sent again" if target.armed_at else "anything was sent"
+        return Question(way=f"failed at once: it was set aside before {before}")
     platform = registry.of(target.account)
     if obstacle := _obstacle(target, platform):
         return Question(obstacle=obstacle)

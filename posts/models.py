@@ -191,6 +191,10 @@ class TargetQuerySet(models.QuerySet["Target"]):
         """Leave out the cancelled: they do not count."""
         return self.exclude(status=TargetStatus.CANCELLED)
 
+    def forget(self) -> None:
+        """Forget what was sent and refused: the post was changed since, and what may be there is another one."""
+        self.exclude(armed_at=None).update(armed_at=None, sends=0, handles={})
+
 
 class Target(Claimable):
     """One post for one account, to be published exactly once. `due_at` is when it is to be worked on next."""
@@ -207,6 +211,7 @@ class Target(Claimable):
     )
     attempts = models.PositiveIntegerField(default=0)
     armed_at = models.DateTimeField(null=True, editable=False, help_text="When the visible call was first allowed.")
+    sent_at = models.DateTimeField(null=True, editable=False, help_text="When the visible call was last allowed.")
     sends = models.PositiveIntegerField(default=0, editable=False, help_text="How often the visible call was allowed.")
     outcome_unknown = models.BooleanField(default=False, editable=False)
     absences = models.PositiveIntegerField(

@@ -23,7 +23,7 @@ UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.
     status=TargetStatus.PUBLISHING, outcome_unknown=False, remote_id=""
 )
 """Targets of which nothing is out; a worker that has one has not armed it, and no longer can once it is called off."""
-CALLED_OFF = {"status": TargetStatus.CANCELLED, "armed_at": None, **TAKEN_FROM_WORKERS}
+CALLED_OFF = {"status": TargetStatus.CANCELLED, **TAKEN_FROM_WORKERS}
 UNSENT_OR_FAILED = UNSENT | Q(status=TargetStatus.FAILED)
 """Those, and what somebody may be sending again right now."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]

@@ -46,7 +46,7 @@ SENT_BEFORE = {name: value for name, value in UNTRIED.items() if name not in ("s
 """Those of one that may be at its network although that has refused it: it is looked for first."""
 DENIED = SENT_BEFORE | {"handles": {}}
 """Those of one that is not there by a person's word: it begins afresh."""
-UNSCHEDULED = UNTRIED | {"status": TargetStatus.DRAFT, "scheduled_at": None, "due_at": None, "give_up_at": None}
+UNSCHEDULED = SENT_BEFORE | {"status": TargetStatus.DRAFT, "scheduled_at": None, "due_at": None, "give_up_at": None}
 """Those of a target whose post is a draft again."""
 REST_UNSENT = failure(
     "OUTCOME_UNKNOWN",
@@ -151,12 +151,14 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     went_to = _recipients(locked)
     found = _direct(locked, values, overrides=new_overrides(values, present=before.get("platform_content", {})))
     locked.platforms = found.platforms
+    told = changes(before, locked)
+    if told["after"].keys() & set(TEXTS):
+        Target.objects.filter(post=locked).forget()
     targets = destinations.place(locked, found)
     if locked.status == SCHEDULED:
         require_publishable(locked, found)
         added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
         _add_to_schedule(locked, [target for target in targets if target.status in added], now=now)
-    told = changes(before, locked)
     if not told["after"] and (goes_to := _recipients(locked)) != went_to:  # its network has another default by now
         told = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
     changed = sync(locked) if told["after"] else None
@@ -306,13 +308,20 @@ def require_publishable(post: Post, found: destinations.Destinations) -> None:
 
 def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
     """Schedule targets for this time, as if they had never been tried."""
-    _make_due([target.pk for target in targets], TargetStatus.SCHEDULED, at=scheduled_at, columns=UNTRIED)
+    _make_due(targets, TargetStatus.SCHEDULED, at=scheduled_at)
 
 
-def _make_due(pks: Collection[str], status: TargetStatus, *, at: datetime, columns: Mapping[str, Any]) -> None:
-    Target.objects.filter(pk__in=pks).update(
-        status=status, scheduled_at=at, due_at=at, give_up_at=at + GIVE_UP_AFTER, **columns
-    )
+def _make_due(
+    targets: Iterable[Target], status: TargetStatus, *, at: datetime, columns: Mapping[str, Any] = SENT_BEFORE
+) -> None:
+    """Make targets due, as if they had never been tried; those that may be there, and are looked for first, get these
+    columns."""
+    given = list(targets)
+    due = {"status": status, "scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
+    for is_sent, values in ((False, UNTRIED), (True, columns)):
+        pks = [target.pk for target in given if (target.armed_at is not None) is is_sent]
+        if pks:
+            Target.objects.filter(pk__in=pks).update(**due, **values)
 
 
 @transaction.atomic
@@ -365,13 +374,7 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
 
 
 def _send_now(targets: Iterable[Target], *, now: datetime, columns: Mapping[str, Any] = SENT_BEFORE) -> None:
-    """Make targets due, as if they had never been tried; those that may be there, and are looked for first, get these
-    columns."""
-    given = list(targets)
-    for is_sent, values in ((False, UNTRIED), (True, columns)):
-        pks = [target.pk for target in given if (target.armed_at is not None) is is_sent]
-        if pks:
-            _make_due(pks, TargetStatus.PUBLISHING, at=now, columns=values)
+    _make_due(targets, TargetStatus.PUBLISHING, at=now, columns=columns)
     transaction.on_commit(doorbell.ring, robust=True)
 
 
@@ -436,6 +439,8 @@ def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
 def _never_sent(target: Target, *, now: datetime) -> dict[str, Any]:
     """Return the columns of what failed, or of a post of several parts that ends behind those that are out."""
     message: str = Phrase("It was set aside before anything was sent.")
+    if target.armed_at is not None:
+        message = Phrase("It was refused, and set aside before it was sent again.")
     ended: dict[str, Any] = {"status": TargetStatus.FAILED}
     if target.parts:
         message = rest_unsent(message, sent=len(target.parts), replies=target.replies)

@@ -284,12 +284,13 @@ def _check(post: Post, before: Sequence[base.Media]) -> None:
 
 
 def _copy_to(post: Post) -> None:
-    """Keep on the post what a list shows of its files; addresses are signed when they are shown."""
+    """Keep on the post what a list shows of its changed files; addresses are signed when they are shown."""
     post.media = [
         {"id": media.pk, "type": media.type, "name": media.stored_name, "thumbnail": media.thumbnail_name}
         for media in Media.objects.filter(post=post).order_by("position", "pk")
     ]
     post.save(update_fields=["media", "updated_at"])
+    Target.objects.filter(post=post).forget()
 
 
 def _remove_bytes(rows: list[Media]) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import Error, IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -54,10 +54,13 @@ class Ready(NamedTuple):
     claim_count: int
     attempts: int
     sends: int
+    sent_at: datetime | None
     fence: int
     outcome_unknown: bool
     in_flight: str | None
     remote_id: str
+    waits_for: str
+    error: dict[str, Any] | None
 
     @property
     def may_be_out(self) -> bool:
@@ -73,6 +76,11 @@ class Ready(NamedTuple):
         """Whether its post is being published, and nobody has tried it yet."""
         was_tried = self.attempts or self.sends or self.in_flight
         return self.status == TargetStatus.PUBLISHING and not was_tried
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is its first try since it was asked for, which may come late."""
+        return not (self.attempts or self.in_flight or self.waits_for or self.error)
 
 
 class Candidate(NamedTuple):
@@ -354,7 +362,7 @@ def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -
         ends = [target.give_up_at]
         if paused:
             ends.append(target.scheduled_at + GIVE_UP_AFTER + paused)
-        if target.status == TargetStatus.SCHEDULED:
+        if target.is_first:
             ends.append(now + LEAST_TRYING)
         if max(ends) > target.give_up_at:
             longer[target.pk] = {"give_up_at": max(ends)}

@@ -48,6 +48,7 @@ from posts.media.storage import StorageUnavailable
 from posts.models import Target
 from posts.publishing import kept_answers
 from posts.publishing.damage import damage
+from posts.publishing.holding import needs_place
 from posts.publishing.late_answers import told_late
 from posts.publishing.looking import after, can_look, look, one_of, until_listed
 from posts.publishing.outcomes import (
@@ -139,6 +140,7 @@ class Publish:
             is_paused=self.is_paused,
             exchanges=self.exchanges,
             refused=self.refused,
+            sent_at=None if self.target.outcome_unknown else self.target.armed_at,
         )
         word = calls.word(outcome)
         with traces.span("settle", outcome=word):
@@ -156,8 +158,7 @@ class Publish:
             raise LostClaim
         self.started_at, self.target, self.media = loaded.at, loaded.target, loaded.media
         self.unresolved, self.sends = self.target.outcome_unknown, self.target.sends
-        self.is_paused = loaded.is_paused
-        self.account = self.target.account
+        self.is_paused, self.account = loaded.is_paused, self.target.account
         self.connector = registry.of(self.account)
         self.recovery = self.connector.recovery
 
@@ -177,10 +178,8 @@ class Publish:
             return damage(self.target) or self._attempt()
         except StillWorking as error:
             return Later(seconds=error.retry_after, message=error.message) if self.step == "prepare" else error
-        except Unknown as error:
-            if self.step == "prepare":
-                return Unavailable(error.message, status=error.status)  # nobody saw that step: it may be repeated
-            return error
+        except Unknown as error:  # nobody sees what is prepared: it may be repeated
+            return Unavailable(error.message, status=error.status) if self.step == "prepare" else error
         except PlatformError as error:
             return error
         except (LostClaim, Error, WriterClosed):
@@ -247,7 +246,7 @@ class Publish:
         self.operation = replace(self.operation, content=replace(self.content, text=self.target.sent_text))
         if can_look(self.connector, self.operation):
             self.step = "recover"
-            if later := until_listed(self.connector, self.operation):
+            if later := until_listed(self.connector, self.operation, self.target.sent_at):
                 return later
             try:
                 out = self._found()
@@ -283,10 +282,7 @@ class Publish:
         shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
         if shown and known.in_doubt:
             return after(self.target, known.in_doubt)
-        return one_of(shown or self._told_late())
-
-    def _told_late(self) -> list[Published]:
-        return self.writer.run(told_late, self.target)
+        return one_of(shown or self.writer.run(told_late, self.target))
 
     def _asks_by_sending(self) -> bool:
         """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is
@@ -324,7 +320,8 @@ class Publish:
             handles = self.connector.prepare(self.session, self.operation, self._save)
         self._hold(handles)
         self.recovery = self.connector.recovery_of(self.operation)
-        if self._was_sent() and (out := one_of(self._told_late())):  # it may have come since the look
+        late = self.writer.run(told_late, self.target) if self._was_sent() else []
+        if out := one_of(late):  # it may have come since the look
             return out
         if self.is_ending():
             return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
@@ -402,6 +399,7 @@ class Publish:
             sent_text=self.operation.content.text,
             armed_at=self.operation.armed_at,
             sends=self.sends + 1,
+            uses_place=self.sends == self.target.sends and needs_place(self.target),
             paced_at=self.account.paced_at,
             replies=len(self.operation.content.replies),
             recovery=self.recovery,

@@ -13,7 +13,9 @@ from posts.models import Target, TargetQuerySet
 
 AT_ONCE = 500
 NEXT = timedelta(milliseconds=1)
-IN_LINE = Q(due_at__gt=F("scheduled_at"), outcome_unknown=False, sends=0, error__isnull=True, waits_for="")
+NEEDS_PLACE = Q(Q(sends=0) | Q(sent_at__lt=F("scheduled_at")), outcome_unknown=False)
+"""Targets that need one of their account's places; `needs_place` says of one what this says of all."""
+IN_LINE = Q(NEEDS_PLACE, due_at__gt=F("scheduled_at"), error__isnull=True, waits_for="")
 """Targets that were put off, and wait for nothing but their places."""
 
 
@@ -26,10 +28,18 @@ class Placed(Protocol):
     @property
     def sends(self) -> int: ...
 
+    @property
+    def sent_at(self) -> datetime | None: ...
+
+    @property
+    def scheduled_at(self) -> datetime | None: ...
+
 
 def needs_place(target: Placed) -> bool:
-    """Whether it needs one of its account's places: neither a look for an earlier send nor a repeated send does."""
-    return not target.outcome_unknown and not target.sends
+    """Whether it needs one of its account's places: neither a look for an earlier send nor the engine's repetition of
+    one does. What somebody has asked for anew since is a send of its own."""
+    is_anew = target.sent_at is not None and target.scheduled_at is not None and target.sent_at < target.scheduled_at
+    return not target.outcome_unknown and (not target.sends or is_anew)
 
 
 def is_line_due(account_id: str, *, now: datetime) -> bool:
@@ -38,7 +48,7 @@ def is_line_due(account_id: str, *, now: datetime) -> bool:
 
 
 def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:
-    """Let all that would go to the account before `until` go right after it, in its order.
+    """Let all that would go to the account before `until` go right after it, in its order, or behind its line.
 
     What is in flight goes on. Call it in a transaction that settles or claims.
     """
@@ -52,7 +62,7 @@ def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: d
     What was counted before, or only looks for an earlier send, needs none. The time for trying begins with the place.
     Call it in a transaction that holds the account.
     """
-    sends = Target.objects.filter(account=account_id, outcome_unknown=False, sends=0)
+    sends = Target.objects.filter(NEEDS_PLACE, account=account_id)
     by_now = now + timedelta.resolution
     _put_off(sends, first=until, spacing=spacing, before=by_now, now=now, tries_for=GIVE_UP_AFTER)
 
@@ -81,8 +91,9 @@ def _put_off(
         turns |= {pk: at for pk, at in line.values_list("pk", "due_at") if at}
     last = line.values_list("due_at", flat=True).last() if new else None
     places = _places(turns, new, first=first, behind=last and last + spacing, spacing=spacing)
+    behind = set(new) if last else set()
     for some in in_parts(list(places), AT_ONCE):
-        values = {pk: _columns(places[pk], tries_for) for pk in some}
+        values = {pk: _columns(places[pk], GIVE_UP_AFTER if pk in behind else tries_for) for pk in some}
         _move(rows.filter(is_free | is_behind, pk__in=some), values)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from accounts.platforms.base import Connector, NotListed, Operation, Published, Recovery, StillWorking
 from accounts.session import NetworkSession
@@ -21,10 +21,10 @@ def can_look(connector: Connector, operation: Operation) -> bool:
     return is_known and connector.recovery_of(operation) != Recovery.PARK
 
 
-def until_listed(connector: Connector, operation: Operation) -> Later | None:
-    """Look for what was refused when the list would surely show it; None: that is so by now."""
+def until_listed(connector: Connector, operation: Operation, sent_at: datetime | None) -> Later | None:
+    """Look for what was refused when the list would surely show it, sent last as it was then; None: that is so now."""
     is_in_list = connector.recovery_of(operation) == Recovery.LOOK
-    if not is_in_list or operation.waited >= engine_time(connector.listing_lag).total_seconds():
+    if not is_in_list or operation.now - (sent_at or operation.began_at) >= engine_time(connector.listing_lag):
         return None
     message = Phrase("It was refused, and may be there all the same: it is looked for first.")
     return Later(seconds=connector.listing_lag, message=message)

@@ -89,6 +89,8 @@ class Report:
     """Whether it was looked for during a pause: after a restore what follows it may be out as well."""
     waited: timedelta | None = None
     """How long the account has waited in vain for a quota of which nobody tells when it ends."""
+    sent_at: datetime | None = None
+    """When what was refused before this claim was sent first, if no look has told since that it is not there."""
     refused: AuthExpired | None = None
     """Why the last visible call was not taken, where that was its token: whatever came of the renewal."""
 
@@ -150,7 +152,7 @@ def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, An
         case StillWorking() as working:  # from `prepare` it is a Later
             return _taken(target, working, report, now=now)
         case Held():
-            return {} if report.unresolved else {**NOTHING_THERE}
+            return {} if report.unresolved else _nothing_there(target, report)
     if not report.unresolved:
         return _answered(target, report, now=now)
     if _is_waking(target, report, now=now):
@@ -175,14 +177,12 @@ def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any
 
 
 def _nothing_there(target: Target, report: Report) -> dict[str, Any]:
-    """Return the columns of a visible call that did nothing, by the network's word. What it has refused keeps its time
-    until it was looked for: it may be there all the same."""
+    """Return the columns of what is not there by the network's word. `armed_at` says that it may be there all the same,
+    refused as it was: only a look that tells otherwise clears it, whatever else was met."""
     error = report.outcome
     is_answer = isinstance(error, PlatformError) and error.status is not None and not isinstance(error, Duplicate)
-    is_refused = report.step == "commit" and is_answer
-    is_looked_for_later = report.step == "recover" and isinstance(error, Later)
-    kept = {"armed_at": target.armed_at} if is_refused or is_looked_for_later else {}
-    return NOTHING_THERE | kept
+    is_refused = report.refused is not None or (report.step == "commit" and is_answer)
+    return NOTHING_THERE | {"armed_at": target.armed_at if is_refused else report.sent_at}
 
 
 def _may_be_there(target: Target, error: PlatformError) -> bool:

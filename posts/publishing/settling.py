@@ -30,6 +30,7 @@ MOST_LOST = timedelta(minutes=1)
 """How far back an operator is to look. A loss of more than ten seconds is noticed by `adminapi.processes.restored`."""
 BEHIND = timedelta(seconds=1)
 """Puts a target behind all that waits for its account: when a hold ends, that becomes due a millisecond apart."""
+IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.CANCELLED)
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that follow from its targets."""
 READ = (
@@ -243,9 +244,9 @@ def _adopted(targets: Sequence[Target], *, now: datetime) -> dict[str, dict[str,
 
 
 def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:
-    """Settle parked and failed targets by the one id that answers after a lost claim told of; others only have it in
-    their log."""
-    ended = {each.pk: each for each in targets if each.status in (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED)}
+    """Settle targets that ended without a post by the one id that answers after a lost claim told of; others only have
+    it in their log."""
+    ended = {each.pk: each for each in targets if each.status in IN_VAIN}
     for pk, values in _adopted(list(ended.values()), now=now).items():
         Target.objects.filter(pk=pk, fence=ended[pk].fence).update(**values)
         for name, value in values.items():

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 NEEDED = (
     *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
-    *("parts", "attempts", "scheduled_at"),
+    *("parts", "attempts", "scheduled_at", "sent_at"),
     *("post__content", "post__title", "post__link", "post__hashtags", "post__platform_content", "post__workspace"),
     *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
     *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),
@@ -68,6 +68,8 @@ class Arming:
     armed_at: datetime | None
     """When an earlier visible call of this target was armed."""
     sends: int
+    uses_place: bool
+    """Whether it is counted for the account's pace: asking, waiting and the engine's own repetitions are not."""
     paced_at: datetime | None
     """Until when earlier sends use up the account's pace: nobody else counts while this target is in flight."""
     replies: int
@@ -143,8 +145,7 @@ def save_all(savings: Sequence[Saving]) -> list[Claim | None]:
 def arm_all(armings: Sequence[Arming]) -> list[Claim | Pause | None]:
     """Allow the visible calls: from here on each outcome is unknown until it is settled; None for a lost claim.
 
-    What was paused since it was claimed is not allowed: it stays as it was, and its pause is returned. What is sent for
-    the first time uses up its account's pace; asking, waiting and trying again do not.
+    What was paused since it was claimed is not allowed: it stays as it was, and its pause is returned.
     """
     now, paused = claims.database_now(), pauses.in_force()
     stopped = [pauses.holding(paused, each.account_id, each.platform, each.workspace_id) for each in armings]
@@ -157,11 +158,11 @@ def arm_all(armings: Sequence[Arming]) -> list[Claim | Pause | None]:
 
 
 def _count(armings: Sequence[Arming], *, now: datetime) -> None:
-    """Count first sends for their accounts."""
+    """Count for their accounts what uses up a place."""
     spent = {
         arming.account_id: {"paced_at": at}
         for arming in armings
-        if arming.sends == 1 and (at := pacing.spent(arming.platform, arming.paced_at, now=now))
+        if arming.uses_place and (at := pacing.spent(arming.platform, arming.paced_at, now=now))
     }
     update_each(SocialAccount, spent)
 
@@ -171,6 +172,7 @@ def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:
         "handles": dict(arming.handles),
         "sent_text": arming.sent_text,
         "armed_at": arming.armed_at or now,
+        "sent_at": now,
         "due_at": recovery_time(arming.recovery, arming.listing_lag, now=now),
         "sends": arming.sends,
         "replies": arming.replies,

@@ -156,15 +156,16 @@ def _free(
 
 def _write(schedule: Schedule, posts: Iterable[Post], placed: Mapping[str, Occurrence], *, now: datetime) -> None:
     zone = {"scheduled_timezone": schedule.timezone, "updated_at": now}
-    move(posts, {pk: _columns(each) | zone for pk, each in placed.items()})
+    move(posts, {pk: _columns(each) | zone for pk, each in placed.items()}, now=now)
 
 
-def move(posts: Iterable[Post], columns: Mapping[str, dict[str, Any]]) -> None:
-    """Write these columns of locked posts, `scheduled_at` among them, and make their targets due at that time."""
+def move(posts: Iterable[Post], columns: Mapping[str, dict[str, Any]], *, now: datetime) -> None:
+    """Write these columns of locked posts, `scheduled_at` among them, and make their targets due at that time, or now:
+    what a new rule of a zone moves into the past is not late."""
     for some in in_parts(list(columns), BATCH):
         update_each(Post, {pk: columns[pk] for pk in some})
         targets = Target.objects.filter(post__in=some, status=TargetStatus.SCHEDULED).values_list("pk", "post_id")
-        update_each(Target, {pk: _due(columns[post_id]["scheduled_at"]) for pk, post_id in targets})
+        update_each(Target, {pk: _due(columns[post_id]["scheduled_at"], now=now) for pk, post_id in targets})
     for post in posts:
         for name, value in columns.get(post.pk, {}).items():
             setattr(post, name, value)
@@ -174,13 +175,16 @@ def _columns(place: Occurrence) -> dict[str, Any]:
     return {"slot_id": place.slot_id, "slot_date": place.date, "scheduled_at": place.at, "moment": place.at}
 
 
-def _due(at: datetime) -> dict[str, Any]:
-    return {"scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
+def _due(at: datetime, *, now: datetime) -> dict[str, Any]:
+    due_at = max(at, now)
+    return {"scheduled_at": at, "due_at": due_at, "give_up_at": due_at + GIVE_UP_AFTER}
 
 
-def moved_by_their_zone() -> dict[str, list[str]]:
-    """Return, by schedule, the posts whose time no longer is their slot's, because the rules of a zone have changed."""
+def moved_by_their_zone(now: datetime) -> dict[str, list[str]]:
+    """Return, by schedule, the posts to come whose time no longer is their slot's, because the rules of a zone have
+    changed."""
     rows = Post.objects.filter(status=PostStatus.SCHEDULED, slot__isnull=False, schedule__is_active=True)
+    rows = rows.filter(scheduled_at__gt=now)
     columns = ("pk", "schedule_id", "scheduled_at", "slot_date", "slot__time", "schedule__timezone")
     found: dict[str, list[str]] = {}
     for pk, schedule, scheduled_at, day, at, zone in rows.values_list(*columns).iterator():

@@ -288,7 +288,7 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
 def follow_zones(now: datetime) -> int:
     """Move posts to their slot's time, or to the local time that they were given, if the zone's rules changed since;
     returns how many."""
-    queued_ones = for_each(moved_by_their_zone().items(), lambda moved: _follow_zone(*moved, now=now))
+    queued_ones = for_each(moved_by_their_zone(now).items(), lambda moved: _follow_zone(*moved, now=now))
     return queued_ones + wall_times.follow(now)
 
 

@@ -24,7 +24,8 @@ from posts.status import TOLD_AT_ONCE, snapshot
 def follow(now: datetime) -> int:
     """Move posts that are still to come to their local time by the present rules of their zone; returns how many."""
     to_come = Target.objects.filter(due_at__gt=now, status=TargetStatus.SCHEDULED)  # read by the index for what is due
-    rows = to_come.filter(post__status=PostStatus.SCHEDULED, post__slot=None).exclude(post__scheduled_local="")
+    rows = to_come.filter(post__status=PostStatus.SCHEDULED, post__scheduled_at__gt=now, post__slot=None)
+    rows = rows.exclude(post__scheduled_local="")
     columns = ("post_id", "post__scheduled_at", "post__scheduled_timezone", "post__scheduled_local")
     moved = {pk for pk, *given in rows.values_list(*columns).iterator() if _new_time(*given)}
     return for_each(in_parts(sorted(moved), TOLD_AT_ONCE), lambda pks: _follow(pks, now=now))
@@ -40,12 +41,12 @@ def _new_time(scheduled_at: datetime | None, zone: str, local: str) -> datetime 
 
 @transaction.atomic
 def _follow(pks: Sequence[str], *, now: datetime) -> int:
-    locked = Post.objects.select_for_update().filter(pk__in=pks, status=PostStatus.SCHEDULED, slot=None)
-    posts = list(locked.exclude(scheduled_local="").order_by("pk"))
+    to_come = Post.objects.filter(pk__in=pks, status=PostStatus.SCHEDULED, scheduled_at__gt=now, slot=None)
+    posts = list(to_come.exclude(scheduled_local="").order_by("pk").select_for_update())
     before = {post.pk: snapshot(post) for post in posts}
     found = {post: _new_time(post.scheduled_at, post.scheduled_timezone, post.scheduled_local) for post in posts}
     times = {post: at for post, at in found.items() if at}  # the others were given another time meanwhile
-    move(times, {post.pk: _columns(post, at, now=now) for post, at in times.items()})
+    move(times, {post.pk: _columns(post, at, now=now) for post, at in times.items()}, now=now)
     record_all([_told(post, before[post.pk]) for post in times])
     return len(times)
 

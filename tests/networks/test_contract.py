@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
@@ -23,6 +24,7 @@ from tests.in_process import BASE, in_process
 from tests.networks.kinds import DOCUMENT, KINDS, UPRIGHT, Kind
 from tests.networks.meddling import Meddler, World
 from tests.networks.working_off import work_off
+from tests.posts.fakes import claim_targets, publish_claimed
 
 pytestmark = [
     pytest.mark.django_db(databases="__all__", transaction=True),
@@ -293,7 +295,7 @@ def test_a_members_post_that_a_person_did_not_see_is_there_once(world: World) ->
     ("kind", "is_taken"), [*((kind, True) for kind in KINDS), *((kind, False) for kind in USUAL.values())], ids=str
 )
 def test_what_was_refused_is_there_once_after_a_retry_whether_it_was_taken_or_not(
-    world: World, kind: Kind, is_taken: bool
+    world: World, kind: Kind, is_taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = {"status": 400, "body": {"error": "no"}, "after_accept": is_taken}
     networks.Fault.objects.create(network=kind.network, effect="status", options=refused)
@@ -302,6 +304,10 @@ def test_what_was_refused_is_there_once_after_a_retry_whether_it_was_taken_or_no
 
     if target.status == "failed":
         assert world.api.post(f"/api/posts/{target.post_id}/retry", Prefer="wait=0").status_code == 202
+        with monkeypatch.context() as patch:
+            patch.setattr(tokens, "authorized", Mock(side_effect=tokens.BeingRenewed))
+            for held in claim_targets(1):
+                publish_claimed(held)
         target = work_off(target)
 
     texts = Counter(networks.Post.objects.alive().exclude(kind=networks.Post.RECORD).values_list("kind", "text"))

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from django.db.models import F
+
 from accounts.models import SocialAccount
 from ouipost.simulator import clock
 from posts.models import Target
@@ -25,7 +27,7 @@ def work_off(target: Target) -> Target:
         if target.status in SETTLED:
             return target
         if target.armed_at and not target.outcome_unknown:  # it was refused, and is looked for in a list that may lag
-            Target.objects.filter(pk=target.pk).update(armed_at=target.armed_at - LONGEST_LAG)
+            Target.objects.update(armed_at=F("armed_at") - LONGEST_LAG, sent_at=F("sent_at") - LONGEST_LAG)
         if target.waits_for:
             clock.advance(PROCESSING_SECONDS)
     raise AssertionError(f"{target} did not settle: {target.status} {target.waits_for} {target.error}")

@@ -173,8 +173,9 @@ def being_looked_for(workspace: Workspace, **columns: Any) -> tuple[Target, Clai
 def arm(held: Claim, target: Target) -> Claim | Pause | None:
     """Allow the visible call of a target once more, as a worker does that found nothing; None for a lost claim."""
     facts: dict[str, Any] = {"account_id": target.account_id, "platform": target.platform, "workspace_id": ""}
-    kept: dict[str, Any] = {"handles": {}, "sent_text": "", "armed_at": NOW, "sends": 2, "paced_at": None, "replies": 0}
-    [armed] = arm_all([Arming(claim=held, recovery=Recovery.LOOK, listing_lag=LAG, **facts, **kept)])
+    kept: dict[str, Any] = {"handles": {}, "sent_text": "", "armed_at": NOW, "sends": 2, "replies": 0}
+    pace: dict[str, Any] = {"uses_place": False, "paced_at": None}
+    [armed] = arm_all([Arming(claim=held, recovery=Recovery.LOOK, listing_lag=LAG, **facts, **kept, **pace)])
     return armed
 
 

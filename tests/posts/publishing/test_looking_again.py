@@ -1,5 +1,6 @@
 """What a person leaves undecided can be asked about once more: it is adopted, or fails, and is never sent blindly."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -155,8 +156,20 @@ def crash(target: Target) -> Target:
     return parked
 
 
-def test_what_crashed_before_it_was_sent_fails_at_once(workspace: Workspace, network: ScriptedNetwork) -> None:
-    parked = crash(make_due(workspace))
+@pytest.mark.parametrize(
+    ("is_refused", "message", "calls"),
+    [
+        (False, "It was set aside before anything was sent.", ["prepare", "commit"]),
+        (True, "It was refused, and set aside before it was sent again.", ["recover", "prepare", "commit"]),
+    ],
+)
+def test_what_crashed_before_it_was_sent_fails_at_once(
+    workspace: Workspace, network: ScriptedNetwork, is_refused: bool, message: str, calls: list[str]
+) -> None:
+    target = make_due(workspace)
+    if is_refused:
+        Target.objects.update(armed_at=database_now() - timedelta(hours=1), sends=1)
+    parked = crash(target)
 
     failed = look_again(parked)
     services.retry_post(parked.post, actor=ACTOR, now=database_now())
@@ -166,12 +179,12 @@ def test_what_crashed_before_it_was_sent_fails_at_once(workspace: Workspace, net
     assert (failed.status, failed.due_at, failed.post.status) == ("failed", None, "failed")
     assert error_of(failed) == {
         "code": "WORKER_CRASH_LOOP",
-        "message": "It was set aside before anything was sent.",
+        "message": message,
         "retryable": False,
         "who_acts": "operator",
         "network_code": "",
     }
-    assert (sent.status, network.calls) == ("published", ["prepare", "commit"])
+    assert (sent.status, network.calls) == ("published", calls)
 
 
 def test_a_thread_that_crashed_before_its_next_part_was_sent_ends_behind_those_that_are_out(

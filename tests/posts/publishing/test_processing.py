@@ -83,7 +83,7 @@ def test_a_file_that_is_never_ready_fails_when_the_time_for_trying_is_over(
 ) -> None:
     network.prepared = [WORKING]
     target = make_due(workspace)
-    Target.objects.update(give_up_at=database_now())
+    Target.objects.update(give_up_at=database_now(), waits_for=WORKING.message)
 
     failed = publish(target)
 

@@ -387,15 +387,22 @@ def test_what_was_asked_of_the_network_is_kept_with_each_attempt(
     assert [attempt.exchanges for attempt in Attempt.objects.filter(target=target)] == [[told]]
 
 
-def test_a_first_try_that_comes_late_is_not_the_last_one(workspace: Workspace, network: ScriptedNetwork) -> None:
-    due = database_now() - timedelta(hours=5, minutes=59, seconds=50)
-    target = make_due(workspace, status="scheduled", scheduled_at=due)
-    Target.objects.update(give_up_at=due + timedelta(hours=6))
-    network.prepared = [Unavailable("away"), {}]
+@pytest.mark.parametrize(
+    ("status", "columns"),
+    [("scheduled", {}), ("publishing", {}), ("publishing", {"sends": 1})],
+    ids=["scheduled", "at once, or beside another", "retried"],
+)
+def test_a_first_try_that_comes_late_is_not_the_last_one(
+    workspace: Workspace, network: ScriptedNetwork, status: str, columns: dict[str, Any]
+) -> None:
+    target = make_due(workspace, status=status, scheduled_at=database_now() - timedelta(hours=7))
+    Target.objects.update(give_up_at=database_now() - timedelta(hours=1), **columns)
+    working = StillWorking("It is being processed.", retry_after=5)
+    network.prepared = [working, Unavailable("away"), working, {}]
 
-    waiting, published = publish(target), publish(target)
+    waiting, *others = [publish(target) for _ in range(4)]
 
-    assert (waiting.status, waiting.attempts) == ("publishing", 1)
     assert waiting.give_up_at is not None
     assert timedelta(minutes=14) < waiting.give_up_at - database_now() <= timedelta(minutes=15)
-    assert published.status == "published"
+    assert {other.give_up_at for other in others} == {waiting.give_up_at}, "only its first try gives it longer"
+    assert [other.status for other in others] == ["publishing"] * (len(others) - 1) + ["published"]

@@ -1,14 +1,18 @@
 """A lost answer is cleared up by what the network can tell, and is never followed by a blind send."""
 
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from accounts import registry, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
+    AuthExpired,
     Duplicate,
     Operation,
     Published,
@@ -20,17 +24,26 @@ from accounts.platforms.base import (
 from accounts.services import disconnect
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts import services
+from ouipost.writer import Inline
+from posts import pausing, services
+from posts.media import files
 from posts.models import Post, Target
+from posts.publishing import engine
 from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
-from tests.factories import NOW, make_account, make_workspace
+from posts.publishing.steps import load_ahead
+from posts.schedules.services import queue_post
+from tests.factories import NOW, make_account, make_media, make_schedule, make_workspace
 from tests.posts.fakes import (
     ACTOR,
     HERE,
     LOST,
+    REVOKED,
     ScriptedNetwork,
     being_looked_for,
+    bring_forward,
+    claim,
+    claim_targets,
     error_of,
     make_due,
     make_report,
@@ -41,6 +54,7 @@ from tests.posts.fakes import (
 )
 from workspaces.models import Workspace
 
+Act = Callable[[Post], None]
 FOUND = Published(remote_id="7", url="https://network.example/7")
 
 
@@ -415,6 +429,7 @@ def test_what_did_not_arrive_is_not_sent_after_the_end_of_trying(
     assert (settled.status, error_of(settled)["retryable"], settled.outcome_unknown) == ("failed", True, False)
 
 
+AWAY = Unavailable("Away.", status=503)
 SENT_AGAIN = ["recover", "prepare", "commit"]
 
 
@@ -438,6 +453,192 @@ def test_what_a_quota_refused_is_looked_for_once_when_the_list_would_show_it(
     settled = publish(target)
 
     assert (settled.status, network.calls) == ("published", calls)
+
+
+def test_what_was_refused_twice_is_looked_for_when_the_list_would_show_the_second(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.committed, network.found = [RateLimited("Too fast.", status=429)] * 2 + [HERE], [AWAY, [HERE]]
+    target = make_due(workspace)
+    publish(target)
+    publish(target)
+    Target.objects.update(armed_at=database_now() - timedelta(hours=2))
+    network.forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(network, "listing_lag", 3600)
+        publish(target)
+    assert network.calls == []
+
+    settled = publish(target)
+
+    assert (settled.status, network.calls) == ("published", ["recover"])
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What comes between a refusal and the next look."""
+
+    raised: Exception | None = None
+    """By whoever gives the account's token."""
+    found: Any = None
+    prepared: Any = None
+    has_app: bool = True
+    is_paused: bool = False
+    is_ending: bool = False
+
+
+OVER = "grant over"
+ENDINGS = {
+    "token being renewed": Ending(raised=tokens.BeingRenewed()),
+    "token endpoint away": Ending(raised=AWAY),
+    "no app": Ending(has_app=False),
+    OVER: Ending(raised=REVOKED),
+    "look and preparing fail": Ending(found=AWAY, prepared=AWAY),
+    "look fails before a pause": Ending(found=AWAY, is_paused=True),
+    "look fails before the worker ends": Ending(found=AWAY, is_ending=True),
+    "not clear before the worker ends": Ending(found=[HERE, FOUND], is_ending=True),
+}
+
+
+def end(target: Target, network: ScriptedNetwork, ending: Ending) -> None:
+    """Claim a target, and let it end so; what it meets is over afterwards."""
+    network.found, network.prepared = [ending.found], [ending.prepared or {}]
+    bring_forward(target)
+    held = claim(target)
+    if ending.is_paused:
+        pausing.pause("all", reason="Look", actor=ACTOR, now=database_now())
+    with pytest.MonkeyPatch.context() as patch:
+        if ending.raised is not None:
+            patch.setattr(tokens, "authorized", Mock(side_effect=ending.raised))
+        patch.setattr(registry, "is_configured", lambda _: ending.has_app)
+        engine.publish(held, writer=Inline(), loaded=None, is_ending=lambda: ending.is_ending)
+    if ending.is_paused:
+        pausing.resume("all", actor=ACTOR, now=database_now())
+    network.prepared = [{}]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_reply"), [*((name, False) for name in ENDINGS), *((name, True) for name in ENDINGS if name != OVER)]
+)
+def test_what_was_refused_is_looked_for_whatever_comes_between(
+    workspace: Workspace, network: ScriptedNetwork, name: str, is_reply: bool
+) -> None:
+    content = {"facebook": {"options": {"first_comment": "Hi"}}} if is_reply else {}
+    target = make_due(workspace, platform_content=content)
+    network.committed = [Published(remote_id="1", url="")] * is_reply + [RateLimited("Too fast.", status=429), HERE]
+    for _ in network.committed[1:]:
+        publish(target)
+    network.forget()
+    end(target, network, ENDINGS[name])
+    network.found = [[HERE]]
+    if (between := Target.objects.get(pk=target.pk)).status == "failed":
+        services.retry_post(between.post, actor=ACTOR, now=database_now())
+
+    settled = publish(target)
+
+    assert (settled.status, network.sent) == ("published", [])
+    assert (settled.parts[-1]["remote_id"] if is_reply else settled.remote_id) == HERE.remote_id
+
+
+def be_missed(post: Post) -> None:
+    bring_forward(post.targets.get(), due_at=database_now() - timedelta(hours=30))
+    assert claim_targets(1) == []
+
+
+def unschedule(post: Post) -> None:
+    services.unschedule_post(post, actor=ACTOR)
+
+
+def lose_its_account(post: Post) -> None:
+    account = post.targets.get().account
+    disconnect(account, actor=ACTOR, now=database_now())
+    account.save()  # as it was
+
+
+def schedule(post: Post) -> None:
+    now = database_now()
+    services.schedule_post(post, scheduled_at=now + timedelta(hours=1), zone="UTC", actor=ACTOR, now=now)
+
+
+def queue(post: Post) -> None:
+    queue_post(post, make_schedule(post.workspace), actor=ACTOR, now=database_now())
+
+
+def publish_now(post: Post) -> None:
+    services.publish_post(post, actor=ACTOR, now=database_now())
+
+
+QUOTA, REFUSAL = RateLimited("Too fast.", status=429), Rejected("No.", status=400)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "leaves"),
+    [
+        (QUOTA, [be_missed]),
+        (QUOTA, [be_missed, unschedule]),
+        (QUOTA, [lose_its_account]),
+        (REFUSAL, [unschedule]),
+        (REFUSAL, [unschedule, schedule]),
+    ],
+)
+@pytest.mark.parametrize("comes_back", [schedule, queue, publish_now])
+def test_what_was_refused_is_looked_for_however_it_is_asked_for_anew(
+    workspace: Workspace, network: ScriptedNetwork, refusal: Exception, leaves: list[Act], comes_back: Act
+) -> None:
+    network.committed, network.found = [refusal, HERE], [[HERE]]
+    target = publish(make_due(workspace, scheduled_at=database_now()))
+    for leave in leaves:
+        leave(target.post)
+    comes_back(target.post)
+
+    settled = publish(target)
+
+    assert (settled.status, settled.remote_id, len(network.sent)) == ("published", HERE.remote_id, 1)
+
+
+def change_its_text(post: Post) -> None:
+    services.update_post(post, values={"content": "Stale bread"}, actor=ACTOR, now=database_now())
+
+
+def change_its_file(post: Post) -> None:
+    files.update(post.files.get(), values={"alt_text": "Bread"}, actor=ACTOR)
+
+
+@pytest.mark.parametrize("change", [change_its_text, change_its_file])
+@pytest.mark.parametrize("is_scheduled", [False, True], ids=["a draft", "scheduled"])
+def test_what_was_changed_since_it_was_refused_is_another_post(
+    workspace: Workspace, handled: ScriptedNetwork, change: Act, is_scheduled: bool
+) -> None:
+    handled.committed, handled.found = [REFUSAL, HERE], [[FOUND]]
+    handled.prepared = [{"container": "c1"}, {}]
+    target = make_due(workspace)
+    make_media(target.post)
+    publish(target)
+    unschedule(target.post)
+    if is_scheduled:
+        schedule(target.post)
+    change(target.post)
+    publish_now(target.post)
+    handled.forget()
+
+    settled = publish(target)
+
+    assert (settled.status, handled.calls) == ("published", ["prepare", "commit"])
+    assert handled.operations[0].handles == {}
+
+
+def test_what_was_refused_for_its_token_is_looked_for_when_another_process_renews_that(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = make_due(workspace)
+    network.committed, network.found = [AuthExpired("Over.", status=401), HERE], [[HERE]]
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "renew", Mock(return_value=False))
+        publish(target)
+
+    settled = publish(target)
+
+    assert (settled.status, network.calls) == ("published", ["prepare", "commit", "recover"])
 
 
 @pytest.mark.parametrize(
@@ -530,6 +731,23 @@ def test_a_duplicate_after_a_persons_no_is_looked_for_from_the_first_send_on(
     assert network.calls == ["recover", "recover", "prepare", "commit", "recover"]
     assert network.operations[-1].armed_at == armed_at
     assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
+
+
+def test_what_a_look_finds_while_its_account_is_disconnected_is_out(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.committed, network.found = [QUOTA, HERE], [[HERE]]
+    target = publish(make_due(workspace))
+    bring_forward(target)
+    held = claim(target)
+    loaded = load_ahead([held])[target.pk]
+    disconnect(target.account, actor=ACTOR, now=database_now())
+    assert Target.objects.get(pk=target.pk).status == "cancelled"
+
+    publish_claimed(held, loaded=loaded)
+
+    settled = Target.objects.select_related("post").get(pk=target.pk)
+    assert (settled.status, settled.remote_id, settled.post.status) == ("published", HERE.remote_id, "published")
 
 
 def test_what_a_person_had_sent_again_is_cancelled_with_its_account(

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from accounts import calls
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Pace, RateLimited, Recovery, Rejected, StillWorking, Unavailable
+from accounts.platforms.base import Pace, Published, RateLimited, Recovery, Rejected, StillWorking, Unavailable
 from adminapi.management.client import Client
 from ouipost.claims import Claim, database_now
 from ouipost.simulator import models as simulated
@@ -45,6 +45,7 @@ from workspaces.models import Workspace
 
 PLATFORM, SIMULATED = "facebook", "sandbox:facebook"
 HOUR = timedelta(hours=1)
+OTHER = Published(remote_id="43", url="")
 
 
 @pytest.fixture(autouse=True)
@@ -255,6 +256,20 @@ def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(
     assert publish(waiting).status == "published"
 
 
+def test_what_a_hold_puts_behind_a_line_is_tried_for_as_long_as_any_other(workspace: Workspace, pace: Pace) -> None:
+    account = make_account(workspace, held_until=database_now() + timedelta(seconds=30))
+    line = make_due(workspace, account, status="scheduled")
+    Target.objects.filter(pk=line.pk).update(due_at=database_now() + 10 * HOUR)
+    target = make_due(workspace, account)
+
+    claim_targets(1)
+
+    target.refresh_from_db()
+    assert target.due_at is not None
+    assert target.due_at > database_now() + 9 * HOUR
+    assert target.give_up_at == target.due_at + 6 * HOUR
+
+
 def test_a_free_place_is_for_the_next_in_line(workspace: Workspace, pace: Pace) -> None:
     account = make_account(workspace)
     wanted = make_many(account, 4)
@@ -330,6 +345,34 @@ def test_a_post_that_is_sent_again_uses_up_one_place(
     assert (len(network.sent), Target.objects.get(pk=target.pk).status) == (4, "published")
     assert paced_at is not None
     assert paced_at - database_now() <= HOUR / 2
+
+
+@pytest.mark.parametrize("found", [[], Unavailable("Away.")], ids=["not there", "not told"])
+def test_what_a_person_has_sent_again_waits_for_a_place_and_uses_up_one(
+    workspace: Workspace, pace: Pace, network: ScriptedNetwork, found: Any
+) -> None:
+    account = make_account(workspace)
+    network.committed, failed = [Rejected("No.", status=400)], list[Target]()
+    for _ in range(5):
+        SocialAccount.objects.update(paced_at=None)
+        failed.append(publish(make_due(workspace, account)))
+    network.forget()
+    network.committed, network.found = [*[RateLimited("slow", status=429)] * 3, HERE, OTHER], [found]
+    network.prepared = [StillWorking("It is being processed.", retry_after=1), {}]
+    SocialAccount.objects.update(paced_at=None)
+    services.retry_post(failed[0].post, actor=ACTOR, now=database_now())
+    for _ in range(5):
+        publish(failed[0])
+    for target in failed[1:]:
+        services.retry_post(target.post, actor=ACTOR, now=database_now())
+
+    work_off()
+
+    paced_at = SocialAccount.objects.get(pk=account.pk).paced_at
+    waiting = Target.objects.exclude(status="published").order_by("due_at").values_list("due_at", flat=True)
+    assert len(network.sent) == 4 + 1, "one was sent four times"
+    assert paced_at is not None
+    assert list(waiting) == [paced_at + place * HOUR / 2 for place in (-1, 0, 1)]
 
 
 def test_what_a_dead_worker_had_not_sent_took_no_place(workspace: Workspace, pace: Pace) -> None:

@@ -81,8 +81,8 @@ def ending(target: Target) -> Ending:
 
 
 def at_its_end(target: Target) -> Target:
-    """Let the time for trying be over, so that the next step is the last."""
-    Target.objects.filter(pk=target.pk).update(give_up_at=database_now())
+    """Let the time for trying be over, so that the next step, not the first, is the last."""
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now(), attempts=1)
     return target
 
 

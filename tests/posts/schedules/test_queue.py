@@ -307,7 +307,7 @@ def test_a_zone_that_no_waiting_post_follows_any_more_is_not_told(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule = make_schedule(workspace)
-    monkeypatch.setattr(schedules, "moved_by_their_zone", lambda: {schedule.pk: ["post_1"], "sched_1": ["post_2"]})
+    monkeypatch.setattr(schedules, "moved_by_their_zone", lambda _: {schedule.pk: ["post_1"], "sched_1": ["post_2"]})
 
     assert schedules.follow_zones(database_now()) == 0
     assert not Event.objects.filter(type="schedule.zone_followed").exists()

@@ -85,20 +85,35 @@ def test_a_local_time_stays_what_the_clocks_show_when_the_rules_change(
     assert (follow_zones(database_now()), Post.objects.get(pk=post.pk).scheduled_at) == (1, at(was))
 
 
+def test_a_time_that_new_rules_move_into_the_past_is_now(give: Callable[..., Post], rules: Rules) -> None:
+    rules(0)
+    post = give(f"{database_now() + timedelta(minutes=30):%Y-%m-%dT%H:%M:%S}")
+    rules(10)
+    now = database_now()
+
+    assert (follow_zones(now), follow_zones(now)) == (1, 0)
+
+    rows = Target.objects.filter(post=post).values_list("due_at", "give_up_at")
+    assert list(rows) == [(now, now + GIVE_UP_AFTER)] * 2
+    assert Post.objects.get(pk=post.pk).scheduled_at < now - 9 * timedelta(hours=1)  # type: ignore[operator]
+
+
 def test_nothing_else_follows_the_rules(give: Callable[..., Post], rules: Rules, workspace: Workspace) -> None:
     rules(0)
     exact, draft, queued, changed, lost, due = (give("2090-02-01T09:00:00" + "Z" * (n == 0)) for n in range(6))
+    in_line = give(f"{database_now() + timedelta(minutes=30):%Y-%m-%dT%H:%M:%S}")
     services.unschedule_post(draft, actor=ACTOR)
     hour = timedelta(hours=1)
     Post.objects.filter(pk=changed.pk).update(scheduled_at=at("2090-02-01T12:00:00Z"))  # by a version before this
     Post.objects.filter(pk=lost.pk).update(scheduled_timezone="Mars/Olympus")
     Target.objects.filter(post=due).update(due_at=database_now() - hour)
+    Target.objects.filter(post=in_line).update(due_at=database_now() + 5 * hour)
     schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook", "twitter"])], timezone="Europe/Paris")
     rules(None)
     queue_post(queued, schedule, actor=ACTOR, now=database_now())
     before = dict(Post.objects.values_list("pk", "scheduled_at"))
 
-    assert follow_zones(database_now()) == 0
+    assert follow_zones(database_now() + hour) == 0
 
     assert dict(Post.objects.values_list("pk", "scheduled_at")) == before
     assert before[exact.pk] == datetime(2090, 2, 1, 9, tzinfo=UTC)
