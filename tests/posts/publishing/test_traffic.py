@@ -596,7 +596,7 @@ def test_an_app_that_its_network_takes_nothing_from_is_tried_with_one_post_until
 
     simulated.Fault.objects.update(fired=99)
     Network.objects.update(held_until=database_now())
-    Target.objects.filter(attempts__gt=0).update(due_at=database_now(), armed_at=NOW - HOUR)
+    Target.objects.filter(attempts__gt=0).update(due_at=database_now(), armed_at=NOW - HOUR, sent_at=NOW - HOUR)
     work_off()
 
     texts = Counter(simulated.Post.objects.values_list("text", flat=True))
