@@ -300,6 +300,13 @@ class Attempt(models.Model):
     outcome = models.CharField(max_length=20)
     http_status = models.PositiveIntegerField(null=True)
     code = models.CharField(max_length=40, blank=True)
+    who_acts = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Who can mend what its code tells; empty where nothing is to be mended, and in older rows.",
+    )
     network_code = models.CharField(max_length=LONGEST_CODE, blank=True)
     message = models.TextField(blank=True)
     remote_id = models.CharField(max_length=REMOTE_ID_LENGTH, blank=True)

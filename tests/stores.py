@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
+
+import pytest
+from pytest_django import Settings
 
 KEY, SECRET = "a key of the tests", "a secret of the tests"
 
@@ -99,6 +103,26 @@ def setting(endpoint: str, bucket: str) -> dict[str, Any]:
     options = {"bucket_name": bucket, "location": "", "access_key": KEY, "secret_key": SECRET}
     options |= {"endpoint_url": endpoint, "region_name": "us-east-1", "addressing_style": "path"}
     return {"BACKEND": "posts.media.s3.S3Files", "OPTIONS": options}
+
+
+@contextmanager
+def held(settings: Settings, bucket: Bucket, *, answers: bool) -> Iterator[None]:
+    """Have the store gone from the network: its address refuses, or takes connections and says nothing."""
+    from posts.media import s3 as backend
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if not answers:
+            listener.listen()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(backend, "READ_SECONDS", 0.1)
+            patch.setattr(backend, "ATTEMPTS", 1)
+            settings.STORAGES = settings.STORAGES | {"default": setting(address, bucket.name)}
+            try:
+                yield
+            finally:
+                settings.STORAGES = settings.STORAGES | {"default": bucket.setting}
 
 
 def _backend() -> Any:

@@ -219,7 +219,7 @@ def _as_content(media: Media) -> base.Media:
         alt_text=media.alt_text,
         filename=media.filename,
         open=partial(_open, media.stored_name),
-        pull_url=partial(signed_url, media.stored_name, seconds=settings.MEDIA_PULL_URL_SECONDS),
+        pull_url=partial(_pull_url, media.stored_name),
     )
 
 
@@ -228,7 +228,21 @@ def _open(name: str) -> BinaryIO:
     try:
         return cast("BinaryIO", storage.open_stored(name))
     except FileNotFoundError as error:
-        raise storage.StorageUnavailable(reason=f"{name} is not there.") from error
+        raise _missing(name) from error
+
+
+def _pull_url(name: str) -> str:
+    """Return where a network can fetch a file that is there: one that gets none may give up the post, and not say why.
+
+    Raises StorageUnavailable.
+    """
+    if not storage.exists(name):
+        raise _missing(name)
+    return signed_url(name, seconds=settings.MEDIA_PULL_URL_SECONDS)
+
+
+def _missing(name: str) -> storage.StorageUnavailable:
+    return storage.StorageUnavailable(reason=f"{name} is not there.")
 
 
 def sweep(now: datetime) -> int:

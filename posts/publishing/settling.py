@@ -278,6 +278,7 @@ def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None
         outcome=word,
         http_status=error.status if error else None,
         code=error.error_code if error else "",
+        who_acts=str(error.acts) if error else "",
         network_code=error.network_code if error else "",
         message=getattr(report.outcome, "message", ""),
         remote_id=published.remote_id if published else "",

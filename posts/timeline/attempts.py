@@ -4,10 +4,9 @@ A row tells what one step led to. Whether sending again is safe depends on the r
 the target in the end: an answer that was once lost stays open until a look has found the post, or surely has not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
@@ -53,13 +52,6 @@ class Past:
     platform: str
     fates: Sequence[Fate] = ()
     """In the order of time, the present one last."""
-    errors: Sequence[Mapping[str, Any]] = ()
-    """Those that it showed: they name who acts, which an attempt does not."""
-
-    def who_acts(self, code: str, message: str) -> str | None:
-        """Return who the network said must act on this error, None where it was not kept."""
-        shown = (each for each in self.errors if (each["code"], each["message"]) == (code, message))
-        return next((each.get("who_acts") for each in shown), None)
 
     def fate_of(self, attempt: Attempt) -> str:
         """Return the status that this attempt left the target in, empty while that was not yet settled."""
@@ -112,7 +104,7 @@ def _kind(attempt: Attempt, *, is_open: bool) -> str:
 
 
 def _entry(attempt: Attempt, past: Past, *, kind: str, is_open: bool = False) -> Entry:
-    advice = _advice(attempt, past, kind=kind, is_open=is_open)
+    advice = _advice(attempt, kind=kind, is_open=is_open)
     is_put_off = attempt.outcome == "later"
     return Entry(
         at=attempt.ended_at,
@@ -127,7 +119,7 @@ def _entry(attempt: Attempt, past: Past, *, kind: str, is_open: bool = False) ->
     )
 
 
-def _advice(attempt: Attempt, past: Past, *, kind: str, is_open: bool) -> Advice | None:
+def _advice(attempt: Attempt, *, kind: str, is_open: bool) -> Advice | None:
     match kind:
         case "sent" | "found" | "late_answer":
             return None
@@ -135,8 +127,7 @@ def _advice(attempt: Attempt, past: Past, *, kind: str, is_open: bool) -> Advice
             return advise("OUTCOME_UNKNOWN", who_acts=WhoActs.NETWORK)
         case "undecided":
             return advise("OUTCOME_UNKNOWN")
-    told = past.who_acts(attempt.code, attempt.message)
-    return advise(attempt.code, who_acts=told, outcome_unknown=is_open)
+    return advise(attempt.code, who_acts=attempt.who_acts, outcome_unknown=is_open)
 
 
 def _cause(attempt: Attempt, *, is_open: bool) -> Cause | None:

@@ -186,13 +186,8 @@ def _conversions(post: Post, targets: Mapping[str, Target], attempts: Iterable[E
 
 def _past(target: Target, settled: Sequence[Line], *, now: datetime) -> Past:
     results = [(line.at, each) for line in settled for each in line.details["targets"] if each["id"] == target.pk]
-    errors = [target.error, *(each["error"] for _, each in results)]
-    return Past(
-        target_id=target.pk,
-        platform=target.platform,
-        fates=[*(Fate(at=at, status=each["status"]) for at, each in results), Fate(at=now, status=target.status)],
-        errors=[error for error in errors if error],
-    )
+    fates = [*(Fate(at=at, status=each["status"]) for at, each in results), Fate(at=now, status=target.status)]
+    return Past(target_id=target.pk, platform=target.platform, fates=fates)
 
 
 def _outcomes(settled: Sequence[Line]) -> Iterator[Entry]:

@@ -245,7 +245,7 @@ class TestThreads(ContainerCase):
     quota_call = quota()
     full = quota(250).gets
     failed_for_good = "FAILED_PROCESSING_AUDIO"
-    failed_for_now = "FAILED_DOWNLOADING_VIDEO"
+    failed_for_now = "UNKNOWN"
     worth_another = graph_error(1, 2207052)
     too_early = graph_error(24)
 

@@ -430,9 +430,13 @@ class TestVideo(Steps):
         assert (error.error_code, error.acts, error.network_code) == (code, acts, reason)
         assert ("which is unknown here" in error.message) == (reason in {"moon_phase", ""})
 
-    def test_what_tiktok_gave_up_for_a_cause_of_its_own_is_sent_once_more(self) -> None:
+    @pytest.mark.parametrize(
+        ("reason", "acts"),
+        [("internal", "network"), ("video_pull_failed", "operator"), ("photo_pull_failed", "operator")],
+    )
+    def test_what_tiktok_gave_up_for_a_cause_that_may_pass_is_sent_once_more(self, reason: str, acts: str) -> None:
         operation = self.sent(VIDEO)
-        failed = status(PUBLISH_ID, "FAILED", fail_reason="internal")
+        failed = status(PUBLISH_ID, "FAILED", fail_reason=reason)
 
         again = self.waiting(operation, failed)
         assert again.handles is not None
@@ -443,4 +447,5 @@ class TestVideo(Steps):
         with pytest.raises(ProcessingFailed) as caught:
             self.recover(operation, failed)
 
-        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "network")
+        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", acts)
+        assert ("could not fetch" in caught.value.message) == (acts == "operator")

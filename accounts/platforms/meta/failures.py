@@ -1,6 +1,6 @@
 """What becomes of a post whose container failed: another one is made, as long as that may help."""
 
-from accounts.platforms.base import Handles, Operation, PlatformError, ProcessingFailed, Save, Unavailable, WhoActs
+from accounts.platforms.base import Handles, Operation, PlatformError, ProcessingFailed, Save, Unavailable
 
 FAILURES = "failures"
 MOST_FAILURES = 3
@@ -33,8 +33,7 @@ def to_be_made_anew(operation: Operation, failure: MakeAgain) -> PlatformError:
 
 
 def _given_up(failure: MakeAgain) -> ProcessingFailed:
-    who_acts = failure.acts if failure.acts == WhoActs.OPERATOR else None
-    return ProcessingFailed(who_acts=who_acts, **failure.facts)
+    return ProcessingFailed(who_acts=failure.acts, **failure.facts)
 
 
 def count(operation: Operation, save: Save) -> bool:

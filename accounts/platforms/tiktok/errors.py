@@ -53,14 +53,17 @@ ADVICE = {
 """What its own words lack: they only name the address of its guidelines."""
 
 AUTH_REMOVED = "auth_removed"
-WORTH_ANOTHER_TRY = {"internal", "video_pull_failed", "photo_pull_failed"}
+INTERNAL = "internal"
+NOT_FETCHED = ("video_pull_failed", "photo_pull_failed")
+WORTH_ANOTHER_TRY = {INTERNAL, *NOT_FETCHED}
 BAD_MEDIA = {
     "file_format_check_failed": Phrase("the file's format"),
     "duration_check_failed": Phrase("the video's duration"),
     "frame_rate_check_failed": Phrase("the video's frame rate"),
     "picture_size_check_failed": Phrase("the size of the picture"),
 }
-BAD_CONTENT = {
+WHY = {
+    **dict.fromkeys(NOT_FETCHED, Phrase("it could not fetch the file from this installation's public address")),
     "spam_risk_text": Phrase("it takes the text for spam"),
     "spam_risk": Phrase("it takes the post for spam"),
     "publish_cancelled": Phrase("it was cancelled"),
@@ -68,10 +71,11 @@ BAD_CONTENT = {
     "spam_risk_user_banned_from_posting": Phrase("it has banned the creator from posting"),
 }
 NOT_FOR_THE_CONTENT: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(NOT_FETCHED, APP),
     "spam_risk_too_many_posts": {"code": RateLimited.code, "who_acts": WhoActs.CALLER},
     "spam_risk_user_banned_from_posting": {"who_acts": WhoActs.ACCOUNT_OWNER},
 }
-"""Of these, the reasons that lie in what the creator may do at all."""
+"""Of these, the reasons that do not lie in the content."""
 
 
 def code_of(answer: Answer) -> str:
@@ -119,13 +123,13 @@ def given_up(reason: str) -> ProcessingFailed:
     if reason == AUTH_REMOVED:
         told = Phrase("TikTok gave up on the post: the access was revoked.")
         return ProcessingFailed(told, **PERMISSION, network_code=reason)
-    if reason in WORTH_ANOTHER_TRY:
+    if reason == INTERNAL:
         told = Phrase("TikTok gave up on the post, again, for a reason of its own.")
         return ProcessingFailed(told, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.NETWORK, network_code=reason)
     if reason in BAD_MEDIA:
         told = Phrase("TikTok gave up on the post: it does not take {what}.", what=BAD_MEDIA[reason])
         return ProcessingFailed(told, who_acts=WhoActs.CALLER, network_code=reason)
-    why = BAD_CONTENT.get(reason) or Phrase(
+    why = WHY.get(reason) or Phrase(
         "its reason is {reason}, which is unknown here", reason=code_to_show(reason) or Phrase("not told")
     )
     facts = {"code": "CONTENT_REJECTED"} | NOT_FOR_THE_CONTENT.get(reason, {})

@@ -133,11 +133,11 @@ def misses_bytes(operation: Operation, arrived: int | None) -> bool:
 
 
 def given_up(operation: Operation, reason: str) -> PlatformError:
-    """Return what comes of a post that TikTok gave up: for a cause of its own it is sent once more."""
+    """Return what comes of a post that TikTok gave up: for a cause that may pass it is sent once more."""
     if reason not in tiktok_errors.WORTH_ANOTHER_TRY or operation.handles.get("again"):
         return tiktok_errors.given_up(reason)
     return StillWorking(
-        Phrase("TikTok gave up on the post for a reason of its own: it is sent once more."),
+        Phrase("TikTok gave up on the post: it is sent once more."),
         retry_after=PAUSE_AFTER_FAILURE,
         handles=without_post(operation.handles) | {"given_up": True},
         network_code=reason,

@@ -249,7 +249,7 @@ def test_trouble_of_the_machine_is_not_blamed_on_the_image(tmp_path: Path, monke
     with pytest.raises(StorageUnavailable) as failed, process_image(upload(pictures.picture())):
         pass
 
-    assert failed.value.reason == "OSError: [Errno 28] No space left on device"
+    assert failed.value.reason == "OSError: [Errno 28] No space left on device."
 
 
 def test_a_child_sees_none_of_our_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,10 @@
 
 import io
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +30,7 @@ from tests.factories import make_account, make_media, make_post
 from tests.posts.fakes import ScriptedNetwork, bring_forward, make_due, publish
 from tests.posts.media.pictures import picture
 from tests.posts.media.served import body, fetch
-from tests.stores import Bucket, setting
+from tests.stores import Bucket, held
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.thorough
@@ -45,24 +44,6 @@ def large(tmp_path: Path) -> Path:
     path = tmp_path / "large"
     path.write_bytes(os.urandom(1024) * (20 * 1024))
     return path
-
-
-@contextmanager
-def held(settings: Settings, bucket: Bucket, *, answers: bool) -> Iterator[None]:
-    """Have the store gone from the network: its address refuses, or takes connections and says nothing."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        if not answers:
-            listener.listen()
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(backend, "READ_SECONDS", 0.1)
-            patch.setattr(backend, "ATTEMPTS", 1)
-            settings.STORAGES = settings.STORAGES | {"default": setting(address, bucket.name)}
-            try:
-                yield
-            finally:
-                settings.STORAGES = settings.STORAGES | {"default": bucket.setting}
 
 
 class Watched(io.FileIO):

@@ -1,11 +1,15 @@
 """From the upload to the network with the files in a store: what is sent, what is pulled, and what is fitted."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import SocialAccount
+from accounts.platforms.meta.failures import MOST_FAILURES
 from adminapi.management.client import Client
+from ouipost.claims import database_now
 from ouipost.simulator.models import Post as Copy
 from posts.models import Target
 from tests.conftest import ApiClient
@@ -16,7 +20,7 @@ from tests.posts.fakes import publish
 from tests.posts.media.clips import clip
 from tests.posts.media.pictures import picture
 from tests.product import wait_for
-from tests.stores import Bucket
+from tests.stores import Bucket, held
 from workspaces.models import Workspace
 
 pytestmark = [pytest.mark.django_db(databases=["default", "simulator"], transaction=True), pytest.mark.thorough]
@@ -50,22 +54,45 @@ def published(target: Target) -> Target:
     [
         ("facebook", picture("WEBP", size=(900, 900))),
         ("instagram", picture("WEBP", size=(900, 900))),
+        ("instagram", picture(size=(900, 900))),
+        ("threads", picture(size=(900, 900))),
+        ("tiktok", picture(size=(900, 900))),
         ("facebook", clip(codec="libx264", seconds=4)),
         ("instagram", clip(codec="libx264", seconds=4)),
     ],
-    ids=["picture sent", "picture pulled", "video sent", "video pulled"],
+    ids=[
+        "picture sent",
+        "picture made and pulled",
+        "picture pulled",
+        "picture pulled by Threads",
+        "picture pulled by TikTok",
+        "video sent",
+        "video pulled",
+    ],
 )
-def test_files_in_a_store_reach_the_network(
-    client: Client, api: ApiClient, workspace: Workspace, bucket: Bucket, network: str, content: bytes
+def test_files_in_a_store_reach_the_network_once_the_store_is_there(
+    client: Client,
+    api: ApiClient,
+    workspace: Workspace,
+    bucket: Bucket,
+    settings: Settings,
+    network: str,
+    content: bytes,
 ) -> None:
     client.connect(network)
     account = SocialAccount.objects.select_related("workspace").get()
-    post = make_post(workspace, accounts=[account], content="Fresh bread", status="scheduled")
+    own = {"tiktok": {"options": {"privacy_level": "PUBLIC_TO_EVERYONE"}}}
+    post = make_post(workspace, accounts=[account], content="Fresh bread", status="scheduled", platform_content=own)
     assert upload(api, post, content).status_code == 201
-    Target.objects.filter(post=post).update(status="publishing")
+    Target.objects.filter(post=post).update(status="publishing", give_up_at=database_now() + timedelta(hours=6))
+    target = Target.objects.get(post=post)
 
-    done = published(Target.objects.get(post=post))
+    with held(settings, bucket, answers=False):
+        waiting = [publish(target).error or {} for _ in range(MOST_FAILURES + 1)]
+    done = published(target)
 
+    told = [(each["message"], each["who_acts"], each["retryable"]) for each in waiting]
+    assert set(told) == {("The storage does not give a file of the post.", "operator", True)}
     assert (done.status, done.error) == ("published", None)
     [copy] = Copy.objects.alive().filter(network=network)
     assert (copy.text, len(copy.media)) == ("Fresh bread", 1)

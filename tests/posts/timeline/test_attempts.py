@@ -14,10 +14,10 @@ MINUTE = timedelta(minutes=1)
 Told = list[tuple[str, str | None, bool | None]]
 
 
-def row(outcome: str, step: str = "commit", *, again: bool = False, code: str = "", at: int = 0) -> Attempt:
+def row(outcome: str, step: str = "commit", *, again: bool = False, at: int = 0, **values: Any) -> Attempt:
     ended = NOW + at * MINUTE
     next_at = ended + MINUTE if again else None
-    return Attempt(outcome=outcome, step=step, code=code, message="Words.", ended_at=ended, next_at=next_at)
+    return Attempt(outcome=outcome, step=step, message="Words.", ended_at=ended, next_at=next_at, **values)
 
 
 def told(*attempts: Attempt, platform: str = "facebook", **past: Any) -> Told:
@@ -119,12 +119,10 @@ def test_a_run_that_ended_leaves_nothing_open_for_the_next() -> None:
     ]
 
 
-def test_the_error_that_a_target_showed_says_who_acts() -> None:
-    error = {"code": "PLATFORM_UNAVAILABLE", "message": "Words.", "who_acts": "operator"}
-    attempt = row("unavailable", "prepare", again=True, code=AWAY)
+def test_an_attempt_says_who_acts_and_an_older_one_leaves_it_to_its_code() -> None:
+    attempts = [row("unavailable", "prepare", again=True, code=AWAY, who_acts=each) for each in ("operator", "")]
 
-    assert told(attempt, errors=[error]) == [("postponed", "operator", True)]
-    assert told(attempt, errors=[error | {"message": "Others."}]) == [("postponed", "network", True)]
+    assert told(*attempts) == [("postponed", "operator", True), ("postponed", "network", True)]
 
 
 def test_an_entry_has_the_cause_in_the_networks_words() -> None:

@@ -57,7 +57,7 @@ def meanings(post: Post) -> list[tuple[str, str | None, bool | None]]:
 
 
 def test_trouble_and_its_end_are_told_step_by_step(workspace: Workspace, network: ScriptedNetwork) -> None:
-    network.prepared = [AWAY, {}]
+    network.prepared = [Unavailable("The store is away.", who_acts=WhoActs.OPERATOR), {}]
     network.committed = [RateLimited("Too fast.", retry_after=60, status=429), LOST, HERE]
     network.found = [[], [], [HERE]]
     target = make_due(workspace)
@@ -66,7 +66,7 @@ def test_trouble_and_its_end_are_told_step_by_step(workspace: Workspace, network
         publish(target)
 
     assert meanings(target.post) == [
-        ("postponed", "network", True),
+        ("postponed", "operator", True),
         ("postponed", "network", True),
         ("unknown", "network", False),
         ("not_found", "network", False),
