@@ -236,9 +236,7 @@ class Publish:
         if self._asks_by_sending():
             return None
         self.step = "recover"
-        if self.recovery == Recovery.PARK:
-            return NOT_ASKED
-        return self._found() or self._absent()
+        return NOT_ASKED if self.recovery == Recovery.PARK else self._found() or self._absent()
 
     def _look_once(self) -> Outcome | None:
         """Look once for what was refused: it may be there all the same. A look that does not tell holds up nothing."""
@@ -280,6 +278,7 @@ class Publish:
             self.recovery, found = Recovery.LOOK, []
         known = self._others(found)
         shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
+        self.recovery = Recovery.LOOK if found and not shown else self.recovery  # a handle tells of no others
         if shown and known.in_doubt:
             return after(self.target, known.in_doubt)
         return one_of(shown or self._told_late())

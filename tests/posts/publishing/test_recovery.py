@@ -97,6 +97,19 @@ def test_a_post_that_may_be_what_a_later_one_waits_for_is_not_taken_before_that_
     assert (asked.waits_for, asked.absences, asked.outcome_unknown) == ("", 0, waits)
 
 
+def test_a_list_that_has_only_another_targets_post_is_looked_at_twice(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    target, sibling = send_into_the_dark(make_due(workspace), handled), make_due(make_workspace())
+    Target.objects.filter(pk=sibling.pk).update(status="published", due_at=None, remote_id=FOUND.remote_id)
+    handled.found = [[FOUND]]
+
+    doubted, settled = publish(target), publish(target)
+
+    assert (doubted.absences, doubted.sends) == (1, 1)
+    assert (settled.status, settled.sends) == ("published", 2)
+
+
 def test_two_that_cannot_be_told_apart_do_not_wait_for_each_other(
     workspace: Workspace, network: ScriptedNetwork
 ) -> None:
