@@ -50,7 +50,7 @@ from posts.publishing import kept_answers
 from posts.publishing.damage import damage
 from posts.publishing.holding import needs_place
 from posts.publishing.late_answers import told_late
-from posts.publishing.looking import after, can_look, look, one_of, until_listed
+from posts.publishing.looking import NOT_ASKED, NOT_SHOWN, after, can_look, look, one_of, until_listed
 from posts.publishing.outcomes import (
     SAFE_TO_REPEAT,
     VISIBLE_CALL_SECONDS,
@@ -59,7 +59,6 @@ from posts.publishing.outcomes import (
     Later,
     Outcome,
     Report,
-    Undecidable,
     answer_of,
     gave_up,
     is_said_to_be_there,
@@ -236,9 +235,7 @@ class Publish:
         if self._asks_by_sending():
             return None
         self.step = "recover"
-        if self.recovery == Recovery.PARK:
-            return Undecidable(message=Phrase("The network's response was lost, and it cannot be asked."))
-        return self._found() or self._absent()
+        return NOT_ASKED if self.recovery == Recovery.PARK else self._found() or self._absent()
 
     def _look_once(self) -> Outcome | None:
         """Look once for what was refused: it may be there all the same. A look that does not tell holds up nothing."""
@@ -280,6 +277,7 @@ class Publish:
             self.recovery, found = Recovery.LOOK, []
         known = self._others(found)
         shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
+        self.recovery = Recovery.LOOK if found and not shown else self.recovery  # a handle tells of no others
         if shown and known.in_doubt:
             return after(self.target, known.in_doubt)
         return one_of(shown or self.writer.run(told_late, self.target))
@@ -293,14 +291,16 @@ class Publish:
     def _absent(self) -> Outcome | None:
         """Return what it means that the look found nothing; None: it certainly did not arrive, send again.
 
-        A handle tells that at once, unless it was sent again since the claim, and refused.
+        A handle tells that at once, unless it was sent again since the claim, and refused. Who has none, as a restored
+        copy may, has asked about nothing.
         """
+        if self.recovery == Recovery.HANDLE and not self.target.handles:
+            return NOT_ASKED
         is_one_enough = self.recovery == Recovery.HANDLE and self.sends == self.target.sends
         if not is_one_enough and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
             return Absent()
         if is_said_to_be_there(self.target):
-            message = Phrase("The network says that it has this post, but the account does not show it.")
-            return Undecidable(message=message)
+            return NOT_SHOWN
         self.unresolved = False
         if gave_up(self.target, now=self.started_at):
             return Unavailable(Phrase("It did not arrive, and the time for trying is over."))

@@ -13,6 +13,8 @@ from posts.publishing.outcomes import Later, Undecidable
 
 TURN_SECONDS = 5
 CLOCKS_AGREE = timedelta(seconds=2)
+NOT_ASKED = Undecidable(message=Phrase("The network's response was lost, and it cannot be asked."))
+NOT_SHOWN = Undecidable(message=Phrase("The network says that it has this post, but the account does not show it."))
 
 
 def can_look(connector: Connector, operation: Operation) -> bool:

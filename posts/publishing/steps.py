@@ -30,6 +30,7 @@ NEEDED = (
     *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
     *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),
     *("account__access_expires_at", "account__paced_at"),
+    "waits_for",
 )
 """What is read of a target, its post and its account: there are many more columns."""
 
@@ -87,6 +88,9 @@ class Search:
     remote_ids: Sequence[str]
     armed_at: datetime | None
     """When the target was first sent."""
+    sent_text: str
+    is_taken: bool
+    """Whether the network has told since by what it knows the target: it finds nothing but its own."""
 
     @classmethod
     def of(cls, target: Target, account: SocialAccount, remote_ids: Sequence[str]) -> "Search":
@@ -96,11 +100,18 @@ class Search:
             account_remote_id=account.remote_id,
             remote_ids=remote_ids,
             armed_at=target.armed_at,
+            sent_text=target.sent_text,
+            is_taken=bool(target.waits_for),
         )
 
     @property
     def account(self) -> tuple[str, str]:
         return (self.platform, self.account_remote_id)
+
+    def is_before(self, other: Target) -> bool:
+        """Whether the other target was sent later, to the same account."""
+        is_there = self.account == (other.account.platform, other.account.remote_id)
+        return is_there and bool(self.armed_at and other.armed_at and other.armed_at > self.armed_at)
 
 
 def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
@@ -190,8 +201,9 @@ class Others:
     """What of the posts that were found is known to be theirs."""
     in_doubt: Sequence[str]
     """Those of which it is not known yet whether they have one: a worker is at them, or several posts were found and
-    they were sent later. A look finds nothing older than its target's own send. So of several that say the same, the
-    one that was sent last finds its own alone and is settled first; then that one is known, and the one before it is.
+    they were sent later, or one was found and the network may be at work on theirs, of the same text. A look finds
+    nothing older than its target's own send. So of several that say the same, the one that was sent last finds its own
+    alone and is settled first; then that one is known, and the one before it is.
     """
 
 
@@ -212,7 +224,7 @@ def others(searches: Sequence[Search]) -> list[Others]:
         for search in searches
     ]
     later = _sent_later(
-        [search for search, ids in zip(searches, known, strict=True) if len(search.remote_ids) - len(ids) > 1]
+        [(search, len(search.remote_ids) - len(ids)) for search, ids in zip(searches, known, strict=True)]
     )
     return [
         Others(
@@ -223,18 +235,22 @@ def others(searches: Sequence[Search]) -> list[Others]:
     ]
 
 
-def _sent_later(searches: Sequence[Search]) -> dict[str, set[str]]:
-    """Return, for each target, those of its account that are in doubt, too, and were sent after it."""
-    found = defaultdict[str, set[str]](set)
-    if not searches:
-        return found
-    rows = Target.objects.filter(account__in=_accounts_of(searches), published_at=None, outcome_unknown=True)
-    rows = rows.filter(status=TargetStatus.PUBLISHING)
-    for pk, armed_at, *place in rows.values_list("pk", "armed_at", "account__platform", "account__remote_id"):
-        for search in searches:
-            if search.account == tuple(place) and search.armed_at and armed_at and armed_at > search.armed_at:
-                found[search.target_id].add(pk)
-    return found
+def _sent_later(searches: Sequence[tuple[Search, int]]) -> dict[str, set[str]]:
+    """Return, for each target of which so many posts were found, those of its account that are in doubt, too, were sent
+    after it, and may have one of them."""
+    later = defaultdict[str, set[str]](set)
+    open_ones = [(search, count) for search, count in searches if count > (1 if search.is_taken else 0)]
+    if not open_ones:
+        return later
+    accounts = _accounts_of([search for search, _ in open_ones])
+    rows = Target.objects.filter(account__in=accounts, published_at=None, outcome_unknown=True)
+    rows = rows.filter(status=TargetStatus.PUBLISHING).select_related("account")
+    for target in rows.only("armed_at", "handles", "sent_text", "account__platform", "account__remote_id"):
+        for search, count in open_ones:
+            may_have_it = count > 1 or (target.handles and target.sent_text == search.sent_text)
+            if may_have_it and search.is_before(target):
+                later[search.target_id].add(target.pk)
+    return later
 
 
 def _accounts_of(searches: Sequence[Search]) -> "QuerySet[SocialAccount]":

@@ -274,8 +274,10 @@ class ContainerCase(OAuth2Case):
 
         assert found == []
 
-    def test_without_a_container_nothing_can_be_out(self) -> None:
-        assert self.connector.recover(FakeSession(), self.operation(self.first.content)) == []
+    def test_what_a_restored_copy_has_no_container_of_is_looked_for_in_the_list(self) -> None:
+        operation = self.operation(self.first.content)
+
+        assert self.connector.recover(FakeSession(self.listing(self.own)), operation) == [self.first.published]
 
     @pytest.mark.parametrize(("state", "posts"), [("IN_PROGRESS", None), ("PUBLISHED", [])])
     def test_what_is_published_and_not_shown_is_waited_for(self, state: str, posts: list[Any] | None) -> None:

@@ -139,6 +139,17 @@ class TestPhotos(Steps):
     def test_another_post_is_not_taken_for_it(self, video: dict[str, Any]) -> None:
         assert self.recover(self.operation(photos(), armed_at=NOW), listing(video)) == []
 
+    def test_a_video_of_the_same_text_is_neither_taken_for_photos_nor_for_proof_that_they_are_not_there(self) -> None:
+        operation = self.operation(photos(), armed_at=NOW)
+        video, own = (
+            OWN | {"id": post_id, "share_url": f"https://www.tiktok.com/@bakery/{kind}/{post_id}"}
+            for kind, post_id in (("video", "999"), ("photo", OWN["id"]))
+        )
+
+        assert self.recover(operation, listing(video, own)) == [PHOTOS.published]
+        with pytest.raises(Unknown):
+            self.recover(operation, listing(video))
+
     def test_the_search_ends_where_the_posts_are_older(self) -> None:
         old = listed("Old", create_time=int((NOW - timedelta(days=1)).timestamp()))
 

@@ -202,8 +202,11 @@ def uploads(*items: Mapping[str, Any], after: str = "", then: str = "") -> Call:
     return Call("GET", f"{API}/playlistItems", {"headers": BEARER, "params": params}, make_answer(200, answer))
 
 
-def listed(title: str = "Bread", at: str = "2026-11-24T09:59:57Z", key: str = "vid00000001") -> dict[str, Any]:
-    return {"snippet": {"title": title, "publishedAt": at}, "contentDetails": {"videoId": key}}
+def listed(
+    title: str = "Bread", at: str = "2026-11-24T09:59:57Z", key: str = "vid00000001", text: str = "How to"
+) -> dict[str, Any]:
+    snippet = {"title": title, "description": text, "publishedAt": at}
+    return {"snippet": snippet, "contentDetails": {"videoId": key}}
 
 
 def report(video_id: str, gets: Any) -> Call:
@@ -657,6 +660,22 @@ class TestYouTube(OAuth2Case):
 
         assert found == [VIDEO]
         session.assert_done()
+
+    def test_a_video_of_the_same_title_and_another_text_is_neither_it_nor_proof_of_its_absence(self) -> None:
+        operation, other = replace(self.prepared(self.first), now=later(minutes=3)), listed(key="v2", text="Rye")
+        session = FakeSession(probe(404), uploads(other, listed()), PROCESSED)
+
+        assert self.connector.recover(session, operation) == [VIDEO]
+        with pytest.raises(Unknown):
+            self.connector.recover(FakeSession(probe(404), uploads(other)), operation)
+
+    def test_what_is_only_alike_and_processed_is_looked_for_again_and_its_id_is_not_kept(self) -> None:
+        session = FakeSession(probe(404), uploads(listed()), shown("uploaded", "processing"))
+
+        with pytest.raises(Unavailable) as waiting:
+            self.connector.recover(session, self.prepared(self.first))
+
+        assert (type(waiting.value), waiting.value.handles) == (Unavailable, None)
 
     def test_the_look_goes_on_until_before_the_call_was_armed(self) -> None:
         newer = listed("Other", key="v2")

@@ -164,7 +164,7 @@ def listed(text: str, **fields: Any) -> dict[str, Any]:
 def listing(*videos: Mapping[str, Any], after: int = 0, then: int = 0) -> Call:
     body = {"max_count": 20} | ({"cursor": after} if after else {})
     answer = good(videos=list(videos), cursor=then, has_more=bool(then))
-    return post("video/list", answer, body, fields="id,create_time,video_description,title")
+    return post("video/list", answer, body, fields="id,create_time,video_description,title,share_url")
 
 
 def photos(**options: Any) -> Content:

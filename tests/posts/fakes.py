@@ -123,6 +123,10 @@ class KeyedNetwork(ScriptedNetwork):
 class HandledNetwork(ScriptedNetwork):
     recovery = Recovery.HANDLE
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared = [{"container": "1"}]
+
 
 class OpaqueNetwork(ScriptedNetwork):
     recovery = Recovery.PARK

@@ -50,7 +50,8 @@ ASKED = (
     "/api/analytics",
     "/api/posts/{post}/analytics",
 )
-LOOK = Search(target_id="", platform="facebook", account_remote_id="1", remote_ids=["2", "3"], armed_at=NOW)
+SENT: dict[str, Any] = {"armed_at": NOW, "sent_text": "", "is_taken": False}
+LOOK = Search(target_id="", platform="facebook", account_remote_id="1", remote_ids=["2", "3"], **SENT)
 TICKS: tuple[Callable[[], Any], ...] = (
     tokens.refresh_due,
     lambda: list(sync.due_accounts(now=database_now())[:SHOWN]),

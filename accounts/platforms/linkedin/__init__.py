@@ -140,13 +140,15 @@ class LinkedIn(OAuth2Connector):
         answer = self._create(api, operation)
         if linkedin_errors.is_conflict(answer) and operation.content.text:
             return self._once_more(session, api, operation)
-        was_sent_before = operation.armed_at is not None and operation.armed_at < operation.now
-        return self._result(session, operation, answer, was_sent_before=was_sent_before)
+        return self._result(session, operation, answer)
 
     def _once_more(self, session: Session, api: Api, operation: Operation) -> Published:
-        """Send the same text again after a conflict: LinkedIn refuses it, and names the post, where it has made it."""
+        """Send the same text again after a conflict: LinkedIn refuses it where it has made the post.
+
+        The post that it names then may be another one of the same text, as another workspace sent it.
+        """
         try:
-            return self._result(session, operation, self._create(api, operation), was_sent_before=True)
+            return self._result(session, operation, self._create(api, operation))
         except PlatformError as error:
             raise Unknown(**error.facts) from error
 
@@ -160,11 +162,12 @@ class LinkedIn(OAuth2Connector):
             return api.create("/rest/posts", body | {"content": {"article": plain}})
         return answer
 
-    def _result(self, session: Session, operation: Operation, answer: Answer, *, was_sent_before: bool) -> Published:
+    def _result(self, session: Session, operation: Operation, answer: Answer) -> Published:
         """Return the post that was made, or our own where a duplicate of it is refused that was sent before; raise any
         other refusal."""
         if answer.ok:
             return _made(answer)
+        was_sent_before = operation.armed_at is not None and operation.armed_at < operation.now
         error = unclear_is_unknown(self.classify(answer))
         urn = linkedin_posts.named(dig_text(decoded(answer), "message")) if isinstance(error, Duplicate) else ""
         if urn and was_sent_before and self._may_be_ours(session, operation, urn):

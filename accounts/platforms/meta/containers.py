@@ -293,8 +293,8 @@ class ContainerConnector(LongLivedTokens):
             return ""
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        if POST not in operation.handles.get(UPLOADS, {}):
-            return []
+        if POST not in operation.handles.get(UPLOADS, {}):  # as in a restored copy
+            return self._listed(session, operation)
         state, _ = self._state(session, operation.account, uploaded(operation.handles, POST))
         match state:
             case State.PUBLISHED:

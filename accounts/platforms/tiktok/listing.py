@@ -11,18 +11,25 @@ from accounts.platforms.tiktok.api import TikTokApi
 from ouipost.phrases import Phrase
 from ouipost.unicode import composed
 
-FIELDS = "id,create_time,video_description,title"
+FIELDS = "id,create_time,video_description,title,share_url"
 AT_ONCE = 20
 LISTED_UNITS = 140
 """The list shows the first 150 of a text, counted in a way that is not documented."""
 
 
 def photos_like(api: TikTokApi, session: Session, operation: Operation) -> list[str]:
-    """Return the ids of the posts that can be these photos; sent twice without a trace, they are not sent again."""
+    """Return the ids of the posts that can be these photos; sent twice without a trace, they are not sent again.
+
+    A video of the same text is none of them. Alone it raises Unknown: that TikTok shows photos at an address of their
+    own is from memory.
+    """
     since = operation.since
     read = partial(_newest, api, session, operation.account)
     videos = entries(read, at="videos", cursor="cursor", cursor_of=partial(_next_cursor, since=since))
-    found = [dig_text(each, "id") for each in videos if _is_it(each, operation.content, since=since)]
+    alike = [each for each in videos if _is_it(each, operation.content, since=since)]
+    found = [dig_text(each, "id") for each in alike if "/video/" not in dig_text(each, "share_url")]
+    if alike and not found:
+        raise Unknown(Phrase("TikTok lists a video with the text of the photos, and no photos."))
     if not found and operation.handles.get("again"):
         raise Unknown(Phrase("TikTok was sent the photos twice and does not list them."))
     return list(dict.fromkeys(found))

@@ -27,6 +27,7 @@ from accounts.platforms.base import (
     Session,
     StillWorking,
     Tokens,
+    Unavailable,
     Unknown,
 )
 from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text, listed
@@ -144,20 +145,24 @@ class YouTube(OAuth2Connector):
         if operation.reply:
             found = comments_like(self, session, operation)
             return [_published_comment(operation.root.remote_id, each) for each in found]
-        if VIDEO not in operation.handles:
-            found = self._made(session, operation)
-            if len(found) != 1:
-                return [_published(each) for each in found]
-            operation = _given(operation, found[0])
-        return [self._processed(session, operation)]
-
-    def _made(self, session: Session, operation: Operation) -> list[str]:
-        """Return the ids of the videos that can have come of the upload."""
+        if VIDEO in operation.handles:
+            return [self._processed(session, operation)]
         try:
             video_id = Upload(connector=self, session=session, operation=operation).video_id()
         except SessionOver:
-            return videos_like(self, session, operation)
-        return [video_id] if video_id else []
+            return self._alike(session, operation)
+        return [self._processed(session, _given(operation, video_id))] if video_id else []
+
+    def _alike(self, session: Session, operation: Operation) -> list[Published]:
+        """Return the uploads that can be this one. While YouTube is at work on a single one, its id is not kept: it may
+        be another target's."""
+        found = videos_like(self, session, operation)
+        try:
+            if len(found) == 1:
+                self._processed(session, _given(operation, found[0]))
+        except StillWorking as error:
+            raise Unavailable(error.message, retry_after=error.retry_after) from error
+        return [_published(each) for each in found]
 
     def _processed(self, session: Session, operation: Operation) -> Published:
         """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed where it gave up."""

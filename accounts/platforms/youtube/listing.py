@@ -13,6 +13,7 @@ from ouipost.phrases import Phrase
 
 LISTED_AFTER = timedelta(minutes=2)
 """When a new video surely shows in the channel's uploads."""
+VIDEO_ID = ("contentDetails", "videoId")
 OF_A_COMMENT = ("snippet", "topLevelComment", "snippet")
 """Where in a thread of comments its first is described."""
 
@@ -22,15 +23,20 @@ def videos_like(connector: Connector, session: Session, operation: Operation) ->
     as long as a new one may not show."""
     playlist = operation.account.metadata.get("uploads") or f"UU{operation.account.remote_id[2:]}"
     params = {"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": 50}
-    title, found = comparable(operation.content.title), []
-    for item in _newest(connector, session, operation, "playlistItems", params, at=("snippet", "publishedAt")):
-        if comparable(dig_text(item, "snippet", "title")) == title:
-            found.append(dig_text(item, "contentDetails", "videoId"))
+    items = _newest(connector, session, operation, "playlistItems", params, at=("snippet", "publishedAt"))
+    titled = [item for item in items if _has(item, "title", operation.content.title)]
+    found = [dig_text(item, *VIDEO_ID) for item in titled if _has(item, "description", operation.content.text)]
     if found:
         return list(dict.fromkeys(found))
+    if titled:
+        raise Unknown(Phrase("YouTube lists a video with the same title and another description."))
     if operation.now < operation.begun_again(ASKED_AT) + LISTED_AFTER:
         raise Unknown(Phrase("YouTube has forgotten the upload, and may not list its video yet."))
     raise NotListed
+
+
+def _has(item: Any, name: str, ours: str) -> bool:
+    return comparable(dig_text(item, "snippet", name)) == comparable(ours)
 
 
 def comments_like(connector: Connector, session: Session, operation: Operation) -> list[str]:

@@ -174,6 +174,17 @@ def test_one_no_of_a_network_that_is_asked_by_handle_is_enough_to_send_again(
     assert handled.sent[-1].handles == {"container": "1"}
 
 
+def test_the_no_of_a_network_that_was_asked_without_a_handle_tells_nothing(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    unknown = send_into_the_dark(make_due(workspace), handled)
+    Target.objects.update(handles={})
+
+    left = publish(unknown)
+
+    assert (left.status, handled.calls) == ("needs_review", ["recover"])
+
+
 REFUSED = Rejected("The session is closed.", network_code="100")
 
 

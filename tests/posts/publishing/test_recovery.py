@@ -95,6 +95,35 @@ def test_of_two_that_look_alike_the_later_one_is_looked_for_first(
     assert [(each.status, each.remote_id) for each in (later, told)] == [("published", "8"), ("published", "7")]
 
 
+@pytest.mark.parametrize(("text", "waits"), [("Rye", True), ("Wheat", False)], ids=["the same text", "another text"])
+def test_a_post_that_may_be_what_a_later_one_waits_for_is_not_taken_before_that_one_is_settled(
+    workspace: Workspace, handled: ScriptedNetwork, text: str, waits: bool
+) -> None:
+    account = make_account(workspace)
+    first = send_into_the_dark(make_due(workspace, account, content="Rye"), handled)
+    handled.committed = [StillWorking("It is being processed.", retry_after=5, handles={"video": FOUND.remote_id})]
+    second = publish(make_due(workspace, account, content=text))
+    handled.found = [[FOUND]]
+
+    asked, later = publish(first), publish(second)
+
+    assert (asked.status, later.status) == (("publishing", "published") if waits else ("published", "publishing"))
+    assert (asked.waits_for, asked.absences, asked.outcome_unknown) == ("", 0, waits)
+
+
+def test_a_list_that_has_only_another_targets_post_is_looked_at_twice(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    target, sibling = send_into_the_dark(make_due(workspace), handled), make_due(make_workspace())
+    Target.objects.filter(pk=sibling.pk).update(status="published", due_at=None, remote_id=FOUND.remote_id)
+    handled.found = [[FOUND]]
+
+    doubted, settled = publish(target), publish(target)
+
+    assert (doubted.absences, doubted.sends) == (1, 1)
+    assert (settled.status, settled.sends) == ("published", 2)
+
+
 def test_two_that_cannot_be_told_apart_do_not_wait_for_each_other(
     workspace: Workspace, network: ScriptedNetwork
 ) -> None:

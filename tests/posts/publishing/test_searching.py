@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from accounts.models import Pause
 from adminapi.management.client import Client
+from ouipost.claims import database_now
 from ouipost.simulator import clock
 from ouipost.simulator import models as networks
 from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import BASE, in_process
+from tests.networks.working_off import work_off
 from tests.posts.fakes import outcomes, publish
 from tests.simulator.clip import clip
 
@@ -27,11 +31,11 @@ def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
 
 
-def send_into_the_dark(client: Client, platform: str) -> Target:
+def send_into_the_dark(client: Client, platform: str, **body: Any) -> Target:
     """Publish to a network that takes the post and loses the answer."""
     client.connect(platform)
     networks.Fault.objects.create(network=platform, effect="status", options=LOST)
-    post = client.call("POST", "/api/posts", json={"content": "Rye", "platforms": [platform]})["post"]
+    post = client.call("POST", "/api/posts", json={"content": "Rye", "platforms": [platform]} | body)["post"]
     client.call("POST", f"/api/posts/{post['id']}/publish", headers={"Prefer": "wait=0"})
     target = publish(Target.objects.get(post=post["id"]))
     assert target.outcome_unknown
@@ -90,6 +94,22 @@ def test_a_container_that_is_out_is_not_called_refused_while_its_status_lags_beh
     settled = publish(target)
 
     assert (settled.status, settled.sends, networks.Post.objects.count()) == ("published", 2, 1)
+
+
+def test_a_reply_that_went_out_after_the_copy_was_made_is_there_once(client: Client) -> None:
+    thread = {"platform_content": {"threads": {"options": {"thread": ["Wheat"]}}}}
+    target = send_into_the_dark(client, "threads", **thread)
+    copy = Target.objects.filter(pk=target.pk).values().get()
+    publish(target)
+    assert work_off(target).status == "published"
+    Target.objects.filter(pk=target.pk).update(**copy)
+    Pause.objects.create(scope="all", reason="It was restored.", paused_at=database_now(), after_restore=True)
+
+    publish(target)
+    settled = publish(target)
+
+    assert (settled.status, len(settled.parts)) == ("published", 2)
+    assert list(networks.Post.objects.order_by("pk").values_list("text", flat=True)) == ["Rye", "Wheat"]
 
 
 @pytest.mark.parametrize("post_type", ["feed", "reel", "story"])

@@ -876,6 +876,8 @@ def test_looking_for_many_costs_what_looking_for_one_costs(
             account_remote_id=each.account.remote_id,
             remote_ids=["7", "8"],
             armed_at=NOW,
+            sent_text="",
+            is_taken=False,
         )
         for each in targets
     ]
