@@ -83,11 +83,14 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
 @transaction.atomic
 def delete_workspace(workspace: Workspace, *, actor: Actor, now: datetime) -> None:
     """Hide the workspace from every caller at once; its rows and files are removed in the background."""
-    if not Workspace.objects.present().filter(pk=workspace.pk).update(deleted_at=now):
+    locked = Workspace.objects.present().select_for_update().filter(pk=workspace.pk).first()
+    if locked is None:
         return  # another call was first
+    locked.deleted_at = now
+    locked.save(update_fields=["deleted_at"])
     for hook in hooks.on_delete:
-        hook(workspace)
-    record("deleted", workspace, actor=actor, workspace_id=workspace.pk, name=workspace.name)
+        hook(locked)
+    record("deleted", locked, actor=actor, workspace_id=locked.pk, name=locked.name)
 
 
 def purge_deleted() -> int:

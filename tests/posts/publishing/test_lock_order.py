@@ -326,6 +326,12 @@ def _pausing(workspace: Workspace) -> tuple[Act, Act]:
     return pause, partial(workspaces.delete_workspace, workspace, actor=ACTOR, now=NOW)
 
 
+def name_of_a_workspace_that_is_deleted(workspace: Workspace) -> Change:
+    rename = partial(workspaces.update_workspace, workspace, values={"name": "B"}, actor=ACTOR)
+    delete = partial(workspaces.delete_workspace, workspace, actor=ACTOR, now=NOW)
+    return rename, delete, lambda: Event.objects.get(type="workspace.deleted").details["name"], "B"
+
+
 def refused(why: type[Exception], act: Act) -> Act:
     """Return what does this, and must be refused."""
 
@@ -369,6 +375,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
             *(administrators, administrator_who_is_switched_off_while_deleted),
             *(key_that_is_revoked_while_it_is_rotated, key_that_is_rotated_while_it_is_revoked),
             *(pause_of_a_workspace_that_is_deleted, workspace_that_is_paused_while_it_is_deleted),
+            name_of_a_workspace_that_is_deleted,
         )
     },
 }

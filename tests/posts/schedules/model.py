@@ -71,6 +71,8 @@ class Post:
     status: str = "draft"
     at: datetime | None = None
     zone: str = ""
+    local: datetime | None = None
+    """What the clocks of its zone are to show then, whatever their rules; None for an exact moment, and in a queue."""
     plan: Plan | None = None
     place: tuple[str, date] | None = None
     published_at: datetime | None = None
@@ -92,22 +94,32 @@ class Post:
 
     def leave(self) -> None:
         """Have neither a time nor a place."""
-        self.at, self.zone, self.plan, self.place = None, "", None, None
+        self.at, self.zone, self.local, self.plan, self.place = None, "", None, None, None
 
     def become_draft(self) -> None:
         self.leave()
         self.status, self.accounts = "draft", set()
 
-    def go_out_at(self, at: datetime, zone: str) -> None:
+    def go_out_at(self, at: datetime, zone: str, *, local: datetime | None) -> None:
         self.leave()
-        self.status, self.at, self.zone = "scheduled", at, zone
+        self.status, self.at, self.zone, self.local = "scheduled", at, zone, local
         self.tell()
 
     def take(self, coming: Coming, plan: Plan) -> None:
         """Take this place in a queue."""
         at, slot, day = coming
+        self.leave()
         self.status, self.at, self.zone, self.plan, self.place = "scheduled", at, plan.zone, plan, (slot, day)
         self.tell()
+
+    def follows_clocks_to(self, now: datetime) -> datetime | None:
+        """Return when it is to go out by the present rules of its zone; None if those no longer matter to it."""
+        if self.status != "scheduled":
+            return None
+        if self.plan and self.plan.is_active and self.place:
+            slot = next(each for each in self.plan.slots if each.id == self.place[0])
+            return comes_at(datetime.combine(self.place[1], slot.time), self.plan.zone)
+        return comes_at(self.local, self.zone) if self.local and self.at and self.at > now else None
 
     def tell(self) -> None:
         self.times.append(told(self.at) or "")

@@ -38,7 +38,7 @@ class Operations(Invariants):
         self.posts.append(post)
         if when is not None:
             post.accounts = self.named(names)
-            post.go_out_at(self.meant(body, given_zone), given_zone)
+            self.give_time(post, body, given_zone)
 
     def text(self) -> str:
         self.texts += 1
@@ -64,9 +64,10 @@ class Operations(Invariants):
         moment = datetime.fromisoformat(body["scheduled_at"])
         return [moment.astimezone(UTC)] if moment.tzinfo else shown_at(moment, zone)
 
-    def meant(self, body: dict[str, Any], zone: str) -> datetime:
-        (found,) = self.meanings(body, zone)
-        return found
+    def give_time(self, post: Post, body: dict[str, Any], zone: str) -> None:
+        """Believe that the post has this time; one without an offset is what the zone's clocks are to show."""
+        (at,), moment = self.meanings(body, zone), datetime.fromisoformat(body["scheduled_at"])
+        post.go_out_at(at, zone, local=None if moment.tzinfo else moment)
 
     def is_refused(self, body: dict[str, Any], zone: str, status: int, data: Any) -> bool:
         """Whether a time is none, two or over; believe that the answer says so."""
@@ -86,12 +87,11 @@ class Operations(Invariants):
             return
         body, zone = self.written(when)
         status, data = self.office.ask("POST", f"/api/posts/{post.id}/schedule", body)
-        is_meant = len(self.meanings(body, zone)) == 1
-        if is_meant and post.status not in SCHEDULABLE:  # comes before the question whether the time is over
+        if post.status not in SCHEDULABLE:  # comes before the questions which time is meant, and whether it is over
             self.may_go(post, status, data)
         elif not self.is_refused(body, zone, status, data) and self.may_go(post, status, data):
             assert status == 200, data
-            post.go_out_at(self.meant(body, zone), zone)
+            self.give_time(post, body, zone)
 
     def drag(self, which: int, when: When) -> None:
         """Move a post in the console's calendar, to a time of the workspace's zone."""
@@ -101,10 +101,10 @@ class Operations(Invariants):
         local = datetime.fromisoformat(body["scheduled_at"])
         status, data = self.office.move(post.id, body["scheduled_at"])
         found = shown_at(local, zone)
-        if len(found) != 1:
-            assert (status, [each["at"] for each in data["choices"]]) == (400, self.choices(local, zone)), data
-        elif post.status not in SCHEDULABLE:
+        if post.status not in SCHEDULABLE:
             assert status == 409, data
+        elif len(found) != 1:
+            assert (status, [each["at"] for each in data["choices"]]) == (400, self.choices(local, zone)), data
         elif found[0] < self.now - MINUTE:
             assert status == 400, data
         elif post.status == "draft" and not self.named(post.names) <= self.connected:
@@ -112,7 +112,7 @@ class Operations(Invariants):
         else:
             assert status == 200, data
             post.accounts = self.named(post.names) & self.connected
-            post.go_out_at(found[0], zone)
+            self.give_time(post, body, zone)
 
     def choices(self, local: datetime, zone: str) -> list[str]:
         """Return what a doubtful time may mean: the clocks' earlier offset first."""
