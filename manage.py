@@ -13,7 +13,7 @@ from adminapi.doctor import findings
 from adminapi.management import NOBODY_CAN_TELL
 from adminapi.management.unusable import on_the_database
 from ouipost import memory
-from ouipost.observability import forms
+from ouipost.observability import log_format
 
 
 def main(arguments: list[str]) -> None:
@@ -50,7 +50,7 @@ def set_up(arguments: list[str]) -> None:
         if arguments[1:2] == ["doctor"]:
             sys.stdout.write(findings.refused(str(error), in_json="--json" in arguments) + "\n")
             sys.exit(1)
-        sys.stderr.write(forms.last_words(f"Oui Post cannot run with these settings: {error}") + "\n")
+        sys.stderr.write(log_format.refusal(f"Oui Post cannot run with these settings: {error}") + "\n")
         sys.exit(NOBODY_CAN_TELL)
 
 

@@ -31,7 +31,7 @@ from accounts.platforms.base import (
     Tokens,
     WhoActs,
 )
-from accounts.platforms.gone import told_gone
+from accounts.platforms.gone import gone_message
 from accounts.tokens import refresh_time
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
@@ -98,7 +98,7 @@ def start(
     """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured, and InvalidInput for a callback that
     the network does not take."""
     if platform not in registry.IDS:  # of an account that is to be connected again
-        raise registry.PlatformNotConfigured(told_gone(platform), platform=platform)
+        raise registry.PlatformNotConfigured(gone_message(platform), platform=platform)
     connector = registry.connector(platform, workspace)
     require_callback(platform, callback_url)
     state = secrets.token_urlsafe(32)

@@ -25,7 +25,7 @@ def mark_unreadable(troubles: Mapping[str, Mapping[str, Any]]) -> None:
         {each.pk: {"status": AccountStatus.ERROR, "last_error": dict(troubles[each.pk])} for each in found},
     )
     new = [each for each in found if each.status != AccountStatus.ERROR]
-    record_all([_told("error", each, **troubles[each.pk]) for each in new])
+    record_all([_event("error", each, **troubles[each.pk]) for each in new])
 
 
 @transaction.atomic
@@ -39,8 +39,8 @@ def mark_readable(pks: Collection[str]) -> None:
     SocialAccount.objects.filter(pk__in=[account.pk for account in well]).update(
         status=AccountStatus.ACTIVE, last_error=None
     )
-    record_all([_told("recovered", each) for each in well])
+    record_all([_event("recovered", each) for each in well])
 
 
-def _told(action: str, account: SocialAccount, **more: Any) -> Event:
+def _event(action: str, account: SocialAccount, **more: Any) -> Event:
     return entry(action, account, actor=SYSTEM, platform=account.platform, account_name=account.name, **more)

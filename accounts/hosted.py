@@ -154,13 +154,13 @@ def _connected(request: HttpRequest, connection: Connection, accounts: Sequence[
         shown = [{"name": each.name, "missing": registry.scopes_missing(each)} for each in accounts]
         page = {"network": NAMES[connection.platform], "workspace": connection.workspace.name}
         return render(request, "accounts/connected.html", page | {"accounts": shown})
-    _tell(request, connection, accounts)
+    _show_result(request, connection, accounts)
     if len(accounts) == 1:
         return HttpResponseRedirect(reverse("admin:accounts_socialaccount_change", args=[accounts[0].pk]))
     return HttpResponseRedirect(reverse("admin:accounts_socialaccount_changelist"))
 
 
-def _tell(request: HttpRequest, connection: Connection, accounts: Sequence[SocialAccount]) -> None:
+def _show_result(request: HttpRequest, connection: Connection, accounts: Sequence[SocialAccount]) -> None:
     """Say on the console's next page what was connected, and what was not granted."""
     if accounts:
         names = {"names": ", ".join(each.name for each in accounts), "workspace": connection.workspace.name}

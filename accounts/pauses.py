@@ -46,12 +46,12 @@ def _known(pauses: Iterable[Pause]) -> list[Pause]:
     found = list(pauses)
     for each in found:
         if each.scope not in PauseScope.values:
-            _tell_unknown(each.pk, each.scope)
+            _log_unknown(each.pk, each.scope)
     return [each for each in found if each.scope in PauseScope.values]
 
 
 @cache
-def _tell_unknown(pk: str, scope: str) -> None:
+def _log_unknown(pk: str, scope: str) -> None:
     logger.error("%s holds up nothing: this version does not know its scope, %r", pk, scope)
 
 
@@ -88,18 +88,18 @@ def time_paused(pauses: Collection[Pause], *, since: datetime, until: datetime) 
     return total
 
 
-def told(pause: Pause) -> str:
+def describe(pause: Pause) -> str:
     """Return in words what is paused, and why, where it is seen with the workspace or account that it is of."""
     what = {
         PauseScope.WORKSPACE: Phrase("all publishing of this workspace"),
         PauseScope.ACCOUNT: Phrase("all publishing to this account"),
     }
-    return _told(pause, what.get(PauseScope(pause.scope)) or _named(pause))
+    return _describe(pause, what.get(PauseScope(pause.scope)) or _named(pause))
 
 
-def told_by_id(pause: Pause) -> str:
+def describe_with_id(pause: Pause) -> str:
     """Return the same where nothing else says of which workspace or account it is."""
-    return _told(pause, _named(pause))
+    return _describe(pause, _named(pause))
 
 
 def _named(pause: Pause) -> str:
@@ -112,7 +112,7 @@ def _named(pause: Pause) -> str:
             return Phrase("all publishing of {id}", id=pause.subject_id)
 
 
-def _told(pause: Pause, what: str) -> str:
+def _describe(pause: Pause, what: str) -> str:
     return Phrase("The operator has paused {what}: {noted}", what=what, noted=f"{pause.reason.rstrip('.')}.")
 
 

@@ -28,7 +28,7 @@ class CountedBackend(ModelBackend):
             return None
         user = proven(request, username, password)
         if user is not None:
-            logins.tell(user, actor=Actor.from_request(request))
+            logins.record_login(user, actor=Actor.from_request(request))
         return user
 
 

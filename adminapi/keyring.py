@@ -19,7 +19,7 @@ from ouipost.db import sealed
 from ouipost.db.migrating import is_unmigrated
 from ouipost.db.sealed import Column
 from ouipost.events.journal import Actor, record
-from ouipost.observability import forms
+from ouipost.observability import log_format
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def examine() -> None:
         check()
         _set()
     except (WrongKeyRing, ImproperlyConfigured) as error:
-        sys.exit(forms.last_words(f"Oui Post does not start: {error}"))
+        sys.exit(log_format.refusal(f"Oui Post does not start: {error}"))
 
 
 def check() -> None:

@@ -3,14 +3,14 @@
 from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
-from adminapi.audit import AuditViewSet
-from adminapi.keys import KeyViewSet
 from adminapi.monitoring.dashboard import FiguresViewSet
 from adminapi.monitoring.health import HealthViewSet, PlatformHealthViewSet, SystemViewSet
-from adminapi.pausing import PausesViewSet, PauseViewSet
 from adminapi.sessions.views import LoginViewSet, LogoutViewSet, ProfileViewSet
-from adminapi.users import MembersViewSet, UserViewSet
-from adminapi.webhooks import DeliveryViewSet, ReplayViewSet, WebhookViewSet
+from adminapi.views.audit import AuditViewSet
+from adminapi.views.keys import KeyViewSet
+from adminapi.views.pauses import PausesViewSet, PauseViewSet
+from adminapi.views.users import MembersViewSet, UserViewSet
+from adminapi.views.webhooks import DeliveryViewSet, ReplayViewSet, WebhookViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("users", UserViewSet, basename="admin-users")

@@ -97,11 +97,11 @@ def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]
 
 def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[str, Any]]:
     gained = summed((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
-    told = bucketed(gained, _told_buckets(numbers, period), TOLD)
+    told = bucketed(gained, _reported_buckets(numbers, period), TOLD)
     return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in told]
 
 
-def _told_buckets(numbers: Collection[TargetNumbers], period: Period) -> list[date]:
+def _reported_buckets(numbers: Collection[TargetNumbers], period: Period) -> list[date]:
     """Return the days, or the hours from the post's publication to its last reading."""
     if period.granularity != Granularity.HOUR:
         return list(period.buckets)
@@ -116,10 +116,10 @@ def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Row]:
         snapshots = Snapshot.objects.filter(numbers__in=known)
         return [(each.hour, known[each.numbers_id].platform, each.counts) for each in snapshots]
     shares = TargetDay.objects.filter(numbers__in=known).select_related("total")
-    return [(each.total.day, each.total.platform, _told(each, known[each.numbers_id])) for each in shares]
+    return [(each.total.day, each.total.platform, _share_of_day(each, known[each.numbers_id])) for each in shares]
 
 
-def _told(share: TargetDay, numbers: TargetNumbers) -> Numbers:
+def _share_of_day(share: TargetDay, numbers: TargetNumbers) -> Numbers:
     """Return a target's share of a day: nothing is added to it where nothing was gained, which is 0 of what is told."""
     known = numbers.counts
     return {name: 0 if gain is None and known[name] is not None else gain for name, gain in share.counts.items()}

@@ -88,7 +88,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     ours = [report for report in reports if report.claim in held and report.claim.pk in present]
     _keep_numbers(ours, present)
     _keep_accounts(ours, present)
-    _tell_health(ours, present)
+    _note_health(ours, present)
     _plan(ours, present)
     return [report.claim in held for report in reports]
 
@@ -122,7 +122,7 @@ def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -
         _write(some)
     update_each(Target, moved)
     _keep_posts([each.target_id for each in kept])
-    _tell_removed(gone)
+    _record_removed(gone)
     add_all(gains)
 
 
@@ -190,7 +190,7 @@ def _keep_posts(targets: Collection[str]) -> None:
         update_each(Post, {pk: found[pk] for pk in some})
 
 
-def _tell_removed(rows: Sequence[TargetNumbers]) -> None:
+def _record_removed(rows: Sequence[TargetNumbers]) -> None:
     """Tell the journal of posts that somebody, or the network, has taken away there: they are never sent again."""
     targets = Target.objects.select_related("post").filter(numbers__in=rows).order_by("pk")
     record_all([entry("removed", each.post, actor=SYSTEM, target=each.pk, platform=each.platform) for each in targets])
@@ -241,7 +241,7 @@ def _went_well(report: Report) -> bool:
     return report.has_read and not report.failed
 
 
-def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
+def _note_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
     health.mark_unreadable(
         {each.claim.pk: tokens.shown(each.error) for each in reports if each.error and _is_trouble(each, syncs)}
     )

@@ -22,7 +22,7 @@ from kombu.transport import virtual
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from ouipost import queues
-from ouipost.observability import forms
+from ouipost.observability import log_format
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every view; `prepare` has made them
@@ -76,7 +76,7 @@ def tls(url: str) -> dict[str, Any] | None:
 try:
     broker = settings.CELERY_BROKER_URL
 except (ImproperlyConfigured, ValueError) as error:  # Celery would print the traceback
-    sys.exit(forms.last_words(f"Oui Post cannot run with these settings: {error}"))
+    sys.exit(log_format.refusal(f"Oui Post cannot run with these settings: {error}"))
 app = Celery("ouipost", include=["adminapi.tasks"])
 app.conf.update(
     broker_url=address(broker),
@@ -129,7 +129,7 @@ def _keep_logging(**_: Any) -> None:
     """Keep Django's logging, and silence the lines that Celery logs for every message."""
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
-    if settings.LOG_FORMAT == forms.JSON:
+    if settings.LOG_FORMAT == log_format.JSON:
         from celery.apps import worker
 
         worker.safe_say = _say  # type: ignore[attr-defined]  # it writes around the log, and no stub has it
@@ -154,7 +154,7 @@ def _unbind(**_: Any) -> None:
 @celeryd_init.connect
 def _be_quiet(instance: Any, **_: Any) -> None:
     """Print no banner where every line is JSON; beat has `--quiet` for that."""
-    instance.quiet = instance.quiet or settings.LOG_FORMAT == forms.JSON
+    instance.quiet = instance.quiet or settings.LOG_FORMAT == log_format.JSON
 
 
 @celeryd_init.connect
@@ -162,4 +162,4 @@ def _be_quiet(instance: Any, **_: Any) -> None:
 def _require_broker(**_: Any) -> None:
     if not settings.CELERY_BROKER_URL:
         told = "CELERY_BROKER_URL and REDIS_URL are empty. Without a broker, run `manage.py work` instead."
-        sys.exit(forms.last_words(told))
+        sys.exit(log_format.refusal(told))

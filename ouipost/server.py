@@ -8,7 +8,7 @@ from importlib import import_module
 
 from granian.cli import entrypoint
 
-from ouipost import ending
+from ouipost import shutdown
 
 ONE_PROCESS = ("--workers", "1")
 
@@ -24,11 +24,11 @@ def end_on_term() -> None:
     Later granian has it end when all is answered, and what waits is told.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    ending.listen()
+    shutdown.listen()
 
 
 if __name__ == "__mp_main__":  # a worker, where nothing is forked
-    ending.listen()
+    shutdown.listen()
 if __name__ == "__main__":
     os.register_at_fork(after_in_child=end_on_term)
     if shares():

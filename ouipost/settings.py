@@ -33,7 +33,7 @@ from ouipost.configuration.environment import (
 )
 from ouipost.configuration.stores import media_storage
 from ouipost.db.configuration import REPLICA_SECONDS, database
-from ouipost.observability import forms, logs
+from ouipost.observability import log_format, logs
 from ouipost.outbound.guard import read_allowed
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
@@ -124,8 +124,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-LOG_FORMAT = forms.wanted()
-if LOG_FORMAT not in forms.ALL:
+LOG_FORMAT = log_format.wanted()
+if LOG_FORMAT not in log_format.ALL:
     raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
 LOGGING = logs.logging_config(LOG_FORMAT)
 LOGGING_CONFIG = "ouipost.observability.logs.configure"

@@ -61,7 +61,7 @@ def translated(text: str) -> str:
     if get_language() == settings.LANGUAGE_CODE:
         return str(text)
     try:
-        return _told(text, {})
+        return _translated(text, {})
     except RecursionError:  # a text by a network: none of ours is made of so many others
         return str(text)
 
@@ -77,9 +77,9 @@ def words(error: DomainError) -> str:
     return " ".join(map(translated, error.told))
 
 
-def _told(text: str, known: Known) -> str:
+def _translated(text: str, known: Known) -> str:
     if isinstance(text, Phrase):
-        return _said(text.template, text.values, known)
+        return _formatted(text.template, text.values, known)
     if len(text) > MOST_CHARACTERS:
         return text
     if text not in known:
@@ -92,7 +92,7 @@ def _in_parts(text: str, known: Known) -> str:
     """Return the translation of two sentences in a row where both are our own; else an empty string."""
     for end in SENTENCE.finditer(text):
         first, second = text[: end.start() + 1], text[end.end() :]
-        if (told := _told(second, known)) != second and (said := _told(first, known)) != first:
+        if (told := _translated(second, known)) != second and (said := _translated(first, known)) != first:
             return f"{said} {told}"
     return ""
 
@@ -102,11 +102,11 @@ def _recognized(text: str, known: Known) -> str:
         if match := pattern.fullmatch(text):
             places = match.groupdict().items()
             values = {name: each if name in QUOTED else Ours(each) for name, each in places}
-            return _said(template, values, known)
+            return _formatted(template, values, known)
     return text
 
 
-def _said(template: str, values: Mapping[str, Any], known: Known) -> str:
+def _formatted(template: str, values: Mapping[str, Any], known: Known) -> str:
     return gettext(template).format_map({name: _shown(name, value, known) for name, value in values.items()})
 
 
@@ -116,7 +116,7 @@ def _shown(name: str, value: Any, known: Known) -> Any:
     if isinstance(value, int | float):
         return _Number(value)
     if isinstance(value, Phrase | Ours):
-        return _Words(_told(value, known))
+        return _Words(_translated(value, known))
     return _Words(value) if isinstance(value, str) else value
 
 

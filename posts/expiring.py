@@ -18,10 +18,10 @@ SOON = timedelta(days=7)
 """So long before its end an account is told of, shown and counted as one that ends."""
 
 
-def tell(now: datetime) -> int:
+def notify(now: datetime) -> int:
     """Tell of each account that ends within 7 days, once for each end, with the posts at risk, and expire those that
     have ended; returns how many these were."""
-    told = for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _tell(pk, now=now))
+    told = for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _notify(pk, now=now))
     return told + for_each(_ended(now).order_by("pk").values_list("pk", flat=True), lambda pk: _expire(pk, now=now))
 
 
@@ -46,7 +46,7 @@ def _untold(now: datetime) -> SocialAccountQuerySet:
 
 
 @transaction.atomic
-def _tell(pk: str, *, now: datetime) -> bool:
+def _notify(pk: str, *, now: datetime) -> bool:
     account = _untold(now).select_for_update().filter(pk=pk).first()
     if account is None:
         return False  # another worker was first, or it was connected again

@@ -6,7 +6,7 @@ import time
 
 from django.conf import settings
 
-from ouipost import ending
+from ouipost import shutdown
 from posts.models import Post, PostStatus, Target
 from posts.timeline.waiting import held_up
 
@@ -46,7 +46,7 @@ def wait_until_settled(pk: str, *, seconds: float) -> None:
 
 def _is_settled(pk: str, *, by: float) -> bool:
     while _is_publishing(pk):
-        if time.monotonic() >= by or ending.is_asked_within(LOOK_EVERY_SECONDS):
+        if time.monotonic() >= by or shutdown.is_asked_within(LOOK_EVERY_SECONDS):
             return False
     return True
 

@@ -40,7 +40,7 @@ def pause(
             begun.save(force_insert=True)
     except IntegrityError:  # another was first
         return pause(scope, subject_id, reason=reason, actor=actor, now=now, after_restore=after_restore)
-    record("started", begun, actor=actor, workspace_id=_workspace_of(begun), **_told(begun), reason=reason)
+    record("started", begun, actor=actor, workspace_id=_workspace_of(begun), **_details(begun), reason=reason)
     return begun
 
 
@@ -57,7 +57,7 @@ def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, rea
     ended.in_force, ended.resumed_at = None, now
     ended.save(update_fields=["in_force", "resumed_at"])
     transaction.on_commit(doorbell.ring, robust=True)
-    record("ended", ended, actor=actor, workspace_id=_workspace_of(ended), **_told(ended), reason=reason)
+    record("ended", ended, actor=actor, workspace_id=_workspace_of(ended), **_details(ended), reason=reason)
     return ended
 
 
@@ -120,11 +120,11 @@ def _with_reason(present: Pause, reason: str, *, actor: Actor, restored_at: date
     present.save(update_fields=["reason", "after_restore", "restored_at"])
     if before != reason:
         changed = {"before": {"reason": before}, "after": {"reason": reason}}
-        record("updated", present, actor=actor, workspace_id=_workspace_of(present), **_told(present), **changed)
+        record("updated", present, actor=actor, workspace_id=_workspace_of(present), **_details(present), **changed)
     return present
 
 
-def _told(subject: Pause) -> dict[str, str]:
+def _details(subject: Pause) -> dict[str, str]:
     return {"scope": subject.scope, "subject_id": subject.subject_id}
 
 

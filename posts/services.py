@@ -24,7 +24,7 @@ from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.schedules.queue import lacks
 from posts.schedules.slots import instant, kept_local
-from posts.status import TIMELESS, snapshot, sync, sync_and_tell, tell_outcome
+from posts.status import TIMELESS, record_outcome, snapshot, sync, sync_and_tell
 from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
@@ -163,7 +163,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
         told = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
     changed = sync(locked) if told["after"] else None
     record_update(locked, told, actor=actor)
-    tell_outcome(locked, changed)
+    record_outcome(locked, changed)
     unused = found.unused(locked, files.as_content(locked))
     return locked, found.warnings(locked.scheduled_at) + unused + _strays(locked, found)
 
@@ -399,7 +399,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     changed = sync(post)
     told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     record("resolved", post, actor=actor, **told, **changes(before, post))
-    tell_outcome(post, changed)
+    record_outcome(post, changed)
     return post
 
 

@@ -94,10 +94,10 @@ def snapshot(post: Post) -> dict[str, Any]:
 
 def sync_and_tell(post: Post) -> None:
     """Bring a post in step after its targets moved, and tell the journal when that settled it."""
-    tell_outcome(post, sync(post))
+    record_outcome(post, sync(post))
 
 
-def tell_outcome(post: Post, changed: PostStatus | None) -> None:
+def record_outcome(post: Post, changed: PostStatus | None) -> None:
     """Tell the journal where `sync` changed a post's status to an outcome."""
     if told := outcome(post, changed, Target.objects.filter(post=post)):
         record_all([told])

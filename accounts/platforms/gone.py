@@ -43,14 +43,14 @@ class Gone(Connector):
             Issue(
                 rule="network_gone",
                 field="platforms",
-                message=told_gone(self.name),
+                message=gone_message(self.name),
                 actual=self.id,
                 fix=Phrase("Leave {network} out.", network=self.name),
             )
         ]
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        raise Rejected(told_gone(self.name), code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
+        raise Rejected(gone_message(self.name), code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         raise self._unavailable()
@@ -70,10 +70,10 @@ class Gone(Connector):
         raise self._unavailable()
 
     def _unavailable(self) -> Unavailable:
-        return Unavailable(told_gone(self.name), retry_after=ASK_AGAIN_SECONDS, who_acts=WhoActs.OPERATOR)
+        return Unavailable(gone_message(self.name), retry_after=ASK_AGAIN_SECONDS, who_acts=WhoActs.OPERATOR)
 
 
-def told_gone(network: str) -> Phrase:
+def gone_message(network: str) -> Phrase:
     return Phrase("This installation does not have the network {network} any more.", network=network)
 
 

@@ -82,13 +82,13 @@ def read(request: HttpRequest) -> Asked:
     try:
         period = _period(request, workspace, preset, {"from": first, "to": last, "platform": platform})
     except InvalidInput as error:
-        problems = {name: [*map(_told, texts)] for name, texts in error.details["fields"].items()}
+        problems = {name: [*map(_worded, texts)] for name, texts in error.details["fields"].items()}
         period = _last_days(request, workspace, DAYS[USUAL])
     named = {"platform": "" if "platform" in problems else platform, "first": first, "last": last}
     return Asked(workspace=workspace, preset=preset, period=period, problems=problems, **named)
 
 
-def _told(problem: str) -> str:
+def _worded(problem: str) -> str:
     """Return what is wrong in the words of the page, which calls `to` otherwise than the API."""
     return _("Must not be after the last day.") if problem == ENDS_FIRST else translated(problem)
 

@@ -119,7 +119,7 @@ class ConsoleAdmin(ModelAdmin[M]):
         done = [self._perform(request, row, act) for row in self.as_shown(request, rows, depends_on)]
         self.tell_left_out(request, len(done))
         if any(done):
-            self.message_user(request, about(title, _told(done)))
+            self.message_user(request, about(title, _result_message(done)))
         return HttpResponseRedirect(back) if back else None
 
     def as_shown(self, request: HttpRequest, rows: "QuerySet[M]", depends_on: object = "") -> "QuerySet[M]":
@@ -212,7 +212,7 @@ def _shown(request: HttpRequest) -> set[str] | None:
     return None if told is None else set(told.split()[:MOST])
 
 
-def _told(done: Sequence[bool]) -> str:
+def _result_message(done: Sequence[bool]) -> str:
     """Return what came of the rows that were chosen; their number says something only where there are several."""
     if len(done) == 1:
         return _("done.")

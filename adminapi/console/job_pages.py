@@ -107,16 +107,16 @@ def _progress(job: Job, user: User) -> Progress:
     rows = _worth_telling(job)
     return Progress(
         heading=about(title_of(job), job.get_status_display()),
-        says=_says(job),
+        says=_progress_text(job),
         percent=100 if job.status == JobStatus.DONE else percent(job.done + job.refused, job.total),
         is_over=job.is_over,
         note=_note(job),
-        told=_told(rows[:TOLD], _kind_for(job, user), user),
+        told=_lines(rows[:TOLD], _kind_for(job, user), user),
         more=max(rows.count() - TOLD, 0),
     )
 
 
-def _told(rows: "QuerySet[JobRow]", kind: Bulk | None, user: User) -> list[tuple[str, str]]:
+def _lines(rows: "QuerySet[JobRow]", kind: Bulk | None, user: User) -> list[tuple[str, str]]:
     """Return what to say of each row, and the address of its page, where it is still there."""
     listed = list(rows)
     pages = _pages(kind, user, [row.subject_id for row in listed]) if kind else {}
@@ -128,7 +128,7 @@ def _pages(kind: Bulk, user: User, pks: list[str]) -> dict[str, str]:
     return {pk: own_page(kind.model, pk) for pk in present}
 
 
-def _says(job: Job) -> str:
+def _progress_text(job: Job) -> str:
     says = _("%(done)s of %(total)s done.") % {"done": _number(job.done), "total": _number(job.total)}
     if job.refused:
         told = ngettext("%(refused)d could not be done.", "%(refused)d could not be done.", job.refused)

@@ -46,10 +46,10 @@ def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     if not request.path.startswith(CONSOLE):
         return csrf.csrf_failure(request, reason)
     answer = _refused if _is_staffs(request) else _stopped
-    return answer(request, _("Nothing was changed"), _told(reason), HTTPStatus.FORBIDDEN)
+    return answer(request, _("Nothing was changed"), _remedy(reason), HTTPStatus.FORBIDDEN)
 
 
-def _told(reason: str) -> str:
+def _remedy(reason: str) -> str:
     """Return what can be done about it: a proxy that hides where people are keeps everybody from logging in."""
     if reason.startswith(ELSEWHERE):
         return _(

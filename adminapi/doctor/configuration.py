@@ -61,7 +61,7 @@ def public_address() -> Finding:
         answer = _fetch(f"{base}/healthz")
     except requests.exceptions.SSLError as error:
         return wrong(
-            f"{base} answers, but not over TLS as it should: {_told(error)}.",
+            f"{base} answers, but not over TLS as it should: {_cause(error)}.",
             "Give what stands in front of Oui Post a certificate for this name, and with it those that lead to its "
             "authority; or let this machine trust that.",
         )
@@ -93,7 +93,7 @@ def _fetch(url: str) -> requests.Response:
         return product.get(url, timeout=ANSWER_SECONDS, allow_redirects=False)
 
 
-def _told(error: requests.exceptions.SSLError) -> str:
+def _cause(error: requests.exceptions.SSLError) -> str:
     """Return OpenSSL's words for what is wrong, which requests wraps in many others."""
     found = re.search(r"\] (.+?)\.? \(_ssl", str(error))
     return found[1] if found else str(error)

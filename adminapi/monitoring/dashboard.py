@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from accounts.models import Pause
 from adminapi.monitoring.figures import Figures
-from adminapi.pausing import PauseSerializer
+from adminapi.views.pauses import PauseSerializer
 from adminapi.viewsets import AdminViewSet
 from analytics.periods import Period
 from analytics.reports import by_workspace, report, table

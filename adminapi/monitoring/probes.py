@@ -179,7 +179,7 @@ class Examination:
         try:
             milliseconds = self._answer(name)
         except Exception as error:
-            return _ill(f"{subject} does not answer{_told(error)}.", latency_ms=None)
+            return _ill(f"{subject} does not answer{_in_brackets(error)}.", latency_ms=None)
         if milliseconds > SLOW_MS:
             return _weak(f"{subject} is slow.", latency_ms=milliseconds)
         return _well(latency_ms=milliseconds)
@@ -208,7 +208,7 @@ class Examination:
         try:
             messages = self._answer("broker")
         except Exception as error:
-            told = f"The broker does not answer{_told(error)}; workers look into the database."
+            told = f"The broker does not answer{_in_brackets(error)}; workers look into the database."
             return _weak(told, pending_jobs=backlog.due)
         pending = backlog.due + (messages or 0)
         if messages is not None and messages >= queues.UNHEARD:
@@ -233,7 +233,7 @@ class Examination:
             "last_beat": backlog.last_beat,
             "last_tick": backlog.last_tick,
             "workers": backlog.workers,
-            "paused": [pauses.told_by_id(each) for each in backlog.paused],
+            "paused": [pauses.describe_with_id(each) for each in backlog.paused],
         }
         return _publisher(backlog, facts)
 
@@ -244,7 +244,7 @@ class Examination:
             return None
 
 
-def _told(error: Exception) -> str:
+def _in_brackets(error: Exception) -> str:
     """Return what an error says, in brackets; nothing where the time was over."""
     return f" ({error.args[-1]})".replace(".)", ")") if error.args else ""
 

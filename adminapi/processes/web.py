@@ -12,9 +12,9 @@ from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ouipost.db import replica
-from ouipost.db.alone import alone
+from ouipost.db.advisory_lock import advisory_lock
 from ouipost.db.migrating import giving_way, going_on
-from ouipost.observability import forms
+from ouipost.observability import log_format
 from posts.media import storage
 
 LOOK_EVERY = 1.0
@@ -22,7 +22,7 @@ LOOK_EVERY = 1.0
 
 def web_command(host: str) -> list[str]:
     """Return the command line of the web server: granian, over WSGI."""
-    as_json = settings.LOG_FORMAT == forms.JSON
+    as_json = settings.LOG_FORMAT == log_format.JSON
     return [
         sys.executable,
         "-m",
@@ -90,7 +90,7 @@ def migrate() -> None:
     """
     for alias in replica.own():
         connection = connections[alias]
-        with alone(connection), giving_way(connection), going_on(connection):
+        with advisory_lock(connection), giving_way(connection), going_on(connection):
             call_command("migrate", database=alias, verbosity=0, interactive=False)
 
 

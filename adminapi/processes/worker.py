@@ -27,7 +27,7 @@ from ouipost.api import idempotency
 from ouipost.claims import database_now, engine_time
 from ouipost.db.pruning import Old, remove_all
 from ouipost.engine import Engine
-from ouipost.events import replays, resting, sealing
+from ouipost.events import backoff, replays, sealing
 from ouipost.events.delivery import Deliverer
 from posts import expiring
 from posts.media import files
@@ -79,7 +79,7 @@ CHORES = (
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True, must_end=True),
     Chore(name="settle kept answers", every=engine_time(10), work=kept_answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
-    Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=resting.bring_back),
+    Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=backoff.bring_back),
     Chore(name="replay events", every=timedelta(seconds=5), work=replays.work_on_due),
     Chore(
         name="go on with background work",
@@ -98,7 +98,7 @@ CHORES = (
         work=_at_present(lambda now: discovery.discover_all(now=now)),
     ),
     Chore(name="read accounts ahead of posts", every=engine_time(600), work=_at_present(read_before_posts)),
-    Chore(name="tell of accounts that end", every=timedelta(minutes=5), work=_at_present(expiring.tell)),
+    Chore(name="tell of accounts that end", every=timedelta(minutes=5), work=_at_present(expiring.notify)),
     *(_forget(name, kinds) for name, kinds in pruning.KINDS.items()),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=_at_present(files.sweep), calls_out=True),
 )

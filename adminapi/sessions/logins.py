@@ -70,13 +70,13 @@ def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User 
         attempt.delete()  # nobody has looked at the password
         raise
     if user is None or not user.is_active or not is_right:
-        record("login_failed", user or Nobody(), actor=actor, email=_told(email))
+        record("login_failed", user or Nobody(), actor=actor, email=_email_tried(email))
         raise InvalidCredentials
     in_transaction(lambda: _forgive(attempt))
     return user
 
 
-def _told(email: str) -> str:
+def _email_tried(email: str) -> str:
     """Return what was tried if it is an e-mail address: people in a hurry type the password into that field."""
     try:
         validate_email(email.strip())
@@ -132,11 +132,11 @@ def _open(user: User, *, actor: Actor, now: datetime) -> Session:
         ip_address=actor.ip_address,
         user_agent=actor.user_agent,
     )
-    tell(user, actor=actor)
+    record_login(user, actor=actor)
     return session
 
 
-def tell(user: User, *, actor: Actor) -> None:
+def record_login(user: User, *, actor: Actor) -> None:
     """Tell the journal who logged in: by whom it was is known from here on."""
     record("logged_in", user, actor=replace(actor, user_id=user.pk, user_email=user.email), email=user.email)
 

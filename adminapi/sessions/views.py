@@ -15,7 +15,7 @@ from adminapi.sessions import jwts, logins
 from adminapi.sessions.authentication import SessionAuthentication
 from adminapi.sessions.logins import InvalidCredentials
 from adminapi.sessions.passwords import PASSWORD_LENGTH, hash_password, require_good
-from adminapi.users import UserSerializer
+from adminapi.views.users import UserSerializer
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
 from ouipost.api.schema import MESSAGE

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from accounts import platforms
-from adminapi.console.compose.words import told as issue_words
+from adminapi.console.compose.words import describe as issue_words
 from ouipost.translating import recognized, translated
 
 register = template.Library()

@@ -35,7 +35,7 @@ class EnvelopeRenderer(JSONRenderer):
 
 def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
     """Return the response to any exception that a view raised: REST framework's EXCEPTION_HANDLER."""
-    failure = _told_here(describe(error), context)
+    failure = _for_this_address(describe(error), context)
     note(failure)
     headers = dict(failure.headers)
     if failure.status == 401:
@@ -45,7 +45,7 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
     return Response(failure.body, status=failure.status, headers=headers)
 
 
-def _told_here(failure: Failure, context: Mapping[str, Any]) -> Failure:
+def _for_this_address(failure: Failure, context: Mapping[str, Any]) -> Failure:
     """Return the failure with what this address takes instead."""
     view, request, message = context["view"], context["request"], failure.message
     match failure.status:

@@ -36,14 +36,16 @@ class StrictFilterBackend(DjangoFilterBackend):
         blank = blank_problems(request.query_params)
         problems = blank | page_problems(request.query_params) | query_problems(request, view)
         if filterset is not None and not filterset.is_valid():
-            problems = {name: _told(filterset, name, errors) for name, errors in filterset.errors.items()} | problems
+            problems = {
+                name: _parameter_errors(filterset, name, errors) for name, errors in filterset.errors.items()
+            } | problems
         if problems:
             raise ValidationError(problems)
         filtered: QuerySet[Any, Any] = queryset if filterset is None else filterset.qs
         return filtered
 
 
-def _told(filterset: FilterSet, name: str, errors: Iterable[str]) -> list[str]:
+def _parameter_errors(filterset: FilterSet, name: str, errors: Iterable[str]) -> list[str]:
     """Return what is wrong with a parameter; one that takes a few words names them."""
     field = filterset.form.fields.get(name)
     if isinstance(field, forms.ChoiceField):

@@ -64,7 +64,7 @@ class JsonColumn(models.JSONField):
         """Return the value, or what is read in its place: for who reads the column past the ORM."""
         if self.null if found is None else self.fits(found):
             return found
-        tell(f"{self.model._meta.db_table}.{self.column}", int(time.monotonic() / TOLD_EVERY_SECONDS))
+        log_damaged(f"{self.model._meta.db_table}.{self.column}", int(time.monotonic() / TOLD_EVERY_SECONDS))
         if self.instead is None:
             return None
         empty = self.instead()
@@ -75,7 +75,7 @@ class JsonColumn(models.JSONField):
 
 
 @lru_cache(maxsize=256)
-def tell(column: str, turn: int) -> None:
+def log_damaged(column: str, turn: int) -> None:
     logger.warning("%s of a row has another form than the code expects: it is taken for empty", column)
 
 

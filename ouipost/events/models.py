@@ -220,7 +220,7 @@ class DeliveryStatus(models.TextChoices):
 class Delivery(Claimable):
     """One message for one webhook, tried until it arrives or its tries are used up; `due_at` is the next try's time.
 
-    A pending delivery without `due_at` waits until its webhook no longer rests: `ouipost.events.resting`.
+    A pending delivery without `due_at` waits until its webhook no longer rests: `ouipost.events.backoff`.
     """
 
     id = public_id("dlv")

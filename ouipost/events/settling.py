@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.db.rows import in_parts, insert_each, update_each
-from ouipost.events import journal, resting
+from ouipost.events import backoff, journal
 from ouipost.events.catalogue import TEST
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
 from ouipost.phrases import Phrase
@@ -89,11 +89,11 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     for pk, webhook in webhooks.items():
         was_active, held_until = before[pk]
         if was_active and not webhook.is_active:
-            _tell_disabled(webhook)
+            _record_disabled(webhook)
         elif webhook.held_until and webhook.held_until != held_until:
-            resting.set_aside(webhook)
+            backoff.set_aside(webhook)
         elif held_until and held_until > now and webhook.held_until is None:
-            resting.put_off(webhook, until=held_until)
+            backoff.put_off(webhook, until=held_until)
     return [report.claim in ours for report in reports]
 
 
@@ -105,9 +105,9 @@ def _take_note(webhook: Webhook, report: Report, *, now: datetime) -> None:
     if report.went_elsewhere(webhook):
         return
     if report.has_arrived:
-        resting.note_success(webhook)
+        backoff.note_success(webhook)
         return
-    resting.note_failure(webhook, now=now)
+    backoff.note_failure(webhook, now=now)
     if report.http_status == HTTPStatus.GONE:
         _disable(webhook, GONE)
     elif webhook.failures >= DISABLE_FAILURES and (webhook.failing_since or now) <= now - DISABLE_AFTER:
@@ -176,7 +176,7 @@ def _attempt(report: Report) -> DeliveryAttempt:
     )
 
 
-def _tell_disabled(webhook: Webhook) -> None:
+def _record_disabled(webhook: Webhook) -> None:
     """Discard what still waits for a webhook that was just disabled, and record that in the journal."""
     discard(webhook)
     reason, failures = webhook.disabled_reason, webhook.failures
@@ -188,12 +188,12 @@ def discard(webhook: Webhook) -> int:
 
     A replay can send them again.
     """
-    return _discard(resting.waiting_for(webhook))
+    return _discard(backoff.waiting_for(webhook))
 
 
 def discard_unheard(webhook: Webhook) -> int:
     """Discard those of them that the webhook does not subscribe to any more; a test stays."""
-    waiting = resting.waiting_for(webhook)
+    waiting = backoff.waiting_for(webhook)
     unheard = waiting.exclude(message__in=Message.objects.filter(webhook.heard | Q(type=TEST)))
     # By their own ids: MariaDB would look for the rows of a join first, and fail where one has changed since.
     pks = list(unheard.values_list("pk", flat=True))

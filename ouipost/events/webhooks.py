@@ -14,7 +14,7 @@ from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
 from ouipost.db.rows import assign, remember
 from ouipost.errors import DomainError, InvalidInput, SecretReplaced
-from ouipost.events import figures, outbox, resting, signing
+from ouipost.events import backoff, figures, outbox, signing
 from ouipost.events.catalogue import TEST, Payload
 from ouipost.events.journal import Actor, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
@@ -72,9 +72,9 @@ def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor)
     if "is_active" in told["after"]:
         locked.disabled_reason = "" if locked.is_active else Phrase("It was switched off.")
     if {"is_active", "url"} & told["after"].keys():
-        resting.note_success(locked)
+        backoff.note_success(locked)
     if "url" in told["after"]:
-        resting.hurry(locked)
+        backoff.hurry(locked)
     locked.save()
     if told["after"].get("is_active") is False:
         told["discarded"] = discard(locked)

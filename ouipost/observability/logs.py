@@ -22,7 +22,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 from ouipost.events.masking import masked, masked_text
-from ouipost.observability.forms import JSON
+from ouipost.observability.log_format import JSON
 
 if TYPE_CHECKING:
     from django.core.management.base import BaseCommand

@@ -252,11 +252,11 @@ def sweep(now: datetime) -> int:
     one has the files that a later one names nowhere else. Raises StorageUnavailable.
     """
     removed = 0 if pauses.is_after_restore() else storage.sweep_orphans(_known)
-    _tell_lost(now - storage.YOUNG)
+    _log_lost(now - storage.YOUNG)
     return removed
 
 
-def _tell_lost(before: datetime) -> None:
+def _log_lost(before: datetime) -> None:
     """Log files that are older than this, may still go out, and are no longer in the storage."""
     open_ones = Media.objects.filter(post__status__in=UNSENT, created_at__lt=before).order_by("stored_name")
     missed = list(islice(storage.absent(open_ones.values_list("stored_name", flat=True).iterator()), MOST_TOLD))

@@ -14,6 +14,7 @@ from posts.models import Target, TargetStatus
 from posts.publishing.holding import needs_place
 
 START_A_WORKER = "Start a worker: manage.py work"
+NOT_SETTLED = "The time for trying is over, and no worker has settled it."
 
 
 class Kind(StrEnum):
@@ -96,20 +97,20 @@ def _hold(target: Target, scene: Scene, *, due_at: datetime) -> Hold | None:
     until = due_at if due_at > scene.now else None
     if target.account.held_until is not None and target.account.held_until > scene.now:
         return Hold(
-            cause=_said(target) or "The account is left alone until its network takes calls again.", until=until
+            cause=_error_text(target) or "The account is left alone until its network takes calls again.", until=until
         )
     if until is not None and target.account.paced_at is not None and needs_place(target) and not target.error:
         return Hold(cause="The account's pace: its network takes only so many posts in a time.", until=until)
     if scene.network_until is not None and due_at <= scene.now:
         return Hold(cause="The network is left alone: most calls to it failed.", until=scene.network_until)
     if max(due_at, target.lease_until or due_at) > scene.cutoff:
-        return Hold(cause=_said(target) or "It waits for its turn.", until=until)
+        return Hold(cause=_error_text(target) or "It waits for its turn.", until=until)
     if scene.is_behind:
         return Hold(cause="Another post of the account is being sent.")
     return None
 
 
-def _said(target: Target) -> str:
+def _error_text(target: Target) -> str:
     """Return the code and words of the target's error, empty where it has none."""
     return "{code}: {message}".format(**target.error) if target.error else ""
 
@@ -155,7 +156,7 @@ def _paused(target: Target, pause: Pause) -> Finding:
     return _finding(
         target,
         Kind.PAUSED,
-        cause=pauses.told(pause),
+        cause=pauses.describe(pause),
         who_acts=WhoActs.OPERATOR,
         retry_safe=not pause.is_after_restore,
         next_step=f"{first}manage.py resume --scope {pause.scope}{subject}, then it goes out at once",
@@ -169,7 +170,9 @@ def _past_give_up(target: Target, hold: Hold | None) -> Finding:
         Kind.PAST_GIVE_UP,
         since=target.give_up_at,
         until=hold.until if hold else None,
-        cause=hold.cause if hold else _said(target) or "The time for trying is over, and no worker has settled it.",
+        cause=hold.cause
+        if hold
+        else _error_text(target) or "The time for trying is over, and no worker has settled it.",
         who_acts=_who_acts(target, otherwise=WhoActs.NETWORK) if hold else WhoActs.OPERATOR,
         next_step="None: it is settled at its next turn" if hold else START_A_WORKER,
     )
@@ -184,7 +187,7 @@ def doubtful(target: Target) -> Finding:
     return _finding(
         target,
         Kind.CRASH_LOOP if is_crash_loop else Kind.NEEDS_REVIEW,
-        cause=_said(target),
+        cause=_error_text(target),
         who_acts=_who_acts(target, otherwise=WhoActs.CALLER),
         next_step=resolve if question(target).obstacle else step,
     )
@@ -194,7 +197,7 @@ def failed(target: Target) -> Finding:
     """Tell of a failure that only the operator can mend."""
     retry = f"POST /api/posts/{target.post_id}/retry"
     step = _to_mend(target, WhoActs.OPERATOR, then=retry)
-    return _finding(target, Kind.FAILED, cause=_said(target), who_acts=WhoActs.OPERATOR, next_step=step)
+    return _finding(target, Kind.FAILED, cause=_error_text(target), who_acts=WhoActs.OPERATOR, next_step=step)
 
 
 def _to_mend(target: Target, who_acts: WhoActs, *, then: str) -> str:

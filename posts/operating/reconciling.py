@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from posts.models import Target, TargetStatus
 
 
-def told(target: Target) -> str:
+def outcome_text(target: Target) -> str:
     """Return what the question has led to, and what may be done now; empty while it is open."""
     error = str((target.error or {}).get("message", "")).rstrip(".")
     match target.status:
@@ -37,6 +37,6 @@ class Pending:
         rows = {target.pk: target for target in Target.objects.filter(pk__in=list(self._fences))}
         self.was_taken_up |= any(row.fence != self._fences[pk] for pk, row in rows.items())
         for pk in list(self._fences):
-            if pk not in rows or told(rows[pk]):
+            if pk not in rows or outcome_text(rows[pk]):
                 del self._fences[pk]
                 yield pk, rows.get(pk)

@@ -59,7 +59,7 @@ class Search:
             _read(self._of_targets(in_doubt()).prefetch_related("post__files"), findings.doubtful),
             _read(self._failed(), findings.failed),
             _read(self._disconnected(), findings.disconnected),
-            _read(self._expired(), _tell_expired),
+            _read(self._expired(), _expired_account),
         ]
         return Stuck(findings=[each for part in parts for each in part.findings], more=sum(part.more for part in parts))
 
@@ -115,6 +115,6 @@ def _read(rows: "QuerySet[Any]", tell: Callable[[Any], Finding]) -> Stuck:
     return Stuck(findings=found, more=rows[TOLD:MOST].count() if len(found) == TOLD else 0)
 
 
-def _tell_expired(account: Any) -> Finding:
+def _expired_account(account: Any) -> Finding:
     since = account.since or account.connected_at
     return findings.expired(account, since=since, posts=account.posts, first=account.first)

@@ -21,8 +21,8 @@ from ouipost.phrases import Phrase
 from posts.advice import INTERNAL_ERROR, failure
 from posts.lateness import GIVE_UP_AFTER, LEASE_SECONDS, LEAST_TRYING, is_too_late
 from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.publishing.capacity import Room, in_flight
 from posts.publishing.holding import hold_account, is_line_due, needs_place, pace_account
-from posts.publishing.room import Room, in_flight
 from posts.removal import call_off
 from posts.status import sync_and_tell, sync_each
 from workspaces.models import Workspace

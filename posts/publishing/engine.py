@@ -49,7 +49,7 @@ from posts.models import Target
 from posts.publishing import kept_answers
 from posts.publishing.damage import damage
 from posts.publishing.holding import needs_place
-from posts.publishing.late_answers import told_late
+from posts.publishing.late_answers import late_posts
 from posts.publishing.looking import NOT_ASKED, NOT_SHOWN, after, can_look, look, one_of, until_listed
 from posts.publishing.outcomes import (
     SAFE_TO_REPEAT,
@@ -280,7 +280,7 @@ class Publish:
         self.recovery = Recovery.LOOK if found and not shown else self.recovery  # a handle tells of no others
         if shown and known.in_doubt:
             return after(self.target, known.in_doubt)
-        return one_of(shown or self.writer.run(told_late, self.target))
+        return one_of(shown or self.writer.run(late_posts, self.target))
 
     def _asks_by_sending(self) -> bool:
         """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is
@@ -320,13 +320,13 @@ class Publish:
             handles = self.connector.prepare(self.session, self.operation, self._save)
         self._hold(handles)
         self.recovery = self.connector.recovery_of(self.operation)
-        late = self.writer.run(told_late, self.target) if self._was_sent() else []
+        late = self.writer.run(late_posts, self.target) if self._was_sent() else []
         if out := one_of(late):  # it may have come since the look
             return out
         if self.is_ending():
             return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
         if (paused := self._arm(handles)) is not None:
-            return Held(seconds=0, message=pauses.told(paused))
+            return Held(seconds=0, message=pauses.describe(paused))
         if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
             return Later(seconds=0, message=Phrase("The worker was held up; nothing was sent."))
         self.step, self.requests_before, self.refused = "commit", self.session.requests, None

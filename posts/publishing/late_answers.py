@@ -12,7 +12,7 @@ LATE, OUT = "late", "published"
 """Outcomes of attempts."""
 
 
-def told_late(targets: Sequence[Target]) -> list[list[Published]]:
+def late_posts(targets: Sequence[Target]) -> list[list[Published]]:
     """Return, for each target, the posts that late answers told of since the part before was out; a part's id is none.
 
     Each post comes once, with the address that was told last.
@@ -21,10 +21,10 @@ def told_late(targets: Sequence[Target]) -> list[list[Published]]:
     attempts: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in rows.only("target", "outcome", "remote_id", "url", "fence").order_by("pk"):
         attempts[attempt.target_id].append(attempt)
-    return [_told_late(target, attempts[target.pk]) for target in targets]
+    return [_late_posts(target, attempts[target.pk]) for target in targets]
 
 
-def _told_late(target: Target, attempts: Sequence[Attempt]) -> list[Published]:
+def _late_posts(target: Target, attempts: Sequence[Attempt]) -> list[Published]:
     known = {"", *(part["remote_id"] for part in target.parts)}
     out = max((each.fence for each in attempts if each.outcome == OUT), default=0)
     late = [each for each in attempts if each.outcome == LATE and each.fence > out]

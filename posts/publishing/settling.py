@@ -20,7 +20,7 @@ from posts import pausing
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.publishing.holding import hold_account
-from posts.publishing.late_answers import LATE, told_late, was_only_looked_for
+from posts.publishing.late_answers import LATE, late_posts, was_only_looked_for
 from posts.publishing.outcomes import Later, Outcome, Report, code_of, is_definite, next_state, when_out
 from posts.status import sync_each
 
@@ -61,7 +61,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     _log([*told, *((report, LATE, None) for report in _unlogged(late))], now=now)
     _adopt_late([targets[report.claim.pk] for report in late], now=now)
     sync_each(posts.values(), targets.values(), now=now)
-    _tell_of_files([targets[report.claim.pk] for report in settled], posts)
+    _record_rejected_files([targets[report.claim.pk] for report in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
     _let_others_go_first(refused_again, targets)
     return [report.claim.pk in targets for report in reports]
@@ -178,7 +178,7 @@ def _ends_in_vain(target: Target, values: Mapping[str, Any]) -> bool:
     return status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and target.sends > 1)
 
 
-def _tell_of_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
+def _record_rejected_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
     """Tell the journal of posts whose files a network could not use, by the first file of each."""
     refused = [each for each in targets if each.status == TargetStatus.FAILED and code_of(each) == "MEDIA_REJECTED"]
     if not refused:
@@ -238,7 +238,7 @@ def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Tar
 
 def _adopted(targets: Sequence[Target], *, now: datetime) -> dict[str, dict[str, Any]]:
     """Return, by id, the columns of those of which late answers told one post, and not several."""
-    told = zip(targets, told_late(targets) if targets else [], strict=True)
+    told = zip(targets, late_posts(targets) if targets else [], strict=True)
     going = {"status": TargetStatus.PUBLISHING, "claim_count": 0}
     return {target.pk: going | when_out(target, late[0], now=now) for target, late in told if len(late) == 1}
 

@@ -257,11 +257,11 @@ def _deal_out(
     """Give posts of a queue the first free places, and tell of what moved; returns the posts that none fits."""
     before = {post.pk: snapshot(post) for post in posts}
     returned = requeue(schedule, posts, now=now, without=without)
-    _tell_moved(posts, before, actor=actor)
+    _record_moved(posts, before, actor=actor)
     return returned
 
 
-def _tell_moved(posts: Iterable[Post], before: Mapping[str, dict[str, Any]], *, actor: Actor) -> None:
+def _record_moved(posts: Iterable[Post], before: Mapping[str, dict[str, Any]], *, actor: Actor) -> None:
     """Tell the journal of each of these posts that has another time than it had before."""
     moved = [post for post in posts if post.scheduled_at != before[post.pk]["scheduled_at"]]
     for some in in_parts(moved, TOLD_AT_ONCE):
@@ -301,7 +301,7 @@ def _follow_zone(pk: str, posts: list[str], *, now: datetime) -> int:
     before = {post.pk: snapshot(post) for post in there}
     keep_with_slots(schedule, there, now=now)
     record("zone_followed", schedule, actor=SYSTEM, posts=[post.pk for post in there])
-    _tell_moved(there, before, actor=SYSTEM)
+    _record_moved(there, before, actor=SYSTEM)
     return len(there)
 
 

@@ -47,7 +47,7 @@ def _follow(pks: Sequence[str], *, now: datetime) -> int:
     found = {post: _new_time(post.scheduled_at, post.scheduled_timezone, post.scheduled_local) for post in posts}
     times = {post: at for post, at in found.items() if at}  # the others were given another time meanwhile
     move(times, {post.pk: _columns(post, at, now=now) for post, at in times.items()}, now=now)
-    record_all([_told(post, before[post.pk]) for post in times])
+    record_all([_event(post, before[post.pk]) for post in times])
     return len(times)
 
 
@@ -56,6 +56,6 @@ def _columns(post: Post, at: datetime, *, now: datetime) -> dict[str, Any]:
     return {"scheduled_at": at, "moment": at, "scheduled_local": kept_local(local, at=at), "updated_at": now}
 
 
-def _told(post: Post, before: dict[str, Any]) -> Event:
+def _event(post: Post, before: dict[str, Any]) -> Event:
     told = {"scheduled_at": post.scheduled_at, "timezone": post.scheduled_timezone, **changes(before, post)}
     return entry("scheduled", post, actor=SYSTEM, **told)

@@ -60,7 +60,7 @@ class Past:
         return next((fate.status for fate in self.fates if fate.at >= attempt.ended_at), "")
 
 
-def tell_attempts(attempts: Sequence[Attempt], past: Past) -> Iterator[Entry]:
+def attempt_entries(attempts: Sequence[Attempt], past: Past) -> Iterator[Entry]:
     """Return a line for each attempt of one target, given in the order in which they ended."""
     is_open = False
     for attempt in attempts:

@@ -55,7 +55,7 @@ COLUMNS = (
 )
 
 
-def tell_deliveries(events: Mapping[str, str], *, now: datetime) -> list[Entry]:
+def delivery_entries(events: Mapping[str, str], *, now: datetime) -> list[Entry]:
     """Return a line for each delivery of these events, which are given by id in the order of time, with their types.
 
     One statement, by the index of a message's deliveries. What is older than a month was removed, and is not told.

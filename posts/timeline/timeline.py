@@ -18,10 +18,10 @@ from posts.advice import advise
 from posts.content import compose
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
-from posts.timeline.attempts import WORDS, Fate, Past, tell_attempts
-from posts.timeline.deliveries import DELIVERED, GIVEN_UP, WAITING, tell_deliveries
+from posts.timeline.attempts import WORDS, Fate, Past, attempt_entries
+from posts.timeline.deliveries import DELIVERED, GIVEN_UP, WAITING, delivery_entries
 from posts.timeline.entries import Entry, cause_of
-from posts.timeline.waiting import tell_waits
+from posts.timeline.waiting import waiting_entries
 
 COMMANDS = {
     "post.created": _("The post was created."),
@@ -78,11 +78,11 @@ def timeline(post: Post, *, now: datetime) -> list[Entry]:
     attempts = [*_attempts(targets.values(), settled, now=now)]
     steps = [*_conversions(post, targets, attempts), *attempts, *_outcomes(settled)]
     until = max((entry.at for entry in [*commands, *steps]), default=now)
-    heard = tell_deliveries(_of_post(journal), now=now)
+    heard = delivery_entries(_of_post(journal), now=now)
     waiting = [entry for entry in heard if entry.kind == WAITING]
     ended = [entry for entry in heard if entry.kind != WAITING]
     past = [*commands, *_about_accounts(post, journal, targets.values(), until=until), *steps, *ended]
-    return [*sorted(past, key=_moment), *tell_waits(targets.values(), now=now), *waiting]
+    return [*sorted(past, key=_moment), *waiting_entries(targets.values(), now=now), *waiting]
 
 
 def _of_post(journal: Iterable[Line]) -> dict[str, str]:
@@ -155,7 +155,7 @@ def _attempts(targets: Collection[Target], settled: Sequence[Line], *, now: date
     for attempt in attempts.order_by("ended_at", "number", "pk"):
         found[attempt.target_id].append(attempt)
     for target in targets:
-        yield from tell_attempts(found[target.pk], _past(target, settled, now=now))
+        yield from attempt_entries(found[target.pk], _past(target, settled, now=now))
 
 
 def _conversions(post: Post, targets: Mapping[str, Target], attempts: Iterable[Entry]) -> Iterator[Entry]:

@@ -22,7 +22,7 @@ ON_HOLD = Phrase(
 )
 
 
-def tell_waits(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
+def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
     """Return a line for each target that is still to be worked on.
 
     Their accounts, with the workspaces of these, must be loaded.
@@ -49,7 +49,7 @@ def reasons(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> d
     held_back = {target.pk: _held_back(target, _network_until(target, resting), now=now) for target in late}
     return (
         {target.pk: ON_HOLD for target in unsettled if is_on_hold(target)}
-        | {pk: pauses.told(pause) for pk, pause in paused.items()}
+        | {pk: pauses.describe(pause) for pk, pause in paused.items()}
         | {pk: reason for pk, reason in held_back.items() if reason}
     )
 
@@ -114,7 +114,7 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
     return Entry(
         at=now,
         kind="waiting",
-        message=joined([pauses.told(pause), Phrase("It goes out when that has ended, not before its time.")], " "),
+        message=joined([pauses.describe(pause), Phrase("It goes out when that has ended, not before its time.")], " "),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,

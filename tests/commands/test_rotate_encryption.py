@@ -18,7 +18,7 @@ from adminapi.models import Canary, Mark
 from adminapi.processes import restored
 from ouipost import crypto
 from ouipost.events.models import Event
-from ouipost.observability import forms
+from ouipost.observability import log_format
 from tests.commands.running import outcome_of
 from tests.factories import make_account
 from tests.foundation.rings import NEW, OLD, make_key
@@ -111,11 +111,11 @@ def test_with_a_wrong_ring_nothing_starts_and_nothing_is_moved(
 ) -> None:
     settings.TOKEN_KEYS = ring
 
-    for begins, form in product((keyring.require, restored.look_first), forms.ALL):
+    for begins, form in product((keyring.require, restored.look_first), log_format.ALL):
         monkeypatch.setenv("LOG_FORMAT", form)
         with pytest.raises(SystemExit, match=told) as ended:
             begins()
-        assert str(ended.value).startswith("{" if form == forms.JSON else "Oui Post does not start: ")
+        assert str(ended.value).startswith("{" if form == log_format.JSON else "Oui Post does not start: ")
     assert not Mark.objects.exists()
     with pytest.raises(CommandError, match=told):
         run()

@@ -18,7 +18,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from accounts.models import AccountStatus, Pause, SocialAccount
-from accounts.pauses import told as pause_told
+from accounts.pauses import describe as pause_told
 from accounts.platforms.base import Content
 from accounts.platforms.errors import PlatformError
 from accounts.platforms.http import said

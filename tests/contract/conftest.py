@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
 from accounts.platforms.facebook import Facebook
-from adminapi import webhooks
+from adminapi.views import webhooks
 from posts import inputs, views
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.described import faults_of, faults_of_body

@@ -71,7 +71,7 @@ def test_every_file_of_the_code_that_a_page_names_is_there(path: str) -> None:
 
 
 def test_every_setting_has_one_line_and_every_line_is_read() -> None:
-    names = ("settings", "configuration/stores", "configuration/environment", "observability/forms")
+    names = ("settings", "configuration/stores", "configuration/environment", "observability/log_format")
     sources = [(ROOT / "ouipost" / f"{name}.py").read_text() for name in names]
     read = {word for source in sources for found in READ.findall(source) for word in found if word}
     read -= {"HTTP_X_FORWARDED_PROTO"}

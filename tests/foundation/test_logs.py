@@ -19,7 +19,7 @@ from django.core.exceptions import DisallowedHost
 from django.db import OperationalError
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
-from ouipost.observability import forms, logs
+from ouipost.observability import log_format, logs
 from tests.factories import NOW
 
 KEY = f"pk_live_{'a' * 32}"
@@ -31,7 +31,7 @@ def log() -> Iterator[StringIO]:
     clear_contextvars()
     stream = StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logs.formatter(forms.JSON))
+    handler.setFormatter(logs.formatter(log_format.JSON))
     logger = logging.getLogger("tests.lines")
     logger.handlers, logger.propagate = [handler], False
     yield stream
@@ -145,9 +145,9 @@ def test_what_is_no_json_is_told_as_text(log: StringIO) -> None:
 
 
 def test_what_goes_well_is_told_in_json_alone() -> None:
-    levels = {form: logs.logging_config(form)["loggers"][logs.WORK]["level"] for form in forms.ALL}
+    levels = {form: logs.logging_config(form)["loggers"][logs.WORK]["level"] for form in log_format.ALL}
 
-    assert levels == {forms.TEXT: "WARNING", forms.JSON: "INFO"}
+    assert levels == {log_format.TEXT: "WARNING", log_format.JSON: "INFO"}
 
 
 STRAYS = """

@@ -97,7 +97,7 @@ def test_a_row_of_the_journal_is_sealed_and_verified_as_it_is_stored(workspace: 
 def test_what_does_not_fit_is_logged(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     make_post(workspace)
     break_rows(Post.objects.all(), "destinations", 5)
-    stored_json.tell.cache_clear()
+    stored_json.log_damaged.cache_clear()
 
     with caplog.at_level(logging.WARNING):
         Post.objects.get()

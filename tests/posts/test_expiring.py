@@ -42,7 +42,7 @@ def test_it_is_told_once_for_each_end_with_the_posts_behind_it(workspace: Worksp
     neighbour = make_workspace()
     make_post(neighbour, accounts=[make_account(neighbour)], status="scheduled", scheduled_at=now + 8 * DAY)
 
-    counts = [expiring.tell(now), expiring.tell(now)]
+    counts = [expiring.notify(now), expiring.notify(now)]
 
     (event,) = told()
     assert counts == [1, 0]
@@ -53,7 +53,7 @@ def test_an_account_of_a_workspace_that_is_being_removed_is_not_told_of(db: None
     now = timezone.now()
     ending(make_workspace(deleted_at=now), expires_at=now + 6 * DAY)
 
-    count = expiring.tell(now)
+    count = expiring.notify(now)
 
     assert (count, told()) == (0, [])
 
@@ -61,10 +61,10 @@ def test_an_account_of_a_workspace_that_is_being_removed_is_not_told_of(db: None
 def test_an_account_that_was_connected_again_is_told_of_before_its_next_end(workspace: Workspace) -> None:
     now = timezone.now()
     account = ending(workspace, expires_at=now + DAY)
-    expiring.tell(now)
+    expiring.notify(now)
     SocialAccount.objects.filter(pk=account.pk).update(expires_at=now + 60 * DAY)
 
-    counts = [expiring.tell(now), expiring.tell(now + 54 * DAY)]
+    counts = [expiring.notify(now), expiring.notify(now + 54 * DAY)]
 
     assert (counts, len(told())) == ([0, 1], 2)
 
@@ -72,13 +72,13 @@ def test_an_account_that_was_connected_again_is_told_of_before_its_next_end(work
 def test_it_is_told_once_where_each_renewal_says_how_many_seconds_are_left(workspace: Workspace) -> None:
     now = timezone.now()
     account = ending(workspace, expires_at=now + 6 * DAY)
-    expiring.tell(now)
+    expiring.notify(now)
     account.refresh_from_db()
 
     account.seal(Tokens(access_token="new", refresh_token="same", ends_at=now + 6 * DAY - timedelta(seconds=1.4)))
     account.save()
 
-    assert expiring.tell(now) == 0
+    assert expiring.notify(now) == 0
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_nobody_is_told_of_what_changed_while_others_were_told_of(
 
     monkeypatch.setattr(expiring, "record", record_meanwhile)
 
-    assert expiring.tell(now) == 1
+    assert expiring.notify(now) == 1
     assert [event.resource_id for event in told()] == [first]
 
 
@@ -115,7 +115,7 @@ def test_an_account_that_nothing_renews_expires_once_when_its_end_has_come(
     account = ending(workspace, expires_at=now, status=status)
     post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + DAY)
 
-    counts = [expiring.tell(now - timedelta(seconds=1)), expiring.tell(now), expiring.tell(now)]
+    counts = [expiring.notify(now - timedelta(seconds=1)), expiring.notify(now), expiring.notify(now)]
 
     shown = api.get(f"/api/accounts/{account.pk}").json()["data"]["account"]
     error = {"code": "TOKEN_REVOKED", "message": "The access token has expired.", "who_acts": "account_owner"}
@@ -128,11 +128,11 @@ def test_an_account_that_nothing_renews_expires_once_when_its_end_has_come(
 def test_an_account_that_expired_is_active_when_it_is_connected_again(workspace: Workspace) -> None:
     now = timezone.now()
     account = ending(workspace, expires_at=now)
-    expiring.tell(now)
+    expiring.notify(now)
     candidate = make_candidate(remote_id=account.remote_id, tokens=Tokens(access_token="new", ends_at=now + 60 * DAY))
 
     connecting.connect(workspace, platform=account.platform, candidate=candidate, actor=SYSTEM, now=now)
-    expiring.tell(now)
+    expiring.notify(now)
 
     assert SocialAccount.objects.get().status == "active"
 
@@ -152,7 +152,7 @@ def test_an_account_that_was_connected_again_while_others_expired_does_not(
 
     monkeypatch.setattr(tokens, "expire", expire_meanwhile)
 
-    assert expiring.tell(now) == 1
+    assert expiring.notify(now) == 1
     assert expired() == [first]
 
 
@@ -169,7 +169,7 @@ def test_an_account_that_was_connected_again_while_others_expired_does_not(
 def test_no_other_account_expires(workspace: Workspace, values: dict[str, object]) -> None:
     ending(workspace, **{"expires_at": timezone.now()} | values)
 
-    assert expiring.tell(timezone.now()) == 0
+    assert expiring.notify(timezone.now()) == 0
     assert expired() == []
 
 
@@ -177,7 +177,7 @@ def test_an_account_of_a_workspace_that_is_being_removed_does_not_expire(db: Non
     now = timezone.now()
     ending(make_workspace(deleted_at=now), expires_at=now)
 
-    assert (expiring.tell(now), expired()) == (0, [])
+    assert (expiring.notify(now), expired()) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -193,5 +193,5 @@ def test_an_account_of_a_workspace_that_is_being_removed_does_not_expire(db: Non
 def test_nobody_is_told_of_what_does_not_end_soon(workspace: Workspace, values: dict[str, object]) -> None:
     ending(workspace, **values)
 
-    assert expiring.tell(timezone.now()) == 0
+    assert expiring.notify(timezone.now()) == 0
     assert told() == []

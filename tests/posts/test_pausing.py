@@ -27,7 +27,7 @@ from posts.models import Attempt, Post, Target
 from posts.operating.stuck import Search
 from posts.publishing import engine, steps
 from posts.timeline.timeline import timeline
-from posts.timeline.waiting import tell_waits
+from posts.timeline.waiting import waiting_entries
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from tests.posts.fakes import (
@@ -315,7 +315,7 @@ def test_a_timeline_says_that_it_is_paused_why_and_who_acts(workspace: Workspace
     target = make_scheduled(account)
     begin("account", account.pk)
 
-    [entry] = tell_waits([Target.objects.select_related("account").get(pk=target.pk)], now=database_now())
+    [entry] = waiting_entries([Target.objects.select_related("account").get(pk=target.pk)], now=database_now())
 
     words = "The operator has paused all publishing to this account: Maintenance."
     assert entry.message == f"{words} It goes out when that has ended, not before its time."
@@ -336,7 +336,7 @@ def test_a_timeline_says_of_nothing_that_goes_on_in_a_pause_that_it_waits_for_th
     Target.objects.update(status="publishing", **at)
     begin("account", account.pk)
 
-    [entry] = tell_waits(Target.objects.select_related("account__workspace"), now=database_now())
+    [entry] = waiting_entries(Target.objects.select_related("account__workspace"), now=database_now())
 
     assert entry.kind == kind
     assert entry.who_acts != WhoActs.OPERATOR

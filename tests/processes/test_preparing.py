@@ -14,8 +14,8 @@ AT_WORK = """
 import signal
 from pathlib import Path
 from django.db import connection
-from ouipost.db.alone import alone
-with alone(connection):
+from ouipost.db.advisory_lock import advisory_lock
+with advisory_lock(connection):
     Path({mark!r}).touch()
     signal.pause()
 """

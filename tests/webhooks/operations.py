@@ -14,7 +14,7 @@ from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Bulk
 from ouipost.claims import database_now
 from ouipost.db.pruning import remove_all
-from ouipost.events import pruning, replays, resting
+from ouipost.events import backoff, pruning, replays
 from ouipost.events.delivery import deliver
 from ouipost.events.models import Delivery, DeliveryAttempt, EndedDeliveries, Event, Message, Replay, Webhook
 from ouipost.events.settling import settle_all
@@ -156,7 +156,7 @@ DEEDS: dict[str, Deed] = {
     "event": asks("PUT", "/api/posts/$post", {"content": "Edited"}),
     "another event": asks("PUT", "/api/posts/$post", {"content": "Edited again"}),
     "deliver": lambda _, __: work_off(),
-    "bring back": again(resting.bring_back),
+    "bring back": again(backoff.bring_back),
     "replay on": again(replays.work_on_due),
     "prune": again(lambda: remove_all(pruning.old(database_now()))),
     "move": asks("PUT", HOOK, {"url": "https://1.1.1.1/moved"}),
@@ -213,7 +213,7 @@ class Mailboxes:
             world.deliveries.filter(status="pending", due_at__gt=now).update(due_at=now)
             Replay.objects.filter(webhook=world.hook, due_at__gt=now).update(due_at=now)
             replays.work_on_due()
-            resting.bring_back()
+            backoff.bring_back()
             work_off()
 
     def look(self, world: Mailbox) -> Any:

@@ -17,7 +17,7 @@ from urllib3 import HTTPResponse
 from ouipost.api import limits
 from ouipost.claims import database_now
 from ouipost.db.pruning import remove_all
-from ouipost.events import pruning, replays, resting
+from ouipost.events import backoff, pruning, replays
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.models import Event
 from ouipost.events.settling import Report, settle_all
@@ -142,7 +142,7 @@ class Site:
             return settle_all(reports) if reports else []
 
     def care(self) -> None:
-        resting.bring_back()
+        backoff.bring_back()
 
     def replay(self) -> None:
         replays.work_on_due()

@@ -15,10 +15,10 @@ from django.utils import timezone
 from ouipost import crypto
 from ouipost.claims import database_now
 from ouipost.events import figures, signing, webhooks
+from ouipost.events.backoff import FAILING, bring_back, put_off, set_aside
 from ouipost.events.delivery import IN_FLIGHT, Deliverer, deliver
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
-from ouipost.events.resting import FAILING, bring_back, put_off, set_aside
 from ouipost.events.settling import settle_all
 from ouipost.writer import Inline
 from posts import services

@@ -123,7 +123,7 @@ def come_to_an_end(workspace: Workspace) -> None:
     account = on_facebook(workspace, status="active")
     SocialAccount.objects.filter(pk=account.pk).update(expires_at=now + 3 * DAY)
     make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + 5 * DAY)
-    expiring.tell(now)
+    expiring.notify(now)
 
 
 def expire(workspace: Workspace) -> None:

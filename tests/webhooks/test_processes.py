@@ -19,7 +19,7 @@ from uuid import uuid4
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from ouipost.events.resting import FAILING
+from ouipost.events.backoff import FAILING
 from ouipost.events.signing import normal_secret
 from tests.crash import broker, deaths, deliveries
 from tests.crash.campaign import Campaign

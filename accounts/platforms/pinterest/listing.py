@@ -37,9 +37,9 @@ def _is_it(pin: Any, content: Content, *, since: datetime) -> bool:
     return (
         created is not None
         and created >= since
-        and _says(pin, "title", content.title)
-        and _says(pin, "description", content.text)
-        and _says(pin, "link", link_of(content))
+        and _has_text(pin, "title", content.title)
+        and _has_text(pin, "description", content.text)
+        and _has_text(pin, "link", link_of(content))
     )
 
 
@@ -58,5 +58,5 @@ def _created(pin: Any) -> datetime | None:
     return created if created.tzinfo else created.replace(tzinfo=UTC)
 
 
-def _says(pin: Any, field: str, sent: str) -> bool:
+def _has_text(pin: Any, field: str, sent: str) -> bool:
     return comparable(dig_text(pin, field)) == comparable(sent)

@@ -26,12 +26,12 @@ def read_posts(
 ) -> dict[str, PostNumbers]:
     """Return the numbers of posts: the private ones too where a post is young, or none where X refuses those."""
     young = [each for each in remote_ids if created_at(each) > now - PRIVATE_FOR]
-    found = _told(_ask_privately(connector, session, account, young), young) if young else {}
+    found = _numbers_in(_ask_privately(connector, session, account, young), young) if young else {}
     rest = [each for each in remote_ids if each not in found]
     if not rest:
         return found
     answer = _ask(connector, session, account, rest, "public_metrics")
-    return found | dict.fromkeys(_not_gone(answer, rest), PostNumbers()) | _told(answer, rest)
+    return found | dict.fromkeys(_not_gone(answer, rest), PostNumbers()) | _numbers_in(answer, rest)
 
 
 def created_at(post_id: str) -> datetime:
@@ -59,7 +59,7 @@ def _ask(connector: Connector, session: Session, account: Account, ids: Sequence
     return connector.get(session, account.access_token, "tweets", **params)
 
 
-def _told(answer: Any, ids: Sequence[str]) -> dict[str, PostNumbers]:
+def _numbers_in(answer: Any, ids: Sequence[str]) -> dict[str, PostNumbers]:
     """Return the numbers of those of the posts that are in an answer."""
     views = {
         dig_text(each, "media_key"): dig_count(each, "public_metrics", "view_count")

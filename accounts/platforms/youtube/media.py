@@ -130,9 +130,9 @@ class Upload:
     def _kept(self, handles: Handles) -> int:
         """Return how many of the bytes before the last one YouTube has; raises SessionOver."""
         answer = self._ask(handles)
-        return self.before_last(0) if answer.ok else self._told_kept(answer)
+        return self.before_last(0) if answer.ok else self._kept_bytes(answer)
 
-    def _told_kept(self, answer: Answer) -> int:
+    def _kept_bytes(self, answer: Answer) -> int:
         """Return how many bytes a 308 tells of, without the last one, which is to be sent in any case."""
         found = KEPT.fullmatch(answer.headers.get("Range", ""))
         return min(int(found[1]) + 1, self.last_byte) if found else 0
@@ -153,7 +153,7 @@ class Upload:
         start = handles[SENT]
         headers = self._headers(f"{start}-{start + len(piece) - 1}/{self.video.size}")
         answer = self.session.request("PUT", handles[SESSION], headers=headers, data=piece, timeout=PIECE_SECONDS)
-        kept = self._told_kept(answer)
+        kept = self._kept_bytes(answer)
         if answer.status == RESUME_INCOMPLETE and kept > start:
             return kept
         error = self.connector.classify(answer)

@@ -13,12 +13,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from adminapi.audit import LogFilter, csv_of, visible_to
 from adminapi.console.base import ReadOnlyAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import Typed
 from adminapi.console.pages import member_of_staff, page, readable_row, show_row
 from adminapi.templatetags.console import as_json
+from adminapi.views.audit import LogFilter, csv_of, visible_to
 from ouipost.events.models import Event
 from ouipost.translating import translated
 from workspaces.models import ApiKey, User

@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from adminapi import keys as checks
 from adminapi.console import bulk
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.columns import column, moment
@@ -27,6 +26,7 @@ from adminapi.console.service_forms import INSTEAD_OF, SECRET_ADDED, ServiceAdmi
 from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
+from adminapi.views import keys as checks
 from ouipost.events.journal import Actor
 from ouipost.translating import about
 from workspaces.keys import services as keys

@@ -171,13 +171,13 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         return self._switch(request, rows, catalogue.RESUME, says)
 
     def _switch(self, request: HttpRequest, rows: QuerySet[Schedule], kind: Bulk, says: str) -> HttpResponse | None:
-        told = says % {"posts": _told_waiting(rows)}
+        told = says % {"posts": _waiting_message(rows)}
         return bulk.operate(self, request, rows, kind, says=told, **bulk.origin(self, request))
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
     def delete_schedules(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
         told = _("%(posts)s They return to draft and keep their text. The schedule itself is gone for good.")
-        says = told % {"posts": _told_waiting(rows)}
+        says = told % {"posts": _waiting_message(rows)}
         return bulk.operate(self, request, rows, catalogue.DELETE_SCHEDULES, says=says)
 
 
@@ -186,7 +186,7 @@ def waiting(schedule: Schedule) -> int:
     return Post.objects.filter(schedule=schedule, status=PostStatus.SCHEDULED).count()
 
 
-def _told_waiting(rows: QuerySet[Schedule]) -> str:
+def _waiting_message(rows: QuerySet[Schedule]) -> str:
     count = Post.objects.filter(schedule__in=rows.order_by().values("pk"), status=PostStatus.SCHEDULED).count()
     told = ngettext("%(count)d post waits there.", "%(count)d posts wait there.", count)
     return told % {"count": count}

@@ -26,7 +26,7 @@ from adminapi.console.workspaces import named
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
-from adminapi.webhooks import checked
+from adminapi.views.webhooks import checked
 from ouipost.claims import database_now
 from ouipost.events import signing, webhooks
 from ouipost.events.catalogue import EVENTS

@@ -201,7 +201,8 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
     assert moved.scheduled_at is not None
     local = moved.scheduled_at.astimezone(ZoneInfo(zone))
     warnings = destinations.of(moved).warnings(moved.scheduled_at)
-    return JsonResponse({"message": " ".join([_told(local, left.name if left else ""), *map(translated, warnings)])})
+    message = _moved_message(local, left.name if left else "")
+    return JsonResponse({"message": " ".join([message, *map(translated, warnings)])})
 
 
 def _as_shown(request: HttpRequest, post: Post) -> Post:
@@ -221,7 +222,7 @@ def _read(request: HttpRequest) -> datetime:
     return at
 
 
-def _told(local: datetime, left: str) -> str:
+def _moved_message(local: datetime, left: str) -> str:
     when = _with_offset(local) if comes_twice(local) else _when(local)
     told = _("The post goes out on %(when)s.") % {"when": when}
     return f"{told} {_('It left its slot in %(schedule)s.') % {'schedule': left}}" if left else told

@@ -136,8 +136,8 @@ def sheet_of(post: Post) -> Sheet:
         workspace=post.workspace,
         post=post,
         accounts=_accounts(post.workspace, named),
-        body=_said(post),
-        shown=_told_of(post),
+        body=_content_of(post),
+        shown=_state_of(post),
         files=[File(media=media, alt_text=media.alt_text, seen=seen(media)) for media in _stored(post)],
         at=_at(post),
         chosen_at=_chosen_at(post),
@@ -145,12 +145,12 @@ def sheet_of(post: Post) -> Sheet:
     )
 
 
-def _said(post: Post) -> dict[str, Any]:
+def _content_of(post: Post) -> dict[str, Any]:
     return {name: getattr(post, name) for name in TEXTS} | {"platforms": post.destinations}
 
 
-def _told_of(post: Post) -> dict[str, Any]:
-    return _said(post) | {"at": _at(post)}
+def _state_of(post: Post) -> dict[str, Any]:
+    return _content_of(post) | {"at": _at(post)}
 
 
 def _at(post: Post) -> str:
@@ -278,7 +278,7 @@ def checked_values(sheet: Sheet) -> dict[str, Any]:
     """Return the values of the body as the API takes them; adds to the sheet's errors what it would refuse."""
     given = PostInput(data=sheet.body)
     if not given.is_valid():
-        sheet.refuse(_told(given))
+        sheet.refuse(_errors_of(given))
         return {}
     values: dict[str, Any] = given.validated_data
     return values
@@ -286,7 +286,7 @@ def checked_values(sheet: Sheet) -> dict[str, Any]:
 
 def changed_values(post: Post, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those values that differ from a stored post's."""
-    known = _said(post)
+    known = _content_of(post)
     return {name: values[name] for name in values if _differs(known, name, values)}
 
 
@@ -299,7 +299,7 @@ def take_over(sheet: Sheet, wanted: Mapping[str, Any]) -> None:
     post, shown = sheet.post, sheet.shown
     if post is None or shown is None or not post.is_editable:
         return
-    present = _told_of(post) | {"files": _in_order(seen(file.media) for file in sheet.files)}
+    present = _state_of(post) | {"files": _in_order(seen(file.media) for file in sheet.files)}
     shown = shown | {"files": _in_order([*(file.seen for file in sheet.files if file.seen), *sheet.gone])}
     others = [name for name in wanted if present[name] != shown[name] and _differs(present, name, wanted)]
     if not others:
@@ -308,7 +308,7 @@ def take_over(sheet: Sheet, wanted: Mapping[str, Any]) -> None:
     if "at" in others and sheet.at == shown["at"]:
         sheet.at, sheet.chosen_at = present["at"], _chosen_at(post)
     _take_over_files(sheet)
-    sheet.shown = _told_of(post)
+    sheet.shown = _state_of(post)
     sheet.refuse(
         {
             "": [
@@ -342,7 +342,7 @@ def wanted_files(sheet: Sheet, changed: Iterable[tuple[Media, Mapping[str, Any]]
     return [[media.pk, words.get(media.pk, media.alt_text)] for media in kept] + _in_order(sheet.gone)
 
 
-def _told(given: "serializers.Serializer[Any]") -> Errors:
+def _errors_of(given: "serializers.Serializer[Any]") -> Errors:
     errors: Errors = dict(describe(serializers.ValidationError(dict(given.errors))).details["fields"])
     if "platforms" in errors and not given.initial_data["platforms"]:
         errors["platforms"] = [_("Choose at least one account.")]
@@ -365,7 +365,7 @@ def checked_moment(sheet: Sheet) -> datetime | None:
     if not sheet.at:
         sheet.refuse({"scheduled_at": [_("Choose a date and a time.")]})
     elif not given.is_valid():
-        sheet.refuse(_told(given))
+        sheet.refuse(_errors_of(given))
     else:
         return _decided(sheet, given.validated_data["scheduled_at"])
     return None
@@ -401,7 +401,9 @@ def checked_files(sheet: Sheet) -> list[tuple[Media, dict[str, Any]]]:
     for place, file in enumerate((each for each in sheet.files if not each.is_removed), start=1):
         given = MediaInput(data={"alt_text": file.alt_text, "position": place})
         if not given.is_valid():
-            sheet.refuse({f"alt_text.{file.media.pk}": [text for texts in _told(given).values() for text in texts]})
+            sheet.refuse(
+                {f"alt_text.{file.media.pk}": [text for texts in _errors_of(given).values() for text in texts]}
+            )
             continue
         values: dict[str, Any] = given.validated_data
         found.append(

@@ -64,7 +64,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     context = {
         "sheet": sheet,
         "previews": found,
-        "refused": _told(sheet),
+        "refused": _messages(sheet),
         "errors": sum(trouble.is_error for each in found for trouble in each.troubles),
         "warnings": sum(not trouble.is_error for each in found for trouble in each.troubles),
     }
@@ -82,7 +82,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     media = saving.upload(sheet, given, actor=actor, pk=pk) if given else None
     draft = _draft(sheet.post, is_new=is_new) if sheet.post else {}
     if media is None:
-        return JsonResponse({"refused": _told(sheet) or [_("No file came with the request.")], **draft})
+        return JsonResponse({"refused": _messages(sheet) or [_("No file came with the request.")], **draft})
     row = render_to_string("console/compose/file.html", {"file": fields.thumbnail(sheet.files[-1])}, request)
     return JsonResponse({"row": row, **draft})
 
@@ -210,7 +210,7 @@ def _clock(post: Post) -> str:
     return f"{zone}, {offset(local)}" if local and comes_twice(local) else zone
 
 
-def _told(sheet: Sheet) -> list[str]:
+def _messages(sheet: Sheet) -> list[str]:
     """Return all that is refused, each once, and of which field; what is said of a file begins with its name."""
     return list(dict.fromkeys(words.of_field(name, text) for name, texts in sheet.errors.items() for text in texts))
 
@@ -234,7 +234,7 @@ def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> H
         candidates=_candidates(sheet),
         scheduled=words.local(post.scheduled_at, _zone(post)) if post and post.scheduled_at else "",
         zone=_clock(post) if post else "",
-        refused=_told(sheet),
+        refused=_messages(sheet),
         **_awaited(post),
         accepted=",".join(EXTENSIONS),
         most_characters=MAX_CONTENT,

@@ -140,6 +140,6 @@ def _troubles(issues: Sequence[dict[str, Any]], sheet: Sheet) -> list[Trouble]:
 
 
 def _trouble(issue: dict[str, Any], sheet: Sheet) -> Trouble:
-    message, fix = words.told(issue)
+    message, fix = words.describe(issue)
     target = id_of(place_of(issue, sheet))
     return Trouble(issue=issue, message=message, fix=fix, field=words.field(issue["field"]), target=target)

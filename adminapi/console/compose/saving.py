@@ -254,5 +254,5 @@ def place_of(issue: dict[str, Any], sheet: Sheet) -> str:
 
 
 def _sentence(issue: dict[str, Any]) -> str:
-    message, fix = words.told(issue)
+    message, fix = words.describe(issue)
     return about(f"{network_name(issue['platform'])}, {words.field(issue['field'])}", f"{message} {fix}".strip())

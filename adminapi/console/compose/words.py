@@ -147,7 +147,7 @@ def of_field(path: str, text: str) -> str:
     return about(field(path), text) if path in FIELDS else text
 
 
-def told(issue: Mapping[str, Any]) -> tuple[str, str]:
+def describe(issue: Mapping[str, Any]) -> tuple[str, str]:
     """Return what an issue says and how to mend it, for a person: the rules' words, unless they are for programs."""
     if issue["rule"] == "option_required":
         return _("It is needed."), _("Choose it under “For each network”.")

@@ -12,7 +12,7 @@ from adminapi.management import demo
 from adminapi.management.arguments import A_DAY, require_between
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json, add_wait
 from adminapi.management.client import ClientError
-from ouipost.observability import forms, logs
+from ouipost.observability import log_format, logs
 
 MADE = "a sandbox workspace, a test key, an account at each network and three posts"
 
@@ -45,7 +45,10 @@ Exits with 1 if the product does not answer, refuses something, or no longer tak
             made = "nothing, for it is there" if is_there else f"{MADE}; nothing was done"
             self.say(f"Would make {made}.")
             return
-        printed, in_lines = self.stdout, settings.LOG_FORMAT == forms.JSON and options["wait"] and not self.is_quiet
+        printed, in_lines = (
+            self.stdout,
+            settings.LOG_FORMAT == log_format.JSON and options["wait"] and not self.is_quiet,
+        )
         if in_lines:
             logs.say_in_lines(self)  # it writes between the lines of `serve`
         if not demo.wait_until_ready(options["wait"]):

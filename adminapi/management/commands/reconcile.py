@@ -24,7 +24,7 @@ from posts import pausing, services
 from posts.asking import Question, question, question_after_restore
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.operating import restoring
-from posts.operating.reconciling import Pending, told
+from posts.operating.reconciling import Pending, outcome_text
 from posts.operating.stuck import in_doubt
 
 LIMIT, WAIT = 100, 120
@@ -125,7 +125,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         reason, now = present.reason if present else asked, database_now()
         begun = pausing.pause(PauseScope.ALL, reason=reason, actor=self.actor, now=now, after_restore=True)
         if not present:
-            self.say(pauses.told(begun))
+            self.say(pauses.describe(begun))
 
     def _ask(self, target: Target) -> bool:
         """Put the target back; returns False where somebody else has settled it, or nobody can be asked about it."""
@@ -144,7 +144,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         while True:
             for pk, target in pending.answered():
                 counts[_outcome(target) if target else "deleted"] += 1
-                self.say(f"{pk}: {told(target) if target else 'deleted meanwhile'}.")
+                self.say(f"{pk}: {outcome_text(target) if target else 'deleted meanwhile'}.")
             waited = time.monotonic() - started
             if not pending or waited >= (seconds if pending.was_taken_up else min(seconds, TAKEN_WITHIN)):
                 break
@@ -178,7 +178,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
             "url": target.url or None,
             "way": asked.way or None,
             "obstacle": asked.obstacle or None,
-            "told": told(target) or None,
+            "told": outcome_text(target) or None,
         }
 
 

@@ -11,7 +11,7 @@ from adminapi.management.arguments import A_DAY
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.web import become, migrate, require_port, web_command
 from ouipost import supervisor
-from ouipost.observability import forms, logs
+from ouipost.observability import log_format, logs
 
 
 class Command(OperatorCommand):
@@ -37,7 +37,7 @@ fails, TOKEN_KEYS does not open what is stored, or another process listens on th
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.LOG_FORMAT == forms.JSON:
+        if settings.LOG_FORMAT == log_format.JSON:
             logs.say_in_lines(self)
         require_port(options["host"])
         migrate()

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.web import become, require_port, web_command
-from ouipost.observability import forms, logs
+from ouipost.observability import log_format, logs
 
 
 class Command(OperatorCommand):
@@ -27,7 +27,7 @@ process listens on the port. While the database does not answer, or is not migra
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.LOG_FORMAT == forms.JSON:
+        if settings.LOG_FORMAT == log_format.JSON:
             logs.say_in_lines(self)
         require_port(options["host"])
         become(web_command(options["host"]))

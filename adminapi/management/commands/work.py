@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.worker import Worker
 from ouipost import memory
-from ouipost.observability import forms, logs
+from ouipost.observability import log_format, logs
 from ouipost.supervisor import when_told_to_stop
 
 PARENT_LOOK_SECONDS = 1
@@ -35,7 +35,7 @@ TOKEN_KEYS does not open what is stored. A database that does not answer, or is 
         parser.add_argument("--parent", type=int, metavar="PID", help="stop also when this parent process is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.LOG_FORMAT == forms.JSON:
+        if settings.LOG_FORMAT == log_format.JSON:
             logs.say_in_lines(self)
         memory.keep_loaded()
         worker = Worker()

@@ -223,7 +223,7 @@ def calls(workspace: Workspace) -> Change:
 def end_that_is_near(workspace: Workspace) -> Change:
     make_account(workspace)
     SocialAccount.objects.update(expires_at=NOW + timedelta(days=1))
-    return once(partial(expiring.tell, NOW), "account.expiring")
+    return once(partial(expiring.notify, NOW), "account.expiring")
 
 
 def recovery(workspace: Workspace) -> Change:

@@ -343,7 +343,7 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
 
 
 ONCE_IT_IS_OUT: list[tuple[Any, str]] = [
-    *((settling, name) for name in ("_release", "_log", "sync_each", "_tell_of_files", "_leave_alone")),
+    *((settling, name) for name in ("_release", "_log", "sync_each", "_record_rejected_files", "_leave_alone")),
     (status, "record_all"),
     (outbox, "put"),
     (calls, "note"),

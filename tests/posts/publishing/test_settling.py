@@ -21,7 +21,7 @@ from ouipost.events.models import Event
 from posts import services
 from posts.models import Attempt, Post, Target
 from posts.operating.restoring import doubt
-from posts.publishing.late_answers import told_late
+from posts.publishing.late_answers import late_posts
 from posts.publishing.outcomes import Absent, Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, save_all
@@ -303,7 +303,7 @@ def test_a_late_id_has_the_address_that_was_told_last(workspace: Workspace) -> N
     for url in ("", "https://f.example/41"):
         log(target, outcome="late", remote_id="41", url=url)
 
-    assert told_late([target]) == [[Published(remote_id="41", url="https://f.example/41")]]
+    assert late_posts([target]) == [[Published(remote_id="41", url="https://f.example/41")]]
 
 
 def test_a_late_refusal_settles_nothing_where_a_worker_never_came_back(workspace: Workspace) -> None:

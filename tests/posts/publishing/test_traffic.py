@@ -21,7 +21,7 @@ from posts.models import Attempt, Post, Target, TargetStatus
 from posts.publishing import holding
 from posts.publishing.claiming import LOOK_AHEAD, ROUNDS
 from posts.publishing.holding import hold_account
-from posts.publishing.late_answers import told_late
+from posts.publishing.late_answers import late_posts
 from posts.publishing.outcomes import Later, Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, Search, others, save_all
@@ -892,7 +892,7 @@ def test_looking_for_many_costs_what_looking_for_one_costs(
     Target.objects.filter(pk=twin.pk).update(in_flight=F("account_id"), outcome_unknown=True)
 
     with django_assert_max_num_queries(4):
-        known, told = others(searches), told_late(targets)
+        known, told = others(searches), late_posts(targets)
 
     assert [each.remote_ids for each in known] == [{"8"}, *[set()] * (count - 1)]
     assert [each.in_doubt for each in known] == [[], [twin.pk], *[[]] * (count - 2)]

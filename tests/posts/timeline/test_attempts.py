@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from posts.models import Attempt
-from posts.timeline.attempts import Fate, Past, tell_attempts
+from posts.timeline.attempts import Fate, Past, attempt_entries
 from posts.timeline.entries import Cause
 from tests.factories import NOW
 
@@ -22,7 +22,7 @@ def row(outcome: str, step: str = "commit", *, again: bool = False, at: int = 0,
 
 def told(*attempts: Attempt, platform: str = "facebook", **past: Any) -> Told:
     known = Past(target_id="tgt_1", platform=platform, **past)
-    return [(entry.kind, entry.who_acts, entry.retry_safe) for entry in tell_attempts(attempts, known)]
+    return [(entry.kind, entry.who_acts, entry.retry_safe) for entry in attempt_entries(attempts, known)]
 
 
 REFUSED, AWAY = "CONTENT_REJECTED", "PLATFORM_UNAVAILABLE"
@@ -98,7 +98,7 @@ def test_what_became_of_the_target_decides_about_a_last_attempt() -> None:
 def test_a_look_that_came_to_nothing_is_no_refusal_of_the_post(code: str, again: bool) -> None:
     attempt = row("rejected", "recover", again=again, code=code)
 
-    [entry] = tell_attempts([attempt], Past(target_id="tgt_1", platform="twitter"))
+    [entry] = attempt_entries([attempt], Past(target_id="tgt_1", platform="twitter"))
 
     assert entry.kind == ("unknown" if again else "undecided")
     assert entry.cause == Cause(code="OUTCOME_UNKNOWN", message="Words.")
@@ -129,7 +129,7 @@ def test_an_entry_has_the_cause_in_the_networks_words() -> None:
     attempt = row("rejected", code=REFUSED)
     attempt.network_code, attempt.http_status = "100", 400
 
-    [entry] = tell_attempts([attempt], Past(target_id="tgt_1", platform="facebook"))
+    [entry] = attempt_entries([attempt], Past(target_id="tgt_1", platform="facebook"))
 
     assert entry.message == "Facebook has refused it."
     assert entry.cause is not None
@@ -138,6 +138,6 @@ def test_an_entry_has_the_cause_in_the_networks_words() -> None:
 
 
 def test_what_was_put_off_by_us_says_why_itself() -> None:
-    [entry] = tell_attempts([row("later", "prepare", again=True)], Past(target_id="tgt_1", platform="facebook"))
+    [entry] = attempt_entries([row("later", "prepare", again=True)], Past(target_id="tgt_1", platform="facebook"))
 
     assert (entry.message, entry.cause) == ("Words.", None)

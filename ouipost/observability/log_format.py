@@ -13,7 +13,7 @@ def wanted() -> str:
     return os.environ.get("LOG_FORMAT", JSON if os.environ.get("ENVIRONMENT") == "production" else TEXT)
 
 
-def last_words(told: str) -> str:
+def refusal(told: str) -> str:
     """Return why a process does not start as a line of the form that is wanted; in text it is the sentence alone."""
     if wanted() != JSON:
         return told

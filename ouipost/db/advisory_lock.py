@@ -19,7 +19,7 @@ WAITING = "Another process is at work on the tables of this database: waiting fo
 
 
 @contextmanager
-def alone(connection: Any) -> Iterator[None]:
+def advisory_lock(connection: Any) -> Iterator[None]:
     """Let no other process into such a block for the same database; the log says so where this one has to wait."""
     connection.ensure_connection()
     with _lock_of_server(connection) if connection.vendor == "mysql" else _lock_of_file(connection):

@@ -1,0 +1,1 @@
+"""The views of /admin/*: keys, users, webhooks, the audit log, pauses."""
