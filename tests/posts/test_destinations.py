@@ -63,7 +63,7 @@ def test_a_post_is_scheduled_as_if_an_account_that_goes_meanwhile_had_gone_befor
     insert, going = destinations.place_new, iter([lambda: disconnect(account, actor=SYSTEM, now=NOW)])
 
     def place_late(post: Post, found: Any) -> list[Target]:
-        assert [at_once(each) for each in going] in ([[0]], [])
+        assert [len(at_once(each)) for each in going] in ([1], [])
         return insert(post, found)
 
     monkeypatch.setattr(destinations, "place_new", place_late)

@@ -226,6 +226,11 @@ def end_that_is_near(workspace: Workspace) -> Change:
     return once(partial(expiring.notify, NOW), "account.expiring")
 
 
+def account_that_is_disconnected_twice(workspace: Workspace) -> Change:
+    act = partial(disconnect, make_account(workspace), actor=ACTOR, now=NOW)
+    return act, refused(Http404, act), lambda: Event.objects.filter(type="account.disconnected").count(), 1
+
+
 def recovery(workspace: Workspace) -> Change:
     return once(partial(health.mark_readable, [make_account(workspace, status="error").pk]), "account.recovered")
 
@@ -361,9 +366,6 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
     "a schedule": lambda one: both(
         make_schedule(one), partial(schedules.update_schedule, now=NOW), {"name": "B"}, {"is_active": False}
     ),
-    "the end of an account": lambda one: once(
-        partial(disconnect, make_account(one), actor=ACTOR, now=NOW), "account.disconnected"
-    ),
     "trouble": lambda one: once(
         partial(health.mark_unreadable, {make_account(one).pk: {"code": "A"}}), "account.error"
     ),
@@ -371,6 +373,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
         each.__name__: each
         for each in (
             *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, name_of_an_account, days),
+            account_that_is_disconnected_twice,
             *(files_of_a_post, file_whose_commit_is_not_answered, slots_for_an_account, failed_target_of_an_account),
             *(administrators, administrator_who_is_switched_off_while_deleted),
             *(key_that_is_revoked_while_it_is_rotated, key_that_is_rotated_while_it_is_revoked),
