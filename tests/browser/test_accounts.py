@@ -56,8 +56,10 @@ def test_a_person_rotates_a_key_and_sees_the_new_secret_once(
     staff.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=demo.base)
     staff.goto(f"{demo.base}/console/workspaces/apikey/")
     staff.get_by_role("link", name=re.compile("Demo")).first.click()
+    staff.wait_for_url(re.compile("/change/"))
     accessible(staff)
     staff.get_by_role("link", name="Rotate").click()
+    staff.wait_for_url(re.compile("/rotate"))
     accessible(staff)
     staff.get_by_role("button", name="Rotate").click()
 

@@ -32,6 +32,7 @@ def test_a_person_deletes_many_posts_leaves_and_finds_the_work_again(
     accessible(staff)
     staff.goto(f"{demo.base}/console/")
     staff.get_by_role("link", name="Background work").click()
+    staff.wait_for_url(f"{demo.base}/console/jobs/")
     accessible(staff)
     staff.get_by_role("region", name="The latest").get_by_role("link", name="Delete").first.click()
 
