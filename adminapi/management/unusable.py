@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from django.db import Error, InterfaceError, OperationalError
 
 from adminapi.management import NOBODY_CAN_TELL
-from ouipost.db.migrating import is_unmigrated
+from ouipost.db.migrating import is_clash, is_unmigrated
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def on_the_database() -> Iterator[None]:
     except Error as error:
         if is_unmigrated(error):
             said = f"The database is not migrated for this version ({error.args[-1]}): run `manage.py prepare`."
-        elif isinstance(error, OperationalError | InterfaceError):
+        elif isinstance(error, OperationalError | InterfaceError) and not is_clash(error):
             said = f"The database does not answer ({error.args[-1]}): `manage.py doctor` says what is wrong with it."
         else:
             raise

@@ -99,3 +99,9 @@ def is_unmigrated(error: Error) -> bool:
     """Whether the error says that the database lacks a table or column of this version."""
     missing = ("no such table", "no such column", "has no column named")
     return error.args[:1] in ((NO_SUCH_TABLE,), (NO_SUCH_COLUMN,)) or any(each in str(error) for each in missing)
+
+
+def is_clash(error: Error) -> bool:
+    """Whether the error says that a change of a table found it otherwise than it should be: the database answers."""
+    is_code = error.args[:1] in {(code,) for code in (TABLE_EXISTS, CANNOT_CREATE, *DONE_ALREADY)}
+    return is_code or any(each in str(error) for each in ("already exists", "duplicate column name"))
