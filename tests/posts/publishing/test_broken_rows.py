@@ -261,8 +261,8 @@ def test_a_schedule_in_a_zone_that_is_not_known_keeps_its_queue_and_no_other_fro
 
     work()
 
-    moved = {post.schedule.timezone: post.scheduled_at != soon for post in Post.objects.exclude(schedule=None)}  # type: ignore[union-attr]
-    assert moved == {"Mars/Olympus": False, "Europe/Paris": True}
+    moved = Post.objects.exclude(schedule=None).exclude(scheduled_at=soon)
+    assert [*moved.values_list("schedule__timezone", flat=True)] == ["Europe/Paris"]
 
 
 def test_a_network_that_is_gone_takes_nothing_and_holds_up_no_other(sick: Target, sound: Target) -> None:
