@@ -401,9 +401,8 @@ def checked_files(sheet: Sheet) -> list[tuple[Media, dict[str, Any]]]:
     for place, file in enumerate((each for each in sheet.files if not each.is_removed), start=1):
         given = MediaInput(data={"alt_text": file.alt_text, "position": place})
         if not given.is_valid():
-            sheet.refuse(
-                {f"alt_text.{file.media.pk}": [text for texts in _errors_of(given).values() for text in texts]}
-            )
+            problems = [text for texts in _errors_of(given).values() for text in texts]
+            sheet.refuse({f"alt_text.{file.media.pk}": problems})
             continue
         values: dict[str, Any] = given.validated_data
         found.append(

@@ -45,10 +45,8 @@ Exits with 1 if the product does not answer, refuses something, or no longer tak
             made = "nothing, for it is there" if is_there else f"{MADE}; nothing was done"
             self.say(f"Would make {made}.")
             return
-        printed, in_lines = (
-            self.stdout,
-            settings.LOG_FORMAT == log_format.JSON and options["wait"] and not self.is_quiet,
-        )
+        printed, is_json = self.stdout, settings.LOG_FORMAT == log_format.JSON
+        in_lines = is_json and options["wait"] and not self.is_quiet
         if in_lines:
             logs.say_in_lines(self)  # it writes between the lines of `serve`
         if not demo.wait_until_ready(options["wait"]):

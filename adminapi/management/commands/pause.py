@@ -67,6 +67,5 @@ Exits with 1 if there is no such network, workspace or account."""
             begun = pausing.pause(scope, subject, **given, now=database_now())
         told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
         self.show({"pause": shown(begun), "waiting": waiting})
-        self.say(
-            f"{pauses.describe_with_id(begun)} {told}" if begun else f"Would pause {what}: {told} Nothing was done."
-        )
+        would = f"Would pause {what}: {told} Nothing was done."
+        self.say(f"{pauses.describe_with_id(begun)} {told}" if begun else would)
