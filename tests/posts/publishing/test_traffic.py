@@ -569,30 +569,44 @@ def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
 
 
 NO_CREDITS = {"title": "Payment Required", "detail": "credits depleted", "type": "about:blank", "status": 402}
+CAPPED = {
+    "title": "UsageCapExceeded",
+    "detail": "Usage cap exceeded: Monthly product cap",
+    "type": "https://api.x.com/2/problems/usage-capped",
+    "period": "Monthly",
+    "scope": "Product",
+}
 
 
 @pytest.mark.django_db(databases="__all__")
+@pytest.mark.parametrize(
+    ("platform", "path", "refusal"),
+    [
+        ("twitter", "/2/tweets", {"status": 402, "body": NO_CREDITS}),
+        ("twitter", "/2/tweets", {"status": 429, "body": CAPPED}),
+    ],
+    ids=["X without credits", "X at its cap"],
+)
 def test_an_app_that_its_network_takes_nothing_from_is_tried_with_one_post_until_it_is_mended(
-    client: Client, admin: AdminClient
+    client: Client, admin: AdminClient, platform: str, path: str, refusal: dict[str, Any]
 ) -> None:
-    account = SocialAccount.objects.get(pk=client.connect("twitter")["id"])
+    account = SocialAccount.objects.get(pk=client.connect(platform)["id"])
     wanted = make_many(account, 40)
-    refusal = {"status": 402, "body": NO_CREDITS}
-    simulated.Fault.objects.create(network="twitter", effect="status", match="/2/tweets", options=refusal, times=99)
-    sends = simulated.Request.objects.filter(method="POST", path__startswith="/2/tweets")
+    simulated.Fault.objects.create(network=platform, effect="status", match=f"POST {path}", options=refusal, times=99)
+    sends = simulated.Request.objects.filter(method="POST", path__startswith=path)
 
     work_off()
     calls.flush()
     refused = sends.count()
     Network.objects.update(held_until=database_now())
     work_off()
-    told = admin.get("/admin/platform-health").json()["data"]["platforms"]["twitter"]
+    told = admin.get("/admin/platform-health").json()["data"]["platforms"][platform]
 
     assert (refused, sends.count()) == (10, 11)
     assert Target.objects.filter(pk__in=wanted, status="publishing").count() == 40
     assert SocialAccount.objects.get(pk=account.pk).held_until is None, "it is not the account's fault"
     assert (told["status"], told["api_status"]) == ("down", "outage")
-    assert any("credits" in issue for issue in told["issues"]), told["issues"]
+    assert any("takes nothing from this installation's app" in issue for issue in told["issues"]), told["issues"]
 
     simulated.Fault.objects.update(fired=99)
     Network.objects.update(held_until=database_now())
