@@ -576,6 +576,7 @@ CAPPED = {
     "period": "Monthly",
     "scope": "Product",
 }
+BLOCKED = {"error": {"message": "API access blocked.", "type": "OAuthException", "code": 200}}
 
 
 @pytest.mark.django_db(databases="__all__")
@@ -584,16 +585,17 @@ CAPPED = {
     [
         ("twitter", "/2/tweets", {"status": 402, "body": NO_CREDITS}),
         ("twitter", "/2/tweets", {"status": 429, "body": CAPPED}),
+        ("facebook", "/feed", {"status": 400, "body": BLOCKED}),
     ],
-    ids=["X without credits", "X at its cap"],
+    ids=["X without credits", "X at its cap", "Meta stops it"],
 )
 def test_an_app_that_its_network_takes_nothing_from_is_tried_with_one_post_until_it_is_mended(
     client: Client, admin: AdminClient, platform: str, path: str, refusal: dict[str, Any]
 ) -> None:
     account = SocialAccount.objects.get(pk=client.connect(platform)["id"])
     wanted = make_many(account, 40)
-    simulated.Fault.objects.create(network=platform, effect="status", match=f"POST {path}", options=refusal, times=99)
-    sends = simulated.Request.objects.filter(method="POST", path__startswith=path)
+    simulated.Fault.objects.create(network=platform, effect="status", match=path, options=refusal, times=99)
+    sends = simulated.Request.objects.filter(method="POST", path__endswith=path)
 
     work_off()
     calls.flush()
