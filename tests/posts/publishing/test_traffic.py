@@ -712,6 +712,17 @@ def test_a_quota_that_a_search_meets_holds_up_the_search_alone_until_its_end(wor
     assert len(claim_targets(1)) == 1
 
 
+def test_a_quota_of_one_kind_of_post_keeps_no_other_waiting(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    video, *others = make_many(account, 3)
+
+    settle(claim_targets(1), RateLimited("no room for videos", retry_after=3600, is_of_a_kind=True))
+
+    assert Target.objects.filter(pk=video, due_at__gt=database_now() + 0.9 * HOUR, attempts=0).exists()
+    assert SocialAccount.objects.get(pk=account.pk).held_until is None
+    assert taken() == others[:1]
+
+
 def test_a_post_that_meets_a_quota_twice_keeps_no_other_waiting(workspace: Workspace) -> None:
     account = make_account(workspace)
     first, *others = make_many(account, 4)
