@@ -1,6 +1,6 @@
 """Redis, with short timeouts and a circuit breaker: a server that does not answer is soon not asked any more.
 
-Redis is optional everywhere: callers catch `Unavailable` and go on with the database or this process's own memory.
+Redis is optional everywhere: callers catch `RedisAway` and go on with the database or this process's own memory.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ STEPS_OF_A_NEW_CONNECTION = 4
 Argument = str | bytes | int
 
 
-class Unavailable(Exception):
+class RedisAway(Exception):
     """Redis did not answer, or the breaker is open; a command without an answer may have run nevertheless."""
 
 
@@ -74,18 +74,18 @@ class Server:
         timeout: float | None = None,
         insist: bool = False,
     ) -> Any:
-        """Run the script and return its result, within `timeout` seconds (default `REDIS_TIMEOUT`); raises Unavailable.
+        """Run the script and return its result, within `timeout` seconds (default `REDIS_TIMEOUT`); raises RedisAway.
 
         With `insist` it is run even while the breaker is open.
         """
         if not (insist or self._breaker.allows()):
-            raise Unavailable("Redis did not answer before and is left alone for some seconds.")
+            raise RedisAway("Redis did not answer before and is left alone for some seconds.")
         try:
             result = self._ask(script, [len(keys), *keys, *args], timeout or self._timeout)
         except self._exceptions.RedisError as error:
             self._breaker.failed(error)
             self.close()  # connections from before a restart would fail one by one
-            raise Unavailable(str(error)) from error
+            raise RedisAway(str(error)) from error
         self._breaker.succeeded()
         return result
 

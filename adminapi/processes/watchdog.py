@@ -28,7 +28,7 @@ from posts.tasks import last_turn
 
 logger = logging.getLogger(__name__)
 
-SILENCE = engine_time(30)
+TICKS_MISSED = engine_time(30)
 LOOK_EVERY = engine_time(3)
 STOP_SECONDS = 60
 _in_database = threading.Lock()
@@ -113,7 +113,7 @@ class Watchdog:
             Heartbeat.objects.beat(TICK)  # all processes may be at it, and the ticks wait
             return False
         silence = Heartbeat.objects.silence(TICK)
-        return now - self._started > SILENCE.total_seconds() and (silence is None or silence > SILENCE)
+        return now - self._started > TICKS_MISSED.total_seconds() and (silence is None or silence > TICKS_MISSED)
 
     def _ensure(self) -> None:
         if self._spare is not None and self._spare.poll() is None:

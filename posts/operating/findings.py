@@ -177,9 +177,7 @@ def _past_give_up(target: Target, hold: Hold | None) -> Finding:
         Kind.PAST_GIVE_UP,
         since=target.give_up_at,
         until=hold.until if hold else None,
-        cause=hold.cause
-        if hold
-        else _error_text(target) or "The time for trying is over, and no worker has settled it.",
+        cause=hold.cause if hold else _error_text(target) or NOT_SETTLED,
         who_acts=hold.who_acts or _who_acts(target, otherwise=WhoActs.NETWORK) if hold else WhoActs.OPERATOR,
         next_step="None: it is settled at its next turn" if hold else START_A_WORKER,
     )

@@ -19,7 +19,7 @@ from adminapi.models import Heartbeat
 from adminapi.processes import consuming, watchdog
 from adminapi.processes.consuming import IDLE
 from adminapi.processes.heartbeats import TICK
-from adminapi.processes.watchdog import SILENCE, Watchdog
+from adminapi.processes.watchdog import TICKS_MISSED, Watchdog
 from ouipost.claims import database_now
 from ouipost.queues import UNHEARD
 from posts.publishing import kept_answers
@@ -136,8 +136,8 @@ def test_a_broker_that_is_away_is_asked_once_in_an_idle_minute(
 @pytest.mark.parametrize(
     ("ago", "count"),
     [
-        (SILENCE - timedelta(seconds=5), 0),
-        (SILENCE + timedelta(seconds=1), 1),
+        (TICKS_MISSED - timedelta(seconds=5), 0),
+        (TICKS_MISSED + timedelta(seconds=1), 1),
         pytest.param(-timedelta(hours=1), 1, id="the clock was set back since"),
     ],
 )

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from redis import Redis
 
 from ouipost import redis
-from ouipost.redis import Script, Server, Unavailable
+from ouipost.redis import RedisAway, Script, Server
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
 from tests.services import free_port, start_redis
 
@@ -74,7 +74,7 @@ def at(port: int, *, timeout: float = 5.0) -> Server:
 def fails(server: Server) -> float:
     """Ask in vain, and return how long that took."""
     started = time.monotonic()
-    with pytest.raises(Unavailable):
+    with pytest.raises(RedisAway):
         server.run(ECHO, ["key"], ["argument"])
     return time.monotonic() - started
 
@@ -181,7 +181,7 @@ def test_one_failure_or_two_are_forgotten_with_the_next_answer(process: "tuple[s
 
     for _ in range(3):
         for _ in range(2):
-            with pytest.raises(Unavailable):
+            with pytest.raises(RedisAway):
                 server.run(stopping)
         assert server.run(ECHO, ["key"], ["argument"])
 
@@ -259,7 +259,7 @@ def test_connections_that_were_closed_while_they_were_idle_fail_nobody(
 def test_who_insists_asks_a_server_that_is_left_alone(process: "tuple[subprocess.Popen[bytes], int]") -> None:
     server = at(process[1])
     for _ in range(3):
-        with pytest.raises(Unavailable):
+        with pytest.raises(RedisAway):
             server.run(Script("return redis.error_reply('no')"))
     fails(server)
 
@@ -269,7 +269,7 @@ def test_who_insists_asks_a_server_that_is_left_alone(process: "tuple[subprocess
 
 def test_the_log_has_one_line_in_ten_seconds(nowhere: Server, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(50):
-        with pytest.raises(Unavailable):
+        with pytest.raises(RedisAway):
             nowhere.run(ECHO, ["secret"], ["secret"], insist=True)
 
     [line] = [record.getMessage() for record in caplog.records if record.name == "ouipost.breaker"]

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import models, transaction
 
 from ouipost.api.limits import WINDOW_SECONDS, Window
-from ouipost.redis import Script, Unavailable, server
+from ouipost.redis import RedisAway, Script, server
 
 RECORD_SECONDS = 5
 STORE_SECONDS = 5
@@ -96,7 +96,7 @@ def ask(digest: str) -> Known | Unknown | None:
     redis, name = server(), f"ouipost:key:{digest}"
     if redis is None:
         return None
-    with suppress(Unavailable):
+    with suppress(RedisAway):
         match redis.run(ASK, [name]):
             case [now]:
                 return Unknown(name=name, asked_at=now)
@@ -112,7 +112,7 @@ def admit(miss: Unknown, *, key_id: str, record: bytes, milliseconds: int, is_us
     """
     redis = server()
     kept = min(milliseconds, RECORD_SECONDS * 1000)
-    with suppress(Unavailable):
+    with suppress(RedisAway):
         if redis is not None:
             return _window(*redis.run(ADMIT, [miss.name], [key_id, record, kept, miss.asked_at, int(is_use)]))
     return None
@@ -141,5 +141,5 @@ def _mark(key_ids: tuple[str, ...]) -> None:
     redis = server()
     if redis is None or not key_ids:
         return
-    with suppress(Unavailable):  # then a record lives on for its 5 s at most
+    with suppress(RedisAway):  # then a record lives on for its 5 s at most
         redis.run(MARK, [f"ouipost:changed:{key_id}" for key_id in key_ids], insist=True)

@@ -42,7 +42,7 @@ class Batch:
 
 
 class Source(Protocol):
-    """Where requests are counted; raises Unavailable where it cannot be reached."""
+    """Where requests are counted; raises RedisAway where it cannot be reached."""
 
     def take(self) -> Batch | None:
         """Return the batch to write: the same one until it is dropped; None if there is nothing."""

@@ -19,7 +19,7 @@ from django.db.models import CharField, DateField, F, Q, QuerySet, Sum, Value
 from ouipost.claims import database_now
 from ouipost.db.rows import add_each
 from ouipost.flushing import Flusher
-from ouipost.redis import Unavailable
+from ouipost.redis import RedisAway
 from workspaces.keys.counting import Batch, InProcess, InRedis, Source
 from workspaces.models import ApiKey, KeyUsage, UsageBatch
 
@@ -90,7 +90,7 @@ def _read(rows: "QuerySet[Any, Any]", *nothing: Value) -> tuple[list[tuple[Any, 
     """
     pending: list[Batch] = []
     for source in SOURCES:
-        with suppress(Unavailable):
+        with suppress(RedisAway):
             pending += source.pending()
     names = {batch.name for batch in pending}
     found = list(rows.union(UsageBatch.objects.filter(pk__in=names).values_list("pk", *nothing), all=True))
@@ -100,7 +100,7 @@ def _read(rows: "QuerySet[Any, Any]", *nothing: Value) -> tuple[list[tuple[Any, 
 
 def flush_shared() -> int:
     """Write what was counted in Redis, where that is used; returns the number of requests."""
-    with suppress(Unavailable):
+    with suppress(RedisAway):
         return flush(IN_REDIS)
     return 0
 

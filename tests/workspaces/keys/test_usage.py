@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from ouipost import flushing
 from ouipost.claims import database_now
-from ouipost.redis import Unavailable
+from ouipost.redis import RedisAway
 from tests.conftest import ApiClient
 from tests.factories import make_key
 from workspaces.keys import usage
@@ -410,6 +410,6 @@ def test_a_day_is_redis_day_and_a_use_its_moment() -> None:
 def test_a_flush_that_redis_does_not_answer_writes_nothing(settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(RedisAway):
         usage.flush(usage.IN_REDIS)
     assert usage.flush_shared() == 0
