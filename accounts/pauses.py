@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms import NAMES
-from ouipost.db.rows import Statement, compiled, fetch
+from ouipost.db.prepared import fetch
 from ouipost.phrases import Phrase
 
 logger = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 def in_force() -> list[Pause]:
     """Return what is paused now, the oldest first."""
-    return sorted(_known(fetch(Pause, _in_force())), key=_begun)
+    return sorted(_known(fetch(_in_force)), key=_begun)
 
 
 def of_all() -> Pause | None:
@@ -31,9 +31,8 @@ def is_after_restore() -> bool:
     return paused is not None and paused.is_after_restore
 
 
-@cache
-def _in_force() -> Statement:
-    return compiled(Pause.objects.in_force().order_by())
+def _in_force() -> QuerySet[Pause]:
+    return Pause.objects.in_force().order_by()
 
 
 def after(moment: datetime) -> list[Pause]:

@@ -15,7 +15,7 @@ from analytics.gains import total
 from analytics.models import AccountDay
 from analytics.periods import Period
 from analytics.reports import Scope
-from ouipost.db.prepared import fetch_prepared
+from ouipost.db.prepared import fetch
 
 TOP_LOCATIONS = 10
 Demographics = Mapping[str, Mapping[str, int]]
@@ -33,7 +33,7 @@ class Standing:
 
 def audience(scope: Scope, period: Period) -> dict[str, Any]:
     """Return the followers of the connected accounts, and their growth in a period; null where no network says."""
-    columns = fetch_prepared(_standings, first=period.first, last=period.last, **scope.matching)
+    columns = fetch(_standings, first=period.first, last=period.last, **scope.matching)
     found = [Standing(followers=now, before=then, demographics=said or {}) for now, then, said in columns]
     followers = total(each.followers for each in found) if found else 0
     growth = total(_growth(each) for each in found) if found else 0

@@ -13,7 +13,7 @@ from analytics.gains import Numbers, bucketed, rate, summed
 from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
 from analytics.periods import A_DAY, Granularity, Period
 from analytics.totals import SUMMED, negative
-from ouipost.db.prepared import fetch_prepared
+from ouipost.db.prepared import fetch
 from ouipost.db.replica import on_replica
 from workspaces.models import Workspace
 
@@ -39,7 +39,7 @@ class Scope:
         by_hour = period.granularity == Granularity.HOUR
         field, first, last = ("hour", period.starts, period.ends) if by_hour else ("day", period.first, period.last)
         matching = {f"{field}__gte": first, f"{field}__lte": last} | self.matching
-        found = fetch_prepared(_sums, self._model(by_hour=by_hour), field, self.workspace_ids is not None, **matching)
+        found = fetch(_sums, self._model(by_hour=by_hour), field, self.workspace_ids is not None, **matching)
         rows: list[Row] = [(at, name, dict(zip(SUMMED, numbers, strict=True))) for at, name, *numbers in found]
         return rows if self._whose() else [*rows, *self._leaving(period)]
 
@@ -82,7 +82,7 @@ class Scope:
 
     def as_of(self) -> datetime | None:
         """Return when the last of the numbers were read: also those of accounts that were disconnected since."""
-        found = fetch_prepared(_last_sync, **self.matching)
+        found = fetch(_last_sync, **self.matching)
         return found[0][0] if found else None
 
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet, Sum
 from analytics.models import TargetDay, TargetNumbers
 from analytics.periods import SECOND, Period
 from analytics.plan import READ_FOR
-from ouipost.db.prepared import fetch_prepared
+from ouipost.db.prepared import fetch
 from workspaces.models import Workspace
 
 TOP = 10
@@ -42,7 +42,7 @@ def top_posts(workspace: Workspace, period: Period, *, platform: str = "") -> Se
     A post that is deleted meanwhile is left out.
     """
     found = top_targets(workspace, period, platform=platform)
-    rows = {pk: columns for pk, *columns in fetch_prepared(_posts, pk__in=[top.numbers_id for top in found])}
+    rows = {pk: columns for pk, *columns in fetch(_posts, pk__in=[top.numbers_id for top in found])}
     return [_shown(top, *rows[top.numbers_id]) for top in found if top.numbers_id in rows]
 
 
@@ -75,17 +75,17 @@ def top_targets(workspace: Workspace, period: Period, *, platform: str = "") -> 
     start = 0
     for end in LOOKS:
         pks = [pk for pk, _ in looked[start:end]]
-        found = _best([*found, *_tops(fetch_prepared(_gains, numbers__in=pks, **gained))])
+        found = _best([*found, *_tops(fetch(_gains, numbers__in=pks, **gained))])
         if len(looked) <= end or _are_beyond(found, bound=looked[end][1]):
             return found
         start = end
-    return _tops(fetch_prepared(_best_gains, **gained))
+    return _tops(fetch(_best_gains, **gained))
 
 
 def _most_successful(period: Period, whose: Mapping[str, str]) -> Sequence[tuple[int, int]]:
     """Return the first targets of those that may have gained something, with all engagement that each ever gained."""
     since, until = period.starts - READ_FOR - OUTAGE, period.ends + SECOND + ZONES_APART
-    return fetch_prepared(_by_success, published_at__gt=since, published_at__lt=until, **whose)
+    return fetch(_by_success, published_at__gt=since, published_at__lt=until, **whose)
 
 
 def _by_success(**matching: Any) -> "QuerySet[TargetNumbers, Any]":

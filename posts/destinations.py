@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
 from accounts.platforms.base import Media
 from ouipost.db.locks import Overtaken
-from ouipost.db.rows import REMEMBERED, Statement, compiled, fetch, fetch_columns, insert_each
+from ouipost.db.prepared import fetch
+from ouipost.db.rows import insert_each
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase
 from posts import rules
@@ -108,7 +108,7 @@ def resolve(
     Raises InvalidInput that names every id which is neither a network's nor a connected account's, in the ids and in
     the overrides. Ids that a post has `kept` were known once: an account of them that was disconnected is missing.
     """
-    accounts = fetch(SocialAccount, _named(workspace.pk, tuple(given))) if given else []
+    accounts = fetch(_named, workspace=workspace.pk, given=list(given))
     known = {account.pk: account for account in accounts}
     defaults = {account.default_of: account for account in accounts if account.default_of}
     gone = _disconnected(workspace, given) if kept else {}
@@ -133,11 +133,10 @@ def resolve(
     )
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _named(workspace_id: str, given: tuple[str, ...]) -> Statement:
+def _named(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:
     """Return the query for the connected accounts that these ids stand for."""
     named = Q(pk__in=given) | Q(default_of__in=given)
-    return compiled(SocialAccount.objects.connected().filter(named, workspace=workspace_id))
+    return SocialAccount.objects.connected().filter(named, workspace=workspace)
 
 
 def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, str]:
@@ -239,11 +238,10 @@ def require_all(destinations: Destinations) -> None:
         raise AccountNotConnected(gone if names_accounts(absent) else None, platforms=absent)
     if not connection.features.has_select_for_update:  # SQLite has one writer at a time
         return
-    if fetch_columns(_gone(tuple(account.pk for account in destinations.accounts))):
+    if fetch(_gone, pks=[account.pk for account in destinations.accounts]):
         raise Overtaken("An account was disconnected.")
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _gone(pks: tuple[str, ...]) -> Statement:
+def _gone(*, pks: Any) -> "QuerySet[SocialAccount, Any]":
     """Return the query for those of these accounts that were disconnected."""
-    return compiled(SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks).values_list("pk"))
+    return SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks).values_list("pk")

@@ -5,7 +5,6 @@ targets as a prefetch would bring them, at half of the cost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -14,7 +13,8 @@ from django.db import connection
 from django.db.models import DateTimeField, QuerySet, Subquery
 
 from ouipost.api.pagination import pagination
-from ouipost.db.rows import REMEMBERED, Statement, compiled, fetch, remember
+from ouipost.db.prepared import fetch, statement
+from ouipost.db.rows import remember
 from ouipost.db.stored_json import JsonColumn
 from posts.media.signing import signer
 from posts.models import NUMBERS, Post, PostCount, Target
@@ -35,7 +35,8 @@ def newest(key: ApiKey, workspace_id: str, *, page: int, limit: int) -> Answer |
 
     None where the page is empty: there are no more, or the workspace is not for this key to see.
     """
-    rows = _fetch(_all_posts(key.mode, tuple(key.workspace_ids), workspace_id), page=page, limit=limit)
+    sql, parameters = statement(_all_posts, key.mode, tuple(key.workspace_ids), workspace=workspace_id)
+    rows = _fetch(sql, parameters, page=page, limit=limit)
     if not rows:
         return None
     kept = rows[0][-1]
@@ -46,7 +47,8 @@ def newest(key: ApiKey, workspace_id: str, *, page: int, limit: int) -> Answer |
 def filtered(posts: QuerySet[Post], *, page: int, limit: int) -> Answer:
     """Return a page of these posts, in the order that they have."""
     total = posts.count()
-    rows = _fetch(compiled(posts.values_list(*COLUMNS)), page=page, limit=limit) if (page - 1) * limit < total else []
+    columns = posts.values_list(*COLUMNS).query
+    rows = _fetch(*columns.sql_with_params(), page=page, limit=limit) if (page - 1) * limit < total else []
     return _answer(rows, pagination(page=page, limit=limit, total=total))
 
 
@@ -62,42 +64,30 @@ def one(key: ApiKey, workspace_id: str, post_id: str) -> Post | None:
 
 
 def _one(key: ApiKey, workspace_id: str, post_id: str) -> Post | None:
-    posts, given = _one_post(key.mode, tuple(key.workspace_ids), workspace_id)
-    found = fetch(Post, (posts, (*given, post_id)))
+    found = fetch(_visible, key.mode, tuple(key.workspace_ids), workspace=workspace_id, pk=post_id)
     if not found:
         return None
-    remember(found[0], "targets", fetch(Target, (_targets_of_one(), (post_id,))))
+    remember(found[0], "targets", fetch(_targets, post=post_id))
     return found[0]
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _one_post(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> Statement:
-    """Return the query for a post that such a key sees in the workspace; its last parameter, the post, is left out."""
-    statement, parameters = compiled(_visible(mode, workspace_ids, workspace_id).filter(pk=""))
-    return statement, parameters[:-1]
+def _targets(**matching: Any) -> QuerySet[Target]:
+    return Target.objects.filter(**matching).order_by("pk")
 
 
-@cache
-def _targets_of_one() -> str:
-    """Return the query for a post's targets, with the post as its parameter."""
-    return compiled(Target.objects.filter(post="").order_by("pk"))[0]
+def _all_posts(mode: str, workspace_ids: Sequence[str], *, workspace: Any) -> "QuerySet[Post, Any]":
+    posts = _visible(mode, workspace_ids, workspace=workspace).order_by("-moment", "-pk")
+    total = Subquery(PostCount.objects.filter(pk=workspace).values("total"))
+    return posts.annotate(total=total).values_list(*COLUMNS, "total")
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _all_posts(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> Statement:
-    """Return the query for what such a key sees in the workspace: to compile it costs more than to run it."""
-    posts = _visible(mode, workspace_ids, workspace_id).order_by("-moment", "-pk")
-    total = Subquery(PostCount.objects.filter(pk=workspace_id).values("total"))
-    return compiled(posts.annotate(total=total).values_list(*COLUMNS, "total"))
-
-
-def _visible(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> QuerySet[Post]:
+def _visible(mode: str, workspace_ids: Sequence[str], *, workspace: Any, **matching: Any) -> QuerySet[Post]:
+    """Match what a key with this mode and list sees in the workspace."""
     visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
-    return Post.objects.filter(workspace__in=visible.filter(pk=workspace_id))
+    return Post.objects.filter(workspace__in=visible.filter(pk=workspace), **matching)
 
 
-def _fetch(statement: Statement, *, page: int, limit: int) -> list[tuple[Any, ...]]:
-    sql, parameters = statement
+def _fetch(sql: str, parameters: Sequence[Any], *, page: int, limit: int) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(f"{sql} LIMIT %s OFFSET %s", [*parameters, limit, (page - 1) * limit])
         return list(cursor.fetchall())

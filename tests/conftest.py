@@ -266,9 +266,9 @@ def redis_url(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def on_mariadb(db: None) -> None:
-    """For what MySQL cannot, or plans in another way: docs/operations.md says under "MySQL" what that means."""
+    """For what MySQL cannot, or plans in another way: see "On MySQL" in docs/operations/servers.md."""
     if not getattr(connection, "mysql_is_mariadb", False):
-        pytest.skip("Does not hold on MySQL: see docs/operations.md.")
+        pytest.skip("Does not hold on MySQL: see docs/operations/servers.md.")
 
 
 @pytest.fixture(scope="session")

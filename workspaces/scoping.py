@@ -1,6 +1,6 @@
 """The one place that decides which rows a caller can reach: every view's queries go through it."""
 
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from ouipost.api.middleware import WORKSPACE_ID
 from ouipost.api.viewsets import ApiViewSet
-from ouipost.db.rows import REMEMBERED, Statement, compiled, fetch
+from ouipost.db.prepared import fetch
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
@@ -79,7 +79,7 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
     def workspace(self) -> Workspace:
         """The workspace of the request; raises WorkspaceNotFound where the key may not see it."""
         key = self.key
-        found = fetch(Workspace, _finding(self.workspace_id, mode=key.mode, workspace_ids=tuple(key.workspace_ids)))
+        found = fetch(_seen_by, key.mode, tuple(key.workspace_ids), pk=self.workspace_id)
         if not found:
             raise WorkspaceNotFound
         return found[0]
@@ -98,8 +98,6 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
         return Workspace.objects.visible_to(self.key).filter(pk=self.workspace_id)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _finding(workspace_id: str, *, mode: str, workspace_ids: tuple[str, ...]) -> Statement:
-    """Return the query for the workspace, if a key with this mode and list may see it."""
-    key = ApiKey(mode=mode, workspace_ids=list(workspace_ids))
-    return compiled(Workspace.objects.visible_to(key).filter(pk=workspace_id))
+def _seen_by(mode: str, workspace_ids: Sequence[str], **matching: Any) -> QuerySet[Workspace]:
+    """Match what a key with this mode and list may see."""
+    return Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids))).filter(**matching)

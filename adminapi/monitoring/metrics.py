@@ -56,7 +56,11 @@ ENDING = "ending"
 """Stands among the kinds of calls for accounts that end soon."""
 NO_NUMBER = Value(None, output_field=BigIntegerField())
 NO_MOMENT = Value(None, output_field=DateTimeField())
-TOLD = {PUBLISH: "publishes", SYNC: "syncs", REQUEST: "network_requests"}
+TOLD = {
+    PUBLISH: ("publishes", "Attempts to publish, by how they ended."),
+    SYNC: ("syncs", "Accounts that were read for their numbers: read, or the error."),
+    REQUEST: ("network_requests", "Requests to networks; stopped: they take nothing from the app."),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,11 +324,11 @@ def _of_backlog(found: Backlog) -> "Iterator[Metric]":
 
 
 def _of_networks(figures: Figures) -> "Iterator[Metric]":
-    for kind, name in TOLD.items():
+    for kind, (name, says) in TOLD.items():
         counts = [
             ((*parts_of(network), outcome), many) for network, of, outcome, many, _ in figures.counts if of == kind
         ]
-        yield _family(name, f"Calls of the kind {kind}, by outcome.", ["network", "mode", "outcome"], counts, ever=True)
+        yield _family(name, says, ["network", "mode", "outcome"], counts, ever=True)
     spent = [
         ((*parts_of(network), outcome), milliseconds / 1000)
         for network, kind, outcome, _, milliseconds in figures.counts
@@ -335,7 +339,7 @@ def _of_networks(figures: Figures) -> "Iterator[Metric]":
     expiring = figures.expiring.items()
     yield _family("accounts_expiring", "Accounts that end within 7 days.", ["network", "mode"], expiring)
     open_ones = [(parts_of(network), 1) for network in figures.breakers]
-    yield _family("breakers_open", "Networks that are left alone for now.", ["network", "mode"], open_ones)
+    yield _family("breakers_open", "Networks whose circuit breaker is open.", ["network", "mode"], open_ones)
 
 
 def _of_webhooks(found: webhooks.Figures, backlog: Backlog) -> "Iterator[Metric]":

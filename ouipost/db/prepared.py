@@ -1,16 +1,16 @@
 """Queries that are compiled once for all values: compiling them costs more than running them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections, models, router
+from django.db.models.query import ModelIterable
 
-from ouipost.db.rows import REMEMBERED
-
-Query = Callable[..., "models.QuerySet[Any, Any]"]
-Row = tuple[Any, ...]
+Each = TypeVar("Each")
+REMEMBERED = 1024
+"""Compiled queries that a process keeps."""
 
 
 class Place(NamedTuple):
@@ -44,45 +44,62 @@ class Given(models.Expression):
 class Prepared(NamedTuple):
     """A compiled query; `Place`s are among its parameters."""
 
-    model: type[models.Model]
+    rows: "models.QuerySet[Any, Any]"
     sql: str
     parameters: tuple[Any, ...]
     columns: tuple[Any, ...]
+    names: tuple[str, ...]
+    """Of the fields of a row that the columns make, or none where they are wanted themselves."""
+
+    @property
+    def connection(self) -> Any:
+        return connections[router.db_for_read(self.rows.model)]
+
+    def filled(self, values: Mapping[str, Any], connection: Any) -> list[Any]:
+        """Return the parameters with these values in their places."""
+        return [each.value(values, connection) if isinstance(each, Place) else each for each in self.parameters]
+
+    def found(self, rows: Iterable[Any], connection: Any) -> list[Any]:
+        """Return what the ORM would make of these rows of the database."""
+        compiler = self.rows.query.get_compiler(connection=connection)
+        rows = compiler.apply_converters(rows, compiler.get_converters(self.columns))
+        if self.names:
+            return [self.rows.model.from_db(connection.alias, self.names, row) for row in rows]
+        return list(map(tuple, rows))
 
 
-def fetch_prepared(query: Query, *fixed: Any, **values: Any) -> list[Row]:
-    """Run a query for some columns of each row: the one that `query` returns for these arguments.
+def fetch(query: "Callable[..., models.QuerySet[Any, Each]]", *fixed: Any, **values: Any) -> list[Each]:
+    """Run the query that this function of a module returns for these arguments: for rows, or a `values_list` of them.
 
     It is called once for all values, the lists of one length, and gets something that stands for each. An empty list
     matches no row.
     """
-    counts = {name: len(value) if isinstance(value, list) else None for name, value in values.items()}
-    if 0 in counts.values():
+    if [] in values.values():
         return []
-    prepared = _prepared(query, fixed, tuple(counts.items()))
-    connection = connections[router.db_for_read(prepared.model)]
-    parameters = [each.value(values, connection) if isinstance(each, Place) else each for each in prepared.parameters]
+    prepared = _prepared(query, fixed, _counts(values))
+    connection = prepared.connection
     with connection.cursor() as cursor:
-        cursor.execute(prepared.sql, parameters)
-        return list(_converted(cursor.fetchall(), prepared.columns, connection))
+        cursor.execute(prepared.sql, prepared.filled(values, connection))
+        return prepared.found(cursor.fetchall(), connection)
+
+
+def statement(query: Callable[..., Any], *fixed: Any, **values: Any) -> tuple[str, list[Any]]:
+    """Return the SQL of the same query and its parameters, for who takes columns as the database gives them."""
+    prepared = _prepared(query, fixed, _counts(values))
+    return prepared.sql, prepared.filled(values, prepared.connection)
+
+
+def _counts(values: Mapping[str, Any]) -> tuple[tuple[str, int | None], ...]:
+    return tuple((name, len(value) if isinstance(value, list) else None) for name, value in values.items())
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _prepared(query: Query, fixed: tuple[Any, ...], counts: tuple[tuple[str, int | None], ...]) -> Prepared:
+def _prepared(
+    query: Callable[..., Any], fixed: tuple[Any, ...], counts: tuple[tuple[str, int | None], ...]
+) -> Prepared:
     rows = query(*fixed, **{name: Given(name, count) for name, count in counts})
     compiler = rows.query.get_compiler(rows.db)
     sql, parameters = compiler.as_sql()
-    return Prepared(rows.model, sql, tuple(parameters), tuple(column for column, _, _ in compiler.select))
-
-
-def _converted(rows: Sequence[Row], columns: Sequence[Any], connection: Any) -> Iterator[Row]:
-    """Give rows with the values that the ORM would return."""
-    converters = [
-        (place, column, convert)
-        for place, column in enumerate(columns)
-        for convert in (*connection.ops.get_db_converters(column), *column.get_db_converters(connection))
-    ]
-    for row in map(list, rows):
-        for place, column, convert in converters:
-            row[place] = convert(row[place], column, connection)
-        yield tuple(row)
+    columns = tuple(column for column, _, _ in compiler.select)
+    names = tuple(column.target.attname for column in columns) if rows._iterable_class is ModelIterable else ()
+    return Prepared(rows, sql, tuple(parameters), columns, names)

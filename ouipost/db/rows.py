@@ -1,34 +1,12 @@
-"""Rows: fields set together, queries compiled once and kept, and bulk writes in few statements: compiling them costs
-more than running them."""
+"""Rows: fields set together, and bulk writes in few statements, which the ORM takes longer to compile than to run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connections, models, router
+from django.db import connections, models, router
 
-Statement = tuple[str, tuple[Any, ...]]
-Row = TypeVar("Row", bound=models.Model)
 Each = TypeVar("Each")
-REMEMBERED = 1024
-"""Compiled statements that a process keeps in each cache, one for each set of values."""
-
-
-def compiled(rows: "models.QuerySet[Any, Any]") -> Statement:
-    """Return the query's SQL and parameters, which may be kept and run again."""
-    return rows.query.sql_with_params()
-
-
-def fetch(model: type[Row], statement: Statement) -> list[Row]:
-    """Run a compiled query for whole rows of this model."""
-    return list(model._default_manager.raw(*statement))
-
-
-def fetch_columns(statement: Statement) -> list[tuple[Any, ...]]:
-    """Run a compiled query for some columns of each row, which is cheaper than whole rows."""
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(*statement)
-        return list(cursor.fetchall())
 
 
 def remember(row: models.Model, name: str, related: Sequence[models.Model]) -> None:

@@ -6,14 +6,14 @@ So none is lost when the process dies right after the commit, and none is sent f
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 
 import orjson
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from ouipost.claims import database_now
-from ouipost.db.rows import Statement, compiled, fetch, insert_each
+from ouipost.db.prepared import fetch
+from ouipost.db.rows import insert_each
 from ouipost.events.catalogue import TOLD_AS, Payload, payload_builders
 from ouipost.events.models import Delivery, Event, Message, Webhook
 
@@ -27,7 +27,7 @@ def put(events: Sequence[Event]) -> None:
     Webhooks that are not active can have the message replayed later. One query where there is no subscriber.
     """
     public = [event for event in events if event.type in TOLD_AS]
-    webhooks = fetch(Webhook, _all_webhooks()) if public else []
+    webhooks = fetch(_subscriptions) if public else []
     subscribers = {
         event: [webhook for webhook in webhooks if webhook.hears(TOLD_AS[event.type], event.workspace_id)]
         for event in public
@@ -42,10 +42,8 @@ def put(events: Sequence[Event]) -> None:
     )
 
 
-@cache
-def _all_webhooks() -> Statement:
-    """Return the compiled query for all webhooks: every event runs it."""
-    return compiled(Webhook.objects.present().only(*SUBSCRIPTION))
+def _subscriptions() -> QuerySet[Webhook]:
+    return Webhook.objects.present().only(*SUBSCRIPTION)
 
 
 def delivery(webhook: Webhook, message: str, *, now: datetime) -> Delivery:

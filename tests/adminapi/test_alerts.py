@@ -94,13 +94,6 @@ def test_every_metric_and_label_of_rules_and_dashboard_is_told(told: dict[str, s
     assert {(name, label) for name, label in chosen if label not in told[name]} == set()
 
 
-def test_the_page_about_metrics_has_every_one_that_is_told_and_no_other(told: dict[str, set[str]]) -> None:
-    part = (ROOT / "docs/operations.md").read_text().partition("\n### Metrics\n")[2].partition("\n## ")[0]
-    named = {name for line in re.findall(r"^\| (`ouipost_[^|]*) \|", part, re.MULTILINE) for name in NAME.findall(line)}
-
-    assert {re.sub("_(bucket|sum|count|created)$", "", name) for name in told if name.startswith("ouipost_")} == named
-
-
 def test_what_every_server_tells_alike_is_not_added_up_over_servers() -> None:
     summed = {name for text in expressions() for name in SUMMED.findall(text.replace("sum(", "sum ("))}
 

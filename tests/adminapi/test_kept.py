@@ -1,4 +1,4 @@
-"""No table grows for ever unless it is meant to: docs/operations.md says how long what is pruned is kept."""
+"""No table grows for ever unless it is meant to: docs/operations/configure.md says how long what is pruned is kept."""
 
 from django.apps import apps
 from django.utils import timezone

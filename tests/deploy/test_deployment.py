@@ -30,7 +30,6 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "ouipost"}
 THEIRS = {name: service for name, service in COMPOSE["services"].items() if name not in OURS}
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 A_POST = "post_00000000-0000-7000-8000-000000000000"
 TAKING_FILES = (
     ("posts-media", A_POST),
@@ -40,7 +39,13 @@ TAKING_FILES = (
 )
 CELERY: dict[str, ClickCommand] = {"worker": worker, "beat": beat}
 GRACEFUL_SECONDS = 60
-"""What a worker may take to end in good order, says docs/operations.md."""
+"""What a worker may take to end in good order, says docs/operations/servers.md."""
+
+
+def section(page: str, heading: str) -> str:
+    """Return what a page about operating says below this heading."""
+    text = (ROOT / "docs" / "operations" / page).read_text()
+    return text.partition(f"\n{heading}\n")[2].partition("\n## ")[0]
 
 
 def instructions(name: str) -> list[str]:
@@ -214,7 +219,7 @@ def test_every_unit_is_hardened_and_runs_as_its_own_user(path: Path) -> None:
 
 
 def test_the_proxy_of_the_docs_keeps_slow_callers_from_our_threads_and_large_bodies_to_uploads() -> None:
-    told = OPERATIONS.partition("\n## Behind a proxy\n")[2].partition("\n## ")[0]
+    told = section("install.md", "## Behind a proxy")
     (large,) = re.findall(r"location ~ (\S+) \{\s+client_max_body_size 1100m", told)
     paths = [*(reverse(name, args=args) for name, *args in TAKING_FILES), "/sandbox/graph-video.facebook.com/"]
 
@@ -226,7 +231,7 @@ def test_the_proxy_of_the_docs_keeps_slow_callers_from_our_threads_and_large_bod
 
 
 def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
-    told = OPERATIONS.partition("\n## With systemd\n")[2].partition("\n## ")[0]
+    told = section("install.md", "## With systemd")
     [line] = re.findall(r"^manage\(\) \{ systemd-run (.*); \}$", told, re.MULTILINE)
     [added] = re.findall(r"^printf '%s\\n' (.*) >> /etc/ouipost/environment$", told, re.MULTILINE)
     service = unit(UNITS / "ouipost-prepare.service")["Service"]
@@ -239,13 +244,13 @@ def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
 
 
 def test_an_upgrade_prepares_with_the_new_code_before_the_link_leads_there() -> None:
-    by_hand = OPERATIONS.partition("\n### Commands in production\n")[2].partition("\n## ")[0]
+    by_hand = section("install.md", "### Commands in production")
     [manage] = re.findall(r'^manage\(\) \{ (systemd-run .*) "\$@"; \}$', by_hand, re.MULTILINE)
     here = manage.replace("=/opt/ouipost ", '="$PWD" ').replace(
         " /opt/ouipost/.venv/bin/python", ' "$PWD/.venv/bin/python"'
     )
 
-    told = OPERATIONS.partition("\n## Upgrading\n")[2].partition("\n## ")[0].splitlines()
+    told = section("upgrade.md", "## With the systemd units").splitlines()
 
     prepares, links, restarts = map(
         told.index, (f"{here} prepare", 'ln -sfn "$PWD" /opt/ouipost', "systemctl restart ouipost-web")
@@ -256,7 +261,7 @@ def test_an_upgrade_prepares_with_the_new_code_before_the_link_leads_there() -> 
 def test_the_backup_of_the_docs_has_what_was_just_written_and_takes_no_other_file_for_the_database(
     tmp_path: Path,
 ) -> None:
-    told = OPERATIONS.partition("\n### Backup\n")[2].partition("\n### ")[0]
+    told = section("backup.md", "## Backup")
     [command] = re.findall(r"^python3 (-c '.*')$", told, re.MULTILINE)
     shell = ["/bin/sh", "-c", f"{sys.executable} {command}"]
     (tmp_path / "var").mkdir()
@@ -273,7 +278,7 @@ def test_the_backup_of_the_docs_has_what_was_just_written_and_takes_no_other_fil
 
 
 def test_the_settings_of_the_docs_for_one_machine_are_enough_for_production(tmp_path: Path) -> None:
-    told = OPERATIONS.partition("\n## On one machine\n")[2].partition("\n## ")[0]
+    told = section("install.md", "## On one machine")
     [settings] = re.findall(r"^install .* /dev/stdin /etc/ouipost/environment (<<END\n.*?^END\n)", told, re.M | re.S)
     (tmp_path / "static").mkdir()
     script = f"cat > environment {settings}set -a; . ./environment; OUIPOST_HOME=$PWD"

@@ -19,7 +19,7 @@ FIRST = {
     "api.0002_seal_secrets",
     "simulator.0002_videos",
 }
-"""They were there before this was asked of them; `docs/operations.md` says what to do where one of them is to run."""
+"""They were there before this was asked of them; see `docs/operations/upgrade.md`."""
 TABLES = (migrations.CreateModel, migrations.AddIndex, migrations.AddConstraint, migrations.AlterModelOptions)
 ROWS = (migrations.RunPython, migrations.RunSQL)
 NOT_OF_THE_COLUMN = {"help_text", "related_name", "verbose_name", "choices", "editable", "blank", "validators"}

@@ -19,7 +19,7 @@ WORD = re.compile(r"^(?:[a-z_.]+(?: \d (?:None|\w+))?|True)$", re.MULTILINE)
 MADE_BY_EMBEDDED_MODE = ("SECRET_KEY", "TOKEN_KEYS", "SIMULATOR_TOKEN")
 OF_THE_API = ("docs/scheduling.md", "docs/analytics.md")
 """They use the words that docs/api.md begins with."""
-PAGES = ("README.md", "docs/api.md", "docs/admin.md", "docs/webhooks.md", *OF_THE_API)
+PAGES = ("README.md", "docs/api.md", "docs/admin.md", "docs/webhooks.md", "docs/sandbox.md", *OF_THE_API)
 TEMPORARY = "/tmp/"  # noqa: S108 (where the pages put files)
 END = "=== the end of an example"
 

@@ -26,6 +26,9 @@ Examples:
   manage.py stuck --older-than 0 --workspace ws_019a2b3c…
   manage.py stuck --json | jq '.stuck[].next_step'
 
+With --json: {"stuck": [{kind, platform, workspace_id, account_id, post_id, target_id, since, until, cause, who_acts,
+retry_safe, next_step}], "more"}.
+
 It only reads. Exits with 1 if something is stuck, else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:

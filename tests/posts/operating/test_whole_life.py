@@ -1,4 +1,4 @@
-"""Whatever breaks, and whatever operators do about it: what the contract and `docs/operations.md` let them believe of
+"""Whatever breaks, and whatever operators do about it: what the contract and `docs/operations/` let them believe of
 an installation holds after each step and in the end, also where its database goes back to an older backup.
 
 `Life` has the acts and the beliefs. A few lives are tried, the same in every run; other ones, and as many as you like:
