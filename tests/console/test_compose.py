@@ -8,7 +8,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import IntegrityError
 from django.http import Http404
 from django.test import Client
 from django.urls import reverse
@@ -28,7 +27,7 @@ from posts.media import files
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
-from tests.console.conftest import browser_of, confirmation, made_as
+from tests.console.conftest import browser_of, confirmation, made_as, member_of, text_of
 from tests.factories import (
     NOW,
     make_account,
@@ -501,11 +500,16 @@ def test_a_page_that_has_made_a_draft_and_wants_more_is_asked_whether_it_is_anot
     assert sorted(Post.objects.values_list("status", flat=True)) == ["draft", "publishing"]
 
 
-def test_an_id_that_a_post_of_somebody_else_has_makes_nothing(staff: Client, facebook: SocialAccount) -> None:
-    theirs = make_post(make_workspace(name="Other"))
+@pytest.mark.parametrize("address", [NEW, UPLOAD])
+def test_a_page_that_names_a_post_of_another_workspace_as_its_own_is_refused_and_told_nothing_of_that(
+    workspace: Workspace, facebook: SocialAccount, address: str
+) -> None:
+    editor, theirs = browser_of(member_of(workspace)), make_post(make_workspace(name="Other"), content="Hidden")
 
-    with pytest.raises(IntegrityError):
-        staff.post(NEW, written(facebook, made_as=theirs.pk, do="draft"))
+    answer = editor.post(address, written(facebook, made_as=theirs.pk, file=an_image(), do="draft"))
+
+    assert not any(word in text_of(answer, 404) for word in ("Other", "Hidden", theirs.pk))
+    assert (Post.objects.get(), Media.objects.count()) == (theirs, 0)
 
 
 def test_a_file_with_the_id_of_a_file_of_another_post_is_added_under_one_of_its_own(

@@ -17,7 +17,7 @@ from adminapi import arrivals
 from adminapi.console.compose import fields, saving, words
 from adminapi.console.compose.forms import Sheet, empty_sheet, read_sheet, sheet_of
 from adminapi.console.compose.preview import previewed
-from adminapi.console.pages import own_page, page, post_of, posts_of, show
+from adminapi.console.pages import own_page, page, post_of, show
 from adminapi.console.post_page import PAUSED
 from adminapi.console.workspaces import at_hand, offer
 from ouipost import zones
@@ -122,8 +122,12 @@ def _named_post(request: HttpRequest) -> Post | None:
 
 
 def _made(request: HttpRequest) -> Post | None:
-    """Return the post that was made from this new page before: its form may be sent twice."""
-    return posts_of(request).filter(pk=request.POST.get("made_as", "")).first()
+    """Return the post that was made from this new page before: its form may be sent twice.
+
+    Raises Http404 where the page names one that is not for whoever sends it.
+    """
+    pk = request.POST.get("made_as", "")
+    return post_of(request, pk) if Post.objects.filter(pk=pk).exists() else None
 
 
 def _sheet(request: HttpRequest, post: Post | None) -> Sheet:
