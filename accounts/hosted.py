@@ -27,6 +27,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
 from ouipost.translating import translated
+from ouipost.unicode import apart
 from workspaces.models import ApiKey, User, Workspace
 
 BEGUN_HERE = "signing_in"
@@ -163,12 +164,13 @@ def _connected(request: HttpRequest, connection: Connection, accounts: Sequence[
 def _show_result(request: HttpRequest, connection: Connection, accounts: Sequence[SocialAccount]) -> None:
     """Say on the console's next page what was connected, and what was not granted."""
     if accounts:
-        names = {"names": ", ".join(each.name for each in accounts), "workspace": connection.workspace.name}
+        names = {"names": ", ".join(apart(each.name) for each in accounts)}
+        names["workspace"] = apart(connection.workspace.name)
         messages.success(request, _("Connected to %(workspace)s: %(names)s.") % names)
     for account in accounts:
         if missing := registry.scopes_missing(account):
             told = _("%(name)s: not granted: %(scopes)s. What needs it will fail; sign in again and allow it.")
-            messages.warning(request, told % {"name": account.name, "scopes": ", ".join(missing)})
+            messages.warning(request, told % {"name": apart(account.name), "scopes": ", ".join(missing)})
 
 
 def _stopped(request: HttpRequest, connection: Connection | None, error: DomainError) -> HttpResponse:

@@ -12,6 +12,7 @@ from ouipost.claims import Claimable
 from ouipost.db import sealed
 from ouipost.db.stored_json import JsonColumn, has, is_object, is_strings
 from ouipost.ids import public_id
+from ouipost.unicode import apart
 from workspaces.models import IS_SETTINGS, Mode, Workspace
 
 NAME_LENGTH, REASON_LENGTH = 255, 500
@@ -130,7 +131,7 @@ class SocialAccount(Claimable, Guarded):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({platforms.NAMES[self.platform]})"
+        return f"{apart(self.name)} ({platforms.NAMES[self.platform]})"
 
     @property
     def is_default(self) -> bool:

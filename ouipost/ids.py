@@ -7,6 +7,7 @@ import time
 import uuid
 from datetime import datetime
 from functools import partial
+from hashlib import blake2s
 
 from django.db import models
 
@@ -45,6 +46,16 @@ def new_id(prefix: str) -> str:
 def told_id(prefix: str, told: str) -> str:
     """Return the id that a form tells, so that what is sent twice is made once; a new one where that is none."""
     return told if re.fullmatch(f"{prefix}_{PATTERN}", told) else new_id(prefix)
+
+
+def derived_id(prefix: str, told: str, of: str) -> str:
+    """Return the id of what a form makes of this, by the id that the form tells of itself: the same each time that it
+    is sent, and nobody else's; a new one where it tells none."""
+    found = re.fullmatch(f"[a-z]+_({PATTERN})", told)
+    if found is None:
+        return new_id(prefix)
+    drawn = int.from_bytes(blake2s(f"{told} {of}".encode(), digest_size=8).digest()) >> 2
+    return f"{prefix}_{uuid.UUID(int=uuid.UUID(found[1]).int >> 62 << 62 | drawn)}"
 
 
 def may_be_id(text: str) -> bool:

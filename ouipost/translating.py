@@ -14,6 +14,7 @@ from django.utils.translation import get_language, gettext
 
 from ouipost.errors import DomainError
 from ouipost.phrases import Ours, Phrase
+from ouipost.unicode import apart
 
 PLACE = re.compile(r"\{(\w+)(!r)?[^}]*\}")
 SENTENCE = re.compile(r"\. ")
@@ -53,7 +54,7 @@ def _pattern(template: str, names: str) -> re.Pattern[str]:
 
 def about(name: object, says: object) -> str:
     """Return what is said of something behind its name, with the colon of the reader's language between."""
-    return gettext("%(name)s: %(says)s") % {"name": name, "says": says}
+    return gettext("%(name)s: %(says)s") % {"name": apart(str(name)), "says": apart(str(says))}
 
 
 def translated(text: str) -> str:

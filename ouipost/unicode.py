@@ -1,4 +1,5 @@
-"""Composing Unicode in time that grows with the text alone: Python's own sorts long runs of accents step by step."""
+"""Composing Unicode in time that grows with the text alone, where Python's own sorts long runs of accents step by step;
+and setting apart what runs from right to left."""
 
 import unicodedata
 from itertools import groupby
@@ -7,6 +8,15 @@ import regex
 
 ACCENTS = regex.compile(r"\p{M}{32,}+")
 """More than any language stacks on one letter; Unicode's own limit for streams is 30."""
+
+TURNS = regex.compile(r"[\p{bc=R}\p{bc=AL}\p{bc=AN}\u202a-\u202e\u2066-\u2069]")
+"""Letters and digits that run from right to left, and the marks that have others do so."""
+APART, TO_HERE = "\u2068", "\u2069"
+
+
+def apart(text: str) -> str:
+    """Return a text as it can stand beside another and turn nothing of that around: between marks, where it might."""
+    return f"{APART}{text}{TO_HERE}" if TURNS.search(text) else text
 
 
 def composed(text: str) -> str:

@@ -14,7 +14,7 @@ from ouipost import zones
 from ouipost.db.stored_json import JsonColumn, for_nobody, is_number, is_strings, is_text, may_have
 from ouipost.events.journal import Actor, record
 from ouipost.ids import public_id
-from ouipost.unicode import composed
+from ouipost.unicode import apart, composed
 from workspaces.keys import admission
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
 
@@ -265,7 +265,7 @@ class ApiKey(models.Model):
         verbose_name = "API key"
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…)"
+        return f"{apart(self.name)} ({self.prefix}…)"
 
     def has_permission(self, permission: str) -> bool:
         return permission in self.permissions

@@ -55,10 +55,10 @@ def operate(
         says = f"{says} {_('It goes on in the background: you can leave, and see how far it is.')}"
 
     def perform(row: Any) -> None:
-        if told := kind.tell(kind.perform(row, actor)):
+        if told := kind.tell(kind.perform_for(form, row, actor)):
             page.message_user(request, told, messages.WARNING)
 
-    actor = Actor.from_request(request)
+    form, actor = request.POST.get("key", ""), Actor.from_request(request)
     title, own = str(kind.title), kind.perform_and is not None
     return page.operate(request, rows, perform, title=title, says=says, opens_its_own=own, **where)
 

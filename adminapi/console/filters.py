@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import platforms
 from accounts.models import SocialAccount
 from adminapi.console.workspaces import offer, workspaces_of
-from adminapi.templatetags.console import STATES, network_name
+from adminapi.templatetags.console import STATES
 from posts.models import PostStatus, Target
 from workspaces.models import Workspace
 
@@ -117,7 +117,7 @@ class PostAccount(admin.SimpleListFilter):
         workspace = request.GET.get("workspace", "")
         rows = SocialAccount.objects.connected().filter(workspace__in=workspaces_of(request).filter(pk=workspace))
         found = rows.order_by("platform", "name", "pk")[:MOST_CHOICES] if workspace else []
-        return [(account.pk, f"{account.name} ({network_name(account.platform)})") for account in found]
+        return [(account.pk, str(account)) for account in found]
 
     def has_output(self) -> bool:
         return bool(self.lookup_choices or self.value())

@@ -21,6 +21,7 @@ from ouipost.db.pages import MOST
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words
+from ouipost.unicode import apart
 from posts import pausing
 from workspaces.models import Workspace
 
@@ -95,6 +96,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any) -> HttpResponse:
     in_force = pauses.in_force()
     names = _names([*in_force, Pause(scope=typed.scope, subject_id=typed.subject)])
+    chosen = _chosen(SocialAccount, typed, PauseScope.ACCOUNT)
     context = {
         "pauses": [{"pause": each, "name": names[each.scope, each.subject_id]} for each in in_force],
         "typed": typed,
@@ -102,7 +104,7 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
         "scopes": SCOPES.items(),
         "networks": list(platforms.NAMES.items()),
         "workspaces": offer(request, _chosen(Workspace, typed, PauseScope.WORKSPACE)),
-        "accounts": _accounts(request, _chosen(SocialAccount, typed, PauseScope.ACCOUNT)),
+        "accounts": [(each.pk, _with_place(each)) for each in _accounts(request, chosen)],
         "most": MOST,
         "longest": REASON_LENGTH,
         **told,
@@ -128,8 +130,12 @@ def _names(found: list[Pause]) -> dict[tuple[str, str], str]:
         named.setdefault(each.scope, []).append(each.subject_id)
     workspaces = dict(Workspace.objects.filter(pk__in=named[PauseScope.WORKSPACE]).values_list("pk", "name"))
     rows = SocialAccount.objects.filter(pk__in=named[PauseScope.ACCOUNT]).select_related("workspace")
-    accounts = {each.pk: f"{each.name} ({network_name(each.platform)}, {each.workspace.name})" for each in rows}
+    accounts = {each.pk: _with_place(each) for each in rows}
     return {(each.scope, each.subject_id): _name(each, workspaces | accounts) for each in found}
+
+
+def _with_place(account: SocialAccount) -> str:
+    return f"{apart(account.name)} ({network_name(account.platform)}, {apart(account.workspace.name)})"
 
 
 def _name(each: Pause, known: dict[str, str]) -> str:

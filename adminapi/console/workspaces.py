@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
+from ouipost.unicode import apart
 from workspaces.models import User, Workspace
 from workspaces.reach import limited_to
 
@@ -62,7 +63,7 @@ def named(request: HttpRequest, present: Collection[str]) -> list[tuple[str, str
 
 
 def _name(workspace: Workspace) -> str:
-    return f"{workspace.name} ({_('sandbox')})" if workspace.is_sandbox else workspace.name
+    return f"{apart(workspace.name)} ({_('sandbox')})" if workspace.is_sandbox else workspace.name
 
 
 def only_one(request: HttpRequest) -> Workspace | None:

@@ -68,11 +68,17 @@ class Bulk:
     """Says what came of a row, by what `perform` returned, where there is more to say than that it is done."""
     perform_and: Callable[[Any, Actor, Callable[[Any], None]], object] | None = None
     """The same for what takes long before its transaction: it calls at its end what settles the row."""
+    perform_once: Callable[[Any, Actor, str], Any] | None = None
+    """The same where it makes a row, given the key of the form that confirms it: sent twice, it makes no second one."""
     asks_network: bool = False
 
     @property
     def permission(self) -> str:
         return CONSOLE_PERMISSIONS[self.model._meta.label_lower]
+
+    def perform_for(self, form: str, row: Any, actor: Actor) -> Any:
+        """Do it to a row at once, for the form with this key, if it has one."""
+        return self.perform_once(row, actor, form) if self.perform_once and form else self.perform(row, actor)
 
     def rows_of(self, user: User) -> "QuerySet[Any]":
         """Match the rows that a user may do it to: those of their list."""

@@ -1,6 +1,5 @@
 """What staff can do to a post: the API's own services, each offered only while the post's state allows it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from adminapi.jobs.kinds import Bulk
 from ouipost.claims import database_now
-from ouipost.events.journal import Actor
+from ouipost.ids import derived_id
 from posts import duplicating, services
 from posts.models import Post, PostStatus
 
@@ -26,8 +25,6 @@ class Action(Bulk):
     look: str = ""
     """The class of its button."""
     icon: str = ""
-    perform_once: Callable[[Post, Actor, str], Post] | None = None
-    """The same where it makes a post, given the id of that: confirmed twice, it makes no second one."""
 
     @property
     def word(self) -> str:
@@ -71,7 +68,9 @@ ACTIONS = (
         perform_and=lambda post, actor, settle: duplicating.duplicate_post(
             post, actor=actor, now=database_now(), and_then=settle
         ),
-        perform_once=lambda post, actor, pk: duplicating.duplicate_once(post, pk=pk, actor=actor, now=database_now()),
+        perform_once=lambda post, actor, form: duplicating.duplicate_once(
+            post, pk=derived_id("post", form, post.pk), actor=actor, now=database_now()
+        ),
         icon="content_copy",
     ),
     Action(

@@ -34,7 +34,7 @@ from adminapi.monitoring.probes import PROBES, percent_used
 from adminapi.monitoring.threads import LIMIT_SECONDS, SharedCall
 from analytics.models import AccountSync
 from analytics.sync import due_unless_held
-from ouipost import __version__, queues
+from ouipost import __version__, folders, queues
 from ouipost.api.routes import method_of, route_of
 from ouipost.claims import database_now
 from ouipost.events import figures as webhooks
@@ -79,7 +79,7 @@ def meters() -> Meters | None:
     """
     mine = folder()
     try:
-        mine.mkdir(parents=True, exist_ok=True)
+        folders.make(mine)
         clear_up(mine)
         for kind in ("counter", "histogram"):
             _make_room(mine / f"{kind}_{os.getpid()}.db")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from accounts import platforms
 from adminapi.console.compose.words import describe as issue_words
 from ouipost.translating import recognized, translated
+from ouipost.unicode import apart
 
 register = template.Library()
 
@@ -107,6 +108,7 @@ def network_name(platform: str) -> str:
 
 register.filter("translated", translated)
 register.filter("recognized", recognized)
+register.filter("apart", apart)
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from accounts.models import PauseScope
+from ouipost.unicode import apart
 
 register = template.Library()
 MINUTE = timedelta(minutes=1)
@@ -29,7 +30,7 @@ def paused_scope(scope: str, name: str) -> str:
         case PauseScope.NETWORK:
             return _("Everything for %(network)s") % {"network": name}
         case PauseScope.WORKSPACE:
-            return _("The workspace %(name)s") % {"name": name}
+            return _("The workspace %(name)s") % {"name": apart(name)}
         case PauseScope.ACCOUNT:
-            return _("The account %(name)s") % {"name": name}
+            return _("The account %(name)s") % {"name": apart(name)}
     return _("All publishing")

@@ -10,17 +10,16 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from ouipost import folders
+
 ENCODING = "utf-8-sig"
 """With or without the mark that some editors put first."""
 LINE = re.compile(r"\s*(#.*)?|(export )?\w+=.*")
 
 
 def load(home: Path) -> None:
-    """Read the stored secrets into environment variables that are not set; the first call generates them.
-
-    The folder is made with mode 0700, since it holds the database as well.
-    """
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Read the stored secrets into environment variables that are not set; the first call generates them."""
+    folders.make(home)
     path = path_in(home)
     if not path.exists():
         _create(path)

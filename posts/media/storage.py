@@ -20,6 +20,7 @@ from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 
+from ouipost import folders
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
 
@@ -86,13 +87,13 @@ class DurableFileStorage(FileSystemStorage):
     def walk(self, folder: str) -> Iterator[tuple[str, datetime]]:
         """Give the name and time of each file below a folder, one listing in memory for each level."""
         try:
-            folders, files = self.listdir(folder)
+            inner, files = self.listdir(folder)
         except FileNotFoundError:
             return
         for name in (f"{folder}/{file}" for file in sorted(files)):
             with suppress(FileNotFoundError):  # removed since it was listed
                 yield name, datetime.fromtimestamp(os.stat(self.path(name)).st_mtime, tz=UTC)
-        for name in sorted(folders):
+        for name in sorted(inner):
             yield from self.walk(f"{folder}/{name}")
 
     def discard_unfinished(self, folder: str, before: datetime) -> None:
@@ -100,7 +101,7 @@ class DurableFileStorage(FileSystemStorage):
 
     def _save(self, name: str, content: File[Any]) -> str:
         target = Path(self.path(name))
-        _make_folder(target.parent)
+        folders.make(target.parent)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".incoming-")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -112,25 +113,8 @@ class DurableFileStorage(FileSystemStorage):
         except BaseException:
             os.unlink(temporary)
             raise
-        _sync_folder(target.parent)
+        folders.sync(target.parent)
         return name
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that each is still there after a power loss."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def new_names(mime_type: str, thumbnail_mime_type: str) -> tuple[str, str]:

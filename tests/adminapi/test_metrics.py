@@ -262,7 +262,7 @@ def test_a_process_that_finds_no_room_serves_without_counting_and_says_so(
         path.touch()
         raise OSError(ENOSPC, "No space left on device")
 
-    settings.OUIPOST_HOME = tmp_path
+    settings.OUIPOST_HOME = tmp_path / "home"
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", fill)
         metrics.meters.cache_clear()
@@ -273,6 +273,7 @@ def test_a_process_that_finds_no_room_serves_without_counting_and_says_so(
     assert told["ouipost_database_up", ""] == 1
     assert "Requests are not counted until this process starts again: [Errno 28]" in caplog.text
     assert list(metrics.folder().iterdir()) == []
+    assert settings.OUIPOST_HOME.stat().st_mode & 0o777 == 0o700  # the key and the database may come later
 
 
 def test_redis_is_told_of_where_there_is_one(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,3 +165,18 @@ def test_whoever_was_logged_out_gets_the_login_as_a_whole_page(staff: Page, demo
 
     staff.wait_for_url(f"{demo.base}/console/login/?next=/console/posts/schedule/add/")
     expect(staff.get_by_role("button", name="Log in")).to_be_visible()
+
+
+def test_a_name_that_runs_from_right_to_left_turns_nothing_beside_it(staff: Page, demo: Demo) -> None:
+    row = "<table class='op-table'><tr><td class='op-text'><a>\u05de\u05d0\u05e4\u05d9\u05d4!</a> (3)</td></tr></table>"
+    staff.locator("#content").evaluate("(place, row) => { place.innerHTML = row; }", row)
+
+    name, number = staff.evaluate(
+        """[document.querySelector("td a").firstChild, document.querySelector("td a").nextSibling].map((text) => {
+          const range = document.createRange();
+          range.selectNode(text);
+          return range.getBoundingClientRect().toJSON();
+        })"""
+    )
+
+    assert name["right"] <= number["left"]

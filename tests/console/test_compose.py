@@ -8,7 +8,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import IntegrityError
 from django.http import Http404
 from django.test import Client
 from django.urls import reverse
@@ -28,7 +27,7 @@ from posts.media import files
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
-from tests.console.conftest import browser_of, made_as
+from tests.console.conftest import browser_of, confirmation, made_as, member_of, text_of
 from tests.factories import (
     NOW,
     make_account,
@@ -501,11 +500,27 @@ def test_a_page_that_has_made_a_draft_and_wants_more_is_asked_whether_it_is_anot
     assert sorted(Post.objects.values_list("status", flat=True)) == ["draft", "publishing"]
 
 
-def test_an_id_that_a_post_of_somebody_else_has_makes_nothing(staff: Client, facebook: SocialAccount) -> None:
-    theirs = make_post(make_workspace(name="Other"))
+@pytest.mark.parametrize("address", [NEW, UPLOAD])
+def test_a_page_that_names_a_post_of_another_workspace_as_its_own_is_refused_and_told_nothing_of_that(
+    workspace: Workspace, facebook: SocialAccount, address: str
+) -> None:
+    editor, theirs = browser_of(member_of(workspace)), make_post(make_workspace(name="Other"), content="Hidden")
 
-    with pytest.raises(IntegrityError):
-        staff.post(NEW, written(facebook, made_as=theirs.pk, do="draft"))
+    answer = editor.post(address, written(facebook, made_as=theirs.pk, file=an_image(), do="draft"))
+
+    assert not any(word in text_of(answer, 404) for word in ("Other", "Hidden", theirs.pk))
+    assert (Post.objects.get(), Media.objects.count()) == (theirs, 0)
+
+
+def test_a_file_with_the_id_of_a_file_of_another_post_is_added_under_one_of_its_own(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    theirs, post = make_media(post_to(facebook)), post_to(facebook)
+
+    answer = staff.post(UPLOAD, written(facebook, post=post.pk, file_id=theirs.pk, file=an_image("rye.jpg"))).json()
+
+    assert f'name="order" value="{post.files.get().pk}"' in answer["row"]
+    assert (theirs.pk != post.files.get().pk, Media.objects.count()) == (True, 2)
 
 
 def test_a_draft_shows_what_it_says_and_takes_changes(staff: Client, facebook: SocialAccount) -> None:
@@ -911,8 +926,23 @@ def test_a_first_file_that_is_sent_twice_makes_one_draft_with_one_file(
     second = staff.post(UPLOAD, sent | {"file": an_image()}).json()
 
     assert {**second, "row": ""} == {**first, "row": ""}
-    assert f'name="order" value="{sent["file_id"]}"' in second["row"]
-    assert (Post.objects.get().pk, Media.objects.get().pk) == (sent["made_as"], sent["file_id"])
+    assert f'name="order" value="{Media.objects.get().pk}"' in second["row"]
+    assert Post.objects.get().pk == sent["made_as"]
+
+
+@pytest.mark.parametrize("do", ["draft", "schedule"])
+def test_files_that_come_twice_with_the_page_of_a_post_are_added_once(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    post = post_to(facebook)
+    key = confirmation(staff.get(edit_address(post))).get("key", "")
+    typed = written(facebook, content="Rye", scheduled_at="2090-07-01T09:30", do=do, key=key)
+
+    for names in [["bread.jpg", "bread.jpg"], ["bread.jpg", "bread.jpg", "rye.jpg"]]:
+        answer = staff.post(edit_address(post), typed | {"file": list(map(an_image, names))})
+        assert answer.status_code == 302
+
+    assert list(post.files.order_by("position").values_list("filename", flat=True)) == ["bread.jpg"] * 2 + ["rye.jpg"]
 
 
 def test_a_page_that_became_a_draft_by_its_first_file_goes_over_nothing_that_another_changed(

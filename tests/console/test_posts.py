@@ -413,6 +413,17 @@ def test_a_duplicate_that_is_confirmed_twice_is_made_once(
     assert Event.objects.filter(type="post.created").count() == 1
 
 
+def test_duplicates_of_chosen_posts_that_are_confirmed_twice_are_made_once(staff: Client, workspace: Workspace) -> None:
+    posts = [make_post(workspace, content=text) for text in ("Rye", "Oat")]
+    chosen = {"action": "duplicate", "_selected_action": [post.pk for post in posts]}
+    confirmed = confirmation(staff.post(LIST, chosen)) | chosen
+
+    answers = [staff.post(LIST, confirmed, follow=True) for _ in range(2)]
+
+    assert ["Duplicate: 2 done." in text_of(answer) for answer in answers] == [True, True]
+    assert sorted(Post.objects.values_list("content", flat=True)) == ["Oat", "Oat", "Rye", "Rye"]
+
+
 def test_deleting_says_that_what_is_published_stays_at_the_networks(staff: Client, workspace: Workspace) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)], status="published")
 

@@ -26,6 +26,7 @@ from ouipost.events.webhooks import delete_webhook
 from posts.models import Post
 from tests.breaking import JSON_COLUMNS, MODELS_WITH_JSON, break_rows
 from tests.console import sources
+from tests.console.directions import TURNED, Beside, name_all
 from tests.console.world import make_many, make_world
 from tests.factories import (
     NOW,
@@ -232,6 +233,21 @@ def test_what_was_removed_shows_on_no_page_but_where_its_removal_is_told(places:
             shown[place.name] = found
 
     assert shown == {"console_jobs": {"VanishedPlace"}, "events_event_changelist": {"VanishedPlace"}}
+
+
+def test_what_people_call_things_turns_nothing_that_stands_beside_it(places: list[Place]) -> None:
+    """A name may run from right to left, or hold a mark that has all after it do so: it stands in an element of its
+    own, which the sheet sets apart, or, in a text, between marks that do."""
+    make_many()
+    name_all(TURNED)
+
+    client, found = _client(ROOT), dict[str, list[str]]()
+    for place in [*places, *_narrowed()]:
+        answer = client.get(place.address)
+        if not answer.streaming and (beside := Beside.in_page(answer.content.decode())):
+            found[place.name] = beside
+
+    assert found == {}
 
 
 def _links(answer: Any, address: str) -> list[str]:

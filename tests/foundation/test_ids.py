@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import Connection, SocialAccount
 from ouipost import ids
-from ouipost.ids import MAX_LENGTH, PATTERN, least_id, new_id, uuid7
+from ouipost.ids import MAX_LENGTH, PATTERN, derived_id, least_id, new_id, uuid7
 from posts.models import Media, Post, Target
 from tests.foundation.threads import at_once
 from workspaces.models import ApiKey, User, Workspace
@@ -31,6 +31,15 @@ def test_no_id_is_below_the_least_of_its_moment_and_those_before_it_are(monkeypa
     at = datetime.fromtimestamp(1_764_000_000.123, UTC)
 
     assert least_id("dlv", at) <= made < least_id("dlv", at + timedelta(milliseconds=1))
+
+
+def test_what_a_form_makes_of_a_row_has_one_id_and_no_other_form_or_row_gives_it() -> None:
+    forms, rows = [new_id("form"), new_id("form"), "forged", ""], [new_id("post"), new_id("post")]
+
+    first, again = [[derived_id("post", form, row) for form in forms for row in rows] for _ in range(2)]
+
+    assert (first[:4], len({*first, *again})) == (again[:4], 12)
+    assert all(re.fullmatch(f"post_{PATTERN}", made) for made in first)
 
 
 def test_ids_made_one_after_the_other_sort_in_that_order() -> None:

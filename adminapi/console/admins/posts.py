@@ -24,7 +24,6 @@ from adminapi.jobs.post_actions import ACTIONS, BY_WORD, Action
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
-from ouipost.ids import told_id
 from posts import services
 from posts.inputs import ResolveInput
 from posts.models import Post, Target
@@ -41,13 +40,6 @@ ELSEWHERE: dict[str, Any] = {
     "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
 }
 """Where to go where the post itself is not the place: to the copy, to the list."""
-
-
-def _performed(action: Action, post: Post, *, actor: Actor, key: str) -> Any:
-    """Do it to a post; what it makes has its id by the confirmation, which may be sent twice."""
-    if action.perform_once is None:
-        return action.perform(post, actor)
-    return action.perform_once(post, actor, told_id("post", f"post_{key.partition('_')[2]}"))
 
 
 def in_the_list(action: Action) -> Any:
@@ -149,7 +141,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         if action is None:
             raise Http404
         made: list[Any] = []
-        perform = partial(_performed, action, actor=Actor.from_request(request), key=request.POST.get("key", ""))
+        perform = partial(action.perform_for, request.POST.get("key", ""), actor=Actor.from_request(request))
         answer = self._operate_on(
             request,
             pk,

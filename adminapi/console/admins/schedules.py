@@ -30,6 +30,7 @@ from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words
+from ouipost.unicode import apart
 from posts.models import Post, PostStatus, Schedule
 from posts.schedules import services as schedules
 from posts.schedules.serializers import next_occurrences
@@ -203,7 +204,7 @@ def coming(schedule: Schedule) -> list[dict[str, Any]]:
         | {
             "post": posts.get(each["post_id"]),
             "local": datetime.fromisoformat(each["slot_time"]).replace(tzinfo=None),
-            "names": [accounts.get(name) or network_name(name) for name in each["platforms"]],
+            "names": [apart(accounts.get(name) or network_name(name)) for name in each["platforms"]],
         }
         for each in times
     ]

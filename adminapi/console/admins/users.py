@@ -32,6 +32,7 @@ from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words
+from ouipost.unicode import apart
 from workspaces import users
 from workspaces.models import Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -176,7 +177,7 @@ class UserAdmin(ServiceAdmin[User]):
         if user.role == Role.ADMIN:
             return _("All: administrators work everywhere.")
         names = user.memberships.filter(workspace__deleted_at=None).values_list("workspace__name", flat=True)
-        return ", ".join(names.order_by("workspace__name")) or format_html(
+        return ", ".join(map(apart, names.order_by("workspace__name"))) or format_html(
             '<a class="op-link" href="{}">{}</a>',
             reverse("admin:workspaces_workspace_changelist"),
             _("None yet: choose them on a workspace's page."),

@@ -31,6 +31,7 @@ from adminapi.console.workspaces import workspaces_of
 from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
+from ouipost.unicode import apart
 from posts import counts, pausing
 from posts.models import Schedule
 from workspaces import services, users
@@ -219,7 +220,7 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
 
 
 def _named(user: User) -> str:
-    shown = f"{user.name} <{user.email}>" if user.name else user.email
+    shown = f"{apart(user.name)} <{user.email}>" if user.name else user.email
     return shown if user.is_active else _("%(name)s (cannot log in)") % {"name": shown}
 
 

@@ -15,6 +15,7 @@ from adminapi.console.compose.forms import OWN, File, Sheet, options_of
 from adminapi.console.pages import file_address
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
+from ouipost.unicode import apart
 
 KINDS = {"texts": "several", "integer": "number"}
 """The fields of options that are no text of one piece."""
@@ -218,7 +219,7 @@ def _listed(sheet: Sheet, platform: str, option: Option) -> Iterator[tuple[str, 
     for account in rows:
         for each in account.metadata.get(option.choices_from) or []:
             pk, name = (each["id"], each.get("name") or each["id"]) if isinstance(each, dict) else (each, each)
-            yield str(pk), f"{name} ({account.name})" if len(rows) > 1 else str(name)
+            yield str(pk), f"{apart(name)} ({apart(account.name)})" if len(rows) > 1 else str(name)
 
 
 def _option(

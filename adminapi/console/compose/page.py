@@ -17,12 +17,12 @@ from adminapi import arrivals
 from adminapi.console.compose import fields, saving, words
 from adminapi.console.compose.forms import Sheet, empty_sheet, read_sheet, sheet_of
 from adminapi.console.compose.preview import previewed
-from adminapi.console.pages import own_page, page, post_of, posts_of, show
+from adminapi.console.pages import own_page, page, post_of, show
 from adminapi.console.post_page import PAUSED
 from adminapi.console.workspaces import at_hand, offer
 from ouipost import zones
 from ouipost.events.journal import Actor
-from ouipost.ids import new_id, told_id
+from ouipost.ids import derived_id, new_id
 from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
@@ -78,13 +78,18 @@ def upload(request: HttpRequest) -> HttpResponse:
     known = _named_post(request)
     sheet, is_new = _sheet(request, known or _made(request)), known is None
     given, actor = request.FILES.get("file"), Actor.from_request(request)
-    pk = told_id("media", request.POST.get("file_id", ""))
+    pk = _file_id(sheet, request.POST.get("file_id", ""))
     media = saving.upload(sheet, given, actor=actor, pk=pk) if given else None
     draft = _draft(sheet.post, is_new=is_new) if sheet.post else {}
     if media is None:
         return JsonResponse({"refused": _messages(sheet) or [_("No file came with the request.")], **draft})
     row = render_to_string("console/compose/file.html", {"file": fields.thumbnail(sheet.files[-1])}, request)
     return JsonResponse({"row": row, **draft})
+
+
+def _file_id(sheet: Sheet, told: str, *file: object) -> str:
+    """Return the id of a file that a form brings, by what that tells of it: sent twice, it is added once."""
+    return derived_id("media", told, repr((sheet.post.pk if sheet.post else sheet.made_as, *file)))
 
 
 def _draft(post: Post, *, is_new: bool) -> dict[str, Any]:
@@ -117,8 +122,12 @@ def _named_post(request: HttpRequest) -> Post | None:
 
 
 def _made(request: HttpRequest) -> Post | None:
-    """Return the post that was made from this new page before: its form may be sent twice."""
-    return posts_of(request).filter(pk=request.POST.get("made_as", "")).first()
+    """Return the post that was made from this new page before: its form may be sent twice.
+
+    Raises Http404 where the page names one that is not for whoever sends it.
+    """
+    pk = request.POST.get("made_as", "")
+    return post_of(request, pk) if Post.objects.filter(pk=pk).exists() else None
 
 
 def _sheet(request: HttpRequest, post: Post | None) -> Sheet:
@@ -155,9 +164,9 @@ def _again(request: HttpRequest, sheet: Sheet, made: Post | None, do: str) -> Ht
 
 
 def _do(request: HttpRequest, sheet: Sheet, do: str) -> HttpResponse:
-    actor = Actor.from_request(request)
-    for given in request.FILES.getlist("file"):
-        saving.upload(sheet, given, actor=actor)
+    actor, key = Actor.from_request(request), request.POST.get("key", "")
+    for place, given in enumerate(request.FILES.getlist("file")):
+        saving.upload(sheet, given, actor=actor, pk=_file_id(sheet, key, place, given.name, given.size))
     done = None if sheet.errors else saving.carry_out(sheet, do=do, actor=actor)
     if done is None:
         return _shown(request, sheet)
@@ -222,6 +231,7 @@ def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> H
         "console/compose/page.html",
         title=_("Edit post") if post else _("New post"),
         sheet=sheet,
+        key=new_id("form"),
         closed=post if post and not post.is_editable else made,
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),
         is_scheduled=post is not None and post.status == PostStatus.SCHEDULED,

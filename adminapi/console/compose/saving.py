@@ -149,13 +149,13 @@ def _create(sheet: Sheet, values: dict[str, Any], actor: Actor) -> tuple[Post, l
     return services.create_post(sheet.workspace, values=values, actor=actor, now=timezone.now(), pk=sheet.made_as)
 
 
-def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor, pk: str = "") -> Media | None:
+def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor, pk: str) -> Media | None:
     """Attach a file as the API does; a page that was never saved becomes a draft first, for files belong to a post.
 
     One that the post has already under this id was sent twice, and is added once. Returns nothing where the file is
     refused, and the sheet says why.
     """
-    if sheet.post is not None and pk and (present := sheet.post.files.filter(pk=pk).first()):
+    if sheet.post is not None and (present := sheet.post.files.filter(pk=pk).first()):
         return _taken(sheet, present)
     values = checked_values(sheet) if sheet.post is None else {}
     checked = uploads.UploadInput(data={"file": given})

@@ -69,7 +69,8 @@ def test_a_stored_file_is_read_from_anywhere(kept: Kept, source: Path) -> None:
 def test_only_the_products_own_user_can_read_it(root: Path, source: Path) -> None:
     store(source, NAME)
 
-    assert (root / NAME).stat().st_mode & 0o777 == 0o600
+    written = (root / NAME, root / "media/ab", root / "media", root)
+    assert [path.stat().st_mode & 0o777 for path in written] == [0o600, 0o700, 0o700, 0o700]
 
 
 def test_names_are_random_and_say_nothing_but_the_type() -> None:

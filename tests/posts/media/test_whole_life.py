@@ -6,6 +6,7 @@ One short life is tried, the same in every run; other ones, on a disk and in a s
 """
 
 import errno
+import gc
 import os
 import random
 from collections.abc import Callable
@@ -461,6 +462,7 @@ class WholeLifeTest(TestCase):
         super().setUpClass()
         cls.product = cls.enterClassContext(running(NETWORKS))
         cls.endpoint = "" if IS_USUAL else cls.enterClassContext(s3_server())
+        cls.addClassCleanup(gc.collect)  # what the dead left open goes while that is no failure
 
     @settings(max_examples=LIVES, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.integers(FIRST, 2**32))

@@ -1,0 +1,22 @@
+"""Folders that are there after a power loss, and for the product's own user alone: they hold keys, rows and files."""
+
+import os
+from pathlib import Path
+
+
+def make(folder: Path) -> None:
+    """Make a folder and those above it, where they are not there yet; raises OSError."""
+    if folder.is_dir():
+        return
+    make(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync(folder.parent)
+
+
+def sync(folder: Path) -> None:
+    """Return once the names in a folder survive a power loss; raises OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
