@@ -14,7 +14,6 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
-from django.http.multipartparser import MultiPartParser
 
 from posts.media.storage import StorageUnavailable, answering
 
@@ -37,24 +36,6 @@ class NamelessFiles(FileUploadHandler):
     """
 
     file: "UploadedFile[bytes]"
-    is_reading = False
-
-    def handle_raw_input(
-        self, input_data: Any, meta: Any, content_length: int, boundary: Any, encoding: str | None = None
-    ) -> Any:
-        """Have the form read, and close the file where what follows it cannot be: Django closes those that are whole.
-
-        Asked again by that reading, it leaves the form to Django.
-        """
-        if self.is_reading:
-            return None
-        self.is_reading = True
-        try:
-            return MultiPartParser(meta, input_data, [self], encoding).parse()
-        except Exception:
-            if hasattr(self, "file"):
-                self.upload_interrupted()
-            raise
 
     def new_file(self, *given: Any, **named: Any) -> None:
         super().new_file(*given, **named)

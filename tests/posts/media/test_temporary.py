@@ -128,25 +128,6 @@ def test_of_a_file_that_is_too_large_no_more_is_written_than_shows_it(
     assert len(kept.getvalue()) == 100_001
 
 
-FORM = b"--b\r\nContent-Disposition: form-data; name=file; filename=rye.jpg\r\n%sBread\r\n--b\r\n%s\r\n--b--\r\n"
-IN_BASE_64 = b"Content-Transfer-Encoding: base64\r\n\r\n"
-
-
-@pytest.mark.parametrize("form", [FORM % (IN_BASE_64, b""), FORM % (b"\r\n", b"X-Long: " + b"x" * 5000)])
-@pytest.mark.parametrize("where", ["API", "console"])
-def test_a_file_is_closed_where_the_form_around_it_cannot_be_read(
-    api: ApiClient, post: Post, where: str, form: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = io.BytesIO()
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: kept)
-    sends = api.client.generic if where == "API" else browser_of(member_of(post.workspace)).generic
-    path, headers = (f"/api/posts/{post.pk}/media", api.headers) if where == "API" else (UPLOAD, {})
-
-    answer = sends("POST", path, form, "multipart/form-data; boundary=b", headers=headers)
-
-    assert (answer.status_code in (400, 422), kept.closed) == (True, True)
-
-
 def test_what_a_dead_process_left_goes_with_the_next_file_and_what_is_at_work_stays(folder: Path) -> None:
     abandoned, foreign = folder / f"{temporary.PREFIX}abandoned", folder / "foreign"
     for path in (abandoned, foreign):
