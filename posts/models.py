@@ -273,6 +273,11 @@ class Target(Claimable):
         return self.due_at if self.status == TargetStatus.PUBLISHING or self.has_waited else None
 
     @property
+    def is_repeated(self) -> bool:
+        """Whether an earlier visible call than the last one may have arrived."""
+        return self.armed_at is not None and self.sent_at is not None and self.armed_at < self.sent_at
+
+    @property
     def may_be_out(self) -> bool:
         """Whether it is at its network, in whole or in part, or nobody knows that yet."""
         return self.outcome_unknown or bool(self.remote_id)

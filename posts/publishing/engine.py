@@ -139,7 +139,7 @@ class Publish:
             is_paused=self.is_paused,
             exchanges=self.exchanges,
             refused=self.refused,
-            sent_at=None if self.target.outcome_unknown else self.target.armed_at,
+            sent_at=None if self.target.outcome_unknown and self.step != "commit" else self.target.armed_at,
         )
         word = calls.word(outcome)
         with traces.span("settle", outcome=word):
@@ -397,7 +397,7 @@ class Publish:
             workspace_id=self.account.workspace_id,
             handles=handles,
             sent_text=self.operation.content.text,
-            armed_at=self.operation.armed_at,
+            armed_at=self.operation.armed_at or (self.started_at if self.refused else None),
             sends=self.sends + 1,
             uses_place=self.sends == self.target.sends and needs_place(self.target),
             paced_at=self.account.paced_at,

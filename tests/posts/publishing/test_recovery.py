@@ -432,6 +432,27 @@ def test_a_duplicate_after_a_lost_answer_is_looked_for_and_not_sent_a_third_time
     assert settled.status == "needs_review"
 
 
+@pytest.mark.parametrize(
+    ("met", "calls"),
+    [
+        (Unavailable("The connection was refused."), ["prepare", "commit"] * 2),
+        (RateLimited("Too fast.", status=429), ["prepare", "commit", "recover", "prepare", "commit"]),
+    ],
+    ids=["never left", "looked for since"],
+)
+def test_a_duplicate_of_what_cannot_have_arrived_is_refused(
+    workspace: Workspace, network: ScriptedNetwork, met: Exception, calls: list[str]
+) -> None:
+    target = make_due(workspace)
+    network.committed = [met, Duplicate("Said before.", status=403)]
+    publish(target)
+
+    settled = publish(target)
+
+    assert network.calls == calls
+    assert (settled.status, error_of(settled)["code"], settled.armed_at) == ("failed", Duplicate.code, None)
+
+
 def test_a_look_keeps_its_count_over_a_network_that_is_away(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     send_into_the_dark(target, network)
