@@ -33,7 +33,7 @@ from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import load_ahead
 from posts.schedules.services import queue_post
-from tests.factories import NOW, make_account, make_media, make_schedule, make_workspace
+from tests.factories import NOW, make_account, make_media, make_post, make_schedule, make_workspace
 from tests.posts.fakes import (
     ACTOR,
     HERE,
@@ -646,6 +646,11 @@ def test_what_was_refused_is_looked_for_however_it_is_asked_for_anew(
     assert (settled.status, settled.remote_id, len(network.sent)) == ("published", HERE.remote_id, 1)
 
 
+def publish_due() -> None:
+    for held in claim_targets(9):
+        publish_claimed(held)
+
+
 def change_its_text(post: Post) -> None:
     services.update_post(post, values={"content": "Stale bread"}, actor=ACTOR, now=database_now())
 
@@ -675,6 +680,35 @@ def test_what_was_changed_since_it_was_refused_is_another_post(
 
     assert (settled.status, handled.calls) == ("published", ["prepare", "commit"])
     assert handled.operations[0].handles == {}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda pk: {"platform_content": {pk: {"content": "Stale bread"}}},
+        lambda pk: {"content": "Stale bread", "platform_content": {"facebook": {"content": "Bread"}, pk: {}}},
+        lambda pk: {"title": "Shown by no network", "platform_content": {pk: {"options": {"first_comment": "Hi"}}}},
+    ],
+    ids=["its text", "all but one text", "its comment"],
+)
+def test_an_edit_for_one_account_leaves_the_others_what_may_be_there(
+    workspace: Workspace, network: ScriptedNetwork, accounts: list[SocialAccount], edit: Callable[[str], dict[str, Any]]
+) -> None:
+    page, other = accounts
+    now = database_now()
+    post = make_post(workspace, accounts=accounts, content="Bread", status="publishing", scheduled_at=now)
+    network.committed = [REFUSAL, REFUSAL, HERE]
+    publish_due()
+    unschedule(post)
+    services.update_post(post, values=edit(other.pk), actor=ACTOR, now=now)
+    publish_now(post)
+    network.forget()
+    network.found = [[FOUND]]
+
+    publish_due()
+
+    assert network.calls == ["recover", "prepare", "commit"]
+    assert [each.account.remote_id for each in network.operations] == [page.remote_id, *[other.remote_id] * 2]
 
 
 def test_what_was_refused_for_its_token_is_looked_for_when_another_process_renews_that(
