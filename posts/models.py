@@ -191,6 +191,19 @@ class TargetQuerySet(models.QuerySet["Target"]):
         """Leave out the cancelled: they do not count."""
         return self.exclude(status=TargetStatus.CANCELLED)
 
+    def take_out(self) -> None:
+        """Take these out of their posts. What may be at its network stays for when it is put back, as a cancelled one
+        without a time."""
+        self.filter(armed_at=None).delete()
+        self.update(status=TargetStatus.CANCELLED, scheduled_at=None, **TAKEN_FROM_WORKERS)
+
+    def taken_out(self) -> "TargetQuerySet":
+        return self.filter(status=TargetStatus.CANCELLED, scheduled_at=None)
+
+    def placed(self) -> "TargetQuerySet":
+        """Leave out those that were taken out of their posts."""
+        return self.exclude(status=TargetStatus.CANCELLED, scheduled_at=None)
+
     def forget(self) -> None:
         """Forget what was sent and refused: the post was changed since, and what may be there is another one."""
         self.exclude(armed_at=None).update(armed_at=None, sends=0, handles={})

@@ -605,6 +605,15 @@ def lose_its_account(post: Post) -> None:
     account.save()  # as it was
 
 
+def take_its_account_out(post: Post) -> None:
+    other = make_account(post.workspace, platform="twitter", remote_id="2")
+    services.update_post(post, values={"platforms": [other.pk]}, actor=ACTOR, now=database_now())
+
+
+def put_it_back(post: Post) -> None:
+    services.update_post(post, values={"platforms": ["facebook"]}, actor=ACTOR, now=database_now())
+
+
 def schedule(post: Post) -> None:
     now = database_now()
     services.schedule_post(post, scheduled_at=now + timedelta(hours=1), zone="UTC", actor=ACTOR, now=now)
@@ -629,6 +638,10 @@ QUOTA, REFUSAL = RateLimited("Too fast.", status=429), Rejected("No.", status=40
         (QUOTA, [lose_its_account]),
         (REFUSAL, [unschedule]),
         (REFUSAL, [unschedule, schedule]),
+        (REFUSAL, [unschedule, lose_its_account]),
+        (REFUSAL, [unschedule, take_its_account_out, put_it_back]),
+        (REFUSAL, [unschedule, schedule, take_its_account_out, put_it_back]),
+        (REFUSAL, [unschedule, take_its_account_out, schedule, put_it_back]),
     ],
 )
 @pytest.mark.parametrize("comes_back", [schedule, queue, publish_now])
@@ -641,7 +654,7 @@ def test_what_was_refused_is_looked_for_however_it_is_asked_for_anew(
         leave(target.post)
     comes_back(target.post)
 
-    settled = publish(target)
+    settled = publish(target.post.targets.get(account=target.account))
 
     assert (settled.status, settled.remote_id, len(network.sent)) == ("published", HERE.remote_id, 1)
 
