@@ -276,7 +276,9 @@ class Publish:
         except NotListed:  # what it gave is forgotten: its list is believed the second time
             self.recovery, found = Recovery.LOOK, []
         known = self._others(found)
-        shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
+        account, theirs = self.operation.account, set(known.remote_ids)
+        theirs.update(self.connector.listed_id(self.session, account, each) for each in known.alike)
+        shown = [self._with_public_url(each) for each in found if each.remote_id not in theirs]
         self.recovery = Recovery.LOOK if found and not shown else self.recovery  # a handle tells of no others
         if shown and known.in_doubt:
             return after(self.target, known.in_doubt)

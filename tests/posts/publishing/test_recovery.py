@@ -808,6 +808,21 @@ def test_a_worker_that_died_after_arming_is_never_followed_by_a_blind_send(
     assert outcomes(target) == [("recover", "undecidable")]
 
 
+def test_a_post_that_got_its_id_after_it_was_published_is_not_taken_for_another_of_the_same_text(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+    network.committed = [Published(remote_id="under review", url=""), LOST, HERE]
+    publish(make_due(workspace, account))
+    target = publish(make_due(workspace, account))
+    network.found, network.listed = [[FOUND]], {"under review": FOUND.remote_id}
+
+    publish(target)
+    settled = publish(target)
+
+    assert (settled.status, settled.remote_id, len(network.sent)) == ("published", HERE.remote_id, 3)
+
+
 def said_not_published(target: Target) -> None:
     services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
 
