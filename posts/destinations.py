@@ -216,8 +216,8 @@ def place(post: Post, destinations: Destinations) -> list[Target]:
     wanted = {account.pk for account in destinations.accounts}
     stay = wanted | destinations.called_off
     Target.objects.filter(pk__in=[target.pk for key, target in present.items() if key not in stay]).take_out()
-    back = [target.pk for key, target in present.items() if key in wanted and target.status == TargetStatus.CANCELLED]
-    Target.objects.filter(pk__in=back).taken_out().update(status=TargetStatus.DRAFT)
+    back = [target.pk for key, target in present.items() if key in wanted and target.is_taken_out]
+    Target.objects.filter(pk__in=back).update(status=TargetStatus.DRAFT)
     place_new(post, [account for account in destinations.accounts if account.pk not in present])
     return list(Target.objects.filter(post=post, account__in=wanted).order_by("pk"))
 

@@ -197,9 +197,6 @@ class TargetQuerySet(models.QuerySet["Target"]):
         self.filter(armed_at=None).delete()
         self.update(status=TargetStatus.CANCELLED, scheduled_at=None, **TAKEN_FROM_WORKERS)
 
-    def taken_out(self) -> "TargetQuerySet":
-        return self.filter(status=TargetStatus.CANCELLED, scheduled_at=None)
-
     def placed(self) -> "TargetQuerySet":
         """Leave out those that were taken out of their posts."""
         return self.exclude(status=TargetStatus.CANCELLED, scheduled_at=None)
@@ -284,6 +281,11 @@ class Target(Claimable):
     def next_attempt_at(self) -> datetime | None:
         """When it goes on, while it is being published, or has to wait although its time has come."""
         return self.due_at if self.status == TargetStatus.PUBLISHING or self.has_waited else None
+
+    @property
+    def is_taken_out(self) -> bool:
+        """Whether its account was taken out of the post, and was not called off while the post had its time."""
+        return self.status == TargetStatus.CANCELLED and self.scheduled_at is None
 
     @property
     def is_repeated(self) -> bool:
