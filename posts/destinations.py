@@ -175,7 +175,7 @@ def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destination
 
 def _as_placed(post: Post) -> list[str]:
     """Return the destinations of a post, with the account that it has, or had, in the place of each network."""
-    rows = Target.objects.filter(post=post).order_by("-pk")
+    rows = Target.objects.placed().filter(post=post).order_by("-pk")
     targets = rows.values_list("platform", "account", "status", "account__disconnected_at")
     accounts: dict[str, str] = {}
     for platform, account, *_ in sorted(targets, key=lambda each: _stands_for_network(post, *each[1:])):
@@ -209,12 +209,14 @@ def override_problems(workspace: Workspace, platform_content: Mapping[str, Any])
 def place(post: Post, destinations: Destinations) -> list[Target]:
     """Make the post's targets those of these accounts, keeping the ones that are there; returns them.
 
-    Those of accounts at which the post was called off stay as well.
+    Those of accounts at which the post was called off stay as well. One that is put back knows what was sent of it.
     """
     present = {target.account_id: target for target in post.targets.all()}
     wanted = {account.pk for account in destinations.accounts}
     stay = wanted | destinations.called_off
-    Target.objects.filter(pk__in=[target.pk for key, target in present.items() if key not in stay]).delete()
+    Target.objects.filter(pk__in=[target.pk for key, target in present.items() if key not in stay]).take_out()
+    back = [target.pk for key, target in present.items() if key in wanted and target.is_taken_out]
+    Target.objects.filter(pk__in=back).update(status=TargetStatus.DRAFT)
     place_new(post, [account for account in destinations.accounts if account.pk not in present])
     return list(Target.objects.filter(post=post, account__in=wanted).order_by("pk"))
 

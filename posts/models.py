@@ -191,6 +191,16 @@ class TargetQuerySet(models.QuerySet["Target"]):
         """Leave out the cancelled: they do not count."""
         return self.exclude(status=TargetStatus.CANCELLED)
 
+    def take_out(self) -> None:
+        """Take these out of their posts. What may be at its network stays for when it is put back, as a cancelled one
+        without a time."""
+        self.filter(armed_at=None).delete()
+        self.update(status=TargetStatus.CANCELLED, scheduled_at=None, **TAKEN_FROM_WORKERS)
+
+    def placed(self) -> "TargetQuerySet":
+        """Leave out those that were taken out of their posts."""
+        return self.exclude(status=TargetStatus.CANCELLED, scheduled_at=None)
+
     def forget(self) -> None:
         """Forget what was sent and refused: the post was changed since, and what may be there is another one."""
         self.exclude(armed_at=None).update(armed_at=None, sends=0, handles={})
@@ -271,6 +281,16 @@ class Target(Claimable):
     def next_attempt_at(self) -> datetime | None:
         """When it goes on, while it is being published, or has to wait although its time has come."""
         return self.due_at if self.status == TargetStatus.PUBLISHING or self.has_waited else None
+
+    @property
+    def is_taken_out(self) -> bool:
+        """Whether its account was taken out of the post, and was not called off while the post had its time."""
+        return self.status == TargetStatus.CANCELLED and self.scheduled_at is None
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether an earlier visible call than the last one may have arrived."""
+        return self.armed_at is not None and self.sent_at is not None and self.armed_at < self.sent_at
 
     @property
     def may_be_out(self) -> bool:

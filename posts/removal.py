@@ -50,7 +50,7 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     mine = mine.filter(UNSENT, post__in=locked)
     statuses = dict(mine.select_for_update().values_list("post", "status"))
     posts = [post for post in locked if post.pk in statuses]
-    mine.filter(status=TargetStatus.DRAFT).delete()
+    mine.filter(status=TargetStatus.DRAFT, armed_at=None).delete()  # the others are taken out: cancelled without a time
     mine.update(**CALLED_OFF)
     for some in in_parts(posts, TOLD_AT_ONCE):
         before = {post.pk: snapshot(post) for post in some}

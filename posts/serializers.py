@@ -221,7 +221,7 @@ class PostDetailSerializer(PostSerializer):
     @extend_schema_field(TargetSerializer(many=True))
     def get_targets(self, post: Post) -> Any:
         """Show each; where something holds it up, what it waits for is the end of that."""
-        targets = list(post.targets.all())
+        targets = [target for target in post.targets.all() if not target.is_taken_out]
         reasons = waiting.reasons(targets, workspace_id=post.workspace_id, now=timezone.now())
         return [
             shown(TargetSerializer, target) | ({"waits_for": reasons[target.pk]} if target.pk in reasons else {})

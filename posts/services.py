@@ -5,13 +5,17 @@ comes before a publish starts, or is refused.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
+from accounts import registry
 from accounts.models import SocialAccount
+from accounts.platforms.base import Content, Media
 from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record, record_update
@@ -19,6 +23,7 @@ from ouipost.phrases import Ours, Phrase, either
 from posts import counts, destinations, doorbell, hooks, rules
 from posts.advice import failure, rest_unsent
 from posts.asking import question
+from posts.content import compose
 from posts.lateness import GIVE_UP_AFTER
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
@@ -153,7 +158,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     locked.platforms = found.platforms
     told = changes(before, locked)
     if told["after"].keys() & set(TEXTS):
-        Target.objects.filter(post=locked).forget()
+        _forget_changed(locked, before=before)
     targets = destinations.place(locked, found)
     if locked.status == SCHEDULED:
         require_publishable(locked, found)
@@ -166,6 +171,25 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     record_outcome(locked, changed)
     unused = found.unused(locked, files.as_content(locked))
     return locked, found.warnings(locked.scheduled_at) + unused + _strays(locked, found)
+
+
+def _forget_changed(post: Post, *, before: Mapping[str, Any]) -> None:
+    """Forget what was sent and refused at those accounts that get something else by now than before the change."""
+    sent = list(Target.objects.filter(post=post).exclude(armed_at=None).select_related("account__workspace"))
+    if not sent:
+        return
+    old, media = copy(post), files.as_content(post)
+    assign(old, before)
+    changed = [each.pk for each in sent if _shown(old, each.account, media) != _shown(post, each.account, media)]
+    Target.objects.filter(pk__in=changed).forget()
+
+
+def _shown(post: Post, account: SocialAccount, media: Sequence[Media]) -> Content:
+    """Return what an account's network gets of a post beside its files."""
+    platform = registry.of(account)
+    content = compose(post, account, platform, media)
+    title = content.title if platform.shows_title(content) else ""
+    return replace(content, title=title, media=())
 
 
 def _recipients(post: Post) -> list[str]:

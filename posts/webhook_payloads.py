@@ -25,7 +25,7 @@ def post_payloads(events: Sequence[Event]) -> dict[str, Payload]:
     pks = {event.resource_id for event in events}
     posts = Post.objects.select_related("workspace").in_bulk(pks)
     targets: dict[str, list[Target]] = defaultdict(list)
-    for target in Target.objects.filter(post__in=pks).order_by("pk"):
+    for target in Target.objects.placed().filter(post__in=pks).order_by("pk"):
         targets[target.post_id].append(target)
     return {event.pk: _of_post(event, posts.get(event.resource_id), targets[event.resource_id]) for event in events}
 

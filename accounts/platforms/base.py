@@ -371,6 +371,11 @@ class Connector(Platform):
         """Return the numbers of one post, None where it is gone, for a network that tells no more at once."""
         raise NotImplementedError
 
+    def listed_id(self, session: Session, account: Account, remote_id: str) -> str:
+        """Return the id by which the network lists a post that was published under this one; empty while it is not
+        listed."""
+        return remote_id
+
     def permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """Return the address that people see a post at, empty where the network does not tell it now, or never."""
         return ""

@@ -123,7 +123,7 @@ class PostAccount(admin.SimpleListFilter):
         return bool(self.lookup_choices or self.value())
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        targets = Target.objects.filter(account=self.value())
+        targets = Target.objects.placed().filter(account=self.value())
         return queryset.filter(pk__in=targets.values("post")) if self.value() else queryset
 
 

@@ -111,7 +111,7 @@ class Recipient:
 def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return all that the page of a post shows; `typed` is what was refused of one target, to be corrected."""
     entries = timeline(post, now=now)
-    targets = list(Target.objects.filter(post=post).select_related("account").order_by("pk"))
+    targets = list(Target.objects.placed().filter(post=post).select_related("account").order_by("pk"))
     recipients = _recipients(post, targets, typed or {})
     return {
         "post": post,

@@ -139,7 +139,7 @@ class Publish:
             is_paused=self.is_paused,
             exchanges=self.exchanges,
             refused=self.refused,
-            sent_at=None if self.target.outcome_unknown else self.target.armed_at,
+            sent_at=None if self.target.outcome_unknown and self.step != "commit" else self.target.armed_at,
         )
         word = calls.word(outcome)
         with traces.span("settle", outcome=word):
@@ -276,7 +276,9 @@ class Publish:
         except NotListed:  # what it gave is forgotten: its list is believed the second time
             self.recovery, found = Recovery.LOOK, []
         known = self._others(found)
-        shown = [self._with_public_url(each) for each in found if each.remote_id not in known.remote_ids]
+        account, theirs = self.operation.account, set(known.remote_ids)
+        theirs.update(self.connector.listed_id(self.session, account, each) for each in known.alike)
+        shown = [self._with_public_url(each) for each in found if each.remote_id not in theirs]
         self.recovery = Recovery.LOOK if found and not shown else self.recovery  # a handle tells of no others
         if shown and known.in_doubt:
             return after(self.target, known.in_doubt)
@@ -397,7 +399,7 @@ class Publish:
             workspace_id=self.account.workspace_id,
             handles=handles,
             sent_text=self.operation.content.text,
-            armed_at=self.operation.armed_at,
+            armed_at=self.operation.armed_at or (self.started_at if self.refused else None),
             sends=self.sends + 1,
             uses_place=self.sends == self.target.sends and needs_place(self.target),
             paced_at=self.account.paced_at,

@@ -90,7 +90,7 @@ class Report:
     waited: timedelta | None = None
     """How long the account has waited in vain for a quota of which nobody tells when it ends."""
     sent_at: datetime | None = None
-    """When what was refused before this claim was sent first, if no look has told since that it is not there."""
+    """When what may be there was sent first, before this claim, if no look has told since that it is not there."""
     refused: AuthExpired | None = None
     """Why the last visible call was not taken, where that was its token: whatever came of the renewal."""
 
@@ -137,7 +137,7 @@ def _patience(recovery: Recovery, listing_lag: float) -> float:
 def _caution(target: Target, report: Report) -> timedelta:
     """Return for how long it was in doubt before this claim, so that it waits twice as long each time: nothing where
     what was sent before had certainly not arrived."""
-    if target.sends < 2 or target.armed_at is None:
+    if not target.is_repeated or target.armed_at is None:
         return timedelta(0)
     return min(report.started_at - target.armed_at, engine_time(RETRY_SECONDS[-1]))
 
@@ -163,7 +163,7 @@ def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, An
 def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
     """It was tried, and nothing from before is open."""
     match report.outcome:
-        case Unknown() | Duplicate() as error if _may_be_there(target, error):
+        case Unknown() | Duplicate() as error if isinstance(error, Unknown) or target.is_repeated:
             return _unknown(target, error, report, now=now)
         case Later() as later:
             return _nothing_there(target, report) | _later(target, later, now=now)
@@ -183,11 +183,6 @@ def _nothing_there(target: Target, report: Report) -> dict[str, Any]:
     is_answer = isinstance(error, PlatformError) and error.status is not None and not isinstance(error, Duplicate)
     is_refused = report.refused is not None or (report.step == "commit" and is_answer)
     return NOTHING_THERE | {"armed_at": target.armed_at if is_refused else report.sent_at}
-
-
-def _may_be_there(target: Target, error: PlatformError) -> bool:
-    """Whether the network may have the post: the answer was lost, or it says to have one like it and we sent before."""
-    return isinstance(error, Unknown) or target.sends > 1
 
 
 def when_out(target: Target, published: Published, *, is_doubtful: bool = False, now: datetime) -> dict[str, Any]:

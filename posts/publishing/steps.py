@@ -4,7 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -23,6 +23,8 @@ from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 
+LONGEST_REVIEW = timedelta(days=1)
+"""For so long, at most, a network may keep a post from its lists after it has published it: TikTok says hours."""
 NEEDED = (
     *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
     *("parts", "attempts", "scheduled_at", "sent_at"),
@@ -199,6 +201,8 @@ class Others:
 
     remote_ids: Collection[str]
     """What of the posts that were found is known to be theirs."""
+    alike: Collection[str]
+    """Their newest posts of the same text that were not found by these ids: the network may list them by others."""
     in_doubt: Sequence[str]
     """Those of which it is not known yet whether they have one: a worker is at them, or several posts were found and
     they were sent later, or one was found and the network may be at work on theirs, of the same text. A look finds
@@ -223,16 +227,35 @@ def others(searches: Sequence[Search]) -> list[Others]:
         {each for each in search.remote_ids if theirs[(*search.account, each)] - {search.target_id}}
         for search in searches
     ]
+    alike = _alike([search for search, ids in zip(searches, known, strict=True) if set(search.remote_ids) - ids])
     later = _sent_later(
         [(search, len(search.remote_ids) - len(ids)) for search, ids in zip(searches, known, strict=True)]
     )
     return [
         Others(
             remote_ids=ids,
+            alike=alike[search.target_id] - set(search.remote_ids),
             in_doubt=sorted((in_doubt[search.account] | later[search.target_id]) - {search.target_id}),
         )
         for search, ids in zip(searches, known, strict=True)
     ]
+
+
+def _alike(searches: Sequence[Search]) -> dict[str, set[str]]:
+    """Return, for each target, the posts of its account that have its text, and may have been reviewed since it was
+    sent."""
+    alike = defaultdict[str, set[str]](set)
+    since = min((search.armed_at for search in searches if search.armed_at), default=None)
+    if since is None:
+        return alike
+    rows = Target.objects.filter(account__in=_accounts_of(searches), published_at__gte=since - LONGEST_REVIEW)
+    rows = rows.filter(sent_text__in={search.sent_text for search in searches}).exclude(remote_id="")
+    columns = ("account__platform", "account__remote_id", "sent_text", "remote_id")
+    for platform, account, text, remote_id in rows.values_list(*columns):
+        for search in searches:
+            if (*search.account, search.sent_text) == (platform, account, text):
+                alike[search.target_id].add(remote_id)
+    return alike
 
 
 def _sent_later(searches: Sequence[tuple[Search, int]]) -> dict[str, set[str]]:

@@ -20,7 +20,7 @@ from posts import pausing
 from posts.models import Attempt, Post, Target
 from posts.operating import restoring
 from posts.operating.restoring import SET_ASIDE
-from posts.services import WrongStatus, look_again, resolve_target
+from posts.services import WrongStatus, look_again, resolve_target, update_post
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import NOW, make_account, make_post
@@ -48,13 +48,14 @@ def test_what_went_out_since_is_adopted_and_not_sent(workspace: Workspace, netwo
     target = make_due(workspace)
     Target.objects.update(handles={"uploads": "an older photo's"})
     network.found = [[FOUND]]
+    update_post(target.post, values={"content": "As it was edited since"}, actor=ACTOR, now=database_now())
 
     status, lines = run("--since", "2h")
 
     found = Target.objects.get()
     assert (status, network.calls) == (0, ["recover"])
     assert network.operations[0].handles == {}, "what it was sent with since is not known"
-    assert (found.status, found.remote_id, found.sent_text) == ("published", "7", target.post.content)
+    assert (found.status, found.remote_id, found.sent_text) == ("published", "7", "As it was edited since")
     assert lines[1].startswith("The operator has paused all publishing: `manage.py reconcile --after-restore`")
     assert lines[-2:] == [
         "Of 1: 1 published.",

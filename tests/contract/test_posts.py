@@ -686,3 +686,16 @@ def test_who_edits_a_post_that_can_become_a_draft_is_told_how(
         "Only draft and scheduled posts can be changed. Unschedule this one first: it is a draft then."
     )
     assert data_of(again)["post"]["content"] == "Mended"
+
+
+def test_an_account_that_was_taken_out_is_not_shown_although_the_post_may_be_there(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    accounts = [make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")]
+    post = make_post(workspace, accounts=accounts)
+    Target.objects.update(armed_at=NOW)
+
+    api.put(f"/api/posts/{post.pk}", {"platforms": ["twitter"]})
+
+    shown = data_of(api.get(f"/api/posts/{post.pk}"))["post"]
+    assert [each["platform"] for each in shown["targets"]] == ["twitter"]

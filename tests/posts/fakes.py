@@ -71,6 +71,7 @@ class ScriptedNetwork(Connector):
         self.prepared: list[Any] = [{}]
         self.committed: list[Any] = [HERE]
         self.found: list[Any] = [[]]
+        self.listed: dict[str, str] = {}
         self.refreshed: list[Any] = [Tokens(access_token="renewed", refresh_token="refresh")]
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
@@ -100,6 +101,9 @@ class ScriptedNetwork(Connector):
         self.calls.append("refresh")
         tokens: Tokens = _next(self.refreshed)
         return tokens
+
+    def listed_id(self, session: Session, account: Account, remote_id: str) -> str:
+        return self.listed.get(remote_id, remote_id)
 
     def forget(self) -> None:
         """Forget what was asked so far."""

@@ -216,7 +216,7 @@ class TikTok(TikTokApi):
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
         """Return the numbers of public posts; one that has no id, as it is not public, is there without numbers."""
-        ids = {remote_id: self._post_id(session, account, remote_id) for remote_id in remote_ids}
+        ids = {remote_id: self.listed_id(session, account, remote_id) for remote_id in remote_ids}
         numbers = self._numbers(session, account, [post_id for post_id in ids.values() if post_id])
         found = {remote_id: numbers.get(post_id) if post_id else PostNumbers() for remote_id, post_id in ids.items()}
         late = {
@@ -230,8 +230,8 @@ class TikTok(TikTokApi):
             if each
         }
 
-    def _post_id(self, session: Session, account: Account, remote_id: str) -> str:
-        """Return the id by which a post is counted; a post that was published without one may have it by now."""
+    def listed_id(self, session: Session, account: Account, remote_id: str) -> str:
+        """Return the id by which a post is listed and counted; one that was published without it may have it by now."""
         if remote_id.isdigit():
             return remote_id
         try:

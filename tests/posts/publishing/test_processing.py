@@ -305,12 +305,12 @@ def test_what_was_sent_before_a_quota_was_met_is_asked_about_too(
     workspace: Workspace, handled: ScriptedNetwork
 ) -> None:
     unknown = send_into_the_dark(make_due(workspace), handled)
-    handled.committed, handled.found = [RateLimited("Slow down."), REFUSED], [[], [HERE]]
+    handled.committed, handled.found = [RateLimited("Slow down."), REFUSED], [[], [], [HERE]]
     waiting = publish(unknown)
 
     published = publish(waiting)
 
-    assert (waiting.armed_at, published.status) == (None, "published")
+    assert (waiting.armed_at, published.status) == (unknown.armed_at, "published")
 
 
 def test_a_lost_answer_is_asked_about_by_handle_soon(workspace: Workspace, handled: ScriptedNetwork) -> None:

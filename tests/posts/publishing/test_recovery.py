@@ -33,7 +33,7 @@ from posts.publishing.outcomes import Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import load_ahead
 from posts.schedules.services import queue_post
-from tests.factories import NOW, make_account, make_media, make_schedule, make_workspace
+from tests.factories import NOW, make_account, make_media, make_post, make_schedule, make_workspace
 from tests.posts.fakes import (
     ACTOR,
     HERE,
@@ -432,6 +432,27 @@ def test_a_duplicate_after_a_lost_answer_is_looked_for_and_not_sent_a_third_time
     assert settled.status == "needs_review"
 
 
+@pytest.mark.parametrize(
+    ("met", "calls"),
+    [
+        (Unavailable("The connection was refused."), ["prepare", "commit"] * 2),
+        (RateLimited("Too fast.", status=429), ["prepare", "commit", "recover", "prepare", "commit"]),
+    ],
+    ids=["never left", "looked for since"],
+)
+def test_a_duplicate_of_what_cannot_have_arrived_is_refused(
+    workspace: Workspace, network: ScriptedNetwork, met: Exception, calls: list[str]
+) -> None:
+    target = make_due(workspace)
+    network.committed = [met, Duplicate("Said before.", status=403)]
+    publish(target)
+
+    settled = publish(target)
+
+    assert network.calls == calls
+    assert (settled.status, error_of(settled)["code"], settled.armed_at) == ("failed", Duplicate.code, None)
+
+
 def test_a_look_keeps_its_count_over_a_network_that_is_away(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     send_into_the_dark(target, network)
@@ -584,6 +605,15 @@ def lose_its_account(post: Post) -> None:
     account.save()  # as it was
 
 
+def take_its_account_out(post: Post) -> None:
+    other = make_account(post.workspace, platform="twitter", remote_id="2")
+    services.update_post(post, values={"platforms": [other.pk]}, actor=ACTOR, now=database_now())
+
+
+def put_it_back(post: Post) -> None:
+    services.update_post(post, values={"platforms": ["facebook"]}, actor=ACTOR, now=database_now())
+
+
 def schedule(post: Post) -> None:
     now = database_now()
     services.schedule_post(post, scheduled_at=now + timedelta(hours=1), zone="UTC", actor=ACTOR, now=now)
@@ -608,6 +638,10 @@ QUOTA, REFUSAL = RateLimited("Too fast.", status=429), Rejected("No.", status=40
         (QUOTA, [lose_its_account]),
         (REFUSAL, [unschedule]),
         (REFUSAL, [unschedule, schedule]),
+        (REFUSAL, [unschedule, lose_its_account]),
+        (REFUSAL, [unschedule, take_its_account_out, put_it_back]),
+        (REFUSAL, [unschedule, schedule, take_its_account_out, put_it_back]),
+        (REFUSAL, [unschedule, take_its_account_out, schedule, put_it_back]),
     ],
 )
 @pytest.mark.parametrize("comes_back", [schedule, queue, publish_now])
@@ -620,9 +654,14 @@ def test_what_was_refused_is_looked_for_however_it_is_asked_for_anew(
         leave(target.post)
     comes_back(target.post)
 
-    settled = publish(target)
+    settled = publish(target.post.targets.get(account=target.account))
 
     assert (settled.status, settled.remote_id, len(network.sent)) == ("published", HERE.remote_id, 1)
+
+
+def publish_due() -> None:
+    for held in claim_targets(9):
+        publish_claimed(held)
 
 
 def change_its_text(post: Post) -> None:
@@ -654,6 +693,35 @@ def test_what_was_changed_since_it_was_refused_is_another_post(
 
     assert (settled.status, handled.calls) == ("published", ["prepare", "commit"])
     assert handled.operations[0].handles == {}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda pk: {"platform_content": {pk: {"content": "Stale bread"}}},
+        lambda pk: {"content": "Stale bread", "platform_content": {"facebook": {"content": "Bread"}, pk: {}}},
+        lambda pk: {"title": "Shown by no network", "platform_content": {pk: {"options": {"first_comment": "Hi"}}}},
+    ],
+    ids=["its text", "all but one text", "its comment"],
+)
+def test_an_edit_for_one_account_leaves_the_others_what_may_be_there(
+    workspace: Workspace, network: ScriptedNetwork, accounts: list[SocialAccount], edit: Callable[[str], dict[str, Any]]
+) -> None:
+    page, other = accounts
+    now = database_now()
+    post = make_post(workspace, accounts=accounts, content="Bread", status="publishing", scheduled_at=now)
+    network.committed = [REFUSAL, REFUSAL, HERE]
+    publish_due()
+    unschedule(post)
+    services.update_post(post, values=edit(other.pk), actor=ACTOR, now=now)
+    publish_now(post)
+    network.forget()
+    network.found = [[FOUND]]
+
+    publish_due()
+
+    assert network.calls == ["recover", "prepare", "commit"]
+    assert [each.account.remote_id for each in network.operations] == [page.remote_id, *[other.remote_id] * 2]
 
 
 def test_what_was_refused_for_its_token_is_looked_for_when_another_process_renews_that(
@@ -738,6 +806,21 @@ def test_a_worker_that_died_after_arming_is_never_followed_by_a_blind_send(
     assert opaque.calls == []
     assert settled.status == "needs_review"
     assert outcomes(target) == [("recover", "undecidable")]
+
+
+def test_a_post_that_got_its_id_after_it_was_published_is_not_taken_for_another_of_the_same_text(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+    network.committed = [Published(remote_id="under review", url=""), LOST, HERE]
+    publish(make_due(workspace, account))
+    target = publish(make_due(workspace, account))
+    network.found, network.listed = [[FOUND]], {"under review": FOUND.remote_id}
+
+    publish(target)
+    settled = publish(target)
+
+    assert (settled.status, settled.remote_id, len(network.sent)) == ("published", HERE.remote_id, 3)
 
 
 def said_not_published(target: Target) -> None:

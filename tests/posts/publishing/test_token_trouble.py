@@ -10,6 +10,7 @@ from django.db import OperationalError
 from accounts import tokens
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import (
+    Duplicate,
     PlatformError,
     RateLimited,
     Rejected,
@@ -48,6 +49,18 @@ def test_a_token_that_the_network_refuses_is_renewed_once(workspace: Workspace, 
     assert network.calls == ["prepare", "refresh", "prepare", "commit"]
     assert [each.account.access_token for each in network.operations] == ["old", "renewed", "renewed"]
     assert settled.status == "published"
+
+
+def test_a_duplicate_of_what_was_refused_for_its_token_is_looked_for(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.committed, network.found = [REVOKED, Duplicate("Said before.", status=403)], [[HERE]]
+    doubted = publish(make_due(workspace, make_account(workspace, tokens=GRANT)))
+
+    settled = publish(doubted)
+
+    assert network.calls == ["prepare", "commit", "refresh", "prepare", "commit", "recover"]
+    assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
 
 
 def test_a_token_that_has_ended_is_renewed_before_anything_is_sent(

@@ -918,7 +918,7 @@ def test_looking_for_many_costs_what_looking_for_one_costs(
     twin = make_due(other, make_account(other, remote_id=targets[1].account.remote_id))
     Target.objects.filter(pk=twin.pk).update(in_flight=F("account_id"), outcome_unknown=True)
 
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         known, told = others(searches), late_posts(targets)
 
     assert [each.remote_ids for each in known] == [{"8"}, *[set()] * (count - 1)]
