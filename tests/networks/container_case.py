@@ -1,6 +1,5 @@
 """What Instagram and Threads must both do: their containers made, waited for, published once, and asked afterwards."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ from accounts.platforms.base import (
     AuthExpired,
     Handles,
     NotListed,
+    Operation,
     Outdated,
     PlatformError,
     ProcessingFailed,
@@ -22,7 +22,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.meta.containers import POST
+from accounts.platforms.meta.containers import POST, ContainerConnector
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from accounts.platforms.uploads import uploaded
 from tests.networks.platform_case import (
@@ -30,6 +30,7 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    ListCase,
     OAuth2Case,
     later,
     make_answer,
@@ -52,9 +53,10 @@ class Saved:
         self.handles.append(handles)
 
 
-class ContainerCase(OAuth2Case):
+class ContainerCase(OAuth2Case, ListCase):
     """Inherited by the two; `usual` is one file or text, `uploading` a carousel of two."""
 
+    connector: ClassVar[ContainerConnector]
     stays_prepared = timedelta()
     container: ClassVar[str]
     """The id of the usual container."""
@@ -65,16 +67,20 @@ class ContainerCase(OAuth2Case):
     failed_for_good: ClassVar[str]
     failed_for_now: ClassVar[str]
     """Reasons of a container that failed."""
-    own: ClassVar[Mapping[str, Any]]
-    """The usual post as the account's list shows it."""
+    dated = ("timestamp",)
 
     def status(self, container: str, state: str, reason: str = "") -> Call:
         """Return the call that asks how far a container is."""
         raise NotImplementedError
 
-    def listing(self, *posts: Mapping[str, Any]) -> Call:
-        """Return the call that reads the list that the usual post is in."""
-        raise NotImplementedError
+    @property
+    def lost(self) -> Operation:
+        """As in a restored copy, which knows no container."""
+        return self.operation(self.first.content, armed_at=NOW)
+
+    @property
+    def adopted(self) -> Published:
+        return self.first.published
 
     @property
     def created(self) -> tuple[Call, ...]:
@@ -242,7 +248,7 @@ class ContainerCase(OAuth2Case):
     def test_one_that_a_late_call_has_published_is_not_made_anew_and_its_post_is_found(self, passed: timedelta) -> None:
         saved, at, asked = Saved(), NOW + passed, self.status(self.container, "PUBLISHED")
         over = replace(self.prepared(self.first), armed_at=None, now=at)
-        session = FakeSession(asked, asked, self.listing(self.own))
+        session = FakeSession(asked, asked, self.page(self.own))
 
         handles = self.connector.prepare(session, over, saved)
         published = self.connector.commit(session, replace(over, handles=handles, armed_at=at))
@@ -274,14 +280,9 @@ class ContainerCase(OAuth2Case):
 
         assert found == []
 
-    def test_what_a_restored_copy_has_no_container_of_is_looked_for_in_the_list(self) -> None:
-        operation = self.operation(self.first.content)
-
-        assert self.connector.recover(FakeSession(self.listing(self.own)), operation) == [self.first.published]
-
     @pytest.mark.parametrize(("state", "posts"), [("IN_PROGRESS", None), ("PUBLISHED", [])])
     def test_what_is_published_and_not_shown_is_waited_for(self, state: str, posts: list[Any] | None) -> None:
-        calls = [self.status(self.container, state), *([] if posts is None else [self.listing()])]
+        calls = [self.status(self.container, state), *([] if posts is None else [self.page()])]
 
         with pytest.raises(StillWorking) as caught:
             self.connector.recover(FakeSession(*calls), self.prepared(self.first))
@@ -292,11 +293,11 @@ class ContainerCase(OAuth2Case):
         asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
         operation = self.prepared(self.first)
 
-        assert self.connector.recover(FakeSession(asked, self.listing(self.own)), operation) == [self.first.published]
+        assert self.connector.recover(FakeSession(asked, self.page(self.own)), operation) == [self.first.published]
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(asked, self.listing()), replace(operation, now=later(seconds=110)))
+            self.connector.recover(FakeSession(asked, self.page()), replace(operation, now=later(seconds=110)))
         with pytest.raises(NotListed):
-            self.connector.recover(FakeSession(asked, self.listing()), replace(operation, now=later(seconds=130)))
+            self.connector.recover(FakeSession(asked, self.page()), replace(operation, now=later(seconds=130)))
 
     def test_one_that_was_sent_anew_days_later_has_as_much_time_to_show(self) -> None:
         asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
@@ -304,40 +305,9 @@ class ContainerCase(OAuth2Case):
         anew = replace(first, handles={**first.handles, "ready_at": later(days=3).isoformat()})
 
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(asked, self.listing()), replace(anew, now=later(days=3, seconds=110)))
+            self.connector.recover(FakeSession(asked, self.page()), replace(anew, now=later(days=3, seconds=110)))
         with pytest.raises(NotListed):
-            self.connector.recover(FakeSession(asked, self.listing()), replace(anew, now=later(days=3, seconds=130)))
-
-    @pytest.mark.parametrize(
-        "change",
-        [{"timestamp": "2026-11-24T09:59:54+0000"}, {"timestamp": ""}, {"caption": "Other", "text": "Other"}],
-        ids=["older", "no time", "another text"],
-    )
-    def test_another_post_is_not_taken_for_it(self, change: dict[str, str]) -> None:
-        calls = [self.status(self.container, "PUBLISHED"), self.listing({**self.own, **change})]
-
-        with pytest.raises(StillWorking):
-            self.connector.recover(FakeSession(*calls), self.prepared(self.first))
-
-    def test_a_post_with_many_after_it_is_looked_for_as_far_back_as_it_can_be(self) -> None:
-        newer = {**self.own, "id": "9", "caption": "Other", "text": "Other"}
-        older = {**newer, "id": "8", "timestamp": "2026-11-24T09:59:54+0000"}
-        first, second = self.listing(newer), self.listing(self.own, older)
-        goes_on = {"cursors": {"after": "MORE"}}
-        first = replace(first, gets=make_answer(200, {"data": [newer], "paging": goes_on}))
-        params = second.sends["params"] | {"after": "MORE"}
-        second = replace(second, sends={**second.sends, "params": params},
-                         gets=make_answer(200, {"data": [self.own, older], "paging": goes_on}))  # fmt: skip
-        session = FakeSession(self.status(self.container, "PUBLISHED"), first, second)
-
-        assert self.connector.recover(session, self.prepared(self.first)) == [self.first.published]
-        session.assert_done()
-
-    def test_an_answer_without_a_list_leaves_it_unknown(self) -> None:
-        calls = [self.status(self.container, "PUBLISHED"), replace(self.listing(), gets=make_answer(200, {}))]
-
-        with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(*calls), self.prepared(self.first))
+            self.connector.recover(FakeSession(asked, self.page()), replace(anew, now=later(days=3, seconds=130)))
 
     def refused_by(self, answer: Any, *then: Call) -> Published:
         visible = replace(self.first.commits[0], gets=answer)
@@ -349,17 +319,17 @@ class ContainerCase(OAuth2Case):
     def test_a_spam_block_is_no_proof_that_nothing_is_out(self) -> None:
         asked = self.status(self.container, "PUBLISHED")
 
-        assert self.refused_by(graph_error(4, 2207051), asked, self.listing(self.own)) == self.first.published
+        assert self.refused_by(graph_error(4, 2207051), asked, self.page(self.own)) == self.first.published
         with pytest.raises(Rejected) as caught:
             self.refused_by(graph_error(4, 2207051), self.status(self.container, "FINISHED"))
         assert (caught.value.network_code, caught.value.acts) == ("4/2207051", "account_owner")
-        for unheard in (replace(asked, gets=LOST),), (asked, replace(self.listing(), gets=make_answer(503))):
+        for unheard in (replace(asked, gets=LOST),), (asked, replace(self.page(), gets=make_answer(503))):
             with pytest.raises(Unknown):
                 self.refused_by(graph_error(4, 2207051), *unheard)
         with pytest.raises(StillWorking):
-            self.refused_by(graph_error(4, 2207051), asked, self.listing())
+            self.refused_by(graph_error(4, 2207051), asked, self.page())
         with pytest.raises(Unknown):
-            self.refused_by(graph_error(4, 2207051), asked, self.listing(self.own, {**self.own, "id": "9"}))
+            self.refused_by(graph_error(4, 2207051), asked, self.page(self.own, {**self.own, "id": "9"}))
 
     @pytest.mark.parametrize(
         "refusal",
@@ -369,14 +339,14 @@ class ContainerCase(OAuth2Case):
     def test_a_post_that_is_out_in_spite_of_a_block_is_found_in_whatever_form_it_is_told(self, refusal: Any) -> None:
         asked = self.status(self.container, "PUBLISHED")
 
-        published = self.refused_by(refusal, asked, self.listing(self.own))
+        published = self.refused_by(refusal, asked, self.page(self.own))
 
         assert published == self.first.published
 
     def test_a_refusal_of_a_server_in_trouble_is_no_proof_that_nothing_is_out(self) -> None:
         asked = self.status(self.container, "PUBLISHED")
 
-        assert self.refused_by(graph_error(10, status=500), asked, self.listing(self.own)) == self.first.published
+        assert self.refused_by(graph_error(10, status=500), asked, self.page(self.own)) == self.first.published
         with pytest.raises(Rejected) as caught:
             self.refused_by(graph_error(10, status=500), self.status(self.container, "FINISHED"))
         assert caught.value.error_code == "TOKEN_REVOKED"
@@ -495,4 +465,4 @@ class ContainerCase(OAuth2Case):
     def test_a_published_container_is_adopted_when_it_is_published_again(self) -> None:
         asked = self.status(self.container, "PUBLISHED")
 
-        assert self.refused_by(self.too_early, asked, self.listing(self.own)) == self.first.published
+        assert self.refused_by(self.too_early, asked, self.page(self.own)) == self.first.published

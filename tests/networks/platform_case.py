@@ -20,6 +20,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Media,
+    NotListed,
     Operation,
     PlatformError,
     Profile,
@@ -417,12 +418,28 @@ class PlatformCase:
         assert error.status == status
 
 
-class LookCase(PlatformCase):
-    """Inherited where a lost answer is cleared up by a search among the account's posts, which come in pages."""
+class ListCase:
+    """Inherited where a lost answer is cleared up by a search in a list, which comes in pages, the newest first."""
 
+    connector: ClassVar[Connector]
     own: ClassVar[Mapping[str, Any]]
-    """The usual post as the list shows it."""
+    """What is looked for, as the list shows it."""
     other: ClassVar[Mapping[str, Any]]
+    key: ClassVar[Sequence[str]] = ("id",)
+    dated: ClassVar[Sequence[str]]
+    """Where an entry has its id and its time."""
+    before: ClassVar[str | int] = "2026-11-24T09:59:54.000Z"
+    """A time from before the try, as the list writes it."""
+
+    @property
+    def lost(self) -> Operation:
+        """Return the operation whose answer was lost."""
+        raise NotImplementedError
+
+    @property
+    def adopted(self) -> Published:
+        """Return what `own` is of."""
+        raise NotImplementedError
 
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         """Return the call that reads these posts behind one cursor, and is told another one for what follows."""
@@ -437,27 +454,46 @@ class LookCase(PlatformCase):
 
     def recovered(self, *calls: Call) -> list[Published]:
         session = FakeSession(*calls)
-        found = self.connector.recover(session, self.prepared(self.first))
+        try:
+            found = self.connector.recover(session, self.lost)
+        except NotListed:
+            found = []
         session.assert_done()
         return found
+
+    def twin(self, created: Any = None) -> Mapping[str, Any]:
+        """Return another entry that says the same, of the same time where none is given."""
+        twin = _but(self.own, self.key, "9")
+        return twin if created is None else _but(twin, self.dated, created)
 
     def test_a_post_behind_more_than_one_page_of_newer_posts_is_found(self) -> None:
         newer = [self.other] * 100
 
-        assert self.recovered(*self.search(newer, [], newer, [self.own])) == [self.first.published]
+        assert self.recovered(*self.search(newer, newer, [self.own])) == [self.adopted]
 
     def test_all_pages_are_searched_before_a_post_is_called_absent(self) -> None:
         assert self.recovered(*self.search(*[[self.other]] * 10)) == []
 
     def test_the_search_goes_on_behind_what_it_found(self) -> None:
-        twin = {**self.own, "id": "9"}
+        first, second = self.recovered(*self.search([self.twin()], [self.own]))
 
-        found = self.recovered(*self.search([twin], [self.own]))
-
-        assert [each.remote_id for each in found] == ["9", self.first.published.remote_id]
+        assert first.remote_id.endswith("9")
+        assert second == self.adopted
 
     def test_a_post_that_slid_to_the_next_page_meanwhile_is_one_post(self) -> None:
-        assert self.recovered(*self.search([self.own], [self.own])) == [self.first.published]
+        assert self.recovered(*self.search([self.own], [self.own])) == [self.adopted]
+
+    def test_the_search_ends_behind_a_page_of_older_posts_which_are_none_of_it(self) -> None:
+        older = self.twin(self.before)
+
+        assert self.recovered(*self.search([older, older], ends=False)) == []
+
+    def test_one_older_post_or_one_without_a_time_neither_is_it_nor_ends_the_search(self) -> None:
+        older, *undated = (self.twin(created) for created in (self.before, "", "yesterday", -(10**13)))
+
+        found = self.recovered(*self.search([older, *undated], [older, self.other], [older, self.own]))
+
+        assert found == [self.adopted]
 
     @pytest.mark.parametrize("found", [False, True])
     def test_a_list_without_an_end_leaves_it_unknown(self, found: bool) -> None:
@@ -476,7 +512,28 @@ class LookCase(PlatformCase):
     @pytest.mark.parametrize("said", [{}, [1], {"errors": [{"title": "Not Found Error"}]}, {"data": None}])
     def test_an_answer_without_a_list_leaves_it_unknown(self, said: Any) -> None:
         with pytest.raises(Unknown):
-            self.recovered(replace(self.recover_calls[0], gets=make_answer(200, said)))
+            self.recovered(replace(self.page(), gets=make_answer(200, said)))
+
+
+def _but(entry: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return the same entry with another value at this path."""
+    step, *rest = path
+    return {**entry, step: _but(entry[step], rest, value) if rest else value}
+
+
+class LookCase(ListCase, PlatformCase):
+    """Inherited where the usual post is looked for among the account's posts."""
+
+    @property
+    def lost(self) -> Operation:
+        return self.prepared(self.first)
+
+    @property
+    def adopted(self) -> Published:
+        return self.first.published
+
+    def test_an_empty_page_is_not_the_end_of_the_list(self) -> None:
+        assert self.recovered(*self.search([self.other], [], [self.own])) == [self.adopted]
 
 
 class OAuth2Case(PlatformCase):

@@ -1,6 +1,7 @@
 """Bluesky, against what was tried on the reference server of the AT Protocol."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -39,6 +40,7 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    ListCase,
     PlatformCase,
     Publication,
     later,
@@ -456,22 +458,10 @@ class TestBluesky(PlatformCase):
 
     def test_a_post_whose_key_is_not_known_is_looked_for_in_the_list(self) -> None:
         operation = self.operation(self.first.content, armed_at=NOW)
-        text = self.first.content.text
-        mine, before = listed(RKEY, text), listed("3old", text, at="2026-11-24T09:59:00.000Z")
-        others = [listed("3other", "Another"), listed("3reply", text, parent=ROOT.remote_id), {"uri": "at://x"}]
-        session = FakeSession(listing(*others, cursor="a"), listing(listed("3next", "Next"), mine, before, asked="a"))
+        reply = listed("3reply", self.first.content.text, parent=ROOT.remote_id)
 
-        found = self.connector.recover(session, operation)
-
-        session.assert_done()
         assert self.connector.lists(operation)
-        assert found == [replace(PUBLISHED, facts={"cid": "bafyreigq"})]
-
-    def test_the_list_is_read_no_further_than_to_the_time_of_the_send(self) -> None:
-        old = listed("3old", self.first.content.text, at="2026-11-24T09:00:00.000Z")
-        session = FakeSession(listing(old, cursor="more"))
-
-        assert self.connector.recover(session, self.operation(self.first.content, armed_at=NOW)) == []
+        assert self.connector.recover(FakeSession(listing(reply, {"uri": "at://x"})), operation) == []
 
     def test_a_reply_whose_key_is_not_known_is_looked_for_by_what_it_answers(self) -> None:
         operation = self.operation(THREAD, out=(ROOT,), armed_at=NOW)
@@ -483,12 +473,6 @@ class TestBluesky(PlatformCase):
         [found] = self.connector.recover(FakeSession(listing(*records)), operation)
 
         assert found.remote_id == f"at://{DID}/app.bsky.feed.post/3two"
-
-    def test_a_list_that_cannot_be_read_tells_nothing(self) -> None:
-        with pytest.raises(Unknown):
-            self.connector.recover(
-                FakeSession(replace(listing(), gets=make_answer(200, {}))), self.operation(self.first.content)
-            )
 
     def record(self, content: Content, *calls: Call) -> Any:
         session = FakeSession(*calls)
@@ -1042,6 +1026,19 @@ class TestBluesky(PlatformCase):
 
         assert found == AccountNumbers(followers=120, following=3, posts=12)
         assert self.connector.account_metrics(FakeSession(bare), self.account, now=NOW) == AccountNumbers()
+
+
+class TestList(ListCase):
+    """Where the key of a post is not known."""
+
+    connector = TestBluesky.connector
+    own, other = listed(RKEY, "Hello"), listed("3other", "Another")
+    key, dated = ("uri",), ("value", "createdAt")
+    lost = Operation(content=Content(text="Hello"), account=TestBluesky.account, now=later(days=1), armed_at=NOW)
+    adopted = replace(PUBLISHED, facts={"cid": "bafyreigq"})
+
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return listing(*posts, asked=after, cursor=then)
 
 
 class TestSigningIn:

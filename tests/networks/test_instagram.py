@@ -36,6 +36,7 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    ListCase,
     Publication,
     later,
     make_answer,
@@ -116,6 +117,11 @@ def comments(*found: Mapping[str, Any], after: str = "", then: str = "") -> Call
 
 def comment(text: str = "Order now", **fields: str) -> dict[str, str]:
     return {"id": "178", "text": text, "timestamp": "2026-11-24T09:59:57+0000", "username": "bakery"} | fields
+
+
+def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+    answer = {"data": list(posts), "paging": {"cursors": {"after": then}}}
+    return read("17841/media", answer, fields=LISTED, limit=50, **({"after": after} if after else {}))
 
 
 STORY = {"id": "17900", "timestamp": "2026-11-24T09:59:57+0000", "permalink": ADDRESS}
@@ -269,9 +275,10 @@ class TestInstagram(ContainerCase):
         "media_type": "IMAGE",
         "media_product_type": "FEED",
     }
+    other = own | {"id": "1", "caption": "Other"}
     recover_calls = (
         status("18001", "PUBLISHED"),
-        read("17841/media", {"data": [own | {"id": "1", "caption": "Other"}, own]}, fields=LISTED, limit=50),
+        listing(own),
     )
     nothing_found = make_answer(200, {"status_code": "FINISHED", "id": "18001"})
     refused = graph_error(36004, 2207010)
@@ -292,8 +299,8 @@ class TestInstagram(ContainerCase):
     def status(self, container: str, state: str, reason: str = "") -> Call:
         return status(container, state, reason)
 
-    def listing(self, *posts: Mapping[str, Any]) -> Call:
-        return read("17841/media", {"data": list(posts)}, fields=LISTED, limit=50)
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return listing(*posts, after=after, then=then)
 
     @pytest.mark.parametrize(
         "answer",
@@ -445,36 +452,15 @@ class TestInstagram(ContainerCase):
     def commenting(self) -> Operation:
         return replace(self.prepared(self.publications["first comment"]), now=later(days=1))
 
-    def test_a_comment_is_looked_for_before_it_is_sent_again(self) -> None:
-        operation = self.commenting()
-        others = [
-            comment(id="1", username="eve"),
-            comment("Something else", id="2"),
-            comment(id="4", timestamp="soon"),
-        ]
-        session = FakeSession(
-            comments(*others, then="c1"), comments(after="c1", then="c2"), comments(comment(), after="c2")
-        )
-
-        found = self.connector.recover(session, operation)
+    def test_a_comment_is_looked_for_among_the_accounts_own_before_it_is_sent_again(self) -> None:
+        operation, eves = self.commenting(), comment(id="1", username="eve")
 
         assert self.connector.recovery_of(operation) == Recovery.LOOK
+        found = self.connector.recover(FakeSession(comments(eves, comment())), operation)
         assert found == [Published(remote_id="178", url=ADDRESS)]
         for name, ids in (("bakery", []), ("eve", ["1"])):  # under which it goes by now
-            session = FakeSession(comments(*others), read("17841", {"username": name}, fields="username"))
+            session = FakeSession(comments(eves), read("17841", {"username": name}, fields="username"))
             assert [each.remote_id for each in self.connector.recover(session, operation)] == ids
-
-    def test_comments_are_read_no_further_than_to_the_first_try(self) -> None:
-        older = comment(id="3", timestamp="2026-11-24T09:59:50+0000")
-
-        for newer, ids in ([comment()], ["178"]), ([], []):
-            session = FakeSession(comments(*newer, older, then="c1"))
-            assert [each.remote_id for each in self.connector.recover(session, self.commenting())] == ids
-
-    def test_comments_that_cannot_be_read_are_no_absence(self) -> None:
-        for gets in (LOST, make_answer(200, {})):
-            with pytest.raises(Unknown):
-                self.connector.recover(FakeSession(replace(comments(), gets=gets)), self.commenting())
 
     @pytest.mark.parametrize(
         ("gets", "error"),
@@ -607,6 +593,19 @@ def node(product: str = "FEED", **counts: int) -> Call:
 def numbers(names: str, **values: int) -> Call:
     data = [{"name": name, "period": "lifetime", "values": [{"value": value}]} for name, value in values.items()]
     return read("17900/insights", {"data": data}, metric=names)
+
+
+class TestComments(ListCase):
+    connector = TestInstagram.connector
+    own, other = comment(), comment("Something else", id="2")
+    dated = ("timestamp",)
+    lost = Operation(
+        content=COMMENTED, account=TestInstagram.account, now=later(days=1), armed_at=NOW, out=(IMAGE.published,)
+    )
+    adopted = Published(remote_id="178", url=ADDRESS)
+
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return comments(*posts, after=after, then=then)
 
 
 class TestNumbers:

@@ -100,6 +100,12 @@ THREAD = Content(text="One", options={"thread": ["Two", "Three"], "first_comment
 ONE, TWO, THREE = (Published(remote_id=each, url=ADDRESS) for each in ("6991", "6992", "6993"))
 
 
+def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+    answer = {"data": list(posts), "paging": {"cursors": {"after": then}}}
+    cursor = {"after": after} if after else {}
+    return read("me/threads", answer, fields=LISTED, since=SINCE, limit=50, **cursor)
+
+
 class TestThreads(ContainerCase):
     connector = Threads(App(client_id="id", client_secret="secret"))
     account = Account(remote_id="5001", access_token="TOKEN", refresh_token="TOKEN", username="bakery")
@@ -223,15 +229,10 @@ class TestThreads(ContainerCase):
         "permalink": ADDRESS,
         "media_type": "TEXT_POST",
     }
+    other = own | {"id": "1", "text": "Other"}
     recover_calls = (
         status("6001", "PUBLISHED"),
-        read(
-            "me/threads",
-            {"data": [own | {"id": "1", "text": "Other"}, own | {"id": "2", "media_type": "REPOST_FACADE"}, own]},
-            fields=LISTED,
-            since=SINCE,
-            limit=50,
-        ),
+        listing(own | {"id": "2", "media_type": "REPOST_FACADE"}, own),
     )
     nothing_found = make_answer(200, {"status": "FINISHED", "id": "6001"})
     refused = graph_error(100, error_user_title="THREADS_API__LINK_LIMIT_EXCEEDED")
@@ -252,8 +253,8 @@ class TestThreads(ContainerCase):
     def status(self, container: str, state: str, reason: str = "") -> Call:
         return status(container, state, reason)
 
-    def listing(self, *posts: Mapping[str, Any]) -> Call:
-        return read("me/threads", {"data": list(posts)}, fields=LISTED, since=SINCE, limit=50)
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return listing(*posts, after=after, then=then)
 
     def test_a_profile_without_a_number_of_followers_is_shown(self) -> None:
         me, insights = self.profile_calls

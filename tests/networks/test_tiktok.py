@@ -24,7 +24,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.tiktok import TikTok
 from accounts.platforms.tiktok import media as tiktok_media
-from tests.networks.platform_case import LOST, NOW, Call, FakeSession, LookCase, OAuth2Case, make_answer
+from tests.networks.platform_case import LOST, NOW, Call, FakeSession, LookCase, OAuth2Case, later, make_answer
 from tests.networks.tiktok_calls import (
     ACCOUNT,
     API,
@@ -123,6 +123,7 @@ class TestTikTok(LookCase, OAuth2Case):
     token_over = bad(401, "access_token_invalid")
     own = listed("Three loaves")
     other = listed("Four loaves", id="5")
+    dated, before = ("create_time",), int(later(seconds=-6).timestamp())
 
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         numbers = {"": 0, "more": 99} | {f"c{number}": number for number in range(1, 99)}

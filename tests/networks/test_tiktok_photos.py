@@ -1,7 +1,6 @@
 """Photos that TikTok fetches: found again after a lost answer, sent at most twice."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -131,9 +130,6 @@ class TestPhotos(Steps):
         [
             listed("Three"),
             listed("Three loaves!"),
-            listed("Three loaves", create_time=int((NOW - timedelta(seconds=6)).timestamp())),
-            listed("Three loaves", create_time="yesterday"),
-            listed("Three loaves", create_time=-(10**13)),
         ],
     )
     def test_another_post_is_not_taken_for_it(self, video: dict[str, Any]) -> None:
@@ -149,11 +145,6 @@ class TestPhotos(Steps):
         assert self.recover(operation, listing(video, own)) == [PHOTOS.published]
         with pytest.raises(Unknown):
             self.recover(operation, listing(video))
-
-    def test_the_search_ends_where_the_posts_are_older(self) -> None:
-        old = listed("Old", create_time=int((NOW - timedelta(days=1)).timestamp()))
-
-        assert self.recover(self.operation(photos(), armed_at=NOW), listing(OTHER, old, then=7)) == []
 
     def test_a_list_that_goes_on_without_saying_where_is_unknown(self) -> None:
         call = replace(listing(), gets=good(videos=[OTHER], has_more=True))

@@ -289,6 +289,7 @@ class TestTwitter(LookCase, OAuth2Case):
         ),
     }
     own, other = listed("Hello"), listed("Something else", id="7")
+    dated = ("created_at",)
     recover_calls = (listing(own),)
     nothing_found = make_answer(200, {"meta": {"result_count": 0}})
     refused = make_answer(
@@ -531,8 +532,6 @@ class TestTwitter(LookCase, OAuth2Case):
         "other",
         [
             listed("Hello!"),
-            listed("Hello", created_at="2026-11-24T09:59:54.000Z"),
-            listed("Hello", created_at="yesterday"),
             listed("Hello", attachments={"media_keys": ["3_1"]}),
         ],
     )
@@ -540,13 +539,6 @@ class TestTwitter(LookCase, OAuth2Case):
         operation = self.operation(self.first.content, armed_at=NOW)
 
         assert self.connector.recover(FakeSession(listing(other)), operation) == []
-
-    def test_both_of_two_candidates_are_told(self) -> None:
-        operation = self.operation(self.first.content, armed_at=NOW)
-
-        found = self.connector.recover(FakeSession(listing(listed("Hello"), listed("Hello", id="1235"))), operation)
-
-        assert [each.remote_id for each in found] == ["1234", "1235"]
 
     @pytest.mark.parametrize(
         ("status", "problem", "meaning"),

@@ -43,6 +43,7 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    ListCase,
     OAuth2Case,
     Publication,
     later,
@@ -723,25 +724,10 @@ class TestYouTube(OAuth2Case):
         assert self.connector.recovery_of(self.taken()) == Recovery.HANDLE
         assert self.connector.recovery_of(self.replying()) == Recovery.LOOK
 
-    def test_a_comment_whose_answer_was_lost_is_found_by_its_author_and_text(self) -> None:
-        others = [thread("First!", author="UC7", key="a"), thread("Second", key="b")]
-        session = FakeSession(comments(*others, then="c1"), comments(thread(), after="c1"))
-
-        found = self.connector.recover(session, self.replying())
-
-        assert found == [COMMENT]
-        session.assert_done()
-
-    def test_an_older_comment_of_the_same_text_is_another(self) -> None:
-        session = FakeSession(comments(thread(at="2026-11-24T09:59:54Z"), then="c1"))
+    def test_somebody_elses_comment_of_the_same_text_is_another(self) -> None:
+        session = FakeSession(comments(thread(author="UC7")))
 
         assert self.connector.recover(session, self.replying()) == []
-        session.assert_done()
-
-    @pytest.mark.parametrize("gets", [make_answer(503), LOST, make_answer(200, {"kind": "x"})])
-    def test_comments_that_cannot_be_read_leave_it_unknown(self, gets: Any) -> None:
-        with pytest.raises((Unavailable, Unknown)):
-            self.connector.recover(FakeSession(replace(comments(), gets=gets)), self.replying())
 
     def test_a_refused_comment_says_so(self) -> None:
         call = comment_call(error(403, "commentsDisabled", "The video has disabled comments."))
@@ -1034,3 +1020,14 @@ class TestYouTube(OAuth2Case):
             self.connector.prepare(session, self.operation(content(video)), no_save)
 
         assert reads == [UNIT, UNIT]
+
+
+class TestComments(ListCase):
+    connector = TestYouTube.connector
+    own, other = thread(), thread("Second", key="b")
+    dated = ("snippet", "topLevelComment", "snippet", "publishedAt")
+    lost = TestYouTube().replying()
+    adopted = COMMENT
+
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return comments(*posts, after=after, then=then)
