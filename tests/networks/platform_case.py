@@ -2,7 +2,8 @@
 
 import io
 import json as json_module
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -104,6 +105,16 @@ class FakeSession:
         assert not self.calls, f"Not called: {self.calls}"
 
 
+@contextmanager
+def announced(*calls: Call) -> Iterator[FakeSession]:
+    """Give a session that makes these calls, all of them, whatever comes of it."""
+    session = FakeSession(*calls)
+    try:
+        yield session
+    finally:
+        session.assert_done()
+
+
 def _as_written(value: Any) -> str:
     return json_module.dumps(value, sort_keys=True)
 
@@ -162,6 +173,18 @@ def _named(call: Call, name: str) -> Call:
 
 def no_save(handles: Handles, *, seconds: float = 0) -> None:
     """Keep nothing."""
+
+
+class Saved:
+    """Keeps the handles as the engine does, and for how long each next call may take."""
+
+    def __init__(self, *before: Handles) -> None:
+        self.handles: list[Handles] = list(before)
+        self.seconds: list[float] = []
+
+    def __call__(self, handles: Handles, *, seconds: float = 0) -> None:
+        self.handles.append(dict(handles))
+        self.seconds.append(seconds)
 
 
 class PlatformCase:
@@ -224,6 +247,23 @@ class PlatformCase:
         call = replace(publication.commits[0], gets=gets)
         return self.connector.commit(FakeSession(call), self.prepared(publication))
 
+    def refresh(self, gets: Answer, account: Account | None = None) -> Tokens:
+        """Refresh with another first answer."""
+        session = FakeSession(replace(self.refresh_calls[0], gets=gets))
+        return self.connector.refresh(session, account or self.account, now=NOW)
+
+    def prepares(self, operation: Operation, *calls: Call, save: Save = no_save) -> Handles:
+        with announced(*calls) as session:
+            return self.connector.prepare(session, operation, save)
+
+    def commits(self, operation: Operation, *calls: Call) -> Published:
+        with announced(*calls) as session:
+            return self.connector.commit(session, operation)
+
+    def recovers(self, operation: Operation, *calls: Call) -> list[Published]:
+        with announced(*calls) as session:
+            return self.connector.recover(session, operation)
+
     @property
     def first(self) -> Publication:
         return self.publications[self.usual]
@@ -256,45 +296,33 @@ class PlatformCase:
         assert [issue for issue in issues if issue.severity == "error"] == []
 
     def test_what_is_prepared_is_not_prepared_again(self) -> None:
-        saved: list[Handles] = []
-        operation = self.prepared(self.steps, save=lambda handles, *, seconds=0: saved.append(handles))
+        saved = Saved()
+        operation = self.prepared(self.steps, save=saved)
 
-        handles = self.connector.prepare(
-            FakeSession(), replace(operation, armed_at=None, now=NOW + self.stays_prepared), no_save
-        )
+        handles = self.prepares(replace(operation, armed_at=None, now=NOW + self.stays_prepared))
 
-        assert handles == operation.handles == {**saved[-1], **self.armed_with}
+        assert handles == operation.handles == {**saved.handles[-1], **self.armed_with}
 
     def test_a_preparation_goes_on_after_the_last_saved_step(self) -> None:
-        saved: list[Handles] = []
-
-        def save(handles: Handles, *, seconds: float = 0) -> None:
-            saved.append(handles)
-
+        saved = Saved()
         first, *rest = self.steps.prepares
         operation = self.operation(self.steps.content)
-        broken = FakeSession(first, replace(rest[0], gets=LOST))
         with pytest.raises(Unknown):
-            self.connector.prepare(broken, operation, save)
+            self.prepares(operation, first, replace(rest[0], gets=LOST), save=saved)
 
-        session = FakeSession(*rest)
-        self.connector.prepare(session, replace(operation, handles=saved[-1]), save)
-
-        session.assert_done()
+        self.prepares(replace(operation, handles=saved.handles[-1]), *rest)
 
     def test_an_overloaded_network_took_no_upload(self) -> None:
-        session = FakeSession(replace(self.steps.prepares[0], gets=make_answer(503)))
-
         with pytest.raises(Unavailable) as caught:
-            self.connector.prepare(session, self.operation(self.steps.content), no_save)
+            self.prepares(self.operation(self.steps.content), replace(self.steps.prepares[0], gets=make_answer(503)))
 
         assert type(caught.value) is Unavailable
 
     def test_an_upload_without_an_id_is_made_again(self) -> None:
-        session = FakeSession(replace(self.steps.prepares[0], gets=make_answer(200, {})))
-
         with pytest.raises(Unavailable):
-            self.connector.prepare(session, self.operation(self.steps.content), no_save)
+            self.prepares(
+                self.operation(self.steps.content), replace(self.steps.prepares[0], gets=make_answer(200, {}))
+            )
 
     def test_a_refused_post_is_rejected_with_the_networks_words(self) -> None:
         with pytest.raises(Rejected) as caught:
@@ -345,6 +373,11 @@ class PlatformCase:
         with pytest.raises(Unknown):
             self.commit(self.first, gets)
 
+    def test_an_answer_that_says_nothing_has_a_post_of_any_kind_looked_for(self, kind: str) -> None:
+        for gets in (make_answer(500), make_answer(200, {}), LOST):
+            with pytest.raises((Unknown, StillWorking)):
+                self.commit(self.publications[kind], gets)
+
     def test_a_post_that_never_left_may_be_sent_again(self) -> None:
         with pytest.raises(Unavailable):
             self.commit(self.first, NOT_SENT)
@@ -353,24 +386,18 @@ class PlatformCase:
     def test_it_finds_its_post_after_a_lost_answer(self, late: timedelta) -> None:
         operation = replace(self.prepared(self.first), now=NOW + late)
 
-        session = FakeSession(*self.recover_calls)
-        found = self.connector.recover(session, operation)
-        session.assert_done()
-
-        assert found == [self.first.published]
+        assert self.recovers(operation, *self.recover_calls) == [self.first.published]
 
     def test_it_finds_nothing_where_nothing_was_posted(self) -> None:
         operation = self.prepared(self.first)
 
-        found = self.connector.recover(FakeSession(replace(self.recover_calls[0], gets=self.nothing_found)), operation)
-
-        assert found == []
+        assert self.recovers(operation, replace(self.recover_calls[0], gets=self.nothing_found)) == []
 
     def test_a_search_that_failed_is_not_an_absence(self) -> None:
         operation = self.prepared(self.first)
 
         with pytest.raises(Unavailable):
-            self.connector.recover(FakeSession(replace(self.recover_calls[0], gets=make_answer(503))), operation)
+            self.recovers(operation, replace(self.recover_calls[0], gets=make_answer(503)))
 
     def test_it_refreshes_the_tokens(self) -> None:
         session = FakeSession(*self.refresh_calls)
@@ -380,16 +407,20 @@ class PlatformCase:
 
     def test_a_refresh_at_an_overloaded_network_is_tried_again(self) -> None:
         with pytest.raises(Unavailable):
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=make_answer(503))), self.account, now=NOW
-            )
+            self.refresh(make_answer(503))
+
+    def test_a_quota_on_refreshing_is_waited_for(self) -> None:
+        with pytest.raises(RateLimited) as caught:
+            self.refresh(make_answer(429, {"error": "slow_down"}, Retry_After="30"))
+
+        assert caught.value.retry_after == 30
 
     @pytest.mark.parametrize("status", [400, 403, 404])
     def test_a_page_of_a_firewall_says_nothing_of_the_tokens(self, status: int) -> None:
         page = make_answer(status, body=b"<html><title>Attention Required!</title>")
 
         with pytest.raises(Unavailable):
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=page)), self.account, now=NOW)
+            self.refresh(page)
 
     @pytest.mark.parametrize("status", [400, 403, 404])
     def test_a_page_of_a_firewall_refuses_no_post(self, status: int) -> None:
@@ -403,6 +434,13 @@ class PlatformCase:
         self.connector.revoke(session, self.account)
 
         session.assert_done()
+
+    def test_a_refused_revocation_is_told(self) -> None:
+        for call in self.revoke_calls[:1]:
+            with pytest.raises(Rejected):
+                self.connector.revoke(
+                    FakeSession(replace(call, gets=make_answer(400, {"error": "invalid_request"}))), self.account
+                )
 
     def test_it_reads_how_the_account_shows_itself(self) -> None:
         session = FakeSession(*self.profile_calls)
@@ -453,13 +491,9 @@ class ListCase:
         ]
 
     def recovered(self, *calls: Call) -> list[Published]:
-        session = FakeSession(*calls)
-        try:
-            found = self.connector.recover(session, self.lost)
-        except NotListed:
-            found = []
-        session.assert_done()
-        return found
+        with announced(*calls) as session, suppress(NotListed):
+            return self.connector.recover(session, self.lost)
+        return []
 
     def twin(self, created: Any = None) -> Mapping[str, Any]:
         """Return another entry that says the same, of the same time where none is given."""

@@ -43,6 +43,7 @@ from tests.networks.platform_case import (
     ListCase,
     PlatformCase,
     Publication,
+    Saved,
     later,
     make_answer,
     make_image,
@@ -353,33 +354,25 @@ class TestBluesky(PlatformCase):
     )
     token_over = make_answer(400, {"error": "ExpiredToken", "message": "Token has expired"})
 
-    def test_a_post_is_sent_with_null_as_what_it_replaces(self) -> None:
-        assert "swapRecord" in self.first.commits[0].sends["json"]
-        assert self.first.commits[0].sends["json"]["swapRecord"] is None
-
     def test_a_lost_answer_is_followed_by_the_very_same_record(self) -> None:
         operation = self.prepared(self.first)
         with pytest.raises(Unknown):
-            self.connector.commit(FakeSession(replace(self.first.commits[0], gets=LOST)), operation)
+            self.commits(operation, replace(self.first.commits[0], gets=LOST))
 
-        handles = self.connector.prepare(FakeSession(), replace(operation, now=later(minutes=3), armed_at=NOW), no_save)
-        published = self.connector.commit(FakeSession(*self.first.commits), replace(operation, handles=handles))
-
-        assert published == PUBLISHED
+        handles = self.prepares(replace(operation, now=later(minutes=3), armed_at=NOW))
+        assert self.commits(replace(operation, handles=handles), *self.first.commits) == PUBLISHED
 
     @pytest.mark.parametrize("taken", TAKEN)
     def test_another_record_at_our_key_is_an_earlier_try(self, taken: Answer) -> None:
-        session = FakeSession(replace(self.first.commits[0], gets=taken), RECORD)
-
-        assert self.connector.commit(session, self.prepared(self.first)) == PUBLISHED
+        assert self.commits(self.prepared(self.first), replace(self.first.commits[0], gets=taken), RECORD) == PUBLISHED
 
     @pytest.mark.parametrize("taken", TAKEN)
     @pytest.mark.parametrize("gets", [ABSENT, LOST, make_answer(503), make_answer(400, {"error": "ExpiredToken"})])
     def test_a_taken_key_that_shows_no_record_leaves_the_outcome_unknown(self, taken: Answer, gets: Any) -> None:
-        session = FakeSession(replace(self.first.commits[0], gets=taken), replace(RECORD, gets=gets))
-
         with pytest.raises(Unknown):
-            self.connector.commit(session, self.prepared(self.first))
+            self.commits(
+                self.prepared(self.first), replace(self.first.commits[0], gets=taken), replace(RECORD, gets=gets)
+            )
 
     def dropped(self, kind: str, operation: Operation) -> Operation:
         """Return how a post is tried again of which the server has dropped the files."""
@@ -389,16 +382,11 @@ class TestBluesky(PlatformCase):
         assert caught.value.handles is not None
         return replace(operation, handles=caught.value.handles, now=later(seconds=30), armed_at=None)
 
-    def test_a_lost_answer_is_no_reason_to_upload_again(self, kind: str) -> None:
-        operation = replace(self.prepared(self.publications[kind]), now=later(minutes=3), armed_at=later(seconds=1))
-
-        assert self.connector.prepare(FakeSession(), operation, no_save) == operation.handles
-
     def test_a_post_that_waited_before_it_was_sent_is_dated_anew_under_its_key(self, kind: str) -> None:
         operation = self.prepared(self.publications[kind])
         waited = replace(operation, now=later(minutes=30), armed_at=None)
 
-        handles = self.connector.prepare(FakeSession(), waited, no_save)
+        handles = self.prepares(waited)
 
         created_at = handles["record"]["createdAt"]
         assert handles["record"] == operation.handles["record"] | {"createdAt": created_at}
@@ -409,27 +397,23 @@ class TestBluesky(PlatformCase):
         operation = self.prepared(self.publications[kind])
         waited = replace(operation, now=later(minutes=30), armed_at=later(seconds=1))
 
-        assert self.connector.prepare(FakeSession(), waited, no_save) == operation.handles
+        assert self.prepares(waited) == operation.handles
 
     def test_an_upload_that_was_dropped_is_made_again_before_the_next_try(self) -> None:
         operation = self.prepared(self.publications["image"])
         again = self.dropped("image", operation)
-        session = FakeSession(*self.publications["image"].prepares)
 
-        handles = self.connector.prepare(session, again, no_save)
+        handles = self.prepares(again, *self.publications["image"].prepares)
 
-        session.assert_done()
         assert (handles["rkey"], handles["record"]) == (operation.handles["rkey"], operation.handles["record"])
-        assert self.connector.prepare(FakeSession(), replace(again, handles=handles), no_save) == handles
+        assert self.prepares(replace(again, handles=handles)) == handles
 
     def test_a_video_that_was_dropped_goes_to_the_server_which_its_service_would_not_do_again(self) -> None:
         operation = self.prepared(self.publications["video"])
         again = self.dropped("video", replace(operation, handles={**operation.handles, "job": {"id": "job1"}}))
-        session = FakeSession(*ASK_FOR_ROOM, send_plainly())
 
-        handles = self.connector.prepare(session, replace(again, now=NOW), no_save)
+        handles = self.prepares(replace(again, now=NOW), *ASK_FOR_ROOM, send_plainly())
 
-        session.assert_done()
         assert (handles["rkey"], handles["record"]) == (operation.handles["rkey"], operation.handles["record"])
 
     def test_a_video_that_was_dropped_for_the_limit_of_a_day_says_so_and_waits(self) -> None:
@@ -437,31 +421,30 @@ class TestBluesky(PlatformCase):
         full = {"canUpload": False, "remainingDailyVideos": 0, "message": "User is over daily upload limits"}
 
         with pytest.raises(RateLimited, match="daily limit for videos: Bluesky says: User is over daily"):
-            self.connector.prepare(FakeSession(ASK_FOR_ROOM[0], room(make_answer(200, full))), again, no_save)
+            self.prepares(again, ASK_FOR_ROOM[0], room(make_answer(200, full)))
 
     def test_an_upload_that_came_out_otherwise_is_put_into_the_record(self) -> None:
         again = self.dropped("image", self.prepared(self.publications["image"]))
-        session = FakeSession(upload(b"bytes of media_1", "other"))
-        saved: list[Handles] = []
+        saved = Saved()
 
-        handles = self.connector.prepare(session, again, lambda handles, *, seconds=0: saved.append(handles))
+        handles = self.prepares(again, upload(b"bytes of media_1", "other"), save=saved)
 
         assert handles["record"]["embed"]["images"][0]["image"] == blob("other")
         assert handles["record"]["createdAt"] == "2026-11-24T10:00:00.000Z"
-        assert saved[-1] == handles
+        assert saved.handles[-1] == handles
 
     def test_a_record_that_cannot_be_read_is_not_absent(self) -> None:
         broken = make_answer(400, {"error": "InvalidRequest", "message": "Bad"})
 
         with pytest.raises(Rejected):
-            self.connector.recover(FakeSession(replace(RECORD, gets=broken)), self.prepared(self.first))
+            self.recovers(self.prepared(self.first), replace(RECORD, gets=broken))
 
     def test_a_post_whose_key_is_not_known_is_looked_for_in_the_list(self) -> None:
         operation = self.operation(self.first.content, armed_at=NOW)
         reply = listed("3reply", self.first.content.text, parent=ROOT.remote_id)
 
         assert self.connector.lists(operation)
-        assert self.connector.recover(FakeSession(listing(reply, {"uri": "at://x"})), operation) == []
+        assert self.recovers(operation, listing(reply, {"uri": "at://x"})) == []
 
     def test_a_reply_whose_key_is_not_known_is_looked_for_by_what_it_answers(self) -> None:
         operation = self.operation(THREAD, out=(ROOT,), armed_at=NOW)
@@ -470,7 +453,7 @@ class TestBluesky(PlatformCase):
             listed("3two", "Two #rye", parent=ROOT.remote_id),
         ]
 
-        [found] = self.connector.recover(FakeSession(listing(*records)), operation)
+        [found] = self.recovers(operation, listing(*records))
 
         assert found.remote_id == f"at://{DID}/app.bsky.feed.post/3two"
 
@@ -512,15 +495,11 @@ class TestBluesky(PlatformCase):
     def test_a_mention_that_cannot_be_resolved_holds_the_post_for_two_minutes(self, gets: Any) -> None:
         asked = replace(get("com.atproto.identity.resolveHandle", {}, handle="alice.test"), gets=gets)
         limited = replace(asked, gets=make_answer(429, {"error": "RateLimitExceeded"}))
-        operation, saved = self.operation(Content(text="Hello @alice.test")), list[Handles]()
+        operation, saved = self.operation(Content(text="Hello @alice.test")), Saved({})
 
         def prepare(call: Call, seconds: int) -> Handles:
-            session = FakeSession(call)
-            return self.connector.prepare(
-                session,
-                replace(operation, now=later(seconds=seconds), handles=saved[-1] if saved else {}),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            begun = replace(operation, now=later(seconds=seconds), handles=saved.handles[-1])
+            return self.prepares(begun, call, save=saved)
 
         for call, seconds in ((asked, 0), (asked, 30), (limited, 150)):
             with pytest.raises((Unavailable, Unknown)):
@@ -590,7 +569,7 @@ class TestBluesky(PlatformCase):
         revoked = make_answer(400, {"error": "ExpiredToken", "message": "Token has been revoked"})
 
         with pytest.raises(AuthExpired):
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=revoked)), self.account, now=NOW)
+            self.refresh(revoked)
 
     @pytest.mark.parametrize("gets", [BARE_SERVER, OTHER_SERVER])
     def test_a_server_without_profiles_still_has_a_name(self, gets: Answer) -> None:
@@ -690,18 +669,11 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Unknown):
             self.commit(self.first, make_answer(200, {"uri": URI}))
 
-    def test_a_reply_is_written_once_and_repeated_to_the_letter(self) -> None:
-        operation = self.prepared(self.publications["third part"])
-
-        handles = self.connector.prepare(FakeSession(), replace(operation, now=later(minutes=3)), no_save)
-
-        assert handles == operation.handles
-
     def test_a_post_whose_content_id_nobody_kept_is_looked_up_by_its_replies(self) -> None:
         found = get("com.atproto.repo.getRecord", ROOT_REF, repo=DID, collection="app.bsky.feed.post", rkey="3root")
         operation = self.operation(THREAD, out=(replace(ROOT, facts={}), PART))
 
-        handles = self.connector.prepare(FakeSession(found), operation, no_save)
+        handles = self.prepares(operation, found)
 
         assert handles["record"]["reply"] == {"root": ROOT_REF, "parent": PART_REF}
         lost = FakeSession(replace(found, gets=make_answer(200, {})))
@@ -728,14 +700,14 @@ class TestBluesky(PlatformCase):
 
     def test_a_video_without_a_name_is_sent_under_one(self) -> None:
         sent = send_video()
-        session = FakeSession(
-            *ASK_FOR_ROOM, SERVICE_AUTH, replace(sent, url=sent.url.replace("media_1.mp4", "video.mp4"))
-        )
         content = Content(text="Oven", media=(replace(FILM, filename=""),))
 
-        self.connector.prepare(session, self.operation(content), no_save)
-
-        session.assert_done()
+        self.prepares(
+            self.operation(content),
+            *ASK_FOR_ROOM,
+            SERVICE_AUTH,
+            replace(sent, url=sent.url.replace("media_1.mp4", "video.mp4")),
+        )
 
     def test_the_work_on_a_video_is_waited_for(self) -> None:
         with pytest.raises(StillWorking) as caught:

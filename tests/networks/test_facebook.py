@@ -73,7 +73,6 @@ from tests.networks.platform_case import (
     make_answer,
     make_image,
     make_video,
-    no_save,
 )
 
 STORY = {
@@ -242,9 +241,7 @@ class TestFacebook(LookCase, OAuth2Case):
 
     def test_an_answer_without_the_pages_expires_nobody(self) -> None:
         with pytest.raises(Unknown):
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=make_answer(200, {}))), self.account, now=NOW
-            )
+            self.refresh(make_answer(200, {}))
 
     def test_a_page_keeps_its_token_when_its_persons_is_over_unless_its_own_is_too(self) -> None:
         over = replace(self.refresh_calls[0], gets=self.token_over)
@@ -260,9 +257,8 @@ class TestFacebook(LookCase, OAuth2Case):
 
     def test_a_permalink_that_cannot_be_read_does_not_undo_the_post(self) -> None:
         post, look = self.first.commits
-        session = FakeSession(post, replace(look, gets=LOST))
 
-        found = self.connector.commit(session, self.prepared(self.first))
+        found = self.commits(self.prepared(self.first), post, replace(look, gets=LOST))
 
         assert found == Published(remote_id="1001_555", url="https://www.facebook.com/1001_555")
 
@@ -337,7 +333,7 @@ class TestFacebook(LookCase, OAuth2Case):
         strangers = OWN_COMMENT | {"id": "555_9", "from": {"id": "5"}}
 
         assert self.connector.recovery_of(operation) == Recovery.LOOK
-        assert self.connector.recover(FakeSession(comments("1001_555", strangers)), operation) == []
+        assert self.recovers(operation, comments("1001_555", strangers)) == []
 
     def test_a_comment_on_a_video_whose_post_is_not_known_yet_goes_to_the_video(self) -> None:
         nowhere = replace(comment("1001_555"), gets=graph_error(100, 33))
@@ -357,22 +353,19 @@ class TestFacebook(LookCase, OAuth2Case):
     )
     def test_a_comment_that_was_not_taken_says_so(self, gets: Any, raised: type[PlatformError]) -> None:
         with pytest.raises(raised):
-            self.connector.commit(FakeSession(replace(comment("1001_555"), gets=gets)), self.commenting())
+            self.commits(self.commenting(), replace(comment("1001_555"), gets=gets))
 
-    @pytest.mark.parametrize(
-        "gets", [LOST, make_answer(500), make_answer(200, {}), make_answer(200, {"success": False})]
-    )
-    def test_a_story_that_may_be_out_is_looked_for_by_its_photo(self, gets: Any) -> None:
+    def test_a_story_that_may_be_out_is_looked_for_by_its_photo(self) -> None:
         story = self.publications["photo story"]
         with pytest.raises(Unknown):
-            self.commit(story, gets)
+            self.commit(story, make_answer(200, {"success": False}))
 
         other = STORY | {"post_id": "601", "media_id": "778"}
         operation = replace(self.prepared(story), now=later(days=1))
-        found = self.connector.recover(FakeSession(stories(other, STORY)), operation)
+        found = self.recovers(operation, stories(other, STORY))
 
         assert found == [story.published]
-        assert self.connector.recover(FakeSession(stories(other)), operation) == []
+        assert self.recovers(operation, stories(other)) == []
 
     @pytest.mark.parametrize(("gets", "raised"), [(graph_error(100), Rejected), (graph_error(4), RateLimited)])
     def test_a_story_that_was_refused_says_why(self, gets: Any, raised: type[PlatformError]) -> None:
@@ -382,9 +375,8 @@ class TestFacebook(LookCase, OAuth2Case):
     @pytest.mark.parametrize("gets", [LOST, make_answer(200, {"data": []})])
     def test_a_story_that_is_not_listed_yet_has_an_address_all_the_same(self, gets: Any) -> None:
         show, look = self.publications["photo story"].commits
-        session = FakeSession(show, replace(look, gets=gets))
 
-        found = self.connector.commit(session, self.prepared(self.publications["photo story"]))
+        found = self.commits(self.prepared(self.publications["photo story"]), show, replace(look, gets=gets))
 
         assert found == Published(remote_id="1001_600", url="https://www.facebook.com/1001_600")
 
@@ -461,11 +453,8 @@ class TestFacebook(LookCase, OAuth2Case):
 
     def test_a_photo_that_facebook_has_deleted_by_now_is_uploaded_again(self) -> None:
         operation = self.prepared(self.steps)
-        session = FakeSession(*self.steps.prepares)
 
-        self.connector.prepare(session, replace(operation, now=later(hours=21)), no_save)
-
-        session.assert_done()
+        self.prepares(replace(operation, now=later(hours=21)), *self.steps.prepares)
 
     @pytest.mark.parametrize(
         ("publication", "found"),
@@ -482,7 +471,7 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_a_post_is_recognised_with_what_hangs_on_it(self, publication: str, found: dict[str, Any]) -> None:
         operation = self.prepared(self.publications[publication])
 
-        recovered = self.connector.recover(FakeSession(listing(found)), operation)
+        recovered = self.recovers(operation, listing(found))
 
         assert [each.remote_id for each in recovered] == [found["id"]]
 
@@ -503,7 +492,7 @@ class TestFacebook(LookCase, OAuth2Case):
             for key, link in links.items()
         ]
 
-        recovered = self.connector.recover(FakeSession(listing(*shown)), operation)
+        recovered = self.recovers(operation, listing(*shown))
 
         assert [each.remote_id for each in recovered] == found
 
@@ -511,7 +500,7 @@ class TestFacebook(LookCase, OAuth2Case):
         plain, with_note = listed("Hello"), listed("Hello", id="1001_2", attachments={"data": [{"media_type": "note"}]})
         operation = self.prepared(self.publications["text"])
 
-        recovered = self.connector.recover(FakeSession(listing(plain, with_note)), operation)
+        recovered = self.recovers(operation, listing(plain, with_note))
 
         assert [each.remote_id for each in recovered] == [plain["id"], "1001_2"]
 
@@ -531,7 +520,7 @@ class TestFacebook(LookCase, OAuth2Case):
         operation = replace(self.prepared(self.publications[publication]), handles={})
 
         assert self.connector.lists(operation)
-        assert bool(self.connector.recover(FakeSession(listing(shown)), operation)) == is_it
+        assert bool(self.recovers(operation, listing(shown))) == is_it
 
     @pytest.mark.parametrize(
         ("publication", "shown"),
@@ -553,9 +542,9 @@ class TestFacebook(LookCase, OAuth2Case):
         }
 
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(listing(shown)), operation)
+            self.recovers(operation, listing(shown))
 
-        found = self.connector.recover(FakeSession(listing(shown, own[publication])), operation)
+        found = self.recovers(operation, listing(shown, own[publication]))
         assert [each.remote_id for each in found] == ["1001_2"]
 
     def test_a_story_is_listed_by_its_photo_alone(self) -> None:
@@ -576,7 +565,7 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_a_mention_is_shown_as_the_name_of_its_page(self, written: str, shown: str, is_it: bool) -> None:
         operation = replace(self.prepared(self.publications["text"]), content=Content(text=written))
 
-        found = self.connector.recover(FakeSession(listing(listed(shown))), operation)
+        found = self.recovers(operation, listing(listed(shown)))
 
         assert bool(found) == is_it
 
@@ -584,7 +573,7 @@ class TestFacebook(LookCase, OAuth2Case):
         operation = replace(self.prepared(self.publications["text"]), content=Content(text="@[1:" * 15_000))
         started = time.process_time()
 
-        found = self.connector.recover(FakeSession(listing(listed("Bread"))), operation)
+        found = self.recovers(operation, listing(listed("Bread")))
 
         assert not found
         assert time.process_time() - started < 1
@@ -604,7 +593,7 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_another_post_is_not_taken_for_it(self, publication: str, other: dict[str, Any]) -> None:
         operation = self.prepared(self.publications[publication])
 
-        assert self.connector.recover(FakeSession(listing(other)), operation) == []
+        assert self.recovers(operation, listing(other)) == []
 
     @pytest.mark.parametrize(
         ("answer", "meaning"),

@@ -9,7 +9,6 @@ import pytest
 
 from accounts.platforms.base import (
     Content,
-    Handles,
     Media,
     Operation,
     PlatformError,
@@ -35,6 +34,7 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    Saved,
     later,
     make_answer,
     make_video,
@@ -106,18 +106,6 @@ PREPARES = {
     "story": (start_stream("video_stories"), stream()),
 }
 CONTENTS = {"video": VIDEO, "reel": REEL, "story": STORY}
-
-
-class Saved:
-    """Keeps what is saved, and for how long each next call may take."""
-
-    def __init__(self) -> None:
-        self.handles: list[Handles] = []
-        self.seconds: list[float] = []
-
-    def __call__(self, handles: Handles, *, seconds: float = 0) -> None:
-        self.handles.append(dict(handles))
-        self.seconds.append(seconds)
 
 
 def operation(kind: str, **values: Any) -> Operation:

@@ -30,7 +30,7 @@ from accounts.platforms.base import (
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.instagram.errors import WORDS
 from accounts.platforms.meta.failures import MakeAgain, NotReady
-from tests.networks.container_case import ContainerCase, Saved, graph_error
+from tests.networks.container_case import ContainerCase, graph_error
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -38,6 +38,7 @@ from tests.networks.platform_case import (
     FakeSession,
     ListCase,
     Publication,
+    Saved,
     later,
     make_answer,
     make_image,
@@ -341,15 +342,7 @@ class TestInstagram(ContainerCase):
     def test_a_token_whose_lifetime_makes_no_sense_is_renewed_in_time_all_the_same(self, expires_in: Any) -> None:
         answer = make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": expires_in})
 
-        tokens = self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=answer)), self.account, now=NOW)
-
-        assert tokens == replace(self.refreshed, access_expires_at=later(days=60))
-
-    def test_a_token_that_is_over_cannot_be_renewed(self) -> None:
-        with pytest.raises(AuthExpired):
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=graph_error(190, 463))), self.account, now=NOW
-            )
+        assert self.refresh(answer) == replace(self.refreshed, access_expires_at=later(days=60))
 
     def test_a_business_is_told_from_a_creator(self) -> None:
         answer = SHOWN | {"user_id": 17841, "account_type": "BUSINESS"}
@@ -445,7 +438,7 @@ class TestInstagram(ContainerCase):
         operation = self.prepared(self.publications["story video"])
         older = STORY | {"id": "17899", "timestamp": "2026-11-24T09:00:00+0000"}
 
-        found = self.connector.recover(FakeSession(status("18001", "PUBLISHED"), stories(STORY, older)), operation)
+        found = self.recovers(operation, status("18001", "PUBLISHED"), stories(STORY, older))
 
         assert found == [Published(remote_id="17900", url=ADDRESS)]
 
@@ -456,11 +449,11 @@ class TestInstagram(ContainerCase):
         operation, eves = self.commenting(), comment(id="1", username="eve")
 
         assert self.connector.recovery_of(operation) == Recovery.LOOK
-        found = self.connector.recover(FakeSession(comments(eves, comment())), operation)
+        found = self.recovers(operation, comments(eves, comment()))
         assert found == [Published(remote_id="178", url=ADDRESS)]
         for name, ids in (("bakery", []), ("eve", ["1"])):  # under which it goes by now
-            session = FakeSession(comments(eves), read("17841", {"username": name}, fields="username"))
-            assert [each.remote_id for each in self.connector.recover(session, operation)] == ids
+            asked = read("17841", {"username": name}, fields="username")
+            assert [each.remote_id for each in self.recovers(operation, comments(eves), asked)] == ids
 
     @pytest.mark.parametrize(
         ("gets", "error"),
@@ -482,7 +475,7 @@ class TestInstagram(ContainerCase):
     def test_a_comment_needs_no_preparation(self) -> None:
         operation = self.operation(COMMENTED, out=(IMAGE.published,))
 
-        assert self.connector.prepare(FakeSession(), operation, no_save) == {}
+        assert self.prepares(operation) == {}
 
     @pytest.mark.parametrize(
         ("content", "rules"),

@@ -19,7 +19,6 @@ from accounts.platforms.base import (
     Candidate,
     Content,
     Handles,
-    Operation,
     PlatformError,
     PostNumbers,
     Profile,
@@ -43,6 +42,7 @@ from tests.networks.platform_case import (
     LookCase,
     OAuth2Case,
     Publication,
+    Saved,
     later,
     make_answer,
     make_image,
@@ -295,23 +295,6 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert tokens == replace(GIVEN, refresh_token="", ends_at=None)
 
-    @pytest.mark.parametrize("status", [400, 401])
-    def test_a_refresh_token_that_is_not_taken_needs_the_owner(self, status: int) -> None:
-        over = make_answer(status, {"code": 2, "message": "Authentication failed."})
-
-        with pytest.raises(AuthExpired) as caught:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=over)), self.account, now=NOW)
-
-        assert (caught.value.network_code, caught.value.message) == ("2", "Pinterest says: Authentication failed.")
-
-    def test_a_crowded_token_endpoint_is_asked_again_later(self) -> None:
-        with pytest.raises(RateLimited) as caught:
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=self.over_quota)), self.account, now=NOW
-            )
-
-        assert caught.value.retry_after == 120
-
     def test_an_answer_about_nobody_is_no_profile_without_a_name(self) -> None:
         with pytest.raises(Unknown):
             self.connector.profile(FakeSession(get("user_account", {"code": 0})), self.account)
@@ -351,9 +334,7 @@ class TestPinterest(LookCase, OAuth2Case):
         ],
     )
     def test_a_pin_is_recognised_as_pinterest_shows_it(self, content: Content, found: dict[str, Any]) -> None:
-        recovered = self.connector.recover(FakeSession(listing(found)), self.operation(content, armed_at=NOW))
-
-        assert recovered == [PUBLISHED]
+        assert self.recovers(self.operation(content, armed_at=NOW), listing(found)) == [PUBLISHED]
 
     def test_a_time_without_an_offset_is_utc_wherever_this_machine_stands(
         self, monkeypatch: pytest.MonkeyPatch
@@ -370,11 +351,12 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_a_pin_in_a_section_is_looked_for_in_the_list_of_the_section(self) -> None:
         content = pinned("Fresh", options=ON_THE_BOARD | {"board_section_id": "5"})
         found = listed(title=None, link=None, board_section_id="5")
-        session = FakeSession(get("boards/801/sections/5/pins", {"items": [found], "bookmark": None}, page_size=100))
 
-        recovered = self.connector.recover(session, self.operation(content, armed_at=NOW))
+        recovered = self.recovers(
+            self.operation(content, armed_at=NOW),
+            get("boards/801/sections/5/pins", {"items": [found], "bookmark": None}, page_size=100),
+        )
 
-        session.assert_done()
         assert recovered == [PUBLISHED]
 
     @pytest.mark.parametrize(
@@ -390,32 +372,25 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_another_pin_is_not_taken_for_it(self, change: dict[str, Any]) -> None:
         operation = self.operation(self.first.content, armed_at=NOW)
 
-        assert self.connector.recover(FakeSession(listing(listed(**change))), operation) == []
+        assert self.recovers(operation, listing(listed(**change))) == []
 
     def test_images_are_read_and_converted_ahead_of_the_visible_call(self) -> None:
         opened = Mock(side_effect=lambda: io.BytesIO(b"bytes of media_1"))
-        saved: list[Handles] = []
+        saved = Saved()
         operation = self.operation(pinned(media=(make_image(open=opened, converted="made smaller"),)))
         call = pin(media_source={"source_type": "image_base64", **inline("media_1")})
 
-        self.connector.prepare(FakeSession(), operation, lambda handles, *, seconds=0: saved.append(handles))
+        self.prepares(operation, save=saved)
         reads_before = opened.call_count
-        published = self.connector.commit(FakeSession(call), operation)
+        published = self.commits(operation, call)
 
-        assert (reads_before, opened.call_count, saved, published) == (1, 1, [{}], PUBLISHED)
+        assert (reads_before, opened.call_count, saved.handles, published) == (1, 1, [{}], PUBLISHED)
 
     def stored(self, handles: Handles, *calls: Call, at: Any = NOW) -> tuple[Handles, list[tuple[Handles, float]]]:
         """Prepare the video from these handles on; return the handles, and all that was saved and for how long."""
-        saved: list[tuple[Handles, float]] = []
-        session = FakeSession(*calls)
-        operation = Operation(content=self.steps.content, account=self.account, now=at, handles=handles)
-        try:
-            done = self.connector.prepare(
-                session, operation, lambda handles, *, seconds=0: saved.append((handles, seconds))
-            )
-        finally:
-            session.assert_done()
-        return done, saved
+        saved = Saved()
+        done = self.prepares(self.operation(self.steps.content, now=at, handles=handles), *calls, save=saved)
+        return done, list(zip(saved.handles, saved.seconds, strict=True))
 
     def test_time_is_asked_for_before_the_upload(self) -> None:
         done, saved = self.stored({"other": 1}, *self.steps.prepares)
@@ -440,47 +415,35 @@ class TestPinterest(LookCase, OAuth2Case):
 
     @pytest.mark.parametrize("status", ["registered", "processing", "", "something new"])
     def test_a_video_that_is_worked_on_is_waited_for(self, status: str) -> None:
-        saved: list[Handles] = []
+        saved = Saved()
         operation = self.operation(self.steps.content)
 
         with pytest.raises(StillWorking) as caught:
-            self.connector.prepare(
-                FakeSession(register(), store(), shown(status)),
-                operation,
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(operation, register(), store(), shown(status), save=saved)
 
         assert caught.value.retry_after == 10
-        done, _ = self.stored(saved[-1], shown("succeeded"))
+        done, _ = self.stored(saved.handles[-1], shown("succeeded"))
         assert done["video"]["ready"]
 
     def test_a_video_that_pinterest_cannot_use_is_refused_and_forgotten(self) -> None:
         waiting = {"other": 1, "video": {"id": "910", "at": NOW.isoformat()}}
-        saved: list[Handles] = []
+        saved = Saved()
 
         with pytest.raises(Rejected) as caught:
-            self.connector.prepare(
-                FakeSession(shown("failed")),
-                self.operation(self.steps.content, handles=waiting),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(self.operation(self.steps.content, handles=waiting), shown("failed"), save=saved)
 
         assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "caller")
-        assert saved == [{"other": 1}]
+        assert saved.handles == [{"other": 1}]
 
     def test_a_video_that_was_dropped_is_uploaded_again(self) -> None:
         waiting = {"video": {"id": "910", "at": NOW.isoformat()}}
-        saved: list[Handles] = []
+        saved = Saved()
         gone = get("media/910", {"code": 4, "message": "Not found."}, status=404)
 
         with pytest.raises(Unavailable):
-            self.connector.prepare(
-                FakeSession(gone),
-                self.operation(self.steps.content, handles=waiting),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(self.operation(self.steps.content, handles=waiting), gone, save=saved)
 
-        assert saved == [{}]
+        assert saved.handles == [{}]
 
     def test_a_question_that_is_refused_otherwise_says_why(self) -> None:
         waiting = {"video": {"id": "910", "at": NOW.isoformat()}}
@@ -493,17 +456,13 @@ class TestPinterest(LookCase, OAuth2Case):
 
     def test_a_storage_that_refuses_is_registered_at_anew(self) -> None:
         xml = b"<Error><Code>AccessDenied</Code><Message>Policy expired.</Message></Error>"
-        saved: list[Handles] = []
+        saved = Saved()
 
         with pytest.raises(Unavailable) as caught:
-            self.connector.prepare(
-                FakeSession(register(), store(403, xml)),
-                self.operation(self.steps.content),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(self.operation(self.steps.content), register(), store(403, xml), save=saved)
 
         assert (caught.value.network_code, caught.value.status) == ("AccessDenied", 403)
-        assert saved[-1] == {}
+        assert saved.handles[-1] == {}
 
     @pytest.mark.parametrize(("status", "code"), [(400, "EntityTooLarge"), (400, "EntityTooSmall"), (413, "")])
     def test_a_file_that_the_storage_refuses_for_its_size_is_not_uploaded_again(self, status: int, code: str) -> None:
@@ -521,16 +480,12 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_a_storage_that_does_not_take_the_file_gets_the_same_form_again(
         self, gets: Any, error: type[Exception]
     ) -> None:
-        saved: list[Handles] = []
+        saved = Saved()
 
         with pytest.raises(error):
-            self.connector.prepare(
-                FakeSession(register(), replace(store(), gets=gets)),
-                self.operation(self.steps.content),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(self.operation(self.steps.content), register(), replace(store(), gets=gets), save=saved)
 
-        self.stored(saved[-1], store(), shown("succeeded"))
+        self.stored(saved.handles[-1], store(), shown("succeeded"))
 
     @pytest.mark.parametrize(
         ("video", "age"),
@@ -634,6 +589,7 @@ class TestPinterest(LookCase, OAuth2Case):
         ("status", "code", "refreshed", "exchanged"),
         [
             (401, 2, (AuthExpired, *OWNER), (Rejected, *OWNER)),
+            (400, 2, (AuthExpired, *OWNER), (Rejected, *OWNER)),
             (400, 1, (Rejected, *OPERATOR), (Rejected, *OWNER)),
             (403, 29, (Rejected, *OPERATOR), (Rejected, *OPERATOR)),
         ],
@@ -644,7 +600,7 @@ class TestPinterest(LookCase, OAuth2Case):
         gets = make_answer(status, {"code": code, "message": "No."})
 
         with pytest.raises(PlatformError) as at_refresh:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=gets)), self.account, now=NOW)
+            self.refresh(gets)
         with pytest.raises(PlatformError) as at_exchange:
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=gets)))
 

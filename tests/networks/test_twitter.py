@@ -18,7 +18,6 @@ from accounts.platforms.base import (
     Handles,
     Issue,
     Media,
-    Operation,
     PlatformError,
     PostNumbers,
     Profile,
@@ -42,6 +41,7 @@ from tests.networks.platform_case import (
     LookCase,
     OAuth2Case,
     Publication,
+    Saved,
     later,
     make_answer,
     make_image,
@@ -348,17 +348,13 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_lifetime_that_makes_no_sense_is_none(self, expires_in: Any) -> None:
         answer = make_answer(200, TOKENS | {"expires_in": expires_in})
 
-        tokens = self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=answer)), self.account, now=NOW)
-
-        assert tokens == replace(GIVEN, access_expires_at=None)
+        assert self.refresh(answer) == replace(GIVEN, access_expires_at=None)
 
     def test_a_used_refresh_token_needs_the_owner(self) -> None:
         used = {"error": "invalid_request", "error_description": "Value passed for the token was invalid."}
 
         with pytest.raises(AuthExpired):
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=make_answer(400, used))), self.account, now=NOW
-            )
+            self.refresh(make_answer(400, used))
 
     def test_a_wrong_client_secret_is_the_operators(self) -> None:
         wrong = make_answer(
@@ -366,24 +362,9 @@ class TestTwitter(LookCase, OAuth2Case):
         )
 
         with pytest.raises(Rejected) as caught:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=wrong)), self.account, now=NOW)
+            self.refresh(wrong)
 
         assert caught.value.acts == WhoActs.OPERATOR
-
-    def test_a_crowded_token_endpoint_is_asked_again_later(self) -> None:
-        crowded = make_answer(429, {"error": "slow_down"}, Retry_After="30")
-
-        with pytest.raises(RateLimited) as caught:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=crowded)), self.account, now=NOW)
-
-        assert caught.value.retry_after == 30
-
-    def test_a_refused_revocation_is_told(self) -> None:
-        with pytest.raises(Rejected):
-            self.connector.revoke(
-                FakeSession(replace(self.revoke_calls[0], gets=make_answer(400, {"error": "invalid_request"}))),
-                self.account,
-            )
 
     @pytest.mark.parametrize(
         ("subscription", "characters", "seconds"), [("None", 280, 1200), ("Premium", 25_000, 7500)]
@@ -433,7 +414,7 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_permalink_needs_no_name(self) -> None:
         operation = replace(self.operation(self.first.content), account=replace(self.account, username=""))
 
-        published = self.connector.commit(FakeSession(*self.first.commits), operation)
+        published = self.commits(operation, *self.first.commits)
 
         assert published.url == "https://x.com/i/status/1234"
 
@@ -524,9 +505,7 @@ class TestTwitter(LookCase, OAuth2Case):
         ],
     )
     def test_a_post_is_recognised_as_x_writes_it(self, sent: Content, found: dict[str, Any]) -> None:
-        recovered = self.connector.recover(FakeSession(listing(found)), self.operation(sent, armed_at=NOW))
-
-        assert recovered == [self.published]
+        assert self.recovers(self.operation(sent, armed_at=NOW), listing(found)) == [self.published]
 
     @pytest.mark.parametrize(
         "other",
@@ -538,7 +517,7 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_another_post_is_not_taken_for_it(self, other: dict[str, Any]) -> None:
         operation = self.operation(self.first.content, armed_at=NOW)
 
-        assert self.connector.recover(FakeSession(listing(other)), operation) == []
+        assert self.recovers(operation, listing(other)) == []
 
     @pytest.mark.parametrize(
         ("status", "problem", "meaning"),
@@ -652,7 +631,7 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_long_post_is_recognised_by_its_note(self, content: Content, found: dict[str, Any]) -> None:
         entry = listed("x" * 270 + "…", **found)
 
-        assert self.connector.recover(FakeSession(listing(entry)), self.operation(content, armed_at=NOW)) == [PUBLISHED]
+        assert self.recovers(self.operation(content, armed_at=NOW), listing(entry)) == [PUBLISHED]
 
     @pytest.mark.parametrize("name", ["referenced_tweets", "referenced_posts"])
     def test_a_reply_is_looked_for_among_replies_and_known_by_what_it_answers(self, name: str) -> None:
@@ -668,35 +647,28 @@ class TestTwitter(LookCase, OAuth2Case):
         ]
         operation = self.operation(THREAD, armed_at=NOW, out=(ROOT,))
 
-        assert self.connector.recover(FakeSession(listing(*posts, exclude="retweets")), operation) == [PUBLISHED]
+        assert self.recovers(operation, listing(*posts, exclude="retweets")) == [PUBLISHED]
 
     def test_a_part_that_is_out_already_is_not_taken_for_the_next(self) -> None:
         comment = listed("Try it", id="1001", referenced_tweets=[{"type": "replied_to", "id": "1000"}])
         content = Content(text="One", options={"thread": ["Try it"], "first_comment": "Try it"})
         operation = self.operation(content, armed_at=NOW, out=(ROOT, PART))
 
-        assert self.connector.recover(FakeSession(listing(comment, exclude="retweets")), operation) == []
+        assert self.recovers(operation, listing(comment, exclude="retweets")) == []
 
     def test_a_reply_is_not_taken_for_the_post(self) -> None:
         answer = listed("Hello", referenced_tweets=[{"type": "replied_to", "id": "5"}])
 
-        assert self.connector.recover(FakeSession(listing(answer)), self.operation(self.first.content)) == []
+        assert self.recovers(self.operation(self.first.content), listing(answer)) == []
 
-    def test_a_lost_answer_to_a_reply_leaves_its_outcome_unknown(self) -> None:
-        with pytest.raises(Unknown):
-            self.commit(self.publications["third part"], LOST)
-
-    def upload(self, *calls: Call, handles: Handles | None = None, **values: Any) -> tuple[Operation, list[Handles]]:
-        """Prepare the film until something is raised, and return where that left it."""
-        saved: list[Handles] = [handles or {}]
-        operation = self.operation(self.publications["video"].content, handles=handles or {}, **values)
-        session = FakeSession(*calls)
+    def upload(self, *calls: Call, handles: Handles | None = None, **values: Any) -> None:
+        """Prepare the film until something is raised; `saved` is where that left it."""
+        saved = Saved(handles or {})
+        operation = self.operation(self.publications["video"].content, handles=saved.handles[0], **values)
         try:
-            self.connector.prepare(session, operation, lambda handles, *, seconds=0: saved.append(handles))
+            self.prepares(operation, *calls, save=saved)
         finally:
-            session.assert_done()
-            self.saved = saved[-1]
-        return operation, saved
+            self.saved = saved.handles[-1]
 
     def test_an_upload_goes_on_behind_the_last_chunk_that_arrived(self) -> None:
         begin, first, second, third, end = self.publications["video"].prepares
@@ -799,11 +771,10 @@ class TestTwitter(LookCase, OAuth2Case):
         image = make_image(mime_type=mime_type, frames=frames)
         call = upload("media_1", "900")
         files = {"media": ("media_1.jpg", b"bytes of media_1", mime_type)}
-        session = FakeSession(replace(call, sends={**call.sends, "files": files}))
 
-        self.connector.prepare(session, self.operation(Content(text="", media=(image,))), no_save)
-
-        session.assert_done()
+        self.prepares(
+            self.operation(Content(text="", media=(image,))), replace(call, sends={**call.sends, "files": files})
+        )
 
     @pytest.mark.parametrize("mime_type", ["image/webp", "image/png"])
     def test_another_image_that_moves_weighs_no_more_than_a_still_one(self, mime_type: str) -> None:
@@ -865,11 +836,9 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_the_alt_text_of_a_video_is_not_sent_and_that_is_said(self) -> None:
         content = Content(text="Oven", media=(replace(FILM, alt_text="An oven"),))
         [issue] = self.validate(content)
-        session = FakeSession(*self.publications["video"].prepares)
 
-        self.connector.prepare(session, self.operation(content), no_save)
+        self.prepares(self.operation(content), *self.publications["video"].prepares)
 
-        session.assert_done()
         assert (issue.rule, issue.severity, issue.field) == ("alt_text_not_sent", "warning", "media.0.alt_text")
 
     def test_a_mention_is_warned_of_wherever_it_is(self) -> None:
