@@ -54,7 +54,7 @@ def note(calls: Sequence[Call], *, now: datetime) -> dict[str, datetime]:
     """
     of_accounts = [(call.account_id, call.mark.replace(STOPPED, "")) for call in calls]
     held = _note(SocialAccount.objects.all(), of_accounts, now=now)
-    if any(call.mark in (FAILED, STOPPED) for call in calls) or Network.objects.filter(TROUBLED).exists():
+    if any(_failures(call.mark) for call in calls) or Network.objects.filter(TROUBLED).exists():
         _note(Network.objects.all(), _of_networks(calls), now=now)
     return held
 
@@ -70,8 +70,8 @@ def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
     for call in calls:
         mode, metadata = known.get(call.account_id, (Mode.LIVE, {}))
         if not platforms.BY_ID[call.platform].server_of(metadata):
-            marked.append((key_of(call.platform, mode), call.mark.replace(STOPPED, FAILED)))
-    failed = {pk for pk, mark in marked if mark == FAILED}
+            marked.append((key_of(call.platform, mode), call.mark))
+    failed = {pk for pk, mark in marked if _failures(mark)}
     present = set(Network.objects.filter(pk__in=failed).values_list("pk", flat=True))
     # Only what is missing: to insert what is there locks it, and two that do so would wait for each other.
     missing = [Network(pk=pk) for pk in sorted(failed - present)]
@@ -85,7 +85,7 @@ def _note(
     marks: dict[str, str] = {}
     for pk, mark in marked:
         marks[pk] = marks.get(pk, "") + mark
-    failed = [pk for pk, told in marks.items() if FAILED in told]
+    failed = [pk for pk, told in marks.items() if _failures(told)]
     watched = rows.filter(Q(pk__in=failed) | Q(pk__in=marks) & TROUBLED)
     pks = list(watched.values_list("pk", flat=True))
     changed = {
@@ -101,17 +101,26 @@ def after_calls(guarded: Guarded, marks: str, *, now: datetime) -> dict[str, Any
     """Return the columns after these calls; none where they change nothing.
 
     Ten calls or more of the last twenty, with no pause of five minutes between them, of which 70 % failed, open the
-    breaker for half a minute. The first call after that closes it, or opens it again.
+    breaker for half a minute. The first call after that closes it, or opens it again. The calls that opened it stay.
     """
     if not marks or (guarded.held_until is not None and guarded.held_until > now):
         return {}
     if guarded.held_until is not None:
-        return _columns(held_until=_opened(now) if marks[0] == FAILED else None)
+        return _opened(marks, now=now) if _failures(marks[0]) else _columns()
     is_old = guarded.recent_at is None or guarded.recent_at < now - engine_time(WINDOW_SECONDS)
     recent = (("" if is_old else guarded.recent_calls) + marks)[-MOST_CALLS:]
-    if len(recent) >= LEAST_CALLS and recent.count(FAILED) >= BROKEN_SHARE * len(recent):
-        return _columns(held_until=_opened(now))
-    return _columns(recent_calls=recent, recent_at=now) if FAILED in recent else _columns()
+    if len(recent) >= LEAST_CALLS and _failures(recent) >= BROKEN_SHARE * len(recent):
+        return _opened(recent, now=now)
+    return _columns(recent_calls=recent, recent_at=now) if _failures(recent) else _columns()
+
+
+def _failures(marks: str) -> int:
+    return marks.count(FAILED) + marks.count(STOPPED)
+
+
+def is_stopped(network: Network) -> bool:
+    """Whether a network that is left alone took nothing from this installation's app, whatever account it was for."""
+    return STOPPED in network.recent_calls
 
 
 def _columns(
@@ -120,8 +129,8 @@ def _columns(
     return {"held_until": held_until, "recent_calls": recent_calls, "recent_at": recent_at}
 
 
-def _opened(now: datetime) -> datetime:
-    return now + engine_time(OPEN_SECONDS)
+def _opened(marks: str, *, now: datetime) -> dict[str, Any]:
+    return _columns(held_until=now + engine_time(OPEN_SECONDS), recent_calls=marks[-MOST_CALLS:])
 
 
 def hold(account_id: str, *, until: datetime, since: datetime | None) -> None:

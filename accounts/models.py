@@ -31,7 +31,11 @@ class Guarded(models.Model):
 
     held_until = models.DateTimeField(null=True, blank=True, editable=False)
     recent_calls = models.CharField(
-        max_length=20, blank=True, default="", editable=False, help_text="The last calls: + was answered, - was not."
+        max_length=20,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="The last calls: + was answered, - was not, ! was refused because of the app.",
     )
     recent_at = models.DateTimeField(null=True, editable=False)
 

@@ -19,6 +19,7 @@ SUBJECTS = (
     "admin",
     "console",
     "webhooks",
+    "refusals",
 )
 """Modules of this package; each has `run() -> list[Goal]` and is imported when Django is set up."""
 

@@ -32,6 +32,8 @@ class Goal:
 
     @property
     def asked(self) -> str:
+        if self.at_least is not None and self.at_most is not None:
+            return f"{shown(self.at_least)} to {shown(self.at_most)}"
         if self.at_most is not None:
             return f"<= {shown(self.at_most)}"
         return "-" if self.at_least is None else f">= {shown(self.at_least)}"

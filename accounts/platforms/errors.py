@@ -108,9 +108,16 @@ class NotTaken(Unavailable):
 
 
 class RateLimited(Unavailable):
-    """Certainly not done, because of a quota: does not count as an attempt."""
+    """Certainly not done, because of a quota: does not count as an attempt.
+
+    The account's other posts wait as long, unless the quota `is_of_a_kind`, such as videos: then each of these asks.
+    """
 
     code = "RATE_LIMITED_BY_PLATFORM"
+
+    def __init__(self, message: str, *, is_of_a_kind: bool = False, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.is_of_a_kind = is_of_a_kind
 
 
 class AppStopped(Unavailable):

@@ -143,8 +143,8 @@ class NetworkHealth:
             yield told % {"name": name, "prefix": prefix}
         if self._is_stopped:
             told = _(
-                "%(name)s takes nothing from this installation's app, for lack of credits or of access:"
-                " mend that there. The posts that wait have its words."
+                "%(name)s takes nothing from this installation's app: look there at its credits, cap and access,"
+                " and here at its id and secret. The posts that wait have its words."
             )
             yield told % {"name": name}
         yield from self._of_versions(name, prefix)

@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from accounts import pauses, registry
-from accounts.models import AFTER_RESTORE, Pause, PauseScope, SocialAccount
+from accounts import breakers, pauses, platforms, registry
+from accounts.models import AFTER_RESTORE, Network, Pause, PauseScope, SocialAccount
 from accounts.platforms.base import WhoActs
 from posts.advice import advise
 from posts.asking import question
@@ -58,8 +58,8 @@ class Scene:
 
     now: datetime
     cutoff: datetime
-    network_until: datetime | None
-    """When its network is tried again; None: it is not left alone."""
+    network: Network | None
+    """Its network where that is left alone."""
     is_behind: bool
     """Whether another target of its account is in flight."""
     pause: Pause | None = None
@@ -72,6 +72,8 @@ class Hold:
 
     cause: str
     until: datetime | None = None
+    who_acts: WhoActs | None = None
+    """Who can end it; None: whom the target's own error names, or else the network."""
 
 
 def late(target: Target, scene: Scene) -> Finding:
@@ -101,13 +103,22 @@ def _hold(target: Target, scene: Scene, *, due_at: datetime) -> Hold | None:
         )
     if until is not None and target.account.paced_at is not None and needs_place(target) and not target.error:
         return Hold(cause="The account's pace: its network takes only so many posts in a time.", until=until)
-    if scene.network_until is not None and due_at <= scene.now:
-        return Hold(cause="The network is left alone: most calls to it failed.", until=scene.network_until)
+    if scene.network is not None and due_at <= scene.now:
+        return _behind(scene.network, target)
     if max(due_at, target.lease_until or due_at) > scene.cutoff:
         return Hold(cause=_error_text(target) or "It waits for its turn.", until=until)
     if scene.is_behind:
         return Hold(cause="Another post of the account is being sent.")
     return None
+
+
+def _behind(network: Network, target: Target) -> Hold:
+    """Tell of a target that was not sent because of what others met at its network."""
+    if not breakers.is_stopped(network):
+        return Hold(cause="The network is left alone: most calls to it failed.", until=network.held_until)
+    name = platforms.NAMES[target.platform]
+    cause = f"{name} takes nothing from this installation, for no account: the posts that it refused have its words."
+    return Hold(cause=cause, until=network.held_until, who_acts=WhoActs.OPERATOR)
 
 
 def _error_text(target: Target) -> str:
@@ -139,15 +150,11 @@ def _for_a_worker(target: Target, kind: Kind, cause: str, *, since: datetime) ->
 
 
 def _waiting(target: Target, hold: Hold) -> Finding:
-    who_acts = _who_acts(target, otherwise=WhoActs.NETWORK)
-    return _finding(
-        target,
-        Kind.WAITING,
-        until=hold.until,
-        cause=hold.cause,
-        who_acts=who_acts,
-        next_step=_to_mend(target, who_acts, then="it goes on by itself") or "None: it goes on by itself",
-    )
+    who_acts = hold.who_acts or _who_acts(target, otherwise=WhoActs.NETWORK)
+    then = "it goes on by itself"
+    step = f"Fix the cause, then {then}" if hold.who_acts else _to_mend(target, who_acts, then=then)
+    facts = {"until": hold.until, "cause": hold.cause, "who_acts": who_acts}
+    return _finding(target, Kind.WAITING, next_step=step or f"None: {then}", **facts)
 
 
 def _paused(target: Target, pause: Pause) -> Finding:
@@ -173,7 +180,7 @@ def _past_give_up(target: Target, hold: Hold | None) -> Finding:
         cause=hold.cause
         if hold
         else _error_text(target) or "The time for trying is over, and no worker has settled it.",
-        who_acts=_who_acts(target, otherwise=WhoActs.NETWORK) if hold else WhoActs.OPERATOR,
+        who_acts=hold.who_acts or _who_acts(target, otherwise=WhoActs.NETWORK) if hold else WhoActs.OPERATOR,
         next_step="None: it is settled at its next turn" if hold else START_A_WORKER,
     )
 

@@ -3,7 +3,7 @@
 It only reads, and each search uses an index: it lists up to a hundred rows, and counts up to ten thousand.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,7 +52,7 @@ class Search:
 
     def run(self) -> Stuck:
         """Return everything that is stuck: first what workers should have taken, last what waits for people."""
-        resting = dict(Network.objects.exclude(held_until=None).values_list("pk", "held_until"))
+        resting = Network.objects.exclude(held_until=None).in_bulk()
         paused = pauses.in_force()
         parts = [
             _read(self._late(), lambda target: findings.late(target, self._scene(target, resting, paused))),
@@ -72,11 +72,11 @@ class Search:
         others = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
         return self._of_targets(late.annotate(is_behind=Exists(others)))
 
-    def _scene(self, target: Any, resting: dict[str, datetime | None], paused: list[Pause]) -> Scene:
+    def _scene(self, target: Any, resting: Mapping[str, Network], paused: list[Pause]) -> Scene:
         return Scene(
             now=self.now,
             cutoff=self.cutoff,
-            network_until=resting.get(registry.network_of(target.platform, target.account.workspace)),
+            network=resting.get(registry.network_of(target.platform, target.account.workspace)),
             is_behind=target.is_behind,
             pause=pauses.holding(paused, target.account_id, target.platform, target.account.workspace_id),
         )

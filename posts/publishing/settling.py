@@ -200,10 +200,7 @@ def _leave_alone(
     *,
     now: datetime,
 ) -> None:
-    """Let everything for an account wait as long as its network said, or as its breaker is open.
-
-    A quota that a look for an earlier send meets, and that tells its end, may be one of reading alone: only that waits.
-    """
+    """Let everything for an account wait as long as its network said, or as its breaker is open."""
     tried = [(targets[each.claim.pk], each.outcome) for each in reports if not isinstance(each.outcome, Later)]
     marked = [
         breakers.Call(account_id=target.account_id, platform=target.platform, mark=breakers.mark(outcome))
@@ -212,13 +209,19 @@ def _leave_alone(
     held = breakers.note(marked, now=now)
     for report in reports:
         account_id, outcome = targets[report.claim.pk].account_id, report.outcome
-        if not isinstance(outcome, RateLimited) or (report.step == "recover" and not _is_endless(outcome)):
+        if not isinstance(outcome, RateLimited) or _is_for_it_alone(outcome, report.step):
             continue
         if until := _asked_again_at(outcome, next_at[report.claim.pk], now=now):
             held[account_id] = until
             breakers.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():
         hold_account(account_id, until=until, now=now)
+
+
+def _is_for_it_alone(error: RateLimited, step: str) -> bool:
+    """Whether a quota makes no other post of the account wait: it is of one kind; or, as one that a look for an earlier
+    send meets and that tells its end, it may be of reading."""
+    return error.is_of_a_kind or (step == "recover" and not _is_endless(error))
 
 
 def _asked_again_at(error: RateLimited, due_at: datetime | None, *, now: datetime) -> datetime | None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Prefetch, prefetch_related_objects
 
-from accounts import pacing, pauses, platforms, registry
+from accounts import breakers, pacing, pauses, platforms, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
 from accounts.platforms.base import Pace, WhoActs
 from ouipost.phrases import Ours, Phrase, joined
@@ -46,7 +46,7 @@ def reasons(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> d
     late = [each for each in unsettled if each.pk not in paused and _may_be_held_back(each, now=now)]
     prefetch_related_objects(late, Prefetch("account", SocialAccount.objects.select_related("workspace")))
     resting = _resting(now) if late else {}
-    held_back = {target.pk: _held_back(target, _network_until(target, resting), now=now) for target in late}
+    held_back = {target.pk: _held_back(target, _network(target, resting), now=now) for target in late}
     return (
         {target.pk: ON_HOLD for target in unsettled if is_on_hold(target)}
         | {pk: pauses.describe(pause) for pk, pause in paused.items()}
@@ -61,12 +61,12 @@ def _may_be_held_back(target: Target, *, now: datetime) -> bool:
     return target.status == TargetStatus.PUBLISHING or target.due_at <= now or target.has_waited
 
 
-def _resting(now: datetime) -> dict[str, datetime | None]:
-    """Return, by network, until when those are left alone that take nothing."""
-    return dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until"))
+def _resting(now: datetime) -> dict[str, Network]:
+    """Return those networks that are left alone, as they take nothing."""
+    return Network.objects.filter(held_until__gt=now).in_bulk()
 
 
-def _network_until(target: Target, resting: Mapping[str, datetime | None]) -> datetime | None:
+def _network(target: Target, resting: Mapping[str, Network]) -> Network | None:
     return resting.get(registry.network_of(target.platform, target.account.workspace))
 
 
@@ -123,16 +123,17 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
     )
 
 
-def _line(target: Target, resting: Mapping[str, datetime | None], *, now: datetime) -> Entry:
-    network_until = _network_until(target, resting)
+def _line(target: Target, resting: Mapping[str, Network], *, now: datetime) -> Entry:
+    network = _network(target, resting)
     account_until = pacing.wait(target.account, sends=needs_place(target), now=now)
     is_busy = _is_busy(target, now=now)
+    network_until = network.held_until if network else None
     until = max(each for each in (target.due_at, account_until, network_until) if each is not None)
-    advice = _advice(target)
+    advice = _advice(target, network, now=now)
     return Entry(
         at=now,
         kind="sending" if is_busy else "waiting",
-        message=_on_it(target) if is_busy else _reason(target, network_until, now=now),
+        message=_on_it(target) if is_busy else _reason(target, network, now=now),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
@@ -147,12 +148,25 @@ def _is_cut_off(target: Target) -> bool:
     return target.status == TargetStatus.SCHEDULED and target.account.status == AccountStatus.EXPIRED
 
 
-def _advice(target: Target) -> Advice | None:
+def _advice(target: Target, network: Network | None, *, now: datetime) -> Advice | None:
     if _is_cut_off(target):
         return advise("TOKEN_REVOKED")
     if target.outcome_unknown:
         return advise("OUTCOME_UNKNOWN", who_acts=WhoActs.NETWORK)
-    return advise(target.error["code"], who_acts=target.error.get("who_acts")) if target.error else None
+    if target.error:
+        return advise(target.error["code"], who_acts=target.error.get("who_acts"))
+    if network is not None and breakers.is_stopped(network) and _is_behind(network, target, now=now):
+        return advise("PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
+    return None
+
+
+def _is_behind(network: Network, target: Target, *, now: datetime) -> bool:
+    """Whether its network is left alone when it is its turn."""
+    return network.held_until is not None and network.held_until >= _turn_at(target, now=now)
+
+
+def _turn_at(target: Target, *, now: datetime) -> datetime:
+    return (target.due_at or now) - SPACING
 
 
 def _on_it(target: Target) -> Phrase:
@@ -160,17 +174,17 @@ def _on_it(target: Target) -> Phrase:
     return Phrase("A worker is on it: it is sending to {name}, or asking {name} about an earlier send.", name=name)
 
 
-def _reason(target: Target, network_until: datetime | None, *, now: datetime) -> str:
+def _reason(target: Target, network: Network | None, *, now: datetime) -> str:
     """Return what a target that no worker has waits for."""
     if _is_cut_off(target):
         return must_reconnect(target.account)
-    return _held_back(target, network_until, now=now) or _turn(target, now=now)
+    return _held_back(target, network, now=now) or _turn(target, now=now)
 
 
-def _held_back(target: Target, network_until: datetime | None, *, now: datetime) -> str | None:
+def _held_back(target: Target, network: Network | None, *, now: datetime) -> str | None:
     """Return what keeps a target from being sent: its network, its account, or the account's pace."""
-    name, since = platforms.NAMES[target.platform], (target.due_at or now) - SPACING
-    if network_until and network_until >= since:
+    name, since = platforms.NAMES[target.platform], _turn_at(target, now=now)
+    if network is not None and _is_behind(network, target, now=now):
         return Phrase(
             "{name} takes nothing at present: nothing is sent there until then, and then one post as a test.", name=name
         )

@@ -29,11 +29,14 @@ from workspaces.models import Workspace
 
 OPEN_UNTIL = NOW + timedelta(seconds=30)
 UNTROUBLED = {"held_until": None, "recent_calls": "", "recent_at": None}
-OPENED = UNTROUBLED | {"held_until": OPEN_UNTIL}
 
 
 def ago(**delta: float) -> datetime:
     return NOW - timedelta(**delta)
+
+
+def opened(calls: str) -> dict[str, Any]:
+    return {"held_until": OPEN_UNTIL, "recent_calls": calls, "recent_at": None}
 
 
 def kept(calls: str) -> dict[str, Any]:
@@ -70,20 +73,24 @@ def test_only_a_network_that_does_not_answer_counts_against_it(outcome: object, 
         ({}, "+", UNTROUBLED),
         ({}, "-", kept("-")),
         ({}, "-" * 9, kept("-" * 9)),
-        ({}, "-" * 10, OPENED),
-        ({"recent_calls": "-" * 9, "recent_at": ago(seconds=10)}, "-", OPENED),
-        ({"recent_calls": "-" * 6 + "+++", "recent_at": ago(seconds=10)}, "-", OPENED),
+        ({}, "!", kept("!")),
+        ({}, "-" * 10, opened("-" * 10)),
+        ({}, "!" * 10, opened("!" * 10)),
+        ({"recent_calls": "-" * 9, "recent_at": ago(seconds=10)}, "-", opened("-" * 10)),
+        ({"recent_calls": "-!" * 3 + "+++", "recent_at": ago(seconds=10)}, "!", opened("-!" * 3 + "+++!")),
         ({"recent_calls": "-" * 6 + "+++", "recent_at": ago(seconds=10)}, "+", kept("-" * 6 + "++++")),
         ({"recent_calls": "-" * 9, "recent_at": ago(seconds=301)}, "-", kept("-")),
-        ({"recent_calls": "-" * 9, "recent_at": ago(seconds=299)}, "-", OPENED),
+        ({"recent_calls": "-" * 9, "recent_at": ago(seconds=299)}, "-", opened("-" * 10)),
         ({"recent_calls": "-" + "+" * 19, "recent_at": ago(seconds=10)}, "+", UNTROUBLED),
-        ({"recent_calls": "+-" * 10, "recent_at": ago(seconds=10)}, "-" * 30, OPENED),
+        ({"recent_calls": "+-" * 10, "recent_at": ago(seconds=10)}, "-" * 30, opened("-" * 20)),
         ({"recent_calls": "-" * 13 + "+" * 7, "recent_at": ago(seconds=10)}, "+", kept("-" * 12 + "+" * 8)),
         ({"held_until": NOW + timedelta(seconds=1)}, "-", {}),
         ({"held_until": NOW + timedelta(seconds=1)}, "+", {}),
         ({"held_until": NOW}, "", {}),
-        ({"held_until": NOW}, "-", OPENED),
-        ({"held_until": NOW}, "-+", OPENED),
+        ({"held_until": NOW}, "-", opened("-")),
+        ({"held_until": NOW}, "!", opened("!")),
+        ({"held_until": NOW, "recent_calls": "!" * 10}, "-+", opened("-+")),
+        ({"held_until": NOW, "recent_calls": "!" * 10}, "+", UNTROUBLED),
         ({"held_until": NOW}, "+", UNTROUBLED),
         ({"held_until": NOW}, "+-", UNTROUBLED),
     ],
@@ -130,7 +137,7 @@ def test_accounts_that_fail_are_held_and_told_and_a_network_that_fails_is_held(w
     held = note([*of(accounts[0], "-", 10), *of(accounts[1], "-", 9)], now=NOW)
 
     assert held == {accounts[0].pk: OPEN_UNTIL}
-    assert health(Network.objects.all()) == {"sandbox:facebook": (OPEN_UNTIL, "")}
+    assert health(Network.objects.all()) == {"sandbox:facebook": (OPEN_UNTIL, "-" * 19)}
 
 
 def test_an_app_that_is_stopped_holds_its_network_and_no_account(workspace: Workspace) -> None:
@@ -139,7 +146,7 @@ def test_an_app_that_is_stopped_holds_its_network_and_no_account(workspace: Work
     held = note(of(account, "!", 10), now=NOW)
 
     assert held == {}
-    assert health(Network.objects.all()) == {"sandbox:facebook": (OPEN_UNTIL, "")}
+    assert health(Network.objects.all()) == {"sandbox:facebook": (OPEN_UNTIL, "!" * 10)}
     assert health(SocialAccount.objects.all()) == {account.pk: (None, "")}
 
 
@@ -149,11 +156,11 @@ def test_the_simulated_network_and_the_true_one_do_not_hold_up_each_other(worksp
 
     note([*of(sandboxed, "-", 10), *of(live, "-")], now=NOW)
 
-    assert health(Network.objects.all()) == {"sandbox:facebook": (OPEN_UNTIL, ""), "facebook": (None, "-")}
+    assert health(Network.objects.all()) == {"sandbox:facebook": (OPEN_UNTIL, "-" * 10), "facebook": (None, "-")}
 
 
 @pytest.mark.parametrize(
-    ("service", "network"), [("https://pds.example", {}), ("", {"sandbox:bluesky": (OPEN_UNTIL, "")})]
+    ("service", "network"), [("https://pds.example", {}), ("", {"sandbox:bluesky": (OPEN_UNTIL, "-" * 10)})]
 )
 def test_a_server_of_somebodys_own_does_not_hold_up_the_others_of_its_network(
     workspace: Workspace, service: str, network: Any

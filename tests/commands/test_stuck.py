@@ -196,6 +196,15 @@ def test_what_waits_behind_its_own_network_is_told_until_when(mode: str, its_own
     assert found() == [shown(target, kind="waiting", next_step="None: it goes on by itself", **facts)]
 
 
+def test_what_waits_behind_an_app_that_its_network_refuses_is_the_operators_to_mend(workspace: Workspace) -> None:
+    until, target = database_now() + MINUTE, make_target(workspace)
+    Network.objects.create(pk="twitter", held_until=until, recent_calls="!")
+
+    cause = "Twitter/X takes nothing from this installation, for no account: the posts that it refused have its words."
+    step = "Fix the cause, then it goes on by itself"
+    assert found() == [shown(target, kind="waiting", cause=cause, until=text(until), next_step=step)]
+
+
 def test_what_waits_behind_another_post_of_its_account_says_so(workspace: Workspace) -> None:
     account = make_account(workspace, platform="twitter")
     make_target(workspace, account, lease_until=database_now() + MINUTE, in_flight=account.pk)

@@ -22,6 +22,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
+from accounts.platforms.errors import AppStopped
 from accounts.platforms.meta.containers import POST, ContainerConnector
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from accounts.platforms.uploads import uploaded
@@ -383,7 +384,7 @@ class ContainerCase(OAuth2Case, ListCase):
             (graph_error(10), (Rejected, "TOKEN_REVOKED", "account_owner")),
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(2500, message="Unknown path components: /me"), (Outdated, "PLATFORM_UNAVAILABLE", "operator")),
-            (graph_error(200, message="API access blocked."), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(200, message="API access blocked."), (AppStopped, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(4), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(4, is_transient=True), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(80002), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),

@@ -858,7 +858,7 @@ class TestBluesky(PlatformCase):
         with pytest.raises(RateLimited, match=message) as caught:
             self.upload(ASK_FOR_ROOM[0], room(make_answer(200, limits)))
 
-        assert caught.value.retry_after == 3600
+        assert (caught.value.retry_after, caught.value.is_of_a_kind) == (3600, True)
 
     def test_a_video_that_just_fits_is_sent(self) -> None:
         just = room(make_answer(200, {"canUpload": True, "remainingDailyVideos": 1, "remainingDailyBytes": 16}))

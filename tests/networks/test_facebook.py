@@ -25,6 +25,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
+from accounts.platforms.errors import AppStopped
 from accounts.platforms.facebook import Facebook
 from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import (
@@ -610,11 +611,11 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(10), (Rejected, *OWNER)),
             *((graph_error(code), (Rejected, *OWNER)) for code in (200, 283, 299)),
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
-            (graph_error(101), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(101), (AppStopped, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(2500), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(2500, message="Unknown path components: /me"), (Outdated, "PLATFORM_UNAVAILABLE", "operator")),
             *(
-                (graph_error(code, message=words), (Rejected, "PLATFORM_UNAVAILABLE", "operator"))
+                (graph_error(code, message=words), (AppStopped, "PLATFORM_UNAVAILABLE", "operator"))
                 for code, words in (
                     (100, "Invalid appsecret_proof provided in the API argument"),
                     (100, "API calls from the server require an appsecret_proof argument"),

@@ -27,6 +27,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
+from accounts.platforms.errors import AppStopped
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.instagram.errors import WORDS
 from accounts.platforms.meta.failures import MakeAgain, NotReady
@@ -327,7 +328,7 @@ class TestInstagram(ContainerCase):
     def test_a_wrong_app_is_the_operators_to_mend(self, words: str) -> None:
         refused = make_answer(400, {"error_type": "OAuthException", "code": 400, "error_message": words})
 
-        with pytest.raises(Rejected) as caught:
+        with pytest.raises(AppStopped) as caught:
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=refused)))
 
         assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "operator")

@@ -540,7 +540,7 @@ class TestTwitter(LookCase, OAuth2Case):
             *((403, {"errors": [{"code": code, "message": "No."}]}, BLOCKED) for code in (64, 226, 326)),
             (403, {"detail": "This user is not allowed to post a video longer than 20 minutes."}, BAD_MEDIA),
             (404, {"type": PROBLEMS + "resource-not-found"}, (Rejected, *CALLER)),
-            (429, {"type": PROBLEMS + "usage-capped"}, (Rejected, "RATE_LIMITED_BY_PLATFORM", "operator")),
+            (429, {"type": PROBLEMS + "usage-capped"}, (AppStopped, "RATE_LIMITED_BY_PLATFORM", "operator")),
             (403, {"detail": "You are not permitted to perform this action."}, (Rejected, *OWNER)),
             (403, {"type": PROBLEMS + "not-authorized-for-resource"}, (Rejected, *OWNER)),
             (403, {"type": PROBLEMS + "unsupported-authentication"}, (AuthExpired, *OWNER)),
@@ -577,6 +577,18 @@ class TestTwitter(LookCase, OAuth2Case):
 
         assert isinstance(error, RateLimited)
         assert error.retry_after == 5 * 3600
+
+    @pytest.mark.parametrize(("left", "wait"), [("0", 5 * 3600), ("39999", None)])
+    def test_a_cap_names_its_end_where_a_quota_of_the_app_is_used_up(self, left: str, wait: float | None) -> None:
+        named: dict[str, Any] = {
+            "x_app_limit_24hour_remaining": left,
+            "x_app_limit_24hour_reset": str(int(later(hours=5).timestamp())),
+        }
+
+        error = self.connector.classify(make_answer(429, {"type": PROBLEMS + "usage-capped"}, **named))
+
+        assert isinstance(error, AppStopped)
+        assert error.retry_after == wait
 
     def test_a_quota_that_does_not_tell_what_is_left_is_waited_for_all_the_same(self) -> None:
         answer = make_answer(429, x_rate_limit_reset=str(int(later(minutes=2).timestamp())))

@@ -276,7 +276,7 @@ def _unconfirmed(**facts: Any) -> Rejected:
 def _over_the_day(words: Any, **facts: Any) -> RateLimited:
     told = said("Bluesky", words, otherwise=Phrase("has no room for this one."))
     message = Phrase("The account has reached Bluesky's daily limit for videos: {told}", told=told)
-    return RateLimited(message, retry_after=UNTIL_THERE_IS_ROOM, **facts)
+    return RateLimited(message, retry_after=UNTIL_THERE_IS_ROOM, is_of_a_kind=True, **facts)
 
 
 def _failed(status: Any) -> PlatformError:

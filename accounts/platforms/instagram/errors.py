@@ -17,7 +17,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.errors import app_refused
+from accounts.platforms.errors import AppStopped
 from accounts.platforms.http import decoded, dig_text, facts_of
 from accounts.platforms.meta.containers import QUOTA_WAIT
 from accounts.platforms.meta.failures import MakeAgain, NotReady
@@ -106,5 +106,5 @@ def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -
         return None
     facts = facts_of(NAME, answer, words=words, code=dig_text(body, "code"))
     if meta.is_about_the_app(words):
-        return app_refused(**facts)
+        return AppStopped(**facts)
     return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)

@@ -17,7 +17,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.errors import app_refused, not_permitted
+from accounts.platforms.errors import AppStopped, app_refused, not_permitted
 from accounts.platforms.http import (
     decoded,
     dig,
@@ -49,15 +49,17 @@ PERMISSION_MISSING = {10, *range(200, 300)}
 NOT_TAKEN = 2500
 WORDS_OF_THE_VERSION = "Unknown path components"
 """What Meta says, with that code, to every address under a version that it does not know."""
-OPERATOR_ACTS = {3, 101, NOT_TAKEN}
-"""The app lacks the capability; its id or secret is wrong; or the Graph cannot read what it is asked."""
+OPERATOR_ACTS = {3, NOT_TAKEN}
+"""The app lacks the capability; or the Graph cannot read what it is asked."""
+APP_IS_WRONG = {101}
+"""Its id or secret."""
 WORDS_OF_THE_APP = (
     *("appsecret_proof", "validating client secret", "Invalid platform app"),
     *("API access blocked", "API access deactivated"),
 )
 """Its id or secret is wrong, or Meta has stopped it: told by codes that stand for other things, too."""
 WORDS_OF_A_PERMISSION = "No permission to publish"
-CLEAR = TOKEN_IS_OVER | WRONG_TOKEN | PERMISSION_MISSING | OPERATOR_ACTS
+CLEAR = TOKEN_IS_OVER | WRONG_TOKEN | PERMISSION_MISSING | OPERATOR_ACTS | APP_IS_WRONG
 """Refusals with any status: the code counts, not the status."""
 RATE_LIMITED = {4, 17, 32, 341, 613, *range(80_000, 80_100)}
 TRANSIENT = {1, 2}
@@ -90,8 +92,8 @@ def classify(network: str, answer: Answer, *, known: Set[str]) -> PlatformError:
     is_known = not (KNOWN | known).isdisjoint(codes)
     told = dig(error, "error_user_msg") or words
     facts = facts_of(network, answer, words=told, code="/".join(codes), is_known=is_known)
-    if is_about_the_app(words):
-        return app_refused(**facts)
+    if code in APP_IS_WRONG or is_about_the_app(words):
+        return AppStopped(**facts)
     if code == NOT_TAKEN and WORDS_OF_THE_VERSION in words:
         return Outdated(**facts)
     if code in TRANSIENT | RETRYABLE_MEDIA or is_a_page(answer):

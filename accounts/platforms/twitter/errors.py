@@ -1,5 +1,6 @@
 """What X's refusals mean: https://docs.x.com/x-api/fundamentals/response-codes"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +79,7 @@ def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformE
     if answer.status == 402 or has_no_credits or problem.says("any credits"):
         return AppStopped(**facts)
     if problem.code in USAGE_CAPPED:
-        return Rejected(code="RATE_LIMITED_BY_PLATFORM", who_acts=WhoActs.OPERATOR, **facts)
+        return AppStopped(code=RateLimited.code, retry_after=_until(answer, _spent_quotas(answer)), **facts)
     if answer.status == 429 or problem.code in QUOTA_IS_SPENT:
         return RateLimited(retry_after=_wait(answer), **facts)
     return None
@@ -102,6 +103,15 @@ def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
 
 def _wait(answer: Answer) -> float | None:
     """The latest reset among the quotas that are used up; where none says so, the plain one's."""
-    spent = [each for each in QUOTAS if answer.headers.get(f"{each}-remaining") == "0"] or QUOTAS[:1]
-    waits = [reset_after(answer, f"{each}-reset") for each in spent]
-    return max((each for each in waits if each is not None), default=retry_after(answer))
+    wait = _until(answer, _spent_quotas(answer) or QUOTAS[:1])
+    return retry_after(answer) if wait is None else wait
+
+
+def _spent_quotas(answer: Answer) -> list[str]:
+    return [each for each in QUOTAS if answer.headers.get(f"{each}-remaining") == "0"]
+
+
+def _until(answer: Answer, quotas: Sequence[str]) -> float | None:
+    """Return the seconds until all of these are there again, None where none of them tells."""
+    waits = [reset_after(answer, f"{each}-reset") for each in quotas]
+    return max((each for each in waits if each is not None), default=None)

@@ -569,30 +569,46 @@ def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
 
 
 NO_CREDITS = {"title": "Payment Required", "detail": "credits depleted", "type": "about:blank", "status": 402}
+CAPPED = {
+    "title": "UsageCapExceeded",
+    "detail": "Usage cap exceeded: Monthly product cap",
+    "type": "https://api.x.com/2/problems/usage-capped",
+    "period": "Monthly",
+    "scope": "Product",
+}
+BLOCKED = {"error": {"message": "API access blocked.", "type": "OAuthException", "code": 200}}
 
 
 @pytest.mark.django_db(databases="__all__")
+@pytest.mark.parametrize(
+    ("platform", "path", "refusal"),
+    [
+        ("twitter", "/2/tweets", {"status": 402, "body": NO_CREDITS}),
+        ("twitter", "/2/tweets", {"status": 429, "body": CAPPED}),
+        ("facebook", "/feed", {"status": 400, "body": BLOCKED}),
+    ],
+    ids=["X without credits", "X at its cap", "Meta stops it"],
+)
 def test_an_app_that_its_network_takes_nothing_from_is_tried_with_one_post_until_it_is_mended(
-    client: Client, admin: AdminClient
+    client: Client, admin: AdminClient, platform: str, path: str, refusal: dict[str, Any]
 ) -> None:
-    account = SocialAccount.objects.get(pk=client.connect("twitter")["id"])
+    account = SocialAccount.objects.get(pk=client.connect(platform)["id"])
     wanted = make_many(account, 40)
-    refusal = {"status": 402, "body": NO_CREDITS}
-    simulated.Fault.objects.create(network="twitter", effect="status", match="/2/tweets", options=refusal, times=99)
-    sends = simulated.Request.objects.filter(method="POST", path__startswith="/2/tweets")
+    simulated.Fault.objects.create(network=platform, effect="status", match=path, options=refusal, times=99)
+    sends = simulated.Request.objects.filter(method="POST", path__endswith=path)
 
     work_off()
     calls.flush()
     refused = sends.count()
     Network.objects.update(held_until=database_now())
     work_off()
-    told = admin.get("/admin/platform-health").json()["data"]["platforms"]["twitter"]
+    told = admin.get("/admin/platform-health").json()["data"]["platforms"][platform]
 
     assert (refused, sends.count()) == (10, 11)
     assert Target.objects.filter(pk__in=wanted, status="publishing").count() == 40
     assert SocialAccount.objects.get(pk=account.pk).held_until is None, "it is not the account's fault"
     assert (told["status"], told["api_status"]) == ("down", "outage")
-    assert any("credits" in issue for issue in told["issues"]), told["issues"]
+    assert any("takes nothing from this installation's app" in issue for issue in told["issues"]), told["issues"]
 
     simulated.Fault.objects.update(fired=99)
     Network.objects.update(held_until=database_now())
@@ -694,6 +710,17 @@ def test_a_quota_that_a_search_meets_holds_up_the_search_alone_until_its_end(wor
     assert due_at
     assert due_at > database_now() + (hours - 1) * HOUR
     assert len(claim_targets(1)) == 1
+
+
+def test_a_quota_of_one_kind_of_post_keeps_no_other_waiting(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    video, *others = make_many(account, 3)
+
+    settle(claim_targets(1), RateLimited("no room for videos", retry_after=3600, is_of_a_kind=True))
+
+    assert Target.objects.filter(pk=video, due_at__gt=database_now() + 0.9 * HOUR, attempts=0).exists()
+    assert SocialAccount.objects.get(pk=account.pk).held_until is None
+    assert taken() == others[:1]
 
 
 def test_a_post_that_meets_a_quota_twice_keeps_no_other_waiting(workspace: Workspace) -> None:

@@ -177,6 +177,19 @@ def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
     assert (held.next_attempt_at, cut_off.next_attempt_at) == (near, far)
 
 
+@pytest.mark.parametrize(("calls", "who_acts"), [("!" * 10, "operator"), ("-" * 10, None)])
+def test_what_was_not_tried_because_an_app_is_refused_waits_for_the_operator(
+    workspace: Workspace, network: ScriptedNetwork, calls: str, who_acts: str | None
+) -> None:
+    target = make_due(workspace)
+    soon = database_now() + timedelta(minutes=1)
+    Network.objects.create(pk="sandbox:facebook", held_until=soon, recent_calls=calls)
+
+    [entry] = told(target.post)
+
+    assert (entry.next_attempt_at, entry.who_acts) == (soon, who_acts)
+
+
 def test_a_hold_that_ends_before_a_post_is_due_is_no_reason(workspace: Workspace, network: ScriptedNetwork) -> None:
     soon = database_now() + timedelta(minutes=1)
     account = make_account(workspace, held_until=soon)
