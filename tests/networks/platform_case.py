@@ -14,6 +14,7 @@ from requests.structures import CaseInsensitiveDict
 
 from accounts.platforms.base import (
     Account,
+    AccountNumbers,
     Answer,
     AuthExpired,
     Candidate,
@@ -24,6 +25,7 @@ from accounts.platforms.base import (
     NotListed,
     Operation,
     PlatformError,
+    PostNumbers,
     Profile,
     Published,
     RateLimited,
@@ -187,11 +189,24 @@ class Saved:
         self.seconds.append(seconds)
 
 
-class PlatformCase:
-    """Inherited by the tests of each connector, which give the calls."""
+class NumbersCase:
+    """Inherited by tests that read numbers."""
 
     connector: ClassVar[Connector]
     account: ClassVar[Account]
+
+    def counted(self, remote_ids: Sequence[str], *calls: Call, now: datetime = NOW) -> dict[str, PostNumbers]:
+        with announced(*calls) as session:
+            return self.connector.post_metrics(session, self.account, remote_ids, now=now)
+
+    def account_counted(self, *calls: Call, now: datetime = NOW) -> AccountNumbers:
+        with announced(*calls) as session:
+            return self.connector.account_metrics(session, self.account, now=now)
+
+
+class PlatformCase(NumbersCase):
+    """Inherited by the tests of each connector, which give the calls."""
+
     candidate_calls: ClassVar[tuple[Call, ...]]
     candidates: ClassVar[list[Candidate]]
     refresh_calls: ClassVar[tuple[Call, ...]]
@@ -251,6 +266,12 @@ class PlatformCase:
         """Refresh with another first answer."""
         session = FakeSession(replace(self.refresh_calls[0], gets=gets))
         return self.connector.refresh(session, account or self.account, now=NOW)
+
+    def waits(self, refusal: Answer) -> float | None:
+        """Return for how many seconds this quota is waited for."""
+        error = self.connector.classify(refusal)
+        assert isinstance(error, RateLimited)
+        return error.retry_after
 
     def prepares(self, operation: Operation, *calls: Call, save: Save = no_save) -> Handles:
         with announced(*calls) as session:

@@ -672,10 +672,7 @@ class TestFacebook(LookCase, OAuth2Case):
         assert (type(error), error.error_code, error.acts) == meaning
 
     def test_a_page_that_posted_too_fast_is_left_alone_for_an_hour(self) -> None:
-        error = self.connector.classify(graph_error(368, 1390008))
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == 3600
+        assert self.waits(graph_error(368, 1390008)) == 3600
 
     @pytest.mark.parametrize("post_type", ["feed", "story"])
     @pytest.mark.parametrize(
@@ -719,10 +716,7 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_a_quota_waits_as_long_as_the_usage_says(self, header: str, wait: float | None) -> None:
         answer = make_answer(400, {"error": {"code": 4, "message": "Limit"}}, X_App_Usage=header)
 
-        error = self.connector.classify(answer)
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == wait
+        assert self.waits(answer) == wait
 
 
 class TestComments(ListCase):

@@ -38,6 +38,7 @@ from tests.networks.platform_case import (
     Call,
     FakeSession,
     ListCase,
+    NumbersCase,
     Publication,
     Saved,
     later,
@@ -602,14 +603,11 @@ class TestComments(ListCase):
         return comments(*posts, after=after, then=then)
 
 
-class TestNumbers:
+class TestNumbers(NumbersCase):
     connector, account = TestInstagram.connector, TestInstagram.account
 
     def of_post(self, *calls: Call) -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, ["17900"], now=NOW)
-        session.assert_done()
-        return found
+        return self.counted(["17900"], *calls)
 
     def test_a_post_tells_its_views_reach_and_interactions(self) -> None:
         values = {
@@ -695,11 +693,7 @@ class TestNumbers:
         )
 
     def test_an_account_tells_its_last_day_and_who_follows(self) -> None:
-        session = FakeSession(*self.account_calls())
-
-        found = self.connector.account_metrics(
-            session, self.account, now=later(hours=3, minutes=17, seconds=31, milliseconds=5)
-        )
+        found = self.account_counted(*self.account_calls(), now=later(hours=3, minutes=17, seconds=31, milliseconds=5))
 
         assert found == AccountNumbers(
             followers=500,
@@ -711,13 +705,11 @@ class TestNumbers:
             clicks=3,
             demographics=Demographics(age_groups={"25-34": 67, "18-24": 33}, countries={"GB": 60, "DE": 40}),
         )
-        session.assert_done()
 
     def test_an_account_without_insights_still_tells_its_followers(self) -> None:
         shown, *rest = self.account_calls()
-        session = FakeSession(shown, *(replace(each, gets=graph_error(10)) for each in rest))
 
-        found = self.connector.account_metrics(session, self.account, now=NOW)
+        found = self.account_counted(shown, *(replace(each, gets=graph_error(10)) for each in rest))
 
         assert found == AccountNumbers(followers=500, following=20, posts=12)
 

@@ -46,6 +46,7 @@ from tests.networks.platform_case import (
     Call,
     FakeSession,
     LookCase,
+    NumbersCase,
     OAuth2Case,
     Publication,
     Saved,
@@ -948,19 +949,14 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def test_a_quota_of_the_day_is_waited_for_until_midnight_utc(self, message: str, seconds: float | None) -> None:
         answer = make_answer(429, {"status": 429, "message": message}, Date="Tue, 24 Nov 2026 10:00:59 GMT")
 
-        error = self.connector.classify(answer)
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == seconds
+        assert self.waits(answer) == seconds
 
     def test_our_own_clock_counts_where_linkedin_tells_no_time(self) -> None:
         answer = make_answer(429, {"message": "throttle APPLICATION DAY limit"}, Date="soon")
 
-        error = self.connector.classify(answer)
+        wait, midnight = self.waits(answer), 86_400 - datetime.now(UTC).timestamp() % 86_400
 
-        assert isinstance(error, RateLimited)
-        midnight = 86_400 - datetime.now(UTC).timestamp() % 86_400
-        assert error.retry_after == pytest.approx(midnight, abs=60)
+        assert wait == pytest.approx(midnight, abs=60)
 
     def test_a_quota_is_told_without_wondering_at_its_code(self) -> None:
         throttled = {"serviceErrorCode": 101, "message": "Resource level throttle limit is reached.", "status": 429}
@@ -1035,12 +1031,12 @@ class TestLinkedIn(LookCase, OAuth2Case):
             {"organizationalEntity": PAGE, "share": "urn:li:share:7001", "totalShareStatistics": self.TOTALS},
             {"organizationalEntity": PAGE, "ugcPost": "urn:li:ugcPost:8", "totalShareStatistics": {"likeCount": 2}},
         ]
-        session = FakeSession(
+
+        found = self.counted(
+            self.URNS,
             self.statistics(self.LISTS, {"elements": elements}),
             get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", {"commentsState": "OPEN"}),
         )
-
-        found = self.connector.post_metrics(session, self.account, self.URNS, now=NOW)
 
         zeros = PostNumbers(
             impressions=0, reach=0, engagement=0, clicks=0, own={"likes": 0, "comments": 0, "shares": 0}
@@ -1056,25 +1052,25 @@ class TestLinkedIn(LookCase, OAuth2Case):
         self, status: int, is_gone: bool
     ) -> None:
         urn, refused = "urn:li:share:9", make_answer(status, {"status": status, "code": "NO"})
-        session = FakeSession(
+
+        found = self.counted(
+            [urn],
             self.statistics("&shares=List(urn%3Ali%3Ashare%3A9)", {"elements": []}),
             get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", refused),
         )
-
-        found = self.connector.post_metrics(session, self.account, [urn], now=NOW)
 
         assert (urn not in found) == is_gone
 
     @pytest.mark.parametrize("denied", [True, False])
     def test_an_outage_does_not_make_a_post_gone(self, denied: bool) -> None:
         statistics: Any = make_answer(403, {"status": 403}) if denied else {"elements": []}
-        session = FakeSession(
-            self.statistics("&shares=List(urn%3Ali%3Ashare%3A9)", statistics),
-            get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", make_answer(500, {"status": 500})),
-        )
 
         with pytest.raises(Unavailable):
-            self.connector.post_metrics(session, self.account, ["urn:li:share:9"], now=NOW)
+            self.counted(
+                ["urn:li:share:9"],
+                self.statistics("&shares=List(urn%3Ali%3Ashare%3A9)", statistics),
+                get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", make_answer(500, {"status": 500})),
+            )
 
     def test_who_is_no_administrator_gets_what_everybody_sees(self) -> None:
         denied = make_answer(403, {"status": 403, "code": "ACCESS_DENIED"})
@@ -1083,14 +1079,14 @@ class TestLinkedIn(LookCase, OAuth2Case):
             "commentSummary": {"count": 2, "topLevelCount": 1},
         }
         gone = make_answer(404, {"status": 404, "code": "NOT_FOUND"})
-        session = FakeSession(
+
+        found = self.counted(
+            self.URNS,
             self.statistics(self.LISTS, denied),
             get(f"/rest/socialMetadata/{SHARE_IN_URL}", social),
             get("/rest/socialMetadata/urn%3Ali%3AugcPost%3A8", {}),
             get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", gone),
         )
-
-        found = self.connector.post_metrics(session, self.account, self.URNS, now=NOW)
 
         assert found == {
             "urn:li:share:7001": PostNumbers(engagement=6, own={"likes": 4, "comments": 2}),
@@ -1098,10 +1094,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
         }
 
     def test_any_other_refusal_of_statistics_is_told(self) -> None:
-        session = FakeSession(self.statistics(self.LISTS, make_answer(400, {"code": "INVALID_URN_ID"})))
-
         with pytest.raises(Rejected):
-            self.connector.post_metrics(session, self.account, self.URNS, now=NOW)
+            self.counted(self.URNS, self.statistics(self.LISTS, make_answer(400, {"code": "INVALID_URN_ID"})))
 
     YESTERDAY = "&timeIntervals=(timeRange:(start:1795392000000,end:1795478400000),timeGranularityType:DAY)"
 
@@ -1127,10 +1121,9 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def test_an_organization_is_counted_over_the_last_whole_day(
         self, statistics: Any, followers: Any, numbers: AccountNumbers
     ) -> None:
-        session = FakeSession(self.statistics(self.YESTERDAY, statistics), self.followers(followers))
-        now = later(minutes=17, seconds=31, milliseconds=5)
+        calls = self.statistics(self.YESTERDAY, statistics), self.followers(followers)
 
-        assert self.connector.account_metrics(session, self.account, now=now) == numbers
+        assert self.account_counted(*calls, now=later(minutes=17, seconds=31, milliseconds=5)) == numbers
 
 
 ME = {"sub": "AbC123", "name": "Ann Baker", "given_name": "Ann", "picture": "https://media.example/a.jpg"}
@@ -1138,7 +1131,7 @@ ME_CALL = Call("GET", f"{HOST}/v2/userinfo", {"headers": BEARER}, make_answer(20
 ANN = Profile(name="Ann Baker", profile_image="https://media.example/a.jpg")
 
 
-class TestSelfServe:
+class TestSelfServe(NumbersCase):
     """A member, by the product that every app can have."""
 
     connector = LinkedIn(App(client_id="id", client_secret="secret"))
@@ -1217,10 +1210,10 @@ class TestSelfServe:
         ]
 
     def test_there_are_no_numbers_and_no_call_for_them(self) -> None:
-        found = self.connector.post_metrics(FakeSession(), self.account, ["urn:li:share:1"], now=NOW)
+        found = self.counted(["urn:li:share:1"])
 
         assert found == {"urn:li:share:1": PostNumbers()}
-        assert self.connector.account_metrics(FakeSession(), self.account, now=NOW) == AccountNumbers()
+        assert self.account_counted() == AccountNumbers()
 
 
 def analytics(what: str, kind: str, answer: Any) -> Call:
@@ -1233,7 +1226,7 @@ DENIED = make_answer(403, {"status": 403, "code": "ACCESS_DENIED"})
 GONE = make_answer(404, {"status": 404, "code": "NOT_FOUND"})
 
 
-class TestMemberOfCommunityManagement:
+class TestMemberOfCommunityManagement(NumbersCase):
     connector = TestLinkedIn.connector
     account = Account(
         remote_id=MEMBER,
@@ -1242,10 +1235,7 @@ class TestMemberOfCommunityManagement:
     )
 
     def numbers(self, *calls: Call, urn: str = "urn:li:share:7001") -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, [urn], now=NOW)
-        session.assert_done()
-        return found
+        return self.counted([urn], *calls)
 
     def of_share(self, *answers: Any) -> list[Call]:
         what = f"q=entity&entity=(share:{SHARE_IN_URL})"
@@ -1308,11 +1298,10 @@ class TestMemberOfCommunityManagement:
     def test_a_member_is_counted_over_the_last_whole_day(self) -> None:
         dates = "(start:(year:2026,month:11,day:23),end:(year:2026,month:11,day:24))"
         calls = [analytics(f"q=me&dateRange={dates}", kind, {"count": 5}) for kind in KINDS]
-        session = FakeSession(
+
+        found = self.account_counted(
             *calls, get("/rest/memberFollowersCount?q=me", {"elements": [{"memberFollowersCount": 40}]})
         )
-
-        found = self.connector.account_metrics(session, self.account, now=NOW)
 
         assert found == AccountNumbers(followers=40, impressions=5, reach=5, engagement=15, clicks=5)
 

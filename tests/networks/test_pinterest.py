@@ -554,10 +554,7 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_what_looks_like_spam_rests_for_hours(self, status: int) -> None:
         words = "This Pin was blocked because it may be Spam."
 
-        error = self.connector.classify(make_answer(status, {"code": 8, "message": words}, x_ratelimit_reset="1"))
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == 6 * 3600
+        assert self.waits(make_answer(status, {"code": 8, "message": words}, x_ratelimit_reset="1")) == 6 * 3600
 
     @pytest.mark.parametrize("status", [400, 403, 429])
     def test_a_blocked_link_fails_its_own_post_alone(self, status: int) -> None:
@@ -580,10 +577,7 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_a_quota_whose_reset_makes_no_sense_leaves_the_wait_to_us(
         self, headers: dict[str, Any], wait: float | None
     ) -> None:
-        error = self.connector.classify(make_answer(429, {"code": 8, "message": "Too many."}, **headers))
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == wait
+        assert self.waits(make_answer(429, {"code": 8, "message": "Too many."}, **headers)) == wait
 
     @pytest.mark.parametrize(
         ("status", "code", "refreshed", "exchanged"),
@@ -730,10 +724,7 @@ class TestPinterest(LookCase, OAuth2Case):
     IMAGE_NAMES = "IMPRESSION,OUTBOUND_CLICK,SAVE,TOTAL_COMMENTS,TOTAL_REACTIONS,PIN_CLICK,USER_FOLLOW,PROFILE_VISIT"
 
     def numbers(self, *calls: Call, now: Any = NOW) -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, ["900"], now=now)
-        session.assert_done()
-        return found
+        return self.counted(["900"], *calls, now=now)
 
     def test_an_image_has_numbers(self) -> None:
         shown = get("pins/900", listed(created_at="2026-11-20T23:00:00"), pin_metrics="true")
@@ -852,12 +843,10 @@ class TestPinterest(LookCase, OAuth2Case):
             metric_types="IMPRESSION,ENGAGEMENT,OUTBOUND_CLICK",
             split_field="NO_SPLIT",
         )
-        session = FakeSession(get("user_account", ME), asked)
 
-        found = self.connector.account_metrics(session, self.account, now=NOW)
+        found = self.account_counted(get("user_account", ME), asked)
 
         assert found == AccountNumbers(followers=120, following=3, posts=12, **numbers)
-        session.assert_done()
 
 
 def test_a_side_that_the_operator_allows_stays_where_no_images_are_too_heavy() -> None:

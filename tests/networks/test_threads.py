@@ -31,9 +31,9 @@ from accounts.platforms.threads import Threads
 from accounts.platforms.threads.errors import WORDS
 from tests.networks.container_case import ContainerCase, graph_error
 from tests.networks.platform_case import (
-    NOW,
     Call,
     FakeSession,
+    NumbersCase,
     Publication,
     later,
     make_answer,
@@ -431,14 +431,11 @@ def numbers(**values: int) -> Call:
     return read("7001/insights", {"data": data}, metric=NAMES)
 
 
-class TestNumbers:
+class TestNumbers(NumbersCase):
     connector, account = TestThreads.connector, TestThreads.account
 
     def of_post(self, *calls: Call) -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, ["7001"], now=NOW)
-        session.assert_done()
-        return found
+        return self.counted(["7001"], *calls)
 
     def test_a_post_tells_its_views_and_what_people_did(self) -> None:
         values = {"likes": 4, "replies": 3, "reposts": 2, "quotes": 1, "shares": 5}
@@ -494,9 +491,7 @@ class TestNumbers:
         )
 
     def test_a_profile_tells_its_last_day_and_who_follows(self) -> None:
-        session = FakeSession(*self.account_calls())
-
-        found = self.connector.account_metrics(session, self.account, now=NOW)
+        found = self.account_counted(*self.account_calls())
 
         assert found == AccountNumbers(
             followers=700,
@@ -505,9 +500,8 @@ class TestNumbers:
             clicks=5,
             demographics=Demographics(countries={"GB": 75, "DE": 25}),
         )
-        session.assert_done()
 
     def test_a_profile_without_insights_tells_nothing(self) -> None:
-        session = FakeSession(*(replace(each, gets=graph_error(10)) for each in self.account_calls()))
+        calls = [replace(each, gets=graph_error(10)) for each in self.account_calls()]
 
-        assert self.connector.account_metrics(session, self.account, now=NOW) == AccountNumbers()
+        assert self.account_counted(*calls) == AccountNumbers()

@@ -39,6 +39,7 @@ from tests.networks.platform_case import (
     Call,
     FakeSession,
     LookCase,
+    NumbersCase,
     OAuth2Case,
     Publication,
     Saved,
@@ -573,10 +574,7 @@ class TestTwitter(LookCase, OAuth2Case):
             **of_the_day,
         )
 
-        error = self.connector.classify(answer)
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == 5 * 3600
+        assert self.waits(answer) == 5 * 3600
 
     @pytest.mark.parametrize(("left", "wait"), [("0", 5 * 3600), ("39999", None)])
     def test_a_cap_names_its_end_where_a_quota_of_the_app_is_used_up(self, left: str, wait: float | None) -> None:
@@ -593,16 +591,10 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_quota_that_does_not_tell_what_is_left_is_waited_for_all_the_same(self) -> None:
         answer = make_answer(429, x_rate_limit_reset=str(int(later(minutes=2).timestamp())))
 
-        error = self.connector.classify(answer)
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == 120
+        assert self.waits(answer) == 120
 
     def test_a_quota_without_a_time_leaves_the_wait_to_us(self) -> None:
-        error = self.connector.classify(make_answer(429))
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after is None
+        assert self.waits(make_answer(429)) is None
 
     def test_a_gif_goes_alone(self) -> None:
         gif = make_image("media_2", mime_type="image/gif", frames=2)
@@ -919,9 +911,7 @@ class TestTwitter(LookCase, OAuth2Case):
         numbers = {"followers_count": 10, "following_count": 2, name: 30}
         call = replace(ME_CALL, gets=make_answer(200, {"data": ME | {"public_metrics": numbers}}))
 
-        found = self.connector.account_metrics(FakeSession(call), self.account, now=NOW)
-
-        assert found == AccountNumbers(followers=10, following=2, posts=posts)
+        assert self.account_counted(call) == AccountNumbers(followers=10, following=2, posts=posts)
 
 
 PUBLIC = {
@@ -953,17 +943,14 @@ def numbers_call(ids: list[str], fields: str, *posts: Any, **more: Any) -> Call:
     return Call("GET", f"{API}/tweets", {"headers": BEARER, "params": params}, make_answer(200, answer))
 
 
-class TestNumbers:
+class TestNumbers(NumbersCase):
     connector = Twitter(App(client_id="id", client_secret="secret"))
     account = Account(remote_id="42", access_token="AT")
     young, old = made(29.9), made(30.1)
     private = "public_metrics,non_public_metrics"
 
     def read(self, ids: list[str], *calls: Call) -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, ids, now=NOW)
-        session.assert_done()
-        return found
+        return self.counted(ids, *calls)
 
     def test_only_posts_of_the_last_month_are_asked_for_private_numbers(self) -> None:
         private = {"impression_count": 91, "url_link_clicks": 7, "user_profile_clicks": 1, "engagements": 30}

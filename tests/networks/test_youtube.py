@@ -757,16 +757,10 @@ class TestYouTube(OAuth2Case):
         ],
     )
     def test_a_limit_says_when_it_is_over(self, answer: Any, wait: float | None) -> None:
-        found = self.connector.classify(answer)
-
-        assert isinstance(found, RateLimited)
-        assert found.retry_after == wait
+        assert self.waits(answer) == wait
 
     def test_a_spent_day_without_a_date_ends_by_our_clock(self) -> None:
-        found = self.connector.classify(error(403, "quotaExceeded", Date="soon"))
-
-        assert isinstance(found, RateLimited)
-        assert 0 < (found.retry_after or 0) <= 25 * 3600
+        assert 0 < (self.waits(error(403, "quotaExceeded", Date="soon")) or 0) <= 25 * 3600
 
     @pytest.mark.parametrize(
         ("now", "hours"),
@@ -846,7 +840,9 @@ class TestYouTube(OAuth2Case):
 
     def test_numbers_are_read_from_texts_and_shares_from_a_report(self) -> None:
         table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 2], ["2026-11-21", 3]]}
-        session = FakeSession(
+
+        found = self.counted(
+            ["v1", "v2"],
             statistics(
                 numbered("v1", viewCount="900", likeCount="40", commentCount="3"),
                 numbered("v2", viewCount="7"),
@@ -856,9 +852,6 @@ class TestYouTube(OAuth2Case):
             report("v2", make_answer(200, {"columnHeaders": []})),
         )
 
-        found = self.connector.post_metrics(session, self.account, ["v1", "v2"], now=NOW)
-
-        session.assert_done()
         assert found == {
             "v1": PostNumbers(impressions=900, engagement=48, own={"likes": 40, "comments": 3, "shares": 5}),
             "v2": PostNumbers(impressions=7),
@@ -866,26 +859,24 @@ class TestYouTube(OAuth2Case):
 
     def test_a_video_without_counters_is_gone_when_the_list_of_videos_does_not_have_it_either(self) -> None:
         listed = numbered("v2", at="publishedAt", viewCount="7", favoriteCount="0")
-        session = FakeSession(
+
+        found = self.counted(
+            ["v1", "v2", "v3"],
             statistics(numbered("v1", viewCount="9"), ids="v1,v2,v3"),
             statistics(listed, ids="v2,v3", name="videos"),
             report("v1", make_answer(200, {})),
             report("v2", make_answer(200, {})),
         )
 
-        found = self.connector.post_metrics(session, self.account, ["v1", "v2", "v3"], now=NOW)
-
-        session.assert_done()
         assert found == {"v1": PostNumbers(impressions=9), "v2": PostNumbers(impressions=7)}
 
     @pytest.mark.parametrize("gets", [error(400, "badRequest", "The query is not supported."), error(403, "forbidden")])
     def test_a_report_that_is_refused_costs_the_shares_alone(self, gets: Any) -> None:
-        session = FakeSession(
+        found = self.counted(
+            ["v1", "v2"],
             statistics(numbered("v1", viewCount="9", likeCount="4"), numbered("v2", likeCount="7"), ids="v1,v2"),
             report("v1", gets),
         )
-
-        found = self.connector.post_metrics(session, self.account, ["v1", "v2"], now=NOW)
 
         assert found == {
             "v1": PostNumbers(impressions=9, engagement=4, own={"likes": 4}),
@@ -898,11 +889,13 @@ class TestYouTube(OAuth2Case):
     def test_shares_that_cannot_be_read_now_are_not_taken_off_the_engagement(self, gets: Any) -> None:
         three = [numbered(each, viewCount="9", likeCount="4") for each in ("v1", "v2", "v3")]
         table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 2]]}
-        session = FakeSession(
-            statistics(*three, ids="v1,v2,v3"), report("v1", make_answer(200, table)), report("v2", gets)
-        )
 
-        found = self.connector.post_metrics(session, self.account, ["v1", "v2", "v3"], now=NOW)
+        found = self.counted(
+            ["v1", "v2", "v3"],
+            statistics(*three, ids="v1,v2,v3"),
+            report("v1", make_answer(200, table)),
+            report("v2", gets),
+        )
 
         without_shares = PostNumbers(impressions=9, own={"likes": 4})
         assert found == {
@@ -914,43 +907,33 @@ class TestYouTube(OAuth2Case):
     @pytest.mark.parametrize("absurd", ["1" * 15, "9" * 5000, "-1", "1e3", "\u0663"])
     def test_a_number_that_makes_no_sense_is_none(self, absurd: str) -> None:
         table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 10**30]]}
-        session = FakeSession(
-            statistics(numbered("v1", viewCount=absurd, likeCount="4"), ids="v1"), report("v1", make_answer(200, table))
-        )
 
-        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+        found = self.counted(
+            ["v1"],
+            statistics(numbered("v1", viewCount=absurd, likeCount="4"), ids="v1"),
+            report("v1", make_answer(200, table)),
+        )
 
         assert found == {"v1": PostNumbers(engagement=4, own={"likes": 4})}
 
     def test_a_video_without_a_date_has_no_report(self) -> None:
-        session = FakeSession(statistics({"id": "v1", "statistics": {"viewCount": "9"}}, ids="v1"))
-
-        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+        found = self.counted(["v1"], statistics({"id": "v1", "statistics": {"viewCount": "9"}}, ids="v1"))
 
         assert found == {"v1": PostNumbers(impressions=9)}
 
     def test_counters_without_a_list_leave_it_to_the_list_of_videos_what_is_gone(self) -> None:
         none = replace(statistics(ids="v1"), gets=make_answer(200, {"kind": "youtube#batchGetStatsResponse"}))
-        session = FakeSession(none, statistics(ids="v1", name="videos"))
 
-        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
-
-        session.assert_done()
-        assert found == {}
+        assert self.counted(["v1"], none, statistics(ids="v1", name="videos")) == {}
 
     def test_an_answer_without_numbers_is_not_taken_for_deleted_videos(self) -> None:
         calls = (statistics(ids="v1"), statistics(ids="v1", name="videos"))
-        session = FakeSession(*(replace(each, gets=make_answer(200, {})) for each in calls))
 
         with pytest.raises(Unknown):
-            self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
-
-        session.assert_done()
+            self.counted(["v1"], *(replace(each, gets=make_answer(200, {})) for each in calls))
 
     def test_the_channel_tells_its_subscribers_and_videos(self) -> None:
-        found = self.connector.account_metrics(FakeSession(channels()), self.account, now=NOW)
-
-        assert found == AccountNumbers(followers=120, posts=7)
+        assert self.account_counted(channels()) == AccountNumbers(followers=120, posts=7)
 
 
 class TestComments(ListCase):
