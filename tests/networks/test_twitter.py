@@ -757,7 +757,7 @@ class TestTwitter(LookCase, OAuth2Case):
             self.upload(*sent, finalize(working("failed", error=error)))
 
         assert (caught.value.error_code, caught.value.message) == ("MEDIA_REJECTED", message)
-        assert self.saved == {"uploads": {}}
+        assert self.saved == {}
 
     def test_after_a_lost_end_x_is_asked_how_the_upload_stands(self) -> None:
         *sent, end = self.publications["video"].prepares
@@ -783,14 +783,14 @@ class TestTwitter(LookCase, OAuth2Case):
         *sent, _ = self.publications["video"].prepares
         with pytest.raises(Unavailable) as at_its_end:
             self.upload(*sent, finalize(says))
-        kept = self.saved["uploads"]
+        kept = self.saved
         with pytest.raises(StillWorking):
             self.upload(*sent, finalize(working("checking")))
         with pytest.raises(Unavailable):
             self.upload(ask(says), handles=self.saved)
 
         assert type(at_its_end.value) is Unavailable
-        assert [bool(kept), bool(self.saved["uploads"])] == [is_kept, is_kept]
+        assert [bool(kept), bool(self.saved)] == [is_kept, is_kept]
 
     def test_an_upload_that_could_not_be_ended_is_not_taken_for_ready(self) -> None:
         *sent, end = self.publications["video"].prepares
