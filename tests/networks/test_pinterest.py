@@ -47,7 +47,6 @@ from tests.networks.platform_case import (
     make_answer,
     make_image,
     make_video,
-    no_save,
 )
 
 API = "https://api.pinterest.com/v5"
@@ -442,13 +441,6 @@ class TestPinterest(LookCase, OAuth2Case):
             ({"other": 1} | registered(ready=True), 0),
         ]
         assert done == saved[-1][0]
-
-    def test_the_upload_has_less_time_than_was_asked_for(self) -> None:
-        session = FakeSession(*self.steps.prepares)
-
-        self.connector.prepare(session, self.operation(self.steps.content), no_save)
-
-        assert session.timeouts == [30, 590, 30]
 
     def test_a_video_without_a_name_is_sent_under_one(self) -> None:
         self.prepare_nameless("video", "video")

@@ -188,6 +188,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestTwitter(LookCase, OAuth2Case):
+    uploading = "video"
     connector = Twitter(App(client_id="id", client_secret="secret"))
     account = Account(remote_id="42", access_token="AT", refresh_token="RT", username="bakery", metadata=METADATA)
     consent_url = (
@@ -705,21 +706,6 @@ class TestTwitter(LookCase, OAuth2Case):
             session.assert_done()
             self.saved = saved[-1]
         return operation, saved
-
-    def test_an_upload_goes_on_behind_the_last_chunk_that_arrived(self) -> None:
-        begin, first, second, third, end = self.publications["video"].prepares
-        with pytest.raises(Unknown):
-            self.upload(begin, first, replace(second, gets=LOST))
-
-        self.upload(second, third, end, handles=self.saved, now=later(hours=19))
-
-        assert self.saved["uploads"]["media_1"] == {
-            "given": "901",
-            "ends_at": later(hours=20).isoformat(),
-            "sent": 10,
-            "closing": True,
-            "ready": True,
-        }
 
     def test_x_is_asked_again_while_it_works_on_a_video(self) -> None:
         *sent, _ = self.publications["video"].prepares

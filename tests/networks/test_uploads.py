@@ -60,6 +60,16 @@ def test_a_file_that_has_become_shorter_is_not_sent_for_ever() -> None:
         send(begun(), lambda part: part.end, cut)
 
 
+def test_no_more_of_a_file_is_in_memory_than_a_part() -> None:
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert 0 < size <= 4
+            return super().read(size)
+
+    assert len(send(begun(), lambda part: part.end, replace(FILM, open=lambda: Watched(b"0123456789")))) == 3
+
+
 def test_a_part_tells_which_bytes_of_how_many_it_is() -> None:
     part = part_of(FILM, 4, 8)
 

@@ -1,11 +1,9 @@
 """YouTube, call by call as its facts describe it."""
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
@@ -17,7 +15,6 @@ from accounts.platforms.base import (
     Candidate,
     Content,
     Duplicate,
-    Handles,
     NotListed,
     Operation,
     PlatformError,
@@ -431,23 +428,6 @@ class TestYouTube(OAuth2Case):
 
         with pytest.raises(Rejected, match="YouTube says: The title is empty"):
             self.connector.prepare(FakeSession(begins), self.operation(self.first.content), no_save)
-
-    def test_every_piece_is_saved_and_takes_the_time_for_the_next(self) -> None:
-        saved: list[tuple[int, float]] = []
-
-        def save(handles: Handles, *, seconds: float = 0) -> None:
-            saved.append((handles["sent"], seconds))
-
-        size = len(LARGE)
-        first = put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}")
-        second = put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}")
-        session = FakeSession(start(size), first, second)
-        with patch("accounts.platforms.youtube.media.PIECE", UNIT):
-            self.connector.prepare(session, self.operation(self.steps.content), save)
-
-        session.assert_done()
-        assert saved == [(0, 120), (UNIT, 120), (2 * UNIT, 0)]
-        assert session.timeouts[1:] == [120, 120]
 
     def test_a_file_that_ends_with_a_piece_still_has_a_last_one(self) -> None:
         whole = make_video(content=LARGE[: 2 * UNIT])
@@ -1014,23 +994,3 @@ class TestYouTube(OAuth2Case):
             self.connector.recover(FakeSession(call), self.taken())
 
         assert not isinstance(caught.value, Duplicate)
-
-    def test_a_file_is_read_piece_by_piece(self) -> None:
-        reads: list[int | None] = []
-
-        class Counted(io.BytesIO):
-            def read(self, size: int | None = -1, /) -> bytes:
-                reads.append(size)
-                return super().read(size)
-
-        video = make_video(content=LARGE, open=lambda: Counted(LARGE))
-        with patch("accounts.platforms.youtube.media.PIECE", UNIT):
-            size = len(LARGE)
-            session = FakeSession(
-                start(size),
-                put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}"),
-                put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}"),
-            )
-            self.connector.prepare(session, self.operation(content(video)), no_save)
-
-        assert reads == [UNIT, UNIT]
