@@ -393,22 +393,6 @@ def test_an_organizations_posts_are_listed_newest_first(member: Member, page: st
     assert said(member.rest("GET", f"{path}&count=0", **FINDER))[0] == 400
 
 
-def test_a_post_may_take_time_and_fail(member: Member, page: str) -> None:
-    path = f"posts?author={quote(page, safe='')}&q=author"
-
-    def states() -> list[str]:
-        return [each["lifecycleState"] for each in body(member.rest("GET", path, **FINDER))["elements"]]
-
-    member.net.fault("linkedin", "slow_processing", match="POST /rest/posts", seconds=30, times=2)
-    member.net.fault("linkedin", "processing_failed", match="POST /rest/posts")
-    _, slow = (member.posted(text, page) for text in ("Failing", "Slow"))
-    early = states()
-    member.net.wait(31)
-
-    assert (early, states()) == (["PUBLISH_REQUESTED"] * 2, ["PUBLISHED", "PUBLISH_FAILED"])
-    assert [each["id"] for each in member.net.posts()] == [slow]
-
-
 def test_a_list_may_lag(member: Member, page: str) -> None:
     member.net.fault("linkedin", "list_lag", seconds=30)
     member.posted("Hello", page)

@@ -557,13 +557,6 @@ class TestPhotos:
         assert (told["status"], told["fail_reason"]) == ("FAILED", reason)
         assert net.posts() == []
 
-    def test_the_largest_photo_is_taken(self, creator: Creator, hosted: dict[str, bytes]) -> None:
-        hosted["/media/1"] = png(1920, 1080, kind="JPEG").read()
-
-        told = creator.status(body(creator.photos(f"{OURS}/media/1"))["data"]["publish_id"])
-
-        assert told["status"] == "PUBLISH_COMPLETE"
-
     def test_processing_takes_its_time_and_can_fail(self, net: Net, creator: Creator, loaves: list[str]) -> None:
         net.fault("tiktok", "slow_processing", seconds=30)
         slow = body(creator.photos(*loaves))["data"]["publish_id"]
