@@ -147,13 +147,6 @@ def test_scopes_of_no_product_or_of_two_are_not_authorized(net: Net, scope: str)
 
 
 @pytest.mark.parametrize(
-    "change", [{"client_id": ""}, {"redirect_uri": "javascript:1"}, {"response_type": "token"}, {"state": ""}]
-)
-def test_the_consent_page_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
-    assert net.get(f"{WEB}/oauth/v2/authorization", **query(SELF_SERVE, **change)).status_code == 400
-
-
-@pytest.mark.parametrize(
     ("change", "error"),
     [
         ({"redirect_uri": "https://app.example/"}, "invalid_redirect_uri"),

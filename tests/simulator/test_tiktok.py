@@ -165,25 +165,6 @@ class TestSignIn:
         some = creator_of(net, choosing="scopes", scopes=["video.list", "video.publish"])
         assert some.scope == "user.info.basic,video.list,video.publish"
 
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"client_key": ""},
-            {"redirect_uri": "http://app.example/callback"},
-            {"redirect_uri": f"{BACK}?kept=1"},
-            {"redirect_uri": BACK + "x" * 500},
-            {"response_type": "token"},
-            {"state": ""},
-            {"scope": "user.info.basic,everything"},
-            {"scope": ""},
-        ],
-    )
-    def test_the_consent_page_refuses_a_wrong_request(self, net: Net, change: dict[str, str]) -> None:
-        response = net.get(AUTHORIZE, **query(**change))
-
-        assert response.status_code == 400
-        assert next(iter(change)) in response.content.decode()
-
     def test_a_code_becomes_two_tokens_once(self, net: Net) -> None:
         fresh = code(net)
         given = body(exchange(net, fresh))
