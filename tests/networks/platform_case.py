@@ -195,6 +195,8 @@ class PlatformCase:
     """The kind that meets every answer of the network: its first commit call is the visible one."""
     uploading: ClassVar[str] = "images"
     """A kind with at least two prepare calls, each of which is saved."""
+    nameless: ClassVar[Mapping[str, str]] = {}
+    """Kinds whose files are sent under a name, and what that is for a file without one."""
     stays_prepared: ClassVar[timedelta] = timedelta(hours=1)
     armed_with: ClassVar[Handles] = {}
     """What is kept of a preparation no sooner than the visible call is allowed."""
@@ -224,13 +226,6 @@ class PlatformCase:
         handles = self.connector.prepare(session, operation, session.timed(save))
         session.assert_done()
         return replace(operation, handles=json_module.loads(json_module.dumps(handles)), armed_at=NOW)
-
-    def prepare_nameless(self, kind: str, name: str) -> None:
-        """Prepare a post whose files have no names, and expect that they are sent under this one."""
-        publication = self.publications[kind]
-        media = tuple(replace(each, filename="") for each in publication.content.media)
-        prepares = tuple(_named(call, name) for call in publication.prepares)
-        self.prepared(replace(publication, content=replace(publication.content, media=media), prepares=prepares))
 
     def commit(self, publication: Publication, gets: Answer | PlatformError) -> Published:
         """Commit with another answer to the visible call."""
@@ -297,6 +292,14 @@ class PlatformCase:
         with pytest.raises(Unknown):
             self.connector.prepare(session, self.operation(self.steps.content), save)
         return saved[-1]
+
+    def test_a_file_without_a_name_is_sent_under_one(self) -> None:
+        for kind, name in self.nameless.items():
+            publication = self.publications[kind]
+            media = tuple(replace(each, filename="") for each in publication.content.media)
+            prepares = tuple(_named(call, name) for call in publication.prepares)
+            content = replace(publication.content, media=media)
+            self.prepared(replace(publication, content=content, prepares=prepares))
 
     def test_an_overloaded_network_took_no_upload(self) -> None:
         session = FakeSession(replace(self.steps.prepares[0], gets=make_answer(503)))
@@ -400,6 +403,14 @@ class PlatformCase:
                 FakeSession(replace(self.refresh_calls[0], gets=make_answer(503))), self.account, now=NOW
             )
 
+    def test_a_refresh_at_a_crowded_network_waits_as_long_as_it_says(self) -> None:
+        crowded = make_answer(429, Retry_After="120")
+
+        with pytest.raises(RateLimited) as caught:
+            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=crowded)), self.account, now=NOW)
+
+        assert caught.value.retry_after == 120
+
     @pytest.mark.parametrize("status", [400, 403, 404])
     def test_a_page_of_a_firewall_says_nothing_of_the_tokens(self, status: int) -> None:
         page = make_answer(status, body=b"<html><title>Attention Required!</title>")
@@ -419,6 +430,13 @@ class PlatformCase:
         self.connector.revoke(session, self.account)
 
         session.assert_done()
+
+    def test_a_refused_revocation_is_told(self) -> None:
+        for call in self.revoke_calls[:1]:
+            with pytest.raises(Rejected):
+                self.connector.revoke(
+                    FakeSession(replace(call, gets=make_answer(400, {"error": "invalid_request"}))), self.account
+                )
 
     def test_it_reads_how_the_account_shows_itself(self) -> None:
         session = FakeSession(*self.profile_calls)

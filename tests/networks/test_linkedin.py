@@ -444,12 +444,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
             error,
         )
 
-    def test_a_refused_revocation_is_told(self) -> None:
-        refused = make_answer(400, {"error": "invalid_request"})
-
-        with pytest.raises(Rejected):
-            self.connector.revoke(FakeSession(replace(self.revoke_calls[0], gets=refused)), self.account)
-
     def test_an_organization_shows_itself_without_what_cannot_be_read(self) -> None:
         shown, logo, followers = organization_calls()
         denied = make_answer(403, {"status": 403, "code": "ACCESS_DENIED", "message": "No"})

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import Mock
 
 import pytest
@@ -274,6 +274,7 @@ class TestPinterest(LookCase, OAuth2Case):
     }
     usual = "image"
     uploading = "video"
+    nameless: ClassVar[Mapping[str, str]] = {"video": "video"}
     own, other = listed(), listed(id="7", title="Wheat")
     recover_calls = (listing(own),)
     nothing_found = make_answer(200, {"items": [], "bookmark": None})
@@ -306,14 +307,6 @@ class TestPinterest(LookCase, OAuth2Case):
             self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=over)), self.account, now=NOW)
 
         assert (caught.value.network_code, caught.value.message) == ("2", "Pinterest says: Authentication failed.")
-
-    def test_a_crowded_token_endpoint_is_asked_again_later(self) -> None:
-        with pytest.raises(RateLimited) as caught:
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=self.over_quota)), self.account, now=NOW
-            )
-
-        assert caught.value.retry_after == 120
 
     def test_an_answer_about_nobody_is_no_profile_without_a_name(self) -> None:
         with pytest.raises(Unknown):
@@ -441,9 +434,6 @@ class TestPinterest(LookCase, OAuth2Case):
             ({"other": 1} | registered(ready=True), 0),
         ]
         assert done == saved[-1][0]
-
-    def test_a_video_without_a_name_is_sent_under_one(self) -> None:
-        self.prepare_nameless("video", "video")
 
     @pytest.mark.parametrize("status", ["registered", "processing", "", "something new"])
     def test_a_video_that_is_worked_on_is_waited_for(self, status: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -189,6 +189,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestTwitter(LookCase, OAuth2Case):
     uploading = "video"
+    nameless: ClassVar[Mapping[str, str]] = {"images": "image", "gif": "file", "video": "file"}
     connector = Twitter(App(client_id="id", client_secret="secret"))
     account = Account(remote_id="42", access_token="AT", refresh_token="RT", username="bakery", metadata=METADATA)
     consent_url = (
@@ -370,21 +371,6 @@ class TestTwitter(LookCase, OAuth2Case):
 
         assert caught.value.acts == WhoActs.OPERATOR
 
-    def test_a_crowded_token_endpoint_is_asked_again_later(self) -> None:
-        crowded = make_answer(429, {"error": "slow_down"}, Retry_After="30")
-
-        with pytest.raises(RateLimited) as caught:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=crowded)), self.account, now=NOW)
-
-        assert caught.value.retry_after == 30
-
-    def test_a_refused_revocation_is_told(self) -> None:
-        with pytest.raises(Rejected):
-            self.connector.revoke(
-                FakeSession(replace(self.revoke_calls[0], gets=make_answer(400, {"error": "invalid_request"}))),
-                self.account,
-            )
-
     @pytest.mark.parametrize(
         ("subscription", "characters", "seconds"), [("None", 280, 1200), ("Premium", 25_000, 7500)]
     )
@@ -392,10 +378,6 @@ class TestTwitter(LookCase, OAuth2Case):
         limits = self.connector.limits_of("feed", {"subscription_type": subscription})
 
         assert (limits.max_characters, limits.max_video_duration_seconds) == (characters, seconds)
-
-    @pytest.mark.parametrize(("of", "name"), [("images", "image"), ("gif", "file"), ("video", "file")])
-    def test_a_file_without_a_name_is_sent_under_one(self, of: str, name: str) -> None:
-        self.prepare_nameless(of, name)
 
     def test_a_chunk_is_no_larger_than_x_takes(self) -> None:
         assert CHUNK <= 5_000_000

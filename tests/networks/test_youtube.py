@@ -403,12 +403,6 @@ class TestYouTube(OAuth2Case):
 
         session.assert_done()
 
-    def test_a_refused_revocation_is_told(self) -> None:
-        refused = make_answer(400, {"error": "invalid_request"})
-
-        with pytest.raises(Rejected):
-            self.connector.revoke(FakeSession(replace(self.revoke_calls[0], gets=refused)), self.account)
-
     def test_without_a_refresh_token_the_access_token_is_revoked(self) -> None:
         session = FakeSession(replace(self.revoke_calls[0], sends={"data": {"token": "AT"}}))
 
