@@ -44,10 +44,6 @@ class Plan:
         """Return where the chunk ends that this byte is in."""
         return self.size if start >= self.last else (start // self.chunk + 1) * self.chunk
 
-    def end_before_last(self, start: int) -> int:
-        """Return the same, and for the last chunk where that begins."""
-        return min(self.end(start), self.last)
-
     def arrived(self, told: int) -> int:
         """Return how many bytes TikTok has, from what it tells behind `bytes 0-`."""
         # it calls that their number and writes it where a range has its last byte: what makes whole chunks is meant
@@ -60,7 +56,7 @@ def send_all_but_the_last(
 ) -> Handles:
     """Send the chunks that TikTok does not have yet, and return the handles; each is saved when it is there."""
     plan, progress = Plan(size=video.size), Progress(handles, save)
-    for chunk in progress.parts(video, plan.end_before_last):
+    for chunk in progress.parts(video, lambda start: min(plan.end(start), plan.last)):
         answer = put(session, video, handles["upload_url"], chunk)
         if answer.status in GONE:
             progress.begin(without_post(handles))

@@ -79,19 +79,14 @@ class Upload:
         """Send all pieces but the last, from where an earlier try stopped, and return the handles."""
         begun = self._begun()
         progress = Progress(begun, save)
-        progress.begin(begun, seconds=self._seconds(begun[SENT]))
+        progress.begin(begun, seconds=PIECE_SECONDS)
         for piece in progress.parts(self.video, self._end_of):
-            sent = self._send(begun, piece)
-            progress.keep({SENT: sent}, seconds=self._seconds(sent))
+            progress.keep({SENT: self._send(begun, piece)}, seconds=PIECE_SECONDS)
         return progress.handles
 
     def _end_of(self, start: int) -> int:
         """Return where the piece ends that begins here: where it begins, if that is the last one."""
         return start + min(PIECE, self.before_last(start))
-
-    def _seconds(self, sent: int) -> float:
-        """Return the time that the next piece may need behind so many bytes."""
-        return PIECE_SECONDS if self.before_last(sent) else 0
 
     def _begun(self) -> dict[str, Any]:
         """Return the handles of a session that is alive; what is known from another time is asked for again."""
