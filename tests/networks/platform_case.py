@@ -2,6 +2,7 @@
 
 import io
 import json as json_module
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,7 @@ from accounts.platforms.oauth2 import OAuth2Connector
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, tzinfo=UTC)
 NOW_HEADER = "Tue, 24 Nov 2026 10:00:00 GMT"
+A_MINUTE = 60.0
 LOST = Unknown("The network gave no complete answer.")
 NOT_SENT = Unavailable("The network could not be reached.")
 
@@ -70,6 +72,7 @@ class FakeSession:
     def __init__(self, *calls: Call) -> None:
         self.calls = list(calls)
         self.timeouts: list[float] = []
+        self.longest = math.inf
 
     def request(
         self,
@@ -90,6 +93,7 @@ class FakeSession:
             files = {name: (title, _read(content), kind) for name, (title, content, kind) in files.items()}
         parts = {"headers": headers, "params": params, "data": data, "json": json, "files": files}
         sent = {name: value for name, value in parts.items() if value}
+        assert timeout <= self.longest, "Nobody asked for so much time"
         assert self.calls, f"Nobody announced {method} {url}"
         call = self.calls.pop(0)
         assert (method, url, sent) == (call.method, call.url, call.sends)
@@ -99,6 +103,16 @@ class FakeSession:
         if isinstance(call.gets, PlatformError):
             raise call.gets
         return call.gets
+
+    def timed(self, save: Save) -> Save:
+        """From here on a call may take a minute, or as long as was asked for when something was saved last."""
+        self.longest = A_MINUTE
+
+        def keep(handles: Handles, *, seconds: float = 0) -> None:
+            self.longest = max(A_MINUTE, seconds)
+            save(handles, seconds=seconds)
+
+        return keep
 
     def to_others(self) -> "FakeSession":
         return self
@@ -220,6 +234,8 @@ class PlatformCase(NumbersCase):
     """The kind that meets every answer of the network: its first commit call is the visible one."""
     uploading: ClassVar[str] = "images"
     """A kind with at least two prepare calls, each of which is saved."""
+    nameless: ClassVar[Mapping[str, str]] = {}
+    """Kinds whose files are sent under a name, and what that is for a file without one."""
     stays_prepared: ClassVar[timedelta] = timedelta(hours=1)
     armed_with: ClassVar[Handles] = {}
     """What is kept of a preparation no sooner than the visible call is allowed."""
@@ -246,16 +262,9 @@ class PlatformCase(NumbersCase):
     def prepared(self, publication: Publication, *, save: Save = no_save) -> Operation:
         session = FakeSession(*publication.prepares)
         operation = self.operation(publication.content, out=publication.out)
-        handles = self.connector.prepare(session, operation, save)
+        handles = self.connector.prepare(session, operation, session.timed(save))
         session.assert_done()
         return replace(operation, handles=json_module.loads(json_module.dumps(handles)), armed_at=NOW)
-
-    def prepare_nameless(self, kind: str, name: str) -> None:
-        """Prepare a post whose files have no names, and expect that they are sent under this one."""
-        publication = self.publications[kind]
-        media = tuple(replace(each, filename="") for each in publication.content.media)
-        prepares = tuple(_named(call, name) for call in publication.prepares)
-        self.prepared(replace(publication, content=replace(publication.content, media=media), prepares=prepares))
 
     def commit(self, publication: Publication, gets: Answer | PlatformError) -> Published:
         """Commit with another answer to the visible call."""
@@ -325,13 +334,32 @@ class PlatformCase(NumbersCase):
         assert handles == operation.handles == {**saved.handles[-1], **self.armed_with}
 
     def test_a_preparation_goes_on_after_the_last_saved_step(self) -> None:
-        saved = Saved()
-        first, *rest = self.steps.prepares
-        operation = self.operation(self.steps.content)
-        with pytest.raises(Unknown):
-            self.prepares(operation, first, replace(rest[0], gets=LOST), save=saved)
+        calls = self.steps.prepares
+        for lost in range(1, max(2, len(calls) - 1)):  # the last one may have been taken: each network is asked its way
+            handles, done = self.broken_off(*calls[:lost], replace(calls[lost], gets=LOST))
+            operation = self.operation(self.steps.content, handles=handles)
+            session = FakeSession(*calls[done:])
 
-        self.prepares(replace(operation, handles=saved.handles[-1]), *rest)
+            self.connector.prepare(session, operation, session.timed(no_save))
+
+            session.assert_done()
+
+    def broken_off(self, *calls: Call) -> tuple[Handles, int]:
+        """Return what was saved last before an answer was lost, and after how many calls."""
+        saved: list[tuple[Handles, int]] = []
+        session = FakeSession(*calls)
+        save = session.timed(lambda handles, *, seconds=0: saved.append((handles, len(session.timeouts))))
+        with pytest.raises(Unknown):
+            self.connector.prepare(session, self.operation(self.steps.content), save)
+        return saved[-1]
+
+    def test_a_file_without_a_name_is_sent_under_one(self) -> None:
+        for kind, name in self.nameless.items():
+            publication = self.publications[kind]
+            media = tuple(replace(each, filename="") for each in publication.content.media)
+            prepares = tuple(_named(call, name) for call in publication.prepares)
+            content = replace(publication.content, media=media)
+            self.prepared(replace(publication, content=content, prepares=prepares))
 
     def test_an_overloaded_network_took_no_upload(self) -> None:
         with pytest.raises(Unavailable) as caught:

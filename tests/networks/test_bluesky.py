@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
@@ -187,6 +187,11 @@ def send_video(gets: Answer | PlatformError | None = None) -> Call:
     }
     url = f"{VIDEO}.uploadVideo?did=did%3Aplc%3Aabc&name=media_1.mp4"
     return Call("POST", url, sends, gets or make_answer(200, DONE))
+
+
+def working(since: datetime, job: str = "job1") -> Handles:
+    """Return what is kept of a film while the service works on it."""
+    return {"uploads": {"media_1": {"job": job, "at": since.isoformat()}}}
 
 
 def job(**status: Any) -> Call:
@@ -410,7 +415,7 @@ class TestBluesky(PlatformCase):
 
     def test_a_video_that_was_dropped_goes_to_the_server_which_its_service_would_not_do_again(self) -> None:
         operation = self.prepared(self.publications["video"])
-        again = self.dropped("video", replace(operation, handles={**operation.handles, "job": {"id": "job1"}}))
+        again = self.dropped("video", operation)
 
         handles = self.prepares(replace(again, now=NOW), *ASK_FOR_ROOM, send_plainly())
 
@@ -716,7 +721,7 @@ class TestBluesky(PlatformCase):
         handles = self.upload(job(state="JOB_STATE_COMPLETED", blob=VIDEO_BLOB), handles=begun)
 
         assert caught.value.retry_after == 5
-        assert begun == {"job": {"id": "job1", "at": NOW.isoformat()}}
+        assert begun == working(NOW)
         assert handles["record"]["embed"] == video_embed(alt="An oven")
 
     def test_a_large_upload_is_given_its_time(self) -> None:
@@ -746,7 +751,7 @@ class TestBluesky(PlatformCase):
         failed = job(state="JOB_STATE_FAILED", message="Not a video", failureCode="bad_video")
 
         with pytest.raises(Rejected) as caught:
-            self.upload(failed, handles={"job": {"id": "job1", "at": NOW.isoformat()}})
+            self.upload(failed, handles=working(NOW))
 
         assert (caught.value.error_code, caught.value.network_code) == ("MEDIA_REJECTED", "bad_video")
         assert caught.value.message == "Bluesky says: Not a video"
@@ -771,7 +776,7 @@ class TestBluesky(PlatformCase):
         failed = job(state="JOB_STATE_FAILED", **told, **({"failureCode": code} if code else {}))
 
         with pytest.raises(PlatformError, match=words) as caught:
-            self.upload(failed, handles={"job": {"id": "job1", "at": NOW.isoformat()}})
+            self.upload(failed, handles=working(NOW))
 
         assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
         assert self.saved == {}, "the next try sends it anew"
@@ -784,7 +789,7 @@ class TestBluesky(PlatformCase):
         lost = replace(job(), gets=make_answer(status, {"error": error, "message": "Job not found"}))
 
         with pytest.raises(Unavailable, match="Job not found") as caught:
-            self.upload(lost, handles={"job": {"id": "job1", "at": NOW.isoformat()}})
+            self.upload(lost, handles=working(NOW))
 
         assert (type(caught.value), self.saved) == (Unavailable, {})
 
@@ -834,11 +839,11 @@ class TestBluesky(PlatformCase):
         assert self.saved["record"]["createdAt"] == "2026-11-24T07:00:00.000Z"
 
     def test_work_of_long_ago_is_begun_anew(self) -> None:
-        old = {"job": {"id": "old", "at": later(hours=-2).isoformat()}}
+        old = working(later(hours=-2), job="old")
 
         with pytest.raises(StillWorking):
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, {"jobStatus": BEGUN})), handles=old)
-        assert self.saved["job"] == {"id": "job1", "at": NOW.isoformat()}, "which is asked for from now on"
+        assert self.saved == working(NOW), "which is asked for from now on"
 
         handles = self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(), handles=old)
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -169,6 +169,7 @@ class TestFacebook(LookCase, OAuth2Case):
         read("1001", BAKERY, fields="id,name,username,picture.type(large){url},followers_count,fan_count"),
     )
     profile = PROFILE
+    nameless: ClassVar[Mapping[str, str]] = {"images": "image"}
     publications = {
         "text": Publication(
             Content(text="Hello"), (), (feed(message="Hello"), permalink("1001_555")), published("1001_555")
@@ -222,9 +223,6 @@ class TestFacebook(LookCase, OAuth2Case):
 
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         return listing(*posts, after=after, then=then)
-
-    def test_a_photo_without_a_name_is_sent_under_one(self) -> None:
-        self.prepare_nameless("images", "image")
 
     def test_a_person_without_a_known_id_is_named_by_their_token(self) -> None:
         mine = replace(self.revoke_calls[0], url=f"{GRAPH}/me/permissions")

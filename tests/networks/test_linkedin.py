@@ -635,7 +635,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         handles = self.preparing(show_video("AVAILABLE"), handles=self.saved)
 
-        assert handles == {"asset": {"urn": "urn:li:video:V1", "is_ready": True}}
+        assert handles == {"uploads": {"media_1": {"given": "urn:li:video:V1", "ready": True}}}
 
     @pytest.mark.parametrize(("waited", "wait"), [(49, 10), (100, 20), (3600, 60)])
     def test_linkedin_is_asked_more_and_more_seldom_while_it_works_on_a_video(self, waited: int, wait: float) -> None:
@@ -663,7 +663,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(Unavailable):
             self.preparing(BEGIN_VIDEO, replace(PARTS[0], gets=make_answer(200)))
 
-        assert self.saved["asset"]["tags"] == []
+        assert self.saved["uploads"]["media_1"]["tags"] == []
 
     @pytest.mark.parametrize("over", OVER)
     def test_an_upload_whose_addresses_have_ended_begins_anew(self, over: Answer) -> None:
@@ -698,7 +698,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def test_who_may_not_read_the_state_of_a_file_goes_on(self) -> None:
         denied = replace(show_video("X"), gets=make_answer(403, {"status": 403, "code": "ACCESS_DENIED"}))
 
-        assert self.preparing(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, denied)["asset"]["is_ready"]
+        assert self.preparing(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, denied)["uploads"]["media_1"]["ready"]
 
     def test_any_other_refusal_of_the_state_is_told(self) -> None:
         gone = replace(show_video("X"), gets=make_answer(404, {"status": 404, "code": "NOT_FOUND"}))

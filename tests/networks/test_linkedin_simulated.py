@@ -1,7 +1,6 @@
 """LinkedIn's connector and its simulator, which were written apart from each other."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,11 +15,8 @@ from accounts.platforms.base import (
     Media,
     Operation,
     ProcessingFailed,
-    Published,
     RateLimited,
     Unavailable,
-    Unknown,
-    WhoActs,
 )
 from accounts.platforms.linkcard import LinkCard, Picture
 from accounts.platforms.linkedin import LinkedIn, littletext
@@ -69,25 +65,9 @@ def a_document() -> Media:
 
 KINDS = {
     "text": Content(text="(Rye) #bread_rolls"),
-    "link": Content(text="Read", link="https://bread.example/rye"),
     "image": Content(text="Look", media=(an_image(),)),
-    "images": Content(text="", media=(an_image(1), an_image(2))),
     "video": Content(text="Look", media=(a_video(),)),
-    "document": Content(text="Read", media=(a_document(),), options={"post_type": "document"}),
-    "comment": Content(text="Hello", options={"first_comment": "More (here)"}),
 }
-
-
-@pytest.mark.parametrize("lost", [False, True])
-@pytest.mark.parametrize("name", KINDS)
-def test_every_kind_of_an_organization_is_published_once(name: str, lost: bool) -> None:
-    content = KINDS[name]
-
-    out = desk(lost=lost).publish(content)
-
-    assert [text for _, text, _ in visible()] == [content.text, *(reply.text for reply in content.replies)]
-    assert visible()[0][2] == len(content.media)
-    assert len({each.remote_id for each in out}) == 1 + len(content.replies)
 
 
 @pytest.mark.parametrize(("level", "most"), [("APPLICATION ", 500), ("APPLICATION_AND_MEMBER ", 100)])
@@ -165,21 +145,6 @@ def test_a_post_that_linkedin_gave_up_is_told(is_slow: bool) -> None:
     assert visible() == []
 
 
-@pytest.mark.parametrize("which", [MEMBER, BAKERY])
-def test_the_same_again_after_a_lost_answer_is_the_first_one(which: int) -> None:
-    at = desk(which)
-    armed_at = now()
-    operation = Operation(content=KINDS["text"], account=at.account, now=armed_at, armed_at=armed_at)
-    order("linkedin", "status", status=502, after_accept=True)
-    with pytest.raises(Unknown):
-        at.connector.commit(at.session, operation)
-
-    clock.advance(120)
-    found: Published = at.connector.commit(at.session, replace(operation, now=now()))
-
-    assert (found.remote_id, len(visible())) == (found.url.split("/")[-2], 1)
-
-
 def test_another_post_of_the_same_text_is_not_taken_over() -> None:
     at = desk()
     at.publish(KINDS["text"])
@@ -191,16 +156,6 @@ def test_another_post_of_the_same_text_is_not_taken_over() -> None:
         at.connector.commit(
             at.session, Operation(content=KINDS["text"], account=at.account, now=now(), armed_at=armed_at)
         )
-
-
-def test_a_version_that_has_ended_is_the_operators() -> None:
-    at = desk()
-    at.connector = LinkedIn(replace(at.connector.app, version="202401"))
-
-    with pytest.raises(Unavailable) as caught:
-        at.publish(KINDS["text"])
-
-    assert (caught.value.acts, caught.value.network_code) == (WhoActs.OPERATOR, "NONEXISTENT_VERSION")
 
 
 @pytest.mark.parametrize("which", [MEMBER, BAKERY])

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import Mock
 
 import pytest
@@ -47,7 +47,6 @@ from tests.networks.platform_case import (
     make_answer,
     make_image,
     make_video,
-    no_save,
 )
 
 API = "https://api.pinterest.com/v5"
@@ -119,6 +118,11 @@ def pin(**fields: Any) -> Call:
 
 def inline(media_id: str, mime_type: str = "image/jpeg") -> dict[str, str]:
     return {"content_type": mime_type, "data": base64.b64encode(f"bytes of {media_id}".encode()).decode()}
+
+
+def registered(given: str = "910", **values: Any) -> dict[str, Any]:
+    """Return what is kept of a video."""
+    return {"uploads": {"media_1": {"given": given, "at": NOW.isoformat(), **values}}}
 
 
 def register() -> Call:
@@ -270,6 +274,7 @@ class TestPinterest(LookCase, OAuth2Case):
     }
     usual = "image"
     uploading = "video"
+    nameless: ClassVar[Mapping[str, str]] = {"video": "video"}
     own, other = listed(), listed(id="7", title="Wheat")
     dated, before = ("created_at",), "2026-11-24T09:59:54"
     recover_calls = (listing(own),)
@@ -395,23 +400,12 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_time_is_asked_for_before_the_upload(self) -> None:
         done, saved = self.stored({"other": 1}, *self.steps.prepares)
 
-        registered = {"id": "910", "at": NOW.isoformat()}
         assert saved == [
-            ({"other": 1, "video": registered | {"form": {"url": STORAGE, "fields": FORM}}}, 600),
-            ({"other": 1, "video": registered}, 0),
-            ({"other": 1, "video": registered | {"ready": True}}, 0),
+            ({"other": 1} | registered(form={"url": STORAGE, "fields": FORM}), 600),
+            ({"other": 1} | registered(), 0),
+            ({"other": 1} | registered(ready=True), 0),
         ]
         assert done == saved[-1][0]
-
-    def test_the_upload_has_less_time_than_was_asked_for(self) -> None:
-        session = FakeSession(*self.steps.prepares)
-
-        self.connector.prepare(session, self.operation(self.steps.content), no_save)
-
-        assert session.timeouts == [30, 590, 30]
-
-    def test_a_video_without_a_name_is_sent_under_one(self) -> None:
-        self.prepare_nameless("video", "video")
 
     @pytest.mark.parametrize("status", ["registered", "processing", "", "something new"])
     def test_a_video_that_is_worked_on_is_waited_for(self, status: str) -> None:
@@ -423,10 +417,10 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert caught.value.retry_after == 10
         done, _ = self.stored(saved.handles[-1], shown("succeeded"))
-        assert done["video"]["ready"]
+        assert done["uploads"]["media_1"]["ready"]
 
     def test_a_video_that_pinterest_cannot_use_is_refused_and_forgotten(self) -> None:
-        waiting = {"other": 1, "video": {"id": "910", "at": NOW.isoformat()}}
+        waiting = {"other": 1} | registered()
         saved = Saved()
 
         with pytest.raises(Rejected) as caught:
@@ -436,7 +430,7 @@ class TestPinterest(LookCase, OAuth2Case):
         assert saved.handles == [{"other": 1}]
 
     def test_a_video_that_was_dropped_is_uploaded_again(self) -> None:
-        waiting = {"video": {"id": "910", "at": NOW.isoformat()}}
+        waiting = registered()
         saved = Saved()
         gone = get("media/910", {"code": 4, "message": "Not found."}, status=404)
 
@@ -446,7 +440,7 @@ class TestPinterest(LookCase, OAuth2Case):
         assert saved.handles == [{}]
 
     def test_a_question_that_is_refused_otherwise_says_why(self) -> None:
-        waiting = {"video": {"id": "910", "at": NOW.isoformat()}}
+        waiting = registered()
         refused = get("media/910", {"code": 3, "message": "Scope missing."}, status=403)
 
         with pytest.raises(Rejected) as caught:
@@ -490,17 +484,15 @@ class TestPinterest(LookCase, OAuth2Case):
     @pytest.mark.parametrize(
         ("video", "age"),
         [
-            ({"id": "1", "form": {"url": "https://over.example/", "fields": {}}}, timedelta(minutes=31)),
-            ({"id": "1"}, timedelta(hours=13)),
-            ({"id": "1", "ready": True}, timedelta(hours=13)),
+            ({"form": {"url": "https://over.example/", "fields": {}}}, timedelta(minutes=31)),
+            ({}, timedelta(hours=13)),
+            ({"ready": True}, timedelta(hours=13)),
         ],
     )
     def test_what_is_too_old_is_made_again(self, video: dict[str, Any], age: timedelta) -> None:
-        handles = {"video": video | {"at": NOW.isoformat()}}
+        done, _ = self.stored(registered("1", **video), *self.steps.prepares, at=NOW + age)
 
-        done, _ = self.stored(handles, *self.steps.prepares, at=NOW + age)
-
-        assert done["video"]["id"] == "910"
+        assert done["uploads"]["media_1"]["given"] == "910"
 
     @pytest.mark.parametrize("said", [{}, {"media_id": "910"}, MEDIA | {"upload_parameters": None}, [1]])
     def test_a_registration_that_does_not_say_where_to_upload_is_made_again(self, said: Any) -> None:

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from accounts.platforms.base import App, Content, Handles, Media, Rejected, Unavailable, Unknown
 from accounts.platforms.tiktok import TikTok
 from accounts.platforms.tiktok import media as tiktok_media
+from accounts.platforms.uploads import part_of
 from ouipost.simulator import clock, pulling
 from ouipost.simulator.models import Post, Request
 from tests.in_process import BASE, in_process
@@ -87,7 +88,8 @@ def test_a_last_chunk_that_comes_late_is_not_followed_by_a_second_post(world: Wo
     with pytest.raises(Unknown):
         at.connector.commit(at.session, operation)
     assert at.recover(operation) == []
-    tiktok_media.put(at.session, film.media[0], operation.handles["upload_url"], operation.handles["sent"])
+    last = part_of(film.media[0], operation.handles["sent"], film.media[0].size)
+    tiktok_media.put(at.session, film.media[0], operation.handles["upload_url"], last)
     clock.advance(3600)
 
     published = at.send(replace(operation, armed_at=None))  # as after a pause, or a quota

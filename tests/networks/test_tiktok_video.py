@@ -81,22 +81,6 @@ class TestChunks:
 
 
 class TestVideo(Steps):
-    def test_a_chunk_is_not_sent_again(self) -> None:
-        saved = Saved()
-        content = replace(film(), media=(make_video(content=b"a" * 8 + b"b" * 8 + b"c" * 8),))
-        first = (creator_info(), video_init(24, 8, 3), chunk(0, b"a" * 8, 24, 206))
-        lost = replace(chunk(8, b"b" * 8, 24), gets=LOST)
-
-        with pytest.raises(Unknown):
-            self.connector.prepare(
-                FakeSession(*first, lost),
-                self.operation(content),
-                saved,
-            )
-        handles = self.prepare(self.operation(content, handles=saved.handles[-1]), chunk(8, b"b" * 8, 24, 206))
-
-        assert handles["sent"] == 16
-
     @pytest.mark.parametrize("code", [206, 416])
     @pytest.mark.parametrize("told", ["bytes 0-7/16", "bytes 0-8/16"])
     def test_a_chunk_that_has_arrived_is_told_by_its_last_byte_or_by_the_number_of_bytes(
@@ -107,16 +91,6 @@ class TestVideo(Steps):
         handles = self.prepare(operation, chunk(0, FIRST, 16, code, Content_Range=told))
 
         assert handles["sent"] == 8
-
-    def test_every_chunk_has_its_time_also_where_an_upload_goes_on(self) -> None:
-        saved = Saved()
-        operation = self.operation(film(), handles=self.begun(sent=0))
-        session = FakeSession(chunk(0, FIRST, 16, 206))
-
-        self.connector.prepare(session, operation, saved)
-
-        assert ([each["sent"] for each in saved.handles], saved.seconds) == ([0, 8], [80, 80])
-        assert session.timeouts == [80]
 
     def begun(self, **handles: Any) -> Handles:
         prepared = dict(self.prepared(VIDEO).handles)
@@ -188,17 +162,6 @@ class TestVideo(Steps):
 
         self.prepare(operation, status(PUBLISH_ID, "PROCESSING_UPLOAD", uploaded_bytes=8), *VIDEO.prepares)
         assert self.prepare(operation, complete(PUBLISH_ID)) == self.begun(complete=True)
-
-    def test_the_lease_covers_the_next_chunk(self) -> None:
-        seconds: list[float] = []
-
-        self.connector.prepare(
-            FakeSession(*VIDEO.prepares),
-            self.operation(film()),
-            lambda handles, *, seconds_=seconds, seconds=0: seconds_.append(seconds),
-        )
-
-        assert seconds == [0, 80, 80]
 
     def test_a_lost_answer_to_init_is_a_new_init(self) -> None:
         with pytest.raises(Unknown):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -189,6 +189,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestTwitter(LookCase, OAuth2Case):
+    uploading = "video"
+    nameless: ClassVar[Mapping[str, str]] = {"images": "image", "gif": "file", "video": "file"}
     connector = Twitter(App(client_id="id", client_secret="secret"))
     account = Account(remote_id="42", access_token="AT", refresh_token="RT", username="bakery", metadata=METADATA)
     consent_url = (
@@ -374,10 +376,6 @@ class TestTwitter(LookCase, OAuth2Case):
         limits = self.connector.limits_of("feed", {"subscription_type": subscription})
 
         assert (limits.max_characters, limits.max_video_duration_seconds) == (characters, seconds)
-
-    @pytest.mark.parametrize(("of", "name"), [("images", "image"), ("gif", "file"), ("video", "file")])
-    def test_a_file_without_a_name_is_sent_under_one(self, of: str, name: str) -> None:
-        self.prepare_nameless(of, name)
 
     def test_a_chunk_is_no_larger_than_x_takes(self) -> None:
         assert CHUNK <= 5_000_000
@@ -674,21 +672,6 @@ class TestTwitter(LookCase, OAuth2Case):
         finally:
             self.saved = saved.handles[-1]
 
-    def test_an_upload_goes_on_behind_the_last_chunk_that_arrived(self) -> None:
-        begin, first, second, third, end = self.publications["video"].prepares
-        with pytest.raises(Unknown):
-            self.upload(begin, first, replace(second, gets=LOST))
-
-        self.upload(second, third, end, handles=self.saved, now=later(hours=19))
-
-        assert self.saved["uploads"]["media_1"] == {
-            "given": "901",
-            "ends_at": later(hours=20).isoformat(),
-            "sent": 10,
-            "closing": True,
-            "ready": True,
-        }
-
     def test_x_is_asked_again_while_it_works_on_a_video(self) -> None:
         *sent, _ = self.publications["video"].prepares
         with pytest.raises(StillWorking) as first:
@@ -725,7 +708,7 @@ class TestTwitter(LookCase, OAuth2Case):
             self.upload(*sent, finalize(working("failed", error=error)))
 
         assert (caught.value.error_code, caught.value.message) == ("MEDIA_REJECTED", message)
-        assert self.saved == {"uploads": {}}
+        assert self.saved == {}
 
     def test_after_a_lost_end_x_is_asked_how_the_upload_stands(self) -> None:
         *sent, end = self.publications["video"].prepares
@@ -751,14 +734,14 @@ class TestTwitter(LookCase, OAuth2Case):
         *sent, _ = self.publications["video"].prepares
         with pytest.raises(Unavailable) as at_its_end:
             self.upload(*sent, finalize(says))
-        kept = self.saved["uploads"]
+        kept = self.saved
         with pytest.raises(StillWorking):
             self.upload(*sent, finalize(working("checking")))
         with pytest.raises(Unavailable):
             self.upload(ask(says), handles=self.saved)
 
         assert type(at_its_end.value) is Unavailable
-        assert [bool(kept), bool(self.saved["uploads"])] == [is_kept, is_kept]
+        assert [bool(kept), bool(self.saved)] == [is_kept, is_kept]
 
     def test_an_upload_that_could_not_be_ended_is_not_taken_for_ready(self) -> None:
         *sent, end = self.publications["video"].prepares

@@ -1,11 +1,9 @@
 """YouTube, call by call as its facts describe it."""
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
@@ -44,7 +42,6 @@ from tests.networks.platform_case import (
     ListCase,
     OAuth2Case,
     Publication,
-    Saved,
     later,
     make_answer,
     make_image,
@@ -416,29 +413,6 @@ class TestYouTube(OAuth2Case):
 
         with pytest.raises(Rejected, match="YouTube says: The title is empty"):
             self.prepares(self.operation(self.first.content), begins)
-
-    def test_every_piece_is_read_and_saved_and_takes_the_time_for_the_next(self) -> None:
-        saved = Saved()
-        reads: list[int | None] = []
-
-        class Counted(io.BytesIO):
-            def read(self, size: int | None = -1, /) -> bytes:
-                reads.append(size)
-                return super().read(size)
-
-        size = len(LARGE)
-        first = put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}")
-        second = put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}")
-        session = FakeSession(start(size), first, second)
-        video = make_video(content=LARGE, open=lambda: Counted(LARGE))
-        with patch("accounts.platforms.youtube.media.PIECE", UNIT):
-            self.connector.prepare(session, self.operation(content(video)), saved)
-
-        session.assert_done()
-        assert reads == [UNIT, UNIT]
-        assert [each["sent"] for each in saved.handles] == [0, UNIT, 2 * UNIT]
-        assert saved.seconds == [120, 120, 0]
-        assert session.timeouts[1:] == [120, 120]
 
     def test_a_file_that_ends_with_a_piece_still_has_a_last_one(self) -> None:
         whole = make_video(content=LARGE[: 2 * UNIT])

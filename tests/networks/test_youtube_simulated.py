@@ -15,7 +15,6 @@ from accounts.platforms.base import (
     Content,
     Handles,
     PlatformError,
-    ProcessingFailed,
     RateLimited,
     Rejected,
     Unknown,
@@ -85,14 +84,6 @@ def test_youtube_refuses_exactly_what_was_named(
             assert set(rules) <= {"option_empty"}
 
 
-def test_a_large_file_is_one_video_made_of_its_pieces(at: Desk) -> None:
-    with patch("accounts.platforms.youtube.media.PIECE", UNIT):
-        at.publish(posting(file=LONG))
-
-    assert asked("PUT") == [308, 308, 201]
-    assert len(visible()) == 1
-
-
 def test_an_upload_that_broke_off_goes_on_in_its_session(at: Desk) -> None:
     wanted, saved = at.operation(posting(file=LONG)), list[Handles]()
     order("youtube", "status", "PUT /upload", status=503, after_accept=True)
@@ -137,13 +128,6 @@ def test_a_video_behind_a_forgotten_session_is_found_in_the_uploads(at: Desk) ->
     [found] = at.recover(ready)
 
     assert found.remote_id == Post.objects.get().external_id
-
-
-def test_a_file_that_youtube_cannot_read_is_told(at: Desk) -> None:
-    with pytest.raises(ProcessingFailed, match="not a video that it can read"):
-        at.publish(posting(file=b"not a video"))
-
-    assert visible() == []
 
 
 def test_a_login_without_a_channel_is_refused_clearly(at: Desk) -> None:

@@ -168,7 +168,7 @@ def upload_photos(graph: Graph, session: Session, operation: Operation, save: Sa
 def _upload(graph: Graph, session: Session, account: Account, media: Media) -> str:
     fields = {"published": "false", "alt_text_custom": media.alt_text}
     files = {"source": (media.filename or "image", media.read(), media.mime_type)}
-    photo_id = dig_text(graph.write(session, account, "photos", fields, files=files, timeout=120), "id")
+    photo_id = dig_text(graph.write(session, account, "photos", fields, files=files, timeout=60), "id")
     if not photo_id:
         raise Unavailable(Phrase("Facebook took an image and gave no id for it."))
     return photo_id

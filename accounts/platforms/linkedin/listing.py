@@ -7,9 +7,8 @@ from accounts.platforms.base import Content, Handles, Operation, ProcessingFaile
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, recent
 from accounts.platforms.linkedin import littletext, posts
 from accounts.platforms.linkedin.api import Api, encoded
-from accounts.platforms.linkedin.media import ASSET
 from accounts.platforms.text import comparable
-from accounts.platforms.uploads import UPLOADS
+from accounts.platforms.uploads import GIVEN, UPLOADS
 from ouipost.phrases import Phrase
 
 SHORTEST_WAIT, LONGEST_WAIT = 10.0, 300.0
@@ -54,9 +53,7 @@ def _ours(content: Content, handles: Handles) -> list[str]:
     """Return what `_shows` gives of the post; empty for what a restored copy does not know."""
     if not content.media:
         return [comparable(content.link)] if content.link else []
-    if content.media[0].type != "image":
-        return [dig_text(handles, ASSET, "urn")]
-    return [dig_text(handles, UPLOADS, each.id, "given") for each in content.media]
+    return [dig_text(handles, UPLOADS, each.id, GIVEN) for each in content.media]
 
 
 def _comparable(commentary: str) -> str:

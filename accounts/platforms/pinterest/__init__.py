@@ -92,11 +92,9 @@ class Pinterest(OAuth2Connector):
         return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        video = operation.content.video
-        if video is None:
+        if operation.content.video is None:
             return pinterest_pins.hold_images(operation.content, operation.handles, save)
-        upload = VideoUpload(connector=self, session=session, operation=operation, save=save, url=self.url("media"))
-        return upload.prepare(video)
+        return VideoUpload(self, session, operation, save, url=self.url("media")).run()
 
     def commit(self, session: Session, operation: Operation) -> Published:
         pin_id = self.call_visible(
