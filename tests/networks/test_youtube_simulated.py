@@ -13,7 +13,6 @@ from accounts.platforms.base import (
     Account,
     App,
     Content,
-    Handles,
     PlatformError,
     Rejected,
     Unknown,
@@ -80,18 +79,6 @@ def test_youtube_refuses_exactly_what_was_named(
             assert rules != []
         else:
             assert set(rules) <= {"option_empty"}
-
-
-def test_an_upload_that_broke_off_goes_on_in_its_session(at: Desk) -> None:
-    wanted, saved = at.operation(posting(file=LONG)), list[Handles]()
-    order("youtube", "status", "PUT /upload", status=503, after_accept=True)
-    with patch("accounts.platforms.youtube.media.PIECE", UNIT), pytest.raises(PlatformError):
-        CONNECTOR.prepare(at.session, wanted, lambda handles, *, seconds=0: saved.append(handles))
-    clock.advance(30)
-
-    at.send(replace(wanted, handles=saved[-1]))
-
-    assert len(asked("POST")) == len(visible()) == 1
 
 
 def test_an_upload_goes_on_behind_what_was_kept_of_a_piece(at: Desk) -> None:
