@@ -181,7 +181,7 @@ class Publication:
     """What asks until it is shown, where the network has only taken it after `commits`."""
 
 
-def _named(call: Call, name: str) -> Call:
+def named(call: Call, name: str) -> Call:
     """Return the same call with another name of its files."""
     files = {part: (name, *rest) for part, (_, *rest) in call.sends.get("files", {}).items()}
     return replace(call, sends={**call.sends, "files": files}) if files else call
@@ -357,7 +357,7 @@ class PlatformCase(NumbersCase):
         for kind, name in self.nameless.items():
             publication = self.publications[kind]
             media = tuple(replace(each, filename="") for each in publication.content.media)
-            prepares = tuple(_named(call, name) for call in publication.prepares)
+            prepares = tuple(named(call, name) for call in publication.prepares)
             content = replace(publication.content, media=media)
             self.prepared(replace(publication, content=content, prepares=prepares))
 

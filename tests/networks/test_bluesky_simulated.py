@@ -58,15 +58,6 @@ def test_who_has_moved_to_another_server_is_believed_and_who_only_says_so_is_not
     assert Bluesky(App()).is_theirs(moved.session, moved.candidate, named, known=known)
 
 
-def test_a_server_without_service_tokens_takes_the_video_itself() -> None:
-    order("bluesky", "status", "getServiceAuth", status=501, body={"error": "MethodNotImplemented"})
-
-    desk("https://pds.example.org").publish(Content(text="Look", media=(FILM,)))
-
-    assert visible() == [("post", "Look", 1)]
-    assert Request.objects.get(path__contains="uploadBlob").host == "pds.example.org"
-
-
 @pytest.mark.parametrize("refusing", [video.LIMITS, "app.bsky.video.uploadVideo", "app.bsky.video.startUpload"])
 def test_an_account_whose_e_mail_is_not_confirmed_is_told_so_at_once_and_posts_what_has_no_video(
     refusing: str, monkeypatch: pytest.MonkeyPatch

@@ -18,7 +18,7 @@ from ouipost.simulator import clock, pulling
 from ouipost.simulator.models import Post, Request
 from tests.in_process import BASE, in_process
 from tests.networks.platform_case import make_image, make_video
-from tests.networks.simulated import Desk, consent, now, order, visible
+from tests.networks.simulated import Desk, consent, now, order
 from tests.simulator.clip import clip
 from tests.simulator.conftest import png
 
@@ -119,18 +119,6 @@ def test_a_private_post_is_counted_as_soon_as_it_has_an_id(world: World) -> None
     assert (numbers[shown.remote_id].impressions or 0) > (numbers[shown.remote_id].engagement or 0) > 0
     figures = at.connector.account_metrics(at.session, at.account, now=now())
     assert (figures.posts, figures.following) == (1, 2)
-
-
-def test_an_app_that_is_not_audited_is_its_operators_to_mend(world: World) -> None:
-    world.connector = TikTok(App(client_id="unaudited", client_secret="secret"))
-    private, public = world.desk("Ann Private"), world.desk("Bob")
-
-    private.send(private.operation(posting(FILM, privacy_level="SELF_ONLY")))
-    with pytest.raises(Rejected) as caught:
-        public.send(public.operation(posting(FILM)))
-
-    assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "operator")
-    assert len(visible()) == 1
 
 
 VIDEOS = [
