@@ -9,6 +9,7 @@ import pytest
 
 from accounts.platforms.base import (
     Content,
+    Handles,
     Media,
     Operation,
     PlatformError,
@@ -122,12 +123,12 @@ def prepared(kind: str, **values: Any) -> Operation:
 
 def broken_off(kind: str, *calls: Call) -> Handles:
     """Return what was saved last before the answer to the last of these was lost."""
-    saved: list[Handles] = []
+    saved = Saved()
     session = FakeSession(*calls[:-1], replace(calls[-1], gets=LOST))
-    save = session.timed(lambda handles, *, seconds=0: saved.append(handles))
+    save = session.timed(saved)
     with pytest.raises(Unknown):
         CONNECTOR.prepare(session, operation(kind), save)
-    return saved[-1]
+    return saved.handles[-1]
 
 
 def taken(kind: str, answer: Any = None) -> tuple[Operation, StillWorking]:
