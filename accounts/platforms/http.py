@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -132,12 +132,6 @@ def moment(text: str) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def is_since(text: str, since: datetime) -> bool:
-    """Whether the time that an ISO 8601 text with an offset names is not before this; not where it names none."""
-    named = moment(text)
-    return named is not None and named >= since
-
-
 def bearer(token: str) -> dict[str, str]:
     """Return the header that carries an access token, so that it stays out of addresses and their logs."""
     return {"Authorization": f"Bearer {token}"}
@@ -258,10 +252,10 @@ def listed(answer: Any, *path: str) -> list[Any]:
     return found
 
 
-def entries(
+def pages(
     read: Callable[..., Any], *, at: str, cursor: str, cursor_of: Callable[[Any], str], most: int = MOST_PAGES
-) -> Iterator[Any]:
-    """Give the entries of a list that comes in pages, each of which has its own `at` this name.
+) -> Iterator[list[Any]]:
+    """Give the entries of a list page by page, each of which has its own `at` this name.
 
     `read` returns a page. For all but the first it gets, as its parameter `cursor`, what `cursor_of` found on the page
     before; that is empty at the end. Raises Unknown where a page has no list, or where there are more than `most`:
@@ -270,11 +264,40 @@ def entries(
     following = ""
     for _ in range(most):
         page = read(**({cursor: following} if following else {}))
-        yield from listed(page, at)
+        yield listed(page, at)
         following = cursor_of(page)
         if not following:
             return
     raise Unknown(Phrase("The network's list is too long to be read to its end."))
+
+
+def recent(found: Iterable[list[Any]], *, since: datetime, dated: Callable[[Any], float | None]) -> Iterator[Any]:
+    """Give the entries from this time on of a list that has, on the whole, the newest first.
+
+    `dated` returns the unix time of an entry, None where it has none. Pages are read until one is older as a whole: an
+    older entry may stand above newer ones, as where it was pinned there, or dated by a program.
+    """
+    start = since.timestamp()
+    for page in found:
+        times = [dated(each) for each in page]
+        yield from (each for each, at in zip(page, times, strict=True) if at is not None and at >= start)
+        if page and all(at is not None and at < start for at in times):
+            return
+
+
+def text_at(*path: str | int) -> Callable[[Any], str]:
+    """Return what reads the text at this path of an answer."""
+    return lambda value: dig_text(value, *path)
+
+
+def time_at(*path: str | int) -> Callable[[Any], float | None]:
+    """Return what reads the time at this path, an ISO 8601 text with an offset, as a unix time."""
+
+    def read(value: Any) -> float | None:
+        named = moment(dig_text(value, *path))
+        return named.timestamp() if named else None
+
+    return read
 
 
 def _number(value: str) -> float | None:

@@ -1,5 +1,5 @@
-"""What the processes that look into one file each have in common. They import nothing else of the product: they start
-fast and hold no secret."""
+"""What the processes that look into one file each have in common. They import nothing of the product but plain
+arithmetic: they start fast and hold no secret."""
 
 import json
 import os

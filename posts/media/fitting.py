@@ -4,7 +4,6 @@ What a network pulls is kept in the storage for as long as its address is good, 
 """
 
 import io
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -18,8 +17,9 @@ from accounts.platforms.file_rules import most_image_bytes
 from ouipost.phrases import Phrase, joined
 from posts.media import storage
 from posts.media.children import TooBusy
-from posts.media.images import Shape, to_jpeg
+from posts.media.images import to_jpeg
 from posts.media.intake import InvalidMedia
+from posts.media.shapes import Shape, times
 from posts.media.signing import signed_url
 
 NO_LIMIT = 20_000_000
@@ -35,12 +35,12 @@ def fit(media: Media, limits: Limits) -> Media:
     """
     if media.type != "image" or not limits.image_mime_types or JPEG not in limits.image_mime_types:
         return media
-    reasons = list(_reasons(media, limits))
+    shape = _shape(limits)
+    reasons = list(_reasons(media, limits, shape))
     if not reasons:
         return media
     if media.animated:
         reasons.append(Phrase("as a still picture"))
-    shape = _shape(limits)
     width, height = _size(media, shape)
     return replace(
         media,
@@ -55,21 +55,19 @@ def fit(media: Media, limits: Limits) -> Media:
     )
 
 
-def _reasons(media: Media, limits: Limits) -> Iterator[str]:
+def _reasons(media: Media, limits: Limits, shape: Shape) -> Iterator[str]:
     if media.mime_type not in limits.image_mime_types or (media.animated and media.mime_type == WEBP):
         yield Phrase("written as a JPEG")
     most = most_image_bytes(media, limits)
     if most is not None and media.size > most:
-        yield Phrase("compressed to {most:,} bytes", most=limits.max_image_bytes or NO_LIMIT)
+        yield Phrase("compressed to {most:,} bytes", most=shape.max_bytes)
     if not media.ratio:
         return
-    if limits.min_image_ratio and media.ratio < limits.min_image_ratio:
+    if shape.min_ratio and media.ratio < shape.min_ratio:
         yield Phrase("with bars at its left and right")
-    if limits.max_image_ratio and media.ratio > limits.max_image_ratio:
+    if shape.max_ratio and media.ratio > shape.max_ratio:
         yield Phrase("with bars above and below")
-    long, short = max(media.width, media.height), min(media.width, media.height)
-    most_long, most_short = limits.max_image_side_pixels or long, limits.max_image_short_side_pixels or short
-    if most_long < long or most_short < short or (limits.max_image_pixels or long * short) < long * short:
+    if shape.scale(media.width, media.height) < 1:
         yield Phrase("made smaller")
 
 
@@ -86,17 +84,10 @@ def _shape(limits: Limits) -> Shape:
 
 def _size(media: Media, shape: Shape) -> tuple[int, int]:
     """Return about how large the JPEG will be: its bytes may make it smaller still."""
-    width, height = media.width, media.height
-    if shape.min_ratio and media.ratio < shape.min_ratio:
-        width = math.ceil(height * shape.min_ratio)
-    if shape.max_ratio and media.ratio > shape.max_ratio:
-        height = math.ceil(width / shape.max_ratio)
-    sides = [1.0]
-    sides += [shape.max_side / max(width, height)] if shape.max_side and width else []
-    sides += [shape.max_short_side / min(width, height)] if shape.max_short_side and width else []
-    if shape.max_area and width:  # less what sides that are rounded up may add
-        sides.append(math.sqrt(shape.max_area / (width * height)) - (1 / width + 1 / height) / 2)
-    return max(1, round(width * min(sides))), max(1, round(height * min(sides)))
+    if not media.ratio:
+        return media.width, media.height
+    size = shape.with_bars(media.width, media.height)
+    return times(size, shape.scale(*size))
 
 
 def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:

@@ -5,7 +5,7 @@ The pixels are decoded in a child process (`imaging_child.py`), because decoders
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ouipost.phrases import Phrase
 from posts.media import children
 from posts.media.file_types import HEAD_BYTES, IMAGE_TYPES, image_format
 from posts.media.intake import InvalidMedia, Processed, Readable, spooled
+from posts.media.shapes import Shape
 
 CHILD = Path(__file__).with_name("imaging_child.py")
 WALL_SECONDS = 30
@@ -22,19 +23,6 @@ WALL_SECONDS = 30
 TOO_COSTLY = Phrase("The image takes too long to decode. Make it smaller.")
 STORED_MAX_BYTES = 100 * 1024 * 1024
 """An image written anew may be larger than its upload was; this is all that a child may write."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """What an image is made into: a JPEG within these limits, with bars at its sides where it is too wide or high."""
-
-    max_bytes: int
-    min_ratio: float = 0
-    """Width by height; 0: none."""
-    max_ratio: float = 0
-    max_side: int = 0
-    max_short_side: int = 0
-    max_area: int = 0
 
 
 @contextmanager

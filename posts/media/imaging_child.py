@@ -1,6 +1,6 @@
 """Decodes one picture in a process of its own and writes it anew from its pixels, within limits on memory and time.
 
-`images.py` runs this file as a script. It imports nothing of the product but `child.py`.
+`images.py` runs this file as a script. It imports nothing of the product but `child.py` and `shapes.py`.
 """
 
 import errno
@@ -26,6 +26,7 @@ from PIL import (
 )
 
 from posts.media.child import MEGABYTE, Refused, address_space, answered, limit, main
+from posts.media.shapes import Shape, times
 
 PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """Imported by name: otherwise Pillow loads all its plugins when it meets a format that it does not know yet."""
@@ -78,8 +79,8 @@ STEPS_AT_50 = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """What to do: `renew` writes target and thumbnail, `shape` a JPEG within these limits."""
+class Job(Shape):
+    """What to do: `renew` writes target and thumbnail, `shape` a JPEG of this shape."""
 
     task: str
     source: str
@@ -87,12 +88,6 @@ class Job:
     target: str
     max_pixels: int
     thumbnail: str = ""
-    max_bytes: int = 0
-    min_ratio: float = 0
-    max_ratio: float = 0
-    max_side: int = 0
-    max_short_side: int = 0
-    max_area: int = 0
 
 
 def answer_to(job: Job) -> dict[str, Any]:
@@ -303,11 +298,6 @@ def scaled(image: Image.Image, scale: float) -> Image.Image:
     return resized(image, times(image.size, scale))
 
 
-def times(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Return the sides multiplied, in whole pixels."""
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
@@ -374,13 +364,14 @@ def shape(job: Job) -> dict[str, Any]:
     image = on_white(upright_in_srgb(image))
     image = with_bars(image, job)
     image.info = {}
-    image = within_sides(image, job)
+    scale = job.scale(*image.size)
+    image = image if scale == 1 else scaled(image, scale)
     for quality, subsampling in QUALITIES:
         encoded = jpeg(image, quality, subsampling)
         if len(encoded) <= job.max_bytes:
             break
     while len(encoded) > job.max_bytes:
-        size = within_ratio(*times(image.size, min(0.9, math.sqrt(job.max_bytes / len(encoded)))), job)
+        size = job.with_bars(*times(image.size, min(0.9, math.sqrt(job.max_bytes / len(encoded)))))
         if size == image.size:
             raise Refused("too_large", f"The image cannot be made to fit into {job.max_bytes} bytes.")
         image = resized(image, size)
@@ -391,7 +382,7 @@ def shape(job: Job) -> dict[str, Any]:
 
 def with_bars(image: Image.Image, job: Job) -> Image.Image:
     """Return the picture in the middle of a white one whose width by height is within the limits."""
-    width, height = within_ratio(*image.size, job)
+    width, height = job.with_bars(*image.size)
     if (width, height) == image.size:
         return image
     if width * height > MAX_CANVAS_PIXELS:
@@ -399,26 +390,6 @@ def with_bars(image: Image.Image, job: Job) -> Image.Image:
     canvas = Image.new("RGB", (width, height), "white")
     canvas.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
     return canvas
-
-
-def within_ratio(width: int, height: int, job: Job) -> tuple[int, int]:
-    """Return these sides, one of them longer where the limits of width by height want it."""
-    if job.min_ratio and width / height < job.min_ratio:
-        width = math.ceil(height * job.min_ratio)
-    if job.max_ratio and width / height > job.max_ratio:
-        height = math.ceil(width / job.max_ratio)
-    return width, height
-
-
-def within_sides(image: Image.Image, job: Job) -> Image.Image:
-    """Return the picture made small enough for the limits of its sides, and of their product."""
-    width, height = image.size
-    scales = [1.0]
-    scales += [job.max_side / max(image.size)] if job.max_side else []
-    scales += [job.max_short_side / min(image.size)] if job.max_short_side else []
-    if job.max_area:  # less what sides that are rounded up may add
-        scales.append(math.sqrt(job.max_area / (width * height)) - (1 / width + 1 / height) / 2)
-    return image if min(scales) >= 1 else scaled(image, min(scales))
 
 
 def on_white(image: Image.Image) -> Image.Image:

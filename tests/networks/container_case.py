@@ -1,6 +1,5 @@
 """What Instagram and Threads must both do: their containers made, waited for, published once, and asked afterwards."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ from accounts.platforms.base import (
     AuthExpired,
     Handles,
     NotListed,
+    Operation,
     Outdated,
     PlatformError,
     ProcessingFailed,
@@ -23,7 +23,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.errors import AppStopped
-from accounts.platforms.meta.containers import POST
+from accounts.platforms.meta.containers import POST, ContainerConnector
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from accounts.platforms.uploads import uploaded
 from tests.networks.platform_case import (
@@ -31,7 +31,9 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    ListCase,
     OAuth2Case,
+    Saved,
     later,
     make_answer,
     no_save,
@@ -43,19 +45,10 @@ def graph_error(code: int, subcode: int = 0, status: int = 400, **fields: Any) -
     return make_answer(status, {"error": error | fields})
 
 
-class Saved:
-    """Keeps the handles as the engine does."""
-
-    def __init__(self) -> None:
-        self.handles: list[Handles] = []
-
-    def __call__(self, handles: Handles, *, seconds: float = 0) -> None:
-        self.handles.append(handles)
-
-
-class ContainerCase(OAuth2Case):
+class ContainerCase(OAuth2Case, ListCase):
     """Inherited by the two; `usual` is one file or text, `uploading` a carousel of two."""
 
+    connector: ClassVar[ContainerConnector]
     stays_prepared = timedelta()
     container: ClassVar[str]
     """The id of the usual container."""
@@ -66,16 +59,20 @@ class ContainerCase(OAuth2Case):
     failed_for_good: ClassVar[str]
     failed_for_now: ClassVar[str]
     """Reasons of a container that failed."""
-    own: ClassVar[Mapping[str, Any]]
-    """The usual post as the account's list shows it."""
+    dated = ("timestamp",)
 
     def status(self, container: str, state: str, reason: str = "") -> Call:
         """Return the call that asks how far a container is."""
         raise NotImplementedError
 
-    def listing(self, *posts: Mapping[str, Any]) -> Call:
-        """Return the call that reads the list that the usual post is in."""
-        raise NotImplementedError
+    @property
+    def lost(self) -> Operation:
+        """As in a restored copy, which knows no container."""
+        return self.operation(self.first.content, armed_at=NOW)
+
+    @property
+    def adopted(self) -> Published:
+        return self.first.published
 
     @property
     def created(self) -> tuple[Call, ...]:
@@ -109,20 +106,20 @@ class ContainerCase(OAuth2Case):
     def test_it_asks_more_and_more_seldom(self, age: float, wait: float) -> None:
         _, saved = self.waiting("IN_PROGRESS")
         operation = self.operation(self.first.content, handles=saved.handles[-1])
-        session = FakeSession(self.status(self.container, "IN_PROGRESS"))
 
         with pytest.raises(StillWorking) as caught:
-            self.connector.prepare(session, replace(operation, now=later(seconds=age)), no_save)
+            self.prepares(replace(operation, now=later(seconds=age)), self.status(self.container, "IN_PROGRESS"))
 
         assert caught.value.retry_after == wait
 
     def test_a_container_is_not_made_again_while_it_is_waited_for(self) -> None:
         _, saved = self.waiting("IN_PROGRESS")
-        session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
 
-        self.connector.prepare(session, self.operation(self.first.content, handles=saved.handles[-1]), no_save)
-
-        session.assert_done()
+        self.prepares(
+            self.operation(self.first.content, handles=saved.handles[-1]),
+            self.status(self.container, "FINISHED"),
+            self.quota_call,
+        )
 
     def test_a_container_that_failed_for_good_fails_the_post(self) -> None:
         raised, _ = self.waiting("ERROR", self.failed_for_good)
@@ -189,11 +186,8 @@ class ContainerCase(OAuth2Case):
     def test_old_containers_are_made_anew(self) -> None:
         operation = replace(self.prepared(self.steps), armed_at=NOW, now=later(hours=23, minutes=1))
         asked = self.status(uploaded(operation.handles, POST), "FINISHED")
-        session = FakeSession(asked, *self.steps.prepares)
 
-        self.connector.prepare(session, operation, no_save)
-
-        session.assert_done()
+        self.prepares(operation, asked, *self.steps.prepares)
 
     def test_a_quota_that_is_used_up_makes_the_post_wait(self) -> None:
         saved = Saved()
@@ -207,27 +201,20 @@ class ContainerCase(OAuth2Case):
 
     @pytest.mark.parametrize("gets", [graph_error(10), make_answer(200, {"data": []})], ids=["refused", "empty"])
     def test_a_quota_that_cannot_be_read_keeps_nobody_waiting(self, gets: Any) -> None:
-        session = FakeSession(*self.first.prepares[:-1], replace(self.quota_call, gets=gets))
-
-        handles = self.connector.prepare(session, self.operation(self.first.content), no_save)
+        handles = self.prepares(
+            self.operation(self.first.content), *self.first.prepares[:-1], replace(self.quota_call, gets=gets)
+        )
 
         assert handles["ready_at"]
 
     def test_before_another_try_the_container_is_asked_again(self) -> None:
-        session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
-
-        self.connector.prepare(session, self.prepared(self.first), no_save)
-
-        session.assert_done()
+        self.prepares(self.prepared(self.first), self.status(self.container, "FINISHED"), self.quota_call)
 
     @pytest.mark.parametrize("armed_at", [NOW, None], ids=["its answer was lost", "it was refused"])
     def test_what_was_ready_is_asked_again_half_a_minute_later(self, armed_at: Any) -> None:
         operation = replace(self.prepared(self.first), armed_at=armed_at, now=later(seconds=30))
-        session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
 
-        self.connector.prepare(session, operation, no_save)
-
-        session.assert_done()
+        self.prepares(operation, self.status(self.container, "FINISHED"), self.quota_call)
 
     def test_a_container_that_is_ready_and_never_taken_is_made_anew(self) -> None:
         refused = replace(self.prepared(self.first), armed_at=None)
@@ -243,7 +230,7 @@ class ContainerCase(OAuth2Case):
     def test_one_that_a_late_call_has_published_is_not_made_anew_and_its_post_is_found(self, passed: timedelta) -> None:
         saved, at, asked = Saved(), NOW + passed, self.status(self.container, "PUBLISHED")
         over = replace(self.prepared(self.first), armed_at=None, now=at)
-        session = FakeSession(asked, asked, self.listing(self.own))
+        session = FakeSession(asked, asked, self.page(self.own))
 
         handles = self.connector.prepare(session, over, saved)
         published = self.connector.commit(session, replace(over, handles=handles, armed_at=at))
@@ -254,38 +241,33 @@ class ContainerCase(OAuth2Case):
     @pytest.mark.parametrize("gets", [make_answer(503), graph_error(10), graph_error(190), graph_error(100, 33)])
     def test_one_that_is_out_is_not_called_refused_where_it_cannot_be_asked_for(self, gets: Any) -> None:
         handles = {**self.prepared(self.first).handles, "out": True}
-        session = FakeSession(replace(self.status(self.container, "PUBLISHED"), gets=gets))
 
         with pytest.raises(Unknown):
-            self.connector.commit(session, replace(self.prepared(self.first), handles=handles))
+            self.commits(
+                replace(self.prepared(self.first), handles=handles),
+                replace(self.status(self.container, "PUBLISHED"), gets=gets),
+            )
 
     def test_while_a_call_may_be_on_its_way_no_second_container_is_made(self) -> None:
-        session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
-
-        self.connector.prepare(session, replace(self.prepared(self.first), now=later(minutes=10)), no_save)
-
-        session.assert_done()
+        self.prepares(
+            replace(self.prepared(self.first), now=later(minutes=10)),
+            self.status(self.container, "FINISHED"),
+            self.quota_call,
+        )
 
     def test_a_lost_answer_is_cleared_up_by_the_container(self) -> None:
         assert self.connector.recovery_of(self.operation(self.first.content)) == Recovery.HANDLE
 
     @pytest.mark.parametrize("state", ["FINISHED", "EXPIRED", "ERROR"])
     def test_a_container_that_was_not_published_is_proof_that_nothing_is_out(self, state: str) -> None:
-        found = self.connector.recover(FakeSession(self.status(self.container, state)), self.prepared(self.first))
-
-        assert found == []
-
-    def test_what_a_restored_copy_has_no_container_of_is_looked_for_in_the_list(self) -> None:
-        operation = self.operation(self.first.content)
-
-        assert self.connector.recover(FakeSession(self.listing(self.own)), operation) == [self.first.published]
+        assert self.recovers(self.prepared(self.first), self.status(self.container, state)) == []
 
     @pytest.mark.parametrize(("state", "posts"), [("IN_PROGRESS", None), ("PUBLISHED", [])])
     def test_what_is_published_and_not_shown_is_waited_for(self, state: str, posts: list[Any] | None) -> None:
-        calls = [self.status(self.container, state), *([] if posts is None else [self.listing()])]
+        calls = [self.status(self.container, state), *([] if posts is None else [self.page()])]
 
         with pytest.raises(StillWorking) as caught:
-            self.connector.recover(FakeSession(*calls), self.prepared(self.first))
+            self.recovers(self.prepared(self.first), *calls)
 
         assert caught.value.retry_after == 10
 
@@ -293,11 +275,11 @@ class ContainerCase(OAuth2Case):
         asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
         operation = self.prepared(self.first)
 
-        assert self.connector.recover(FakeSession(asked, self.listing(self.own)), operation) == [self.first.published]
+        assert self.recovers(operation, asked, self.page(self.own)) == [self.first.published]
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(asked, self.listing()), replace(operation, now=later(seconds=110)))
+            self.recovers(replace(operation, now=later(seconds=110)), asked, self.page())
         with pytest.raises(NotListed):
-            self.connector.recover(FakeSession(asked, self.listing()), replace(operation, now=later(seconds=130)))
+            self.recovers(replace(operation, now=later(seconds=130)), asked, self.page())
 
     def test_one_that_was_sent_anew_days_later_has_as_much_time_to_show(self) -> None:
         asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
@@ -305,40 +287,9 @@ class ContainerCase(OAuth2Case):
         anew = replace(first, handles={**first.handles, "ready_at": later(days=3).isoformat()})
 
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(asked, self.listing()), replace(anew, now=later(days=3, seconds=110)))
+            self.recovers(replace(anew, now=later(days=3, seconds=110)), asked, self.page())
         with pytest.raises(NotListed):
-            self.connector.recover(FakeSession(asked, self.listing()), replace(anew, now=later(days=3, seconds=130)))
-
-    @pytest.mark.parametrize(
-        "change",
-        [{"timestamp": "2026-11-24T09:59:54+0000"}, {"timestamp": ""}, {"caption": "Other", "text": "Other"}],
-        ids=["older", "no time", "another text"],
-    )
-    def test_another_post_is_not_taken_for_it(self, change: dict[str, str]) -> None:
-        calls = [self.status(self.container, "PUBLISHED"), self.listing({**self.own, **change})]
-
-        with pytest.raises(StillWorking):
-            self.connector.recover(FakeSession(*calls), self.prepared(self.first))
-
-    def test_a_post_with_many_after_it_is_looked_for_as_far_back_as_it_can_be(self) -> None:
-        newer = {**self.own, "id": "9", "caption": "Other", "text": "Other"}
-        older = {**newer, "id": "8", "timestamp": "2026-11-24T09:59:54+0000"}
-        first, second = self.listing(newer), self.listing(self.own, older)
-        goes_on = {"cursors": {"after": "MORE"}}
-        first = replace(first, gets=make_answer(200, {"data": [newer], "paging": goes_on}))
-        params = second.sends["params"] | {"after": "MORE"}
-        second = replace(second, sends={**second.sends, "params": params},
-                         gets=make_answer(200, {"data": [self.own, older], "paging": goes_on}))  # fmt: skip
-        session = FakeSession(self.status(self.container, "PUBLISHED"), first, second)
-
-        assert self.connector.recover(session, self.prepared(self.first)) == [self.first.published]
-        session.assert_done()
-
-    def test_an_answer_without_a_list_leaves_it_unknown(self) -> None:
-        calls = [self.status(self.container, "PUBLISHED"), replace(self.listing(), gets=make_answer(200, {}))]
-
-        with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(*calls), self.prepared(self.first))
+            self.recovers(replace(anew, now=later(days=3, seconds=130)), asked, self.page())
 
     def refused_by(self, answer: Any, *then: Call) -> Published:
         visible = replace(self.first.commits[0], gets=answer)
@@ -350,17 +301,17 @@ class ContainerCase(OAuth2Case):
     def test_a_spam_block_is_no_proof_that_nothing_is_out(self) -> None:
         asked = self.status(self.container, "PUBLISHED")
 
-        assert self.refused_by(graph_error(4, 2207051), asked, self.listing(self.own)) == self.first.published
+        assert self.refused_by(graph_error(4, 2207051), asked, self.page(self.own)) == self.first.published
         with pytest.raises(Rejected) as caught:
             self.refused_by(graph_error(4, 2207051), self.status(self.container, "FINISHED"))
         assert (caught.value.network_code, caught.value.acts) == ("4/2207051", "account_owner")
-        for unheard in (replace(asked, gets=LOST),), (asked, replace(self.listing(), gets=make_answer(503))):
+        for unheard in (replace(asked, gets=LOST),), (asked, replace(self.page(), gets=make_answer(503))):
             with pytest.raises(Unknown):
                 self.refused_by(graph_error(4, 2207051), *unheard)
         with pytest.raises(StillWorking):
-            self.refused_by(graph_error(4, 2207051), asked, self.listing())
+            self.refused_by(graph_error(4, 2207051), asked, self.page())
         with pytest.raises(Unknown):
-            self.refused_by(graph_error(4, 2207051), asked, self.listing(self.own, {**self.own, "id": "9"}))
+            self.refused_by(graph_error(4, 2207051), asked, self.page(self.own, {**self.own, "id": "9"}))
 
     @pytest.mark.parametrize(
         "refusal",
@@ -370,14 +321,14 @@ class ContainerCase(OAuth2Case):
     def test_a_post_that_is_out_in_spite_of_a_block_is_found_in_whatever_form_it_is_told(self, refusal: Any) -> None:
         asked = self.status(self.container, "PUBLISHED")
 
-        published = self.refused_by(refusal, asked, self.listing(self.own))
+        published = self.refused_by(refusal, asked, self.page(self.own))
 
         assert published == self.first.published
 
     def test_a_refusal_of_a_server_in_trouble_is_no_proof_that_nothing_is_out(self) -> None:
         asked = self.status(self.container, "PUBLISHED")
 
-        assert self.refused_by(graph_error(10, status=500), asked, self.listing(self.own)) == self.first.published
+        assert self.refused_by(graph_error(10, status=500), asked, self.page(self.own)) == self.first.published
         with pytest.raises(Rejected) as caught:
             self.refused_by(graph_error(10, status=500), self.status(self.container, "FINISHED"))
         assert caught.value.error_code == "TOKEN_REVOKED"
@@ -401,14 +352,14 @@ class ContainerCase(OAuth2Case):
     )
     def test_a_token_that_is_too_young_to_be_renewed_expires_nobody(self, gets: Any, error: type[Exception]) -> None:
         with pytest.raises(error):
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=gets)), self.account, now=NOW)
+            self.refresh(gets)
 
     @pytest.mark.parametrize("left", [None, timedelta(days=10), timedelta(days=58)])
     def test_a_renewal_that_is_refused_is_asked_for_again_in_an_hour(self, left: timedelta | None) -> None:
         account = replace(self.account, access_expires_at=None if left is None else NOW + left)
 
         with pytest.raises(Unavailable) as caught:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=graph_error(100))), account, now=NOW)
+            self.refresh(graph_error(100), account)
 
         error = caught.value
         assert (error.retry_after, error.status, error.network_code) == (3600, 400, "100")
@@ -459,12 +410,14 @@ class ContainerCase(OAuth2Case):
     ) -> None:
         first = replace(self.prepared(self.first), armed_at=None)
         refused = replace(self.first.commits[0], gets=self.worth_another)
-        session = FakeSession(refused, self.status(self.container, "FINISHED"))
 
         with pytest.raises(ProcessingFailed if handles is None else MakeAgain) as caught:
-            self.connector.commit(session, replace(first, handles={**first.handles, "failures": failures}))
+            self.commits(
+                replace(first, handles={**first.handles, "failures": failures}),
+                refused,
+                self.status(self.container, "FINISHED"),
+            )
 
-        session.assert_done()
         assert getattr(caught.value, "handles", None) == handles
 
     def test_one_that_fails_when_it_is_published_is_kept_while_an_earlier_call_may_be_on_its_way(self) -> None:
@@ -496,4 +449,4 @@ class ContainerCase(OAuth2Case):
     def test_a_published_container_is_adopted_when_it_is_published_again(self) -> None:
         asked = self.status(self.container, "PUBLISHED")
 
-        assert self.refused_by(self.too_early, asked, self.listing(self.own)) == self.first.published
+        assert self.refused_by(self.too_early, asked, self.page(self.own)) == self.first.published

@@ -130,7 +130,9 @@ def comment(subject: str, message: str = "Recipe below") -> Call:
     return Call("POST", f"{GRAPH}/{subject}/comments", sends, make_answer(200, {"id": "555_7"}))
 
 
-def comments(subject: str, *found: Mapping[str, Any]) -> Call:
-    fields = "id,message,from,created_time"
-    order = "reverse_chronological"
-    return read(f"{subject}/comments", {"data": list(found)}, fields=fields, order=order, limit=100)
+def comments(subject: str, *found: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+    asked: dict[str, Any] = {"fields": "id,message,from,created_time", "order": "reverse_chronological", "limit": 100}
+    asked |= {"after": after} if after else {}
+    following = f"{GRAPH}/{subject}/comments?after={then}"
+    answer = {"data": list(found)} | ({"paging": {"next": following}} if then else {})
+    return read(f"{subject}/comments", answer, **asked)

@@ -2,7 +2,9 @@
 
 import io
 import json as json_module
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,6 +15,7 @@ from requests.structures import CaseInsensitiveDict
 
 from accounts.platforms.base import (
     Account,
+    AccountNumbers,
     Answer,
     AuthExpired,
     Candidate,
@@ -20,8 +23,10 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Media,
+    NotListed,
     Operation,
     PlatformError,
+    PostNumbers,
     Profile,
     Published,
     RateLimited,
@@ -37,6 +42,7 @@ from accounts.platforms.oauth2 import OAuth2Connector
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, tzinfo=UTC)
 NOW_HEADER = "Tue, 24 Nov 2026 10:00:00 GMT"
+A_MINUTE = 60.0
 LOST = Unknown("The network gave no complete answer.")
 NOT_SENT = Unavailable("The network could not be reached.")
 
@@ -66,6 +72,7 @@ class FakeSession:
     def __init__(self, *calls: Call) -> None:
         self.calls = list(calls)
         self.timeouts: list[float] = []
+        self.longest = math.inf
 
     def request(
         self,
@@ -86,6 +93,7 @@ class FakeSession:
             files = {name: (title, _read(content), kind) for name, (title, content, kind) in files.items()}
         parts = {"headers": headers, "params": params, "data": data, "json": json, "files": files}
         sent = {name: value for name, value in parts.items() if value}
+        assert timeout <= self.longest, "Nobody asked for so much time"
         assert self.calls, f"Nobody announced {method} {url}"
         call = self.calls.pop(0)
         assert (method, url, sent) == (call.method, call.url, call.sends)
@@ -96,11 +104,31 @@ class FakeSession:
             raise call.gets
         return call.gets
 
+    def timed(self, save: Save) -> Save:
+        """From here on a call may take a minute, or as long as was asked for when something was saved last."""
+        self.longest = A_MINUTE
+
+        def keep(handles: Handles, *, seconds: float = 0) -> None:
+            self.longest = max(A_MINUTE, seconds)
+            save(handles, seconds=seconds)
+
+        return keep
+
     def to_others(self) -> "FakeSession":
         return self
 
     def assert_done(self) -> None:
         assert not self.calls, f"Not called: {self.calls}"
+
+
+@contextmanager
+def announced(*calls: Call) -> Iterator[FakeSession]:
+    """Give a session that makes these calls, all of them, whatever comes of it."""
+    session = FakeSession(*calls)
+    try:
+        yield session
+    finally:
+        session.assert_done()
 
 
 def _as_written(value: Any) -> str:
@@ -153,7 +181,7 @@ class Publication:
     """What asks until it is shown, where the network has only taken it after `commits`."""
 
 
-def _named(call: Call, name: str) -> Call:
+def named(call: Call, name: str) -> Call:
     """Return the same call with another name of its files."""
     files = {part: (name, *rest) for part, (_, *rest) in call.sends.get("files", {}).items()}
     return replace(call, sends={**call.sends, "files": files}) if files else call
@@ -163,11 +191,36 @@ def no_save(handles: Handles, *, seconds: float = 0) -> None:
     """Keep nothing."""
 
 
-class PlatformCase:
-    """Inherited by the tests of each connector, which give the calls."""
+class Saved:
+    """Keeps the handles as the engine does, and for how long each next call may take."""
+
+    def __init__(self, *before: Handles) -> None:
+        self.handles: list[Handles] = list(before)
+        self.seconds: list[float] = []
+
+    def __call__(self, handles: Handles, *, seconds: float = 0) -> None:
+        self.handles.append(dict(handles))
+        self.seconds.append(seconds)
+
+
+class NumbersCase:
+    """Inherited by tests that read numbers."""
 
     connector: ClassVar[Connector]
     account: ClassVar[Account]
+
+    def counted(self, remote_ids: Sequence[str], *calls: Call, now: datetime = NOW) -> dict[str, PostNumbers]:
+        with announced(*calls) as session:
+            return self.connector.post_metrics(session, self.account, remote_ids, now=now)
+
+    def account_counted(self, *calls: Call, now: datetime = NOW) -> AccountNumbers:
+        with announced(*calls) as session:
+            return self.connector.account_metrics(session, self.account, now=now)
+
+
+class PlatformCase(NumbersCase):
+    """Inherited by the tests of each connector, which give the calls."""
+
     candidate_calls: ClassVar[tuple[Call, ...]]
     candidates: ClassVar[list[Candidate]]
     refresh_calls: ClassVar[tuple[Call, ...]]
@@ -181,6 +234,8 @@ class PlatformCase:
     """The kind that meets every answer of the network: its first commit call is the visible one."""
     uploading: ClassVar[str] = "images"
     """A kind with at least two prepare calls, each of which is saved."""
+    nameless: ClassVar[Mapping[str, str]] = {}
+    """Kinds whose files are sent under a name, and what that is for a file without one."""
     stays_prepared: ClassVar[timedelta] = timedelta(hours=1)
     armed_with: ClassVar[Handles] = {}
     """What is kept of a preparation no sooner than the visible call is allowed."""
@@ -207,21 +262,37 @@ class PlatformCase:
     def prepared(self, publication: Publication, *, save: Save = no_save) -> Operation:
         session = FakeSession(*publication.prepares)
         operation = self.operation(publication.content, out=publication.out)
-        handles = self.connector.prepare(session, operation, save)
+        handles = self.connector.prepare(session, operation, session.timed(save))
         session.assert_done()
         return replace(operation, handles=json_module.loads(json_module.dumps(handles)), armed_at=NOW)
-
-    def prepare_nameless(self, kind: str, name: str) -> None:
-        """Prepare a post whose files have no names, and expect that they are sent under this one."""
-        publication = self.publications[kind]
-        media = tuple(replace(each, filename="") for each in publication.content.media)
-        prepares = tuple(_named(call, name) for call in publication.prepares)
-        self.prepared(replace(publication, content=replace(publication.content, media=media), prepares=prepares))
 
     def commit(self, publication: Publication, gets: Answer | PlatformError) -> Published:
         """Commit with another answer to the visible call."""
         call = replace(publication.commits[0], gets=gets)
         return self.connector.commit(FakeSession(call), self.prepared(publication))
+
+    def refresh(self, gets: Answer, account: Account | None = None) -> Tokens:
+        """Refresh with another first answer."""
+        session = FakeSession(replace(self.refresh_calls[0], gets=gets))
+        return self.connector.refresh(session, account or self.account, now=NOW)
+
+    def waits(self, refusal: Answer) -> float | None:
+        """Return for how many seconds this quota is waited for."""
+        error = self.connector.classify(refusal)
+        assert isinstance(error, RateLimited)
+        return error.retry_after
+
+    def prepares(self, operation: Operation, *calls: Call, save: Save = no_save) -> Handles:
+        with announced(*calls) as session:
+            return self.connector.prepare(session, operation, save)
+
+    def commits(self, operation: Operation, *calls: Call) -> Published:
+        with announced(*calls) as session:
+            return self.connector.commit(session, operation)
+
+    def recovers(self, operation: Operation, *calls: Call) -> list[Published]:
+        with announced(*calls) as session:
+            return self.connector.recover(session, operation)
 
     @property
     def first(self) -> Publication:
@@ -255,45 +326,52 @@ class PlatformCase:
         assert [issue for issue in issues if issue.severity == "error"] == []
 
     def test_what_is_prepared_is_not_prepared_again(self) -> None:
-        saved: list[Handles] = []
-        operation = self.prepared(self.steps, save=lambda handles, *, seconds=0: saved.append(handles))
+        saved = Saved()
+        operation = self.prepared(self.steps, save=saved)
 
-        handles = self.connector.prepare(
-            FakeSession(), replace(operation, armed_at=None, now=NOW + self.stays_prepared), no_save
-        )
+        handles = self.prepares(replace(operation, armed_at=None, now=NOW + self.stays_prepared))
 
-        assert handles == operation.handles == {**saved[-1], **self.armed_with}
+        assert handles == operation.handles == {**saved.handles[-1], **self.armed_with}
 
     def test_a_preparation_goes_on_after_the_last_saved_step(self) -> None:
-        saved: list[Handles] = []
+        calls = self.steps.prepares
+        for lost in range(1, max(2, len(calls) - 1)):  # the last one may have been taken: each network is asked its way
+            handles, done = self.broken_off(*calls[:lost], replace(calls[lost], gets=LOST))
+            operation = self.operation(self.steps.content, handles=handles)
+            session = FakeSession(*calls[done:])
 
-        def save(handles: Handles, *, seconds: float = 0) -> None:
-            saved.append(handles)
+            self.connector.prepare(session, operation, session.timed(no_save))
 
-        first, *rest = self.steps.prepares
-        operation = self.operation(self.steps.content)
-        broken = FakeSession(first, replace(rest[0], gets=LOST))
+            session.assert_done()
+
+    def broken_off(self, *calls: Call) -> tuple[Handles, int]:
+        """Return what was saved last before an answer was lost, and after how many calls."""
+        saved: list[tuple[Handles, int]] = []
+        session = FakeSession(*calls)
+        save = session.timed(lambda handles, *, seconds=0: saved.append((handles, len(session.timeouts))))
         with pytest.raises(Unknown):
-            self.connector.prepare(broken, operation, save)
+            self.connector.prepare(session, self.operation(self.steps.content), save)
+        return saved[-1]
 
-        session = FakeSession(*rest)
-        self.connector.prepare(session, replace(operation, handles=saved[-1]), save)
-
-        session.assert_done()
+    def test_a_file_without_a_name_is_sent_under_one(self) -> None:
+        for kind, name in self.nameless.items():
+            publication = self.publications[kind]
+            media = tuple(replace(each, filename="") for each in publication.content.media)
+            prepares = tuple(named(call, name) for call in publication.prepares)
+            content = replace(publication.content, media=media)
+            self.prepared(replace(publication, content=content, prepares=prepares))
 
     def test_an_overloaded_network_took_no_upload(self) -> None:
-        session = FakeSession(replace(self.steps.prepares[0], gets=make_answer(503)))
-
         with pytest.raises(Unavailable) as caught:
-            self.connector.prepare(session, self.operation(self.steps.content), no_save)
+            self.prepares(self.operation(self.steps.content), replace(self.steps.prepares[0], gets=make_answer(503)))
 
         assert type(caught.value) is Unavailable
 
     def test_an_upload_without_an_id_is_made_again(self) -> None:
-        session = FakeSession(replace(self.steps.prepares[0], gets=make_answer(200, {})))
-
         with pytest.raises(Unavailable):
-            self.connector.prepare(session, self.operation(self.steps.content), no_save)
+            self.prepares(
+                self.operation(self.steps.content), replace(self.steps.prepares[0], gets=make_answer(200, {}))
+            )
 
     def test_a_refused_post_is_rejected_with_the_networks_words(self) -> None:
         with pytest.raises(Rejected) as caught:
@@ -344,6 +422,11 @@ class PlatformCase:
         with pytest.raises(Unknown):
             self.commit(self.first, gets)
 
+    def test_an_answer_that_says_nothing_has_a_post_of_any_kind_looked_for(self, kind: str) -> None:
+        for gets in (make_answer(500), make_answer(200, {}), LOST):
+            with pytest.raises((Unknown, StillWorking)):
+                self.commit(self.publications[kind], gets)
+
     def test_a_post_that_never_left_may_be_sent_again(self) -> None:
         with pytest.raises(Unavailable):
             self.commit(self.first, NOT_SENT)
@@ -352,24 +435,18 @@ class PlatformCase:
     def test_it_finds_its_post_after_a_lost_answer(self, late: timedelta) -> None:
         operation = replace(self.prepared(self.first), now=NOW + late)
 
-        session = FakeSession(*self.recover_calls)
-        found = self.connector.recover(session, operation)
-        session.assert_done()
-
-        assert found == [self.first.published]
+        assert self.recovers(operation, *self.recover_calls) == [self.first.published]
 
     def test_it_finds_nothing_where_nothing_was_posted(self) -> None:
         operation = self.prepared(self.first)
 
-        found = self.connector.recover(FakeSession(replace(self.recover_calls[0], gets=self.nothing_found)), operation)
-
-        assert found == []
+        assert self.recovers(operation, replace(self.recover_calls[0], gets=self.nothing_found)) == []
 
     def test_a_search_that_failed_is_not_an_absence(self) -> None:
         operation = self.prepared(self.first)
 
         with pytest.raises(Unavailable):
-            self.connector.recover(FakeSession(replace(self.recover_calls[0], gets=make_answer(503))), operation)
+            self.recovers(operation, replace(self.recover_calls[0], gets=make_answer(503)))
 
     def test_it_refreshes_the_tokens(self) -> None:
         session = FakeSession(*self.refresh_calls)
@@ -379,16 +456,20 @@ class PlatformCase:
 
     def test_a_refresh_at_an_overloaded_network_is_tried_again(self) -> None:
         with pytest.raises(Unavailable):
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=make_answer(503))), self.account, now=NOW
-            )
+            self.refresh(make_answer(503))
+
+    def test_a_quota_on_refreshing_is_waited_for(self) -> None:
+        with pytest.raises(RateLimited) as caught:
+            self.refresh(make_answer(429, {"error": "slow_down"}, Retry_After="30"))
+
+        assert caught.value.retry_after == 30
 
     @pytest.mark.parametrize("status", [400, 403, 404])
     def test_a_page_of_a_firewall_says_nothing_of_the_tokens(self, status: int) -> None:
         page = make_answer(status, body=b"<html><title>Attention Required!</title>")
 
         with pytest.raises(Unavailable):
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=page)), self.account, now=NOW)
+            self.refresh(page)
 
     @pytest.mark.parametrize("status", [400, 403, 404])
     def test_a_page_of_a_firewall_refuses_no_post(self, status: int) -> None:
@@ -402,6 +483,13 @@ class PlatformCase:
         self.connector.revoke(session, self.account)
 
         session.assert_done()
+
+    def test_a_refused_revocation_is_told(self) -> None:
+        for call in self.revoke_calls[:1]:
+            with pytest.raises(Rejected):
+                self.connector.revoke(
+                    FakeSession(replace(call, gets=make_answer(400, {"error": "invalid_request"}))), self.account
+                )
 
     def test_it_reads_how_the_account_shows_itself(self) -> None:
         session = FakeSession(*self.profile_calls)
@@ -417,12 +505,28 @@ class PlatformCase:
         assert error.status == status
 
 
-class LookCase(PlatformCase):
-    """Inherited where a lost answer is cleared up by a search among the account's posts, which come in pages."""
+class ListCase:
+    """Inherited where a lost answer is cleared up by a search in a list, which comes in pages, the newest first."""
 
+    connector: ClassVar[Connector]
     own: ClassVar[Mapping[str, Any]]
-    """The usual post as the list shows it."""
+    """What is looked for, as the list shows it."""
     other: ClassVar[Mapping[str, Any]]
+    key: ClassVar[Sequence[str]] = ("id",)
+    dated: ClassVar[Sequence[str]]
+    """Where an entry has its id and its time."""
+    before: ClassVar[str | int] = "2026-11-24T09:59:54.000Z"
+    """A time from before the try, as the list writes it."""
+
+    @property
+    def lost(self) -> Operation:
+        """Return the operation whose answer was lost."""
+        raise NotImplementedError
+
+    @property
+    def adopted(self) -> Published:
+        """Return what `own` is of."""
+        raise NotImplementedError
 
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         """Return the call that reads these posts behind one cursor, and is told another one for what follows."""
@@ -436,28 +540,43 @@ class LookCase(PlatformCase):
         ]
 
     def recovered(self, *calls: Call) -> list[Published]:
-        session = FakeSession(*calls)
-        found = self.connector.recover(session, self.prepared(self.first))
-        session.assert_done()
-        return found
+        with announced(*calls) as session, suppress(NotListed):
+            return self.connector.recover(session, self.lost)
+        return []
+
+    def twin(self, created: Any = None) -> Mapping[str, Any]:
+        """Return another entry that says the same, of the same time where none is given."""
+        twin = _but(self.own, self.key, "9")
+        return twin if created is None else _but(twin, self.dated, created)
 
     def test_a_post_behind_more_than_one_page_of_newer_posts_is_found(self) -> None:
         newer = [self.other] * 100
 
-        assert self.recovered(*self.search(newer, [], newer, [self.own])) == [self.first.published]
+        assert self.recovered(*self.search(newer, newer, [self.own])) == [self.adopted]
 
     def test_all_pages_are_searched_before_a_post_is_called_absent(self) -> None:
         assert self.recovered(*self.search(*[[self.other]] * 10)) == []
 
     def test_the_search_goes_on_behind_what_it_found(self) -> None:
-        twin = {**self.own, "id": "9"}
+        first, second = self.recovered(*self.search([self.twin()], [self.own]))
 
-        found = self.recovered(*self.search([twin], [self.own]))
-
-        assert [each.remote_id for each in found] == ["9", self.first.published.remote_id]
+        assert first.remote_id.endswith("9")
+        assert second == self.adopted
 
     def test_a_post_that_slid_to_the_next_page_meanwhile_is_one_post(self) -> None:
-        assert self.recovered(*self.search([self.own], [self.own])) == [self.first.published]
+        assert self.recovered(*self.search([self.own], [self.own])) == [self.adopted]
+
+    def test_the_search_ends_behind_a_page_of_older_posts_which_are_none_of_it(self) -> None:
+        older = self.twin(self.before)
+
+        assert self.recovered(*self.search([older, older], ends=False)) == []
+
+    def test_one_older_post_or_one_without_a_time_neither_is_it_nor_ends_the_search(self) -> None:
+        older, *undated = (self.twin(created) for created in (self.before, "", "yesterday", -(10**13)))
+
+        found = self.recovered(*self.search([older, *undated], [older, self.other], [older, self.own]))
+
+        assert found == [self.adopted]
 
     @pytest.mark.parametrize("found", [False, True])
     def test_a_list_without_an_end_leaves_it_unknown(self, found: bool) -> None:
@@ -476,7 +595,28 @@ class LookCase(PlatformCase):
     @pytest.mark.parametrize("said", [{}, [1], {"errors": [{"title": "Not Found Error"}]}, {"data": None}])
     def test_an_answer_without_a_list_leaves_it_unknown(self, said: Any) -> None:
         with pytest.raises(Unknown):
-            self.recovered(replace(self.recover_calls[0], gets=make_answer(200, said)))
+            self.recovered(replace(self.page(), gets=make_answer(200, said)))
+
+
+def _but(entry: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Return the same entry with another value at this path."""
+    step, *rest = path
+    return {**entry, step: _but(entry[step], rest, value) if rest else value}
+
+
+class LookCase(ListCase, PlatformCase):
+    """Inherited where the usual post is looked for among the account's posts."""
+
+    @property
+    def lost(self) -> Operation:
+        return self.prepared(self.first)
+
+    @property
+    def adopted(self) -> Published:
+        return self.first.published
+
+    def test_an_empty_page_is_not_the_end_of_the_list(self) -> None:
+        assert self.recovered(*self.search([self.other], [], [self.own])) == [self.adopted]
 
 
 class OAuth2Case(PlatformCase):

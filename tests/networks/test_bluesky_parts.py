@@ -14,6 +14,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
+from accounts.platforms.http import dig_count
 from tests.networks import test_bluesky as bluesky
 from tests.networks.platform_case import LOST, NOW, Call, FakeSession, later, make_answer
 
@@ -57,7 +58,7 @@ def authority_after(hours: int) -> Call:
 
 
 def known(sent: int) -> Handles:
-    return {"parts": {"id": "up1", "size": 7, "sent": sent}}
+    return {"uploads": {"media_1": {"id": "up1", "size": 7, "sent": sent}}}
 
 
 PARTS = (part(1, b"bytes o"), part(2, b"f media"), part(3, b"_1"))
@@ -72,8 +73,7 @@ class Sending:
 
     @property
     def parts_sent(self) -> int:
-        sent: int = self.saved.get("parts", {}).get("sent", 0)
-        return -(-sent // 7)
+        return -(-(dig_count(self.saved, "uploads", "media_1", "sent") or 0) // 7)
 
     def go_on(self, *calls: Call, handles: Handles | None = None) -> Handles:
         operation = case.operation(case.publications["video"].content)
@@ -129,7 +129,7 @@ def test_an_upload_of_hours_is_in_the_accounts_name_to_its_end(monkeypatch: pyte
             *(proofs[3], finish(working)[1]),
         )
 
-    assert sending.saved == {"job": {"id": "job1", "at": later(hours=3).isoformat()}}
+    assert sending.saved == bluesky.working(later(hours=3))
 
 
 def test_the_work_on_a_video_in_parts_is_waited_for() -> None:
@@ -140,7 +140,7 @@ def test_the_work_on_a_video_in_parts_is_waited_for() -> None:
             *finish(make_answer(200, {"completedJobId": "job1", "jobStatus": bluesky.BEGUN})), handles=known(16)
         )
 
-    assert sending.saved == {"job": {"id": "job1", "at": NOW.isoformat()}}
+    assert sending.saved == bluesky.working(NOW)
 
 
 def test_an_upload_that_is_being_finished_is_asked_for_again() -> None:

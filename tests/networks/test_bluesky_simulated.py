@@ -12,16 +12,12 @@ from accounts.platforms.bluesky.errors import BlobMissing
 from ouipost.simulator import clock
 from ouipost.simulator.models import Media as Stored
 from ouipost.simulator.models import Post, Request
-from ouipost.simulator.networks.bluesky import parts
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, make_file, now, order, visible
 from tests.simulator.clip import film
 from tests.simulator.conftest import png
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
-THREAD = Content(
-    text="One @bob.example", options={"thread": ["Two https://example.com #rye", "Three"], "first_comment": "Try it"}
-)
 FILM = make_file(
     "film",
     film(),
@@ -62,26 +58,6 @@ def test_who_has_moved_to_another_server_is_believed_and_who_only_says_so_is_not
     assert Bluesky(App()).is_theirs(moved.session, moved.candidate, named, known=known)
 
 
-@pytest.mark.parametrize("lost", [False, True])
-def test_a_thread_and_its_comment_are_published_once_each(lost: bool) -> None:
-    out = desk(lost=lost).publish(THREAD)
-
-    assert [text for _, text, _ in visible()] == ["One @bob.example", "Two https://example.com #rye", "Three", "Try it"]
-    parents = dict(Post.objects.values_list("text", "parent"))
-    assert (parents["Two https://example.com #rye"], parents["Three"]) == (out[0].remote_id, out[1].remote_id)
-    assert parents["Try it"] == out[0].remote_id
-    assert set(Post.objects.exclude(parent="").values_list("root", flat=True)) == {out[0].remote_id}
-
-
-def test_a_server_without_service_tokens_takes_the_video_itself() -> None:
-    order("bluesky", "status", "getServiceAuth", status=501, body={"error": "MethodNotImplemented"})
-
-    desk("https://pds.example.org").publish(Content(text="Look", media=(FILM,)))
-
-    assert visible() == [("post", "Look", 1)]
-    assert Request.objects.get(path__contains="uploadBlob").host == "pds.example.org"
-
-
 @pytest.mark.parametrize("refusing", [video.LIMITS, "app.bsky.video.uploadVideo", "app.bsky.video.startUpload"])
 def test_an_account_whose_e_mail_is_not_confirmed_is_told_so_at_once_and_posts_what_has_no_video(
     refusing: str, monkeypatch: pytest.MonkeyPatch
@@ -98,25 +74,6 @@ def test_an_account_whose_e_mail_is_not_confirmed_is_told_so_at_once_and_posts_w
     assert Request.objects.filter(path__contains=refusing, status__lt=500).exists()
     at.publish(Content(text="No video"))
     assert visible() == [("post", "No video", 0)]
-
-
-@pytest.mark.parametrize("lost", ["uploadPart", "finishUpload"])
-def test_a_large_video_goes_in_parts_and_a_lost_one_again(lost: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video, "IN_ONE_CALL", 0)
-    monkeypatch.setattr(parts, "PART_BYTES", FILM.size // 3)
-    order("bluesky", "status", lost, status=502, body="", after_accept=True)
-
-    desk().publish(Content(text="Look", media=(replace(FILM, filename=f"{'é' * 200}.mp4"),)))
-
-    assert visible() == [("post", "Look", 1)]
-    calls = list(Request.objects.filter(host="video.bsky.app").order_by("pk").values_list("path", flat=True))
-    methods = [path.rpartition(".")[2] for path in calls]
-    assert {name: methods.count(name) for name in set(methods)} == {
-        "getUploadLimits": 1,
-        "startUpload": 1,
-        "uploadPart": 4,
-        "finishUpload": 1,
-    } | {lost: 5 if lost == "uploadPart" else 2}
 
 
 @pytest.mark.parametrize("file", [PHOTO, FILM], ids=["photo", "film"])

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -17,13 +16,9 @@ from accounts.platforms.base import (
     Content,
     Media,
     Operation,
-    Outdated,
-    PlatformError,
     ProcessingFailed,
     Published,
-    RateLimited,
     Rejected,
-    StillWorking,
     Unknown,
 )
 from accounts.platforms.instagram import Instagram
@@ -33,11 +28,9 @@ from accounts.platforms.threads import Threads
 from ouipost.simulator import clock
 from ouipost.simulator.models import Post
 from ouipost.simulator.networks.instagram import containers as instagram_containers
-from ouipost.simulator.networks.instagram import posts as instagram_posts
-from ouipost.simulator.networks.threads import posts as threads_posts
 from ouipost.simulator.networks.threads.access import measured
 from tests.in_process import in_process
-from tests.networks.platform_case import make_media, no_save
+from tests.networks.platform_case import make_media
 from tests.networks.simulated import Desk, consent, now, order, visible
 from tests.simulator.clip import film
 from tests.simulator.conftest import png
@@ -90,16 +83,6 @@ def every(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("world", names or list(CONNECTORS), indirect=True)
 
 
-@every()
-def test_images_and_videos_are_mixed_at_an_address_that_opens(world: World) -> None:
-    files = (world.image("1"), world.video("2"), world.image("3"))
-
-    [published] = world.publish(Content(text="All", media=files))
-
-    assert visible() == [("post", "All", 3)]
-    assert requests.get(world.session.public_url(published.url), timeout=5).status_code == 200
-
-
 @every("threads")
 @pytest.mark.parametrize(
     ("login", "after_ninety_days"), [("Ada", nullcontext()), ("Ada Private", pytest.raises(AuthExpired))]
@@ -146,21 +129,6 @@ def test_a_text_has_its_link_tag_and_control(world: World) -> None:
     assert (post.data["topic_tag"], post.data["reply_control"]) == ("bread", "followers_only")
 
 
-@every("threads")
-def test_a_thread_hangs_together_and_its_comment_on_its_beginning(world: World) -> None:
-    options = {"thread": ["Two", "Three"], "first_comment": "Order now"}
-
-    one, two, three, comment = world.publish(Content(text="One", options=options))
-
-    parents = {post.external_id: post.parent for post in Post.objects.all()}
-    assert parents == {
-        one.remote_id: "",
-        two.remote_id: one.remote_id,
-        three.remote_id: two.remote_id,
-        comment.remote_id: one.remote_id,
-    }
-
-
 def lost(world: World, operation: Operation) -> None:
     with pytest.raises(Unknown):
         world.connector.commit(world.session, operation)
@@ -182,58 +150,6 @@ def test_replies_of_the_same_words_whose_answers_were_lost_are_told_apart(world:
     parents = {post.external_id: post.parent for post in Post.objects.order_by("-pk")[:4]}
     assert parents == {one: "", two: one, three: two, comment: one}
     assert len(visible()) == 6
-
-
-@every()
-def test_what_is_published_and_not_listed_yet_is_waited_for(world: World) -> None:
-    operation = world.prepare(world.operation(Content(text="Rye", media=(world.image(),))))
-    edge = "threads_publish" if world.connector.id == "threads" else "media_publish"
-    order(world.connector.id, "list_lag", seconds=25, match=edge)
-    order(world.connector.id, "status", status=502, after_accept=True)
-    lost(world, operation)
-
-    with pytest.raises(StillWorking):
-        world.connector.recover(world.session, operation)
-
-    assert len(world.recover(operation)) == 1
-
-
-@every()
-def test_a_post_that_is_sent_again_in_spite_of_being_out_is_adopted(world: World) -> None:
-    operation = world.prepare(world.operation(Content(text="Rye", media=(world.image(),))))
-    first = world.connector.commit(world.session, operation)
-
-    again = world.connector.commit(world.session, operation)
-
-    assert (again, len(visible())) == (first, 1)
-
-
-@every("instagram by facebook")
-def test_a_container_that_died_is_made_anew(world: World) -> None:
-    """By a Page's token, which outlives the day; the others of this test live for an hour."""
-    operation = world.prepare(world.operation(Content(text="Rye", media=(world.image(),))))
-    clock.advance(86_401)
-    with pytest.raises(PlatformError):
-        world.connector.commit(world.session, operation)
-
-    renewed = world.prepare(replace(operation, armed_at=None))  # a refusal ends what was armed
-    world.connector.commit(world.session, renewed)
-
-    assert renewed.handles["uploads"] != operation.handles["uploads"]
-    assert visible() == [("post", "Rye", 1)]
-
-
-@every()
-def test_a_full_quota_is_seen_before_the_post_is_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (instagram_posts, threads_posts):
-        monkeypatch.setattr(module, "POSTS_PER_DAY", 1)
-    world.publish(Content(text="Rye", media=(world.image(),)))
-    spelt = world.operation(Content(text="Spelt", media=(world.image(),)))
-
-    with pytest.raises(RateLimited):
-        world.connector.prepare(world.session, spelt, no_save)
-
-    assert len(visible()) == 1
 
 
 def wrong_files(world: World) -> dict[str, Content]:
@@ -276,24 +192,6 @@ def test_what_the_simulator_refuses_was_named(world: World, name: str) -> None:
 
     assert [each.severity for each in issues] == ["error"]
     assert visible() == []
-
-
-@every("instagram", "instagram by facebook")
-def test_a_version_that_has_ended_is_the_operators_to_change(world: World) -> None:
-    old = type(world.connector)(replace(world.connector.app, version="v20.0"))
-
-    with pytest.raises(Outdated) as caught:
-        old.profile(world.session, world.account)
-
-    assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "operator")
-
-
-@every("instagram", "threads")
-def test_a_token_of_today_is_kept(world: World) -> None:
-    tokens = world.connector.refresh(world.session, world.account, now=now())
-
-    assert tokens.access_token == world.account.access_token
-    assert tokens.access_expires_at == world.account.access_expires_at
 
 
 @every("instagram by facebook")

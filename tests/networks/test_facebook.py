@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -66,6 +66,7 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    ListCase,
     LookCase,
     OAuth2Case,
     Publication,
@@ -73,7 +74,6 @@ from tests.networks.platform_case import (
     make_answer,
     make_image,
     make_video,
-    no_save,
 )
 
 STORY = {
@@ -169,6 +169,7 @@ class TestFacebook(LookCase, OAuth2Case):
         read("1001", BAKERY, fields="id,name,username,picture.type(large){url},followers_count,fan_count"),
     )
     profile = PROFILE
+    nameless: ClassVar[Mapping[str, str]] = {"images": "image"}
     publications = {
         "text": Publication(
             Content(text="Hello"), (), (feed(message="Hello"), permalink("1001_555")), published("1001_555")
@@ -208,7 +209,8 @@ class TestFacebook(LookCase, OAuth2Case):
             out=(published("1001_555"),),
         ),
     }
-    own, other = listed("Hello"), listed("Something else", id="1001_9")
+    own, other = listed("Hello"), listed("Something else", id="1001_8")
+    dated = ("created_time",)
     recover_calls = (listing(own, other),)
     nothing_found = make_answer(200, {"data": []})
     refused = graph_error(100)
@@ -221,9 +223,6 @@ class TestFacebook(LookCase, OAuth2Case):
 
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         return listing(*posts, after=after, then=then)
-
-    def test_a_photo_without_a_name_is_sent_under_one(self) -> None:
-        self.prepare_nameless("images", "image")
 
     def test_a_person_without_a_known_id_is_named_by_their_token(self) -> None:
         mine = replace(self.revoke_calls[0], url=f"{GRAPH}/me/permissions")
@@ -241,9 +240,7 @@ class TestFacebook(LookCase, OAuth2Case):
 
     def test_an_answer_without_the_pages_expires_nobody(self) -> None:
         with pytest.raises(Unknown):
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=make_answer(200, {}))), self.account, now=NOW
-            )
+            self.refresh(make_answer(200, {}))
 
     def test_a_page_keeps_its_token_when_its_persons_is_over_unless_its_own_is_too(self) -> None:
         over = replace(self.refresh_calls[0], gets=self.token_over)
@@ -259,9 +256,8 @@ class TestFacebook(LookCase, OAuth2Case):
 
     def test_a_permalink_that_cannot_be_read_does_not_undo_the_post(self) -> None:
         post, look = self.first.commits
-        session = FakeSession(post, replace(look, gets=LOST))
 
-        found = self.connector.commit(session, self.prepared(self.first))
+        found = self.commits(self.prepared(self.first), post, replace(look, gets=LOST))
 
         assert found == Published(remote_id="1001_555", url="https://www.facebook.com/1001_555")
 
@@ -334,16 +330,9 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_a_comment_whose_answer_was_lost_is_looked_for(self) -> None:
         operation = self.commenting()
         strangers = OWN_COMMENT | {"id": "555_9", "from": {"id": "5"}}
-        other = OWN_COMMENT | {"id": "555_8", "message": "Thanks!"}
-        before = OWN_COMMENT | {"id": "555_1", "created_time": "2026-11-24T09:59:00+0000"}
-
-        found = self.connector.recover(
-            FakeSession(comments("1001_555", strangers, other, OWN_COMMENT, before)), operation
-        )
 
         assert self.connector.recovery_of(operation) == Recovery.LOOK
-        assert found == [self.publications["first comment"].published]
-        assert self.connector.recover(FakeSession(comments("1001_555", strangers, before)), operation) == []
+        assert self.recovers(operation, comments("1001_555", strangers)) == []
 
     def test_a_comment_on_a_video_whose_post_is_not_known_yet_goes_to_the_video(self) -> None:
         nowhere = replace(comment("1001_555"), gets=graph_error(100, 33))
@@ -363,22 +352,19 @@ class TestFacebook(LookCase, OAuth2Case):
     )
     def test_a_comment_that_was_not_taken_says_so(self, gets: Any, raised: type[PlatformError]) -> None:
         with pytest.raises(raised):
-            self.connector.commit(FakeSession(replace(comment("1001_555"), gets=gets)), self.commenting())
+            self.commits(self.commenting(), replace(comment("1001_555"), gets=gets))
 
-    @pytest.mark.parametrize(
-        "gets", [LOST, make_answer(500), make_answer(200, {}), make_answer(200, {"success": False})]
-    )
-    def test_a_story_that_may_be_out_is_looked_for_by_its_photo(self, gets: Any) -> None:
+    def test_a_story_that_may_be_out_is_looked_for_by_its_photo(self) -> None:
         story = self.publications["photo story"]
         with pytest.raises(Unknown):
-            self.commit(story, gets)
+            self.commit(story, make_answer(200, {"success": False}))
 
         other = STORY | {"post_id": "601", "media_id": "778"}
         operation = replace(self.prepared(story), now=later(days=1))
-        found = self.connector.recover(FakeSession(stories(other, STORY)), operation)
+        found = self.recovers(operation, stories(other, STORY))
 
         assert found == [story.published]
-        assert self.connector.recover(FakeSession(stories(other)), operation) == []
+        assert self.recovers(operation, stories(other)) == []
 
     @pytest.mark.parametrize(("gets", "raised"), [(graph_error(100), Rejected), (graph_error(4), RateLimited)])
     def test_a_story_that_was_refused_says_why(self, gets: Any, raised: type[PlatformError]) -> None:
@@ -388,9 +374,8 @@ class TestFacebook(LookCase, OAuth2Case):
     @pytest.mark.parametrize("gets", [LOST, make_answer(200, {"data": []})])
     def test_a_story_that_is_not_listed_yet_has_an_address_all_the_same(self, gets: Any) -> None:
         show, look = self.publications["photo story"].commits
-        session = FakeSession(show, replace(look, gets=gets))
 
-        found = self.connector.commit(session, self.prepared(self.publications["photo story"]))
+        found = self.commits(self.prepared(self.publications["photo story"]), show, replace(look, gets=gets))
 
         assert found == Published(remote_id="1001_600", url="https://www.facebook.com/1001_600")
 
@@ -467,11 +452,8 @@ class TestFacebook(LookCase, OAuth2Case):
 
     def test_a_photo_that_facebook_has_deleted_by_now_is_uploaded_again(self) -> None:
         operation = self.prepared(self.steps)
-        session = FakeSession(*self.steps.prepares)
 
-        self.connector.prepare(session, replace(operation, now=later(hours=21)), no_save)
-
-        session.assert_done()
+        self.prepares(replace(operation, now=later(hours=21)), *self.steps.prepares)
 
     @pytest.mark.parametrize(
         ("publication", "found"),
@@ -488,7 +470,7 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_a_post_is_recognised_with_what_hangs_on_it(self, publication: str, found: dict[str, Any]) -> None:
         operation = self.prepared(self.publications[publication])
 
-        recovered = self.connector.recover(FakeSession(listing(found)), operation)
+        recovered = self.recovers(operation, listing(found))
 
         assert [each.remote_id for each in recovered] == [found["id"]]
 
@@ -509,7 +491,7 @@ class TestFacebook(LookCase, OAuth2Case):
             for key, link in links.items()
         ]
 
-        recovered = self.connector.recover(FakeSession(listing(*shown)), operation)
+        recovered = self.recovers(operation, listing(*shown))
 
         assert [each.remote_id for each in recovered] == found
 
@@ -517,7 +499,7 @@ class TestFacebook(LookCase, OAuth2Case):
         plain, with_note = listed("Hello"), listed("Hello", id="1001_2", attachments={"data": [{"media_type": "note"}]})
         operation = self.prepared(self.publications["text"])
 
-        recovered = self.connector.recover(FakeSession(listing(plain, with_note)), operation)
+        recovered = self.recovers(operation, listing(plain, with_note))
 
         assert [each.remote_id for each in recovered] == [plain["id"], "1001_2"]
 
@@ -537,7 +519,7 @@ class TestFacebook(LookCase, OAuth2Case):
         operation = replace(self.prepared(self.publications[publication]), handles={})
 
         assert self.connector.lists(operation)
-        assert bool(self.connector.recover(FakeSession(listing(shown)), operation)) == is_it
+        assert bool(self.recovers(operation, listing(shown))) == is_it
 
     @pytest.mark.parametrize(
         ("publication", "shown"),
@@ -559,9 +541,9 @@ class TestFacebook(LookCase, OAuth2Case):
         }
 
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(listing(shown)), operation)
+            self.recovers(operation, listing(shown))
 
-        found = self.connector.recover(FakeSession(listing(shown, own[publication])), operation)
+        found = self.recovers(operation, listing(shown, own[publication]))
         assert [each.remote_id for each in found] == ["1001_2"]
 
     def test_a_story_is_listed_by_its_photo_alone(self) -> None:
@@ -582,7 +564,7 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_a_mention_is_shown_as_the_name_of_its_page(self, written: str, shown: str, is_it: bool) -> None:
         operation = replace(self.prepared(self.publications["text"]), content=Content(text=written))
 
-        found = self.connector.recover(FakeSession(listing(listed(shown))), operation)
+        found = self.recovers(operation, listing(listed(shown)))
 
         assert bool(found) == is_it
 
@@ -590,7 +572,7 @@ class TestFacebook(LookCase, OAuth2Case):
         operation = replace(self.prepared(self.publications["text"]), content=Content(text="@[1:" * 15_000))
         started = time.process_time()
 
-        found = self.connector.recover(FakeSession(listing(listed("Bread"))), operation)
+        found = self.recovers(operation, listing(listed("Bread")))
 
         assert not found
         assert time.process_time() - started < 1
@@ -598,7 +580,6 @@ class TestFacebook(LookCase, OAuth2Case):
     @pytest.mark.parametrize(
         ("publication", "other"),
         [
-            ("text", listed("Hello", created_time="2026-11-24T09:59:50+0000")),
             ("text", listed("Hello", ("photo", "1"))),
             ("text", listed("Hello", ("video", "1"))),
             ("image", listed("Bread")),
@@ -611,7 +592,7 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_another_post_is_not_taken_for_it(self, publication: str, other: dict[str, Any]) -> None:
         operation = self.prepared(self.publications[publication])
 
-        assert self.connector.recover(FakeSession(listing(other)), operation) == []
+        assert self.recovers(operation, listing(other)) == []
 
     @pytest.mark.parametrize(
         ("answer", "meaning"),
@@ -689,10 +670,7 @@ class TestFacebook(LookCase, OAuth2Case):
         assert (type(error), error.error_code, error.acts) == meaning
 
     def test_a_page_that_posted_too_fast_is_left_alone_for_an_hour(self) -> None:
-        error = self.connector.classify(graph_error(368, 1390008))
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == 3600
+        assert self.waits(graph_error(368, 1390008)) == 3600
 
     @pytest.mark.parametrize("post_type", ["feed", "story"])
     @pytest.mark.parametrize(
@@ -736,7 +714,15 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_a_quota_waits_as_long_as_the_usage_says(self, header: str, wait: float | None) -> None:
         answer = make_answer(400, {"error": {"code": 4, "message": "Limit"}}, X_App_Usage=header)
 
-        error = self.connector.classify(answer)
+        assert self.waits(answer) == wait
 
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == wait
+
+class TestComments(ListCase):
+    connector = CONNECTOR
+    own, other = OWN_COMMENT, OWN_COMMENT | {"id": "555_8", "message": "Thanks!"}
+    dated = ("created_time",)
+    lost = Operation(content=COMMENTED, account=ACCOUNT, now=later(days=1), armed_at=NOW, out=(published("1001_555"),))
+    adopted = TestFacebook.publications["first comment"].published
+
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return comments("1001_555", *posts, after=after, then=then)

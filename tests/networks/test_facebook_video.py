@@ -35,9 +35,11 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    Saved,
     later,
     make_answer,
     make_video,
+    named,
     no_save,
 )
 
@@ -108,27 +110,25 @@ PREPARES = {
 CONTENTS = {"video": VIDEO, "reel": REEL, "story": STORY}
 
 
-class Saved:
-    """Keeps what is saved, and for how long each next call may take."""
-
-    def __init__(self) -> None:
-        self.handles: list[Handles] = []
-        self.seconds: list[float] = []
-
-    def __call__(self, handles: Handles, *, seconds: float = 0) -> None:
-        self.handles.append(dict(handles))
-        self.seconds.append(seconds)
-
-
 def operation(kind: str, **values: Any) -> Operation:
     return replace(Operation(content=CONTENTS[kind], account=ACCOUNT, now=NOW), **values)
 
 
 def prepared(kind: str, **values: Any) -> Operation:
     session = FakeSession(*PREPARES[kind])
-    handles = CONNECTOR.prepare(session, operation(kind), no_save)
+    handles = CONNECTOR.prepare(session, operation(kind), session.timed(no_save))
     session.assert_done()
     return operation(kind, handles=handles, armed_at=NOW, **values)
+
+
+def broken_off(kind: str, *calls: Call) -> Handles:
+    """Return what was saved last before the answer to the last of these was lost."""
+    saved = Saved()
+    session = FakeSession(*calls[:-1], replace(calls[-1], gets=LOST))
+    save = session.timed(saved)
+    with pytest.raises(Unknown):
+        CONNECTOR.prepare(session, operation(kind), save)
+    return saved.handles[-1]
 
 
 def taken(kind: str, answer: Any = None) -> tuple[Operation, StillWorking]:
@@ -289,16 +289,6 @@ def test_a_video_is_out_when_its_publishing_is_complete(publishing: Any, out: bo
         CONNECTOR.recover(session, after)
 
 
-def test_every_chunk_is_saved_with_time_for_the_next() -> None:
-    saved = Saved()
-
-    session = FakeSession(*PREPARES["video"])
-    CONNECTOR.prepare(session, operation("video"), saved)
-
-    assert [handles["sent"] for handles in saved.handles] == [0, 4, 8, 10]
-    assert {*saved.seconds, *session.timeouts[1:]} == {600}
-
-
 @pytest.mark.parametrize(
     ("there", "rest"),
     [
@@ -309,14 +299,10 @@ def test_every_chunk_is_saved_with_time_for_the_next() -> None:
     ],
 )
 def test_a_chunked_upload_goes_on_where_facebook_says_that_it_stands(there: int | None, rest: tuple[Call, ...]) -> None:
-    saved = Saved()
-    first, second, third, *_ = PREPARES["video"]
-    with pytest.raises(Unknown):
-        CONNECTOR.prepare(FakeSession(first, second, replace(third, gets=LOST)), operation("video"), saved)
+    before = operation("video", handles=broken_off("video", *PREPARES["video"][:3]), now=later(hours=19))
     session = FakeSession(uploading(there), *rest)
 
-    before = operation("video", handles=saved.handles[-1], now=later(hours=19))
-    handles = CONNECTOR.prepare(session, before, saved)
+    handles = CONNECTOR.prepare(session, before, session.timed(no_save))
 
     session.assert_done()
     assert handles["sent"] == 10
@@ -324,18 +310,14 @@ def test_a_chunked_upload_goes_on_where_facebook_says_that_it_stands(there: int 
 
 @pytest.mark.parametrize("there", [0, 3, 10, None])
 def test_a_stream_goes_on_where_facebook_says_that_it_stands(there: int | None) -> None:
-    saved = Saved()
-    first, second = PREPARES["reel"]
-    with pytest.raises(Unknown):
-        CONNECTOR.prepare(FakeSession(first, replace(second, gets=LOST)), operation("reel"), saved)
-    assert saved.seconds == [600]
+    before = operation("reel", handles=broken_off("reel", *PREPARES["reel"]))
     rest = () if there == 10 else (stream(there or 0),)
     session = FakeSession(uploading(there), *rest)
 
-    handles = CONNECTOR.prepare(session, operation("reel", handles=saved.handles[-1]), saved)
+    handles = CONNECTOR.prepare(session, before, session.timed(no_save))
 
     session.assert_done()
-    assert (handles["sent"], handles, session.timeouts[1:]) == (10, saved.handles[-1], [600] * len(rest))
+    assert handles["sent"] == 10
 
 
 @pytest.mark.parametrize("kind", EDGES)
@@ -422,15 +404,10 @@ def test_a_video_is_never_held_in_memory_whole() -> None:
 def test_a_video_without_a_name_is_sent_under_one() -> None:
     media = replace(FILE, filename="")
     start, *chunks = PREPARES["video"]
-    renamed = [replace(call, sends={**call.sends, "files": _renamed(call)}) for call in chunks]
+    renamed = [named(call, "video") for call in chunks]
     content = replace(operation("video").content, media=(media,))
     session = FakeSession(start, *renamed)
 
     CONNECTOR.prepare(session, replace(operation("video"), content=content), no_save)
 
     session.assert_done()
-
-
-def _renamed(call: Call) -> dict[str, Any]:
-    _, content, mime_type = call.sends["files"]["video_file_chunk"]
-    return {"video_file_chunk": ("video", content, mime_type)}

@@ -31,13 +31,16 @@ from accounts.platforms.errors import AppStopped
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.instagram.errors import WORDS
 from accounts.platforms.meta.failures import MakeAgain, NotReady
-from tests.networks.container_case import ContainerCase, Saved, graph_error
+from tests.networks.container_case import ContainerCase, graph_error
 from tests.networks.platform_case import (
     LOST,
     NOW,
     Call,
     FakeSession,
+    ListCase,
+    NumbersCase,
     Publication,
+    Saved,
     later,
     make_answer,
     make_image,
@@ -117,6 +120,11 @@ def comments(*found: Mapping[str, Any], after: str = "", then: str = "") -> Call
 
 def comment(text: str = "Order now", **fields: str) -> dict[str, str]:
     return {"id": "178", "text": text, "timestamp": "2026-11-24T09:59:57+0000", "username": "bakery"} | fields
+
+
+def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+    answer = {"data": list(posts), "paging": {"cursors": {"after": then}}}
+    return read("17841/media", answer, fields=LISTED, limit=50, **({"after": after} if after else {}))
 
 
 STORY = {"id": "17900", "timestamp": "2026-11-24T09:59:57+0000", "permalink": ADDRESS}
@@ -270,9 +278,10 @@ class TestInstagram(ContainerCase):
         "media_type": "IMAGE",
         "media_product_type": "FEED",
     }
+    other = own | {"id": "1", "caption": "Other"}
     recover_calls = (
         status("18001", "PUBLISHED"),
-        read("17841/media", {"data": [own | {"id": "1", "caption": "Other"}, own]}, fields=LISTED, limit=50),
+        listing(own),
     )
     nothing_found = make_answer(200, {"status_code": "FINISHED", "id": "18001"})
     refused = graph_error(36004, 2207010)
@@ -293,8 +302,8 @@ class TestInstagram(ContainerCase):
     def status(self, container: str, state: str, reason: str = "") -> Call:
         return status(container, state, reason)
 
-    def listing(self, *posts: Mapping[str, Any]) -> Call:
-        return read("17841/media", {"data": list(posts)}, fields=LISTED, limit=50)
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return listing(*posts, after=after, then=then)
 
     @pytest.mark.parametrize(
         "answer",
@@ -335,15 +344,7 @@ class TestInstagram(ContainerCase):
     def test_a_token_whose_lifetime_makes_no_sense_is_renewed_in_time_all_the_same(self, expires_in: Any) -> None:
         answer = make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": expires_in})
 
-        tokens = self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=answer)), self.account, now=NOW)
-
-        assert tokens == replace(self.refreshed, access_expires_at=later(days=60))
-
-    def test_a_token_that_is_over_cannot_be_renewed(self) -> None:
-        with pytest.raises(AuthExpired):
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=graph_error(190, 463))), self.account, now=NOW
-            )
+        assert self.refresh(answer) == replace(self.refreshed, access_expires_at=later(days=60))
 
     def test_a_business_is_told_from_a_creator(self) -> None:
         answer = SHOWN | {"user_id": 17841, "account_type": "BUSINESS"}
@@ -439,43 +440,22 @@ class TestInstagram(ContainerCase):
         operation = self.prepared(self.publications["story video"])
         older = STORY | {"id": "17899", "timestamp": "2026-11-24T09:00:00+0000"}
 
-        found = self.connector.recover(FakeSession(status("18001", "PUBLISHED"), stories(STORY, older)), operation)
+        found = self.recovers(operation, status("18001", "PUBLISHED"), stories(STORY, older))
 
         assert found == [Published(remote_id="17900", url=ADDRESS)]
 
     def commenting(self) -> Operation:
         return replace(self.prepared(self.publications["first comment"]), now=later(days=1))
 
-    def test_a_comment_is_looked_for_before_it_is_sent_again(self) -> None:
-        operation = self.commenting()
-        others = [
-            comment(id="1", username="eve"),
-            comment("Something else", id="2"),
-            comment(id="4", timestamp="soon"),
-        ]
-        session = FakeSession(
-            comments(*others, then="c1"), comments(after="c1", then="c2"), comments(comment(), after="c2")
-        )
-
-        found = self.connector.recover(session, operation)
+    def test_a_comment_is_looked_for_among_the_accounts_own_before_it_is_sent_again(self) -> None:
+        operation, eves = self.commenting(), comment(id="1", username="eve")
 
         assert self.connector.recovery_of(operation) == Recovery.LOOK
+        found = self.recovers(operation, comments(eves, comment()))
         assert found == [Published(remote_id="178", url=ADDRESS)]
         for name, ids in (("bakery", []), ("eve", ["1"])):  # under which it goes by now
-            session = FakeSession(comments(*others), read("17841", {"username": name}, fields="username"))
-            assert [each.remote_id for each in self.connector.recover(session, operation)] == ids
-
-    def test_comments_are_read_no_further_than_to_the_first_try(self) -> None:
-        older = comment(id="3", timestamp="2026-11-24T09:59:50+0000")
-
-        for newer, ids in ([comment()], ["178"]), ([], []):
-            session = FakeSession(comments(*newer, older, then="c1"))
-            assert [each.remote_id for each in self.connector.recover(session, self.commenting())] == ids
-
-    def test_comments_that_cannot_be_read_are_no_absence(self) -> None:
-        for gets in (LOST, make_answer(200, {})):
-            with pytest.raises(Unknown):
-                self.connector.recover(FakeSession(replace(comments(), gets=gets)), self.commenting())
+            asked = read("17841", {"username": name}, fields="username")
+            assert [each.remote_id for each in self.recovers(operation, comments(eves), asked)] == ids
 
     @pytest.mark.parametrize(
         ("gets", "error"),
@@ -497,7 +477,7 @@ class TestInstagram(ContainerCase):
     def test_a_comment_needs_no_preparation(self) -> None:
         operation = self.operation(COMMENTED, out=(IMAGE.published,))
 
-        assert self.connector.prepare(FakeSession(), operation, no_save) == {}
+        assert self.prepares(operation) == {}
 
     @pytest.mark.parametrize(
         ("content", "rules"),
@@ -610,14 +590,24 @@ def numbers(names: str, **values: int) -> Call:
     return read("17900/insights", {"data": data}, metric=names)
 
 
-class TestNumbers:
+class TestComments(ListCase):
+    connector = TestInstagram.connector
+    own, other = comment(), comment("Something else", id="2")
+    dated = ("timestamp",)
+    lost = Operation(
+        content=COMMENTED, account=TestInstagram.account, now=later(days=1), armed_at=NOW, out=(IMAGE.published,)
+    )
+    adopted = Published(remote_id="178", url=ADDRESS)
+
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return comments(*posts, after=after, then=then)
+
+
+class TestNumbers(NumbersCase):
     connector, account = TestInstagram.connector, TestInstagram.account
 
     def of_post(self, *calls: Call) -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, ["17900"], now=NOW)
-        session.assert_done()
-        return found
+        return self.counted(["17900"], *calls)
 
     def test_a_post_tells_its_views_reach_and_interactions(self) -> None:
         values = {
@@ -703,11 +693,7 @@ class TestNumbers:
         )
 
     def test_an_account_tells_its_last_day_and_who_follows(self) -> None:
-        session = FakeSession(*self.account_calls())
-
-        found = self.connector.account_metrics(
-            session, self.account, now=later(hours=3, minutes=17, seconds=31, milliseconds=5)
-        )
+        found = self.account_counted(*self.account_calls(), now=later(hours=3, minutes=17, seconds=31, milliseconds=5))
 
         assert found == AccountNumbers(
             followers=500,
@@ -719,13 +705,11 @@ class TestNumbers:
             clicks=3,
             demographics=Demographics(age_groups={"25-34": 67, "18-24": 33}, countries={"GB": 60, "DE": 40}),
         )
-        session.assert_done()
 
     def test_an_account_without_insights_still_tells_its_followers(self) -> None:
         shown, *rest = self.account_calls()
-        session = FakeSession(shown, *(replace(each, gets=graph_error(10)) for each in rest))
 
-        found = self.connector.account_metrics(session, self.account, now=NOW)
+        found = self.account_counted(shown, *(replace(each, gets=graph_error(10)) for each in rest))
 
         assert found == AccountNumbers(followers=500, following=20, posts=12)
 

@@ -46,8 +46,10 @@ from tests.networks.platform_case import (
     Call,
     FakeSession,
     LookCase,
+    NumbersCase,
     OAuth2Case,
     Publication,
+    Saved,
     later,
     make_answer,
     make_document,
@@ -390,6 +392,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
     }
     uploading = "video"
     own = listed("Hello")
+    dated, before = ("createdAt",), CREATED - 2_500
     other = listed("Something else", id="urn:li:share:7")
     recover_calls = (listing(own),)
     nothing_found = make_answer(200, {"elements": [], "paging": {"start": 0, "count": 10, "links": []}})
@@ -416,12 +419,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         return listing(*posts, start=10 * int(after[1:] or 0) if after else 0, goes_on=bool(then))
 
-    def recovers(self, operation: Operation, *calls: Call) -> list[Published]:
-        session = FakeSession(*calls)
-        found = self.connector.recover(session, operation)
-        session.assert_done()
-        return found
-
     def test_each_product_asks_for_its_own_scopes(self) -> None:
         assert self.connector.scopes == COMMUNITY_SCOPES
         assert LinkedIn(App(client_id="id")).scopes == LinkedIn.scopes == SELF_SERVE_SCOPES
@@ -429,7 +426,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def test_a_refresh_without_a_new_refresh_token_says_nothing_about_its_end(self) -> None:
         answer = make_answer(200, {"access_token": "AT2", "expires_in": 60})
 
-        tokens = self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=answer)), self.account, now=NOW)
+        tokens = self.refresh(answer)
 
         assert (tokens.refresh_token, tokens.ends_at) == ("", None)
 
@@ -443,12 +440,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
             f"LinkedIn answered with status 400 and the code {error}.",
             error,
         )
-
-    def test_a_refused_revocation_is_told(self) -> None:
-        refused = make_answer(400, {"error": "invalid_request"})
-
-        with pytest.raises(Rejected):
-            self.connector.revoke(FakeSession(replace(self.revoke_calls[0], gets=refused)), self.account)
 
     def test_an_organization_shows_itself_without_what_cannot_be_read(self) -> None:
         shown, logo, followers = organization_calls()
@@ -492,10 +483,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         me, *_ = self.candidate_calls
         held = get("/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100", {"elements": acls})
         refused = make_answer(status, {"status": status, "message": "Viewer does not have permission"})
-        shown = replace(
-            get("/rest/organizations/6", {}), gets=make_answer(200, body=b"{") if status == 200 else refused
-        )
-        session = FakeSession(me, held, shown, organization_calls()[0])
+        session = FakeSession(me, held, get("/rest/organizations/6", refused), organization_calls()[0])
 
         _, *organizations = self.connector.candidates(session, GIVEN)
 
@@ -527,66 +515,60 @@ class TestLinkedIn(LookCase, OAuth2Case):
         operation = self.operation(Content(text="", link="https://example.com/rye"))
         unread = replace(READ_PAGE, gets=make_answer(404))
 
-        handles = self.connector.prepare(FakeSession(unread), operation, no_save)
+        handles = self.prepares(operation, unread)
 
-        session = FakeSession(
-            create("", content={"article": {"source": "https://example.com/rye", "title": operation.content.link}})
+        published = self.commits(
+            replace(operation, handles=handles),
+            create("", content={"article": {"source": "https://example.com/rye", "title": operation.content.link}}),
         )
-        assert self.connector.commit(session, replace(operation, handles=handles)) == POST
 
-    def test_an_address_is_no_longer_title_than_linkedin_takes(self) -> None:
-        operation = self.operation(Content(text="", link="https://example.com/" + "\U0001d401" * 300))
-        unread = Call("GET", operation.content.link, READ_PAGE.sends, make_answer(404))
-
-        handles = self.connector.prepare(FakeSession(unread), operation, no_save)
-
-        assert length(handles["uploads"]["card"]["given"]["title"], "utf16_units") <= 400
+        assert published == POST
 
     def test_a_title_of_our_own_wins_over_the_cards(self) -> None:
         content = Content(text="", title="Ours", link="https://example.com/rye")
         webp = replace(READ_PICTURE, gets=make_answer(200, body=b"webp", Content_Type="image/webp"))
 
-        handles = self.connector.prepare(FakeSession(READ_PAGE, webp), self.operation(content), no_save)
+        handles = self.prepares(self.operation(content), READ_PAGE, webp)
 
         assert handles["uploads"]["card"]["given"] == ARTICLE | {"title": "Ours"}
 
-    def test_a_cards_title_is_as_short_as_linkedin_counts_it(self) -> None:
-        page = "<title>" + "\U0001d401" * 300
-        read = replace(READ_PAGE, gets=make_answer(200, body=page.encode(), Content_Type="text/html"))
-        operation = self.operation(Content(text="", link="https://example.com/rye"))
+    @pytest.mark.parametrize(
+        ("page", "title", "link", "limits", "units"),
+        [
+            ("<title>" + "\U0001d401" * 300, "", "https://example.com/rye", {}, 400),
+            ("", "", "https://example.com/" + "\U0001d401" * 300, {}, 380),
+            ("", "T" * 300, "https://example.com/rye", {"max_title_characters": 200}, 200),
+        ],
+        ids=["the page's", "the address", "of our own, as the operator knows better"],
+    )
+    def test_a_cards_title_is_as_short_as_linkedin_counts_it(
+        self, page: str, title: str, link: str, limits: dict[str, float], units: int
+    ) -> None:
+        read = Call("GET", link, READ_PAGE.sends, make_answer(200, body=page.encode(), Content_Type="text/html"))
+        operation = self.operation(Content(text="", title=title, link=link))
 
-        handles = self.connector.prepare(FakeSession(read), operation, no_save)
+        handles = LinkedIn(App(limits=limits)).prepare(FakeSession(read), operation, no_save)
 
-        assert length(handles["uploads"]["card"]["given"]["title"], "utf16_units") == 400
-
-    def test_a_cards_title_is_as_short_as_the_operator_knows_that_it_must_be(self) -> None:
-        connector = LinkedIn(App(limits={"max_title_characters": 200}))
-        unread = replace(READ_PAGE, gets=make_answer(404))
-        operation = self.operation(Content(text="", title="T" * 300, link="https://example.com/rye"))
-
-        handles = connector.prepare(FakeSession(unread), operation, no_save)
-
-        assert handles["uploads"]["card"]["given"]["title"] == "T" * 200
+        assert length(handles["uploads"]["card"]["given"]["title"], "utf16_units") == units
 
     @pytest.mark.parametrize("mime_type", ["image/jpeg", "image/png"])
     def test_a_cards_picture_is_the_articles_thumbnail(self, mime_type: str) -> None:
         content = Content(text="", title="T" * 401, link="https://example.com/rye")
         picture = replace(READ_PICTURE, gets=make_answer(200, body=b"bytes", Content_Type=mime_type))
-        session = FakeSession(READ_PAGE, picture, *image_calls(1, b"bytes"))
 
-        handles = self.connector.prepare(session, self.operation(content), no_save)
+        handles = self.prepares(self.operation(content), READ_PAGE, picture, *image_calls(1, b"bytes"))
 
         article = ARTICLE | {"title": "T" * 400, "thumbnail": "urn:li:image:D1"}
         created = FakeSession(create("", content={"article": article}))
         assert self.connector.commit(created, self.operation(content, handles=handles)) == POST
-        session.assert_done()
 
     @pytest.mark.parametrize("gets", [make_answer(400), make_answer(503), LOST], ids=["refused", "overloaded", "lost"])
     def test_a_link_without_its_picture_is_better_than_none(self, gets: Answer | PlatformError) -> None:
         begin, send = image_calls(1, b"png")
-        session = FakeSession(READ_PAGE, READ_PICTURE, begin, replace(send, gets=gets))
 
-        handles = self.connector.prepare(session, self.operation(self.publications["link"].content), no_save)
+        handles = self.prepares(
+            self.operation(self.publications["link"].content), READ_PAGE, READ_PICTURE, begin, replace(send, gets=gets)
+        )
 
         assert handles["uploads"]["card"]["given"] == ARTICLE
 
@@ -595,13 +577,15 @@ class TestLinkedIn(LookCase, OAuth2Case):
         content = Content(text="", link="https://example.com/rye")
         handles = {"uploads": {"card": {"given": article, "at": NOW.isoformat()}}}
         refused = make_answer(400, {"status": 400, "code": "MEDIA_ASSET_PROCESSING_FAILED", "message": "Bad image"})
-        session = FakeSession(
-            replace(create("", content={"article": article}), gets=refused), create("", content={"article": ARTICLE})
+
+        published = self.commits(
+            self.operation(content, handles=handles),
+            replace(create("", content={"article": article}), gets=refused),
+            create("", content={"article": ARTICLE}),
         )
 
-        assert self.connector.commit(session, self.operation(content, handles=handles)) == POST
+        assert published == POST
 
-        session.assert_done()
         assert "thumbnail" in article
 
     @pytest.mark.parametrize(
@@ -621,7 +605,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         operation = self.operation(Content(text="", link="https://example.com/rye"), handles=handles)
 
         with pytest.raises(error):
-            self.connector.commit(FakeSession(replace(create("", content={"article": article}), gets=gets)), operation)
+            self.commits(operation, replace(create("", content={"article": article}), gets=gets))
 
     def test_a_link_beside_a_file_is_not_read(self) -> None:
         image = self.publications["image"]
@@ -631,23 +615,18 @@ class TestLinkedIn(LookCase, OAuth2Case):
     @pytest.mark.parametrize(("hours", "is_brought"), [(19, False), (21, True)])
     def test_an_image_that_waited_for_a_day_is_brought_again(self, hours: int, is_brought: bool) -> None:
         operation = self.prepared(self.publications["image"])
-        session = FakeSession(*self.publications["image"].prepares * is_brought)
 
-        self.connector.prepare(session, replace(operation, now=later(hours=hours)), no_save)
-
-        session.assert_done()
+        self.prepares(replace(operation, now=later(hours=hours)), *self.publications["image"].prepares * is_brought)
 
     def preparing(self, *calls: Call, content: Content | None = None, handles: Handles | None = None) -> Handles:
         """Prepare until an error comes, and return what was saved."""
-        saved: list[Handles] = [handles or {}]
-        operation = self.operation(content or self.steps.content, handles=saved[0])
-        session = FakeSession(*calls)
+        saved = Saved(handles or {})
+        operation = self.operation(content or self.steps.content, handles=saved.handles[0])
         try:
-            self.connector.prepare(session, operation, lambda given, *, seconds=0: saved.append(given))
+            self.prepares(operation, *calls, save=saved)
         finally:
-            session.assert_done()
-            self.saved = saved[-1]
-        return saved[-1]
+            self.saved = saved.handles[-1]
+        return self.saved
 
     def test_linkedin_is_asked_again_while_it_works_on_a_video(self) -> None:
         with pytest.raises(StillWorking) as caught:
@@ -656,7 +635,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         handles = self.preparing(show_video("AVAILABLE"), handles=self.saved)
 
-        assert handles == {"asset": {"urn": "urn:li:video:V1", "is_ready": True}}
+        assert handles == {"uploads": {"media_1": {"given": "urn:li:video:V1", "ready": True}}}
 
     @pytest.mark.parametrize(("waited", "wait"), [(49, 10), (100, 20), (3600, 60)])
     def test_linkedin_is_asked_more_and_more_seldom_while_it_works_on_a_video(self, waited: int, wait: float) -> None:
@@ -666,7 +645,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         operation = replace(self.operation(self.steps.content, handles=self.saved), now=later(seconds=waited))
 
         with pytest.raises(StillWorking) as caught:
-            self.connector.prepare(FakeSession(working), operation, no_save)
+            self.prepares(operation, working)
 
         assert caught.value.retry_after == wait
 
@@ -677,17 +656,14 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(Unknown):
             self.preparing(BEGIN_VIDEO, PARTS[0], replace(PARTS[1], gets=LOST))
         operation = self.operation(self.steps.content, handles=self.saved)
-        session = FakeSession(*calls, FINISH_VIDEO, show_video("AVAILABLE"))
 
-        self.connector.prepare(session, replace(operation, now=later(hours=hours)), no_save)
-
-        session.assert_done()
+        self.prepares(replace(operation, now=later(hours=hours)), *calls, FINISH_VIDEO, show_video("AVAILABLE"))
 
     def test_a_part_without_a_tag_is_brought_again(self) -> None:
         with pytest.raises(Unavailable):
             self.preparing(BEGIN_VIDEO, replace(PARTS[0], gets=make_answer(200)))
 
-        assert self.saved["asset"]["tags"] == []
+        assert self.saved["uploads"]["media_1"]["tags"] == []
 
     @pytest.mark.parametrize("over", OVER)
     def test_an_upload_whose_addresses_have_ended_begins_anew(self, over: Answer) -> None:
@@ -722,7 +698,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def test_who_may_not_read_the_state_of_a_file_goes_on(self) -> None:
         denied = replace(show_video("X"), gets=make_answer(403, {"status": 403, "code": "ACCESS_DENIED"}))
 
-        assert self.preparing(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, denied)["asset"]["is_ready"]
+        assert self.preparing(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, denied)["uploads"]["media_1"]["ready"]
 
     def test_any_other_refusal_of_the_state_is_told(self) -> None:
         gone = replace(show_video("X"), gets=make_answer(404, {"status": 404, "code": "NOT_FOUND"}))
@@ -747,25 +723,24 @@ class TestLinkedIn(LookCase, OAuth2Case):
             self.preparing(nowhere, content=self.publications[which].content)
 
     def test_a_large_document_has_ten_minutes(self) -> None:
-        waits: list[float] = []
+        saved = Saved()
         session = FakeSession(*self.publications["document"].prepares)
         operation = self.operation(self.publications["document"].content)
 
-        self.connector.prepare(session, operation, lambda given, *, seconds=0: waits.append(seconds))
+        self.connector.prepare(session, operation, saved)
 
         assert session.timeouts[1] == 600
-        assert waits == [0, 600, 0, 0]
+        assert saved.seconds == [0, 600, 0, 0]
 
     def test_the_older_header_names_the_post_too(self) -> None:
         call = replace(create("Hello"), gets=make_answer(201, body=b"", x_linkedin_id="urn:li:share:7001"))
 
-        assert self.connector.commit(FakeSession(call), self.prepared(self.first)) == POST
+        assert self.commits(self.prepared(self.first), call) == POST
 
     def test_another_try_that_is_called_a_duplicate_of_our_post_has_found_it(self) -> None:
         operation = replace(self.prepared(self.first), now=later(minutes=2))
-        session = FakeSession(replace(create("Hello"), gets=DUPLICATE), listing(self.own))
 
-        assert self.connector.commit(session, operation) == POST
+        assert self.commits(operation, replace(create("Hello"), gets=DUPLICATE), listing(self.own)) == POST
 
     @pytest.mark.parametrize(
         "looks",
@@ -776,7 +751,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         operation = replace(self.prepared(self.first), now=later(minutes=2))
 
         with pytest.raises(Duplicate):
-            self.connector.commit(FakeSession(replace(create("Hello"), gets=DUPLICATE), looks), operation)
+            self.commits(operation, replace(create("Hello"), gets=DUPLICATE), looks)
 
     @pytest.mark.parametrize(
         ("then", "found"),
@@ -794,14 +769,11 @@ class TestLinkedIn(LookCase, OAuth2Case):
         self, then: Answer | PlatformError, found: Published | None, author: str
     ) -> None:
         call = create("Hello", author=author)
-        session = FakeSession(replace(call, gets=CONFLICT), replace(call, gets=then))
         first = self.prepared(self.first)
 
         with nullcontext() if found else pytest.raises(Unknown):
             operation = replace(first, account=replace(first.account, remote_id=author))
-            assert self.connector.commit(session, operation) == found
-
-        session.assert_done()
+            assert self.commits(operation, replace(call, gets=CONFLICT), replace(call, gets=then)) == found
 
     @pytest.mark.parametrize("name", ["images", "first comment"])
     def test_after_a_conflict_nothing_is_sent_twice_that_linkedin_would_take_twice(self, name: str) -> None:
@@ -845,8 +817,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
         "other",
         [
             listed("Hello!"),
-            listed("Hello", createdAt=CREATED - 2_500),
-            listed("Hello", createdAt=None),
             listed("Hello", lifecycleState="DRAFT"),
             listed("Hello", content={"media": {"id": "urn:li:image:D1"}}),
             listed("Hello", content={"article": {"source": "https://example.com"}}),
@@ -854,11 +824,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
     )
     def test_another_post_is_not_taken_for_it(self, other: dict[str, Any]) -> None:
         assert self.recovers(self.operation(self.first.content, armed_at=NOW), listing(other)) == []
-
-    def test_the_search_ends_at_posts_from_before_it_was_sent(self) -> None:
-        old = listed("Old", createdAt=CREATED - 60_000)
-
-        assert self.recovered(listing(self.own, old, goes_on=True)) == [POST]
 
     def test_a_full_list_goes_on_even_if_nothing_says_so(self) -> None:
         assert self.recovered(listing(*[self.other] * 10), listing(self.own, start=10)) == [POST]
@@ -885,13 +850,15 @@ class TestLinkedIn(LookCase, OAuth2Case):
         paging = {"start": start, "count": 10} | paging
         return get(path, {"elements": list(comments), "paging": paging | {"links": []}})
 
+    OWN_COMMENT = {
+        "actor": PAGE,
+        "commentUrn": COMMENT,
+        "message": {"text": "More (here)"},
+        "created": {"time": CREATED},
+    }
+
     def test_a_lost_comment_is_looked_for_among_the_comments(self) -> None:
-        own = {
-            "actor": PAGE,
-            "commentUrn": COMMENT,
-            "message": {"text": "More (here)"},
-            "created": {"time": CREATED},
-        }
+        own = self.OWN_COMMENT
         others = (
             own | {"actor": MEMBER},
             own | {"message": {"text": "Else"}},
@@ -905,21 +872,9 @@ class TestLinkedIn(LookCase, OAuth2Case):
         assert self.recovers(self.commenting(), self.comments(*others)) == []
 
     def test_the_comments_are_read_to_their_end(self) -> None:
-        own = {
-            "actor": PAGE,
-            "commentUrn": COMMENT,
-            "message": {"text": "More (here)"},
-            "created": {"time": CREATED},
-        }
-
-        pages = self.comments(total=11), self.comments(own, start=10, total=11)
+        pages = self.comments(total=11), self.comments(self.OWN_COMMENT, start=10, total=11)
 
         assert self.recovers(self.commenting(), *pages) == [Published(remote_id=COMMENT, url=COMMENT_URL)]
-
-    @pytest.mark.parametrize("gets", [make_answer(500), make_answer(201, {}), LOST])
-    def test_a_comment_without_an_answer_leaves_it_unknown(self, gets: Answer | PlatformError) -> None:
-        with pytest.raises(Unknown):
-            self.commit(self.publications["first comment"], gets)
 
     def test_organizations_are_searched_and_members_are_not(self) -> None:
         operation = self.operation(self.first.content)
@@ -994,19 +949,14 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def test_a_quota_of_the_day_is_waited_for_until_midnight_utc(self, message: str, seconds: float | None) -> None:
         answer = make_answer(429, {"status": 429, "message": message}, Date="Tue, 24 Nov 2026 10:00:59 GMT")
 
-        error = self.connector.classify(answer)
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == seconds
+        assert self.waits(answer) == seconds
 
     def test_our_own_clock_counts_where_linkedin_tells_no_time(self) -> None:
         answer = make_answer(429, {"message": "throttle APPLICATION DAY limit"}, Date="soon")
 
-        error = self.connector.classify(answer)
+        wait, midnight = self.waits(answer), 86_400 - datetime.now(UTC).timestamp() % 86_400
 
-        assert isinstance(error, RateLimited)
-        midnight = 86_400 - datetime.now(UTC).timestamp() % 86_400
-        assert error.retry_after == pytest.approx(midnight, abs=60)
+        assert wait == pytest.approx(midnight, abs=60)
 
     def test_a_quota_is_told_without_wondering_at_its_code(self) -> None:
         throttled = {"serviceErrorCode": 101, "message": "Resource level throttle limit is reached.", "status": 429}
@@ -1081,12 +1031,12 @@ class TestLinkedIn(LookCase, OAuth2Case):
             {"organizationalEntity": PAGE, "share": "urn:li:share:7001", "totalShareStatistics": self.TOTALS},
             {"organizationalEntity": PAGE, "ugcPost": "urn:li:ugcPost:8", "totalShareStatistics": {"likeCount": 2}},
         ]
-        session = FakeSession(
+
+        found = self.counted(
+            self.URNS,
             self.statistics(self.LISTS, {"elements": elements}),
             get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", {"commentsState": "OPEN"}),
         )
-
-        found = self.connector.post_metrics(session, self.account, self.URNS, now=NOW)
 
         zeros = PostNumbers(
             impressions=0, reach=0, engagement=0, clicks=0, own={"likes": 0, "comments": 0, "shares": 0}
@@ -1102,25 +1052,25 @@ class TestLinkedIn(LookCase, OAuth2Case):
         self, status: int, is_gone: bool
     ) -> None:
         urn, refused = "urn:li:share:9", make_answer(status, {"status": status, "code": "NO"})
-        session = FakeSession(
+
+        found = self.counted(
+            [urn],
             self.statistics("&shares=List(urn%3Ali%3Ashare%3A9)", {"elements": []}),
             get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", refused),
         )
-
-        found = self.connector.post_metrics(session, self.account, [urn], now=NOW)
 
         assert (urn not in found) == is_gone
 
     @pytest.mark.parametrize("denied", [True, False])
     def test_an_outage_does_not_make_a_post_gone(self, denied: bool) -> None:
         statistics: Any = make_answer(403, {"status": 403}) if denied else {"elements": []}
-        session = FakeSession(
-            self.statistics("&shares=List(urn%3Ali%3Ashare%3A9)", statistics),
-            get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", make_answer(500, {"status": 500})),
-        )
 
         with pytest.raises(Unavailable):
-            self.connector.post_metrics(session, self.account, ["urn:li:share:9"], now=NOW)
+            self.counted(
+                ["urn:li:share:9"],
+                self.statistics("&shares=List(urn%3Ali%3Ashare%3A9)", statistics),
+                get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", make_answer(500, {"status": 500})),
+            )
 
     def test_who_is_no_administrator_gets_what_everybody_sees(self) -> None:
         denied = make_answer(403, {"status": 403, "code": "ACCESS_DENIED"})
@@ -1129,14 +1079,14 @@ class TestLinkedIn(LookCase, OAuth2Case):
             "commentSummary": {"count": 2, "topLevelCount": 1},
         }
         gone = make_answer(404, {"status": 404, "code": "NOT_FOUND"})
-        session = FakeSession(
+
+        found = self.counted(
+            self.URNS,
             self.statistics(self.LISTS, denied),
             get(f"/rest/socialMetadata/{SHARE_IN_URL}", social),
             get("/rest/socialMetadata/urn%3Ali%3AugcPost%3A8", {}),
             get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", gone),
         )
-
-        found = self.connector.post_metrics(session, self.account, self.URNS, now=NOW)
 
         assert found == {
             "urn:li:share:7001": PostNumbers(engagement=6, own={"likes": 4, "comments": 2}),
@@ -1144,10 +1094,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
         }
 
     def test_any_other_refusal_of_statistics_is_told(self) -> None:
-        session = FakeSession(self.statistics(self.LISTS, make_answer(400, {"code": "INVALID_URN_ID"})))
-
         with pytest.raises(Rejected):
-            self.connector.post_metrics(session, self.account, self.URNS, now=NOW)
+            self.counted(self.URNS, self.statistics(self.LISTS, make_answer(400, {"code": "INVALID_URN_ID"})))
 
     YESTERDAY = "&timeIntervals=(timeRange:(start:1795392000000,end:1795478400000),timeGranularityType:DAY)"
 
@@ -1173,10 +1121,9 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def test_an_organization_is_counted_over_the_last_whole_day(
         self, statistics: Any, followers: Any, numbers: AccountNumbers
     ) -> None:
-        session = FakeSession(self.statistics(self.YESTERDAY, statistics), self.followers(followers))
-        now = later(minutes=17, seconds=31, milliseconds=5)
+        calls = self.statistics(self.YESTERDAY, statistics), self.followers(followers)
 
-        assert self.connector.account_metrics(session, self.account, now=now) == numbers
+        assert self.account_counted(*calls, now=later(minutes=17, seconds=31, milliseconds=5)) == numbers
 
 
 ME = {"sub": "AbC123", "name": "Ann Baker", "given_name": "Ann", "picture": "https://media.example/a.jpg"}
@@ -1184,7 +1131,7 @@ ME_CALL = Call("GET", f"{HOST}/v2/userinfo", {"headers": BEARER}, make_answer(20
 ANN = Profile(name="Ann Baker", profile_image="https://media.example/a.jpg")
 
 
-class TestSelfServe:
+class TestSelfServe(NumbersCase):
     """A member, by the product that every app can have."""
 
     connector = LinkedIn(App(client_id="id", client_secret="secret"))
@@ -1263,10 +1210,10 @@ class TestSelfServe:
         ]
 
     def test_there_are_no_numbers_and_no_call_for_them(self) -> None:
-        found = self.connector.post_metrics(FakeSession(), self.account, ["urn:li:share:1"], now=NOW)
+        found = self.counted(["urn:li:share:1"])
 
         assert found == {"urn:li:share:1": PostNumbers()}
-        assert self.connector.account_metrics(FakeSession(), self.account, now=NOW) == AccountNumbers()
+        assert self.account_counted() == AccountNumbers()
 
 
 def analytics(what: str, kind: str, answer: Any) -> Call:
@@ -1279,7 +1226,7 @@ DENIED = make_answer(403, {"status": 403, "code": "ACCESS_DENIED"})
 GONE = make_answer(404, {"status": 404, "code": "NOT_FOUND"})
 
 
-class TestMemberOfCommunityManagement:
+class TestMemberOfCommunityManagement(NumbersCase):
     connector = TestLinkedIn.connector
     account = Account(
         remote_id=MEMBER,
@@ -1288,10 +1235,7 @@ class TestMemberOfCommunityManagement:
     )
 
     def numbers(self, *calls: Call, urn: str = "urn:li:share:7001") -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, [urn], now=NOW)
-        session.assert_done()
-        return found
+        return self.counted([urn], *calls)
 
     def of_share(self, *answers: Any) -> list[Call]:
         what = f"q=entity&entity=(share:{SHARE_IN_URL})"
@@ -1354,11 +1298,10 @@ class TestMemberOfCommunityManagement:
     def test_a_member_is_counted_over_the_last_whole_day(self) -> None:
         dates = "(start:(year:2026,month:11,day:23),end:(year:2026,month:11,day:24))"
         calls = [analytics(f"q=me&dateRange={dates}", kind, {"count": 5}) for kind in KINDS]
-        session = FakeSession(
+
+        found = self.account_counted(
             *calls, get("/rest/memberFollowersCount?q=me", {"elements": [{"memberFollowersCount": 40}]})
         )
-
-        found = self.connector.account_metrics(session, self.account, now=NOW)
 
         assert found == AccountNumbers(followers=40, impressions=5, reach=5, engagement=15, clicks=5)
 

@@ -1,7 +1,6 @@
 """LinkedIn's connector and its simulator, which were written apart from each other."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,17 +11,11 @@ from hypothesis import strategies as st
 from accounts.platforms.base import (
     App,
     Content,
-    Duplicate,
     Media,
     Operation,
     ProcessingFailed,
-    Published,
     RateLimited,
-    Unavailable,
-    Unknown,
-    WhoActs,
 )
-from accounts.platforms.linkcard import LinkCard, Picture
 from accounts.platforms.linkedin import LinkedIn, littletext
 from ouipost.simulator import clock
 from ouipost.simulator.models import Counter
@@ -30,13 +23,11 @@ from ouipost.simulator.networks.linkedin import text as linkedin_text
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, consent, make_file, now, order, visible
 from tests.simulator.clip import film
-from tests.simulator.conftest import png
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
-MEMBER, BAKERY, BOOKS = 0, 1, 2
+MEMBER, BAKERY = 0, 1
 """Where the candidates of a sign-in are."""
 DAY = 86_400
-PDF = b"%PDF-1.7 << /Type /Page >>"
 SIGNS = "ab1 \n#_()[]{}|\\@*<>~&\u00e9\U0001f35e"
 
 
@@ -52,42 +43,15 @@ def desk(which: int = BAKERY, product: str = "community", client_id: str = "app"
     return Desk(connector=connector, candidate=consent(connector, "Demo")[which], **values)
 
 
-def an_image(number: int = 1) -> Media:
-    content = png(40 + number, 30).getvalue()
-    facts: dict[str, Any] = {"type": "image", "mime_type": "image/png", "width": 40 + number, "height": 30}
-    return make_file(f"image_{number}", content, filename="a.png", alt_text="A loaf", **facts)
-
-
 def a_video() -> Media:
     facts: dict[str, Any] = {"width": 64, "height": 64, "seconds": 4, "fps": 10, "video_codec": "h264"}
     return make_file("video", film(seconds=4), type="video", mime_type="video/mp4", filename="film.mp4", **facts)
 
 
-def a_document() -> Media:
-    return make_file("document", PDF, type="document", mime_type="application/pdf", filename="a.pdf", pages=1)
-
-
 KINDS = {
     "text": Content(text="(Rye) #bread_rolls"),
-    "link": Content(text="Read", link="https://bread.example/rye"),
-    "image": Content(text="Look", media=(an_image(),)),
-    "images": Content(text="", media=(an_image(1), an_image(2))),
     "video": Content(text="Look", media=(a_video(),)),
-    "document": Content(text="Read", media=(a_document(),), options={"post_type": "document"}),
-    "comment": Content(text="Hello", options={"first_comment": "More (here)"}),
 }
-
-
-@pytest.mark.parametrize("lost", [False, True])
-@pytest.mark.parametrize("name", KINDS)
-def test_every_kind_of_an_organization_is_published_once(name: str, lost: bool) -> None:
-    content = KINDS[name]
-
-    out = desk(lost=lost).publish(content)
-
-    assert [text for _, text, _ in visible()] == [content.text, *(reply.text for reply in content.replies)]
-    assert visible()[0][2] == len(content.media)
-    assert len({each.remote_id for each in out}) == 1 + len(content.replies)
 
 
 @pytest.mark.parametrize(("level", "most"), [("APPLICATION ", 500), ("APPLICATION_AND_MEMBER ", 100)])
@@ -121,28 +85,6 @@ def test_the_organizations_where_a_person_may_post_can_be_connected() -> None:
     assert shown.followers
 
 
-def test_a_link_whose_picture_is_none_goes_out_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    card = LinkCard(title="Rye", picture=Picture(mime_type="image/png", content=b"no picture"))
-    monkeypatch.setattr("accounts.platforms.linkedin.media.fetch_link_card", lambda *_: card)
-
-    desk().publish(Content(text="Read", link="https://bread.example/rye"))
-
-    assert visible() == [("post", "Read", 0)]
-
-
-def test_an_image_that_is_not_ready_was_surely_not_posted() -> None:
-    order("linkedin", "slow_processing", seconds=25)
-    at = desk(MEMBER, "")
-    with pytest.raises(Unavailable) as caught:
-        at.publish(KINDS["image"])
-    assert (caught.value.network_code, caught.value.retry_after) == ("MEDIA_ASSET_WAITING_UPLOAD", 15)
-
-    clock.advance(30)
-    at.publish(KINDS["image"])
-
-    assert visible() == [("post", "Look", 1)]
-
-
 def test_a_post_that_linkedin_has_yet_to_publish_is_published_when_it_has() -> None:
     order("linkedin", "slow_processing", match="POST /rest/posts", seconds=3000)
     sent_at = now()
@@ -166,44 +108,6 @@ def test_a_post_that_linkedin_gave_up_is_told(is_slow: bool) -> None:
 
 
 @pytest.mark.parametrize("which", [MEMBER, BAKERY])
-def test_the_same_again_after_a_lost_answer_is_the_first_one(which: int) -> None:
-    at = desk(which)
-    armed_at = now()
-    operation = Operation(content=KINDS["text"], account=at.account, now=armed_at, armed_at=armed_at)
-    order("linkedin", "status", status=502, after_accept=True)
-    with pytest.raises(Unknown):
-        at.connector.commit(at.session, operation)
-
-    clock.advance(120)
-    found: Published = at.connector.commit(at.session, replace(operation, now=now()))
-
-    assert (found.remote_id, len(visible())) == (found.url.split("/")[-2], 1)
-
-
-def test_another_post_of_the_same_text_is_not_taken_over() -> None:
-    at = desk()
-    at.publish(KINDS["text"])
-    clock.advance(60)
-    armed_at = now()
-    clock.advance(60)
-
-    with pytest.raises(Duplicate):
-        at.connector.commit(
-            at.session, Operation(content=KINDS["text"], account=at.account, now=now(), armed_at=armed_at)
-        )
-
-
-def test_a_version_that_has_ended_is_the_operators() -> None:
-    at = desk()
-    at.connector = LinkedIn(replace(at.connector.app, version="202401"))
-
-    with pytest.raises(Unavailable) as caught:
-        at.publish(KINDS["text"])
-
-    assert (caught.value.acts, caught.value.network_code) == (WhoActs.OPERATOR, "NONEXISTENT_VERSION")
-
-
-@pytest.mark.parametrize("which", [MEMBER, BAKERY])
 def test_numbers_are_read_for_posts_with_and_without_files(which: int) -> None:
     at = desk(which)
     urns = [at.publish(KINDS[name])[0].remote_id for name in ("text", "video")]
@@ -218,17 +122,6 @@ def test_numbers_are_read_for_posts_with_and_without_files(which: int) -> None:
         assert set(numbers.own) == {"likes", "comments", "shares"}
     assert account.followers
     assert account.impressions
-
-
-def test_a_content_administrator_gets_the_numbers_that_all_see() -> None:
-    at = desk(BOOKS)
-    [post] = at.publish(KINDS["text"])
-    clock.advance(DAY)
-
-    numbers = at.connector.post_metrics(at.session, at.account, [post.remote_id], now=now())[post.remote_id]
-
-    assert numbers.impressions is None
-    assert numbers.own["likes"] > 0
 
 
 @settings(max_examples=500)
@@ -249,30 +142,3 @@ def test_marked_texts_are_shown_as_they_were_written_and_found_again() -> None:
 
         assert visible()[-1][1] == littletext.shown(text)
         assert at.connector.recover(at.session, operation) == [published]
-
-
-TEXTS = ["a" * 1000, "_" * 999, "\U0001f35e" * 500, "b", ""]
-CONTENTS = {
-    "text": st.lists(st.sampled_from(TEXTS), max_size=4).map("".join),
-    "title": st.sampled_from(["", "Bread", "b" * 400, "b" * 401]),
-    "comment": st.sampled_from([None, "c" * 1250, "c" * 1251]),
-    "visibility": st.sampled_from(["PUBLIC", "CONNECTIONS", "LOGGED_IN", "FRIENDS"]),
-    "files": st.sampled_from([(), (an_image(),), (an_image(1), an_image(2)), (a_document(),)]),
-}
-
-
-@pytest.mark.parametrize(("which", "product"), [(MEMBER, ""), (MEMBER, "community"), (BAKERY, "community")])
-def test_what_validation_passes_linkedin_takes(which: int, product: str) -> None:
-    at = desk(which, product)
-
-    @settings(max_examples=15)
-    @given(**CONTENTS)
-    def prove(text: str, title: str, comment: str | None, visibility: str, files: tuple[Media, ...]) -> None:
-        options = {"visibility": visibility, "first_comment": comment}
-        options = {name: value for name, value in options.items() if value is not None}
-        content = Content(text=text, title=title, media=files, options=options)
-        clock.advance(DAY)
-
-        assert at.connector.validate(content, at.account.metadata) or at.publish(content)
-
-    prove()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import Mock
 
 import pytest
@@ -19,7 +19,6 @@ from accounts.platforms.base import (
     Candidate,
     Content,
     Handles,
-    Operation,
     PlatformError,
     PostNumbers,
     Profile,
@@ -43,11 +42,11 @@ from tests.networks.platform_case import (
     LookCase,
     OAuth2Case,
     Publication,
+    Saved,
     later,
     make_answer,
     make_image,
     make_video,
-    no_save,
 )
 
 API = "https://api.pinterest.com/v5"
@@ -119,6 +118,11 @@ def pin(**fields: Any) -> Call:
 
 def inline(media_id: str, mime_type: str = "image/jpeg") -> dict[str, str]:
     return {"content_type": mime_type, "data": base64.b64encode(f"bytes of {media_id}".encode()).decode()}
+
+
+def registered(given: str = "910", **values: Any) -> dict[str, Any]:
+    """Return what is kept of a video."""
+    return {"uploads": {"media_1": {"given": given, "at": NOW.isoformat(), **values}}}
 
 
 def register() -> Call:
@@ -270,7 +274,9 @@ class TestPinterest(LookCase, OAuth2Case):
     }
     usual = "image"
     uploading = "video"
+    nameless: ClassVar[Mapping[str, str]] = {"video": "video"}
     own, other = listed(), listed(id="7", title="Wheat")
+    dated, before = ("created_at",), "2026-11-24T09:59:54"
     recover_calls = (listing(own),)
     nothing_found = make_answer(200, {"items": [], "bookmark": None})
     refused = make_answer(400, {"code": 1, "message": "Invalid request: 'title' is longer than 100."})
@@ -293,23 +299,6 @@ class TestPinterest(LookCase, OAuth2Case):
         tokens = self.connector.refresh(FakeSession(call), self.account, now=NOW)
 
         assert tokens == replace(GIVEN, refresh_token="", ends_at=None)
-
-    @pytest.mark.parametrize("status", [400, 401])
-    def test_a_refresh_token_that_is_not_taken_needs_the_owner(self, status: int) -> None:
-        over = make_answer(status, {"code": 2, "message": "Authentication failed."})
-
-        with pytest.raises(AuthExpired) as caught:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=over)), self.account, now=NOW)
-
-        assert (caught.value.network_code, caught.value.message) == ("2", "Pinterest says: Authentication failed.")
-
-    def test_a_crowded_token_endpoint_is_asked_again_later(self) -> None:
-        with pytest.raises(RateLimited) as caught:
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=self.over_quota)), self.account, now=NOW
-            )
-
-        assert caught.value.retry_after == 120
 
     def test_an_answer_about_nobody_is_no_profile_without_a_name(self) -> None:
         with pytest.raises(Unknown):
@@ -350,9 +339,7 @@ class TestPinterest(LookCase, OAuth2Case):
         ],
     )
     def test_a_pin_is_recognised_as_pinterest_shows_it(self, content: Content, found: dict[str, Any]) -> None:
-        recovered = self.connector.recover(FakeSession(listing(found)), self.operation(content, armed_at=NOW))
-
-        assert recovered == [PUBLISHED]
+        assert self.recovers(self.operation(content, armed_at=NOW), listing(found)) == [PUBLISHED]
 
     def test_a_time_without_an_offset_is_utc_wherever_this_machine_stands(
         self, monkeypatch: pytest.MonkeyPatch
@@ -369,11 +356,12 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_a_pin_in_a_section_is_looked_for_in_the_list_of_the_section(self) -> None:
         content = pinned("Fresh", options=ON_THE_BOARD | {"board_section_id": "5"})
         found = listed(title=None, link=None, board_section_id="5")
-        session = FakeSession(get("boards/801/sections/5/pins", {"items": [found], "bookmark": None}, page_size=100))
 
-        recovered = self.connector.recover(session, self.operation(content, armed_at=NOW))
+        recovered = self.recovers(
+            self.operation(content, armed_at=NOW),
+            get("boards/801/sections/5/pins", {"items": [found], "bookmark": None}, page_size=100),
+        )
 
-        session.assert_done()
         assert recovered == [PUBLISHED]
 
     @pytest.mark.parametrize(
@@ -383,118 +371,76 @@ class TestPinterest(LookCase, OAuth2Case):
             {"description": "Stale"},
             {"description": None},
             {"link": "https://example.com/wheat"},
-            {"created_at": "2026-11-24T09:59:54"},
             {"created_at": "2026-11-24T09:00:01+00:00"},
-            {"created_at": "yesterday"},
-            {"created_at": None},
         ],
     )
     def test_another_pin_is_not_taken_for_it(self, change: dict[str, Any]) -> None:
         operation = self.operation(self.first.content, armed_at=NOW)
 
-        assert self.connector.recover(FakeSession(listing(listed(**change))), operation) == []
-
-    def test_the_search_ends_with_the_first_page_of_older_pins(self) -> None:
-        old = listed(created_at="2026-11-23T10:00:00")
-        operation = self.operation(self.first.content, armed_at=NOW)
-
-        session = FakeSession(listing(old, self.own, then="c1"), listing(old, old, after="c1", then="c2"))
-
-        assert self.connector.recover(session, operation) == [PUBLISHED]
-        session.assert_done()
+        assert self.recovers(operation, listing(listed(**change))) == []
 
     def test_images_are_read_and_converted_ahead_of_the_visible_call(self) -> None:
         opened = Mock(side_effect=lambda: io.BytesIO(b"bytes of media_1"))
-        saved: list[Handles] = []
+        saved = Saved()
         operation = self.operation(pinned(media=(make_image(open=opened, converted="made smaller"),)))
         call = pin(media_source={"source_type": "image_base64", **inline("media_1")})
 
-        self.connector.prepare(FakeSession(), operation, lambda handles, *, seconds=0: saved.append(handles))
+        self.prepares(operation, save=saved)
         reads_before = opened.call_count
-        published = self.connector.commit(FakeSession(call), operation)
+        published = self.commits(operation, call)
 
-        assert (reads_before, opened.call_count, saved, published) == (1, 1, [{}], PUBLISHED)
+        assert (reads_before, opened.call_count, saved.handles, published) == (1, 1, [{}], PUBLISHED)
 
     def stored(self, handles: Handles, *calls: Call, at: Any = NOW) -> tuple[Handles, list[tuple[Handles, float]]]:
         """Prepare the video from these handles on; return the handles, and all that was saved and for how long."""
-        saved: list[tuple[Handles, float]] = []
-        session = FakeSession(*calls)
-        operation = Operation(content=self.steps.content, account=self.account, now=at, handles=handles)
-        try:
-            done = self.connector.prepare(
-                session, operation, lambda handles, *, seconds=0: saved.append((handles, seconds))
-            )
-        finally:
-            session.assert_done()
-        return done, saved
+        saved = Saved()
+        done = self.prepares(self.operation(self.steps.content, now=at, handles=handles), *calls, save=saved)
+        return done, list(zip(saved.handles, saved.seconds, strict=True))
 
     def test_time_is_asked_for_before_the_upload(self) -> None:
         done, saved = self.stored({"other": 1}, *self.steps.prepares)
 
-        registered = {"id": "910", "at": NOW.isoformat()}
         assert saved == [
-            ({"other": 1, "video": registered | {"form": {"url": STORAGE, "fields": FORM}}}, 600),
-            ({"other": 1, "video": registered}, 0),
-            ({"other": 1, "video": registered | {"ready": True}}, 0),
+            ({"other": 1} | registered(form={"url": STORAGE, "fields": FORM}), 600),
+            ({"other": 1} | registered(), 0),
+            ({"other": 1} | registered(ready=True), 0),
         ]
         assert done == saved[-1][0]
 
-    def test_the_upload_has_less_time_than_was_asked_for(self) -> None:
-        session = FakeSession(*self.steps.prepares)
-
-        self.connector.prepare(session, self.operation(self.steps.content), no_save)
-
-        assert session.timeouts == [30, 590, 30]
-
-    def test_a_video_without_a_name_is_sent_under_one(self) -> None:
-        self.prepare_nameless("video", "video")
-
     @pytest.mark.parametrize("status", ["registered", "processing", "", "something new"])
     def test_a_video_that_is_worked_on_is_waited_for(self, status: str) -> None:
-        saved: list[Handles] = []
+        saved = Saved()
         operation = self.operation(self.steps.content)
 
         with pytest.raises(StillWorking) as caught:
-            self.connector.prepare(
-                FakeSession(register(), store(), shown(status)),
-                operation,
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(operation, register(), store(), shown(status), save=saved)
 
         assert caught.value.retry_after == 10
-        done, _ = self.stored(saved[-1], shown("succeeded"))
-        assert done["video"]["ready"]
+        done, _ = self.stored(saved.handles[-1], shown("succeeded"))
+        assert done["uploads"]["media_1"]["ready"]
 
     def test_a_video_that_pinterest_cannot_use_is_refused_and_forgotten(self) -> None:
-        waiting = {"other": 1, "video": {"id": "910", "at": NOW.isoformat()}}
-        saved: list[Handles] = []
+        waiting = {"other": 1} | registered()
+        saved = Saved()
 
         with pytest.raises(Rejected) as caught:
-            self.connector.prepare(
-                FakeSession(shown("failed")),
-                self.operation(self.steps.content, handles=waiting),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(self.operation(self.steps.content, handles=waiting), shown("failed"), save=saved)
 
         assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "caller")
-        assert saved == [{"other": 1}]
+        assert saved.handles == [{"other": 1}]
 
     def test_a_video_that_was_dropped_is_uploaded_again(self) -> None:
-        waiting = {"video": {"id": "910", "at": NOW.isoformat()}}
-        saved: list[Handles] = []
+        waiting = registered()
+        saved = Saved()
         gone = get("media/910", {"code": 4, "message": "Not found."}, status=404)
 
         with pytest.raises(Unavailable):
-            self.connector.prepare(
-                FakeSession(gone),
-                self.operation(self.steps.content, handles=waiting),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(self.operation(self.steps.content, handles=waiting), gone, save=saved)
 
-        assert saved == [{}]
+        assert saved.handles == [{}]
 
     def test_a_question_that_is_refused_otherwise_says_why(self) -> None:
-        waiting = {"video": {"id": "910", "at": NOW.isoformat()}}
+        waiting = registered()
         refused = get("media/910", {"code": 3, "message": "Scope missing."}, status=403)
 
         with pytest.raises(Rejected) as caught:
@@ -504,17 +450,13 @@ class TestPinterest(LookCase, OAuth2Case):
 
     def test_a_storage_that_refuses_is_registered_at_anew(self) -> None:
         xml = b"<Error><Code>AccessDenied</Code><Message>Policy expired.</Message></Error>"
-        saved: list[Handles] = []
+        saved = Saved()
 
         with pytest.raises(Unavailable) as caught:
-            self.connector.prepare(
-                FakeSession(register(), store(403, xml)),
-                self.operation(self.steps.content),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(self.operation(self.steps.content), register(), store(403, xml), save=saved)
 
         assert (caught.value.network_code, caught.value.status) == ("AccessDenied", 403)
-        assert saved[-1] == {}
+        assert saved.handles[-1] == {}
 
     @pytest.mark.parametrize(("status", "code"), [(400, "EntityTooLarge"), (400, "EntityTooSmall"), (413, "")])
     def test_a_file_that_the_storage_refuses_for_its_size_is_not_uploaded_again(self, status: int, code: str) -> None:
@@ -532,31 +474,25 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_a_storage_that_does_not_take_the_file_gets_the_same_form_again(
         self, gets: Any, error: type[Exception]
     ) -> None:
-        saved: list[Handles] = []
+        saved = Saved()
 
         with pytest.raises(error):
-            self.connector.prepare(
-                FakeSession(register(), replace(store(), gets=gets)),
-                self.operation(self.steps.content),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
+            self.prepares(self.operation(self.steps.content), register(), replace(store(), gets=gets), save=saved)
 
-        self.stored(saved[-1], store(), shown("succeeded"))
+        self.stored(saved.handles[-1], store(), shown("succeeded"))
 
     @pytest.mark.parametrize(
         ("video", "age"),
         [
-            ({"id": "1", "form": {"url": "https://over.example/", "fields": {}}}, timedelta(minutes=31)),
-            ({"id": "1"}, timedelta(hours=13)),
-            ({"id": "1", "ready": True}, timedelta(hours=13)),
+            ({"form": {"url": "https://over.example/", "fields": {}}}, timedelta(minutes=31)),
+            ({}, timedelta(hours=13)),
+            ({"ready": True}, timedelta(hours=13)),
         ],
     )
     def test_what_is_too_old_is_made_again(self, video: dict[str, Any], age: timedelta) -> None:
-        handles = {"video": video | {"at": NOW.isoformat()}}
+        done, _ = self.stored(registered("1", **video), *self.steps.prepares, at=NOW + age)
 
-        done, _ = self.stored(handles, *self.steps.prepares, at=NOW + age)
-
-        assert done["video"]["id"] == "910"
+        assert done["uploads"]["media_1"]["given"] == "910"
 
     @pytest.mark.parametrize("said", [{}, {"media_id": "910"}, MEDIA | {"upload_parameters": None}, [1]])
     def test_a_registration_that_does_not_say_where_to_upload_is_made_again(self, said: Any) -> None:
@@ -610,10 +546,7 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_what_looks_like_spam_rests_for_hours(self, status: int) -> None:
         words = "This Pin was blocked because it may be Spam."
 
-        error = self.connector.classify(make_answer(status, {"code": 8, "message": words}, x_ratelimit_reset="1"))
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == 6 * 3600
+        assert self.waits(make_answer(status, {"code": 8, "message": words}, x_ratelimit_reset="1")) == 6 * 3600
 
     @pytest.mark.parametrize("status", [400, 403, 429])
     def test_a_blocked_link_fails_its_own_post_alone(self, status: int) -> None:
@@ -636,15 +569,13 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_a_quota_whose_reset_makes_no_sense_leaves_the_wait_to_us(
         self, headers: dict[str, Any], wait: float | None
     ) -> None:
-        error = self.connector.classify(make_answer(429, {"code": 8, "message": "Too many."}, **headers))
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == wait
+        assert self.waits(make_answer(429, {"code": 8, "message": "Too many."}, **headers)) == wait
 
     @pytest.mark.parametrize(
         ("status", "code", "refreshed", "exchanged"),
         [
             (401, 2, (AuthExpired, *OWNER), (Rejected, *OWNER)),
+            (400, 2, (AuthExpired, *OWNER), (Rejected, *OWNER)),
             (400, 1, (Rejected, *OPERATOR), (Rejected, *OWNER)),
             (403, 29, (Rejected, *OPERATOR), (Rejected, *OPERATOR)),
         ],
@@ -655,7 +586,7 @@ class TestPinterest(LookCase, OAuth2Case):
         gets = make_answer(status, {"code": code, "message": "No."})
 
         with pytest.raises(PlatformError) as at_refresh:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=gets)), self.account, now=NOW)
+            self.refresh(gets)
         with pytest.raises(PlatformError) as at_exchange:
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=gets)))
 
@@ -785,10 +716,7 @@ class TestPinterest(LookCase, OAuth2Case):
     IMAGE_NAMES = "IMPRESSION,OUTBOUND_CLICK,SAVE,TOTAL_COMMENTS,TOTAL_REACTIONS,PIN_CLICK,USER_FOLLOW,PROFILE_VISIT"
 
     def numbers(self, *calls: Call, now: Any = NOW) -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, ["900"], now=now)
-        session.assert_done()
-        return found
+        return self.counted(["900"], *calls, now=now)
 
     def test_an_image_has_numbers(self) -> None:
         shown = get("pins/900", listed(created_at="2026-11-20T23:00:00"), pin_metrics="true")
@@ -907,12 +835,10 @@ class TestPinterest(LookCase, OAuth2Case):
             metric_types="IMPRESSION,ENGAGEMENT,OUTBOUND_CLICK",
             split_field="NO_SPLIT",
         )
-        session = FakeSession(get("user_account", ME), asked)
 
-        found = self.connector.account_metrics(session, self.account, now=NOW)
+        found = self.account_counted(get("user_account", ME), asked)
 
         assert found == AccountNumbers(followers=120, following=3, posts=12, **numbers)
-        session.assert_done()
 
 
 def test_a_side_that_the_operator_allows_stays_where_no_images_are_too_heavy() -> None:

@@ -31,9 +31,9 @@ from accounts.platforms.threads import Threads
 from accounts.platforms.threads.errors import WORDS
 from tests.networks.container_case import ContainerCase, graph_error
 from tests.networks.platform_case import (
-    NOW,
     Call,
     FakeSession,
+    NumbersCase,
     Publication,
     later,
     make_answer,
@@ -98,6 +98,12 @@ def lone(content: Content, *, out: tuple[Published, ...] = (), **fields: str) ->
 
 THREAD = Content(text="One", options={"thread": ["Two", "Three"], "first_comment": "Order now"})
 ONE, TWO, THREE = (Published(remote_id=each, url=ADDRESS) for each in ("6991", "6992", "6993"))
+
+
+def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+    answer = {"data": list(posts), "paging": {"cursors": {"after": then}}}
+    cursor = {"after": after} if after else {}
+    return read("me/threads", answer, fields=LISTED, since=SINCE, limit=50, **cursor)
 
 
 class TestThreads(ContainerCase):
@@ -223,15 +229,10 @@ class TestThreads(ContainerCase):
         "permalink": ADDRESS,
         "media_type": "TEXT_POST",
     }
+    other = own | {"id": "1", "text": "Other"}
     recover_calls = (
         status("6001", "PUBLISHED"),
-        read(
-            "me/threads",
-            {"data": [own | {"id": "1", "text": "Other"}, own | {"id": "2", "media_type": "REPOST_FACADE"}, own]},
-            fields=LISTED,
-            since=SINCE,
-            limit=50,
-        ),
+        listing(own | {"id": "2", "media_type": "REPOST_FACADE"}, own),
     )
     nothing_found = make_answer(200, {"status": "FINISHED", "id": "6001"})
     refused = graph_error(100, error_user_title="THREADS_API__LINK_LIMIT_EXCEEDED")
@@ -252,8 +253,8 @@ class TestThreads(ContainerCase):
     def status(self, container: str, state: str, reason: str = "") -> Call:
         return status(container, state, reason)
 
-    def listing(self, *posts: Mapping[str, Any]) -> Call:
-        return read("me/threads", {"data": list(posts)}, fields=LISTED, since=SINCE, limit=50)
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return listing(*posts, after=after, then=then)
 
     def test_a_profile_without_a_number_of_followers_is_shown(self) -> None:
         me, insights = self.profile_calls
@@ -430,14 +431,11 @@ def numbers(**values: int) -> Call:
     return read("7001/insights", {"data": data}, metric=NAMES)
 
 
-class TestNumbers:
+class TestNumbers(NumbersCase):
     connector, account = TestThreads.connector, TestThreads.account
 
     def of_post(self, *calls: Call) -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, ["7001"], now=NOW)
-        session.assert_done()
-        return found
+        return self.counted(["7001"], *calls)
 
     def test_a_post_tells_its_views_and_what_people_did(self) -> None:
         values = {"likes": 4, "replies": 3, "reposts": 2, "quotes": 1, "shares": 5}
@@ -493,9 +491,7 @@ class TestNumbers:
         )
 
     def test_a_profile_tells_its_last_day_and_who_follows(self) -> None:
-        session = FakeSession(*self.account_calls())
-
-        found = self.connector.account_metrics(session, self.account, now=NOW)
+        found = self.account_counted(*self.account_calls())
 
         assert found == AccountNumbers(
             followers=700,
@@ -504,9 +500,8 @@ class TestNumbers:
             clicks=5,
             demographics=Demographics(countries={"GB": 75, "DE": 25}),
         )
-        session.assert_done()
 
     def test_a_profile_without_insights_tells_nothing(self) -> None:
-        session = FakeSession(*(replace(each, gets=graph_error(10)) for each in self.account_calls()))
+        calls = [replace(each, gets=graph_error(10)) for each in self.account_calls()]
 
-        assert self.connector.account_metrics(session, self.account, now=NOW) == AccountNumbers()
+        assert self.account_counted(*calls) == AccountNumbers()

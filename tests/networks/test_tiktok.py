@@ -24,7 +24,17 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.tiktok import TikTok
 from accounts.platforms.tiktok import media as tiktok_media
-from tests.networks.platform_case import LOST, NOW, Call, FakeSession, LookCase, OAuth2Case, make_answer
+from tests.networks.platform_case import (
+    LOST,
+    NOW,
+    Call,
+    FakeSession,
+    LookCase,
+    NumbersCase,
+    OAuth2Case,
+    later,
+    make_answer,
+)
 from tests.networks.tiktok_calls import (
     ACCOUNT,
     API,
@@ -123,6 +133,7 @@ class TestTikTok(LookCase, OAuth2Case):
     token_over = bad(401, "access_token_invalid")
     own = listed("Three loaves")
     other = listed("Four loaves", id="5")
+    dated, before = ("create_time",), int(later(seconds=-6).timestamp())
 
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         numbers = {"": 0, "more": 99} | {f"c{number}": number for number in range(1, 99)}
@@ -222,7 +233,7 @@ class TestSignIn:
         )
 
 
-class TestNumbers:
+class TestNumbers(NumbersCase):
     connector = CONNECTOR
     account = ACCOUNT
 
@@ -231,10 +242,7 @@ class TestNumbers:
         return post("video/query", good(videos=videos), {"filters": {"video_ids": list(ids)}}, fields=fields)
 
     def numbers(self, *remote_ids: str, calls: tuple[Call, ...]) -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, remote_ids, now=NOW)
-        session.assert_done()
-        return found
+        return self.counted(remote_ids, *calls)
 
     def test_posts_are_counted_together_and_those_that_are_gone_left_out(self) -> None:
         video = {"id": "1", "view_count": 900, "like_count": 40, "comment_count": 3, "share_count": 2}
@@ -284,9 +292,7 @@ class TestNumbers:
             self.numbers(PUBLISH_ID, calls=(replace(status(PUBLISH_ID), gets=bad(401, "access_token_invalid")),))
 
     def test_an_account_shows_its_followers_and_posts(self) -> None:
-        found = self.connector.account_metrics(FakeSession(user_info()), self.account, now=NOW)
-
-        assert found == AccountNumbers(followers=120, following=3, posts=9)
+        assert self.account_counted(user_info()) == AccountNumbers(followers=120, following=3, posts=9)
 
     def test_an_account_that_does_not_let_them_be_read_shows_none(self) -> None:
         account = replace(self.account, metadata={"scopes": ["user.info.basic"]})

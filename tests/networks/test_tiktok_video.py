@@ -21,7 +21,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.tiktok import media as tiktok_media
 from accounts.platforms.tiktok.media import LEAST_CHUNK, Plan
-from tests.networks.platform_case import LOST, NOT_SENT, NOW, Call, FakeSession, later, make_answer, make_video
+from tests.networks.platform_case import LOST, NOT_SENT, NOW, Call, FakeSession, Saved, later, make_answer, make_video
 from tests.networks.tiktok_calls import (
     FIRST,
     POST_ID,
@@ -81,22 +81,6 @@ class TestChunks:
 
 
 class TestVideo(Steps):
-    def test_a_chunk_is_not_sent_again(self) -> None:
-        saved: list[Handles] = []
-        content = replace(film(), media=(make_video(content=b"a" * 8 + b"b" * 8 + b"c" * 8),))
-        first = (creator_info(), video_init(24, 8, 3), chunk(0, b"a" * 8, 24, 206))
-        lost = replace(chunk(8, b"b" * 8, 24), gets=LOST)
-
-        with pytest.raises(Unknown):
-            self.connector.prepare(
-                FakeSession(*first, lost),
-                self.operation(content),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
-        handles = self.prepare(self.operation(content, handles=saved[-1]), chunk(8, b"b" * 8, 24, 206))
-
-        assert handles["sent"] == 16
-
     @pytest.mark.parametrize("code", [206, 416])
     @pytest.mark.parametrize("told", ["bytes 0-7/16", "bytes 0-8/16"])
     def test_a_chunk_that_has_arrived_is_told_by_its_last_byte_or_by_the_number_of_bytes(
@@ -107,18 +91,6 @@ class TestVideo(Steps):
         handles = self.prepare(operation, chunk(0, FIRST, 16, code, Content_Range=told))
 
         assert handles["sent"] == 8
-
-    def test_every_chunk_has_its_time_also_where_an_upload_goes_on(self) -> None:
-        saved: list[tuple[int, float]] = []
-        operation = self.operation(film(), handles=self.begun(sent=0))
-        session = FakeSession(chunk(0, FIRST, 16, 206))
-
-        self.connector.prepare(
-            session, operation, lambda handles, *, seconds=0: saved.append((handles["sent"], seconds))
-        )
-
-        assert saved == [(0, 80), (8, 80)]
-        assert session.timeouts == [80]
 
     def begun(self, **handles: Any) -> Handles:
         prepared = dict(self.prepared(VIDEO).handles)
@@ -157,28 +129,26 @@ class TestVideo(Steps):
 
     @pytest.mark.parametrize("told", ["bytes 0-7/32", "bytes 0-8/32"])
     def test_a_chunk_that_did_not_stay_is_sent_again(self, told: str) -> None:
-        saved: list[Handles] = []
+        saved = Saved()
         content = replace(film(), media=(make_video(content=b"c" * 32),))
         third = chunk(16, b"c" * 8, 32, 416, Content_Range=told)
         begun = self.operation(content, handles=self.begun(sent=16))
 
         with pytest.raises(Unavailable):
-            self.connector.prepare(FakeSession(third), begun, lambda handles, *, seconds=0: saved.append(handles))
+            self.connector.prepare(FakeSession(third), begun, saved)
 
-        assert saved[-1]["sent"] == 8
+        assert saved.handles[-1]["sent"] == 8
 
     @pytest.mark.parametrize("code", [403, 404])
     def test_an_upload_that_is_over_is_begun_anew(self, code: int) -> None:
-        saved: list[Handles] = []
+        saved = Saved()
         operation = self.operation(film(), handles=self.begun(sent=0))
 
         with pytest.raises(Unavailable):
-            self.connector.prepare(
-                FakeSession(chunk(0, FIRST, 16, code)), operation, lambda handles, *, seconds=0: saved.append(handles)
-            )
+            self.connector.prepare(FakeSession(chunk(0, FIRST, 16, code)), operation, saved)
 
-        assert list(saved[-1]) == ["uploads"]
-        self.prepare(replace(operation, handles=saved[-1]), *VIDEO.prepares[1:])
+        assert list(saved.handles[-1]) == ["uploads"]
+        self.prepare(replace(operation, handles=saved.handles[-1]), *VIDEO.prepares[1:])
 
     @pytest.mark.parametrize("sent", [0, 8])
     def test_an_upload_from_an_hour_ago_whose_last_chunk_was_not_sent_is_begun_anew(self, sent: int) -> None:
@@ -192,17 +162,6 @@ class TestVideo(Steps):
 
         self.prepare(operation, status(PUBLISH_ID, "PROCESSING_UPLOAD", uploaded_bytes=8), *VIDEO.prepares)
         assert self.prepare(operation, complete(PUBLISH_ID)) == self.begun(complete=True)
-
-    def test_the_lease_covers_the_next_chunk(self) -> None:
-        seconds: list[float] = []
-
-        self.connector.prepare(
-            FakeSession(*VIDEO.prepares),
-            self.operation(film()),
-            lambda handles, *, seconds_=seconds, seconds=0: seconds_.append(seconds),
-        )
-
-        assert seconds == [0, 80, 80]
 
     def test_a_lost_answer_to_init_is_a_new_init(self) -> None:
         with pytest.raises(Unknown):

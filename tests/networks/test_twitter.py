@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,7 +18,6 @@ from accounts.platforms.base import (
     Handles,
     Issue,
     Media,
-    Operation,
     PlatformError,
     PostNumbers,
     Profile,
@@ -40,8 +39,10 @@ from tests.networks.platform_case import (
     Call,
     FakeSession,
     LookCase,
+    NumbersCase,
     OAuth2Case,
     Publication,
+    Saved,
     later,
     make_answer,
     make_image,
@@ -188,6 +189,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestTwitter(LookCase, OAuth2Case):
+    uploading = "video"
+    nameless: ClassVar[Mapping[str, str]] = {"images": "image", "gif": "file", "video": "file"}
     connector = Twitter(App(client_id="id", client_secret="secret"))
     account = Account(remote_id="42", access_token="AT", refresh_token="RT", username="bakery", metadata=METADATA)
     consent_url = (
@@ -289,6 +292,7 @@ class TestTwitter(LookCase, OAuth2Case):
         ),
     }
     own, other = listed("Hello"), listed("Something else", id="7")
+    dated = ("created_at",)
     recover_calls = (listing(own),)
     nothing_found = make_answer(200, {"meta": {"result_count": 0}})
     refused = make_answer(
@@ -347,17 +351,13 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_lifetime_that_makes_no_sense_is_none(self, expires_in: Any) -> None:
         answer = make_answer(200, TOKENS | {"expires_in": expires_in})
 
-        tokens = self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=answer)), self.account, now=NOW)
-
-        assert tokens == replace(GIVEN, access_expires_at=None)
+        assert self.refresh(answer) == replace(GIVEN, access_expires_at=None)
 
     def test_a_used_refresh_token_needs_the_owner(self) -> None:
         used = {"error": "invalid_request", "error_description": "Value passed for the token was invalid."}
 
         with pytest.raises(AuthExpired):
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=make_answer(400, used))), self.account, now=NOW
-            )
+            self.refresh(make_answer(400, used))
 
     def test_a_wrong_client_secret_is_the_operators(self) -> None:
         wrong = make_answer(
@@ -365,24 +365,9 @@ class TestTwitter(LookCase, OAuth2Case):
         )
 
         with pytest.raises(Rejected) as caught:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=wrong)), self.account, now=NOW)
+            self.refresh(wrong)
 
         assert caught.value.acts == WhoActs.OPERATOR
-
-    def test_a_crowded_token_endpoint_is_asked_again_later(self) -> None:
-        crowded = make_answer(429, {"error": "slow_down"}, Retry_After="30")
-
-        with pytest.raises(RateLimited) as caught:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=crowded)), self.account, now=NOW)
-
-        assert caught.value.retry_after == 30
-
-    def test_a_refused_revocation_is_told(self) -> None:
-        with pytest.raises(Rejected):
-            self.connector.revoke(
-                FakeSession(replace(self.revoke_calls[0], gets=make_answer(400, {"error": "invalid_request"}))),
-                self.account,
-            )
 
     @pytest.mark.parametrize(
         ("subscription", "characters", "seconds"), [("None", 280, 1200), ("Premium", 25_000, 7500)]
@@ -391,10 +376,6 @@ class TestTwitter(LookCase, OAuth2Case):
         limits = self.connector.limits_of("feed", {"subscription_type": subscription})
 
         assert (limits.max_characters, limits.max_video_duration_seconds) == (characters, seconds)
-
-    @pytest.mark.parametrize(("of", "name"), [("images", "image"), ("gif", "file"), ("video", "file")])
-    def test_a_file_without_a_name_is_sent_under_one(self, of: str, name: str) -> None:
-        self.prepare_nameless(of, name)
 
     def test_a_chunk_is_no_larger_than_x_takes(self) -> None:
         assert CHUNK <= 5_000_000
@@ -432,7 +413,7 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_permalink_needs_no_name(self) -> None:
         operation = replace(self.operation(self.first.content), account=replace(self.account, username=""))
 
-        published = self.connector.commit(FakeSession(*self.first.commits), operation)
+        published = self.commits(operation, *self.first.commits)
 
         assert published.url == "https://x.com/i/status/1234"
 
@@ -523,30 +504,19 @@ class TestTwitter(LookCase, OAuth2Case):
         ],
     )
     def test_a_post_is_recognised_as_x_writes_it(self, sent: Content, found: dict[str, Any]) -> None:
-        recovered = self.connector.recover(FakeSession(listing(found)), self.operation(sent, armed_at=NOW))
-
-        assert recovered == [self.published]
+        assert self.recovers(self.operation(sent, armed_at=NOW), listing(found)) == [self.published]
 
     @pytest.mark.parametrize(
         "other",
         [
             listed("Hello!"),
-            listed("Hello", created_at="2026-11-24T09:59:54.000Z"),
-            listed("Hello", created_at="yesterday"),
             listed("Hello", attachments={"media_keys": ["3_1"]}),
         ],
     )
     def test_another_post_is_not_taken_for_it(self, other: dict[str, Any]) -> None:
         operation = self.operation(self.first.content, armed_at=NOW)
 
-        assert self.connector.recover(FakeSession(listing(other)), operation) == []
-
-    def test_both_of_two_candidates_are_told(self) -> None:
-        operation = self.operation(self.first.content, armed_at=NOW)
-
-        found = self.connector.recover(FakeSession(listing(listed("Hello"), listed("Hello", id="1235"))), operation)
-
-        assert [each.remote_id for each in found] == ["1234", "1235"]
+        assert self.recovers(operation, listing(other)) == []
 
     @pytest.mark.parametrize(
         ("status", "problem", "meaning"),
@@ -602,10 +572,7 @@ class TestTwitter(LookCase, OAuth2Case):
             **of_the_day,
         )
 
-        error = self.connector.classify(answer)
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == 5 * 3600
+        assert self.waits(answer) == 5 * 3600
 
     @pytest.mark.parametrize(("left", "wait"), [("0", 5 * 3600), ("39999", None)])
     def test_a_cap_names_its_end_where_a_quota_of_the_app_is_used_up(self, left: str, wait: float | None) -> None:
@@ -622,16 +589,10 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_quota_that_does_not_tell_what_is_left_is_waited_for_all_the_same(self) -> None:
         answer = make_answer(429, x_rate_limit_reset=str(int(later(minutes=2).timestamp())))
 
-        error = self.connector.classify(answer)
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after == 120
+        assert self.waits(answer) == 120
 
     def test_a_quota_without_a_time_leaves_the_wait_to_us(self) -> None:
-        error = self.connector.classify(make_answer(429))
-
-        assert isinstance(error, RateLimited)
-        assert error.retry_after is None
+        assert self.waits(make_answer(429)) is None
 
     def test_a_gif_goes_alone(self) -> None:
         gif = make_image("media_2", mime_type="image/gif", frames=2)
@@ -672,7 +633,7 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_long_post_is_recognised_by_its_note(self, content: Content, found: dict[str, Any]) -> None:
         entry = listed("x" * 270 + "…", **found)
 
-        assert self.connector.recover(FakeSession(listing(entry)), self.operation(content, armed_at=NOW)) == [PUBLISHED]
+        assert self.recovers(self.operation(content, armed_at=NOW), listing(entry)) == [PUBLISHED]
 
     @pytest.mark.parametrize("name", ["referenced_tweets", "referenced_posts"])
     def test_a_reply_is_looked_for_among_replies_and_known_by_what_it_answers(self, name: str) -> None:
@@ -688,50 +649,28 @@ class TestTwitter(LookCase, OAuth2Case):
         ]
         operation = self.operation(THREAD, armed_at=NOW, out=(ROOT,))
 
-        assert self.connector.recover(FakeSession(listing(*posts, exclude="retweets")), operation) == [PUBLISHED]
+        assert self.recovers(operation, listing(*posts, exclude="retweets")) == [PUBLISHED]
 
     def test_a_part_that_is_out_already_is_not_taken_for_the_next(self) -> None:
         comment = listed("Try it", id="1001", referenced_tweets=[{"type": "replied_to", "id": "1000"}])
         content = Content(text="One", options={"thread": ["Try it"], "first_comment": "Try it"})
         operation = self.operation(content, armed_at=NOW, out=(ROOT, PART))
 
-        assert self.connector.recover(FakeSession(listing(comment, exclude="retweets")), operation) == []
+        assert self.recovers(operation, listing(comment, exclude="retweets")) == []
 
     def test_a_reply_is_not_taken_for_the_post(self) -> None:
         answer = listed("Hello", referenced_tweets=[{"type": "replied_to", "id": "5"}])
 
-        assert self.connector.recover(FakeSession(listing(answer)), self.operation(self.first.content)) == []
+        assert self.recovers(self.operation(self.first.content), listing(answer)) == []
 
-    def test_a_lost_answer_to_a_reply_leaves_its_outcome_unknown(self) -> None:
-        with pytest.raises(Unknown):
-            self.commit(self.publications["third part"], LOST)
-
-    def upload(self, *calls: Call, handles: Handles | None = None, **values: Any) -> tuple[Operation, list[Handles]]:
-        """Prepare the film until something is raised, and return where that left it."""
-        saved: list[Handles] = [handles or {}]
-        operation = self.operation(self.publications["video"].content, handles=handles or {}, **values)
-        session = FakeSession(*calls)
+    def upload(self, *calls: Call, handles: Handles | None = None, **values: Any) -> None:
+        """Prepare the film until something is raised; `saved` is where that left it."""
+        saved = Saved(handles or {})
+        operation = self.operation(self.publications["video"].content, handles=saved.handles[0], **values)
         try:
-            self.connector.prepare(session, operation, lambda handles, *, seconds=0: saved.append(handles))
+            self.prepares(operation, *calls, save=saved)
         finally:
-            session.assert_done()
-            self.saved = saved[-1]
-        return operation, saved
-
-    def test_an_upload_goes_on_behind_the_last_chunk_that_arrived(self) -> None:
-        begin, first, second, third, end = self.publications["video"].prepares
-        with pytest.raises(Unknown):
-            self.upload(begin, first, replace(second, gets=LOST))
-
-        self.upload(second, third, end, handles=self.saved, now=later(hours=19))
-
-        assert self.saved["uploads"]["media_1"] == {
-            "given": "901",
-            "ends_at": later(hours=20).isoformat(),
-            "sent": 10,
-            "closing": True,
-            "ready": True,
-        }
+            self.saved = saved.handles[-1]
 
     def test_x_is_asked_again_while_it_works_on_a_video(self) -> None:
         *sent, _ = self.publications["video"].prepares
@@ -769,7 +708,7 @@ class TestTwitter(LookCase, OAuth2Case):
             self.upload(*sent, finalize(working("failed", error=error)))
 
         assert (caught.value.error_code, caught.value.message) == ("MEDIA_REJECTED", message)
-        assert self.saved == {"uploads": {}}
+        assert self.saved == {}
 
     def test_after_a_lost_end_x_is_asked_how_the_upload_stands(self) -> None:
         *sent, end = self.publications["video"].prepares
@@ -795,14 +734,14 @@ class TestTwitter(LookCase, OAuth2Case):
         *sent, _ = self.publications["video"].prepares
         with pytest.raises(Unavailable) as at_its_end:
             self.upload(*sent, finalize(says))
-        kept = self.saved["uploads"]
+        kept = self.saved
         with pytest.raises(StillWorking):
             self.upload(*sent, finalize(working("checking")))
         with pytest.raises(Unavailable):
             self.upload(ask(says), handles=self.saved)
 
         assert type(at_its_end.value) is Unavailable
-        assert [bool(kept), bool(self.saved["uploads"])] == [is_kept, is_kept]
+        assert [bool(kept), bool(self.saved)] == [is_kept, is_kept]
 
     def test_an_upload_that_could_not_be_ended_is_not_taken_for_ready(self) -> None:
         *sent, end = self.publications["video"].prepares
@@ -819,11 +758,10 @@ class TestTwitter(LookCase, OAuth2Case):
         image = make_image(mime_type=mime_type, frames=frames)
         call = upload("media_1", "900")
         files = {"media": ("media_1.jpg", b"bytes of media_1", mime_type)}
-        session = FakeSession(replace(call, sends={**call.sends, "files": files}))
 
-        self.connector.prepare(session, self.operation(Content(text="", media=(image,))), no_save)
-
-        session.assert_done()
+        self.prepares(
+            self.operation(Content(text="", media=(image,))), replace(call, sends={**call.sends, "files": files})
+        )
 
     @pytest.mark.parametrize("mime_type", ["image/webp", "image/png"])
     def test_another_image_that_moves_weighs_no_more_than_a_still_one(self, mime_type: str) -> None:
@@ -885,11 +823,9 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_the_alt_text_of_a_video_is_not_sent_and_that_is_said(self) -> None:
         content = Content(text="Oven", media=(replace(FILM, alt_text="An oven"),))
         [issue] = self.validate(content)
-        session = FakeSession(*self.publications["video"].prepares)
 
-        self.connector.prepare(session, self.operation(content), no_save)
+        self.prepares(self.operation(content), *self.publications["video"].prepares)
 
-        session.assert_done()
         assert (issue.rule, issue.severity, issue.field) == ("alt_text_not_sent", "warning", "media.0.alt_text")
 
     def test_a_mention_is_warned_of_wherever_it_is(self) -> None:
@@ -958,9 +894,7 @@ class TestTwitter(LookCase, OAuth2Case):
         numbers = {"followers_count": 10, "following_count": 2, name: 30}
         call = replace(ME_CALL, gets=make_answer(200, {"data": ME | {"public_metrics": numbers}}))
 
-        found = self.connector.account_metrics(FakeSession(call), self.account, now=NOW)
-
-        assert found == AccountNumbers(followers=10, following=2, posts=posts)
+        assert self.account_counted(call) == AccountNumbers(followers=10, following=2, posts=posts)
 
 
 PUBLIC = {
@@ -992,17 +926,14 @@ def numbers_call(ids: list[str], fields: str, *posts: Any, **more: Any) -> Call:
     return Call("GET", f"{API}/tweets", {"headers": BEARER, "params": params}, make_answer(200, answer))
 
 
-class TestNumbers:
+class TestNumbers(NumbersCase):
     connector = Twitter(App(client_id="id", client_secret="secret"))
     account = Account(remote_id="42", access_token="AT")
     young, old = made(29.9), made(30.1)
     private = "public_metrics,non_public_metrics"
 
     def read(self, ids: list[str], *calls: Call) -> dict[str, PostNumbers]:
-        session = FakeSession(*calls)
-        found = self.connector.post_metrics(session, self.account, ids, now=NOW)
-        session.assert_done()
-        return found
+        return self.counted(ids, *calls)
 
     def test_only_posts_of_the_last_month_are_asked_for_private_numbers(self) -> None:
         private = {"impression_count": 91, "url_link_clicks": 7, "user_profile_clicks": 1, "engagements": 30}

@@ -1,13 +1,11 @@
 """X's connector and its simulator, which were written apart from each other."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from accounts.platforms.base import App, Content, RateLimited, Unknown
 from accounts.platforms.twitter import Twitter
@@ -40,32 +38,6 @@ def a_film(**values: Any) -> Any:
     seconds = values.get("seconds", 1)
     facts = {"width": 64, "height": 64, "seconds": seconds, "fps": 10, "video_codec": "h264", "audio_codec": "aac"}
     return make_file("film", content, type="video", mime_type="video/mp4", filename="film.mp4", **facts)
-
-
-def a_gif() -> Any:
-    buffer = io.BytesIO()
-    images = [Image.new("L", (40, 30), 80 * index) for index in range(3)]
-    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:])
-    facts = {"type": "image", "mime_type": "image/gif", "width": 40, "height": 30, "frames": 2}
-    return make_file("gif", buffer.getvalue(), filename="a.gif", alt_text="It blinks", **facts)
-
-
-@pytest.mark.parametrize("call", ["upload/initialize", "append", "finalize", "metadata"])
-def test_an_upload_whose_answer_was_lost_goes_on(call: str) -> None:
-    order("twitter", "slow_processing", seconds=3)
-    order("twitter", "status", match=call, status=502, after_accept=True)
-
-    desk().publish(Content(text="", media=(a_gif(),)))
-
-    assert visible() == [("post", "", 1)]
-
-
-def test_an_upload_whose_end_never_came_is_ended() -> None:
-    order("twitter", "status", match="finalize", status=502)
-
-    desk().publish(Content(text="", media=(a_gif(),)))
-
-    assert visible() == [("post", "", 1)]
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -1,11 +1,9 @@
 """YouTube, call by call as its facts describe it."""
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
@@ -16,8 +14,6 @@ from accounts.platforms.base import (
     AuthExpired,
     Candidate,
     Content,
-    Duplicate,
-    Handles,
     NotListed,
     Operation,
     PlatformError,
@@ -43,13 +39,13 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    ListCase,
     OAuth2Case,
     Publication,
     later,
     make_answer,
     make_image,
     make_video,
-    no_save,
 )
 
 API = "https://youtube.googleapis.com/youtube/v3"
@@ -358,14 +354,6 @@ class TestYouTube(OAuth2Case):
 
         assert self.connector.profile(FakeSession(hidden), self.account).followers is None
 
-    def test_a_dead_grant_needs_the_owner(self) -> None:
-        dead = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
-
-        with pytest.raises(AuthExpired, match="expired or revoked"):
-            self.connector.refresh(
-                FakeSession(replace(self.refresh_calls[0], gets=make_answer(400, dead))), self.account, now=NOW
-            )
-
     @pytest.mark.parametrize(
         ("status", "error", "words", "meaning"),
         [
@@ -386,7 +374,7 @@ class TestYouTube(OAuth2Case):
         refused = make_answer(status, {"error": error, "error_description": words})
 
         with pytest.raises(PlatformError) as caught:
-            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=refused)), self.account, now=NOW)
+            self.refresh(refused)
 
         assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
         assert (caught.value.network_code, caught.value.message) == (error, f"YouTube says: {words}")
@@ -406,12 +394,6 @@ class TestYouTube(OAuth2Case):
 
         session.assert_done()
 
-    def test_a_refused_revocation_is_told(self) -> None:
-        refused = make_answer(400, {"error": "invalid_request"})
-
-        with pytest.raises(Rejected):
-            self.connector.revoke(FakeSession(replace(self.revoke_calls[0], gets=refused)), self.account)
-
     def test_without_a_refresh_token_the_access_token_is_revoked(self) -> None:
         session = FakeSession(replace(self.revoke_calls[0], sends={"data": {"token": "AT"}}))
 
@@ -424,54 +406,36 @@ class TestYouTube(OAuth2Case):
         begins = replace(start(16), gets=make_answer(200, Location=address))
 
         with pytest.raises(Unavailable, match="no address of its own"):
-            self.connector.prepare(FakeSession(begins), self.operation(self.first.content), no_save)
+            self.prepares(self.operation(self.first.content), begins)
 
     def test_a_refused_title_is_told_before_a_byte_is_sent(self) -> None:
         begins = replace(start(16), gets=error(400, "invalidTitle", "The title is empty."))
 
         with pytest.raises(Rejected, match="YouTube says: The title is empty"):
-            self.connector.prepare(FakeSession(begins), self.operation(self.first.content), no_save)
-
-    def test_every_piece_is_saved_and_takes_the_time_for_the_next(self) -> None:
-        saved: list[tuple[int, float]] = []
-
-        def save(handles: Handles, *, seconds: float = 0) -> None:
-            saved.append((handles["sent"], seconds))
-
-        size = len(LARGE)
-        first = put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}")
-        second = put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}")
-        session = FakeSession(start(size), first, second)
-        with patch("accounts.platforms.youtube.media.PIECE", UNIT):
-            self.connector.prepare(session, self.operation(self.steps.content), save)
-
-        session.assert_done()
-        assert saved == [(0, 120), (UNIT, 120), (2 * UNIT, 0)]
-        assert session.timeouts[1:] == [120, 120]
+            self.prepares(self.operation(self.first.content), begins)
 
     def test_a_file_that_ends_with_a_piece_still_has_a_last_one(self) -> None:
         whole = make_video(content=LARGE[: 2 * UNIT])
         size = 2 * UNIT
-        session = FakeSession(start(size), put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}"))
         operation = self.operation(content(whole))
-        handles = self.connector.prepare(session, operation, no_save)
+        handles = self.prepares(
+            operation, start(size), put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}")
+        )
         last = put(f"{UNIT}-{size - 1}/{size}", LARGE[UNIT:size], 201, MADE)
 
         with pytest.raises(StillWorking):
-            self.connector.commit(FakeSession(last), replace(operation, handles=handles))
-
-        session.assert_done()
+            self.commits(replace(operation, handles=handles), last)
 
     @pytest.mark.parametrize("kept", [0, UNIT, 2 * UNIT])
     def test_a_later_try_goes_on_after_what_youtube_kept(self, kept: int) -> None:
         size = len(LARGE)
         told = {"Range": f"bytes=0-{kept - 1}"} if kept else {}
         rest = [put(f"{kept}-{2 * UNIT - 1}/{size}", LARGE[kept : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}")]
-        session = FakeSession(probe(308, size=size, **told), *(rest if kept < 2 * UNIT else []))
 
-        handles = self.connector.prepare(session, self.resumed(sent=UNIT), no_save)
+        handles = self.prepares(
+            self.resumed(sent=UNIT), probe(308, size=size, **told), *(rest if kept < 2 * UNIT else [])
+        )
 
-        session.assert_done()
         assert handles == {"session": SESSION, "sent": 2 * UNIT, "at": NOW.isoformat()}
 
     @pytest.mark.parametrize("kept", [1, UNIT - 1, UNIT + 1, 2 * UNIT + 3, 2 * UNIT + 4])
@@ -480,14 +444,14 @@ class TestYouTube(OAuth2Case):
         start = min(kept, size - 1)
         end = start + (size - 1 - start) // UNIT * UNIT
         rest = put(f"{start}-{end - 1}/{size}", LARGE[start:end], Range=f"bytes=0-{end - 1}")
-        session = FakeSession(probe(308, size=size, Range=f"bytes=0-{kept - 1}"), *([rest] if end > start else []))
         operation = self.resumed(sent=UNIT)
 
-        handles = self.connector.prepare(session, operation, no_save)
-        session.assert_done()
+        handles = self.prepares(
+            operation, probe(308, size=size, Range=f"bytes=0-{kept - 1}"), *([rest] if end > start else [])
+        )
         last = put(f"{end}-{size - 1}/{size}", LARGE[end:], 201, MADE)
         with pytest.raises(StillWorking):
-            self.connector.commit(FakeSession(last), replace(operation, handles=handles))
+            self.commits(replace(operation, handles=handles), last)
 
     @pytest.mark.parametrize(
         "over",
@@ -498,11 +462,9 @@ class TestYouTube(OAuth2Case):
     )
     def test_a_session_that_is_over_is_begun_anew(self, over: Any) -> None:
         asked = replace(probe(308, size=len(LARGE)), gets=over)
-        session = FakeSession(asked, *self.steps.prepares)
 
-        handles = self.connector.prepare(session, self.resumed(sent=UNIT), no_save)
+        handles = self.prepares(self.resumed(sent=UNIT), asked, *self.steps.prepares)
 
-        session.assert_done()
         assert handles["sent"] == 2 * UNIT
 
     @pytest.mark.parametrize(
@@ -510,19 +472,15 @@ class TestYouTube(OAuth2Case):
         [(make_answer(503), Unavailable), (error(401, "authError"), AuthExpired), (make_answer(429), RateLimited)],
     )
     def test_a_session_that_cannot_be_asked_is_not_given_up(self, gets: Any, raised: type[PlatformError]) -> None:
-        session = FakeSession(replace(probe(308, size=len(LARGE)), gets=gets))
-
         with pytest.raises(raised):
-            self.connector.prepare(session, self.resumed(), no_save)
+            self.prepares(self.resumed(), replace(probe(308, size=len(LARGE)), gets=gets))
 
     @pytest.mark.parametrize("gets", [make_answer(308), make_answer(404), make_answer(503), make_answer(201, MADE)])
     def test_a_piece_that_was_not_kept_is_asked_for_next_time(self, gets: Any) -> None:
         begins, sends = self.steps.prepares
 
         with pytest.raises(Unavailable):
-            self.connector.prepare(
-                FakeSession(begins, replace(sends, gets=gets)), self.operation(self.steps.content), no_save
-            )
+            self.prepares(self.operation(self.steps.content), begins, replace(sends, gets=gets))
 
     @pytest.mark.parametrize(
         ("gets", "raised"),
@@ -538,30 +496,23 @@ class TestYouTube(OAuth2Case):
         begins, sends = self.steps.prepares
 
         with pytest.raises(raised):
-            self.connector.prepare(
-                FakeSession(begins, replace(sends, gets=gets)), self.operation(self.steps.content), no_save
-            )
+            self.prepares(self.operation(self.steps.content), begins, replace(sends, gets=gets))
 
     def test_an_upload_that_is_complete_already_needs_its_answer_alone(self) -> None:
-        handles = self.connector.prepare(
-            FakeSession(probe(200, MADE, size=len(LARGE))), self.resumed(sent=UNIT), no_save
-        )
+        handles = self.prepares(self.resumed(sent=UNIT), probe(200, MADE, size=len(LARGE)))
 
         assert handles["sent"] == 2 * UNIT
 
     def test_a_video_that_was_given_up_is_uploaded_anew(self) -> None:
-        session = FakeSession(start(16))
-
-        handles = self.connector.prepare(session, self.taken(), no_save)
+        handles = self.prepares(self.taken(), start(16))
 
         assert "video" not in handles
-        session.assert_done()
 
     def test_what_youtube_took_is_remembered_by_its_id(self) -> None:
         operation = self.prepared(self.first)
 
         with pytest.raises(StillWorking) as caught:
-            self.connector.commit(FakeSession(LAST), operation)
+            self.commits(operation, LAST)
 
         assert caught.value.handles == {**operation.handles, **GIVEN_NOW}
         assert caught.value.retry_after == 3
@@ -580,7 +531,7 @@ class TestYouTube(OAuth2Case):
     @pytest.mark.parametrize(("after", "wait"), [({"seconds": 4}, 3), ({"minutes": 2}, 30), ({"hours": 2}, 300)])
     def test_the_longer_it_takes_the_seldomer_youtube_is_asked(self, after: dict[str, float], wait: float) -> None:
         with pytest.raises(StillWorking) as caught:
-            self.connector.recover(FakeSession(shown("uploaded")), self.taken(now=later(**after)))
+            self.recovers(self.taken(now=later(**after)), shown("uploaded"))
 
         assert caught.value.retry_after == wait
 
@@ -588,13 +539,13 @@ class TestYouTube(OAuth2Case):
         operation = self.prepared(self.first)
 
         with pytest.raises(StillWorking) as caught:
-            self.connector.recover(FakeSession(probe(201, MADE), shown("uploaded")), operation)
+            self.recovers(operation, probe(201, MADE), shown("uploaded"))
 
         assert caught.value.handles == {**operation.handles, **GIVEN_NOW}
 
     def test_a_finished_upload_that_does_not_name_its_video_is_unknown(self) -> None:
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(probe(200, {})), self.prepared(self.first))
+            self.recovers(self.prepared(self.first), probe(200, {}))
 
     @pytest.mark.parametrize(
         ("status", "words", "code", "acts"),
@@ -618,20 +569,20 @@ class TestYouTube(OAuth2Case):
         call = shown(status.pop("uploadStatus"), **status)
 
         with pytest.raises(ProcessingFailed, match=words) as caught:
-            self.connector.recover(FakeSession(call), self.taken())
+            self.recovers(self.taken(), call)
 
         assert (caught.value.error_code, caught.value.acts) == (code, acts)
 
     @pytest.mark.parametrize("processing", ["failed", "terminated"])
     def test_processing_that_ended_without_a_video_is_a_failure(self, processing: str) -> None:
         with pytest.raises(ProcessingFailed):
-            self.connector.recover(FakeSession(shown("uploaded", processing)), self.taken())
+            self.recovers(self.taken(), shown("uploaded", processing))
 
     def test_a_video_that_does_not_show_is_waited_for_an_hour(self) -> None:
         with pytest.raises(StillWorking):
-            self.connector.recover(FakeSession(GONE), self.taken(now=later(minutes=59)))
+            self.recovers(self.taken(now=later(minutes=59)), GONE)
         with pytest.raises(ProcessingFailed, match="deleted"):
-            self.connector.recover(FakeSession(GONE), self.taken(now=later(minutes=61)))
+            self.recovers(self.taken(now=later(minutes=61)), GONE)
 
     @pytest.mark.parametrize(("step", "calls"), [("commit", (LAST,)), ("recover", (probe(201, MADE), GONE))])
     def test_one_that_was_sent_anew_days_later_has_an_hour_to_show_too(self, step: str, calls: Any) -> None:
@@ -643,65 +594,57 @@ class TestYouTube(OAuth2Case):
         assert taken.value.handles is not None
         given = replace(anew, handles=taken.value.handles)
         with pytest.raises(StillWorking):
-            self.connector.recover(FakeSession(GONE), replace(given, now=later(days=3, minutes=59)))
+            self.recovers(replace(given, now=later(days=3, minutes=59)), GONE)
         with pytest.raises(ProcessingFailed, match="deleted"):
-            self.connector.recover(FakeSession(GONE), replace(given, now=later(days=3, minutes=61)))
+            self.recovers(replace(given, now=later(days=3, minutes=61)), GONE)
 
     def test_an_answer_without_videos_says_nothing_about_ours(self) -> None:
         with pytest.raises(Unknown):
-            self.connector.recover(
-                FakeSession(replace(GONE, gets=make_answer(200, {}))), self.taken(now=later(hours=2))
-            )
+            self.recovers(self.taken(now=later(hours=2)), replace(GONE, gets=make_answer(200, {})))
 
     def test_behind_a_session_that_is_over_the_video_is_looked_for(self) -> None:
-        session = FakeSession(probe(404), uploads(listed("Other"), listed("Bread ")), PROCESSED)
-
-        found = self.connector.recover(session, self.prepared(self.first))
+        found = self.recovers(
+            self.prepared(self.first), probe(404), uploads(listed("Other"), listed("Bread ")), PROCESSED
+        )
 
         assert found == [VIDEO]
-        session.assert_done()
 
     def test_a_video_of_the_same_title_and_another_text_is_neither_it_nor_proof_of_its_absence(self) -> None:
         operation, other = replace(self.prepared(self.first), now=later(minutes=3)), listed(key="v2", text="Rye")
-        session = FakeSession(probe(404), uploads(other, listed()), PROCESSED)
 
-        assert self.connector.recover(session, operation) == [VIDEO]
+        assert self.recovers(operation, probe(404), uploads(other, listed()), PROCESSED) == [VIDEO]
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(probe(404), uploads(other)), operation)
+            self.recovers(operation, probe(404), uploads(other))
 
     def test_what_is_only_alike_and_processed_is_looked_for_again_and_its_id_is_not_kept(self) -> None:
-        session = FakeSession(probe(404), uploads(listed()), shown("uploaded", "processing"))
-
         with pytest.raises(Unavailable) as waiting:
-            self.connector.recover(session, self.prepared(self.first))
+            self.recovers(self.prepared(self.first), probe(404), uploads(listed()), shown("uploaded", "processing"))
 
         assert (type(waiting.value), waiting.value.handles) == (Unavailable, None)
 
     def test_the_look_goes_on_until_before_the_call_was_armed(self) -> None:
         newer = listed("Other", key="v2")
         older = listed("Bread", at="2026-11-24T09:59:54Z", key="v1")
-        session = FakeSession(probe(410), uploads(newer, then="c1"), uploads(older, after="c1", then="c2"))
         operation = replace(self.prepared(self.first), now=later(minutes=3))
 
         with pytest.raises(NotListed):
-            self.connector.recover(session, operation)
-        session.assert_done()
+            self.recovers(operation, probe(410), uploads(newer, then="c1"), uploads(older, after="c1", then="c2"))
 
     def test_a_list_that_may_lag_proves_no_absence(self) -> None:
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(probe(404), uploads()), self.prepared(self.first))
+            self.recovers(self.prepared(self.first), probe(404), uploads())
 
     def test_nor_of_one_that_was_sent_anew_days_later(self) -> None:
         first, anew = self.prepared(self.first), later(days=3)
         operation = replace(first, handles={**first.handles, "at": anew.isoformat()}, now=later(days=3, minutes=1))
 
         with pytest.raises(Unknown):
-            self.connector.recover(FakeSession(probe(404), uploads()), operation)
+            self.recovers(operation, probe(404), uploads())
 
     def test_both_of_two_videos_that_can_be_it_are_told(self) -> None:
-        session = FakeSession(probe(404), uploads(listed(key="v1"), listed(key="v2"), listed(key="v1")))
-
-        found = self.connector.recover(session, self.prepared(self.first))
+        found = self.recovers(
+            self.prepared(self.first), probe(404), uploads(listed(key="v1"), listed(key="v2"), listed(key="v1"))
+        )
 
         assert [each.remote_id for each in found] == ["v1", "v2"]
 
@@ -709,52 +652,28 @@ class TestYouTube(OAuth2Case):
         account = replace(self.account, metadata={"uploads": "PL7"})
         named = uploads(listed())
         sends = {**named.sends, "params": {**named.sends["params"], "playlistId": "PL7"}}
-        session = FakeSession(probe(404), replace(named, sends=sends), PROCESSED)
 
-        assert self.connector.recover(session, replace(self.prepared(self.first), account=account)) == [VIDEO]
+        assert self.recovers(
+            replace(self.prepared(self.first), account=account), probe(404), replace(named, sends=sends), PROCESSED
+        ) == [VIDEO]
 
     def test_an_account_without_a_known_playlist_has_the_usual_one(self) -> None:
         operation = replace(self.prepared(self.first), account=replace(self.account, metadata={}))
-        session = FakeSession(probe(404), uploads(listed()), PROCESSED)
 
-        assert self.connector.recover(session, operation) == [VIDEO]
+        assert self.recovers(operation, probe(404), uploads(listed()), PROCESSED) == [VIDEO]
 
     def test_a_video_is_asked_for_by_its_session_and_a_comment_is_looked_for(self) -> None:
         assert self.connector.recovery_of(self.taken()) == Recovery.HANDLE
         assert self.connector.recovery_of(self.replying()) == Recovery.LOOK
 
-    def test_a_comment_whose_answer_was_lost_is_found_by_its_author_and_text(self) -> None:
-        others = [thread("First!", author="UC7", key="a"), thread("Second", key="b")]
-        session = FakeSession(comments(*others, then="c1"), comments(thread(), after="c1"))
-
-        found = self.connector.recover(session, self.replying())
-
-        assert found == [COMMENT]
-        session.assert_done()
-
-    def test_an_older_comment_of_the_same_text_is_another(self) -> None:
-        session = FakeSession(comments(thread(at="2026-11-24T09:59:54Z"), then="c1"))
-
-        assert self.connector.recover(session, self.replying()) == []
-        session.assert_done()
-
-    @pytest.mark.parametrize("gets", [make_answer(503), LOST, make_answer(200, {"kind": "x"})])
-    def test_comments_that_cannot_be_read_leave_it_unknown(self, gets: Any) -> None:
-        with pytest.raises((Unavailable, Unknown)):
-            self.connector.recover(FakeSession(replace(comments(), gets=gets)), self.replying())
+    def test_somebody_elses_comment_of_the_same_text_is_another(self) -> None:
+        assert self.recovers(self.replying(), comments(thread(author="UC7"))) == []
 
     def test_a_refused_comment_says_so(self) -> None:
         call = comment_call(error(403, "commentsDisabled", "The video has disabled comments."))
 
         with pytest.raises(Rejected, match="disabled comments"):
-            self.connector.commit(FakeSession(call), self.replying())
-
-    @pytest.mark.parametrize("gets", [make_answer(500), LOST, make_answer(200, {})])
-    def test_a_comment_without_an_answer_may_be_there(self, gets: Any) -> None:
-        call = replace(comment_call(), gets=gets)
-
-        with pytest.raises(Unknown):
-            self.connector.commit(FakeSession(call), self.replying())
+            self.commits(self.replying(), call)
 
     @pytest.mark.parametrize(
         ("status", "reason", "meaning"),
@@ -812,16 +731,10 @@ class TestYouTube(OAuth2Case):
         ],
     )
     def test_a_limit_says_when_it_is_over(self, answer: Any, wait: float | None) -> None:
-        found = self.connector.classify(answer)
-
-        assert isinstance(found, RateLimited)
-        assert found.retry_after == wait
+        assert self.waits(answer) == wait
 
     def test_a_spent_day_without_a_date_ends_by_our_clock(self) -> None:
-        found = self.connector.classify(error(403, "quotaExceeded", Date="soon"))
-
-        assert isinstance(found, RateLimited)
-        assert 0 < (found.retry_after or 0) <= 25 * 3600
+        assert 0 < (self.waits(error(403, "quotaExceeded", Date="soon")) or 0) <= 25 * 3600
 
     @pytest.mark.parametrize(
         ("now", "hours"),
@@ -901,7 +814,9 @@ class TestYouTube(OAuth2Case):
 
     def test_numbers_are_read_from_texts_and_shares_from_a_report(self) -> None:
         table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 2], ["2026-11-21", 3]]}
-        session = FakeSession(
+
+        found = self.counted(
+            ["v1", "v2"],
             statistics(
                 numbered("v1", viewCount="900", likeCount="40", commentCount="3"),
                 numbered("v2", viewCount="7"),
@@ -911,9 +826,6 @@ class TestYouTube(OAuth2Case):
             report("v2", make_answer(200, {"columnHeaders": []})),
         )
 
-        found = self.connector.post_metrics(session, self.account, ["v1", "v2"], now=NOW)
-
-        session.assert_done()
         assert found == {
             "v1": PostNumbers(impressions=900, engagement=48, own={"likes": 40, "comments": 3, "shares": 5}),
             "v2": PostNumbers(impressions=7),
@@ -921,26 +833,24 @@ class TestYouTube(OAuth2Case):
 
     def test_a_video_without_counters_is_gone_when_the_list_of_videos_does_not_have_it_either(self) -> None:
         listed = numbered("v2", at="publishedAt", viewCount="7", favoriteCount="0")
-        session = FakeSession(
+
+        found = self.counted(
+            ["v1", "v2", "v3"],
             statistics(numbered("v1", viewCount="9"), ids="v1,v2,v3"),
             statistics(listed, ids="v2,v3", name="videos"),
             report("v1", make_answer(200, {})),
             report("v2", make_answer(200, {})),
         )
 
-        found = self.connector.post_metrics(session, self.account, ["v1", "v2", "v3"], now=NOW)
-
-        session.assert_done()
         assert found == {"v1": PostNumbers(impressions=9), "v2": PostNumbers(impressions=7)}
 
     @pytest.mark.parametrize("gets", [error(400, "badRequest", "The query is not supported."), error(403, "forbidden")])
     def test_a_report_that_is_refused_costs_the_shares_alone(self, gets: Any) -> None:
-        session = FakeSession(
+        found = self.counted(
+            ["v1", "v2"],
             statistics(numbered("v1", viewCount="9", likeCount="4"), numbered("v2", likeCount="7"), ids="v1,v2"),
             report("v1", gets),
         )
-
-        found = self.connector.post_metrics(session, self.account, ["v1", "v2"], now=NOW)
 
         assert found == {
             "v1": PostNumbers(impressions=9, engagement=4, own={"likes": 4}),
@@ -953,11 +863,13 @@ class TestYouTube(OAuth2Case):
     def test_shares_that_cannot_be_read_now_are_not_taken_off_the_engagement(self, gets: Any) -> None:
         three = [numbered(each, viewCount="9", likeCount="4") for each in ("v1", "v2", "v3")]
         table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 2]]}
-        session = FakeSession(
-            statistics(*three, ids="v1,v2,v3"), report("v1", make_answer(200, table)), report("v2", gets)
-        )
 
-        found = self.connector.post_metrics(session, self.account, ["v1", "v2", "v3"], now=NOW)
+        found = self.counted(
+            ["v1", "v2", "v3"],
+            statistics(*three, ids="v1,v2,v3"),
+            report("v1", make_answer(200, table)),
+            report("v2", gets),
+        )
 
         without_shares = PostNumbers(impressions=9, own={"likes": 4})
         assert found == {
@@ -969,68 +881,41 @@ class TestYouTube(OAuth2Case):
     @pytest.mark.parametrize("absurd", ["1" * 15, "9" * 5000, "-1", "1e3", "\u0663"])
     def test_a_number_that_makes_no_sense_is_none(self, absurd: str) -> None:
         table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 10**30]]}
-        session = FakeSession(
-            statistics(numbered("v1", viewCount=absurd, likeCount="4"), ids="v1"), report("v1", make_answer(200, table))
-        )
 
-        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+        found = self.counted(
+            ["v1"],
+            statistics(numbered("v1", viewCount=absurd, likeCount="4"), ids="v1"),
+            report("v1", make_answer(200, table)),
+        )
 
         assert found == {"v1": PostNumbers(engagement=4, own={"likes": 4})}
 
     def test_a_video_without_a_date_has_no_report(self) -> None:
-        session = FakeSession(statistics({"id": "v1", "statistics": {"viewCount": "9"}}, ids="v1"))
-
-        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+        found = self.counted(["v1"], statistics({"id": "v1", "statistics": {"viewCount": "9"}}, ids="v1"))
 
         assert found == {"v1": PostNumbers(impressions=9)}
 
     def test_counters_without_a_list_leave_it_to_the_list_of_videos_what_is_gone(self) -> None:
         none = replace(statistics(ids="v1"), gets=make_answer(200, {"kind": "youtube#batchGetStatsResponse"}))
-        session = FakeSession(none, statistics(ids="v1", name="videos"))
 
-        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
-
-        session.assert_done()
-        assert found == {}
+        assert self.counted(["v1"], none, statistics(ids="v1", name="videos")) == {}
 
     def test_an_answer_without_numbers_is_not_taken_for_deleted_videos(self) -> None:
         calls = (statistics(ids="v1"), statistics(ids="v1", name="videos"))
-        session = FakeSession(*(replace(each, gets=make_answer(200, {})) for each in calls))
 
         with pytest.raises(Unknown):
-            self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
-
-        session.assert_done()
+            self.counted(["v1"], *(replace(each, gets=make_answer(200, {})) for each in calls))
 
     def test_the_channel_tells_its_subscribers_and_videos(self) -> None:
-        found = self.connector.account_metrics(FakeSession(channels()), self.account, now=NOW)
+        assert self.account_counted(channels()) == AccountNumbers(followers=120, posts=7)
 
-        assert found == AccountNumbers(followers=120, posts=7)
 
-    def test_a_twin_is_no_duplicate_that_could_be_ours(self) -> None:
-        call = shown("rejected", rejectionReason="duplicate")
+class TestComments(ListCase):
+    connector = TestYouTube.connector
+    own, other = thread(), thread("Second", key="b")
+    dated = ("snippet", "topLevelComment", "snippet", "publishedAt")
+    lost = TestYouTube().replying()
+    adopted = COMMENT
 
-        with pytest.raises(ProcessingFailed) as caught:
-            self.connector.recover(FakeSession(call), self.taken())
-
-        assert not isinstance(caught.value, Duplicate)
-
-    def test_a_file_is_read_piece_by_piece(self) -> None:
-        reads: list[int | None] = []
-
-        class Counted(io.BytesIO):
-            def read(self, size: int | None = -1, /) -> bytes:
-                reads.append(size)
-                return super().read(size)
-
-        video = make_video(content=LARGE, open=lambda: Counted(LARGE))
-        with patch("accounts.platforms.youtube.media.PIECE", UNIT):
-            size = len(LARGE)
-            session = FakeSession(
-                start(size),
-                put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}"),
-                put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}"),
-            )
-            self.connector.prepare(session, self.operation(content(video)), no_save)
-
-        assert reads == [UNIT, UNIT]
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return comments(*posts, after=after, then=then)

@@ -13,10 +13,7 @@ from accounts.platforms.base import (
     Account,
     App,
     Content,
-    Handles,
     PlatformError,
-    ProcessingFailed,
-    RateLimited,
     Rejected,
     Unknown,
 )
@@ -24,7 +21,6 @@ from accounts.platforms.youtube import YouTube
 from ouipost.simulator import clock
 from ouipost.simulator.models import Media, Post, Request
 from tests.in_process import in_process
-from tests.networks.platform_case import no_save
 from tests.networks.simulated import Desk, consent, make_file, now, order, visible
 from tests.simulator.clip import film
 from tests.simulator.youtube import UNIT
@@ -85,26 +81,6 @@ def test_youtube_refuses_exactly_what_was_named(
             assert set(rules) <= {"option_empty"}
 
 
-def test_a_large_file_is_one_video_made_of_its_pieces(at: Desk) -> None:
-    with patch("accounts.platforms.youtube.media.PIECE", UNIT):
-        at.publish(posting(file=LONG))
-
-    assert asked("PUT") == [308, 308, 201]
-    assert len(visible()) == 1
-
-
-def test_an_upload_that_broke_off_goes_on_in_its_session(at: Desk) -> None:
-    wanted, saved = at.operation(posting(file=LONG)), list[Handles]()
-    order("youtube", "status", "PUT /upload", status=503, after_accept=True)
-    with patch("accounts.platforms.youtube.media.PIECE", UNIT), pytest.raises(PlatformError):
-        CONNECTOR.prepare(at.session, wanted, lambda handles, *, seconds=0: saved.append(handles))
-    clock.advance(30)
-
-    at.send(replace(wanted, handles=saved[-1]))
-
-    assert len(asked("POST")) == len(visible()) == 1
-
-
 def test_an_upload_goes_on_behind_what_was_kept_of_a_piece(at: Desk) -> None:
     order("youtube", "partial_upload")
     with patch("accounts.platforms.youtube.media.PIECE", UNIT):
@@ -137,28 +113,6 @@ def test_a_video_behind_a_forgotten_session_is_found_in_the_uploads(at: Desk) ->
     [found] = at.recover(ready)
 
     assert found.remote_id == Post.objects.get().external_id
-
-
-def test_a_file_that_youtube_cannot_read_is_told(at: Desk) -> None:
-    with pytest.raises(ProcessingFailed, match="not a video that it can read"):
-        at.publish(posting(file=b"not a video"))
-
-    assert visible() == []
-
-
-def test_a_login_without_a_channel_is_refused_clearly(at: Desk) -> None:
-    with pytest.raises(Rejected, match="no YouTube channel"):
-        consent(CONNECTOR, "No Channel")
-
-
-def test_a_spent_day_is_waited_out(at: Desk) -> None:
-    with patch.dict("ouipost.simulator.networks.youtube.BUCKETS", uploads=1):
-        at.publish(posting())
-        second = at.operation(posting(title="Second"))
-        with pytest.raises(RateLimited) as caught:
-            CONNECTOR.prepare(at.session, second, no_save)
-
-    assert 0 < (caught.value.retry_after or 0) <= 25 * 3600
 
 
 def test_numbers_are_read_and_shares_come_days_later(at: Desk) -> None:

@@ -34,20 +34,6 @@ def photo(net: Net, page: Page, **values: Any) -> Any:
     return net.upload(f"{GRAPH}/{page.id}/photos", page.token, **{"source": png()} | values)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"client_id": ""},
-        {"redirect_uri": "nowhere"},
-        {"response_type": "token"},
-        {"scope": "pages_rule_world"},
-        {"scope": "pages_show_list read_insights"},
-    ],
-)
-def test_the_dialog_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
-    assert net.get(DIALOG, **QUERY | change).status_code == 400
-
-
 @pytest.mark.parametrize("scope", ["ads_read", "ads_management", "publish_video", "instagram_manage_contents"])
 def test_the_dialog_knows_the_scopes_that_only_some_need(net: Net, scope: str) -> None:
     assert net.get(DIALOG, **QUERY | {"scope": scope}).status_code == 200

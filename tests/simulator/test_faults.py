@@ -194,22 +194,6 @@ def test_two_kinds_of_fault_meet_one_call(net: Net, user: User, tweet: Tweet) ->
     assert [fault["fired"] for fault in net.control("GET", "faults")["faults"]] == [1, 1, 0]
 
 
-def test_an_expired_token_can_be_refreshed(net: Net, user: User, page: Page, session: Session, put: Put) -> None:
-    for network in ("facebook", "twitter", "bluesky"):
-        net.fault(network, "expire_token")
-
-    x = net.json(f"{X}/tweets", user.token, {"text": "x"})
-    facebook = net.form(f"{GRAPH}/me/feed", page.token, message="x")
-    bluesky = put(record())
-
-    assert (x.status_code, body(facebook)["error"]["error_subcode"]) == (401, 463)
-    assert body(bluesky) == {"error": "ExpiredToken", "message": "Token has expired"}
-    refresh = {"client_id": "app", "grant_type": "refresh_token", "refresh_token": user.refresh}
-    assert net.form(f"{X}/oauth2/token", **refresh).status_code == 200
-    assert net.call("POST", f"{XRPC}/com.atproto.server.refreshSession", session.refresh).status_code == 200
-    assert net.posts() == []
-
-
 def test_a_revoked_consent_is_gone_for_good(net: Net, user: User, page: Page, session: Session, put: Put) -> None:
     for network in ("facebook", "twitter", "bluesky"):
         net.fault(network, "revoke")
@@ -228,40 +212,13 @@ def test_a_revoked_consent_is_gone_for_good(net: Net, user: User, page: Page, se
     assert bluesky_login(net, password="zzzz-zzzz-zzzz-zzzz").status_code == 200
 
 
-def upload(net: Net, user: User) -> dict[str, Any]:
-    answer = net.upload(f"{X}/media/upload", user.token, media=png(), media_category="tweet_image")
-    data: dict[str, Any] = body(answer)["data"]
-    return data
-
-
-def test_slow_processing_delays_an_upload(net: Net, user: User, tweet: Tweet) -> None:
-    net.fault("twitter", "slow_processing", seconds=20)
-
-    media = upload(net, user)
-
-    def state() -> str:
-        answer = net.get(f"{X}/media/upload", user.token, command="STATUS", media_id=media["id"])
-        name: str = body(answer)["data"]["processing_info"]["state"]
-        return name
-
-    assert media["processing_info"]["state"] == state() == "pending"
-    assert tweet("x", media={"media_ids": [media["id"]]}).status_code == 400
-    net.wait(21)
-    assert state() == "succeeded"
-    assert tweet("x", media={"media_ids": [media["id"]]}).status_code == 201
-    assert net.get(f"{X}/media/upload", user.token, command="INIT").status_code == 400
-
-
-def test_failed_processing_spoils_an_upload(net: Net, user: User, page: Page, session: Session, tweet: Tweet) -> None:
-    for network in ("facebook", "twitter", "bluesky"):
+def test_failed_processing_spoils_an_upload(net: Net, page: Page, session: Session) -> None:
+    for network in ("facebook", "bluesky"):
         net.fault(network, "processing_failed")
 
-    media = upload(net, user)
     facebook = net.upload(f"{GRAPH}/me/photos", page.token, source=png())
     bluesky = net.call("POST", f"{XRPC}/com.atproto.repo.uploadBlob", session.access, png().read(), "image/png")
 
-    assert media["processing_info"]["state"] == "failed"
-    assert tweet("x", media={"media_ids": [media["id"]]}).status_code == 400
     assert body(facebook)["error"]["code"] == 324
     assert bluesky.status_code == 400
 

@@ -74,21 +74,6 @@ def out(net: Net, member: Member, files: Files, **fields: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"client_id": ""},
-        {"redirect_uri": "nowhere"},
-        {"response_type": "token"},
-        {"scope": f"{IG_SCOPES},world_domination"},
-        {"scope": "instagram_business_content_publish"},
-        {"scope": IG_SCOPES.replace(",", " ")},
-    ],
-)
-def test_the_consent_page_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
-    assert net.get(AUTHORIZE, **QUERY | change).status_code == 400
-
-
-@pytest.mark.parametrize(
     ("page", "token", "scopes"),
     [(AUTHORIZE, TOKEN, IG_SCOPES), ("www.threads.net/oauth/authorize", THREADS_TOKEN, THREADS_SCOPES)],
     ids=["instagram", "threads"],

@@ -147,13 +147,6 @@ def test_scopes_of_no_product_or_of_two_are_not_authorized(net: Net, scope: str)
 
 
 @pytest.mark.parametrize(
-    "change", [{"client_id": ""}, {"redirect_uri": "javascript:1"}, {"response_type": "token"}, {"state": ""}]
-)
-def test_the_consent_page_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
-    assert net.get(f"{WEB}/oauth/v2/authorization", **query(SELF_SERVE, **change)).status_code == 400
-
-
-@pytest.mark.parametrize(
     ("change", "error"),
     [
         ({"redirect_uri": "https://app.example/"}, "invalid_redirect_uri"),
@@ -391,22 +384,6 @@ def test_an_organizations_posts_are_listed_newest_first(member: Member, page: st
     assert said(member.rest("GET", path.replace("%3A", ":"), **FINDER)) == (400, "INVALID_VALUE_FOR_FIELD")
     assert member.rest("GET", path).status_code == 400
     assert said(member.rest("GET", f"{path}&count=0", **FINDER))[0] == 400
-
-
-def test_a_post_may_take_time_and_fail(member: Member, page: str) -> None:
-    path = f"posts?author={quote(page, safe='')}&q=author"
-
-    def states() -> list[str]:
-        return [each["lifecycleState"] for each in body(member.rest("GET", path, **FINDER))["elements"]]
-
-    member.net.fault("linkedin", "slow_processing", match="POST /rest/posts", seconds=30, times=2)
-    member.net.fault("linkedin", "processing_failed", match="POST /rest/posts")
-    _, slow = (member.posted(text, page) for text in ("Failing", "Slow"))
-    early = states()
-    member.net.wait(31)
-
-    assert (early, states()) == (["PUBLISH_REQUESTED"] * 2, ["PUBLISHED", "PUBLISH_FAILED"])
-    assert [each["id"] for each in member.net.posts()] == [slow]
 
 
 def test_a_list_may_lag(member: Member, page: str) -> None:

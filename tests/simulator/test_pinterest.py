@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from ouipost.simulator import pulling
 from tests.simulator.conftest import CALLBACK, Net, body, png, tags, use_up
-from tests.simulator.pinterest import AUTHORIZE, SCOPES, code, movie, query
+from tests.simulator.pinterest import SCOPES, code, movie
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 API = "api.pinterest.com/v5"
@@ -105,24 +105,6 @@ def video(media_id: str, **cover: Any) -> dict[str, Any]:
 
 def error(response: Any) -> tuple[int, int]:
     return response.status_code, body(response)["code"]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"client_id": ""},
-        {"redirect_uri": "javascript:alert(1)"},
-        {"response_type": "token"},
-        {"scope": ""},
-        {"scope": "pins:read,everything"},
-        {"scope": "boards:read pins:read"},
-    ],
-)
-def test_the_consent_page_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
-    response = net.get(AUTHORIZE, **query(**change))
-
-    assert response.status_code == 400
-    assert next(iter(change)) in response.content.decode()
 
 
 def test_a_code_becomes_tokens_of_thirty_and_sixty_days(net: Net) -> None:

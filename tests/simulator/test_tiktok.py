@@ -165,25 +165,6 @@ class TestSignIn:
         some = creator_of(net, choosing="scopes", scopes=["video.list", "video.publish"])
         assert some.scope == "user.info.basic,video.list,video.publish"
 
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"client_key": ""},
-            {"redirect_uri": "http://app.example/callback"},
-            {"redirect_uri": f"{BACK}?kept=1"},
-            {"redirect_uri": BACK + "x" * 500},
-            {"response_type": "token"},
-            {"state": ""},
-            {"scope": "user.info.basic,everything"},
-            {"scope": ""},
-        ],
-    )
-    def test_the_consent_page_refuses_a_wrong_request(self, net: Net, change: dict[str, str]) -> None:
-        response = net.get(AUTHORIZE, **query(**change))
-
-        assert response.status_code == 400
-        assert next(iter(change)) in response.content.decode()
-
     def test_a_code_becomes_two_tokens_once(self, net: Net) -> None:
         fresh = code(net)
         given = body(exchange(net, fresh))
@@ -556,13 +537,6 @@ class TestPhotos:
 
         assert (told["status"], told["fail_reason"]) == ("FAILED", reason)
         assert net.posts() == []
-
-    def test_the_largest_photo_is_taken(self, creator: Creator, hosted: dict[str, bytes]) -> None:
-        hosted["/media/1"] = png(1920, 1080, kind="JPEG").read()
-
-        told = creator.status(body(creator.photos(f"{OURS}/media/1"))["data"]["publish_id"])
-
-        assert told["status"] == "PUBLISH_COMPLETE"
 
     def test_processing_takes_its_time_and_can_fail(self, net: Net, creator: Creator, loaves: list[str]) -> None:
         net.fault("tiktok", "slow_processing", seconds=30)

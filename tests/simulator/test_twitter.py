@@ -22,7 +22,6 @@ from tests.simulator.conftest import (
     tags,
     use_up,
     x_code,
-    x_query,
     x_tokens,
 )
 
@@ -41,27 +40,6 @@ def upload(net: Net, user: User, file: io.BytesIO | None = None, category: str =
 
 def token_error(response: Any) -> tuple[int, str]:
     return response.status_code, body(response)["error"]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"client_id": ""},
-        {"redirect_uri": "javascript:alert(1)"},
-        {"redirect_uri": "http://localhost:8000/done"},
-        {"response_type": "token"},
-        {"state": ""},
-        {"code_challenge": "short"},
-        {"code_challenge_method": "plain"},
-        {"scope": "tweet.read everything"},
-        {"scope": ""},
-    ],
-)
-def test_the_consent_page_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
-    response = net.get(AUTHORIZE, **x_query(**change))
-
-    assert response.status_code == 400
-    assert next(iter(change)) in response.content.decode()
 
 
 def exchange(net: Net, fresh: str, headers: Any = None, **change: str) -> Any:

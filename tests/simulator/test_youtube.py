@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpResponse
 
 from tests.simulator.conftest import CALLBACK, CHALLENGE, VERIFIER, Net, body, use_up
-from tests.simulator.youtube import AUTH, SCOPE, SCOPES, UNIT, code_of, query
+from tests.simulator.youtube import SCOPES, UNIT, code_of, query
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 TOKEN, REVOKE = "oauth2.googleapis.com/token", "oauth2.googleapis.com/revoke"
@@ -112,24 +112,6 @@ def shown(net: Net, token: str, *ids: str, part: str = "status,processingDetails
 def comment(net: Net, token: str, video_id: str, text: str = "First!") -> HttpResponse:
     snippet = {"videoId": video_id, "topLevelComment": {"snippet": {"textOriginal": text}}}
     return net.json(f"{DATA}/commentThreads?part=snippet", token, {"snippet": snippet})
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"client_id": ""},
-        {"redirect_uri": "nowhere"},
-        {"response_type": "token"},
-        {"scope": f"{SCOPE}drive"},
-        {"access_type": "sometimes"},
-        {"code_challenge": CHALLENGE, "code_challenge_method": "plain"},
-    ],
-)
-def test_the_consent_page_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
-    response = net.get(AUTH, **query(**change))
-
-    assert response.status_code == 400
-    assert next(iter(change)) in response.content.decode()
 
 
 def test_a_code_needs_its_address_its_client_its_secret_and_its_verifier(net: Net) -> None:

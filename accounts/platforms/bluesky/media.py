@@ -19,7 +19,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.bluesky.api import service_of, xrpc
 from accounts.platforms.bluesky.atproto import CARD
-from accounts.platforms.bluesky.video import JOB, LIVES, PLAINLY, UPLOAD, VideoUpload
+from accounts.platforms.bluesky.video import LIVES, PLAINLY, UPLOAD, VideoUpload
 from accounts.platforms.http import bearer, dig, dig_text
 from accounts.platforms.linkcard import fetch_link_card
 from accounts.platforms.uploads import UPLOADS, upload_missing
@@ -44,7 +44,7 @@ def without_uploads(operation: Operation) -> Handles:
 
     A video goes to the server itself then: its service works on no file twice, and would name the same blob.
     """
-    kept = {name: value for name, value in operation.handles.items() if name not in (UPLOADS, JOB)}
+    kept = {name: value for name, value in operation.handles.items() if name != UPLOADS}
     return kept | ({PLAINLY: True} if operation.content.video else {})
 
 

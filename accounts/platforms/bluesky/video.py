@@ -28,15 +28,15 @@ from accounts.platforms.base import (
 from accounts.platforms.bluesky.api import get, service_of, xrpc
 from accounts.platforms.bluesky.errors import has_no_bluesky
 from accounts.platforms.http import bearer, decoded, dig, dig_count, dig_text, said
-from accounts.platforms.uploads import UPLOADS, pieces
+from accounts.platforms.uploads import GIVEN, SENT, UPLOADS, Progress
 from ouipost.phrases import Phrase
 
 SERVICE = "https://video.bsky.app"
 AUDIENCE = "did:web:video.bsky.app"
 LIMITS, UPLOAD = "app.bsky.video.getUploadLimits", "com.atproto.repo.uploadBlob"
-JOB, PARTS, PLAINLY = "job", "parts", "plainly"
-"""The handles of the work that the service does, of an upload in parts: `{id, size (of a part), sent}`, and of a video
-that the service shall have no part in."""
+JOB, PLAINLY = "job", "plainly"
+"""What is kept of a video: first, in parts, `{id, size (of a part), sent}`, then `{job, at}` for the work that the
+service does, then `{given, at}`; and the handle of one that the service shall have no part in."""
 LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
 AUTHORITY = timedelta(minutes=25)
@@ -63,26 +63,27 @@ class VideoUpload:
     """The one video of a post on its way to Bluesky."""
 
     def __init__(self, connector: Connector, session: Session, operation: Operation, save: Save) -> None:
-        self._connector, self._session, self._operation, self._save = connector, session, operation, save
+        self._connector, self._session, self._operation = connector, session, operation
         self._media, self._account = operation.content.media[0], operation.account
-        self._handles, self._began = operation.handles, monotonic()
+        self._progress, self._began = Progress(operation.handles, save, UPLOADS, self._media.id), monotonic()
 
     def run(self) -> Handles:
-        if self._is_fresh(self._handles.get(UPLOADS, {}).get(self._media.id)):
-            return self._handles
-        if self._is_fresh(self._handles.get(JOB)):
+        if self._is_fresh(JOB):
             self._look(self._status())
-            return self._handles
-        self._handles = _without(self._handles, JOB)
+        elif not self._is_fresh(GIVEN):
+            self._bring()
+        return self._progress.handles
+
+    def _is_fresh(self, step: str) -> bool:
+        now = self._operation.now
+        return step in self._progress.state and self._progress.is_good(now=now, not_before=now - LIVES)
+
+    def _bring(self) -> None:
         # also of a video that the server has dropped: without room for it today it would do so again
-        if (PARTS in self._handles or self._has_service()) and PLAINLY not in self._handles:
-            self._look(self._bring())
+        if (SENT in self._progress.state or self._has_service()) and PLAINLY not in self._progress.handles:
+            self._look(self._bring_to_service())
         else:
             self._remember_blob(self._upload_plainly())
-        return self._handles
-
-    def _is_fresh(self, step: Mapping[str, Any] | None) -> bool:
-        return step is not None and datetime.fromisoformat(step["at"]) >= self._operation.now - LIVES
 
     def _has_service(self) -> bool:
         """The service must reach the account's server; a server of its own kind, or one of old, has no part in it."""
@@ -127,7 +128,7 @@ class VideoUpload:
             raise Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER)
         return True
 
-    def _bring(self) -> Any:
+    def _bring_to_service(self) -> Any:
         """Bring the video to the service, and return its word on the work."""
         if self._media.size <= IN_ONE_CALL:
             return self._in_one_call()
@@ -141,22 +142,20 @@ class VideoUpload:
     def _in_one_call(self) -> Any:
         """Send the video; where the service has it already, it says which work that was."""
         token = self._authority(self._server, UPLOAD)
-        self._save(self._handles, seconds=LONGEST_UPLOAD)
+        self._progress.begin({}, seconds=LONGEST_UPLOAD)
         query = urlencode({"did": self._account.remote_id, "name": self._media.filename or NAME})
         return self._taken(self._send(f"{xrpc(SERVICE, 'app.bsky.video.uploadVideo')}?{query}", token))
 
     def _in_parts(self) -> Any:
         """Send the parts that are not there yet, and finish the upload; the service takes all of it again."""
-        if PARTS not in self._handles:
-            self._keep_parts(self._begin_parts())
-        parts = self._handles[PARTS]
-        for start, piece in pieces(self._media, parts["size"], start=parts["sent"]):
-            place = {"jobId": parts["id"], "partNumber": str(start // parts["size"] + 1)}
-            self._ask("uploadPart", headers=OCTETS, params=place, data=piece)
-            self._keep_parts({**parts, "sent": start + len(piece)})
-        finished = self._ask("finishUpload", json={"jobId": parts["id"]})
-        self._handles = _without(self._handles, PARTS)
-        return finished
+        if SENT not in self._progress.state:
+            self._progress.begin(self._begin_parts(), seconds=PART_SECONDS)
+        upload, size = self._progress.state["id"], self._progress.state["size"]
+        for part in self._progress.parts(self._media, lambda start: start + size):
+            place = {"jobId": upload, "partNumber": str(part.start // size + 1)}
+            self._ask("uploadPart", headers=OCTETS, params=place, data=part.content)
+            self._progress.keep({SENT: part.end}, seconds=PART_SECONDS)
+        return self._ask("finishUpload", json={"jobId": upload})
 
     def _begin_parts(self) -> dict[str, Any]:
         asked = {"sizeBytes": self._media.size, "mimeType": self._media.mime_type, "name": NAME}
@@ -164,12 +163,7 @@ class VideoUpload:
         upload, size = dig_text(begun, "jobId"), dig_count(begun, "partSizeBytes")
         if not upload or not size or size < 0:
             raise Unavailable(Phrase("Bluesky began an upload and did not say how its parts are sent."))
-        return {"id": upload, "size": size, "sent": 0}
-
-    def _keep_parts(self, parts: Mapping[str, Any]) -> None:
-        """Keep how far the upload is, and take the time that its next call may need."""
-        self._handles = {**self._handles, PARTS: parts}
-        self._save(self._handles, seconds=PART_SECONDS)
+        return {"id": upload, "size": size, SENT: 0}
 
     def _ask(
         self, method: str, *, headers: Mapping[str, str] | None = None, timeout: float = PART_SECONDS, **request: Any
@@ -192,14 +186,14 @@ class VideoUpload:
         if trouble == FINISHING:
             raise self._at_work()
         if trouble in UPLOAD_IS_OVER:
-            self._save(_without(self._handles, PARTS))
+            self._progress.forget()
             raise Unavailable(Phrase("Bluesky has closed the upload: it is started again."), **facts)
         if not answer.ok and trouble != KNOWN:
             raise _not_the_account(self._connector.classify(answer))
         return answer.json()
 
     def _upload_plainly(self) -> Any:
-        self._save(self._handles, seconds=LONGEST_UPLOAD)
+        self._progress.begin({}, seconds=LONGEST_UPLOAD)
         answer = self._send(xrpc(service_of(self._account), UPLOAD), self._account.access_token)
         if not answer.ok:
             raise self._connector.classify(answer)
@@ -211,12 +205,12 @@ class VideoUpload:
             return self._session.request("POST", url, headers=headers, data=file, timeout=LONGEST_UPLOAD)
 
     def _status(self) -> Any:
-        params = {"jobId": self._handles[JOB]["id"]}
+        params = {"jobId": self._progress.state[JOB]}
         url = xrpc(SERVICE, "app.bsky.video.getJobStatus")
         try:
             return self._connector.call(self._session, "GET", url, params=params)
         except (AuthExpired, Rejected) as error:  # it says nothing of the video, or of the account
-            self._forget_job()
+            self._progress.forget()
             raise Unavailable(**error.facts) from error
 
     def _look(self, answer: Any) -> None:
@@ -225,11 +219,11 @@ class VideoUpload:
         if isinstance(dig(status, "blob"), dict):
             self._remember_blob(dig(status, "blob"))
         elif dig_text(status, "state") == "JOB_STATE_FAILED" or (dig_text(status, "error") and not job):
-            self._forget_job()
+            self._progress.forget()
             raise _failed(status)
         elif job:
-            self._handles = {**self._handles, JOB: self._handles.get(JOB, {"id": job, "at": self._now.isoformat()})}
-            self._save(self._handles)
+            if not self._is_fresh(JOB):
+                self._progress.begin({JOB: job, "at": self._now.isoformat()})
             raise self._at_work()
         else:
             raise Unavailable(Phrase("Bluesky took a video and did not say what became of it."))
@@ -237,12 +231,7 @@ class VideoUpload:
     def _remember_blob(self, blob: Any) -> None:
         if not isinstance(blob, dict):
             raise Unavailable(Phrase("Bluesky took a video and did not say where it is."))
-        self._handles = {**self._handles, UPLOADS: {self._media.id: {"given": blob, "at": self._now.isoformat()}}}
-        self._save(self._handles)
-
-    def _forget_job(self) -> None:
-        self._handles = _without(self._handles, JOB)
-        self._save(self._handles)
+        self._progress.begin({GIVEN: blob, "at": self._now.isoformat()})
 
     def _at_work(self) -> StillWorking:
         return StillWorking(Phrase("Bluesky is working on the video."), retry_after=USUAL_WAIT)
@@ -251,10 +240,6 @@ class VideoUpload:
     def _now(self) -> datetime:
         """The time by now, to the minute: an upload may take hours."""
         return self._operation.now + timedelta(minutes=(monotonic() - self._began) // 60)
-
-
-def _without(handles: Handles, name: str) -> Handles:
-    return {key: value for key, value in handles.items() if key != name}
 
 
 def _is_not_there(error: PlatformError) -> bool:

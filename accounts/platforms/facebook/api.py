@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qs, urljoin
 
 from accounts.platforms import meta
 from accounts.platforms.base import Account, Answer, AuthExpired, PlatformError, Rejected, Session, Unknown
 from accounts.platforms.facebook import errors as facebook_errors
-from accounts.platforms.http import MOST_PAGES, bearer, dig, dig_text, entries, unclear_is_unknown
+from accounts.platforms.http import MOST_PAGES, bearer, dig, dig_text, pages, unclear_is_unknown
 from accounts.platforms.oauth2 import OAuth2Connector
 from ouipost.phrases import Phrase
 
@@ -33,8 +34,14 @@ class Graph(OAuth2Connector):
         self, session: Session, token: str, path: str, *, most: int = MOST_PAGES, **params: Any
     ) -> Iterator[Mapping[str, Any]]:
         """Give the entries of an edge."""
+        return chain.from_iterable(self.pages(session, token, path, most=most, **params))
+
+    def pages(
+        self, session: Session, token: str, path: str, *, most: int = MOST_PAGES, **params: Any
+    ) -> Iterator[list[Any]]:
+        """Give the entries of an edge page by page."""
         read = partial(self.get, session, token, path, limit=100, **params)
-        return entries(read, at="data", cursor="after", cursor_of=_cursor, most=most)
+        return pages(read, at="data", cursor="after", cursor_of=_cursor, most=most)
 
     def form(
         self, account: Account, fields: Mapping[str, str], *, host: str = GRAPH_HOST, **request: Any

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from itertools import takewhile
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import unquote
 
@@ -28,7 +27,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.facebook.api import Graph, page_address, post_id_of
 from accounts.platforms.facebook.errors import is_not_there
-from accounts.platforms.http import dig_list, dig_text, is_since
+from accounts.platforms.http import dig_list, dig_text, recent, time_at
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
 from ouipost.phrases import Phrase
@@ -43,6 +42,7 @@ REDIRECT = re.compile(r"https://[a-z]+\.facebook\.com/l\.php\?(?:.*&)?u=([^&]+)"
 """The page by way of which Facebook leads elsewhere."""
 FILES = {"photo", "album", "video"}
 """What hangs on a post that is more than its text and link."""
+CREATED = time_at("created_time")
 Found = TypeVar("Found")
 
 
@@ -89,8 +89,9 @@ class Post(Way):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         account, since = operation.account, int((operation.began_at - LISTED_BEFORE).timestamp())
         edge = f"{account.remote_id}/published_posts"
-        posts = self.graph.edge(session, account.access_token, edge, fields=POST_FIELDS, since=since)
-        found = [each for each in posts if _is_it(each, operation)]
+        posts = self.graph.pages(session, account.access_token, edge, fields=POST_FIELDS, since=since)
+        young = recent(posts, since=operation.since, dated=CREATED)
+        found = [each for each in young if _is_it(each, operation)]
         ours = [each for each in found if _is_surely_it(each, operation)]
         if found and not ours and not comparable(operation.text):
             raise Unknown(Phrase("Facebook shows a post without text that may be this one, or another."))
@@ -142,15 +143,10 @@ class Comment(Way):
         return [Published(remote_id=each, url=operation.root.url) for each in dict.fromkeys(found)]
 
     def _own(self, session: Session, operation: Operation, subject: str) -> list[str]:
-        comments = self.graph.edge(
-            session,
-            operation.account.access_token,
-            f"{subject}/comments",
-            fields=COMMENT_FIELDS,
-            order="reverse_chronological",
-        )
-        recent = takewhile(lambda each: is_since(dig_text(each, "created_time"), operation.since), comments)
-        return [dig_text(each, "id") for each in recent if _is_own_comment(each, operation)]
+        asked: dict[str, Any] = {"fields": COMMENT_FIELDS, "order": "reverse_chronological"}
+        comments = self.graph.pages(session, operation.account.access_token, f"{subject}/comments", **asked)
+        young = recent(comments, since=operation.since, dated=CREATED)
+        return [dig_text(each, "id") for each in young if _is_own_comment(each, operation)]
 
     def _of_post_or_video(self, operation: Operation, act: Callable[[str], Found]) -> Found:
         """The id of a video's post may be known only later: until then its comments are at the video."""
@@ -172,7 +168,7 @@ def upload_photos(graph: Graph, session: Session, operation: Operation, save: Sa
 def _upload(graph: Graph, session: Session, account: Account, media: Media) -> str:
     fields = {"published": "false", "alt_text_custom": media.alt_text}
     files = {"source": (media.filename or "image", media.read(), media.mime_type)}
-    photo_id = dig_text(graph.write(session, account, "photos", fields, files=files, timeout=120), "id")
+    photo_id = dig_text(graph.write(session, account, "photos", fields, files=files, timeout=60), "id")
     if not photo_id:
         raise Unavailable(Phrase("Facebook took an image and gave no id for it."))
     return photo_id
@@ -201,11 +197,7 @@ def _feed_fields(operation: Operation) -> dict[str, str]:
 
 
 def _is_it(post: Any, operation: Operation) -> bool:
-    return (
-        is_since(dig_text(post, "created_time"), operation.since)
-        and _reads_as(dig_text(post, "message"), operation.text)
-        and _has_the_photos(post, operation)
-    )
+    return _reads_as(dig_text(post, "message"), operation.text) and _has_the_photos(post, operation)
 
 
 def _reads_as(shown: str, written: str) -> bool:

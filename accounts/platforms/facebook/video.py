@@ -5,7 +5,7 @@ and shows it later: the status of the id tells how far it is.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from accounts.platforms.base import (
@@ -24,6 +24,7 @@ from accounts.platforms.facebook.api import GRAPH_HOST, VIDEO_HOST, page_address
 from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.facebook.posts import Way, stories_of
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, said
+from accounts.platforms.uploads import SENT, Progress
 from ouipost.phrases import Phrase
 
 UPLOAD_HOST = "https://rupload.facebook.com/"
@@ -49,21 +50,18 @@ class VideoWay(Way):
     host: ClassVar[str] = GRAPH_HOST
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        if self._lives(operation) and operation.handles["sent"] == operation.content.media[0].size:
+        progress = Progress(operation.handles, save)
+        lives = progress.is_good(now=operation.now, not_before=operation.now - UPLOAD_LIVES)
+        if lives and progress.state[SENT] == operation.content.media[0].size:
             return operation.handles
-        there = self._there(session, operation)
-        handles = self._open(session, operation) if there is None else dict(operation.handles) | {"sent": there}
-        save(handles, seconds=UPLOAD_SECONDS)
-        return self._send(session, operation, handles, save)
-
-    def _lives(self, operation: Operation) -> bool:
-        started_at = str(operation.handles.get("started_at", ""))
-        return bool(started_at) and datetime.fromisoformat(started_at) >= operation.now - UPLOAD_LIVES
+        there = self._there(session, operation) if lives else None
+        begun = self._open(session, operation) if there is None else {**operation.handles, SENT: there}
+        progress.begin(begun, seconds=UPLOAD_SECONDS)
+        self._send(session, operation, progress)
+        return progress.handles
 
     def _there(self, session: Session, operation: Operation) -> int | None:
         """Return how many bytes Facebook has of an upload that broke off, None where there is none to go on with."""
-        if not self._lives(operation):
-            return None
         try:
             status = dig(self._ask(session, operation, fields="status"), "status")
         except Rejected as error:
@@ -73,7 +71,7 @@ class VideoWay(Way):
         if dig(status, "video_status") in GIVEN_UP:
             return None
         there = dig_count(status, "uploading_phase", "bytes_transfered")
-        return int(operation.handles["sent"]) if there is None else there
+        return int(operation.handles[SENT]) if there is None else there
 
     def _open(self, session: Session, operation: Operation) -> dict[str, Any]:
         """Begin an upload, and return its handles."""
@@ -85,10 +83,10 @@ class VideoWay(Way):
         given = {name: dig_text(answer, name) for name in ("video_id", *names)}
         if not all(given.values()):
             raise Unavailable(Phrase("Facebook opened an upload and did not say where it goes."))
-        return given | {"started_at": operation.now.isoformat()}
+        return given | {"at": operation.now.isoformat()}
 
-    def _send(self, session: Session, operation: Operation, handles: dict[str, Any], save: Save) -> Handles:
-        """Send what Facebook does not have yet, and return the handles of the whole upload."""
+    def _send(self, session: Session, operation: Operation, progress: Progress) -> None:
+        """Send what Facebook does not have yet."""
         raise NotImplementedError
 
     def commit(self, session: Session, operation: Operation) -> Published:
@@ -148,20 +146,18 @@ class Video(VideoWay):
         size = {"file_size": str(operation.content.media[0].size)}
         given = self._start(session, operation, size, "upload_session_id", "start_offset", "end_offset")
         start, end = _offsets(given)
-        kept = {name: given[name] for name in ("video_id", "upload_session_id", "started_at")}
-        return kept | {"sent": start, "chunk": end - start}
+        kept = {name: given[name] for name in ("video_id", "upload_session_id", "at")}
+        return kept | {SENT: start, "chunk": end - start}
 
-    def _send(self, session: Session, operation: Operation, handles: dict[str, Any], save: Save) -> Handles:
+    def _send(self, session: Session, operation: Operation, progress: Progress) -> None:
         """Send each chunk, and then the one that Facebook wants next, until it wants none."""
-        end = min(handles["sent"] + handles["chunk"], operation.content.media[0].size)
-        while handles["sent"] < end:
-            start, end = self._transfer(session, operation, handles, end)
-            handles = handles | {"sent": start}
-            save(handles, seconds=UPLOAD_SECONDS)
-        return handles
+        end = min(progress.state[SENT] + progress.state["chunk"], operation.content.media[0].size)
+        while progress.state[SENT] < end:
+            start, end = self._transfer(session, operation, progress.state, end)
+            progress.keep({SENT: start}, seconds=UPLOAD_SECONDS)
 
     def _transfer(self, session: Session, operation: Operation, handles: Handles, end: int) -> tuple[int, int]:
-        media, start = operation.content.media[0], int(handles["sent"])
+        media, start = operation.content.media[0], int(handles[SENT])
         fields = {
             "upload_phase": "transfer",
             "upload_session_id": str(handles["upload_session_id"]),
@@ -186,15 +182,13 @@ class Reel(VideoWay):
     edge = "video_reels"
 
     def _open(self, session: Session, operation: Operation) -> dict[str, Any]:
-        return self._start(session, operation, {}, "upload_url") | {"sent": 0}
+        return self._start(session, operation, {}, "upload_url") | {SENT: 0}
 
-    def _send(self, session: Session, operation: Operation, handles: dict[str, Any], save: Save) -> Handles:
+    def _send(self, session: Session, operation: Operation, progress: Progress) -> None:
         size = operation.content.media[0].size
-        if handles["sent"] < size:
-            self._stream(session, operation, str(handles["upload_url"]), int(handles["sent"]))
-        handles = handles | {"sent": size}
-        save(handles)
-        return handles
+        if progress.state[SENT] < size:
+            self._stream(session, operation, str(progress.state["upload_url"]), int(progress.state[SENT]))
+        progress.keep({SENT: size})
 
     def _stream(self, session: Session, operation: Operation, url: str, offset: int) -> None:
         """Send the file from this byte on; an upload that breaks off is gone on with where its status says."""

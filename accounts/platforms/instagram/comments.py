@@ -3,13 +3,12 @@
 https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login/comment-moderation
 """
 
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Account, Operation, Published, Rejected, Session, Unknown
-from accounts.platforms.http import dig_text, entries, is_since
-from accounts.platforms.meta.containers import ContainerConnector, reaches_back
+from accounts.platforms.http import dig_text, pages, recent, time_at
+from accounts.platforms.meta.containers import ContainerConnector
 from accounts.platforms.text import comparable
 
 DOUBTFUL = {"20", "20/1772107"}
@@ -35,11 +34,12 @@ def write(connector: ContainerConnector, session: Session, operation: Operation)
 def find(connector: ContainerConnector, session: Session, operation: Operation) -> list[Published]:
     """Return the account's own comments that say this, from the time of the first try on."""
     since = operation.since.replace(microsecond=0)
-    text = comparable(operation.text)
     path = f"{operation.parent.remote_id}/comments"
     read = partial(connector.read, session, operation.account, path, fields=FIELDS, limit=AT_ONCE)
-    comments = entries(read, at="data", cursor="after", cursor_of=partial(_following, since=since))
-    same = [each for each in comments if _is_it(each, text, since=since)]
+    comments = pages(read, at="data", cursor="after", cursor_of=_following)
+    young = recent(comments, since=since, dated=time_at("timestamp"))
+    text = comparable(operation.text)
+    same = [each for each in young if comparable(dig_text(each, "text")) == text]
     name = operation.account.username
     if same and all(dig_text(each, "username") != name for each in same):
         name = _present_name(connector, session, operation.account)  # it may have changed since it was read
@@ -47,15 +47,9 @@ def find(connector: ContainerConnector, session: Session, operation: Operation) 
     return [Published(remote_id=each, url=operation.parent.url) for each in dict.fromkeys(found)]
 
 
-def _is_it(comment: Any, text: str, *, since: datetime) -> bool:
-    return is_since(dig_text(comment, "timestamp"), since) and comparable(dig_text(comment, "text")) == text
-
-
 def _present_name(connector: ContainerConnector, session: Session, account: Account) -> str:
     return dig_text(connector.read(session, account, account.remote_id, fields="username"), "username")
 
 
-def _following(page: Any, *, since: datetime) -> str:
-    if not dig_text(page, "paging", "next") or reaches_back(page, since):
-        return ""
-    return dig_text(page, "paging", "cursors", "after")
+def _following(page: Any) -> str:
+    return dig_text(page, "paging", "next") and dig_text(page, "paging", "cursors", "after")

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from accounts.platforms.base import Answer, Connector, PlatformError, Session
-from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, entries
+from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, pages
 from accounts.platforms.linkedin.errors import UploadOver
 
 HOST = "https://api.linkedin.com"
@@ -52,9 +52,9 @@ class Api:
             raise _of_the_address(self.connector.classify(answer))
         return answer
 
-    def elements(self, path: str, *, finder: bool = False) -> Iterator[Any]:
-        """Give the entries of a list, which comes in pages."""
-        return entries(partial(self._page, path, finder), at="elements", cursor="start", cursor_of=_next_start)
+    def pages(self, path: str, *, finder: bool = False) -> Iterator[list[Any]]:
+        """Give the pages of a list."""
+        return pages(partial(self._page, path, finder), at="elements", cursor="start", cursor_of=_next_start)
 
     def _page(self, path: str, finder: bool, start: str = "") -> Any:
         joint = "&" if "?" in path else "?"

@@ -1,17 +1,14 @@
 """Finding a post or comment among those of its author: https://learn.microsoft.com/linkedin/marketing/community-management/shares/posts-api"""
 
 from collections.abc import Iterator
-from datetime import datetime
-from itertools import takewhile
 from typing import Any
 
 from accounts.platforms.base import Content, Handles, Operation, ProcessingFailed, Published, StillWorking
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, recent
 from accounts.platforms.linkedin import littletext, posts
 from accounts.platforms.linkedin.api import Api, encoded
-from accounts.platforms.linkedin.media import ASSET
 from accounts.platforms.text import comparable
-from accounts.platforms.uploads import UPLOADS
+from accounts.platforms.uploads import GIVEN, UPLOADS
 from ouipost.phrases import Phrase
 
 SHORTEST_WAIT, LONGEST_WAIT = 10.0, 300.0
@@ -24,7 +21,7 @@ def find_posts(api: Api, operation: Operation) -> list[Published]:
     """
     author = encoded(operation.account.remote_id)
     path = f"/rest/posts?author={author}&q=author&count=10&sortBy=CREATED"
-    young = takewhile(lambda each: not _is_older(each, operation.since), api.elements(path, finder=True))
+    young = recent(api.pages(path, finder=True), since=operation.since, dated=_created)
     found = [each for each in young if _is_it(each, operation)]
     states = {dig_text(each, "lifecycleState") for each in found}
     urns = [dig_text(each, "id") for each in found if dig_text(each, "lifecycleState") == "PUBLISHED"]
@@ -38,16 +35,15 @@ def find_posts(api: Api, operation: Operation) -> list[Published]:
     return [posts.published(urn) for urn in dict.fromkeys(urns)]
 
 
-def _is_older(entry: Any, since: datetime) -> bool:
-    created = dig_count(entry, "createdAt")
-    return created is not None and created < since.timestamp() * 1000
+def _created(entry: Any) -> float | None:
+    milliseconds = dig_count(entry, "createdAt")
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _is_it(entry: Any, operation: Operation) -> bool:
     shown, ours = list(_shows(dig(entry, "content"))), _ours(operation.content, operation.handles)
     return (
-        dig_count(entry, "createdAt") is not None
-        and _comparable(dig_text(entry, "commentary")) == _comparable(littletext.written(operation.content.text))
+        _comparable(dig_text(entry, "commentary")) == _comparable(littletext.written(operation.content.text))
         and len(shown) == len(ours)
         and all(mine in ("", theirs) for mine, theirs in zip(ours, shown, strict=True))
     )
@@ -57,9 +53,7 @@ def _ours(content: Content, handles: Handles) -> list[str]:
     """Return what `_shows` gives of the post; empty for what a restored copy does not know."""
     if not content.media:
         return [comparable(content.link)] if content.link else []
-    if content.media[0].type != "image":
-        return [dig_text(handles, ASSET, "urn")]
-    return [dig_text(handles, UPLOADS, each.id, "given") for each in content.media]
+    return [dig_text(handles, UPLOADS, each.id, GIVEN) for each in content.media]
 
 
 def _comparable(commentary: str) -> str:
@@ -80,7 +74,8 @@ def find_comments(api: Api, operation: Operation) -> list[Published]:
     text = comparable(operation.text)
     found = [
         dig_text(each, "commentUrn")
-        for each in api.elements(posts.comments_path(operation))
+        for page in api.pages(posts.comments_path(operation))
+        for each in page
         if dig_text(each, "actor") == operation.account.remote_id
         and (dig_count(each, "created", "time") or 0) >= operation.since.timestamp() * 1000
         and comparable(dig_text(each, "message", "text")) == text

@@ -21,13 +21,11 @@ from accounts.platforms.limits import ONE_OF
 from accounts.platforms.linkcard import Picture, fetch_link_card
 from accounts.platforms.linkedin.api import Api, encoded
 from accounts.platforms.linkedin.errors import UploadOver
-from accounts.platforms.uploads import upload_missing
+from accounts.platforms.uploads import GIVEN, UPLOADS, Part, Progress, part_of, upload_missing
 from ouipost.phrases import Phrase
 
 CARD = "card"
 """The upload step of a link's article."""
-ASSET = "asset"
-"""What is known of a video or document on its way."""
 IMAGES_LIVE = timedelta(hours=20)
 """How long an image waits for its post is documented nowhere."""
 THUMBNAIL_TYPES = ("image/jpeg", "image/png", "image/gif")
@@ -96,39 +94,34 @@ class _Asset:
         self.now = operation.now
         self.owner = operation.account.remote_id
         self.media: Media = operation.content.media[0]
-        self.save = save
-        self.handles = dict(operation.handles)
-        self.state: dict[str, Any] = dict(self.handles.get(ASSET, {}))
+        self.progress = Progress(operation.handles, save, UPLOADS, self.media.id)
+
+    @property
+    def state(self) -> Handles:
+        return self.progress.state
 
     def run(self) -> Handles:
-        if self.state.get("is_ready"):
-            return self.handles
-        if not self.state.get("is_sent"):
-            self._send()
-        self._await()
-        return self.handles
+        if "ready" not in self.state:
+            if "sent_at" not in self.state:
+                self._send()
+            self._await()
+        return self.progress.handles
 
     def _send(self) -> None:
-        if datetime.fromisoformat(self.state.get("ends_at", self.now.isoformat())) <= self.now:
-            self._keep(**self._begin())
+        if not self.progress.is_good(now=self.now):
+            self.progress.begin(self._begin())
         try:
             self._bring()
         except UploadOver:
-            self.state = {}
-            self._keep()
+            self.progress.forget()
             raise
-        self._keep(is_sent=True, sent_at=self.now.isoformat())
+        self.progress.keep({"sent_at": self.now.isoformat()})
 
     def _begin(self) -> dict[str, Any]:
         raise NotImplementedError
 
     def _bring(self) -> None:
         raise NotImplementedError
-
-    def _keep(self, *, seconds: float = 0, **changes: Any) -> None:
-        self.state = self.state | changes
-        self.handles[ASSET] = dict(self.state)
-        self.save(dict(self.handles), seconds=seconds)
 
     def _initialize(self, **request: Any) -> tuple[Any, dict[str, Any]]:
         body = {"initializeUploadRequest": {"owner": self.owner} | request}
@@ -138,12 +131,12 @@ class _Asset:
             raise Unavailable(Phrase("LinkedIn gave no place for a {kind}.", kind=ONE_OF[self.kind]))
         ends = dig_count(given, "uploadUrlsExpireAt") or dig_count(given, "uploadUrlExpiresAt")
         ends_at = datetime.fromtimestamp(ends / 1000, UTC) if ends else self.now + IMAGES_LIVE
-        return given, {"urn": urn, "ends_at": ends_at.isoformat()}
+        return given, {GIVEN: urn, "ends_at": ends_at.isoformat()}
 
     def _await(self) -> None:
         """Raise StillWorking until LinkedIn has looked at the file; who may not read that goes on."""
         try:
-            shown = self.api.get(f"/rest/{self.kind}s/{encoded(self.state['urn'])}")
+            shown = self.api.get(f"/rest/{self.kind}s/{encoded(self.state[GIVEN])}")
         except Rejected as error:
             if error.status != 403:
                 raise
@@ -160,12 +153,11 @@ class _Asset:
             raise StillWorking(
                 Phrase("LinkedIn is working on the {kind}.", kind=ONE_OF[self.kind]), retry_after=self._wait()
             )
-        self.state = {"urn": self.state["urn"]}
-        self._keep(is_ready=True)
+        self.progress.begin({GIVEN: self.state[GIVEN], "ready": True})
 
     def _wait(self) -> float:
         """Return how long until the state is asked for again: the longer it takes, the more seldom."""
-        sent_at = datetime.fromisoformat(self.state.get("sent_at", self.now.isoformat()))
+        sent_at = datetime.fromisoformat(self.state["sent_at"])
         return min(max(SHORTEST_WAIT, (self.now - sent_at).total_seconds() / 5), LONGEST_WAIT)
 
 
@@ -180,7 +172,7 @@ class _Document(_Asset):
         return state | {"url": url}
 
     def _bring(self) -> None:
-        self._keep(seconds=DOCUMENT_SECONDS)
+        self.progress.keep({}, seconds=DOCUMENT_SECONDS)
         with self.media.open() as file:
             self.api.put(self.state["url"], file, headers=bearer(self.api.token), timeout=DOCUMENT_SECONDS)
 
@@ -196,18 +188,15 @@ class _Video(_Asset):
         return state | {"token": dig_text(given, "uploadToken"), "parts": parts, "tags": []}
 
     def _bring(self) -> None:
-        tags: list[str] = list(self.state["tags"])
-        for url, first, last in self.state["parts"][len(tags) :]:
-            tags.append(self._bring_part(url, first, last))
-            self._keep(tags=list(tags))
-        finished = {"video": self.state["urn"], "uploadToken": self.state["token"], "uploadedPartIds": tags}
+        for url, first, last in self.state["parts"][len(self.state["tags"]) :]:
+            tag = self._bring_part(url, part_of(self.media, first, last + 1))
+            self.progress.keep({"tags": [*self.state["tags"], tag]})
+        given = self.state
+        finished = {"video": given[GIVEN], "uploadToken": given["token"], "uploadedPartIds": given["tags"]}
         self.api.post("/rest/videos?action=finalizeUpload", {"finalizeUploadRequest": finished})
 
-    def _bring_part(self, url: str, first: int, last: int) -> str:
-        with self.media.open() as file:
-            file.seek(first)
-            piece = file.read(last - first + 1)
-        answer = self.api.put(url, piece, headers=OCTETS, timeout=PART_SECONDS)
+    def _bring_part(self, url: str, part: Part) -> str:
+        answer = self.api.put(url, part.content, headers=OCTETS, timeout=PART_SECONDS)
         tag = answer.headers.get("ETag", "").strip('"')
         if not tag:
             raise Unavailable(Phrase("LinkedIn took a part of a video and gave no tag for it."))

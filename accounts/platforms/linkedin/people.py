@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from accounts.platforms.base import Candidate, Profile, Rejected, Tokens, Unavailable, Unknown
@@ -64,7 +65,8 @@ def _member(api: Api) -> tuple[str, Profile]:
 def _organizations(api: Api, tokens: Tokens, metadata: Mapping[str, Any]) -> Iterator[Candidate]:
     """Give the organizations that this person may post for."""
     roles: dict[str, list[str]] = {}
-    for each in api.elements("/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100"):
+    listed = api.pages("/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100")
+    for each in chain.from_iterable(listed):
         roles.setdefault(dig_text(each, "organization"), []).append(dig_text(each, "role"))
     for urn, held in roles.items():
         if is_organization(urn) and not MAY_POST.isdisjoint(held):

@@ -6,7 +6,7 @@ from typing import Any
 from accounts.platforms.base import Content, Handles, Media, Operation, Published
 from accounts.platforms.linkedin import littletext
 from accounts.platforms.linkedin.api import encoded
-from accounts.platforms.linkedin.media import ASSET, CARD
+from accounts.platforms.linkedin.media import CARD
 from accounts.platforms.uploads import uploaded
 
 POST_URN = re.compile(r"urn:li:(?:share|ugcPost):\d+")
@@ -39,7 +39,7 @@ def _beside(content: Content, handles: Handles) -> dict[str, Any]:
     first = content.media[0]
     if first.type != "image":
         titled = {"title": title(content)} if title(content) else {}
-        return {"media": {"id": handles[ASSET]["urn"]} | titled}
+        return {"media": {"id": uploaded(handles, first.id)} | titled}
     images = [_image(each, uploaded(handles, each.id)) for each in content.media]
     return {"media": images[0]} if len(images) == 1 else {"multiImage": {"images": images}}
 

@@ -33,10 +33,10 @@ from accounts.platforms.http import (
     dig_count,
     dig_list,
     dig_text,
-    entries,
-    is_since,
     is_unclear,
-    moment,
+    pages,
+    recent,
+    time_at,
 )
 from accounts.platforms.meta.failures import MakeAgain, NotReady, count, counted, to_be_made_anew
 from accounts.platforms.meta.longlived import LongLivedTokens
@@ -335,18 +335,16 @@ class ContainerConnector(LongLivedTokens):
         since = _since(operation).replace(microsecond=0)
         path, asked = self.listing(operation, since=since)
         read = partial(self.read, session, operation.account, path, **asked, limit=LISTED_AT_ONCE)
-        posts = entries(read, at="data", cursor="after", cursor_of=partial(_following, since=since))
-        found = {dig_text(each, "id"): each for each in posts if self._is_it(each, operation, since=since)}
+        posts = pages(read, at="data", cursor="after", cursor_of=_following)
+        young = recent(posts, since=since, dated=time_at("timestamp"))
+        found = {dig_text(each, "id"): each for each in young if self._is_it(each, operation)}
         known = {each.remote_id for each in operation.out}
         shown = {key: dig_text(each, "permalink") for key, each in found.items() if key not in known}
         return [Published(remote_id=key, url=url) for key, url in shown.items()]
 
-    def _is_it(self, post: Any, operation: Operation, *, since: datetime) -> bool:
-        return (
-            is_since(dig_text(post, "timestamp"), since)
-            and comparable(dig_text(post, self.text_field)) == comparable(self.written(operation))
-            and self.is_ours(post, operation)
-        )
+    def _is_it(self, post: Any, operation: Operation) -> bool:
+        is_alike = comparable(dig_text(post, self.text_field)) == comparable(self.written(operation))
+        return is_alike and self.is_ours(post, operation)
 
     def is_ours(self, post: Any, operation: Operation) -> bool:
         """Whether a listed post of this time and text can be this one."""
@@ -375,17 +373,9 @@ def is_gone(error: PlatformError) -> bool:
     return isinstance(error, NotReady) or error.network_code in NO_SUCH_THING
 
 
-def _following(page: Any, *, since: datetime) -> str:
+def _following(page: Any) -> str:
     """Return the cursor of the page that follows; Threads names no address of it, so the last one may be empty."""
-    if not dig_list(page, "data") or reaches_back(page, since):
-        return ""
-    return dig_text(page, "paging", "cursors", "after")
-
-
-def reaches_back(page: Any, since: datetime) -> bool:
-    """Whether a page of a list, the newest first, has what is older than this: the pages that follow have only that."""
-    created = [moment(dig_text(each, "timestamp")) for each in dig_list(page, "data")]
-    return any(each is not None and each < since for each in created)
+    return dig_text(page, "paging", "cursors", "after") if dig_list(page, "data") else ""
 
 
 def limit_of(answer: Any, usage: str, config: str) -> tuple[int | None, int | None]:

@@ -32,13 +32,13 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.errors import app_refused
-from accounts.platforms.http import bearer, dig_count, dig_text, entries
+from accounts.platforms.http import bearer, dig_count, dig_text, pages, text_at
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.pinterest import errors as pinterest_errors
 from accounts.platforms.pinterest import numbers as pinterest_numbers
 from accounts.platforms.pinterest import pins as pinterest_pins
 from accounts.platforms.pinterest import validation
-from accounts.platforms.pinterest.listing import bookmark_of, pins_like
+from accounts.platforms.pinterest.listing import pins_like
 from accounts.platforms.pinterest.media import VideoUpload
 from ouipost.phrases import Phrase
 
@@ -92,11 +92,9 @@ class Pinterest(OAuth2Connector):
         return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        video = operation.content.video
-        if video is None:
+        if operation.content.video is None:
             return pinterest_pins.hold_images(operation.content, operation.handles, save)
-        upload = VideoUpload(connector=self, session=session, operation=operation, save=save, url=self.url("media"))
-        return upload.prepare(video)
+        return VideoUpload(self, session, operation, save, url=self.url("media")).run()
 
     def commit(self, session: Session, operation: Operation) -> Published:
         pin_id = self.call_visible(
@@ -145,8 +143,9 @@ class Pinterest(OAuth2Connector):
 
     def _boards(self, session: Session, token: str) -> list[dict[str, str]]:
         read = partial(self.get, session, token, "boards", page_size=BOARDS_A_PAGE)
-        boards = entries(read, at="items", cursor="bookmark", cursor_of=bookmark_of, most=MOST_BOARD_PAGES)
-        return [{name: dig_text(each, name) for name in ("id", "name", "privacy")} for each in boards]
+        boards = pages(read, at="items", cursor="bookmark", cursor_of=text_at("bookmark"), most=MOST_BOARD_PAGES)
+        shown = ("id", "name", "privacy")
+        return [{name: dig_text(each, name) for name in shown} for page in boards for each in page]
 
     def get(self, session: Session, token: str, path: str, **params: Any) -> Any:
         return self.call(

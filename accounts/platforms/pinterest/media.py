@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +10,6 @@ from accounts.platforms.base import (
     Answer,
     Connector,
     Handles,
-    Media,
     Operation,
     PlatformError,
     Rejected,
@@ -21,9 +19,9 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from accounts.platforms.http import bearer, dig, dig_text, is_unclear
+from accounts.platforms.uploads import GIVEN, UPLOADS, Progress
 from ouipost.phrases import Phrase
 
-VIDEO = "video"
 UPLOAD_SECONDS = 600
 POLL_SECONDS = 10.0
 FORM_LIVES = timedelta(minutes=30)
@@ -33,67 +31,48 @@ VIDEO_LIVES = timedelta(hours=12)
 WRONG_SIZE = {"EntityTooLarge", "EntityTooSmall"}
 STORAGE_CODE = re.compile(rb"<Code>(\w{1,60})</Code>")
 
-Video = Mapping[str, Any]
-"""`{id, at}`, with `form` until the file is there, and `ready` once Pinterest has done its work on it."""
+FORM, READY = "form", "ready"
+"""Kept beside what is given: where to send the file until it is there, and that Pinterest has done its work on it."""
 
 
-def media_id(handles: Handles) -> str:
-    """Return the id of the video that was prepared."""
-    return dig_text(handles, VIDEO, "id")
-
-
-@dataclass(frozen=True, kw_only=True)
 class VideoUpload:
-    """The steps that make a file usable for a Pin; none of them is visible."""
+    """The steps that make a file usable for a Pin; none of them is visible. `url` is where videos are registered."""
 
-    connector: Connector
-    session: Session
-    operation: Operation
-    save: Save
-    url: str
-    """Where videos are registered and asked for."""
+    def __init__(self, connector: Connector, session: Session, operation: Operation, save: Save, *, url: str) -> None:
+        self._connector, self._session, self._operation, self._url = connector, session, operation, url
+        self._media = operation.content.media[0]
+        self._progress = Progress(operation.handles, save, UPLOADS, self._media.id)
 
-    def prepare(self, file: Media) -> Handles:
+    def run(self) -> Handles:
         """Do the steps that the handles do not know yet; raises StillWorking while Pinterest works on the video."""
-        video = self._usable() or self._register()
-        if "form" in video:
-            self.save(self._handles(video), seconds=UPLOAD_SECONDS)
-            self._send(file, video["form"])
-            video = {"id": video["id"], "at": video["at"]}
-            self.save(self._handles(video))
-        if not video.get("ready"):
-            self._await(video)
-            video = {**video, "ready": True}
-            self.save(self._handles(video))
-        return self._handles(video)
+        lives, now = FORM_LIVES if FORM in self._progress.state else VIDEO_LIVES, self._operation.now
+        is_known = self._progress.is_good(now=now, not_before=now - lives)
+        video = self._progress.state if is_known else self._register()
+        if FORM in video:
+            self._progress.begin(video, seconds=UPLOAD_SECONDS)
+            self._send(video[FORM])
+            self._progress.begin({GIVEN: video[GIVEN], "at": video["at"]})
+        if READY not in video:
+            self._await(video[GIVEN])
+            self._progress.keep({READY: True})
+        return self._progress.handles
 
-    def _handles(self, video: Video | None) -> Handles:
-        others = {name: value for name, value in self.operation.handles.items() if name != VIDEO}
-        return others if video is None else others | {VIDEO: dict(video)}
-
-    def _usable(self) -> Video | None:
-        video: Video | None = self.operation.handles.get(VIDEO)
-        if video is None:
-            return None
-        lives = FORM_LIVES if "form" in video else VIDEO_LIVES
-        return video if self.operation.now < datetime.fromisoformat(video["at"]) + lives else None
-
-    def _register(self) -> Video:
-        answer = self._call("POST", self.url, json={"media_type": "video"})
+    def _register(self) -> Handles:
+        answer = self._call("POST", self._url, json={"media_type": "video"})
         address, fields = dig_text(answer, "upload_url"), dig(answer, "upload_parameters")
         found = dig_text(answer, "media_id")
         if not found or not address or not isinstance(fields, dict):
             raise Unavailable(Phrase("Pinterest did not say where to upload the video."))
-        return {"id": found, "at": self.operation.now.isoformat(), "form": {"url": address, "fields": fields}}
+        return {GIVEN: found, "at": self._operation.now.isoformat(), FORM: {"url": address, "fields": fields}}
 
-    def _send(self, file: Media, form: Mapping[str, Any]) -> None:
+    def _send(self, form: Mapping[str, Any]) -> None:
         """The storage knows no tokens: the fields of the form, before the file, say what may be uploaded."""
-        with file.open() as content:
-            answer = self.session.request(
+        with self._media.open() as content:
+            answer = self._session.request(
                 "POST",
                 form["url"],
                 data=form["fields"],
-                files={"file": (file.filename or "video", content, file.mime_type)},
+                files={"file": (self._media.filename or "video", content, self._media.mime_type)},
                 timeout=UPLOAD_SECONDS - 10,
             )
         if not answer.ok:
@@ -101,7 +80,7 @@ class VideoUpload:
 
     def _not_stored(self, answer: Answer) -> PlatformError:
         if not is_unclear(answer.status):
-            self.save(self._handles(None))
+            self._progress.forget()
         found = STORAGE_CODE.search(answer.body)
         code = found[1].decode() if found else ""
         message = Phrase(
@@ -111,20 +90,20 @@ class VideoUpload:
             return Rejected(message, code="MEDIA_REJECTED", status=answer.status, network_code=code)
         return Unavailable(message, status=answer.status, network_code=code)
 
-    def _await(self, video: Video) -> None:
+    def _await(self, video_id: str) -> None:
         try:
-            status = dig_text(self._call("GET", f"{self.url}/{video['id']}"), "status")
+            status = dig_text(self._call("GET", f"{self._url}/{video_id}"), "status")
         except Rejected as error:
             if error.status != 404:
                 raise
-            self.save(self._handles(None))
+            self._progress.forget()
             raise Unavailable(Phrase("Pinterest has dropped the video: it is uploaded again."), status=404) from error
         if status == "failed":
-            self.save(self._handles(None))
+            self._progress.forget()
             raise Rejected(Phrase("Pinterest could not make a Pin of this video."), code="MEDIA_REJECTED")
         if status != "succeeded":
             raise StillWorking(Phrase("Pinterest is processing the video."), retry_after=POLL_SECONDS)
 
     def _call(self, method: str, url: str, **request: Any) -> Any:
-        headers = bearer(self.operation.account.access_token)
-        return self.connector.call(self.session, method, url, headers=headers, **request)
+        headers = bearer(self._operation.account.access_token)
+        return self._connector.call(self._session, method, url, headers=headers, **request)

@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 from accounts.platforms.base import Content, Handles, Media, Save
-from accounts.platforms.pinterest.media import media_id
+from accounts.platforms.uploads import uploaded
 
 BOARDS = "boards"
 """The key of the account's metadata that lists its boards: `[{id, name, privacy}, …]`."""
@@ -49,7 +49,7 @@ def _source(content: Content, handles: Handles) -> dict[str, Any]:
     first = content.media[0]
     if first.type == "video":
         cover = content.options.get(COVER, 0)
-        return {"source_type": "video_id", "media_id": media_id(handles), COVER: cover}
+        return {"source_type": "video_id", "media_id": uploaded(handles, first.id), COVER: cover}
     if len(content.media) == 1:
         return {"source_type": "image_base64", **_inline(first)}
     items = [_inline(each) for each in content.media]

@@ -39,7 +39,7 @@ from accounts.platforms.tiktok.api import TikTokApi
 from accounts.platforms.tiktok.listing import photos_like
 from accounts.platforms.tiktok.media import Plan
 from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES, UNAUDITED
-from accounts.platforms.uploads import upload_missing
+from accounts.platforms.uploads import SENT, part_of, upload_missing
 from ouipost.phrases import Phrase, joined
 
 CREATOR_HOLDS = timedelta(minutes=5)
@@ -171,7 +171,8 @@ class TikTok(TikTokApi):
         handles = operation.handles
         if handles.get("complete"):
             return tiktok_posts.still_working(operation)
-        answer = tiktok_media.put(session, video, handles["upload_url"], handles["sent"])
+        last = part_of(video, handles[SENT], video.size)
+        answer = tiktok_media.put(session, video, handles["upload_url"], last)
         arrived = tiktok_media.received(answer, Plan(size=video.size))
         if answer.status in tiktok_media.TAKEN or arrived == video.size:
             return tiktok_posts.taken(Phrase("TikTok is working on the video."), {**handles, "complete": True})

@@ -1,11 +1,10 @@
 """Finding photos among the public posts of a creator: https://developers.tiktok.com/doc/tiktok-api-v2-video-list"""
 
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Account, Content, Operation, Session, Unknown
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text, entries
+from accounts.platforms.http import dig, dig_count, dig_text, pages, recent
 from accounts.platforms.text import length
 from accounts.platforms.tiktok.api import TikTokApi
 from ouipost.phrases import Phrase
@@ -23,10 +22,9 @@ def photos_like(api: TikTokApi, session: Session, operation: Operation) -> list[
     A video of the same text is none of them. Alone it raises Unknown: that TikTok shows photos at an address of their
     own is from memory.
     """
-    since = operation.since
     read = partial(_newest, api, session, operation.account)
-    videos = entries(read, at="videos", cursor="cursor", cursor_of=partial(_next_cursor, since=since))
-    alike = [each for each in videos if _is_it(each, operation.content, since=since)]
+    videos = pages(read, at="videos", cursor="cursor", cursor_of=_next_cursor)
+    alike = [each for each in recent(videos, since=operation.since, dated=_created) if _is_it(each, operation.content)]
     found = [dig_text(each, "id") for each in alike if "/video/" not in dig_text(each, "share_url")]
     if alike and not found:
         raise Unknown(Phrase("TikTok lists a video with the text of the photos, and no photos."))
@@ -40,10 +38,8 @@ def _newest(api: TikTokApi, session: Session, account: Account, cursor: str = ""
     return api.ask(session, account.access_token, "video/list", params={"fields": FIELDS}, json=body)
 
 
-def _next_cursor(page: Any, *, since: datetime) -> str:
-    """Return where the list goes on, empty at its end and where what follows is older than the post can be."""
-    videos = dig_list(page, "videos")
-    if dig(page, "has_more") is not True or (videos and not _is_since(videos[-1], since)):
+def _next_cursor(page: Any) -> str:
+    if dig(page, "has_more") is not True:
         return ""
     cursor = dig_count(page, "cursor")
     if cursor is None:
@@ -51,16 +47,16 @@ def _next_cursor(page: Any, *, since: datetime) -> str:
     return str(cursor)
 
 
-def _is_it(video: Any, content: Content, *, since: datetime) -> bool:
-    """Return whether an entry of the list can be this post: young enough, with the same text as far as it is shown."""
+def _created(video: Any) -> float | None:
+    return dig_count(video, "create_time")
+
+
+def _is_it(video: Any, content: Content) -> bool:
+    """Return whether an entry of the list can be this post: it has the same text as far as it is shown."""
     shown = dig_text(video, "video_description") or dig_text(video, "title")
     ours, theirs = _flat(content.text or content.title), _flat(shown)
     is_cut = length(shown, "utf16_units") >= LISTED_UNITS and ours.startswith(theirs)
-    return _is_since(video, since) and (ours == theirs or is_cut)
-
-
-def _is_since(video: Any, since: datetime) -> bool:
-    return (dig_count(video, "create_time") or 0) >= since.timestamp()
+    return ours == theirs or is_cut
 
 
 def _flat(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from accounts.platforms.base import Answer, Connector, Handles, Media, Save, Session, Unavailable
 from accounts.platforms.tiktok.posts import without_post
-from accounts.platforms.uploads import pieces
+from accounts.platforms.uploads import SENT, Part, Progress
 from ouipost.phrases import Phrase
 
 LEAST_CHUNK = 5 * 1024 * 1024
@@ -55,35 +55,30 @@ def send_all_but_the_last(
     connector: Connector, session: Session, video: Media, handles: Handles, save: Save
 ) -> Handles:
     """Send the chunks that TikTok does not have yet, and return the handles; each is saved when it is there."""
-    plan = Plan(size=video.size)
-    while (start := handles["sent"]) < plan.last:
-        answer = put(session, video, handles["upload_url"], start)
+    plan, progress = Plan(size=video.size), Progress(handles, save)
+    for chunk in progress.parts(video, lambda start: min(plan.end(start), plan.last)):
+        answer = put(session, video, handles["upload_url"], chunk)
         if answer.status in GONE:
-            save(without_post(handles))
+            progress.begin(without_post(handles))
             raise Unavailable(Phrase("TikTok has closed the upload: it is started again."), status=answer.status)
-        handles = {**handles, "sent": _goes_on_at(connector, answer, start, plan)}
-        save(handles, seconds=CHUNK_SECONDS)
-        if handles["sent"] <= start:
-            raise Unavailable(Phrase("TikTok does not take the next part of the video."), status=answer.status)
-    return handles
+        progress.keep({SENT: _goes_on_at(connector, answer, chunk, plan)}, seconds=CHUNK_SECONDS)
+    return progress.handles
 
 
-def _goes_on_at(connector: Connector, answer: Answer, start: int, plan: Plan) -> int:
+def _goes_on_at(connector: Connector, answer: Answer, chunk: Part, plan: Plan) -> int:
     """Return the first byte that TikTok misses after a chunk: where it does not say, that of a chunk it refused."""
     if not answer.ok and answer.status not in OUT_OF_STEP:
         raise connector.classify(answer)
     arrived = received(answer, plan)
     if arrived is None:
-        return plan.end(start) if answer.ok else start
+        return chunk.end if answer.ok else chunk.start
     return arrived
 
 
-def put(session: Session, media: Media, url: str, start: int) -> Answer:
-    """Send the chunk that begins here, or the rest of it."""
-    end = Plan(size=media.size).end(start)
-    _, content = next(pieces(media, end - start, start=start))
-    headers = {"Content-Type": media.mime_type, "Content-Range": f"bytes {start}-{end - 1}/{media.size}"}
-    return session.request("PUT", url, headers=headers, data=content, timeout=CHUNK_SECONDS)
+def put(session: Session, media: Media, url: str, chunk: Part) -> Answer:
+    """Send a chunk, or the rest of one."""
+    headers = {"Content-Type": media.mime_type, "Content-Range": chunk.content_range}
+    return session.request("PUT", url, headers=headers, data=chunk.content, timeout=CHUNK_SECONDS)
 
 
 def received(answer: Answer, plan: Plan) -> int | None:

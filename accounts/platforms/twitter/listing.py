@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Connector, Operation, Session
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text, entries, is_since
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, pages, recent, text_at, time_at
 from accounts.platforms.text import comparable
 
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
@@ -21,8 +21,9 @@ def posts_like(connector: Connector, session: Session, operation: Operation) -> 
     """Return the ids of the account's posts that can be this operation's; raises Unknown where not all can be seen."""
     known = {each.remote_id for each in operation.out}
     read = partial(_newest, connector, session, operation)
-    posts = entries(read, at="data", cursor="pagination_token", cursor_of=_next_token)
-    found = [dig_text(each, "id") for each in posts if _is_it(each, operation)]
+    posts = pages(read, at="data", cursor="pagination_token", cursor_of=text_at("meta", "next_token"))
+    young = recent(posts, since=operation.since, dated=time_at("created_at"))
+    found = [dig_text(each, "id") for each in young if _is_it(each, operation)]
     return [post_id for post_id in dict.fromkeys(found) if post_id not in known]
 
 
@@ -40,16 +41,11 @@ def _newest(connector: Connector, session: Session, operation: Operation, **curs
     return {"data": [], **page} if dig_count(page, "meta", "result_count") is not None else None
 
 
-def _next_token(page: Any) -> str:
-    return dig_text(page, "meta", "next_token")
-
-
 def _is_it(post: Any, operation: Operation) -> bool:
     files = 0 if operation.reply else len(operation.content.media)
     parents = [operation.parent.remote_id] if operation.reply else []
     return (
-        is_since(dig_text(post, "created_at"), operation.since)
-        and len(dig_list(post, "attachments", "media_keys")) == files
+        len(dig_list(post, "attachments", "media_keys")) == files
         and list(_answered(post)) == parents
         and comparable(_written_text(post)) == comparable(operation.text)
     )

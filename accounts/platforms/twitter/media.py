@@ -1,6 +1,5 @@
 """Files for posts on X: images in one piece, GIFs and videos in chunks. https://docs.x.com/x-api/media"""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,9 +15,9 @@ from accounts.platforms.base import (
     StillWorking,
     Unavailable,
 )
-from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, moment, said
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, said
 from accounts.platforms.limits import ONE_OF
-from accounts.platforms.uploads import UPLOADS, Ending, pieces, upload_missing
+from accounts.platforms.uploads import GIVEN, SENT, UPLOADS, Ending, Part, Progress, upload_missing
 from ouipost.phrases import Phrase
 
 USUAL_LIFE = 86_400
@@ -92,55 +91,42 @@ class ChunkedUpload:
     """The one GIF or video of a post on its way to X; after every step the handles tell how far it is."""
 
     def __init__(self, connector: Connector, session: Session, operation: Operation, save: Save) -> None:
-        self._connector, self._session, self._operation, self._save = connector, session, operation, save
+        self._connector, self._session, self._operation = connector, session, operation
         self._media = next(filter(is_chunked, operation.content.media))
-        self._handles = operation.handles
+        self._progress = Progress(operation.handles, save, UPLOADS, self._media.id)
 
     def run(self) -> Handles:
         """Go on after the last step that was saved, to the end; raises StillWorking while X works on the file."""
-        if not self._is_usable():
+        if not self._progress.is_good(now=self._operation.now):
             answer = self._call("POST", "initialize", json=self._announcement())
             ends_at = _end_of(answer, now=self._operation.now)
-            self._remember(given=_id_of(answer), ends_at=ends_at.isoformat(), sent=0)
-        if not self._state.get("ready"):
-            self._send_rest()
+            self._progress.begin({GIVEN: _id_of(answer), "ends_at": ends_at.isoformat(), SENT: 0})
+        if "ready" not in self._progress.state:
+            for part in self._progress.parts(self._media, lambda start: start + CHUNK):
+                self._send(part)
+                self._progress.keep({SENT: part.end})
             self._wait_for(self._close())
-            _describe(self._connector, self._session, self._operation, self._media, self._state["given"])
-            self._remember(**self._state, ready=True)
-        return self._handles
-
-    def _is_usable(self) -> bool:
-        ends_at = moment(dig_text(self._state, "ends_at"))
-        return ends_at is not None and ends_at >= self._operation.now
+            _describe(self._connector, self._session, self._operation, self._media, self._id)
+            self._progress.keep({"ready": True})
+        return self._progress.handles
 
     @property
-    def _state(self) -> Mapping[str, Any]:
-        state: Mapping[str, Any] = self._handles.get(UPLOADS, {}).get(self._media.id, {})
-        return state
-
-    def _remember(self, **state: Any) -> None:
-        self._handles = {**self._handles, UPLOADS: {self._media.id: state} if state else {}}
-        self._save(self._handles)
+    def _id(self) -> str:
+        return str(self._progress.state[GIVEN])
 
     def _announcement(self) -> dict[str, Any]:
         category = "tweet_video" if self._media.type == "video" else "tweet_gif"
         return {"media_type": self._media.mime_type, "total_bytes": self._media.size, "media_category": category}
 
-    def _send_rest(self) -> None:
-        for start, piece in pieces(self._media, CHUNK, start=self._state["sent"]):
-            self._call(
-                "POST",
-                f"{self._state['given']}/append",
-                data={"segment_index": start // CHUNK},
-                files={"media": (self._media.filename or "file", piece, self._media.mime_type)},
-                timeout=60,
-            )
-            self._remember(**{**self._state, "sent": start + len(piece)})
+    def _send(self, part: Part) -> None:
+        segment = {"segment_index": part.start // CHUNK}
+        files = {"media": (self._media.filename or "file", part.content, self._media.mime_type)}
+        self._call("POST", f"{self._id}/append", data=segment, files=files, timeout=60)
 
     def _close(self) -> Any:
         """End the upload; where an earlier try may have ended it already, ask first how it stands."""
-        if not self._state.get("closing"):
-            self._remember(**self._state, closing=True)
+        if "closing" not in self._progress.state:
+            self._progress.keep({"closing": True})
             return self._finalize()
         try:
             answer = self._status()
@@ -159,18 +145,18 @@ class ChunkedUpload:
             return answer
 
     def _finalize(self) -> Any:
-        return self._of_this(self._call("POST", f"{self._state['given']}/finalize"))
+        return self._of_this(self._call("POST", f"{self._id}/finalize"))
 
     def _status(self) -> Any:
-        return self._of_this(self._call("GET", params={"command": "STATUS", "media_id": self._state["given"]}))
+        return self._of_this(self._call("GET", params={"command": "STATUS", "media_id": self._id}))
 
     def _of_this(self, answer: Any) -> Any:
         """Return what X tells of this upload; raises Unavailable where it tells nothing of it, and forgets one that X
         gives an error for instead."""
-        if dig_text(answer, "data", "id") == self._state["given"]:
+        if dig_text(answer, "data", "id") == self._id:
             return answer
         if dig_list(answer, "errors"):
-            self._remember()
+            self._progress.forget()
         words = dig_text(answer, "errors", 0, "detail") or dig_text(answer, "errors", 0, "title")
         raise Unavailable(said("X", words, otherwise=Phrase("did not say how an upload stands.")))
 
@@ -190,7 +176,7 @@ class ChunkedUpload:
                 retry_after=min(wait, LONGEST_WAIT),
             )
         if state == "failed":
-            self._remember()
+            self._progress.forget()
             error = dig(work, "error")
             words = dig_text(error, "message") or dig_text(error, "name")
             message = said("X", words, otherwise=Phrase("could not work on the {kind}.", kind=ONE_OF[self._media.type]))

@@ -1,12 +1,12 @@
 """Finding a video or comment among those of the channel: https://developers.google.com/youtube/v3/docs/playlistItems/list"""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from accounts.platforms.base import Connector, NotListed, Operation, Session, Unknown
-from accounts.platforms.http import dig_list, dig_text, entries, is_since
+from accounts.platforms.http import dig_text, pages, recent, text_at, time_at
 from accounts.platforms.text import comparable
 from accounts.platforms.youtube.media import ASKED_AT
 from ouipost.phrases import Phrase
@@ -23,7 +23,7 @@ def videos_like(connector: Connector, session: Session, operation: Operation) ->
     as long as a new one may not show."""
     playlist = operation.account.metadata.get("uploads") or f"UU{operation.account.remote_id[2:]}"
     params = {"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": 50}
-    items = _newest(connector, session, operation, "playlistItems", params, at=("snippet", "publishedAt"))
+    items = _newest(connector, session, operation, "playlistItems", at=("snippet", "publishedAt"), **params)
     titled = [item for item in items if _has(item, "title", operation.content.title)]
     found = [dig_text(item, *VIDEO_ID) for item in titled if _has(item, "description", operation.content.text)]
     if found:
@@ -43,31 +43,21 @@ def comments_like(connector: Connector, session: Session, operation: Operation) 
     """Return the ids of the channel's own comments on its video that can be this one."""
     video = {"videoId": operation.root.remote_id}
     params = {"part": "snippet", **video, "order": "time", "textFormat": "plainText", "maxResults": 100}
-    text, found = comparable(operation.text), []
-    for item in _newest(connector, session, operation, "commentThreads", params, at=(*OF_A_COMMENT, "publishedAt")):
-        is_own = dig_text(item, *OF_A_COMMENT, "authorChannelId", "value") == operation.account.remote_id
-        if is_own and comparable(dig_text(item, *OF_A_COMMENT, "textOriginal")) == text:
-            found.append(dig_text(item, "id"))
+    items = _newest(connector, session, operation, "commentThreads", at=(*OF_A_COMMENT, "publishedAt"), **params)
+    text = comparable(operation.text)
+    found = [
+        dig_text(item, "id")
+        for item in items
+        if dig_text(item, *OF_A_COMMENT, "authorChannelId", "value") == operation.account.remote_id
+        and comparable(dig_text(item, *OF_A_COMMENT, "textOriginal")) == text
+    ]
     return list(dict.fromkeys(found))
 
 
 def _newest(
-    connector: Connector,
-    session: Session,
-    operation: Operation,
-    name: str,
-    params: Mapping[str, Any],
-    *,
-    at: Sequence[str],
+    connector: Connector, session: Session, operation: Operation, name: str, *, at: Sequence[str], **params: Any
 ) -> Iterator[Any]:
     """Give what a list, newest first, has from when the call was armed; `at` is where an item's time is."""
-    since = operation.since
     read = partial(connector.get, session, operation.account.access_token, name, **params)
-    items = entries(read, at="items", cursor="pageToken", cursor_of=partial(_next_page, since=since, at=at))
-    return (item for item in items if is_since(dig_text(item, *at), since))
-
-
-def _next_page(page: Any, *, since: datetime, at: Sequence[str]) -> str:
-    """Return the next page's token, empty where this page goes back far enough."""
-    items = dig_list(page, "items")
-    return dig_text(page, "nextPageToken") if items and is_since(dig_text(items[-1], *at), since) else ""
+    items = pages(read, at="items", cursor="pageToken", cursor_of=text_at("nextPageToken"))
+    return recent(items, since=operation.since, dated=time_at(*at))

@@ -25,6 +25,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.http import bearer, dig_text
+from accounts.platforms.uploads import SENT, Part, Progress, part_of
 from accounts.platforms.youtube.errors import is_unknown
 from ouipost.phrases import Phrase
 
@@ -42,9 +43,9 @@ CATEGORY = "22"
 """People & Blogs, for a video without a category of its own."""
 DECLARATIONS = {"made_for_kids": "selfDeclaredMadeForKids", "synthetic_media": "containsSyntheticMedia"}
 
-SESSION, SENT, ASKED_AT, VIDEO, GIVEN_AT = "session", "sent", "at", "video", "given_at"
-"""The handles: the session's address, how many bytes are sent, when that was so, what came of it, and since when that
-is known."""
+SESSION, ASKED_AT, VIDEO, GIVEN_AT = "session", "at", "video", "given_at"
+"""The handles beside how many bytes are sent: the session's address, when they were so many, what came of it, and since
+when that is known."""
 
 
 class SessionOver(Exception):
@@ -76,19 +77,16 @@ class Upload:
 
     def bring(self, save: Save) -> Handles:
         """Send all pieces but the last, from where an earlier try stopped, and return the handles."""
-        handles = self._begun()
-        self._save(handles, save)
-        with self.video.open() as file:
-            while rest := self.before_last(handles[SENT]):
-                file.seek(handles[SENT])
-                piece = file.read(min(PIECE, rest))
-                handles = {**handles, SENT: self._send(handles, piece)}
-                self._save(handles, save)
-        return handles
+        begun = self._begun()
+        progress = Progress(begun, save)
+        progress.begin(begun, seconds=PIECE_SECONDS)
+        for piece in progress.parts(self.video, self._end_of):
+            progress.keep({SENT: self._send(begun, piece)}, seconds=PIECE_SECONDS)
+        return progress.handles
 
-    def _save(self, handles: Mapping[str, Any], save: Save) -> None:
-        """Keep how far the upload is, and take the time that the next piece may need."""
-        save(handles, seconds=PIECE_SECONDS if self.before_last(handles[SENT]) else 0)
+    def _end_of(self, start: int) -> int:
+        """Return where the piece ends that begins here: where it begins, if that is the last one."""
+        return start + min(PIECE, self.before_last(start))
 
     def _begun(self) -> dict[str, Any]:
         """Return the handles of a session that is alive; what is known from another time is asked for again."""
@@ -139,7 +137,7 @@ class Upload:
 
     def _ask(self, handles: Handles) -> Answer:
         """Ask how far the upload is, without sending anything; the answer is 308 or has the video."""
-        headers = self._headers(f"*/{self.video.size}")
+        headers = self._headers(f"bytes */{self.video.size}")
         answer = self.session.request("PUT", handles[SESSION], headers=headers, data=b"")
         if answer.ok or answer.status == RESUME_INCOMPLETE:
             return answer
@@ -148,16 +146,19 @@ class Upload:
             raise SessionOver
         raise error
 
-    def _send(self, handles: Handles, piece: bytes) -> int:
+    def _send(self, handles: Handles, piece: Part) -> int:
         """Send a piece that is not the last, and return how many bytes YouTube has now."""
-        start = handles[SENT]
-        headers = self._headers(f"{start}-{start + len(piece) - 1}/{self.video.size}")
-        answer = self.session.request("PUT", handles[SESSION], headers=headers, data=piece, timeout=PIECE_SECONDS)
-        kept = self._kept_bytes(answer)
-        if answer.status == RESUME_INCOMPLETE and kept > start:
-            return kept
+        answer = self.session.request(
+            "PUT",
+            handles[SESSION],
+            headers=self._headers(piece.content_range),
+            data=piece.content,
+            timeout=PIECE_SECONDS,
+        )
+        if answer.status == RESUME_INCOMPLETE:
+            return self._kept_bytes(answer)
         error = self.connector.classify(answer)
-        if _is_over(error) or answer.status == RESUME_INCOMPLETE:
+        if _is_over(error):
             raise Unavailable(
                 Phrase("YouTube broke off the upload: it is asked how far it came."), status=answer.status
             )
@@ -165,18 +166,15 @@ class Upload:
 
     def finish(self) -> str:
         """Send the last piece, which makes the video, and return the video's id."""
-        start, size = self.operation.handles[SENT], self.video.size
-        with self.video.open() as file:
-            file.seek(start)
-            piece = file.read()
+        piece = part_of(self.video, self.operation.handles[SENT], self.video.size)
         try:
             return self.connector.call_visible(
                 self.session,
                 "PUT",
                 self.operation.handles[SESSION],
                 id_at=("id",),
-                headers=self._headers(f"{start}-{size - 1}/{size}"),
-                data=piece,
+                headers=self._headers(piece.content_range),
+                data=piece.content,
             )
         except Rejected as error:
             if _is_over(error):
@@ -197,7 +195,7 @@ class Upload:
 
     def _headers(self, span: str) -> dict[str, str]:
         token = bearer(self.operation.account.access_token)
-        return token | {"Content-Type": self.video.mime_type, "Content-Range": f"bytes {span}"}
+        return token | {"Content-Type": self.video.mime_type, "Content-Range": span}
 
 
 def _is_over(error: PlatformError) -> bool:

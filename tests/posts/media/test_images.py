@@ -13,8 +13,9 @@ from pytest_django import Settings
 
 from posts.media import images
 from posts.media.children import ChildBroken, TooBusy
-from posts.media.images import Shape, process_image, to_jpeg
+from posts.media.images import process_image, to_jpeg
 from posts.media.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
+from posts.media.shapes import Shape
 from posts.media.storage import StorageUnavailable
 from tests.memory import growing
 from tests.posts.media import pictures

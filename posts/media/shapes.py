@@ -1,0 +1,41 @@
+"""How large an image for a network becomes. It imports nothing of ours: the process that draws one uses it, too."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What an image is made into: a JPEG within these limits, with bars at its sides where it is too wide or high."""
+
+    max_bytes: int = 0
+    min_ratio: float = 0
+    """Width by height; 0: none."""
+    max_ratio: float = 0
+    max_side: int = 0
+    max_short_side: int = 0
+    max_area: int = 0
+
+    def with_bars(self, width: int, height: int) -> tuple[int, int]:
+        """Return these sides, one of them longer where the limits of width by height want it."""
+        if self.min_ratio and width / height < self.min_ratio:
+            width = math.ceil(height * self.min_ratio)
+        if self.max_ratio and width / height > self.max_ratio:
+            height = math.ceil(width / self.max_ratio)
+        return width, height
+
+    def scale(self, width: int, height: int) -> float:
+        """Return what these sides are multiplied by to keep to their limits and to that of their product: 1 at most."""
+        scales = [1.0]
+        if self.max_side:
+            scales.append(self.max_side / max(width, height))
+        if self.max_short_side:
+            scales.append(self.max_short_side / min(width, height))
+        if self.max_area and width * height > self.max_area:  # less what sides that are rounded up may add
+            scales.append(math.sqrt(self.max_area / (width * height)) - (1 / width + 1 / height) / 2)
+        return min(scales)
+
+
+def times(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return the sides multiplied, in whole pixels, at least one each."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
