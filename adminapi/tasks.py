@@ -22,9 +22,10 @@ from analytics.tasks import sync_due
 from ouipost import memory
 from ouipost.celery import app
 from ouipost.events.delivery import Deliverer
+from ouipost.node import NodeStops
 from ouipost.queues import DEFAULT, PUBLISH, WEBHOOKS
 from posts.doorbell import RING_SECONDS
-from posts.tasks import LIMIT_SECONDS, SOFT_LIMIT_SECONDS, NodeStops, publish_due
+from posts.tasks import LIMIT_SECONDS, SOFT_LIMIT_SECONDS, publish_due
 
 TICK_EVERY = timedelta(seconds=1)
 SYNC_EVERY = timedelta(seconds=15)

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from multiprocessing import RawValue
 from typing import Any
 
-from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from ouipost.celery import app
 from ouipost.claims import engine_time
+from ouipost.node import NodeStops, is_leaving
 from posts import doorbell
 from posts.publishing.publisher import Publisher
 
@@ -23,28 +23,12 @@ SOFT_LIMIT_SECONDS, LIMIT_SECONDS = 850, 900
 """Longer than it can take, with what goes on for up to 700 s after a run."""
 LONG_RUN = engine_time(5)
 
-# Shared by the processes of this node, which are forked after this; without locks, since any of them may be killed.
-_leaving = RawValue("b", 0)
-_last_turn = RawValue("d", float("-inf"))
-
-
-@worker_shutting_down.connect
-def _leave(how: str, **_: Any) -> None:
-    """Tell the pool's processes that the node was asked to stop: Celery does not."""
-    if how == "Warm":
-        _leaving.value = 1
+_last_turn = RawValue("d", float("-inf"))  # the processes of this node share it without a lock, as in `ouipost.node`
 
 
 def last_turn() -> float:
     """Return when, on the monotonic clock, a run of this node looked for work that had gone on for a while by then."""
     return float(_last_turn.value)
-
-
-class NodeStops(threading.Event):
-    """Is set when somebody sets it, or when the whole node was asked to stop."""
-
-    def is_set(self) -> bool:
-        return super().is_set() or bool(_leaving.value)
 
 
 class PublisherStops(NodeStops):
@@ -96,5 +80,5 @@ def _stopped_by_term(publisher: Publisher) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-    if asked and not _leaving.value:  # else the node itself ends this process, once it has its answer
+    if asked and not is_leaving():  # else the node itself ends this process, once it has its answer
         os.kill(os.getpid(), signal.SIGTERM)

@@ -12,6 +12,7 @@ import pytest
 from accounts.platforms.bluesky import video as bluesky
 from accounts.platforms.facebook import video as facebook
 from accounts.platforms.pinterest import media as pinterest
+from ouipost import node
 from ouipost.engine import LEAVE_SECONDS
 from posts import doorbell, tasks
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS
@@ -24,9 +25,9 @@ LONGEST_UPLOAD_SECONDS = 600
 
 
 @pytest.fixture(autouse=True)
-def node(monkeypatch: pytest.MonkeyPatch) -> None:
+def fresh_node(monkeypatch: pytest.MonkeyPatch) -> None:
     """A node that was not told anything, and has done nothing."""
-    monkeypatch.setattr(tasks, "_leaving", RawValue("b", 0))
+    monkeypatch.setattr(node, "_leaving", RawValue("b", 0))
     monkeypatch.setattr(tasks, "_last_turn", RawValue("d", float("-inf")))
 
 
@@ -53,7 +54,7 @@ def test_a_message_publishes_what_is_due(workspace: Workspace, network: Scripted
 
 def test_a_node_that_leaves_publishes_no_more(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
-    tasks._leave(how="Warm")
+    node._leave(how="Warm")
 
     publish_due()
 
@@ -75,7 +76,7 @@ def test_a_process_that_gets_term_ends_its_run_before_it_goes(monkeypatch: pytes
 
 def test_a_process_of_a_node_that_leaves_waits_to_be_ended_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def leave(_: Publisher) -> None:
-        tasks._leave(how="Warm")
+        node._leave(how="Warm")
         os.kill(os.getpid(), signal.SIGTERM)
 
     gone: list[int] = []

@@ -1,0 +1,28 @@
+"""Whether this Celery node was asked to stop, for the processes of its pool: Celery tells them nothing."""
+
+import threading
+from multiprocessing import RawValue
+from typing import Any
+
+from celery.signals import worker_shutting_down
+
+# Shared by the processes of this node, which are forked after this; without locks, since any of them may be killed.
+_leaving = RawValue("b", 0)
+
+
+@worker_shutting_down.connect
+def _leave(how: str, **_: Any) -> None:
+    if how == "Warm":
+        _leaving.value = 1
+
+
+def is_leaving() -> bool:
+    """Whether this node was asked to stop once what it does has ended."""
+    return bool(_leaving.value)
+
+
+class NodeStops(threading.Event):
+    """Is set when somebody sets it, or when the whole node was asked to stop."""
+
+    def is_set(self) -> bool:
+        return super().is_set() or is_leaving()
