@@ -6,11 +6,9 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse, OpenApiWebhook, extend_schema
 from rest_framework import serializers
 
-from accounts import registry
-from accounts.models import AccountStatus
-from accounts.platforms.base import WhoActs
+from accounts.webhook_payloads import AccountEventDataSerializer
 from ouipost.events.catalogue import EVENTS, TEST
-from posts.models import MediaType, PostStatus, TargetStatus
+from posts.webhook_payloads import MediaEventDataSerializer, PostEventDataSerializer, ReferenceSerializer
 from workspaces.models import Mode
 
 ABOUT = "It may come more than once, and after what happened later: keep what has the highest `sequence`."
@@ -40,48 +38,6 @@ class EventSerializer(serializers.Serializer[Any]):
         return super().get_fields() | {"data": self.told()}
 
 
-class EventErrorSerializer(serializers.Serializer[Any]):
-    """Why a post is not out, in short."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-    who_acts = serializers.ChoiceField(choices=[str(each) for each in WhoActs])
-
-
-class EventPostSerializer(serializers.Serializer[Any]):
-    """How a post stood."""
-
-    id = serializers.CharField()
-    workspace_id = serializers.CharField()
-    status = serializers.ChoiceField(choices=PostStatus.choices)
-    platforms = serializers.ListField(child=serializers.ChoiceField(choices=registry.IDS))
-    created_at = serializers.DateTimeField()
-    scheduled_at = serializers.DateTimeField(allow_null=True)
-    published_at = serializers.DateTimeField(allow_null=True)
-
-
-class EventTargetSerializer(serializers.Serializer[Any]):
-    """How it stood at one account."""
-
-    id = serializers.CharField()
-    account_id = serializers.CharField()
-    platform = serializers.ChoiceField(choices=registry.IDS)
-    status = serializers.ChoiceField(choices=TargetStatus.choices)
-    url = serializers.CharField(allow_null=True)
-    published_at = serializers.DateTimeField(allow_null=True)
-    post_id = serializers.CharField(allow_null=True)
-    error = EventErrorSerializer(allow_null=True)
-
-
-class PostEventDataSerializer(serializers.Serializer[Any]):
-    """A post; `changed` are its fields that got other values."""
-
-    post = EventPostSerializer()
-    targets = EventTargetSerializer(many=True)
-    changed = serializers.ListField(child=serializers.CharField(), required=False)
-    targets_left_out = serializers.IntegerField(required=False, help_text="How many targets did not fit into 20 kB.")
-
-
 class PostEventSerializer(EventSerializer):
     """An event of a post."""
 
@@ -89,71 +45,11 @@ class PostEventSerializer(EventSerializer):
     type = serializers.ChoiceField(choices=_types("post"))
 
 
-class AccountTroubleSerializer(serializers.Serializer[Any]):
-    """Why an account cannot be used or read, in short."""
-
-    code = serializers.CharField()
-    message = serializers.CharField()
-
-
-class EventAccountSerializer(serializers.Serializer[Any]):
-    """How an account stood."""
-
-    id = serializers.CharField()
-    workspace_id = serializers.CharField()
-    platform = serializers.ChoiceField(choices=registry.IDS)
-    username = serializers.CharField()
-    status = serializers.ChoiceField(choices=[*AccountStatus.values, "disconnected"])
-    connected_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField(allow_null=True)
-    account_name = serializers.CharField()
-    error = AccountTroubleSerializer(allow_null=True)
-
-
-class AccountEventDataSerializer(serializers.Serializer[Any]):
-    """An account; `posts` are up to 50 of those at risk where it ends soon, or of the `cancelled` ones that it took."""
-
-    account = EventAccountSerializer()
-    posts = serializers.ListField(child=serializers.CharField(), required=False)
-    cancelled = serializers.IntegerField(required=False)
-
-
 class AccountEventSerializer(EventSerializer):
     """An event of an account."""
 
     told = AccountEventDataSerializer
     type = serializers.ChoiceField(choices=_types("account"))
-
-
-class EventMediaSerializer(serializers.Serializer[Any]):
-    """A file."""
-
-    id = serializers.CharField()
-    type = serializers.ChoiceField(choices=MediaType.choices)
-    filename = serializers.CharField()
-    mime_type = serializers.CharField()
-
-
-class ReferenceSerializer(serializers.Serializer[Any]):
-    """What is meant, by its id."""
-
-    id = serializers.CharField()
-
-
-class RefusingTargetSerializer(ReferenceSerializer):
-    """The account that a file was for."""
-
-    platform = serializers.ChoiceField(choices=registry.IDS)
-    account_id = serializers.CharField()
-
-
-class MediaEventDataSerializer(serializers.Serializer[Any]):
-    """The first of the files, and what they were for."""
-
-    media = EventMediaSerializer()
-    post = ReferenceSerializer()
-    target = RefusingTargetSerializer()
-    error = EventErrorSerializer(allow_null=True)
 
 
 class MediaEventSerializer(EventSerializer):

@@ -6,18 +6,92 @@ from itertools import accumulate
 from typing import Any
 
 import orjson
+from rest_framework import serializers
 
-from ouipost.events.catalogue import Payload
+from accounts import registry
+from accounts.platforms.base import WhoActs
+from ouipost.events.catalogue import Payload, shown
 from ouipost.events.masking import masked_text
 from ouipost.events.models import Event
-from posts.models import Media, Post, Target
+from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
 
 RESULTS_BYTES, MESSAGE_CHARACTERS = 16_000, 200
 """Limits for the results of a post and for an error's message, so that a body stays below 20 kB."""
-POST_FIELDS = ("id", "workspace_id", "status", "platforms", "created_at", "scheduled_at", "published_at")
 CALLED = {"destinations": "platforms"}
 """What the API calls columns that have another name here."""
-TARGET_FIELDS = ("id", "account_id", "platform", "status", "url", "published_at")
+
+
+class EventErrorSerializer(serializers.Serializer[Any]):
+    """Why a post is not out, in short."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    who_acts = serializers.ChoiceField(choices=[str(each) for each in WhoActs])
+
+
+class EventPostSerializer(serializers.Serializer[Any]):
+    """How a post stood."""
+
+    id = serializers.CharField()
+    workspace_id = serializers.CharField()
+    status = serializers.ChoiceField(choices=PostStatus.choices)
+    platforms = serializers.ListField(child=serializers.ChoiceField(choices=registry.IDS))
+    created_at = serializers.DateTimeField()
+    scheduled_at = serializers.DateTimeField(allow_null=True)
+    published_at = serializers.DateTimeField(allow_null=True)
+
+
+class EventTargetSerializer(serializers.Serializer[Any]):
+    """How it stood at one account."""
+
+    id = serializers.CharField()
+    account_id = serializers.CharField()
+    platform = serializers.ChoiceField(choices=registry.IDS)
+    status = serializers.ChoiceField(choices=TargetStatus.choices)
+    url = serializers.CharField(allow_null=True)
+    published_at = serializers.DateTimeField(allow_null=True)
+    post_id = serializers.CharField(allow_null=True)
+    error = EventErrorSerializer(allow_null=True)
+
+
+class PostEventDataSerializer(serializers.Serializer[Any]):
+    """A post; `changed` are its fields that got other values."""
+
+    post = EventPostSerializer()
+    targets = EventTargetSerializer(many=True)
+    changed = serializers.ListField(child=serializers.CharField(), required=False)
+    targets_left_out = serializers.IntegerField(required=False, help_text="How many targets did not fit into 20 kB.")
+
+
+class EventMediaSerializer(serializers.Serializer[Any]):
+    """A file."""
+
+    id = serializers.CharField()
+    type = serializers.ChoiceField(choices=MediaType.choices)
+    filename = serializers.CharField()
+    mime_type = serializers.CharField()
+
+
+class ReferenceSerializer(serializers.Serializer[Any]):
+    """What is meant, by its id."""
+
+    id = serializers.CharField()
+
+
+class RefusingTargetSerializer(ReferenceSerializer):
+    """The account that a file was for."""
+
+    platform = serializers.ChoiceField(choices=registry.IDS)
+    account_id = serializers.CharField()
+
+
+class MediaEventDataSerializer(serializers.Serializer[Any]):
+    """The first of the files, and what they were for."""
+
+    media = EventMediaSerializer()
+    post = ReferenceSerializer()
+    target = RefusingTargetSerializer()
+    error = EventErrorSerializer(allow_null=True)
 
 
 def post_payloads(events: Sequence[Event]) -> dict[str, Payload]:
@@ -34,7 +108,7 @@ def _of_post(event: Event, post: Post | None, targets: Sequence[Target]) -> Payl
     if post is None:
         return Payload(mode=None, data={"post": {"id": event.resource_id}, "targets": []})
     results = _within_limit([_result(target) for target in targets])
-    data: dict[str, Any] = {"post": {name: getattr(post, name) for name in POST_FIELDS}, "targets": results}
+    data: dict[str, Any] = {"post": shown(post, EventPostSerializer), "targets": results}
     if "after" in event.details:
         data["changed"] = [CALLED.get(name, name) for name in event.details["after"]]
     if len(results) < len(targets):
@@ -49,8 +123,8 @@ def _within_limit(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _result(target: Target) -> dict[str, Any]:
-    shown = {name: getattr(target, name) for name in TARGET_FIELDS}
-    return shown | {"url": target.url or None, "post_id": target.remote_id or None, "error": _error(target.error)}
+    where = {"url": target.url or None, "post_id": target.remote_id or None}
+    return shown(target, EventTargetSerializer, **where, error=_error(target.error))
 
 
 def _error(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -73,7 +147,7 @@ def media_payloads(events: Sequence[Event]) -> dict[str, Payload]:
 def _of_file(event: Event, file: Media | None) -> Payload:
     if file is None:
         return Payload(mode=None, data={"media": {"id": event.resource_id}})
-    shown = {"id": file.pk, "type": file.type, "filename": file.filename, "mime_type": file.mime_type}
     target = {name: event.details.get(name) for name in ("platform", "account_id")}
-    data = {"media": shown, "post": {"id": file.post_id}, "target": target | {"id": event.details.get("target")}}
-    return Payload(mode=file.post.workspace.mode, data=data | {"error": _error(event.details.get("error"))})
+    target["id"] = event.details.get("target")
+    about = {"media": shown(file, EventMediaSerializer), "post": {"id": file.post_id}, "target": target}
+    return Payload(mode=file.post.workspace.mode, data=about | {"error": _error(event.details.get("error"))})

@@ -5,9 +5,12 @@ An app registers its functions in `payload_builders`, from `AppConfig.ready`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from django.db.models import Model
 from django.utils.translation import gettext_noop as _
+from rest_framework.serializers import Serializer
 
 from ouipost.events.models import Event
 
@@ -44,6 +47,16 @@ class Payload:
     mode: str | None
     """live or sandbox; None where the event belongs to no workspace."""
     data: Mapping[str, Any]
+
+
+def shown(row: Model, told: type[Serializer[Any]], **values: Any) -> dict[str, Any]:
+    """Return what a serializer describes, in its order: these values, and the row's own for the others."""
+    return {name: values[name] if name in values else getattr(row, name) for name in _names(told)}
+
+
+@cache
+def _names(told: type[Serializer[Any]]) -> tuple[str, ...]:
+    return tuple(told().fields)
 
 
 PayloadBuilder = Callable[[Sequence[Event]], Mapping[str, Payload]]
