@@ -2,7 +2,8 @@
 
 A request begins by inserting a row that it owns, under a lease, which is extended while it looks into files or asks
 networks. The response is stored on that row in the transaction that does the work, so a process that dies leaves both
-or neither; a request that has lost its row rolls its work back.
+or neither; a request that has lost its row rolls its work back. The row is no `Claimable`: where a
+key is released its row goes, and with the next one a fence would count anew, while no run has the name of another.
 """
 
 import hashlib
