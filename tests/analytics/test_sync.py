@@ -31,7 +31,7 @@ from analytics.discovery import discover, discover_all
 from analytics.models import AccountDay, AccountSync, DayTotal, HourTotal, Snapshot, TargetNumbers
 from analytics.reading import read
 from analytics.settling import Report, settle_all
-from analytics.sync import Job, Syncer, claim_accounts, read_before_posts, read_soon
+from analytics.sync import LOOK_AHEAD, Job, Syncer, claim_accounts, read_before_posts, read_soon
 from ouipost import claims
 from ouipost.engine import Engine
 from ouipost.events.journal import SYSTEM
@@ -509,6 +509,18 @@ def test_no_network_gets_more_than_its_share_of_the_threads(workspace: Workspace
     jobs = claim_accounts(10, share=4, busy=Counter({"sandbox:facebook": 3, "sandbox:twitter": 2}), workspace_id="")
 
     assert Counter(job.network for job in jobs) == {"sandbox:facebook": 1, "sandbox:twitter": 2, "facebook": 4}
+
+
+def test_a_network_with_much_that_is_due_for_longest_hides_no_other(workspace: Workspace, time: Time) -> None:
+    for number in range(2 * LOOK_AHEAD):
+        connect(workspace, f"1{number}")
+    other = connect(workspace, "2", platform="twitter")
+    AccountSync.objects.update(due_at=time.now - HOUR)
+    AccountSync.objects.filter(pk=other.pk).update(due_at=time.now)
+
+    jobs = claim_accounts(2, share=1, busy=Counter(), workspace_id="")
+
+    assert {job.network for job in jobs} == {"sandbox:facebook", "sandbox:twitter"}
 
 
 def test_half_of_a_processs_threads_are_one_networks_share(
