@@ -19,18 +19,6 @@ from tests.contract.world import data_of, fields_of
 from workspaces.models import User, Workspace
 
 SUMMED = ("posts", *COUNTED)
-BAD_COUNTS = (
-    "0",
-    "-1",
-    "201",
-    "1.0",
-    "",
-    "%D9%A3",
-    "all",
-    "0000000020000",
-    "0000000000000000000000000000001000",
-    "9" * 5000,
-)
 BAD_CUTS = ("", "hours", "DAY", "minute", "%00", "day%20")
 A_DAY = timedelta(days=1)
 
@@ -212,39 +200,3 @@ def a_post_says_its_numbers_everywhere(api: ApiClient, post: Written, chance: ra
         known = total(each.numbers[name] for each in out)
         assert zero(total(each[name] for each in report["timeline"])) == zero(known), name
     assert {row["timestamp"] for row in rows} <= {each["timestamp"] for each in report["timeline"]}
-
-
-def a_timeline_tells_all_that_was_done(api: ApiClient, post: Written, done: Sequence[str] | None) -> None:
-    """In its order, where a caller made the post; what waits stands at the end."""
-    entries = data_of(api.get(f"/api/posts/{post.id}/timeline"))["timeline"]
-    told = [each["kind"] for each in entries if each["kind"] in ("created", "updated", "scheduled", "unscheduled")]
-    assert done is None or told == list(done)
-    waits = [each["kind"] in ("sending", "waiting", "webhook_waiting") for each in entries]
-    assert waits == sorted(waits)
-    past = [each["at"] for each, is_wait in zip(entries, waits, strict=True) if not is_wait]
-    assert past == sorted(past)
-
-
-# Schedules
-
-
-def a_queue_is_told_alike_everywhere(made: Installation, api: ApiClient, pk: str, chance: random.Random) -> None:
-    """A schedule's own page, its next slots and its posts."""
-    count = chance.choice(("1", "5", "20", "200", *BAD_COUNTS))
-    answer = api.get(f"/api/schedules/{pk}/slots?count={count}")
-    if count in BAD_COUNTS:
-        assert set(fields_of(answer)) == {"count"}
-        return
-    slots, page = data_of(answer)["slots"], data_of(api.get(f"/api/schedules/{pk}"))["schedule"]
-    assert len(slots) == (int(count) if page["slots"] else 0)
-    times = [datetime.fromisoformat(each["slot_time"]) for each in slots]
-    assert times == sorted(times)
-    assert all(time > made.now for time in times)
-    queue = {each["post_id"]: each["slot_time"] for each in page["upcoming_posts"]}
-    mine = {post.id: post.scheduled_at for post in made.posts if post.id in queue}
-    assert {pk: datetime.fromisoformat(time) for pk, time in queue.items()} == mine
-    if page["is_active"]:
-        assert page["stats"]["next_slot"] == (slots[0]["slot_time"] if slots else None)
-        taken = {each["post_id"]: each["slot_time"] for each in slots if each["post_id"]}
-        reached = times[-1] if times else made.now
-        assert taken == {pk: time for pk, time in queue.items() if datetime.fromisoformat(time) <= reached}

@@ -130,6 +130,7 @@ class Installation:
         self.logged: list[Logged] = []
         self.deliveries: list[Delivered] = []
         self.accounts: list[SocialAccount] = []
+        self.moments = [self._near_a_change() for _ in range(8)]
 
     @property
     def now(self) -> datetime:
@@ -159,19 +160,19 @@ class Installation:
         self._log(self.chance.randint(10, 60))
         for _ in range(self.chance.randint(5, 30)):
             self._delivery()
-        self.replays = [self._replay(number) for number in range(self.chance.randint(0, 6))]
+        self.replays = [self._replay(number) for number in range(self.chance.randint(4, 12))]
 
-    def moments(self) -> list[datetime]:
-        """Return moments at which days, hours and seconds begin and end."""
-        days = [self.day + timedelta(days=number) for number in (-1, 0, 0, 0, 1)]
-        zone = ZoneInfo(self.chance.choice([self.zone, "UTC"]))
-        clocks = [time(0), time(1, 30), time(2, 30), time(23, 30), time(12)]
-        local = datetime.combine(self.chance.choice(days), self.chance.choice(clocks), zone)
+    def _near_a_change(self) -> datetime:
+        """Return a moment at which a day, an hour or a second begins or ends."""
+        day = self.day + timedelta(days=self.chance.choice((-1, 0, 0, 0, 1)))
+        clock = self.chance.choice([time(0), time(1, 30), time(2, 30), time(23, 30), time(12)])
+        local = datetime.combine(day, clock, ZoneInfo(self.chance.choice([self.zone, "UTC"])))
         near = local.replace(fold=self.chance.randrange(2)).astimezone(UTC)
-        return [near + timedelta(microseconds=each) for each in (0, 0, 0, 1, -1, 999_999, 1_000_000, -1_000_000)]
+        return near + timedelta(microseconds=self.chance.choice((0, 0, 0, 1, -1, 999_999, 1_000_000, -1_000_000)))
 
     def moment(self) -> datetime:
-        return self.chance.choice(self.moments())
+        """Return one of a few moments, so that much has the same one."""
+        return self.chance.choice(self.moments)
 
     def text(self) -> str:
         return self.chance.choice(TEXTS)
@@ -234,11 +235,10 @@ class Installation:
         return make_schedule(workspace, slots=slots, **named)
 
     def _webhook(self) -> Webhook:
-        return make_webhook(
-            workspace_ids=self._some_workspaces(0),
-            url=f"https://1.1.1.1/{self.chance.random()}",
-            events=["media.failed"],
-        )
+        hook = make_webhook(workspace_ids=self._some_workspaces(0), events=["media.failed"])
+        Webhook.objects.filter(pk=hook.pk).update(created_at=self.moment())
+        hook.refresh_from_db()
+        return hook
 
     def _post(self) -> None:
         workspace = self.chance.choice([*self.workspaces, *self.workspaces[:1] * 3])

@@ -35,21 +35,6 @@ def calls_of(webhook: Webhook, delivery: Delivery) -> list[tuple[str, str, Any]]
     ]
 
 
-def test_the_list_has_the_webhooks_of_their_own_workspaces_alone(
-    admin: AdminClient, member: AdminClient, workspace: Workspace
-) -> None:
-    own, wide = make_webhook(workspace_ids=[workspace.pk]), make_webhook()
-    mixed = make_webhook(workspace_ids=[workspace.pk, make_workspace().pk])
-
-    seen = [
-        {each["id"] for each in client.get(f"/admin/webhooks{query}").json()["data"]["webhooks"]}
-        for client in (member, admin)
-        for query in ("", "?page=1")
-    ]
-
-    assert seen == [{own.pk}, {own.pk}, *[{own.pk, wide.pk, mixed.pk}] * 2]
-
-
 @pytest.mark.parametrize("is_wide", [True, False], ids=["of every workspace", "of theirs and another"])
 def test_another_webhook_is_not_found_by_any_call_and_stays_as_it_is(
     member: AdminClient, workspace: Workspace, is_wide: bool
