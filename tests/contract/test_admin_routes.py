@@ -12,11 +12,10 @@ from pytest_django import DjangoAssertNumQueries
 from ouipost.events.models import Event
 from ouipost.ids import new_id
 from tests.conftest import AdminClient
-from tests.contract.bodies import MALFORMED, MEGABYTE, ONE_OF_A_KIND
 from tests.contract.routes import Route, admin_routes, api_routes
 from tests.contract.seed import SAMPLES, differences
 from tests.contract.world import error_of, fields_of
-from tests.factories import make_key, make_token, make_user, make_webhook, make_workspace
+from tests.factories import make_key, make_token, make_user, make_webhook
 from workspaces.models import Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS
 
@@ -210,38 +209,3 @@ def test_methods_and_types_that_are_not_taken(admin: AdminClient) -> None:
     assert error_of(admin.get("/admin/users", Accept="text/html")) == (406, "NOT_ACCEPTABLE")
     for method, path in (("DELETE", "/admin/users"), ("GET", "/admin/logout"), ("POST", "/admin/profile")):
         assert error_of(admin(method, path, {})) == (405, "METHOD_NOT_ALLOWED")
-
-
-BODIES: dict[str, tuple[str, str]] = {
-    "log in": ("POST", "/admin/login"),
-    "change the profile": ("PUT", "/admin/profile"),
-    "make a user": ("POST", "/admin/users"),
-    "change a user": ("PUT", "/admin/users/{user}"),
-    "set members": ("PUT", "/admin/workspaces/{workspace}/members"),
-    "make a key": ("POST", "/admin/keys"),
-    "change a key": ("PATCH", "/admin/keys/{key}"),
-    "make a webhook": ("POST", "/admin/webhooks"),
-    "change a webhook": ("PUT", "/admin/webhooks/{webhook}"),
-    "rotate its secret": ("POST", "/admin/webhooks/{webhook}/rotate-secret"),
-    "replay": ("POST", "/admin/webhooks/{webhook}/replay"),
-}
-
-
-@pytest.mark.any_database
-@pytest.mark.parametrize("endpoint", BODIES)
-def test_malformed_bodies_are_refused_and_change_nothing(db: None, endpoint: str) -> None:
-    user = make_user(password=None)
-    admin, rows = AdminClient(make_token(user)), {"workspace": make_workspace(), "webhook": make_webhook()}
-    ids = {name: row.pk for name, row in rows.items()} | {"user": user.pk, "key": make_key()[0].pk}
-    method, path = BODIES[endpoint]
-    before = Event.objects.count()
-
-    names = MALFORMED if endpoint == "make a user" else ONE_OF_A_KIND
-    answers = {name: admin(method, path.format(**ids), MALFORMED[name]) for name in names}
-
-    allowed = {(400, "MALFORMED_JSON"), (400, "VALIDATION_ERROR"), (413, "PAYLOAD_TOO_LARGE")}
-    assert {name: error_of(answer) for name, answer in answers.items() if error_of(answer) not in allowed} == {}
-    assert [name for name, answer in answers.items() if answer.status_code == 413] == [
-        name for name in names if len(MALFORMED[name]) > MEGABYTE
-    ]
-    assert Event.objects.count() == before
