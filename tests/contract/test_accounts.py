@@ -95,15 +95,6 @@ def test_an_account_that_cannot_be_read_has_a_token_that_is_taken(api: ApiClient
     assert shown["health"] == {"token_valid": True, "last_sync": None, "errors": [error]}
 
 
-def test_no_answer_has_a_token(api: ApiClient, workspace: Workspace) -> None:
-    account = make_account(workspace)
-
-    answers = [api.get(path).content for path in ("/api/accounts", f"/api/accounts/{account.pk}")]
-
-    assert all(b"token" not in answer.replace(b"token_valid", b"") for answer in answers)
-    assert all(account.access_token.encode() not in answer for answer in answers)
-
-
 def test_all_come_up_to_five_hundred_and_in_pages_where_asked_those_of_one_moment_by_their_ids(
     api: ApiClient, workspace: Workspace
 ) -> None:
