@@ -1,21 +1,16 @@
 """Tokens open in their own row alone, and show nowhere."""
 
-import logging
 from typing import Any
 
 import pytest
 
-from accounts import services, tokens
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import AuthExpired, Tokens
+from accounts.platforms.base import Tokens
 from ouipost.api.models import StoredAnswer
-from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
 from ouipost.db import sealed
-from ouipost.events.journal import SYSTEM
-from ouipost.events.models import Event
 from tests.accounts.fakes import FakeNetwork, make_candidate
-from tests.factories import NOW, make_account, make_workspace
+from tests.factories import make_account, make_workspace
 from workspaces.models import Workspace
 
 SECRETS = ("access-secret", "refresh-secret")
@@ -83,49 +78,6 @@ def test_nothing_that_is_printed_shows_a_token(workspace: Workspace) -> None:
     shown = [account, repr(account), account.unseal(), repr(PAIR), candidate, SocialAccount.objects.values().get()]
 
     assert shown_secrets(*shown) == []
-
-
-def test_no_answer_of_the_api_shows_a_token(workspace: Workspace, api: Any, network: FakeNetwork) -> None:
-    network.exchanged, network.refreshed = PAIR, PAIR
-    network.granted = [make_candidate("1", tokens=PAIR), make_candidate("2", tokens=PAIR)]
-    began = api.post("/api/accounts", {"platform": "facebook", "callback_url": "https://app.example/back"})
-    state = began.json()["data"]["state"]
-
-    offered = api.post("/api/accounts/callback", {"state": state, "code": "code"})
-    choice = {"connection": offered.json()["data"]["connection"], "select": "all"}
-    connected = api.post("/api/accounts/callback", choice)
-    path = f"/api/accounts/{connected.json()['data']['accounts'][0]['id']}"
-    answers = [
-        began,
-        offered,
-        connected,
-        api.get("/api/accounts"),
-        api.get(path),
-        api.put(path, {"name": "New"}),
-        api.post(f"{path}/refresh"),
-        api.get(f"/api/workspaces/{workspace.pk}"),
-        api.delete(path),
-    ]
-
-    assert [answer.status_code for answer in answers] == [200, 200, 201, 200, 200, 200, 200, 200, 200]
-    assert shown_secrets(*[answer.content.decode() for answer in answers]) == []
-    assert shown_secrets(*Event.objects.values()) == []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_neither_journal_nor_log_shows_a_token(network: FakeNetwork, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    workspace = make_workspace()
-    account = make_account(workspace, tokens=PAIR, due_at=database_now())
-    network.refreshed, network.revoked = AuthExpired("Over."), AuthExpired("Over.")
-
-    tokens.refresh_due()
-    services.update_account(account, values={"name": "New"}, actor=SYSTEM)
-    services.disconnect(account, actor=SYSTEM, now=NOW)
-
-    told = list(Event.objects.values())
-    assert [event["type"] for event in told] == ["account.expired", "account.updated", "account.disconnected"]
-    assert shown_secrets(*told, caplog.text) == []
 
 
 @pytest.mark.parametrize("path", ["/api/accounts", "/api/accounts/{account}/reconnect"])

@@ -11,7 +11,7 @@ from django.utils import timezone
 from adminapi.console.admins.keys import MEANINGS
 from adminapi.jobs import catalogue
 from ouipost.events.models import Event
-from tests.console.conftest import browser_of, listed, made_as, text, told
+from tests.console.conftest import browser_of, listed, made_as, text
 from tests.factories import make_key, make_user, make_workspace
 from workspaces.models import ApiKey, KeyUsage, Role, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
@@ -155,15 +155,6 @@ def test_actions_are_found_from_the_page_that_the_list_links_to(staff: Client) -
 
     assert action
     assert staff.get(action[1]).status_code == 200
-
-
-def test_a_key_that_is_switched_off_cannot_be_rotated(staff: Client) -> None:
-    key, _ = make_key()
-    ApiKey.objects.update(is_active=False)
-
-    answer = staff.post(page_of(key, "rotate"), {"confirmed": "1"})
-
-    assert "The key is not active: activate it first, or make a new one." in told(staff, answer)
 
 
 def test_revoking_asks_and_ends_the_key(staff: Client) -> None:

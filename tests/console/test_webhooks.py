@@ -378,14 +378,6 @@ def test_a_replay_that_reaches_too_far_is_refused_beside_its_field(staff: Client
     assert not Replay.objects.exists()
 
 
-def test_a_webhook_that_is_not_active_is_not_replayed(staff: Client) -> None:
-    form = {"since": ago(timedelta(days=1)), "scope": "all", "confirmed": "1"}
-
-    answer = staff.post(replay_of(make_webhook(is_active=False)), form)
-
-    assert (answer.status_code, "is not active" in answer.content.decode()) == (409, True)
-
-
 @pytest.mark.parametrize("name", ["send_test", "rotate_secret", "delete_webhooks"])
 def test_what_is_done_to_a_webhook_is_asked_first(staff: Client, name: str) -> None:
     webhook = make_webhook()
@@ -533,21 +525,6 @@ def member(workspace: Workspace) -> User:
     user = make_user(email="mona@example.com", role=Role.EDITOR, permissions=["webhooks.manage"])
     user.memberships.create(workspace=workspace)
     return user
-
-
-def test_a_webhook_that_they_change_hears_no_more_of_a_workspace_that_was_deleted(
-    member: User, workspace: Workspace, names: NameServer
-) -> None:
-    gone = make_workspace(name="Closed", deleted_at=NOW)
-    shared = make_webhook(url=FORM["url"], workspace_ids=[workspace.pk, gone.pk])
-    both, moved = {"workspaces": shared.workspace_ids}, {"url": "https://yourapp.com/other"}
-
-    refused = browser_of(member).post(page_of(shared), FORM | {"workspaces": gone.pk})
-    answer = browser_of(member).post(page_of(shared), FORM | both | moved)
-
-    assert (set(errors_of(refused)), answer.status_code) == ({"workspaces"}, 302)
-    changed = Webhook.objects.get()
-    assert (changed.url, changed.workspace_ids) == (moved["url"], [workspace.pk])
 
 
 def test_who_is_no_administrator_has_the_webhooks_of_their_own_workspaces_alone(

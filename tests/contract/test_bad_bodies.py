@@ -9,7 +9,7 @@ from django.urls import resolve
 from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import ApiClient
-from tests.contract.bodies import ENDPOINTS, MALFORMED, MEGABYTE, ONE_OF_A_KIND
+from tests.contract.bodies import ENDPOINTS, MEGABYTE
 from tests.contract.world import CALLBACK, error_of
 from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace
@@ -63,20 +63,6 @@ def refused(api: ApiClient, endpoint: str, paths: dict[str, str], body: Any) -> 
     assert time.process_time() - started < 1
     assert (Event.objects.count(), Post.objects.count(), Workspace.objects.count()) == before
     return error_of(response)
-
-
-@pytest.mark.any_database
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_malformed_body_is_refused(api: ApiClient, paths: dict[str, str], endpoint: str) -> None:
-    names = MALFORMED if endpoint == "create a post" else ONE_OF_A_KIND
-
-    answers = {name: refused(api, endpoint, paths, MALFORMED[name]) for name in names}
-
-    allowed = {(400, "MALFORMED_JSON"), (400, "VALIDATION_ERROR"), (413, "PAYLOAD_TOO_LARGE")}
-    assert {name: answer for name, answer in answers.items() if answer not in allowed} == {}
-    assert [name for name, (status, _code) in answers.items() if status == 413] == [
-        name for name in names if len(MALFORMED[name]) > MEGABYTE
-    ]
 
 
 @pytest.mark.any_database

@@ -268,18 +268,3 @@ def test_a_sign_in_of_another_is_unknown_whatever_is_behind_it(world: World) -> 
     assert [error_of(answer) for answer in answers] == [(422, "OAUTH_STATE_INVALID")] * 4
     assert len({answer.content for answer in answers}) == 1
     assert rows() == before
-
-
-def test_lists_and_counts_have_no_row_of_another(world: World) -> None:
-    paths = ("/api/workspaces", "/api/posts", "/api/accounts", f"/api/workspaces/{world.mine.workspace.pk}")
-
-    answers = [world.api.get(path) for path in paths]
-
-    shown = b"".join(answer.content for answer in answers)
-    assert all(
-        each.encode() in shown for each in (world.mine.ids[name] for name in ("workspaces", "accounts", "posts"))
-    )
-    assert all(each.encode() not in shown for each in world.other.ids.values())
-    row = answers[0].json()["data"]["workspaces"]
-    assert [(each["posts_count"], each["accounts_count"]) for each in row] == [(1, 1)]
-    assert answers[1].json()["data"]["pagination"]["total_items"] == 1

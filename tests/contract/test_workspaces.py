@@ -182,16 +182,6 @@ def test_a_name_of_a_hundred_characters_is_taken(api: ApiClient) -> None:
     assert api.post("/api/workspaces", {"name": "é" * 100}).status_code == 201
 
 
-def test_the_list_has_the_newest_first_and_pages(api: ApiClient, workspace: Workspace) -> None:
-    ids = [workspace.pk, *(make_workspace(name=str(number)).pk for number in range(4))]
-
-    first, second, third = (api.get(f"/api/workspaces?limit=2&page={page}").json()["data"] for page in (1, 2, 3))
-
-    listed = [each["id"] for page in (first, second, third) for each in page["workspaces"]]
-    assert listed == ids[::-1]
-    assert second["pagination"] == {"current_page": 2, "total_pages": 3, "total_items": 5, "per_page": 2}
-
-
 def test_a_key_with_a_list_of_workspaces_gets_the_one_that_it_creates(workspace: Workspace) -> None:
     make_workspace(name="Not on the list")
     _, secret = make_key(workspace_ids=[workspace.pk])
