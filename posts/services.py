@@ -21,7 +21,7 @@ from posts.advice import failure, rest_unsent
 from posts.asking import question
 from posts.lateness import GIVE_UP_AFTER
 from posts.media import files
-from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
+from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import lacks
 from posts.schedules.slots import instant, kept_local
 from posts.status import TIMELESS, record_outcome, snapshot, sync, sync_and_tell
@@ -360,17 +360,23 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     """
     locked = lock_in(post, RETRYABLE)
     failed = Target.objects.filter(post=locked, status__in=[TargetStatus.FAILED, TargetStatus.MISSED])
-    accounts = SocialAccount.objects.filter(pk__in=failed.values("account")).select_related("workspace")
-    connected = [account for account in accounts if account.is_connected]
-    if accounts and not connected:
-        lost = [account.pk for account in accounts]
-        raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
+    connected = _connected(failed)
     rules.check(locked, connected, files.as_content(locked))
     before = snapshot(locked)
     _send_now(failed.filter(account__in=connected).only("armed_at"), now=now)
     sync(locked)
     record("retried", locked, actor=actor, **changes(before, locked))
     return locked
+
+
+def _connected(targets: TargetQuerySet) -> list[SocialAccount]:
+    """Return the accounts of these targets that can get something; raises AccountNotConnected where all are gone."""
+    accounts = SocialAccount.objects.filter(pk__in=targets.values("account")).select_related("workspace")
+    connected = [account for account in accounts if account.is_connected]
+    if accounts and not connected:
+        lost = [account.pk for account in accounts]
+        raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
+    return connected
 
 
 def _send_now(targets: Iterable[Target], *, now: datetime, columns: Mapping[str, Any] = SENT_BEFORE) -> None:
@@ -380,7 +386,10 @@ def _send_now(targets: Iterable[Target], *, now: datetime, columns: Mapping[str,
 
 @transaction.atomic
 def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, now: datetime) -> Post:
-    """Settle an unknown outcome as a person says: published at an address, or not published and sent again."""
+    """Settle an unknown outcome as a person says: published at an address, or not published and sent again.
+
+    Raises AccountNotConnected where it cannot be sent again.
+    """
     post = lock_in(target.post, {REVIEW})
     locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
@@ -395,6 +404,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
         locked.outcome_unknown = False
         locked.save()
     else:
+        _connected(Target.objects.filter(pk=locked.pk))
         _send_now([locked], now=now, columns=DENIED)
     changed = sync(post)
     told = {"target": locked.pk, "outcome": "published" if published else "not_published"}

@@ -35,6 +35,14 @@ def schedule(post: Post, at: datetime, *, zone: str = "UTC") -> Post:
     return services.schedule_post(post, scheduled_at=at, zone=zone, actor=ACTOR, now=NOW)
 
 
+def send_again(post: Post) -> Post:
+    """Send what failed, or is not there by a person's word, once more."""
+    if post.status != "needs_review":
+        return services.retry_post(post, actor=ACTOR, now=NOW)
+    target = Target.objects.get(post=post, status="needs_review")
+    return services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
+
+
 FRESH: dict[str, Any] = {
     "attempts": 0,
     "sends": 0,
@@ -97,15 +105,19 @@ def test_a_retry_sends_the_failed_targets_and_no_others(workspace: Workspace, ac
     assert told() == ["post.retried"]
 
 
-def test_a_retry_for_an_account_that_went_is_refused(workspace: Workspace, accounts: list[SocialAccount]) -> None:
-    post = make_mixed(workspace, accounts, "published", "failed")
+@pytest.mark.parametrize("status", ["failed", "needs_review"])
+def test_what_went_wrong_for_an_account_that_went_is_not_sent_again(
+    workspace: Workspace, accounts: list[SocialAccount], status: str
+) -> None:
+    post = make_mixed(workspace, accounts, "published", status)
     SocialAccount.objects.filter(pk=accounts[1].pk).update(disconnected_at=NOW)
 
     with pytest.raises(AccountNotConnected) as refused:
-        services.retry_post(post, actor=ACTOR, now=NOW)
+        send_again(post)
 
     assert refused.value.details == {"accounts": [accounts[1].pk]}
-    assert states(post) == ["published", "failed"]
+    assert states(post) == ["published", status]
+    assert not Event.objects.exists()
 
 
 @pytest.mark.parametrize("other", ["published", "failed"])
