@@ -270,14 +270,29 @@ def _schedule(
     at = instant(scheduled_at, zone=zone)
     require_future(at, now=now)
     require_publishable(post, found)
-    before = snapshot(post)
-    set_due(targets, scheduled_at=at)
+    columns = TIMELESS | {
+        "scheduled_at": at,
+        "scheduled_timezone": zone,
+        "scheduled_local": kept_local(scheduled_at, at=at),
+    }
+    give_time(post, targets, columns, actor=actor)
     if at <= now:
         transaction.on_commit(doorbell.ring, robust=True)
-    local = kept_local(scheduled_at, at=at)
-    assign(post, TIMELESS | {"scheduled_at": at, "scheduled_timezone": zone, "scheduled_local": local})
+
+
+def give_time(
+    post: Post, targets: Sequence[Target], columns: Mapping[str, Any], *, actor: Actor, **details: Any
+) -> None:
+    """Make a locked post due at the time that is among these columns, or tell the audit log alone that it is so
+    already."""
+    at, zone, before = columns["scheduled_at"], columns["scheduled_timezone"], snapshot(post)
+    if all(getattr(post, name) == value for name, value in columns.items()) and _are_due(targets, at=at):
+        record_update(post, changes({}, post), actor=actor)
+        return
+    set_due(targets, scheduled_at=at)
+    assign(post, columns)
     sync(post)
-    record("scheduled", post, actor=actor, scheduled_at=at, timezone=zone, **changes(before, post))
+    record("scheduled", post, actor=actor, scheduled_at=at, timezone=zone, **details, **changes(before, post))
 
 
 class TimeIsPast(InvalidInput):
@@ -317,11 +332,21 @@ def _make_due(
     """Make targets due, as if they had never been tried; those that may be there, and are looked for first, get these
     columns."""
     given = list(targets)
-    due = {"status": status, "scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
     for is_sent, values in ((False, UNTRIED), (True, columns)):
         pks = [target.pk for target in given if (target.armed_at is not None) is is_sent]
         if pks:
-            Target.objects.filter(pk__in=pks).update(**due, **values)
+            Target.objects.filter(pk__in=pks).update(**_due(status, at=at), **values)
+
+
+def _due(status: TargetStatus, *, at: datetime) -> dict[str, Any]:
+    return {"status": status, "scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
+
+
+def _are_due(targets: Iterable[Target], *, at: datetime) -> bool:
+    """Whether these targets are as `set_due` would have them."""
+    due = _due(TargetStatus.SCHEDULED, at=at)
+    wanted = ((target, due | (UNTRIED if target.armed_at is None else SENT_BEFORE)) for target in targets)
+    return all(getattr(target, name) == value for target, columns in wanted for name, value in columns.items())
 
 
 @transaction.atomic

@@ -165,6 +165,32 @@ def test_scheduling_gives_every_target_its_time(workspace: Workspace, accounts: 
     }
 
 
+@pytest.mark.parametrize(
+    "was",
+    [
+        {"due_at": SOON + timedelta(hours=1), "attempts": 1, "error": failure("PLATFORM_UNAVAILABLE", "Away.")},
+        {"due_at": SOON + timedelta(seconds=30), "waits_for": "It is being worked on."},
+        {"status": "failed", "due_at": None, "error": failure("CONTENT_REJECTED", "No.")},
+        {"status": "cancelled", "due_at": None},
+        None,
+    ],
+)
+def test_to_make_a_target_due_again_is_a_change_though_the_time_is_the_same(
+    workspace: Workspace, accounts: list[SocialAccount], was: dict[str, Any] | None
+) -> None:
+    post = make_mixed(workspace, accounts, "draft", "draft")
+    schedule(post, SOON)
+    second = Target.objects.filter(post=post, account=accounts[1])
+    if was is None:
+        second.delete()
+    second.update(**(was or {}))
+
+    schedule(post, SOON)
+
+    assert list(second.values_list("status", "due_at", "attempts", "error")) == [("scheduled", SOON, 0, None)]
+    assert told() == ["post.scheduled", "post.scheduled"]
+
+
 @pytest.mark.parametrize("action", ["schedule", "publish"])
 @pytest.mark.parametrize("kept", ["twitter", "account id"])
 def test_a_post_whose_account_went_cannot_go_out(
