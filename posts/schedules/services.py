@@ -40,7 +40,7 @@ from posts.services import (
     lock_in,
     require_publishable,
 )
-from posts.status import TOLD_AT_ONCE, snapshot, sync, sync_each
+from posts.status import TOLD_AT_ONCE, snapshot, sync_each
 from workspaces.models import Workspace
 
 FIELDS = ("name", "description", "timezone", "is_active")
