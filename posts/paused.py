@@ -5,7 +5,14 @@ from datetime import datetime
 
 from accounts import pauses
 from accounts.models import Pause
-from posts.models import UNSETTLED, Target
+from ouipost.claims import database_now
+from ouipost.phrases import Phrase, joined
+from posts.models import UNSETTLED, Post, PostStatus, Target
+
+WAYS_OUT = Phrase(
+    "The post was due, and goes out when that has ended. Ask the operator, or disconnect the account: that cancels all "
+    "that it has not sent."
+)
 
 
 def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, Pause]:
@@ -31,3 +38,13 @@ def pause_of(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> 
 
 def is_busy(target: Target, *, now: datetime) -> bool:
     return target.lease_until is not None and target.lease_until > now
+
+
+def why_paused(post: Post) -> str | None:
+    """Say which pause a post waits for that is being published, and the way out; None where something of it may be out,
+    or goes on."""
+    targets = Target.objects.filter(post=post, status__in=UNSETTLED)
+    if post.status != PostStatus.PUBLISHING or any(target.may_be_out for target in targets):
+        return None
+    pause = pause_of(targets, workspace_id=post.workspace_id, now=database_now())
+    return joined([pauses.describe(pause), WAYS_OUT], " ") if pause else None

@@ -11,20 +11,18 @@ from typing import Any
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
-from accounts import pauses
 from accounts.models import SocialAccount
-from ouipost.claims import database_now
 from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record, record_update
-from ouipost.phrases import Ours, Phrase, either, joined
+from ouipost.phrases import Ours, Phrase, either
 from posts import counts, destinations, doorbell, hooks, rules
 from posts.advice import failure, rest_unsent
 from posts.asking import question
 from posts.lateness import GIVE_UP_AFTER
 from posts.media import files
-from posts.models import UNSETTLED, Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
-from posts.paused import pause_of
+from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.paused import why_paused
 from posts.schedules.queue import lacks
 from posts.schedules.slots import instant, kept_local
 from posts.status import TIMELESS, record_outcome, snapshot, sync, sync_and_tell
@@ -73,12 +71,6 @@ class PostNotEditable(DomainError):
 BACK_TO_DRAFT = Phrase("Only draft and scheduled posts can be changed. Unschedule this one first: it is a draft then.")
 
 
-WAYS_OUT = Phrase(
-    "The post was due, and goes out when that has ended. Ask the operator, or disconnect the account: that cancels all "
-    "that it has not sent."
-)
-
-
 class WrongStatus(DomainError):
     message = Phrase("The post's present status does not allow this.")
 
@@ -97,7 +89,7 @@ def lock_in(post: Post, allowed: Collection[str]) -> Post:
             status=Ours(locked.status),
             allowed=either([Ours(each) for each in sorted(allowed)]),
         )
-        raise WrongStatus(_held_up(locked) or told, status=locked.status)
+        raise WrongStatus(why_paused(locked) or told, status=locked.status)
     return locked
 
 
@@ -105,19 +97,9 @@ def lock_editable(post: Post) -> Post:
     """Lock a post that may still be changed; raises PostNotEditable."""
     locked = lock(post)
     if not locked.is_editable:
-        told = BACK_TO_DRAFT if locked.status in UNSCHEDULABLE else _held_up(locked)
+        told = BACK_TO_DRAFT if locked.status in UNSCHEDULABLE else why_paused(locked)
         raise PostNotEditable(told, status=locked.status)
     return locked
-
-
-def _held_up(post: Post) -> str | None:
-    """Say which pause a post waits for that is being published, and the way out; None where something of it may be out,
-    or goes on."""
-    targets = Target.objects.filter(post=post, status__in=UNSETTLED)
-    if post.status != PostStatus.PUBLISHING or any(target.may_be_out for target in targets):
-        return None
-    pause = pause_of(targets, workspace_id=post.workspace_id, now=database_now())
-    return joined([pauses.describe(pause), WAYS_OUT], " ") if pause else None
 
 
 @transaction.atomic(savepoint=False)  # whoever calls it within a transaction ends that, too, when it is refused
@@ -254,7 +236,7 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     """Remove a post and its files from here; what is published stays at the networks."""
     locked = lock(post)
     if locked.status == PostStatus.PUBLISHING:
-        told = _held_up(locked) or Phrase("The post is being published: wait for the outcome.")
+        told = why_paused(locked) or Phrase("The post is being published: wait for the outcome.")
         raise WrongStatus(told, status=locked.status)
     for hook in hooks.on_delete:
         hook(locked)
