@@ -11,7 +11,7 @@ from django.db.models import Q
 from accounts import platforms
 from accounts.models import Guarded, Network, SocialAccount
 from accounts.platforms.base import PlatformError, RateLimited, StillWorking, Unavailable, Unknown, WhoActs
-from accounts.platforms.errors import AppStopped
+from accounts.platforms.errors import AppStopped, NotConnected
 from accounts.shares import key_of
 from ouipost.claims import engine_time
 from ouipost.db.rows import update_each
@@ -36,12 +36,13 @@ class Call:
 
 
 def mark(outcome: object) -> str:
-    """Return what an outcome says about the network's health; nothing for quotas and for failures of our own."""
+    """Return what an outcome says about the network's health; nothing for quotas, for failures of our own, and where it
+    was not asked."""
     if not isinstance(outcome, PlatformError) or isinstance(outcome, StillWorking):
         return ANSWERED
     if isinstance(outcome, AppStopped):
         return STOPPED
-    if isinstance(outcome, RateLimited) or outcome.acts == WhoActs.OPERATOR:
+    if isinstance(outcome, RateLimited | NotConnected) or outcome.acts == WhoActs.OPERATOR:
         return ""
     return FAILED if isinstance(outcome, Unavailable | Unknown) else ANSWERED
 

@@ -32,6 +32,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.gone import gone_message
+from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.tokens import refresh_time
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction
@@ -95,12 +96,12 @@ def start(
     now: datetime,
     account: SocialAccount | None = None,
 ) -> Started:
-    """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured, and InvalidInput for a callback that
-    the network does not take."""
+    """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured, and InvalidInput for a callback or
+    scopes that the network does not take."""
     if platform not in registry.IDS:  # of an account that is to be connected again
         raise registry.PlatformNotConfigured(gone_message(platform), platform=platform)
     connector = registry.connector(platform, workspace)
-    require_callback(platform, callback_url)
+    require_usable(platform, callback_url=callback_url, scopes=scopes)
     state = secrets.token_urlsafe(32)
     verifier = secrets.token_urlsafe(64) if connector.uses_pkce else ""
     asked = list(dict.fromkeys([*connector.scopes, *scopes]))
@@ -122,14 +123,23 @@ def start(
     return Started(auth_url=auth_url, state=state, warnings=_unasked(connector, scopes))
 
 
-def require_callback(platform: str, callback_url: str) -> None:
-    """Raise InvalidInput for a callback that has a query where the network takes none."""
+def require_usable(platform: str, *, callback_url: str = "", scopes: Sequence[str] = ()) -> None:
+    """Raise InvalidInput for a callback that has a query where the network takes none, and for scopes that it would
+    take for several, each by its place."""
     network = registry.get(platform)
+    problems: dict[str, list[str]] = {}
     if "?" in callback_url and not network.redirect_may_have_query:
         told = Phrase(
             "{network} takes no callback_url with a query: leave out the ? and what is behind it.", network=network.name
         )
-        raise InvalidInput(callback_url=[told])
+        problems["callback_url"] = [told]
+    separator = network.scope_separator if isinstance(network, OAuth2Connector) else " "
+    several = Phrase(
+        "{network} separates scopes by a {separator}: name each alone.", network=network.name, separator=separator
+    )
+    problems |= {f"scopes.{place}": [several] for place, scope in enumerate(scopes) if separator in scope}
+    if problems:
+        raise InvalidInput(**problems)
 
 
 def _unasked(connector: Connector, scopes: Sequence[str]) -> list[str]:

@@ -1,11 +1,14 @@
-"""What higher apps must do when an account is disconnected: they register it here in their `AppConfig.ready`."""
+"""What higher apps must do when an account is changed or disconnected: they register it here in `AppConfig.ready`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from accounts.models import SocialAccount
 from ouipost.events.journal import Actor
 
+on_settings: list[Callable[[SocialAccount, Mapping[str, Any]], list[str]]] = []
+"""Called in the transaction that changes settings, with those before; each returns warnings about what comes of it."""
 before_disconnect: list[Callable[[SocialAccount], object]] = []
 """Called before the account is locked, to lock what others lock ahead of accounts; they write nothing."""
 on_disconnect: list[Callable[[SocialAccount, Actor, datetime], list[str]]] = []

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.core.validators import RegexValidator
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
@@ -259,11 +260,24 @@ class ConnectedSerializer(serializers.Serializer[Any]):
     accounts = AccountDetailSerializer(many=True, required=False)
 
 
+class Scopes(StringList):
+    """Scopes as OAuth has them: https://www.rfc-editor.org/rfc/rfc6749#section-3.3"""
+
+    child = Text(
+        validators=[
+            RegexValidator(
+                r"^[\x21\x23-\x5b\x5d-\x7e]+\Z",
+                'Name one scope: printable ASCII characters, without spaces, " and \\.',
+            )
+        ]
+    )
+
+
 class ReconnectInput(StrictInput):
     """The body that opens a sign-in for an existing account; without `callback_url` it comes back to our own page."""
 
     callback_url = Text(max_length=2000, required=False)
-    scopes = StringList(required=False)
+    scopes = Scopes(required=False)
 
     def validate_callback_url(self, value: str) -> str:
         if not (_is_callback_url(value) or connecting.is_hosted(value)):
@@ -296,9 +310,9 @@ class ConnectInput(ReconnectInput):
     platform = Choice(choices=list(registry.IDS))
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
-        if not values.keys() >= {"platform", "callback_url"}:
+        if "platform" not in values:
             return {}
-        return problems_in(lambda: connecting.require_callback(values["platform"], values["callback_url"]))
+        return problems_in(lambda: connecting.require_usable(**values))
 
 
 @extend_schema_field({"oneOf": [{**STRINGS, "minItems": 1}, {"type": "string", "const": "all"}]})

@@ -32,8 +32,9 @@ REFRESHED = ("name", "username", "profile_image", "status", "expires_at", "acces
 
 
 @transaction.atomic
-def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Actor) -> SocialAccount:
-    """Change name, default or settings; `settings` are merged key by key, and null removes one. Raises Http404."""
+def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Actor) -> tuple[SocialAccount, list[str]]:
+    """Change name, default or settings, and return the account with warnings; `settings` are merged key by key, and
+    null removes one. Raises Http404."""
     family = connecting.lock_family(account.workspace_id, account.platform)
     locked = next((each for each in family if each.pk == account.pk), None)
     if locked is None or not locked.is_connected:
@@ -46,7 +47,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
     if "is_default" in values:
         _set_default(locked, values["is_default"], family, actor=actor)
     save_update(locked, before, actor=actor)
-    return locked
+    return locked, [told for hook in hooks.on_settings for told in hook(locked, before["settings"])]
 
 
 def _set_default(account: SocialAccount, is_default: bool, family: list[SocialAccount], *, actor: Actor) -> None:

@@ -24,6 +24,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
+from accounts.platforms.errors import NotConnected
 from accounts.session import NetworkSession
 from ouipost import claims
 from ouipost.claims import Claim
@@ -97,9 +98,9 @@ def is_stale(account: SocialAccount, *, now: datetime) -> bool:
 
 
 def require_usable(account: SocialAccount, *, now: datetime) -> None:
-    """Raise AuthExpired where the account has no token, or one that ends before a call could use it."""
+    """Raise NotConnected where the account has no token, and AuthExpired where that ends before a call could use it."""
     if not account.access_token:
-        raise AuthExpired(Phrase("The account is not connected any more."))
+        raise NotConnected(Phrase("The account is not connected any more."))
     if account.refresh_token and is_stale(account, now=now):
         raise AuthExpired(ENDED)
 

@@ -35,7 +35,7 @@ from accounts.serializers import (
     SignInSerializer,
     show_platform,
 )
-from ouipost.api.schema import TEXT, Schema
+from ouipost.api.schema import TEXT, WARNINGS, Schema
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
@@ -86,7 +86,10 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     queryset = SocialAccount.objects.connected().order_by("connected_at", "pk")
     resource, resources, scope = "account", "accounts", "accounts"
     serializer_class, detail_class, input_class = AccountSerializer, AccountDetailSerializer, AccountInput
-    extra_fields = {"destroy": {"cancelled_posts": {"type": "integer"}, "in_flight": IN_FLIGHT}}
+    extra_fields = {
+        "update": WARNINGS,
+        "destroy": {"cancelled_posts": {"type": "integer"}, "in_flight": IN_FLIGHT},
+    }
     secrets = {"create": SECRETS_OF_A_SIGN_IN, "reconnect": SECRETS_OF_A_SIGN_IN}
     filterset_class = AccountFilter
     paging_optional = True
@@ -154,8 +157,8 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
         def work() -> Response:
             account = self.get_object()
             values = self.read(AccountInput, instance=account, partial=True)
-            services.update_account(account, values=values, actor=self.actor)
-            return self.answered(self.get_object())
+            _, warnings = services.update_account(account, values=values, actor=self.actor)
+            return self.answered(self.get_object(), warnings=warnings)
 
         return self.once(work)
 

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from ouipost import shutdown
 from posts.models import Post, PostStatus, Target
-from posts.timeline.waiting import held_up
+from posts.paused import held_up
 
 DEFAULT_SECONDS, MAX_SECONDS = 25, 60
 LOOK_EVERY_SECONDS = 0.1

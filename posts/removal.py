@@ -24,7 +24,7 @@ UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.
 )
 """Targets of which nothing is out; a worker that has one has not armed it, and no longer can once it is called off."""
 CALLED_OFF = {"status": TargetStatus.CANCELLED, **TAKEN_FROM_WORKERS}
-UNSENT_OR_FAILED = UNSENT | Q(status=TargetStatus.FAILED)
+UNSENT_OR_UNDONE = UNSENT | Q(status__in=[TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW])
 """Those, and what somebody may be sending again right now."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
 
@@ -45,7 +45,7 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     Returns the posts of which something was cancelled: drafts only lose the account.
     """
     mine = Target.objects.filter(account=account)
-    found = list(mine.filter(UNSENT_OR_FAILED).values_list("post", flat=True))  # posts are locked before any target is
+    found = list(mine.filter(UNSENT_OR_UNDONE).values_list("post", flat=True))  # posts are locked before any target is
     locked = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
     mine = mine.filter(UNSENT, post__in=locked)
     statuses = dict(mine.select_for_update().values_list("post", "status"))

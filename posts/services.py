@@ -26,7 +26,8 @@ from posts.asking import question
 from posts.content import compose
 from posts.lateness import GIVE_UP_AFTER
 from posts.media import files
-from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
+from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.paused import why_paused
 from posts.schedules.queue import lacks
 from posts.schedules.slots import instant, kept_local
 from posts.status import TIMELESS, record_outcome, snapshot, sync, sync_and_tell
@@ -93,7 +94,7 @@ def lock_in(post: Post, allowed: Collection[str]) -> Post:
             status=Ours(locked.status),
             allowed=either([Ours(each) for each in sorted(allowed)]),
         )
-        raise WrongStatus(told, status=locked.status)
+        raise WrongStatus(why_paused(locked) or told, status=locked.status)
     return locked
 
 
@@ -101,7 +102,8 @@ def lock_editable(post: Post) -> Post:
     """Lock a post that may still be changed; raises PostNotEditable."""
     locked = lock(post)
     if not locked.is_editable:
-        raise PostNotEditable(BACK_TO_DRAFT if locked.status in UNSCHEDULABLE else None, status=locked.status)
+        told = BACK_TO_DRAFT if locked.status in UNSCHEDULABLE else why_paused(locked)
+        raise PostNotEditable(told, status=locked.status)
     return locked
 
 
@@ -258,7 +260,8 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     """Remove a post and its files from here; what is published stays at the networks."""
     locked = lock(post)
     if locked.status == PostStatus.PUBLISHING:
-        raise WrongStatus(Phrase("The post is being published: wait for the outcome."), status=locked.status)
+        told = why_paused(locked) or Phrase("The post is being published: wait for the outcome.")
+        raise WrongStatus(told, status=locked.status)
     for hook in hooks.on_delete:
         hook(locked)
     freed = files.remove_all(locked)
@@ -294,14 +297,29 @@ def _schedule(
     at = instant(scheduled_at, zone=zone)
     require_future(at, now=now)
     require_publishable(post, found)
-    before = snapshot(post)
-    set_due(targets, scheduled_at=at)
+    columns = TIMELESS | {
+        "scheduled_at": at,
+        "scheduled_timezone": zone,
+        "scheduled_local": kept_local(scheduled_at, at=at),
+    }
+    give_time(post, targets, columns, actor=actor)
     if at <= now:
         transaction.on_commit(doorbell.ring, robust=True)
-    local = kept_local(scheduled_at, at=at)
-    assign(post, TIMELESS | {"scheduled_at": at, "scheduled_timezone": zone, "scheduled_local": local})
+
+
+def give_time(
+    post: Post, targets: Sequence[Target], columns: Mapping[str, Any], *, actor: Actor, **details: Any
+) -> None:
+    """Make a locked post due at the time that is among these columns, or tell the audit log alone that it is so
+    already."""
+    at, zone, before = columns["scheduled_at"], columns["scheduled_timezone"], snapshot(post)
+    if all(getattr(post, name) == value for name, value in columns.items()) and _are_due(targets, at=at):
+        record_update(post, changes({}, post), actor=actor)
+        return
+    set_due(targets, scheduled_at=at)
+    assign(post, columns)
     sync(post)
-    record("scheduled", post, actor=actor, scheduled_at=at, timezone=zone, **changes(before, post))
+    record("scheduled", post, actor=actor, scheduled_at=at, timezone=zone, **details, **changes(before, post))
 
 
 class TimeIsPast(InvalidInput):
@@ -341,11 +359,21 @@ def _make_due(
     """Make targets due, as if they had never been tried; those that may be there, and are looked for first, get these
     columns."""
     given = list(targets)
-    due = {"status": status, "scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
     for is_sent, values in ((False, UNTRIED), (True, columns)):
         pks = [target.pk for target in given if (target.armed_at is not None) is is_sent]
         if pks:
-            Target.objects.filter(pk__in=pks).update(**due, **values)
+            Target.objects.filter(pk__in=pks).update(**_due(status, at=at), **values)
+
+
+def _due(status: TargetStatus, *, at: datetime) -> dict[str, Any]:
+    return {"status": status, "scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
+
+
+def _are_due(targets: Iterable[Target], *, at: datetime) -> bool:
+    """Whether these targets are as `set_due` would have them."""
+    due = _due(TargetStatus.SCHEDULED, at=at)
+    wanted = ((target, due | (UNTRIED if target.armed_at is None else SENT_BEFORE)) for target in targets)
+    return all(getattr(target, name) == value for target, columns in wanted for name, value in columns.items())
 
 
 @transaction.atomic
@@ -384,17 +412,23 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     """
     locked = lock_in(post, RETRYABLE)
     failed = Target.objects.filter(post=locked, status__in=[TargetStatus.FAILED, TargetStatus.MISSED])
-    accounts = SocialAccount.objects.filter(pk__in=failed.values("account")).select_related("workspace")
-    connected = [account for account in accounts if account.is_connected]
-    if accounts and not connected:
-        lost = [account.pk for account in accounts]
-        raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
+    connected = _connected(failed)
     rules.check(locked, connected, files.as_content(locked))
     before = snapshot(locked)
     _send_now(failed.filter(account__in=connected).only("armed_at"), now=now)
     sync(locked)
     record("retried", locked, actor=actor, **changes(before, locked))
     return locked
+
+
+def _connected(targets: TargetQuerySet) -> list[SocialAccount]:
+    """Return the accounts of these targets that can get something; raises AccountNotConnected where all are gone."""
+    accounts = SocialAccount.objects.filter(pk__in=targets.values("account")).select_related("workspace")
+    connected = [account for account in accounts if account.is_connected]
+    if accounts and not connected:
+        lost = [account.pk for account in accounts]
+        raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
+    return connected
 
 
 def _send_now(targets: Iterable[Target], *, now: datetime, columns: Mapping[str, Any] = SENT_BEFORE) -> None:
@@ -404,7 +438,10 @@ def _send_now(targets: Iterable[Target], *, now: datetime, columns: Mapping[str,
 
 @transaction.atomic
 def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, now: datetime) -> Post:
-    """Settle an unknown outcome as a person says: published at an address, or not published and sent again."""
+    """Settle an unknown outcome as a person says: published at an address, or not published and sent again.
+
+    Raises AccountNotConnected where it cannot be sent again.
+    """
     post = lock_in(target.post, {REVIEW})
     locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
@@ -419,6 +456,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
         locked.outcome_unknown = False
         locked.save()
     else:
+        _connected(Target.objects.filter(pk=locked.pk))
         _send_now([locked], now=now, columns=DENIED)
     changed = sync(post)
     told = {"target": locked.pk, "outcome": "published" if published else "not_published"}

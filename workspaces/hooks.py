@@ -1,8 +1,12 @@
-"""What higher apps must do when a workspace is deleted: they register it here in their `AppConfig.ready`."""
+"""What higher apps must do when a workspace is changed or deleted: they register it here in `AppConfig.ready`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from workspaces.models import Workspace
+
+on_settings: list[Callable[[Workspace, Mapping[str, Any]], list[str]]] = []
+"""Called in the transaction that changes settings, with those before; each returns warnings about what comes of it."""
 
 on_delete: list[Callable[[Workspace], None]] = []
 """Called in the transaction that deletes: nothing that was still to happen in the workspace may happen."""

@@ -67,8 +67,9 @@ def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
 
 
 @transaction.atomic
-def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Actor) -> Workspace:
-    """Change the given fields; `settings` are merged key by key, and null removes one.
+def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Actor) -> tuple[Workspace, list[str]]:
+    """Change the given fields, and return the workspace with warnings; `settings` are merged key by key, and null
+    removes one.
 
     Raises Http404 where it was just deleted.
     """
@@ -77,7 +78,8 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
         values = values | {"settings": merged(locked.settings, values["settings"])}
     before = assign(locked, values)
     save_update(locked, before, actor=actor, workspace_id=locked.pk)
-    return locked
+    asked = hooks.on_settings if "settings" in before else []
+    return locked, [told for hook in asked for told in hook(locked, before["settings"])]
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from workspaces import services
 from workspaces.counts import with_counts, with_stats
@@ -29,6 +30,7 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Work
     queryset = Workspace.objects.all()
     resource, resources, scope = "workspace", "workspaces", "workspaces"
     serializer_class, detail_class, input_class = WorkspaceSerializer, WorkspaceDetailSerializer, WorkspaceInput
+    extra_fields = {"update": WARNINGS}
 
     def get_queryset(self) -> QuerySet[Workspace]:
         visible = Workspace.objects.visible_to(self.key).order_by("-created_at", "-pk")
@@ -62,8 +64,8 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Work
         values = self.read(WorkspaceInput, instance=workspace, partial=True)
 
         def work() -> Response:
-            changed = services.update_workspace(workspace, values=values, actor=self.actor)
-            return self.answered(_written(changed))
+            changed, warnings = services.update_workspace(workspace, values=values, actor=self.actor)
+            return self.answered(_written(changed), warnings=warnings)
 
         return self.once(work)
 

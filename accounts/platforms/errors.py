@@ -83,6 +83,10 @@ class AuthExpired(PlatformError):
     who_acts = WhoActs.ACCOUNT_OWNER
 
 
+class NotConnected(AuthExpired):
+    """Nobody was asked: the account has no token any more, since it was disconnected."""
+
+
 class Unavailable(PlatformError):
     """Certainly not done: ask again, not before `retry_after` seconds if that is given.
 

@@ -16,9 +16,9 @@ from adminapi.jobs import post_actions as actions
 from posts import previews
 from posts.inputs import is_web_address
 from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
+from posts.paused import pause_of
 from posts.previews import Preview
 from posts.services import RETRYABLE
-from posts.timeline import waiting
 from posts.timeline.entries import Entry
 from posts.timeline.timeline import timeline
 
@@ -131,7 +131,7 @@ def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
     if post.status == PostStatus.SCHEDULED and post.is_on_hold:
         told = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
         return told % {"schedule": post.schedule}
-    if waiting.is_paused(targets, workspace_id=post.workspace_id, now=now):
+    if pause_of(targets, workspace_id=post.workspace_id, now=now):
         return str(PAUSED)
     if post.status == PostStatus.SCHEDULED and post.moment < now:
         return _("It was to go out on %(moment)s, and waits.") % {"moment": moment(post.moment)}

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -90,6 +91,8 @@ class ServiceForm(EditForm):
     saved: Any = None
     shown_once = ""
     """The secret, where the service gave one."""
+    warnings: Sequence[str] = ()
+    """What the service said of a change that it made nevertheless."""
     added: Any = ADDED
     """What is told where this form has added its row before."""
 
@@ -156,6 +159,8 @@ class ServiceAdmin(ConsoleAdmin[M]):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The form has called the service."""
         obj.pk, obj.shown_once = form.saved.pk, form.shown_once
+        for warning in form.warnings:
+            messages.warning(request, translated(warning))
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
         """Offer to save; what is added next is added from the list."""

@@ -67,6 +67,7 @@ OUTCOMES = {
     "duplicate": gettext_lazy("Refused as a repetition."),
     "processing_failed": gettext_lazy("The network could not work on it."),
     "auth_expired": gettext_lazy("The sign-in is not valid."),
+    "not_connected": gettext_lazy("The account is not connected any more."),
     "rate_limited": gettext_lazy("Too much was sent already."),
     "app_stopped": gettext_lazy("The network takes nothing from this installation's app."),
     "outdated": gettext_lazy("The network does not take this version of its API."),

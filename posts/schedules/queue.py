@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from ouipost import zones
 from ouipost.db.rows import in_parts, update_each
@@ -38,8 +38,8 @@ def lacks(slot: Slot, recipients: Iterable[Recipient]) -> list[str]:
     return list(dict.fromkeys(missing))
 
 
-def next_free(schedule: Schedule, slots: Sequence[Slot], *, now: datetime) -> Occurrence:
-    """Return the first occurrence of these slots that no post has taken; the schedule must be locked.
+def next_free(schedule: Schedule, slots: Sequence[Slot], *, post: Post, now: datetime) -> Occurrence:
+    """Return the first occurrence of these slots that no other post has taken; the schedule must be locked.
 
     Where a slot is taken without a gap, as it usually is, that is known from a count.
     """
@@ -47,25 +47,26 @@ def next_free(schedule: Schedule, slots: Sequence[Slot], *, now: datetime) -> Oc
     later = Q()
     for pk, start in starts.items():
         later |= Q(slot=pk, slot_date__gte=start)
-    taken = Post.objects.filter(later).order_by().values_list("slot").annotate(count=Count("pk"), last=Max("slot_date"))
+    others = Post.objects.exclude(pk=post.pk)
+    taken = others.filter(later).order_by().values_list("slot").annotate(count=Count("pk"), last=Max("slot_date"))
     runs = {pk: (count, last) for pk, count, last in taken}
-    return min(_first_free(schedule, slot, starts[slot.pk], runs.get(slot.pk)) for slot in slots)
+    days = {slot: _first_free(others.filter(slot=slot), starts[slot.pk], runs.get(slot.pk)) for slot in slots}
+    return min(_occurrence(schedule, slot, day) for slot, day in days.items())
 
 
-def _first_free(schedule: Schedule, slot: Slot, start: date, run: tuple[int, date] | None) -> Occurrence:
-    day = start
-    if run is not None:
-        count, last = run
-        day = last + WEEK if last - start == (count - 1) * WEEK else _hole(slot, start)
-    return _occurrence(schedule, slot, day)
+def _first_free(others: "QuerySet[Post]", start: date, run: tuple[int, date] | None) -> date:
+    if run is None:
+        return start
+    count, last = run
+    return last + WEEK if last - start == (count - 1) * WEEK else _hole(others, start)
 
 
 def _occurrence(schedule: Schedule, slot: Slot, day: date) -> Occurrence:
     return Occurrence(at=occurs_at(day, slot.time, zone=schedule.timezone), slot_id=slot.pk, date=day)
 
 
-def _hole(slot: Slot, start: date) -> date:
-    taken = set(Post.objects.filter(slot=slot, slot_date__gte=start).values_list("slot_date", flat=True))
+def _hole(others: "QuerySet[Post]", start: date) -> date:
+    taken = set(others.filter(slot_date__gte=start).values_list("slot_date", flat=True))
     day = start
     while day in taken:
         day += WEEK

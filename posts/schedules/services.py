@@ -36,11 +36,11 @@ from posts.schedules.queue import (
 from posts.services import (
     SCHEDULABLE,
     UNSCHEDULED,
+    give_time,
     lock_in,
     require_publishable,
-    set_due,
 )
-from posts.status import TOLD_AT_ONCE, snapshot, sync, sync_each
+from posts.status import TOLD_AT_ONCE, snapshot, sync_each
 from workspaces.models import Workspace
 
 FIELDS = ("name", "description", "timezone", "is_active")
@@ -107,18 +107,14 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     if not held.is_active:
         raise ScheduleOnHold
     locked = lock_in(post, SCHEDULABLE)
-    before = snapshot(locked)
     found = destinations.of(locked)
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
     slots = _fitting(held, [(account.pk, account.platform) for account in found.accounts])
-    Post.objects.filter(pk=locked.pk).update(slot=None, slot_date=None)  # its own place is free to be taken again
-    place = next_free(held, slots, now=now)
-    set_due(targets, scheduled_at=place.at)
-    locked.schedule, locked.slot_id, locked.slot_date = held, place.slot_id, place.date
-    locked.scheduled_at, locked.scheduled_timezone, locked.scheduled_local = place.at, held.timezone, ""
-    sync(locked)
-    record_all([_scheduled(locked, before, actor=actor)])
+    place = next_free(held, slots, post=locked, now=now)
+    columns = {"schedule_id": held.pk, "slot_id": place.slot_id, "slot_date": place.date, "scheduled_at": place.at}
+    columns |= {"scheduled_timezone": held.timezone, "scheduled_local": ""}
+    give_time(locked, targets, columns, actor=actor, schedule=held.pk)
     return locked
 
 

@@ -30,6 +30,7 @@ WORDS = {
     "undecided": _("Whether {name} has it could not be found out. Look at the account, then say if the post is there."),
     "postponed": _("{name} has certainly not accepted it. It will be tried again."),
     "refused": _("{name} has refused it."),
+    "not_connected": _("The account is not connected any more: nothing more was sent to {name}."),
     "given_up": _("{name} has certainly not accepted it, and the time for trying is over."),
     "late_answer": _("A response from {name} came after its worker had lost the target to another worker."),
 }
@@ -98,6 +99,8 @@ def _kind(attempt: Attempt, *, is_open: bool) -> str:
             return "undecided" if attempt.next_at is None else "unknown"
         case _ if attempt.next_at is not None:
             return "postponed"
+        case "not_connected":
+            return "not_connected"
         case outcome if outcome in DEFINITE:
             return "refused"
     return "given_up"

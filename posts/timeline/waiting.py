@@ -11,6 +11,7 @@ from accounts.platforms.base import Pace, WhoActs
 from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
 from posts.models import UNSETTLED, Target, TargetStatus
+from posts.paused import held_up, is_busy
 from posts.publishing.holding import needs_place
 from posts.rules import must_reconnect
 from posts.timeline.entries import Entry, cause_of
@@ -33,7 +34,7 @@ def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
     paused = held_up(waiting, workspace_id=waiting[0].account.workspace_id) if waiting else {}
     return [_on_hold(target, now=now) for target in unsettled if is_on_hold(target)] + [
         _paused(target, paused[target.pk], now=now)
-        if target.pk in paused and not _is_busy(target, now=now)
+        if target.pk in paused and not is_busy(target, now=now)
         else _line(target, resting, now=now)
         for target in waiting
     ]
@@ -56,7 +57,7 @@ def reasons(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> d
 
 def _may_be_held_back(target: Target, *, now: datetime) -> bool:
     """Whether its time has come, or it had come, and no worker is on it."""
-    if target.due_at is None or _is_busy(target, now=now):
+    if target.due_at is None or is_busy(target, now=now):
         return False
     return target.status == TargetStatus.PUBLISHING or target.due_at <= now or target.has_waited
 
@@ -73,28 +74,6 @@ def _network(target: Target, resting: Mapping[str, Network]) -> Network | None:
 def is_on_hold(target: Target) -> bool:
     """Whether it waits in the queue of a schedule that lets nothing go out: it is scheduled, and never due."""
     return target.status == TargetStatus.SCHEDULED and target.due_at is None
-
-
-def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, Pause]:
-    """Return, by target, the pause that holds it up; one that only asks about an earlier send goes on."""
-    held = [each for each in targets if each.status in UNSETTLED and each.due_at and not each.outcome_unknown]
-    paused = pauses.in_force() if held else []
-    found = {}
-    for each in held:
-        if pause := pauses.holding(paused, each.account_id, each.platform, workspace_id):
-            found[each.pk] = pause
-    return found
-
-
-def is_paused(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> bool:
-    """Whether all that is still to be worked on waits for the end of a pause."""
-    unsettled = [each for each in targets if each.status in UNSETTLED]
-    paused = held_up(unsettled, workspace_id=workspace_id)
-    return bool(unsettled) and all(each.pk in paused and not _is_busy(each, now=now) for each in unsettled)
-
-
-def _is_busy(target: Target, *, now: datetime) -> bool:
-    return target.lease_until is not None and target.lease_until > now
 
 
 def _on_hold(target: Target, *, now: datetime) -> Entry:
@@ -126,20 +105,20 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
 def _line(target: Target, resting: Mapping[str, Network], *, now: datetime) -> Entry:
     network = _network(target, resting)
     account_until = pacing.wait(target.account, sends=needs_place(target), now=now)
-    is_busy = _is_busy(target, now=now)
+    is_sending = is_busy(target, now=now)
     network_until = network.held_until if network else None
     until = max(each for each in (target.due_at, account_until, network_until) if each is not None)
     advice = _advice(target, network, now=now)
     return Entry(
         at=now,
-        kind="sending" if is_busy else "waiting",
-        message=_on_it(target) if is_busy else _reason(target, network, now=now),
+        kind="sending" if is_sending else "waiting",
+        message=_on_it(target) if is_sending else _reason(target, network, now=now),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
         who_acts=advice.who_acts if advice else None,
         retry_safe=advice.retry_safe if advice else None,
-        next_attempt_at=None if is_busy else until,
+        next_attempt_at=None if is_sending else until,
     )
 
 

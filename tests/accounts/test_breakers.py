@@ -22,7 +22,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.errors import AppStopped
+from accounts.platforms.errors import AppStopped, NotConnected
 from tests.factories import NOW, make_account, make_workspace
 from tests.foundation.threads import at_once
 from workspaces.models import Workspace
@@ -50,6 +50,7 @@ def kept(calls: str) -> dict[str, Any]:
         (Rejected("no"), "+"),
         (Duplicate("twice"), "+"),
         (AuthExpired("who?"), "+"),
+        (NotConnected("gone"), ""),
         (StillWorking("at work", retry_after=5), "+"),
         (ProcessingFailed("no video"), "+"),
         (Unavailable("away"), "-"),

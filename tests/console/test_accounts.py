@@ -122,6 +122,18 @@ def test_name_and_hashtags_are_changed_through_the_service(editor: Client, works
     assert first.details["after"]["settings"] == {"auto_hashtags": False, "default_hashtags": ["#bread", "#rye"]}
 
 
+def test_what_becomes_too_long_by_the_hashtags_is_told(editor: Client, workspace: Workspace) -> None:
+    account = make_account(workspace, platform="twitter")
+    post = make_post(
+        workspace, accounts=[account], content="x" * 280, status="scheduled", scheduled_at=NOW + timedelta(days=1)
+    )
+    form = {"name": account.name, "auto_hashtags": "true", "default_hashtags": "bread"}
+
+    answer = editor.post(page_of(account), form, follow=True)
+
+    assert f"With the hashtags that are added now, {post.pk} would be refused on" in text(answer)
+
+
 def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(editor: Client, workspace: Workspace) -> None:
     account = make_account(workspace)
 

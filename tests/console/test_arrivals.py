@@ -93,7 +93,7 @@ def test_a_large_file_for_an_account_that_went_meanwhile_is_refused_with_that_re
 
     answer = staff.post(UPLOAD, written(facebook, file=an_image())).json()
 
-    assert answer["refused"][0].startswith("bread.jpg: Neither a platform nor a connected account: acc_")
+    assert answer["refused"] == ["bread.jpg: Company Page (Facebook) was disconnected."]
     assert (Post.objects.count(), Arrival.objects.count()) == (0, 0)
 
 

@@ -266,6 +266,14 @@ def test_what_a_draft_names_and_is_not_connected_is_shown_and_kept(staff: Client
     assert told.endswith("(TikTok, Company Page)")
 
 
+def test_an_account_that_was_disconnected_while_one_wrote_is_named(staff: Client, facebook: SocialAccount) -> None:
+    gone = make_account(facebook.workspace, platform="twitter", name="Tmp", disconnected_at=NOW, default_of=None)
+
+    answer = staff.post(NEW, written(facebook, gone, do="draft"))
+
+    assert answer.context["sheet"].errors["platforms"] == ["Tmp (Twitter/X) was disconnected."]
+
+
 def test_an_expired_account_that_a_post_has_can_be_taken_away(staff: Client, workspace: Workspace) -> None:
     expired = make_account(workspace, status="expired")
     post = post_to(expired)

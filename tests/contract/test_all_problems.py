@@ -85,6 +85,11 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
         {"platform": "x", "callback_url": "x", "scopes": [1]},
         {"platform", "callback_url", "scopes.0"},
     ),
+    (
+        "POST /api/accounts",
+        {"platform": "tiktok", "callback_url": "https://x.example/?a=1", "scopes": ["a,b"]},
+        {"callback_url", "scopes.0"},
+    ),
     ("POST /api/accounts", {}, {"platform", "callback_url"}),
     (
         "POST /api/accounts",

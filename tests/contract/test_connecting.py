@@ -63,6 +63,27 @@ def test_scopes_are_asked_for_beside_the_required_ones(api: ApiClient) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("platform", "scope", "status"),
+    [
+        *(("linkedin", scope, 400) for scope in ("bad scope", "a\tb", 'a"b', "a\\b", "caf\u00e9")),
+        *(("linkedin", scope, 200) for scope in ("https://scopes.example/a.b-c:d", "!#[]~", "a,b")),
+        *((platform, "a,b", 400) for platform in ("facebook", "instagram", "threads", "pinterest", "tiktok")),
+    ],
+)
+@pytest.mark.parametrize("is_anew", [True, False])
+def test_what_a_network_would_not_take_for_one_scope_is_refused_by_its_place(
+    api: ApiClient, workspace: Workspace, platform: str, scope: str, status: int, is_anew: bool
+) -> None:
+    body = {"callback_url": CALLBACK, "scopes": ["good", scope]} | ({"platform": platform} if is_anew else {})
+    path = "" if is_anew else f"/{make_account(workspace, platform=platform).pk}/reconnect"
+
+    response = api.post(f"/api/accounts{path}", body)
+
+    assert response.status_code == status
+    assert status == 200 or set(fields_of(response)) == {"scopes.1"}
+
+
 def test_whoever_asks_for_scopes_where_a_network_has_none_is_told(api: ApiClient) -> None:
     sign_in = {"platform": "bluesky", "callback_url": CALLBACK}
 

@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from accounts.platforms.base import Tokens
 from ouipost.claims import database_now
-from ouipost.events.models import Event
+from ouipost.events.models import Event, Message
 from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches
 from tests.contract.world import at, connect_all, error_of, fields_of
-from tests.factories import NOW, make_account, make_post, make_schedule
+from tests.factories import NOW, make_account, make_post, make_schedule, make_webhook
 from workspaces.models import Workspace
 
 FUTURE = "2090-02-01T09:00:00Z"
@@ -39,6 +39,23 @@ def test_scheduling_answers_as_in_the_reference(api: ApiClient, post: Post) -> N
     response = api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": "2024-01-25T10:00:00"})
 
     assert_matches(response, "POST /api/posts/{id}/schedule")
+
+
+@pytest.mark.parametrize("given", [FUTURE, "2090-02-01T09:00:00", ""])
+def test_a_time_that_a_post_has_already_is_told_to_the_audit_log_alone(api: ApiClient, post: Post, given: str) -> None:
+    make_webhook(events=["post.scheduled", "post.updated"])
+    body = {"scheduled_at": given} if given else {"schedule_id": make_schedule(post.workspace).pk}
+    rows = [model._default_manager.all() for model in (Post, Target, Message)]
+    first = api.post(f"/api/posts/{post.pk}/schedule", body)
+    before = [list(each.values()) for each in rows]
+
+    again = api.post(f"/api/posts/{post.pk}/schedule", body)
+
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert [list(each.values()) for each in rows] == before
+    lines = Event.objects.filter(resource_id=post.pk).order_by("pk")
+    assert [line.type for line in lines] == ["post.scheduled", "post.unchanged"]
+    assert lines[1].details == {"before": {}, "after": {}}
 
 
 @pytest.mark.parametrize(

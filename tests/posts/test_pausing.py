@@ -28,6 +28,7 @@ from posts.operating.stuck import Search
 from posts.publishing import engine, steps
 from posts.timeline.timeline import timeline
 from posts.timeline.waiting import waiting_entries
+from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from tests.posts.fakes import (
@@ -340,6 +341,28 @@ def test_a_timeline_says_of_nothing_that_goes_on_in_a_pause_that_it_waits_for_th
 
     assert entry.kind == kind
     assert entry.who_acts != WhoActs.OPERATOR
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"), [("DELETE", "", None), ("POST", "/unschedule", {}), ("PUT", "", {"content": "New"})]
+)
+@pytest.mark.parametrize("is_partly_out", [False, True])
+def test_what_can_not_be_called_off_in_a_pause_says_why_and_the_way_out(
+    api: ApiClient, workspace: Workspace, method: str, path: str, body: Any, is_partly_out: bool
+) -> None:
+    account = make_account(workspace)
+    target = make_due(workspace, account)
+    Target.objects.update(remote_id="1" if is_partly_out else "")
+    begin("account", account.pk)
+
+    refused = api(method, f"/api/posts/{target.post_id}{path}", body)
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["details"]) == (409, {"status": "publishing"})
+    assert error["message"].startswith("The operator has paused all publishing to this account: Maintenance.") is not (
+        is_partly_out
+    )
+    assert ("disconnect the account" in error["message"]) is not is_partly_out
 
 
 def test_what_is_paused_and_late_is_told_as_stuck_with_the_command_that_ends_it(workspace: Workspace) -> None:

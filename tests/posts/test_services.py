@@ -35,6 +35,14 @@ def schedule(post: Post, at: datetime, *, zone: str = "UTC") -> Post:
     return services.schedule_post(post, scheduled_at=at, zone=zone, actor=ACTOR, now=NOW)
 
 
+def send_again(post: Post) -> Post:
+    """Send what failed, or is not there by a person's word, once more."""
+    if post.status != "needs_review":
+        return services.retry_post(post, actor=ACTOR, now=NOW)
+    target = Target.objects.get(post=post, status="needs_review")
+    return services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
+
+
 FRESH: dict[str, Any] = {
     "attempts": 0,
     "sends": 0,
@@ -97,15 +105,19 @@ def test_a_retry_sends_the_failed_targets_and_no_others(workspace: Workspace, ac
     assert told() == ["post.retried"]
 
 
-def test_a_retry_for_an_account_that_went_is_refused(workspace: Workspace, accounts: list[SocialAccount]) -> None:
-    post = make_mixed(workspace, accounts, "published", "failed")
+@pytest.mark.parametrize("status", ["failed", "needs_review"])
+def test_what_went_wrong_for_an_account_that_went_is_not_sent_again(
+    workspace: Workspace, accounts: list[SocialAccount], status: str
+) -> None:
+    post = make_mixed(workspace, accounts, "published", status)
     SocialAccount.objects.filter(pk=accounts[1].pk).update(disconnected_at=NOW)
 
     with pytest.raises(AccountNotConnected) as refused:
-        services.retry_post(post, actor=ACTOR, now=NOW)
+        send_again(post)
 
     assert refused.value.details == {"accounts": [accounts[1].pk]}
-    assert states(post) == ["published", "failed"]
+    assert states(post) == ["published", status]
+    assert not Event.objects.exists()
 
 
 @pytest.mark.parametrize("other", ["published", "failed"])
@@ -151,6 +163,32 @@ def test_scheduling_gives_every_target_its_time(workspace: Workspace, accounts: 
             "scheduled_timezone": "Europe/Paris",
         },
     }
+
+
+@pytest.mark.parametrize(
+    "was",
+    [
+        {"due_at": SOON + timedelta(hours=1), "attempts": 1, "error": failure("PLATFORM_UNAVAILABLE", "Away.")},
+        {"due_at": SOON + timedelta(seconds=30), "waits_for": "It is being worked on."},
+        {"status": "failed", "due_at": None, "error": failure("CONTENT_REJECTED", "No.")},
+        {"status": "cancelled", "due_at": None},
+        None,
+    ],
+)
+def test_to_make_a_target_due_again_is_a_change_though_the_time_is_the_same(
+    workspace: Workspace, accounts: list[SocialAccount], was: dict[str, Any] | None
+) -> None:
+    post = make_mixed(workspace, accounts, "draft", "draft")
+    schedule(post, SOON)
+    second = Target.objects.filter(post=post, account=accounts[1])
+    if was is None:
+        second.delete()
+    second.update(**(was or {}))
+
+    schedule(post, SOON)
+
+    assert list(second.values_list("status", "due_at", "attempts", "error")) == [("scheduled", SOON, 0, None)]
+    assert told() == ["post.scheduled", "post.scheduled"]
 
 
 @pytest.mark.parametrize("action", ["schedule", "publish"])

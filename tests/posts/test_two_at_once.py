@@ -21,7 +21,11 @@ from tests.posts.operations import Everywhere, PostsWorld
 from tests.two_at_once import MARKS, Caller, Deed, Stage, chosen, in_no_order, pairs, two_callers, wrong_in
 
 pytestmark = MARKS
-ALWAYS = [("failed", "retry", "disconnect"), ("draft", "create", "delete")]
+ALWAYS = [
+    ("failed", "retry", "disconnect"),
+    ("needs_review", "say it is not", "disconnect"),
+    ("draft", "create", "delete"),
+]
 TOGETHER = {
     "draft": (
         "create; create once; create in vain; create scheduled; edit; narrow; widen; schedule; queue; "

@@ -98,7 +98,10 @@ class AccountForm(ServiceForm):
         values = self.changed_values("name")
         if settings := check_settings(self.changed_values(*HASHTAG_SETTINGS)):
             values["settings"] = settings
-        return services.update_account(self.instance, values=values, actor=self.actor) if values else self.instance
+        account: SocialAccount = self.instance
+        if values:
+            account, self.warnings = services.update_account(account, values=values, actor=self.actor)
+        return account
 
 
 class AccountState(State):

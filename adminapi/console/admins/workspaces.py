@@ -142,7 +142,7 @@ class WorkspaceForm(ServiceForm):
         if self.instance._state.adding:
             workspace = services.create_workspace(**values, actor=self.actor, pk=self.instance.pk)
         elif values:
-            workspace = services.update_workspace(self.instance, values=values, actor=self.actor)
+            workspace, self.warnings = services.update_workspace(self.instance, values=values, actor=self.actor)
         if "members" in self.changed_data:
             users.set_members(workspace, user_ids=self._members(), actor=self.actor)
         return workspace

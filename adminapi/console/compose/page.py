@@ -27,8 +27,8 @@ from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
 from posts.models import Post, PostStatus, Schedule, Target
+from posts.paused import pause_of
 from posts.schedules.slots import comes_twice, offset, shown
-from posts.timeline import waiting
 
 
 @page("posts.manage")
@@ -204,7 +204,7 @@ def _outcome(post: Post, do: str) -> str:
 
 def _is_paused(post: Post) -> bool:
     targets = Target.objects.filter(post=post)
-    return waiting.is_paused(targets, workspace_id=post.workspace_id, now=timezone.now())
+    return pause_of(targets, workspace_id=post.workspace_id, now=timezone.now()) is not None
 
 
 def _zone(post: Post) -> str:

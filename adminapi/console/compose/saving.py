@@ -10,6 +10,7 @@ from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.models import SocialAccount
 from adminapi import arrivals
 from adminapi.arrivals import Arrival
 from adminapi.console.compose import words
@@ -223,7 +224,7 @@ def refusal(error: DomainError, sheet: Sheet) -> Errors:
         return {"scheduled_at": [error.says(words.local(error.moment, sheet.workspace.timezone))]}
     fields: Errors = error.details.get("fields", {})
     if fields:
-        return fields
+        return fields | ({"platforms": gone} if "platforms" in fields and (gone := _disconnected(sheet)) else {})
     found: Errors = {}
     for issue in error.details.get("issues", []):
         if issue["severity"] == "error":
@@ -234,6 +235,14 @@ def refusal(error: DomainError, sheet: Sheet) -> Errors:
     named = ", ".join(accounts.get(name) or network_name(name) for name in error.details.get("platforms", []))
     message = translated(error.message)
     return {FIELD_OF.get(type(error), ""): [f"{message} ({named})" if named else message]}
+
+
+def _disconnected(sheet: Sheet) -> list[str]:
+    """Name the chosen accounts that were disconnected."""
+    rows = SocialAccount.objects.filter(workspace=sheet.workspace, pk__in=sheet.body["platforms"])
+    gone = rows.exclude(disconnected_at=None).order_by("platform", "name", "pk")
+    told = _("%(account)s (%(network)s) was disconnected.")
+    return [told % {"account": each.name, "network": network_name(each.platform)} for each in gone]
 
 
 def place_of(issue: dict[str, Any], sheet: Sheet) -> str:

@@ -23,7 +23,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.bluesky.errors import BlobMissing
-from accounts.platforms.errors import AppStopped, NotTaken
+from accounts.platforms.errors import AppStopped, NotConnected, NotTaken
 from accounts.platforms.linkedin.errors import UploadOver
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from ouipost.claims import database_now
@@ -93,7 +93,7 @@ def all_of(error: type[PlatformError]) -> set[type[PlatformError]]:
 def test_every_error_of_every_network_is_in_the_table() -> None:
     ours = {error for error in all_of(PlatformError) if error.__module__.startswith(platforms.__name__)}
 
-    assert ours == {PlatformError, Unknown, StillWorking, *BY_CLASS}
+    assert ours == {PlatformError, Unknown, StillWorking, NotConnected, *BY_CLASS}
 
 
 @pytest.mark.parametrize("error", BY_CLASS, ids=lambda error: error.__name__)

@@ -78,6 +78,12 @@ class Post:
     published_at: datetime | None = None
     times: list[str] = field(default_factory=list)
     """Every time that it was given, as is told of it."""
+    stood: object = None
+    """How it stood before somebody gave it a time: to be given the same changes nothing, and is not told."""
+
+    @property
+    def stands(self) -> object:
+        return self.status, self.at, self.zone, self.local, self.plan and self.plan.id, self.place, {*self.accounts}
 
     @property
     def is_held(self) -> bool:
@@ -103,14 +109,14 @@ class Post:
     def go_out_at(self, at: datetime, zone: str, *, local: datetime | None) -> None:
         self.leave()
         self.status, self.at, self.zone, self.local = "scheduled", at, zone, local
-        self.tell()
+        self.tell_change()
 
     def take(self, coming: Coming, plan: Plan) -> None:
         """Take this place in a queue."""
         at, slot, day = coming
         self.leave()
         self.status, self.at, self.zone, self.plan, self.place = "scheduled", at, plan.zone, plan, (slot, day)
-        self.tell()
+        self.tell_change()
 
     def follows_clocks_to(self, now: datetime) -> datetime | None:
         """Return when it is to go out by the present rules of its zone; None if those no longer matter to it."""
@@ -120,6 +126,15 @@ class Post:
             slot = next(each for each in self.plan.slots if each.id == self.place[0])
             return comes_at(datetime.combine(self.place[1], slot.time), self.plan.zone)
         return comes_at(self.local, self.zone) if self.local and self.at and self.at > now else None
+
+    def go_to(self, accounts: set[str]) -> None:
+        """Have these accounts; its time follows."""
+        self.stood, self.accounts = self.stands, accounts
+
+    def tell_change(self) -> None:
+        if self.stands != self.stood:
+            self.tell()
+        self.stood = None
 
     def tell(self) -> None:
         self.times.append(told(self.at) or "")

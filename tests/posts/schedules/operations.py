@@ -111,7 +111,7 @@ class Operations(Invariants):
             assert status == 422, data
         else:
             assert status == 200, data
-            post.accounts = self.named(post.names) & self.connected
+            post.go_to(self.named(post.names) & self.connected)
             self.give_time(post, body, zone)
 
     def choices(self, local: datetime, zone: str) -> list[str]:
@@ -128,7 +128,7 @@ class Operations(Invariants):
             assert (status, data["code"]) == (422, "ACCOUNT_NOT_CONNECTED"), data
             return False
         if status in (200, 202):
-            post.accounts = accounts & self.connected
+            post.go_to(accounts & self.connected)
         return True
 
     def queue_in(self, post: Post, plan: Plan) -> None:

@@ -318,7 +318,7 @@ def test_the_next_place_is_by_the_schedules_clock(workspace: Workspace) -> None:
     schedule = make_schedule(workspace, timezone="Pacific/Auckland", slots=[(0, "00:30", ["facebook"])])
     sunday_in_utc = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)  # 23:00 in Auckland
 
-    place = next_free(schedule, list(Slot.objects.all()), now=sunday_in_utc)
+    place = next_free(schedule, list(Slot.objects.all()), post=Post(), now=sunday_in_utc)
 
     assert (place.at, place.date) == (datetime(2026, 11, 22, 11, 30, tzinfo=UTC), date(2026, 11, 23))
     assert place.at == occurs_at(place.date, Slot.objects.get().time, zone="Pacific/Auckland")

@@ -43,6 +43,8 @@ REFUSED, AWAY = "CONTENT_REJECTED", "PLATFORM_UNAVAILABLE"
         (row("rejected", code=REFUSED), ("refused", "caller", True)),
         (row("rejected", "prepare", code="MEDIA_REJECTED"), ("refused", "caller", True)),
         (row("auth_expired", "prepare", code="TOKEN_REVOKED"), ("refused", "account_owner", True)),
+        (row("not_connected", "prepare", code="TOKEN_REVOKED"), ("not_connected", "account_owner", True)),
+        (row("not_connected", "recover", code="TOKEN_REVOKED"), ("undecided", "caller", False)),
         (row("rate_limited", again=True, code="RATE_LIMITED_BY_PLATFORM"), ("postponed", "network", True)),
         (row("unavailable", "prepare", again=True, code=AWAY), ("postponed", "network", True)),
         (row("blob_missing", again=True, code=AWAY), ("postponed", "network", True)),

@@ -411,6 +411,18 @@ def test_a_disconnection_tells_why_nothing_goes_out(workspace: Workspace, networ
     assert Target.objects.get().status == TargetStatus.CANCELLED
 
 
+def test_what_was_not_sent_as_its_account_went_is_no_refusal(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    SocialAccount.objects.update(access_token="", disconnected_at=database_now())
+
+    publish(target)
+
+    [entry] = [each for each in told(target.post) if each.target_id == target.pk]
+    assert (entry.kind, entry.retry_safe) == ("not_connected", True)
+    assert entry.message == "The account is not connected any more: nothing more was sent to Facebook."
+    assert network.calls == []
+
+
 def test_what_befell_an_account_before_the_post_was_there_is_not_told(
     workspace: Workspace, network: ScriptedNetwork
 ) -> None:
