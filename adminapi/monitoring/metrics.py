@@ -59,7 +59,11 @@ NO_MOMENT = Value(None, output_field=DateTimeField())
 TOLD = {
     PUBLISH: ("publishes", "Attempts to publish, by how they ended."),
     SYNC: ("syncs", "Accounts that were read for their numbers: read, or the error."),
-    REQUEST: ("network_requests", "Requests to networks; stopped: they take nothing from the app."),
+    REQUEST: (
+        "network_requests",
+        "Requests to networks: ok, refused, limited by a quota, failed, lost without an answer, outdated version of the"
+        " API, or stopped, which takes nothing from the app.",
+    ),
 }
 
 
@@ -279,7 +283,9 @@ class Installation:
             logger.warning("The database has no figures: %s", error)
             figures = None
         if redis is not None:
-            yield _gauge("redis_up", "Whether Redis answered within a second.", _has_answered(redis, ends))
+            yield _gauge(
+                "redis_up", "Whether Redis answered within a second; absent without one.", _has_answered(redis, ends)
+            )
         yield _gauge("database_up", "Whether the database answered within a second.", figures is not None)
         if figures is not None:
             yield from _of_backlog(figures.backlog)
@@ -345,7 +351,9 @@ def _of_networks(figures: Figures) -> "Iterator[Metric]":
 def _of_webhooks(found: webhooks.Figures, backlog: Backlog) -> "Iterator[Metric]":
     oldest = backlog.oldest_delivery.total_seconds()
     ended = [(("delivered",), found.delivered), (("failed",), found.failed)]
-    yield _family("deliveries", "Deliveries to webhooks that have ended.", ["outcome"], ended, ever=True)
+    yield _family(
+        "deliveries", "Deliveries to webhooks that have ended; again if sent again.", ["outcome"], ended, ever=True
+    )
     yield _gauge("due_deliveries", "Deliveries that are due and that nobody holds, up to 10,000.", found.due)
     yield _gauge("oldest_due_delivery_seconds", "How long the first waits that could be made.", oldest)
 
