@@ -106,8 +106,12 @@ class Progress:
         with media.open() as file:
             while (end := min(end_of(start := self.state[SENT]), media.size)) > start:
                 yield _read(file, media, start, end)
-                if self.state[SENT] <= start:
-                    raise Unavailable(Phrase("The network does not take the next part of the file."))
+                self.require_further(start)
+
+    def require_further(self, start: int) -> None:
+        """Raise Unavailable where the network has no more than this many bytes after a part from there on."""
+        if self.state[SENT] <= start:
+            raise Unavailable(Phrase("The network does not take the next part of the file."))
 
 
 def part_of(media: Media, start: int, end: int) -> Part:

@@ -335,6 +335,14 @@ def test_an_upload_that_facebook_dropped_is_begun_again(kind: str, broken: Call)
     session.assert_done()
 
 
+def test_a_chunk_that_facebook_asks_for_again_and_again_is_sent_later() -> None:
+    session = FakeSession(start_video(), chunk(0, b"0123", (4, 8)), chunk(4, b"4567", (4, 8)))
+
+    with pytest.raises(Unavailable):
+        CONNECTOR.prepare(session, operation("video"), session.timed(no_save))
+    session.assert_done()
+
+
 def test_an_upload_of_yesterday_is_begun_again_without_asking() -> None:
     session = FakeSession(*PREPARES["video"])
 

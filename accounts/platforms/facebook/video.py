@@ -152,9 +152,10 @@ class Video(VideoWay):
     def _send(self, session: Session, operation: Operation, progress: Progress) -> None:
         """Send each chunk, and then the one that Facebook wants next, until it wants none."""
         end = min(progress.state[SENT] + progress.state["chunk"], operation.content.media[0].size)
-        while progress.state[SENT] < end:
-            start, end = self._transfer(session, operation, progress.state, end)
-            progress.keep({SENT: start}, seconds=UPLOAD_SECONDS)
+        while (start := progress.state[SENT]) < end:
+            sent, end = self._transfer(session, operation, progress.state, end)
+            progress.keep({SENT: sent}, seconds=UPLOAD_SECONDS)
+            progress.require_further(start)
 
     def _transfer(self, session: Session, operation: Operation, handles: Handles, end: int) -> tuple[int, int]:
         media, start = operation.content.media[0], int(handles[SENT])
