@@ -53,11 +53,13 @@ Fill = Callable[[dict[str, Any]], dict[str, Any]]
 
 @pytest.fixture
 def world(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A workspace at the simulated networks, at which every trouble that a test orders comes."""
     meddler = Meddler()
     with in_process(monkeypatch, meddler):
         headers = api.headers
         client = Client(BASE, api_key=headers["X-API-Key"], workspace_id=headers["X-Workspace-ID"])
         yield World(client=client, api=api, meddler=meddler)
+    assert list(networks.Fault.objects.filter(fired=0)) == []
 
 
 def open_sign_in(world: World, network: str) -> dict[str, Any]:
