@@ -4,7 +4,7 @@ Every function locks the post before it looks at anything, and so do the engine'
 comes before a publish starts, or is refused.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from posts import counts, destinations, doorbell, hooks, rules
 from posts.advice import failure, rest_unsent
 from posts.asking import question
 from posts.content import compose
-from posts.lateness import GIVE_UP_AFTER
+from posts.due import DENIED, UNSCHEDULED, are_due, send_now, set_due
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.paused import why_paused
@@ -36,24 +36,6 @@ from workspaces.models import Workspace
 
 PAST_TOLERANCE = timedelta(seconds=60)
 TEXTS = ("content", "title", "link", "hashtags", "platform_content")
-UNTRIED: dict[str, Any] = {
-    "attempts": 0,
-    "sends": 0,
-    "absences": 0,
-    "claim_count": 0,
-    "armed_at": None,
-    "outcome_unknown": False,
-    "handles": {},
-    "waits_for": "",
-    "error": None,
-}
-"""The columns of a target as they are before its next visible call was tried."""
-SENT_BEFORE = {name: value for name, value in UNTRIED.items() if name not in ("sends", "armed_at", "handles")}
-"""Those of one that may be at its network although that has refused it: it is looked for first."""
-DENIED = SENT_BEFORE | {"handles": {}}
-"""Those of one that is not there by a person's word: it begins afresh."""
-UNSCHEDULED = SENT_BEFORE | {"status": TargetStatus.DRAFT, "scheduled_at": None, "due_at": None, "give_up_at": None}
-"""Those of a target whose post is a draft again."""
 REST_UNSENT = failure(
     "OUTCOME_UNKNOWN",
     Phrase("The post was settled by hand, and what follows it was not sent: a reply needs the network's own id."),
@@ -313,7 +295,7 @@ def give_time(
     """Make a locked post due at the time that is among these columns, or tell the audit log alone that it is so
     already."""
     at, zone, before = columns["scheduled_at"], columns["scheduled_timezone"], snapshot(post)
-    if all(getattr(post, name) == value for name, value in columns.items()) and _are_due(targets, at=at):
+    if all(getattr(post, name) == value for name, value in columns.items()) and are_due(targets, at=at):
         record_update(post, changes({}, post), actor=actor)
         return
     set_due(targets, scheduled_at=at)
@@ -348,34 +330,6 @@ def require_publishable(post: Post, found: destinations.Destinations) -> None:
     rules.check(post, found.accounts, files.as_content(post))
 
 
-def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
-    """Schedule targets for this time, as if they had never been tried."""
-    _make_due(targets, TargetStatus.SCHEDULED, at=scheduled_at)
-
-
-def _make_due(
-    targets: Iterable[Target], status: TargetStatus, *, at: datetime, columns: Mapping[str, Any] = SENT_BEFORE
-) -> None:
-    """Make targets due, as if they had never been tried; those that may be there, and are looked for first, get these
-    columns."""
-    given = list(targets)
-    for is_sent, values in ((False, UNTRIED), (True, columns)):
-        pks = [target.pk for target in given if (target.armed_at is not None) is is_sent]
-        if pks:
-            Target.objects.filter(pk__in=pks).update(**_due(status, at=at), **values)
-
-
-def _due(status: TargetStatus, *, at: datetime) -> dict[str, Any]:
-    return {"status": status, "scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
-
-
-def _are_due(targets: Iterable[Target], *, at: datetime) -> bool:
-    """Whether these targets are as `set_due` would have them."""
-    due = _due(TargetStatus.SCHEDULED, at=at)
-    wanted = ((target, due | (UNTRIED if target.armed_at is None else SENT_BEFORE)) for target in targets)
-    return all(getattr(target, name) == value for target, columns in wanted for name, value in columns.items())
-
-
 @transaction.atomic
 def unschedule_post(post: Post, *, actor: Actor) -> Post:
     """Return a post to draft; a failed one only while nothing of it is, or may be, at a network."""
@@ -397,7 +351,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
     before = snapshot(locked)
-    _send_now(targets, now=now)
+    send_now(targets, now=now)
     assign(locked, TIMELESS)  # or it would stand among what is yet to come
     sync(locked)
     record("publish_requested", locked, actor=actor, **changes(before, locked))
@@ -415,7 +369,7 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     connected = _connected(failed)
     rules.check(locked, connected, files.as_content(locked))
     before = snapshot(locked)
-    _send_now(failed.filter(account__in=connected).only("armed_at"), now=now)
+    send_now(failed.filter(account__in=connected).only("armed_at"), now=now)
     sync(locked)
     record("retried", locked, actor=actor, **changes(before, locked))
     return locked
@@ -429,11 +383,6 @@ def _connected(targets: TargetQuerySet) -> list[SocialAccount]:
         lost = [account.pk for account in accounts]
         raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
     return connected
-
-
-def _send_now(targets: Iterable[Target], *, now: datetime, columns: Mapping[str, Any] = SENT_BEFORE) -> None:
-    _make_due(targets, TargetStatus.PUBLISHING, at=now, columns=columns)
-    transaction.on_commit(doorbell.ring, robust=True)
 
 
 @transaction.atomic
@@ -457,7 +406,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
         locked.save()
     else:
         _connected(Target.objects.filter(pk=locked.pk))
-        _send_now([locked], now=now, columns=DENIED)
+        send_now([locked], now=now, columns=DENIED)
     changed = sync(post)
     told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     record("resolved", post, actor=actor, **told, **changes(before, post))

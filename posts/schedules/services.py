@@ -22,6 +22,7 @@ from ouipost.ids import new_id
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from posts import destinations, rules
+from posts.due import UNSCHEDULED
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.schedules import wall_times
 from posts.schedules.queue import (
@@ -35,7 +36,6 @@ from posts.schedules.queue import (
 )
 from posts.services import (
     SCHEDULABLE,
-    UNSCHEDULED,
     give_time,
     lock_in,
     require_publishable,

@@ -1,0 +1,64 @@
+"""When targets are due, and what is kept of how they were tried before."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from posts import doorbell
+from posts.lateness import GIVE_UP_AFTER
+from posts.models import Target, TargetStatus
+
+UNTRIED: dict[str, Any] = {
+    "attempts": 0,
+    "sends": 0,
+    "absences": 0,
+    "claim_count": 0,
+    "armed_at": None,
+    "outcome_unknown": False,
+    "handles": {},
+    "waits_for": "",
+    "error": None,
+}
+"""The columns of a target as they are before its next visible call was tried."""
+SENT_BEFORE = {name: value for name, value in UNTRIED.items() if name not in ("sends", "armed_at", "handles")}
+"""Those of one that may be at its network although that has refused it: it is looked for first."""
+DENIED = SENT_BEFORE | {"handles": {}}
+"""Those of one that is not there by a person's word: it begins afresh."""
+UNSCHEDULED = SENT_BEFORE | {"status": TargetStatus.DRAFT, "scheduled_at": None, "due_at": None, "give_up_at": None}
+"""Those of a target whose post is a draft again."""
+
+
+def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
+    """Schedule targets for this time, as if they had never been tried."""
+    _make_due(targets, TargetStatus.SCHEDULED, at=scheduled_at)
+
+
+def _make_due(
+    targets: Iterable[Target], status: TargetStatus, *, at: datetime, columns: Mapping[str, Any] = SENT_BEFORE
+) -> None:
+    """Make targets due, as if they had never been tried; those that may be there, and are looked for first, get these
+    columns."""
+    given = list(targets)
+    for is_sent, values in ((False, UNTRIED), (True, columns)):
+        pks = [target.pk for target in given if (target.armed_at is not None) is is_sent]
+        if pks:
+            Target.objects.filter(pk__in=pks).update(**_due(status, at=at), **values)
+
+
+def _due(status: TargetStatus, *, at: datetime) -> dict[str, Any]:
+    return {"status": status, "scheduled_at": at, "due_at": at, "give_up_at": at + GIVE_UP_AFTER}
+
+
+def are_due(targets: Iterable[Target], *, at: datetime) -> bool:
+    """Whether these targets are as `set_due` would have them."""
+    due = _due(TargetStatus.SCHEDULED, at=at)
+    wanted = ((target, due | (UNTRIED if target.armed_at is None else SENT_BEFORE)) for target in targets)
+    return all(getattr(target, name) == value for target, columns in wanted for name, value in columns.items())
+
+
+def send_now(targets: Iterable[Target], *, now: datetime, columns: Mapping[str, Any] = SENT_BEFORE) -> None:
+    """Have workers send targets at once, as if they had never been tried; those that may be there get these columns."""
+    _make_due(targets, TargetStatus.PUBLISHING, at=now, columns=columns)
+    transaction.on_commit(doorbell.ring, robust=True)
