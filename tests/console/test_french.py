@@ -60,6 +60,10 @@ STORING = (
     "posts/publishing/outcomes.py",
     "posts/publishing/damage.py",
     "posts/publishing/engine.py",
+    "posts/publishing/finding_out.py",
+    "posts/publishing/looking.py",
+    "posts/publishing/sending.py",
+    "posts/publishing/turn.py",
     "posts/publishing/settling.py",
 )
 FLATTENED = ("ouipost/api/inputs.py", "ouipost/api/moments.py", "posts/inputs.py", "posts/schedules/inputs.py",

@@ -27,13 +27,14 @@ from django.db import connection  # noqa: E402
 from accounts import platforms  # noqa: E402
 from accounts.platforms.base import Connector, Recovery  # noqa: E402
 from adminapi.processes.worker import Worker  # noqa: E402
+from ouipost.claims import Claim  # noqa: E402
 from ouipost.outbound import Client  # noqa: E402
 from ouipost.outbound.transport import CallSocket  # noqa: E402
 from ouipost.writer import Writer  # noqa: E402
-from posts.publishing import engine  # noqa: E402
-from posts.publishing.engine import Publish  # noqa: E402
+from posts.publishing import engine, publisher  # noqa: E402
 from posts.publishing.outcomes import Report  # noqa: E402
 from posts.publishing.publisher import Publisher  # noqa: E402
+from posts.publishing.turn import Turn  # noqa: E402
 from tests.crash.wrapping import wrap  # noqa: E402
 
 BLOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
@@ -89,36 +90,39 @@ class Switch:
 def install(switch: Switch) -> None:
     """Wrap the engine's own functions so that the switch is hit at its step."""
 
-    def hit(publish: Publish, *_: Any) -> None:
-        switch.hit(publish.claim.pk)
+    def hit_claim(claim: Claim) -> None:
+        switch.hit(claim.pk)
+
+    def hit(turn: Turn, *_: Any) -> None:
+        switch.hit(turn.claim.pk)
 
     def hit_all(reports: Sequence[Report]) -> None:
         for report in reports:
             switch.hit(report.claim.pk)
 
     def hit_sender(*_: Any, after: float = 0) -> None:
-        publish = getattr(_here, "publish", None)
-        if publish is not None and publish.step == "commit":
-            switch.hit(publish.claim.pk, after)
+        turn = getattr(_here, "turn", None)
+        if turn is not None and turn.step == "commit":
+            switch.hit(turn.claim.pk, after)
 
-    def remember(publish: Publish) -> None:
-        _here.publish = publish
+    def remember(turn: Turn) -> None:
+        _here.turn = turn
 
     hit_receiver = functools.partial(hit_sender, after=OUT_SECONDS)
     installers: dict[str, Callable[[], None]] = {
-        "claimed": lambda: wrap(Publish, "run", before=hit),
-        "loaded": lambda: wrap(Publish, "_outcome", before=hit),
-        "saved": lambda: wrap(Publish, "_save", after=hit),
-        "prepared": lambda: wrap(Publish, "_arm", before=hit),
-        "armed": lambda: wrap(Publish, "_arm", after=hit),
+        "claimed": lambda: wrap(publisher, "publish", before=hit_claim),
+        "loaded": lambda: wrap(engine, "_outcome", before=hit),
+        "saved": lambda: wrap(Turn, "save", after=hit),
+        "prepared": lambda: wrap(Turn, "arm", before=hit),
+        "armed": lambda: wrap(Turn, "arm", after=hit),
         "first_byte": lambda: wrap(CallSocket, "send", after=hit_sender),  # the head is out, the body is not
         "sent": lambda: wrap(CallSocket, "recv_into", before=hit_receiver),
-        "answered": lambda: wrap(Publish, "_surely", before=hit),
+        "answered": lambda: wrap(engine, "_settle", before=hit),
         "settling": lambda: wrap(engine, "settle_all", after=hit_all),  # in the transaction
-        "settled": lambda: wrap(Publish, "_surely", after=hit),
-        "recovering": lambda: wrap(Publish, "_others", before=hit),
+        "settled": lambda: wrap(engine, "_settle", after=hit),
+        "recovering": lambda: wrap(Turn, "others", before=hit),
     }
-    wrap(Publish, "run", before=remember)
+    wrap(engine, "take", before=remember)
     installers[switch.step]()
 
 

@@ -34,6 +34,7 @@ from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.publishing import claiming, engine
 from posts.publishing.outcomes import Outcome, Report
 from posts.publishing.steps import Arming, Loaded, arm_all
+from posts.publishing.turn import Turn
 from posts.status import sync
 from tests.accounts.fakes import answer
 from tests.factories import NOW, make_account, make_media, make_post
@@ -199,9 +200,9 @@ def publish_claimed(held: Claim, *, loaded: Loaded | None = None) -> None:
     engine.publish(held, writer=Inline(), loaded=loaded, is_ending=never)
 
 
-def begin(held: Claim) -> engine.Publish:
-    """Return the publishing of a claimed target, to be run."""
-    return engine.Publish(held, writer=Inline(), loaded=None, is_ending=never)
+def begin(held: Claim) -> Turn:
+    """Return the turn of a claimed target, to be taken."""
+    return Turn(held, writer=Inline(), loaded=None, is_ending=never)
 
 
 def never() -> bool:

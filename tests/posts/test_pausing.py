@@ -25,7 +25,7 @@ from posts.advice import failure
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, Target
 from posts.operating.stuck import Search
-from posts.publishing import engine, steps
+from posts.publishing import steps, turn
 from posts.timeline.timeline import timeline
 from posts.timeline.waiting import waiting_entries
 from tests.conftest import ApiClient
@@ -506,7 +506,7 @@ def test_workers_that_race_a_pause_begin_no_visible_call_after_it(
         in_transaction(begin)
         return time.monotonic()
 
-    monkeypatch.setattr(engine, "arm_all", noting_arm_all)
+    monkeypatch.setattr(turn, "arm_all", noting_arm_all)
     for _ in range(ROUNDS):
         for account in accounts:
             make_scheduled(account, content=account.pk)

@@ -71,16 +71,16 @@ def leave_unsettled(
     network.committed = [*given] or network.committed
     target, away = make_due(workspace), error or DatabaseError("gone away")
     bring_forward(target)
-    way = begin(claim(target))
+    turn = begin(claim(target))
 
     def never(reports: Sequence[Report]) -> list[bool]:
-        way.claim = expired(way.claim)
+        turn.claim = expired(turn.claim)
         raise away
 
     with monkeypatch.context() as patch:
         patch.setattr(engine, "settle_all", never)
         with pytest.raises(type(away)):
-            way.run()
+            engine.take(turn)
     return target
 
 

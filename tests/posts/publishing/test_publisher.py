@@ -104,7 +104,7 @@ def test_a_target_that_cannot_be_read_keeps_no_other_from_going_out(
         return read(held)
 
     monkeypatch.setattr("posts.publishing.steps.load_all", fail_for_one)
-    monkeypatch.setattr("posts.publishing.engine.load_all", fail_for_one)
+    monkeypatch.setattr("posts.publishing.turn.load_all", fail_for_one)
     Publisher(2).run_until_idle(seconds=PATIENCE_SECONDS)
 
     sound.refresh_from_db()

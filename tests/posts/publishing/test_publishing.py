@@ -20,6 +20,7 @@ from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
 from posts.publishing import engine, settling
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, Report
+from posts.publishing.turn import GUARD_SECONDS, Turn
 from tests.factories import make_account, make_webhook, make_workspace
 from tests.posts.fakes import (
     HERE,
@@ -95,7 +96,7 @@ def test_nothing_is_sent_when_armed_cannot_be_stored(
     def refuse(*_: Any) -> None:
         raise DatabaseError("read-only")
 
-    monkeypatch.setattr(engine.Publish, "_arm", refuse)
+    monkeypatch.setattr(Turn, "arm", refuse)
     target = make_due(workspace)
 
     left = publish(target)
@@ -122,13 +123,13 @@ def test_each_saved_step_gets_a_whole_lease(workspace: Workspace, network: Scrip
     network.saved = [{"upload": "1"}]
     target = make_due(workspace)
     bring_forward(target)
-    way = begin(claim(target))
-    way.claim = expired(way.claim)
+    turn = begin(claim(target))
+    turn.claim = expired(turn.claim)
 
-    way.run()
+    engine.take(turn)
 
     assert network.calls == ["prepare", "commit"]
-    assert way.claim.seconds_left > 80
+    assert turn.claim.seconds_left > 80
 
 
 def test_a_lost_answer_while_nothing_is_visible_may_be_repeated(workspace: Workspace, opaque: ScriptedNetwork) -> None:
@@ -210,13 +211,13 @@ def test_nothing_is_sent_when_the_lease_is_nearly_over(
     workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = make_due(workspace)
-    arm = engine.Publish._arm
+    arm = Turn.arm
 
-    def slowly(way: engine.Publish, handles: Any) -> None:
-        arm(way, handles)
-        way.claim = expired(way.claim)
+    def slowly(turn: Turn, handles: Any) -> None:
+        arm(turn, handles)
+        turn.claim = expired(turn.claim)
 
-    monkeypatch.setattr(engine.Publish, "_arm", slowly)
+    monkeypatch.setattr(Turn, "arm", slowly)
 
     left = publish(target)
 
@@ -239,7 +240,7 @@ def test_every_call_ends_within_the_lease(workspace: Workspace, network: Scripte
     publish(target)
 
     before_arming, visible = seen
-    assert 45 < before_arming <= lateness.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
+    assert 45 < before_arming <= lateness.LEASE_SECONDS - VISIBLE_CALL_SECONDS - GUARD_SECONDS
     assert 25 < visible <= VISIBLE_CALL_SECONDS
 
 
@@ -254,7 +255,7 @@ def test_a_look_ends_within_the_lease(workspace: Workspace, network: ScriptedNet
     network.found = [note]
     publish(target)
 
-    assert 45 < seen[0] <= lateness.LEASE_SECONDS - VISIBLE_CALL_SECONDS - engine.GUARD_SECONDS
+    assert 45 < seen[0] <= lateness.LEASE_SECONDS - VISIBLE_CALL_SECONDS - GUARD_SECONDS
 
 
 def test_after_each_saved_step_the_calls_have_as_long_as_it_asked_for(
@@ -328,15 +329,15 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
 ) -> None:
     target = make_due(workspace)
     bring_forward(target)
-    way = begin(claim(target))
+    turn = begin(claim(target))
 
     def never(reports: Sequence[Report]) -> list[bool]:
-        way.claim = expired(way.claim)
+        turn.claim = expired(turn.claim)
         raise DatabaseError("gone away")
 
     monkeypatch.setattr(engine, "settle_all", never)
     with pytest.raises(DatabaseError):
-        way.run()
+        engine.take(turn)
 
     left = Target.objects.get(pk=target.pk)
     assert (left.status, left.outcome_unknown, left.remote_id) == ("publishing", True, "")
