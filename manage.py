@@ -12,8 +12,8 @@ from django.core.management import CommandError, execute_from_command_line
 from adminapi.doctor import findings
 from adminapi.management import NOBODY_CAN_TELL
 from adminapi.management.unusable import on_the_database
-from ouipost import memory
 from ouipost.observability import log_format
+from ouipost.runtime import memory
 
 
 def main(arguments: list[str]) -> None:

@@ -19,11 +19,11 @@ from adminapi.processes.heartbeats import BEAT, TICK, HeartbeatThread
 from adminapi.processes.watchdog import WatchdogStep
 from adminapi.processes.worker import CHORES, STOP_SECONDS, Chore
 from analytics.tasks import sync_due
-from ouipost import memory
 from ouipost.celery import app
 from ouipost.events.delivery import Deliverer
-from ouipost.node import NodeStops
 from ouipost.queues import DEFAULT, PUBLISH, WEBHOOKS
+from ouipost.runtime import memory
+from ouipost.runtime.node import NodeStops
 from posts.doorbell import RING_SECONDS
 from posts.tasks import LIMIT_SECONDS, SOFT_LIMIT_SECONDS, publish_due
 

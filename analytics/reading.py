@@ -26,7 +26,7 @@ from accounts.session import NetworkSession
 from analytics import budgets
 from analytics.models import AccountSync, TargetNumbers
 from analytics.plan import QUARTER
-from analytics.settling import Report, settle_all
+from analytics.settling import SyncResult, settle_all
 from ouipost.claims import Claim, database_now, engine_time
 from ouipost.crypto import CannotDecrypt
 from ouipost.phrases import Phrase
@@ -60,22 +60,22 @@ class Due:
     at: datetime
 
 
-def read(claim: Claim, *, writer: Runs, is_ending: Callable[[], bool]) -> Report | None:
-    """Read what is due for a claimed account and settle it; returns its report, None for a lost claim.
+def read(claim: Claim, *, writer: Runs, is_ending: Callable[[], bool]) -> SyncResult | None:
+    """Read what is due for a claimed account and settle it; returns its result, None for a lost claim.
 
     No other call is begun once the process `is_ending`: what was not asked for stays due.
     """
     due = writer.run(load_all, claim)
-    report = _report(claim, due, is_ending) if due else None
-    if not due or report is None or not writer.run(settle_all, report):
+    result = _result(claim, due, is_ending) if due else None
+    if not due or result is None or not writer.run(settle_all, result):
         logger.warning("The numbers of %s are read by another worker", claim.pk)
         return None
     account = due.sync.account
     network = registry.network_of(account.platform, account.workspace)
-    outcome = calls.word(report.error) if report.error else calls.READ
+    outcome = calls.word(result.error) if result.error else calls.READ
     work.info("Numbers settled", extra={"outcome": outcome})
     calls.note(network, kind=calls.SYNC, outcome=outcome)
-    return report
+    return result
 
 
 def load_all(held: Sequence[Claim]) -> list[Due | None]:
@@ -98,7 +98,7 @@ def _due(sync: AccountSync, *, now: datetime) -> Due:
     )
 
 
-def _report(claim: Claim, due: Due, is_ending: Callable[[], bool]) -> Report:
+def _result(claim: Claim, due: Due, is_ending: Callable[[], bool]) -> SyncResult:
     deadline = claim.deadline - engine_time(SETTLE_SECONDS).total_seconds()
     reading = Reading(due, deadline=deadline, is_ending=is_ending)
     error: PlatformError | None = None
@@ -117,7 +117,7 @@ def _report(claim: Claim, due: Due, is_ending: Callable[[], bool]) -> Report:
         error = Unavailable(
             Phrase("An internal error stopped it; the operator's log has it."), who_acts=WhoActs.OPERATOR
         )
-    return Report(
+    return SyncResult(
         claim=claim,
         at=due.at,
         asked=reading.asked,

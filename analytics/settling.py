@@ -42,7 +42,7 @@ OF_ACCOUNT = (*(each.name for each in fields(AccountNumbers)), "read_at")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class SyncResult:
     """What one claim of an account led to."""
 
     claim: Claim
@@ -74,45 +74,45 @@ class Report:
         return bool(self.found) or self.account is not None
 
 
-def settle_all(reports: Sequence[Report]) -> list[bool]:
-    """Store what was read, and plan the next readings; returns, for each report, whether its claim was still held.
+def settle_all(results: Sequence[SyncResult]) -> list[bool]:
+    """Store what was read, and plan the next readings; returns, for each result, whether its claim was still held.
 
-    The cost in statements does not grow with the posts or the reports.
+    The cost in statements does not grow with the posts or the results.
     """
-    asked = [pk for report in reports for pk in report.asked]
+    asked = [pk for result in results for pk in result.asked]
     posts = list(Target.objects.filter(numbers__in=asked).values_list("post", flat=True).distinct())
     list(Post.objects.select_for_update().filter(pk__in=posts).order_by("pk").values_list("pk", flat=True))
-    held = claims.lock_each(AccountSync, [report.claim for report in reports])
+    held = claims.lock_each(AccountSync, [result.claim for result in results])
     syncs = AccountSync.objects.select_related("account__workspace").in_bulk({claim.pk for claim in held})
     present = {pk: sync for pk, sync in syncs.items() if sync.account.workspace.deleted_at is None}
-    ours = [report for report in reports if report.claim in held and report.claim.pk in present]
+    ours = [result for result in results if result.claim in held and result.claim.pk in present]
     _keep_numbers(ours, present)
     _keep_accounts(ours, present)
     _note_health(ours, present)
     _plan(ours, present)
-    return [report.claim in held for report in reports]
+    return [result.claim in held for result in results]
 
 
-def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
+def _keep_numbers(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
     """Write the numbers of all posts that were asked for, and what they gained into the sums."""
-    asked = {pk: report for report in reports for pk in report.asked}
+    asked = {pk: result for result in results for pk in result.asked}
     locked = TargetNumbers.objects.select_for_update().filter(pk__in=asked).order_by("pk")
     rows = {each.pk: each for each in locked}
     snapshots, gains, gone, moved = [], [], [], {}
     for pk, numbers in rows.items():
-        report = asked[pk]
-        numbers.due_at = _due_at(numbers, report)
-        if pk not in report.found:
+        result = asked[pk]
+        numbers.due_at = _due_at(numbers, result)
+        if pk not in result.found:
             continue
-        found = report.found[pk]
+        found = result.found[pk]
         if found is None:
             gone += [numbers] if numbers.removed_at is None else []
-            numbers.removed_at = numbers.removed_at or report.at
+            numbers.removed_at = numbers.removed_at or result.at
             continue
         numbers.removed_at = None
-        gain = _take_over(numbers, found, at=report.at, zone=_zone(syncs[report.claim.pk]))
+        gain = _take_over(numbers, found, at=result.at, zone=_zone(syncs[result.claim.pk]))
         gains.append(gain)
-        snapshots.append(_snapshot(numbers, found, gain, at=report.at))
+        snapshots.append(_snapshot(numbers, found, gain, at=result.at))
         if found.published is not None and len(found.published.remote_id) <= REMOTE_ID_LENGTH:
             moved[numbers.target_id] = {"remote_id": found.published.remote_id, "url": found.published.url}
     for new in in_parts(snapshots, AT_ONCE):
@@ -126,14 +126,14 @@ def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -
     add_all(gains)
 
 
-def _due_at(numbers: TargetNumbers, report: Report) -> datetime | None:
+def _due_at(numbers: TargetNumbers, result: SyncResult) -> datetime | None:
     """Return when a target that was asked for is read again; what stopped the reading does not cost it its turn.
 
     It then waits as long as its account does, behind the others, which have been due for longer.
     """
-    planned = next_reading(numbers.published_at, now=report.at)
-    is_over = numbers.pk in report.found or isinstance(report.error, Rejected)
-    return planned if is_over or planned is None else report.at
+    planned = next_reading(numbers.published_at, now=result.at)
+    is_over = numbers.pk in result.found or isinstance(result.error, Rejected)
+    return planned if is_over or planned is None else result.at
 
 
 def _zone(sync: AccountSync) -> str:
@@ -196,19 +196,19 @@ def _record_removed(rows: Sequence[TargetNumbers]) -> None:
     record_all([entry("removed", each.post, actor=SYSTEM, target=each.pk, platform=each.platform) for each in targets])
 
 
-def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
+def _keep_accounts(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
     """Write today's numbers of the accounts."""
     days: list[AccountDay] = []
     known: dict[str, dict[str, Any]] = {}
     shown: dict[str, Profile] = {}
-    for report in reports:
-        sync, found = syncs[report.claim.pk], report.account
-        known[sync.pk] = {"last_sync": report.at} if _went_well(report) else {}
+    for result in results:
+        sync, found = syncs[result.claim.pk], result.account
+        known[sync.pk] = {"last_sync": result.at} if _went_well(result) else {}
         if found is not None:
-            days.append(_day(found, account_id=sync.pk, at=report.at, zone=_zone(sync)))
+            days.append(_day(found, account_id=sync.pk, at=result.at, zone=_zone(sync)))
             known[sync.pk] |= {name: value for name, value in _people(found).items() if value is not None}
-        if report.profile is not None and _columns(sync.account, report.profile):
-            shown[sync.pk] = report.profile
+        if result.profile is not None and _columns(sync.account, result.profile):
+            shown[sync.pk] = result.profile
     for account in _lock(shown):
         known[account.pk] |= _columns(account, shown[account.pk])
     key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
@@ -237,53 +237,53 @@ def _day(found: AccountNumbers, *, account_id: str, at: datetime, zone: str) -> 
     return AccountDay(account_id=account_id, day=day_of(at, zone=zone), read_at=at, **values)
 
 
-def _went_well(report: Report) -> bool:
-    return report.has_read and not report.failed
+def _went_well(result: SyncResult) -> bool:
+    return result.has_read and not result.failed
 
 
-def _note_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
+def _note_health(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
     health.mark_unreadable(
-        {each.claim.pk: tokens.shown(each.error) for each in reports if each.error and _is_trouble(each, syncs)}
+        {each.claim.pk: tokens.shown(each.error) for each in results if each.error and _is_trouble(each, syncs)}
     )
-    health.mark_readable([each.claim.pk for each in reports if _went_well(each)])
+    health.mark_readable([each.claim.pk for each in results if _went_well(each)])
 
 
-def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
+def _is_trouble(result: SyncResult, syncs: Mapping[str, AccountSync]) -> bool:
     """Whether the account counts as one that cannot be read: it was refused, or nothing has helped for long.
 
     An account that only has to wait for a quota can be read; what was refused to other tokens says nothing of these.
     """
-    if isinstance(report.error, RateLimited) or report.access_token != syncs[report.claim.pk].account.access_token:
+    if isinstance(result.error, RateLimited) or result.access_token != syncs[result.claim.pk].account.access_token:
         return False
-    is_refused = isinstance(report.error, Rejected) and report.error.acts != WhoActs.OPERATOR
-    return report.failed and (is_refused or syncs[report.claim.pk].failures + 1 >= FAILURES)
+    is_refused = isinstance(result.error, Rejected) and result.error.acts != WhoActs.OPERATOR
+    return result.failed and (is_refused or syncs[result.claim.pk].failures + 1 >= FAILURES)
 
 
-def _plan(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
+def _plan(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
     """Release the accounts, each with the time of its next reading."""
-    rows = TargetNumbers.objects.filter(account__in=[report.claim.pk for report in reports], due_at__isnull=False)
+    rows = TargetNumbers.objects.filter(account__in=[result.claim.pk for result in results], due_at__isnull=False)
     coming = dict(rows.values_list("account").annotate(first=Min("due_at")).order_by())
     planned = {}
-    for report in reports:
-        sync = syncs[report.claim.pk]
-        planned[sync.pk] = report.claim.released | _next(sync, report, coming.get(sync.pk))
+    for result in results:
+        sync = syncs[result.claim.pk]
+        planned[sync.pk] = result.claim.released | _next(sync, result, coming.get(sync.pk))
     update_each(AccountSync, planned)
 
 
-def _next(sync: AccountSync, report: Report, target_due_at: datetime | None) -> dict[str, Any]:
+def _next(sync: AccountSync, result: SyncResult, target_due_at: datetime | None) -> dict[str, Any]:
     """Return when an account is read next: after a failure later, and never before its budget allows."""
     account_due_at = sync.account_due_at
-    if report.asked_account:
-        account_due_at = report.at + (HOURLY if report.account is None else DAILY)
+    if result.asked_account:
+        account_due_at = result.at + (HOURLY if result.account is None else DAILY)
     due_at = min(account_due_at, target_due_at or account_due_at)
-    paced_at = budgets.spent(sync.account.platform, sync.paced_at, requests=report.requests, now=report.at)
-    due_at = max(due_at, budgets.free_at(sync.account.platform, paced_at, requests=report.lacking, now=report.at))
-    failures, error = (0, None) if report.has_read else (sync.failures, sync.error)
-    if report.error:
-        error = tokens.shown(report.error)
-    if report.error and report.failed:
+    paced_at = budgets.spent(sync.account.platform, sync.paced_at, requests=result.requests, now=result.at)
+    due_at = max(due_at, budgets.free_at(sync.account.platform, paced_at, requests=result.lacking, now=result.at))
+    failures, error = (0, None) if result.has_read else (sync.failures, sync.error)
+    if result.error:
+        error = tokens.shown(result.error)
+    if result.error and result.failed:
         failures = sync.failures + 1
-        due_at = max(due_at, _again(report.error, failures, now=report.at))
+        due_at = max(due_at, _again(result.error, failures, now=result.at))
     return {
         "due_at": due_at,
         "account_due_at": account_due_at,

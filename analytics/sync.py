@@ -16,7 +16,7 @@ from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
 from analytics.plan import DAILY, HOURLY
 from analytics.reading import LEASE_SECONDS, read
-from analytics.settling import Report
+from analytics.settling import SyncResult
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.engine import Engine
@@ -30,14 +30,14 @@ AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class ClaimedAccount:
     """A claimed account."""
 
     claim: Claim
     network: str
 
 
-class Syncer(Engine[Job]):
+class Syncer(Engine[ClaimedAccount]):
     """One process's share of the syncing; half of its threads at most wait for the same network.
 
     `workspace_id` limits it to one workspace; `tell` is called for each account that was read.
@@ -54,14 +54,14 @@ class Syncer(Engine[Job]):
         threads: int,
         *,
         workspace_id: str = "",
-        tell: Callable[[Report], None] | None = None,
+        tell: Callable[[SyncResult], None] | None = None,
         stopping: threading.Event | None = None,
     ) -> None:
         super().__init__(threads, stopping=stopping)
         self._workspace_id = workspace_id
         self._tell = tell
 
-    def claim(self, free: int, running: Collection[Job]) -> list[Job]:
+    def claim(self, free: int, running: Collection[ClaimedAccount]) -> list[ClaimedAccount]:
         discover(now=claims.database_now())
         return claim_accounts(
             free,
@@ -70,16 +70,16 @@ class Syncer(Engine[Job]):
             workspace_id=self._workspace_id,
         )
 
-    def ids(self, job: Job) -> dict[str, str | int]:
+    def ids(self, job: ClaimedAccount) -> dict[str, str | int]:
         return {"account_id": job.claim.pk, "network": job.network}
 
-    def work(self, job: Job, writer: Runs) -> None:
-        report = read(job.claim, writer=writer, is_ending=self._stopping.is_set)
-        if report is not None and self._tell is not None:
-            self._tell(report)
+    def work(self, job: ClaimedAccount, writer: Runs) -> None:
+        result = read(job.claim, writer=writer, is_ending=self._stopping.is_set)
+        if result is not None and self._tell is not None:
+            self._tell(result)
 
 
-def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str) -> list[Job]:
+def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str) -> list[ClaimedAccount]:
     """Claim up to `limit` accounts with something due, the longest due first.
 
     No network gets more than its share beside those that are busy already.
@@ -87,7 +87,7 @@ def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: 
     due = due_accounts(claims.database_now(), workspace_id=workspace_id).order_by("due_at", "pk")
     networks = _choose(due, limit=limit, share=share, taken=Counter(busy))
     held = claims.claim_chosen(AccountSync.objects.all(), list(networks), lease=engine_time(LEASE_SECONDS))
-    return [Job(claim=claim, network=networks[claim.pk]) for claim in held]
+    return [ClaimedAccount(claim=claim, network=networks[claim.pk]) for claim in held]
 
 
 def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counter[str]) -> dict[str, str]:

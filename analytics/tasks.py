@@ -4,7 +4,7 @@ from django.conf import settings
 
 from analytics.sync import Syncer
 from ouipost.celery import app
-from ouipost.node import NodeStops
+from ouipost.runtime.node import NodeStops
 
 RUN_SECONDS = 30
 """After this long a process takes another message: syncing is not all that it does."""

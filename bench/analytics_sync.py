@@ -12,7 +12,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import PostNumbers
 from analytics.gains import COUNTED
 from analytics.models import AccountSync, TargetNumbers
-from analytics.settling import Report, settle_all
+from analytics.settling import SyncResult, settle_all
 from bench.goals import Goal
 from ouipost import claims
 
@@ -60,9 +60,9 @@ def _round(accounts: Sequence[SocialAccount], number: int) -> list[float]:
     """Return the seconds that each of three ways takes for one reading."""
     first = number * ACCOUNTS
     chosen = [accounts[place * APART % len(accounts)] for place in range(first, first + ACCOUNTS)]
-    reports = _reports(chosen)
-    samples = _samples(reports)
-    ways: list[Callable[[], int]] = [lambda: _settle(reports), lambda: _upsert(samples), lambda: _one_by_one(samples)]
+    results = _results(chosen)
+    samples = _samples(results)
+    ways: list[Callable[[], int]] = [lambda: _settle(results), lambda: _upsert(samples), lambda: _one_by_one(samples)]
     order = (0, 1, 2) if number % 2 == 0 else (2, 1, 0)
     taken = {}
     for place in order:
@@ -77,7 +77,7 @@ def _seconds_each(way: Callable[[], int]) -> float:
     return (time.perf_counter() - start) / count
 
 
-def _reports(accounts: Sequence[SocialAccount], targets: int = TARGETS) -> list[Report]:
+def _results(accounts: Sequence[SocialAccount], targets: int = TARGETS) -> list[SyncResult]:
     """Claim these accounts and say of their newest posts that they gained something."""
     now = claims.database_now()
     rows = AccountSync.objects.filter(account__in=accounts)
@@ -88,7 +88,9 @@ def _reports(accounts: Sequence[SocialAccount], targets: int = TARGETS) -> list[
     given: dict[str, Any] = {"at": now, "asked_account": False, "account": None, "error": None, "requests": 1}
     given["access_token"] = ""  # of what goes well it is not asked
     return [
-        Report(claim=claim, asked=[each.pk for each in rows], found={each.pk: _read(each) for each in rows}, **given)
+        SyncResult(
+            claim=claim, asked=[each.pk for each in rows], found={each.pk: _read(each) for each in rows}, **given
+        )
         for claim, rows in zip(claimed, found, strict=True)
     ]
 
@@ -99,25 +101,25 @@ def _read(numbers: TargetNumbers) -> PostNumbers:
     return PostNumbers(**grown, own={"likes": grown["engagement"], "comments": 4, "shares": 1})
 
 
-def _samples(reports: Sequence[Report]) -> list[Sample]:
+def _samples(results: Sequence[SyncResult]) -> list[Sample]:
     """Return the same numbers as plain rows, of a day that the plain table does not have yet."""
     return [
         (10_000_000 + place, pk, 0, *(getattr(numbers, name) for name in COUNTED))
-        for place, report in enumerate(reports)
-        for pk, numbers in report.found.items()
+        for place, result in enumerate(results)
+        for pk, numbers in result.found.items()
     ]
 
 
-def _settle(reports: Sequence[Report]) -> int:
+def _settle(results: Sequence[SyncResult]) -> int:
     with transaction.atomic():
-        assert all(settle_all(reports))
-    return sum(len(report.found) for report in reports)
+        assert all(settle_all(results))
+    return sum(len(result.found) for result in results)
 
 
 def _settled_alone(account: SocialAccount) -> float:
     """Return the seconds that one reading of one post takes."""
-    reports = _reports([account], targets=1)
-    return _seconds_each(lambda: _settle(reports))
+    results = _results([account], targets=1)
+    return _seconds_each(lambda: _settle(results))
 
 
 @transaction.atomic

@@ -20,7 +20,7 @@ PARENT, USER_TIME, SYSTEM_TIME = 1, 11, 12
 """Places in /proc/<pid>/stat, counted behind the name, which may hold blanks."""
 
 
-PRODUCT = ("ouipost.server", "ouipost.wsgi:application")
+PRODUCT = ("ouipost.runtime.server", "ouipost.wsgi:application")
 DJANGO = ("granian", "--factory", "django.core.wsgi:get_wsgi_application")
 """What serves what: with a project that is not the product's, nothing of the product is loaded."""
 

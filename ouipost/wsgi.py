@@ -6,8 +6,8 @@ from importlib import import_module
 import django
 from django.conf import settings
 
-from ouipost import memory
 from ouipost.api.handler import Handler
+from ouipost.runtime import memory
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
 django.setup(set_prefix=False)

@@ -6,7 +6,7 @@ import time
 
 from django.conf import settings
 
-from ouipost import shutdown
+from ouipost.runtime import shutdown
 from posts.models import Post, PostStatus, Target
 from posts.paused import held_up
 

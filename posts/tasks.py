@@ -13,7 +13,7 @@ from django.conf import settings
 
 from ouipost.celery import app
 from ouipost.claims import engine_time
-from ouipost.node import NodeStops, is_leaving
+from ouipost.runtime.node import NodeStops, is_leaving
 from posts import doorbell
 from posts.publishing.publisher import Publisher
 
@@ -23,7 +23,9 @@ SOFT_LIMIT_SECONDS, LIMIT_SECONDS = 850, 900
 """Longer than it can take, with what goes on for up to 700 s after a run."""
 LONG_RUN = engine_time(5)
 
-_last_turn = RawValue("d", float("-inf"))  # the processes of this node share it without a lock, as in `ouipost.node`
+_last_turn = RawValue(
+    "d", float("-inf")
+)  # the processes of this node share it without a lock, as in `ouipost.runtime.node`
 
 
 def last_turn() -> float:

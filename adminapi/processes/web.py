@@ -26,7 +26,7 @@ def web_command(host: str) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "ouipost.server",
+        "ouipost.runtime.server",
         "--interface",
         "wsgi",
         "--host",

@@ -25,7 +25,7 @@ from ouipost.events.catalogue import TEST
 from ouipost.events.masking import masked_text
 from ouipost.events.models import Delivery, DeliveryStatus, Webhook
 from ouipost.events.pruning import KEPT
-from ouipost.events.settling import NOT_SENDABLE, Report, settle_all
+from ouipost.events.settling import NOT_SENDABLE, DeliveryResult, settle_all
 from ouipost.observability import traces
 from ouipost.outbound.client import Answer, Client
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
@@ -50,7 +50,7 @@ class NotSendable(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class ClaimedDelivery:
     """A claimed delivery with its webhook and message, as read right after the claim."""
 
     claim: Claim
@@ -59,35 +59,35 @@ class Job:
     """The database's clock, for signatures: receivers refuse a wrong time, and this machine's may be wrong."""
 
 
-class Deliverer(Engine[Job]):
+class Deliverer(Engine[ClaimedDelivery]):
     """One process's share of the deliveries."""
 
     name = "deliver"
     claim_every_seconds = 0.1  # few calls may be out to a webhook, and most of them are short
     gather_seconds = 0.02
 
-    def claim(self, free: int, running: Collection[Job]) -> list[Job]:
+    def claim(self, free: int, running: Collection[ClaimedDelivery]) -> list[ClaimedDelivery]:
         threads = free + len(running)
         return claim_deliveries(free, hosts=Hosts(running, most=max(1, threads * 3 // 4)))
 
-    def ids(self, job: Job) -> dict[str, str | int]:
+    def ids(self, job: ClaimedDelivery) -> dict[str, str | int]:
         row = job.delivery
         about = {"webhook_id": row.webhook_id, "delivery_id": row.pk, "event_id": row.message.public_id}
         return {**about, "attempt": row.attempts + 1}
 
-    def work(self, job: Job, writer: Runs) -> None:
-        report = deliver(job)
+    def work(self, job: ClaimedDelivery, writer: Runs) -> None:
+        result = deliver(job)
         with traces.span("settle"):
-            writer.run(settle_all, report)
-        outcome = report.error or ("delivered" if report.has_arrived else "refused")
-        told = {"outcome": outcome, "status": report.http_status, "ms": report.milliseconds}
+            writer.run(settle_all, result)
+        outcome = result.error or ("delivered" if result.has_arrived else "refused")
+        told = {"outcome": outcome, "status": result.http_status, "ms": result.milliseconds}
         work.info("Delivery settled", extra=told)
 
 
 class Hosts:
     """How many calls are out to each host from this process, and how many more may be."""
 
-    def __init__(self, running: Collection[Job], *, most: int) -> None:
+    def __init__(self, running: Collection[ClaimedDelivery], *, most: int) -> None:
         self._most = most
         self._calls = Counter(job.delivery.webhook.host for job in running)
 
@@ -99,7 +99,7 @@ class Hosts:
         self._calls[host] += 1
 
 
-def claim_deliveries(limit: int, *, hosts: Hosts) -> list[Job]:
+def claim_deliveries(limit: int, *, hosts: Hosts) -> list[ClaimedDelivery]:
     """Claim up to `limit` deliveries, the longest due first, within each webhook's and host's limit of calls."""
     clock = claims.database_clock()
     chosen = _choose(limit, hosts, now=clock())
@@ -111,7 +111,7 @@ def claim_deliveries(limit: int, *, hosts: Hosts) -> list[Job]:
     webhooks = Webhook.objects.in_bulk({row.webhook_id for row in rows})  # few, and each once
     for row in rows:
         row.webhook = webhooks[row.webhook_id]
-    return [Job(claim=held[row.pk], delivery=row, clock=clock) for row in rows]
+    return [ClaimedDelivery(claim=held[row.pk], delivery=row, clock=clock) for row in rows]
 
 
 def _discard_empty(pks: Collection[str]) -> None:
@@ -187,21 +187,21 @@ def _in_flight(now: datetime) -> Counter[str]:
     return Counter(dict(flying.annotate(Count("pk"))))
 
 
-def deliver(job: Job) -> Report:
-    """Send a delivery, unless its webhook was disabled meanwhile or it is too old, and return the report to settle."""
+def deliver(job: ClaimedDelivery) -> DeliveryResult:
+    """Send a delivery, unless its webhook was disabled meanwhile or it is too old, and return the result to settle."""
     at, began = job.clock(), time.monotonic()
     try:
-        return _report(job, at, began, _send(job.delivery, at=at))
+        return _result(job, at, began, _send(job.delivery, at=at))
     except NotSendable:
-        return _report(job, at, began, error=NOT_SENDABLE)
+        return _result(job, at, began, error=NOT_SENDABLE)
     except CannotDecrypt:
         logger.exception("The secret of a webhook cannot be opened")
-        return _report(job, at, began, error="secret_unreadable", says=Phrase("Our operator must fix it."))
+        return _result(job, at, began, error="secret_unreadable", says=Phrase("Our operator must fix it."))
     except (Blocked, NotSent, AnswerLost) as error:
-        return _report(job, at, began, error=ERRORS[type(error)], says=str(error))
+        return _result(job, at, began, error=ERRORS[type(error)], says=str(error))
     except Exception:  # it is tried as often as any other that fails, and not for ever
         logger.exception("A delivery met an error of ours")
-        return _report(job, at, began, error="internal_error", says=Phrase("Our operator must fix it."))
+        return _result(job, at, began, error="internal_error", says=Phrase("Our operator must fix it."))
 
 
 def _send(delivery: Delivery, *, at: datetime) -> Answer:
@@ -221,10 +221,10 @@ def _send(delivery: Delivery, *, at: datetime) -> Answer:
     )
 
 
-def _report(
-    job: Job, at: datetime, began: float, answer: Answer | None = None, *, error: str = "", says: str = ""
-) -> Report:
-    return Report(
+def _result(
+    job: ClaimedDelivery, at: datetime, began: float, answer: Answer | None = None, *, error: str = "", says: str = ""
+) -> DeliveryResult:
+    return DeliveryResult(
         claim=job.claim,
         delivery=job.delivery,
         at=at,

@@ -41,7 +41,7 @@ STANDING = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class DeliveryResult:
     """The outcome of one call."""
 
     claim: Claim
@@ -69,22 +69,22 @@ class Report:
         return self.delivery.webhook.url != webhook.url
 
 
-def settle_all(reports: Sequence[Report]) -> list[bool]:
+def settle_all(results: Sequence[DeliveryResult]) -> list[bool]:
     """Settle these calls in the caller's transaction; returns for each whether its claim still held.
 
-    The number of statements does not grow with the reports.
+    The number of statements does not grow with the results.
     """
     now = claims.database_now()
-    pks = {report.delivery.webhook_id for report in reports}
+    pks = {result.delivery.webhook_id for result in results}
     webhooks = {each.pk: each for each in Webhook.objects.select_for_update().filter(pk__in=pks).order_by("pk")}
-    ours = claims.lock_each(Delivery, [report.claim for report in reports])
-    settled = [report for report in reports if report.claim in ours]
+    ours = claims.lock_each(Delivery, [result.claim for result in results])
+    settled = [result for result in results if result.claim in ours]
     before = {pk: (webhook.is_active, webhook.held_until) for pk, webhook in webhooks.items()}
-    for report in settled:
-        _take_note(webhooks[report.delivery.webhook_id], report, now=now)
-    rows = {report.claim.pk: _next_state(webhooks[report.delivery.webhook_id], report, now=now) for report in settled}
+    for result in settled:
+        _take_note(webhooks[result.delivery.webhook_id], result, now=now)
+    rows = {result.claim.pk: _next_state(webhooks[result.delivery.webhook_id], result, now=now) for result in settled}
     update_each(Delivery, rows)
-    insert_each([_attempt(report) for report in settled if report.was_sent])
+    insert_each([_attempt(result) for result in settled if result.was_sent])
     update_each(Webhook, {pk: {name: getattr(each, name) for name in STANDING} for pk, each in webhooks.items()})
     for pk, webhook in webhooks.items():
         was_active, held_until = before[pk]
@@ -94,21 +94,21 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
             backoff.set_aside(webhook)
         elif held_until and held_until > now and webhook.held_until is None:
             backoff.put_off(webhook, until=held_until)
-    return [report.claim in ours for report in reports]
+    return [result.claim in ours for result in results]
 
 
-def _take_note(webhook: Webhook, report: Report, *, now: datetime) -> None:
+def _take_note(webhook: Webhook, result: DeliveryResult, *, now: datetime) -> None:
     """Update a webhook's failures after a call: it may have to rest, or be disabled."""
-    if not report.was_sent:
+    if not result.was_sent:
         return
-    webhook.last_triggered_at = max(report.at, webhook.last_triggered_at or report.at)  # a short call ends first
-    if report.went_elsewhere(webhook):
+    webhook.last_triggered_at = max(result.at, webhook.last_triggered_at or result.at)  # a short call ends first
+    if result.went_elsewhere(webhook):
         return
-    if report.has_arrived:
+    if result.has_arrived:
         backoff.note_success(webhook)
         return
     backoff.note_failure(webhook, now=now)
-    if report.http_status == HTTPStatus.GONE:
+    if result.http_status == HTTPStatus.GONE:
         _disable(webhook, GONE)
     elif webhook.failures >= DISABLE_FAILURES and (webhook.failing_since or now) <= now - DISABLE_AFTER:
         _disable(webhook, NO_SUCCESS)
@@ -119,18 +119,18 @@ def _disable(webhook: Webhook, reason: str) -> None:
         webhook.is_active, webhook.disabled_reason = False, reason
 
 
-def _next_state(webhook: Webhook, report: Report, *, now: datetime) -> dict[str, Any]:
+def _next_state(webhook: Webhook, result: DeliveryResult, *, now: datetime) -> dict[str, Any]:
     """Return the new columns of a delivery after its call; counts it on the webhook where it has ended."""
-    delivery = report.delivery
-    tries = delivery.tries + (not report.went_elsewhere(webhook))
-    sent = {"attempts": delivery.attempts + 1, "tries": tries} if report.was_sent else {}
+    delivery = result.delivery
+    tries = delivery.tries + (not result.went_elsewhere(webhook))
+    sent = {"attempts": delivery.attempts + 1, "tries": tries} if result.was_sent else {}
     message = delivery.message
     is_wanted = webhook.is_active and (message.type == TEST or webhook.hears(message.type, message.workspace_id))
-    if report.was_sent and not report.has_arrived and is_wanted and tries <= len(WAITS):
-        return report.claim.released | sent | {"due_at": _next_due(webhook, tries, report, now=now)}
-    ended = DELIVERED if report.has_arrived else FAILED if report.was_sent else DISCARDED
+    if result.was_sent and not result.has_arrived and is_wanted and tries <= len(WAITS):
+        return result.claim.released | sent | {"due_at": _next_due(webhook, tries, result, now=now)}
+    ended = DELIVERED if result.has_arrived else FAILED if result.was_sent else DISCARDED
     count(webhook, ended)
-    return report.claim.released | sent | {"due_at": None, "status": ended, "finished_at": now}
+    return result.claim.released | sent | {"due_at": None, "status": ended, "finished_at": now}
 
 
 def count(webhook: Webhook, status: str, change: int = 1) -> None:
@@ -140,17 +140,17 @@ def count(webhook: Webhook, status: str, change: int = 1) -> None:
         setattr(webhook, name, max(0, getattr(webhook, name) + change))
 
 
-def _next_due(webhook: Webhook, tries: int, report: Report, *, now: datetime) -> datetime | None:
+def _next_due(webhook: Webhook, tries: int, result: DeliveryResult, *, now: datetime) -> datetime | None:
     """Return when a delivery that failed is tried next: at a new address at once, unless that rests already."""
-    if report.went_elsewhere(webhook):
+    if result.went_elsewhere(webhook):
         return None if webhook.rests else now
-    return now + _wait(tries, report, now=now)
+    return now + _wait(tries, result, now=now)
 
 
-def _wait(tries: int, report: Report, *, now: datetime) -> timedelta:
+def _wait(tries: int, result: DeliveryResult, *, now: datetime) -> timedelta:
     """Return the wait until the next try: as planned, plus or minus 20 %, but no less than Retry-After asks for."""
     planned = WAITS[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
-    return max(planned, min(_asked(report.retry_after, now=now), MOST_WAIT))
+    return max(planned, min(_asked(result.retry_after, now=now), MOST_WAIT))
 
 
 def _asked(header: str, *, now: datetime) -> timedelta:
@@ -163,16 +163,16 @@ def _asked(header: str, *, now: datetime) -> timedelta:
     return timedelta(0)
 
 
-def _attempt(report: Report) -> DeliveryAttempt:
+def _attempt(result: DeliveryResult) -> DeliveryAttempt:
     return DeliveryAttempt(
-        delivery=report.delivery,
-        number=report.delivery.attempts + 1,
-        at=report.at,
-        milliseconds=report.milliseconds,
-        http_status=report.http_status,
-        error=report.error or ("" if report.has_arrived else "refused"),
-        answer=report.answer,
-        address=report.address,
+        delivery=result.delivery,
+        number=result.delivery.attempts + 1,
+        at=result.at,
+        milliseconds=result.milliseconds,
+        http_status=result.http_status,
+        error=result.error or ("" if result.has_arrived else "refused"),
+        answer=result.answer,
+        address=result.address,
     )
 
 

@@ -65,14 +65,14 @@ FETCHES = "The document fetches parts from elsewhere. Save it with all it shows 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class DocumentJob:
     """What to look into; `kind` is pdf, docx or pptx."""
 
     source: str
     kind: str
 
 
-def answer_to(job: Job) -> dict[str, Any]:
+def answer_to(job: DocumentJob) -> dict[str, Any]:
     """Look into the document; whatever is wrong with it becomes a reason and a message."""
     limit_process()
     return answered(
@@ -260,4 +260,4 @@ def refuse_doctype(*_: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(answer_to, Job)
+    main(answer_to, DocumentJob)

@@ -79,7 +79,7 @@ STEPS_AT_50 = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job(Shape):
+class ImageJob(Shape):
     """What to do: `renew` writes target and thumbnail, `shape` a JPEG of this shape."""
 
     task: str
@@ -90,7 +90,7 @@ class Job(Shape):
     thumbnail: str = ""
 
 
-def answer_to(job: Job) -> dict[str, Any]:
+def answer_to(job: ImageJob) -> dict[str, Any]:
     """Do the job; whatever goes wrong becomes a reason and a message."""
     limit_process()
     return answered(
@@ -101,7 +101,7 @@ def answer_to(job: Job) -> dict[str, Any]:
     )
 
 
-def _done(job: Job) -> dict[str, Any]:
+def _done(job: ImageJob) -> dict[str, Any]:
     try:
         return renew(job) if job.task == "renew" else shape(job)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -131,7 +131,7 @@ def limit_memory(format_name: str, *, pixels: int, frames: int) -> None:
 BASELINE = address_space()
 
 
-def open_checked(job: Job) -> tuple[Image.Image, int]:
+def open_checked(job: ImageJob) -> tuple[Image.Image, int]:
     """Return the picture, its pixels not decoded yet, and its number of frames; raises Refused when over a limit."""
     Image.MAX_IMAGE_PIXELS = job.max_pixels
     limit_memory(job.format, pixels=job.max_pixels, frames=1)
@@ -166,13 +166,13 @@ def has_palette_of_its_own(image: Image.Image) -> bool:
     return shared is not None and image.palette is not None and image.palette.palette != shared.palette
 
 
-def _pixels_message(job: Job) -> str:
+def _pixels_message(job: ImageJob) -> str:
     return (
         f"An image may have {job.max_pixels // 1_000_000} megapixels and {MAX_SIDE:,} pixels a side. Make it smaller."
     )
 
 
-def renew(job: Job) -> dict[str, Any]:
+def renew(job: ImageJob) -> dict[str, Any]:
     """Write the picture upright, in sRGB and without metadata, and a thumbnail of it."""
     image, frames = open_checked(job)
     if frames > 1:
@@ -307,7 +307,7 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def save_animation(image: Image.Image, job: Job) -> None:
+def save_animation(image: Image.Image, job: ImageJob) -> None:
     """Write all frames with their durations, frame by frame."""
     if job.format == "GIF" and image.has_transparency_data:
         save_sticker(image, job.target)
@@ -358,7 +358,7 @@ def with_clear_colour(image: Image.Image) -> tuple[Image.Image, int]:
     return frame, clear
 
 
-def shape(job: Job) -> dict[str, Any]:
+def shape(job: ImageJob) -> dict[str, Any]:
     """Write a JPEG within the limits: bars for its ratio, quality first for its bytes; what is transparent is white."""
     image, _ = open_checked(job)
     image = on_white(upright_in_srgb(image))
@@ -380,7 +380,7 @@ def shape(job: Job) -> dict[str, Any]:
     return {}
 
 
-def with_bars(image: Image.Image, job: Job) -> Image.Image:
+def with_bars(image: Image.Image, job: ImageJob) -> Image.Image:
     """Return the picture in the middle of a white one whose width by height is within the limits."""
     width, height = job.with_bars(*image.size)
     if (width, height) == image.size:
@@ -408,4 +408,4 @@ def jpeg(image: Image.Image, quality: int, subsampling: int) -> bytes:
 
 
 if __name__ == "__main__":
-    main(answer_to, Job)
+    main(answer_to, ImageJob)

@@ -43,7 +43,7 @@ DAMAGED = "The video is damaged or incomplete. Export it again."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class VideoJob:
     """What to read, and where to write the video and its thumbnail."""
 
     source: str
@@ -52,7 +52,7 @@ class Job:
     thumbnail: str
 
 
-def answer_to(job: Job) -> dict[str, Any]:
+def answer_to(job: VideoJob) -> dict[str, Any]:
     """Do the job; whatever goes wrong with the video becomes a reason and a message."""
     limit_process(job)
     return answered(
@@ -63,7 +63,7 @@ def answer_to(job: Job) -> dict[str, Any]:
     )
 
 
-def limit_process(job: Job) -> None:
+def limit_process(job: VideoJob) -> None:
     """Bound processor time, memory and output."""
     limit(resource.RLIMIT_CPU, CPU_SECONDS)
     # A copy is hardly larger than its source, unless all pictures of its index are the same few bytes.
@@ -74,7 +74,7 @@ def limit_process(job: Job) -> None:
         limit(resource.RLIMIT_AS, mapped + MEMORY)
 
 
-def renew(job: Job) -> dict[str, Any]:
+def renew(job: VideoJob) -> dict[str, Any]:
     """Write the first picture and the first sound track into a new container, and return what they are."""
     with av.open(job.source, format=DEMUXERS[job.mime_type], options=OPTIONS) as source:
         mime_type = written_as(job.mime_type, *checked(source))
@@ -257,4 +257,4 @@ def check_lengths(source: Any, tracks: list[Any], spans: dict[int, tuple[float, 
 
 
 if __name__ == "__main__":
-    main(answer_to, Job)
+    main(answer_to, VideoJob)

@@ -22,7 +22,7 @@ from posts.media.storage import StorageUnavailable
 from posts.publishing import kept_answers
 from posts.publishing.damage import damage
 from posts.publishing.finding_out import find_out
-from posts.publishing.outcomes import Later, Outcome, Report, answer_of, storable
+from posts.publishing.outcomes import AttemptResult, Later, Outcome, answer_of, storable
 from posts.publishing.sending import send
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Loaded
@@ -54,7 +54,7 @@ def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None, is_ending: Cal
 def take(turn: Turn) -> None:
     """Do what is next, and settle what came of it; raises LostClaim, WriterClosed, and errors of the database."""
     outcome = _outcome(turn)
-    report = Report(
+    result = AttemptResult(
         claim=turn.claim,
         step=turn.step,
         outcome=outcome,
@@ -69,7 +69,7 @@ def take(turn: Turn) -> None:
     )
     word = calls.word(outcome)
     with traces.span("settle", outcome=word):
-        _settle(turn, report)
+        _settle(turn, result)
     milliseconds = round((time.monotonic() - turn.began) * 1000)
     work.info("Target settled", extra={"step": turn.step, "outcome": word, "ms": milliseconds})
     if not isinstance(outcome, Later):
@@ -129,12 +129,12 @@ def _find_out_or_send(turn: Turn) -> Outcome:
     return storable(found) if isinstance(found, Published) else found
 
 
-def _settle(turn: Turn, report: Report) -> None:
+def _settle(turn: Turn, result: AttemptResult) -> None:
     """Settle, and while the database is away note down what the network said and try until the lease is over."""
-    answer = answer_of(report)
+    answer = answer_of(result)
     while True:
         try:
-            turn.writer.run(settle_all, report)
+            turn.writer.run(settle_all, result)
             return
         except (Error, WriterClosed) as error:
             if answer is not None:

@@ -30,7 +30,7 @@ from accounts.platforms.base import (
 from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.writer import Inline
-from posts.publishing.outcomes import Outcome, Report
+from posts.publishing.outcomes import AttemptResult, Outcome
 from posts.publishing.settling import settle_all
 
 logger = logging.getLogger(__name__)
@@ -55,12 +55,12 @@ def aside_path() -> Path:
     return path().with_name("answers.aside.jsonl")
 
 
-def keep(report: Report) -> None:
+def keep(result: AttemptResult) -> None:
     """Write down what a network has answered; on disk when this returns, if the disk still takes anything."""
     try:
-        _append(path(), f"{json.dumps(_encoded(report))}\n".encode())
+        _append(path(), f"{json.dumps(_encoded(result))}\n".encode())
     except OSError:
-        logger.exception("The answer for target %s could not be written down", report.claim.pk)
+        logger.exception("The answer for target %s could not be written down", result.claim.pk)
 
 
 def replay() -> int:
@@ -106,10 +106,10 @@ def _set_aside(failures: Sequence[tuple[bytes, Exception]]) -> None:
         logger.error("A kept answer cannot be settled: it is set aside in %s", aside_path(), exc_info=error)
 
 
-def _settle(report: Report) -> None:
+def _settle(result: AttemptResult) -> None:
     """Settle an answer; nothing comes of it where its worker still could, or a replay that was cut off."""
-    if not Inline().run(settle_all, report):
-        logger.warning("The post of target %s is gone: its late answer is forgotten", report.claim.pk)
+    if not Inline().run(settle_all, result):
+        logger.warning("The post of target %s is gone: its late answer is forgotten", result.claim.pk)
 
 
 def _append(where: Path, lines: bytes) -> None:
@@ -131,15 +131,15 @@ def _locked(where: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _encoded(report: Report) -> dict[str, Any]:
-    facts = {name: getattr(report, name) for name in ("step", "unresolved", "listing_lag", "is_paused")}
+def _encoded(result: AttemptResult) -> dict[str, Any]:
+    facts = {name: getattr(result, name) for name in ("step", "unresolved", "listing_lag", "is_paused")}
     return facts | {
-        "target": report.claim.pk,
-        "fence": report.claim.fence,
-        "kind": next(each.__name__ for each in type(report.outcome).__mro__ if each in KINDS.values()),
-        "outcome": _facts(report.outcome),
-        "started_at": report.started_at.isoformat(),
-        "recovery": str(report.recovery),
+        "target": result.claim.pk,
+        "fence": result.claim.fence,
+        "kind": next(each.__name__ for each in type(result.outcome).__mro__ if each in KINDS.values()),
+        "outcome": _facts(result.outcome),
+        "started_at": result.started_at.isoformat(),
+        "recovery": str(result.recovery),
     }
 
 
@@ -154,11 +154,11 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     return facts | {name: value for name, value in told.items() if value is not None}
 
 
-def _decoded(line: dict[str, Any]) -> Report:
+def _decoded(line: dict[str, Any]) -> AttemptResult:
     kind, facts = KINDS[line["kind"]], line["outcome"]
     if "who_acts" in facts:
         facts = facts | {"who_acts": WhoActs(facts["who_acts"])}
-    return Report(
+    return AttemptResult(
         claim=Claim(pk=line["target"], fence=line["fence"], deadline=0),
         step=line["step"],
         unresolved=line["unresolved"],

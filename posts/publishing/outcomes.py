@@ -72,7 +72,7 @@ Outcome = Published | PlatformError | Absent | Undecidable | Later
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class AttemptResult:
     """What one claim led to."""
 
     claim: Claim
@@ -95,17 +95,17 @@ class Report:
     """Why the last visible call was not taken, where that was its token: whatever came of the renewal."""
 
 
-def is_definite(report: Report) -> bool:
+def is_definite(result: AttemptResult) -> bool:
     """Whether the network has said how the visible call ended: it is out, accepted, or certainly not there."""
-    is_answer = isinstance(report.outcome, PlatformError) and not isinstance(report.outcome, Unknown)
-    return isinstance(report.outcome, Published) or (report.step == "commit" and is_answer)
+    is_answer = isinstance(result.outcome, PlatformError) and not isinstance(result.outcome, Unknown)
+    return isinstance(result.outcome, Published) or (result.step == "commit" and is_answer)
 
 
-def answer_of(report: Report) -> Report | None:
+def answer_of(result: AttemptResult) -> AttemptResult | None:
     """Return what the network has said of the visible call; None: nothing that is certain."""
-    if is_definite(report):
-        return report
-    return replace(report, step="commit", outcome=obstacle(report.refused)) if report.refused else None
+    if is_definite(result):
+        return result
+    return replace(result, step="commit", outcome=obstacle(result.refused)) if result.refused else None
 
 
 def storable(published: Published) -> Outcome:
@@ -134,55 +134,55 @@ def _patience(recovery: Recovery, listing_lag: float) -> float:
     return RESEND_SECONDS if recovery in SAFE_TO_REPEAT else SETTLE_SECONDS + listing_lag
 
 
-def _caution(target: Target, report: Report) -> timedelta:
+def _caution(target: Target, result: AttemptResult) -> timedelta:
     """Return for how long it was in doubt before this claim, so that it waits twice as long each time: nothing where
     what was sent before had certainly not arrived."""
     if not target.is_repeated or target.armed_at is None:
         return timedelta(0)
-    return min(report.started_at - target.armed_at, engine_time(RETRY_SECONDS[-1]))
+    return min(result.started_at - target.armed_at, engine_time(RETRY_SECONDS[-1]))
 
 
-def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
+def next_state(target: Target, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """Return the columns that the outcome sets."""
-    match report.outcome:
+    match result.outcome:
         case Published() as published:
-            return when_out(target, published, is_doubtful=report.is_paused, now=now)
+            return when_out(target, published, is_doubtful=result.is_paused, now=now)
         case ProcessingFailed() as gave_it_up:
             return NOTHING_THERE | _failed(target, gave_it_up, now=now)
         case StillWorking() as working:  # from `prepare` it is a Later
-            return _taken(target, working, report, now=now)
+            return _taken(target, working, result, now=now)
         case Held():
-            return {} if report.unresolved else _nothing_there(target, report)
-    if not report.unresolved:
-        return _answered(target, report, now=now)
-    if _is_waking(target, report, now=now):
+            return {} if result.unresolved else _nothing_there(target, result)
+    if not result.unresolved:
+        return _answered(target, result, now=now)
+    if _is_waking(target, result, now=now):
         return {"due_at": now + engine_time(WAKING_SECONDS)}
-    return _still_unknown(target, report, now=now)
+    return _still_unknown(target, result, now=now)
 
 
-def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
+def _answered(target: Target, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """It was tried, and nothing from before is open."""
-    match report.outcome:
+    match result.outcome:
         case Unknown() | Duplicate() as error if isinstance(error, Unknown) or target.is_repeated:
-            return _unknown(target, error, report, now=now)
+            return _unknown(target, error, result, now=now)
         case Later() as later:
-            return _nothing_there(target, report) | _later(target, later, now=now)
+            return _nothing_there(target, result) | _later(target, later, now=now)
         case Unavailable() as error:
-            return _nothing_there(target, report) | _again(target, error, report.waited, now=now)
+            return _nothing_there(target, result) | _again(target, error, result.waited, now=now)
         case PlatformError() as error:
-            return _nothing_there(target, report) | _failed(target, error, now=now)
+            return _nothing_there(target, result) | _failed(target, error, now=now)
         case Undecidable(message=message):
             return _review(message)
-    raise TypeError(report.outcome)
+    raise TypeError(result.outcome)
 
 
-def _nothing_there(target: Target, report: Report) -> dict[str, Any]:
+def _nothing_there(target: Target, result: AttemptResult) -> dict[str, Any]:
     """Return the columns of what is not there by the network's word. `armed_at` says that it may be there all the same,
     refused as it was: only a look that tells otherwise clears it, whatever else was met."""
-    error = report.outcome
+    error = result.outcome
     is_answer = isinstance(error, PlatformError) and error.status is not None and not isinstance(error, Duplicate)
-    is_refused = report.refused is not None or (report.step == "commit" and is_answer)
-    return NOTHING_THERE | {"armed_at": target.armed_at if is_refused else report.sent_at}
+    is_refused = result.refused is not None or (result.step == "commit" and is_answer)
+    return NOTHING_THERE | {"armed_at": target.armed_at if is_refused else result.sent_at}
 
 
 def when_out(target: Target, published: Published, *, is_doubtful: bool = False, now: datetime) -> dict[str, Any]:
@@ -198,13 +198,13 @@ def when_out(target: Target, published: Published, *, is_doubtful: bool = False,
     return following | state | {"handles": {}, "error": None, "due_at": now}
 
 
-def _taken(target: Target, error: StillWorking, report: Report, *, now: datetime) -> dict[str, Any]:
+def _taken(target: Target, error: StillWorking, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """The network has accepted it and does not show it yet: ask again, until it is left to a person.
 
     However late it was sent, the network has as much time for its work as one that is sent in time.
     """
     given = _given(error)
-    has_time = report.step == "commit" or (target.armed_at is not None and now < target.armed_at + GIVE_UP_AFTER)
+    has_time = result.step == "commit" or (target.armed_at is not None and now < target.armed_at + GIVE_UP_AFTER)
     if gave_up(target, now=now) and not has_time:
         return _review(Phrase("The network has accepted it and has not shown it: {error}", error=error.message)) | given
     values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
@@ -280,13 +280,13 @@ def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: b
     return first | {"error": _shown(error) | {"message": told}}
 
 
-def _unknown(target: Target, error: PlatformError, report: Report, *, now: datetime) -> dict[str, Any]:
+def _unknown(target: Target, error: PlatformError, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """The network may have it: wait until that can be found out, or leave it to a person where it cannot."""
-    if report.recovery == Recovery.PARK:
+    if result.recovery == Recovery.PARK:
         return _review(error.message)
-    patience = engine_time(_patience(report.recovery, report.listing_lag))
+    patience = engine_time(_patience(result.recovery, result.listing_lag))
     return {
-        "due_at": now + max(patience, _caution(target, report)),
+        "due_at": now + max(patience, _caution(target, result)),
         "outcome_unknown": True,
         "absences": 0,
         "attempts": target.attempts + 1,
@@ -294,9 +294,9 @@ def _unknown(target: Target, error: PlatformError, report: Report, *, now: datet
     }
 
 
-def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
+def _still_unknown(target: Target, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """It was not found out whether an earlier send arrived: ask again, until it is left to a person."""
-    match report.outcome:
+    match result.outcome:
         case Absent():
             return {"due_at": now + engine_time(SETTLE_SECONDS), "absences": target.absences + 1}
         case Undecidable(message=message):
@@ -304,22 +304,22 @@ def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str
         case Later(seconds=seconds) if not gave_up(target, now=now):
             return {"due_at": now + engine_time(seconds)}
         case Unavailable() as error if not gave_up(target, now=now):
-            return _asked_again(target, error, wait=_delay(target.attempts, error, report.waited), now=now)
+            return _asked_again(target, error, wait=_delay(target.attempts, error, result.waited), now=now)
         case Unknown() as error if not gave_up(target, now=now):
-            wait = engine_time(_patience(report.recovery, report.listing_lag))
+            wait = engine_time(_patience(result.recovery, result.listing_lag))
             return _asked_again(target, error, wait=wait, now=now)
-        case Rejected(is_nameless=True) as error if report.step == "recover" and not gave_up(target, now=now):
+        case Rejected(is_nameless=True) as error if result.step == "recover" and not gave_up(target, now=now):
             away = Unavailable(**error.facts)
             return _asked_again(target, away, wait=_delay(target.attempts, away, None), now=now)
         case Later() | PlatformError() as error:
             return _review(Phrase("Whether it was published could not be found out: {error}", error=error.message))
-    raise TypeError(report.outcome)
+    raise TypeError(result.outcome)
 
 
-def _is_waking(target: Target, report: Report, *, now: datetime) -> bool:
+def _is_waking(target: Target, result: AttemptResult, *, now: datetime) -> bool:
     """Whether the look came late, as nothing ran, told nothing, and would be the last: then it is made once more."""
     came_late = target.due_at is not None and target.due_at < now - LATE
-    return came_late and gave_up(target, now=now) and isinstance(report.outcome, Later | Unavailable | Unknown)
+    return came_late and gave_up(target, now=now) and isinstance(result.outcome, Later | Unavailable | Unknown)
 
 
 def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:

@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class ClaimedTarget:
     """A claimed target, as it was read right after the claim."""
 
     claim: Claim
     loaded: Loaded | None = field(repr=False)
 
 
-class Publisher(Engine[Job]):
+class Publisher(Engine[ClaimedTarget]):
     """One process's share of the publishing: its own thread writes, up to `threads` others talk to networks."""
 
     name = "publish"
@@ -35,13 +35,13 @@ class Publisher(Engine[Job]):
     """A network may take 600 s for a video, and the visible call comes after it: given up with each run of Celery's,
     such a post would begin anew each time."""
 
-    def claim(self, free: int, running: Collection[Job]) -> list[Job]:
+    def claim(self, free: int, running: Collection[ClaimedTarget]) -> list[ClaimedTarget]:
         CLOCK.look()
         held = claim_targets(free, suspects=not any(job.claim.unsettled for job in running))
         loaded = load_ahead(held)
-        return [Job(claim=claim, loaded=loaded.get(claim.pk)) for claim in held]
+        return [ClaimedTarget(claim=claim, loaded=loaded.get(claim.pk)) for claim in held]
 
-    def leave(self, jobs: Sequence[Job]) -> None:
+    def leave(self, jobs: Sequence[ClaimedTarget]) -> None:
         """Make due at once what nobody has seen yet; what was armed is looked for when its lease is over."""
         held = {job.claim.pk: job.claim for job in jobs}
         with transaction.atomic():  # nobody can arm any more: the writer is closed, and others have other fences
@@ -51,7 +51,7 @@ class Publisher(Engine[Job]):
         for claim in given_back:
             logger.info("Target %s is given back: the worker has to end", claim.pk)
 
-    def ids(self, job: Job) -> dict[str, str | int]:
+    def ids(self, job: ClaimedTarget) -> dict[str, str | int]:
         found: dict[str, str | int] = {"target_id": job.claim.pk}
         if job.loaded is None:
             return found
@@ -59,5 +59,5 @@ class Publisher(Engine[Job]):
         about = {"post_id": target.post_id, "account_id": target.account_id, "network": target.platform}
         return found | about | {"workspace_id": target.post.workspace_id, "attempt": target.attempts + 1}
 
-    def work(self, job: Job, writer: Runs) -> None:
+    def work(self, job: ClaimedTarget, writer: Runs) -> None:
         publish(job.claim, writer=writer, loaded=job.loaded, is_ending=self._stopping.is_set)

@@ -21,7 +21,7 @@ from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.publishing.holding import hold_account
 from posts.publishing.late_answers import LATE, late_posts, was_only_looked_for
-from posts.publishing.outcomes import Later, Outcome, Report, code_of, is_definite, next_state, when_out
+from posts.publishing.outcomes import AttemptResult, Later, Outcome, code_of, is_definite, next_state, when_out
 from posts.status import sync_each
 
 logger = logging.getLogger(__name__)
@@ -41,15 +41,15 @@ READ = (
 """The columns of a target that its next state, its post and the journal depend on."""
 
 
-def settle_all(reports: Sequence[Report]) -> list[bool]:
+def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     """Write the outcomes, in the caller's transaction: targets, attempts, posts and journal, or only late answers.
 
-    Returns, for each, whether its post is still there. The cost in statements does not grow with the reports.
+    Returns, for each, whether its post is still there. The cost in statements does not grow with the results.
     """
     now = claims.database_now()
-    posts = _lock_posts(reports)
+    posts = _lock_posts(results)
     targets = {target.pk: target for target in Target.objects.filter(post__in=posts).order_by("pk").only(*READ)}
-    ours = [report for report in reports if report.claim.pk in targets]
+    ours = [result for result in results if result.claim.pk in targets]
     _pause_where_forgotten(ours, targets, now=now)
     held, late = _divided(ours, targets)
     settled = _with_waits(held, targets, now=now)
@@ -57,20 +57,20 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     next_at = _release(settled, targets, now=now)
     # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
-    told = [(report, calls.word(report.outcome), next_at[report.claim.pk]) for report in tried]
-    _log([*told, *((report, LATE, None) for report in _unlogged(late))], now=now)
-    _adopt_late([targets[report.claim.pk] for report in late], now=now)
+    told = [(result, calls.word(result.outcome), next_at[result.claim.pk]) for result in tried]
+    _log([*told, *((result, LATE, None) for result in _unlogged(late))], now=now)
+    _adopt_late([targets[result.claim.pk] for result in late], now=now)
     sync_each(posts.values(), targets.values(), now=now)
-    _record_rejected_files([targets[report.claim.pk] for report in settled], posts)
+    _record_rejected_files([targets[result.claim.pk] for result in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
     _let_others_go_first(refused_again, targets)
-    return [report.claim.pk in targets for report in reports]
+    return [result.claim.pk in targets for result in results]
 
 
-def _pause_where_forgotten(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> None:
+def _pause_where_forgotten(results: Sequence[AttemptResult], targets: Mapping[str, Target], *, now: datetime) -> None:
     """Pause everything where the database has lost a claim: it is a copy, or a replica that took over too early, and
     does not know what went out since, either."""
-    lost = [each.started_at for each in reports if each.claim.fence > targets[each.claim.pk].fence]
+    lost = [each.started_at for each in results if each.claim.fence > targets[each.claim.pk].fence]
     if not lost or pauses.is_after_restore():
         return
     logger.error("The database has lost claims, and what went out since then: everything is paused")
@@ -82,33 +82,37 @@ def _pause_where_forgotten(reports: Sequence[Report], targets: Mapping[str, Targ
     pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now, after_restore=True)
 
 
-def _divided(reports: Sequence[Report], targets: Mapping[str, Target]) -> tuple[list[Report], list[Report]]:
-    """Return the reports that settle their targets, one for each, and those that come too late.
+def _divided(
+    results: Sequence[AttemptResult], targets: Mapping[str, Target]
+) -> tuple[list[AttemptResult], list[AttemptResult]]:
+    """Return the results that settle their targets, one for each, and those that come too late.
 
     Where a late answer settles a target, whoever was just looking for it has lost the claim.
     """
-    pairs = [(report, _held_again(report, targets[report.claim.pk])) for report in reports]
-    answered = {again.claim.pk for report, again in pairs if again is not report}
-    held, late = list[Report](), list[Report]()
-    for report, again in pairs:
-        holds = report.claim.fence == targets[report.claim.pk].fence and report.claim.pk not in answered
-        (held if holds or again is not report else late).append(again)
+    pairs = [(result, _held_again(result, targets[result.claim.pk])) for result in results]
+    answered = {again.claim.pk for result, again in pairs if again is not result}
+    held, late = list[AttemptResult](), list[AttemptResult]()
+    for result, again in pairs:
+        holds = result.claim.fence == targets[result.claim.pk].fence and result.claim.pk not in answered
+        (held if holds or again is not result else late).append(again)
     return held, late
 
 
-def _unlogged(late: Sequence[Report]) -> list[Report]:
+def _unlogged(late: Sequence[AttemptResult]) -> list[AttemptResult]:
     """Leave out what was settled before: by a commit whose own answer was lost, or by a replay that was cut off."""
-    told = [report for report in late if not _is_put_off(report)]
-    rows = Attempt.objects.filter(target__in=[report.claim.pk for report in told])
+    told = [result for result in late if not _is_put_off(result)]
+    rows = Attempt.objects.filter(target__in=[result.claim.pk for result in told])
     known = set(rows.values_list("target", "started_at")) if told else set()
-    return [report for report in told if (report.claim.pk, report.started_at) not in known]
+    return [result for result in told if (result.claim.pk, result.started_at) not in known]
 
 
-def _with_waits(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> list[Report]:
+def _with_waits(
+    results: Sequence[AttemptResult], targets: Mapping[str, Target], *, now: datetime
+) -> list[AttemptResult]:
     """Note how long their accounts have waited, where a quota is met again and does not say when it ends."""
-    accounts = {targets[each.claim.pk].account_id for each in reports if _is_endless(each.outcome)}
+    accounts = {targets[each.claim.pk].account_id for each in results if _is_endless(each.outcome)}
     waits = breakers.guessed_waits(accounts, now=now) if accounts else {}
-    return [replace(each, waited=waits.get(targets[each.claim.pk].account_id)) for each in reports]
+    return [replace(each, waited=waits.get(targets[each.claim.pk].account_id)) for each in results]
 
 
 def _is_endless(outcome: Outcome) -> bool:
@@ -116,41 +120,43 @@ def _is_endless(outcome: Outcome) -> bool:
     return isinstance(outcome, RateLimited) and outcome.retry_after is None
 
 
-def _met_a_quota_before(target: Target, report: Report) -> bool:
+def _met_a_quota_before(target: Target, result: AttemptResult) -> bool:
     """Whether a quota refuses a target again: it may be one for its kind alone, such as reels."""
     before = (target.error or {}).get("code")
-    return isinstance(report.outcome, RateLimited) and before == RateLimited.code
+    return isinstance(result.outcome, RateLimited) and before == RateLimited.code
 
 
-def _held_again(report: Report, target: Target) -> Report:
+def _held_again(result: AttemptResult, target: Target) -> AttemptResult:
     """Return a late answer as one whose claim is still held, if it certainly is about the last send.
 
     A late id settles what is parked in any case; what the network took or refused does so only then.
     """
-    holds = target.fence == report.claim.fence
-    if holds or isinstance(report.outcome, Published) or report.unresolved or not is_definite(report):
-        return report
-    if not target.outcome_unknown or not was_only_looked_for(target, since=report.claim.fence):
-        return report
-    return replace(report, claim=replace(report.claim, fence=target.fence))
+    holds = target.fence == result.claim.fence
+    if holds or isinstance(result.outcome, Published) or result.unresolved or not is_definite(result):
+        return result
+    if not target.outcome_unknown or not was_only_looked_for(target, since=result.claim.fence):
+        return result
+    return replace(result, claim=replace(result.claim, fence=target.fence))
 
 
-def _is_put_off(report: Report) -> bool:
+def _is_put_off(result: AttemptResult) -> bool:
     """Whether nothing was tried: it is put off, or the network is still working on what it accepted before."""
-    is_asked_again = isinstance(report.outcome, StillWorking) and report.step == "recover"
-    return isinstance(report.outcome, Later) or is_asked_again
+    is_asked_again = isinstance(result.outcome, StillWorking) and result.step == "recover"
+    return isinstance(result.outcome, Later) or is_asked_again
 
 
-def _lock_posts(reports: Sequence[Report]) -> dict[str, Post]:
+def _lock_posts(results: Sequence[AttemptResult]) -> dict[str, Post]:
     """Lock the posts before their targets are read or written, as every change does."""
-    pks = Target.objects.filter(pk__in=[report.claim.pk for report in reports]).values_list("post_id", flat=True)
+    pks = Target.objects.filter(pk__in=[result.claim.pk for result in results]).values_list("post_id", flat=True)
     rows = Post.objects.select_for_update().filter(pk__in=set(pks)).order_by("pk")
     return {post.pk: post for post in rows.only("workspace_id", "created_at", *FOLLOWING)}
 
 
-def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> dict[str, datetime | None]:
+def _release(
+    results: Sequence[AttemptResult], targets: Mapping[str, Target], *, now: datetime
+) -> dict[str, datetime | None]:
     """Give the targets back, each in its next state; returns when each is due again."""
-    states = {report.claim: _state(targets[report.claim.pk], report, now=now) for report in reports}
+    states = {result.claim: _state(targets[result.claim.pk], result, now=now) for result in results}
     in_vain = [targets[claim.pk] for claim, values in states.items() if _ends_in_vain(targets[claim.pk], values)]
     adopted = _adopted(in_vain, now=now)
     rows = []
@@ -167,8 +173,8 @@ def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: d
     return {claim.pk: targets[claim.pk].due_at for claim, _ in rows}
 
 
-def _state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
-    values = next_state(target, report, now=now)
+def _state(target: Target, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
+    values = next_state(target, result, now=now)
     return {"attempts": target.attempts + 1} | values if "status" in values else values
 
 
@@ -194,24 +200,24 @@ def _of_file(file: Media, target: Target, post: Post) -> Event:
 
 
 def _leave_alone(
-    reports: Sequence[Report],
+    results: Sequence[AttemptResult],
     targets: Mapping[str, Target],
     next_at: Mapping[str, datetime | None],
     *,
     now: datetime,
 ) -> None:
     """Let everything for an account wait as long as its network said, or as its breaker is open."""
-    tried = [(targets[each.claim.pk], each.outcome) for each in reports if not isinstance(each.outcome, Later)]
+    tried = [(targets[each.claim.pk], each.outcome) for each in results if not isinstance(each.outcome, Later)]
     marked = [
         breakers.Call(account_id=target.account_id, platform=target.platform, mark=breakers.mark(outcome))
         for target, outcome in tried
     ]
     held = breakers.note(marked, now=now)
-    for report in reports:
-        account_id, outcome = targets[report.claim.pk].account_id, report.outcome
-        if not isinstance(outcome, RateLimited) or _is_for_it_alone(outcome, report.step):
+    for result in results:
+        account_id, outcome = targets[result.claim.pk].account_id, result.outcome
+        if not isinstance(outcome, RateLimited) or _is_for_it_alone(outcome, result.step):
             continue
-        if until := _asked_again_at(outcome, next_at[report.claim.pk], now=now):
+        if until := _asked_again_at(outcome, next_at[result.claim.pk], now=now):
             held[account_id] = until
             breakers.hold(account_id, until=until, since=now if _is_endless(outcome) else None)
     for account_id, until in held.items():
@@ -256,36 +262,36 @@ def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:
             setattr(ended[pk], name, value)
 
 
-def _log(entries: Sequence[tuple[Report, str, datetime | None]], *, now: datetime) -> None:
-    """Add an attempt for each report, with its outcome's name and when the target is due again."""
-    pks = [report.claim.pk for report, _, _ in entries]
+def _log(entries: Sequence[tuple[AttemptResult, str, datetime | None]], *, now: datetime) -> None:
+    """Add an attempt for each result, with its outcome's name and when the target is due again."""
+    pks = [result.claim.pk for result, _, _ in entries]
     counts = Attempt.objects.filter(target__in=pks).values_list("target").annotate(count=Count("pk"))
     numbers = dict(counts.order_by())
     attempts = []
-    for report, word, next_at in entries:
-        numbers[report.claim.pk] = numbers.get(report.claim.pk, 0) + 1
-        attempts.append(_attempt(report, number=numbers[report.claim.pk], word=word, next_at=next_at, now=now))
+    for result, word, next_at in entries:
+        numbers[result.claim.pk] = numbers.get(result.claim.pk, 0) + 1
+        attempts.append(_attempt(result, number=numbers[result.claim.pk], word=word, next_at=next_at, now=now))
     insert_each(attempts)
 
 
-def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None, now: datetime) -> Attempt:
-    error = report.outcome if isinstance(report.outcome, PlatformError) else None
-    published = report.outcome if isinstance(report.outcome, Published) else None
+def _attempt(result: AttemptResult, *, number: int, word: str, next_at: datetime | None, now: datetime) -> Attempt:
+    error = result.outcome if isinstance(result.outcome, PlatformError) else None
+    published = result.outcome if isinstance(result.outcome, Published) else None
     return Attempt(
-        target_id=report.claim.pk,
+        target_id=result.claim.pk,
         number=number,
-        fence=report.claim.fence,
-        step=report.step,
-        started_at=report.started_at,
+        fence=result.claim.fence,
+        step=result.step,
+        started_at=result.started_at,
         ended_at=now,
         outcome=word,
         http_status=error.status if error else None,
         code=error.error_code if error else "",
         who_acts=str(error.acts) if error else "",
         network_code=error.network_code if error else "",
-        message=getattr(report.outcome, "message", ""),
+        message=getattr(result.outcome, "message", ""),
         remote_id=published.remote_id if published else "",
         url=published.url if published else "",
         next_at=next_at,
-        exchanges=list(report.exchanges) or None,
+        exchanges=list(result.exchanges) or None,
     )

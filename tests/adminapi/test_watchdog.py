@@ -23,7 +23,7 @@ from adminapi.processes.watchdog import TICKS_MISSED, Watchdog
 from ouipost.claims import database_now
 from ouipost.queues import UNHEARD
 from posts.publishing import kept_answers
-from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_report
+from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_result
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -244,7 +244,7 @@ def test_an_answer_that_cannot_be_settled_keeps_no_spare_worker_from_its_start(
 
     target = make_due(workspace)
     bring_forward(target)
-    kept_answers.keep(make_report(claim(target), HERE))
+    kept_answers.keep(make_result(claim(target), HERE))
     monkeypatch.setattr(kept_answers, "settle_all", fail)
 
     take_turns(dog, monkeypatch, 3)
@@ -257,7 +257,7 @@ def test_a_kept_answer_is_settled_beside_the_look(
 ) -> None:
     target = make_due(workspace)
     bring_forward(target)
-    kept_answers.keep(make_report(claim(target), HERE))
+    kept_answers.keep(make_result(claim(target), HERE))
 
     take_turns(dog, monkeypatch, 1)
 

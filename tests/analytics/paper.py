@@ -19,7 +19,7 @@ from accounts.platforms.base import (
 )
 from analytics.models import AccountSync, TargetNumbers
 from analytics.reading import read
-from analytics.settling import Report
+from analytics.settling import SyncResult
 from analytics.sync import claim_accounts
 from ouipost import claims
 from ouipost.writer import Inline
@@ -107,11 +107,11 @@ def make_published(account: SocialAccount, *remote_ids: str, at: datetime, **val
     return targets
 
 
-def read_due() -> list[Report]:
+def read_due() -> list[SyncResult]:
     """Read each account of which something is due, here and now; returns what came of those that were not lost."""
     jobs = claim_accounts(MANY, share=MANY, busy=Counter(), workspace_id="")
-    reports = [read(job.claim, writer=Inline(), is_ending=never) for job in jobs]
-    return [report for report in reports if report is not None]
+    results = [read(job.claim, writer=Inline(), is_ending=never) for job in jobs]
+    return [result for result in results if result is not None]
 
 
 def sync_of(account: SocialAccount) -> AccountSync:

@@ -9,7 +9,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import AccountNumbers, PlatformError, PostNumbers
 from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
-from analytics.settling import Report, settle_all
+from analytics.settling import SyncResult, settle_all
 from analytics.sync import claim_accounts
 from ouipost import claims
 from ouipost.claims import Claim
@@ -55,7 +55,7 @@ def read(
 ) -> bool:
     """Settle a reading of an account at this time: its posts by the ids of their targets, and its own numbers."""
     found = {_id(target): told for target, told in (posts or {}).items()}
-    report = Report(
+    result = SyncResult(
         claim=held or claim(account),
         at=at,
         asked=list(found),
@@ -66,7 +66,7 @@ def read(
         requests=1,
         access_token=account.access_token,
     )
-    return settle_all([report])[0]
+    return settle_all([result])[0]
 
 
 def _id(target: str) -> int:

@@ -30,8 +30,8 @@ from analytics import discovery, reading, sync
 from analytics.discovery import discover, discover_all
 from analytics.models import AccountDay, AccountSync, DayTotal, HourTotal, Snapshot, TargetNumbers
 from analytics.reading import read
-from analytics.settling import Report, settle_all
-from analytics.sync import LOOK_AHEAD, Job, Syncer, claim_accounts, read_before_posts, read_soon
+from analytics.settling import SyncResult, settle_all
+from analytics.sync import LOOK_AHEAD, ClaimedAccount, Syncer, claim_accounts, read_before_posts, read_soon
 from ouipost import claims
 from ouipost.engine import Engine
 from ouipost.events.journal import SYSTEM
@@ -105,9 +105,9 @@ def test_a_post_is_read_for_the_first_time_a_quarter_of_an_hour_after_it_was_pub
     time.pass_by(minutes=14, seconds=59)
     assert read_due() == []
     time.pass_by(seconds=1)
-    [report] = read_due()
+    [result] = read_due()
 
-    assert (network.asked, report.error) == ([("1001", ["1"])], None)
+    assert (network.asked, result.error) == ([("1001", ["1"])], None)
     assert (numbers_of(target).impressions, post_of(target).impressions) == (10, 10)
 
 
@@ -262,8 +262,8 @@ def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing
 
     for _ in range(6):
         time.pass_by(minutes=15)
-        [report] = read_due()
-        assert report.error is REFUSED
+        [result] = read_due()
+        assert result.error is REFUSED
         assert (numbers_of(good).read_at, sync_of(account).due_at) == (time.now, time.now + 15 * MINUTE)
 
     assert (numbers_of(bad).read_at, numbers_of(bad).due_at) == (None, time.now + 15 * MINUTE)
@@ -346,9 +346,9 @@ def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(
     SocialAccount.objects.update(status="error", last_error=revoked, last_sync=None)
     AccountSync.objects.update(failures=3, error=revoked, due_at=time.now)
 
-    [report] = read_due()
+    [result] = read_due()
 
-    assert (network.asked, report.error) == ([], None)
+    assert (network.asked, result.error) == ([], None)
     row = SocialAccount.objects.get()
     assert (row.status, row.last_error, row.last_sync) == ("error", revoked, None)
     assert (sync_of(account).failures, sync_of(account).error) == (3, revoked)
@@ -376,9 +376,9 @@ def test_an_account_whose_tokens_cannot_be_opened_is_an_explained_failure(
     SocialAccount.objects.update(access_token="not ours")
     time.pass_by(minutes=15)
 
-    [report] = read_due()
+    [result] = read_due()
 
-    assert (report.failed, network.asked) == (True, [])
+    assert (result.failed, network.asked) == (True, [])
     assert sync_of(account).error == {
         "code": "PLATFORM_UNAVAILABLE",
         "message": "The stored tokens cannot be opened; the operator's log has the cause.",
@@ -528,7 +528,7 @@ def test_half_of_a_processs_threads_are_one_networks_share(
 ) -> None:
     shares = []
 
-    def remember(free: int, *, share: int, **options: Any) -> list[Job]:
+    def remember(free: int, *, share: int, **options: Any) -> list[ClaimedAccount]:
         shares.append(share)
         return []
 
@@ -825,7 +825,7 @@ def test_what_cannot_be_settled_is_left_to_its_lease_and_no_hot_loop(
 ) -> None:
     account = make_account(workspace)
 
-    def fail(reports: Any) -> Any:
+    def fail(results: Any) -> Any:
         raise ZeroDivisionError
 
     monkeypatch.setattr(reading, "settle_all", fail)
@@ -838,15 +838,15 @@ def test_what_cannot_be_settled_is_left_to_its_lease_and_no_hot_loop(
 
 
 class Unsettled(Inline):
-    """Keeps the reports that are to be settled, and settles none."""
+    """Keeps the results that are to be settled, and settles none."""
 
     def __init__(self) -> None:
-        self.reports: list[Report] = []
+        self.results: list[SyncResult] = []
 
     def run(self, work: Any, item: Any) -> Any:
         if work is not settle_all:
             return super().run(work, item)
-        self.reports.append(item)
+        self.results.append(item)
         return True
 
 
@@ -867,9 +867,9 @@ def test_several_accounts_are_settled_in_as_many_statements_as_one(
         for job in claim_accounts(100, share=100, busy=Counter(), workspace_id=""):
             read(job.claim, writer=unsettled, is_ending=never)
         with CaptureQueriesContext(connection) as made, transaction.atomic():
-            assert all(settle_all(unsettled.reports))
+            assert all(settle_all(unsettled.results))
         statements.append(len(made))
-        settled.append(len(unsettled.reports))
+        settled.append(len(unsettled.results))
 
     assert settled == [1, 5]
     assert statements[0] == statements[1]

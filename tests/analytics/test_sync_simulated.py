@@ -335,7 +335,7 @@ def test_while_one_network_hangs_the_others_are_read(world: World) -> None:
     def hang(request: requests.PreparedRequest, send: Send) -> requests.Response:
         if "facebook" not in str(request.url):
             return send(request)
-        wait_until(lambda: len(world.reports) == 2)
+        wait_until(lambda: len(world.results) == 2)
         meanwhile.extend([numbers_of(on_x).read_at, numbers_of(on_bluesky).read_at])
         raise ConnectionError("It never answered.")
 

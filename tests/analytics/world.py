@@ -16,8 +16,8 @@ from adminapi.management.commands import sync_analytics
 from analytics import reading
 from analytics.discovery import discover_all
 from analytics.models import AccountSync, TargetNumbers
-from analytics.settling import Report
-from analytics.sync import Job, Syncer
+from analytics.settling import SyncResult
+from analytics.sync import ClaimedAccount, Syncer
 from ouipost import claims
 from ouipost.simulator import clock
 from ouipost.simulator import models as networks
@@ -56,7 +56,7 @@ class OwnConnections(Syncer):
 
     tick_seconds = 0.05
 
-    def work(self, job: Job, writer: Runs) -> None:
+    def work(self, job: ClaimedAccount, writer: Runs) -> None:
         try:
             super().work(job, writer)
         finally:
@@ -86,7 +86,7 @@ class World:
     api: ApiClient
     watch: Watch
     monkeypatch: pytest.MonkeyPatch
-    reports: list[Report] = field(default_factory=list)
+    results: list[SyncResult] = field(default_factory=list)
     _time: Time | None = None
 
     @property
@@ -116,12 +116,12 @@ class World:
             assert settled.status == "published", settled.error
         return Post.objects.get(pk=post.pk)
 
-    def sync(self, syncer: type[Syncer] = OwnConnections, threads: int = THREADS) -> list[Report]:
+    def sync(self, syncer: type[Syncer] = OwnConnections, threads: int = THREADS) -> list[SyncResult]:
         """Read all that is due now; returns what came of it."""
-        self.reports.clear()
+        self.results.clear()
         discover_all(now=claims.database_now())
-        syncer(threads, tell=self.reports.append).run_until_idle(seconds=RUN_SECONDS)
-        return list(self.reports)
+        syncer(threads, tell=self.results.append).run_until_idle(seconds=RUN_SECONDS)
+        return list(self.results)
 
     def order(self, network: str, match: str, effect: str, **options: Any) -> networks.Fault:
         """Have something befall calls to a network."""

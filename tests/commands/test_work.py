@@ -96,7 +96,7 @@ def test_serve_migrates_and_becomes_what_keeps_web_and_worker_running(
 
     migrated, checked, (*start, form, commands, once) = done
     assert (migrated, checked, form, once) == ("migrated", "keys are right", "text", "demo")
-    assert start == [sys.executable, "-m", "ouipost.supervisor"]
+    assert start == [sys.executable, "-m", "ouipost.runtime.supervisor"]
     assert list(json.loads(commands)) == runs
     assert json.loads(commands)["worker"] == [sys.executable, f"{ROOT}/manage.py", "work"]
 
@@ -109,7 +109,7 @@ def test_web_becomes_the_server_itself(monkeypatch: pytest.MonkeyPatch, settings
 
     call_command("web", "--host", "0.0.0.0")  # noqa: S104
 
-    assert [command[:3] for command in became] == [[sys.executable, "-m", "ouipost.server"]]
+    assert [command[:3] for command in became] == [[sys.executable, "-m", "ouipost.runtime.server"]]
     assert f"--host 0.0.0.0 --port {settings.PORT} --workers 3 --blocking-threads 7" in " ".join(became[0])
     assert os.environ["PYTHONPATH"] == f"{ROOT}:elsewhere"  # it may have been started in any folder
 

@@ -32,7 +32,7 @@ from ouipost.outbound import Client  # noqa: E402
 from ouipost.outbound.transport import CallSocket  # noqa: E402
 from ouipost.writer import Writer  # noqa: E402
 from posts.publishing import engine, publisher  # noqa: E402
-from posts.publishing.outcomes import Report  # noqa: E402
+from posts.publishing.outcomes import AttemptResult  # noqa: E402
 from posts.publishing.publisher import Publisher  # noqa: E402
 from posts.publishing.turn import Turn  # noqa: E402
 from tests.crash.wrapping import wrap  # noqa: E402
@@ -96,9 +96,9 @@ def install(switch: Switch) -> None:
     def hit(turn: Turn, *_: Any) -> None:
         switch.hit(turn.claim.pk)
 
-    def hit_all(reports: Sequence[Report]) -> None:
-        for report in reports:
-            switch.hit(report.claim.pk)
+    def hit_all(results: Sequence[AttemptResult]) -> None:
+        for result in results:
+            switch.hit(result.claim.pk)
 
     def hit_sender(*_: Any, after: float = 0) -> None:
         turn = getattr(_here, "turn", None)

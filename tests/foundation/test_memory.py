@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
-from ouipost import memory
 from ouipost.db.configuration import CACHED_KIB, WAL_BYTES, database
+from ouipost.runtime import memory
 from tests.databases import fresh_database
 from tests.product import Product
 
@@ -97,7 +97,9 @@ def test_the_processes_of_the_web_server_share_what_is_loaded(tmp_path: Path) ->
         product = Product(home=tmp_path, database_url=url)
         product.migrate()
         try:
-            server = product.start("-m", "ouipost.server", "--port", str(product.port), "--workers", "2", *WEB).pid
+            server = product.start(
+                "-m", "ouipost.runtime.server", "--port", str(product.port), "--workers", "2", *WEB
+            ).pid
             product.wait_until_ready()
             processes = Path(f"/proc/{server}/task/{server}/children").read_text().split()
             lines = Path(f"/proc/{processes[0]}/smaps_rollup").read_text().splitlines()[1:]

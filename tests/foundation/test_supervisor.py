@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ouipost import supervisor
-from ouipost.supervisor import Child, Supervisor
+from ouipost.runtime import supervisor
+from ouipost.runtime.supervisor import Child, Supervisor
 from tests.product import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ def test_each_signal_that_tells_to_stop_is_heard_unless_it_is_ignored() -> None:
 
 
 def test_it_loads_nothing_of_the_product() -> None:
-    program = "import ouipost.supervisor, sys; print({'django', 'structlog', 'celery'} & set(sys.modules))"
+    program = "import ouipost.runtime.supervisor, sys; print({'django', 'structlog', 'celery'} & set(sys.modules))"
 
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, text=True, capture_output=True, check=True)
 

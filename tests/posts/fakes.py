@@ -32,7 +32,7 @@ from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.publishing import claiming, engine
-from posts.publishing.outcomes import Outcome, Report
+from posts.publishing.outcomes import AttemptResult, Outcome
 from posts.publishing.steps import Arming, Loaded, arm_all
 from posts.publishing.turn import Turn
 from posts.status import sync
@@ -232,10 +232,12 @@ def error_of(target: Target) -> dict[str, Any]:
     return dict(target.error)
 
 
-def make_report(held: Claim, outcome: Outcome, **values: Any) -> Report:
+def make_result(held: Claim, outcome: Outcome, **values: Any) -> AttemptResult:
     """Return what a claim led to; each claim of a target began at a time of its own."""
     given: dict[str, Any] = {"step": "commit", "unresolved": False, "started_at": NOW + timedelta(seconds=held.fence)}
-    return Report(claim=held, outcome=outcome, **given | {"recovery": Recovery.LOOK, "listing_lag": LAG} | values)
+    return AttemptResult(
+        claim=held, outcome=outcome, **given | {"recovery": Recovery.LOOK, "listing_lag": LAG} | values
+    )
 
 
 def status_of(post: Post) -> str:

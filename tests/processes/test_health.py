@@ -252,7 +252,7 @@ def test_a_database_that_hangs_or_dies_turns_it_red_within_the_second_and_with_r
 
 def test_whichever_web_process_is_asked_tells_of_all(embedded: Patient) -> None:
     port = free_port()
-    embedded.product.start("-m", "ouipost.server", "--port", str(port), "--workers", "2", *WEB)
+    embedded.product.start("-m", "ouipost.runtime.server", "--port", str(port), "--workers", "2", *WEB)
     base = f"http://127.0.0.1:{port}"
     wait_for(lambda: answers(base), what="the web processes")
 

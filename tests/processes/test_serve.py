@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adminapi.management.client import Client
-from ouipost.supervisor import STOP_SECONDS
+from ouipost.runtime.supervisor import STOP_SECONDS
 from tests.databases import fresh_database
 from tests.foundation.threads import at_once
 from tests.processes.asking import WEB, children_of
@@ -96,7 +96,7 @@ def test_one_that_is_stopped_while_the_web_process_loads_does_not_wait_for_it(tm
             lambda: [
                 each
                 for child in children_of(serve.pid)
-                if "ouipost.server" in said(child)
+                if "ouipost.runtime.server" in said(child)
                 for each in children_of(child)
             ],
             what="the process that loads the product",
@@ -109,7 +109,7 @@ def test_one_that_is_stopped_while_the_web_process_loads_does_not_wait_for_it(tm
 def test_who_waits_for_a_post_is_answered_when_the_web_server_is_to_end(tmp_path: Path) -> None:
     with fresh_database(tmp_path) as url, running(tmp_path, url) as product:
         account, port = product.client.connect("bluesky", "Alice"), free_port()
-        server = product.start("-m", "ouipost.server", "--port", str(port), *WEB)
+        server = product.start("-m", "ouipost.runtime.server", "--port", str(port), *WEB)
         client = Client(base := f"http://127.0.0.1:{port}", api_key="", workspace_id="")
         client.headers = product.client.headers | {"Prefer": "wait=60"}
         wait_for(lambda: answers(base), what="the web server")

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from ouipost.claims import database_now
 from ouipost.events import delivery, signing
 from ouipost.events.catalogue import EVENTS
-from ouipost.events.delivery import Job, deliver
+from ouipost.events.delivery import ClaimedDelivery, deliver
 from ouipost.events.models import Delivery, Webhook
 from ouipost.events.settling import settle_all
 from ouipost.writer import Inline
@@ -43,7 +43,7 @@ def webhook(make_webhook: Callable[..., Webhook]) -> Webhook:
     return make_webhook()
 
 
-def claim_deliveries(limit: int) -> list[Job]:
+def claim_deliveries(limit: int) -> list[ClaimedDelivery]:
     """Claim as a worker does that has no call out yet, and leaves no host a share alone."""
     return delivery.claim_deliveries(limit, hosts=delivery.Hosts([], most=limit))
 

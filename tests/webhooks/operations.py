@@ -135,9 +135,9 @@ def again(do: Callable[[], Any]) -> Deed:
 
 def work_off() -> None:
     """Send what is due, and settle all of it together, as a busy worker does."""
-    reports = [deliver(job) for job in claim_deliveries(8)]
-    if reports:
-        Persevering().run(lambda items: [settle_all(items[0])], reports)
+    results = [deliver(job) for job in claim_deliveries(8)]
+    if results:
+        Persevering().run(lambda items: [settle_all(items[0])], results)
 
 
 def in_bulk(kind: Bulk, name: str) -> Deed:

@@ -575,8 +575,8 @@ def test_a_call_that_takes_long_does_not_hide_a_later_one(
     first, second = claim_deliveries(2)
     begun, ended = deliver(first), deliver(second)
 
-    for report in (ended, begun):
-        Inline().run(settle_all, report)
+    for result in (ended, begun):
+        Inline().run(settle_all, result)
 
     assert stands(webhook).last_triggered_at == ended.at > begun.at
 
@@ -603,12 +603,12 @@ def test_a_failure_that_comes_late_brings_nothing_back_that_was_dropped_meanwhil
     write()
     (job,) = claim_deliveries(1)
     receiver.will_answer(500)
-    report = deliver(job)
+    result = deliver(job)
     Delivery.objects.update(lease_until=database_now())
     for is_active in (False, True):
         webhooks.update_webhook(webhook, values={"is_active": is_active}, actor=SYSTEM)
 
-    assert Inline().run(settle_all, report) is False
+    assert Inline().run(settle_all, result) is False
     assert (Delivery.objects.get().status, deliver_now()) == ("discarded", 0)
 
 
@@ -702,9 +702,9 @@ def test_a_call_asks_the_database_nothing_and_the_cost_of_settling_does_not_grow
         few, many = ([deliver(job) for job in jobs] for jobs in claimed)
 
     costs = []
-    for reports in (few, many):
+    for results in (few, many):
         with CaptureQueriesContext(connection) as captured, transaction.atomic():
-            settle_all(reports)
+            settle_all(results)
         costs.append(len(captured))
 
     assert costs[0] == costs[1] < 12

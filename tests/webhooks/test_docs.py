@@ -29,7 +29,7 @@ from posts.status import sync_and_tell
 from tests.accounts.fakes import make_candidate
 from tests.contract.described import faults_of_event
 from tests.factories import make_account, make_media, make_post, make_workspace
-from tests.posts.fakes import claim_targets, make_report
+from tests.posts.fakes import claim_targets, make_result
 from tests.webhooks.conftest import SECRET
 from workspaces.models import Workspace
 
@@ -71,7 +71,7 @@ def settle(post: Post, *outcomes: Outcome) -> None:
     """Publish a due post, to each of its accounts with one of these outcomes."""
     held = {claim.pk: claim for claim in claim_targets(len(outcomes))}
     targets = post.targets.order_by("pk")
-    settle_all([make_report(held[each.pk], outcome) for each, outcome in zip(targets, outcomes, strict=True)])
+    settle_all([make_result(held[each.pk], outcome) for each, outcome in zip(targets, outcomes, strict=True)])
 
 
 def publish(workspace: Workspace, *outcomes: Outcome) -> Post:

@@ -10,8 +10,8 @@ from adminapi import keyring
 from adminapi.management.arguments import A_DAY
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.web import become, migrate, require_port, web_command
-from ouipost import supervisor
 from ouipost.observability import log_format, logs
+from ouipost.runtime import supervisor
 
 
 class Command(OperatorCommand):

@@ -13,7 +13,7 @@ from adminapi.management.arguments import require_between, require_workspace
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json, counted
 from analytics.discovery import discover_all
 from analytics.models import TargetNumbers
-from analytics.settling import Report
+from analytics.settling import SyncResult
 from analytics.sync import Syncer, due_accounts, read_soon, readable_accounts
 from ouipost.claims import database_now
 
@@ -106,17 +106,17 @@ class Progress:
         """What is printed cannot be written any more: nothing further is begun."""
         self.failed: set[str] = set()
 
-    def tell(self, report: Report) -> None:
+    def tell(self, result: SyncResult) -> None:
         with self._lock:
-            account = SocialAccount.objects.get(pk=report.claim.pk)
+            account = SocialAccount.objects.get(pk=result.claim.pk)
             self._read.add(account.pk)
-            self._posts += sum(found is not None for found in report.found.values())
+            self._posts += sum(found is not None for found in result.found.values())
             self.failed.discard(account.pk)  # it may have been read before, and fail no more
-            if report.failed:
+            if result.failed:
                 self.failed.add(account.pk)
             total = max(self._accounts, len(self._read))
             try:
-                self._command.say(f"[{len(self._read)} of {total}] {_name(account)}: {_told(report)}")
+                self._command.say(f"[{len(self._read)} of {total}] {_name(account)}: {_told(result)}")
             except OSError:  # the sum, which the command prints, fails over the same
                 self.is_unheard.set()
 
@@ -131,15 +131,15 @@ class Progress:
         return f"{told}; {len(self.failed)} could not be read." if self.failed else f"{told}."
 
 
-def _told(report: Report) -> str:
-    read = sum(found is not None for found in report.found.values())
-    gone = len(report.found) - read
+def _told(result: SyncResult) -> str:
+    read = sum(found is not None for found in result.found.values())
+    gone = len(result.found) - read
     told = f"{counted(read, 'post')} read"
     told += f", {gone} not there any more" if gone else ""
-    told += ", its own numbers read" if report.account else ""
-    told += ", the rest when the budget for its network allows it" if report.lacking else ""
-    if report.error:
-        told += f"; {report.error.error_code}: {report.error.message} ({report.error.acts} acts)"
+    told += ", its own numbers read" if result.account else ""
+    told += ", the rest when the budget for its network allows it" if result.lacking else ""
+    if result.error:
+        told += f"; {result.error.error_code}: {result.error.message} ({result.error.acts} acts)"
     return told
 
 

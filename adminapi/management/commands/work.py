@@ -10,9 +10,9 @@ from django.core.management.base import CommandParser
 
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.worker import Worker
-from ouipost import memory
 from ouipost.observability import log_format, logs
-from ouipost.supervisor import when_told_to_stop
+from ouipost.runtime import memory
+from ouipost.runtime.supervisor import when_told_to_stop
 
 PARENT_LOOK_SECONDS = 1
 

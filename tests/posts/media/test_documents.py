@@ -94,7 +94,7 @@ def test_what_is_wrong_with_the_machine_is_not_the_documents_fault(monkeypatch: 
     monkeypatch.setattr(document_child, "limit_process", lambda: None)
 
     with pytest.raises(FileNotFoundError):
-        document_child.answer_to(document_child.Job(source="/nowhere", kind="docx"))
+        document_child.answer_to(document_child.DocumentJob(source="/nowhere", kind="docx"))
 
 
 def test_a_child_gets_640_mb_and_writes_nothing() -> None:

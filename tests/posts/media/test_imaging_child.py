@@ -11,7 +11,7 @@ from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from PIL.PngImagePlugin import PngInfo
 
 from posts.media import imaging_child
-from posts.media.imaging_child import Job, answer_to, steps_at
+from posts.media.imaging_child import ImageJob, answer_to, steps_at
 from tests.posts.media import pictures
 
 ORIENTATIONS = {
@@ -34,12 +34,12 @@ def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
 
 
-def job(folder: Path, content: bytes, format_name: str, **values: Any) -> Job:
+def job(folder: Path, content: bytes, format_name: str, **values: Any) -> ImageJob:
     source = folder / "source"
     source.write_bytes(content)
     given: dict[str, Any] = {"task": "renew", "target": str(folder / "target"), "max_pixels": 1_000_000}
     given |= {"source": str(source), "format": format_name, "thumbnail": str(folder / "thumbnail")}
-    return Job(**given | values)
+    return ImageJob(**given | values)
 
 
 def renewed(folder: Path, content: bytes, format_name: str, **values: Any) -> Image.Image:
@@ -305,7 +305,7 @@ def test_a_full_disk_is_not_taken_for_a_damaged_picture(tmp_path: Path, monkeypa
 
 
 def _raises(error: Exception) -> Any:
-    def raise_it(job: Job) -> None:
+    def raise_it(job: ImageJob) -> None:
         raise error
 
     return raise_it

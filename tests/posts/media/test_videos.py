@@ -248,14 +248,14 @@ def test_a_video_that_is_too_large_is_told_so(settings: Settings) -> None:
 def test_a_full_disk_is_not_taken_for_a_damaged_video(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video_child, "limit_process", lambda job: None)
     monkeypatch.setattr(video_child, "renew", _raises(OSError(errno.ENOSPC, "No space left on device")))
-    job = video_child.Job(source="", mime_type="video/mp4", target="", thumbnail="")
+    job = video_child.VideoJob(source="", mime_type="video/mp4", target="", thumbnail="")
 
     with pytest.raises(OSError, match="No space left"):
         video_child.answer_to(job)
 
 
 def _raises(error: Exception) -> Any:
-    def raise_it(job: video_child.Job) -> None:
+    def raise_it(job: video_child.VideoJob) -> None:
         raise error
 
     return raise_it

@@ -19,7 +19,7 @@ from posts.publishing.outcomes import Later, Outcome
 from posts.publishing.settling import settle_all
 from tests.factories import make_account, make_post
 from tests.foundation.threads import PATIENCE_SECONDS, at_once, wait_until
-from tests.posts.fakes import HERE, ScriptedNetwork, bring_forward, claim, make_due, make_report, never, outcomes, told
+from tests.posts.fakes import HERE, ScriptedNetwork, bring_forward, claim, make_due, make_result, never, outcomes, told
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,7 +112,7 @@ def test_what_was_committed_although_nobody_was_told_so_is_settled_once(
     events: list[str],
 ) -> None:
     target = make_due(workspace)
-    report = make_report(claim(target), outcome)
+    result = make_result(claim(target), outcome)
     commit = connection.commit
 
     def lose_the_answer() -> None:
@@ -121,7 +121,7 @@ def test_what_was_committed_although_nobody_was_told_so_is_settled_once(
         raise OperationalError(2013, "Lost connection to server during query")
 
     monkeypatch.setattr(connection, "commit", lose_the_answer)
-    settled = committed(lambda: settle_all([report]))
+    settled = committed(lambda: settle_all([result]))
 
     assert settled == [[True]]
     assert (outcomes(target), told()) == (lines, events)

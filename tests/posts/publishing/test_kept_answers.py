@@ -30,7 +30,7 @@ from ouipost.writer import WriterClosed
 from posts import services
 from posts.models import Attempt, Target
 from posts.publishing import engine, kept_answers, settling
-from posts.publishing.outcomes import Report
+from posts.publishing.outcomes import AttemptResult
 from tests.accounts.fakes import answer
 from tests.factories import make_account
 from tests.posts.fakes import (
@@ -47,7 +47,7 @@ from tests.posts.fakes import (
     error_of,
     expired,
     make_due,
-    make_report,
+    make_result,
     outcomes,
     publish,
     status_of,
@@ -73,7 +73,7 @@ def leave_unsettled(
     bring_forward(target)
     turn = begin(claim(target))
 
-    def never(reports: Sequence[Report]) -> list[bool]:
+    def never(results: Sequence[AttemptResult]) -> list[bool]:
         turn.claim = expired(turn.claim)
         raise away
 
@@ -88,7 +88,7 @@ def keep_an_answer(workspace: Workspace) -> Target:
     """Keep the answer for a target that was published."""
     target = make_due(workspace)
     bring_forward(target)
-    kept_answers.keep(make_report(claim(target), HERE))
+    kept_answers.keep(make_result(claim(target), HERE))
     return target
 
 
@@ -299,7 +299,7 @@ def test_nobody_else_can_read_what_a_network_gave(workspace: Workspace, network:
     target = make_due(workspace)
     bring_forward(target)
 
-    kept_answers.keep(make_report(claim(target), TAKEN))
+    kept_answers.keep(make_result(claim(target), TAKEN))
 
     assert kept_answers.path().stat().st_mode & 0o777 == 0o600
 
@@ -308,8 +308,8 @@ def test_an_answer_that_was_settled_after_all_changes_nothing(workspace: Workspa
     target = make_due(workspace)
     bring_forward(target)
     held = claim(target)
-    kept_answers.keep(make_report(held, HERE))
-    settling.settle_all([make_report(held, HERE)])
+    kept_answers.keep(make_result(held, HERE))
+    settling.settle_all([make_result(held, HERE)])
 
     kept_answers.replay()
 
@@ -369,17 +369,17 @@ def keep_two(workspace: Workspace) -> list[Target]:
     found = [make_due(workspace, make_account(workspace, remote_id=each, default_of=None)) for each in ("1", "2")]
     held = {each.pk: each for each in claim_targets(2)}
     for number, target in enumerate(found):
-        kept_answers.keep(make_report(held[target.pk], Published(remote_id=str(number), url="")))
+        kept_answers.keep(make_result(held[target.pk], Published(remote_id=str(number), url="")))
     return found
 
 
 def settle_none_of(target: Target, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every settling of this target fail, and no other."""
 
-    def settle(reports: Sequence[Report]) -> list[bool]:
-        if reports[0].claim.pk == target.pk:
+    def settle(results: Sequence[AttemptResult]) -> list[bool]:
+        if results[0].claim.pk == target.pk:
             raise error
-        return settling.settle_all(reports)
+        return settling.settle_all(results)
 
     monkeypatch.setattr(kept_answers, "settle_all", settle)
 

@@ -26,7 +26,7 @@ from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events import webhooks
 from ouipost.events.models import Delivery, Event, Webhook
-from ouipost.events.settling import Report, settle_all
+from ouipost.events.settling import DeliveryResult, settle_all
 from posts import counts, expiring, pausing, removal, services
 from posts.media import files, storage
 from posts.media.intake import Processed
@@ -239,9 +239,9 @@ def deliveries(_: Workspace) -> Change:
     delivery = make_delivery(make_webhook(), status="pending", due_at=NOW)
     [held] = claims.claim_due(Delivery.objects.all(), limit=1, lease=timedelta(minutes=1))
     told = dict.fromkeys(("error", "answer", "address", "retry_after"), "")
-    report = Report(claim=held, delivery=delivery, at=NOW, milliseconds=1, http_status=200, **told)
+    result = DeliveryResult(claim=held, delivery=delivery, at=NOW, milliseconds=1, http_status=200, **told)
     count = partial(Webhook.objects.update, successful_deliveries=5)
-    return count, partial(settle_all, [report]), lambda: Webhook.objects.get().successful_deliveries, 6
+    return count, partial(settle_all, [result]), lambda: Webhook.objects.get().successful_deliveries, 6
 
 
 def name_of_an_account(workspace: Workspace) -> Change:
@@ -249,9 +249,11 @@ def name_of_an_account(workspace: Workspace) -> Change:
     AccountSync.objects.create(account=account, due_at=NOW, account_due_at=NOW)
     [held] = claims.claim_due(AccountSync.objects.all(), limit=1, lease=timedelta(minutes=1))
     asked: dict[str, Any] = {"asked": [], "found": {}, "asked_account": True, "account": None, "error": None}
-    report = readings.Report(claim=held, at=NOW, requests=0, access_token="", profile=Profile(name="Bakery"), **asked)
+    result = readings.SyncResult(
+        claim=held, at=NOW, requests=0, access_token="", profile=Profile(name="Bakery"), **asked
+    )
     name = partial(update_account, account, values={"name": "Ours"}, actor=ACTOR)
-    return name, partial(readings.settle_all, [report]), lambda: SocialAccount.objects.get().name, "Ours"
+    return name, partial(readings.settle_all, [result]), lambda: SocialAccount.objects.get().name, "Ours"
 
 
 def days(workspace: Workspace) -> Change:

@@ -23,7 +23,7 @@ from posts.advice import failure
 from posts.models import Target, TargetStatus
 from posts.publishing.outcomes import Absent, Held, Later, Outcome, Undecidable, next_state, recovery_time
 from tests.factories import NOW
-from tests.posts.fakes import HERE, LAG, make_report
+from tests.posts.fakes import HERE, LAG, make_result
 
 FINAL = {"due_at": None, "armed_at": None, "outcome_unknown": False, "absences": 0}
 REFUSALS: list[PlatformError] = [Rejected("no"), Duplicate("twice"), AuthExpired("who?")]
@@ -47,7 +47,7 @@ def armed(**values: Any) -> Target:
 
 def after(outcome: Outcome, recovery: Recovery = Recovery.LOOK, target: Target | None = None, **values: Any) -> Any:
     held = Claim(pk="tgt_1", fence=1, deadline=0)
-    return next_state(target or armed(), make_report(held, outcome, recovery=recovery, **values), now=NOW)
+    return next_state(target or armed(), make_result(held, outcome, recovery=recovery, **values), now=NOW)
 
 
 def seconds_until(due_at: Any) -> float:

@@ -19,7 +19,7 @@ from posts import lateness, status
 from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
 from posts.publishing import engine, settling
-from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, Report
+from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, AttemptResult
 from posts.publishing.turn import GUARD_SECONDS, Turn
 from tests.factories import make_account, make_webhook, make_workspace
 from tests.posts.fakes import (
@@ -310,10 +310,10 @@ def test_an_outcome_is_settled_as_soon_as_the_database_is_back(
 ) -> None:
     failures = [DatabaseError("gone away"), DatabaseError("gone away")]
 
-    def settle_when_back(reports: Sequence[Report]) -> list[bool]:
+    def settle_when_back(results: Sequence[AttemptResult]) -> list[bool]:
         if failures:
             raise failures.pop()
-        return settling.settle_all(reports)
+        return settling.settle_all(results)
 
     monkeypatch.setattr(engine, "settle_all", settle_when_back)
     monkeypatch.setattr(engine, "SETTLE_AGAIN_SECONDS", 0.001)
@@ -331,7 +331,7 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
     bring_forward(target)
     turn = begin(claim(target))
 
-    def never(reports: Sequence[Report]) -> list[bool]:
+    def never(results: Sequence[AttemptResult]) -> list[bool]:
         turn.claim = expired(turn.claim)
         raise DatabaseError("gone away")
 

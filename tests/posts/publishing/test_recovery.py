@@ -46,7 +46,7 @@ from tests.posts.fakes import (
     claim_targets,
     error_of,
     make_due,
-    make_report,
+    make_result,
     outcomes,
     publish,
     publish_claimed,
@@ -191,7 +191,7 @@ def test_what_a_late_answer_told_of_is_not_sent_again_where_the_look_does_not_fi
     workspace: Workspace, network: ScriptedNetwork, told: list[Published], ends: str
 ) -> None:
     target, sender, looker = being_looked_for(workspace, absences=1)
-    settle_all([make_report(sender, each) for each in told])
+    settle_all([make_result(sender, each) for each in told])
 
     publish_claimed(looker)
 
@@ -207,7 +207,7 @@ def test_what_a_late_answer_tells_of_before_it_is_sent_again_is_not_sent_again(
     target, sender, looker = being_looked_for(workspace, absences=1)
 
     def told_meanwhile() -> Any:
-        settle_all([make_report(sender, HERE)])
+        settle_all([make_result(sender, HERE)])
         if put_off:
             raise StillWorking("It is at work on the file.", retry_after=5)
         return {}
@@ -226,12 +226,12 @@ def test_what_a_late_answer_tells_of_after_a_person_had_it_sent_again_is_not_sen
 ) -> None:
     target, sender, looker = being_looked_for(workspace, sent_text="Hello")
     Post.objects.update(content="Hello")
-    settle_all([make_report(looker, ends, step="recover", unresolved=isinstance(ends, Undecidable))])
+    settle_all([make_result(looker, ends, step="recover", unresolved=isinstance(ends, Undecidable))])
     if isinstance(ends, Undecidable):
         services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
     else:
         services.retry_post(target.post, actor=ACTOR, now=NOW)
-    settle_all([make_report(sender, HERE)])
+    settle_all([make_result(sender, HERE)])
 
     settled = publish(target)
 
@@ -243,9 +243,9 @@ def test_what_a_late_answer_tells_of_is_not_taken_for_the_text_that_was_written_
     workspace: Workspace, network: ScriptedNetwork
 ) -> None:
     target, sender, looker = being_looked_for(workspace, sent_text="Hello")
-    settle_all([make_report(looker, Rejected("No."), step="recover")])
+    settle_all([make_result(looker, Rejected("No."), step="recover")])
     services.unschedule_post(target.post, actor=ACTOR)
-    settle_all([make_report(sender, HERE)])
+    settle_all([make_result(sender, HERE)])
     services.update_post(target.post, values={"content": "Hello again"}, actor=ACTOR, now=NOW)
     services.publish_post(target.post, actor=ACTOR, now=NOW)
     network.committed = [FOUND]

@@ -37,7 +37,7 @@ from tests.posts.fakes import (
     claim,
     claim_targets,
     make_due,
-    make_report,
+    make_result,
     outcomes,
     publish,
     status_of,
@@ -50,7 +50,7 @@ def test_settling_gives_the_target_back_and_writes_attempt_post_and_journal(work
     target = make_due(workspace)
     held = claim(target)
 
-    settle_all([make_report(held, HERE)])
+    settle_all([make_result(held, HERE)])
 
     settled, post = Target.objects.get(pk=target.pk), Post.objects.get(targets=target)
     attempt = Attempt.objects.get(target=target)
@@ -72,7 +72,7 @@ def test_attempts_are_numbered_and_tell_what_was_answered(workspace: Workspace) 
 
     for outcome in (RateLimited("slow", status=429, network_code="88", retry_after=1), Absent()):
         bring_forward(target)
-        settle_all([make_report(claim(target), outcome, unresolved=isinstance(outcome, Absent))])
+        settle_all([make_result(claim(target), outcome, unresolved=isinstance(outcome, Absent))])
 
     first, second = Attempt.objects.filter(target=target).order_by("number")
     assert (first.number, first.outcome, first.http_status, first.network_code) == (1, "rate_limited", 429, "88")
@@ -83,7 +83,7 @@ def test_attempts_are_numbered_and_tell_what_was_answered(workspace: Workspace) 
 def test_a_long_code_of_a_network_is_cut_where_it_is_kept(workspace: Workspace) -> None:
     target = make_due(workspace)
 
-    settle_all([make_report(claim(target), Rejected("Not so.", status=400, network_code="c" * 500))])
+    settle_all([make_result(claim(target), Rejected("Not so.", status=400, network_code="c" * 500))])
 
     assert Attempt.objects.get().network_code == "c" * 80
 
@@ -92,7 +92,7 @@ def test_an_answer_that_was_cut_within_a_character_is_settled(workspace: Workspa
     target = make_due(workspace)
     cut = describe("POST", "https://a.example", sent={}, status=400, answer=b'{"says": "\\ud83d"}', seconds=0.1)
 
-    settle_all([make_report(claim(target), Rejected("Not so.", status=400), exchanges=[cut])])
+    settle_all([make_result(claim(target), Rejected("Not so.", status=400), exchanges=[cut])])
 
     assert outcomes(target) == [("commit", "rejected")]
     assert Attempt.objects.get().exchanges == [cut]
@@ -106,7 +106,7 @@ def test_the_deepest_that_is_read_of_an_answer_can_be_kept(workspace: Workspace)
     held = claim(target)
 
     save_all([Saving(claim=held, handles={"uploads": {"media": {"given": upload}}, "record": record}, seconds=90)])
-    settle_all([make_report(held, HERE, exchanges=[told])])
+    settle_all([make_result(held, HERE, exchanges=[told])])
 
     kept = Target.objects.get(pk=target.pk)
     assert (kept.status, kept.handles["record"]) == ("published", record)
@@ -120,7 +120,7 @@ def test_a_post_is_told_of_once_when_its_last_target_settles(workspace: Workspac
     outcomes: list[Outcome] = [HERE, Rejected("no")]
     for target, outcome in zip(post.targets.order_by("pk"), outcomes, strict=True):
         bring_forward(target, due_at=database_now() - timedelta(hours=1))
-        settle_all([make_report(claim(target), outcome)])
+        settle_all([make_result(claim(target), outcome)])
 
     assert status_of(post) == "partially_published"
     assert list(Event.objects.values_list("type", flat=True)) == ["post.partially_published"]
@@ -134,7 +134,7 @@ def test_a_rate_limit_holds_back_all_that_would_go_to_the_same_account(workspace
     tomorrow = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW + timedelta(days=900))
     held = claim(limited)
 
-    settle_all([make_report(held, RateLimited("slow", retry_after=370))])
+    settle_all([make_result(held, RateLimited("slow", retry_after=370))])
 
     due: dict[str, Any] = dict(Target.objects.values_list("pk", "due_at"))
     assert due[waiting.pk] > due[limited.pk] > database_now() + timedelta(seconds=360)
@@ -155,7 +155,7 @@ def test_an_answer_after_the_claim_was_lost_changes_nothing_but_is_kept(workspac
     target = make_due(workspace)
     held = lost_claim(target)
 
-    settle_all([make_report(held, HERE)])
+    settle_all([make_result(held, HERE)])
 
     attempt = Attempt.objects.get(target=target)
     assert Target.objects.get(pk=target.pk).status == "publishing"
@@ -176,7 +176,7 @@ def test_an_answer_to_a_claim_that_the_database_has_lost_pauses_everything_and_n
     row.update(**columns)  # a replica took over that had not seen the claim
 
     for _ in range(2):
-        settle_all([make_report(held, HERE)])
+        settle_all([make_result(held, HERE)])
     pause, waiting = Pause.objects.get(), claim_targets(1)
     doubt(target, since=NOW, actor=ACTOR, now=database_now())
     settled = publish(target)
@@ -191,8 +191,8 @@ def test_the_one_late_id_settles_a_parked_target_once(workspace: Workspace) -> N
     held = lost_claim(target)
     park(target)
 
-    settle_all([make_report(held, HERE)])
-    settle_all([make_report(held, Published(remote_id="43", url=""))])
+    settle_all([make_result(held, HERE)])
+    settle_all([make_result(held, Published(remote_id="43", url=""))])
 
     settled, event = Target.objects.select_related("post").get(pk=target.pk), Event.objects.get()
     assert (settled.status, settled.remote_id, settled.url) == ("published", "42", HERE.url)
@@ -202,11 +202,11 @@ def test_the_one_late_id_settles_a_parked_target_once(workspace: Workspace) -> N
 
 def test_a_late_id_that_came_first_settles_a_target_that_would_be_parked(workspace: Workspace) -> None:
     target = make_due(workspace)
-    settle_all([make_report(lost_claim(target), HERE)])
+    settle_all([make_result(lost_claim(target), HERE)])
     bring_forward(target)
 
     undecidable = Undecidable(message="nobody can tell")
-    settle_all([make_report(claim(target), undecidable, recovery=Recovery.PARK, unresolved=True)])
+    settle_all([make_result(claim(target), undecidable, recovery=Recovery.PARK, unresolved=True)])
 
     settled = Target.objects.get(pk=target.pk)
     assert (settled.status, settled.remote_id, settled.error) == ("published", "42", None)
@@ -220,10 +220,10 @@ def test_what_was_sent_again_and_refused_is_published_where_a_late_answer_told_t
     first = lost_claim(target)
     bring_forward(target)
     Target.objects.filter(pk=target.pk).update(sends=2)
-    reports = [make_report(claim(target), Rejected("no")), make_report(first, HERE)]
+    results = [make_result(claim(target), Rejected("no")), make_result(first, HERE)]
 
-    for report in reversed(reports) if late_first else reports:
-        settle_all([report])
+    for result in reversed(results) if late_first else results:
+        settle_all([result])
 
     settled = Target.objects.select_related("post").get(pk=target.pk)
     assert (settled.status, settled.remote_id, settled.error, settled.post.status) == (
@@ -243,7 +243,7 @@ def test_a_late_id_of_one_of_several_parts_lets_the_next_go_on(
     park(target)
     Target.objects.update(replies=1, parts=out, claim_count=5)
 
-    settle_all([make_report(held, HERE)])
+    settle_all([make_result(held, HERE)])
 
     settled = Target.objects.get(pk=target.pk)
     assert (settled.status, settled.parts[-1]["remote_id"], settled.claim_count) == (ends, "42", 0)
@@ -262,7 +262,7 @@ def test_a_late_id_of_the_next_part_is_taken_although_the_clock_has_gone_back_si
     park(target)
     Target.objects.update(replies=1, parts=[{"remote_id": "41", "url": ""}])
 
-    settle_all([make_report(held, HERE)])
+    settle_all([make_result(held, HERE)])
 
     assert Target.objects.get(pk=target.pk).status == "published"
 
@@ -274,12 +274,12 @@ def test_a_late_id_of_a_part_that_was_found_before_is_not_taken_for_the_next(wor
     found = HERE if known == "adopted" else Published(remote_id="41", url="")
     Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, replies=2)
     bring_forward(target)
-    settle_all([make_report(claim(target), found, step="recover", started_at=database_now())])
+    settle_all([make_result(claim(target), found, step="recover", started_at=database_now())])
     park(target)
     if known == "the second of two":
         log(target, outcome="published", remote_id="40")
 
-    settle_all([make_report(held, HERE)])
+    settle_all([make_result(held, HERE)])
 
     assert Target.objects.get(pk=target.pk).status == "needs_review"
 
@@ -292,8 +292,8 @@ def test_several_late_ids_are_left_to_a_person(workspace: Workspace) -> None:
     park(target)
     log(target, outcome="late", remote_id="41")
 
-    settle_all([make_report(first, HERE)])
-    settle_all([make_report(second, HERE)])
+    settle_all([make_result(first, HERE)])
+    settle_all([make_result(second, HERE)])
 
     assert Target.objects.get(pk=target.pk).status == "needs_review"
 
@@ -311,7 +311,7 @@ def test_a_late_refusal_settles_nothing_where_a_worker_never_came_back(workspace
     held = lost_claim(target)
     park(target)
 
-    settle_all([make_report(held, Rejected("no"))])
+    settle_all([make_result(held, Rejected("no"))])
 
     assert Target.objects.get(pk=target.pk).status == "needs_review"
 
@@ -321,7 +321,7 @@ def looked_for(target: Target, outcome: Outcome) -> Claim:
     held = claim(target)
     Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1)
     bring_forward(target)
-    settle_all([make_report(claim(target), outcome, step="recover", unresolved=True)])
+    settle_all([make_result(claim(target), outcome, step="recover", unresolved=True)])
     return held
 
 
@@ -330,7 +330,7 @@ def test_a_late_refusal_settles_what_was_only_looked_for_since(workspace: Worksp
     held = looked_for(target, Undecidable(message="nobody can tell"))
     log(make_due(workspace, target.account), fence=held.fence + 1, outcome="unavailable")
 
-    settle_all([make_report(held, Rejected("no"))])
+    settle_all([make_result(held, Rejected("no"))])
 
     settled = Target.objects.select_related("post").get(pk=target.pk)
     assert (settled.status, settled.outcome_unknown, settled.post.status) == ("failed", False, "failed")
@@ -343,7 +343,7 @@ def test_what_was_taken_late_is_asked_about_by_its_handles(workspace: Workspace,
     target = make_due(workspace)
     held = looked_for(target, looked)
 
-    settle_all([make_report(held, StillWorking("at work", retry_after=5, handles={"video": "7"}))])
+    settle_all([make_result(held, StillWorking("at work", retry_after=5, handles={"video": "7"}))])
 
     settled = Target.objects.select_related("post").get(pk=target.pk)
     assert (settled.status, settled.handles, settled.absences) == ("publishing", {"video": "7"}, 0)
@@ -355,7 +355,7 @@ def test_what_was_taken_late_of_a_part_that_was_found_says_nothing_of_the_next(w
     Target.objects.update(replies=1)
     held = looked_for(target, HERE)
 
-    settle_all([make_report(held, StillWorking("at work", retry_after=5, handles={"video": "7"}))])
+    settle_all([make_result(held, StillWorking("at work", retry_after=5, handles={"video": "7"}))])
 
     assert (Target.objects.get(pk=target.pk).handles, outcomes(target)[-1]) == ({}, ("commit", "late"))
 
@@ -365,8 +365,8 @@ def test_what_was_taken_is_asked_about_by_its_handles_though_another_worker_is_l
 ) -> None:
     target, sender, looker = being_looked_for(workspace, absences=1)
 
-    settle_all([make_report(sender, StillWorking("at work", retry_after=5, handles={"publish_id": "7"}))])
-    settle_all([make_report(looker, Absent(), step="recover", unresolved=True)])
+    settle_all([make_result(sender, StillWorking("at work", retry_after=5, handles={"publish_id": "7"}))])
+    settle_all([make_result(looker, Absent(), step="recover", unresolved=True)])
 
     settled = Target.objects.get(pk=target.pk)
     assert (settled.handles, settled.absences, settled.outcome_unknown) == ({"publish_id": "7"}, 0, True)
@@ -378,8 +378,8 @@ def test_what_was_taken_is_asked_about_though_the_look_ends_in_the_same_moment(
     workspace: Workspace, late_first: bool
 ) -> None:
     target, sender, looker = being_looked_for(workspace)
-    late = make_report(sender, StillWorking("at work", retry_after=5, handles={"publish_id": "7"}))
-    looked = make_report(looker, Undecidable(message="nobody can tell"), step="recover", unresolved=True)
+    late = make_result(sender, StillWorking("at work", retry_after=5, handles={"publish_id": "7"}))
+    looked = make_result(looker, Undecidable(message="nobody can tell"), step="recover", unresolved=True)
 
     settle_all([late, looked] if late_first else [looked, late])
 
@@ -395,7 +395,7 @@ def test_a_late_answer_that_does_not_tell_settles_nothing(workspace: Workspace, 
     target = make_due(workspace)
     held = looked_for(target, Undecidable(message="nobody can tell"))
 
-    settle_all([make_report(held, **({"outcome": Rejected("no")} | values))])
+    settle_all([make_result(held, **({"outcome": Rejected("no")} | values))])
 
     assert Target.objects.get(pk=target.pk).status == "needs_review"
     assert outcomes(target)[1:] == [(values.get("step", "commit"), "late")]
@@ -407,9 +407,9 @@ def test_a_look_whose_worker_came_back_too_late_is_none_that_has_ended(workspace
     Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1)
     bring_forward(target)
     looker = lost_claim(target)
-    settle_all([make_report(looker, Absent(), step="recover", unresolved=True)])
+    settle_all([make_result(looker, Absent(), step="recover", unresolved=True)])
 
-    settle_all([make_report(sender, Rejected("no"))])
+    settle_all([make_result(sender, Rejected("no"))])
 
     assert Target.objects.get(pk=target.pk).status == "publishing"
     assert outcomes(target) == [("recover", "late"), ("commit", "late")]
@@ -423,7 +423,7 @@ def test_a_late_refusal_settles_nothing_where_a_worker_that_took_over_after_a_lo
     bring_forward(target)
     arm(claim(target), target)
 
-    settle_all([make_report(held, Rejected("no"))])
+    settle_all([make_result(held, Rejected("no"))])
 
     assert (Target.objects.get(pk=target.pk).status, outcomes(target)[-1]) == ("publishing", ("commit", "late"))
 
@@ -436,20 +436,20 @@ def test_a_late_look_does_not_stand_for_a_claim_that_may_have_sent_again(workspa
     looker = lost_claim(target)
     bring_forward(target)
     claim(target)
-    settle_all([make_report(looker, Absent(), step="recover", unresolved=True)])
+    settle_all([make_result(looker, Absent(), step="recover", unresolved=True)])
 
-    settle_all([make_report(sender, Rejected("no"))])
+    settle_all([make_result(sender, Rejected("no"))])
 
     assert (Target.objects.get(pk=target.pk).status, outcomes(target)[-1]) == ("publishing", ("commit", "late"))
 
 
 def test_what_was_tried_before_a_send_is_nothing_that_was_sent_since(workspace: Workspace) -> None:
     target = make_due(workspace)
-    settle_all([make_report(claim(target), RateLimited("slow down", retry_after=5))])
+    settle_all([make_result(claim(target), RateLimited("slow down", retry_after=5))])
     bring_forward(target)
     held = looked_for(target, Undecidable(message="nobody can tell"))
 
-    settle_all([make_report(held, Rejected("no"))])
+    settle_all([make_result(held, Rejected("no"))])
 
     assert Target.objects.get(pk=target.pk).status == "failed"
 
@@ -459,7 +459,7 @@ def test_a_late_refusal_changes_nothing_that_a_person_has_settled(workspace: Wor
     held = looked_for(target, Undecidable(message="nobody can tell"))
     services.resolve_target(target, published=True, url=HERE.url, actor=ACTOR, now=NOW)
 
-    settle_all([make_report(held, Rejected("no"))])
+    settle_all([make_result(held, Rejected("no"))])
 
     assert Target.objects.get(pk=target.pk).status == "published"
 
@@ -467,10 +467,10 @@ def test_a_late_refusal_changes_nothing_that_a_person_has_settled(workspace: Wor
 def test_settling_twice_changes_nothing_the_second_time(workspace: Workspace) -> None:
     target = make_due(workspace)
     held = claim(target)
-    settle_all([make_report(held, Unavailable("away"))])
+    settle_all([make_result(held, Unavailable("away"))])
     settled = Target.objects.get(pk=target.pk)
 
-    settle_all([make_report(held, Unavailable("away"))])
+    settle_all([make_result(held, Unavailable("away"))])
 
     again = Target.objects.get(pk=target.pk)
     assert (again.attempts, again.due_at) == (settled.attempts, settled.due_at) == (1, settled.due_at)
@@ -481,5 +481,5 @@ def test_a_post_that_was_deleted_in_the_meantime_ends_the_claim(workspace: Works
     held = claim(target)
     Post.objects.get(targets=target).delete()
 
-    assert settle_all([make_report(held, HERE)]) == [False]
+    assert settle_all([make_result(held, HERE)]) == [False]
     assert not Attempt.objects.exists()

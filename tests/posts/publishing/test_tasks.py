@@ -12,8 +12,8 @@ import pytest
 from accounts.platforms.bluesky import video as bluesky
 from accounts.platforms.facebook import video as facebook
 from accounts.platforms.pinterest import media as pinterest
-from ouipost import node
 from ouipost.engine import LEAVE_SECONDS
+from ouipost.runtime import node
 from posts import doorbell, tasks
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS
 from posts.publishing.publisher import Publisher

@@ -37,7 +37,7 @@ from tests.posts.fakes import (
     bring_forward,
     claim_targets,
     make_due,
-    make_report,
+    make_result,
     publish,
     publish_claimed,
 )
@@ -85,7 +85,7 @@ def make_many(account: SocialAccount, count: int, *, ago: float = 60, status: st
 
 
 def settle(held: Sequence[Claim], outcome: Any = HERE, **values: Any) -> None:
-    settle_all([make_report(claim, outcome, **values) for claim in held])
+    settle_all([make_result(claim, outcome, **values) for claim in held])
 
 
 def taken(limit: int = 10) -> list[str]:
@@ -831,9 +831,9 @@ def test_a_late_answer_settles_what_is_parked_in_the_same_breath(workspace: Work
     [late] = claim_targets(1)
     bring_forward(target)
     [current] = claim_targets(1)
-    undecidable = make_report(current, Undecidable(message="nobody can tell"), unresolved=True)
+    undecidable = make_result(current, Undecidable(message="nobody can tell"), unresolved=True)
 
-    settle_all([make_report(late, HERE), undecidable])
+    settle_all([make_result(late, HERE), undecidable])
 
     settled = Target.objects.select_related("post").get(pk=target.pk)
     assert (settled.status, settled.remote_id, settled.post.status) == ("published", "42", "published")
@@ -849,7 +849,7 @@ def test_a_late_answer_and_a_current_one_are_both_written(workspace: Workspace) 
     bring_forward(target)
     [current] = claim_targets(1)
 
-    assert settle_all([make_report(late, LOST), make_report(current, HERE)]) == [True, True]
+    assert settle_all([make_result(late, LOST), make_result(current, HERE)]) == [True, True]
 
     settled = Target.objects.get(pk=target.pk)
     assert (settled.status, settled.fence, settled.attempts) == ("published", 3, 1)
@@ -883,7 +883,7 @@ def test_settling_many_that_are_not_published_costs_what_settling_one_costs(
     Target.objects.update(outcome_unknown=True, armed_at=NOW, sends=1)
 
     with django_assert_max_num_queries(most):
-        settle_all([make_report(each, outcome, recovery=Recovery.PARK) for each in held])
+        settle_all([make_result(each, outcome, recovery=Recovery.PARK) for each in held])
 
     assert Target.objects.filter(status=status).count() == count
 

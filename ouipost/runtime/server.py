@@ -8,7 +8,7 @@ from importlib import import_module
 
 from granian.cli import entrypoint
 
-from ouipost import shutdown
+from ouipost.runtime import shutdown
 
 ONE_PROCESS = ("--workers", "1")
 

@@ -1,8 +1,8 @@
 """Keeps commands running, each started again when it dies: what `manage.py serve` becomes once all is ready.
 
-`python -m ouipost.supervisor text|json COMMANDS [ONCE ...]`, where COMMANDS is an object in JSON of command lines by
-their names, and ONCE are the names of those that come to an end by themselves. It loads nothing of the product, which
-would take 50 MiB for as long as it runs, but the form of its log's lines.
+`python -m ouipost.runtime.supervisor text|json COMMANDS [ONCE ...]`, where COMMANDS is an object in JSON of command
+lines by their names, and ONCE are the names of those that come to an end by themselves. It loads nothing of the
+product, which would take 50 MiB for as long as it runs, but the form of its log's lines.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ PR_SET_PDEATHSIG = 1
 
 def command(form: str, commands: dict[str, list[str]], *once: str) -> list[str]:
     """Return the command line that keeps these running, but for those named, and tells of it in this form."""
-    return [sys.executable, "-m", "ouipost.supervisor", form, json.dumps(commands), *once]
+    return [sys.executable, "-m", "ouipost.runtime.supervisor", form, json.dumps(commands), *once]
 
 
 def end_with_parent() -> None:
@@ -133,7 +133,7 @@ def speaker(form: str) -> Callable[[str], None]:
     from ouipost.observability import logs
 
     logs.configure(logs.logging_config(form))
-    return logging.getLogger("ouipost.supervisor").info
+    return logging.getLogger("ouipost.runtime.supervisor").info
 
 
 if __name__ == "__main__":
