@@ -15,6 +15,7 @@ from ouipost.configuration import secrets_file
 from ouipost.configuration.environment import (
     above_zero,
     address,
+    allowance,
     at_least,
     base_address,
     database_address,
@@ -23,11 +24,9 @@ from ouipost.configuration.environment import (
     is_installed,
     limits,
     networks,
-    pace,
     port,
     product,
     rate_limits,
-    read_budget,
     redis_address,
     required,
 )
@@ -248,8 +247,10 @@ NETWORKS = {
     for platform in platforms.ALL
 }
 NETWORK_LIMITS = {platform.id: limits(platform) for platform in platforms.ALL}
-NETWORK_PACE = {platform.id: pace(platform) for platform in platforms.ALL}
-NETWORK_READ_BUDGET = {platform.id: read_budget(platform) for platform in platforms.ALL}
+NETWORK_PACE = {each.id: allowance(f"{each.id.upper()}_PACE", "posts", each.pace) for each in platforms.ALL}
+NETWORK_READ_BUDGET = {
+    each.id: allowance(f"{each.id.upper()}_READ_BUDGET", "requests", each.read_budget) for each in platforms.ALL
+}
 NETWORK_MAX_IN_FLIGHT = {each.id: at_least(1, f"{each.id.upper()}_MAX_IN_FLIGHT", default=48) for each in platforms.ALL}
 """Calls at the same time, of all workers together: one network that hangs must not hold all threads."""
 

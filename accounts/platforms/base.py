@@ -27,11 +27,10 @@ from accounts.platforms.errors import (
 )
 from accounts.platforms.http import Answer, bearer, dig_text, unclear_is_unknown
 from accounts.platforms.limits import (
-    Budget,
+    Allowance,
     Issue,
     Limits,
     Option,
-    Pace,
     with_number,
 )
 from accounts.platforms.shapes import (
@@ -56,10 +55,10 @@ __all__ = [
     "FEED",
     "Account",
     "AccountNumbers",
+    "Allowance",
     "Answer",
     "App",
     "AuthExpired",
-    "Budget",
     "Candidate",
     "Connector",
     "Content",
@@ -73,7 +72,6 @@ __all__ = [
     "Operation",
     "Option",
     "Outdated",
-    "Pace",
     "PasswordConnector",
     "Platform",
     "PlatformError",
@@ -153,10 +151,12 @@ class Platform:
     metrics: ClassVar[tuple[str, ...]]
     metrics_batch: ClassVar[int] = 1
     """How many posts `post_metrics` takes at once."""
-    read_budget: ClassVar[Budget | None] = None
-    """None: reading numbers is not known to be limited; the operator's `<NETWORK>_READ_BUDGET` wins."""
-    pace: ClassVar[Pace | None] = None
-    """None: its quota is not documented, or too wide to be met; the operator's `<NETWORK>_PACE` wins."""
+    read_budget: ClassVar[Allowance | None] = None
+    """Of requests for an account's numbers. None: they are not known to be limited; the operator's
+    `<NETWORK>_READ_BUDGET` wins."""
+    pace: ClassVar[Allowance | None] = None
+    """Of an account's posts. None: the quota is not documented, or too wide to be met; the operator's `<NETWORK>_PACE`
+    wins."""
     supports_carousel: ClassVar[bool] = False
     supports_stories: ClassVar[bool] = False
     max_video_duration: ClassVar[int]

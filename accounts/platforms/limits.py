@@ -146,18 +146,10 @@ def _with(limits: Limits, name: str, number: float) -> Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How many posts an account may send in a moving window of `seconds`."""
+class Allowance:
+    """How much an account may do in a moving window of `seconds`."""
 
-    posts: int
-    seconds: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """How many requests an account's numbers may cost in a moving window of `seconds`."""
-
-    requests: int
+    most: int
     seconds: int
 
 

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.platforms.base import App, Budget, Connector, Pace
+from accounts.platforms.base import Allowance, App, Connector
 
 FALSE = ("false", "off", "n", "no", "0", "")
 ENCRYPTED = "REQUIRED"
@@ -208,27 +208,15 @@ def is_installed(module: str) -> bool:
         return False
 
 
-def per_seconds(name: str, what: str) -> tuple[int, int] | None:
-    """Return a number and its seconds from a variable such as `50/86400`; None where it is not set."""
+def allowance(name: str, what: str, default: Allowance | None) -> Allowance | None:
+    """Return how much an account may do from a variable such as `50/86400`, the default where it is not set."""
     given = env.str(name, default="")
     if not given:
-        return None
-    number, _, seconds = given.partition("/")
-    if not (number.isdecimal() and seconds.isdecimal() and int(number) and int(seconds)):
+        return default
+    most, _, seconds = given.partition("/")
+    if not (most.isdecimal() and seconds.isdecimal() and int(most) and int(seconds)):
         raise ImproperlyConfigured(f"{name} must be {what}/seconds, such as 50/86400.")
-    return int(number), int(seconds)
-
-
-def pace(platform: type[Connector]) -> Pace | None:
-    """Return how fast an account of this network may post: `<NETWORK>_PACE`, as `posts/seconds`, else its own."""
-    given = per_seconds(f"{platform.id.upper()}_PACE", "posts")
-    return Pace(posts=given[0], seconds=given[1]) if given else platform.pace
-
-
-def read_budget(platform: type[Connector]) -> Budget | None:
-    """Return what reading an account may cost: `<NETWORK>_READ_BUDGET`, as `requests/seconds`, else its own."""
-    given = per_seconds(f"{platform.id.upper()}_READ_BUDGET", "requests")
-    return Budget(requests=given[0], seconds=given[1]) if given else platform.read_budget
+    return Allowance(most=int(most), seconds=int(seconds))
 
 
 def limits(platform: type[Connector]) -> dict[str, float]:

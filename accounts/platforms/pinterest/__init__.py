@@ -8,16 +8,15 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     AuthExpired,
-    Budget,
     Candidate,
     Content,
     Handles,
     Issue,
     Limits,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -54,9 +53,9 @@ class Pinterest(OAuth2Connector):
     name = "Pinterest"
     account_types = ("pinner", "business")
     scopes = ("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read")
-    pace = Pace(posts=100, seconds=60)
+    pace = Allowance(most=100, seconds=60)
     """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""
-    read_budget = Budget(requests=100, seconds=60)
+    read_budget = Allowance(most=100, seconds=60)
     """`org_analytics` allows 60 a minute, by user and app: every other request for a Pin's numbers."""
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "clicks", *pinterest_numbers.OWN)
