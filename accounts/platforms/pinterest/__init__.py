@@ -10,6 +10,7 @@ from accounts.platforms.base import (
     AccountNumbers,
     Allowance,
     Answer,
+    App,
     AuthExpired,
     Candidate,
     Content,
@@ -44,6 +45,8 @@ from ouipost.phrases import Phrase
 BOARDS_A_PAGE = 250
 MOST_BOARD_PAGES = 40
 PINS_A_PAGE = 100
+OLDER = "older"
+"""The product of an app that was made before 25 September 2025."""
 MOST_LIST_BYTES = 8_000_000
 """Boards and Pins are listed with the addresses of all their pictures."""
 
@@ -62,6 +65,7 @@ class Pinterest(OAuth2Connector):
     supports_carousel = True
     max_video_duration = 900
     default_version = "v5"
+    products = (OLDER,)
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = link_beside_files = True
@@ -71,6 +75,11 @@ class Pinterest(OAuth2Connector):
     token_endpoint = f"{api}/oauth/token"
     scope_separator = ","
     basic_auth = True
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        if app.product == OLDER:
+            self.beside_the_code = {"continuous_refresh": "true"}  # without it the refresh token ends after a year
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         token = tokens.access_token
