@@ -62,7 +62,7 @@ class Entry:
 class Writer:
     """Runs the work of many threads in the thread that calls `serve`.
 
-    Signals may interrupt that thread, so it uses no SimpleQueue: before Python 3.13, its `get` waits for ever where a
+    Signals may interrupt that thread, so it uses no SimpleQueue: before Python 3.13, its `get` waits forever if a
     signal handler returns after the timeout.
     """
 

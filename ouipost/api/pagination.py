@@ -80,7 +80,7 @@ class Pages(BasePagination):
         }
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """Describe both; a list that is whole until a page is asked for has no defaults, which clients would send."""
+        """Describe `page` and `limit`; an optional paging has no defaults, since clients would send them."""
         self.configure(view)
         bounds = {"page": (LARGEST_PAGE, 1), "limit": (LARGEST_LIMIT, DEFAULT_LIMIT)}
         return [
