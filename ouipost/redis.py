@@ -1,6 +1,6 @@
 """Redis, with short timeouts and a circuit breaker: a server that does not answer is soon no longer asked.
 
-Redis is optional everywhere: callers catch `RedisAway` and go on with the database or this process's own memory.
+Redis is optional everywhere: callers catch `RedisAway` and continue with the database or this process's own memory.
 """
 
 import hashlib

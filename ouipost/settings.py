@@ -159,7 +159,7 @@ if replica := database_address("DATABASE_REPLICA_URL", ""):
 REDIS_URL = redis_address("REDIS_URL", "")
 """Redis server for keys, limits and usage shared between processes. Empty: each process has its own."""
 REDIS_TIMEOUT = above_zero("REDIS_TIMEOUT", default=0.05)
-"""Seconds that one call may take, connecting included, before the product goes on without Redis."""
+"""Seconds that one call may take, including connecting, before the product continues without Redis."""
 CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
 """Broker for doorbells. Empty: workers only look at the database."""
 DATABASE_ROUTERS = ["ouipost.db.routers.SimulatorRouter", "ouipost.db.replica.ReplicaRouter"]

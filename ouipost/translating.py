@@ -124,7 +124,7 @@ def _shown(name: str, value: Any, known: Known) -> Any:
 
 
 class _Words(str):
-    """A string that ignores format specs: a value read back from a text, where the template formats a number."""
+    """A string that ignores format specs: a value read back from a text, although the template formats a number."""
 
     def __format__(self, spec: str) -> str:
         return str(self)

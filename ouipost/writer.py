@@ -71,7 +71,7 @@ class Writer:
         self._closed = threading.Event()
 
     def run(self, work: Work[Item, Result], item: Item) -> Result:
-        """Queue an item and wait for its result; raises what the work or the commit raised, or WriterClosed."""
+        """Queue an item and wait for its result; raises the error of the work or the commit, or WriterClosed."""
         entry = Entry(work=work, item=item)
         self._queue.put(entry)
         if self._closed.is_set():

@@ -1,4 +1,4 @@
-"""Rows with counts of what is related to them, in one query."""
+"""Rows with counts of their related rows, in one query."""
 
 from django.db.models import Count, F, ForeignObjectRel, IntegerField, Model, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce

@@ -77,7 +77,7 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
 
     @cached_property
     def workspace(self) -> Workspace:
-        """The workspace of the request; raises WorkspaceNotFound where the key may not see it."""
+        """The workspace of the request; raises WorkspaceNotFound if the key may not see it."""
         key = self.key
         found = fetch(_seen_by, key.mode, tuple(key.workspace_ids), pk=self.workspace_id)
         if not found:

@@ -13,7 +13,7 @@ from workspaces.hashtags import is_hashtag, normal_hashtags
 from workspaces.models import MAX_LATE_MINUTES
 
 MAX_CHARACTERS = 65_536
-"""Of all settings together: each request and each post reads them, and each change is recorded with both states."""
+"""Limit of all settings together: each request and post reads them, and each change is recorded with both states."""
 
 
 def _is_minutes(value: Any) -> bool:

@@ -145,7 +145,7 @@ def _require_another(administrators: Collection[str], user: User) -> None:
 def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor) -> list[User]:
     """Make these users, and no others, the members of a workspace, and return them by address.
 
-    Raises InvalidInput for users that do not exist, and Http404 where there is no such workspace.
+    Raises InvalidInput for users that do not exist, and Http404 if there is no such workspace.
     """
     get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
     members = _lock_members(user_ids)

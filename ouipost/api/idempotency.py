@@ -140,7 +140,7 @@ def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response |
 
 
 def find(request: Request, *, secrets: Sequence[Path] = ()) -> Response | None:
-    """Return the response that the request's key has; None where there is none, and for multipart forms.
+    """Return the response that the request's key has; None if there is none, and for multipart forms.
 
     Raises IdempotencyKeyReused and IdempotencyInProgress as `begin` does; `secrets` are as in `once`.
     """
@@ -191,7 +191,7 @@ def _replay(row: StoredAnswer, *, secrets: Sequence[Path]) -> Response:
 
 
 def _start(run: Run, mark: str) -> bool:
-    """Insert the run's row; returns False where the key is known already."""
+    """Insert the run's row; returns False if the key is already known."""
     now = Now()
     row = StoredAnswer(pk=run.digest, owner=run.owner, fingerprint=mark, created_at=now, lease_until=now + LEASE)
     try:
@@ -217,7 +217,7 @@ def _is_free(mark: str, *, now: datetime) -> Q:
 def _answered(run: Run, work: Work, *, undo: bool = True, secrets: Sequence[Path] = ()) -> Response:
     """Run the work and store its response.
 
-    With `undo`, raises IdempotencyInProgress where another run has taken the key over, so that the work rolls back.
+    With `undo`, raises IdempotencyInProgress if another run has taken the key over, so that the work rolls back.
     """
     response = work()
     if not run.rows.update(status=response.status_code, **_kept(run, response.data, secrets)) and undo:

@@ -108,7 +108,7 @@ def enforce(request: HttpRequest, caller: Caller | None) -> None:
 
 
 def limit_of(caller: Caller, window: Window) -> int:
-    """Return the caller's limit in this window: the tier's, or a process's share of it where each counts alone."""
+    """Return the caller's limit in this window: the tier's, or a process's share of it if each counts for itself."""
     limit: int = settings.RATE_LIMITS[caller.tier]
     return limit if window.is_shared else max(1, limit // settings.WEB_WORKERS)
 

@@ -19,7 +19,7 @@ class NotAMoment(ValueError):
 
 
 def parse_moment(text: str) -> datetime:
-    """Return the moment, naive where the text has no offset; raises NotAMoment."""
+    """Return the moment, naive if the text has no offset; raises NotAMoment."""
     match = SHAPE.fullmatch(text)
     if match is None or not match["time"]:
         raise NotAMoment(Phrase("Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."))

@@ -52,7 +52,7 @@ class ApiViewSet(GenericViewSet[M]):
     takes_idempotency_key: ClassVar[bool] = True
     """Whether a repeated request gets the first one's response; False: its `Idempotency-Key` is ignored."""
     secrets: ClassVar[Mapping[str, Sequence[idempotency.Path]]] = {}
-    """By action: the paths of secret values in its response, which are stored for ten minutes only."""
+    """Paths of secret values in an action's response, by action; they are stored for ten minutes only."""
     paging_optional = False
     is_admitted = has_read = has_begun = False
     needs_workspace = False

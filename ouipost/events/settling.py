@@ -31,7 +31,7 @@ DISABLE_AFTER, DISABLE_FAILURES = engine_time(5 * 86_400), 20
 GONE = Phrase("It answered 410 Gone.")
 NO_SUCCESS = Phrase("Nothing arrived for 5 days.")
 NOT_SENDABLE = "not_sendable"
-"""The error of a delivery that was not sent at all, which is no attempt."""
+"""The error of a delivery that was not sent, which does not count as an attempt."""
 COUNTED = ("successful_deliveries", "failed_deliveries")
 STANDING = (
     *("failures", "failing_since", "held_until", "rests", "last_triggered_at", "is_active", "disabled_reason"),

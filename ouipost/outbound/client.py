@@ -39,7 +39,7 @@ class Answer:
     headers: Mapping[str, str]
     """Headers, with case-insensitive names."""
     body: bytes
-    """As received, never decompressed."""
+    """The body as received, never decompressed."""
     address: str = ""
     """The IP address that answered."""
 

@@ -38,7 +38,7 @@ ONCE = Retry(False)
 """No retries here: callers decide on them, since they know what was sent."""
 FRAMING_BYTES = 65_536
 
-logging.getLogger("urllib3").setLevel(logging.ERROR)  # its other lines hold whole URLs, and with them tokens
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # other lines hold whole URLs, with tokens
 
 
 @dataclass

@@ -37,7 +37,7 @@ class Batch:
 
     name: str
     requests: Counter[tuple[str, date]] = field(default_factory=Counter)
-    """By key and day."""
+    """Number of requests by key and day."""
     last_used: dict[str, datetime] = field(default_factory=dict)
 
 

@@ -63,7 +63,7 @@ class Use:
 
 
 def used_since(first: date, today: date, *, key_ids: Iterable[str]) -> dict[str, Use]:
-    """Return the use of each of these keys from the first day to today, in UTC, with what is not written yet."""
+    """Return the use of each of these keys from the first day to today, in UTC, including unwritten uses."""
     wanted = set(key_ids)
     days, totals = Counter[str](), Counter[str]()
     last: dict[str, datetime] = {}
