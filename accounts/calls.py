@@ -132,7 +132,7 @@ FLUSHER = Flusher(flush, seconds=FLUSH_SECONDS)
 
 @transaction.atomic
 def write(sums: Mapping[Key, Sum]) -> None:
-    """Add these sums to their five minutes and to the totals; raises DatabaseError."""
+    """Add these sums to their five minutes and to the totals; errors of the database pass through."""
     ever: dict[Key, Sum] = {}
     for key, each in sums.items():
         ever.setdefault(key._replace(at=EVER), Sum(last_at=each.last_at)).add(each)

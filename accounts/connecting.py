@@ -51,7 +51,7 @@ UNSEEN = regex.compile(r"(?V1)[\p{Cf}--[\u200C\u200D\U000E0020-\U000E007F]]")
 REMOTE_ID_LENGTH = 200
 """Bluesky's ids of posts, stored in at most 255 characters, begin with the account's id."""
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
-"""Error codes of networks for a person who denies access; any other code is a problem of this installation."""
+"""Error codes of networks for a person who denies access; any other is between the network and this installation."""
 
 ELSEWHERE = Phrase("This account is already connected, and is not on that server. Check the server's address.")
 

@@ -230,7 +230,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
 
 
 class Pause(models.Model):
-    """A time in which an operator stops publishing; the rows stay, because what waited then does not count as late."""
+    """A time in which an operator stops publishing; the rows stay: posts that waited then do not count as late."""
 
     id = public_id("pause")
     scope = models.CharField(max_length=9, choices=PauseScope.choices)

@@ -40,7 +40,7 @@ def _next_place(pace: Pace, paced_at: datetime | None, *, now: datetime) -> date
 
 
 def spent(platform: str, paced_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Return an account's `paced_at` after one more post; None where its network has no pace."""
+    """Return an account's `paced_at` after one more post; None if its network has no pace."""
     pace = pace_of(platform)
     return _paced_at(pace, paced_at, now=now) + interval(pace) if pace else None
 

@@ -25,7 +25,7 @@ def with_stats(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
 
 
 def count_posts() -> Coalesce:
-    """Return an expression for a workspace's posts: the stored number, or a count where none is stored yet."""
+    """Return an expression for a workspace's posts: the stored number, or a count if none is stored yet."""
     return Coalesce(F("post_count__total"), count_related(Workspace, "posts"))
 
 

@@ -152,7 +152,7 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
         return present if user.role == Role.ADMIN else present.filter(memberships__user=user)
 
     def visible_to(self, key: "ApiKey") -> "WorkspaceQuerySet":
-        """Keep what this key may see: its own list if it has one, and only sandboxes for a test key."""
+        """Keep the workspaces that this key may see: its own list if it has one, and only sandboxes for a test key."""
         workspaces = self.present()
         if key.mode == KeyMode.TEST:
             workspaces = workspaces.filter(mode=Mode.SANDBOX)

@@ -26,7 +26,7 @@ def keys_of(user: User) -> ApiKeyQuerySet:
 
 
 def managers_of(key: ApiKey) -> list[str]:
-    """Return the ids of other users than administrators who manage a limited key: members of all its workspaces."""
+    """Return the ids of a limited key's managers, members of all its workspaces, without administrators."""
     listed = Workspace.objects.present().filter(pk__in=key.workspace_ids)
     others = User.objects.exclude(role=Role.ADMIN).filter(memberships__workspace__in=listed)
     everywhere = others.annotate(places=Count("memberships")).filter(places=listed.count()).order_by("pk")

@@ -56,7 +56,7 @@ def allowed_mode(key: ApiKey | None, mode: str) -> str:
 
 
 def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
-    """Add the workspace to the key's list, if it has one; users who can revoke the key become members, to keep that."""
+    """Add the workspace to a key's list, if any; its managers become members, so that they can still revoke it."""
     locked = ApiKey.objects.select_for_update().get(pk=key.pk)
     if locked.workspace_ids:
         if managers := managers_of(locked):

@@ -262,7 +262,7 @@ class Connector(Platform):
     api: ClassVar[str] = ""
     """The base address of its calls, if they share one; may hold `{version}`."""
     nothing_opened: str = Phrase("The sign-in gave access to no account that can be published to: grant at least one.")
-    """Message for a person whose sign-in gave no account, with the possible reasons."""
+    """Message to the person if a sign-in gave no account, with the possible reasons."""
 
     def _take_over(self, numbers: Mapping[str, float]) -> None:
         super()._take_over({name: number for name, number in numbers.items() if name != LISTING_LAG})

@@ -28,7 +28,7 @@ def upload_missing(
     *,
     not_before: datetime | None = None,
 ) -> Handles:
-    """Do the steps that the handles lack, or have from before `not_before` or as ended, and return all handles."""
+    """Do the steps whose results are missing, older than `not_before`, or ended, and return all handles."""
     handles = operation.handles
     for key, step in steps.items():
         progress = Progress(handles, save, UPLOADS, key)
@@ -67,7 +67,7 @@ class Part:
 
 
 class Progress:
-    """The state of an upload at this path of the handles: the network's result, and the bytes `sent` of a parted file.
+    """The state of an upload at this path of the handles: the network's result, and the bytes `sent` of a chunked file.
 
     Every change is saved, so that the next try continues from there.
     """

@@ -173,8 +173,8 @@ def _most(webhook: Webhook, *, now: datetime) -> int:
 def _others(full: Collection[str], hosts: Hosts, *, now: datetime) -> list[str]:
     """Return the other webhooks that have due deliveries, in flight or not, and whose hosts take more calls.
 
-    Each is looked up in a covering index, since thousands of deliveries may be due ahead of its own. MariaDB does not
-    rewrite a subquery with a limit, which would make it read all due deliveries.
+    Each is looked up in a covering index, since thousands of deliveries may be due ahead of its own. The subquery
+    has a limit, so that MariaDB does not rewrite it and read all due deliveries.
     """
     theirs = Delivery.objects.filter(webhook=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at__lte=now)
     waiting = Webhook.objects.exclude(pk__in=full).annotate(one=Subquery(theirs.values("due_at")[:1]))

@@ -92,7 +92,7 @@ class Unknown:
 
 
 def ask(digest: str) -> Known | Unknown | None:
-    """Return what Redis knows about the key with this digest; None if Redis cannot be reached."""
+    """Ask Redis for the record of the key with this digest; returns None if Redis cannot be reached."""
     redis, name = server(), f"ouipost:key:{digest}"
     if redis is None:
         return None

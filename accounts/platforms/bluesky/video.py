@@ -52,7 +52,7 @@ USUAL_WAIT = 5
 UNTIL_THERE_IS_ROOM = 3600.0
 KNOWN, UNCONFIRMED = "already_exists", "unconfirmed_email"
 OF_A_DAY = re.compile("daily|quota", re.IGNORECASE)
-"""Words in the code or message for a dropped video that mean that today's quota is used up, not that it is wrong."""
+"""Words in the code or message for a dropped video that mean that today's quota is used up, not that it is bad."""
 FINISHING = "UploadNotReady"
 UPLOAD_IS_OVER = {"UploadNotFound", "UploadExpired", "UploadAborted", "UploadFailed", "MissingParts"}
 NOT_TAKEN_BY_SERVER = "pds_upload_failure"

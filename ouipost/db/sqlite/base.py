@@ -1,4 +1,4 @@
-"""SQLite whose writers take turns: a thread begins its transaction when the other threads of its process have ended.
+"""SQLite whose writers take turns: a thread begins its transaction when those of its process's other threads ended.
 
 SQLite has one writer. Other writers sleep and try again, in the end ten times a second, while newcomers try at once:
 the longer a writer has waited, the less likely it is to be next (decision 46).
