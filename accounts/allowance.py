@@ -1,7 +1,7 @@
-"""What an account has used of its allowance, kept as the moment until which that lasts.
+"""How much of its allowance an account has used: stored as the time until which that lasts.
 
-Half of an allowance may go at once, the other half is spread over its window: no window ever has more. Without one
-everything may go.
+Half of an allowance may go at once, the other half is spread over its window, so that no window has more. Without an
+allowance everything may go.
 """
 
 import math
@@ -11,23 +11,23 @@ from accounts.platforms.base import Allowance
 from ouipost.claims import engine_time
 
 MOST_USED = 2
-"""How many times what may go at once can be used up: one call may cost more than that."""
+"""At most twice what may go at once can be used up: one call may cost more than may go at once."""
 
 
 def left(allowance: Allowance | None, paced_at: datetime | None, *, now: datetime) -> float:
-    """Return how much of it may go now, if what went already lasts until `paced_at`."""
+    """Return how much may go now, if what went before lasts until `paced_at`."""
     if allowance is None:
         return math.inf
     return max(_burst(allowance) - (_lasts_until(allowance, paced_at, now=now) - now) / interval(allowance), 0)
 
 
 def at_once(allowance: Allowance | None, count: int) -> int:
-    """Return how much must be left for what takes so much, at most what may go at once."""
+    """Return how much must be left before so much may go: at most what may go at once."""
     return min(count, _burst(allowance)) if allowance else count
 
 
 def after(allowance: Allowance | None, paced_at: datetime | None, *, count: int, now: datetime) -> datetime | None:
-    """Return until when it lasts after so much more; None without an allowance."""
+    """Return an account's `paced_at` after so much more went; None without an allowance."""
     if allowance is None:
         return None
     lasts_until = _lasts_until(allowance, paced_at, now=now) + count * interval(allowance)
@@ -35,7 +35,7 @@ def after(allowance: Allowance | None, paced_at: datetime | None, *, count: int,
 
 
 def free_at(allowance: Allowance | None, paced_at: datetime | None, *, count: int, now: datetime) -> datetime:
-    """Return when so much may go."""
+    """Return when so much may go, now at the earliest."""
     if allowance is None:
         return now
     spare = (_burst(allowance) - at_once(allowance, count)) * interval(allowance)
@@ -43,7 +43,7 @@ def free_at(allowance: Allowance | None, paced_at: datetime | None, *, count: in
 
 
 def interval(allowance: Allowance) -> timedelta:
-    """Return how long one lasts, once all that may go at once is used up."""
+    """Return the time between two of an account that has used up what may go at once."""
     return engine_time(allowance.seconds / max(1, allowance.most - _burst(allowance)))
 
 
@@ -52,8 +52,10 @@ def _burst(allowance: Allowance) -> int:
 
 
 def _lasts_until(allowance: Allowance, paced_at: datetime | None, *, now: datetime) -> datetime:
-    """Return until when it lasts, now at the earliest: more than can be used up is from before the clock was set
-    back."""
+    """Return the time until which what went lasts, now at the earliest.
+
+    A time further ahead than the most that can be used up was stored before the clock was set back.
+    """
     return paced_at if paced_at and now < paced_at <= now + _longest(allowance) else now
 
 

@@ -11,7 +11,7 @@ from accounts.platforms.base import Allowance
 
 
 class Pacing(NamedTuple):
-    """What an account's next post depends on."""
+    """The columns that decide when an account's next post may go out."""
 
     platform: str
     held_until: datetime | None
@@ -19,7 +19,7 @@ class Pacing(NamedTuple):
 
 
 def wait(account: Pacing | SocialAccount, *, sends: bool, now: datetime) -> datetime | None:
-    """Return when the account may send again, or, where nothing new is sent, may be asked again; None: now."""
+    """Return when the account may send again, or with `sends` false when it may be called again; None: now."""
     if account.held_until is not None and account.held_until > now:
         return account.held_until
     free = allowance.free_at(pace_of(account.platform), account.paced_at, count=1, now=now)
@@ -27,16 +27,16 @@ def wait(account: Pacing | SocialAccount, *, sends: bool, now: datetime) -> date
 
 
 def has_one_place(account: Pacing, *, now: datetime) -> bool:
-    """Whether an account that may send has to wait after that: it is the turn of whoever waits for it longest."""
+    """Whether an account may send only one post before it has to wait: that place goes to the post waiting longest."""
     paced_at = spent(account.platform, account.paced_at, now=now)
     return allowance.free_at(pace_of(account.platform), paced_at, count=1, now=now) > now
 
 
 def spent(platform: str, paced_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Return an account's `paced_at` after one more post; None where its network has no pace."""
+    """Return an account's `paced_at` after one more post; None if its network has no pace."""
     return allowance.after(pace_of(platform), paced_at, count=1, now=now)
 
 
 def pace_of(platform_id: str) -> Allowance | None:
-    """Return how many posts an account of this network may send; None: as many as it takes."""
+    """Return how many posts an account of this network may send; None: without a limit of ours."""
     return settings.NETWORK_PACE.get(platform_id)

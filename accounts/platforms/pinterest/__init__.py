@@ -48,7 +48,7 @@ PINS_A_PAGE = 100
 OLDER = "older"
 """The product of an app that was made before 25 September 2025."""
 MOST_LIST_BYTES = 8_000_000
-"""Boards and Pins are listed with the addresses of all their pictures."""
+"""Lists of boards and Pins are long, as they have the addresses of all pictures."""
 
 
 class Pinterest(OAuth2Connector):
@@ -129,7 +129,7 @@ class Pinterest(OAuth2Connector):
         return pinterest_numbers.of_account(read, day=yesterday)
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
-        """Return two: what stands beside a Pin or account, and its analytics."""
+        """Return two: one for the Pin or account itself, one for its analytics."""
         return 2
 
     def classify(self, answer: Answer) -> PlatformError:
@@ -140,7 +140,7 @@ class Pinterest(OAuth2Connector):
         if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
             return error
         if refusal is AuthExpired and error.acts == WhoActs.CALLER and error.network_code:
-            return app_refused(**error.facts)  # it is the request that is wrong: the account may be well
+            return app_refused(**error.facts)  # the request is wrong, and the account may be fine
         return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
     def _me(self, session: Session, token: str) -> Any:
