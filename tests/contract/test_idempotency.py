@@ -122,6 +122,16 @@ def test_a_key_means_nothing_to_another_caller_workspace_method_or_path(api: Api
     assert not any("Idempotent-Replayed" in answer.headers for answer in [*created, *changed])
 
 
+def test_where_the_path_names_the_workspace_the_header_is_no_part_of_a_keys_scope(api: ApiClient) -> None:
+    bare, elsewhere = (ApiClient(api.headers["X-API-Key"], *given) for given in ((), ("ws_x",)))
+    before = Workspace.objects.count()
+
+    answers = [each.post("/api/workspaces", {"name": "Bakery"}, Idempotency_Key="k") for each in (api, bare, elsewhere)]
+
+    assert ["Idempotent-Replayed" in each.headers for each in answers] == [False, True, True]
+    assert Workspace.objects.count() == before + 1
+
+
 @pytest.mark.parametrize("path", ["/api/posts", "/api/workspaces/{}"])
 def test_a_key_that_lost_a_workspace_is_shown_no_answer_from_it(workspace: Workspace, path: str) -> None:
     make_account(workspace)
