@@ -165,6 +165,22 @@ def test_a_callback_with_a_query_is_refused_where_its_network_takes_none(api: Ap
     assert (set(fields_of(opened)), elsewhere.status_code) == ({"callback_url", "surprise"}, 200)
 
 
+@pytest.mark.parametrize("is_anew", [True, False])
+@pytest.mark.parametrize("rest", ["", "?shop=1"])
+def test_our_page_for_another_network_is_refused_as_callback(
+    api: ApiClient, workspace: Workspace, is_anew: bool, rest: str
+) -> None:
+    pages = {name: f"{settings.PUBLIC_BASE_URL}/connect/{name}/done" for name in ("twitter", "linkedin")}
+    path = "" if is_anew else f"/{make_account(workspace, platform='linkedin').pk}/reconnect"
+    network = {"platform": "linkedin"} if is_anew else {}
+
+    answers = [api.post(f"/api/accounts{path}", network | {"callback_url": page + rest}) for page in pages.values()]
+
+    told = f"This is our page for another network: the one for LinkedIn is {pages['linkedin']}."
+    assert [each.status_code for each in answers] == [400, 200]
+    assert fields_of(answers[0]) == {"callback_url": [told]}
+
+
 def test_one_granted_account_is_connected_with_201(api: ApiClient, network: Grants) -> None:
     response = call_back(api, state=started(api), code="good")
 
