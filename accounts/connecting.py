@@ -181,6 +181,12 @@ def find_hosted(state: str, *, platform: str) -> Connection | None:
     return connection if connection and is_hosted(connection.callback_url, platform) else None
 
 
+def seconds_left(*, now: datetime, **wanted: Any) -> int:
+    """Return for how long the sign-in with these values is still open; 0 where it is not."""
+    ends = Connection.objects.open(now).filter(**wanted).values_list("expires_at", flat=True).first()
+    return int((ends - now).total_seconds()) if ends else 0
+
+
 def candidates_of(connection: Connection) -> list[Candidate]:
     """Return the accounts that a sign-in waits for a choice among; none where it does not."""
     return _load(connection.unseal())

@@ -234,7 +234,7 @@ class CandidateSerializer(serializers.Serializer[Any]):
 
 
 class SignInSerializer(serializers.Serializer[Any]):
-    """A sign-in that was opened; both texts are null where a repeat asks for it after ten minutes."""
+    """A sign-in that was opened; for a repeat of one that is over both texts are null, and `expires_in` is 0."""
 
     resource = ""
     auth_url = serializers.CharField(allow_null=True)

@@ -1,5 +1,6 @@
 """Idempotency-Key at the real endpoints: the work is done once, and the first answer is kept."""
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -179,6 +180,11 @@ def again(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     return lambda: calls[-1]()
 
 
+def but_for_times(answer: Any) -> bytes:
+    """Return the body without what ends at a time and is told anew."""
+    return re.sub(rb'(?<=\?)expires=\w+&signature=\w+|(?<="expires_in":)\d+', b"", answer.content)
+
+
 @pytest.mark.parametrize("route", [*(route for route in WRITES if route not in TAKES_NO_KEY), "validate"])
 def test_a_repeat_gets_the_first_answer_and_changes_nothing(world: World, again: Callable[[], Any], route: str) -> None:
     first = WRITES[route](world) if route in WRITES else world.api.post("/api/posts/validate", BODY)
@@ -188,7 +194,7 @@ def test_a_repeat_gets_the_first_answer_and_changes_nothing(world: World, again:
 
     assert first.status_code in (200, 201, 202), first.content
     assert "Idempotent-Replayed" not in first.headers
-    assert (repeated.status_code, repeated.content) == (first.status_code, first.content)
+    assert (repeated.status_code, but_for_times(repeated)) == (first.status_code, but_for_times(first))
     assert repeated.headers["Idempotent-Replayed"] == "true"
     assert Event.objects.count() == recorded
 

@@ -49,6 +49,31 @@ def test_its_addresses_open_without_a_key_and_hold_the_picture(api: ApiClient, p
     assert max(opened(thumbnail.getvalue()).size) < 1200
 
 
+def test_a_repeated_answer_has_addresses_that_are_good_from_now_on(api: ApiClient, post: Post) -> None:
+    api.headers["Idempotency-Key"] = "k"
+
+    def written(post: Post) -> list[Any]:
+        sent = upload(api, post, picture(), filename="café & co.jpg").json()["data"]["media"]
+        media = api.put(f"/api/media/{sent['id']}", {"alt_text": "A"}).json()["data"]["media"]
+        changed = api.put(f"/api/posts/{post.pk}", {"title": "B"}).json()["data"]["post"]
+        return [sent, media, *changed["media"]]
+
+    def found(shown: list[Any]) -> list[Any]:
+        answers = [fetched(api, each[name]) for each in shown for name in ("url", "thumbnail_url")]
+        return [(each.status_code, each.headers.get("Content-Disposition"), each.getvalue()) for each in answers]
+
+    with time_machine.travel("2026-11-25T12:00:00Z", tick=False) as clock:
+        first = written(post)
+        before = found(first)
+        clock.shift(7200)
+        again = written(post)
+        after = found(again)
+
+    addresses = {"url": None, "thumbnail_url": None}
+    assert [each | addresses for each in again] == [each | addresses for each in first]
+    assert ({status for status, _, _ in before}, after) == ({200}, before)
+
+
 def test_a_videos_and_a_documents_facts_are_shown_and_given_to_networks(api: ApiClient, post: Post) -> None:
     uploads = [upload(api, post, clip(), filename="a.mp4"), upload(api, post, pdf(3), filename="b.pdf")]
 
