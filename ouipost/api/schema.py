@@ -310,19 +310,21 @@ def _as_shown(described: Schema) -> Schema:
 
 
 class StrictInputSchema(OpenApiSerializerExtension):
-    """Describes inputs: they allow no other fields than their own, and gives the minimum length of texts."""
+    """Describes inputs: the minimum length of texts, and the fields of a GET that may be sent back; no others may."""
 
     target_class = "ouipost.api.inputs.StrictInput"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
         schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        fields = force_instance(self.target).fields
-        for name, described in schema.get("properties", {}).items():
-            _say_least(fields[name], described)
-            if isinstance(fields[name], FileField):
+        taken = force_instance(self.target)
+        properties: Schema = schema.get("properties", {})
+        for name, described in properties.items():
+            _say_least(taken.fields[name], described)
+            if isinstance(taken.fields[name], FileField):
                 described["format"] = "binary"
-        return {**schema, "additionalProperties": False}
+        sent_back = {name: {"readOnly": True} for name in (*taken.shown, *taken.guarded)}
+        return {**schema, "properties": sent_back | properties, "additionalProperties": False}
 
 
 def _say_least(field: Any, described: Schema) -> None:

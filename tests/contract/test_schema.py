@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -13,10 +14,11 @@ from ouipost.ids import new_id
 from posts.advice import failure
 from posts.models import Target
 from tests.conftest import ApiClient
-from tests.contract.described import answer_of
+from tests.contract.described import answer_of, faults_of_body
 from tests.contract.world import connect_all
-from tests.factories import make_post
-from workspaces.models import Workspace
+from tests.contract.writes import World
+from tests.factories import make_media, make_post, make_schedule, make_user, make_webhook
+from workspaces.models import Membership, Workspace
 from workspaces.settings import KNOWN
 
 FAILURE = failure("PLATFORM_UNAVAILABLE", "Away.", retryable=True)
@@ -275,7 +277,48 @@ def test_only_settings_and_errors_have_members_without_a_type_of_their_own(schem
 
 
 def test_an_answer_has_one_type_and_no_other_for_writing(schema: Any, admin_schema: Any) -> None:
-    assert [each for each in (schema, admin_schema) if "readOnly" in json.dumps(each)] == []
+    shown = schema["components"]["schemas"] | admin_schema["components"]["schemas"]
+
+    marked = {name for name, each in shown.items() if "readOnly" in json.dumps(each)}
+
+    assert [name for name in marked if not name.endswith("Input")] == []
+
+
+def _with_a_member(world: World) -> str:
+    Membership.objects.create(workspace=world.workspace, user=make_user(email="member@example.com", role="editor"))
+    return world.workspace.pk
+
+
+CHANGEABLE: dict[str, Callable[[World], str]] = {
+    "/api/workspaces/{id}": lambda world: world.workspace.pk,
+    "/api/accounts/{id}": lambda world: world.account.pk,
+    "/api/posts/{id}": lambda world: make_media(world.post("scheduled")).post_id,
+    "/api/media/{id}": lambda world: make_media(world.post()).pk,
+    "/api/schedules/{id}": lambda world: make_schedule(world.workspace).pk,
+    "/admin/keys/{id}": lambda world: world.key.pk,
+    "/admin/users/{id}": lambda world: world.user.pk,
+    "/admin/profile": lambda world: "",
+    "/admin/webhooks/{id}": lambda world: make_webhook().pk,
+    "/admin/workspaces/{id}/members": _with_a_member,
+}
+"""What a GET shows and a PUT takes: each address, and what makes the id in it."""
+
+
+@pytest.mark.parametrize("path", CHANGEABLE)
+def test_what_a_get_shows_is_described_as_a_body_of_its_put(world: World, path: str) -> None:
+    address = path.format(id=CHANGEABLE[path](world))
+    shown = world.act("GET", address).json()["data"]
+    body = shown if path.endswith("/members") else next(iter(shown.values()))
+
+    faults = faults_of_body(json.dumps(body).encode(), "PUT", address)
+
+    assert (faults, world.act("PUT", address, body).status_code) == ([], 200)
+
+
+def test_all_that_a_get_shows_and_a_put_takes_is_looked_at(schema: Any, admin_schema: Any) -> None:
+    paths = schema["paths"] | admin_schema["paths"]
+
+    assert {path for path, calls in paths.items() if {"get", "put"} <= set(calls)} == set(CHANGEABLE)
 
 
 def test_a_call_is_named_after_its_address(schema: Any, admin_schema: Any) -> None:
