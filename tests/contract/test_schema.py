@@ -177,7 +177,23 @@ def test_what_stands_beside_a_refusal_is_described(schema: Any, admin_schema: An
     assert [api["400"], api["401"], api["422"]] == [*[always | allowance] * 2, always | allowance | replayed]
     assert [api["429"], api["503"]] == [always | allowance | later] * 2
     assert publish["202"] - publish["200"] == {"Location"}
+    assert publish["200"] - api["201"] == {"Preference-Applied"}
     assert [admin["400"], admin["409"], admin["429"]] == [always, always | replayed | later, always | later]
+
+
+def test_a_refusal_is_described_in_both_its_forms(api: ApiClient, schema: Any, admin_schema: Any) -> None:
+    forms = {
+        (path, status): set(answer_of(one, call, status)["content"])
+        for one in (schema, admin_schema)
+        for _, path, call in calls_of(one)
+        for status in call["responses"]
+        if status >= "400"
+    }
+    problem = api.get("/api/posts/post_x", Accept="application/problem+json")
+
+    both = {"application/json", "application/problem+json"}
+    assert [at for at, each in forms.items() if each != both] == [("/admin/health", "503")]  # a report, no refusal
+    assert set(problem.json()) == set(schema["components"]["schemas"]["Problem"]["required"])
 
 
 def test_the_usual_values_of_a_report_are_described(schema: Any) -> None:
@@ -207,7 +223,7 @@ def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin
         name: each
         for described in (schema, admin_schema)
         for name, each in described["components"]["schemas"].items()
-        if each["type"] == "object" and not name.endswith(("Input", "List", "Page", "Override")) and name != "Error"
+        if each["type"] == "object" and not name.endswith(("Input", "List", "Page", "Override", "ErrorDetails"))
     }
 
     at_times = {name: set(each["properties"]) - set(each["required"]) for name, each in shown.items()}
@@ -232,9 +248,7 @@ def test_what_a_client_makes_types_of_has_a_name_and_is_described_in_full(schema
     def kind_of(name: str, key: str) -> Any:
         return (components.get(name) or of_admin[name])["properties"][key]
 
-    assert components["Error"]["properties"]["error"]["properties"]["details"]["properties"]["issues"]["items"] == {
-        "$ref": "#/components/schemas/Issue"
-    }
+    assert kind_of("ErrorDetails", "issues")["items"] == {"$ref": "#/components/schemas/Issue"}
     assert kind_of("Target", "error")["oneOf"] == [{"$ref": "#/components/schemas/TargetError"}, {"type": "null"}]
     assert kind_of("TimelineEntry", "platform")["oneOf"] == [
         {"$ref": "#/components/schemas/PlatformId"},
