@@ -1,6 +1,5 @@
 """Idempotency-Key at the real endpoints: the work is done once, and the first answer is kept."""
 
-import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
-from tests.contract.world import error_of
+from tests.contract.world import but_for_times, error_of
 from tests.contract.writes import WRITES, World
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from workspaces.keys.services import update_key
@@ -178,11 +177,6 @@ def again(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     for client in (world.api, world.admin):
         client.headers["Idempotency-Key"] = "again"
     return lambda: calls[-1]()
-
-
-def but_for_times(answer: Any) -> bytes:
-    """Return the body without what ends at a time and is told anew."""
-    return re.sub(rb'(?<=\?)expires=\w+&signature=\w+|(?<="expires_in":)\d+', b"", answer.content)
 
 
 @pytest.mark.parametrize("route", [*(route for route in WRITES if route not in TAKES_NO_KEY), "validate"])
