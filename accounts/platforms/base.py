@@ -144,6 +144,8 @@ class Platform:
     """Asked for at sign-in; all are needed. May depend on the app's product."""
     username_prefix: ClassVar[str] = ""
     """Written before the username where people see it."""
+    post_hosts: ClassVar[tuple[str, ...]] = ()
+    """Where people see its posts, and at hosts below these; the usual one first. None: at any host."""
     limits: Limits
     """Of a usual post."""
     other_types: Mapping[str, Limits] = {}
@@ -180,6 +182,11 @@ class Platform:
     def handle(cls, username: str) -> str:
         """Return the username as people see it; empty where there is none."""
         return f"{cls.username_prefix}{username}" if username else ""
+
+    @classmethod
+    def shows_posts_at(cls, host: str) -> bool:
+        """Whether people may see posts of this network at a host."""
+        return not cls.post_hosts or f".{host}".endswith(tuple(f".{each}" for each in cls.post_hosts))
 
     def _take_over(self, numbers: Mapping[str, float]) -> None:
         """Apply what the installation knows better; raises KeyError or ValueError for what is no limit."""

@@ -548,8 +548,19 @@ def test_an_unknown_outcome_is_settled_with_the_address_that_was_typed(staff: Cl
     staff.post(page, carried | {"confirmed": "1"})
 
     target.refresh_from_db()
+    assert "It counts as published at Facebook (Company Page, companypage), at https://facebook.com/1." in asked
+    assert "is it the right one?" not in asked
     assert (carried, target.status, target.url) == (form, "published", "https://facebook.com/1")
     assert Event.objects.filter(type="post.resolved", user_email="staff@example.com").count() == 1
+
+
+def test_an_address_at_another_network_is_asked_about(staff: Client) -> None:
+    target = make_unknown(make_workspace(mode="live"))
+    page = reverse("admin:posts_post_resolve", args=[target.post_id, target.pk])
+
+    asked = text_of(staff.post(page, {"outcome": "published", "url": "https://x.com/a/status/1"}))
+
+    assert "It is an address at x.com, not at facebook.com: is it the right one?" in asked
 
 
 def test_an_address_that_is_missing_is_told_beside_its_field_and_nothing_is_lost(
@@ -577,6 +588,7 @@ def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
     )
     staff.post(reverse("admin:posts_post_look", args=[target.post_id, target.pk]), {"confirmed": "1"})
 
+    assert "It is sent to Facebook (Company Page, companypage) again at once." in asked
     assert "otherwise it will be there twice" in asked
     assert Target.objects.get().status == "publishing"
     assert Event.objects.get().type == "post.reconcile_requested"

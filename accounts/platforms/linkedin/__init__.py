@@ -64,6 +64,7 @@ class LinkedIn(OAuth2Connector):
     id = "linkedin"
     name = "LinkedIn"
     account_types = ("profile", "organization")
+    post_hosts = ("linkedin.com",)
     scopes: tuple[str, ...] = SELF_SERVE_SCOPES
     pace = Pace(posts=150, seconds=86_400)
     """Share on LinkedIn: 150 calls a member and day, of which a post takes one or more."""
