@@ -58,9 +58,8 @@ def stop(request: HttpRequest, job: str) -> HttpResponse:
     found = _find(request, job)
     if request.method == "POST" and "confirmed" not in request.POST and not found.is_over:
         says = _("What was done stays done. The rest is left as it is.")
-        return show(
-            request, "console/confirm.html", title=_("Stop it"), says=says, names=[title_of(found)], back=page_of(found)
-        )
+        asked = {"says": says, "look": "op-danger", "names": [title_of(found)], "back": page_of(found)}
+        return show(request, "console/confirm.html", title=_("Stop it"), **asked)
     if request.method == "POST":
         actor = Actor.from_request(request)
         in_transaction(lambda: running.stop(found, actor=actor, now=timezone.now()))
@@ -80,6 +79,7 @@ def old_data(request: HttpRequest) -> HttpResponse:
         says = _("It is removed for good, and goes on in the background: you can leave, and see how far it is.")
         names = [about(each.title, _number(each.count)) for each in present]
         asked: dict[str, Any] = {"says": says, "names": names, "key": new_id("form"), "back": request.path}
+        asked["look"] = "op-danger"
         return show(request, "console/confirm.html", title=str(prune.PRUNE.title), **asked)
     subjects = [(each.name, str(each.title)) for each in present]
     total = sum(each.count for each in present)

@@ -20,6 +20,7 @@ from adminapi.console.admins.posts import PostAdmin
 from adminapi.console.columns import moment
 from adminapi.console.filters import newest
 from adminapi.console.post_page import HEADLINES
+from adminapi.jobs.post_actions import BY_WORD
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
@@ -613,10 +614,26 @@ def test_chosen_posts_are_named_before_anything_is_done_to_them(staff: Client, w
     form = {"action": "delete_posts", "_selected_action": [post.pk for post in posts[:2]]}
 
     asked = text_of(staff.post(LIST, form))
+    assert "<h2>Delete: 2 posts</h2>" in asked
     assert [f"Bread {number}" in asked for number in range(3)] == [True, True, False]
     page = text_of(staff.post(LIST, form | {"confirmed": "1"}, follow=True))
 
     assert ("Delete: 2 done." in page, [post.content for post in Post.objects.all()]) == (True, ["Bread 2"])
+
+
+@pytest.mark.parametrize(("action", "look"), [("delete_posts", "op-danger"), ("publish_now", "op-primary")])
+def test_what_cannot_be_undone_is_confirmed_in_red(staff: Client, workspace: Workspace, action: str, look: str) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    asked = [
+        text_of(staff.post(LIST, {"action": action, "_selected_action": [post.pk]})),
+        text_of(staff.post(do(post, action))),
+    ]
+
+    buttons = [re.findall(r'<button type="submit" class="op-button ([\w-]+)">([^<]+)<', page) for page in asked]
+
+    title = str(BY_WORD[action].title)
+    assert buttons == [[(look, title)]] * 2
+    assert [f"<h2>{title}</h2>" in page for page in asked] == [True, True]
 
 
 def found(client: Client, **query: str) -> list[str]:

@@ -150,6 +150,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             lambda each: made.append(perform(each)),
             title=str(action.title),
             says=str(action.says),
+            look=action.look,
             opens_its_own=action.perform_and is not None,
         )
         return HttpResponseRedirect(ELSEWHERE[name](made[-1])) if made and name in ELSEWHERE else answer
