@@ -118,7 +118,7 @@ class ConsoleAdmin(ModelAdmin[M]):
         if "confirmed" not in request.POST:
             marks = self._marks(rows, depends_on)
             texts = {"title": title, "says": says, "look": look, "back": back, "carries": carries or {}}
-            return self._ask(request, rows, marks, **texts)
+            return self._ask(request, rows, marks, texts)
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
         done = [self._perform(request, row, act) for row in self.as_shown(request, rows, depends_on)]
         self.tell_left_out(request, len(done))
@@ -145,22 +145,21 @@ class ConsoleAdmin(ModelAdmin[M]):
         }
 
     def _ask(
-        self, request: HttpRequest, rows: "QuerySet[M]", marks: Mapping[Any, str], *, title: str, **texts: Any
+        self, request: HttpRequest, rows: "QuerySet[M]", marks: Mapping[Any, str], texts: Mapping[str, Any]
     ) -> HttpResponse:
-        context = {
-            "title": title,
+        context: dict[str, Any] = {
             "opts": self.model._meta,
             "action": request.POST.get("action", ""),
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "across": request.POST.get("select_across", "0"),
-            "heading": _heading(title, len(marks), self.opts.verbose_name_plural),
+            "heading": _heading(texts["title"], len(marks), self.opts.verbose_name_plural),
             "names": [str(row) for row in rows[:NAMED]],
             "key": new_id("form"),
             "more": max(len(marks) - NAMED, 0),
             ASKED_OF: " ".join(marks.values()),
         }
         around = self.admin_site.each_context(request)
-        return TemplateResponse(request, "console/confirm.html", around | context | texts)
+        return TemplateResponse(request, "console/confirm.html", around | context | dict(texts))
 
     def tell_left_out(self, request: HttpRequest, acted_on: int) -> None:
         """Say how many of the rows that were shown are not among those that it is done to."""

@@ -58,7 +58,7 @@ def stop(request: HttpRequest, job: str) -> HttpResponse:
     found = _find(request, job)
     if request.method == "POST" and "confirmed" not in request.POST and not found.is_over:
         says = _("What was done stays done. The rest is left as it is.")
-        asked = {"says": says, "look": "op-danger", "names": [title_of(found)], "back": page_of(found)}
+        asked: dict[str, Any] = {"says": says, "look": "op-danger", "names": [title_of(found)], "back": page_of(found)}
         return show(request, "console/confirm.html", title=_("Stop it"), **asked)
     if request.method == "POST":
         actor = Actor.from_request(request)

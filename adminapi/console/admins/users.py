@@ -234,7 +234,7 @@ class UserAdmin(ServiceAdmin[User]):
         def perform(user: User) -> None:
             users.delete_user(user, actor=actor)
 
-        asked = {"title": _("Delete"), "says": says, "look": "op-danger", "back": back}
+        asked: dict[str, Any] = {"title": _("Delete"), "says": says, "look": "op-danger", "back": back}
         return self.operate(request, self.row(request, object_id), perform, **asked)
 
     @admin.action(description=gettext_lazy("Deactivate"), permissions=["change"])
