@@ -66,6 +66,23 @@ def test_a_post_all_of_which_is_paused_says_that_it_waits(workspace: Workspace, 
     assert ["<span>It waits: publishing is paused.</span>" in page for page in pages] == [True, is_all]
 
 
+@pytest.mark.parametrize("may_resume", [True, False])
+def test_a_post_names_all_that_holds_it_up_and_leads_there_whoever_may_end_it(
+    workspace: Workspace, may_resume: bool
+) -> None:
+    permissions = ["posts.manage", *(["system.manage"] if may_resume else [])]
+    account = make_account(workspace)
+    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
+    paused("all")
+    pausing.pause("network", "facebook", reason="A ban.", actor=SYSTEM, now=NOW)
+
+    page = text_of(browser_of(member_of(workspace, permissions=permissions)).get(own_page(Post, post.pk)))
+
+    told = "paused all publishing: An outage. The operator has paused all publishing to Facebook: A ban. It goes out"
+    assert told in page
+    assert (f'<a href="{PAGE}">To the pauses</a>' in page) == may_resume
+
+
 @pytest.mark.parametrize(
     ("others", "told"),
     [

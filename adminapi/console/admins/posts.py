@@ -19,7 +19,7 @@ from adminapi.console import bulk, post_page
 from adminapi.console.base import MOST_CHARACTERS, ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
-from adminapi.console.pages import by_field, own_page, show_row
+from adminapi.console.pages import by_field, member_of_staff, own_page, show_row
 from adminapi.jobs.post_actions import ACTIONS, BY_WORD, Action
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
@@ -130,6 +130,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         self, request: HttpRequest, post: Post, *, typed: dict[str, Any] | None = None, status: int = 200
     ) -> TemplateResponse:
         context = post_page.context(post, now=database_now(), typed=typed)
+        context["may_resume"] = "system.manage" in member_of_staff(request).granted
         return show_row(request, TEMPLATE, post, title=str(post) or str(UNTITLED), status=status, **context)
 
     def do(self, request: HttpRequest, posts: QuerySet[Post], action: Action) -> HttpResponse | None:
