@@ -28,7 +28,7 @@ from adminapi.jobs.kinds import Gone
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.ids import new_id
-from ouipost.translating import about, words
+from ouipost.translating import about, about_row, words
 
 M = TypeVar("M", bound=Model)
 NAMED = 20
@@ -177,7 +177,7 @@ class ConsoleAdmin(ModelAdmin[M]):
             perform(row)
         except (DomainError, Http404) as error:
             refused = error if isinstance(error, DomainError) else Gone()
-            self.message_user(request, about(row, words(refused)), messages.ERROR)
+            self.message_user(request, about_row(row, words(refused)), messages.ERROR)
             return False
         return True
 

@@ -23,7 +23,7 @@ from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.ids import new_id
-from ouipost.translating import about
+from ouipost.translating import about, about_row
 from workspaces.models import User
 
 LISTED = 50
@@ -120,7 +120,11 @@ def _lines(rows: "QuerySet[JobRow]", kind: Bulk | None, user: User) -> list[tupl
     """Return what to say of each row, and the address of its page, where it is still there."""
     listed = list(rows)
     pages = _pages(kind, user, [row.subject_id for row in listed]) if kind else {}
-    return [(about(row.name, row.note or _number(row.done)), pages.get(row.subject_id, "")) for row in listed]
+    return [(_line(row), pages.get(row.subject_id, "")) for row in listed]
+
+
+def _line(row: JobRow) -> str:
+    return about_row(row.name, row.note) if row.note else about(row.name, _number(row.done))
 
 
 def _pages(kind: Bulk, user: User, pks: list[str]) -> dict[str, str]:

@@ -621,6 +621,14 @@ def test_chosen_posts_are_named_before_anything_is_done_to_them(staff: Client, w
     assert ("Delete: 2 done." in page, [post.content for post in Post.objects.all()]) == (True, ["Bread 2"])
 
 
+def test_a_post_that_is_refused_is_quoted_before_the_reason(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], content="Gingerbread is back.")
+
+    page = text_of(staff.post(do(post, "unschedule"), {"confirmed": "1"}, follow=True))
+
+    assert "“Gingerbread is back.”: The post is draft" in page
+
+
 @pytest.mark.parametrize(("action", "look"), [("delete_posts", "op-danger"), ("publish_now", "op-primary")])
 def test_what_cannot_be_undone_is_confirmed_in_red(staff: Client, workspace: Workspace, action: str, look: str) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)])
