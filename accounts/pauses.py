@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms import NAMES
 from ouipost.db.prepared import fetch
-from ouipost.phrases import Phrase
+from ouipost.phrases import Phrase, joined
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,12 @@ def _begun(pause: Pause) -> tuple[datetime, str]:
 
 def holding(pauses: Iterable[Pause], account_id: str, platform: str, workspace_id: str) -> Pause | None:
     """Return the first of these pauses that holds up posts to this account."""
-    return next((each for each in pauses if each.covers(account_id, platform, workspace_id)), None)
+    return next(iter(all_holding(pauses, account_id, platform, workspace_id)), None)
+
+
+def all_holding(pauses: Iterable[Pause], account_id: str, platform: str, workspace_id: str) -> list[Pause]:
+    """Return the pauses among these that hold up posts to this account."""
+    return [each for each in pauses if each.covers(account_id, platform, workspace_id)]
 
 
 def rows_held_up(pauses: Iterable[Pause]) -> Q:
@@ -94,6 +99,11 @@ def describe(pause: Pause) -> str:
         PauseScope.ACCOUNT: Phrase("all publishing to this account"),
     }
     return _describe(pause, what.get(PauseScope(pause.scope)) or _named(pause))
+
+
+def describe_all(found: Sequence[Pause]) -> str:
+    """Describe several pauses with their reasons, one after the other."""
+    return joined([describe(each) for each in found], " ")
 
 
 def describe_with_id(pause: Pause) -> str:

@@ -57,6 +57,11 @@ def about(name: object, says: object) -> str:
     return gettext("%(name)s: %(says)s") % {"name": apart(str(name)), "says": apart(str(says))}
 
 
+def about_row(name: object, says: object) -> str:
+    """Return the same of something that people named, or whose text stands for its name: that is quoted."""
+    return about(gettext("“%(name)s”") % {"name": apart(str(name))}, says)
+
+
 def translated(text: str) -> str:
     """Return the text in the reader's language if it is one of our own and has a translation, else unchanged."""
     if get_language() == settings.LANGUAGE_CODE:

@@ -141,6 +141,8 @@ class Platform:
     """Scopes to ask for at sign-in; all are needed. May depend on the app's product."""
     username_prefix: ClassVar[str] = ""
     """The sign before a username that is shown to people."""
+    post_hosts: ClassVar[tuple[str, ...]] = ()
+    """Hosts that show its posts, with their subdomains; the usual one first. Empty: any host."""
     limits: Limits
     """The limits of a usual post."""
     other_types: Mapping[str, Limits] = {}
@@ -177,6 +179,11 @@ class Platform:
     def handle(cls, username: str) -> str:
         """Return the username as people see it; empty if there is none."""
         return f"{cls.username_prefix}{username}" if username else ""
+
+    @classmethod
+    def shows_posts_at(cls, host: str) -> bool:
+        """Whether people may see posts of this network at a host."""
+        return not cls.post_hosts or f".{host}".endswith(tuple(f".{each}" for each in cls.post_hosts))
 
     def _take_over(self, numbers: Mapping[str, float]) -> None:
         """Apply the operator's limits; raises KeyError for an unknown limit, ValueError for a wrong number."""

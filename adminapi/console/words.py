@@ -130,6 +130,7 @@ STORED = (
     _("There is no such {scope}."),
     _("{network} says: {quoted}"),
     _("{network} {otherwise}"),
+    _("It is an address at {host}, not at {usual}: is it the right one?"),
 )
 """Texts with places that come back as English alone: stored with a post or an account, through a child's JSON, or
 through DRF. The first that fits a text counts."""

@@ -31,12 +31,25 @@ COMMITTED = engine_time(60)
 
 
 def messages_for(webhook: Webhook, *, since: datetime, until: datetime, scope: str) -> "QuerySet[Message]":
-    """Match the messages of this period that a webhook subscribes to; with the scope `failed`, those not delivered."""
-    rows = Message.objects.filter(webhook.heard, created_at__gte=since, created_at__lte=until)
-    if scope == ReplayScope.FAILED:
-        arrived = Delivery.objects.filter(webhook=webhook, status=DeliveryStatus.DELIVERED)
-        rows = rows.exclude(pk__in=arrived.values("message"))
-    return rows
+    """Match the messages of this period that a webhook subscribes to, without those that wait for an attempt already;
+    with the scope `failed`, also without those that have arrived."""
+    left_out = [DeliveryStatus.PENDING, *([DeliveryStatus.DELIVERED] if scope == ReplayScope.FAILED else [])]
+    return _heard(webhook, since, until).exclude(pk__in=_delivered(webhook, left_out))
+
+
+def waiting(webhook: Webhook, *, since: datetime, until: datetime) -> int:
+    """Return how many messages of this period wait for an attempt already, counted as far as a replay reaches."""
+    pending = _delivered(webhook, [DeliveryStatus.PENDING])
+    return _heard(webhook, since, until).filter(pk__in=pending)[:MOST].count()
+
+
+def _heard(webhook: Webhook, since: datetime, until: datetime) -> "QuerySet[Message]":
+    return Message.objects.filter(webhook.heard, created_at__gte=since, created_at__lte=until)
+
+
+def _delivered(webhook: Webhook, states: list[DeliveryStatus]) -> "QuerySet[Delivery, str]":
+    """Match the messages whose delivery to a webhook is in one of these states."""
+    return Delivery.objects.filter(webhook=webhook, status__in=states).values_list("message", flat=True)
 
 
 @transaction.atomic
@@ -150,7 +163,7 @@ def _ahead(rows: "QuerySet[Message]", replay: Replay) -> "QuerySet[Message]":
 
 
 def _send(webhook: Webhook, messages: list[str], *, now: datetime) -> int:
-    """Make the deliveries of these messages due, creating missing ones; pending ones stay as they are."""
+    """Make the deliveries of these messages due, creating missing ones."""
     rows = {row.message_id: row for row in Delivery.objects.filter(webhook=webhook, message__in=messages)}
     new = [outbox.delivery(webhook, message, now=now) for message in messages if message not in rows]
     insert_each(new)

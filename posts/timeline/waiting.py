@@ -21,6 +21,7 @@ SPACING = timedelta(seconds=1)
 ON_HOLD = Phrase(
     "The schedule in whose queue it waits is on hold: it takes the next free place when that is active again."
 )
+ENDED = Phrase("It goes out when that has ended, not before its time.")
 
 
 def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
@@ -50,7 +51,7 @@ def reasons(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> d
     held_back = {target.pk: _held_back(target, _network(target, resting), now=now) for target in late}
     return (
         {target.pk: ON_HOLD for target in unsettled if is_on_hold(target)}
-        | {pk: pauses.describe(pause) for pk, pause in paused.items()}
+        | {pk: pauses.describe_all(found) for pk, found in paused.items()}
         | {pk: reason for pk, reason in held_back.items() if reason}
     )
 
@@ -88,17 +89,17 @@ def _on_hold(target: Target, *, now: datetime) -> Entry:
     )
 
 
-def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
+def _paused(target: Target, holding: list[Pause], *, now: datetime) -> Entry:
     """Tell of a target that waits for the operator; when that will be is not known."""
     return Entry(
         at=now,
         kind="waiting",
-        message=joined([pauses.describe(pause), Phrase("It goes out when that has ended, not before its time.")], " "),
+        message=joined([pauses.describe_all(holding), ENDED], " "),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
         who_acts=WhoActs.OPERATOR,
-        retry_safe=not pause.is_after_restore if target.error else None,
+        retry_safe=not any(each.is_after_restore for each in holding) if target.error else None,
     )
 
 

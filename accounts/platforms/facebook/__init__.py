@@ -49,6 +49,7 @@ class Facebook(Graph):
     id = "facebook"
     name = "Facebook"
     account_types = ("page",)
+    post_hosts = ("facebook.com", "fb.com", "fb.watch")
     scopes = (
         "pages_show_list",
         "pages_manage_posts",

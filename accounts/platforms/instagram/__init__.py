@@ -56,6 +56,7 @@ class Instagram(ContainerConnector):
     name = "Instagram"
     account_types = ("business", "creator")
     username_prefix = "@"
+    post_hosts = ("instagram.com",)
     scopes: tuple[str, ...] = (
         "instagram_business_basic",
         "instagram_business_content_publish",

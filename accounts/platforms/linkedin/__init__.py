@@ -63,6 +63,7 @@ class LinkedIn(OAuth2Connector):
     id = "linkedin"
     name = "LinkedIn"
     account_types = ("profile", "organization")
+    post_hosts = ("linkedin.com",)
     scopes: tuple[str, ...] = SELF_SERVE_SCOPES
     pace = Allowance(most=150, seconds=86_400)
     """Share on LinkedIn allows 150 calls a member and day; a post takes one or more."""

@@ -47,6 +47,7 @@ class Threads(ContainerConnector):
     name = "Threads"
     account_types = ("profile",)
     username_prefix = "@"
+    post_hosts = ("threads.com", "threads.net")
     scopes = (
         "threads_basic",
         "threads_content_publish",

@@ -46,6 +46,7 @@ class Twitter(OAuth2Connector):
     name = "Twitter/X"
     account_types = ("profile",)
     username_prefix = "@"
+    post_hosts = ("x.com", "twitter.com")
     scopes = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
     pace = Allowance(most=100, seconds=900)
     """`POST /2/tweets`: 100 per user in 15 minutes, https://docs.x.com/x-api/fundamentals/rate-limits."""

@@ -53,6 +53,7 @@ class YouTube(OAuth2Connector):
     name = "YouTube"
     account_types = ("channel",)
     username_prefix = "@"
+    post_hosts = ("youtube.com", "youtu.be")
     scopes = (
         f"{SCOPES}youtube.upload",
         f"{SCOPES}youtube.readonly",

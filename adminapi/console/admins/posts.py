@@ -19,20 +19,22 @@ from adminapi.console import bulk, post_page
 from adminapi.console.base import MOST_CHARACTERS, ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
-from adminapi.console.pages import by_field, own_page, show_row
+from adminapi.console.pages import by_field, member_of_staff, own_page, show_row
 from adminapi.jobs.post_actions import ACTIONS, BY_WORD, Action
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
+from ouipost.translating import translated
+from ouipost.unicode import apart
 from posts import services
-from posts.inputs import ResolveInput
+from posts.inputs import ResolveInput, address_warnings
 from posts.models import Post, Target
 
 TEMPLATE = "admin/posts/post/change_form.html"
 SEARCHED = 10_000
 UNTITLED = gettext_lazy("(no text)")
 NOT_THERE = gettext_lazy(
-    "It is sent to this network again at once. Make sure that the account does not show it; otherwise it will be there"
+    "It is sent to %(account)s again at once. Make sure that this account does not show it; otherwise it will be there"
     " twice."
 )
 ELSEWHERE: dict[str, Any] = {
@@ -128,6 +130,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         self, request: HttpRequest, post: Post, *, typed: dict[str, Any] | None = None, status: int = 200
     ) -> TemplateResponse:
         context = post_page.context(post, now=database_now(), typed=typed)
+        context["may_resume"] = "system.manage" in member_of_staff(request).granted
         return show_row(request, TEMPLATE, post, title=str(post) or str(UNTITLED), status=status, **context)
 
     def do(self, request: HttpRequest, posts: QuerySet[Post], action: Action) -> HttpResponse | None:
@@ -148,6 +151,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             lambda each: made.append(perform(each)),
             title=str(action.title),
             says=str(action.says),
+            look=action.look,
             opens_its_own=action.perform_and is not None,
         )
         return HttpResponseRedirect(ELSEWHERE[name](made[-1])) if made and name in ELSEWHERE else answer
@@ -174,12 +178,14 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             return self._show(request, post, typed=refused, status=400)
         is_out, actor = given.validated_data["outcome"] == "published", Actor.from_request(request)
         word = {"published": is_out, "url": given.validated_data.get("url", "")}
+        says = _("It counts as published at %(account)s, at %(url)s.") if is_out else str(NOT_THERE)
+        told = [says % {"account": _place(meant), **word}, *map(translated, address_warnings(meant, word["url"]))]
         return self._operate_on(
             request,
             pk,
             lambda _: services.resolve_target(meant, **word, actor=actor, now=database_now()),
             title=_("It is published") if is_out else _("It is not there: send it again"),
-            says=_("It counts as published at %(url)s.") % word if is_out else str(NOT_THERE),
+            says=" ".join(told),
             carries=typed,
             depends_on=meant.fence,
         )
@@ -198,4 +204,12 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
 
     def _meant(self, request: HttpRequest, pk: str, target: str) -> tuple[Post, Target]:
         post = self._find(request, pk)
-        return post, get_object_or_404(Target.objects.select_related("post"), pk=target, post=post)
+        targets = Target.objects.select_related("post__workspace", "account")
+        return post, get_object_or_404(targets, pk=target, post=post)
+
+
+def _place(target: Target) -> str:
+    """Return the network and the account that a target is at, by the account's name and its username."""
+    account = target.account
+    named = ", ".join(map(apart, filter(None, (account.name, account.handle))))
+    return f"{network_name(target.platform)} ({named})"
