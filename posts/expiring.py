@@ -15,12 +15,14 @@ from posts.models import Target, TargetStatus
 from workspaces.models import Workspace
 
 SOON = timedelta(days=7)
-"""So long before its end an account is told of, shown and counted as one that ends."""
+"""From this long before its end, an account is announced, shown and counted as ending."""
 
 
 def notify(now: datetime) -> int:
-    """Tell of each account that ends within 7 days, once for each end, with the posts at risk, and expire those that
-    have ended; returns how many these were."""
+    """Announce each account that ends within 7 days, once for each end, with the posts at risk.
+
+    Expires the accounts that have ended, and returns the number of both.
+    """
     told = for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _notify(pk, now=now))
     return told + for_each(_ended(now).order_by("pk").values_list("pk", flat=True), lambda pk: _expire(pk, now=now))
 
@@ -31,12 +33,12 @@ def ending(now: datetime) -> SocialAccountQuerySet:
 
 
 def _ended(now: datetime) -> SocialAccountQuerySet:
-    """Match the accounts that have ended; where something may be renewed still, only its network knows."""
+    """Match the accounts that have ended without a refresh token; with one, only the network knows."""
     return _in_use().filter(expires_at__lte=now, refresh_token="")
 
 
 def _in_use() -> SocialAccountQuerySet:
-    """Leave out accounts that have expired, and those of workspaces that are being removed: these matter to nobody."""
+    """Leave out expired accounts and those of workspaces that are being removed."""
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
     return rows.exclude(workspace__in=Workspace.objects.exclude(deleted_at=None))  # a join would lock the workspace too
 

@@ -1,4 +1,4 @@
-"""What an operator does to stop and resume publishing; each function is one transaction and one line in the journal."""
+"""Stop and resume publishing for an operator; each function is one transaction and one line in the journal."""
 
 from datetime import datetime
 from typing import Any
@@ -46,9 +46,9 @@ def pause(
 
 @transaction.atomic
 def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, reason: str = "") -> Pause | None:
-    """End the pause of exactly this scope, others go on; returns it, or None if there is none.
+    """End the pause of exactly this scope and return it, or None if there is none. Pauses of other scopes go on.
 
-    What became due meanwhile goes out at once, in its order.
+    Targets that became due during the pause go out at once, in order.
     """
     require_subject(scope, subject_id, must_exist=False)
     ended = _in_force(scope, subject_id)

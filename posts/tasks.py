@@ -29,14 +29,15 @@ _last_turn = RawValue(
 
 
 def last_turn() -> float:
-    """Return when, on the monotonic clock, a run of this node looked for work that had gone on for a while by then."""
+    """Return when, on the monotonic clock, a long run of this node last looked for work."""
     return float(_last_turn.value)
 
 
 class PublisherStops(NodeStops):
-    """Is looked at by a publisher at every turn; that a long run still does is noted for the watchdog.
+    """Asked by a publisher at every turn; notes the turns of long runs for the watchdog.
 
-    Not after the run's time, when a publisher claims nothing more and waits for long calls: others must take over.
+    After RUN_SECONDS no turn is noted: the publisher then claims nothing more and only waits for long calls, so others
+    must take over.
     """
 
     def __init__(self) -> None:
@@ -66,7 +67,7 @@ def publish_due() -> None:
 
 @contextmanager
 def _stopped_by_term(publisher: Publisher) -> Iterator[None]:
-    """Let a process that gets TERM end what it has in flight before it goes."""
+    """On SIGTERM, finish the calls in flight before the process ends."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

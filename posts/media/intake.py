@@ -62,7 +62,7 @@ class Processed:
     width: int | None = None
     height: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    """What else is known of it: seconds, fps, bit_rate, video_codec, audio_codec, sample_rate,
+    """Further facts: seconds, fps, bit_rate, video_codec, audio_codec, sample_rate,
     channels, chroma; pages; frames."""
     thumbnail_path: Path | None = None
     thumbnail_mime_type: str = ""
