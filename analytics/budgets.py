@@ -1,4 +1,4 @@
-"""What reading an account may cost its network: half of the budget at once, the other half spread over its time."""
+"""Limit the requests for reading an account: half of its network's budget at once, the other half spread over time."""
 
 import math
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ def requests_left(platform: str, paced_at: datetime | None, *, now: datetime) ->
 
 
 def spent(platform: str, paced_at: datetime | None, *, requests: int, now: datetime) -> datetime | None:
-    """Return until when an account's requests last after so many more; None where its network has no budget."""
+    """Return the new `paced_at` of an account after so many more requests; None if its network has no budget."""
     budget = _budget(platform)
     return max(paced_at or now, now) + requests * _interval(budget) if budget else None
 
@@ -33,7 +33,7 @@ def free_at(platform: str, paced_at: datetime | None, *, requests: int, now: dat
 
 
 def least(platform: str, requests: int) -> int:
-    """Return how many requests must be left for a call that takes so many, at most what may go at once."""
+    """Return how many requests must be left for a call that takes so many, at most those allowed at once."""
     budget = _budget(platform)
     return min(requests, _burst(budget)) if budget else requests
 
@@ -47,5 +47,5 @@ def _burst(budget: Budget) -> int:
 
 
 def _interval(budget: Budget) -> timedelta:
-    """Return the time that one request lasts once the burst is used up: no window ever has more than the budget."""
+    """Return the time between requests once the burst is used up; so no window ever has more than the budget."""
     return engine_time(budget.seconds / max(1, budget.requests - _burst(budget)))
