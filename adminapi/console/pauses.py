@@ -1,4 +1,4 @@
-"""What is paused, and pausing and resuming by hand: how many posts wait is said before anything happens."""
+"""The page of pauses, to pause and resume by hand; it shows the number of waiting posts before anything happens."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,7 @@ MOST_OFFERED = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """What was chosen: a scope, of what, and why."""
+    """A chosen scope, its subject, and the reason."""
 
     scope: str
     subject: str
@@ -44,20 +44,20 @@ class Typed:
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Typed":
-        """Return what a form says, or an address that leads to the page; each scope has a choice of its own."""
+        """Read a form, or an address that leads to the page; each scope has a field of its own."""
         given = request.POST or request.GET
         scope = given.get("scope", PauseScope.NETWORK)
         return cls(scope=scope, subject=given.get(f"id_{scope}", ""), reason=given.get("reason", ""))
 
     @property
     def body(self) -> dict[str, Any]:
-        """Return it as the API would be sent it."""
+        """Return it as a body for the API."""
         return {"scope": self.scope, "id": self.subject or None, "reason": self.reason}
 
 
 @page("system.manage")
 def show_pauses(request: HttpRequest) -> HttpResponse:
-    """Show what is paused; pause more, after saying how many posts would wait."""
+    """Show the pauses; begin another, after showing the number of posts that would wait."""
     typed = Typed.of(request)
     if request.method != "POST":
         return _page(request, typed)
@@ -78,7 +78,7 @@ def show_pauses(request: HttpRequest) -> HttpResponse:
 
 @page("system.manage")
 def resume(request: HttpRequest) -> HttpResponse:
-    """End a pause, after saying how many posts go out then."""
+    """End a pause, after showing the number of posts that then go out."""
     typed = Typed.of(request)
     given = ResumeInput(data={"scope": typed.scope, "id": typed.subject or None})
     if request.method != "POST" or not given.is_valid():
@@ -117,14 +117,14 @@ def _chosen(model: type[M], typed: Typed, scope: str) -> M | None:
 
 
 def _accounts(request: HttpRequest, chosen: SocialAccount | None) -> list[SocialAccount]:
-    """Return the accounts that can be chosen, the chosen one always."""
+    """Return the accounts to choose from, always including the chosen one."""
     found = limited(SocialAccount.objects.connected(), request).select_related("workspace")
     rows = found.order_by("platform", "name", "pk")[:MOST_OFFERED]
     return list(rows) if chosen is None or chosen in rows else [chosen, *rows]
 
 
 def _names(found: list[Pause]) -> dict[tuple[str, str], str]:
-    """Return what people call that which each pause is about."""
+    """Return the readable name of each pause's subject."""
     named: dict[str, list[str]] = {scope: [] for scope in PauseScope.values}
     for each in found:
         named.setdefault(each.scope, []).append(each.subject_id)

@@ -1,4 +1,4 @@
-"""What the networks say of this installation's apps: each is asked to sign in with a code that nobody was given."""
+"""Check this installation's apps at the networks: ask each to sign in with a made-up code."""
 
 import time
 
@@ -20,9 +20,9 @@ def needing_an_app() -> list[Connector]:
 
 
 def app(network: Connector) -> Finding:
-    """Whether a network takes this installation's app, and what to register there.
+    """Check that a network accepts this installation's app, and say what to register there.
 
-    Its words are shown: not every network documents how it refuses an app.
+    The finding quotes the network, as not every network documents how it refuses an app.
     """
     if not registry.is_configured(network):
         return well(f"There is no app. {_checklist(network)}")
@@ -41,7 +41,7 @@ def app(network: Connector) -> Finding:
 
 
 def _checklist(network: Connector) -> str:
-    """Say what to register at the network, and where to put what it gives."""
+    """List the values to register at the network, and the settings for those that it returns."""
     scopes = ", ".join(network.scopes)
     product = f" {network.id.upper()}_PRODUCT: {network.app.product or 'empty'}." if network.products else ""
     return f"Redirect URI: {hosted_url(network.id)}. Scopes: {scopes}. Settings: {_variables(network)}.{product}"

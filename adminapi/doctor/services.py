@@ -1,4 +1,4 @@
-"""Checks of Redis, and of the workers that take what is due."""
+"""Check Redis, and the workers that take due work."""
 
 import re
 
@@ -19,11 +19,11 @@ INFO = Script("return redis.call('INFO')")
 FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
 OLDEST_REDIS = 6
 LATE = engine_time(300)
-"""What is due for so long without being taken is not taken at all: minutes of work may be ahead of it."""
+"""Work that is due for this long counts as not taken at all: minutes of other work may be ahead of it."""
 
 
 def redis_server() -> Finding:
-    """Which Redis it is, and whether it keeps what it is given."""
+    """Name the Redis servers, and check that they keep their data."""
     urls = dict.fromkeys(url for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL) if is_redis(url))
     if not urls:
         return well("None is used.")
@@ -49,7 +49,7 @@ def _server(url: str) -> Finding:
 
 
 def backlog() -> Finding:
-    """Whether webhooks are sent, and tokens renewed, on time."""
+    """Check that webhooks are sent, and tokens renewed, on time."""
     now = database_now()
     before = now - LATE
     deliveries = Delivery.objects.filter(is_due(now), due_at__lt=before).count()
@@ -66,7 +66,7 @@ def backlog() -> Finding:
 
 
 def accounts() -> Finding:
-    """Whether an account cannot be used, nor its tokens be renewed, until the operator acts."""
+    """Find accounts that cannot be used, nor their tokens be renewed, until the operator acts."""
     waiting = SocialAccount.objects.live().filter(last_error__who_acts=WhoActs.OPERATOR)
     count = waiting.count()
     if not count:
@@ -79,7 +79,7 @@ def accounts() -> Finding:
 
 
 def journal() -> Finding:
-    """Whether the audit log is sealed within seconds, as it should be."""
+    """Check that the audit log is sealed within seconds, as it should be."""
     left = verifying.waiting(timezone.now())
     if left.overdue:
         return warning(

@@ -1,4 +1,4 @@
-"""What staff can do to a post: the API's own services, each offered only while the post's state allows it."""
+"""The actions of staff on a post: the API's own services, each offered only while the post's state allows it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ class Action(Bulk):
 
     @property
     def word(self) -> str:
-        """Its name among those of posts."""
+        """The name without its prefix."""
         return self.name.removeprefix("posts.")
 
 

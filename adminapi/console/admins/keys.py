@@ -1,4 +1,4 @@
-"""API keys in the console: their secret is on the page that answers the request which made it, and on no other."""
+"""API keys in the console; a secret is shown only on the page that answers the request which created it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -60,7 +60,7 @@ PREVIOUS = column("previous_expires_at", gettext_lazy("The previous one works un
 
 
 class KeyForm(ServiceForm):
-    """What staff can set of a key."""
+    """The fields of a key that staff can set."""
 
     added = SECRET_ADDED
     permissions = forms.MultipleChoiceField(
@@ -199,7 +199,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
 
     @action(description=gettext_lazy("Rotate"), permissions=["change"], icon="autorenew")
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
-        """Ask, give the key another secret, and show that."""
+        """Ask, give the key a new secret, and show the secret."""
         made: list[tuple[ApiKey, str]] = []
         shown = {INSTEAD_OF: self.row(request, object_id).get().prefix}
         actor, instead_of = Actor.from_request(request), request.POST.get(INSTEAD_OF, "")
@@ -232,7 +232,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
 
 
 def _use(key: ApiKey, now: datetime) -> Chart:
-    """Return the requests that were made with a key on each of the last days, in UTC."""
+    """Return a chart of the requests made with a key on each of the last days, in UTC."""
     today = now.astimezone(UTC).date()
     days = requests_by_day(today - timedelta(days=DAYS - 1), today, key_ids=[key.pk])
     series = Series(name=_("Requests"), tone="main", numbers=list(days.values()))

@@ -1,4 +1,4 @@
-"""What is read of accounts and posts in the console, and when: in this app because its columns are shown as here."""
+"""Readings of accounts and posts in the console; part of this app because it uses the console's columns."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
