@@ -40,7 +40,7 @@ class Destinations:
     """Accounts disconnected after the post was scheduled. Their targets stay, cancelled."""
 
     def warnings(self, at: datetime | None) -> list[str]:
-        """Return what keeps the post from going out at its time, as things are."""
+        """Return the present obstacles to the post at its time."""
         missing: list[str] = [_unconnected(name, platform) for name, platform in self.missing.items()]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         ending = [rules.ends_first(account, at) for account in self.accounts if account not in expired]

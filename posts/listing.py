@@ -82,7 +82,7 @@ def _all_posts(mode: str, workspace_ids: Sequence[str], *, workspace: Any) -> "Q
 
 
 def _visible(mode: str, workspace_ids: Sequence[str], *, workspace: Any, **matching: Any) -> QuerySet[Post]:
-    """Match what a key with this mode and list sees in the workspace."""
+    """Match the posts of the workspace that a key with this mode and these workspaces may see."""
     visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
     return Post.objects.filter(workspace__in=visible.filter(pk=workspace), **matching)
 

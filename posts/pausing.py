@@ -26,7 +26,7 @@ def pause(
     scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: datetime, after_restore: bool = False
 ) -> Pause:
     """Pause a scope from the next claim on; a pause that is in force already stays, with the new reason."""
-    if scope in OF_ONE_WORKSPACE:  # whoever deletes the workspace, and ends its pauses, waits for this transaction
+    if scope in OF_ONE_WORKSPACE:  # deleting the workspace, which ends its pauses, waits for this transaction
         lock_shared(Workspace.objects.filter(pk=_workspace_of(Pause(scope=scope, subject_id=subject_id))))
     require_subject(scope, subject_id, must_exist=True)
     present = _in_force(scope, subject_id)

@@ -220,7 +220,7 @@ class PostDetailSerializer(PostSerializer):
 
     @extend_schema_field(TargetSerializer(many=True))
     def get_targets(self, post: Post) -> Any:
-        """Show each target; one that a pause or a hold keeps back shows that as what it waits for."""
+        """Show each target; one that is held up shows the reason in `waits_for`."""
         targets = [target for target in post.targets.all() if not target.is_taken_out]
         reasons = waiting.reasons(targets, workspace_id=post.workspace_id, now=timezone.now())
         return [

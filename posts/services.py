@@ -89,7 +89,7 @@ def lock_editable(post: Post) -> Post:
     return locked
 
 
-@transaction.atomic(savepoint=False)  # whoever calls it within a transaction ends that, too, when it is refused
+@transaction.atomic(savepoint=False)  # a refusal also ends the transaction of a caller
 def create_post(
     workspace: Workspace,
     *,
@@ -207,7 +207,7 @@ def _add_to_schedule(post: Post, new: Sequence[Target], *, now: datetime) -> Non
 
 
 def _direct(post: Post, values: dict[str, Any], *, overrides: dict[str, Any]) -> destinations.Destinations:
-    """Give a post that is changed its destinations, and return what they mean."""
+    """Set the destinations of a changed post, and return them resolved."""
     given = values.get("destinations", values.get("platforms", []))
     if _is_as_new(values):
         post.destinations = given

@@ -20,7 +20,7 @@ from posts.publishing.publisher import Publisher
 RUN_SECONDS = 60
 """After this long a process takes another message: publishing is not all that Celery does."""
 SOFT_LIMIT_SECONDS, LIMIT_SECONDS = 850, 900
-"""Longer than it can take, with what goes on for up to 700 s after a run."""
+"""Longer than a run can take, including calls that go on for up to 700 s after it."""
 LONG_RUN = engine_time(5)
 
 _last_turn = RawValue(
@@ -53,9 +53,9 @@ class PublisherStops(NodeStops):
 
 @app.task(expires=doorbell.RING_SECONDS, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS)
 def publish_due() -> None:
-    """Publish until nothing is due, for a minute or until the node stops, and let what is in flight end.
+    """Publish until nothing is due, for a minute or until the node stops, and let the calls in flight end.
 
-    A video that is on its way then keeps the process until the network has it, while others publish.
+    A video upload in flight then keeps this process until the network has it, while others publish.
     """
     publisher = Publisher(settings.WORKER_THREADS, stopping=PublisherStops())
     ends = time.monotonic() + RUN_SECONDS

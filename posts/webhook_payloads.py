@@ -86,7 +86,7 @@ class RefusingTargetSerializer(ReferenceSerializer):
 
 
 class MediaEventDataSerializer(serializers.Serializer[Any]):
-    """The first of the files, and what they were for."""
+    """The first of the files, with its post, its target and the error."""
 
     media = EventMediaSerializer()
     post = ReferenceSerializer()

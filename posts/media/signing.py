@@ -1,4 +1,4 @@
-"""Signed addresses of stored files: whoever has one may fetch that file until it expires."""
+"""Signed addresses of stored files: each gives access to its file until it expires."""
 
 import hmac
 import time

@@ -1,4 +1,4 @@
-"""The publisher: claims what is due and publishes it, straight from the database; as many as you like may run."""
+"""The publisher: claims due targets straight from the database and publishes them; any number of publishers may run."""
 
 import logging
 from collections.abc import Collection, Sequence
