@@ -141,7 +141,7 @@ def _zone(sync: AccountSync) -> str:
 
 
 def _take_over(numbers: TargetNumbers, found: PostNumbers, *, at: datetime, zone: str) -> Gain:
-    """Update the numbers of a target to a reading, and return what it gained since the previous one."""
+    """Update the numbers of a target to a reading, and return the gain since the previous one."""
     known = numbers.counts
     read = {name: getattr(found, name) for name in COUNTED}
     counts = gained(known, read)
