@@ -85,7 +85,7 @@ def _webhook(event: str, told: str) -> OpenApiWebhook:
     sent = SERIALIZERS[event.partition(".")[0]]
 
     def received(view: Any) -> Any:
-        view.schema = AutoSchema()  # not ours: whoever receives it answers without an envelope
+        view.schema = AutoSchema()  # not our own schema: receivers answer without an envelope
         return extend_schema(request=sent, responses=ANSWERS, summary=told.rstrip("."), description=ABOUT, tags=[])(
             view
         )

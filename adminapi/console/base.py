@@ -40,7 +40,7 @@ MOST_WORDS, MOST_CHARACTERS = 30, 1_000
 
 
 class ConsoleAdmin(ModelAdmin[M]):
-    """A model's pages in the console; subclasses declare what can be changed there."""
+    """A model's pages in the console; subclasses declare the editable parts."""
 
     list_per_page = 50
     list_max_show_all = 0

@@ -11,7 +11,7 @@ WORST_FIRST = (WRONG, UNKNOWN, WARNING, OK)
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The state of a part in a sentence, and what to do if it is not well."""
+    """The state of a part in a sentence, and the remedy if it is not well."""
 
     name: str
     status: str

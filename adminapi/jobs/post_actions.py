@@ -17,7 +17,7 @@ EVERY = frozenset(PostStatus)
 
 @dataclass(frozen=True, kw_only=True)
 class Action(Bulk):
-    """One thing that can be done to a post, or to many; `says` is what will happen."""
+    """An action on one or many posts; `says` describes its effect."""
 
     model: type[Model] = Post
     says: Any
@@ -90,5 +90,5 @@ BY_WORD = {action.word: action for action in ACTIONS}
 
 
 def offered(post: Post) -> list[Action]:
-    """Return what can be done to a post in its present state."""
+    """Return the actions that a post's present state allows."""
     return [action for action in ACTIONS if post.status in action.states]

@@ -37,7 +37,7 @@ MADE_BY_MIGRATE: tuple[type[models.Model], ...] = (ContentType, Permission)
 
 
 class CannotCopy(Exception):
-    """Nothing was copied; the text says why, and what to do."""
+    """Nothing was copied; the message has the reason and the remedy."""
 
 
 @contextmanager

@@ -175,5 +175,5 @@ class SystemViewSet(AdminViewSet[Heartbeat]):
 
     @extend_schema(responses=SystemSerializer)
     def retrieve(self, request: Request) -> Response:
-        """Show what runs here, as the answering process sees it."""
+        """Show the running system, as the answering process sees it."""
         return self.answered(SystemSerializer(system.describe()).data)

@@ -1,4 +1,4 @@
-"""`manage.py pause`: let nothing go out, and say what waits."""
+"""`manage.py pause`: stop publishing, and show the number of waiting posts."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from posts import pausing
 
 
 def add_scope(parser: CommandParser, *, reason: bool) -> None:
-    """Add what says which pause is meant."""
+    """Add the arguments that identify a pause."""
     parser.add_argument("--scope", required=True, choices=PauseScope.values, help="what the pause is of")
     parser.add_argument("--id", default="", help="the id of the network, workspace or account; leave it out for all")
     why = "why; everybody can read it" if reason else "why; it is kept in the audit log"
