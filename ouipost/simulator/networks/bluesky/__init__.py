@@ -140,7 +140,7 @@ def get_session(call: Call) -> HttpResponse:
 
 
 def delete_session(call: Call) -> HttpResponse:
-    """Log out: the refresh tokens die, the access token lives until it expires."""
+    """Log out: the refresh tokens become invalid, the access token stays valid until it expires."""
     without_body(call)
     token = session(call, "refresh")
     of_session = Token.objects.filter(network=ID, grant=token.grant, kind="refresh", revoked_at=None)

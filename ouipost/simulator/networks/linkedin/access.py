@@ -100,7 +100,7 @@ def actor_of(call: Call) -> str:
 
 
 def admit(call: Call, route: Route) -> None:
-    """Refuse calls without a living version, and count those of the API against the day's quotas."""
+    """Refuse calls without a supported version, and count those of the API against the day's quotas."""
     if call.host not in API:
         return
     if call.path.startswith("/rest/"):
