@@ -203,7 +203,7 @@ class TargetQuerySet(models.QuerySet["Target"]):
 
     def forget(self) -> None:
         """Forget earlier sends: the post has changed since, so an earlier send would be another post."""
-        self.exclude(armed_at=None).update(armed_at=None, sends=0, handles={})
+        self.filter(sends__gt=0).update(armed_at=None, sends=0, handles={})
 
 
 class Target(Claimable):

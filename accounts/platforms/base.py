@@ -360,6 +360,10 @@ class Connector(Platform):
         """
         raise NotImplementedError
 
+    def may_send_again(self, operation: Operation) -> bool:
+        """Whether a post that was not found may be sent again; otherwise it is looked for until the time is over."""
+        return True
+
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:

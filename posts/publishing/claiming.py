@@ -35,8 +35,8 @@ ROUNDS = 4
 MAX_UNSETTLED_CLAIMS = 5
 MOST_NAMED = 500
 """Most accounts named in one statement: from 1,000 on MariaDB builds a table of them, and reads every row."""
-BEGUN = ~Q(attempts=0, sends=0, in_flight=None, remote_id="")
-"""Targets that a worker has tried, or is trying."""
+BEGUN = ~Q(attempts=0, in_flight=None, remote_id="") | Q(sent_at__gte=F("scheduled_at"))
+"""Targets that a worker has tried since they were scheduled, or is trying."""
 PROMPT = timedelta(minutes=1)
 """Targets that go out this soon need no look-up of past pauses: no pause took much of their time for trying."""
 
@@ -73,9 +73,9 @@ class Ready(NamedTuple):
 
     @property
     def is_next(self) -> bool:
-        """Return whether its post is being published, and it has not been tried yet."""
-        was_tried = self.attempts or self.sends or self.in_flight
-        return self.status == TargetStatus.PUBLISHING and not was_tried
+        """Return whether its post is being published, and it has not been tried since it was scheduled."""
+        was_sent = self.sent_at is not None and self.scheduled_at is not None and self.sent_at >= self.scheduled_at
+        return self.status == TargetStatus.PUBLISHING and not (self.attempts or self.in_flight or was_sent)
 
     @property
     def is_first(self) -> bool:

@@ -209,6 +209,10 @@ class TikTok(TikTokApi):
                 return []
         raise tiktok_posts.still_working(operation)
 
+    def may_send_again(self, operation: Operation) -> bool:
+        """Photos that were sent twice without a trace are not sent again: TikTok may list them hours later."""
+        return bool(operation.content.video) or not operation.handles.get("again")
+
     def _status(self, session: Session, account: Account, publish_id: str) -> Any:
         body = {"publish_id": publish_id}
         return self.ask(session, account.access_token, "post/publish/status/fetch", json=body)

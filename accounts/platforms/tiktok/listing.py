@@ -17,7 +17,7 @@ LISTED_UNITS = 140
 
 
 def photos_like(api: TikTokApi, session: Session, operation: Operation) -> list[str]:
-    """Return the ids of the posts that can be these photos; sent twice without a trace, they are not sent again.
+    """Return the ids of the posts that can be these photos.
 
     A video of the same text is none of them. Alone it raises Unknown: that TikTok shows photos at an address of their
     own is from memory.
@@ -28,8 +28,6 @@ def photos_like(api: TikTokApi, session: Session, operation: Operation) -> list[
     found = [dig_text(each, "id") for each in alike if "/video/" not in dig_text(each, "share_url")]
     if alike and not found:
         raise Unknown(Phrase("TikTok lists a video with the text of the photos, and no photos."))
-    if not found and operation.handles.get("again"):
-        raise Unknown(Phrase("TikTok was sent the photos twice and does not list them."))
     return list(dict.fromkeys(found))
 
 
