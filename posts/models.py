@@ -192,8 +192,8 @@ class TargetQuerySet(models.QuerySet["Target"]):
         return self.exclude(status=TargetStatus.CANCELLED)
 
     def take_out(self) -> None:
-        """Take these out of their posts. Targets that were ever sent stay, cancelled and without a time, so that their
-        history is known if they are put back."""
+        """Take these out of their posts. Targets that may be at their network stay, cancelled and without a time, as
+        their history is needed if they are put back."""
         self.filter(armed_at=None).delete()
         self.update(status=TargetStatus.CANCELLED, scheduled_at=None, **TAKEN_FROM_WORKERS)
 
