@@ -11,7 +11,7 @@ from ouipost.claims import engine_time
 
 
 class Pacing(NamedTuple):
-    """What an account's next post depends on."""
+    """The columns that decide when an account's next post may go out."""
 
     platform: str
     held_until: datetime | None
@@ -19,7 +19,7 @@ class Pacing(NamedTuple):
 
 
 def wait(account: Pacing | SocialAccount, *, sends: bool, now: datetime) -> datetime | None:
-    """Return when the account may send again, or, where nothing new is sent, may be asked again; None: now."""
+    """Return when the account may send again, or with `sends` false when it may be called again; None: now."""
     if account.held_until is not None and account.held_until > now:
         return account.held_until
     pace = pace_of(account.platform)
@@ -30,7 +30,7 @@ def wait(account: Pacing | SocialAccount, *, sends: bool, now: datetime) -> date
 
 
 def has_one_place(account: Pacing, *, now: datetime) -> bool:
-    """Whether an account that may send has to wait after that: it is the turn of whoever waits for it longest."""
+    """Whether an account may send only one post before it has to wait: that place goes to the post waiting longest."""
     pace = pace_of(account.platform)
     return pace is not None and _next_place(pace, account.paced_at, now=now) + interval(pace) > now
 
@@ -40,15 +40,15 @@ def _next_place(pace: Pace, paced_at: datetime | None, *, now: datetime) -> date
 
 
 def spent(platform: str, paced_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Return an account's `paced_at` after one more post; None where its network has no pace."""
+    """Return an account's `paced_at` after one more post; None if its network has no pace."""
     pace = pace_of(platform)
     return _paced_at(pace, paced_at, now=now) + interval(pace) if pace else None
 
 
 def _paced_at(pace: Pace, paced_at: datetime | None, *, now: datetime) -> datetime:
-    """Return until when the posts of an account use up its pace, now at the earliest.
+    """Return the time until which the sent posts of an account use up its pace, now at the earliest.
 
-    No more than a burst can have been used up: what lies further ahead is from before the clock was set back.
+    At most a burst can be used up: a time further ahead was stored before the clock was set back.
     """
     return paced_at if paced_at and now < paced_at <= now + _burst(pace) * interval(pace) else now
 
@@ -56,7 +56,7 @@ def _paced_at(pace: Pace, paced_at: datetime | None, *, now: datetime) -> dateti
 def interval(pace: Pace) -> timedelta:
     """Return the time between two posts of an account whose burst is used up.
 
-    Half of what a window allows may go at once, the other half is spread over it: no window ever has more.
+    Half of a window's posts may go at once, the other half is spread over the window, so that no window has more.
     """
     return engine_time(pace.seconds / max(1, pace.posts - _burst(pace)))
 
@@ -66,5 +66,5 @@ def _burst(pace: Pace) -> int:
 
 
 def pace_of(platform_id: str) -> Pace | None:
-    """Return how fast an account of this network may post; None: as fast as it takes them."""
+    """Return how fast an account of this network may post; None: without a limit of ours."""
     return settings.NETWORK_PACE.get(platform_id)

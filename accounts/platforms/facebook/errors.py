@@ -1,4 +1,4 @@
-"""What Facebook's refusals mean beside what all of Meta's networks say: https://developers.facebook.com/docs/video-api"""
+"""Refusals of Facebook's own, beside those of all Meta networks: https://developers.facebook.com/docs/video-api"""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ UPLOAD_REFUSED = "ProcessingFailedError"
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal of the Graph API, or of the host that takes files, means."""
+    """Return the error that a refusal of the Graph API, or of the upload host, stands for."""
     broken = dig(decoded(answer), "debug_info")
     if broken:
         return _upload_error(broken, answer)
@@ -26,7 +26,7 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def _upload_error(broken: Any, answer: Answer) -> PlatformError:
-    """The upload host has errors of its own; only the last of them is about the file."""
+    """Return an error of the upload host, which has its own types; only `UPLOAD_REFUSED` is about the file."""
     kind = dig_text(broken, "type")
     is_known = kind in {*UPLOAD_BROKE_OFF, UPLOAD_REFUSED}
     facts = facts_of(NAME, answer, words=dig(broken, "message"), code=kind, is_known=is_known)
@@ -36,5 +36,5 @@ def _upload_error(broken: Any, answer: Answer) -> PlatformError:
 
 
 def is_not_there(error: PlatformError) -> bool:
-    """Whether Facebook says that there is no such thing, or none that this Page may see."""
+    """Whether Facebook answers that the object does not exist, or that this Page may not see it."""
     return error.network_code == NOT_THERE

@@ -46,7 +46,7 @@ BOARDS_A_PAGE = 250
 MOST_BOARD_PAGES = 40
 PINS_A_PAGE = 100
 MOST_LIST_BYTES = 8_000_000
-"""Boards and Pins are listed with the addresses of all their pictures."""
+"""Lists of boards and Pins are long, as they have the addresses of all pictures."""
 
 
 class Pinterest(OAuth2Connector):
@@ -121,7 +121,7 @@ class Pinterest(OAuth2Connector):
         return pinterest_numbers.of_account(read, day=yesterday)
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
-        """Return two: what stands beside a Pin or account, and its analytics."""
+        """Return two: one for the Pin or account itself, one for its analytics."""
         return 2
 
     def classify(self, answer: Answer) -> PlatformError:
@@ -132,7 +132,7 @@ class Pinterest(OAuth2Connector):
         if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
             return error
         if refusal is AuthExpired and error.acts == WhoActs.CALLER and error.network_code:
-            return app_refused(**error.facts)  # it is the request that is wrong: the account may be well
+            return app_refused(**error.facts)  # the request is wrong, and the account may be fine
         return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
     def _me(self, session: Session, token: str) -> Any:
