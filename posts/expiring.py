@@ -23,8 +23,8 @@ def notify(now: datetime) -> int:
 
     Expires the accounts that have ended, and returns the number of both.
     """
-    told = for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _notify(pk, now=now))
-    return told + for_each(_ended(now).order_by("pk").values_list("pk", flat=True), lambda pk: _expire(pk, now=now))
+    found = for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _notify(pk, now=now))
+    return found + for_each(_ended(now).order_by("pk").values_list("pk", flat=True), lambda pk: _expire(pk, now=now))
 
 
 def ending(now: datetime) -> SocialAccountQuerySet:
@@ -56,8 +56,8 @@ def _notify(pk: str, *, now: datetime) -> bool:
     account.save(update_fields=["end_told"])
     risky = Target.objects.filter(account=account, status=TargetStatus.SCHEDULED, due_at__gte=account.expires_at)
     posts = list(risky.order_by("due_at").values_list("post_id", flat=True)[:MOST_POSTS])
-    told = {"platform": account.platform, "account_name": account.name}
-    record("expiring", account, actor=SYSTEM, expires_at=account.expires_at, posts=posts, **told)
+    details = {"platform": account.platform, "account_name": account.name}
+    record("expiring", account, actor=SYSTEM, expires_at=account.expires_at, posts=posts, **details)
     return True
 
 

@@ -69,11 +69,11 @@ def in_flight(account: SocialAccount) -> list[dict[str, str]]:
 
 def _lost(post: Post, before: dict[str, Any], target: dict[str, str], *, actor: Actor) -> Event:
     """Return the journal's entry on a post that has lost its target for an account, given with the status it had."""
-    told = changes(before, post)
-    verb = "unscheduled" if told["after"].get("status") == PostStatus.DRAFT else "updated"
+    difference = changes(before, post)
+    verb = "unscheduled" if difference["after"].get("status") == PostStatus.DRAFT else "updated"
     now = {pk: None if status == TargetStatus.DRAFT else TargetStatus.CANCELLED for pk, status in target.items()}
     sides = {"before": target, "after": now}
-    return entry(verb, post, actor=actor, **{side: told[side] | {"targets": sides[side]} for side in told})
+    return entry(verb, post, actor=actor, **{side: difference[side] | {"targets": sides[side]} for side in difference})
 
 
 def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:

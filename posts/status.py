@@ -63,7 +63,7 @@ def sync_each(posts: Iterable[Post], targets: Iterable[Target], *, now: datetime
     families: dict[str, list[Target]] = defaultdict(list)
     for target in targets:
         families[target.post_id].append(target)
-    changed, told = {}, []
+    changed, events = {}, []
     for post in posts:
         before, family = post.status, families[post.pk]
         columns = in_step(post, [(target.status, target.published_at) for target in family])
@@ -72,9 +72,9 @@ def sync_each(posts: Iterable[Post], targets: Iterable[Target], *, now: datetime
             for name, value in changed[post.pk].items():
                 setattr(post, name, value)
         if post.status != before:
-            told.append(outcome(post, columns["status"], family))
+            events.append(outcome(post, columns["status"], family))
     update_each(Post, changed)
-    record_all([event for event in told if event])
+    record_all([event for event in events if event])
 
 
 def in_step(post: Post, targets: Sequence[tuple[str, datetime | None]]) -> dict[str, Any]:
@@ -99,8 +99,8 @@ def sync_and_tell(post: Post) -> None:
 
 def record_outcome(post: Post, changed: PostStatus | None) -> None:
     """Record in the journal a status that `sync` changed to an outcome."""
-    if told := outcome(post, changed, Target.objects.filter(post=post)):
-        record_all([told])
+    if event := outcome(post, changed, Target.objects.filter(post=post)):
+        record_all([event])
 
 
 def outcome(post: Post, changed: PostStatus | None, targets: Iterable[Target]) -> Event | None:

@@ -263,8 +263,8 @@ def _log_lost(before: datetime) -> None:
     gone = [name for name in missed if not storage.exists(name)]  # the others were stored or deleted while we looked
     lost = dict(open_ones.filter(stored_name__in=gone).values_list("stored_name", "post_id"))
     if lost:
-        told = ", ".join(f"{name} of {post}" for name, post in lost.items())
-        logger.error("%s files of posts are not in the storage; bring them back from a backup: %s", len(lost), told)
+        names = ", ".join(f"{name} of {post}" for name, post in lost.items())
+        logger.error("%s files of posts are not in the storage; bring them back from a backup: %s", len(lost), names)
 
 
 def _known(names: list[str]) -> set[str]:

@@ -38,8 +38,8 @@ class FileTooLarge(DomainError):
     message = Phrase("The file is too large.")
 
     def __init__(self, *, limit_bytes: int) -> None:
-        told = Phrase("The file is too large: it may have {limit} MB.", limit=f"{limit_bytes / MEGABYTE:g}")
-        super().__init__(told, limit_bytes=limit_bytes)
+        message = Phrase("The file is too large: it may have {limit} MB.", limit=f"{limit_bytes / MEGABYTE:g}")
+        super().__init__(message, limit_bytes=limit_bytes)
 
 
 class Readable(Protocol):

@@ -249,10 +249,10 @@ def span_of(packet: Any) -> tuple[float, float]:
 
 def check_lengths(source: Any, tracks: list[Any], spans: dict[int, tuple[float, float]]) -> None:
     """Raise Refused if a track is shorter than the file states, or if all are when it states only the total length."""
-    told = [(track.duration * track.time_base, spans.get(track.index, (0, 0))) for track in tracks if track.duration]
-    if not told and source.duration:
-        told = [(source.duration / av.time_base, (0, max(end for _, end in spans.values())))]
-    if any(last - first < seconds - MOST_MISSING for seconds, (first, last) in told):
+    stated = [(track.duration * track.time_base, spans.get(track.index, (0, 0))) for track in tracks if track.duration]
+    if not stated and source.duration:
+        stated = [(source.duration / av.time_base, (0, max(end for _, end in spans.values())))]
+    if any(last - first < seconds - MOST_MISSING for seconds, (first, last) in stated):
         raise Refused("damaged", DAMAGED)
 
 

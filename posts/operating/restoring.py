@@ -48,9 +48,9 @@ def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
     noticed = paused.restored_at
     began = max(since, paused.paused_at, noticed or since)
     looks = Attempt.objects.filter(target=OuterRef("pk"), step="recover", started_at__gt=began)
-    told = Event.objects.filter(type="post.resolved", resource_id=OuterRef("post_id"), created_at__gt=began)
-    told = told.alias(about=KT("details__target")).filter(about=OuterRef("pk"))
-    rows = rows.filter(~Exists(looks), ~Exists(told))
+    resolved = Event.objects.filter(type="post.resolved", resource_id=OuterRef("post_id"), created_at__gt=began)
+    resolved = resolved.alias(about=KT("details__target")).filter(about=OuterRef("pk"))
+    rows = rows.filter(~Exists(looks), ~Exists(resolved))
     return rows.exclude(_due_since(noticed)) if noticed and noticed > since else rows
 
 

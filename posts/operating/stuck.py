@@ -105,9 +105,9 @@ class Search:
         expired = expired.filter(coming)
         if self.workspace_id:
             expired = expired.filter(workspace=self.workspace_id)
-        told = Event.objects.filter(resource_id=OuterRef("pk"), type="account.expired").order_by("-created_at")
+        expirations = Event.objects.filter(resource_id=OuterRef("pk"), type="account.expired").order_by("-created_at")
         counted = expired.annotate(posts=Count("targets"), first=Min("targets__scheduled_at"))
-        return counted.annotate(since=Subquery(told.values("created_at")[:1])).order_by("first", "pk")
+        return counted.annotate(since=Subquery(expirations.values("created_at")[:1])).order_by("first", "pk")
 
 
 def _read(rows: "QuerySet[Any]", tell: Callable[[Any], Finding]) -> Stuck:

@@ -101,10 +101,10 @@ def _divided(
 
 def _unlogged(late: Sequence[AttemptResult]) -> list[AttemptResult]:
     """Leave out results settled before, by a commit whose answer was lost or by an interrupted replay."""
-    told = [result for result in late if not _is_put_off(result)]
-    rows = Attempt.objects.filter(target__in=[result.claim.pk for result in told])
-    known = set(rows.values_list("target", "started_at")) if told else set()
-    return [result for result in told if (result.claim.pk, result.started_at) not in known]
+    tried = [result for result in late if not _is_put_off(result)]
+    rows = Attempt.objects.filter(target__in=[result.claim.pk for result in tried])
+    known = set(rows.values_list("target", "started_at")) if tried else set()
+    return [result for result in tried if (result.claim.pk, result.started_at) not in known]
 
 
 def _with_waits(
@@ -196,8 +196,8 @@ def _record_rejected_files(targets: Sequence[Target], posts: Mapping[str, Post])
 
 
 def _of_file(file: Media, target: Target, post: Post) -> Event:
-    told = {"target": target.pk, "account_id": target.account_id, "platform": target.platform, "error": target.error}
-    return entry("failed", file, actor=SYSTEM, workspace_id=post.workspace_id, post=post.pk, **told)
+    details = {"target": target.pk, "account_id": target.account_id, "platform": target.platform, "error": target.error}
+    return entry("failed", file, actor=SYSTEM, workspace_id=post.workspace_id, post=post.pk, **details)
 
 
 def _leave_alone(
@@ -248,9 +248,9 @@ def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Tar
 
 def _adopted(targets: Sequence[Target], *, now: datetime) -> dict[str, dict[str, Any]]:
     """Return, by id, the columns of the targets for which late answers name exactly one post."""
-    told = zip(targets, late_posts(targets) if targets else [], strict=True)
+    answers = zip(targets, late_posts(targets) if targets else [], strict=True)
     going = {"status": TargetStatus.PUBLISHING, "claim_count": 0}
-    return {target.pk: going | when_out(target, late[0], now=now) for target, late in told if len(late) == 1}
+    return {target.pk: going | when_out(target, late[0], now=now) for target, late in answers if len(late) == 1}
 
 
 def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:

@@ -61,8 +61,8 @@ def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: A
     schedule = Schedule.objects.create(pk=pk or new_id("sched"), workspace=workspace, **given)
     _require_connected(values["slots"])
     _add_slots(schedule, values["slots"])
-    told = {name: getattr(schedule, name) for name in FIELDS} | {"slots": _slots_of(schedule)}
-    record("created", schedule, actor=actor, **told)
+    details = {name: getattr(schedule, name) for name in FIELDS} | {"slots": _slots_of(schedule)}
+    record("created", schedule, actor=actor, **details)
     return schedule
 
 
@@ -75,9 +75,9 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     locked = lock(schedule)
     before = assign(locked, {name: values[name] for name in FIELDS if name in values})
     slots = _change_slots(locked, values["slots"]) if "slots" in values else {}
-    told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
-    record_update(locked, told, actor=actor)
-    if not told["after"]:
+    difference = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
+    record_update(locked, difference, actor=actor)
+    if not difference["after"]:
         return []
     locked.save()
     returned = _move(locked, before, has_new_slots=_are_others(slots), actor=actor, now=now)
@@ -120,8 +120,8 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
 
 def _scheduled(post: Post, before: dict[str, Any], *, actor: Actor) -> Event:
     """Return the journal's entry on a post that got a place in a queue, or another place."""
-    told = {"timezone": post.scheduled_timezone, "schedule": post.schedule_id, **changes(before, post)}
-    return entry("scheduled", post, actor=actor, scheduled_at=post.scheduled_at, **told)
+    details = {"timezone": post.scheduled_timezone, "schedule": post.schedule_id, **changes(before, post)}
+    return entry("scheduled", post, actor=actor, scheduled_at=post.scheduled_at, **details)
 
 
 def find(pk: str, *, workspace_id: str) -> Schedule:
@@ -149,8 +149,8 @@ def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot
     if not fitting:
         networks = list(dict.fromkeys(network for _, network in recipients))
         nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=networks)
-        told = "No slot of the schedule is for all networks of this post: details.issues names them."
-        raise rules.PostNotPublishable(told, issues=[_no_slot(schedule, network) for network in nearest])
+        message = "No slot of the schedule is for all networks of this post: details.issues names them."
+        raise rules.PostNotPublishable(message, issues=[_no_slot(schedule, network) for network in nearest])
     return fitting
 
 

@@ -52,10 +52,10 @@ def instant(moment: datetime, *, zone: str) -> datetime:
     candidates = either([_shown(first, zone), _shown(second, zone)])
     words = {"given": moment.isoformat(), "zone": zone, "candidates": candidates}
     if first < second:
-        told = Phrase("{given} happens twice in {zone}. Give an offset: {candidates}.", **words)
-        raise AmbiguousLocalTime((first, second), scheduled_at=[told])
-    told = Phrase("{given} does not exist in {zone}, the clocks jump over it. Take {candidates}.", **words)
-    raise NoSuchLocalTime((first, second), scheduled_at=[told])
+        message = Phrase("{given} happens twice in {zone}. Give an offset: {candidates}.", **words)
+        raise AmbiguousLocalTime((first, second), scheduled_at=[message])
+    message = Phrase("{given} does not exist in {zone}, the clocks jump over it. Take {candidates}.", **words)
+    raise NoSuchLocalTime((first, second), scheduled_at=[message])
 
 
 def _sendable(moment: datetime) -> datetime:

@@ -57,5 +57,5 @@ def _columns(post: Post, at: datetime, *, now: datetime) -> dict[str, Any]:
 
 
 def _event(post: Post, before: dict[str, Any]) -> Event:
-    told = {"scheduled_at": post.scheduled_at, "timezone": post.scheduled_timezone, **changes(before, post)}
-    return entry("scheduled", post, actor=SYSTEM, **told)
+    details = {"scheduled_at": post.scheduled_at, "timezone": post.scheduled_timezone, **changes(before, post)}
+    return entry("scheduled", post, actor=SYSTEM, **details)

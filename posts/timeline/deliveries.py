@@ -112,5 +112,5 @@ def _cause(sent: Sent) -> Cause | None:
     """Return why the last attempt failed, without the receiver's own words, which may be confidential."""
     if not sent.error:
         return None
-    told = Phrase(ANSWERS[sent.error], status=sent.http_status)
-    return Cause(code="WEBHOOK_FAILED", message=told, http_status=sent.http_status)
+    message = Phrase(ANSWERS[sent.error], status=sent.http_status)
+    return Cause(code="WEBHOOK_FAILED", message=message, http_status=sent.http_status)
