@@ -97,8 +97,8 @@ def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]
 
 def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[str, Any]]:
     gained = summed((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
-    told = bucketed(gained, _reported_buckets(numbers, period), TOLD)
-    return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in told]
+    buckets = bucketed(gained, _reported_buckets(numbers, period), TOLD)
+    return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in buckets]
 
 
 def _reported_buckets(numbers: Collection[TargetNumbers], period: Period) -> list[date]:

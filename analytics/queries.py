@@ -71,12 +71,12 @@ def _problems_of(period: Period, *, now: datetime) -> Problems:
     if period.last - period.first >= timedelta(days=most):  # before buckets are made: ten years of hours take long
         return problems | {"from": [Phrase("At most {days} days can be reported at once.", days=most)]}
     if not problems and len(period.buckets) > MOST_BUCKETS:
-        told = Phrase(
+        message = Phrase(
             "At most {most} buckets are reported at once, and these are {count}.",
             most=MOST_BUCKETS,
             count=len(period.buckets),
         )
-        return {"granularity": [joined([told, Phrase("Take longer ones, or fewer days.")], " ")]}
+        return {"granularity": [joined([message, Phrase("Take longer ones, or fewer days.")], " ")]}
     return problems
 
 
@@ -84,5 +84,5 @@ def require_hours(period: Period, *, now: datetime) -> None:
     """Raise InvalidInput if hours are asked for that are no longer kept."""
     oldest = day_of(now, zone=period.zone) - HOURS_KEPT_DAYS * A_DAY
     if period.granularity == Granularity.HOUR and period.first < oldest:
-        told = Phrase("Hours are kept for {days} days: take a later day, or `day`.", days=HOURS_KEPT_DAYS)
-        raise InvalidInput(granularity=[told])
+        message = Phrase("Hours are kept for {days} days: take a later day, or `day`.", days=HOURS_KEPT_DAYS)
+        raise InvalidInput(granularity=[message])
