@@ -158,12 +158,12 @@ class ConsoleAdmin(ModelAdmin[M]):
         """Report the number of shown rows that the action leaves out."""
         left_out = len(_shown(request) or ()) - acted_on
         if left_out > 0:
-            told = ngettext(
+            message = ngettext(
                 "%(count)d row that you were shown has changed meanwhile, and was left out.",
                 "%(count)d rows that you were shown have changed meanwhile, and were left out.",
                 left_out,
             )
-            self.message_user(request, told % {"count": left_out}, messages.WARNING)
+            self.message_user(request, message % {"count": left_out}, messages.WARNING)
 
     def _perform(self, request: HttpRequest, row: M, perform: Callable[[M], Any]) -> bool:
         try:
@@ -208,8 +208,8 @@ class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
 
 
 def _shown(request: HttpRequest) -> set[str] | None:
-    told = request.POST.get(ASKED_OF)
-    return None if told is None else set(told.split()[:MOST])
+    marks = request.POST.get(ASKED_OF)
+    return None if marks is None else set(marks.split()[:MOST])
 
 
 def _result_message(done: Sequence[bool]) -> str:

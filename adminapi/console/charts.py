@@ -47,12 +47,12 @@ class Chart:
     @property
     def data(self) -> str:
         """Return the script's data, as JSON."""
-        told = {
+        values = {
             "kind": self.kind,
             "labels": [str(label) for label in self.labels],
             "series": [asdict(each) for each in self.series],
         }
-        return json.dumps(told, cls=DjangoJSONEncoder)
+        return json.dumps(values, cls=DjangoJSONEncoder)
 
     @property
     def says(self) -> str:

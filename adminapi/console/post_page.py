@@ -129,8 +129,8 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
 def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
     """Describe the post's state in one sentence."""
     if post.status == PostStatus.SCHEDULED and post.is_on_hold:
-        told = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
-        return told % {"schedule": post.schedule}
+        message = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
+        return message % {"schedule": post.schedule}
     if pause_of(targets, workspace_id=post.workspace_id, now=now):
         return str(PAUSED)
     if post.status == PostStatus.SCHEDULED and post.moment < now:

@@ -21,8 +21,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         return HttpResponseRedirect(request.get_full_path(force_append_slash=True))
     if not _is_staffs(request):
         return defaults.page_not_found(request, exception)
-    told = _("What you are looking for was removed, or belongs to a workspace that you are not a member of.")
-    return _refused(request, _("Not found"), told, HTTPStatus.NOT_FOUND)
+    message = _("What you are looking for was removed, or belongs to a workspace that you are not a member of.")
+    return _refused(request, _("Not found"), message, HTTPStatus.NOT_FOUND)
 
 
 def _lacks_slash(request: HttpRequest) -> bool:
@@ -37,8 +37,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 403, in the console's frame if staff ask for one of its pages."""
     if not _is_staffs(request):
         return defaults.permission_denied(request, exception)
-    told = _("You have no permission for this page. An administrator can give it to you.")
-    return _refused(request, _("Not for you"), told, HTTPStatus.FORBIDDEN)
+    message = _("You have no permission for this page. An administrator can give it to you.")
+    return _refused(request, _("Not for you"), message, HTTPStatus.FORBIDDEN)
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -67,11 +67,11 @@ def broken(request: HttpRequest) -> HttpResponse:
     """Answer 500, in the console with a page that uses no parts that may be broken."""
     if not request.path.startswith(CONSOLE):
         return defaults.server_error(request)
-    told = _(
+    message = _(
         "Something went wrong here. What you did may or may not have been done: check before you repeat it. "
         "If it happens again, tell whoever runs this installation what you did and when: the server's log says why."
     )
-    return _stopped(request, _("It did not work"), told, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return _stopped(request, _("It did not work"), message, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _refused(request: HttpRequest, title: str, told: str, status: HTTPStatus) -> HttpResponse:

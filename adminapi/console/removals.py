@@ -30,23 +30,23 @@ def open_to(user: User) -> list[Workspace]:
 
 
 def _deletions(user: User) -> Any:
-    told = Event.objects.filter(type="workspace.deleted")
-    return told if user.role == Role.ADMIN else told.filter(user_id=user.pk)
+    deletions = Event.objects.filter(type="workspace.deleted")
+    return deletions if user.role == Role.ADMIN else deletions.filter(user_id=user.pk)
 
 
 @page(PERMISSION)
 def removal(request: HttpRequest, workspace: str) -> HttpResponse:
     """Show the progress of removing a workspace."""
-    told = _deletions(member_of_staff(request)).filter(resource_id=workspace).first()
-    if told is None:
+    deletion = _deletions(member_of_staff(request)).filter(resource_id=workspace).first()
+    if deletion is None:
         raise Http404
-    name = str(told.details.get("name", workspace))
+    name = str(deletion.details.get("name", workspace))
     links = [
         (_("To the workspaces"), reverse("admin:workspaces_workspace_changelist")),
         (_("All background work"), reverse("console_jobs")),
     ]
     title = _("Removal of %(name)s") % {"name": name}
-    return show_progress(request, _progress(workspace), title=title, about=told.user_email, links=links)
+    return show_progress(request, _progress(workspace), title=title, about=deletion.user_email, links=links)
 
 
 def page_of(pk: str) -> str:

@@ -159,9 +159,9 @@ def api_versions() -> Finding:
     if not ending:
         return well("None ends soon, as far as it is known.")
     ends, network = min(ending, key=itemgetter(0))
-    told = f"Version {network.version} of {network.name}'s API {'ended' if ends <= today else 'ends'} on {ends}."
+    message = f"Version {network.version} of {network.name}'s API {'ended' if ends <= today else 'ends'} on {ends}."
     action = f"Set {network.id.upper()}_API_VERSION to a later one, and start every process again."
-    return (wrong if ends <= today else warning)(told, action)
+    return (wrong if ends <= today else warning)(message, action)
 
 
 def key_ring() -> Finding:

@@ -132,9 +132,9 @@ def clock() -> Finding:
     apart = abs(there - before - trip / 2) - trip / 2
     if apart < CLOCKS_DIFFER:
         return well("This machine and the database tell the same time.")
-    told = f"This machine's clock and the database's are {apart.total_seconds():.0f} seconds apart."
+    message = f"This machine's clock and the database's are {apart.total_seconds():.0f} seconds apart."
     found = wrong if apart >= CLOCKS_FAR_APART else warning
-    return found(told, "Let both follow a time server.")
+    return found(message, "Let both follow a time server.")
 
 
 def migrations() -> Finding:

@@ -30,14 +30,14 @@ def app(network: Connector) -> Finding:
     refusal, variables = credentials.refusal(network, session, now=timezone.now()), _variables(network)
     if refusal is None:
         return warning("It took a code that was made up.", f"See that what answers really is {network.name}.")
-    told = f"{refusal.message.rstrip('.')}."
+    message = f"{refusal.message.rstrip('.')}."
     if isinstance(refusal, Outdated):
-        return wrong(f"The version is refused. {told}", f"Set {network.id.upper()}_API_VERSION to a later one.")
+        return wrong(f"The version is refused. {message}", f"Set {network.id.upper()}_API_VERSION to a later one.")
     if refusal.acts == WhoActs.OPERATOR:
-        return wrong(f"The app is refused. {told}", f"Look at {variables}, and at the app at the network.")
+        return wrong(f"The app is refused. {message}", f"Look at {variables}, and at the app at the network.")
     if isinstance(refusal, Unavailable | Unknown):
-        return warning(f"Nobody can tell. {told}", f"Try it again later; if it stays so, look at {variables}.")
-    return well(f"A code that was made up is refused. {told} {_checklist(network)}")
+        return warning(f"Nobody can tell. {message}", f"Try it again later; if it stays so, look at {variables}.")
+    return well(f"A code that was made up is refused. {message} {_checklist(network)}")
 
 
 def _checklist(network: Connector) -> str:

@@ -32,8 +32,8 @@ def redis_server() -> Finding:
 
 
 def _server(url: str) -> Finding:
-    told = patient_redis(url).run(INFO, insist=True)
-    facts = {name.decode(): value.decode() for name, value in FACT.findall(told)}
+    info = patient_redis(url).run(INFO, insist=True)
+    facts = {name.decode(): value.decode() for name, value in FACT.findall(info)}
     version, mode = facts.get("redis_version", "0"), facts.get("redis_mode", "")
     policy = facts.get("maxmemory_policy", "")
     if mode == "cluster":
@@ -54,12 +54,12 @@ def backlog() -> Finding:
     before = now - LATE
     deliveries = Delivery.objects.filter(is_due(now), due_at__lt=before).count()
     tokens = SocialAccount.objects.needing_refresh().filter(is_due(now), due_at__lt=before).count()
-    told = [counted(deliveries, "delivery of webhooks", "deliveries of webhooks")] if deliveries else []
-    told += [counted(tokens, "token to be renewed", "tokens to be renewed")] if tokens else []
-    if told:
+    late = [counted(deliveries, "delivery of webhooks", "deliveries of webhooks")] if deliveries else []
+    late += [counted(tokens, "token to be renewed", "tokens to be renewed")] if tokens else []
+    if late:
         waits, minutes = "waits" if deliveries + tokens == 1 else "wait", round(LATE.total_seconds() / 60)
         return warning(
-            f"{' and '.join(told)} {waits} for more than {minutes} minutes.",
+            f"{' and '.join(late)} {waits} for more than {minutes} minutes.",
             "See that workers run, with DELIVERY_THREADS above 0, or Celery with -Q publish,webhooks,default.",
         )
     return well("Nothing waits for long.")

@@ -37,12 +37,12 @@ def returned(drafts: list[Post]) -> str:
     """Say how many posts have no time in a changed schedule any more; empty if there are none."""
     if not drafts:
         return ""
-    told = ngettext(
+    message = ngettext(
         "%(count)d post fits no time any more and is a draft now.",
         "%(count)d posts fit no time any more and are drafts now.",
         len(drafts),
     )
-    return told % {"count": len(drafts)}
+    return message % {"count": len(drafts)}
 
 
 def _refreshed(account: SocialAccount, actor: Actor) -> SocialAccount:

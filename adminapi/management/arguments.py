@@ -54,8 +54,8 @@ def read_since(text: str, *, now: datetime) -> datetime:
     try:
         moment: datetime = Instant().run_validation(text)
     except ValidationError as error:
-        told = " ".join(map(str, error.detail))
-        raise WrongArgument(f"--since: {told} Or so long ago: 90m, 24h, 7d.") from error
+        reason = " ".join(map(str, error.detail))
+        raise WrongArgument(f"--since: {reason} Or so long ago: 90m, 24h, 7d.") from error
     return moment
 
 

@@ -84,8 +84,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_wait(parser: argparse.ArgumentParser, what: str) -> None:
     """Add `--wait`: `what` completes "how long to wait for …"."""
-    told = f"how long to wait for {what} that does not answer (default 0)"
-    parser.add_argument("--wait", type=int, default=0, metavar="SECONDS", help=told)
+    text = f"how long to wait for {what} that does not answer (default 0)"
+    parser.add_argument("--wait", type=int, default=0, metavar="SECONDS", help=text)
 
 
 def add_dry_run(parser: argparse.ArgumentParser, what: str) -> None:

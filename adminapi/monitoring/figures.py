@@ -220,8 +220,8 @@ class Figures:
     def _failed_since(self, moment: datetime) -> QuerySet[Post]:
         """Match the posts that failed since then and are still failed, by the journal's times: `moment` of a draft that
         was sent at once is the time of its writing."""
-        told = Event.objects.filter(type="post.failed", created_at__gte=moment)
-        return self._posts.filter(status=PostStatus.FAILED, pk__in=told.values("resource_id"))
+        failures = Event.objects.filter(type="post.failed", created_at__gte=moment)
+        return self._posts.filter(status=PostStatus.FAILED, pk__in=failures.values("resource_id"))
 
     def _created_since(self, moment: datetime) -> QuerySet[Post]:
         """Match the posts since then, without a join to workspaces, for which MariaDB would read all posts of each."""

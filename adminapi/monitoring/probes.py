@@ -208,8 +208,8 @@ class Examination:
         try:
             messages = self._answer("broker")
         except Exception as error:
-            told = f"The broker does not answer{_in_brackets(error)}; workers look into the database."
-            return _weak(told, pending_jobs=backlog.due)
+            message = f"The broker does not answer{_in_brackets(error)}; workers look into the database."
+            return _weak(message, pending_jobs=backlog.due)
         pending = backlog.due + (messages or 0)
         if messages is not None and messages >= queues.UNHEARD:
             return _weak("Nobody takes the broker's messages.", pending_jobs=pending)

@@ -43,15 +43,15 @@ def look_first(is_ending: Callable[[], bool] = lambda: False) -> None:
     Ends the process if TOKEN_KEYS does not decrypt the stored secrets, as this may be another installation's database.
     Returns without having looked only if the process is ending.
     """
-    told = ""
+    logged = ""
     while not is_ending():
         try:
             keyring.examine()
             look()
         except Error as error:
-            if str(error) != told:
+            if str(error) != logged:
                 logger.warning("Nothing begins before the database says whether it was restored from a copy: %s", error)
-            told = str(error)
+            logged = str(error)
         else:
             return
         connections.close_all()  # a connection to a replaced SQLite file would keep reading the old one

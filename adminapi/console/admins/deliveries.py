@@ -111,8 +111,8 @@ def message_of(delivery: Delivery) -> Message:
 
 def why(attempt: DeliveryAttempt) -> str:
     """Return why an attempt failed, in the reader's language; empty if it succeeded."""
-    told = ANSWERS.get(attempt.error, attempt.error)
-    return translated(Phrase(told, status=attempt.http_status)) if told else ""
+    reason = ANSWERS.get(attempt.error, attempt.error)
+    return translated(Phrase(reason, status=attempt.http_status)) if reason else ""
 
 
 def answer(attempt: DeliveryAttempt) -> str:

@@ -213,9 +213,9 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
         if not made:
             return answer
         key, secret = made[-1]
-        told = _("The previous one works until %(time)s.") % {"time": moment(key.previous_expires_at)}
+        note = _("The previous one works until %(time)s.") % {"time": moment(key.previous_expires_at)}
         title = _("The new key of %(name)s") % {"name": key.name}
-        return show_once(request, title=title, says=f"{SAYS} {told}", secret=secret, back=own_page(ApiKey, key.pk))
+        return show_once(request, title=title, says=f"{SAYS} {note}", secret=secret, back=own_page(ApiKey, key.pk))
 
     @action(description=gettext_lazy("Revoke"), permissions=["change"], icon="block")
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse | None:

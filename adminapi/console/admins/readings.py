@@ -61,12 +61,12 @@ class AccountSyncAdmin(ReadOnlyWorkspaceScopedAdmin[AccountSync]):
             return read_soon(readable, now=database_now())
 
         count = in_transaction(read)
-        told = ngettext(
+        message = ngettext(
             "%(count)d account is read as soon as a worker is free.",
             "%(count)d accounts are read as soon as a worker is free.",
             count,
         )
-        self.message_user(request, told % {"count": count})
+        self.message_user(request, message % {"count": count})
 
 
 @admin.register(TargetNumbers)

@@ -121,8 +121,8 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         except DomainError as error:
             return self._refuse(request, written, error, schedule=schedule)
         self.message_user(request, _("The schedule was changed."))
-        if told := catalogue.returned(drafts):
-            self.message_user(request, told, "WARNING")
+        if message := catalogue.returned(drafts):
+            self.message_user(request, message, "WARNING")
         return HttpResponseRedirect(own_page(Schedule, schedule.pk))
 
     def _refuse(
@@ -177,8 +177,8 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
     def delete_schedules(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
-        told = _("%(posts)s They return to draft and keep their text. The schedule itself is gone for good.")
-        says = told % {"posts": _waiting_message(rows)}
+        question = _("%(posts)s They return to draft and keep their text. The schedule itself is gone for good.")
+        says = question % {"posts": _waiting_message(rows)}
         return bulk.operate(self, request, rows, catalogue.DELETE_SCHEDULES, says=says)
 
 
@@ -189,8 +189,8 @@ def waiting(schedule: Schedule) -> int:
 
 def _waiting_message(rows: QuerySet[Schedule]) -> str:
     count = Post.objects.filter(schedule__in=rows.order_by().values("pk"), status=PostStatus.SCHEDULED).count()
-    told = ngettext("%(count)d post waits there.", "%(count)d posts wait there.", count)
-    return told % {"count": count}
+    message = ngettext("%(count)d post waits there.", "%(count)d posts wait there.", count)
+    return message % {"count": count}
 
 
 def coming(schedule: Schedule) -> list[dict[str, Any]]:

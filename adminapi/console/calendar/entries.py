@@ -157,12 +157,12 @@ def _change(change: ClockChange) -> Shown:
     times = {"day": day, "first": f"{first:%H:%M}", "last": f"{last:%H:%M}"}
     if change.is_forward:
         title = _("Clocks go forward")
-        told = _("On %(day)s the clocks go forward: after %(first)s comes %(last)s. Times between do not exist.")
+        message = _("On %(day)s the clocks go forward: after %(first)s comes %(last)s. Times between do not exist.")
     else:
         title = _("Clocks go back")
-        told = _("On %(day)s the clocks go back: after %(last)s comes %(first)s again. Times between happen twice.")
+        message = _("On %(day)s the clocks go back: after %(last)s comes %(first)s again. Times between happen twice.")
     span = {"first": wall_clock(first), "last": wall_clock(last)}
-    return {"day": f"{change.day}", "title": title, "text": told % times} | span
+    return {"day": f"{change.day}", "title": title, "text": message % times} | span
 
 
 def wall_clock(local: datetime) -> str:

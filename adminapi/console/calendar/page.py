@@ -166,10 +166,10 @@ def _cut(posts: list[dict[str, Any]], *, has_more: bool) -> list[str]:
     if not has_more:
         return []
     last = date_format(datetime.fromisoformat(posts[-1]["start"]), "l j F, H:i")
-    told = _(
+    message = _(
         "There are more posts than the calendar shows: it ends with the first %(count)d, on %(last)s. Filter them."
     )
-    return [told % {"count": len(posts), "last": last}]
+    return [message % {"count": len(posts), "last": last}]
 
 
 def _cut_free(*, has_more: bool) -> list[str]:
@@ -224,8 +224,8 @@ def _read(request: HttpRequest) -> datetime:
 
 def _moved_message(local: datetime, left: str) -> str:
     when = _with_offset(local) if comes_twice(local) else _when(local)
-    told = _("The post goes out on %(when)s.") % {"when": when}
-    return f"{told} {_('It left its slot in %(schedule)s.') % {'schedule': left}}" if left else told
+    message = _("The post goes out on %(when)s.") % {"when": when}
+    return f"{message} {_('It left its slot in %(schedule)s.') % {'schedule': left}}" if left else message
 
 
 def _when(local: datetime) -> str:
@@ -238,10 +238,10 @@ def _with_offset(local: datetime) -> str:
 
 def _doubt(error: DoubtfulLocalTime, zone: str) -> str:
     if isinstance(error, NoSuchLocalTime):
-        told = _("This time does not exist in %(zone)s: the clocks jump over it that day. Choose one of these.")
+        message = _("This time does not exist in %(zone)s: the clocks jump over it that day. Choose one of these.")
     else:
-        told = _("This time comes twice in %(zone)s: the clocks go back that day. Choose which one you mean.")
-    return told % {"zone": zone}
+        message = _("This time comes twice in %(zone)s: the clocks go back that day. Choose which one you mean.")
+    return message % {"zone": zone}
 
 
 def _choice(local: datetime) -> dict[str, str]:

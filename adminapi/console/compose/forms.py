@@ -386,8 +386,8 @@ def _decided(sheet: Sheet, moment: datetime) -> datetime | None:
                 return candidate
         sheet.candidates = error.candidates
         twice = isinstance(error, AmbiguousLocalTime)
-        told = _("The clocks show this time twice.") if twice else _("The clocks jump over this time.")
-        sheet.refuse({"scheduled_at": [told, _("Choose which moment you mean.")]})
+        message = _("The clocks show this time twice.") if twice else _("The clocks jump over this time.")
+        sheet.refuse({"scheduled_at": [message, _("Choose which moment you mean.")]})
         return None
     except InvalidInput as error:
         sheet.refuse(error.details["fields"])

@@ -161,8 +161,10 @@ def _again(request: HttpRequest, sheet: Sheet, made: Post | None, do: str) -> Ht
     if sheet.post or not made:
         return None
     sheet.made_as = new_id("post")
-    told = _("A post was made from this page already. To make another one from what you wrote, press the button again.")
-    sheet.refuse({"": [told]})
+    message = _(
+        "A post was made from this page already. To make another one from what you wrote, press the button again."
+    )
+    sheet.refuse({"": [message]})
     return _shown(request, sheet, made=made)
 
 
@@ -197,12 +199,12 @@ def _outcome(post: Post, do: str) -> str:
             return _("Saved as a draft. Nothing goes out until you schedule or publish it.")
     if post.scheduled_at is None:
         return _("Saved.")
-    told = (
+    message = (
         _("Scheduled for %(time)s (%(zone)s).")
         if do != saving.SAVE
         else _("Saved. It goes out on %(time)s (%(zone)s).")
     )
-    return told % {"time": words.local(post.scheduled_at, _zone(post)), "zone": _clock(post)}
+    return message % {"time": words.local(post.scheduled_at, _zone(post)), "zone": _clock(post)}
 
 
 def _is_paused(post: Post) -> bool:

@@ -241,8 +241,8 @@ def _disconnected(sheet: Sheet) -> list[str]:
     """Name the chosen accounts that were disconnected."""
     rows = SocialAccount.objects.filter(workspace=sheet.workspace, pk__in=sheet.body["platforms"])
     gone = rows.exclude(disconnected_at=None).order_by("platform", "name", "pk")
-    told = _("%(account)s (%(network)s) was disconnected.")
-    return [told % {"account": each.name, "network": network_name(each.platform)} for each in gone]
+    message = _("%(account)s (%(network)s) was disconnected.")
+    return [message % {"account": each.name, "network": network_name(each.platform)} for each in gone]
 
 
 def place_of(issue: dict[str, Any], sheet: Sheet) -> str:

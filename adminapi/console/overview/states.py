@@ -65,7 +65,7 @@ class States:
             )
             for each in self.legend
         ]
-        told = _("Each post is counted on the day it went out, was planned for, or else was written (UTC).")
+        note = _("Each post is counted on the day it went out, was planned for, or else was written (UTC).")
         more = _("Published ones are counted once for each network: there are too many to count post by post.")
         return Chart(
             title=_("Posts by state, last 30 days"),
@@ -73,7 +73,7 @@ class States:
             labels=[shown_time(day) for day in self.days],
             series=series,
             kind="stack",
-            note=f"{told} {more}" if self.by_network else told,
+            note=f"{note} {more}" if self.by_network else note,
         )
 
 

@@ -65,7 +65,7 @@ Exits with 1 if there is no such network, workspace or account."""
         if not options["dry_run"]:
             given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": self.actor}
             begun = pausing.pause(scope, subject, **given, now=database_now())
-        told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
+        message = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
         self.show({"pause": shown(begun), "waiting": waiting})
-        would = f"Would pause {what}: {told} Nothing was done."
-        self.say(f"{pauses.describe_with_id(begun)} {told}" if begun else would)
+        would = f"Would pause {what}: {message} Nothing was done."
+        self.say(f"{pauses.describe_with_id(begun)} {message}" if begun else would)

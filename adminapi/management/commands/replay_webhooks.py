@@ -85,13 +85,13 @@ and with 2 if an argument cannot be."""
             self.say("There is no webhook.")
         for plan in plans:
             if plan.obstacle:
-                told = f"left alone. {plan.obstacle}"
+                line = f"left alone. {plan.obstacle}"
             elif plan.present:
-                told = f"the replay {wish.key} is there already, since {plan.present.since:%Y-%m-%dT%H:%M:%SZ}."
+                line = f"the replay {wish.key} is there already, since {plan.present.since:%Y-%m-%dT%H:%M:%SZ}."
             else:
                 kind = "that did not arrive " if wish.scope == ReplayScope.FAILED else ""
-                told = f"{counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
-            self.say(f"{plan.webhook.pk} ({plan.webhook.url}): {told}")
+                line = f"{counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
+            self.say(f"{plan.webhook.pk} ({plan.webhook.url}): {line}")
 
     def _say_nothing_was_done(self, plans: Iterable[Plan]) -> bool:
         total = sum(plan.events for plan in plans)
@@ -181,13 +181,13 @@ def _step() -> int:
 
 
 def _progress(row: Replay) -> str:
-    told = f"{row.webhook_id}: {row.done:,} of {counted(row.total, 'event')} made due"
+    line = f"{row.webhook_id}: {row.done:,} of {counted(row.total, 'event')} made due"
     if not row.is_over:
-        return f"{told}."
+        return f"{line}."
     if row.is_cut_short or not row.webhook.is_active:
-        return f"{told}; then it was disabled."
+        return f"{line}; then it was disabled."
     beside = "; the others were due already" if row.done < row.total else ""
-    return f"{told}{beside}. That is all; the workers deliver them."
+    return f"{line}{beside}. That is all; the workers deliver them."
 
 
 def _shown(plans: Iterable[Plan], wish: Wish) -> dict[str, Any]:

@@ -82,8 +82,8 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
             own = " and its own numbers" if everything or sync.account_due_at <= now else ""
             self.say(f"{_name(sync.account)}: {counted(planned[sync.pk], 'post')}{own}")
         self._say_who_cannot(workspace_id)
-        told = f"{counted(sum(planned.values()), 'post')} of {counted(len(planned), 'account')}"
-        self.say(f"Would read {told}; nothing was done.")
+        line = f"{counted(sum(planned.values()), 'post')} of {counted(len(planned), 'account')}"
+        self.say(f"Would read {line}; nothing was done.")
         self.show({"would_read": planned})
 
     def _say_who_cannot(self, workspace_id: str) -> None:
@@ -127,20 +127,20 @@ class Progress:
 
     @property
     def summary(self) -> str:
-        told = f"Read {counted(self._posts, 'post')} of {counted(len(self._read - self.failed), 'account')}"
-        return f"{told}; {len(self.failed)} could not be read." if self.failed else f"{told}."
+        line = f"Read {counted(self._posts, 'post')} of {counted(len(self._read - self.failed), 'account')}"
+        return f"{line}; {len(self.failed)} could not be read." if self.failed else f"{line}."
 
 
 def _told(result: SyncResult) -> str:
     read = sum(found is not None for found in result.found.values())
     gone = len(result.found) - read
-    told = f"{counted(read, 'post')} read"
-    told += f", {gone} not there any more" if gone else ""
-    told += ", its own numbers read" if result.account else ""
-    told += ", the rest when the budget for its network allows it" if result.lacking else ""
+    line = f"{counted(read, 'post')} read"
+    line += f", {gone} not there any more" if gone else ""
+    line += ", its own numbers read" if result.account else ""
+    line += ", the rest when the budget for its network allows it" if result.lacking else ""
     if result.error:
-        told += f"; {result.error.error_code}: {result.error.message} ({result.error.acts} acts)"
-    return told
+        line += f"; {result.error.error_code}: {result.error.message} ({result.error.acts} acts)"
+    return line
 
 
 def _name(account: SocialAccount) -> str:
