@@ -214,5 +214,5 @@ def fetch(address: str, *, most: int) -> bytes:
     try:
         return pulling.fetch(address, most=most, agent=AGENT)
     except pulling.Unreachable as failure:
-        told = f"The file could not be fetched: {failure}"
-        raise error("(#324) Missing or invalid image file", 324, error_user_msg=told) from failure
+        message = f"The file could not be fetched: {failure}"
+        raise error("(#324) Missing or invalid image file", 324, error_user_msg=message) from failure

@@ -51,8 +51,8 @@ class Login:
         if call.method == "GET":
             return pages.consent(call, self.look, scopes=scopes, choosable=True)
         if not pages.allowed(call):
-            told = "The user denied your request"
-            return pages.send_back(call, error="access_denied", error_reason="user_denied", error_description=told)
+            message = "The user denied your request"
+            return pages.send_back(call, error="access_denied", error_reason="user_denied", error_description=message)
         answer = pages.send_back(call, code=self._code(call, scopes))
         answer.headers["Location"] += BEHIND
         return answer

@@ -80,8 +80,8 @@ def fetched(address: str) -> bytes:
     try:
         return pulling.fetch(address, most=MAX_SIMPLE_BYTES, agent=graph.AGENT)
     except pulling.Unreachable as failure:
-        told = f"The video could not be fetched: {failure}"
-        raise error("(#389) Unable to fetch video file from URL.", 389, error_user_msg=told) from failure
+        message = f"The video could not be fetched: {failure}"
+        raise error("(#389) Unable to fetch video file from URL.", 389, error_user_msg=message) from failure
 
 
 def start_chunks(call: Call, token: Token) -> HttpResponse:

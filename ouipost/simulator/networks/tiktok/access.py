@@ -52,8 +52,8 @@ def answer(**data: Any) -> JsonResponse:
 
 def error(status: int, code: str, message: str = "") -> Refusal:
     """Return a refusal by its code, which counts more than the status."""
-    told = {"code": code, "message": message or MESSAGES[code], "log_id": log_id()}
-    return Refusal(status, {"data": {}, "error": told} if status == 200 else {"error": told})
+    details = {"code": code, "message": message or MESSAGES[code], "log_id": log_id()}
+    return Refusal(status, {"data": {}, "error": details} if status == 200 else {"error": details})
 
 
 def invalid(message: str) -> Refusal:

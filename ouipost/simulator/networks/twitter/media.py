@@ -131,8 +131,8 @@ def append(call: Call, media_id: str) -> HttpResponse:
     kept = open_upload(call, authorized(call, "media.write"), media_id)
     index = within(call.text("segment_index"), 0, LAST_SEGMENT)
     if index is None:
-        told = f"segment_index must be a number from 0 to {LAST_SEGMENT}."
-        raise invalid(told, "segment_index", call.text("segment_index"))
+        message = f"segment_index must be a number from 0 to {LAST_SEGMENT}."
+        raise invalid(message, "segment_index", call.text("segment_index"))
     content = in_form(call)
     if len(content) > MAX_CHUNK_BYTES:
         raise invalid(f"A chunk must not have more than {MAX_CHUNK_BYTES} bytes.", "media")
