@@ -15,7 +15,7 @@ from rest_framework import serializers
 
 from accounts import connecting, pacing, platforms, registry, services
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
-from accounts.platforms.base import Candidate, Connector, Limits, Option, Pace, WhoActs
+from accounts.platforms.base import Candidate, Connector, Limits, Option, WhoActs
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
 from ouipost.api.schema import STRINGS, at_least, or_null
 from ouipost.errors import problems_in
@@ -60,7 +60,7 @@ def show_platform(platform: Connector) -> dict[str, Any]:
         "max_video_duration": platform.max_video_duration,
         "oauth_supported": True,
         "limits": asdict(limits),
-        "pace": asdict(pace) if (pace := pacing.pace_of(platform.id)) else None,
+        "pace": {"posts": pace.most, "seconds": pace.seconds} if (pace := pacing.pace_of(platform.id)) else None,
         "post_types": {name: asdict(platform.limits_of(name)) for name in platform.post_types},
         "account_types": list(platform.account_types),
         "scopes": list(platform.scopes),
@@ -95,7 +95,7 @@ class LimitsSerializer(serializers.Serializer[Limits]):
         return shown | {"options": OptionSerializer(many=True)}
 
 
-class PaceSerializer(serializers.Serializer[Pace]):
+class PaceSerializer(serializers.Serializer[Any]):
     """The number of posts that an account may send in a moving window of `seconds`."""
 
     posts = serializers.IntegerField()
@@ -234,7 +234,7 @@ class CandidateSerializer(serializers.Serializer[Any]):
 
 
 class SignInSerializer(serializers.Serializer[Any]):
-    """An opened sign-in; `auth_url` and `state` are null in a repeated answer after ten minutes."""
+    """An opened sign-in; once it was used or has expired, a repeated answer has null for `auth_url` and `state`."""
 
     resource = ""
     auth_url = serializers.CharField(allow_null=True)

@@ -15,6 +15,7 @@ from ouipost.configuration import secrets_file
 from ouipost.configuration.environment import (
     above_zero,
     address,
+    allowance,
     at_least,
     base_address,
     database_address,
@@ -23,11 +24,9 @@ from ouipost.configuration.environment import (
     is_installed,
     limits,
     networks,
-    pace,
     port,
     product,
     rate_limits,
-    read_budget,
     redis_address,
     required,
 )
@@ -159,7 +158,8 @@ if replica := database_address("DATABASE_REPLICA_URL", ""):
 REDIS_URL = redis_address("REDIS_URL", "")
 """Redis server for keys, limits and usage shared between processes. Empty: each process has its own."""
 REDIS_TIMEOUT = above_zero("REDIS_TIMEOUT", default=0.05)
-"""Seconds that one call may take, including connecting, before the product continues without Redis."""
+"""Seconds that one call may take, including connecting, before the product continues without Redis: more if Redis is
+far away."""
 CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
 """Broker for doorbells. Empty: workers only look at the database."""
 DATABASE_ROUTERS = ["ouipost.db.routers.SimulatorRouter", "ouipost.db.replica.ReplicaRouter"]
@@ -199,7 +199,7 @@ IMAGE_MAX_BYTES = at_least(0, "IMAGE_MAX_BYTES", default=20_000_000)
 VIDEO_MAX_BYTES = at_least(0, "VIDEO_MAX_BYTES", default=1_000_000_000)
 DOCUMENT_MAX_BYTES = at_least(0, "DOCUMENT_MAX_BYTES", default=100_000_000)
 IMAGE_MAX_PIXELS = at_least(0, "IMAGE_MAX_PIXELS", default=50_000_000)
-MEDIA_PER_POST = at_least(0, "MEDIA_PER_POST", default=35)
+"""What an image costs in memory: less on a small machine, more for large cameras."""
 STORAGE_LIMIT_MB = at_least(0, "STORAGE_LIMIT_MB", default=10_000)
 MEDIA_URL_SECONDS = 3600
 MEDIA_PULL_URL_SECONDS = 24 * 3600
@@ -248,8 +248,10 @@ NETWORKS = {
     for platform in platforms.ALL
 }
 NETWORK_LIMITS = {platform.id: limits(platform) for platform in platforms.ALL}
-NETWORK_PACE = {platform.id: pace(platform) for platform in platforms.ALL}
-NETWORK_READ_BUDGET = {platform.id: read_budget(platform) for platform in platforms.ALL}
+NETWORK_PACE = {each.id: allowance(f"{each.id.upper()}_PACE", "posts", each.pace) for each in platforms.ALL}
+NETWORK_READ_BUDGET = {
+    each.id: allowance(f"{each.id.upper()}_READ_BUDGET", "requests", each.read_budget) for each in platforms.ALL
+}
 NETWORK_MAX_IN_FLIGHT = {each.id: at_least(1, f"{each.id.upper()}_MAX_IN_FLIGHT", default=48) for each in platforms.ALL}
 """Calls at the same time, of all workers together: a hanging network must not occupy all threads."""
 
@@ -278,9 +280,8 @@ ENGINE_SPEED = above_zero("ENGINE_SPEED", default=1.0)
 WORKER_THREADS = at_least(1, "WORKER_THREADS", default=64)
 SYNC_THREADS = at_least(0, "SYNC_THREADS", default=8)
 DELIVERY_THREADS = at_least(0, "DELIVERY_THREADS", default=32)
-KEEP_SNAPSHOTS_DAYS = at_least(0, "KEEP_SNAPSHOTS_DAYS", default=36)
-if KEEP_SNAPSHOTS_DAYS < 36:
-    raise ImproperlyConfigured("KEEP_SNAPSHOTS_DAYS must be at least 36: reports by the hour go back 35 days.")
+KEEP_SNAPSHOTS_DAYS = at_least(36, "KEEP_SNAPSHOTS_DAYS", default=36)
+"""Reports by the hour go back 35 days."""
 
 UNFOLD = {
     "SITE_TITLE": "Oui Post",

@@ -27,11 +27,10 @@ from accounts.platforms.errors import (
 )
 from accounts.platforms.http import Answer, bearer, dig_text, unclear_is_unknown
 from accounts.platforms.limits import (
-    Budget,
+    Allowance,
     Issue,
     Limits,
     Option,
-    Pace,
     with_number,
 )
 from accounts.platforms.shapes import (
@@ -56,10 +55,10 @@ __all__ = [
     "FEED",
     "Account",
     "AccountNumbers",
+    "Allowance",
     "Answer",
     "App",
     "AuthExpired",
-    "Budget",
     "Candidate",
     "Connector",
     "Content",
@@ -73,7 +72,6 @@ __all__ = [
     "Operation",
     "Option",
     "Outdated",
-    "Pace",
     "PasswordConnector",
     "Platform",
     "PlatformError",
@@ -152,9 +150,9 @@ class Platform:
     metrics: ClassVar[tuple[str, ...]]
     metrics_batch: ClassVar[int] = 1
     """The number of posts that `post_metrics` takes at once."""
-    read_budget: ClassVar[Budget | None] = None
+    read_budget: ClassVar[Allowance | None] = None
     """Limit of reading numbers; None: not known to be limited. The operator's `<NETWORK>_READ_BUDGET` wins."""
-    pace: ClassVar[Pace | None] = None
+    pace: ClassVar[Allowance | None] = None
     """Pace of posting; None: its quota is not documented, or never reached. The operator's `<NETWORK>_PACE` wins."""
     supports_carousel: ClassVar[bool] = False
     supports_stories: ClassVar[bool] = False

@@ -146,18 +146,10 @@ def _with(limits: Limits, name: str, number: float) -> Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
-    """The number of posts that an account may send in a moving window of `seconds`."""
+class Allowance:
+    """The number of posts, or of requests, of an account in a moving window of `seconds`."""
 
-    posts: int
-    seconds: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """The number of requests for an account's numbers in a moving window of `seconds`."""
-
-    requests: int
+    most: int
     seconds: int
 
 

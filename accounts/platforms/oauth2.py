@@ -49,6 +49,8 @@ class OAuth2Connector(Connector):
     """The network's name for the seconds until a refresh token ends."""
     basic_auth: ClassVar[bool] = False
     """Whether an app with a secret proves itself in the Authorization header, not in the form."""
+    beside_the_code: Mapping[str, str] = {}
+    """What else is sent with the code of the consent page. May depend on the app's product."""
     dead_grant: ClassVar[frozenset[str]] = frozenset({"invalid_grant"})
     """Token errors at a refresh after which only the account's owner can give new tokens."""
     refresh_lifetime: ClassVar[timedelta | None] = None
@@ -70,6 +72,7 @@ class OAuth2Connector(Connector):
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
     ) -> Tokens:
         fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        fields |= self.beside_the_code
         fields |= {"code_verifier": code_verifier} if code_verifier else {}
         answer = self.send_form(session, self.token_endpoint, fields, refusal=Rejected)
         return self.tokens(answer.json(), now=now)

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.platforms.base import App, Budget, Connector, Pace
+from accounts.platforms.base import Allowance, App, Connector
 
 FALSE = ("false", "off", "n", "no", "0", "")
 ENCRYPTED = "REQUIRED"
@@ -209,27 +209,15 @@ def is_installed(module: str) -> bool:
         return False
 
 
-def per_seconds(name: str, what: str) -> tuple[int, int] | None:
-    """Return a number and its seconds from a variable such as `50/86400`; None if it is not set."""
+def allowance(name: str, what: str, default: Allowance | None) -> Allowance | None:
+    """Return the allowance in a variable such as `50/86400`, in `what` per seconds; the default if it is not set."""
     given = env.str(name, default="")
     if not given:
-        return None
-    number, _, seconds = given.partition("/")
-    if not (number.isdecimal() and seconds.isdecimal() and int(number) and int(seconds)):
+        return default
+    most, _, seconds = given.partition("/")
+    if not (most.isdecimal() and seconds.isdecimal() and int(most) and int(seconds)):
         raise ImproperlyConfigured(f"{name} must be {what}/seconds, such as 50/86400.")
-    return int(number), int(seconds)
-
-
-def pace(platform: type[Connector]) -> Pace | None:
-    """Return how fast an account may post: `<NETWORK>_PACE`, as `posts/seconds`, else the network's own pace."""
-    given = per_seconds(f"{platform.id.upper()}_PACE", "posts")
-    return Pace(posts=given[0], seconds=given[1]) if given else platform.pace
-
-
-def read_budget(platform: type[Connector]) -> Budget | None:
-    """Return the read budget of an account: `<NETWORK>_READ_BUDGET`, as `requests/seconds`, else the network's own."""
-    given = per_seconds(f"{platform.id.upper()}_READ_BUDGET", "requests")
-    return Budget(requests=given[0], seconds=given[1]) if given else platform.read_budget
+    return Allowance(most=int(most), seconds=int(seconds))
 
 
 def limits(platform: type[Connector]) -> dict[str, float]:

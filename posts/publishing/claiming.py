@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db import Error, IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from accounts import pacing, pauses
+from accounts import allowance, pacing, pauses
 from accounts.models import Pause, SocialAccount
 from accounts.pacing import Pacing
 from accounts.platforms.base import WhoActs
@@ -283,7 +283,7 @@ def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: 
         elif until == account.held_until or pace is None:
             hold_account(target.account_id, until=until, now=now)
         else:
-            pace_account(target.account_id, until=until, spacing=pacing.interval(pace), now=now)
+            pace_account(target.account_id, until=until, spacing=allowance.interval(pace), now=now)
     return free
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     AuthExpired,
     Candidate,
@@ -15,7 +16,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Pace,
     PasswordConnector,
     PlatformError,
     PostNumbers,
@@ -62,7 +62,7 @@ class Bluesky(PasswordConnector):
     name = "Bluesky"
     account_types = ("profile",)
     scopes = ()
-    pace = Pace(posts=1666, seconds=3600)
+    pace = Allowance(most=1666, seconds=3600)
     """5,000 points an hour, at most 3 a post, https://docs.bsky.app/docs/advanced-guides/rate-limits."""
     limits = validation.LIMITS
     metrics = ("engagement", *bluesky_numbers.OWN)

@@ -12,6 +12,7 @@ VIDEO_REFUSED = {"1363040", "1363127", "1363128", "1363129"}
 """A reel's aspect, resolution, duration and frame rate; whether as code or as subcode is not documented."""
 UPLOAD_BROKE_OFF = {"OffsetInvalidError", "PartialRequestError"}
 UPLOAD_REFUSED = "ProcessingFailedError"
+UPLOAD_FAILED = {str(code) for code in meta.RETRYABLE_MEDIA}
 
 
 def classify(answer: Answer) -> PlatformError:
@@ -33,6 +34,11 @@ def _upload_error(broken: Any, answer: Answer) -> PlatformError:
     if kind == UPLOAD_REFUSED or (kind not in UPLOAD_BROKE_OFF and dig(broken, "retriable") is False):
         return Rejected(code="MEDIA_REJECTED", **facts)
     return Unavailable(**facts)
+
+
+def is_failed_upload(error: PlatformError) -> bool:
+    """Whether Facebook says that an upload failed for a reason that another one may not meet."""
+    return error.network_code.partition("/")[0] in UPLOAD_FAILED
 
 
 def is_not_there(error: PlatformError) -> bool:

@@ -21,9 +21,10 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from accounts.platforms.facebook.api import GRAPH_HOST, VIDEO_HOST, page_address, post_id_of
-from accounts.platforms.facebook.errors import is_not_there
+from accounts.platforms.facebook.errors import is_failed_upload, is_not_there
 from accounts.platforms.facebook.posts import Way, stories_of
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, said
+from accounts.platforms.meta.failures import MakeAgain, counted, failures_so_far
 from accounts.platforms.uploads import SENT, Progress
 from ouipost.phrases import Phrase
 
@@ -50,12 +51,22 @@ class VideoWay(Way):
     host: ClassVar[str] = GRAPH_HOST
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        """Bring the file; an upload that failed is begun anew twice, and then given up."""
+        try:
+            return self._uploaded(session, operation, save)
+        except Unavailable as failure:
+            if not is_failed_upload(failure):
+                raise
+            raise counted(operation, save, MakeAgain(**failure.facts)) from failure
+
+    def _uploaded(self, session: Session, operation: Operation, save: Save) -> Handles:
+        """Begin an upload, or go on with the one that there is, until Facebook has the whole file."""
         progress = Progress(operation.handles, save)
         lives = progress.is_good(now=operation.now, not_before=operation.now - UPLOAD_LIVES)
         if lives and progress.state[SENT] == operation.content.media[0].size:
             return operation.handles
         there = self._there(session, operation) if lives else None
-        begun = self._open(session, operation) if there is None else {**operation.handles, SENT: there}
+        begun = self._begun(session, operation) if there is None else {**operation.handles, SENT: there}
         progress.begin(begun, seconds=UPLOAD_SECONDS)
         self._send(session, operation, progress)
         return progress.handles
@@ -72,6 +83,9 @@ class VideoWay(Way):
             return None
         there = dig_count(status, "uploading_phase", "bytes_transfered")
         return int(operation.handles[SENT]) if there is None else there
+
+    def _begun(self, session: Session, operation: Operation) -> Handles:
+        return {**self._open(session, operation), **failures_so_far(operation.handles)}
 
     def _open(self, session: Session, operation: Operation) -> dict[str, Any]:
         """Begin an upload, and return its handles."""

@@ -10,6 +10,7 @@ from accounts.platforms import meta
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     App,
     AuthExpired,
@@ -20,7 +21,6 @@ from accounts.platforms.base import (
     Limits,
     Media,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -65,7 +65,7 @@ class Instagram(ContainerConnector):
     limits = validation.LIMITS
     other_types = {"story": validation.STORY_LIMITS, "reel": validation.REEL_LIMITS}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "saves", "replies")
-    pace = Pace(posts=100, seconds=86_400)
+    pace = Allowance(most=100, seconds=86_400)
     """One page of the documentation says 50; the account's own quota is read before each post."""
     supports_carousel = True
     supports_stories = True

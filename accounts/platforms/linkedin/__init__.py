@@ -8,9 +8,9 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     App,
-    Budget,
     Candidate,
     Content,
     Duplicate,
@@ -18,7 +18,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -65,9 +64,9 @@ class LinkedIn(OAuth2Connector):
     name = "LinkedIn"
     account_types = ("profile", "organization")
     scopes: tuple[str, ...] = SELF_SERVE_SCOPES
-    pace = Pace(posts=150, seconds=86_400)
+    pace = Allowance(most=150, seconds=86_400)
     """Share on LinkedIn allows 150 calls a member and day; a post takes one or more."""
-    read_budget = Budget(requests=60, seconds=86_400)
+    read_budget = Allowance(most=60, seconds=86_400)
     """The development tier allows 100 calls a member and day; the limit of the standard tier is not published."""
     limits = validation.LIMITS
     other_types = {"document": validation.DOCUMENT_LIMITS}

@@ -44,6 +44,11 @@ def count(operation: Operation, save: Save) -> bool:
     return bool(kept)
 
 
+def failures_so_far(handles: Handles) -> Handles:
+    """Return what is kept of these handles by those of another try that is made anew."""
+    return {key: value for key, value in handles.items() if key == FAILURES}
+
+
 def _kept(operation: Operation) -> Handles:
     """Return the handles after one more failure: the number of failures; empty after the last one."""
     failures = int(operation.handles.get(FAILURES, 0)) + 1

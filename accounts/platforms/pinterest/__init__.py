@@ -8,16 +8,16 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
+    App,
     AuthExpired,
-    Budget,
     Candidate,
     Content,
     Handles,
     Issue,
     Limits,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -45,6 +45,8 @@ from ouipost.phrases import Phrase
 BOARDS_A_PAGE = 250
 MOST_BOARD_PAGES = 40
 PINS_A_PAGE = 100
+OLDER = "older"
+"""The product of an app that was made before 25 September 2025."""
 MOST_LIST_BYTES = 8_000_000
 """Lists of boards and Pins are long, as they have the addresses of all pictures."""
 
@@ -54,15 +56,16 @@ class Pinterest(OAuth2Connector):
     name = "Pinterest"
     account_types = ("pinner", "business")
     scopes = ("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read")
-    pace = Pace(posts=100, seconds=60)
+    pace = Allowance(most=100, seconds=60)
     """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""
-    read_budget = Budget(requests=100, seconds=60)
+    read_budget = Allowance(most=100, seconds=60)
     """`org_analytics` allows 60 a minute, by user and app: every other request for a Pin's numbers."""
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "clicks", *pinterest_numbers.OWN)
     supports_carousel = True
     max_video_duration = 900
     default_version = "v5"
+    products = (OLDER,)
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = link_beside_files = True
@@ -72,6 +75,11 @@ class Pinterest(OAuth2Connector):
     token_endpoint = f"{api}/oauth/token"
     scope_separator = ","
     basic_auth = True
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        if app.product == OLDER:
+            self.beside_the_code = {"continuous_refresh": "true"}  # without it the refresh token ends after a year
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         token = tokens.access_token

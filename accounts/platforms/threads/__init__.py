@@ -9,6 +9,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     AuthExpired,
     Candidate,
@@ -17,7 +18,6 @@ from accounts.platforms.base import (
     Limits,
     Media,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -56,7 +56,7 @@ class Threads(ContainerConnector):
     )
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "likes", "replies", "reposts", "quotes", "shares")
-    pace = Pace(posts=250, seconds=86_400)
+    pace = Allowance(most=250, seconds=86_400)
     supports_carousel = True
     max_video_duration = 300
     default_version = "v1.0"

@@ -9,6 +9,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     App,
     Candidate,
     Content,
@@ -17,7 +18,6 @@ from accounts.platforms.base import (
     Limits,
     Media,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -51,7 +51,7 @@ class TikTok(TikTokApi):
     account_types = ("profile",)
     username_prefix = "@"
     scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish")
-    pace = Pace(posts=15, seconds=86_400)
+    pace = Allowance(most=15, seconds=86_400)
     """About 15 for each creator in 24 hours, for all apps together; the exact number is not documented."""
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", *tiktok_numbers.COUNTS)

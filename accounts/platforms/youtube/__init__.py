@@ -9,6 +9,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     Candidate,
     Content,
@@ -16,7 +17,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -59,7 +59,7 @@ class YouTube(OAuth2Connector):
         f"{SCOPES}youtube.force-ssl",
         f"{SCOPES}yt-analytics.readonly",
     )
-    pace = Pace(posts=100, seconds=86_400)
+    pace = Allowance(most=100, seconds=86_400)
     """A project's uploads in a day: https://developers.google.com/youtube/v3/determine_quota_cost."""
     limits = validation.LIMITS
     other_types = {"short": validation.SHORT_LIMITS}
