@@ -1,4 +1,4 @@
-"""Large files on their way to a post: whoever sent one may leave the page, and sees the result later."""
+"""Large files on their way to a post: the sender may leave the page, and sees the result later."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -10,14 +10,14 @@ from ouipost.ids import public_id
 from posts.models import Post
 
 SLOW_BYTES = 5_000_000
-"""A file that is larger takes so long to be looked into that people leave meanwhile."""
+"""Checking a larger file takes so long that people leave meanwhile."""
 LONGEST = timedelta(minutes=15)
-"""One that is looked into for longer was cut short: its process is gone."""
+"""A check that takes longer was cut short: its process is gone."""
 KEPT = timedelta(days=1)
 
 
 class Arrival(models.Model):
-    """A file that was sent whole and is being looked into, or was refused. One that is on its post has no row."""
+    """A completely sent file that is being checked, or was refused. A file that is on its post has no row."""
 
     id = public_id("arr")
     post_id = models.CharField(max_length=45)
@@ -35,17 +35,17 @@ class Arrival(models.Model):
         return f"{self.filename} for {self.post_id}"
 
     def is_awaited(self, now: datetime) -> bool:
-        """Whether it may still come."""
+        """Return whether the file may still reach its post."""
         return not self.refusal and self.began_at > now - LONGEST
 
 
 def begin(post: Post, filename: str, *, now: datetime) -> Arrival:
-    """Note that a file of this post is being looked into."""
+    """Note that a file of this post is being checked."""
     return Arrival.objects.create(post_id=post.pk, filename=filename[:255], began_at=now)
 
 
 def of(post: Post) -> "list[Arrival]":
-    """Return the files on their way to a post, and those that were refused or lost, in the order of sending."""
+    """Return the files on their way to a post, and the refused and lost ones, in the order of sending."""
     return list(Arrival.objects.filter(post_id=post.pk).order_by("began_at", "pk"))
 
 

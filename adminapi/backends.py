@@ -1,4 +1,4 @@
-"""Who logs in to the console, and passwords that are asked for there."""
+"""Logins to the console, and passwords that its forms ask for."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ from workspaces.models import User
 
 
 class CountedBackend(ModelBackend):
-    """Counts passwords that are tried at the console's door together with those at the admin API's."""
+    """Counts password attempts at the console together with those at the admin API."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **__: Any
@@ -33,9 +33,9 @@ class CountedBackend(ModelBackend):
 
 
 def proven(request: HttpRequest, email: str, password: str) -> User | None:
-    """Return the user whose password was typed into a form, None where it is wrong: each try counts like a login.
+    """Return the user whose password was typed into a form, None if it is wrong; each try counts like a login.
 
-    Raises ValidationError, for the form to show, where too many were tried.
+    Raises ValidationError, for the form to show, after too many tries.
     """
     try:
         return logins.prove(email, password, actor=Actor.from_request(request), now=timezone.now())
@@ -46,7 +46,7 @@ def proven(request: HttpRequest, email: str, password: str) -> User | None:
 
 
 def in_words(error: DomainError) -> str:
-    """Return what the page says to a person, who sees no Retry-After."""
+    """Return the error as text for a person, who does not see Retry-After."""
     if isinstance(error, TooManyLogins):
         return _("Many people log in right now. Try again in a moment.")
     minutes = math.ceil(error.details["retry_after"] / 60)

@@ -1,7 +1,7 @@
-"""Checking that TOKEN_KEYS is the right ring of keys, and moving secrets to a new key.
+"""Check that TOKEN_KEYS is the right ring of keys, and move secrets to a new key.
 
-For each key that something may be encrypted with there is a canary: a row that only this key decrypts. Each process
-tries all of them when it starts, so that a wrong ring is found then and not when the first token is needed.
+Each key that may have encrypted something has a canary: a row that only this key decrypts. Each process tries all
+canaries at its start, so that a wrong ring is found then, and not when the first token is needed.
 """
 
 import logging
@@ -25,15 +25,15 @@ logger = logging.getLogger(__name__)
 
 SAMPLES = 20
 PASSES = 5
-"""Processes with the old ring may still write with the old key while secrets are moved: then some are moved again."""
+"""Most passes over a column: processes with the old ring may still write with the old key while secrets are moved."""
 
 
 class WrongKeyRing(Exception):
-    """What is stored was encrypted with a key that is not in TOKEN_KEYS; the text says which, and what to do."""
+    """Stored secrets need a key that is not in TOKEN_KEYS; the text says which, and what to do."""
 
 
 def require() -> None:
-    """Do as `examine`; nothing is checked while the database is away."""
+    """Call `examine`, but check nothing while the database is away."""
     try:
         examine()
     except Error as error:
@@ -42,7 +42,7 @@ def require() -> None:
 
 
 def examine() -> None:
-    """End this process if TOKEN_KEYS does not decrypt what is stored; raises the database's error where it is away."""
+    """End this process if TOKEN_KEYS does not decrypt the stored secrets; raises the database's error if it is away."""
     try:
         check()
         _set()
@@ -51,7 +51,7 @@ def examine() -> None:
 
 
 def check() -> None:
-    """Try every canary; raises WrongKeyRing, or ImproperlyConfigured where TOKEN_KEYS is no ring at all."""
+    """Try every canary; raises WrongKeyRing, or ImproperlyConfigured if TOKEN_KEYS is no ring at all."""
     canaries = list(Canary.objects.order_by("pk"))
     crypto.key_ids()
     for canary in canaries:
@@ -61,7 +61,7 @@ def check() -> None:
 
 
 def _set() -> None:
-    """Set a canary for the first key, where it has none."""
+    """Create a canary for the first key if it has none."""
     first = crypto.key_ids()[0]
     if not Canary.objects.filter(pk=first).exists():
         canary = Canary(pk=first)
@@ -84,9 +84,9 @@ def _try(canary: Canary) -> None:
 
 
 def _try_samples() -> None:
-    """Decrypt the first secrets of each column: no canary was set yet, and this ring may be the wrong one.
+    """Decrypt the first secrets of each column, as there is no canary yet and this ring may be the wrong one.
 
-    That is so where it opens none of them; a single one may have been changed.
+    The ring is wrong if it decrypts none of them; a single one may have been damaged.
     """
     for column in sealed.columns():
         rows = list(column.filled().order_by("pk")[:SAMPLES])
@@ -104,7 +104,7 @@ def _opens(row: Model, column: Column) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a column is: of `total` secrets under another key, `moved` are under the first one now."""
+    """The progress of a column: of `total` secrets under another key, `moved` are under the first one now."""
 
     column: Column
     total: int
@@ -120,7 +120,7 @@ def behind() -> list[Progress]:
 def rotate() -> Iterator[Progress]:
     """Move all secrets to the first key; yields the progress after each step.
 
-    A column is gone through again while some of it was written with another key in the meantime.
+    A column is gone through again if another key has encrypted some of it meanwhile.
     """
     for start in behind():
         done = start

@@ -20,9 +20,9 @@ NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 
 class ContentPolicyMiddleware(CSPMiddleware):
-    """Says what a page may load: the settings' policy, and in the console scripts are evaluated, for Alpine needs that.
+    """Set the policy of what a page may load: that of the settings; the console also allows eval, which Alpine needs.
 
-    Data may load nothing, whoever shows it. No cache keeps a page of the console.
+    Answers that are data may load nothing, wherever they are shown. Caches must not store pages of the console.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -42,7 +42,7 @@ class MetricsMiddleware:
         if not settings.METRICS_TOKEN:
             raise MiddlewareNotUsed
         self.get_response = get_response
-        metrics.meters()  # files that cannot be written are told of when the process starts
+        metrics.meters()  # created now, so that files that cannot be written are logged at the start of the process
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         began = time.monotonic()

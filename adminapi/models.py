@@ -1,4 +1,4 @@
-"""Signs of life, for the watchdog and for whoever looks after the installation; logins to the admin API; canaries."""
+"""Signs of life for the watchdog and the operator; logins to the admin API; canaries of encryption keys."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,20 +27,20 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
             self.get_or_create(pk=name, defaults={"at": now})
 
     def forget_old(self) -> None:
-        """Remove processes that were not heard from for a day; what is not a process is kept."""
+        """Remove processes that were not heard from for a day; other names are kept."""
         self.filter(pk__contains=":", at__lt=database_now(self.db) - timedelta(days=1)).delete()
 
     def silence(self, name: str) -> timedelta | None:
-        """Return for how long nothing was heard of this; None if it never was.
+        """Return the time since the last heartbeat of this name; None if there never was one.
 
-        A time ahead of now is from before the clock was set back: nothing was heard since, at least for so long.
+        A heartbeat ahead of now is older than a clock that was set back, so its distance still counts as silence.
         """
         heard = self.filter(pk=name).values_list("at", flat=True).first()
         return abs(database_now(self.db) - heard) if heard else None
 
 
 class Heartbeat(models.Model):
-    """When a process, or something that must always run, last showed that it is alive."""
+    """The last sign of life of a process, or of something that must always run."""
 
     name = models.CharField(primary_key=True, max_length=40)
     at = models.DateTimeField()
@@ -55,7 +55,7 @@ class Mark(models.Model):
     """The time that this database has reached; `adminapi.processes.restored` notes it beside it, too. One row."""
 
     database = models.CharField(max_length=MAX_LENGTH, default=partial(new_id, "db"), editable=False)
-    """Which database it is: several may have used one home."""
+    """The id of this database, as several may have used one home."""
     at = models.DateTimeField()
     copied_at = models.DateTimeField(null=True, help_text="How far it was when it was found to be a restored copy.")
 
@@ -64,7 +64,7 @@ class Mark(models.Model):
 
 
 class Gap(models.Model):
-    """A time in which no mark was made: no worker ran, or the database is a copy from when the gap begins."""
+    """A time without marks: no worker ran, or the database is a copy made at the gap's beginning."""
 
     since = models.DateTimeField()
     until = models.DateTimeField()
@@ -77,7 +77,7 @@ class Gap(models.Model):
 
 
 class Session(models.Model):
-    """One login to the admin API: its token holds while this row does. Who may do what is read from the user."""
+    """One login to the admin API; its token is valid as long as this row is. Permissions are read from the user."""
 
     id = public_id("ses")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="admin_sessions")
@@ -98,9 +98,9 @@ class Session(models.Model):
         return f"{self.user_id} since {self.created_at}"
 
     def holds(self, now: datetime) -> bool:
-        """Whether it is still valid: neither a logout ended it, nor anything that signs its user out everywhere.
+        """Return whether it is still valid: no logout has ended it, and its user was not signed out everywhere since.
 
-        The two moments are compared for being the same one: which is later, the clocks of two machines need not agree.
+        The two `signed_out_at` are compared for equality, as the clocks of two machines may disagree about the order.
         """
         is_signed_in = self.user.is_active and self.signed_out_at == self.user.signed_out_at
         return self.revoked_at is None and self.expires_at > now and is_signed_in
@@ -160,7 +160,7 @@ class Canary(models.Model):
 
     @property
     def opens(self) -> bool:
-        """Whether the ring's key with this id is still the key that encrypted the text."""
+        """Return whether the ring's key with this id is still the key that encrypted the text."""
         try:
             return sealed.opened(self, "sealed") == CANARY_TEXT
         except crypto.CannotDecrypt:

@@ -1,4 +1,4 @@
-"""Everything that was kept long enough, of all apps."""
+"""The old rows of all apps."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ JOBS_KEPT = timedelta(days=30)
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return what can go, in the order in which it goes; the journal stays."""
+    """Return the old rows, in the order of their removal; the journal stays."""
     return tuple(each for kinds in KINDS.values() for each in kinds(now))
 
 
@@ -36,4 +36,4 @@ KINDS: dict[str, Callable[[datetime], tuple[Old, ...]]] = {
     "answers": idempotency.old,
     "network calls": calls.old,
 }
-"""What goes together, by what the worker calls it: it forgets each by itself."""
+"""The groups of old rows, by their names in the worker, which removes each group by itself."""

@@ -1,4 +1,4 @@
-"""Celery's tasks: the ticks by which beat drives publishing and webhooks, and one for each chore."""
+"""Celery's tasks: the ticks by which beat drives publishing and webhooks, and a task for each chore."""
 
 import atexit
 import fcntl
@@ -30,27 +30,27 @@ from posts.tasks import LIMIT_SECONDS, SOFT_LIMIT_SECONDS, publish_due
 TICK_EVERY = timedelta(seconds=1)
 SYNC_EVERY = timedelta(seconds=15)
 DELIVERY_RUN_SECONDS = 30
-"""After this long a process takes another message: calling webhooks is not all that it does."""
+"""After this long a process takes another message, as it has other work than webhooks."""
 CHORE_WAITS = timedelta(seconds=60)
-"""A chore's message waits that long for a worker at least; there will be another."""
+"""The least time that a chore's message waits for a worker; after that another message follows."""
 LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
 
 with tempfile.TemporaryFile() as file:
-    _turn = os.dup(file.fileno())  # open as long as the node runs: the processes that are forked from it lock it
+    _turn = os.dup(file.fileno())  # open as long as the node runs: its forked processes lock this file
 
 
 @app.task(expires=RING_SECONDS, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS)
 def tick() -> None:
-    """Note that beat, broker and worker are alive, all three, and publish what is due."""
+    """Record that beat, broker and worker are all alive, and publish due targets."""
     Heartbeat.objects.beat(TICK)
     publish_due()
 
 
 @app.task(expires=RING_SECONDS)
 def deliver_due() -> None:
-    """Call webhooks until nothing is due, or for half a minute; not at all where `DELIVERY_THREADS` is 0.
+    """Call webhooks until nothing is due, or for half a minute; not at all if `DELIVERY_THREADS` is 0.
 
-    One process of a node does so at a time: the others are there for posts.
+    One process of a node does so at a time; the others stay free for posts.
     """
     if settings.DELIVERY_THREADS:
         with _alone() as is_alone:
@@ -60,7 +60,7 @@ def deliver_due() -> None:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """Say whether no other process of this node is in such a block; one that is killed is in none any more."""
+    """Give whether this is the only process of the node in such a block; a killed process leaves it."""
     try:
         fcntl.lockf(_turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -77,7 +77,7 @@ def task_name(chore: Chore) -> str:
 
 
 def schedule() -> dict[str, dict[str, Any]]:
-    """Return what beat rings, and how often; all of it at its start, as the embedded worker does."""
+    """Return beat's schedule; everything also runs at its start, as in the embedded worker."""
     heard_within = timedelta(seconds=RING_SECONDS)
     ticks = {
         "tick": _entry(tick.name, queue=PUBLISH, every=TICK_EVERY, waits=heard_within),
@@ -106,14 +106,14 @@ def _add(chore: Chore) -> None:
 @worker_init.connect
 @beat_init.connect
 def _look_before_the_first_post(**_: Any) -> None:
-    """Wait for the database, refuse a wrong ring of keys, and pause all where the database is a restored copy."""
+    """Wait for the database, refuse a wrong ring of keys, and pause everything if the database is a restored copy."""
     restored.look_first()
-    connections.close_all()  # the processes that are forked now must not inherit one
+    connections.close_all()  # the processes forked next must not inherit a connection
 
 
 @worker_init.connect
 def _share(**_: Any) -> None:
-    """Let the processes that are forked now share what this one has loaded."""
+    """Share this process's loaded modules with the processes forked next."""
     memory.keep_loaded()
 
 

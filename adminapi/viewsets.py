@@ -15,7 +15,7 @@ M = TypeVar("M", bound=Model)
 
 
 class AdminViewSet(ApiViewSet[M]):
-    """A resource of the installation; `required_permission` says who may, None: whoever is logged in."""
+    """A resource of the installation; `required_permission` is needed for it, None admits every logged-in user."""
 
     authentication_classes = [SessionAuthentication]
     required_permission: ClassVar[str | None]

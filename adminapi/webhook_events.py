@@ -1,4 +1,4 @@
-"""What webhooks are sent, for the descriptions of both APIs; `docs/webhooks.md` says when, and shows each."""
+"""The events for webhooks in the descriptions of both APIs; `docs/webhooks.md` explains and shows each."""
 
 from typing import Any, ClassVar
 
@@ -24,7 +24,7 @@ def _types(resource: str) -> list[str]:
 
 
 class EventSerializer(serializers.Serializer[Any]):
-    """What every event has; `sequence` is its place among those of its post, account or file, from 1."""
+    """The fields of every event; `sequence` is its place among those of its post, account or file, from 1."""
 
     told: ClassVar[type[serializers.Serializer[Any]]]
     """The serializer of its `data`; a field cannot be declared under that name, which serializers use themselves."""
@@ -67,7 +67,7 @@ class TestEventDataSerializer(serializers.Serializer[Any]):
 
 
 class TestEventSerializer(EventSerializer):
-    """What a test sends."""
+    """The event of a test."""
 
     told = TestEventDataSerializer
     type = serializers.ChoiceField(choices=[TEST])
@@ -85,7 +85,7 @@ def _webhook(event: str, told: str) -> OpenApiWebhook:
     sent = SERIALIZERS[event.partition(".")[0]]
 
     def received(view: Any) -> Any:
-        view.schema = AutoSchema()  # not ours: whoever receives it answers without an envelope
+        view.schema = AutoSchema()  # not our own schema: receivers answer without an envelope
         return extend_schema(request=sent, responses=ANSWERS, summary=told.rstrip("."), description=ABOUT, tags=[])(
             view
         )

@@ -23,16 +23,16 @@ Demographics = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """One account's followers, and what its network says of them."""
+    """One account's followers, and their demographics."""
 
     followers: int | None
     before: int | None
-    """Before the period, or where it was not read by then, when it was read first."""
+    """The followers at the last reading before the period, or else at the first reading in it."""
     demographics: Demographics
 
 
 def audience(scope: Scope, period: Period) -> dict[str, Any]:
-    """Return the followers of the connected accounts, and their growth in a period; null where no network says."""
+    """Return the followers of the connected accounts, and their growth in a period; null if no network gives them."""
     columns = fetch(_standings, first=period.first, last=period.last, **scope.matching)
     found = [Standing(followers=now, before=then, demographics=said or {}) for now, then, said in columns]
     followers = total(each.followers for each in found) if found else 0
@@ -63,7 +63,7 @@ def _growth(standing: Standing) -> int | None:
 
 
 def _standings(first: Any, last: Any, **matching: Any) -> "QuerySet[SocialAccount, Any]":
-    """Return the query for what makes a `Standing` of each account."""
+    """Return the query for the columns of a `Standing`, by account."""
     days = AccountDay.objects.filter(account=OuterRef("pk"), day__lte=last)
     counted = days.filter(followers__isnull=False)
     before, since = counted.filter(day__lt=first), counted.filter(day__gte=first)
@@ -80,7 +80,7 @@ def _first(days: "QuerySet[AccountDay]", column: str) -> Subquery:
 
 
 def _shares(found: Sequence[Standing], kind: str) -> dict[str, int]:
-    """Return the shares in whole percent of the followers of all accounts of which something is known."""
+    """Return the shares, in whole percent, among the followers of all accounts with known demographics."""
     known = [(each.demographics[kind], each.followers or 1) for each in found if each.demographics.get(kind)]
     followers = sum(count for _, count in known)
     sums: dict[str, float] = defaultdict(float)

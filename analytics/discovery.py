@@ -1,4 +1,4 @@
-"""Taking up published targets: they count as posts, and their numbers are read from then on."""
+"""Take up published targets: from then on they count as posts, and their numbers are read."""
 
 import logging
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
 JUST_NOW = timedelta(minutes=2)
-"""A post shows in the database moments after the time at which it was published."""
+"""A post appears in the database moments after its publishing time."""
 AHEAD = timedelta(days=1)
-"""A clock may be wrong, and set right again; what is published later than this has a time that somebody wrote."""
+"""A wrong clock may be set right again. Publishing times later than this from now were written by hand."""
 
 
 def discover(*, now: datetime, since: timedelta = JUST_NOW) -> int:
@@ -36,12 +36,12 @@ def discover(*, now: datetime, since: timedelta = JUST_NOW) -> int:
 
 
 def discover_all(*, now: datetime) -> int:
-    """Take up every target that is young enough to be read, with those that an outage left out."""
+    """Take up every target that is young enough to be read, including those missed during an outage."""
     return discover(now=now, since=READ_FOR)
 
 
 def _take_up(after: datetime, before: datetime) -> int:
-    """Take up some targets that were published in this time; none where another worker is at the same ones."""
+    """Take up some targets published in this time; none if another worker takes up the same ones."""
     new = _new(after, before)
     if not new:
         return 0
@@ -49,7 +49,7 @@ def _take_up(after: datetime, before: datetime) -> int:
         with transaction.atomic():
             targets = _lock(new)
             numbers = [_first_numbers(target) for target in targets]
-            _read_soon(numbers)  # first, as who reads numbers locks this first
+            _read_soon(numbers)  # first: reading numbers locks these rows first, too
             TargetNumbers.objects.bulk_create(numbers)
             _count_posts(numbers)
             return len(targets)
@@ -62,7 +62,7 @@ def _take_up(after: datetime, before: datetime) -> int:
 
 
 def _new(after: datetime, before: datetime) -> list[str]:
-    """Return the ids of targets of this time that nobody has taken up."""
+    """Return the ids of targets published in this time that are not taken up yet."""
     known = TargetNumbers.objects.filter(target=OuterRef("pk"))
     present = Post.objects.filter(pk=OuterRef("post"), workspace__deleted_at=None)
     published = Target.objects.filter(status=TargetStatus.PUBLISHED, published_at__gt=after, published_at__lt=before)
@@ -71,7 +71,7 @@ def _new(after: datetime, before: datetime) -> list[str]:
 
 
 def _lock(pks: Sequence[str]) -> list[Target]:
-    """Lock those of these that are free, and no other row: a search that locks would lock all that it looks at."""
+    """Lock the unlocked targets by primary key. A locking search would lock every row it scans."""
     free = list(lock_free(Target.objects.filter(pk__in=pks)).values_list("pk", flat=True))
     columns = ("account_id", "platform", "published_at", "remote_id", "post__workspace__settings")
     still_new = Target.objects.filter(pk__in=free, numbers=None)
@@ -109,7 +109,7 @@ def _post(numbers: TargetNumbers, workspace: Workspace) -> Gain:
 
 
 def _read_soon(numbers: list[TargetNumbers]) -> None:
-    """Let no account wait longer than its first new post does."""
+    """Make accounts due by the first reading of their new targets at the latest."""
     due: dict[Any, datetime] = {}
     for each in numbers:
         if each.due_at is not None:
@@ -119,7 +119,7 @@ def _read_soon(numbers: list[TargetNumbers]) -> None:
 
 
 def _plan_accounts(*, now: datetime) -> None:
-    """Have each connected account read; a new one at once."""
+    """Plan readings of newly connected accounts, due at once."""
     new = SocialAccount.objects.connected().filter(sync=None, workspace__deleted_at=None)
     rows = [AccountSync(account_id=pk, due_at=now, account_due_at=now) for pk in new.values_list("pk", flat=True)]
     AccountSync.objects.bulk_create(rows, ignore_conflicts=True)

@@ -1,26 +1,26 @@
-"""Arithmetic of readings: what each adds to what was known. Pure."""
+"""The arithmetic of readings: the gain of each over the known numbers. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 COUNTED = ("impressions", "reach", "engagement", "clicks")
-"""What is counted everywhere, by its column."""
+"""The columns of the numbers that every table counts."""
 Numbers = Mapping[str, int | None]
 Key = TypeVar("Key")
 
 
 def merged(known: Numbers, read: Numbers) -> dict[str, int | None]:
-    """Return the numbers after a reading: one that the network left out this time stays as it was."""
+    """Return the numbers after a reading; a number that the network left out stays as it was."""
     return {name: known[name] if read[name] is None else read[name] for name in COUNTED}
 
 
 def gained(known: Numbers, read: Numbers) -> dict[str, int | None]:
-    """Return by how much each number grew, below zero if the network corrected it; None if it did not tell."""
+    """Return the growth of each number: negative if the network corrected it, None if it left it out."""
     return {name: None if (now := read[name]) is None else now - (known[name] or 0) for name in COUNTED}
 
 
 def total(numbers: Iterable[int | None]) -> int | None:
-    """Return the sum of the numbers that are known, None where none is."""
+    """Return the sum of the known numbers, or None if all are unknown."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
 
@@ -39,7 +39,7 @@ def summed(pairs: Iterable[tuple[Key, Numbers]]) -> dict[Key, dict[str, int | No
 def bucketed(
     gained: Mapping[Key, Numbers], buckets: Iterable[Key], names: Sequence[str]
 ) -> Iterator[tuple[Key, Numbers]]:
-    """Give the numbers of each bucket in order: 0 where nothing was gained, None where no network says what was."""
+    """Give the numbers of each bucket in order: 0 if nothing was gained, None for a number that no network gives."""
     known = {name for numbers in gained.values() for name in names if numbers[name] is not None}
     empty: Numbers = dict.fromkeys(names, 0)
     for bucket in buckets:
@@ -48,7 +48,7 @@ def bucketed(
 
 
 def rate(engagement: int | None, impressions: int | None) -> float | None:
-    """Return engagements by a hundred impressions: 0 without impressions, None where one of them is not known."""
+    """Return engagements per hundred impressions: 0 without impressions, None if one of them is unknown."""
     if engagement is None or impressions is None:
         return None
     return round(100 * engagement / impressions, 2) if impressions > 0 else 0.0

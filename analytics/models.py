@@ -1,4 +1,4 @@
-"""Numbers as the networks gave them, and the sums that reports are made of. Their row ids are internal."""
+"""Numbers as the networks gave them, and the sums for reports. Their row ids are internal."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from workspaces.models import Workspace
 
 
 class Counts(models.Model):
-    """The counts that every model has; null means that no network has told."""
+    """The counts that every model has; null means that no network has given the number."""
 
     impressions = models.BigIntegerField(null=True)
     reach = models.BigIntegerField(null=True)
@@ -29,7 +29,7 @@ class Counts(models.Model):
 
 
 class AccountSync(Claimable):
-    """When an account is read next, and how the last reading went; only the worker that claims the row reads."""
+    """The next reading of an account, and the result of the last; only the worker that claims the row reads."""
 
     account = models.OneToOneField(SocialAccount, primary_key=True, on_delete=models.CASCADE, related_name="sync")
     account_due_at = models.DateTimeField(help_text="When the account's own numbers are read next.")
@@ -73,7 +73,7 @@ class TargetNumbers(Counts):
 
 
 class Snapshot(Counts):
-    """One reading of one target, and what it had gained since the one before; kept for some weeks."""
+    """One reading of one target, and its gain since the previous one; kept for some weeks."""
 
     numbers = models.ForeignKey(TargetNumbers, on_delete=models.CASCADE, related_name="snapshots", db_index=False)
     read_at = models.DateTimeField()
@@ -91,7 +91,7 @@ class Snapshot(Counts):
 
 
 class Gains(Counts):
-    """What was gained in some time: the sum of the differences between readings. Corrections can make it negative."""
+    """The gain of a period: the sum of the differences between readings. Corrections can make it negative."""
 
     posts = models.IntegerField(default=0, help_text="Targets that were published.")
 
@@ -104,7 +104,7 @@ class Gains(Counts):
 
 
 class DayTotal(Gains):
-    """What a workspace gained at one network on one day of its own calendar."""
+    """The gain of a workspace at one network on one day of its own calendar."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
     day = models.DateField()
@@ -120,7 +120,7 @@ class DayTotal(Gains):
 
 
 class HourTotal(Gains):
-    """What a workspace gained at one network in one hour; kept for some weeks."""
+    """The gain of a workspace at one network in one hour; kept for some weeks."""
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
     hour = models.DateTimeField()
@@ -137,7 +137,7 @@ class HourTotal(Gains):
 
 
 class InstallationDay(Gains):
-    """What all workspaces together gained at one network on one day, each by its own calendar."""
+    """The gain of all workspaces at one network on one day, each by its own calendar."""
 
     day = models.DateField()
     platform = models.CharField(max_length=20)
@@ -152,7 +152,7 @@ class InstallationDay(Gains):
 
 
 class WorkspaceDay(Gains):
-    """What a workspace gained at all networks together on one day of its own calendar."""
+    """The gain of a workspace at all networks on one day of its own calendar."""
 
     pk = models.CompositePrimaryKey("workspace_id", "day")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -163,7 +163,7 @@ class WorkspaceDay(Gains):
 
 
 class PlatformTotal(models.Model):
-    """How many targets of a workspace were published at one network, of all times."""
+    """The number of targets that a workspace ever published at one network."""
 
     pk = models.CompositePrimaryKey("workspace_id", "platform")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)

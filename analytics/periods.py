@@ -21,12 +21,12 @@ class Granularity(StrEnum):
 
 
 def day_of(moment: datetime, *, zone: str) -> date:
-    """Return the day on which a moment is."""
+    """Return the day of a moment, by the zone's clock."""
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
 def hour_of(moment: datetime, *, zone: str) -> datetime:
-    """Return the instant in UTC at which the zone's clock showed the last full hour, or was changed since then."""
+    """Return the instant in UTC of the last full hour on the zone's clock, or of a clock change since then."""
     hour = moment.astimezone(UTC) - _past_the_hour(moment, zone)
     over = _past_the_hour(hour, zone)
     return hour + AN_HOUR - over if over else hour  # changed by half an hour, at what had been a full one
@@ -62,16 +62,16 @@ class Period:
 
     @cached_property
     def buckets(self) -> tuple[date, ...] | tuple[datetime, ...]:
-        """Return where each bucket begins, in order: its first day, or for hours its instant.
+        """Return the start of each bucket, in order: its first day, or for hours its instant.
 
         A week begins on Monday and a month on its first day, also where the period begins later.
         """
         return tuple(self._hours()) if self.granularity == Granularity.HOUR else tuple(self._days())
 
     def bucket_of(self, at: date) -> date:
-        """Return the bucket that a day, or for hours an instant, falls into; what lies before all is in the first.
+        """Return the bucket of a day, or for hours of an instant; the first bucket also takes all earlier ones.
 
-        Gains were counted by the zone that their workspace had then.
+        There are earlier ones because gains were counted by the zone that their workspace had at that time.
         """
         return self.buckets[max(bisect_right(self.buckets, at) - 1, 0)]
 

@@ -1,4 +1,4 @@
-"""When a post is read again: often while it is young, and never after ninety days."""
+"""Plan the readings of a post: often while it is young, and none after ninety days."""
 
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ def first_reading(published_at: datetime) -> datetime:
 
 
 def next_reading(published_at: datetime, *, now: datetime) -> datetime | None:
-    """Return when a post that is read now is read again; None: no more."""
+    """Return when a post that is read now is read again, or None if never."""
     age = now - published_at
     if age >= READ_FOR:
         return None

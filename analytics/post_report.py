@@ -1,4 +1,4 @@
-"""The report of one post: its totals, each network's own numbers, and what it gained in each bucket."""
+"""The report of one post: its totals, each network's own numbers, and the gain in each bucket."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from analytics.reports import Row, shown_bucket
 from posts.models import Post, TargetStatus
 
 FINE_FOR = timedelta(days=7)
-"""So long after it went out a post is shown by the hour."""
+"""A post is shown by the hour for this long after it went out."""
 METRICS = {platform.id: platform.metrics for platform in platforms.ALL}
 TOLD = ("impressions", "engagement")
-"""What a timeline tells."""
+"""The numbers of a timeline."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PostReport:
-    """A post's numbers; null is what no network has said."""
+    """A post's numbers; null for a number that no network has given."""
 
     summary: Mapping[str, Any]
     by_platform: Mapping[str, Numbers]
@@ -49,9 +49,9 @@ def post_report(post: Post, numbers: Sequence[TargetNumbers], period: Period | N
 def post_period(
     numbers: Sequence[TargetNumbers], granularity: Granularity | None, *, zone: str, now: datetime
 ) -> Period | None:
-    """Return the days from a post's publication to its last reading; None while it was not read.
+    """Return the days from a post's publication to its last reading; None before its first reading.
 
-    Without a granularity they are cut into hours for a week after its publication, then into days.
+    The default granularity is hours in the first week after its publication, then days.
     """
     read_at = _last_read(numbers)
     if read_at is None:
@@ -71,7 +71,7 @@ def _last_read(numbers: Iterable[TargetNumbers]) -> datetime | None:
 
 
 def post_table(numbers: Collection[TargetNumbers], period: Period | None) -> list[dict[str, Any]]:
-    """Return a row for each bucket and network in which something was gained, in the order of time."""
+    """Return a row for each bucket and network with a gain, in order of time."""
     if period is None:
         return []
     pairs = (((period.bucket_of(at), platform), gain) for at, platform, gain in _gains(numbers, period))
@@ -97,8 +97,8 @@ def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]
 
 def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[str, Any]]:
     gained = summed((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
-    told = bucketed(gained, _reported_buckets(numbers, period), TOLD)
-    return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in told]
+    buckets = bucketed(gained, _reported_buckets(numbers, period), TOLD)
+    return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in buckets]
 
 
 def _reported_buckets(numbers: Collection[TargetNumbers], period: Period) -> list[date]:
@@ -120,11 +120,11 @@ def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Row]:
 
 
 def _share_of_day(share: TargetDay, numbers: TargetNumbers) -> Numbers:
-    """Return a target's share of a day: nothing is added to it where nothing was gained, which is 0 of what is told."""
+    """Return a target's share of a day. A null share means no gain: 0 for a number that the network gives."""
     known = numbers.counts
     return {name: 0 if gain is None and known[name] is not None else gain for name, gain in share.counts.items()}
 
 
 def _instant(bucket: date, period: Period) -> str:
-    """Return where a bucket begins, as an instant."""
+    """Return the start of a bucket, as an instant."""
     return shown_bucket(bucket if isinstance(bucket, datetime) else midnight(bucket, zone=period.zone))

@@ -1,4 +1,4 @@
-"""Reading the query of a report: everything that is wrong with it is reported at once."""
+"""Read the query of a report; all its errors are reported at once."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -21,9 +21,9 @@ Problems = dict[str, Sequence[str]]
 
 
 def read_period(parameters: Mapping[str, str], *, zone: str, now: datetime) -> Period:
-    """Return the whole days that `from` and `to` are on, by default the last 30, and how to cut them.
+    """Return the period of whole days from `from` to `to`, by default the last 30, with its granularity.
 
-    Raises InvalidInput with all that is wrong, `platform` included.
+    Raises InvalidInput with all errors, including those of `platform`.
     """
     problems: Problems = {}
     first, last = (_read_day(parameters, name, zone=zone, problems=problems) for name in ("from", "to"))
@@ -45,7 +45,7 @@ def read_period(parameters: Mapping[str, str], *, zone: str, now: datetime) -> P
 
 
 def read_granularity(parameters: Mapping[str, str]) -> Granularity | None:
-    """Return the granularity that is asked for, if any is; raises InvalidInput where there is none of that name."""
+    """Return the requested granularity, if any; raises InvalidInput for an unknown name."""
     given = parameters.get("granularity")
     if given is None or given in list(Granularity):
         return Granularity(given) if given else None
@@ -68,15 +68,15 @@ def _problems_of(period: Period, *, now: datetime) -> Problems:
         return {"from": [ENDS_FIRST]}
     problems = problems_in(lambda: require_hours(period, now=now))
     most = MOST_DAYS_OF_HOURS if period.granularity == Granularity.HOUR else MOST_DAYS
-    if period.last - period.first >= timedelta(days=most):  # told before they are cut: ten years of hours take long
+    if period.last - period.first >= timedelta(days=most):  # before buckets are made: ten years of hours take long
         return problems | {"from": [Phrase("At most {days} days can be reported at once.", days=most)]}
     if not problems and len(period.buckets) > MOST_BUCKETS:
-        told = Phrase(
+        message = Phrase(
             "At most {most} buckets are reported at once, and these are {count}.",
             most=MOST_BUCKETS,
             count=len(period.buckets),
         )
-        return {"granularity": [joined([told, Phrase("Take longer ones, or fewer days.")], " ")]}
+        return {"granularity": [joined([message, Phrase("Take longer ones, or fewer days.")], " ")]}
     return problems
 
 
@@ -84,5 +84,5 @@ def require_hours(period: Period, *, now: datetime) -> None:
     """Raise InvalidInput if hours are asked for that are no longer kept."""
     oldest = day_of(now, zone=period.zone) - HOURS_KEPT_DAYS * A_DAY
     if period.granularity == Granularity.HOUR and period.first < oldest:
-        told = Phrase("Hours are kept for {days} days: take a later day, or `day`.", days=HOURS_KEPT_DAYS)
-        raise InvalidInput(granularity=[told])
+        message = Phrase("Hours are kept for {days} days: take a later day, or `day`.", days=HOURS_KEPT_DAYS)
+        raise InvalidInput(granularity=[message])

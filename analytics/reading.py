@@ -1,4 +1,4 @@
-"""Reading what is due for one claimed account: its posts in batches, then the account itself.
+"""Read the due numbers of one claimed account: its posts in batches, then the account itself.
 
 The threads that run this talk to networks; their database work goes through a writer.
 """
@@ -36,11 +36,11 @@ work = logging.getLogger("ouipost.work")
 
 LEASE_SECONDS = 120
 SETTLE_SECONDS, CALL_SECONDS = 30, 30
-"""Of the lease, so much is left for settling, and so much before that for what the last call takes."""
+"""The last part of the lease is kept for settling, and the part before it for the last call."""
 AT_ONCE = 200
 """Posts that one claim reads at most."""
 AHEAD = QUARTER / 15
-"""What is due so soon is read along: it costs few requests more, or none."""
+"""Posts due this soon are read along: they cost few further requests, or none."""
 TOKEN_WAIT_SECONDS = 5
 REFUSALS = 3
 """After so many refused batches in a row, an account is left alone."""
@@ -48,21 +48,21 @@ REFUSALS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
-    """What is to be read of an account, as it was right after the claim."""
+    """The due readings of an account, as read right after the claim."""
 
     sync: AccountSync
     targets: Sequence[tuple[int, str]]
-    """Of each target the id of its numbers, and its id at the network."""
+    """For each target the id of its numbers, and its id at the network."""
     urls: Mapping[str, str]
-    """Where each id at the network is known to be; empty where that could not be read when it was published."""
+    """The known address of each id at the network; empty if it could not be read when the post was published."""
     wants_account: bool
     at: datetime
 
 
 def read(claim: Claim, *, writer: Runs, is_ending: Callable[[], bool]) -> SyncResult | None:
-    """Read what is due for a claimed account and settle it; returns its result, None for a lost claim.
+    """Read the due numbers of a claimed account and settle them; returns the result, None for a lost claim.
 
-    No other call is begun once the process `is_ending`: what was not asked for stays due.
+    Once the process `is_ending`, no further call is begun, and the rest stays due.
     """
     due = writer.run(load_all, claim)
     result = _result(claim, due, is_ending) if due else None
@@ -78,7 +78,7 @@ def read(claim: Claim, *, writer: Runs, is_ending: Callable[[], bool]) -> SyncRe
 
 
 def load_all(held: Sequence[Claim]) -> list[Due | None]:
-    """Return what is due of these accounts; None for what is gone."""
+    """Return the due readings of these accounts; None for a deleted one."""
     now = database_now()
     syncs = AccountSync.objects.select_related("account__workspace").in_bulk([claim.pk for claim in held])
     return [_due(syncs[claim.pk], now=now) if claim.pk in syncs else None for claim in held]
@@ -133,22 +133,22 @@ def _result(claim: Claim, due: Due, is_ending: Callable[[], bool]) -> SyncResult
 
 @dataclass
 class Reading:
-    """The reading of one account: what was asked so far, and what the network answered."""
+    """The reading of one account: the requests so far, and the network's answers."""
 
     due: Due
     deadline: float
-    """On this process's monotonic clock: what is not answered by then stays due."""
+    """A time on this process's monotonic clock: numbers without an answer by then stay due."""
     is_ending: Callable[[], bool]
     asked: list[int] = field(default_factory=list)
     found: dict[int, PostNumbers | None] = field(default_factory=dict)
-    """By the id of a target's numbers; None: the network does not have it any more."""
+    """The answers by the id of a target's numbers; None if the network no longer has the post."""
     asked_account: bool = False
     account_numbers: AccountNumbers | None = None
     profile: Profile | None = None
     refusal: Rejected | None = None
-    """Of a batch beside others that were answered."""
+    """The refusal of one batch while others were answered."""
     lacking: int = 0
-    """How many requests the next call takes, where the budget does not allow it any more."""
+    """The requests of the next call, if the budget no longer allows it."""
 
     def __post_init__(self) -> None:
         self.account = self.due.sync.account
@@ -159,7 +159,7 @@ class Reading:
         self.requests_left = allowance.left(self.budget, self.due.sync.paced_at, now=self.due.at)
 
     def run(self) -> None:
-        """Read everything that is due; raises the error that stops it, keeping what was found until then."""
+        """Read everything that is due; raises the error that stops it, and keeps the numbers found before."""
         connector = registry.connector(self.account.platform, self.account.workspace)
         self._read_posts(connector)
         if self.due.wants_account and self._may_ask(connector, posts=0):
@@ -172,7 +172,7 @@ class Reading:
             self.profile = None if self.is_ending() else self._read_profile(connector)
 
     def _read_profile(self, connector: Connector) -> Profile | None:
-        """Ask how the account shows itself, and what its owner may choose; without an answer all stays as it is."""
+        """Ask for the account's profile and its owner's options; without an answer both stay unchanged."""
         try:
             profile = tokens.authorized(
                 self.account, lambda account: connector.profile(self.session, account), now=self.due.at
@@ -183,7 +183,7 @@ class Reading:
         return profile if profile.name or profile.username else None
 
     def _read_posts(self, connector: Connector) -> None:
-        """Ask batch by batch; one that is refused is put off, and the rest goes on."""
+        """Ask batch by batch; a refused batch is put off, and the rest goes on."""
         refusals, targets = 0, list(self.due.targets)
         while targets and (size := self._size(connector, targets)):
             batch, targets = targets[:size], targets[size:]
@@ -213,7 +213,7 @@ class Reading:
         return numbers
 
     def _found_at(self, remote_id: str, numbers: PostNumbers | None) -> PostNumbers | None:
-        """Return the numbers with where the post is to be seen from here, left out where that is known already."""
+        """Return the numbers with the post's public address, or without it if it is known already."""
         if numbers is None or numbers.published is None:
             return numbers
         published = replace(numbers.published, url=self.session.public_url(numbers.published.url))
@@ -226,7 +226,7 @@ class Reading:
         return next((size for size in sizes if self._may_ask(connector, posts=size)), 0)
 
     def _may_ask(self, connector: Connector, *, posts: int) -> bool:
-        """Whether time and budget allow a call for so many posts, for 0 one for the account itself."""
+        """Return whether time and budget allow a call for so many posts; 0 means the call for the account itself."""
         if self.is_ending():
             return False
         requests = connector.metrics_requests(self.account.remote_id, posts)

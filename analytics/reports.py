@@ -1,4 +1,4 @@
-"""What a workspace, or the whole installation, gained in a period: from the sums alone, in one query."""
+"""Report the gains of a workspace, or of the whole installation, in a period: from the sums alone, in one query."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ from ouipost.db.replica import on_replica
 from workspaces.models import Workspace
 
 ZEROS: Numbers = dict.fromkeys(SUMMED, 0)
-"""What is reported where nothing was counted."""
+"""The numbers reported if nothing was counted."""
 TOLD = ("impressions", "engagement", "posts")
-"""What a timeline tells."""
+"""The numbers of a timeline."""
 SUMS = {name: Sum(name) for name in SUMMED}
 Row = tuple[date, str, Numbers]
-"""A day, or for hours an instant, a network, and what was gained."""
+"""A day, or for hours an instant; a network; and the gain."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Which numbers to report: of one workspace, some or all; and of one network or all."""
+    """The numbers to report: of one workspace, some or all; and of one network or all."""
 
     workspace: Workspace | None = None
     workspace_ids: Sequence[str] | None = None
     platform: str = ""
 
     def rows(self, period: Period) -> list[Row]:
-        """Return what was gained, by day or hour and by network, in any order."""
+        """Return the gains by day or hour and by network, in any order."""
         by_hour = period.granularity == Granularity.HOUR
         field, first, last = ("hour", period.starts, period.ends) if by_hour else ("day", period.first, period.last)
         matching = {f"{field}__gte": first, f"{field}__lte": last} | self.matching
@@ -44,9 +44,9 @@ class Scope:
         return rows if self._whose() else [*rows, *self._leaving(period)]
 
     def _leaving(self, period: Period) -> Iterator[Row]:
-        """Give what deleted workspaces gained as a loss: the installation's sums have it until they are removed.
+        """Give the negative gains of deleted workspaces: the installation's sums contain them until their removal.
 
-        They are read after these sums, so that what is removed just now is rather told than taken away twice.
+        They are read after those sums: a workspace that is removed in between is counted, not subtracted twice.
         """
         deleted = Workspace.objects.exclude(deleted_at=None)
         rows = DayTotal.objects.filter(workspace__in=deleted, day__range=(period.first, period.last), **self.matching)
@@ -54,7 +54,7 @@ class Scope:
             yield at, platform, negative(dict(zip(SUMMED, numbers, strict=True)))
 
     def last_day(self, today: date) -> date:
-        """Return the newest day that may have numbers: today in UTC, or tomorrow where a calendar ahead has some."""
+        """Return the newest day that may have numbers: today in UTC, or tomorrow if a zone ahead of UTC has some."""
         tomorrow: dict[str, Any] = {"day": today + A_DAY} | self._whose()
         has_begun = self._model(by_hour=False)._default_manager.filter(**tomorrow).exists()
         return today + A_DAY if has_begun else today
@@ -66,7 +66,7 @@ class Scope:
 
     @property
     def matching(self) -> dict[str, Any]:
-        """Return what the rows of this scope have in common."""
+        """Return the filters that match this scope's rows."""
         return self._whose() | ({"platform": self.platform} if self.platform else {})
 
     def _whose(self) -> dict[str, Any]:
@@ -74,14 +74,14 @@ class Scope:
         return {"workspace": self.workspace.pk} if self.workspace else some
 
     def posts_by_platform(self) -> dict[str, int]:
-        """Return how many targets were ever published, by network, the most first."""
+        """Return the number of targets ever published by network, the largest first."""
         rows = PlatformTotal.objects.filter(**self._whose(), workspace__deleted_at=None).order_by()
         found = rows.values_list("platform").annotate(published=Sum("posts"))
         counted = {platform: int(published) for platform, published in found if published}
         return dict(sorted(counted.items(), key=lambda each: (-each[1], registry.IDS.index(each[0]))))
 
     def as_of(self) -> datetime | None:
-        """Return when the last of the numbers were read: also those of accounts that were disconnected since."""
+        """Return the time of the last reading, including those of accounts disconnected since."""
         found = fetch(_last_sync, **self.matching)
         return found[0][0] if found else None
 
@@ -107,11 +107,11 @@ class Report:
     summary: Mapping[str, Any]
     by_platform: Mapping[str, Mapping[str, Any]]
     timeline: Sequence[Mapping[str, Any]]
-    """One entry for each bucket, also where nothing was counted."""
+    """One entry for each bucket, including empty ones."""
 
 
 def report(scope: Scope, period: Period) -> Report:
-    """Return what was gained in a period."""
+    """Return the gains of a period."""
     rows = scope.rows(period)
     platforms = summed((platform, numbers) for _, platform, numbers in rows)
     by_platform = {name: _of_platform(platforms[name]) for name in registry.IDS if name in platforms}
@@ -120,7 +120,7 @@ def report(scope: Scope, period: Period) -> Report:
 
 @on_replica
 def table(scope: Scope, period: Period) -> list[dict[str, Any]]:
-    """Return a row for each bucket and network in which something was counted, in the order of time."""
+    """Return a row for each bucket and network with counts, in order of time."""
     pairs = (((period.bucket_of(at), platform), numbers) for at, platform, numbers in scope.rows(period))
     found = sorted(summed(pairs).items())
     return [{"date": shown_bucket(at), "platform": platform, **numbers} for (at, platform), numbers in found]
@@ -132,7 +132,7 @@ def shown_bucket(at: date) -> str:
 
 
 def by_workspace(names: Mapping[str, str], period: Period) -> list[dict[str, Any]]:
-    """Return what each of these workspaces gained, the most engaged first; those that gained nothing are left out."""
+    """Return the gain of each of these workspaces, the most engaged first, without those that gained nothing."""
     rows = WorkspaceDay.objects.filter(workspace__in=list(names))
     days = rows.filter(day__range=(period.first, period.last)).order_by()
     gained = days.values("workspace").annotate(**SUMS).values_list("workspace", *SUMMED)
@@ -156,7 +156,7 @@ def _summary(platforms: Mapping[str, Numbers], by_platform: Mapping[str, Mapping
 
 
 def _best(by_platform: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """Return the network with the highest engagement rate, of equals the first in the usual order."""
+    """Return the network with the highest engagement rate; of equal ones the first in the usual order."""
     rated = {name: numbers["engagement_rate"] for name, numbers in by_platform.items() if numbers["impressions"]}
     known = {name: rate for name, rate in rated.items() if rate is not None}
     return max(known, key=lambda name: known[name]) if known else None

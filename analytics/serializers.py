@@ -1,4 +1,4 @@
-"""Reports as the API shows them; `null` means that no network has told."""
+"""Reports as the API shows them; `null` means that no network has given the number."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ class PlatformGainsSerializer(serializers.Serializer[Any]):
 
 
 class BucketSerializer(serializers.Serializer[Any]):
-    """One bucket: its first day, or for hours its instant, and what was gained in it."""
+    """One bucket: its first day, or for hours its instant, and the gains in it."""
 
     date = serializers.CharField()
     impressions = number()
@@ -90,7 +90,7 @@ class AudienceSerializer(serializers.Serializer[Any]):
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """What a workspace gained in a period."""
+    """The gains of a workspace in a period."""
 
     resource = ""
     period = PeriodSerializer()
@@ -113,7 +113,7 @@ class PostSummarySerializer(serializers.Serializer[Any]):
 
 
 class PostBucketSerializer(serializers.Serializer[Any]):
-    """One bucket: when it began, and what was gained in it."""
+    """One bucket: its start, and the gains in it."""
 
     timestamp = serializers.DateTimeField()
     impressions = number()

@@ -1,4 +1,4 @@
-"""Storing readings: snapshots, totals and the time of the next reading, all in the caller's transaction."""
+"""Store readings: snapshots, totals and the time of the next reading, all in the caller's transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -32,51 +32,51 @@ from ouipost.events.journal import SYSTEM, entry, record_all
 from posts.models import NUMBERS, REMOTE_ID_LENGTH, Post, Target
 
 FAILURES = 5
-"""After so many in a row, an account counts as one that cannot be read."""
+"""After so many failures in a row, an account counts as unreadable."""
 AT_ONCE = 250
 KEPT = (*COUNTED, "own", "most", "read_at", "removed_at", "due_at")
 """The columns that a reading changes."""
 OF_ACCOUNT = (*(each.name for each in fields(AccountNumbers)), "read_at")
-"""Those of an account's day."""
+"""The columns of an account's day."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyncResult:
-    """What one claim of an account led to."""
+    """The result of one claim of an account."""
 
     claim: Claim
     at: datetime
     asked: Collection[int]
-    """The numbers that were asked for. What is not in `found` was refused, and is put off; or it got no answer, and
-    stays due."""
+    """The ids of the numbers asked for. Those missing in `found` were refused and are put off, or got no answer and
+    stay due."""
     found: Mapping[int, PostNumbers | None]
-    """None: the network does not have the post any more."""
+    """The numbers by id; None if the network no longer has the post."""
     asked_account: bool
     account: AccountNumbers | None
     error: PlatformError | None
     requests: int
     access_token: str = field(repr=False)
-    """The account's, as it is stored, with which it was asked last."""
+    """The account's stored token at the last call."""
     lacking: int = 0
-    """How many requests the next call takes, where the budget did not allow it any more."""
+    """The requests of the next call, if the budget no longer allowed it."""
     profile: Profile | None = None
-    """How the account shows itself, where that was asked and told."""
+    """The account's profile, if it was asked for and given."""
 
     @property
     def failed(self) -> bool:
-        """Whether the account could not be read; posts that are refused beside others say nothing of the account."""
+        """Return whether the account could not be read. Refused posts do not count if others were read."""
         return self.error is not None and not (isinstance(self.error, Rejected) and self.found)
 
     @property
     def has_read(self) -> bool:
-        """Whether the network has told anything."""
+        """Return whether the network has given any numbers."""
         return bool(self.found) or self.account is not None
 
 
 def settle_all(results: Sequence[SyncResult]) -> list[bool]:
-    """Store what was read, and plan the next readings; returns, for each result, whether its claim was still held.
+    """Store readings, and plan the next ones; returns, for each result, whether its claim was still held.
 
-    The cost in statements does not grow with the posts or the results.
+    The number of statements does not grow with the posts or the results.
     """
     asked = [pk for result in results for pk in result.asked]
     posts = list(Target.objects.filter(numbers__in=asked).values_list("post", flat=True).distinct())
@@ -93,7 +93,7 @@ def settle_all(results: Sequence[SyncResult]) -> list[bool]:
 
 
 def _keep_numbers(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> None:
-    """Write the numbers of all posts that were asked for, and what they gained into the sums."""
+    """Write the numbers of all posts asked for, and add their gains to the sums."""
     asked = {pk: result for result in results for pk in result.asked}
     locked = TargetNumbers.objects.select_for_update().filter(pk__in=asked).order_by("pk")
     rows = {each.pk: each for each in locked}
@@ -126,9 +126,9 @@ def _keep_numbers(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync
 
 
 def _due_at(numbers: TargetNumbers, result: SyncResult) -> datetime | None:
-    """Return when a target that was asked for is read again; what stopped the reading does not cost it its turn.
+    """Return when a target asked for is read again. If an error stopped the reading, it stays due.
 
-    It then waits as long as its account does, behind the others, which have been due for longer.
+    It then waits with its account, behind the targets that have been due for longer.
     """
     planned = next_reading(numbers.published_at, now=result.at)
     is_over = numbers.pk in result.found or isinstance(result.error, Rejected)
@@ -140,7 +140,7 @@ def _zone(sync: AccountSync) -> str:
 
 
 def _take_over(numbers: TargetNumbers, found: PostNumbers, *, at: datetime, zone: str) -> Gain:
-    """Update the numbers of a target to a reading, and return what it gained since the previous one."""
+    """Update the numbers of a target to a reading, and return the gain since the previous one."""
     known = numbers.counts
     read = {name: getattr(found, name) for name in COUNTED}
     counts = gained(known, read)
@@ -171,7 +171,7 @@ def _write(rows: Sequence[TargetNumbers]) -> None:
 
 
 def _metrics(numbers: TargetNumbers) -> dict[str, Any]:
-    """Return a target's own copy of its numbers: posts are shown without looking here."""
+    """Return a target's own copy of its numbers, by which posts are shown without a query here."""
     moments = {"read_at": numbers.read_at, "removed_at": numbers.removed_at}
     return numbers.counts | {name: f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None for name, at in moments.items()}
 
@@ -190,7 +190,7 @@ def _keep_posts(targets: Collection[str]) -> None:
 
 
 def _record_removed(rows: Sequence[TargetNumbers]) -> None:
-    """Tell the journal of posts that somebody, or the network, has taken away there: they are never sent again."""
+    """Record in the journal the posts that were removed at their network; they are never sent again."""
     targets = Target.objects.select_related("post").filter(numbers__in=rows).order_by("pk")
     record_all([entry("removed", each.post, actor=SYSTEM, target=each.pk, platform=each.platform) for each in targets])
 
@@ -220,13 +220,13 @@ def _people(found: AccountNumbers) -> dict[str, int | None]:
 
 
 def _columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
-    """Return the columns that the profile changes, without those that are so already."""
+    """Return the columns that the profile changes, without those that have the value already."""
     columns = connecting.profile_columns(account, profile)
     return {column: value for column, value in columns.items() if getattr(account, column) != value}
 
 
 def _lock(pks: Collection[str]) -> list[SocialAccount]:
-    """Return these accounts as they are by now: one may just have got a name by hand, which stays."""
+    """Read these accounts again under lock: a name that somebody has just set by hand must stay."""
     return list(SocialAccount.objects.select_for_update().filter(pk__in=pks).order_by("pk")) if pks else []
 
 
@@ -248,9 +248,9 @@ def _note_health(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]
 
 
 def _is_trouble(result: SyncResult, syncs: Mapping[str, AccountSync]) -> bool:
-    """Whether the account counts as one that cannot be read: it was refused, or nothing has helped for long.
+    """Return whether the account counts as unreadable: it was refused, or has failed several times in a row.
 
-    An account that only has to wait for a quota can be read; what was refused to other tokens says nothing of these.
+    Waiting for a quota does not count, nor does a refusal of tokens that have been replaced since.
     """
     if isinstance(result.error, RateLimited) or result.access_token != syncs[result.claim.pk].account.access_token:
         return False
@@ -270,7 +270,7 @@ def _plan(results: Sequence[SyncResult], syncs: Mapping[str, AccountSync]) -> No
 
 
 def _next(sync: AccountSync, result: SyncResult, target_due_at: datetime | None) -> dict[str, Any]:
-    """Return when an account is read next: after a failure later, and never before its budget allows."""
+    """Return when an account is read next: later after a failure, and never before its budget allows."""
     account_due_at = sync.account_due_at
     if result.asked_account:
         account_due_at = result.at + (HOURLY if result.account is None else DAILY)

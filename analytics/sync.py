@@ -1,4 +1,4 @@
-"""Syncing: claims accounts with something due, and reads their numbers; any number of these may run."""
+"""Syncing: claim accounts with due readings, and read their numbers; any number of syncers may run."""
 
 import threading
 from collections import Counter
@@ -38,9 +38,9 @@ class ClaimedAccount:
 
 
 class Syncer(Engine[ClaimedAccount]):
-    """One process's share of the syncing; half of its threads at most wait for the same network.
+    """One process's share of the syncing; at most half of its threads wait for the same network.
 
-    `workspace_id` limits it to one workspace; `tell` is called for each account that was read.
+    `workspace_id` limits it to one workspace; `tell` is called with the result of each account read.
     """
 
     name = "sync"
@@ -82,7 +82,7 @@ class Syncer(Engine[ClaimedAccount]):
 def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str) -> list[ClaimedAccount]:
     """Claim up to `limit` accounts with something due, the longest due first.
 
-    No network gets more than its share beside those that are busy already.
+    No network gets more than its share, including the accounts that are being read already.
     """
     due = due_accounts(claims.database_now(), workspace_id=workspace_id).order_by("due_at", "pk")
     networks = _choose(due, limit=limit, share=share, taken=Counter(busy))
@@ -109,7 +109,7 @@ def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counte
 
 @transaction.atomic
 def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
-    """Make everything that is read for these accounts due, except for those being read; returns how many accounts."""
+    """Make all readings of these accounts due, except accounts being read now; returns the number of accounts."""
     free = syncs.filter(claims.is_free(now))
     pks = list(free.select_for_update().order_by("pk").values_list("pk", flat=True))
     TargetNumbers.objects.filter(account__in=pks, due_at__gt=now).update(due_at=now)
@@ -117,8 +117,8 @@ def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
 
 
 def read_before_posts(now: datetime) -> int:
-    """Make accounts due that have a post within three hours, were not read for three, and are not within the next one;
-    returns how many. So an access that was taken back shows while there is time to sign in again.
+    """Make accounts due that have a post within the next three hours, were not read in the last three, and are not due
+    within one; returns the number. A revoked access then shows while there is time to sign in again.
     """
     soon = Target.objects.filter(due_at__gt=now, due_at__lte=now + BEFORE_POSTS)
     quiet = readable_accounts().filter(failures=0, due_at__gt=now + HOURLY)

@@ -1,8 +1,8 @@
-"""The posts that gained most in a period, without adding up all the others.
+"""Find the posts that gained most in a period, without adding up all the others.
 
-No target can have gained more engagement in a period than in its whole life. So targets are looked at in the order of
-all that they ever gained, until the tenth best of the period has more than the next could have (Fagin's threshold
-algorithm). Where that does not come soon, as in a short period of a long history, the period itself is added up.
+No target can have gained more engagement in a period than in its whole life. So targets are read in the order of their
+lifetime engagement, until the tenth best of the period has more than the next could have (Fagin's threshold algorithm).
+If that does not come soon, as in a short period of a long history, the period itself is added up.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,16 +20,16 @@ from workspaces.models import Workspace
 
 TOP = 10
 LOOKS = (60, 300)
-"""After so many targets the best ten may be known; after the last, the period is added up."""
+"""After so many targets, look whether the best ten are known; after the last number, the period is added up."""
 OUTAGE = timedelta(days=30)
-"""A post's last reading comes after its ninetieth day, and later where nothing could run just then."""
+"""A post's last reading comes after its ninetieth day, and up to this much later if nothing could run then."""
 ZONES_APART = timedelta(hours=26)
-"""What a post gained counts for the day that it was in the zone of its workspace then, which may be another one now."""
+"""A gain counts for the day in the workspace's zone at that time; the zone may have changed since."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Top:
-    """What a target gained in a period."""
+    """The gain of a target in a period."""
 
     numbers_id: int
     impressions: int | None
@@ -37,9 +37,9 @@ class Top:
 
 
 def top_posts(workspace: Workspace, period: Period, *, platform: str = "") -> Sequence[Mapping[str, Any]]:
-    """Return what the ten targets gained that `top_targets` finds, with their posts.
+    """Return the gains of the ten targets that `top_targets` finds, with their posts.
 
-    A post that is deleted meanwhile is left out.
+    Posts deleted meanwhile are left out.
     """
     found = top_targets(workspace, period, platform=platform)
     rows = {pk: columns for pk, *columns in fetch(_posts, pk__in=[top.numbers_id for top in found])}
@@ -66,7 +66,7 @@ def _shown(
 
 
 def top_targets(workspace: Workspace, period: Period, *, platform: str = "") -> list[Top]:
-    """Return the ten targets that gained most engagement in a period, the best first, of equals the newest."""
+    """Return the ten targets that gained most engagement in a period, the best first; of equal ones the newest."""
     whose = {"workspace": workspace.pk} | ({"platform": platform} if platform else {})
     gained: dict[str, Any] = {f"total__{name}": value for name, value in whose.items()}
     gained |= {"total__day__gte": period.first, "total__day__lte": period.last}
@@ -83,7 +83,7 @@ def top_targets(workspace: Workspace, period: Period, *, platform: str = "") -> 
 
 
 def _most_successful(period: Period, whose: Mapping[str, str]) -> Sequence[tuple[int, int]]:
-    """Return the first targets of those that may have gained something, with all engagement that each ever gained."""
+    """Return the targets of highest lifetime engagement that may have gained in the period, with that engagement."""
     since, until = period.starts - READ_FOR - OUTAGE, period.ends + SECOND + ZONES_APART
     return fetch(_by_success, published_at__gt=since, published_at__lt=until, **whose)
 
@@ -94,7 +94,7 @@ def _by_success(**matching: Any) -> "QuerySet[TargetNumbers, Any]":
 
 
 def _gains(**matching: Any) -> Any:
-    """Match what each target gained: its id, impressions and engagement."""
+    """Match the gain of each target: its id, impressions and engagement."""
     shares = TargetDay.objects.filter(**matching).order_by()
     return shares.values_list("numbers_id").annotate(seen=Sum("impressions"), engaged=Sum("engagement"))
 
@@ -104,7 +104,7 @@ def _best_gains(**matching: Any) -> Any:
 
 
 def _tops(gains: Iterable[tuple[int, int | None, int | None]]) -> list[Top]:
-    """Return what these targets gained, without those whose network tells no engagement."""
+    """Return these gains, without the targets whose network gives no engagement."""
     return [Top(numbers_id=pk, impressions=seen, engagement=count) for pk, seen, count in gains if count is not None]
 
 
@@ -113,5 +113,5 @@ def _best(found: Collection[Top]) -> list[Top]:
 
 
 def _are_beyond(found: Collection[Top], *, bound: int) -> bool:
-    """Whether no target that was not looked at can belong to the best."""
+    """Return whether no further target can belong to the best."""
     return len(found) == TOP and all(top.engagement > bound for top in found)

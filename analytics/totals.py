@@ -1,4 +1,4 @@
-"""The sums that reports are made of, kept in step with every reading in its own transaction."""
+"""The sums for reports, updated with every reading in its transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ Day = tuple[str, date, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """What one target gained by one reading, or by being published."""
+    """The gain of one target by one reading, or by being published."""
 
     numbers_id: int
     workspace_id: str
@@ -41,7 +41,7 @@ class Gain:
 def add_all(gains: Iterable[Gain]) -> None:
     """Add gains to their targets, hours and days, in the caller's transaction; a gain of 0 is known, unlike null.
 
-    Rows that many add to come last: they stay locked until the transaction ends.
+    Rows that many transactions add to come last, as they stay locked until the transaction ends.
     """
     told = [gain for gain in gains if any(number is not None for number in gain.counts.values()) or gain.posts]
     if not told:
@@ -52,7 +52,7 @@ def add_all(gains: Iterable[Gain]) -> None:
 
 
 def _add_shares(gains: Sequence[Gain]) -> None:
-    """Add to what each target has of its day; one that gained nothing needs no row."""
+    """Add to each target's share of its day; a target that gained nothing needs no row."""
     days = _day_totals({gain.key for gain in gains}) if gains else {}
     shares = (((days[gain.key], gain.numbers_id), gain.summed) for gain in gains)
     _add(TargetDay, ("total_id", "numbers_id"), shares)
@@ -90,12 +90,12 @@ def negative(numbers: Numbers) -> dict[str, int | None]:
 
 
 def _day_totals(keys: set[Day]) -> dict[Day, int]:
-    """Return the ids of the days' rows, made where they are missing."""
+    """Return the ids of the days' rows, and create the missing ones."""
     found = _find(keys)
     missing = sorted(keys - set(found))
     if missing:
         rows = [DayTotal(workspace_id=workspace, day=day, platform=platform) for workspace, day, platform in missing]
-        DayTotal.objects.bulk_create(rows, ignore_conflicts=True)  # another may do the same right now
+        DayTotal.objects.bulk_create(rows, ignore_conflicts=True)  # another process may create the same ones
         found |= _find(set(missing))
     return found
 

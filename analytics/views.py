@@ -40,7 +40,7 @@ def cut(usual: str) -> OpenApiParameter:
 
 
 class AnalyticsViewSet(WorkspaceScopedViewSet[TargetNumbers]):
-    """/api/analytics: what a workspace gained."""
+    """/api/analytics: the gains of a workspace."""
 
     queryset = TargetNumbers.objects.all()
     pagination_class = None
@@ -55,7 +55,7 @@ class AnalyticsViewSet(WorkspaceScopedViewSet[TargetNumbers]):
         responses={(200, JSON_TYPE): ReportSerializer, (200, CSV_TYPE): str},
     )
     def report(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        """Report what was gained in a period, whenever the posts were published."""
+        """Report the gains in a period, of posts of any age."""
         scope, period = Scope(workspace=self.workspace, platform=request.query_params.get("platform", "")), self.period
         if wants_csv(request):
             return csv_answer(table(scope, period), columns=("date", "platform", *SUMMED), filename="analytics.csv")
@@ -90,7 +90,7 @@ class PostAnalyticsViewSet(WorkspaceScopedViewSet[Post]):
         responses={(200, JSON_TYPE): PostAnalyticsSerializer, (200, CSV_TYPE): str},
     )
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        """Show a post's numbers so far, and what it gained from its publication to the last reading."""
+        """Show a post's numbers so far, and its gains from its publication to the last reading."""
         post = self.get_object()
         numbers, now = numbers_of(post), timezone.now()
         period = post_period(numbers, self.granularity, zone=self.workspace.timezone, now=now)

@@ -1,4 +1,4 @@
-"""Scheduled posts that their networks would refuse since settings add other hashtags to them."""
+"""Find scheduled posts that networks would refuse because a setting now adds other hashtags to them."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -45,7 +45,7 @@ def _tags(account: SocialAccount) -> list[str]:
 
 
 def _warnings(workspace: Workspace, pairs: Sequence[Pair]) -> list[str]:
-    """Name those of the next 300 scheduled posts that could go out as the accounts were, and cannot as they are."""
+    """Name those of the next 300 scheduled posts that passed with the old settings and fail with the new ones."""
     changed = {now.pk: (now, was) for now, was in pairs if _tags(now) != _tags(was)}
     if not changed:
         return []
@@ -62,7 +62,7 @@ def _warnings(workspace: Workspace, pairs: Sequence[Pair]) -> list[str]:
 
 
 def _refusal(post: Post, going: Sequence[Pair], media: Sequence[Media]) -> str | None:
-    """Say what networks would refuse of a post now, and would not have before; None where that is nothing."""
+    """Return a message if networks refuse a post now and did not with the old settings, else None."""
     try:
         rules.check(post, [now for now, _ in going], media)
     except rules.PostNotPublishable as refused:

@@ -1,4 +1,4 @@
-"""What a failure means for whoever reads it: who must act, and whether sending again is safe. Pure."""
+"""Say of each failure who must act and whether sending again is safe. Pure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from ouipost.phrases import Phrase
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """Who can fix it, and whether sending again is certain to make no second copy."""
+    """The one who can fix a failure, and whether sending again is certain to make no second copy."""
 
     who_acts: WhoActs
     retry_safe: bool
@@ -25,7 +25,7 @@ BY_CODE = {
     "MISSED_WINDOW": Advice(who_acts=WhoActs.CALLER, retry_safe=True),
     "WORKER_CRASH_LOOP": Advice(who_acts=WhoActs.OPERATOR, retry_safe=True),
 }
-"""By the code of a target's error. A platform's own word on who acts goes before this table."""
+"""Advice by the code of a target's error. If the platform itself names who acts, that wins over this table."""
 INTERNAL_ERROR = Phrase("An internal error stopped it; the operator's log has the cause.")
 WHO_ACTS = {str(each): each for each in WhoActs}
 
@@ -53,7 +53,7 @@ def failure(
 
 
 def rest_unsent(reason: str, *, sent: int, replies: int) -> Phrase:
-    """Return the message of a post of several parts of which so many are out, and why the rest is not."""
+    """Return the message for a post of several parts: how many are out, and why the rest is not."""
     return Phrase(
         "{sent} of {all} parts are out; the next was not accepted. {error}", sent=sent, all=replies + 1, error=reason
     )

@@ -1,4 +1,4 @@
-"""Asking a network whether a target in doubt is out: how it would tell, or why it cannot."""
+"""Say how a network can be asked whether a target in doubt is out, or why it cannot."""
 
 from dataclasses import dataclass
 
@@ -22,16 +22,16 @@ NOT_IN_COPY: str = Phrase("its network only tells of it by what it gave for it, 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """How a target in doubt is cleared up; `obstacle` says why that cannot be, empty where it can."""
+    """The way to clear up a target in doubt, or the `obstacle` to it."""
 
     way: str = ""
     obstacle: str = ""
 
 
 def question(target: Target) -> Question:
-    """Return how it would be found out whether this target is out.
+    """Return how to find out whether this target is out.
 
-    Without the handles that it was sent with, which a restored copy does not have, only a search or a key can tell.
+    A restored copy lacks the handles that a target was sent with. Then only a search or an idempotency key helps.
     """
     if not target.outcome_unknown:
         before = "it was sent again" if target.armed_at else "anything was sent"
@@ -48,10 +48,10 @@ def question(target: Target) -> Question:
 
 
 def question_after_restore(target: Target) -> Question:
-    """Return how it would be found out whether this target, of a restored copy, went out after the copy was made.
+    """Return how to find out whether this target of a restored copy went out after the copy was made.
 
-    What the network gave for it since then is not known: only the account's own posts can tell, or a key that was
-    chosen before.
+    The copy lacks all handles that the network returned since. Only the account's own posts help, or a key that was
+    chosen before the copy.
     """
     platform = registry.of(target.account)
     if obstacle := _obstacle(target, platform):

@@ -1,4 +1,4 @@
-"""What each account gets: the post, its overrides, the link and the hashtags made into one text. Pure."""
+"""Compose each account's content from the post, its overrides, the link and the hashtags. Pure."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,9 @@ from posts.models import Post
 from workspaces.hashtags import WIDE_SIGN, normal_hashtags
 
 LINK_ENDS = rf"(?=[\"'<>()\[\]]|[.,;:!?]*+(?:$|[^!-~\p{{L}}\p{{M}}\p{{N}}{JOINTS}\u2013]))"
-"""Before what is of no address in any script, also right behind the punctuation of its sentence."""
+"""Matches where an address ends: at a character of no address in any script, or at the punctuation of its sentence."""
 EMOJI_ENDS = "\ufe0e\ufe0f\u20e3"
-"""They combine with the sign before them, and are of no word."""
+"""Signs that combine with the character before them and belong to no word."""
 
 
 def compose(post: Post, account: SocialAccount, platform: Connector, media: Sequence[Media]) -> Content:
@@ -57,12 +57,12 @@ def final_text(text: str, *, link: str, hashtags: Iterable[str]) -> str:
 
 
 def _has_link(text: str, link: str) -> bool:
-    """Whether the link itself is in the text, and not only the start of a longer one."""
+    """Return whether the text has this very link, not only a longer one that begins with it."""
     return regex.search(regex.escape(link) + LINK_ENDS, text) is not None
 
 
 def _has_word(text: str, word: str) -> bool:
-    """Whether a word is in the text, and is no part of a longer one. (Patterns are much slower with long texts.)"""
+    """Return whether the text has this word, not only as part of a longer one. (Patterns are slow on long texts.)"""
     at = text.find(word)
     while at >= 0:
         end = at + len(word)
@@ -73,7 +73,7 @@ def _has_word(text: str, word: str) -> bool:
 
 
 def _is_of_word(character: str) -> bool:
-    """Whether it is a letter, a number, or a mark, as the vowels of some scripts are."""
+    """Return whether a character is a letter, a number, `_` or a mark (some scripts write vowels as marks)."""
     if not character or character in EMOJI_ENDS:
         return False
     return character == "_" or unicodedata.category(character)[0] in "LMN"

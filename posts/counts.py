@@ -1,4 +1,4 @@
-"""The stored numbers of posts and of bytes of files per workspace: counting them each time takes far longer."""
+"""The stored numbers of posts and file bytes per workspace, as counting them each time takes far longer."""
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
@@ -11,8 +11,8 @@ Kept = type[PostCount] | type[MediaBytes]
 def add_posts(workspace_id: str, by: int) -> None:
     """Add posts that were made (or subtract those removed), in the same transaction and as late in it as possible.
 
-    The row stays locked until that transaction ends. It is not the workspace's own row: a new post holds a share of
-    that one, and two that each hold a share and want the whole wait for each other for ever.
+    The row stays locked until that transaction ends. The count has a row of its own, as each new post holds a shared
+    lock on the workspace's row: two that then want it exclusively would deadlock.
     """
     _add(PostCount, workspace_id, by)
 
@@ -40,7 +40,7 @@ def _add(model: Kept, workspace_id: str, by: int) -> None:
     try:
         with transaction.atomic():
             model._default_manager.create(pk=workspace_id, total=_counted(model, workspace_id))
-    except IntegrityError:  # another did so first, without this transaction's rows: they could not be seen
+    except IntegrityError:  # another process counted first, and could not see this transaction's rows
         _add_to_kept(model, workspace_id, by)
 
 

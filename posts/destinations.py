@@ -1,4 +1,4 @@
-"""Where a post goes: turns ids of networks and accounts into accounts and targets."""
+"""Turn the ids of networks and accounts that a post names into accounts and targets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,19 +35,19 @@ class Destinations:
     accounts: list[SocialAccount]
     platforms: list[str]
     missing: dict[str, str]
-    """The network of each id that has no account, or none any more."""
+    """The network of each id without a connected account."""
     called_off: frozenset[str] = frozenset()
-    """Accounts that were disconnected after the post was scheduled: their targets stay, and nothing goes there."""
+    """Accounts disconnected after the post was scheduled. Their targets stay, cancelled."""
 
     def warnings(self, at: datetime | None) -> list[str]:
-        """Return what keeps the post from going out at its time, as things are."""
+        """Return the present obstacles to the post at its time."""
         missing: list[str] = [_unconnected(name, platform) for name, platform in self.missing.items()]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         ending = [rules.ends_first(account, at) for account in self.accounts if account not in expired]
         return [*missing, *map(rules.must_reconnect, expired), *filter(None, ending)]
 
     def unused(self, post: Post, media: Sequence[Media]) -> list[str]:
-        """Say which overrides are for where the post does not go, and which titles no network shows of such a post."""
+        """Name the overrides for other destinations than the post's, and the titles that no network shows."""
         overrides = post.platform_content
         networks = {name: name for name in self.platforms} | self.missing
         networks |= {account.pk: account.platform for account in self.accounts}
@@ -81,12 +81,12 @@ def _untitled(platform: str) -> str:
 
 
 def stand_ins(workspace: Workspace, platforms: Iterable[str]) -> list[SocialAccount]:
-    """Return, for networks without an account, rows that are never stored: what they would get can be told already."""
+    """Return unsaved accounts for networks without one, so that previews and checks work before connecting."""
     return [SocialAccount(pk=None, workspace=workspace, platform=platform) for platform in dict.fromkeys(platforms)]
 
 
 def unknown_destinations(unknown: Iterable[str]) -> Phrase:
-    """Say that these ids stand for nothing here, and what would."""
+    """Say that these ids are unknown here, and which kinds of ids are valid."""
     return Phrase(
         "Neither a platform nor a connected account: {unknown}. The platforms are {platforms}.",
         unknown=", ".join(unknown)[:500],
@@ -103,10 +103,10 @@ def known_among(workspace: Workspace, given: Iterable[str]) -> set[str]:
 def resolve(
     workspace: Workspace, given: Sequence[str], *, overrides: Mapping[str, Any] | None = None, kept: bool = False
 ) -> Destinations:
-    """Return what the ids stand for: a network id means the workspace's default account there.
+    """Return the accounts for these ids; a network id means the workspace's default account there.
 
-    Raises InvalidInput that names every id which is neither a network's nor a connected account's, in the ids and in
-    the overrides. Ids that a post has `kept` were known once: an account of them that was disconnected is missing.
+    Raises InvalidInput that names every id, in the ids and in the overrides, which is neither a network's nor a
+    connected account's. With `kept` the ids are a stored post's: a disconnected account among them counts as missing.
     """
     accounts = fetch(_named, workspace=workspace.pk, given=list(given))
     known = {account.pk: account for account in accounts}
@@ -140,20 +140,20 @@ def _named(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:
 
 
 def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, str]:
-    """Return the networks of those accounts that were disconnected."""
+    """Return the networks of the disconnected accounts among these."""
     accounts = SocialAccount.objects.filter(workspace=workspace, pk__in=given).exclude(disconnected_at=None)
     return dict(accounts.values_list("pk", "platform"))
 
 
 def names_accounts(given: Iterable[str]) -> bool:
-    """Whether there are other ids than those of networks among these."""
+    """Return whether any of these ids is not a network's."""
     return not set(given) <= set(registry.IDS)
 
 
 def kept(post: Post, given: Sequence[str]) -> list[str]:
-    """Return the destinations for these networks of a post; where it goes there already, its accounts stay as they are.
+    """Return the destinations for these networks of a post; it keeps its accounts at networks where it has some.
 
-    Answers show networks alone, so one that comes back stands for whatever accounts the post has there.
+    API answers show networks only, so a network that a client sends back means the post's present accounts there.
     """
     accounts = SocialAccount.objects.filter(pk__in=post.destinations).values_list("pk", "platform")
     networks = {name: name for name in post.destinations} | dict(accounts)
@@ -162,9 +162,9 @@ def kept(post: Post, given: Sequence[str]) -> list[str]:
 
 
 def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destinations:
-    """Return where a post goes; once it was scheduled it keeps its accounts, even if the default is another one by now.
+    """Return where a post goes; a scheduled one keeps its accounts even if the network's default has changed since.
 
-    One of them that was disconnected is not replaced, and keeps the post from nothing: it was called off there.
+    A disconnected account is not replaced and does not hold the post up: its target was cancelled.
     """
     if post.status == PostStatus.DRAFT:
         return resolve(post.workspace, post.destinations, overrides=overrides, kept=True)
@@ -174,7 +174,7 @@ def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destination
 
 
 def _as_placed(post: Post) -> list[str]:
-    """Return the destinations of a post, with the account that it has, or had, in the place of each network."""
+    """Return the post's destinations, with each network replaced by the account that the post has or had there."""
     rows = Target.objects.placed().filter(post=post).order_by("-pk")
     targets = rows.values_list("platform", "account", "status", "account__disconnected_at")
     accounts: dict[str, str] = {}
@@ -184,13 +184,13 @@ def _as_placed(post: Post) -> list[str]:
 
 
 def _stands_for_network(post: Post, account: str, status: str, disconnected_at: datetime | None) -> tuple[bool, bool]:
-    """Return how well an account stands for the id of its network: best if not named itself, and still there."""
+    """Return a sort key for the account that stands for its network: best if not named itself, and still there."""
     is_there = status != TargetStatus.CANCELLED and disconnected_at is None
     return account not in post.destinations, is_there
 
 
 def override_problems(workspace: Workspace, platform_content: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return, by field, every override that is for no account of the workspace, or has an option that cannot be."""
+    """Return, by field, every override for an unknown account or with an invalid option."""
     accounts = {key for key in platform_content if key not in registry.IDS}
     if not accounts:
         return {}
@@ -207,9 +207,9 @@ def override_problems(workspace: Workspace, platform_content: Mapping[str, Any])
 
 
 def place(post: Post, destinations: Destinations) -> list[Target]:
-    """Make the post's targets those of these accounts, keeping the ones that are there; returns them.
+    """Give the post exactly one target per account, keep the existing ones, and return them.
 
-    Those of accounts at which the post was called off stay as well. One that is put back knows what was sent of it.
+    Targets of called-off accounts stay as well. A target that is put back still knows what was sent.
     """
     present = {target.account_id: target for target in post.targets.all()}
     wanted = {account.pk for account in destinations.accounts}
@@ -222,17 +222,17 @@ def place(post: Post, destinations: Destinations) -> list[Target]:
 
 
 def place_new(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
-    """Give a post targets for accounts that it has none for."""
+    """Create targets of a post for accounts that have none."""
     targets = [Target(post=post, account=account, platform=account.platform) for account in accounts]
     insert_each(targets)
     return targets
 
 
 def require_all(destinations: Destinations) -> None:
-    """Raise AccountNotConnected when a network of the post has no account, and Overtaken when one goes right now.
+    """Raise AccountNotConnected if a network of the post has no account, Overtaken if one was disconnected just now.
 
-    Whoever disconnects an account calls off the targets that it finds. Once these are written none can go, as its row
-    is locked by them; before that, one could. A draft may keep such a target: it is asked again before it goes out.
+    Disconnecting an account cancels the targets that exist by then. Writing new targets locks their accounts' rows, but
+    an account could go just before, so this looks again. A draft may keep such a target: it is checked before sending.
     """
     if destinations.missing or not destinations.accounts:
         absent = list(destinations.missing) or sorted(destinations.called_off)
@@ -245,5 +245,5 @@ def require_all(destinations: Destinations) -> None:
 
 
 def _gone(*, pks: Any) -> "QuerySet[SocialAccount, Any]":
-    """Return the query for those of these accounts that were disconnected."""
+    """Return the query for the disconnected accounts among these."""
     return SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks).values_list("pk")

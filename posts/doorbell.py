@@ -1,4 +1,4 @@
-"""The doorbell asks a worker to look now. A ring may get lost: the row stays due, and beat rings every second."""
+"""The doorbell asks a worker to look now. A ring may get lost, as the row stays due and beat rings every second."""
 
 import logging
 import os
@@ -12,9 +12,9 @@ from ouipost.queues import PUBLISH, UNHEARD
 logger = logging.getLogger(__name__)
 
 TASK = "posts.tasks.publish_due"
-"""Named and not imported: the task's module imports everybody who rings."""
+"""The task by name: its module imports all modules that ring, so none of these can import it."""
 RING_SECONDS = 30
-"""A ring that nobody answered for so long is forgotten; beat has rung again since."""
+"""A ring that no worker has taken for this long expires; beat has rung again since."""
 PAUSE_SECONDS = 1.0
 
 
@@ -59,7 +59,7 @@ class Doorbell:
 
 
 def send() -> None:
-    """Send the message, unless many of them wait unheard; raises what the broker raises."""
+    """Send the message, unless many of them wait already; raises the broker's errors."""
     from ouipost.celery import app, waiting  # Celery takes 14 MB: it comes with the first ring
 
     with app.producer_or_acquire() as producer:
@@ -71,7 +71,7 @@ _doorbell = Doorbell()
 
 
 def _renew() -> None:
-    """Give a forked process a doorbell of its own: it has inherited no threads."""
+    """Give a forked process a doorbell of its own, as it has inherited no threads."""
     global _doorbell
     _doorbell = Doorbell()
 
@@ -80,6 +80,6 @@ os.register_at_fork(after_in_child=_renew)
 
 
 def ring() -> None:
-    """Ask a worker to publish what is due now; returns at once, never fails, and does nothing without a broker."""
+    """Ask a worker to publish due targets now; returns at once, never fails, and does nothing without a broker."""
     if settings.CELERY_BROKER_URL:
         _doorbell.ring()

@@ -1,4 +1,4 @@
-"""When targets are due, and what is kept of how they were tried before."""
+"""Make targets due, and reset the columns of earlier tries."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -22,11 +22,11 @@ UNTRIED: dict[str, Any] = {
     "waits_for": "",
     "error": None,
 }
-"""The columns of a target whose next visible call was not tried yet. `sends` stays: it tells what a duplicate means."""
+"""The columns of a target whose next visible call is untried. `sends` stays, as it decides what a duplicate means."""
 SENT_BEFORE = {name: value for name, value in UNTRIED.items() if name not in ("armed_at", "handles")}
-"""Those of one that may be at its network although that has refused it: it is looked for first."""
+"""The columns of a target that may be at its network although that has refused it; it is looked for first."""
 UNSCHEDULED = SENT_BEFORE | {"status": TargetStatus.DRAFT, "scheduled_at": None, "due_at": None, "give_up_at": None}
-"""Those of a target whose post is a draft again."""
+"""The columns of a target whose post is a draft again."""
 
 
 def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
@@ -35,7 +35,7 @@ def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
 
 
 def _make_due(targets: Iterable[Target], status: TargetStatus, *, at: datetime) -> None:
-    """Make targets due, as if they had never been tried; those that may be there keep what they are looked for by."""
+    """Make targets due, as if they had never been tried; those that may be out keep the columns for looking."""
     given = list(targets)
     for is_sent, values in ((False, UNTRIED), (True, SENT_BEFORE)):
         pks = [target.pk for target in given if (target.armed_at is not None) is is_sent]
@@ -48,7 +48,7 @@ def _due(status: TargetStatus, *, at: datetime) -> dict[str, Any]:
 
 
 def are_due(targets: Iterable[Target], *, at: datetime) -> bool:
-    """Whether these targets are as `set_due` would have them."""
+    """Return whether these targets already are as `set_due` would make them."""
     due = _due(TargetStatus.SCHEDULED, at=at)
     wanted = ((target, due | (UNTRIED if target.armed_at is None else SENT_BEFORE)) for target in targets)
     return all(getattr(target, name) == value for target, columns in wanted for name, value in columns.items())
@@ -61,9 +61,9 @@ def send_now(targets: Iterable[Target], *, now: datetime) -> None:
 
 
 def send_denied(target: Target, *, now: datetime) -> None:
-    """Have workers send at once what is not there by a person's word.
+    """Have workers send a target at once that a person declared not to be out.
 
-    It begins afresh, but keeps the key of its post: only by the key a look surely finds what the person overlooked.
+    The target starts over, but keeps its post's key, which surely finds a post that the person overlooked.
     """
     if registry.of(target.account).recovery != Recovery.KEY:
         Target.objects.filter(pk=target.pk).update(handles={})

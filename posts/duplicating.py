@@ -18,7 +18,7 @@ from posts.models import Media, Post
 
 
 def duplicate_once(post: Post, *, pk: str, actor: Actor, now: datetime) -> Post:
-    """Duplicate a post as the draft with this id; where its workspace has that already, return it."""
+    """Duplicate a post as the draft with this id, or return that draft if the workspace has it already."""
     if made := _made(post, pk):
         return made
     try:
@@ -70,14 +70,14 @@ def _write(post: Post, copies: list[tuple[Media, files.Stored]], *, actor: Actor
 
 
 def _unknown_overrides(post: Post) -> set[str]:
-    """Return the accounts that an override is for and that are not there any more."""
+    """Return the accounts with an override that no longer exist."""
     problems = destinations.override_problems(post.workspace, post.platform_content)
     return {name.split(".")[1] for name in problems}
 
 
 @contextmanager
 def _copied(media: Media) -> Iterator[files.Stored]:
-    """Copy the bytes of a file under a new name; they are removed again unless a row has come to know them."""
+    """Copy the bytes of a file under a new name; they are removed again at the end unless a row has them."""
     with temporary.folder() as folder:
         path, thumbnail = folder / "file", folder / "thumbnail"
         _fetch(media.stored_name, path)

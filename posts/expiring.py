@@ -15,14 +15,16 @@ from posts.models import Target, TargetStatus
 from workspaces.models import Workspace
 
 SOON = timedelta(days=7)
-"""So long before its end an account is told of, shown and counted as one that ends."""
+"""From this long before its end, an account is announced, shown and counted as ending."""
 
 
 def notify(now: datetime) -> int:
-    """Tell of each account that ends within 7 days, once for each end, with the posts at risk, and expire those that
-    have ended; returns how many these were."""
-    told = for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _notify(pk, now=now))
-    return told + for_each(_ended(now).order_by("pk").values_list("pk", flat=True), lambda pk: _expire(pk, now=now))
+    """Announce each account that ends within 7 days, once for each end, with the posts at risk.
+
+    Expires the accounts that have ended, and returns the number of both.
+    """
+    found = for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _notify(pk, now=now))
+    return found + for_each(_ended(now).order_by("pk").values_list("pk", flat=True), lambda pk: _expire(pk, now=now))
 
 
 def ending(now: datetime) -> SocialAccountQuerySet:
@@ -31,12 +33,12 @@ def ending(now: datetime) -> SocialAccountQuerySet:
 
 
 def _ended(now: datetime) -> SocialAccountQuerySet:
-    """Match the accounts that have ended; where something may be renewed still, only its network knows."""
+    """Match the accounts that have ended without a refresh token; with one, only the network knows."""
     return _in_use().filter(expires_at__lte=now, refresh_token="")
 
 
 def _in_use() -> SocialAccountQuerySet:
-    """Leave out accounts that have expired, and those of workspaces that are being removed: these matter to nobody."""
+    """Leave out expired accounts and those of workspaces that are being removed."""
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
     return rows.exclude(workspace__in=Workspace.objects.exclude(deleted_at=None))  # a join would lock the workspace too
 
@@ -54,8 +56,8 @@ def _notify(pk: str, *, now: datetime) -> bool:
     account.save(update_fields=["end_told"])
     risky = Target.objects.filter(account=account, status=TargetStatus.SCHEDULED, due_at__gte=account.expires_at)
     posts = list(risky.order_by("due_at").values_list("post_id", flat=True)[:MOST_POSTS])
-    told = {"platform": account.platform, "account_name": account.name}
-    record("expiring", account, actor=SYSTEM, expires_at=account.expires_at, posts=posts, **told)
+    details = {"platform": account.platform, "account_name": account.name}
+    record("expiring", account, actor=SYSTEM, expires_at=account.expires_at, posts=posts, **details)
     return True
 
 

@@ -1,4 +1,4 @@
-"""How the list of posts can be narrowed."""
+"""The filters of the list of posts."""
 
 from datetime import tzinfo
 from typing import Any

@@ -1,4 +1,4 @@
-"""What higher apps must do when a post is deleted: they register it here in their `AppConfig.ready`."""
+"""Hooks for the deletion of a post; higher apps register theirs in `AppConfig.ready`."""
 
 from collections.abc import Callable
 

@@ -41,7 +41,7 @@ OPTIONS = {platform.id: platform.option_kinds() for platform in platforms.ALL}
 MAX_CONTENT = 100_000
 ANY_TEXT = Text(allow_blank=True)
 ANY_LIST = Items(max_length=250)
-"""As long as the longest that a network takes: YouTube's tags, of one character each. A thread is a call for each."""
+"""The longest list that a network takes: YouTube's tags, of one character each. A thread costs one call per item."""
 LOCAL = "With an offset or Z it is an instant; without one it is local time in `timezone`, or else in the workspace's."
 MAX_DESTINATIONS = 100
 MAX_OPTIONS = 100
@@ -59,7 +59,7 @@ class Link(Text):
 
 
 def is_web_address(value: str) -> bool:
-    """Whether this is an absolute http or https address without spaces, also without those that nobody sees."""
+    """Return whether this is an absolute http or https address without spaces, visible or invisible."""
     try:
         parts = urlsplit(value)
         has_place = bool(parts.hostname) and parts.port != 0  # raises for a port that cannot be
@@ -69,7 +69,7 @@ def is_web_address(value: str) -> bool:
 
 
 class BesideContent(StrictInput):
-    """What a post has beside its content, and each override of it."""
+    """The fields beside the content that a post and each of its overrides have."""
 
     title = Text(required=False, allow_blank=True, max_length=1000)
     link = Link(required=False, allow_blank=True, max_length=2000)
@@ -84,7 +84,7 @@ class BesideContent(StrictInput):
 
 @extend_schema_serializer(component_name="Override")
 class OverrideInput(BesideContent):
-    """What one network or account gets instead of the post's own."""
+    """The fields that one network or account gets instead of the post's."""
 
     default_error_messages = {"invalid": _("Must be a string or an object.")}
     content = Text(required=False, allow_blank=True, max_length=MAX_CONTENT)
@@ -109,7 +109,7 @@ class OverrideInput(BesideContent):
 
 
 def _cleaned(value: Any, path: str, problems: dict[str, Any]) -> Any:
-    """Return an option as it is stored: its texts are cleaned as all others are. Adds what is wrong, by its path."""
+    """Return an option with its texts cleaned as all others are. Adds errors to `problems`, by their paths."""
     try:
         if isinstance(value, list):
             entries = enumerate(ANY_LIST.run_validation(value))
@@ -121,11 +121,11 @@ def _cleaned(value: Any, path: str, problems: dict[str, Any]) -> Any:
 
 
 class Overrides(JsonObject):
-    """What networks and accounts get instead of the post's own, by their ids; a text is short for its `content`."""
+    """Overrides by the id of a network or account; a plain text is short for `{"content": …}`."""
 
 
 class OverridesSchema(OpenApiSerializerFieldExtension):
-    """Describes them."""
+    """Describe `Overrides` in the OpenAPI schema."""
 
     target_class = Overrides
 
@@ -169,7 +169,7 @@ class PostInput(BesideContent):
         return problems_in(lambda: destinations.resolve(view.workspace, given, overrides=overrides))
 
     def _readable_overrides(self) -> dict[str, Any]:
-        """Return what can be looked up of overrides of which some are wrong: of those, their options."""
+        """Return the overrides for further checks even if some are wrong; of the wrong ones, only the options."""
         given = self.initial_data.get("platform_content")
         known = [key for key in given if _is_destination(key)] if isinstance(given, dict) else []
         entries = {key: _override(key, given[key]) for key in known[:MAX_DESTINATIONS]}
@@ -220,7 +220,7 @@ def _is_destination(key: str) -> bool:
 
 
 def _unknown_override(key: str) -> str:
-    """Return what is wrong with this key; an id in the wrong form is told as one that is not there."""
+    """Return the error for this key; a malformed account id counts as one that does not exist."""
     if key.casefold().startswith("acc_"):
         return Phrase("No such connected account.")
     return Phrase("Neither a platform nor a connected account.")

@@ -1,4 +1,4 @@
-"""How late a target may go out, for how long it is tried, and how long a worker holds it."""
+"""The limits for how late a target may go out, how long it is tried, and how long a worker holds it."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -10,12 +10,12 @@ from workspaces.models import Workspace
 LEASE_SECONDS = 90
 GIVE_UP_AFTER = timedelta(hours=6)
 LEAST_TRYING = timedelta(minutes=15)
-"""So long it is tried from its first try on, however late that comes."""
+"""Each target is tried for at least this long after its first try, however late that comes."""
 IN_TIME = timedelta(minutes=1)
-"""A worker takes what is due moments later: that is not late, whatever a workspace says."""
+"""Workers take due targets moments later. This much is never late, whatever the workspace's setting."""
 
 
 def is_too_late(due: datetime, held_up_by: Collection[Pause], *, workspace: Workspace, now: datetime) -> bool:
-    """Whether what was due then is later than its workspace allows; a pause, an operator's act, makes nothing late."""
+    """Return whether a target is later than its workspace allows; time under an operator's pause does not count."""
     was_to_go_at = due + pauses.time_paused(held_up_by, since=due, until=now)
     return now > was_to_go_at + max(timedelta(minutes=workspace.publish_late_up_to_minutes), IN_TIME)

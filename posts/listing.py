@@ -1,7 +1,7 @@
-"""Reading posts by statements that are compiled once: the ORM says which rows, what it compiles is run as it stands.
+"""Read posts by statements that the ORM compiles once and that are then run as they are.
 
-The list is one flat row per post, shown as `PostSerializer` would, at a fifth of its cost. One post comes with its
-targets as a prefetch would bring them, at half of the cost.
+The list reads one flat row per post and shows it as `PostSerializer` would, at a fifth of the cost. A single post
+comes with its targets as with a prefetch, at half the cost.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ Signer = Callable[[str], str]
 def newest(key: ApiKey, workspace_id: str, *, page: int, limit: int) -> Answer | None:
     """Return a page of all posts of the workspace, in one query.
 
-    None where the page is empty: there are no more, or the workspace is not for this key to see.
+    Returns None for an empty page: there are no more posts, or this key may not see the workspace.
     """
     sql, parameters = statement(_all_posts, key.mode, tuple(key.workspace_ids), workspace=workspace_id)
     rows = _fetch(sql, parameters, page=page, limit=limit)
@@ -53,9 +53,9 @@ def filtered(posts: QuerySet[Post], *, page: int, limit: int) -> Answer:
 
 
 def one(key: ApiKey, workspace_id: str, post_id: str) -> Post | None:
-    """Return a post of the workspace with its targets, in two queries; None where this key can see no such post.
+    """Return a post of the workspace with its targets, in two queries, or None if this key can see no such post.
 
-    Where they do not fit each other, a worker was between the two, and both are read once more.
+    If the post's status does not fit its targets', a worker wrote between the two queries, and both are read again.
     """
     found = _one(key, workspace_id, post_id)
     if found is None or found.status == derive([target.status for target in found.targets.all()]):
@@ -82,7 +82,7 @@ def _all_posts(mode: str, workspace_ids: Sequence[str], *, workspace: Any) -> "Q
 
 
 def _visible(mode: str, workspace_ids: Sequence[str], *, workspace: Any, **matching: Any) -> QuerySet[Post]:
-    """Match what a key with this mode and list sees in the workspace."""
+    """Match the posts of the workspace that a key with this mode and these workspaces may see."""
     visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
     return Post.objects.filter(workspace__in=visible.filter(pk=workspace), **matching)
 
@@ -99,7 +99,7 @@ def _answer(rows: list[tuple[Any, ...]], pages: Mapping[str, int]) -> Answer:
 
 
 def _shown(sign: Signer, row: Sequence[Any]) -> Answer:
-    """Return a row as it is shown; a post with a column in another form keeps no other from being shown."""
+    """Return a row as the API shows it. A malformed column of one post does not break the list."""
     post = dict(zip(COLUMNS, row, strict=False))  # the total of all posts may stand behind them
     for name, column in JSON.items():
         post[name] = column.formed(orjson.loads(post[name]))

@@ -1,4 +1,4 @@
-"""Long polling: a request waits for a post to be published by only looking again; a worker sends."""
+"""Long polling: a request waits for a post by reading it again and again, while a worker publishes it."""
 
 import re
 import threading
@@ -13,15 +13,15 @@ from posts.paused import held_up
 DEFAULT_SECONDS, MAX_SECONDS = 25, 60
 LOOK_EVERY_SECONDS = 0.1
 UNUSUAL_SECONDS = 1
-"""What is not out by then may be paused."""
+"""After this long, look whether a pause holds the post up."""
 WAIT = re.compile(r"(?:^|,|;)\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|,|;)", re.IGNORECASE)
 
 _places = threading.BoundedSemaphore(settings.WEB_THREADS // 4)
-"""Waiting requests never hold more than a quarter of the server's threads: none of fewer than four."""
+"""Waiting requests hold at most a quarter of the server's threads, and none if it has fewer than four."""
 
 
 def preferred_seconds(header: str) -> int:
-    """Return how long a `Prefer` header wants to wait, 0 to 60 s; without one 25 s, 0 if asynchronously."""
+    """Return the wait that a `Prefer` header asks for: 0 to 60 s, 25 s without one, 0 for `respond-async`."""
     given = WAIT.search(header)
     if given:
         return min(int(given[1]), MAX_SECONDS)
@@ -29,9 +29,9 @@ def preferred_seconds(header: str) -> int:
 
 
 def wait_until_settled(pk: str, *, seconds: float) -> None:
-    """Return when the post is no longer being published, at the latest after `seconds`.
+    """Block until the post is no longer being published, for at most `seconds`.
 
-    At once when too many wait or this process is to end, and soon when all that is left of it is paused.
+    Returns at once if too many requests wait or this process is to end, and soon if a pause holds up all the rest.
     """
     if seconds <= 0 or not _places.acquire(blocking=False):
         return
@@ -52,7 +52,7 @@ def _is_settled(pk: str, *, by: float) -> bool:
 
 
 def _is_paused(pk: str) -> bool:
-    """Whether nothing more can come of the post before an operator ends a pause."""
+    """Return whether pauses hold up all of the post's targets that are still due."""
     targets = list(Target.objects.filter(post=pk, due_at__isnull=False).select_related("post"))
     return bool(targets) and len(held_up(targets, workspace_id=targets[0].post.workspace_id)) == len(targets)
 

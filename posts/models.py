@@ -25,14 +25,14 @@ from posts.schedules.slots import DAYS
 from workspaces.models import Workspace
 
 NUMBERS = ("impressions", "engagement", "clicks")
-"""What a post and a target keep of their numbers, to be shown without looking into the analytics."""
+"""The numbers that posts and targets keep themselves, so that showing them needs no analytics query."""
 IS_OVERRIDE = may_have(content=is_text, title=is_text, link=is_text, hashtags=is_strings, options=is_object)
 IS_FILE = has(str, "id", "type", "name", "thumbnail")
 MEASURED = ("seconds", "fps", "sample_rate", "channels", "pages", "frames", "bit_rate")
 IS_FACTS = may_have(**dict.fromkeys(MEASURED, is_number))
 IS_METRICS = may_have(**dict.fromkeys(NUMBERS, is_number), **dict.fromkeys(("read_at", "removed_at"), is_text))
-"""The forms of what one network or account gets instead, of a post's copy of a file's row, of what was measured of a
-file, and of a target's copy of its numbers."""
+"""The forms of JSON columns: an override, a post's copy of a file's row, a file's measurements, and a target's copy
+of its numbers."""
 
 
 class PostStatus(models.TextChoices):
@@ -58,7 +58,7 @@ class TargetStatus(models.TextChoices):
 
 
 REMOTE_ID_LENGTH = 255
-"""Of a network's id of a post: nobody says how long it may be, and a shorter one would be another."""
+"""The longest network id of a post that is stored. Networks document no limit, and a cut id would be another's."""
 UNSETTLED = (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING)
 """Targets that are still to be sent, or are being sent."""
 
@@ -100,8 +100,8 @@ class Slot(models.Model):
 
 
 class Post(models.Model):
-    """What to publish, and when. `status` and `moment` follow from the targets; `platforms` and `media` are kept
-    beside them, so that a list reads one row per post."""
+    """A text to publish, and when. `status` and `moment` are derived from the targets. `platforms` and `media` are
+    copies, so that a list reads one row per post."""
 
     id = public_id("post")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="posts")
@@ -162,12 +162,12 @@ class Post(models.Model):
 
     @property
     def is_on_hold(self) -> bool:
-        """Whether it waits in the queue of a schedule that lets nothing go out."""
+        """Return whether the post waits in the queue of an inactive schedule."""
         return self.schedule is not None and not self.schedule.is_active
 
 
 class PostCount(models.Model):
-    """How many posts a workspace has; one without a row has to be counted. `posts.counts` keeps it."""
+    """The number of posts of a workspace; without a row they have to be counted. `posts.counts` maintains it."""
 
     workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.CASCADE, related_name="post_count")
     total = models.BigIntegerField()
@@ -177,7 +177,7 @@ class PostCount(models.Model):
 
 
 class MediaBytes(models.Model):
-    """How many bytes the files of a workspace have; one without a row never had a file. `posts.counts` keeps it."""
+    """The bytes of a workspace's files; without a row it never had a file. `posts.counts` maintains it."""
 
     workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.CASCADE, related_name="+")
     total = models.BigIntegerField()
@@ -188,21 +188,21 @@ class MediaBytes(models.Model):
 
 class TargetQuerySet(models.QuerySet["Target"]):
     def active(self) -> "TargetQuerySet":
-        """Leave out the cancelled: they do not count."""
+        """Leave out the cancelled targets."""
         return self.exclude(status=TargetStatus.CANCELLED)
 
     def take_out(self) -> None:
-        """Take these out of their posts. What may be at its network stays for when it is put back, as a cancelled one
-        without a time."""
+        """Take these out of their posts. Targets that may be at their network stay, cancelled and without a time, as
+        their history is needed if they are put back."""
         self.filter(armed_at=None).delete()
         self.update(status=TargetStatus.CANCELLED, scheduled_at=None, **TAKEN_FROM_WORKERS)
 
     def placed(self) -> "TargetQuerySet":
-        """Leave out those that were taken out of their posts."""
+        """Leave out targets that were taken out of their posts."""
         return self.exclude(status=TargetStatus.CANCELLED, scheduled_at=None)
 
     def forget(self) -> None:
-        """Forget what was sent and refused: the post was changed since, and what may be there is another one."""
+        """Forget earlier sends: the post has changed since, so an earlier send would be another post."""
         self.filter(sends__gt=0).update(armed_at=None, sends=0, handles={})
 
 
@@ -274,27 +274,27 @@ class Target(Claimable):
 
     @property
     def has_waited(self) -> bool:
-        """Whether it is due later than it was to go out."""
+        """Return whether the target is due later than its scheduled time."""
         return self.due_at is not None and self.scheduled_at is not None and self.due_at > self.scheduled_at
 
     @property
     def next_attempt_at(self) -> datetime | None:
-        """When it goes on, while it is being published, or has to wait although its time has come."""
+        """Return when the next attempt is due, if it is being published or waits beyond its time."""
         return self.due_at if self.status == TargetStatus.PUBLISHING or self.has_waited else None
 
     @property
     def is_taken_out(self) -> bool:
-        """Whether its account was taken out of the post, and was not called off while the post had its time."""
+        """Return whether its account was taken out of the post. Called-off targets keep a time; these have none."""
         return self.status == TargetStatus.CANCELLED and self.scheduled_at is None
 
     @property
     def is_repeated(self) -> bool:
-        """Whether an earlier visible call than the last one may have arrived."""
+        """Return whether an earlier visible call than the last one may have arrived."""
         return self.armed_at is not None and self.sent_at is not None and self.armed_at < self.sent_at
 
     @property
     def may_be_out(self) -> bool:
-        """Whether it is at its network, in whole or in part, or nobody knows that yet."""
+        """Return whether it is at its network, in whole or in part, or may be."""
         return self.outcome_unknown or bool(self.remote_id)
 
 
@@ -304,7 +304,7 @@ TAKEN_FROM_WORKERS: dict[str, Any] = {
     "in_flight": None,
     "fence": models.F("fence") + 1,
 }
-"""The columns of a target that no worker is to take up any more; one that has it has lost its claim."""
+"""The columns that take a target from workers: none claims it any more, and one that holds it loses its claim."""
 
 
 class Attempt(models.Model):
@@ -344,7 +344,7 @@ class Attempt(models.Model):
 
 
 LAST_POSITION = 1000
-"""Of a file. There can be several with the same; they keep the order of their upload."""
+"""The highest position of a file. Files of equal position keep the order of their upload."""
 
 
 class MediaType(models.TextChoices):

@@ -1,4 +1,4 @@
-"""What waits for the end of a pause."""
+"""Targets and posts that wait for the end of a pause."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -27,8 +27,8 @@ def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, list[P
 
 
 def pause_of(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> Pause | None:
-    """Return the pause that all that is still to be worked on waits for, the first of several; None where something
-    goes on, or there is nothing."""
+    """Return the pause that all unsettled targets wait for, the first of several; None if any is not held up, or none
+    is unsettled."""
     unsettled = [each for each in targets if each.status in UNSETTLED]
     paused = held_up(unsettled, workspace_id=workspace_id)
     if any(each.pk not in paused or is_busy(each, now=now) for each in unsettled):
@@ -41,8 +41,8 @@ def is_busy(target: Target, *, now: datetime) -> bool:
 
 
 def why_paused(post: Post) -> str | None:
-    """Say which pause a post waits for that is being published, and the way out; None where something of it may be out,
-    or goes on."""
+    """Name the pause that a post being published waits for, and the ways out; None if any of it may be out, or is not
+    held up."""
     targets = Target.objects.filter(post=post, status__in=UNSETTLED)
     if post.status != PostStatus.PUBLISHING or any(target.may_be_out for target in targets):
         return None

@@ -1,4 +1,4 @@
-"""What an operator does to stop and resume publishing; each function is one transaction and one line in the journal."""
+"""Stop and resume publishing for an operator; each function is one transaction and one line in the journal."""
 
 from datetime import datetime
 from typing import Any
@@ -25,8 +25,8 @@ OF_ONE_WORKSPACE = (PauseScope.WORKSPACE, PauseScope.ACCOUNT)
 def pause(
     scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: datetime, after_restore: bool = False
 ) -> Pause:
-    """Pause a scope from the next claim on; one that is paused already stays so, with the new reason and its author."""
-    if scope in OF_ONE_WORKSPACE:  # whoever deletes the workspace, and ends its pauses, waits for this transaction
+    """Pause a scope from the next claim on; a pause in force already stays, with the new reason and its author."""
+    if scope in OF_ONE_WORKSPACE:  # deleting the workspace, which ends its pauses, waits for this transaction
         lock_shared(Workspace.objects.filter(pk=_workspace_of(Pause(scope=scope, subject_id=subject_id))))
     require_subject(scope, subject_id, must_exist=True)
     present = _in_force(scope, subject_id)
@@ -46,9 +46,9 @@ def pause(
 
 @transaction.atomic
 def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, reason: str = "") -> Pause | None:
-    """End the pause of exactly this scope, others go on; returns it, or None if there is none.
+    """End the pause of exactly this scope and return it, or None if there is none. Pauses of other scopes go on.
 
-    What became due meanwhile goes out at once, in its order.
+    Targets that became due during the pause go out at once, in order.
     """
     require_subject(scope, subject_id, must_exist=False)
     ended = _in_force(scope, subject_id)

@@ -1,4 +1,4 @@
-"""What each account would get of a post, and what its network would refuse; nothing here is stored."""
+"""Preview the content for each account, and its network's objections; nothing here is stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from workspaces.models import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """One recipient of a post; without a target while nothing is scheduled, without an account while there is none."""
+    """One recipient of a post: no target before the post is scheduled, no account before one is connected."""
 
     target_id: str | None
     account_id: str | None
@@ -28,7 +28,7 @@ class Preview:
     content: Content
     """As the network shows it."""
     limits: Limits
-    """Of this very content for this account."""
+    """The limits of this very content for this account."""
     issues: list[dict[str, Any]]
 
     @property
@@ -45,8 +45,8 @@ class Preview:
 def validate(
     workspace: Workspace, *, values: dict[str, Any], scheduled_at: datetime | None, zone: str, now: datetime
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return all issues for which scheduling such a new post would be refused, and what is worth a second look; and
-    what of it would come to nothing, as creating it warns of.
+    """Return all errors and warnings that scheduling such a new post would bring, and the warnings of creating it about
+    fields without effect.
 
     Raises as creating it would.
     """
@@ -60,9 +60,9 @@ def validate(
 
 
 def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview]:
-    """Return what each target gets: what was sent where it is out, else what would be sent now.
+    """Return each target's content: the sent one if it is or may be out, else the one that would be sent now.
 
-    `media` stands for the files of a post that is not stored, or that is to have others.
+    `media` replaces the post's own files, for a post that is not stored or is to get others.
     """
     held = files.as_content(post) if media is None else media
     networks = rules.Networks()
@@ -109,5 +109,5 @@ def _preview(
 
 
 def _shows_sent_text(target: Target) -> bool:
-    """Whether a target is, or may be, out with the text that was sent, whatever would be sent now."""
+    """Return whether a target is, or may be, out, so that its sent text is shown."""
     return bool(target.sent_text) and (target.status == TargetStatus.PUBLISHED or target.outcome_unknown)

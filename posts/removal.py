@@ -1,4 +1,4 @@
-"""What happens to posts when an account is disconnected, or a workspace deleted: nothing more is sent for them."""
+"""Stop posts when an account is disconnected or a workspace deleted: nothing more is sent for them."""
 
 from datetime import datetime
 from typing import Any
@@ -22,17 +22,17 @@ from workspaces.models import Workspace
 UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED]) | Q(
     status=TargetStatus.PUBLISHING, outcome_unknown=False, remote_id=""
 )
-"""Targets of which nothing is out; a worker that has one has not armed it, and no longer can once it is called off."""
+"""Targets with nothing sent. A worker that holds one has not armed it, and cannot once it is called off."""
 CALLED_OFF = {"status": TargetStatus.CANCELLED, **TAKEN_FROM_WORKERS}
 UNSENT_OR_UNDONE = UNSENT | Q(status__in=[TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW])
-"""Those, and what somebody may be sending again right now."""
+"""Unsent targets, and failed ones or ones in doubt, which somebody may be sending again right now."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
 
 
 def lock_claimed(account: SocialAccount) -> None:
-    """Lock what a worker has of an account, and its post.
+    """Lock the targets of an account that workers hold, and their posts.
 
-    Called before a disconnected account is locked: who arms a target counts it for its account afterwards.
+    Called before the account itself is locked: a worker arms a target first, and updates its account afterwards.
     """
     found = list(Target.objects.filter(UNSENT, in_flight=account.pk).values_list("post", "pk"))
     list(Post.objects.select_for_update().filter(pk__in=[post for post, _ in found]).values_list("pk"))
@@ -40,9 +40,9 @@ def lock_claimed(account: SocialAccount) -> None:
 
 
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
-    """Cancel what a disconnected account had not sent; a post with no other target returns to draft.
+    """Cancel the unsent targets of a disconnected account; a post with no other target returns to draft.
 
-    Returns the posts of which something was cancelled: drafts only lose the account.
+    Returns the ids of the posts with cancelled targets; drafts only lose the account.
     """
     mine = Target.objects.filter(account=account)
     found = list(mine.filter(UNSENT_OR_UNDONE).values_list("post", flat=True))  # posts are locked before any target is
@@ -62,18 +62,18 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
 
 
 def in_flight(account: SocialAccount) -> list[dict[str, str]]:
-    """Return what a disconnected account had armed: it may be out, and what becomes of it still counts."""
+    """Return the targets of a disconnected account that were armed: they may be out, so they are still settled."""
     rows = Target.objects.filter(account=account, status=TargetStatus.PUBLISHING).order_by("pk")
     return [{"post_id": post, "target_id": pk} for post, pk in rows.values_list("post", "pk")]
 
 
 def _lost(post: Post, before: dict[str, Any], target: dict[str, str], *, actor: Actor) -> Event:
     """Return the journal's entry on a post that has lost its target for an account, given with the status it had."""
-    told = changes(before, post)
-    verb = "unscheduled" if told["after"].get("status") == PostStatus.DRAFT else "updated"
+    difference = changes(before, post)
+    verb = "unscheduled" if difference["after"].get("status") == PostStatus.DRAFT else "updated"
     now = {pk: None if status == TargetStatus.DRAFT else TargetStatus.CANCELLED for pk, status in target.items()}
     sides = {"before": target, "after": now}
-    return entry(verb, post, actor=actor, **{side: told[side] | {"targets": sides[side]} for side in told})
+    return entry(verb, post, actor=actor, **{side: difference[side] | {"targets": sides[side]} for side in difference})
 
 
 def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:
@@ -90,11 +90,11 @@ def cancel_workspace(workspace: Workspace) -> None:
 
 
 def call_off(targets: TargetQuerySet) -> None:
-    """Let nothing more come of these, whose workspace is deleted, as far as nothing of them is out or on its way.
+    """Cancel these targets of a deleted workspace if nothing of them is out or on its way.
 
-    What became of the others is still found out, and none of them is sent once more.
+    The outcome of the others is still found out, but none of them is sent again.
     """
-    # By their own ids: MariaDB would look for the rows of a join first, and fail where one has changed since.
+    # Update by primary key: with a join, MariaDB reads the rows first and fails if one has changed since.
     pks, now = list(targets.filter(status__in=OPEN).values_list("pk", flat=True)), database_now()
     for some in in_parts(pks, BATCH):
         rows = Target.objects.filter(pk__in=some, status__in=OPEN)

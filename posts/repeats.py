@@ -1,4 +1,4 @@
-"""Whether an account has the very text of a post already, near its time: people send twice by mistake."""
+"""Warn if an account already gets the same text near a post's time: people send twice by mistake."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -35,7 +35,7 @@ def find_repeats(
 ) -> Iterator[dict[str, Any]]:
     """Give a warning for each account that gets, or got, the same text within a day of this moment.
 
-    `stored` is the post that this one would become: it repeats nothing.
+    `stored` is the saved version of this post, which is no repeat of it.
     """
     others = _near(post, at=at)
     others.pop(stored.pk if stored else post.pk, None)
@@ -57,7 +57,7 @@ def _near(post: Post, *, at: datetime) -> dict[str, Post]:
 
 
 def _has(post: Post, account: SocialAccount, text: str) -> bool:
-    """Whether this account gets this text of a post; most begin otherwise, and need not be composed."""
+    """Return whether this account gets this text of a post. Posts that begin differently are not composed."""
     begin = overrides(post.platform_content, account).get("content", post.content)
     return text.startswith(begin.strip()) and _text(post, account) == text
 

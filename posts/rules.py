@@ -1,4 +1,4 @@
-"""Whether a post can go out: each account's network asked with the very content that it would get."""
+"""Check whether a post can go out, by each network's rules for the very content that its account would get."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -26,7 +26,7 @@ class PostNotPublishable(DomainError):
 
     @property
     def told(self) -> list[str]:
-        """What each network would refuse: people do not see the details."""
+        """Return each network's objections as sentences, for people who do not see the details."""
         refused = [issue for issue in self.details["issues"] if issue["severity"] == "error"]
         return [
             Phrase("{network}: {told}", network=platforms.NAMES[issue["platform"]], told=issue["message"])
@@ -51,7 +51,7 @@ def check_files(
 
 
 def passes(issues: Iterable[dict[str, Any]]) -> bool:
-    """Whether a post with these issues can go out: warnings do not stop it."""
+    """Return whether a post with these issues can go out: warnings do not stop it."""
     return all(issue["severity"] != "error" for issue in issues)
 
 
@@ -66,7 +66,7 @@ def find_issues(post: Post, accounts: Iterable[SocialAccount], media: Sequence[M
 
 
 class Networks:
-    """Asks each network once for all its accounts that are alike and get the same: long texts take a while to read."""
+    """Check each network once for all its accounts with equal facts and content, as long texts take a while."""
 
     def __init__(self) -> None:
         self._told: list[tuple[str, Content, Mapping[str, Any], list[Issue]]] = []
@@ -82,7 +82,7 @@ class Networks:
 
 
 def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
-    """What is not stored as it was written is not sent: nobody knows what it was."""
+    """Refuse to send damaged columns: nobody knows what they said."""
     for column in misshapen(post, account, account.workspace):
         issue = Issue(
             rule="stored_unreadable",
@@ -96,9 +96,9 @@ def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
 def issues_of(
     account: SocialAccount, content: Content, *, at: datetime | None, networks: Networks
 ) -> list[dict[str, Any]]:
-    """Return what its network would refuse in this content, and what is wrong with the account itself, now or by then.
+    """Return the network's issues with this content, and those of the account's connection, now or by `at`.
 
-    An account without an id stands for one that is yet to be connected: the network's rules hold all the same.
+    An account without an id is not connected yet; the network's rules apply to it too.
     """
     platform = registry.of(account)
     found = [
@@ -112,7 +112,7 @@ def issues_of(
 
 
 def may_show_title(post: Post, account: SocialAccount, media: Sequence[Media]) -> bool:
-    """Whether its network shows the title of this post; a draft without files may get one with which it does."""
+    """Return whether the network shows this post's title. A draft without files may still get one that allows it."""
     platform = registry.of(account)
     if not media and post.scheduled_at is None:
         return platform.has_titles
@@ -132,7 +132,7 @@ def _of_title(content: Content, platform: Connector) -> Iterator[Issue]:
 
 
 def _of_reach(content: Content, account: SocialAccount, platform: Connector) -> Iterator[Issue]:
-    """A network that fetches files itself must be able to reach them; a gateway or the simulator always is."""
+    """Give an issue if the network fetches files itself and cannot reach them; a gateway or the simulator can."""
     pulls = any(each.type in platform.pulls_media for each in content.media)
     if pulls and not registry.gateway(account.workspace) and not is_public(settings.PUBLIC_BASE_URL):
         yield Issue(
@@ -170,7 +170,7 @@ def must_reconnect(account: SocialAccount) -> Phrase:
 
 
 def ends_first(account: SocialAccount, at: datetime | None) -> Phrase | None:
-    """Say that the account's connection is known to end before this time; None where it is not."""
+    """Return a message if the account's connection is known to end before this time, else None."""
     if at is None or account.expires_at is None or account.expires_at >= at:
         return None
     return Phrase(

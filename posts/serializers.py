@@ -162,14 +162,14 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
 
 
 class AtNetworkSerializer(serializers.Serializer[Target]):
-    """Where a post is at one network."""
+    """A post's id and address at one network."""
 
     platform = serializers.ChoiceField(choices=registry.IDS)
     post_id, url = TextOrNull(source="remote_id"), TextOrNull()
 
 
 class PlatformPostSerializer(AtNetworkSerializer):
-    """What one network has of a post."""
+    """A post's state at one network."""
 
     status = serializers.ChoiceField(choices=TargetStatus.choices)
 
@@ -195,7 +195,7 @@ class PlatformResultSerializer(AtNetworkSerializer):
 
 @extend_schema_field(serializers.DictField(child=OverrideInput()))
 class OverridesField(serializers.JSONField):
-    """What networks and accounts get instead of the post's own, by their ids."""
+    """Overrides of the post's fields, by the id of a network or account."""
 
 
 class PostDetailSerializer(PostSerializer):
@@ -220,7 +220,7 @@ class PostDetailSerializer(PostSerializer):
 
     @extend_schema_field(TargetSerializer(many=True))
     def get_targets(self, post: Post) -> Any:
-        """Show each; where something holds it up, what it waits for is the end of that."""
+        """Show each target; one that is held up shows the reason in `waits_for`."""
         targets = [target for target in post.targets.all() if not target.is_taken_out]
         reasons = waiting.reasons(targets, workspace_id=post.workspace_id, now=timezone.now())
         return [
@@ -275,7 +275,7 @@ def counted_targets(post: Post) -> list[Target]:
 
 
 class IssueSerializer(serializers.Serializer[dict[str, Any]]):
-    """What a network would refuse (`severity` error) or change (warning), and how to fix it."""
+    """An objection of a network: it would refuse (`severity` error) or change (warning) this; with how to fix it."""
 
     rule = serializers.CharField()
     platform = serializers.ChoiceField(choices=registry.IDS)
@@ -317,7 +317,7 @@ class PreviewMediaSerializer(serializers.Serializer[base.Media]):
 
 
 class PreviewSerializer(serializers.Serializer[Preview]):
-    """What one target gets."""
+    """The content for one target."""
 
     target_id = serializers.CharField(allow_null=True)
     account_id = serializers.CharField(allow_null=True)
@@ -333,7 +333,7 @@ class PreviewSerializer(serializers.Serializer[Preview]):
 
 
 class PreviewsSerializer(serializers.Serializer[dict[str, Any]]):
-    """What each target gets."""
+    """The content for each target."""
 
     resource = ""
     targets = PreviewSerializer(many=True)
@@ -363,7 +363,7 @@ class TimelineEntrySerializer(serializers.Serializer[Entry]):
 
 
 class TimelineSerializer(serializers.Serializer[dict[str, Any]]):
-    """What happened to a post, oldest first, and what it waits for."""
+    """The history of a post, oldest first, and what it waits for."""
 
     resource = ""
     timeline = TimelineEntrySerializer(many=True)

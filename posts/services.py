@@ -1,4 +1,4 @@
-"""What can be done to posts; each function is one transaction and one line in the journal.
+"""The commands on posts; each function is one transaction and one line in the journal.
 
 Every function locks the post before it looks at anything, and so do the engine's claim and settlement: a change either
 comes before a publish starts, or is refused.
@@ -89,7 +89,7 @@ def lock_editable(post: Post) -> Post:
     return locked
 
 
-@transaction.atomic(savepoint=False)  # whoever calls it within a transaction ends that, too, when it is refused
+@transaction.atomic(savepoint=False)  # a refusal also ends the transaction of a caller
 def create_post(
     workspace: Workspace,
     *,
@@ -102,8 +102,8 @@ def create_post(
 ) -> tuple[Post, list[str]]:
     """Create a draft, or a scheduled post when a time is given, and return it with warnings.
 
-    A time without an offset is local time in the zone, and so it is where a post is scheduled. Raises IntegrityError
-    where the id that was given is taken.
+    A time without an offset is local time in the zone, as in `schedule_post`. Raises IntegrityError if the given id is
+    taken.
     """
     found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
     post = unsaved_post(workspace, values=values, now=now)
@@ -128,11 +128,11 @@ def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime)
 
 @transaction.atomic
 def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: datetime) -> tuple[Post, list[str]]:
-    """Change the given fields; a scheduled post stays scheduled, and is refused what would make it unpublishable.
+    """Change the given fields. A scheduled post stays scheduled; a change that makes it unpublishable is refused.
 
-    `platforms` may be what answers show: networks, which stand for the accounts that the post has there. `destinations`
-    are taken as those of a new post, and so are `platforms` that name an account: one at which the post was called off,
-    and which is connected again, gets it then.
+    `platforms` that name networks only, as answers show them, mean the post's present accounts there. `destinations`,
+    and `platforms` that name an account, are read as a new post's: an account at which the post was called off gets it
+    then, if it is connected again.
     """
     locked = lock_editable(post)
     texts = _normal({name: values[name] for name in TEXTS if name in values})
@@ -148,7 +148,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
         require_publishable(locked, found)
         added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
         _add_to_schedule(locked, [target for target in targets if target.status in added], now=now)
-    if not told["after"] and (goes_to := _recipients(locked)) != went_to:  # its network has another default by now
+    if not told["after"] and (goes_to := _recipients(locked)) != went_to:  # the network's default account has changed
         told = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
     changed = sync(locked) if told["after"] else None
     record_update(locked, told, actor=actor)
@@ -158,7 +158,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
 
 
 def _forget_changed(post: Post, *, before: Mapping[str, Any]) -> None:
-    """Forget what was sent and refused at those accounts that get something else by now than before the change."""
+    """Forget earlier sends to the accounts for which this change gives other content."""
     sent = list(Target.objects.filter(post=post, sends__gt=0).select_related("account__workspace"))
     if not sent:
         return
@@ -182,7 +182,7 @@ def _recipients(post: Post) -> list[str]:
 
 
 def _strays(post: Post, found: destinations.Destinations) -> list[str]:
-    """Say for which networks the slot is not that a queued post keeps."""
+    """Warn of each network that the slot of a queued post is not for."""
     if post.schedule is None or post.slot is None:
         return []
     missing = lacks(post.slot, [(account.pk, account.platform) for account in found.accounts])
@@ -197,7 +197,7 @@ def _strays(post: Post, found: destinations.Destinations) -> list[str]:
 
 
 def _add_to_schedule(post: Post, new: Sequence[Target], *, now: datetime) -> None:
-    """Give the targets that a scheduled post has got the post's time, or the present if that is over.
+    """Make the new targets of a scheduled post due at its time, or now if that is over.
 
     The others keep theirs: they may be held up, or have failed.
     """
@@ -207,7 +207,7 @@ def _add_to_schedule(post: Post, new: Sequence[Target], *, now: datetime) -> Non
 
 
 def _direct(post: Post, values: dict[str, Any], *, overrides: dict[str, Any]) -> destinations.Destinations:
-    """Give a post that is changed its destinations, and return what they mean."""
+    """Set the destinations of a changed post, and return them resolved."""
     given = values.get("destinations", values.get("platforms", []))
     if _is_as_new(values):
         post.destinations = given
@@ -218,12 +218,12 @@ def _direct(post: Post, values: dict[str, Any], *, overrides: dict[str, Any]) ->
 
 
 def _is_as_new(values: dict[str, Any]) -> bool:
-    """Whether a change says where a post goes as a new post does, by accounts."""
+    """Return whether a change names destinations as a new post does, by accounts."""
     return "destinations" in values or destinations.names_accounts(values.get("platforms", []))
 
 
 def new_overrides(values: dict[str, Any], *, present: dict[str, Any]) -> dict[str, Any]:
-    """Return the overrides that a post has not had so: the account of an older one may have gone since."""
+    """Return the overrides that are new or changed; the account of an unchanged one may be gone."""
     return {key: entry for key, entry in values.get("platform_content", {}).items() if present.get(key) != entry}
 
 
@@ -292,8 +292,7 @@ def _schedule(
 def give_time(
     post: Post, targets: Sequence[Target], columns: Mapping[str, Any], *, actor: Actor, **details: Any
 ) -> None:
-    """Make a locked post due at the time that is among these columns, or tell the audit log alone that it is so
-    already."""
+    """Make a locked post due at the `scheduled_at` of these columns. If it is so already, only write the audit log."""
     at, zone, before = columns["scheduled_at"], columns["scheduled_timezone"], snapshot(post)
     if all(getattr(post, name) == value for name, value in columns.items()) and are_due(targets, at=at):
         record_update(post, changes({}, post), actor=actor)
@@ -314,7 +313,7 @@ class TimeIsPast(InvalidInput):
 
     @staticmethod
     def says(moment: str) -> str:
-        """Say it of the moment as it is shown where this is read."""
+        """Return the message for a moment in the form that its reader sees."""
         return Phrase("The time {moment} is in the past.", moment=moment)
 
 
@@ -352,7 +351,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     require_publishable(locked, found)
     before = snapshot(locked)
     send_now(targets, now=now)
-    assign(locked, TIMELESS)  # or it would stand among what is yet to come
+    assign(locked, TIMELESS)  # or lists would show it among the posts to come
     sync(locked)
     record("publish_requested", locked, actor=actor, **changes(before, locked))
     return locked
@@ -416,10 +415,10 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
 
 @transaction.atomic
 def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
-    """Have the network asked once more about an unknown outcome: if the post is there it is published, else failed.
+    """Ask the network once more about an unknown outcome: if the post is there it is published, else failed.
 
-    The time for trying is over, so nothing is sent again. What was never sent needs no asking and fails at once. Raises
-    WrongStatus for what is not in doubt, or cannot be asked about.
+    The time for trying is over, so nothing is sent again. A target that was never sent fails at once, without asking.
+    Raises WrongStatus for a target that is not in doubt, or whose network cannot be asked.
     """
     post = lock(target.post)
     locked = get_object_or_404(Target, pk=target.pk)
@@ -438,17 +437,17 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
 
 
 def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
-    """Return the columns of what the network is asked about at once, and does not get again."""
+    """Return the columns that make a worker ask the network at once, and never send again."""
     values = {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0}
     doubled = Attempt.objects.filter(target=target, outcome="duplicate").order_by("number").last()
     if doubled is None:
         return values
-    # The engine takes no absence for an answer while the error is the network's word that it has the post.
+    # While the error is the network's word that it has the post, the engine does not believe that it is absent.
     return values | {"error": {**(target.error or {}), "code": doubled.code, "message": doubled.message}}
 
 
 def _never_sent(target: Target, *, now: datetime) -> dict[str, Any]:
-    """Return the columns of what failed, or of a post of several parts that ends behind those that are out."""
+    """Return the columns of a failed target, or of a thread that ends after the parts that are out."""
     message: str = Phrase("It was set aside before anything was sent.")
     if target.armed_at is not None:
         message = Phrase("It was refused, and set aside before it was sent again.")

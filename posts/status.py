@@ -1,4 +1,4 @@
-"""A post's status, which follows from its targets': whoever moves targets brings their posts in step, and tells it."""
+"""Derive a post's status from its targets': code that moves targets updates their posts and the journal by this."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -34,7 +34,7 @@ TIMELESS: dict[str, Any] = {
 }
 """The columns of a post that has neither a time nor a place in a queue."""
 TOLD_AT_ONCE = 200
-"""Lines of the journal in one statement: what webhooks are told of them has to fit as well."""
+"""Lines of the journal in one statement; the webhook deliveries that they create must fit as well."""
 
 
 def derive(statuses: Collection[str]) -> PostStatus:
@@ -56,14 +56,14 @@ def sync(post: Post) -> PostStatus | None:
 
 
 def sync_each(posts: Iterable[Post], targets: Iterable[Target], *, now: datetime) -> None:
-    """Bring locked posts in step with these, all their targets, and tell the journal of those that this settled.
+    """Update locked posts from all their targets, and record in the journal which of them this settled.
 
-    The cost in statements does not grow with the posts; those that are in step already are not written.
+    The number of statements does not grow with the posts. Posts that need no change are not written.
     """
     families: dict[str, list[Target]] = defaultdict(list)
     for target in targets:
         families[target.post_id].append(target)
-    changed, told = {}, []
+    changed, events = {}, []
     for post in posts:
         before, family = post.status, families[post.pk]
         columns = in_step(post, [(target.status, target.published_at) for target in family])
@@ -72,13 +72,13 @@ def sync_each(posts: Iterable[Post], targets: Iterable[Target], *, now: datetime
             for name, value in changed[post.pk].items():
                 setattr(post, name, value)
         if post.status != before:
-            told.append(outcome(post, columns["status"], family))
+            events.append(outcome(post, columns["status"], family))
     update_each(Post, changed)
-    record_all([event for event in told if event])
+    record_all([event for event in events if event])
 
 
 def in_step(post: Post, targets: Sequence[tuple[str, datetime | None]]) -> dict[str, Any]:
-    """Return the columns of a post that follow from its targets, given as their statuses and times of publishing."""
+    """Return the columns of a post that are derived from its targets' statuses and publishing times."""
     status = derive([status for status, _ in targets])
     published_at = max((at for _, at in targets if at is not None), default=None)
     scheduled_at = None if status == PostStatus.DRAFT else post.scheduled_at
@@ -93,18 +93,18 @@ def snapshot(post: Post) -> dict[str, Any]:
 
 
 def sync_and_tell(post: Post) -> None:
-    """Bring a post in step after its targets moved, and tell the journal when that settled it."""
+    """Update a post after its targets moved, and record it in the journal if that settled the post."""
     record_outcome(post, sync(post))
 
 
 def record_outcome(post: Post, changed: PostStatus | None) -> None:
-    """Tell the journal where `sync` changed a post's status to an outcome."""
-    if told := outcome(post, changed, Target.objects.filter(post=post)):
-        record_all([told])
+    """Record in the journal a status that `sync` changed to an outcome."""
+    if event := outcome(post, changed, Target.objects.filter(post=post)):
+        record_all([event])
 
 
 def outcome(post: Post, changed: PostStatus | None, targets: Iterable[Target]) -> Event | None:
-    """Return the journal's entry on a post whose status changed to one that is an outcome."""
+    """Return the journal's entry if a post's status changed to an outcome."""
     if changed not in OUTCOMES:
         return None
     names = ("id", "account_id", "platform", "status", "scheduled_at", "url", "error", "outcome_unknown")

@@ -20,7 +20,7 @@ from posts.publishing.publisher import Publisher
 RUN_SECONDS = 60
 """After this long a process takes another message: publishing is not all that Celery does."""
 SOFT_LIMIT_SECONDS, LIMIT_SECONDS = 850, 900
-"""Longer than it can take, with what goes on for up to 700 s after a run."""
+"""Longer than a run can take, including calls that go on for up to 700 s after it."""
 LONG_RUN = engine_time(5)
 
 _last_turn = RawValue(
@@ -29,14 +29,15 @@ _last_turn = RawValue(
 
 
 def last_turn() -> float:
-    """Return when, on the monotonic clock, a run of this node looked for work that had gone on for a while by then."""
+    """Return when, on the monotonic clock, a long run of this node last looked for work."""
     return float(_last_turn.value)
 
 
 class PublisherStops(NodeStops):
-    """Is looked at by a publisher at every turn; that a long run still does is noted for the watchdog.
+    """Asked by a publisher at every turn; notes the turns of long runs for the watchdog.
 
-    Not after the run's time, when a publisher claims nothing more and waits for long calls: others must take over.
+    After RUN_SECONDS no turn is noted: the publisher then claims nothing more and only waits for long calls, so others
+    must take over.
     """
 
     def __init__(self) -> None:
@@ -52,9 +53,9 @@ class PublisherStops(NodeStops):
 
 @app.task(expires=doorbell.RING_SECONDS, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS)
 def publish_due() -> None:
-    """Publish until nothing is due, for a minute or until the node stops, and let what is in flight end.
+    """Publish until nothing is due, for a minute or until the node stops, and let the calls in flight end.
 
-    A video that is on its way then keeps the process until the network has it, while others publish.
+    A video upload in flight then keeps this process until the network has it, while others publish.
     """
     publisher = Publisher(settings.WORKER_THREADS, stopping=PublisherStops())
     ends = time.monotonic() + RUN_SECONDS
@@ -66,7 +67,7 @@ def publish_due() -> None:
 
 @contextmanager
 def _stopped_by_term(publisher: Publisher) -> Iterator[None]:
-    """Let a process that gets TERM end what it has in flight before it goes."""
+    """On SIGTERM, finish the calls in flight before the process ends."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

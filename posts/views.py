@@ -153,7 +153,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         return self._give_time(lambda post: services.schedule_post(post, **when, actor=self.actor, now=database_now()))
 
     def _give_time(self, change: Callable[[Post], Post]) -> Response:
-        """Give the post its time, and tell what would keep it from going out then."""
+        """Give the post its time, and warn of what would keep it from going out then."""
 
         def work() -> Response:
             post = change(self.get_object())
@@ -274,14 +274,14 @@ def _now(when: Mapping[str, Any]) -> datetime:
 
 
 def _idle(body: Any) -> list[str]:
-    """Say what of the body of a new post comes to nothing: a zone without a time, and files."""
+    """Warn of fields without effect in the body of a new post: a zone without a time, and files."""
     is_idle = "timezone" in body and body.get("scheduled_at") is None
     told = [Phrase("timezone has no effect without scheduled_at: the post is a draft.")] if is_idle else []
     return told + _unread_files(body)
 
 
 def _unread_files(body: Any, *, present: Sequence[Mapping[str, str]] = ()) -> list[str]:
-    """Say that files in a body come to nothing, unless they are those that the post has."""
+    """Warn that files in a body have no effect, unless they are the post's own."""
     given = body.get("media")
     named = [_file_id(each) for each in given] if isinstance(given, list) else given
     if given is None or named == [each["id"] for each in present]:

@@ -18,7 +18,7 @@ from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatu
 RESULTS_BYTES, MESSAGE_CHARACTERS = 16_000, 200
 """Limits for the results of a post and for an error's message, so that a body stays below 20 kB."""
 CALLED = {"destinations": "platforms"}
-"""What the API calls columns that have another name here."""
+"""The API's names of columns that are named differently here."""
 
 
 class EventErrorSerializer(serializers.Serializer[Any]):
@@ -30,7 +30,7 @@ class EventErrorSerializer(serializers.Serializer[Any]):
 
 
 class EventPostSerializer(serializers.Serializer[Any]):
-    """How a post stood."""
+    """A post's state at the time of the event."""
 
     id = serializers.CharField()
     workspace_id = serializers.CharField()
@@ -42,7 +42,7 @@ class EventPostSerializer(serializers.Serializer[Any]):
 
 
 class EventTargetSerializer(serializers.Serializer[Any]):
-    """How it stood at one account."""
+    """The state of its target at one account."""
 
     id = serializers.CharField()
     account_id = serializers.CharField()
@@ -73,7 +73,7 @@ class EventMediaSerializer(serializers.Serializer[Any]):
 
 
 class ReferenceSerializer(serializers.Serializer[Any]):
-    """What is meant, by its id."""
+    """A reference by id."""
 
     id = serializers.CharField()
 
@@ -86,7 +86,7 @@ class RefusingTargetSerializer(ReferenceSerializer):
 
 
 class MediaEventDataSerializer(serializers.Serializer[Any]):
-    """The first of the files, and what they were for."""
+    """The first of the files, with its post, its target and the error."""
 
     media = EventMediaSerializer()
     post = ReferenceSerializer()

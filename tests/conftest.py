@@ -1,4 +1,4 @@
-"""The cast of most tests: a workspace, a key that may do everything in it, and a client that shows it."""
+"""The fixtures of most tests: a workspace, a key with all permissions in it, and a client with that key."""
 
 import gc
 import json
@@ -36,20 +36,20 @@ ON_ANY_MACHINE = hypothesis.settings(deadline=None, suppress_health_check=[hypot
 hypothesis.settings.register_profile("same", ON_ANY_MACHINE, derandomize=True)
 hypothesis.settings.register_profile("new", ON_ANY_MACHINE)
 hypothesis.settings.load_profile("same")
-"""A suite that passes, passes again: what random values find is nothing that the change before it broke. They are tried
-by `pytest --hypothesis-profile=new`."""
+"""Draw the same values in every run, so that only a change can break a passing suite. New values are tried by
+`pytest --hypothesis-profile=new`."""
 
 TESTS = Path(__file__).parent
 ON_THEIR_OWN_DATABASE = (TESTS / "networks", TESTS / "simulator")
-"""The networks have SQLite whatever the product has."""
+"""Tests of the networks, which use SQLite whatever the product uses."""
 NOT_TRIED = "Not tried: "
-"""What a skip says that the last lines of a run repeat: this machine cannot do it, and others can."""
+"""The beginning of skip reasons that the end of a run repeats: this machine cannot run the test, but others can."""
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 AGAINST_THE_SIMULATOR = ("_simulated", "_sandbox", "_connector")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Spare a run that leaves the networks' tests out the time to collect them: they are a third of all."""
+    """Do not collect the networks' tests, a third of all, for a run that leaves them out."""
     left_out = config.option.markexpr
     if "not any_database" in left_out and collection_path in ON_THEIR_OWN_DATABASE:
         return True
@@ -58,7 +58,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Look for no garbage while the tests are collected, nor later in what was: it stays until the process ends."""
+    """Disable garbage collection while tests are collected, and for the collected objects, which stay until the end."""
     gc.disable()
     try:
         return (yield)
@@ -69,12 +69,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the networks' tests, and what asks no database, on one.
+    """Mark tests and sort them: the networks' tests, and tests without a database, run on one database only.
 
-    Leave what plays networks through, and all cases of a test but its first, out of `fast`.
+    `fast` leaves out tests that play networks through, and all cases of a test but its first.
 
-    What starts processes mostly waits. It comes first, and in turns with what takes longest to compute: else the cores
-    would be idle in the beginning, or for one long module in the end.
+    Tests that start processes mostly wait. They come first, alternating with the longest computing tests: else cores
+    would be idle at the beginning, or for one long module at the end.
     """
     tested: set[tuple[pytest.Item | pytest.Collector | None, str]] = set()
     for item in items:
@@ -104,7 +104,7 @@ def _plays_networks(path: Path) -> bool:
 
 
 def _asks_no_database(item: pytest.Item) -> bool:
-    """Whether neither the test nor a process that it starts asks the product's database."""
+    """Return whether neither the test nor a process that it starts uses the product's database."""
     if any(item.get_closest_marker(mark) for mark in ("crash", "django_db", "on_servers")):
         return False
     return not DATABASE_FIXTURES & set(getattr(item, "fixturenames", ()))
@@ -151,7 +151,7 @@ class AdminClient(ApiClient):
 
 @pytest.fixture(scope="session")
 def tables_are_copied() -> Iterator[pytest.MonkeyPatch]:
-    """Let one process of a run migrate, and the others copy what it made."""
+    """Migrate in one process of a run, and copy its tables in the others."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(management, "call_command", _call_command)
         yield patch
@@ -159,9 +159,9 @@ def tables_are_copied() -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture(scope="session")
 def flushes_are_short() -> Iterator[None]:
-    """Leave what migrations tell Django of the models where a test's rows are taken out of all tables.
+    """Keep Django's own rows about the models when a flush removes a test's rows from all tables.
 
-    To take that out as well and have it made again is nine tenths of a flush, and a commit for each model.
+    Removing and recreating them takes nine tenths of a flush, and a commit for each model.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flush, "sql_flush", _sql_flush)
@@ -178,7 +178,7 @@ def _sql_flush(style: Any, connection: Any, **options: bool) -> list[str]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(flushes_are_short: None, tables_are_copied: pytest.MonkeyPatch, django_db_setup: None) -> None:
-    """The databases of this process, as pytest-django makes them; later migrations are Django's own again."""
+    """Create the databases of this process as pytest-django does; later migrations are Django's own again."""
     tables_are_copied.undo()
 
 
@@ -207,7 +207,7 @@ def media_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def private_media(settings: Settings, media_of_all: Path) -> None:
-    """Name a folder for the files of this test alone, which is made when there are any: most tests have none."""
+    """Name a folder for this test's own files; it is created with the first file, as most tests have none."""
     settings.MEDIA_ROOT = media_of_all / uuid4().hex
 
 
@@ -218,13 +218,13 @@ def _passwords_are_hashed_at_once(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def _static_files_are_looked_for(settings: Settings) -> None:
-    """Each client of a test is a server of its own, which would list them all first."""
+    """Look static files up on demand: each test client is a new server, which would list them all first."""
     settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(autouse=True)
 def _nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No earlier test's requests count, and nothing is flushed by itself while a test looks at the database."""
+    """Reset the counted requests of earlier tests, and flush no counts in the background."""
     limits.IN_PROCESS.reset()
     guesses.HELD.clear()
     monkeypatch.setattr(guesses, "TRIES", guesses.Tries())
@@ -236,7 +236,7 @@ def _nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pauses_end(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Breakers have a clock that stands still, and goes on by an hour when this is called."""
+    """Give breakers a clock that stands still, and return a function that moves it on by an hour."""
     times = [0.0]
     monkeypatch.setattr(breaker, "time", SimpleNamespace(monotonic=lambda: times[-1]))
     return lambda: times.append(times[-1] + 3600)
@@ -244,19 +244,19 @@ def pauses_end(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 @pytest.fixture
 def unlimited(settings: Settings) -> None:
-    """Let no request be one too many."""
+    """Raise the rate limits so that no test reaches them."""
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 10**9)
 
 
 @pytest.fixture
 def redis_url(settings: Settings) -> Iterator[str]:
-    """An empty Redis database, of this test process alone, in use by the product."""
+    """An empty Redis database of this test process, which the product uses."""
     named = os.environ.get("REDIS_URL_TEST", "")
     assert named, "REDIS_URL_TEST must name a Redis whose databases may be emptied; `make test` starts one."
     parts = urlsplit(named)
     number = int(parts.path.strip("/") or 0) + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     settings.REDIS_URL = urlunsplit(parts._replace(path=f"/{number}"))
-    settings.REDIS_TIMEOUT = 5.0  # a busy machine is not what these tests are about
+    settings.REDIS_TIMEOUT = 5.0  # a busy machine must not fail these tests
     server = redis.server()
     assert server is not None
     server.run(redis.Script("redis.call('FLUSHDB')"))
@@ -266,7 +266,7 @@ def redis_url(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def on_mariadb(db: None) -> None:
-    """For what MySQL cannot, or plans in another way: see "On MySQL" in docs/operations/servers.md."""
+    """Skip tests of what MySQL cannot do, or plans differently: see "On MySQL" in docs/operations/servers.md."""
     if not getattr(connection, "mysql_is_mariadb", False):
         pytest.skip("Does not hold on MySQL: see docs/operations/servers.md.")
 
@@ -323,7 +323,7 @@ def admin(db: None) -> AdminClient:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the figures that tests recorded, and how many tests ran on which database."""
     if hasattr(config, "workerinput"):
-        return  # the process that started the workers tells
+        return  # the process that started the workers reports
     passed = terminalreporter.stats.get("passed", [])
     figures = [value for report in passed for name, value in report.user_properties if name == "numbers"]
     reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", [])]
@@ -339,7 +339,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture
 def threads_end() -> Iterator[None]:
-    """Leave no thread behind that would use the next test's database."""
+    """Wait for threads of shared calls, which would else use the next test's database."""
     yield
     for thread in threading.enumerate():
         if thread.name == "shared call":

@@ -1,4 +1,4 @@
-"""HTTP without a wire: whatever is asked of the product's own address is answered by it in the same process."""
+"""HTTP without a wire: requests to the product's own address are answered in the same process."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from ouipost.simulator import pulling
 BASE = "http://testserver"
 Send = Callable[[requests.PreparedRequest], requests.Response]
 Meddle = Callable[[requests.PreparedRequest, Send], requests.Response]
-"""What may stand between a request and its answer: it sends the request on, or does not."""
+"""A function between a request and its answer, which sends the request on, or does not."""
 
 
 def leave_alone(request: requests.PreparedRequest, send: Send) -> requests.Response:
@@ -29,9 +29,9 @@ def leave_alone(request: requests.PreparedRequest, send: Send) -> requests.Respo
 
 @contextmanager
 def in_process(monkeypatch: pytest.MonkeyPatch, meddle: Meddle = leave_alone) -> Iterator[None]:
-    """Let every request of this process, the product's and the test's, find the product in it and nothing else."""
+    """Answer all requests of this process, the product's and the test's, by the product in it and nothing else."""
 
-    product = Client()  # one for all requests: it sets up the whole product when it is first asked
+    product = Client()  # one for all requests, as its first request sets up the whole product
 
     def answer(adapter: HTTPAdapter, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         return meddle(request, lambda request: _send(product, adapter, request))
@@ -71,7 +71,7 @@ def _body(request: requests.PreparedRequest) -> Any:
 
 
 def _fetch(product: Client, address: str, *, most: int, agent: str) -> bytes:
-    """Fetch a file as the simulator does, which talks to nobody but the product."""
+    """Fetch a file as the simulator does, but only from the product."""
     parts = urlsplit(address)
     answer = product.get(f"{parts.path}?{parts.query}", headers={"User-Agent": agent})
     if not address.startswith(f"{BASE}/") or answer.status_code != 200:

@@ -1,4 +1,4 @@
-"""Two who act at the same time: the first is stopped on its way, and the other one acts until it ends or waits."""
+"""Run two acts at the same time: the first is stopped on its way, and the other runs until it ends or waits."""
 
 import threading
 import time
@@ -12,27 +12,27 @@ from tests.foundation.threads import PATIENCE_SECONDS
 
 Act = Callable[[], Any]
 WAITS_AFTER_SECONDS = 0.03
-"""A statement that takes so long waits for a lock; where it is only slow, both go on at once, as they may."""
+"""A statement that takes this long waits for a lock; if it is only slow, both go on at once, which is allowed."""
 COMMIT = "COMMIT"
 
 
 class Actor(threading.Thread):
-    """Acts in a thread of its own, with a database connection of its own; at one moment something else is done first.
+    """Acts in a thread with its own database connection; before one of its moments it calls `meanwhile`.
 
-    A moment is a statement or a commit. It is a seam where no transaction is open, or nothing was asked in it yet.
+    A moment is a statement or a commit. It is a seam if no transaction is open, or the open one has no statement yet.
     """
 
     def __init__(self, act: Act, *, stops_at: int = 0, meanwhile: Act = lambda: None) -> None:
         super().__init__(daemon=True)
         self.act, self.stops_at, self.meanwhile = act, stops_at, meanwhile
         self.result: Any = None
-        """What the act returned or raised."""
+        """The act's return value, or the error that it raised."""
         self.moments: list[str] = []
         self.seams: set[int] = set()
         self.failed: list[str] = []
-        """What the database refused."""
+        """The database's errors."""
         self.waited_at = 0
-        """The moment at which it waited for the other one; 0 where it did not."""
+        """The moment at which it waited for the other actor; 0 if it did not."""
         self._asked_at: float | None = None
         self._has_asked = False
 
@@ -46,7 +46,7 @@ class Actor(threading.Thread):
             connections.close_all()
 
     def go_as_far_as_possible(self) -> None:
-        """Start, and return when it has ended, or waits."""
+        """Start, and return when this actor has ended, or waits."""
         self.start()
         until = time.monotonic() + PATIENCE_SECONDS
         while self.is_alive() and time.monotonic() < until:
@@ -97,7 +97,7 @@ class Actor(threading.Thread):
 
 
 def meet(first: Act, other: Act, *, at: int) -> tuple[Actor, Actor]:
-    """Let the other one act right before this moment of the first, the first of which is 1; 0 is after its last."""
+    """Run the other act right before this moment of the first, counted from 1; 0 means after its last moment."""
     second = Actor(other)
     one = Actor(first, stops_at=at, meanwhile=second.go_as_far_as_possible)
     one.start()

@@ -1,11 +1,11 @@
-"""How much memory a process takes, as Linux tells it."""
+"""Measure the memory of a process on Linux."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 
 def growing(pid: int | str = "self") -> Callable[[], int]:
-    """Watch a process from here on; what is returned tells by how many bytes it has grown at most since."""
+    """Watch a process from here on; returns a function for its greatest growth in bytes since."""
     process = Path(f"/proc/{pid}")
     (process / "clear_refs").write_text("5")  # forgets the peak
     before = _size(process, "VmRSS")

@@ -27,13 +27,13 @@ UNLIMITED = 100_000_000
 WEB_THREADS = 64
 WSGI = "ouipost.wsgi:application"
 PATIENCE_SECONDS = 120
-"""A test fails this late where how long a thing takes is not what it is about: machines of many speeds run them."""
+"""The timeout of tests that are not about durations, as machines of many speeds run them."""
 LAST_CHARACTERS = 4000
 Value = TypeVar("Value")
 
 
 def wait_for(look: Callable[[], Value | None], *, what: str, seconds: float = PATIENCE_SECONDS) -> Value:
-    """Return what `look` finds as soon as it finds something; fails after `seconds`."""
+    """Return the result of `look` as soon as there is one; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = look()
@@ -44,7 +44,7 @@ def wait_for(look: Callable[[], Value | None], *, what: str, seconds: float = PA
 
 
 def answers(base: str) -> bool:
-    """Whether the product at this address is ready."""
+    """Return whether the product at this address is ready."""
     try:
         return requests.get(f"{base}/readyz", timeout=2).ok
     except requests.RequestException:
@@ -60,12 +60,12 @@ class Product:
     redis_url: str = ""
     speed: int = SPEED
     address: str = HERE.address
-    """Where its web process listens."""
+    """The address of its web process."""
     port: int = field(default_factory=free_port)
     host: Host = HERE
-    """Where its processes are started."""
+    """The host of its processes."""
     root: Path = ROOT
-    """Where its code is."""
+    """The folder of its code."""
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @property
@@ -83,14 +83,14 @@ class Product:
             "PORT": str(self.port),
             "PUBLIC_BASE_URL": self.base,
             "ENGINE_SPEED": str(self.speed),
-            "RATE_LIMITS": f"enterprise={UNLIMITED}",  # many posts are written, and looked at all the time
-            "SYNC_THREADS": "0",  # what a test orders to befall a network is not for who reads numbers
+            "RATE_LIMITS": f"enterprise={UNLIMITED}",  # many posts are written, and polled all the time
+            "SYNC_THREADS": "0",  # readings of numbers must not use up the faults that a test orders
             "PYTHONPATH": str(self.root),
             "DJANGO_SETTINGS_MODULE": "ouipost.settings",
         }
 
     def manage(self, *arguments: str) -> str:
-        """Run a command to its end and return what it printed; raises CalledProcessError, with what it said."""
+        """Run a command to its end and return its output; raises CalledProcessError, with its error output."""
         command = [sys.executable, "manage.py", *arguments]
         try:
             done = subprocess.run(
@@ -135,7 +135,7 @@ class Product:
             self.fill(database, self._migrate)
 
     def fill(self, database: str, command: Callable[[str], str]) -> str:
-        """Have an empty database as this command makes it, and return what that printed."""
+        """Fill an empty database by this command, or from a copy of its result, and return the command's output."""
         address, what = self.environment[ADDRESSES[database]], f"{database} {command.__name__}"
         return tables.make(address, what=what, root=self.root, fill=partial(command, database))
 
@@ -158,7 +158,7 @@ class Product:
         return answers(self.base)
 
     def wait_until_ready(self) -> None:
-        """Return once it answers; a failure has with it what its processes said last."""
+        """Return once it answers; a failure includes the last output of its processes."""
         try:
             wait_for(self.is_ready, what="the product to answer")
         except AssertionError as error:
@@ -183,7 +183,7 @@ class Product:
         return self.start("-m", "celery", "-A", "ouipost", "beat")
 
     def log(self) -> str:
-        """Return what the processes wrote until now."""
+        """Return the output of the processes so far."""
         return (self.home / "log").read_text()
 
     def order(self, **fault: Any) -> None:

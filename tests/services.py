@@ -1,4 +1,4 @@
-"""Runs the suite against real services: those that are named, else private ones, else newly installed ones.
+"""Run the suite against real services: named ones, else private ones, else newly installed ones.
 
 `python tests/services.py headers|sqlite|mariadb|all [pytest arguments]`. `DATABASE_URL_TEST` names a MariaDB or MySQL
 server whose user may create databases, `REDIS_URL_TEST` a Redis server whose databases may be flushed; without them
@@ -23,28 +23,28 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
 CONNECTIONS = 600
-"""A product has 64 threads that answer and may each keep one, and each of pytest's processes may have two of them."""
+"""Most connections: a product has 64 answering threads with one each, and each pytest process may have two products."""
 LOCKED_SECONDS = 300
-"""So long another installation may take, such as the one of updates that a new machine begins with."""
+"""The longest wait for another installation, such as the updates of a new machine."""
 PROCESSES = 6
-"""Of pytest: on two cores four may wait for products of real processes while two compute."""
+"""Processes of pytest: on two cores, four may wait for products of real processes while two compute."""
 BROWSERS = 2
-"""Each with a product of its own."""
+"""Browser processes, each with a product of its own."""
 PORTS = range(20_000, 30_000)
-"""None that Linux gives to whoever calls out (from 32,768), for many do until a server takes the port it was given."""
+"""Ports below 32,768, from where Linux takes those of outgoing calls: these could else occupy a reserved port."""
 KEPT: list[socket.socket] = []
-"""A socket of datagrams for each port that was given, so that other processes of the suite pass it over."""
+"""A datagram socket for each reserved port, by which other processes of the suite skip it."""
 IN_ORDER = ("--dist", "loadscope", "--no-loadscope-reorder")
 """A module at a time, in the order of `tests/conftest.py`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """Where a process runs: this machine, or one that is played (`tests/crash/network.py`)."""
+    """The host of a process: this machine, or a simulated one (`tests/crash/network.py`)."""
 
     address: str = "127.0.0.1"
     inside: tuple[str, ...] = ()
-    """What a command begins with so that it runs there."""
+    """The prefix of a command to run it there."""
 
 
 HERE = Host()
@@ -77,7 +77,7 @@ def on_sqlite(totals: Path, arguments: tuple[str, ...]) -> int:
 
 
 def in_a_browser(totals: Path, arguments: tuple[str, ...]) -> int:
-    """Run it in processes of its own: the browser's event loop would stay in the way of every later database test."""
+    """Run browser tests in separate processes, as the browser's event loop would disturb all later database tests."""
     need("chromium", "chromium")
     own = ("-n", str(BROWSERS), "-m", "browser", "tests/browser")
     return run_suite("SQLite, in a browser", "", totals, (*own, *arguments))
@@ -121,7 +121,7 @@ def database(*options: str) -> Iterator[str]:
 def start_mariadb(folder: Path, *options: str, host: Host = HERE) -> "tuple[subprocess.Popen[bytes], str]":
     """Start a server of our own in this folder; it commits as durably as production must.
 
-    On a host of its own anybody who reaches it is root.
+    On another host, everybody who can reach it is root.
     """
     os.chmod(folder, 0o755)  # noqa: S103 (an unprivileged server must enter it)
     user = server_user(folder)
@@ -167,7 +167,7 @@ def start_redis(port: int, *options: str, host: Host = HERE) -> "subprocess.Pope
 
 
 def server_user(folder: Path) -> str:
-    """Return the account that a server started by root must run as; empty where we are not root."""
+    """Return the account for a server that root starts; empty if we are not root."""
     if os.geteuid() != 0:
         return ""
     account = pwd.getpwnam("mysql")
@@ -176,7 +176,7 @@ def server_user(folder: Path) -> str:
 
 
 def need(binary: str, *packages: str) -> None:
-    """Install the packages where the binary is missing and we may; else end with their names."""
+    """Install the packages if the binary is missing and we may; else exit with their names."""
     if find(binary):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
@@ -191,12 +191,12 @@ def need(binary: str, *packages: str) -> None:
 
 
 def find(binary: str) -> str:
-    """Return the path of a program, also of one that only root has in its path."""
+    """Return the path of a program, including one that only root has in its path."""
     return shutil.which(binary, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or ""
 
 
 def free_port() -> int:
-    """Return a port at which nobody listens, and which nobody else is given while this process lives."""
+    """Return a port without a listener, reserved for this process until it ends."""
     while True:
         port, kept = random.choice(PORTS), socket.socket(type=socket.SOCK_DGRAM)
         try:

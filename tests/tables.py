@@ -1,4 +1,4 @@
-"""What new databases begin with: made once in a run of tests, and copied from then on: a tenth of the time."""
+"""The tables of new databases: made once in a run of tests, and then copied in a tenth of the time."""
 
 import fcntl
 import os
@@ -18,9 +18,9 @@ Kept = list[tuple[str, Sequence[Any]]]
 
 
 def make(address: str, *, what: str, root: Path, fill: Callable[[], str]) -> str:
-    """Give the database at this address what the code in `root` puts there, and return what that printed.
+    """Fill the database at this address as the code in `root` does, and return the command's output.
 
-    `fill` makes it where none was kept so far, and where there are tables already.
+    `fill` does it if there is no kept copy yet, or if the database has tables already.
     """
     kind = urlsplit(address).scheme
     is_empty, take, put = (_has_no_file, _image, _lay_down) if kind == "sqlite" else (_has_no_table, _kept, _run)
@@ -38,7 +38,7 @@ def make(address: str, *, what: str, root: Path, fill: Callable[[], str]) -> str
 
 @contextmanager
 def _place(name: str) -> Iterator[Path]:
-    """Give the file that keeps what has this name, which no other process makes meanwhile."""
+    """Give the file of the kept copy with this name, locked against other processes."""
     place = _folder() / sha256(name.encode()).hexdigest()
     with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -47,7 +47,7 @@ def _place(name: str) -> Iterator[Path]:
 
 @cache
 def _folder() -> Path:
-    """Return the folder of this run, or one of this process where no run has named one."""
+    """Return the folder of this run, or one of this process if the run has named none."""
     return Path(os.environ.get("OUIPOST_TABLES") or tempfile.mkdtemp(prefix="ouipost-tables-"))
 
 

@@ -1,8 +1,8 @@
-"""How two deeds are played together in every way in which they can meet, whatever they are done to.
+"""Run two deeds together in every way in which they can interleave, on any kind of data.
 
-A pair is tried with the second right before each statement and commit of the first, and the other way round. Between
-two transactions of the first, the second one may come; if it comes in the middle of one, or has to wait, the outcome
-must be that of such a way, too.
+Each pair is tried with the second deed right before every statement and commit of the first, and the other way round.
+The second may run between two transactions of the first. If it runs within one, or has to wait, the outcome must be
+equal to one of those.
 """
 
 import json
@@ -48,7 +48,7 @@ CHANCE = re.compile(r"https?://[^\s\"']+|\b[0-9a-f]{32}\b")
 
 @dataclass
 class Caller:
-    """A program and an administrator, who wait for nobody's answer but the product's."""
+    """A client of both APIs, which waits for no networks or receivers."""
 
     api: ApiClient
     admin: AdminClient
@@ -61,22 +61,22 @@ class Caller:
 
 
 def two_callers() -> list[Caller]:
-    """Return two who share a key and a user."""
+    """Return two callers who share a key and a user."""
     (_, secret), user = make_key(), make_user()
     return [Caller(api=ApiClient(secret), admin=AdminClient(make_token(user))) for _ in range(2)]
 
 
 @dataclass(kw_only=True)
 class World:
-    """Rows that deeds are done to, each with a name, apart from those of other worlds."""
+    """The rows for the deeds, each with a name, separate from those of other worlds."""
 
     own: ClassVar[tuple[str, ...]] = ("updated_at", "sequence", "timestamp")
-    """What two ways to one end need not have in common."""
+    """Fields that may differ between two equal outcomes."""
     near_hours: ClassVar[int] = 12
-    """Times that are further from now stand in the world's constants."""
+    """Times that are further from now are constants of the world."""
     began: datetime
     ids: dict[str, str] = field(default_factory=dict)
-    """By the names of the rows."""
+    """The ids of the rows, by their names."""
 
     def __getattr__(self, name: str) -> str:
         return self.ids[name]
@@ -86,7 +86,7 @@ class World:
         return re.sub(r"\$(\w+)", lambda found: self.ids[found[1]], text)
 
     def plain(self, value: Any) -> Any:
-        """Return the value as it would be in any other world: with names for ids, and times as they are from now."""
+        """Return the value in a form that is equal in all worlds: names instead of ids, and times relative to now."""
         names = {pk: name for name, pk in self.ids.items()}
         text = json.dumps(value, default=str, sort_keys=True)
         text = NAMED.sub(lambda found: names.get(found[0], found[0].partition("_")[0]), text)
@@ -113,7 +113,7 @@ W = TypeVar("W", bound=World)
 
 
 def asks(method: str, path: str, body: Any = None, **headers: str) -> Deed:
-    """Return what asks the API, or below /admin the admin API; `$name` stands for the id of a row."""
+    """Return a deed that calls the API, or below /admin the admin API; `$name` stands for the id of a row."""
 
     def ask(world: World, caller: Caller) -> tuple[int, Any]:
         caller.api.headers["X-Workspace-ID"] = world.ids.get("ws", "")
@@ -126,7 +126,7 @@ def asks(method: str, path: str, body: Any = None, **headers: str) -> Deed:
 
 
 def as_view(write: Callable[[], Any]) -> tuple[int, Any]:
-    """Do this as a view does, and return what that would answer."""
+    """Do this as a view does, and return the view's answer."""
     try:
         in_transaction(write)
     except Exception as error:
@@ -136,7 +136,7 @@ def as_view(write: Callable[[], Any]) -> tuple[int, Any]:
 
 
 def journal(world: World, events: "QuerySet[Event]", *, of: Callable[[Event], str] = attrgetter("resource_id")) -> Any:
-    """Return what these entries of the journal say of each resource, in the order of its own ones."""
+    """Return these entries of the journal by resource, in order."""
     told = defaultdict(list)
     for event in events.order_by("pk"):
         told[of(event)].append([event.type, event.user_id, event.key_id, event.details])
@@ -144,7 +144,7 @@ def journal(world: World, events: "QuerySet[Event]", *, of: Callable[[Event], st
 
 
 class Persevering(Inline):
-    """Tries again over lost locks, as the writer of a worker does."""
+    """Retries after lost locks, as the writer of a worker does."""
 
     def run(self, work: Any, item: Any) -> Any:
         for _ in range(TRIES - 1):
@@ -156,7 +156,7 @@ class Persevering(Inline):
 
 
 class Play(Protocol[W]):
-    """What is played: worlds in several states, what can be done in them, and how they look afterwards."""
+    """A play: worlds in several states, the possible deeds in them, and the way to look at the result."""
 
     @property
     def deeds(self) -> Mapping[str, Deed]: ...
@@ -164,24 +164,24 @@ class Play(Protocol[W]):
     def make_world(self, state: str) -> W: ...
 
     def callers(self, world: W) -> Sequence[Caller]:
-        """Return the two who act in this world."""
+        """Return the two callers for this world."""
 
     def settle(self, world: W) -> None:
-        """Let everything that is on its way come to its end."""
+        """Finish everything that is in progress."""
 
     def look(self, world: W) -> Any:
-        """Return how the world looks to whoever knows all of it."""
+        """Return the complete state of the world."""
 
     def wrongs(self, world: W) -> list[str]:
-        """Return what may be so in no world at all."""
+        """Return the violated invariants."""
 
     def leave(self, world: W) -> None:
-        """Let nothing of this world be due any more, or be seen in others."""
+        """Leave nothing of this world due, or visible in other worlds."""
 
 
 @dataclass(kw_only=True)
 class Meeting:
-    """How it came out when the second acted at one moment of the first."""
+    """The outcome if the second acted at one moment of the first."""
 
     first: Actor
     outcome: Any
@@ -192,14 +192,14 @@ class Meeting:
 
 @dataclass(kw_only=True)
 class Stage:
-    """Where a play is played, each time in another world."""
+    """Runs a play, each time in a new world."""
 
     play: Play[Any]
     waits: dict[int, int] = field(default_factory=dict)
-    """By the moment of the first: where the second had to wait for it."""
+    """The moment at which the second had to wait for the first, by the moment of the first."""
 
     def ways(self, state: str, first: str, second: str) -> list[Meeting]:
-        """Return every way in which two deeds can meet, whichever begins."""
+        """Return every way in which two deeds can meet, with either of them first."""
         found = [*self._meetings(state, first, second)]
         return found if first == second else [*found, *self._meetings(state, second, first)]
 
@@ -219,9 +219,9 @@ class Stage:
                 inside = []
 
     def _inside(self, state: str, first: str, second: str, inside: list[int]) -> Iterator[Meeting]:
-        """Meet within a transaction: of two moments at which the second waits at the same place, all between are alike.
+        """Meet within a transaction. If the second waits at the same place for two moments, it does for all between.
 
-        The first only gets more locks, and what it writes is not seen before it commits.
+        The first only gets more locks between them, and its writes are not visible before its commit.
         """
         for at in {inside[0], inside[-1]} - self.waits.keys():
             yield self._meet(state, first, second, at=at)
@@ -249,14 +249,14 @@ class Stage:
 
 
 def _unanswered(result: Any) -> list[str]:
-    """Return what went wrong for one who acted."""
+    """Return the failures of one caller."""
     if isinstance(result, Exception):
         return [repr(result)]
     return [str(result)] if isinstance(result, tuple) and result[0] >= 500 else []
 
 
 def pairs(together: Mapping[str, str]) -> list[Path]:
-    """Return the pairs of deeds that share something, of those by the state of their world."""
+    """Return all pairs of the deeds that are listed together, with the state of their world."""
     return [
         (state, first, second)
         for state, told in together.items()
@@ -265,23 +265,23 @@ def pairs(together: Mapping[str, str]) -> list[Path]:
 
 
 def chosen(always: Sequence[Path], paths: Sequence[Path]) -> Sequence[Path]:
-    """Return the few pairs that are tried always, or as many others as are asked for."""
+    """Return the few pairs that are always tried, or the requested number of random ones."""
     return random.sample(paths, min(PAIRS, len(paths))) if PAIRS else always
 
 
 def wrong_in(ways: Sequence[Meeting]) -> list[Any]:
-    """Return where something came out that may be so in no world."""
+    """Return the places of meetings with violated invariants."""
     return [(way.where, way.wrong) for way in ways if way.wrong]
 
 
 def in_no_order(ways: Sequence[Meeting]) -> list[Any]:
-    """Return where it came out as it does in no order of the two, and in what."""
+    """Return the places of meetings whose outcome equals that of no serial order, with the differences."""
     clean = {way.outcome for way in ways if way.is_at_a_seam}
     return [(way.where, _differences(way.outcome, clean)) for way in ways if way.outcome not in clean]
 
 
 def _differences(outcome: str, others: Collection[str]) -> list[Any]:
-    """Return in what an outcome is not like the most similar of others."""
+    """Return the differences between an outcome and the most similar of others."""
     return min((list(_unlike(json.loads(outcome), json.loads(other))) for other in others), key=len)
 
 

@@ -1,4 +1,4 @@
-"""The analytics page: what a workspace, or all of them, gained in a period; as charts, as tables, and as a file."""
+"""The analytics page: the gains of one or all workspaces in a period; as charts, as tables, and as a file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,12 +34,12 @@ from workspaces.models import Role, Workspace
 CUSTOM = "custom"
 RANKED = 20
 MOST_DAYS, MOST_WEEKS = 120, 800
-"""Periods of up to so many days are cut into days, and into weeks; longer ones into months."""
+"""Periods are shown by days up to the first number of days, by weeks up to the second, and by months beyond."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What somebody wants to see, and what is wrong with it."""
+    """The request of a viewer, and its errors."""
 
     workspace: Workspace | None
     platform: str
@@ -59,7 +59,7 @@ class Asked:
 
 @page("analytics.view")
 def analytics(request: HttpRequest) -> HttpResponseBase:
-    """Show what was gained, or answer the table of it as a file."""
+    """Show the gains, or answer their table as a file."""
     asked = read(request)
     scope = _scope(request, asked)
     if request.GET.get("format") == CSV and not asked.problems:
@@ -72,8 +72,8 @@ def analytics(request: HttpRequest) -> HttpResponseBase:
 
 
 def read(request: HttpRequest) -> Asked:
-    """Return what the address asks for; where that cannot be, the usual days, with what is wrong. 404 for a workspace
-    of others."""
+    """Return the request in the address, or the default days with the errors if it is invalid. 404 for a workspace of
+    others."""
     asked = request.GET
     workspace = _workspace(request, asked.get("workspace", ""))
     first, last, platform = (asked.get(name, "").strip() for name in ("from", "to", "network"))
@@ -89,19 +89,19 @@ def read(request: HttpRequest) -> Asked:
 
 
 def _worded(problem: str) -> str:
-    """Return what is wrong in the words of the page, which calls `to` otherwise than the API."""
+    """Return an error in the words of the page, which names `to` differently from the API."""
     return _("Must not be after the last day.") if problem == ENDS_FIRST else translated(problem)
 
 
 def _workspace(request: HttpRequest, pk: str) -> Workspace | None:
-    """Return the workspace that is asked for, else the only one that there is; None: all."""
+    """Return the requested workspace, else the only one; None means all."""
     if pk:
         return get_object_or_404(workspaces_of(request), pk=pk)
     return only_one(request)
 
 
 def _period(request: HttpRequest, workspace: Workspace | None, preset: str, given: Mapping[str, str]) -> Period:
-    """Return the days asked for, in pieces that a chart can show; raises InvalidInput."""
+    """Return the requested days, with a granularity for charts; raises InvalidInput."""
     zone = workspace.timezone if workspace else UTC
     days = {name: value for name, value in given.items() if value}
     if preset != CUSTOM and preset not in DAYS:
@@ -113,7 +113,7 @@ def _period(request: HttpRequest, workspace: Workspace | None, preset: str, give
 
 
 def _last_days(request: HttpRequest, workspace: Workspace | None, days: int) -> Period:
-    """Return so many days until today by a workspace's clock, or for all of them by the clocks furthest ahead."""
+    """Return so many days until today by a workspace's clock, or for all workspaces by the clock furthest ahead."""
     if workspace is None:
         return Figures.for_user(member_of_staff(request)).last_days(days)
     today = day_of(timezone.now(), zone=workspace.timezone)
@@ -128,7 +128,7 @@ def _cut(period: Period) -> Period:
 
 
 def _scope(request: HttpRequest, asked: Asked) -> Scope:
-    """Return whose numbers are shown: one workspace's, the installation's to administrators, else one's own."""
+    """Return the scope: one workspace, the installation for administrators, else the user's own workspaces."""
     if asked.workspace is not None:
         return Scope(workspace=asked.workspace, platform=asked.platform)
     if member_of_staff(request).role == Role.ADMIN:
@@ -164,7 +164,7 @@ def _presets() -> list[tuple[str, str]]:
 
 
 def _of_one(workspace: Workspace, asked: Asked, scope: Scope) -> dict[str, Any]:
-    """Return what there is of a single workspace alone: its best posts, and who follows."""
+    """Return the parts for a single workspace only: its best posts, and its followers."""
     follows = audience(scope, asked.period)
     ages = follows["demographics"]["age_groups"]
     series = Series(name=_("Percent"), tone="main", numbers=list(ages.values()))
@@ -174,14 +174,14 @@ def _of_one(workspace: Workspace, asked: Asked, scope: Scope) -> dict[str, Any]:
 
 
 def _ranked(request: HttpRequest, asked: Asked) -> list[dict[str, Any]]:
-    """Return what the most engaged workspaces gained, each with the address of its page for the same days."""
+    """Return the gains of the most engaged workspaces, each with the address of its page for the same days."""
     names = dict(workspaces_of(request).values_list("pk", "name"))
     rows = by_workspace(names, asked.period)[:RANKED]
     return [row | {"address": asked.address(workspace=row["id"])} for row in rows]
 
 
 def _over_time(found: Report, period: Period) -> list[Chart]:
-    """Return a chart of each number by day, week or month; those that no network tells are left out."""
+    """Return a chart of each number by day, week or month."""
     names = {"impressions": _("Impressions"), "engagement": _("Engagement"), "posts": _("Posts")}
     tones = {"impressions": "info", "engagement": "main", "posts": "good"}
     labels = [shown_time(date.fromisoformat(each["date"]), period.granularity) for each in found.timeline]

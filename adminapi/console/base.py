@@ -1,4 +1,4 @@
-"""The base classes of the console's model pages: what staff change there, services change and tell the journal."""
+"""The base classes of the console's model pages, on which services make and journal the changes of staff."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -33,15 +33,15 @@ from ouipost.translating import about, about_row, words
 M = TypeVar("M", bound=Model)
 NAMED = 20
 ASKED_OF = "asked_of"
-"""The field of a confirmation that says which rows it showed, and in which state: nothing is done to others."""
+"""The confirmation's field with the rows that it showed and their states; actions on other rows are not done."""
 MOST = 10_000
-"""Rows at a time: a form has the ids and states of so many in half of what it may be long."""
+"""The most rows at a time: their ids and states take half of a form's allowed length."""
 MOST_WORDS, MOST_CHARACTERS = 30, 1_000
-"""Of a search: each word is a condition of its own on every column, and no database takes any number or length."""
+"""The limits of a search: each word is a condition on every column, and databases limit their number and length."""
 
 
 class ConsoleAdmin(ModelAdmin[M]):
-    """A model's pages in the console; subclasses declare what can be changed there."""
+    """A model's pages in the console; subclasses declare the editable parts."""
 
     list_per_page = 50
     list_max_show_all = 0
@@ -49,16 +49,16 @@ class ConsoleAdmin(ModelAdmin[M]):
     show_facets = ShowFacets.NEVER
     paginator = BoundedPaginator
     state_fields: ClassVar[Sequence[str]] = ()
-    """The columns by which a row is another one than a confirmation showed."""
+    """The columns whose change makes a row differ from the one that a confirmation showed."""
 
     @admin.display(description=vars(ModelAdmin.action_checkbox)["short_description"])
     def action_checkbox(self, obj: M) -> SafeString:
-        """Offer to choose a row by its name: the theme's boxes all have the same."""
+        """Label each row's checkbox with the row's name: the theme gives all the same label."""
         return checkbox.render(ACTION_CHECKBOX_NAME, obj.pk, {"aria-label": _("Choose: %(row)s") % {"row": obj}})
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Allow what filters ask for, that something is this: Django takes any lookup of a column from an address, also
-        the beginning of a secret, and a regular expression, over which SQLite holds up the whole process."""
+        """Allow only the exact lookups of filters. Django takes any lookup from an address, even the start of a secret,
+        or a regular expression, over which SQLite blocks the whole process."""
         asks_equality = "__" not in lookup or lookup.endswith("__exact")
         related = {each.name for each in self.opts.related_objects}
         filters = {getattr(each, "parameter_name", "") for each in self.get_list_filter(request)}
@@ -66,26 +66,26 @@ class ConsoleAdmin(ModelAdmin[M]):
         return asks_equality and not is_of_others and super().lookup_allowed(lookup, value, request)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        """Find nothing for more than any name has."""
+        """Find nothing for terms longer than any name."""
         if len(search_term) > MOST_CHARACTERS or any(islice(smart_split(search_term), MOST_WORDS, None)):
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Call the list by what it has: Django's own title asks to choose one of them."""
+        """Use the plural name as the title, instead of Django's request to select one."""
         context = {"title": capfirst(self.opts.verbose_name_plural)} | (extra_context or {})
         return super().changelist_view(request, context)
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
         """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it.
 
-        What is sent is done in one transaction, again where it loses a race for a lock.
+        A POST is one transaction, repeated if it loses a race for a lock.
         """
         view = partial(super().changeform_view, request, unquote(object_id) if object_id else None, *args, **options)
         return in_transaction(view) if request.method == "POST" else view()
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Say what it is a form of, and offer the history to whoever may read the audit log, where it leads."""
+        """Name the form's subject, and offer the history only to readers of the audit log, to which it leads."""
         named = self.opts.verbose_name
         context["title"] = f"{_('Add')} · {named}" if options.get("add") else capfirst(named)
         may_read = request.user.has_perm("events.view_event")
@@ -107,13 +107,13 @@ class ConsoleAdmin(ModelAdmin[M]):
         depends_on: object = "",
     ) -> HttpResponse | None:
         """Ask for confirmation with `says`; once confirmed, perform the action on each row that was shown and report
-        what came of it.
+        the results.
 
         `look` is the class of the button that confirms it, `back` the URL to go to afterwards; without it Django
-        returns to the list. `carries` are form values that the confirmation sends again. `depends_on` is what else must
-        not have changed since it was asked. A row that a service refuses is reported with the reason, and the others
-        are done.
-        Each row is one transaction, run again where it loses a race for a lock, unless the action opens its own.
+        returns to the list. `carries` are form values that the confirmation sends again. `depends_on` is a further
+        value that must not have changed since the question. A row that a service refuses is reported with the reason,
+        and the others are done.
+        Each row is one transaction, repeated if it loses a race for a lock, unless the action opens its own.
         """
         if "confirmed" not in request.POST:
             marks = self._marks(rows, depends_on)
@@ -127,9 +127,9 @@ class ConsoleAdmin(ModelAdmin[M]):
         return HttpResponseRedirect(back) if back else None
 
     def as_shown(self, request: HttpRequest, rows: "QuerySet[M]", depends_on: object = "") -> "QuerySet[M]":
-        """Keep the rows that the confirmation showed, as it showed them: to anything else nobody has agreed.
+        """Keep the rows that are still as the confirmation showed them: nobody has agreed to anything else.
 
-        One that does not tell is taken at its word.
+        Without the list of shown rows in the form, all rows are kept.
         """
         shown = _shown(request)
         if shown is None:
@@ -138,7 +138,7 @@ class ConsoleAdmin(ModelAdmin[M]):
         return rows.filter(pk__in=[pk for pk, mark in marks.items() if mark in shown])
 
     def _marks(self, rows: "QuerySet[M]", depends_on: object) -> dict[Any, str]:
-        """Return what stands for each row, in the state that it has, in a confirmation."""
+        """Return the mark of each row in its present state, for a confirmation."""
         found = rows.values_list("pk", *self.state_fields)
         return {
             pk: f"{pk}.{blake2s(repr((state, depends_on)).encode(), digest_size=4).hexdigest()}" for pk, *state in found
@@ -162,15 +162,15 @@ class ConsoleAdmin(ModelAdmin[M]):
         return TemplateResponse(request, "console/confirm.html", around | context | dict(texts))
 
     def tell_left_out(self, request: HttpRequest, acted_on: int) -> None:
-        """Say how many of the rows that were shown are not among those that it is done to."""
+        """Report the number of shown rows that the action leaves out."""
         left_out = len(_shown(request) or ()) - acted_on
         if left_out > 0:
-            told = ngettext(
+            message = ngettext(
                 "%(count)d row that you were shown has changed meanwhile, and was left out.",
                 "%(count)d rows that you were shown have changed meanwhile, and were left out.",
                 left_out,
             )
-            self.message_user(request, told % {"count": left_out}, messages.WARNING)
+            self.message_user(request, message % {"count": left_out}, messages.WARNING)
 
     def _perform(self, request: HttpRequest, row: M, perform: Callable[[M], Any]) -> bool:
         try:
@@ -182,7 +182,7 @@ class ConsoleAdmin(ModelAdmin[M]):
         return True
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Offer no delete of Django's own: it knows nothing of what has to be done before."""
+        """Return False: Django's own delete would skip the steps of the services."""
         return False
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
@@ -215,8 +215,8 @@ class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
 
 
 def _shown(request: HttpRequest) -> set[str] | None:
-    told = request.POST.get(ASKED_OF)
-    return None if told is None else set(told.split()[:MOST])
+    marks = request.POST.get(ASKED_OF)
+    return None if marks is None else set(marks.split()[:MOST])
 
 
 def _heading(title: str, count: int, named: Any) -> str:
@@ -225,7 +225,7 @@ def _heading(title: str, count: int, named: Any) -> str:
 
 
 def _result_message(done: Sequence[bool]) -> str:
-    """Return what came of the rows that were chosen; their number says something only where there are several."""
+    """Return the result of an action on the chosen rows; their number is named only if there are several."""
     if len(done) == 1:
         return _("done.")
     return ngettext("%(done)d done.", "%(done)d done.", sum(done)) % {"done": sum(done)}

@@ -21,7 +21,7 @@ from ouipost.events.journal import Actor
 from ouipost.ids import MAX_LENGTH, new_id
 
 FEW = 20
-"""So many rows are done within the request, but only one where a network is asked."""
+"""Up to this many rows are done within the request, or one if the action asks a network."""
 
 
 def operate(
@@ -33,7 +33,7 @@ def operate(
     says: str,
     **where: Any,
 ) -> HttpResponse | None:
-    """Say what will happen and ask; then do it, or begin to do it and show how far it is; `where` goes to `operate`."""
+    """Ask for confirmation; then do it, or begin a job and show its progress. `where` is passed to `operate`."""
     if begun := already_begun(request):
         return HttpResponseRedirect(page_of(begun))
     rows = page.as_shown(request, rows)
@@ -64,24 +64,24 @@ def operate(
 
 
 def origin(page: ConsoleAdmin[Any], request: HttpRequest) -> dict[str, Any]:
-    """Return arguments for `operate`: an action that was sent from a row's page returns there, others to the list."""
+    """Return arguments for `operate`: an action from a row's page returns there, others to the list."""
     if request.POST.get("from") != "page":
         return {}
     return {"back": own_page(page.model, request.POST[ACTION_CHECKBOX_NAME]), "carries": {"from": "page"}}
 
 
 def begin(request: HttpRequest, kind: Kind, subjects: Sequence[tuple[str, str]], *, total: int) -> Job:
-    """Begin a job in the name of whoever sent this form."""
+    """Begin a job in the name of the form's sender."""
     key, actor = request.POST.get("key", "")[:MAX_LENGTH] or new_id("form"), Actor.from_request(request)
     return in_transaction(lambda: running.begin(kind, subjects, total=total, key=key, actor=actor, now=database_now()))
 
 
 def already_begun(request: HttpRequest) -> Job | None:
-    """Return the job that this form has begun before: it may be sent twice."""
+    """Return the job that this form has begun before, as it may be sent twice."""
     key = request.POST.get("key", "")
     return Job.objects.filter(key=key, user_id=request.user.pk).first() if key else None
 
 
 def page_of(job: Job) -> str:
-    """Return the address of the page that shows how far a job is."""
+    """Return the address of the page with a job's progress."""
     return reverse("console_job", args=[job.pk])

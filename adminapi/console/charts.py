@@ -1,4 +1,4 @@
-"""Charts of the console: what is drawn, and the table of the same numbers for whoever cannot see it."""
+"""Charts of the console: the drawing, and a table of the same numbers for readers who cannot see it."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from analytics.periods import Granularity
 
 Number = int | float | None
-"""None: not known, which is no 0."""
+"""A number of a chart; None means unknown, which differs from 0."""
 FORMATS = {
     Granularity.HOUR: "SHORT_DATETIME_FORMAT",
     Granularity.DAY: "MONTH_DAY_FORMAT",
@@ -37,26 +37,26 @@ class Chart:
 
     title: str
     heading: str
-    """Of the labels."""
+    """The heading of the labels' column."""
     labels: Sequence[str | SafeString]
     series: Sequence[Series]
     kind: str = "line"
     note: str = ""
-    """What one must know to read it rightly."""
+    """A remark for reading the chart correctly."""
 
     @property
     def data(self) -> str:
-        """Return what the script draws, as JSON."""
-        told = {
+        """Return the script's data, as JSON."""
+        values = {
             "kind": self.kind,
             "labels": [str(label) for label in self.labels],
             "series": [asdict(each) for each in self.series],
         }
-        return json.dumps(told, cls=DjangoJSONEncoder)
+        return json.dumps(values, cls=DjangoJSONEncoder)
 
     @property
     def says(self) -> str:
-        """Return what a picture of it says to whoever hears it."""
+        """Return the chart's text for screen readers."""
         return _("Chart: %(title)s. The same numbers are in the table that follows.") % {"title": self.title}
 
     @property
@@ -67,7 +67,7 @@ class Chart:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is something to draw: nothing is where all that was counted is not told by any network."""
+        """Return whether there is anything to draw: false if some numbers are unknown and the others are 0."""
         numbers = [number for series in self.series for number in series.numbers]
         return any(numbers) or None not in numbers
 
@@ -77,5 +77,5 @@ class Chart:
 
 
 def shown_time(at: date | datetime, granularity: Granularity = Granularity.DAY) -> str:
-    """Return a bucket's beginning as people read it, short enough for an axis."""
+    """Return a bucket's start in a readable form that is short enough for an axis."""
     return date_format(at, FORMATS[granularity])

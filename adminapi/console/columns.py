@@ -1,4 +1,4 @@
-"""Columns of a row under a name that people know, in their language."""
+"""Columns of rows with readable labels, in the reader's language."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,15 +15,14 @@ from adminapi.templatetags.charts import DASH, number
 def column(
     name: str, label: Any, *, boolean: bool = False, sorts: bool = False, tell: Callable[[Any], Any] | None = None
 ) -> Any:
-    """Return what shows this field of a row, or of what it names, under this label, in a list or on the row's page.
+    """Return a display function for this field of a row, or of a related row, with this label, for lists and pages.
 
-    Choices are shown in words, moments in UTC to the second, numbers in the reader's way, nothing as a dash, and what
-    people know by other words as `tell` says. `sorts` is for short lists: a long one is sorted only by what an index
-    has.
+    Choices are shown in words, moments in UTC to the second, numbers in the reader's format, empty values as a dash,
+    and others as `tell` returns them. `sorts` is for short lists only: long ones are sorted only by an index.
     """
     path = name.replace(".", "__")
 
-    def shown(*given: Any) -> Any:  # the row; where this is a method of a page, the page comes before it
+    def shown(*given: Any) -> Any:  # the row, preceded by the page if this is a page's method
         row = given[-1]
         in_words = getattr(row, f"get_{name}_display", None) if tell is None else None
         value = in_words() if in_words else attrgetter(name)(row)
@@ -45,5 +44,5 @@ def column(
 
 
 def moment(at: datetime | None) -> str:
-    """Write a moment as sentences of the console do, in UTC."""
+    """Write a moment for the console's sentences, in UTC."""
     return f"{date_format(at.astimezone(UTC), 'DATETIME_FORMAT')} UTC" if at else ""

@@ -1,4 +1,4 @@
-"""Connecting accounts from the console: choose where and what, and go to the network's consent page."""
+"""Connect accounts from the console: choose a workspace and a network, and go to the network's consent page."""
 
 from dataclasses import dataclass
 from functools import partial

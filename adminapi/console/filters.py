@@ -1,4 +1,4 @@
-"""How the console's long lists are narrowed: by what an index leads to, and within bounds."""
+"""The filters of the console's long lists: only by indexes, and within bounds."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,7 +25,7 @@ Rows = QuerySet[Any, Any]
 
 
 class OneWorkspace(admin.SimpleListFilter):
-    """Rows of one workspace; the first are offered, and the chosen one."""
+    """Rows of one workspace; the choices are the first workspaces, and the chosen one."""
 
     title = _("workspace")
     parameter_name = "workspace"
@@ -42,7 +42,7 @@ class OneWorkspace(admin.SimpleListFilter):
 
 
 class State(admin.SimpleListFilter):
-    """Rows in one state, in words that people know."""
+    """Rows in one state, shown in plain words."""
 
     title = _("state")
     parameter_name = "status__exact"
@@ -98,7 +98,7 @@ class OneNetwork(admin.SimpleListFilter):
 
 
 class PostNetwork(OneNetwork):
-    """Posts with a target at one network, among no more than can be looked at one by one."""
+    """Posts with a target at one network, among as many posts as can be checked one by one."""
 
     title = _("network (of the newest 100,000)")
 
@@ -108,7 +108,7 @@ class PostNetwork(OneNetwork):
 
 
 class PostAccount(admin.SimpleListFilter):
-    """Posts for one account; those of the chosen workspace are offered."""
+    """Posts for one account; the choices are the accounts of the chosen workspace."""
 
     title = _("account")
     parameter_name = "account"
@@ -135,7 +135,7 @@ class TargetAccount(PostAccount):
 
 
 class Typed(admin.ListFilter):
-    """What is typed into fields: their names are those of the address."""
+    """A filter of typed values; its fields have the names of the address's parameters."""
 
     names: ClassVar[Collection[str]] = ()
 
@@ -151,9 +151,9 @@ class Typed(admin.ListFilter):
 
 
 class PostDays(Typed):
-    """Posts whose moment is between two days in UTC, both included, at most a year of them.
+    """Posts whose moment is between two days in UTC, both included, at most a year apart.
 
-    That is when they were published, else are planned, else were made.
+    A post's moment is its publishing time, else its planned time, else its creation time.
     """
 
     title = _("days")
@@ -185,7 +185,7 @@ def by_index(posts: Rows) -> Rows:
 
 
 def newest(rows: Rows, most: int) -> Rows:
-    """Keep the newest so many of these rows, by their ids: what is asked of each then has a bound."""
+    """Keep the newest so many of these rows, by their ids, so that the work per row is bounded."""
     floor = rows.order_by("-pk").values_list("pk", flat=True)[most - 1 : most]
     return rows.filter(pk__gte=first) if (first := next(iter(floor), None)) else rows
 

@@ -1,4 +1,4 @@
-"""Background work in the console: what there is of it, how far each is, and stopping one."""
+"""Background work in the console: the list of jobs, the progress of each, and stopping one."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ TOLD = 100
 
 @page(None)
 def jobs(request: HttpRequest) -> HttpResponse:
-    """List the latest work that whoever asks may see."""
+    """List the latest jobs that the request's user may see."""
     user = member_of_staff(request)
     found = catalogue.open_to(user).order_by("-created_at", "-pk")[:LISTED]
     rows = [{"job": job, "title": title_of(job), "address": page_of(job)} for job in found]
@@ -42,7 +42,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
 
 @page(None)
 def job(request: HttpRequest, job: str) -> HttpResponse:
-    """Show how far a job is, and what could not be done; it leads to the list of what it is about, and to its rows."""
+    """Show a job's progress and its refused rows, with links to the list of its subjects and to each of them."""
     found, user = _find(request, job), member_of_staff(request)
     kind = _kind_for(found, user)
     theirs = titled(request, list_page(kind.model)) if kind else []
@@ -54,7 +54,7 @@ def job(request: HttpRequest, job: str) -> HttpResponse:
 
 @page(None)
 def stop(request: HttpRequest, job: str) -> HttpResponse:
-    """Ask, and then let nothing more of a job be done."""
+    """Ask, and then stop a job."""
     found = _find(request, job)
     if request.method == "POST" and "confirmed" not in request.POST and not found.is_over:
         says = _("What was done stays done. The rest is left as it is.")
@@ -68,7 +68,7 @@ def stop(request: HttpRequest, job: str) -> HttpResponse:
 
 @page(prune.PRUNE.permission)
 def old_data(request: HttpRequest) -> HttpResponse:
-    """Say what is old enough to go; ask, and begin to remove it."""
+    """Show the old rows, ask, and begin to remove them."""
     if begun := already_begun(request):
         return HttpResponseRedirect(page_of(begun))
     found = prune.look(database_now())
@@ -87,7 +87,7 @@ def old_data(request: HttpRequest) -> HttpResponse:
 
 
 def title_of(job: Job) -> str:
-    """Return what a job does, as its button was called."""
+    """Return the title of a job, which is the label of its button."""
     kind = catalogue.BY_NAME.get(job.kind)
     return str(kind.title) if kind else job.kind
 
@@ -98,7 +98,7 @@ def _find(request: HttpRequest, pk: str) -> Job:
 
 
 def _kind_for(job: Job, user: User) -> Bulk | None:
-    """Return the kind of a job whose rows have pages, where a user may look at them."""
+    """Return the kind of a job whose rows have pages that the user may see, else None."""
     kind = catalogue.BY_NAME.get(job.kind)
     return kind if isinstance(kind, Bulk) and kind.permission in user.granted else None
 
@@ -117,7 +117,7 @@ def _progress(job: Job, user: User) -> Progress:
 
 
 def _lines(rows: "QuerySet[JobRow]", kind: Bulk | None, user: User) -> list[tuple[str, str]]:
-    """Return what to say of each row, and the address of its page, where it is still there."""
+    """Return a line for each row, with the address of its page if the row still exists."""
     listed = list(rows)
     pages = _pages(kind, user, [row.subject_id for row in listed]) if kind else {}
     return [(_line(row), pages.get(row.subject_id, "")) for row in listed]
@@ -135,8 +135,8 @@ def _pages(kind: Bulk, user: User, pks: list[str]) -> dict[str, str]:
 def _progress_text(job: Job) -> str:
     says = _("%(done)s of %(total)s done.") % {"done": _number(job.done), "total": _number(job.total)}
     if job.refused:
-        told = ngettext("%(refused)d could not be done.", "%(refused)d could not be done.", job.refused)
-        says = f"{says} {told % {'refused': job.refused}}"
+        message = ngettext("%(refused)d could not be done.", "%(refused)d could not be done.", job.refused)
+        says = f"{says} {message % {'refused': job.refused}}"
     return says
 
 
@@ -152,7 +152,7 @@ def _note(job: Job) -> str:
 
 
 def _worth_telling(job: Job) -> "QuerySet[JobRow]":
-    """Match the rows that there is something to say of, the refused ones first; of old rows all: how many went."""
+    """Match the rows with a note, refused ones first; for pruning all rows, to show the number removed of each kind."""
     rows = JobRow.objects.filter(job=job)
     if job.kind == prune.PRUNE.name:
         return rows.order_by("place")

@@ -1,4 +1,4 @@
-"""The console speaks the language of whoever looks at it; the API speaks English."""
+"""The console uses its reader's language; the API uses English."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ SPEAKS = ("/console/", "/connect/")
 
 
 class ConsoleLanguageMiddleware:
-    """Translates pages for people: into what they chose (a cookie), else what their browser asks for."""
+    """Translates pages for people into the language of their cookie, else of their browser."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

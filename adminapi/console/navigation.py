@@ -26,7 +26,7 @@ def _model(title: Any, icon: str, model: str, permission: str) -> Entry:
 
 
 def titled(request: HttpRequest, address: str) -> list[tuple[str, str]]:
-    """Return the address with its title in the sidebar; nothing where that does not lead there."""
+    """Return the address with its title in the sidebar; empty if the sidebar does not have it."""
     items = [item for group in sidebar(request) for item in group["items"]]
     return [(str(each["title"]), address) for each in items if str(each["link"]) == address]
 

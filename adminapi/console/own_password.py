@@ -1,4 +1,4 @@
-"""The console's page for one's own password: it goes through the services, as the API does."""
+"""The console's page for one's own password, which uses the same services as the API."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from workspaces import users
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """Has the old password counted like a login: a session must not allow further guesses."""
+    """Counts tries of the old password like logins: a session must not allow further guesses."""
 
     def __init__(self, *args: Any, request: HttpRequest, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -34,7 +34,7 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):
 
 
 class OwnPasswordView(PasswordChangeView):
-    """Changes the password of whoever is logged in, and tells the journal."""
+    """Changes the password of the logged-in user, and records it in the journal."""
 
     form_class = OwnPasswordForm
 
@@ -55,7 +55,7 @@ class OwnPasswordView(PasswordChangeView):
             return self.form_invalid(form)
         actor = Actor.from_request(self.request)
         user = in_transaction(lambda: users.update_user(form.user, values=values, actor=actor, now=timezone.now()))
-        update_session_auth_hash(self.request, user)  # this session goes on
+        update_session_auth_hash(self.request, user)  # keeps this session
         return HttpResponseRedirect(self.get_success_url())
 
 

@@ -1,4 +1,4 @@
-"""What the console's own pages share: the check of permissions, the frame around them, what they tell of themselves."""
+"""Code shared by the console's own pages: the check of permissions, their frame, and the values in hidden inputs."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +26,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def page(permission: str | None) -> Callable[[View], View]:
-    """Show a page to staff with this permission, and 403 to others; None: to all. Strangers log in first."""
+    """Show a page to staff with this permission, or with None to all staff; 403 to others. Strangers log in first."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -59,23 +59,23 @@ def own_page(model: type[Model], pk: str) -> str:
 
 
 def posts_of(request: HttpRequest) -> "QuerySet[Post]":
-    """Return the posts of the workspaces that whoever asks works in."""
+    """Return the posts of the workspaces of the request's user."""
     theirs = workspaces_of(request).order_by()
     return Post.objects.select_related("workspace", "schedule").filter(workspace__in=theirs)
 
 
 def post_of(request: HttpRequest, pk: str) -> Post:
-    """Return a post of a workspace that whoever asks works in; raises Http404."""
+    """Return a post of a workspace of the request's user; raises Http404."""
     return get_object_or_404(posts_of(request), pk=pk)
 
 
 def file_address(name: str) -> str:
-    """Return where the browser finds a stored file: at the host that it has the page from; empty for none."""
+    """Return the address of a stored file at the page's own host; empty without a name."""
     return signed_url(name, seconds=settings.MEDIA_URL_SECONDS).removeprefix(settings.PUBLIC_BASE_URL) if name else ""
 
 
 def as_told(told: str) -> Any:
-    """Return what a page keeps in a hidden input of what it showed: its JSON, None where it is none."""
+    """Return the value of a page's hidden input, which is JSON; None if it is invalid."""
     try:
         return json.loads(told)
     except (ValueError, RecursionError):
@@ -83,7 +83,7 @@ def as_told(told: str) -> Any:
 
 
 def by_field(errors: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Return all that is wrong with each field as one text, in the reader's language."""
+    """Return all errors of each field as one text, in the reader's language."""
     return {name: " ".join(map(translated, texts)) for name, texts in errors.items()}
 
 
@@ -100,7 +100,7 @@ def show_row(request: HttpRequest, template: str, row: Model, *, title: str, **c
 
 
 def readable_row(model_pages: admin.ModelAdmin[Any], request: HttpRequest, object_id: str) -> Any:
-    """Return the row whose page, which takes nothing, is asked for; raises PermissionDenied, or Http404."""
+    """Return the row of a read-only page; raises PermissionDenied, or Http404."""
     if request.method not in ("GET", "HEAD") or not model_pages.has_view_permission(request):
         raise PermissionDenied
     return get_object_or_404(model_pages.get_queryset(request), pk=unquote(object_id))

@@ -1,4 +1,4 @@
-"""What is paused, and pausing and resuming by hand: how many posts wait is said before anything happens."""
+"""The page of pauses, to pause and resume by hand; it shows the number of waiting posts before anything happens."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +38,7 @@ MOST_OFFERED = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """What was chosen: a scope, of each scope's list an entry, and why."""
+    """A chosen scope, the chosen entry of each scope's list, and the reason."""
 
     scope: str
     listed: dict[str, str]
@@ -46,7 +46,7 @@ class Typed:
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Typed":
-        """Return what a form says, or an address that leads to the page; each scope has a choice of its own."""
+        """Read a form, or an address that leads to the page; each scope has a field of its own."""
         given = request.POST or request.GET
         listed = {scope: given.get(f"id_{scope}", "") for scope in SCOPES}
         return cls(scope=given.get("scope", ""), listed=listed, reason=given.get("reason", ""))
@@ -58,7 +58,7 @@ class Typed:
 
     @property
     def body(self) -> dict[str, Any]:
-        """Return it as the API would be sent it."""
+        """Return it as a body for the API."""
         return {"scope": self.scope, "id": self.subject or None, "reason": self.reason}
 
     @property
@@ -77,7 +77,7 @@ class Typed:
 
 @page("system.manage")
 def show_pauses(request: HttpRequest) -> HttpResponse:
-    """Show what is paused; pause more, after saying how many posts would wait."""
+    """Show the pauses; begin another, after showing the number of posts that would wait."""
     typed = Typed.of(request)
     if request.method != "POST":
         return _page(request, typed)
@@ -98,7 +98,7 @@ def show_pauses(request: HttpRequest) -> HttpResponse:
 
 @page("system.manage")
 def resume(request: HttpRequest) -> HttpResponse:
-    """End a pause, after saying how many posts go out then."""
+    """End a pause, after showing the number of posts that then go out."""
     typed = Typed.of(request)
     given = ResumeInput(data={"scope": typed.scope, "id": typed.subject or None})
     if request.method != "POST" or not given.is_valid():
@@ -134,14 +134,14 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
 
 
 def _accounts(request: HttpRequest, chosen: SocialAccount | None) -> list[SocialAccount]:
-    """Return the accounts that can be chosen, the chosen one always."""
+    """Return the accounts to choose from, always including the chosen one."""
     found = limited(SocialAccount.objects.connected(), request).select_related("workspace")
     rows = found.order_by("platform", "name", "pk")[:MOST_OFFERED]
     return list(rows) if chosen is None or chosen in rows else [chosen, *rows]
 
 
 def _names(found: list[Pause]) -> dict[tuple[str, str], str]:
-    """Return what people call that which each pause is about."""
+    """Return the readable name of each pause's subject."""
     named: dict[str, list[str]] = {scope: [] for scope in PauseScope.values}
     for each in found:
         named.setdefault(each.scope, []).append(each.subject_id)

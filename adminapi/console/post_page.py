@@ -1,4 +1,4 @@
-"""The context of a post's page: its state and why, each network's result, and all that happened."""
+"""The context of a post's page: its state and the reason, each network's result, and the timeline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ CHANGE: dict[str, Any] = {
         "“Retry what failed” sends this as it is."
     ),
 }
-"""Where the post itself was refused: while it stands like this it cannot be edited."""
+"""The remedies if the post itself was refused; in these states it cannot be edited."""
 MISSED = gettext_lazy(
     "There is no next try: choose “Publish now”, or “Back to draft” to change it or to give it another time."
 )
@@ -59,7 +59,7 @@ LATER = gettext_lazy("It can be sent again once the other networks are settled."
 TROUBLED = (TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW, TargetStatus.MISSED)
 MOST_ATTEMPTS = 200
 REFRESH: dict[str, int] = {PostStatus.PUBLISHING: 4, PostStatus.SCHEDULED: 20}
-"""After how many seconds the page of such a post looks again by itself; not while somebody may be typing."""
+"""Seconds after which the page of such a post reloads itself, except while somebody may be typing."""
 NUMBERS: dict[str, Any] = {
     "impressions": gettext_lazy("Impressions"),
     "engagement": gettext_lazy("Engagement"),
@@ -69,7 +69,7 @@ NUMBERS: dict[str, Any] = {
 
 @dataclass(kw_only=True)
 class Recipient:
-    """One account of the post: what it gets, what came of it, and the calls that were made."""
+    """One account of the post, with its content, its result, and the calls made."""
 
     preview: Preview | None
     target: Target | None
@@ -88,18 +88,18 @@ class Recipient:
 
     @property
     def url(self) -> str:
-        """Return where the network shows it, empty where that is nothing a browser should follow."""
+        """Return the post's address at the network; empty if a browser should not follow it."""
         return self.target.url if self.target and is_web_address(self.target.url) else ""
 
     @property
     def parts(self) -> list[str]:
-        """Return where each part of a thread is, where there are several."""
+        """Return the addresses of a thread's parts, if there are several."""
         urls = [part["url"] for part in self.target.parts] if self.target else []
         return [url for url in urls if is_web_address(url)] if len(urls) > 1 else []
 
     @property
     def numbers(self) -> list[tuple[Any, int]]:
-        """Return what the network has counted so far, where it has."""
+        """Return the network's counts so far, if any."""
         counted = (self.target.metrics if self.target else None) or {}
         return [(label, counted[name]) for name, label in NUMBERS.items() if counted.get(name) is not None]
 
@@ -109,7 +109,7 @@ class Recipient:
 
 
 def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return all that the page of a post shows; `typed` is what was refused of one target, to be corrected."""
+    """Return the context of a post's page; `typed` has the refused values of one target, to be corrected."""
     entries = timeline(post, now=now)
     targets = list(Target.objects.placed().filter(post=post).select_related("account").order_by("pk"))
     recipients = _recipients(post, targets, typed or {})
@@ -132,10 +132,10 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
 
 
 def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
-    """Return in one sentence how the post stands."""
+    """Describe the post's state in one sentence."""
     if post.status == PostStatus.SCHEDULED and post.is_on_hold:
-        told = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
-        return told % {"schedule": post.schedule}
+        message = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
+        return message % {"schedule": post.schedule}
     if pause_of(targets, workspace_id=post.workspace_id, now=now):
         return str(PAUSED)
     if post.status == PostStatus.SCHEDULED and post.moment < now:
@@ -144,7 +144,7 @@ def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
 
 
 def _verdict(post: Post, target: Target, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return why a target is not out, who must act, and when the next try comes: the last word of the timeline."""
+    """Return why a target is not out, who must act, and the next try, by the last entry of its timeline."""
     own = [entry for entry in entries if entry.target_id == target.pk]
     last = own[-1] if own else None
     cause = last.cause if last else None
@@ -161,7 +161,7 @@ def _verdict(post: Post, target: Target, entries: Sequence[Entry]) -> dict[str, 
 
 
 def _remedy(post: Post, target: Target, who_acts: str | None) -> Any:
-    """Return what to do about a target that is not out, by the buttons that its post has."""
+    """Return the remedy for a target that is not out, by the buttons of its post."""
     if target.status == TargetStatus.NEEDS_REVIEW:
         return LOOK
     if target.status not in (TargetStatus.FAILED, TargetStatus.MISSED):
@@ -212,5 +212,5 @@ def _media(post: Post) -> list[dict[str, Any]]:
 
 
 def compose_address(post: Post) -> str:
-    """Return the page on which a post is written."""
+    """Return the address of the page that edits a post."""
     return reverse("console_compose_post", args=[post.pk])

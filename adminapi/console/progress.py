@@ -1,4 +1,4 @@
-"""A page that shows the progress of something long, and refreshes itself."""
+"""A page that shows the progress of long work, and refreshes itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from adminapi.console.pages import show
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What the page shows: a heading, a sentence, a bar, and what there is to say of each part."""
+    """The content of the page: a heading, a sentence, a bar, and a line for each part."""
 
     heading: str
     says: str
@@ -20,13 +20,13 @@ class Progress:
     is_over: bool
     note: str = ""
     told: Sequence[tuple[str, str]] = ()
-    """What came of each, and the address of its page; empty for none."""
+    """The result of each part, and the address of its page, or an empty one."""
     more: int = 0
-    """So many further ones are not shown."""
+    """The number of further parts, which are not shown."""
 
 
 def percent(done: int, total: int) -> int:
-    """Return how much is done in percent, as the bar shows it; 100 if there is nothing to do."""
+    """Return the finished percentage for the bar; 100 if there is nothing to do."""
     return min(100, done * 100 // total) if total else 100
 
 
@@ -39,7 +39,7 @@ def show_progress(
     links: Sequence[tuple[str, str]],
     stop: str = "",
 ) -> HttpResponse:
-    """Answer with the page, or only with its part that changes; `stop` is where it can be stopped."""
+    """Answer with the page, or only with its changing part; `stop` is the address to stop the work."""
     context: dict[str, Any] = {"progress": progress, "stop": stop}
     if request.headers.get("HX-Request"):
         return TemplateResponse(request, "console/progress_part.html", context | {"is_part": True})

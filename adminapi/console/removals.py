@@ -1,4 +1,4 @@
-"""Deleted workspaces whose rows are still being removed: how far each is, to whoever deleted it and administrators."""
+"""Progress of removing the rows of deleted workspaces, shown to administrators and to the user who deleted one."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ PERMISSION = "workspaces.manage"
 
 
 def open_to(user: User) -> list[Workspace]:
-    """Return the workspaces that are being removed and that a user may look at, the last deleted first."""
+    """Return the workspaces being removed that a user may see, the last deleted first."""
     if PERMISSION not in user.granted:
         return []
     going = Workspace.objects.exclude(deleted_at=None).order_by("-deleted_at", "-pk")
@@ -30,32 +30,32 @@ def open_to(user: User) -> list[Workspace]:
 
 
 def _deletions(user: User) -> Any:
-    told = Event.objects.filter(type="workspace.deleted")
-    return told if user.role == Role.ADMIN else told.filter(user_id=user.pk)
+    deletions = Event.objects.filter(type="workspace.deleted")
+    return deletions if user.role == Role.ADMIN else deletions.filter(user_id=user.pk)
 
 
 @page(PERMISSION)
 def removal(request: HttpRequest, workspace: str) -> HttpResponse:
-    """Show how far the removal of a workspace is."""
-    told = _deletions(member_of_staff(request)).filter(resource_id=workspace).first()
-    if told is None:
+    """Show the progress of removing a workspace."""
+    deletion = _deletions(member_of_staff(request)).filter(resource_id=workspace).first()
+    if deletion is None:
         raise Http404
-    name = str(told.details.get("name", workspace))
+    name = str(deletion.details.get("name", workspace))
     links = [
         (_("To the workspaces"), reverse("admin:workspaces_workspace_changelist")),
         (_("All background work"), reverse("console_jobs")),
     ]
     title = _("Removal of %(name)s") % {"name": name}
-    return show_progress(request, _progress(workspace), title=title, about=told.user_email, links=links)
+    return show_progress(request, _progress(workspace), title=title, about=deletion.user_email, links=links)
 
 
 def page_of(pk: str) -> str:
-    """Return the address of the page that shows how far the removal of a workspace is."""
+    """Return the address of the page with the progress of removing a workspace."""
     return reverse("console_removal", args=[pk])
 
 
 def _progress(pk: str) -> Progress:
-    """Return how far it is: its numbers go first, and are the first half; then its posts with their files."""
+    """Return the progress: removing the numbers is the first half, then the posts with their files."""
     if not Workspace.objects.filter(pk=pk).exists():
         says = _("Nothing of it is left here. What was published stays at the networks.")
         return Progress(heading=_("The workspace is removed"), says=says, percent=100, is_over=True)
@@ -81,6 +81,6 @@ def _left_of_numbers(pk: str) -> tuple[int, int]:
 
 
 def _left_of_posts(pk: str) -> tuple[int, int]:
-    """Return how many posts are left, and how many there were: what is kept beside them is not counted down."""
+    """Return the number of remaining posts, and of all before: the stored count does not go down during the removal."""
     left = Post.objects.filter(workspace=pk).count()
     return left, max(left, counts.posts_of(pk))

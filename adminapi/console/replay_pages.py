@@ -1,4 +1,4 @@
-"""Replays in the console: how many events would be sent, said first; then how far it is."""
+"""Replays in the console: first the number of events to be sent, then the progress."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ MINUTES = 16
 
 
 def begin(request: HttpRequest, webhook: Webhook) -> HttpResponse:
-    """Ask for a time, say how many events there were since, and begin once that was confirmed."""
+    """Ask for a time, show the number of events since then, and begin after a confirmation."""
     typed = {name: request.POST.get(name, "") for name in ("since", "scope", "key")}
     if (
         "confirmed" not in request.POST or not typed["key"]
@@ -48,7 +48,7 @@ def begin(request: HttpRequest, webhook: Webhook) -> HttpResponse:
 
 
 def _data(typed: dict[str, str]) -> dict[str, str]:
-    """Return the body that the API would be sent: a time without a zone is in UTC."""
+    """Return the form as a body for the API; a time without a zone is in UTC."""
     since = f"{typed['since']}:00Z" if len(typed["since"]) == MINUTES else typed["since"]
     return {"since": since, "scope": typed["scope"] or ReplayScope.ALL, "replay_id": typed["key"]}
 
@@ -72,7 +72,7 @@ def _form(request: HttpRequest, webhook: Webhook, typed: dict[str, str], **told:
 
 
 def progress(request: HttpRequest, webhook: Webhook, pk: str) -> HttpResponse:
-    """Show how far a replay is."""
+    """Show the progress of a replay."""
     replay = get_object_or_404(Replay, pk=pk, webhook=webhook)
     deliveries = f"{reverse('admin:events_delivery_changelist')}?webhook__id__exact={webhook.pk}"
     links = [

@@ -1,4 +1,4 @@
-"""A schedule as it is written in the console: its fields, and a row for each slot; checked as the API checks it."""
+"""The console's form of a schedule: its fields, and a row for each slot; checked as the API checks it."""
 
 import json
 import re
@@ -40,7 +40,7 @@ DAY_NAMES = {
 
 @dataclass(kw_only=True)
 class Row:
-    """A slot as it was typed, and what is wrong with it."""
+    """A slot as typed, with its error."""
 
     day: str = "monday"
     time: str = "09:00"
@@ -49,30 +49,30 @@ class Row:
 
     @property
     def names_accounts(self) -> bool:
-        """Whether it is for single accounts, too."""
+        """Return whether it is for single accounts, too."""
         return any(name not in platforms.NAMES for name in self.platforms)
 
 
 @dataclass(kw_only=True)
 class Written:
-    """A schedule as it was typed, and what is wrong with it."""
+    """A schedule as typed, with its errors."""
 
     fields: Mapping[str, Any]
     rows: list[Row]
     workspace: Workspace | None
     errors: dict[str, str] = field(default_factory=dict)
     shown: str = ""
-    """What the schedule was when the page was made, as the page tells it when it comes back."""
+    """The schedule when the page was made, as the page's hidden input has it."""
     made_as: str = field(default_factory=lambda: new_id("sched"))
     """The id of the schedule that a new page makes."""
 
     @property
     def is_refused(self) -> bool:
-        """Whether anything is wrong, in a row or beside them."""
+        """Return whether there is any error, in a row or elsewhere."""
         return bool(self.errors) or any(row.error for row in self.rows)
 
     def values(self) -> dict[str, Any] | None:
-        """Return what the services take, or None and note what is wrong, each beside its field."""
+        """Return the values for the services, or None after noting each error at its field."""
         if self.workspace is None:
             self.errors["workspace"] = _("Choose a workspace.")
             return None
@@ -95,7 +95,7 @@ class Written:
                 self.errors["slots"] = _flat(told)
 
     def take_over(self, schedule: Schedule) -> None:
-        """Leave as it is by now what was not changed on the page: somebody else may have changed that since."""
+        """Take over present values of fields that were not changed on the page: somebody else may have changed them."""
         shown, now = _as_shown(self.shown), present(schedule)
         if shown is None:
             return
@@ -105,7 +105,7 @@ class Written:
         self.shown = now.shown
 
     def moves(self, schedule: Schedule) -> bool:
-        """Whether this may move the posts that wait: other slots, or another zone."""
+        """Return whether this may move the waiting posts, by other slots or another zone."""
         return self.fields["timezone"] != schedule.timezone or _in_one(self.rows) != _in_one(present(schedule).rows)
 
 
@@ -118,7 +118,7 @@ def _by_place(slots: Any) -> Iterable[tuple[int | None, Any]]:
 
 
 def _named(told: Any) -> str:
-    """Return all sentences about a row, each behind the name of its field."""
+    """Return all error sentences of a row, each after the name of its field."""
     if not isinstance(told, Mapping):
         return _flat(told)
     return " ".join(about(ROW_FIELDS.get(name, name), _flat(texts)) for name, texts in told.items())
@@ -132,12 +132,12 @@ def _flat(told: Any) -> str:
 
 
 def empty(workspace: Workspace | None) -> Written:
-    """Return what a new schedule begins with; without a zone it has its workspace's."""
+    """Return an empty form; without a zone a schedule has its workspace's."""
     return Written(fields=dict.fromkeys(TEXTS, ""), rows=[Row()], workspace=workspace)
 
 
 def present(schedule: Schedule) -> Written:
-    """Return a schedule as it is."""
+    """Return the form of a stored schedule."""
     slots = SlotSerializer(in_order(schedule), many=True).data
     rows = [Row(day=slot["day"], time=slot["time"], platforms=slot["platforms"]) for slot in slots]
     fields = {name: getattr(schedule, name) for name in TEXTS}
@@ -146,7 +146,7 @@ def present(schedule: Schedule) -> Written:
 
 
 def _in_one(rows: Iterable[Row]) -> str:
-    """Return slots as one text, which is the same in whatever order they are."""
+    """Return slots as one text that does not depend on their order."""
     return json.dumps(sorted((row.day, row.time, sorted(row.platforms)) for row in rows))
 
 
@@ -161,7 +161,7 @@ def _as_shown(told: str) -> dict[str, str] | None:
 
 
 def written(form: QueryDict, workspace: Workspace | None) -> Written:
-    """Return a schedule as it was typed; a row without a day is left out."""
+    """Return a schedule as typed, without rows that have no day."""
     numbers = sorted({int(found[1]) for name in form if (found := ROW.fullmatch(name))})[: MAX_SLOTS + 1]
     rows = [
         Row(
@@ -177,8 +177,8 @@ def written(form: QueryDict, workspace: Workspace | None) -> Written:
 
 
 def choices(workspace: Workspace | None, rows: Iterable[Row]) -> dict[str, Any]:
-    """Return what a schedule can be made of: days, zones, networks, and of the workspace's accounts the first, and
-    those that these rows are for."""
+    """Return the choices for a schedule: days, zones, networks, and the first of the workspace's accounts, with those
+    that these rows name."""
     return {
         "days": list(DAY_NAMES.items()),
         "zones": ZONES,

@@ -1,4 +1,4 @@
-"""Models that staff write in the console through the services: a form is valid only if the service took it."""
+"""Models that staff edit in the console through the services: a form is valid only if the service accepted it."""
 
 import json
 import re
@@ -25,20 +25,20 @@ from ouipost.ids import told_id
 from ouipost.translating import translated, words
 
 INSTEAD_OF = "instead_of"
-"""The field of a confirmation that says which secret is to be replaced: sent twice, it replaces no second one."""
+"""The confirmation's field with the secret to replace, so that sending it twice does not replace the new one."""
 MADE_AS = "made_as"
-"""The field of a form that adds a row, with the id that the row gets: sent twice, it adds no second one."""
+"""The field of an adding form with the new row's id, so that sending it twice adds no second row."""
 ADDED = gettext_lazy("It was added already, so nothing was done. To add one more, open this page anew.")
 SECRET_ADDED = gettext_lazy(
     "It was added already, so nothing was done. If its secret was lost, give it another one; to add one more, open "
     "this page anew."
 )
 LINE_END = re.compile(r"\r?\n")
-"""What browsers send as a carriage return and a line feed, whatever they were given."""
+"""Line ends, which browsers always send as a carriage return and a line feed."""
 
 
 class AsShown(forms.HiddenInput):
-    """A hidden input with the value that a field had when its page was made, as JSON; there for no value too."""
+    """A hidden input with a field's value when its page was made, as JSON; present for empty values, too."""
 
     def format_value(self, value: Any) -> str:
         return json.dumps(value)
@@ -49,7 +49,7 @@ class AsShown(forms.HiddenInput):
 
 
 class MomentAsShown(AsShown):
-    """The same of a moment."""
+    """The same for a moment."""
 
     def format_value(self, value: Any) -> str:
         return value.isoformat() if isinstance(value, datetime) else ""
@@ -62,7 +62,7 @@ class MomentAsShown(AsShown):
 
 
 class EditForm(forms.ModelForm[Any]):
-    """Knows what the page of a row showed: what somebody else changed since then is no change of whoever sends it."""
+    """Remembers the values that its page showed, so that others' changes since then are not undone by sending it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -72,7 +72,7 @@ class EditForm(forms.ModelForm[Any]):
             field.hidden_widget = MomentAsShown if isinstance(field, forms.SplitDateTimeField) else AsShown
 
     def shown(self, name: str) -> Any:
-        """Return what a field had when the page was made; where the page does not tell, what it has now."""
+        """Return a field's value when the page was made; its present value if the page does not have it."""
         field, present = self.fields[name], self.initial.get(name)
         if not field.show_hidden_initial:
             return present
@@ -84,17 +84,17 @@ class EditForm(forms.ModelForm[Any]):
 
 
 class ServiceForm(EditForm):
-    """Gives what was typed to a service; what that refuses stands beside the field that it names."""
+    """Passes typed values to a service, and shows the service's errors at the fields that they name."""
 
     request: HttpRequest
     actor: Actor = SYSTEM
     saved: Any = None
     shown_once = ""
-    """The secret, where the service gave one."""
+    """The secret, if the service returned one."""
     warnings: Sequence[str] = ()
-    """What the service said of a change that it made nevertheless."""
+    """The service's warnings about a change that it made."""
     added: Any = ADDED
-    """What is told where this form has added its row before."""
+    """The message if this form has added its row before."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -106,7 +106,7 @@ class ServiceForm(EditForm):
         raise NotImplementedError
 
     def changed_values(self, *names: str) -> dict[str, Any]:
-        """Return those of these fields that were changed."""
+        """Return the values of the changed ones of these fields."""
         return {name: self.cleaned_data[name] for name in names if name in self.changed_data}
 
     def _post_clean(self) -> None:
@@ -128,7 +128,7 @@ class ServiceForm(EditForm):
             self._refused(error)
 
     def _was_added(self) -> bool:
-        """Whether this form, which adds a row, has added it before."""
+        """Return whether this adding form has added its row before."""
         rows = type(self.instance)._base_manager.filter(pk=self.instance.pk)
         return bool(self.instance._state.adding and rows.exists())
 
@@ -139,7 +139,7 @@ class ServiceForm(EditForm):
             self.add_error(None, words(error))
 
     def _show(self, named: Any) -> None:
-        """Put each sentence beside the field that it is about."""
+        """Put each error beside its field."""
         for path, texts in named.items():
             field = path.partition(".")[0]
             for text in texts:
@@ -147,7 +147,7 @@ class ServiceForm(EditForm):
 
 
 class ServiceAdmin(ConsoleAdmin[M]):
-    """A model whose form is a ServiceForm; it is deleted by actions that ask first, if at all."""
+    """A model with a ServiceForm; only actions that ask first delete its rows, if any do."""
 
     form: Any = ServiceForm
 
@@ -157,23 +157,23 @@ class ServiceAdmin(ConsoleAdmin[M]):
         return made
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The form has called the service."""
+        """Do not save: the form has called the service."""
         obj.pk, obj.shown_once = form.saved.pk, form.shown_once
         for warning in form.warnings:
             messages.warning(request, translated(warning))
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Offer to save; what is added next is added from the list."""
+        """Offer to save, without Django's "add another": that is on the list's page."""
         context |= {"show_save_and_add_another": False, "show_save_and_continue": not options.get("add")}
         return super().render_change_form(request, context, *args, **options)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The service has told the journal."""
+        """Do not log: the service has written to the journal."""
 
     log_change = log_addition
 
     def row(self, request: HttpRequest, object_id: str) -> "QuerySet[Any]":
-        """Match the row of a page, for what is done to it there; raises Http404 where it is gone, or not theirs."""
+        """Match the row of a page for an action; raises Http404 if it is gone, or not the user's."""
         rows: QuerySet[Any] = self.get_queryset(request).filter(pk=object_id)
         get_object_or_404(rows)
         return rows
@@ -181,7 +181,7 @@ class ServiceAdmin(ConsoleAdmin[M]):
     def operate_on(
         self, request: HttpRequest, object_id: str, perform: Callable[[Any], Any], **asked: Any
     ) -> HttpResponse | None:
-        """Do as `operate` does to the row of a page, and go back to that."""
+        """Call `operate` for the row of a page, and go back to that page."""
         back = own_page(self.model, object_id)
         return self.operate(request, self.row(request, object_id), perform, back=back, **asked)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a connected account, and how to fix it, in words for people."""
+"""The troubles of a connected account, and their remedies, in words for people."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from posts.expiring import SOON
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """Something that keeps posts from going out, or soon will."""
+    """An obstacle that keeps posts from going out, or soon will."""
 
     what: str
     remedy: str
     is_bad: bool = True
     can_sign_in: bool = False
-    """Whether signing in again mends it."""
+    """True if signing in again helps."""
 
 
 def troubles_of(account: SocialAccount, paused: list[Pause], *, now: datetime) -> list[Trouble]:
-    """Return all that is wrong with an account, what stops it altogether first."""
+    """Return all troubles of an account, first those that stop it altogether."""
     if not account.is_connected:
         what = _("It was disconnected on %(day)s.") % {"day": moment(account.disconnected_at)}
         return [Trouble(what=what, remedy=_("To post to it again, connect it again: it gets back its place."))]

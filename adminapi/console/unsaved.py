@@ -1,4 +1,4 @@
-"""Says at the console's door that a form was not saved, where whoever sent it was not logged in any more."""
+"""Tell the login page that a form was not saved, if its sender was no longer logged in."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from adminapi.middleware import CONSOLE
 
 
 class UnsavedMiddleware:
-    """Leaves a message for the login page where a form is answered with it; scripts tell of their calls themselves."""
+    """Adds a message if a form is answered with the login page; scripts report their own calls."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""Every page of the console's own. What Django's admin makes of the models is in `admin.site.urls`."""
+"""The console's own pages. Those that Django's admin makes from models are in `admin.site.urls`."""
 
 from django.urls import URLPattern, path
 from django.views.i18n import set_language

@@ -1,6 +1,6 @@
 """Texts of the console that are in no template and no call of gettext: from models, errors and the theme.
 
-A test holds these lists against what there is, so that nothing stays English by oversight.
+A test compares these lists with the code, so that nothing stays English by oversight.
 """
 
 from django.contrib.admin import AdminSite
@@ -39,7 +39,7 @@ MODELS = (
 """Names of apps and models; their columns have labels where they are shown."""
 
 HELP = (_("When the connection ends unless a person acts."),)
-"""What explains columns, where a page shows it."""
+"""Help texts of columns that a page shows."""
 
 STORED = (
     _("{network} no longer has the post to reply to."),
@@ -132,8 +132,8 @@ STORED = (
     _("{network} {otherwise}"),
     _("It is an address at {host}, not at {usual}: is it the right one?"),
 )
-"""Texts with places that come back as English alone: stored with a post or an account, through a child's JSON, or
-through DRF. The first that fits a text counts."""
+"""Texts with placeholders that come back in English only: stored with a post or an account, from a child process's
+JSON, or from DRF. The first that matches a text counts."""
 
 PLAIN = (
     _("The PDF is locked. Save it without a password."),
@@ -151,7 +151,7 @@ PLAIN = (
     _("The video is damaged or incomplete. Export it again."),
     _("The video takes too much memory to check. Export it again."),
 )
-"""What the processes say that look into files; they import nothing of ours."""
+"""Messages of the child processes that check files; they import nothing of ours."""
 
 THEME = (
     _("Date"),
@@ -169,11 +169,11 @@ THEME = (
     _("Welcome back to"),
     _("You have been successfully logged out from the administration"),
 )
-"""What the theme says on our pages, and Django's own translations do not have."""
+"""Texts of the theme on our pages that Django's own translations lack."""
 
 
 def announce_texts() -> None:
-    """Let texts that come back from where they were stored be recognized; X calls itself by its short name there."""
+    """Register the texts so that stored ones are recognized; X appears in them by its short name."""
     announce(STORED, networks=[*platforms.NAMES.values(), "X"])
 
 
@@ -183,11 +183,11 @@ CALLED = {
     "social account": _("account"),
     "social accounts": _("accounts"),
 }
-"""What people call rows that have another name in the code."""
+"""Readable names of rows that have other names in the code."""
 
 
 def translate_names(site: AdminSite) -> None:
-    """Let the names of all models in the console and of their apps, and what explains columns, be translated."""
+    """Make the names of the console's models and apps, and the columns' help texts, translatable."""
     for model in site._registry:
         options = model._meta
         options.app_config.verbose_name = gettext_lazy(str(options.app_config.verbose_name))

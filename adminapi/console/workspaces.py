@@ -1,4 +1,4 @@
-"""The workspaces of whoever looks at a page: nobody sees rows of others."""
+"""The workspaces of the request's user: nobody sees rows of others."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from workspaces.reach import limited_to
 
 MOST_OFFERED = 200
 CHOSEN = "workspace"
-"""The session's key for the workspace that was chosen last."""
+"""The session's key for the last chosen workspace."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,8 @@ def workspaces_of(request: HttpRequest) -> "QuerySet[Workspace]":
 
 
 def chosen(request: HttpRequest) -> Workspace | None:
-    """Return the workspace that a form or an address names, and keep it as what this session chose last; None where
-    none is named. Raises Http404 for one that is not of the request's user."""
+    """Return the workspace that a form or an address names, and keep it as the session's last choice; None if none is
+    named. Raises Http404 for one that is not of the request's user."""
     pk = request.POST.get("workspace") or request.GET.get("workspace")
     found = get_object_or_404(workspaces_of(request), pk=pk) if pk else None
     if found and request.session.get(CHOSEN) != found.pk:
@@ -44,18 +44,18 @@ def chosen(request: HttpRequest) -> Workspace | None:
 
 
 def last_chosen(request: HttpRequest) -> Workspace | None:
-    """Return the workspace that this session chose last, if it is still one of the request's user."""
+    """Return the session's last chosen workspace, if it is still one of the request's user."""
     pk = request.session.get(CHOSEN)
     return workspaces_of(request).filter(pk=pk).first() if pk else None
 
 
 def at_hand(request: HttpRequest) -> Workspace | None:
-    """Return the workspace that is named, else the one that was chosen last, else the first; None: there is none."""
+    """Return the named workspace, else the last chosen, else the first; None if there is none."""
     return chosen(request) or last_chosen(request) or workspaces_of(request).first()
 
 
 def named(request: HttpRequest, present: Collection[str]) -> list[tuple[str, str]]:
-    """Return the ids and names of the workspaces of the request's user, and of those that a row has already."""
+    """Return the ids and names of the workspaces of the request's user, and of those that a row already has."""
     mine = {each.pk: _name(each) for each in workspaces_of(request)}
     others = [pk for pk in present if pk not in mine]
     known = {each.pk: _name(each) for each in Workspace.objects.filter(pk__in=others)} if others else {}

@@ -1,4 +1,4 @@
-"""Checks of the settings: whether they fit together, and decrypt what is stored."""
+"""Check that the settings fit together, and decrypt the stored secrets."""
 
 import base64
 import re
@@ -35,7 +35,7 @@ RING = "Give TOKEN_KEYS every key that it had, the one to encrypt with first."
 
 
 def given() -> Finding:
-    """Whether the settings pass Django's checks, and let requests in."""
+    """Check that the settings pass Django's checks, and let requests in."""
     found = checks.run_checks(include_deployment_checks=not settings.EMBEDDED)
     serious = [each for each in found if each.is_serious() and not each.is_silenced()]
     if serious:
@@ -54,7 +54,7 @@ def given() -> Finding:
 
 
 def public_address() -> Finding:
-    """Whether PUBLIC_BASE_URL leads to us from here, and networks that fetch files can use it."""
+    """Check that PUBLIC_BASE_URL leads here, and that networks that fetch files can use it."""
     base = settings.PUBLIC_BASE_URL
     action = "Set PUBLIC_BASE_URL to the address that others use, and see that the web process runs behind it."
     try:
@@ -94,13 +94,13 @@ def _fetch(url: str) -> requests.Response:
 
 
 def _cause(error: requests.exceptions.SSLError) -> str:
-    """Return OpenSSL's words for what is wrong, which requests wraps in many others."""
+    """Return OpenSSL's own error, without the many words around it in requests' error."""
     found = re.search(r"\] (.+?)\.? \(_ssl", str(error))
     return found[1] if found else str(error)
 
 
 def _instead_of_a_file() -> str:
-    """Say what the address of a stored picture gives instead of it, if anything; raises StorageUnavailable."""
+    """Fetch a stored picture by its address, and describe any other answer; raises StorageUnavailable."""
     try:
         with storage.trial(PIXEL, extension=".png") as name:
             answer = _fetch(signed_url(name, seconds=60))
@@ -112,12 +112,12 @@ def _instead_of_a_file() -> str:
 
 
 def _live() -> list[Connector]:
-    """Return the networks that accounts can be connected at, outside the sandbox, with an app of the operator's."""
+    """Return the networks with an app of the operator's, where live accounts can be connected."""
     return [each for each in needing_an_app() if registry.is_configured(each)]
 
 
 def credentials() -> Finding:
-    """Whether each network has an id and a secret, or neither; and whether accounts need one that is not there."""
+    """Check that each network has both an id and a secret, or neither, and that no account lacks its network's app."""
     half = [
         f"{name.upper()}_CLIENT_{'SECRET' if app['client_id'] else 'ID'}"
         for name, app in settings.NETWORKS.items()
@@ -143,7 +143,7 @@ def credentials() -> Finding:
 
 
 def _used() -> set[str]:
-    """Return the networks at which accounts are connected, outside the sandbox."""
+    """Return the networks with connected accounts, outside the sandbox."""
     return set(SocialAccount.objects.live().values_list("platform", flat=True))
 
 
@@ -152,20 +152,20 @@ def _needs_app(network: str) -> bool:
 
 
 def api_versions() -> Finding:
-    """Whether a network that accounts are connected at no longer takes the version of its API that is called."""
+    """Check that each network with connected accounts still takes the API version that is called."""
     today = timezone.now().date()
     known = [(each.version_ends, each) for each in map(registry.get, sorted(_used())) if each.version_ends]
     ending = [(ends, each) for ends, each in known if ends <= today + ENDS_SOON]
     if not ending:
         return well("None ends soon, as far as it is known.")
     ends, network = min(ending, key=itemgetter(0))
-    told = f"Version {network.version} of {network.name}'s API {'ended' if ends <= today else 'ends'} on {ends}."
+    message = f"Version {network.version} of {network.name}'s API {'ended' if ends <= today else 'ends'} on {ends}."
     action = f"Set {network.id.upper()}_API_VERSION to a later one, and start every process again."
-    return (wrong if ends <= today else warning)(told, action)
+    return (wrong if ends <= today else warning)(message, action)
 
 
 def key_ring() -> Finding:
-    """Whether TOKEN_KEYS decrypts what is stored, and how much is not encrypted with the first key yet."""
+    """Check that TOKEN_KEYS decrypts the stored secrets, and count those not yet encrypted with the first key."""
     try:
         keyring.check()
     except (WrongKeyRing, ImproperlyConfigured) as error:

@@ -1,4 +1,4 @@
-"""Checks of the database: which one it is, and whether it guarantees what publishing relies on."""
+"""Check the database: its kind and version, and the guarantees that publishing relies on."""
 
 import os
 from datetime import timedelta
@@ -34,11 +34,11 @@ FOREIGN = (
     "ORDER BY table_name, column_name"
 )
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs", "ceph")
-"""File systems of another machine: SQLite's locks do not hold there."""
+"""Network file systems, where SQLite's locks do not hold."""
 
 
 def server() -> Finding:
-    """Which server it is, and whether it is new enough."""
+    """Name the server, and check that it is new enough."""
     name, version = connection.display_name, connection.get_database_version()
     shown, least = ".".join(map(str, version)), ".".join(map(str, OLDEST[name]))
     if version < OLDEST[name]:
@@ -47,7 +47,7 @@ def server() -> Finding:
 
 
 def transactions() -> Finding:
-    """Whether what is committed stays, and whoever comes second to a row sees that it is taken."""
+    """Check that commits last, and that a second transaction sees that a row is taken."""
     return _of_sqlite() if connection.vendor == "sqlite" else _of_mysql()
 
 
@@ -84,7 +84,7 @@ def _of_mysql() -> Finding:
             "The server is one of a Galera cluster: what is locked on it is free on the others.",
             "Let all processes write to the same server of it.",
         )
-    # What a power cut takes from the binary log, the server rolls back when it starts, committed or not.
+    # At its start the server rolls back transactions that a power cut removed from the binary log, even committed ones.
     needed = [SYNCED_LOG, SYNCED_BINLOG] if has_binlog else [SYNCED_LOG]
     if loose := [name for name in needed if found.get(name) != "1"]:
         return warning(
@@ -102,7 +102,7 @@ def _variables() -> dict[str, str]:
 
 
 def collation() -> Finding:
-    """Whether ids and digests that differ only in case, or in trailing spaces, are different."""
+    """Check that ids and digests that differ only in case, or in trailing spaces, are different."""
     if connection.vendor == "sqlite":
         return well("SQLite compares byte by byte.")
     charset, collated = _row("SELECT @@character_set_database, @@collation_database")
@@ -125,20 +125,20 @@ def collation() -> Finding:
 
 
 def clock() -> Finding:
-    """Whether this machine and the database tell the same time."""
+    """Compare the clocks of this machine and of the database."""
     before = timezone.now()
     there = database_now()
     trip = timezone.now() - before
     apart = abs(there - before - trip / 2) - trip / 2
     if apart < CLOCKS_DIFFER:
         return well("This machine and the database tell the same time.")
-    told = f"This machine's clock and the database's are {apart.total_seconds():.0f} seconds apart."
+    message = f"This machine's clock and the database's are {apart.total_seconds():.0f} seconds apart."
     found = wrong if apart >= CLOCKS_FAR_APART else warning
-    return found(told, "Let both follow a time server.")
+    return found(message, "Let both follow a time server.")
 
 
 def migrations() -> Finding:
-    """Whether every database has the tables that this version works with."""
+    """Check that every database has the tables of this version."""
     states = {alias: health.check(alias) for alias in replica.own()}
     bad = [f"{alias}: {state}" for alias, state in states.items() if state != "ok"]
     if "unreachable" in states.values():
@@ -152,7 +152,7 @@ def migrations() -> Finding:
 
 
 def writing() -> Finding:
-    """Whether rows may be inserted, changed and removed."""
+    """Check that rows may be inserted, changed and removed."""
     now = timezone.now()
     try:
         with transaction.atomic():
@@ -166,7 +166,7 @@ def writing() -> Finding:
 
 
 def the_replica() -> Finding:
-    """Whether the replica answers and follows, where one is named."""
+    """Check that the replica, if there is one, answers and keeps up."""
     if replica.REPLICA not in connections:
         return well("None is used.")
     reached = _mark(DEFAULT_DB_ALIAS)
@@ -189,12 +189,12 @@ def the_replica() -> Finding:
 
 
 def _mark(alias: str) -> Mark | None:
-    """Return how far a database is: a worker notes it every few seconds."""
+    """Return the time that a database has reached; a worker notes it every few seconds."""
     return Mark.objects.using(alias).first()
 
 
 def disk() -> Finding:
-    """Whether the database, and the files of this machine, can be written, and there is room for them."""
+    """Check that the database and this machine's files can be written, and that there is room."""
     folder = settings.OUIPOST_HOME
     if not os.access(folder, os.W_OK) or not folder.is_dir():
         return wrong(
@@ -216,13 +216,13 @@ def disk() -> Finding:
 
 
 def file_system_of(folder: Path, mounts: str = "/proc/self/mounts") -> str:
-    """Return the kind of file system that a folder is on, empty where this machine does not tell."""
+    """Return the type of the file system of a folder, or empty if this machine does not list mounts."""
     try:
         lines = Path(mounts).read_text().splitlines()
     except OSError:
         return ""
     found = [(point, kind) for _, point, kind, *_ in map(str.split, lines) if folder.is_relative_to(point)]
-    # Of several at one point the last is seen: a network's disk is mounted over what waits for its first use.
+    # The last mount at a point counts: a network disk is mounted over the automounter's own entry.
     return max(reversed(found), key=lambda each: len(each[0]), default=("", ""))[1]
 
 

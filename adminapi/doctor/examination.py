@@ -25,7 +25,7 @@ SLOWLY = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing to check; its result is unknown if what it `needs` is wrong."""
+    """One thing to check; its result is unknown if the check that it `needs` fails."""
 
     name: str
     look: Callable[[], Finding]
@@ -109,7 +109,7 @@ LOOKED_AT: tuple[Check | Part, ...] = (
     Check(name="backlog", look=services.backlog, needs="migrations"),
     Check(name="audit_log", look=services.journal, needs="migrations"),
 )
-"""In the order of the report."""
+"""All checks, in the order of the report."""
 
 
 def examine(*, asks_networks: bool = False) -> list[Finding]:
@@ -128,7 +128,7 @@ def examine(*, asks_networks: bool = False) -> list[Finding]:
 
 
 def checks_of_apps() -> list[Check]:
-    """Return a check for each network that needs an app: they call out, and so are not always made."""
+    """Return a check for each network that needs an app; they call the networks, so they are optional."""
     return [
         Check(name=f"{each.id}_app", look=partial(networks.app, each), seconds=SLOWLY)
         for each in networks.needing_an_app()
@@ -149,7 +149,7 @@ def _of_part(part: Part, health: Health) -> Finding:
 
 
 def _answer(check: Check, future: "Future[Any]", *, began: float) -> Finding:
-    """Return what the look found; one that fails, or takes too long, is a finding too."""
+    """Return the finding of a check; an error, or a timeout, is a finding, too."""
     try:
         finding: Finding = future.result(timeout=max(0.0, began + check.seconds - time.monotonic()))
     except TimeoutError:
@@ -160,7 +160,7 @@ def _answer(check: Check, future: "Future[Any]", *, began: float) -> Finding:
 
 
 def _unless_needless(finding: Finding, found: Mapping[str, Finding], needs: Mapping[str, str]) -> Finding:
-    """Return the finding, or an unknown one if something that the check needs is wrong."""
+    """Return the finding, or an unknown one if a check that it needs has failed."""
     cause, needed = "", needs[finding.name]
     while needed:
         cause, needed = needed if found[needed].status == WRONG else cause, needs[needed]

@@ -11,7 +11,7 @@ WORST_FIRST = (WRONG, UNKNOWN, WARNING, OK)
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The state of a part in a sentence, and what to do if it is not well."""
+    """The state of a part in a sentence, and the remedy if it is not well."""
 
     name: str
     status: str
@@ -20,22 +20,22 @@ class Finding:
 
 
 def well(message: str) -> Finding:
-    """Return that nothing is to be done. The doctor fills in the name, here and below."""
+    """Return a finding that needs no action. The doctor fills in the name, here and below."""
     return Finding(name="", status=OK, message=message)
 
 
 def warning(message: str, action: str) -> Finding:
-    """Return that it works, but not as it should."""
+    """Return a finding about a part that works, but not as it should."""
     return Finding(name="", status=WARNING, message=message, action=action)
 
 
 def wrong(message: str, action: str) -> Finding:
-    """Return that it does not work, or will not when it matters."""
+    """Return a finding about a part that does not work, or will not when it matters."""
     return Finding(name="", status=WRONG, message=message, action=action)
 
 
 def unknown(message: str) -> Finding:
-    """Return that nobody can tell, because something else is wrong."""
+    """Return a finding about a part that could not be checked, because something else is wrong."""
     return Finding(name="", status=UNKNOWN, message=message)
 
 
@@ -60,7 +60,7 @@ def as_text(found: Sequence[Finding]) -> str:
 
 
 def refused(reason: str, *, in_json: bool) -> str:
-    """Return the finding for settings that cannot be read: nothing else can be checked then."""
+    """Return the only finding if the settings cannot be read, as nothing else can be checked then."""
     action = "Set it in the environment or in `.env`: `.env.example` has a line for each setting."
     found = [Finding(name="settings", status=WRONG, message=reason, action=action)]
     return as_json(found) if in_json else as_text(found)

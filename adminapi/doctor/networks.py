@@ -1,4 +1,4 @@
-"""What the networks say of this installation's apps: each is asked to sign in with a code that nobody was given."""
+"""Check this installation's apps at the networks: ask each to sign in with a made-up code."""
 
 import time
 
@@ -20,9 +20,9 @@ def needing_an_app() -> list[Connector]:
 
 
 def app(network: Connector) -> Finding:
-    """Whether a network takes this installation's app, and what to register there.
+    """Check that a network accepts this installation's app, and say what to register there.
 
-    Its words are shown: not every network documents how it refuses an app.
+    The finding quotes the network, as not every network documents how it refuses an app.
     """
     if not registry.is_configured(network):
         return well(f"There is no app. {_checklist(network)}")
@@ -30,18 +30,18 @@ def app(network: Connector) -> Finding:
     refusal, variables = credentials.refusal(network, session, now=timezone.now()), _variables(network)
     if refusal is None:
         return warning("It took a code that was made up.", f"See that what answers really is {network.name}.")
-    told = f"{refusal.message.rstrip('.')}."
+    message = f"{refusal.message.rstrip('.')}."
     if isinstance(refusal, Outdated):
-        return wrong(f"The version is refused. {told}", f"Set {network.id.upper()}_API_VERSION to a later one.")
+        return wrong(f"The version is refused. {message}", f"Set {network.id.upper()}_API_VERSION to a later one.")
     if refusal.acts == WhoActs.OPERATOR:
-        return wrong(f"The app is refused. {told}", f"Look at {variables}, and at the app at the network.")
+        return wrong(f"The app is refused. {message}", f"Look at {variables}, and at the app at the network.")
     if isinstance(refusal, Unavailable | Unknown):
-        return warning(f"Nobody can tell. {told}", f"Try it again later; if it stays so, look at {variables}.")
-    return well(f"A code that was made up is refused. {told} {_checklist(network)}")
+        return warning(f"Nobody can tell. {message}", f"Try it again later; if it stays so, look at {variables}.")
+    return well(f"A code that was made up is refused. {message} {_checklist(network)}")
 
 
 def _checklist(network: Connector) -> str:
-    """Say what to register at the network, and where to put what it gives."""
+    """List the values to register at the network, and the settings for those that it returns."""
     scopes = ", ".join(network.scopes)
     product = f" {network.id.upper()}_PRODUCT: {network.app.product or 'empty'}." if network.products else ""
     return f"Redirect URI: {hosted_url(network.id)}. Scopes: {scopes}. Settings: {_variables(network)}.{product}"

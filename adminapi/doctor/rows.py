@@ -1,4 +1,4 @@
-"""The check of what is stored: rows that a hand, a bug or another version left as this one does not expect them."""
+"""Check the stored rows for forms that this version does not expect, left by a person, a bug or another version."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -20,7 +20,7 @@ ACTION = "Set it anew over the API or the console, or mend the row; until then n
 
 
 def rows() -> Finding:
-    """Whether what is set up, and what is still to go out, is stored as this version expects it."""
+    """Check that the configuration, and the posts that are still to go out, are stored as this version expects."""
     found = [*_misshapen(), *_unknown()]
     if not found:
         return well("They are stored as this version expects them.")
@@ -48,7 +48,7 @@ def _misshapen() -> Iterator[str]:
 
 
 def _unknown() -> Iterator[str]:
-    """Give the rows that name what this version, or this machine, does not have."""
+    """Give the rows with a network, scope or time zone that this version, or this machine, does not know."""
     accounts = _accounts().exclude(platform__in=registry.IDS)
     yield from (f"{pk} (network {name})" for pk, name in accounts.values_list("pk", "platform"))
     pauses = Pause.objects.in_force().exclude(scope__in=PauseScope.values)
@@ -61,5 +61,5 @@ def _unknown() -> Iterator[str]:
 
 
 def _accounts() -> SocialAccountQuerySet:
-    """Match those of workspaces that are not being removed."""
+    """Match the connected accounts of workspaces that are not being removed."""
     return SocialAccount.objects.connected().filter(workspace__deleted_at=None)

@@ -1,4 +1,4 @@
-"""Checks of Redis, and of the workers that take what is due."""
+"""Check Redis, and the workers that take due work."""
 
 import re
 
@@ -19,11 +19,11 @@ INFO = Script("return redis.call('INFO')")
 FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
 OLDEST_REDIS = 6
 LATE = engine_time(300)
-"""What is due for so long without being taken is not taken at all: minutes of work may be ahead of it."""
+"""Work that is due for this long counts as not taken at all: minutes of other work may be ahead of it."""
 
 
 def redis_server() -> Finding:
-    """Which Redis it is, and whether it keeps what it is given."""
+    """Name the Redis servers, and check that they keep their data."""
     urls = dict.fromkeys(url for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL) if is_redis(url))
     if not urls:
         return well("None is used.")
@@ -32,8 +32,8 @@ def redis_server() -> Finding:
 
 
 def _server(url: str) -> Finding:
-    told = patient_redis(url).run(INFO, insist=True)
-    facts = {name.decode(): value.decode() for name, value in FACT.findall(told)}
+    info = patient_redis(url).run(INFO, insist=True)
+    facts = {name.decode(): value.decode() for name, value in FACT.findall(info)}
     version, mode = facts.get("redis_version", "0"), facts.get("redis_mode", "")
     policy = facts.get("maxmemory_policy", "")
     if mode == "cluster":
@@ -49,24 +49,24 @@ def _server(url: str) -> Finding:
 
 
 def backlog() -> Finding:
-    """Whether webhooks are sent, and tokens renewed, on time."""
+    """Check that webhooks are sent, and tokens renewed, on time."""
     now = database_now()
     before = now - LATE
     deliveries = Delivery.objects.filter(is_due(now), due_at__lt=before).count()
     tokens = SocialAccount.objects.needing_refresh().filter(is_due(now), due_at__lt=before).count()
-    told = [counted(deliveries, "delivery of webhooks", "deliveries of webhooks")] if deliveries else []
-    told += [counted(tokens, "token to be renewed", "tokens to be renewed")] if tokens else []
-    if told:
+    late = [counted(deliveries, "delivery of webhooks", "deliveries of webhooks")] if deliveries else []
+    late += [counted(tokens, "token to be renewed", "tokens to be renewed")] if tokens else []
+    if late:
         waits, minutes = "waits" if deliveries + tokens == 1 else "wait", round(LATE.total_seconds() / 60)
         return warning(
-            f"{' and '.join(told)} {waits} for more than {minutes} minutes.",
+            f"{' and '.join(late)} {waits} for more than {minutes} minutes.",
             "See that workers run, with DELIVERY_THREADS above 0, or Celery with -Q publish,webhooks,default.",
         )
     return well("Nothing waits for long.")
 
 
 def accounts() -> Finding:
-    """Whether an account cannot be used, nor its tokens be renewed, until the operator acts."""
+    """Find accounts that cannot be used, nor their tokens be renewed, until the operator acts."""
     waiting = SocialAccount.objects.live().filter(last_error__who_acts=WhoActs.OPERATOR)
     count = waiting.count()
     if not count:
@@ -79,7 +79,7 @@ def accounts() -> Finding:
 
 
 def journal() -> Finding:
-    """Whether the audit log is sealed within seconds, as it should be."""
+    """Check that the audit log is sealed within seconds, as it should be."""
     left = verifying.waiting(timezone.now())
     if left.overdue:
         return warning(

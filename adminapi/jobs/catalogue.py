@@ -34,15 +34,15 @@ def _activated(user: User, actor: Actor, *, is_active: bool) -> User:
 
 
 def returned(drafts: list[Post]) -> str:
-    """Say how many posts a changed schedule has no time for any more; nothing where there is none."""
+    """Say how many posts have no time in a changed schedule any more; empty if there are none."""
     if not drafts:
         return ""
-    told = ngettext(
+    message = ngettext(
         "%(count)d post fits no time any more and is a draft now.",
         "%(count)d posts fit no time any more and are drafts now.",
         len(drafts),
     )
-    return told % {"count": len(drafts)}
+    return message % {"count": len(drafts)}
 
 
 def _refreshed(account: SocialAccount, actor: Actor) -> SocialAccount:
@@ -62,7 +62,7 @@ REFRESH = Bulk(
     title=_("Refresh"),
     model=SocialAccount,
     perform=_refreshed,
-    perform_and=lambda account, actor, settle: settle(_refreshed(account, actor)),  # twice is as good as once
+    perform_and=lambda account, actor, settle: settle(_refreshed(account, actor)),  # doing it twice does no harm
     asks_network=True,
 )
 REDELIVER = Bulk(
@@ -136,11 +136,11 @@ KINDS: tuple[Kind, ...] = (
     *(REVOKE_KEYS, ACTIVATE, DEACTIVATE, PRUNE),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
-"""A job may be of another kind, where a newer version made it."""
+"""All kinds by name; a job of a newer version may be of another kind."""
 
 
 def open_to(user: User) -> "QuerySet[Job]":
-    """Match the jobs that a user may look at and stop: their own; an administrator's are all that they might begin."""
+    """Match the jobs that a user may see and stop: their own, or for an administrator all that they might begin."""
     theirs = Q(user_id=user.pk)
     if user.role == Role.ADMIN:
         theirs |= Q(kind__in=[kind.name for kind in KINDS if kind.permission in user.granted])

@@ -1,4 +1,4 @@
-"""The kinds of jobs: something is done to each row by itself, or old rows are removed in steps."""
+"""The kinds of jobs: an action on each row by itself, or the removal of old rows in steps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,12 +40,12 @@ class Kind(Protocol):
 
     @property
     def permission(self) -> str:
-        """What whoever began it must still be granted at each row."""
+        """The permission that the job's owner must still have at each row."""
 
     def work(self, row: JobRow, *, user: User, actor: Actor, settle: Settle) -> None:
-        """Do a row, or a part of one, and settle it in the same transaction where there is one.
+        """Do a row, or a part of one, and settle it in the same transaction, if there is one.
 
-        Raises DomainError where a rule refuses it.
+        Raises DomainError if a rule forbids it.
         """
 
 
@@ -63,13 +63,13 @@ class Bulk:
     model: type[Model]
     perform: Callable[[Any, Actor], Any]
     rows: "Callable[[User], QuerySet[Any]] | None" = None
-    """Those of a user, where that is not told by their workspaces."""
+    """Gives the rows of a user, if their workspaces do not determine them."""
     tell: Callable[[Any], str] = nothing
-    """Says what came of a row, by what `perform` returned, where there is more to say than that it is done."""
+    """Describes the result of a row by the return value of `perform`, if there is more to say than that it is done."""
     perform_and: Callable[[Any, Actor, Callable[[Any], None]], object] | None = None
-    """The same for what takes long before its transaction: it calls at its end what settles the row."""
+    """Replaces `perform` if much work comes before the transaction; calls its last argument to settle the row."""
     perform_once: Callable[[Any, Actor, str], Any] | None = None
-    """The same where it makes a row, given the key of the form that confirms it: sent twice, it makes no second one."""
+    """Replaces `perform` if it creates a row; gets the confirming form's key: sent twice, it creates no second row."""
     asks_network: bool = False
     look: str = ""
     """The class of its button."""
@@ -79,11 +79,11 @@ class Bulk:
         return CONSOLE_PERMISSIONS[self.model._meta.label_lower]
 
     def perform_for(self, form: str, row: Any, actor: Actor) -> Any:
-        """Do it to a row at once, for the form with this key, if it has one."""
+        """Do it to a row at once, for the form with this key, if there is a key."""
         return self.perform_once(row, actor, form) if self.perform_once and form else self.perform(row, actor)
 
     def rows_of(self, user: User) -> "QuerySet[Any]":
-        """Match the rows that a user may do it to: those of their list."""
+        """Match the rows that a user may do it to: those in their list."""
         return self.rows(user) if self.rows else limited_to(self.model._default_manager.all(), user)
 
     def work(self, row: JobRow, *, user: User, actor: Actor, settle: Settle) -> None:

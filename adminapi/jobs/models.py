@@ -20,7 +20,7 @@ class JobStatus(models.TextChoices):
 
 
 class Job(Claimable):
-    """What to do to its rows, in whose name, and how far it is."""
+    """An action on many rows, with the person in whose name it runs, and its progress."""
 
     id = public_id("job")
     kind = models.CharField(max_length=60, help_text="The name of one of the kinds.")
@@ -53,7 +53,7 @@ class Job(Claimable):
 
     @property
     def actor(self) -> Actor:
-        """Whoever began it, as they were then: everything that it does is recorded in their name."""
+        """The person who began it, as they were then; everything that it does is recorded in their name."""
         return Actor(
             user_id=self.user_id,
             user_email=self.user_email,

@@ -1,4 +1,4 @@
-"""What staff can do to a post: the API's own services, each offered only while the post's state allows it."""
+"""The actions of staff on a post: the API's own services, each offered only while the post's state allows it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ EVERY = frozenset(PostStatus)
 
 @dataclass(frozen=True, kw_only=True)
 class Action(Bulk):
-    """One thing that can be done to a post, or to many; `says` is what will happen."""
+    """An action on one or many posts; `says` describes its effect."""
 
     model: type[Model] = Post
     says: Any
@@ -26,7 +26,7 @@ class Action(Bulk):
 
     @property
     def word(self) -> str:
-        """Its name among those of posts."""
+        """The name without its prefix."""
         return self.name.removeprefix("posts.")
 
 
@@ -88,5 +88,5 @@ BY_WORD = {action.word: action for action in ACTIONS}
 
 
 def offered(post: Post) -> list[Action]:
-    """Return what can be done to a post in its present state."""
+    """Return the actions that a post's present state allows."""
     return [action for action in ACTIONS if post.status in action.states]

@@ -34,7 +34,7 @@ NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class OldRows:
-    """A kind of old rows of which there are some."""
+    """A kind of old rows, and their number."""
 
     name: str
     title: Any
@@ -42,7 +42,7 @@ class OldRows:
 
 
 class Prune:
-    """Removes what was old when the job began."""
+    """Removes the rows that were old when the job began."""
 
     name = "prune"
     title = _("Remove what is old")
@@ -63,5 +63,5 @@ PRUNE = Prune()
 
 
 def look(now: datetime) -> list[OldRows]:
-    """Return what is old by now, and how many of it there are."""
+    """Return the kinds of old rows, each with its number."""
     return [OldRows(name=each.name, title=NAMES[each.name], count=each.rows.count()) for each in pruning.old(now)]

@@ -1,7 +1,7 @@
-"""Running jobs: work that takes longer than a request is done in the worker, row by row.
+"""Run jobs: work that takes longer than a request is done in the worker, row by row.
 
-A row and the note that it is done are one transaction, so a job that was cut short goes on with the rows that are left.
-Before each row it is checked that whoever began the job still has the permission.
+A row and the note that it is done are one transaction, so an interrupted job goes on with the remaining rows. Before
+each row, the worker checks that the person who began the job still has the permission.
 """
 
 import logging
@@ -29,12 +29,12 @@ from workspaces.models import User
 
 logger = logging.getLogger(__name__)
 STEP = timedelta(seconds=2)
-"""After that long the worker does something else meanwhile."""
+"""After this long the worker turns to other work before it goes on."""
 LEASE = engine_time(60)
 EXTEND_SECONDS = LEASE.total_seconds() / 3
-"""A row may take longer than the lease: its files are copied, or its network is asked."""
+"""The interval of extending the lease: copying a row's files, or asking its network, may take longer than a lease."""
 MOST_DEATHS = 3
-"""A row at which so many workers in a row died is left out."""
+"""A row is skipped after so many workers in a row died at it."""
 IN_A_STATEMENT = 500
 
 
@@ -76,9 +76,9 @@ def stop(job: Job, *, actor: Actor, now: datetime) -> bool:
 
 
 def work_on_due(*, is_ending: Callable[[], bool] = lambda: False) -> int:
-    """Do a step of the job that is longest due; returns how many rows, or parts of one, were looked at.
+    """Do a step of the job that is due for longest; returns the number of processed rows, or parts of one.
 
-    Once the process `is_ending` it goes on to no other row.
+    Once the process `is_ending`, no further row is begun.
     """
     held = claims.claim_due(Job.objects.all(), limit=1, lease=LEASE)
     return sum(_step(claim, is_ending) for claim in held)
@@ -125,7 +125,7 @@ def _waiting(job: Job) -> Iterator[JobRow]:
 
 
 def _do(kind: Kind, row: JobRow, user: User, claim: Claim) -> None:
-    """Do a row, or a part of one, or note why it cannot be done; raises LostClaim, and what the database raises."""
+    """Do a row, or a part of one, or note why it cannot be done; raises LostClaim, and the database's errors."""
 
     def settle(*, done: int = 1, is_over: bool = True, note: str = "") -> None:
         _settle(claim, row, RowStatus.DONE if is_over else RowStatus.WAITING, done=done, note=note)

@@ -1,4 +1,4 @@
-"""Checks of arguments that several operators' commands share."""
+"""Check arguments that several operators' commands share."""
 
 import re
 from datetime import datetime, timedelta
@@ -13,31 +13,31 @@ from workspaces.models import Workspace
 SPAN = re.compile(r"([0-9]{1,4})([mhd])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 A_DAY = 86_400
-"""In seconds."""
+"""A day in seconds."""
 
 
 class WrongArgument(CommandError):
-    """An argument has a value that cannot be: it exits with 2, as for an unknown argument, for 1 means that something
-    was found."""
+    """An argument has an invalid value. The command exits with 2, as for an unknown argument; 1 means that it found
+    something."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=2)
 
 
 def require_workspace(pk: str) -> None:
-    """Raise WrongArgument where a workspace is named that does not exist."""
+    """Raise WrongArgument if a named workspace does not exist."""
     if pk and not Workspace.objects.filter(pk=pk).exists():
         raise WrongArgument(f"There is no workspace {pk}.")
 
 
 def require_between(name: str, value: int, *, least: int, most: int) -> None:
-    """Raise WrongArgument where a number is out of its range."""
+    """Raise WrongArgument if a number is out of its range."""
     if not least <= value <= most:
         raise WrongArgument(f"{name} must be {least} to {most}.")
 
 
 def require_text(name: str, value: str, *, most: int) -> None:
-    """Raise CommandError where a text is empty, too long, or has characters that the API takes nowhere."""
+    """Raise CommandError if a text is empty, too long, or has characters that the API refuses everywhere."""
     if not value.strip() or len(value) > most:
         raise CommandError(f"{name} must have 1 to {most} characters.")
     if CONTROL.search(value):
@@ -45,7 +45,7 @@ def require_text(name: str, value: str, *, most: int) -> None:
 
 
 def read_since(text: str, *, now: datetime) -> datetime:
-    """Return the moment that `--since` means: an ISO 8601 moment, or a span before now such as 24h.
+    """Return the moment of `--since`, given in ISO 8601 or as a span before now such as 24h.
 
     Raises WrongArgument.
     """
@@ -54,12 +54,12 @@ def read_since(text: str, *, now: datetime) -> datetime:
     try:
         moment: datetime = Instant().run_validation(text)
     except ValidationError as error:
-        told = " ".join(map(str, error.detail))
-        raise WrongArgument(f"--since: {told} Or so long ago: 90m, 24h, 7d.") from error
+        reason = " ".join(map(str, error.detail))
+        raise WrongArgument(f"--since: {reason} Or so long ago: 90m, 24h, 7d.") from error
     return moment
 
 
 def problems_of(error: InvalidInput) -> str:
-    """Return what is wrong with arguments that are named like the fields of a body."""
+    """Return the errors of arguments that are named like the fields of a body."""
     fields: dict[str, list[str]] = error.details["fields"]
     return " ".join(f"--{name.replace('_', '-')}: {' '.join(problems)}" for name, problems in fields.items())

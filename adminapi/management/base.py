@@ -1,4 +1,4 @@
-"""What operators' commands have in common: full help texts, one way to print, and one way to fail."""
+"""The base of operators' commands: full help texts, one way to print, and one way to fail."""
 
 import argparse
 import json
@@ -25,18 +25,18 @@ class HelpFormatter(DjangoHelpFormatter):
 
 
 class OperatorCommand(BaseCommand):
-    """A command for whoever looks after the installation.
+    """A command for the installation's operator.
 
-    `help` says what it does and what it changes, `details` gives examples and what the exit codes mean.
+    `help` says what the command does and changes; `details` gives examples and the meaning of the exit codes.
     """
 
     requires_system_checks: list[str] | tuple[str, ...] | Literal["__all__"] = ()
-    """Django's checks load every view, which takes as long as all the rest, and views stay in memory. `prepare`,
-    `serve` and `doctor` make them."""
+    """No checks: Django's load every view, which takes as long as all the rest and stays in memory. `prepare`, `serve`
+    and `doctor` run them."""
     details = ""
     ends_without_database = True
     is_quiet = False
-    """Whether `--json` was given: then nothing but that object is printed."""
+    """True with `--json`: then only that object is printed."""
 
     def get_version(self) -> str:
         """Return the version of the product; Django's own method returns that of Django."""
@@ -52,12 +52,12 @@ class OperatorCommand(BaseCommand):
         try:
             with on_the_database():
                 return super().execute(*args, **options)
-        except InvalidInput as error:  # its fields are called like the arguments
+        except InvalidInput as error:  # its fields are named like the arguments
             raise CommandError(problems_of(error)) from error
 
     @property
     def actor(self) -> Actor:
-        """Who the journal says did it: the command, by its name."""
+        """The actor for the journal: the command, by its name."""
         return Actor.of_command(type(self).__module__.rpartition(".")[2])
 
     def say(self, line: str) -> None:
@@ -74,7 +74,7 @@ class OperatorCommand(BaseCommand):
 
 
 def counted(number: int, one: str, several: str = "") -> str:
-    """Return a number and what is said of as many: `1 post`, `1,200 posts`; `several` where an s is not enough."""
+    """Return a number with its noun: `1 post`, `1,200 posts`; `several` is the plural if an s is not enough."""
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
@@ -84,8 +84,8 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_wait(parser: argparse.ArgumentParser, what: str) -> None:
     """Add `--wait`: `what` completes "how long to wait for …"."""
-    told = f"how long to wait for {what} that does not answer (default 0)"
-    parser.add_argument("--wait", type=int, default=0, metavar="SECONDS", help=told)
+    text = f"how long to wait for {what} that does not answer (default 0)"
+    parser.add_argument("--wait", type=int, default=0, metavar="SECONDS", help=text)
 
 
 def add_dry_run(parser: argparse.ArgumentParser, what: str) -> None:

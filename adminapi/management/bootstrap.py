@@ -12,12 +12,12 @@ from workspaces.keys.services import create_key
 from workspaces.models import KEY_NAME_LENGTH, ApiKey, KeyMode, Role, User, Workspace
 
 NAME_LENGTH = KEY_NAME_LENGTH - 10
-"""Of the workspace: the name of its key is longer."""
+"""The longest name of the workspace; the name of its key adds a few characters."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bootstrapped:
-    """What an installation starts with; `secret` is empty where the key was there already."""
+    """The first rows of an installation; `secret` is empty if the key existed already."""
 
     admin: User
     is_new_admin: bool
@@ -30,7 +30,7 @@ class Bootstrapped:
 def bootstrap(
     *, email: str, password: str, workspace_name: str, mode: str, tier: str, key_mode: str = KeyMode.LIVE, actor: Actor
 ) -> Bootstrapped:
-    """Create administrator, workspace and key where they are missing, and leave alone what exists."""
+    """Create the missing ones of administrator, workspace and key; existing ones are left alone."""
     address = email.strip().lower()
     present = User.objects.filter(email=address).first()
     admin = present or _create_admin(address, password, actor)

@@ -50,7 +50,7 @@ class Client:
     def call(
         self, method: str, address: str, *, headers: dict[str, str] | None = None, **request: Any
     ) -> dict[str, Any]:
-        """Return the data of an answer; raises ClientError with what it says instead."""
+        """Return the data of an answer; raises ClientError with the error in it."""
         answer = self._session.request(
             method, f"{self._base}{address}", headers=self.headers | (headers or {}), timeout=SECONDS, **request
         )
@@ -72,7 +72,7 @@ class Client:
         return account
 
     def _allow(self, address: str, person: str) -> dict[str, str]:
-        """Send each page's one form back with what a person would fill in, until the callback address comes."""
+        """Fill in and send each page's one form, as a person would, until the callback address comes."""
         page = self._session.get(address, timeout=SECONDS)
         for _ in range(5):
             form = _fields(page.text, person) | _button(page.text)
@@ -107,6 +107,6 @@ def _fields(page: str, person: str) -> dict[str, Any]:
 
 
 def _button(page: str) -> dict[str, str]:
-    """Return what the form's agreeing button sends."""
+    """Return the value that the form's agreeing button sends."""
     buttons = [_attributes(text) for kind, text in INPUT.findall(page) if kind.lower() == "button"]
     return next({each["name"]: each["value"]} for each in buttons if each.get("value") in AGREEMENTS)

@@ -1,4 +1,4 @@
-"""Copying all that is in an SQLite file into the database of these settings: the way from embedded mode to servers."""
+"""Copy all rows of an SQLite file into the database of these settings, to move from embedded mode to servers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,16 +33,16 @@ from ouipost.db.configuration import database
 SOURCE = "source"
 AT_ONCE = 2000
 MADE_BY_MIGRATE: tuple[type[models.Model], ...] = (ContentType, Permission)
-"""Their rows come with the tables; those of the file take their place, whose numbers other rows name."""
+"""Models whose rows `migrate` creates. The file's rows replace them, as other rows name the file's numbers."""
 
 
 class CannotCopy(Exception):
-    """Nothing was copied; the text says why, and what to do."""
+    """Nothing was copied; the message has the reason and the remedy."""
 
 
 @contextmanager
 def source(path: Path) -> Iterator[None]:
-    """Let the alias SOURCE stand for this file; raises CannotCopy where it is no database."""
+    """Make SOURCE an alias of this file's database; raises CannotCopy if the file is no database."""
     try:
         is_there = path.is_file()
     except OSError as error:
@@ -64,7 +64,7 @@ def source(path: Path) -> Iterator[None]:
 
 
 def tables() -> list[type[models.Model]]:
-    """Return what is copied: every table of ours and of Django's, but what is the simulator's."""
+    """Return the models to copy: all of ours and of Django's, without the simulator's."""
     return [
         model
         for model in apps.get_models(include_auto_created=True)
@@ -73,7 +73,7 @@ def tables() -> list[type[models.Model]]:
 
 
 def require_ready() -> None:
-    """Refuse what could lose a row or send a post twice; raises CannotCopy."""
+    """Raise CannotCopy if copying could lose a row or send a post twice."""
     executor = MigrationExecutor(connections[SOURCE])
     known = executor.loader.disk_migrations
     newer = [key for key in executor.loader.applied_migrations if key[0] in apps.app_configs and key not in known]
@@ -108,9 +108,9 @@ def counted() -> dict[str, int]:
 
 
 def copy() -> Iterator[tuple[str, int]]:
-    """Copy every row as it is, and tell the name of each table with rows and how many they were; all of it or nothing.
+    """Copy every row unchanged, all or nothing, and give the name of each table with rows and their number.
 
-    Nobody writes into the file meanwhile. Raises CannotCopy.
+    The file is locked against writes meanwhile. Raises CannotCopy.
     """
     with transaction.atomic(using=SOURCE), transaction.atomic():
         with connection.constraint_checks_disabled():

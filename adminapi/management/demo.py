@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """What a newcomer needs to use the demo."""
+    """The data that a newcomer needs to use the demo."""
 
     api_key: str
     workspace_id: str
@@ -40,12 +40,12 @@ class Demo:
 
 
 def path() -> Path:
-    """Return where the demo's key is kept, to be printed at each start."""
+    """Return the path of the file with the demo's key, which is printed at each start."""
     return settings.OUIPOST_HOME / "demo.json"
 
 
 def is_ready() -> bool:
-    """Whether the product answers."""
+    """Return whether the product answers."""
     try:
         with session() as product:
             return product.get(f"{settings.PUBLIC_BASE_URL}/readyz", timeout=2).ok
@@ -64,7 +64,7 @@ def wait_until_ready(seconds: float) -> bool:
 
 
 def show(output: OutputWrapper) -> None:
-    """Make the demo where it is missing, and print how to use it."""
+    """Create the demo if it is missing, and print how to use it."""
     demo = load_or_make(output)
     base = settings.PUBLIC_BASE_URL
     output.write(
@@ -77,7 +77,7 @@ def show(output: OutputWrapper) -> None:
 
 
 def show_in_a_line(output: OutputWrapper, *, progress: OutputWrapper) -> None:
-    """Do the same where what is printed is kept with logs: in JSON, and the password is in its file alone."""
+    """Do the same in JSON for output that goes into logs; the password is only in its file."""
     demo = load_or_make(progress)
     base = settings.PUBLIC_BASE_URL
     addresses = {"docs": f"{base}/api/docs", "console": f"{base}/console/"}
@@ -86,7 +86,7 @@ def show_in_a_line(output: OutputWrapper, *, progress: OutputWrapper) -> None:
 
 
 def load_or_make(output: OutputWrapper) -> Demo:
-    """Return the demo, which the product must still have if it was made before: raises CommandError, or ClientError."""
+    """Return the demo, made if needed; raises CommandError if the product lost an earlier one, or ClientError."""
     demo = load()
     if demo is None:
         return make(output)
@@ -124,7 +124,7 @@ def make(output: OutputWrapper) -> Demo:
         actor=ACTOR,
     )
     secret = made.secret or create_key(name="Demo again", tier=Tier.ENTERPRISE, mode=KeyMode.TEST, actor=ACTOR)[1]
-    values = {"password": hash_password(password)}  # an earlier demo that came to no end may have set another
+    values = {"password": hash_password(password)}  # an earlier, interrupted creation may have set another
     users.update_user(made.admin, values=values, actor=ACTOR, now=timezone.now())
     client = Client(settings.PUBLIC_BASE_URL, api_key=secret, workspace_id=made.workspace.pk)
     output.write("Making the demo: an account at each simulated network, and some posts.")
@@ -168,7 +168,7 @@ def write_posts(client: Client, platforms: list[dict[str, Any]], accounts: dict[
 
 
 def _needed(client: Client, platform: dict[str, Any], accounts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the options that a network asks for with every post, each with the first value that it takes."""
+    """Return the options that a network requires with every post, each with its first allowed value."""
     account = client.call("GET", f"/api/accounts/{accounts[platform['id']]['id']}")["account"]
     needed = [option for option in platform["limits"]["options"] if option["required"]]
     return {option["name"]: _first_value(option, account["metadata"]) for option in needed}

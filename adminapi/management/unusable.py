@@ -1,4 +1,4 @@
-"""What a command says of a database that is away or not migrated; loads no models, for `manage.py` has it, too."""
+"""Errors of commands whose database is away or not migrated; loads no models, as `manage.py` uses it, too."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,1 +1,1 @@
-"""How the installation is: probes, signs of life, numbers, and who may see them."""
+"""The installation's health: probes, signs of life, numbers, and the callers who may see them."""

@@ -1,4 +1,4 @@
-"""What is due, how late it is, and which processes are there to take it: eight queries, whatever the amount."""
+"""Measure the due work, its lateness, and the processes that take it: eight queries, whatever the amount."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,33 +22,33 @@ LOOKED = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Backlog:
-    """How publishing stands."""
+    """The state of publishing."""
 
     due: int
-    """Targets that are due and that nobody holds, counted up to ten thousand."""
+    """The number of due targets that no worker holds, counted up to ten thousand."""
     oldest_due: timedelta
-    """How long the first of them has been waiting that could go out."""
+    """The waiting time of the first of them that could go out."""
     oldest_delivery: timedelta
-    """How long the first call of a webhook has been waiting that could be made."""
+    """The waiting time of the first webhook call that could be made."""
     workers: int
-    """Processes that publish, or Celery nodes, that were heard lately."""
+    """The number of publishing processes, or Celery nodes, with a recent heartbeat."""
     nodes: int
     beats: int
     ticks: bool
-    """Whether a tick of beat reached a worker lately."""
+    """True if a tick of beat reached a worker lately."""
     last_beat: datetime | None
-    """When a worker was last heard."""
+    """The last heartbeat of a worker."""
     last_tick: datetime | None
     unheard: Sequence[str] = ()
-    """Queues of Celery that a node consumed once, and none does now; none while a worker without Celery is there."""
+    """Celery queues that a node consumed once, and none does now; empty while a worker without Celery runs."""
     paused: Sequence[Pause] = ()
-    """What an operator has paused: it is neither counted nor late."""
+    """The operator's pauses; paused targets are neither counted nor late."""
     held: Mapping[str, datetime] = field(default_factory=dict)
-    """Until when networks are, or were, left alone."""
+    """The times until which networks are, or were, left alone."""
 
 
 def look(now: datetime | None = None) -> Backlog:
-    """Read how publishing stands, now by the database's clock; raises what the database raises."""
+    """Read the state of publishing, by default now by the database's clock; raises the database's errors."""
     now = now or database_now()
     heard, held = _heard_and_held()
     alive = [name.partition(":")[0] for name, at in heard.items() if abs(now - at) < SILENCE]
@@ -75,7 +75,7 @@ def look(now: datetime | None = None) -> Backlog:
 
 
 def _heard_and_held() -> tuple[dict[str, datetime], dict[str, datetime]]:
-    """Return when each process was last heard, and until when each network is left alone: two tables, one query."""
+    """Return each process's last heartbeat, and until when each network is left alone: two tables, one query."""
     heard = Heartbeat.objects.values_list(Value("heard"), "name", "at")
     held = Network.objects.exclude(held_until=None).values_list(Value("held"), "pk", "held_until")
     found: dict[str, dict[str, datetime]] = {"heard": {}, "held": {}}
@@ -85,9 +85,9 @@ def _heard_and_held() -> tuple[dict[str, datetime], dict[str, datetime]]:
 
 
 def _first_due(due: QuerySet[Target], held: Collection[str]) -> datetime | None:
-    """Return since when the first target waits for nothing but a worker, among the thousand longest due.
+    """Return the due time of the first target that waits only for a worker, among the thousand longest due.
 
-    What waits behind another post of its account, or for a network whose breaker is open, would be late anyway.
+    Targets behind another post of their account, or of a network with an open breaker, would be late anyway.
     """
     busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
     looked = due.annotate(network=NETWORK, is_behind=Exists(busy)).order_by("due_at", "pk")

@@ -1,4 +1,4 @@
-"""Who may see the health even while the database, which holds the sessions, does not answer."""
+"""Authenticate callers who may see the health, even while the database, which holds the sessions, does not answer."""
 
 import hmac
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ class Monitor:
 
 
 def is_monitor(token: str) -> bool:
-    """Whether this is the token for monitoring; never where none is set."""
+    """Return whether this is the token for monitoring; false if none is set."""
     return bool(settings.METRICS_TOKEN) and hmac.compare_digest(token.encode(), settings.METRICS_TOKEN.encode())
 
 
 class HealthAuthentication(SessionAuthentication):
-    """Accepts METRICS_TOKEN, and sessions; while the database does not answer, any token that we signed.
+    """Accept METRICS_TOKEN, and sessions; while the database does not answer, accept any token that we signed.
 
-    The session is looked up while the probes, which start here, run: together they take no longer than one of them,
-    unless only the session's look hangs.
+    The session is looked up while the probes run, which start here. Both together take no longer than one of them,
+    unless only the query for the session hangs.
     """
 
     def authenticate(self, request: Request) -> "tuple[User | None, Caller] | None":
@@ -56,7 +56,7 @@ class HealthAuthentication(SessionAuthentication):
         except (Error, TimeoutError):
             if not examination.reaches_database:
                 return None, Monitor(pk=str(claims["jti"]))
-            session = jwts.session_of(token, now=timezone.now())  # only this process was too busy to hear in time
+            session = jwts.session_of(token, now=timezone.now())  # the database works; this process was busy
         return session.user, session
 
 

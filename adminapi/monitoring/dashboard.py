@@ -35,7 +35,7 @@ USUAL = "30d"
 
 
 class OverviewSerializer(serializers.Serializer[Any]):
-    """How much there is."""
+    """The totals."""
 
     total_workspaces = serializers.IntegerField()
     total_posts = serializers.IntegerField()
@@ -53,7 +53,7 @@ class ActivitySerializer(serializers.Serializer[Any]):
 
 
 class ApiUsageSerializer(serializers.Serializer[Any]):
-    """How much the API is used."""
+    """The use of the API."""
 
     requests_today = serializers.IntegerField()
     requests_this_month = serializers.IntegerField()
@@ -87,7 +87,7 @@ class AccountStatsSerializer(serializers.Serializer[Any]):
 
 
 class UseSerializer(serializers.Serializer[Any]):
-    """What is used; a megabyte has a million bytes, and one that was begun counts."""
+    """The used storage; a megabyte has a million bytes, and a started one counts as whole."""
 
     storage_used_mb = serializers.IntegerField()
     storage_limit_mb = serializers.IntegerField()
@@ -104,7 +104,7 @@ class InstallationStatsSerializer(serializers.Serializer[Any]):
 
 
 class WorkspaceNumbersSerializer(PlatformGainsSerializer):
-    """What one workspace gained."""
+    """The gains of one workspace."""
 
     id = serializers.CharField()
     name = serializers.CharField()
@@ -118,7 +118,7 @@ class RequestsSerializer(serializers.Serializer[Any]):
 
 
 class InstallationSerializer(serializers.Serializer[Any]):
-    """What all workspaces gained in a period."""
+    """The gains of all workspaces in a period."""
 
     resource = ""
     period = PeriodSerializer()
@@ -146,14 +146,14 @@ class FiguresViewSet(AdminViewSet[Workspace]):
 
     @extend_schema(responses=DashboardSerializer)
     def dashboard(self, request: Request) -> Response:
-        """Show totals, current activity, and what is paused."""
+        """Show totals, current activity, and pauses."""
         figures = Figures.for_user(self.user)
         paused = pausing.in_force_for(figures.workspace_ids)
         return Response(DashboardSerializer(_dashboard(figures, paused)).data)
 
     @extend_schema(responses=InstallationStatsSerializer)
     def stats(self, request: Request) -> Response:
-        """Show posts and accounts by status, and what is used."""
+        """Show posts and accounts by status, and the used storage."""
         return Response(InstallationStatsSerializer(_stats(Figures.for_user(self.user))).data)
 
     @extend_schema(
@@ -164,7 +164,7 @@ class FiguresViewSet(AdminViewSet[Workspace]):
         responses={(200, JSON_TYPE): InstallationSerializer, (200, CSV_TYPE): str},
     )
     def analytics(self, request: Request) -> Any:
-        """Report what was gained in a period, in all and by workspace, and how much the API was used."""
+        """Report the gains in a period, in all and by workspace, and the use of the API."""
         figures = Figures.for_user(self.user)
         period = figures.last_days(self.days)
         if wants_csv(request):

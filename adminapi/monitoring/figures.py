@@ -25,8 +25,8 @@ from workspaces.reach import for_alone
 
 UTC = "UTC"
 UNPUBLISHED = [status for status in PostStatus if status != PostStatus.PUBLISHED]
-"""These are counted by the index of posts; the published are what is left of all: most are, and to count them takes
-longest."""
+"""Posts of these statuses are counted by the index. The published ones, which are most posts and take longest to count,
+are the rest of all."""
 WAITS_FOR_PEOPLE = (
     PostStatus.FAILED,
     PostStatus.NEEDS_REVIEW,
@@ -34,14 +34,14 @@ WAITS_FOR_PEOPLE = (
     PostStatus.MISSED,
 )
 FEW = 500
-"""So many workspaces are named by their ids in a statement about posts."""
+"""Up to this many workspaces are named by their ids in a query of posts."""
 Rows = QuerySet[Any, Any]
 ByDay = dict[tuple[date, str], int]
 """Counts by day and status."""
 
 
 class Counted(Counter[str]):
-    """What was counted, by name."""
+    """Counts by name."""
 
     @property
     def total_posts(self) -> int:
@@ -64,7 +64,7 @@ class Figures:
 
     now: datetime
     own: Mapping[str, str] | None = None
-    """The names of these workspaces by their ids; None: all."""
+    """The names of these workspaces by their ids; None means all workspaces."""
 
     @classmethod
     def for_user(cls, user: User) -> "Figures":
@@ -100,7 +100,7 @@ class Figures:
         return Scope(workspace_ids=self.workspace_ids)
 
     def last_days(self, days: int) -> Period:
-        """Return so many days for a report of these workspaces, until the newest on which one of them counts."""
+        """Return a period of so many days, up to the newest day with numbers of these workspaces."""
         last = self.scope.last_day(self.today)
         return Period(first=last - (days - 1) * A_DAY, last=last, zone=UTC)
 
@@ -121,7 +121,7 @@ class Figures:
         return _counted(self._accounts, *self._all_posts, *by_status)
 
     def waiting(self) -> Counted:
-        """Return what waits for people, beside all accounts and posts, as of one moment: in one statement."""
+        """Return the counts of work that waits for people, and of all accounts and posts, in one statement."""
         failed = _count("failed lately", self._failed_since(self.now - A_DAY))
         by_status = (_count(status, self._posts.filter(status=status)) for status in WAITS_FOR_PEOPLE)
         return _counted(self._accounts, *self._all_posts, *by_status, failed)
@@ -135,7 +135,7 @@ class Figures:
         return found if len(found) <= FEW else None
 
     def posts_by_day(self, first: date, *, statuses: Sequence[PostStatus]) -> ByDay:
-        """Return how many posts of these statuses there were from this day until now, by day and status."""
+        """Return the number of posts of these statuses from this day until now, by day and status."""
         if self.few_workspaces is not None:
             return _by_day(self._since(first, self._posts.filter(status__in=statuses)))
         return _by_day(*(self._since(first, self._posts.filter(status=status)) for status in statuses))
@@ -144,14 +144,14 @@ class Figures:
         return rows.filter(moment__range=(midnight(first, zone=UTC), self.now)).order_by()
 
     def keys_used_last(self, many: int) -> list[ApiKey]:
-        """Return the keys that were used last; of a user's own workspaces, those that are for nothing else."""
+        """Return the most recently used keys; a user sees those for their own workspaces only."""
         if self.own_keys is None:
             return list(ApiKey.objects.order_by(F("last_used_at").desc(nulls_last=True), "pk")[:many])
         never = datetime.min.replace(tzinfo=ZoneInfo(UTC))
         return sorted(self.own_keys.values(), key=lambda key: (key.last_used_at or never, key.pk), reverse=True)[:many]
 
     def requests(self, first: date, last: date) -> dict[date, int]:
-        """Return the requests of each of these days; of a user's own workspaces, with keys for nothing else."""
+        """Return the requests of each of these days; a user sees those of keys for their own workspaces only."""
         return usage.requests_by_day(first, last, key_ids=self._key_ids)
 
     def requests_this_month(self) -> dict[date, int]:
@@ -170,7 +170,7 @@ class Figures:
 
     @cached_property
     def own_keys(self) -> dict[str, ApiKey] | None:
-        """Return the keys that are for these workspaces and no others, the revoked ones too; None: all."""
+        """Return the keys for these workspaces and no others, including revoked ones; None means all keys."""
         if self.workspace_ids is None:
             return None
         rows = ApiKey.objects.exclude(workspace_ids=[]).only("name", "workspace_ids", "revoked_at", "last_used_at")
@@ -201,8 +201,8 @@ class Figures:
 
     @property
     def _posts(self) -> QuerySet[Post]:
-        """Match the posts, by the ids of their workspaces where these are few: the index leads to those of a status and
-        some days alone. Were they joined, MariaDB would go through all days, and MySQL through all statuses of each."""
+        """Match the posts, by the ids of their workspaces if these are few: then the index leads to one status and some
+        days only. With a join, MariaDB would read all days, and MySQL all statuses, of each workspace."""
         few = self.few_workspaces
         return Post.objects.filter(self._inside() if few is None else Q(workspace__in=few))
 
@@ -218,20 +218,20 @@ class Figures:
         ]
 
     def _failed_since(self, moment: datetime) -> QuerySet[Post]:
-        """Match the posts that failed since then, and still are, as the journal has it: the moment of a draft that was
-        sent at once is that of its writing."""
-        told = Event.objects.filter(type="post.failed", created_at__gte=moment)
-        return self._posts.filter(status=PostStatus.FAILED, pk__in=told.values("resource_id"))
+        """Match the posts that failed since then and are still failed, by the journal's times: `moment` of a draft that
+        was sent at once is the time of its writing."""
+        failures = Event.objects.filter(type="post.failed", created_at__gte=moment)
+        return self._posts.filter(status=PostStatus.FAILED, pk__in=failures.values("resource_id"))
 
     def _created_since(self, moment: datetime) -> QuerySet[Post]:
-        """Match the posts since then; to join the workspaces would make MariaDB go through all posts of each."""
+        """Match the posts since then, without a join to workspaces, for which MariaDB would read all posts of each."""
         rows = Post.objects.filter(created_at__gte=moment)
         if self.workspace_ids is not None:
             return rows.filter(self._inside())
         return rows.exclude(workspace__in=Workspace.objects.exclude(deleted_at=None))
 
     def _inside(self) -> Q:
-        """Match rows of these workspaces; they are all there."""
+        """Match rows of these workspaces, of which none is deleted."""
         return Q(workspace__deleted_at=None) if self.workspace_ids is None else Q(workspace__in=self.workspace_ids)
 
 
@@ -256,6 +256,6 @@ def _count(name: str, rows: QuerySet[Any]) -> Rows:
 
 
 def _named(rows: QuerySet[Any], name: Any, count: Any) -> Rows:
-    """Return a query of one row for each name, with what is counted of it."""
+    """Return a query of one row for each name, with its count."""
     found: Rows = rows.annotate(named=name).values("named").annotate(counted=count).values_list("named", "counted")
     return found

@@ -35,19 +35,19 @@ class TimedSerializer(ComponentSerializer):
 
 
 class StorageSerializer(ComponentSerializer):
-    """Where files are."""
+    """The storage of files."""
 
     used_percent = serializers.FloatField(allow_null=True)
 
 
 class QueueSerializer(ComponentSerializer):
-    """What waits for a worker."""
+    """The messages that wait for a worker."""
 
     pending_jobs = serializers.IntegerField(allow_null=True)
 
 
 class PublisherSerializer(ComponentSerializer):
-    """Who publishes."""
+    """The workers that publish."""
 
     oldest_due_seconds = serializers.IntegerField(allow_null=True)
     oldest_due_delivery_seconds = serializers.IntegerField(allow_null=True, help_text="Of calls to webhooks.")
@@ -85,7 +85,7 @@ class HealthViewSet(AdminViewSet[Heartbeat]):
 
     @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
     def retrieve(self, request: Request) -> Response:
-        """Probe every component, for a second at most; 503 with the same body if something vital does not work."""
+        """Probe every component, for a second at most; 503 with the same body if a vital one does not work."""
         examination: Examination = request._request.examination  # type: ignore[attr-defined]
         health = examination.result(now=timezone.now())
         return Response(HealthSerializer(health).data, status=503 if health.status == UNHEALTHY else 200)
@@ -108,7 +108,7 @@ class NetworkHealthSerializer(serializers.Serializer[Any]):
 
 
 class PlatformsHealthSerializer(serializers.Serializer[Any]):
-    """How the networks are, by id."""
+    """The health of the networks, by id."""
 
     resource = ""
     platforms = serializers.DictField(child=NetworkHealthSerializer())
@@ -136,14 +136,14 @@ class PlatformHealthViewSet(AdminViewSet[Network]):
 
 
 class MemorySerializer(serializers.Serializer[Any]):
-    """Of the container, else of the machine."""
+    """The memory of the container, else of the machine."""
 
     used_mb = serializers.IntegerField()
     limit_mb = serializers.IntegerField()
 
 
 class FeaturesSerializer(serializers.Serializer[Any]):
-    """What this installation can do."""
+    """The features of this installation."""
 
     multi_platform = serializers.BooleanField()
     scheduling = serializers.BooleanField()
@@ -175,5 +175,5 @@ class SystemViewSet(AdminViewSet[Heartbeat]):
 
     @extend_schema(responses=SystemSerializer)
     def retrieve(self, request: Request) -> Response:
-        """Show what runs here, as the answering process sees it."""
+        """Show the running system, as the answering process sees it."""
         return self.answered(SystemSerializer(system.describe()).data)

@@ -1,7 +1,7 @@
-"""/metrics, for Prometheus: what the web processes counted, and figures from the database.
+"""/metrics, for Prometheus: the counts of the web processes, and figures from the database.
 
-Web processes that serve together have one folder for what they count, in which each writes a file of its own; so any
-of them can tell of all. `prometheus_client` is loaded where METRICS_TOKEN is set, and nowhere else.
+The web processes of a server share one folder of metrics, in which each writes files of its own; so any of them can
+show the sums of all. `prometheus_client` is loaded only if METRICS_TOKEN is set.
 """
 
 import logging
@@ -50,8 +50,8 @@ logger = logging.getLogger(__name__)
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROOM = 1 << 20
-"""Bytes of each file that is counted in, written beforehand: the library maps it into memory, and where a full disk has
-no room for a page of that, the system kills the process."""
+"""The size of each metrics file in bytes, written at its creation. The library maps the file into memory, and if a full
+disk has no room for a page, the system kills the process."""
 ENDING = "ending"
 """Stands among the kinds of calls for accounts that end soon."""
 NO_NUMBER = Value(None, output_field=BigIntegerField())
@@ -69,7 +69,7 @@ TOLD = {
 
 @dataclass(frozen=True, kw_only=True)
 class Meters:
-    """What a web process counts."""
+    """The metrics of a web process."""
 
     requests: "Counter"
     seconds: "Histogram"
@@ -79,7 +79,7 @@ class Meters:
 def meters() -> Meters | None:
     """Return this process's meters; creates its files, and removes those of servers that are gone.
 
-    None where the files cannot be written: the process serves without counting.
+    Returns None if the files cannot be written: then the process serves without counting.
     """
     mine = folder()
     try:
@@ -102,7 +102,7 @@ def meters() -> Meters | None:
 
 
 def _make_room(path: Path) -> None:
-    """Write zeros into a new file, which others see when it has them; leaves none where there is no room for it."""
+    """Create a file of zeros, which others see only when it is complete; leaves none if there is no room."""
     new = path.with_suffix(".new")
     try:
         if not path.exists():
@@ -114,7 +114,7 @@ def _make_room(path: Path) -> None:
 
 
 def _renew() -> None:
-    """Let a process that was forked from one that counts begin to count, in the folder of those that it serves with."""
+    """After a fork, start this process's own metrics files, if its parent counted requests."""
     if meters.cache_info().currsize:
         meters.cache_clear()
         meters()
@@ -124,27 +124,27 @@ os.register_at_fork(after_in_child=_renew)
 
 
 def folder() -> Path:
-    """Return the folder of all processes that have our parent: a server's workers, also those it starts later."""
+    """Return the folder of all processes with our parent: a server's workers, including those it starts later."""
     parent = os.getppid()
     home: Path = settings.OUIPOST_HOME
     return home / "metrics" / f"{parent}-{_start_of(parent)}"
 
 
 def clear_up(mine: Path) -> None:
-    """Remove the folders beside ours that no server writes to any more."""
+    """Remove the folders of servers that are gone."""
     for other in mine.parent.iterdir():
         if other != mine and not _serves(other.name):
             shutil.rmtree(other, ignore_errors=True)
 
 
 def _serves(name: str) -> bool:
-    """Whether the parent that a folder is named after is still there."""
+    """Return whether the parent process that a folder is named after still runs."""
     parent, _, start = name.partition("-")
     return parent.isdecimal() and _start_of(int(parent)) == start
 
 
 def _start_of(pid: int) -> str:
-    """Return when a process was started, in a form that tells it from later ones with the same id."""
+    """Return a process's start time, which distinguishes it from later ones with the same id; empty if it is gone."""
     with suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     return ""
@@ -194,13 +194,13 @@ class Figures:
 
     backlog: Backlog
     counts: list[Call]
-    """Network, kind, outcome, number and milliseconds, since the installation began."""
+    """Calls by network, kind and outcome, with number and milliseconds, since the installation began."""
     expiring: dict[tuple[str, str], int]
-    """By platform and mode of the workspace."""
+    """Accounts that end soon, by platform and mode of the workspace."""
     breakers: list[str]
     deliveries: webhooks.Figures
     answered_in: float
-    """Seconds that the database took for its time, connecting included."""
+    """Seconds that the database took to return its time, including the connection."""
     skew: float
     """Seconds that this machine's clock is ahead of the database's."""
     needs_review: int
@@ -210,7 +210,7 @@ class Figures:
 
 
 def read() -> Figures:
-    """Read all figures: twelve queries, whatever there is; raises what the database raises."""
+    """Read all figures in twelve queries, whatever the amount; raises the database's errors."""
     began = time.monotonic()
     now = database_now()
     took, skew = time.monotonic() - began, timezone.now() - now
@@ -234,7 +234,7 @@ def read() -> Figures:
 
 
 def _calls_and_expiring(now: datetime) -> tuple[list[Call], dict[tuple[str, str], int]]:
-    """Return how often networks were called, and how many accounts end soon, by platform and mode: one query."""
+    """Return the calls of networks, and the numbers of accounts that end soon by platform and mode, in one query."""
     calls = CallCount.objects.filter(at=EVER).values_list("network", "kind", "outcome", "calls", "milliseconds")
     accounts = ending(now).order_by()
     counted = accounts.values("platform", "workspace__mode").annotate(many=Count("pk"))
@@ -245,7 +245,7 @@ def _calls_and_expiring(now: datetime) -> tuple[list[Call], dict[tuple[str, str]
 
 
 def _numbers_and_moments(due: QuerySet[AccountSync]) -> tuple[dict[str, int], dict[str, datetime]]:
-    """Return by their names how many or how much there is of some things, and since when of others: one query."""
+    """Return, by name, some counts and sums, and the earliest times of other things, in one query."""
     first = Event.objects.unsealed().order_by("pk").values("pk")[:1]
     doubtful = Post.objects.filter(workspace__deleted_at=None, status=PostStatus.NEEDS_REVIEW)
     rows = _of(doubtful, "needs_review", many=Count("pk")).union(
@@ -259,7 +259,7 @@ def _numbers_and_moments(due: QuerySet[AccountSync]) -> tuple[dict[str, int], di
 
 
 def _of(rows: QuerySet[Any], name: str, *, many: Any = NO_NUMBER, at: Any = NO_MOMENT) -> QuerySet[Any, Any]:
-    """Ask these rows for one with a name, a number and a moment."""
+    """Return a query of these rows for one row with a name, a number and a moment."""
     one: QuerySet[Any, Any] = rows.order_by().values(of=Value(name)).annotate(many=many, at=at)
     return one
 
@@ -295,7 +295,7 @@ class Installation:
 
 
 def _has_answered(asked: "Future[Any]", ends: float) -> bool:
-    """Whether there is an answer by then, and no error."""
+    """Return whether there is an answer by then, and no error."""
     try:
         asked.result(timeout=max(0.0, ends - time.monotonic()))
     except Exception:
@@ -370,7 +370,7 @@ def _family(
     *,
     ever: bool = False,
 ) -> "Metric":
-    """Return one figure with all its labels; `ever` says that it is a counter."""
+    """Return one figure with all its labels: a counter with `ever`, else a gauge."""
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     made = (CounterMetricFamily if ever else GaugeMetricFamily)(f"ouipost_{name}", says, labels=labels)

@@ -1,9 +1,9 @@
-"""The networks' health, told from the calls that were made to them; no calls are made here.
+"""The networks' health, derived from the calls made to them; this module makes no calls.
 
-The true networks and the simulated ones are never told together: those of sandboxes only where nothing is live.
+Real and simulated networks are never shown together: simulated ones are shown only if nothing is live.
 
-A network is blamed for what it did not answer, refused for its quota, for an old version or because of the app; not for
-what it refused because of what was sent.
+A network is blamed for calls that it did not answer, or refused because of its quota, an old version or the app; not
+for refusing the content.
 """
 
 from collections import defaultdict
@@ -30,10 +30,10 @@ PERIOD, LATELY = timedelta(hours=24), timedelta(minutes=15)
 ERRORS = (FAILED, LOST, LIMITED, OUTDATED, STOPPED)
 AWAY = (FAILED, LOST)
 ERROR_RATE = 5.0
-"""Percent of errors from which a network is not well: of the last minutes, or of the day where they are several."""
+"""The percentage of errors from which a network is unwell: in the last minutes, or in the day if they are several."""
 LEAST_ERRORS = 3
 LEAST_CALLS, AWAY_RATE = 5, 50.0
-"""So many calls of the last minutes, of which so many percent had no answer, are an outage."""
+"""At least this many calls in the last minutes, with this percentage unanswered, are an outage."""
 ENDS_SOON = timedelta(days=60)
 
 
@@ -44,10 +44,10 @@ class Calls:
     day: Mapping[str, int]
     lately: Mapping[str, int]
     milliseconds: int
-    """Of all that were answered, together."""
+    """The total duration of all answered requests."""
 
     def rate(self, outcomes: tuple[str, ...] = ERRORS, *, lately: bool = False) -> float | None:
-        """Return how many percent ended that way; None if there were no calls."""
+        """Return the percentage of calls with these outcomes; None if there were no calls."""
         counts = self.lately if lately else self.day
         total = sum(counts.values())
         return 100 * sum(counts.get(each, 0) for each in outcomes) / total if total else None
@@ -65,7 +65,7 @@ class Connected:
     total: int = 0
     expired: int = 0
     held: int = 0
-    """Those that are left alone: their quota is used up, or they did not answer again and again."""
+    """The accounts left alone, as their quota is used up or their calls got no answer again and again."""
     held_until: datetime | None = None
 
 
@@ -83,7 +83,7 @@ class NetworkHealth:
     accounts: Connected
     last_published: datetime | None
     held_until: datetime | None
-    """Until when its breaker lets nothing through, or did in the last minutes: the next call tells more."""
+    """The end of its breaker's open time, now or in the last minutes; the next call shows more."""
     now: datetime
 
     @property
@@ -98,7 +98,7 @@ class NetworkHealth:
 
     @property
     def status(self) -> str:
-        """The state of its API; a network that nothing can be sent to from here is degraded at least."""
+        """The state of its API; a network that cannot be used from here is degraded at least."""
         hindered = self._misses_credentials or self._has_ended or self._is_stopped
         return DEGRADED if hindered and self.api_status == WELL else STATUS_OF[self.api_status]
 
@@ -158,7 +158,7 @@ class NetworkHealth:
             ) % {"many": many}
 
     def _of_failures(self) -> Iterator[str]:
-        """Say what makes the API less than well, where that is not a quota or a version."""
+        """Describe the failures of the API, other than quotas and versions."""
         if self.api_status == WELL:
             return
         is_lately = (self.calls.rate(AWAY, lately=True) or 0.0) >= ERROR_RATE
@@ -221,7 +221,7 @@ def look(*, now: datetime) -> dict[str, NetworkHealth]:
 
 
 def _held_and_published(now: datetime) -> tuple[dict[str, datetime], dict[str, datetime]]:
-    """Return until when networks are, or just were, left alone, and when something was last published there."""
+    """Return until when networks are, or just were, left alone, and the last publication at each."""
     held = Network.objects.filter(held_until__gt=now - LATELY).values_list(Value("held"), "pk", "held_until")
     rows = CallCount.objects.filter(at=EVER, kind=PUBLISH, outcome=PUBLISHED)
     found: dict[str, dict[str, datetime]] = {"held": {}, "published": {}}

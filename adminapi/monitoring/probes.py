@@ -1,6 +1,6 @@
-"""Whether the installation is well: each part is really used, all at the same time, none for longer than a second.
+"""Probe the installation: use every part for real, all at the same time, none for longer than a second.
 
-The networks are not called: `adminapi.monitoring.networks` tells their state from the calls that were made.
+The networks are not called: `adminapi.monitoring.networks` derives their state from earlier calls.
 """
 
 import logging
@@ -36,12 +36,12 @@ logger = logging.getLogger(__name__)
 HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
 SLOW_MS = 500
 LATE, TOO_LATE = engine_time(15), engine_time(60)
-"""How long something may be due and not taken."""
+"""The times after which due work that is not taken is late, and too late."""
 FILLING, FULL = 90.0, 98.0
-"""Percent of the storage."""
+"""Percentages of the used storage."""
 REDIS_SECONDS = 0.9
 VITAL = ("database", "storage", "queue", "publisher")
-"""Without the cache all goes on, only slower."""
+"""The parts that must work. Without the cache all goes on, only slower."""
 ROUND_TRIP = Script(
     "redis.call('SET', KEYS[1], ARGV[1], 'PX', 10000) "
     "local found = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return found"
@@ -52,7 +52,7 @@ Component = dict[str, Any]
 
 
 def _database() -> int:
-    """Return how many milliseconds a query takes, connecting included."""
+    """Return the milliseconds of a query, including the connection."""
     began = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -61,7 +61,7 @@ def _database() -> int:
 
 
 def _cache() -> int:
-    """Return how many milliseconds it takes to write, read and remove a value where processes share them."""
+    """Return the milliseconds to write, read and remove a value in the shared cache."""
     token, name = secrets.token_hex(8), f"ouipost:health:{secrets.token_hex(8)}"
     began = time.monotonic()
     if settings.REDIS_URL:
@@ -76,7 +76,7 @@ def _cache() -> int:
 
 
 def _broker() -> int | None:
-    """Return how many messages wait for a worker; None where no Redis carries them."""
+    """Return the number of messages that wait for a worker; None if the broker is not Redis."""
     if not is_redis(settings.CELERY_BROKER_URL):
         return None
     return int(patient_redis(settings.CELERY_BROKER_URL).run(LENGTHS, queues.ALL, insist=True))
@@ -89,7 +89,7 @@ def patient_redis(url: str) -> Server:
 
 
 def _storage() -> float | None:
-    """Try the storage out, and return how full the disk is, in percent; None where there is no disk."""
+    """Try the storage, and return the used percentage of the disk; None if there is no disk."""
     storage.try_out(secrets.token_bytes(16))
     try:
         return percent_used(Path(default_storage.path("")))
@@ -98,13 +98,13 @@ def _storage() -> float | None:
 
 
 def percent_used(folder: Path) -> float:
-    """Return how full the disk of a folder is."""
+    """Return the used percentage of a folder's disk."""
     disk = shutil.disk_usage(folder)
     return 100 * disk.used / (disk.used + disk.free)
 
 
 def _files() -> float:
-    """Return how full the storage is by its own limit, in percent."""
+    """Return the used percentage of the storage's own limit."""
     return counts.bytes_used() / (settings.STORAGE_LIMIT_MB * 10_000)
 
 
@@ -131,7 +131,7 @@ class Health:
 
     @property
     def status(self) -> str:
-        """Red when something vital is, yellow when anything is not green."""
+        """Red if a vital part is red, else yellow if any part is not green."""
         found = {name: component["status"] for name, component in self.components.items()}
         if UNHEALTHY in (found[name] for name in VITAL):
             return UNHEALTHY
@@ -151,11 +151,11 @@ class Examination:
 
     @property
     def reaches_database(self) -> bool:
-        """Whether anything that asks the database was answered in time."""
+        """Return whether any probe of the database was answered in time."""
         return any(self._or_none(name) is not None for name in ("database", "backlog"))
 
     def result(self, *, now: datetime) -> Health:
-        """Wait for the answers and return what they mean."""
+        """Wait for the answers, and return the health that they show."""
         components = {
             "database": self._timed("database", "The database"),
             "cache": self._timed("cache", "Redis" if settings.REDIS_URL else "The cache"),
@@ -166,7 +166,7 @@ class Examination:
         return Health(at=now, components=components)
 
     def _answer(self, name: str) -> Any:
-        """Return an answer; raises the error that came instead."""
+        """Return a probe's answer, or raise its error."""
         try:
             return self._asked[name].result(timeout=self.seconds_left)
         except TimeoutError:
@@ -208,8 +208,8 @@ class Examination:
         try:
             messages = self._answer("broker")
         except Exception as error:
-            told = f"The broker does not answer{_in_brackets(error)}; workers look into the database."
-            return _weak(told, pending_jobs=backlog.due)
+            message = f"The broker does not answer{_in_brackets(error)}; workers look into the database."
+            return _weak(message, pending_jobs=backlog.due)
         pending = backlog.due + (messages or 0)
         if messages is not None and messages >= queues.UNHEARD:
             return _weak("Nobody takes the broker's messages.", pending_jobs=pending)
@@ -245,7 +245,7 @@ class Examination:
 
 
 def _in_brackets(error: Exception) -> str:
-    """Return what an error says, in brackets; nothing where the time was over."""
+    """Return an error's text in brackets; empty for a timeout."""
     return f" ({error.args[-1]})".replace(".)", ")") if error.args else ""
 
 
@@ -266,7 +266,7 @@ def _publisher(backlog: Backlog, facts: Component) -> Component:
 
 
 def _lateness(backlog: Backlog, facts: Component) -> Component | None:
-    """Return what is said where posts, or calls of webhooks, are late."""
+    """Return the component's state if posts or webhook calls are late, else None."""
     if backlog.oldest_due > TOO_LATE:
         return _ill("What is due is not taken: see `manage.py stuck`.", **facts)
     if backlog.oldest_delivery > TOO_LATE:

@@ -1,4 +1,4 @@
-"""What runs here, as the answering process sees it."""
+"""Describe the running system, as the answering process sees it."""
 
 import platform
 import time
@@ -18,7 +18,7 @@ from ouipost.api.unknown import UnknownAddress
 
 CGROUP = Path("/sys/fs/cgroup")
 MEMORY_FILES = (("memory.current", "memory.max"), ("memory/memory.usage_in_bytes", "memory/memory.limit_in_bytes"))
-"""What is used and what is allowed, in the second version of control groups and in the first."""
+"""Files of the used and the allowed memory, in version 2 of control groups and in version 1."""
 MACHINE = Path("/proc/meminfo")
 MEGABYTE = 1024 * 1024
 FEATURES = {
@@ -27,11 +27,11 @@ FEATURES = {
     "webhooks": "/admin/webhooks",
     "media_upload": "/api/posts/post_00000000-0000-7000-8000-000000000000/media",
 }
-"""Each is there where its address is."""
+"""A feature is available if its address exists."""
 
 
 def describe() -> dict[str, Any]:
-    """Return what `/admin/system` shows; asks the database for its version, once per connection."""
+    """Return the body of `/admin/system`; asks the database for its version, once per connection."""
     used, limit = memory()
     return {
         "version": __version__,
@@ -55,7 +55,7 @@ def database_version() -> str:
 def memory() -> tuple[int, int]:
     """Return the bytes in use and in total: of our control group if it has a limit, else of the machine.
 
-    Both are 0 if the system does not tell them.
+    Both are 0 if the system does not show them.
     """
     for used, limit in MEMORY_FILES:
         try:

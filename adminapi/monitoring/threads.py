@@ -1,4 +1,4 @@
-"""Calling what may hang: in a thread of its own, so that callers wait no longer than they choose to."""
+"""Run calls that may hang in threads of their own, so that callers wait no longer than they choose to."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "mysql": {"connect_timeout": 1, "read_timeout": 2, "write_timeout": 2},
     "sqlite": {"timeout": 1},
 }
-"""How long a connection waits before its thread ends by itself; whoever waits for the thread is gone by then."""
+"""Timeouts after which a hanging thread ends by itself; its callers have given up before."""
 Answer = TypeVar("Answer")
 
 
@@ -52,7 +52,7 @@ def in_thread(call: Callable[[], Answer]) -> "Future[Answer]":
 
 @contextmanager
 def _short_connections() -> Iterator[None]:
-    """Let this thread's connections to the database time out early; they are closed at the end."""
+    """Give this thread's database connections short timeouts; they are closed at the end."""
     connection = connections["default"].copy()
     connection.settings_dict["OPTIONS"].update(SHORT.get(connection.vendor, {}))
     connections["default"] = connection

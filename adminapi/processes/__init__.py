@@ -1,1 +1,1 @@
-"""The processes that an operator starts: web and worker, their heartbeats, and what watches over them."""
+"""The processes that an operator starts: web and worker, their heartbeats, and their watchdog."""

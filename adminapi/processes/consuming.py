@@ -1,4 +1,4 @@
-"""Whether a Celery node still takes messages: its consumer may stop for good while everything else of it goes on."""
+"""Check that a Celery node still takes messages: its consumer may stop for good while the rest of the node goes on."""
 
 import time
 
@@ -12,16 +12,16 @@ IDLE = engine_time(60)
 
 
 class Consuming:
-    """What the parent process of a node sees of its consumer."""
+    """Watches a node's consumer from the node's parent process."""
 
     def __init__(self) -> None:
         self._taken = 0
         self._idle_since = time.monotonic()
 
     def has_stopped(self) -> bool:
-        """Whether nothing was taken for a minute, and nothing is being worked on, although a queue of it is full.
+        """Return whether the node took nothing for a minute, and works on nothing, although one of its queues is full.
 
-        The broker is asked once in an idle minute; raises what it raises.
+        Asks the broker once per idle minute, and raises its errors.
         """
         now, taken = time.monotonic(), sum(state.total_count.values())
         is_idle = taken == self._taken and not state.active_requests

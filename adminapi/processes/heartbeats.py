@@ -1,7 +1,7 @@
-"""Heartbeats: every process that publishes, and beat, shows every ten seconds that it is there.
+"""Heartbeats: every process that publishes, and beat, shows every ten seconds that it is alive.
 
-Each has one small row, by kind, machine and process. A process that ends normally removes its row. A queue of Celery
-has one as well, which every node that consumes it writes.
+Each has one small row, by kind, machine and process. A process that ends normally removes its row. Each Celery queue
+has a row as well, which every node that consumes it writes.
 """
 
 import logging
@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 WORKER, NODE, BEAT = "worker", "node", "beat"
 """A worker without Celery, the parent of a Celery worker's processes, and Celery's beat."""
 TICK = "tick"
-"""Not a process: what shows that beat, broker and worker are there, all three."""
+"""No process: its heartbeat shows that beat, broker and worker are all alive."""
 QUEUE = "queue"
-"""No process either: what shows that a node of Celery consumes a queue, whichever that is."""
+"""No process either: the prefix of heartbeats that show that some Celery node consumes a queue."""
 EVERY = engine_time(10)
 SILENCE = engine_time(45)
-"""Who was not heard for so long is dead, or as good as dead."""
+"""A process without a heartbeat for this long counts as dead."""
 
 
 def name_of(kind: str) -> str:
@@ -35,14 +35,14 @@ def name_of(kind: str) -> str:
 
 
 def of_queue(queue: str) -> str:
-    """Return the name under which a queue is heard of."""
+    """Return the name of a queue's heartbeat."""
     return f"{QUEUE}.{queue}"
 
 
 class HeartbeatThread:
-    """Beats from `start` to `stop` while `is_well` says so; its database work runs inside `around`.
+    """Beats from `start` to `stop` while `is_well` returns true; its database work runs inside `around`.
 
-    The names that `also` returns are heard of with the process, and not removed with it.
+    The names that `also` returns beat with the process, and are not removed with it.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class HeartbeatThread:
             Heartbeat.objects.beat(each)
 
     def _surely(self, work: Callable[[], object]) -> None:
-        """Do this in the database; while that is away, nothing can be recorded."""
+        """Do this in the database; while that is away, the heartbeat is skipped."""
         with self._around():
             try:
                 work()

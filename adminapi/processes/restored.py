@@ -1,8 +1,8 @@
-"""Noticing that the database was restored from a copy: then everything is paused, before anything is published again.
+"""Notice that the database was restored from a copy, and pause everything before anything is published again.
 
-Every ten seconds the worker writes the time into the database, and the same into a file beside it, in this order. So
-the file is never ahead, unless the database has gone back. A machine without the file cannot notice that, and
-advances the time: it notes from where, for machines with a later time that look after it.
+Every ten seconds the worker writes the time into the database, and then the same time into a file on its machine. So
+the file is never ahead, unless the database has gone back. A machine without the file cannot notice that and advances
+the database's time. It stores the skipped gap, by which a machine whose file names a time within it notices later.
 """
 
 import logging
@@ -31,35 +31,35 @@ from posts.operating import restoring
 logger = logging.getLogger(__name__)
 
 GAP = timedelta(seconds=30)
-"""While somebody works, the next mark comes sooner."""
+"""Marks that are further apart leave a gap: while any worker runs, the next mark comes sooner."""
 GAPS_KEPT = timedelta(days=90)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 AGAIN_SECONDS = 1.0
 
 
 def look_first(is_ending: Callable[[], bool] = lambda: False) -> None:
-    """Do as `look` before this process begins with anything; a database that is away, or not migrated, is waited for.
+    """Call `look` before this process begins any work; waits for a database that is away or not migrated.
 
-    Ends the process where TOKEN_KEYS does not open what is stored: another installation's database is not looked into.
-    Returns without that only where the process is ending.
+    Ends the process if TOKEN_KEYS does not decrypt the stored secrets, as this may be another installation's database.
+    Returns without having looked only if the process is ending.
     """
-    told = ""
+    logged = ""
     while not is_ending():
         try:
             keyring.examine()
             look()
         except Error as error:
-            if str(error) != told:
+            if str(error) != logged:
                 logger.warning("Nothing begins before the database says whether it was restored from a copy: %s", error)
-            told = str(error)
+            logged = str(error)
         else:
             return
-        connections.close_all()  # one to a file that has been replaced since would stay with the old one
+        connections.close_all()  # a connection to a replaced SQLite file would keep reading the old one
         time.sleep(AGAIN_SECONDS)
 
 
 def look() -> Pause | None:
-    """Note the time that the database has reached; if it was later before, pause everything and return the pause."""
+    """Note the time that the database has reached; if it has gone back, pause everything and return the pause."""
     pause = _compare()
     mark = Mark.objects.get(pk=1)
     _note(mark)
@@ -85,8 +85,9 @@ def _compare() -> Pause | None:
 def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:
     """Return the time to which the database went back from the noted one; None if it did not go back.
 
-    What was noted within a gap was noted when the database was further than where that gap begins. Whoever finds that
-    takes the gap away, so that machines that look later do not pause everything once more.
+    Example: this machine noted 12:10, and the database was restored from a copy of 12:00. Then a machine without a file
+    advanced it to 12:30 and stored the gap from 12:00 to 12:30. As 12:10 lies in the gap, the database went back to
+    12:00. The gap is then deleted, so that machines that look later do not pause everything once more.
     """
     if mark.at < noted:
         return mark.at
@@ -98,9 +99,9 @@ def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:
 
 
 def _least_known(mark: Mark, copied_at: datetime) -> datetime:
-    """Return since when a copy knows of nothing that was published.
+    """Return the time since which a copy lacks publications.
 
-    One that was made while everything was paused for another copy knows no more than that one.
+    A copy that was made while everything was paused for an earlier copy lacks those since that earlier copy, too.
     """
     return min(copied_at, mark.copied_at) if mark.copied_at and pauses.is_after_restore() else copied_at
 
@@ -122,14 +123,14 @@ def _pause(mark: Mark, *, now: datetime) -> Pause:
 
 
 def copied_at() -> datetime | None:
-    """Return when the copy was made that this database was restored from; None if no restore was noticed."""
+    """Return when the copy behind this database was made; None if no restore was noticed."""
     return Mark.objects.filter(pk=1).values_list("copied_at", flat=True).first()
 
 
 def unasked() -> int:
-    """Return how many posts were not asked about yet since everything was paused for a restored copy; 0 if it is not.
+    """Return the number of targets still to be asked about while everything is paused for a restored copy, else 0.
 
-    When a copy was made that only the operator noticed is not known: whatever was due by then counts.
+    If only the operator noticed the restore, the age of the copy is unknown, and all due targets count.
     """
     if not pauses.is_after_restore():
         return 0
@@ -159,4 +160,4 @@ def _note(mark: Mark) -> None:
     except OSError as error:
         logger.warning("A restore of the database would not be noticed: how far it is could not be noted: %s", error)
         with suppress(OSError):
-            os.unlink(temporary)  # a full disk lets files be made, one every ten seconds
+            os.unlink(temporary)  # even a full disk lets a file be created, every ten seconds

@@ -1,7 +1,7 @@
 """The watchdog of a Celery node: while beat, the broker or the workers are silent, it publishes from the database.
 
-It starts `manage.py work`, the same worker that runs without Celery, and ends it once ticks come through again. A node
-that takes no messages any more, although they wait, it ends as well: whatever started that starts it again.
+It starts `manage.py work`, the same worker that runs without Celery, and ends it once ticks come through again. It also
+ends its own node if that no longer takes waiting messages; the service manager then starts the node again.
 """
 
 import logging
@@ -32,8 +32,8 @@ TICKS_MISSED = engine_time(30)
 LOOK_EVERY = engine_time(3)
 STOP_SECONDS = 60
 _in_database = threading.Lock()
-"""Held while the watchdog uses the database. A process that is forked meanwhile would inherit the locks that the
-database's library holds just then, and wait for them for ever: so a fork waits."""
+"""Held while the watchdog uses the database. Forks wait for it: a forked process would inherit locks that the
+database's library holds at that moment, and wait for them for ever."""
 os.register_at_fork(
     before=_in_database.acquire, after_in_parent=_in_database.release, after_in_child=_in_database.release
 )
@@ -41,7 +41,7 @@ os.register_at_fork(
 
 @contextmanager
 def _database() -> Iterator[None]:
-    """Allow no fork meanwhile, and leave no connection open that a fork would inherit."""
+    """Keep forks out during the block, and close the connections that a fork would inherit."""
     with _in_database:
         try:
             yield
@@ -69,7 +69,7 @@ class Watchdog:
         self._dismiss()
 
     def _take_turn(self) -> None:
-        """Look, settle the answers kept on this machine, and see to the node itself; an error in one stops no other."""
+        """Look, settle the answers kept on this machine, and check the node itself; an error in one stops no other."""
         for step in (self._look, self._settle_kept, self._end_deaf_node):
             try:
                 step()
@@ -92,7 +92,7 @@ class Watchdog:
     def _settle_kept(self) -> None:
         try:
             with _database():
-                kept_answers.replay()  # they are kept by each machine
+                kept_answers.replay()  # each machine keeps its own
         except (Error, OSError) as error:
             logger.warning("The watchdog cannot settle kept answers: %s", error)
 
@@ -107,10 +107,10 @@ class Watchdog:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _is_silent(self) -> bool:
-        """Whether neither a tick nor the turn of a long run was seen for half a minute, anywhere."""
+        """Return whether no node has seen a tick, or a turn of a long run, for half a minute."""
         now = time.monotonic()
         if now - last_turn() < 2 * LOOK_EVERY.total_seconds():
-            Heartbeat.objects.beat(TICK)  # all processes may be at it, and the ticks wait
+            Heartbeat.objects.beat(TICK)  # long runs may occupy all processes while the ticks wait
             return False
         silence = Heartbeat.objects.silence(TICK)
         return now - self._started > TICKS_MISSED.total_seconds() and (silence is None or silence > TICKS_MISSED)

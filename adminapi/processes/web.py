@@ -1,4 +1,4 @@
-"""The web server's command line, and what must be done before any process starts."""
+"""The web server's command line, and the steps before any process starts."""
 
 import os
 import socket
@@ -46,7 +46,7 @@ def web_command(host: str) -> list[str]:
 
 
 def become(command: list[str]) -> NoReturn:
-    """Run this in place of this process, which may have been started in any folder."""
+    """Replace this process by this command; it may have been started in any folder."""
     connections.close_all()
     paths = [str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
@@ -54,18 +54,18 @@ def become(command: list[str]) -> NoReturn:
 
 
 def require_port(host: str) -> None:
-    """Refuse a port that somebody listens on: the web server would share it, and each get some of the requests."""
+    """Refuse a port with another listener: the web server would share it, and each would get some of the requests."""
     try:
         family = socket.getaddrinfo(host, settings.PORT, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, settings.PORT), family=family).close()
     except OSError as error:
-        why = str(error.strerror).partition(" (")[0]  # Python adds the address, which is said already
+        why = str(error.strerror).partition(" (")[0]  # Python repeats the address here
         said = f"Port {settings.PORT} of {host} cannot be used: {why}."
         raise CommandError(f"{said} Stop what listens there, or give another PORT or --host.") from error
 
 
 def wait_for_databases(seconds: float) -> None:
-    """Wait, for a limited time, until every database takes a connection; if one does not, the next step says so."""
+    """Wait, for a limited time, until every database takes a connection; if one does not, the next step fails."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends and not databases_answer():
         time.sleep(LOOK_EVERY)
@@ -84,9 +84,9 @@ def _is_there(alias: str) -> bool:
 
 
 def migrate() -> None:
-    """Migrate every database to this version, also where that has been begun before and broke off.
+    """Migrate every database to this version, and resume interrupted migrations.
 
-    Where another process is at it, on this machine or another, it is waited for.
+    Waits if another process, on this machine or another, is migrating.
     """
     for alias in replica.own():
         connection = connections[alias]

@@ -1,6 +1,6 @@
-"""The worker: publishes what is due, straight from the database, calls webhooks, reads numbers, and does the chores.
+"""The worker: publishes due targets straight from the database, calls webhooks, reads numbers, and does the chores.
 
-As many as you like may run.
+Any number of workers may run.
 """
 
 import logging
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
 STOP_SECONDS = 5
-"""What still goes on then is a call of a webhook or a chore: it is done again when its lease is over."""
+"""After this wait only webhook calls and chores may still run; they are repeated when their leases are over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +52,10 @@ class Chore:
     every: timedelta
     work: Callable[..., object]
     calls_out: bool = False
-    """Whether it asks networks or the storage, which may hang: a worker has a thread of its own for it."""
+    """True if it calls networks or the storage, which may hang; a worker gives it a thread of its own."""
     must_end: bool = False
-    """Whether a worker that stops lets it end as it does a post: a network gives new tokens only once. Such work
-    takes `is_ending`, and begins with nothing more once that returns true."""
+    """True if a stopping worker waits for its end, as for posts: a network gives new tokens only once. Such work takes
+    `is_ending`, and begins nothing more once that returns true."""
 
     def do(self, is_ending: Callable[[], bool]) -> None:
         if self.must_end:
@@ -65,7 +65,7 @@ class Chore:
 
 
 def _at_present(work: Callable[[datetime], object]) -> Callable[[], object]:
-    """Give a chore the database's time, which it compares with rows: this machine's clock may be wrong."""
+    """Pass a chore the database's time, as it compares it with rows, and this machine's clock may be wrong."""
     return lambda: work(database_now())
 
 
@@ -121,7 +121,7 @@ class Worker:
         )
 
     def stop(self) -> None:
-        """Take on nothing more; `run` returns when what is in flight has ended."""
+        """Take on nothing more; `run` returns when the work in flight has ended."""
         self._stopped_at = self._stopped_at or time.monotonic()
         self._stopping.set()
         self._publisher.stop()
@@ -131,11 +131,11 @@ class Worker:
 
     @property
     def is_held_up(self) -> bool:
-        """Whether calls go on after `run`, for which the process must not wait."""
+        """Return whether calls go on after `run`, for which the process must not wait."""
         return any(engine.is_held_up for engine in (self._publisher, *self._others))
 
     def run(self) -> None:
-        """Work until `stop`, then let what is in flight end, up to 45 s."""
+        """Work until `stop`, then let the work in flight end, for up to 45 s."""
         restored.look_first(self._stopping.is_set)
         if self._stopping.is_set():
             return
@@ -154,7 +154,7 @@ class Worker:
     def _works(self) -> Iterator[tuple[Callable[[], None], bool]]:
         """Give the work of each thread beside the publisher's, and whether to wait for its end.
 
-        Each chore that calls out has a thread of its own, and all others have one.
+        Each chore that calls out has a thread of its own; all other chores share one.
         """
         yield partial(self._do_chores, [chore for chore in CHORES if not chore.calls_out]), False
         for chore in CHORES:
@@ -172,7 +172,7 @@ class Worker:
 
 
 def _apart(work: Callable[[], None]) -> None:
-    """Do the work of a thread, whose connections to the database end with it."""
+    """Do the work of a thread, and close the thread's database connections at its end."""
     try:
         work()
     finally:

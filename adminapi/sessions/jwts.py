@@ -1,4 +1,4 @@
-"""The tokens of the admin API: they name a session and prove that we issued them; all else is in the database."""
+"""The tokens of the admin API: each names a session and proves that we issued it; all else is in the database."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ ISSUER, AUDIENCE = "oui-post", "oui-post-admin"
 LEEWAY_SECONDS = 30
 REQUIRED = ("iss", "aud", "sub", "jti", "iat", "nbf", "exp")
 REFUSED = ("jku", "x5u", "jwk", "crit")
-"""Headers that would let a token say how it is to be checked."""
+"""Headers by which a token would choose its own verification."""
 
 
 class InvalidToken(DomainError):
@@ -64,7 +64,7 @@ def session_of(token: str, *, now: datetime, or_ended: bool = False) -> Session:
 
 
 def decode(token: str) -> dict[str, object]:
-    """Return what a token says that we have signed and that has not ended; raises InvalidToken or TokenExpired."""
+    """Return the claims of a token, if we signed it and it has not expired; raises InvalidToken or TokenExpired."""
     try:
         header = jwt.get_unverified_header(token)
         if header.get("typ") != TYPE or any(name in header for name in REFUSED):

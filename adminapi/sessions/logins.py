@@ -1,4 +1,4 @@
-"""Logging in to the admin API, and out; whoever tries too many passwords has to wait."""
+"""Log in to the admin API, and out; too many tried passwords lead to a wait."""
 
 import hashlib
 import math
@@ -58,8 +58,8 @@ def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User 
     """Return the active user with this e-mail address and password; a caller that has just read the user can pass it.
 
     Raises InvalidCredentials, TooManyLoginAttempts, or TooManyLogins. An attempt is counted before the password is
-    looked at: many at once are no more than as many in a row. What is answered, and how fast, does not tell whether
-    there is such a user.
+    checked, so that parallel attempts count like successive ones. Neither the answer nor its speed shows whether the
+    user exists.
     """
     address, caller = email.strip().lower(), caller_of(actor.ip_address)
     attempt = in_transaction(lambda: _count(hashlib.sha256(address.encode()).hexdigest(), caller, now=now))
@@ -67,7 +67,7 @@ def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User 
     try:
         is_right = is_password_of(user, password)
     except TooManyLogins:
-        attempt.delete()  # nobody has looked at the password
+        attempt.delete()  # the password was not checked
         raise
     if user is None or not user.is_active or not is_right:
         record("login_failed", user or Nobody(), actor=actor, email=_email_tried(email))
@@ -77,7 +77,7 @@ def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User 
 
 
 def _email_tried(email: str) -> str:
-    """Return what was tried if it is an e-mail address: people in a hurry type the password into that field."""
+    """Return the entered address only if it is one: people in a hurry type their password into that field."""
     try:
         validate_email(email.strip())
     except ValidationError:
@@ -88,7 +88,7 @@ def _email_tried(email: str) -> str:
 def _count(digest: str, caller: str, *, now: datetime) -> LoginAttempt:
     """Count an attempt; attempts with the same e-mail address or caller are counted one after the other.
 
-    Raises TooManyLoginAttempts, and then it is not counted: so there are no more to read than may be tried.
+    Raises TooManyLoginAttempts without counting, so that never more rows are read than attempts are allowed.
     """
     _take_turn(digest, caller, now=now)
     since = Q(at__gt=now - WINDOW)
@@ -100,7 +100,7 @@ def _count(digest: str, caller: str, *, now: datetime) -> LoginAttempt:
 
 
 def _take_turn(*names: str, now: datetime) -> None:
-    """Wait until no other transaction has a turn with one of these names, and let others wait until this one ends."""
+    """Wait for other transactions with a turn of one of these names, and make later ones wait for this one."""
     turns = [LoginTurn(pk=name, at=now) for name in sorted(names)]
     key = ["name"] if connection.features.supports_update_conflicts_with_target else None
     LoginTurn.objects.bulk_create(turns, update_conflicts=True, unique_fields=key, update_fields=["at"])
@@ -113,13 +113,13 @@ def _require_few(tried: Sequence[datetime], most: int, *, now: datetime) -> None
 
 
 def _forgive(attempt: LoginAttempt) -> None:
-    """Forget what was tried with this e-mail address; what failed from a caller still counts for the caller."""
+    """Forget the attempts with this e-mail address; failed ones still count for their callers."""
     caller = Case(When(pk=attempt.pk, then=Value("")), default=F("ip_address"))
     LoginAttempt.objects.filter(email=attempt.email).update(email="", ip_address=caller)
 
 
 def _open(user: User, *, actor: Actor, now: datetime) -> Session:
-    """Start a session, unless the user has changed since the password was read: to hash it takes a while."""
+    """Start a session, unless the user changed since the password was read, as hashing takes a while."""
     read = {"pk": user.pk, "password": user.password, "signed_out_at": user.signed_out_at}
     if not User.objects.filter(**read, is_active=True).update(last_login=now):
         raise InvalidCredentials
@@ -137,7 +137,7 @@ def _open(user: User, *, actor: Actor, now: datetime) -> Session:
 
 
 def record_login(user: User, *, actor: Actor) -> None:
-    """Tell the journal who logged in: by whom it was is known from here on."""
+    """Record the login in the journal, now that the actor is known to be the user."""
     record("logged_in", user, actor=replace(actor, user_id=user.pk, user_email=user.email), email=user.email)
 
 
@@ -149,7 +149,7 @@ def log_out(session: Session, *, actor: Actor, now: datetime) -> None:
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return attempts that no longer count, and sessions that are over: of the admin API, and of the console."""
+    """Return attempts that no longer count, and ended sessions of the admin API and of the console."""
     before, over = now - WINDOW, ConsoleSession.objects.filter(expire_date__lt=now)
     return (
         Old(name="logins", rows=LoginAttempt.objects.filter(at__lt=before).order_by("at", "pk")),

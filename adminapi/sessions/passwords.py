@@ -17,7 +17,7 @@ PASSWORD_LENGTH = 1000
 AT_ONCE, WAITING = 4, 20
 WAIT_SECONDS = 10
 NOBODYS = make_password(None)
-"""The hash of no password at all: Django takes as long to check it as any other."""
+"""A hash that no password matches; checking it takes Django as long as any other."""
 _running = threading.BoundedSemaphore(AT_ONCE)
 _places = threading.BoundedSemaphore(AT_ONCE + WAITING)
 
@@ -30,7 +30,7 @@ class TooManyLogins(DomainError):
 
 @contextmanager
 def _one_of_few() -> Iterator[None]:
-    """Let four hash at once and twenty wait; raises TooManyLogins for any more, and for those that wait too long."""
+    """Admit four to hash at once and twenty to wait; raises TooManyLogins for any more, and after too long a wait."""
     if not _places.acquire(blocking=False):
         raise TooManyLogins(retry_after=1)
     try:
@@ -45,19 +45,19 @@ def _one_of_few() -> Iterator[None]:
 
 
 def hash_password(password: str) -> str:
-    """Return what is stored of a password."""
+    """Return the hash to store of a password."""
     with _one_of_few():
         return make_password(composed(password))
 
 
 def is_password_of(user: User | None, password: str) -> bool:
-    """Whether this is the user's password, however its accents are written; it takes as long without such a user."""
+    """Return whether this is the user's password, in any Unicode form; takes as long without such a user."""
     with _one_of_few():
         return check_password(composed(password), user.password if user else NOBODYS)
 
 
 def require_good(password: str, user: User) -> None:
-    """Raise InvalidInput where Django's validators would not take the password."""
+    """Raise InvalidInput if Django's validators refuse the password."""
     try:
         validate_password(password, user)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The console's sessions: the table holds only digests of the cookies, so that a stolen copy of it opens nothing."""
+"""The console's sessions: the table holds only digests of the cookies, so that a stolen copy is useless."""
 
 import hashlib
 from typing import Any
@@ -8,7 +8,7 @@ from django.contrib.sessions.base_session import AbstractBaseSession
 from django.utils import timezone
 
 LENGTH = 40
-"""Of the column: 160 bits."""
+"""The length of the column, for 160 bits."""
 
 
 class SessionStore(db.SessionStore):

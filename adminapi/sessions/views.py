@@ -51,7 +51,7 @@ class ProfileInput(StrictInput):
 
 
 class LoggedInSerializer(serializers.ModelSerializer[User]):
-    """Who has logged in."""
+    """The user who has logged in."""
 
     class Meta:
         model = User
@@ -100,17 +100,17 @@ class LogoutViewSet(AdminViewSet[Session]):
     queryset = Session.objects.none()
     required_permission = None
     takes_idempotency_key = (
-        False  # a user has one for all tokens: the first one's answer would leave the next one valid
+        False  # keys are per user, not per token: a replayed answer would leave the next token valid
     )
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [SessionAuthentication(or_ended=True)]  # whoever logs out twice is logged out
+        return [SessionAuthentication(or_ended=True)]  # logging out twice succeeds
 
     @extend_schema(request=None, responses={200: MESSAGE})
     def logout(self, request: Request) -> Response:
         """End the token's session; every other call then refuses the token, and repeating this one does nothing.
 
-        It takes no Idempotency-Key.
+        Takes no Idempotency-Key.
         """
 
         def work() -> Response:

@@ -78,20 +78,20 @@ OUTCOMES = {
     "later": gettext_lazy("It waits."),
     "late": gettext_lazy("The answer came late."),
 }
-"""What came of a call."""
+"""Sentences for the outcomes of calls."""
 OWN_OUTCOMES = {"not_taken", "not_ready", "make_again", "blob_missing", "upload_over"}
-"""Outcomes that a single network has; they are shown as `unavailable`."""
+"""Outcomes of single networks; they are shown as `unavailable`."""
 
 
 @register.filter
 def step(name: str) -> str:
-    """Say what a network was asked for."""
+    """Return the words for a step at a network."""
     return str(STEPS.get(name, name))
 
 
 @register.filter
 def outcome(name: str) -> str:
-    """Say what came of a call to a network."""
+    """Return the sentence for the outcome of a call to a network."""
     return str(OUTCOMES.get("unavailable" if name in OWN_OUTCOMES else name, name))
 
 
@@ -103,7 +103,7 @@ def state(name: str) -> SafeString:
 
 @register.simple_tag(name="network")
 def network_name(platform: str) -> str:
-    """Return the name that people know a network by; its id where there is none."""
+    """Return a network's usual name, or its id if there is none."""
     return platforms.NAMES.get(platform, platform)
 
 
@@ -114,13 +114,13 @@ register.filter("apart", apart)
 
 @register.filter
 def told(issue: Mapping[str, Any]) -> str:
-    """Say what an issue is, and how to fix it."""
+    """Describe an issue, and how to fix it."""
     return " ".join(filter(None, issue_words(issue)))
 
 
 @register.simple_tag
 def is_wrong(errors: Sequence[str], field: str) -> str:
-    """Let the element of a field say that it is wrong, where it is, and where it is told why."""
+    """Return attributes that mark a field with errors as wrong, and name the element with the reason."""
     return format_html(' aria-invalid="true" aria-describedby="{}-error"', field) if errors else ""
 
 

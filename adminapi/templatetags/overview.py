@@ -1,4 +1,4 @@
-"""What the overview says in words: how long something lasted, and what is paused."""
+"""Filters for the overview's words: durations, and paused scopes."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ MINUTE = timedelta(minutes=1)
 
 @register.filter
 def lasting(span: timedelta) -> str:
-    """Say how long it is, in the two largest units."""
+    """Return a duration in words, in its two largest units."""
     if span < MINUTE:
         return _("less than a minute")
     now = timezone.now()
@@ -25,7 +25,7 @@ def lasting(span: timedelta) -> str:
 
 @register.simple_tag
 def paused_scope(scope: str, name: str) -> str:
-    """Say what is paused."""
+    """Return the words for a paused scope."""
     match scope:
         case PauseScope.NETWORK:
             return _("Everything for %(network)s") % {"network": name}

@@ -22,7 +22,7 @@ from ouipost.events.models import Event
 from workspaces.models import Role, User, Workspace
 
 STATEMENT, PIECE = 150_000, 1_000
-"""Rows that one statement of an export reads, so that a million take seven; and rows that are objects at one time."""
+"""Rows per statement of an export, so that a million take seven; and rows that are in memory at one time."""
 
 
 class LogSerializer(serializers.ModelSerializer[Event]):
@@ -93,7 +93,7 @@ class AuditViewSet(Lists[Event], AdminViewSet[Event]):
 
 
 def visible_to(user: User, events: QuerySet[Event]) -> QuerySet[Event]:
-    """Keep what this user may see: everything for an administrator, for others what happened in their workspaces."""
+    """Keep the lines that this user may see: all for an administrator, for others those of their workspaces."""
     if user.role == Role.ADMIN:
         return events
     return events.filter(workspace_id__in=list(Workspace.objects.open_to(user).values_list("pk", flat=True)))
@@ -118,6 +118,6 @@ def in_chunks(events: QuerySet[Event]) -> Iterator[Event]:
             yield event
             last, read = event, read + 1
         if read:
-            # The first condition is what the index can be read by.
+            # The first condition is for the index.
             before = Q(created_at__lt=last.created_at) | Q(id__lt=last.pk)
             found = events.filter(Q(created_at__lte=last.created_at) & before)

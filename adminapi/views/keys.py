@@ -24,11 +24,11 @@ from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.reach import is_too_wide, keys_of
 
 FOR_ALL: dict[str, Any] = {"mode": KeyMode.LIVE, "workspaces": []}
-"""What a new key is where nothing is said."""
+"""The defaults of a new key."""
 
 
 class UsageSerializer(serializers.Serializer[Use]):
-    """How often a key was used, by days in UTC."""
+    """The use of a key, by days in UTC."""
 
     requests_today = serializers.IntegerField(source="today")
     requests_this_month = serializers.IntegerField(source="in_all")
@@ -176,7 +176,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
 
 
 def _with_usage(found: Any) -> list[Any]:
-    """Return keys with how often each was used, today and in this month, and with their last use."""
+    """Return keys with their requests of today and of this month, and their last use."""
     rows, today = list(found), timezone.now().astimezone(UTC).date()
     used = used_since(today.replace(day=1), today, key_ids=[key.pk for key in rows])
     for key in rows:
@@ -186,10 +186,11 @@ def _with_usage(found: Any) -> list[Any]:
 
 
 def checked(values: Mapping[str, Any], *, mode: str, user: User, present: Collection[str] = ()) -> dict[str, Any]:
-    """Return what is stored of a key; raises InvalidInput for workspaces that are not there, or not for such a key.
+    """Return the columns to store of a key; raises InvalidInput for unknown workspaces, or any that such a key may not
+    see.
 
-    Those that are not the user's are not there, and only an administrator makes keys for all. What the key has at
-    present may come back, though one was deleted meanwhile.
+    Other users' workspaces count as unknown, and only an administrator makes keys for all. The key's `present`
+    workspaces may be sent back, even if one was deleted meanwhile.
     """
     if "workspaces" not in values:
         return dict(values)

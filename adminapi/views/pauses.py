@@ -19,7 +19,8 @@ from posts import pausing
 
 
 class PauseSerializer(serializers.ModelSerializer[Pause]):
-    """A pause; `id` is what is paused, null where everything is; `paused_by` gave the reason."""
+    """A pause; `id` is that of the paused network, workspace or account, null if everything is paused. `paused_by` gave
+    the reason."""
 
     id = TextOrNull(source="subject_id")
 
@@ -29,14 +30,14 @@ class PauseSerializer(serializers.ModelSerializer[Pause]):
 
 
 class ResumedSerializer(serializers.Serializer[Any]):
-    """The pause that has ended, null where there was none."""
+    """The pause that has ended, null if there was none."""
 
     resource = ""
     pause = PauseSerializer(allow_null=True)
 
 
 class PausesSerializer(serializers.Serializer[Any]):
-    """All that is paused, the oldest first."""
+    """The pauses in force, the oldest first."""
 
     resource = ""
     pauses = PauseSerializer(many=True)
@@ -73,7 +74,7 @@ class PauseViewSet(AdminViewSet[Pause]):
 
     @extend_schema(request=PauseInput, responses=PauseSerializer)
     def pause(self, request: Request) -> Response:
-        """Stop publishing in this scope; what is in flight is finished, the rest waits and does not count as late."""
+        """Stop publishing in this scope; targets in flight are finished, the others wait and do not count as late."""
         values = self.read(PauseInput)
         scope, subject = values["scope"], values.get("id") or ""
         given = {"reason": values["reason"], "actor": self.actor}
@@ -101,7 +102,7 @@ class PausesViewSet(AdminViewSet[Pause]):
 
     @extend_schema(responses=PausesSerializer)
     def show(self, request: Request) -> Response:
-        """Return what is paused now: all of it to whoever may resume it, else what holds up the caller's workspaces."""
+        """Return the pauses in force: all if the caller may resume, else those that hold up the caller's workspaces."""
         may_resume = PauseViewSet.required_permission in self.user.granted
         seen = None if may_resume else Figures.for_user(self.user).workspace_ids
         return self.answered(PausesSerializer({"pauses": pausing.in_force_for(seen)}).data)

@@ -26,7 +26,7 @@ EMAIL_LENGTH = 254
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
-    """A user; `permissions` are those that the user has while active, by role or by a list of their own."""
+    """A user; `permissions` are the user's while active, by role or by a list of their own."""
 
     permissions = serializers.ListField(
         child=serializers.ChoiceField(choices=ADMIN_PERMISSIONS), source="granted_in_order", read_only=True
@@ -109,7 +109,7 @@ class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):
 
 
 class MemberSerializer(serializers.ModelSerializer[User]):
-    """Who works in a workspace."""
+    """A member of a workspace."""
 
     class Meta:
         model = User
@@ -141,7 +141,7 @@ class Member(Text):
 
 
 class MemberSchema(OpenApiSerializerFieldExtension):
-    """Describes it."""
+    """Describe `Member` in the OpenAPI schema."""
 
     target_class = Member
 
@@ -170,7 +170,7 @@ class MembersViewSet(AdminViewSet[Workspace]):
 
     @extend_schema(responses=MembersSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Show who works in a workspace."""
+        """Show the members of a workspace."""
         return self._shown(User.objects.filter(memberships__workspace=self.get_object()).order_by("email"))
 
     @extend_schema(request=MembersInput, responses=MembersSerializer)

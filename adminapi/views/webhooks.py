@@ -1,4 +1,4 @@
-"""/admin/webhooks, and what was sent to each."""
+"""/admin/webhooks, and the deliveries of each."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -38,7 +38,7 @@ NAME_SOME = Phrase("Name workspaces of yours: without any, the webhook would cov
 
 
 class DeliveriesSerializer(serializers.Serializer[Webhook]):
-    """How many deliveries have ended: arrived, or given up. One that is sent again is left out until it ends anew."""
+    """The numbers of ended deliveries: delivered, or given up. One that is sent again counts only after its end."""
 
     total_deliveries = serializers.SerializerMethodField()
     successful_deliveries = serializers.IntegerField()
@@ -84,7 +84,7 @@ class NewWebhookSerializer(WebhookSerializer):
 
 
 class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
-    """One call: what was answered, or a word for why nothing was."""
+    """One call: the answer, or a word for why there was none."""
 
     error = TextOrNull()
 
@@ -94,7 +94,7 @@ class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
-    """An event for a webhook: what is sent, and each attempt."""
+    """An event for a webhook: the body, and each attempt."""
 
     resource = "delivery"
     event_id = serializers.CharField(source="message.public_id")
@@ -127,7 +127,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
 
 class ReplaySerializer(serializers.ModelSerializer[Replay]):
-    """A replay and how far it is: `total` events were found, `done` were made due so far."""
+    """A replay and its progress: `total` events were found, `done` were made due so far."""
 
     resource = "replay"
     replay_id = serializers.CharField(source="key")
@@ -139,7 +139,7 @@ class ReplaySerializer(serializers.ModelSerializer[Replay]):
 
 
 class Secret(Text):
-    """A secret that the caller chose: it stays as it is, byte for byte."""
+    """A secret that the caller chose; it is stored unchanged, byte for byte."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_length=signing.LEAST_CHARACTERS, max_length=signing.MOST_CHARACTERS, **options)
@@ -154,7 +154,7 @@ class Secret(Text):
 
 
 class WebhookInput(StrictInput):
-    """The body that changes a webhook; no `workspaces` means all. Read in no transaction: it asks a name server."""
+    """The body that changes a webhook; no `workspaces` means all. Read outside transactions: it asks a name server."""
 
     shown = WebhookSerializer.Meta.fields
     guarded = {"secret": "POST /admin/webhooks/{id}/rotate-secret"}
@@ -180,7 +180,7 @@ class WebhookInput(StrictInput):
 
 
 class SecretInput(StrictInput):
-    """The body that sets a new secret; `grace_hours` is how long the old one signs as well."""
+    """The body that sets a new secret; for `grace_hours` the old one signs as well."""
 
     secret = Secret(required=False)
     grace_hours = Integer(min_value=0, max_value=MOST_GRACE_HOURS, required=False)
@@ -193,7 +193,7 @@ class NewWebhookInput(WebhookInput):
 
 
 class ReplayInput(StrictInput):
-    """The body that begins a replay: the same one again, with a `replay_id`, is the same replay."""
+    """The body that begins a replay; repeated with the same `replay_id`, it means the same replay."""
 
     since = Instant()
     scope = Choice(choices=ReplayScope.choices, required=False)
@@ -231,7 +231,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         return self.once(work)
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Change the given fields; what happened while it was not active is only sent by a replay."""
+        """Change the given fields; events from the time while it was inactive are only sent by a replay."""
         webhook = self.get_object()
         values = self.read(WebhookInput, instance=webhook, partial=True)
 
@@ -283,7 +283,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
     @extend_schema(request=ReplayInput, responses=ReplaySerializer)
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, **kwargs: Any) -> Response:
-        """Send again what happened since a given time, in the background: up to 14 days and 10,000 events."""
+        """Send the events since a given time again, in the background: up to 14 days and 10,000 events."""
         values = self.read(ReplayInput)
 
         def work() -> Response:
@@ -310,7 +310,7 @@ class OfWebhook(AdminViewSet[Any]):
         return rows.filter(webhook=self.kwargs["webhook"])
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Say what is wrong with the query before whether there is such a webhook."""
+        """Report errors of the query before a 404 for an unknown webhook."""
         rows: QuerySet[Any] = super().filter_queryset(queryset)
         get_object_or_404(webhooks_of(self.user).only("pk"), pk=self.kwargs["webhook"])
         return rows
@@ -333,7 +333,7 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
     queryset = (
         Delivery.objects.select_related("message")
         .prefetch_related(Prefetch("log", DeliveryAttempt.objects.order_by("number", "pk")))
-        .order_by("-message", "-pk")  # as the events were: an index has them so
+        .order_by("-message", "-pk")  # the events' order, by an index
     )
     resource, resources = "delivery", "deliveries"
     serializer_class, filterset_class, pagination_class = DeliverySerializer, DeliveryFilter, BoundedPages
@@ -364,7 +364,7 @@ class ReplayViewSet(Lists[Replay], OfWebhook):
 
 
 def _named(user: User, pk: str) -> Webhook:
-    """Return a webhook as far as its id tells: whoever locks it reads it; raises Http404 for one that is not theirs."""
+    """Return a webhook with only its id, as the service reads it under lock; raises Http404 if it is not the user's."""
     if user.role != Role.ADMIN:
         get_object_or_404(webhooks_of(user).only("pk"), pk=pk)
     return Webhook(pk=pk)
@@ -378,10 +378,10 @@ def _with_secret(webhook: Webhook, secret: str) -> dict[str, Any]:
 
 
 def checked(values: dict[str, Any], *, user: User, present: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what is stored of a webhook; raises InvalidInput for workspaces that are not there.
+    """Return the columns to store of a webhook; raises InvalidInput for unknown workspaces.
 
-    Those that are not the user's are not there, and only an administrator's webhooks hear of all. What it has at
-    present may come back, though one was deleted meanwhile; but an administrator's webhooks alone keep that.
+    Other users' workspaces count as unknown, and only an administrator's webhooks may get the events of all. The
+    `present` workspaces may be sent back, even if one was deleted meanwhile; only an administrator keeps that one.
     """
     stored = {name: value for name, value in values.items() if name != "workspaces"}
     given = values.get("workspaces", present)

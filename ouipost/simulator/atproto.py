@@ -17,7 +17,7 @@ TID = re.compile(f"[234567abcdefghij][{ALPHABET}]{{12}}")
 HANDLE = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 DID = re.compile(r"did:(?:plc:[a-z2-7]{24}|web:[a-z0-9.-]+)")
 CID = re.compile(r"baf[ky]rei[a-z2-7]{52}")
-"""Of a file or a record."""
+"""The content id of a file or a record."""
 URI = re.compile(r"[A-Za-z0-9_]+:(?://)?[^\s\ufeff/][^\s\ufeff]*")
 RAW, CBOR = 0x55, 0x71
 
@@ -28,7 +28,7 @@ def is_handle(text: str) -> bool:
 
 
 def did_of(handle: str) -> str:
-    """Return the DID that this handle always has."""
+    """Return the fixed DID of this handle."""
     return f"did:plc:{base32(hashlib.sha256(handle.encode()).digest())[:24]}"
 
 

@@ -1,4 +1,4 @@
-"""One request to a network, read once; and what a network is to the dispatcher."""
+"""One request to a network, read once; and a network as the dispatcher sees it."""
 
 import json
 import re
@@ -16,11 +16,11 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 MAX_BODY_BYTES = 64 * 1024 * 1024
 PLAIN_NUMBER = re.compile(r"[0-9]{1,18}")
 VERSION = re.compile(r"^/v\d+\.\d+(?=/)")
-"""Of Meta's networks, at the beginning of a path."""
+"""The API version of Meta's networks, at the beginning of a path."""
 
 
 class Refusal(Exception):
-    """The network says no: an answer with an error body."""
+    """A network's refusal: an answer with an error body."""
 
     def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, body)
@@ -33,7 +33,7 @@ class Refusal(Exception):
 
 @dataclass(kw_only=True)
 class Call:
-    """A request, split into what networks look at; `token` and `account` are who asks, where that is known."""
+    """A request, split into the parts that networks read; `token` and `account` are the caller's, if known."""
 
     request: HttpRequest
     prefix: str
@@ -53,21 +53,21 @@ class Call:
 
     @property
     def base(self) -> str:
-        """Return the address that all networks are under, as this caller reaches it."""
+        """Return the base address of all networks, as this caller reaches it."""
         return self.request.build_absolute_uri(self.prefix)
 
     def text(self, name: str) -> str:
-        """Return a parameter as text, empty where it is missing."""
+        """Return a parameter as text, empty if it is missing."""
         value = self.params.get(name)
         return "" if value is None else str(value)
 
     def query(self, name: str) -> str:
-        """Return a parameter that has to stand in the address, empty where it is missing there."""
+        """Return a parameter that must be in the address, empty if it is missing there."""
         return self.request.GET.get(name, "")
 
     @property
     def is_form(self) -> bool:
-        """Return whether all that is sent stands in a form, and nothing in the address, which logs keep."""
+        """Return whether all parameters are in a form, and none in the address, which logs keep."""
         return self.content_type == FORMS[0] and not self.request.GET
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -77,7 +77,7 @@ class Call:
 
     @property
     def bearer(self) -> str:
-        """Return the bearer token of the Authorization header, empty where there is none."""
+        """Return the bearer token of the Authorization header, or an empty text."""
         scheme, _, value = self.request.headers.get("Authorization", "").partition(" ")
         return value.strip() if scheme.lower() == "bearer" else ""
 
@@ -88,11 +88,11 @@ class Call:
 
     @property
     def ready_at(self) -> datetime:
-        """Return when the network is done with a file that this call brings: at once, or as late as was ordered."""
+        """Return when the network is done with this call's file: at once, or later by an ordered delay."""
         return self.now + timedelta(seconds=self.seconds("slow_processing"))
 
     def seconds(self, effect: str) -> float:
-        """Return how long an ordered fault of this kind lasts, 0 where none was ordered."""
+        """Return the duration of an ordered fault of this kind, 0 without one."""
         return float(self.effects.get(effect, {}).get("seconds", 0))
 
 
@@ -116,7 +116,7 @@ def read(request: HttpRequest, *, host: str, path: str, now: datetime) -> Call:
 
 
 def parse(raw: bytes | str) -> Any:
-    """Return the JSON value; None where there is none, or one that is nested too deep or has halves of characters."""
+    """Return the JSON value; None if it is missing or invalid, nested too deep, or has lone surrogates."""
     try:
         value = json.loads(raw)
         json.dumps(value, ensure_ascii=False).encode()
@@ -126,7 +126,7 @@ def parse(raw: bytes | str) -> Any:
 
 
 def within(text: str, least: int, most: int) -> int | None:
-    """Return the number that a text of plain digits is, None for any other text and for a number out of bounds."""
+    """Return the number in a text of plain digits, None for any other text and for a number out of bounds."""
     number = int(text) if PLAIN_NUMBER.fullmatch(text) else -1
     return number if least <= number <= most else None
 
@@ -168,7 +168,7 @@ def form(*, pattern: str, handler: Handler, hosts: Sequence[str] = ()) -> tuple[
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """All that the dispatcher knows of a network; `admit` counts a call against its limits, and may refuse it."""
+    """A network for the dispatcher; `admit` counts a call against the network's limits, and may refuse it."""
 
     id: str
     hosts: Sequence[str]
@@ -179,7 +179,7 @@ class Network:
     admit: Callable[[Call, Route], None]
     any_host_under: str = ""
     shared: Sequence[tuple[str, str]] = ()
-    """Hosts of another network, with the pattern of the paths there that are this one's."""
+    """Hosts of other networks, each with the pattern of this network's paths there."""
 
     def shares(self, host: str, path: str) -> bool:
         """Return whether a request for this path on another network's host is this network's."""

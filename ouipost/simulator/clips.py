@@ -1,36 +1,36 @@
-"""What a network sees in a video file, read by FFmpeg's libraries."""
+"""The facts of a video file that networks check, read by FFmpeg's libraries."""
 
 import io
 from dataclasses import dataclass
 from typing import IO
 
 CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "video/mp4", "matroska,webm": "video/webm"}
-"""FFmpeg's names of the containers that are looked into; a file of any other is no video here."""
+"""FFmpeg's names of the accepted containers; a file of any other is no video here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """The facts of a video file; sizes are as it is shown: after its rotation, and with its pixels square."""
+    """The facts of a video file; its sides are as shown, after rotation and with square pixels."""
 
     mime: str
     video_codec: str
     audio_codec: str
-    """Empty: it has no sound."""
+    """The codec of the sound; empty without sound."""
     sample_rate: int
-    """In hertz; 0: it has no sound."""
+    """The sample rate in hertz; 0 without sound."""
     channels: int
     pixels: str
-    """FFmpeg's name of how it keeps its colours."""
+    """FFmpeg's name of its pixel format."""
     width: int
     height: int
     seconds: float
-    """To the thousandth: sound comes in pieces of its own, and ends some of them behind the last picture."""
+    """The length to the millisecond; sound comes in frames of its own, and may end after the last picture."""
     fps: float
-    """On the average, to a tenth: cameras are not quite regular."""
+    """The average frame rate to a tenth, as cameras are not quite regular."""
 
     @property
     def is_usual(self) -> bool:
-        """Return whether its colours are kept no more finely than in 4:2:0, as most players want them."""
+        """Return whether its chroma subsampling is 4:2:0 or coarser, as most players need it."""
         return not any(each in self.pixels for each in ("422", "444", "gbr", "rgb"))
 
     @property
@@ -40,8 +40,8 @@ class Clip:
 
 
 def look_at_clip(content: bytes | IO[bytes]) -> Clip | None:
-    """Return the facts of a video, after decoding its first frame; None for what is none that can be opened."""
-    import av  # with FFmpeg, 20 MiB, of which a sandbox without videos needs nothing
+    """Return the facts of a video, after decoding its first frame; None if it cannot be opened as a video."""
+    import av  # 20 MiB with FFmpeg, which a sandbox without videos does not need
 
     source = io.BytesIO(content) if isinstance(content, bytes) else content
     try:
@@ -72,7 +72,7 @@ def look_at_clip(content: bytes | IO[bytes]) -> Clip | None:
 
 
 def begins_with_its_index(content: bytes) -> bool:
-    """Return whether an MP4 or MOV has its index (moov) before its pictures, as who streams it wants it."""
+    """Return whether an MP4 or MOV has its index (moov) before its pictures, as needed for streaming."""
     at = 0
     while at + 8 <= len(content):
         size, name = int.from_bytes(content[at : at + 4]), content[at + 4 : at + 8]

@@ -1,4 +1,4 @@
-"""Closing a client's connection without an answer, which WSGI has no word for."""
+"""Close a client's connection without an answer, for which WSGI has no interface."""
 
 import os
 import socket
@@ -8,11 +8,11 @@ from django.http import StreamingHttpResponse
 
 
 def close_unanswered(environ: dict[str, Any]) -> StreamingHttpResponse:
-    """Return what makes the server close the connection without having sent a byte.
+    """Return a response by which the server closes the connection without having sent a byte.
 
-    Granian never tells which socket a request came by. But its HTTP library (hyper) refuses to send a streamed answer
-    whose Content-Length is no number: it takes the head back and closes. The servers of the standard library would send
-    that head, so their socket is shut down here, before they try.
+    Granian does not expose the socket of a request. But its HTTP library (hyper) refuses to send a streamed answer
+    whose Content-Length is no number: it drops the head and closes. The servers of the standard library would send that
+    head, so their socket is shut down here before.
     """
     shut_down(environ.get("wsgi.input"))
     response = StreamingHttpResponse(iter([b""]))
@@ -21,7 +21,7 @@ def close_unanswered(environ: dict[str, Any]) -> StreamingHttpResponse:
 
 
 def shut_down(stream: Any) -> None:
-    """Shut the socket that this request body is read from, where it has one."""
+    """Shut the socket from which this request body is read, if there is one."""
     # Django's own server wraps the socket's file in a LimitedStream that keeps only its read method
     reader = getattr(getattr(stream, "_read", None), "__self__", stream)
     try:

@@ -34,7 +34,7 @@ def make(
     alt_text: str = "",
     **data: Any,
 ) -> Media:
-    """Keep a new container, ready after what the faults say; `failure` is why it will never be."""
+    """Store a new container, ready after the delay of ordered faults; one with a `failure` never is."""
     return media.keep(
         call,
         network,
@@ -78,7 +78,7 @@ def take(container: Media) -> bool:
 
 
 def files(container: Media) -> list[Media]:
-    """Return what a post made of this container shows, in its order."""
+    """Return the files of a post made from this container, in order."""
     ids = container.data.get("children") or ([container.external_id] if container.size else [])
     rows = Media.objects.defer("content").filter(
         network=container.network, account=container.account, external_id__in=ids

@@ -1,4 +1,4 @@
-"""The control API: orders faults, counts what was really published, moves the clock."""
+"""The control API: order faults, count the posts that were really published, move the clock."""
 
 import functools
 from collections.abc import Callable
@@ -170,7 +170,7 @@ def checked_options(effect: str, options: dict[str, Any]) -> dict[str, Any]:
 
 @controlled("GET")
 def posts_view(request: HttpRequest) -> JsonResponse:
-    """Show every visible post once; an account's own comments and replies are the `parts` of what they belong to."""
+    """Show every visible post once; an account's own comments and replies are the `parts` of their post."""
     posts = Post.objects.alive().exclude(kind__in=Post.UNSEEN).order_by("created_at", "pk")
     for name in ("network", "account"):
         if value := request.GET.get(name):
@@ -188,7 +188,7 @@ def posts_view(request: HttpRequest) -> JsonResponse:
 
 
 def part(post: Post) -> dict[str, Any]:
-    """Return what was published, as its control entry shows it."""
+    """Return the control entry of a post."""
     return {
         "id": post.external_id,
         "url": post.url,
@@ -219,7 +219,7 @@ def matching(words: str) -> Q:
 
 @controlled("GET", "POST")
 def clock_view(request: HttpRequest) -> JsonResponse:
-    """Tell the simulator's time, after moving it with `advance` or `set`."""
+    """Show the simulator's time, after moving it with `advance` or `set`."""
     if request.method == "GET":
         return JsonResponse({"now": clock.now()})
     match body_of(request):

@@ -1,4 +1,4 @@
-"""How networks count text; written from their rules, apart from the connectors that it checks."""
+"""Count text by the networks' rules, independently of the connectors that this checks."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ EMOJI = regex.compile(
 )
 
 CLUSTER = regex.compile(r"\p{Regional_Indicator}{2}(?=\p{Regional_Indicator})|\X")
-"""`\\X` alone counts the flags in a row from their first, at each of them."""
+"""`\\X` alone starts from the first of several flags in a row, at each of them."""
 STACKED = regex.compile(r"(?<=\p{M}{30})(?=\p{M})")
-"""Behind the thirtieth mark on a letter, and each further one: Unicode's own limit for streams."""
+"""The positions after the thirtieth mark on a letter and each further one: Unicode's own limit for streams."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ def urls(text: str) -> list[Url]:
         while len(labels) > 1 and not is_top_level(labels[-1]):
             labels.pop()
         if len(labels) == 1 or "_" in labels[-2]:
-            position = host.end() - len(host["host"].rpartition(".")[2])  # the last label may be another one's scheme
+            position = host.end() - len(host["host"].rpartition(".")[2])  # the last label may be the next scheme
             continue
         end = host.start("host") + len(".".join(labels))
         rest = REST.match(text, end) if end == host.end() else None
@@ -65,7 +65,7 @@ def urls(text: str) -> list[Url]:
 
 
 def is_top_level(label: str) -> bool:
-    """Return whether domains can end so."""
+    """Return whether this is a top-level domain."""
     try:
         return _domains().publicsuffix(f"any.{label.encode('idna').decode()}") is not None
     except UnicodeError:
@@ -74,7 +74,7 @@ def is_top_level(label: str) -> bool:
 
 @cache
 def _domains() -> PublicSuffixList:
-    """Return the list of them, read when a text first has an address."""
+    """Return the list of top-level domains, read when a text first has an address."""
     return PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
@@ -89,7 +89,7 @@ def weighted_length(text: str) -> int:
 
 
 def composed(text: str) -> str:
-    """Return the text in the form NFC, but for marks beyond the thirtieth on a letter: Python sorts them one by one."""
+    """Return the text in NFC, except marks beyond the thirtieth on a letter, which Python sorts one by one."""
     return "".join(unicodedata.normalize("NFC", piece) for piece in STACKED.split(text))
 
 
@@ -104,7 +104,7 @@ def weight(character: str) -> int:
 
 
 def clusters(text: str) -> list[str]:
-    """Split a text into what a reader sees as characters (extended grapheme clusters)."""
+    """Split a text into the characters that a reader sees (extended grapheme clusters)."""
     return CLUSTER.findall(text)
 
 

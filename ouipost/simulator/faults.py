@@ -1,4 +1,4 @@
-"""Ordered troubles: taken by the calls they match, and what they do to a call and its answer."""
+"""Ordered faults: the calls that they match use them up, and they change these calls and their answers."""
 
 import json
 import time
@@ -24,14 +24,14 @@ EFFECTS = (*SHAPES, *UPLOADS, *TOKENS, "list_lag")
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """What a call met: at most one fault that shapes its answer, and any number of others."""
+    """The faults of a call: at most one that shapes its answer, and any number of others."""
 
     shape: Fault | None
     names: Sequence[str]
 
     @property
     def accepts(self) -> bool:
-        """Return whether the network does its work in spite of it."""
+        """Return whether the network does its work despite the fault."""
         if self.shape is None:
             return True
         if self.shape.effect in ("status", "reset"):
@@ -59,7 +59,7 @@ def meet(call: Call, network: Network, route: Route | None) -> Trouble:
 
 
 def matches(fault: Fault, call: Call, route: Route | None) -> bool:
-    """Return whether a fault is meant for this call: by account, then by its words or else by what the call does."""
+    """Return whether a fault is for this call: by account, then by its words, or else by the call's effect."""
     if fault.account not in ("", call.account):
         return False
     if fault.match:
@@ -84,7 +84,7 @@ def use(fault: Fault) -> bool:
 
 
 def befall(fault: Fault, call: Call, network: Network) -> None:
-    """Do at once what a fault does to the caller's token; leave the rest as a note on the call."""
+    """Apply a fault to the caller's token at once; note its other effects on the call."""
     call.effects[fault.effect] = fault.options
     if call.token is None:
         return
@@ -97,7 +97,7 @@ def befall(fault: Fault, call: Call, network: Network) -> None:
 
 
 def answer(trouble: Trouble, response: HttpResponseBase, call: Call) -> HttpResponseBase:
-    """Return the answer as the fault leaves it; holds the caller where the fault says so."""
+    """Return the answer as the fault changes it; delays the caller if the fault says so."""
     if trouble.shape is None:
         return response
     options = trouble.shape.options

@@ -1,4 +1,4 @@
-"""What Meta's networks share: Graph versions, errors, parameters, fields and usage headers."""
+"""The common parts of Meta's networks: Graph versions, errors, parameters, fields and usage headers."""
 
 import hashlib
 import hmac
@@ -23,7 +23,7 @@ VERSION_ENDS = {
 }
 CALLS_PER_HOUR = 4800
 AGENT = "facebookexternalhit/1.1"
-"""By which Meta's crawler names itself."""
+"""The user agent of Meta's crawler."""
 DEEPEST_FIELDS = 10
 Fields = dict[str, "Fields"]
 Row = TypeVar("Row", Account, Post)
@@ -38,7 +38,7 @@ def error(message: str, code: int, subcode: int = 0, *, status: int = 400, **mor
 
 
 def missing(call: Call) -> Refusal:
-    """Return the refusal for an object that is not there, or not this token's to see."""
+    """Return the refusal for an object that does not exist, or that this token may not see."""
     return error(
         f"Unsupported {call.method.lower()} request. The object of {call.path} does not exist, "
         "cannot be loaded due to missing permissions, or does not support this operation.",
@@ -48,7 +48,7 @@ def missing(call: Call) -> Refusal:
 
 
 def unknown_path(call: Call) -> Refusal:
-    """Return the refusal for a path that is none of the Graph's, or under a version that is none: it tells no more."""
+    """Return the refusal for an unknown path, or one under an unknown version; the Graph gives no details."""
     return error(f"Unknown path components: {VERSION.sub('', call.path)}", 2500)
 
 
@@ -58,19 +58,19 @@ def invalid(message: str) -> Refusal:
 
 
 def check_version(call: Call, version: str) -> None:
-    """Refuse a Graph version that does not exist, or does not work any more."""
+    """Refuse a Graph version that does not exist, or no longer works."""
     end = VERSION_ENDS.get(version, datetime.min.replace(tzinfo=UTC))
     if end is not None and end <= call.now:
         raise unknown_path(call)
 
 
 def proof(token: str, secret: str) -> str:
-    """Return the `appsecret_proof` of a token, which only who knows the app's secret can make."""
+    """Return the `appsecret_proof` of a token, which requires the app's secret."""
     return hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
 
 
 def check_proof(call: Call) -> None:
-    """Refuse a proof that is not that of the token it came with."""
+    """Refuse a proof that does not belong to the call's token."""
     sent, right = call.text("appsecret_proof"), call.token.data.get("proof") if call.token else None
     if sent and right and sent != right:
         raise error("Invalid appsecret_proof provided in the API argument", 100, type="GraphMethodException")
@@ -134,9 +134,9 @@ def narrowed(value: Any, fields: Fields, kind: str) -> Any:
 def page_of(
     call: Call, rows: Sequence[Row], show: Callable[[Row], dict[str, Any]], *, default: int = 25, most: int = 100
 ) -> dict[str, Any]:
-    """Return one page of an edge, with cursors, and a `next` address where there is more.
+    """Return one page of an edge, with cursors, and a `next` address if there is more.
 
-    A cursor names the entry that a page ended with, so that what is added in front shifts nothing.
+    A cursor names the last entry of a page, so that entries added in front shift nothing.
     """
     limit, after = integer(call, "limit", default), call.text("after")
     if not 0 <= limit <= most:
@@ -184,7 +184,7 @@ def stamp(at: datetime) -> str:
 
 
 def metrics_of(call: Call, known: Collection[str]) -> list[str]:
-    """Return the names of the metrics that were asked for, or refuse them all."""
+    """Return the names of the requested metrics, or refuse them all."""
     names = [name for name in call.text("metric").split(",") if name]
     if not names:
         raise error("(#3001) The parameter metric is required", 3001, 1504028)
@@ -195,7 +195,7 @@ def metrics_of(call: Call, known: Collection[str]) -> list[str]:
 
 
 def count(key: str, call: Call, *, kind: str = "pages", code: int = 32) -> None:
-    """Count a call against its hour, with Meta's usage headers; refuse when the hour is used up."""
+    """Count a call against its hour, with Meta's usage headers; refuse it if the hour is used up."""
     usage = limits.take(key, limit=CALLS_PER_HOUR, window=timedelta(hours=1), now=call.now)
     percent = min(100 * usage.used // usage.limit, 100)
     minutes = max(int((usage.resets_at - call.now).total_seconds()) // 60, 1) if usage.exceeded else 0
@@ -214,5 +214,5 @@ def fetch(address: str, *, most: int) -> bytes:
     try:
         return pulling.fetch(address, most=most, agent=AGENT)
     except pulling.Unreachable as failure:
-        told = f"The file could not be fetched: {failure}"
-        raise error("(#324) Missing or invalid image file", 324, error_user_msg=told) from failure
+        message = f"The file could not be fetched: {failure}"
+        raise error("(#324) Missing or invalid image file", 324, error_user_msg=message) from failure

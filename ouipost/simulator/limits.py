@@ -8,7 +8,7 @@ from ouipost.simulator.models import Counter, atomic
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """How a window stands after a call; `exceeded` when the call itself was too many."""
+    """The state of a window after a call; `exceeded` if this call was one too many."""
 
     limit: int
     used: int
@@ -21,7 +21,7 @@ class Usage:
 
     @property
     def remaining(self) -> int:
-        """Return what is left of the window."""
+        """Return the remaining calls of the window."""
         return max(self.limit - self.used, 0)
 
 

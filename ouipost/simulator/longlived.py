@@ -1,4 +1,4 @@
-"""Sign-in as Instagram and Threads have it: a code, a token for an hour, and one for sixty days that can be renewed."""
+"""Sign-in of Instagram and Threads: a code, a token for an hour, and one for sixty days that can be renewed."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -16,27 +16,27 @@ CODE_LIFETIME = timedelta(hours=1)
 SHORT_LIFETIME = timedelta(hours=1)
 LONG_LIFETIME = timedelta(days=60)
 BEHIND = "#_"
-"""What both networks put behind the address that they send people back to: it is no part of the code."""
+"""The ending that both networks append to the redirect address; it is no part of the code."""
 RENEWABLE_AFTER = timedelta(hours=24)
-"""For Threads from memory."""
+"""The age from which a token can be renewed; for Threads from memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """One network's sign-in; `needed` is the scope without which there is none, `refuse` an error of its code trade."""
+    """One network's sign-in; `needed` is the scope that it requires, `refuse` makes an error of its code exchange."""
 
     id: str
     look: pages.Look
     prefix: str
-    """Of the grant types: ig or th."""
+    """The prefix of the grant types: ig or th."""
     scopes: Sequence[str]
     needed: str
     account_of: Callable[[people.Person], Account]
     refuse: Callable[[str], Refusal]
     private_consent: timedelta | None = None
-    """How long people with a private profile, whose name says so, consent: no renewal of a token extends it."""
+    """The duration of consent of people with a private profile, by their name; renewing a token does not extend it."""
     shows_permissions: bool = False
-    """Whether the answer to a code names the scopes that were granted."""
+    """True if the answer to a code names the granted scopes."""
 
     def dialog(self, call: Call) -> HttpResponse:
         """Ask for consent, then send the person back with a code or a refusal."""
@@ -51,8 +51,8 @@ class Login:
         if call.method == "GET":
             return pages.consent(call, self.look, scopes=scopes, choosable=True)
         if not pages.allowed(call):
-            told = "The user denied your request"
-            return pages.send_back(call, error="access_denied", error_reason="user_denied", error_description=told)
+            message = "The user denied your request"
+            return pages.send_back(call, error="access_denied", error_reason="user_denied", error_description=message)
         answer = pages.send_back(call, code=self._code(call, scopes))
         answer.headers["Location"] += BEHIND
         return answer
@@ -129,13 +129,13 @@ class Login:
         return source.account if source else ""
 
     def revoke(self, token: Token, now: datetime) -> None:
-        """Remove the app from the person's account: all its tokens die."""
+        """Remove the app from the person's account: all its tokens become invalid."""
         of_app = Token.objects.filter(network=self.id, client_id=token.client_id, account=token.account)
         of_app.filter(revoked_at=None).update(revoked_at=now)
 
 
 def living(call: Call, *scopes: str) -> Token:
-    """Return the living token with these scopes that the call came with, or refuse."""
+    """Return the call's token if it is valid and has these scopes, or refuse."""
     token = call.token
     if token is None:
         raise graph.error("Invalid OAuth access token - Cannot parse access token", 190)

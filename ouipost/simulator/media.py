@@ -1,4 +1,4 @@
-"""Uploaded files: looked into, kept while they live, and put together where they come in parts."""
+"""Uploaded files: checked, kept for their lifetime, and joined if they come in parts."""
 
 import io
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from ouipost.simulator.clips import Clip
 from ouipost.simulator.models import Media, Piece
 
 KEPT_BYTES = 50_000_000
-"""Of a larger file only the facts are kept: nobody needs to see it here."""
+"""The size up to which files are kept; of larger ones only the facts are, as nobody needs to see them here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """What the network sees in an image file."""
+    """The facts of an image file that networks check."""
 
     format: str
     mime: str
@@ -34,13 +34,13 @@ class Picture:
 
 
 def look_at(content: bytes) -> Picture | None:
-    """Return the facts of an image, after decoding it whole; None for what is none that can be opened."""
+    """Return the facts of an image, after decoding it whole; None if it cannot be opened as an image."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
             return Picture(
                 format=image.format or "",
-                # a photo of several frames, as phones make them, is a JPEG to everybody else
+                # a photo of several frames, as phones make them, is a JPEG for others
                 mime="image/jpeg" if image.format == "MPO" else Image.MIME[image.format or ""],
                 width=image.width,
                 height=image.height,
@@ -61,9 +61,9 @@ def keep(
     seen: Picture | Clip | None = None,
     **values: Any,
 ) -> Media:
-    """Keep a file for an account, or what is known of one that is to come; the same id again replaces it.
+    """Keep a file for an account, or the known facts of a coming one; the same id again replaces it.
 
-    `seen` are the facts of the file, and `values` are columns of its row. It lives from its `created_at` on.
+    `seen` are the facts of the file, and `values` are columns of its row. Its lifetime begins at its `created_at`.
     """
     created_at = values.setdefault("created_at", call.now)
     values.setdefault("mime", seen.mime if seen else "application/octet-stream")
@@ -83,17 +83,17 @@ def keep(
 
 
 def first_flaw(flaws: Mapping[str, bool]) -> str:
-    """Return the first of these flaws that a file has, empty where it has none."""
+    """Return the first of these flaws that a file has, or an empty text."""
     return next((flaw for flaw, is_there in flaws.items() if is_there), "")
 
 
 def add_piece(network: str, upload: str, start: int, content: bytes) -> None:
-    """Keep a part of a file that comes in several requests; the same part again changes nothing."""
+    """Keep a part of a file; the same part again changes nothing."""
     Piece.objects.get_or_create(network=network, upload=upload, start=start, defaults={"content": content})
 
 
 def received(network: str, upload: str) -> int:
-    """Return how many bytes of a file are there, counted from its beginning to the first gap."""
+    """Return the number of received bytes of a file, from its beginning to the first gap."""
     end = 0
     for start, size in _pieces(network, upload):
         if start > end:
@@ -108,7 +108,7 @@ def _pieces(network: str, upload: str) -> list[tuple[int, int]]:
 
 
 def whole(network: str, upload: str) -> bytes:
-    """Return the file that came in parts, from its beginning to the first gap, and forget the parts."""
+    """Join a file's parts, from its beginning to the first gap, and delete them."""
     parts = Piece.objects.filter(network=network, upload=upload).order_by("start")
     content = bytearray()
     for part in parts.iterator(chunk_size=1):
@@ -120,7 +120,7 @@ def whole(network: str, upload: str) -> bytes:
 
 
 def usable(network: str, account: str, external_id: str, now: datetime) -> Media | None:
-    """Return an account's file that is ready and, unless a post holds it, not past its life; without its bytes."""
+    """Return an account's file, without its bytes, if it is ready and either not expired or in use by a post."""
     media = (
         Media.objects.defer("content")
         .filter(network=network, account=account, external_id=external_id, failed=False, ready_at__lte=now)

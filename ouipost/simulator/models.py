@@ -1,4 +1,4 @@
-"""What the simulated networks remember: a few tables that serve every network alike."""
+"""The state of the simulated networks, in a few tables that all networks share."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ def atomic() -> "transaction.Atomic":
 
 
 class Clock(models.Model):
-    """How far the simulator's time is ahead of this machine's; one row."""
+    """The offset of the simulator's time ahead of this machine's; one row."""
 
     offset = models.FloatField(default=0)
 
@@ -22,7 +22,7 @@ class Clock(models.Model):
 
 
 class App(models.Model):
-    """A client id, and the secret it came with first."""
+    """A client id, and the secret of its first use."""
 
     network = models.CharField(max_length=20)
     client_id = models.CharField(max_length=200)
@@ -123,34 +123,35 @@ class Piece(models.Model):
 
 class PostQuerySet(models.QuerySet["Post"]):
     def alive(self) -> "PostQuerySet":
-        """Leave out what was deleted."""
+        """Leave out deleted posts."""
         return self.filter(deleted_at=None)
 
     def living(self, network: str, external_id: str) -> "Post | None":
-        """Return what has this id there, unless it was deleted."""
+        """Return the post with this id at this network, unless it was deleted."""
         return self.alive().filter(network=network, external_id=external_id).first()
 
     def of(self, network: str, account: str) -> "PostQuerySet":
-        """Keep what this account published on this network."""
+        """Keep the posts of this account on this network."""
         return self.filter(network=network, account=account)
 
     def listed(self, now: datetime, lag: float) -> "PostQuerySet":
-        """Leave out what listings do not show yet: what was created under a lag, or the last `lag` seconds."""
+        """Leave out posts that lists do not show yet: those created under a lag, or in the last `lag` seconds."""
         from_start = self.alive().filter(listed_at__lte=now)
         return from_start.filter(created_at__lte=now - timedelta(seconds=lag)) if lag else from_start
 
     def older_than(self, post: "Post") -> "PostQuerySet":
-        """Keep what a list that begins with the newest shows behind this post."""
+        """Keep the posts that follow this one in a list with the newest first."""
         same_time = models.Q(created_at=post.created_at, pk__lt=post.pk)
         return self.filter(models.Q(created_at__lt=post.created_at) | same_time)
 
 
 class Post(models.Model):
-    """Something published: a post, a reply or comment, another record of a repository, or what the network gave up."""
+    """Published content: a post, a reply or comment, another record of a repository, or a post that the network gave
+    up."""
 
     POST, COMMENT, RECORD, FAILED = "post", "comment", "record", "failed"
     UNSEEN = (RECORD, FAILED)
-    """The kinds that nobody sees."""
+    """The kinds that are shown to nobody."""
 
     network = models.CharField(max_length=20)
     account = models.CharField(max_length=100)
@@ -177,7 +178,7 @@ class Post(models.Model):
 
 
 class Counter(models.Model):
-    """How much of a rate limit is used in its current window."""
+    """The use of a rate limit in its current window."""
 
     key = models.CharField(max_length=200, unique=True)
     started_at = models.DateTimeField()
@@ -188,7 +189,7 @@ class Counter(models.Model):
 
 
 class Fault(models.Model):
-    """A trouble that was ordered for the next calls that match."""
+    """A fault ordered for the next matching calls."""
 
     id = public_id("fault")
     network = models.CharField(max_length=20)
@@ -207,7 +208,7 @@ class Fault(models.Model):
 
 
 class Request(models.Model):
-    """A request that reached a network, and what was answered: nothing, when `status` is empty."""
+    """A request that reached a network, and its answer; an empty `status` means no answer."""
 
     network = models.CharField(max_length=20)
     account = models.CharField(max_length=100)

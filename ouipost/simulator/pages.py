@@ -1,4 +1,4 @@
-"""What a person sees in a browser: consent pages, and posts at their permalinks."""
+"""Pages for a person's browser: consent pages, and posts at their permalinks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ALLOWING = ("allow", "continue", "connect")
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a network's pages look, and its word for yes."""
+    """The look of a network's pages, and its word for yes."""
 
     name: str
     colour: str
@@ -28,9 +28,9 @@ class Look:
 def consent(
     call: Call, look: Look, *, scopes: Sequence[str], pages: Sequence[tuple[str, str]] = (), choosable: bool = False
 ) -> HttpResponse:
-    """Ask the person for consent: one plain form that posts back to the same address.
+    """Ask the person for consent, by one plain form that posts back to the same address.
 
-    Where the scopes are `choosable`, each can be left out.
+    If the scopes are `choosable`, each can be left out.
     """
     context = {
         "look": look,
@@ -49,7 +49,7 @@ def allowed(call: Call) -> bool:
 
 
 def granted(call: Call, scopes: Sequence[str]) -> list[str]:
-    """Return the scopes that the person left ticked; all where none of them could be left out."""
+    """Return the scopes that the person left ticked, or all if none could be left out."""
     ticked = call.request.POST.getlist("scopes")
     return [scope for scope in scopes if scope in ticked or "choosing" not in call.request.POST]
 
@@ -73,7 +73,7 @@ def is_address(text: str) -> bool:
 
 
 def send_back(call: Call, **values: str) -> HttpResponse:
-    """Send the browser back to the application with these values and the state it came with."""
+    """Send the browser back to the application with these values and the original state."""
     if "state" in call.params:
         values["state"] = call.text("state")
     address = call.text("redirect_uri")
@@ -81,12 +81,12 @@ def send_back(call: Call, **values: str) -> HttpResponse:
 
 
 def problem(look: Look, message: str, status: int = 400) -> HttpResponse:
-    """Tell the person what is wrong."""
+    """Show the person an error."""
     return HttpResponse(render_to_string("simulator/problem.html", {"look": look, "message": message}), status=status)
 
 
 def permalink(call: Call, look: Look, network: str, external_id: str) -> HttpResponse:
-    """Show a post with its pictures and what follows it, or say that it isn't there."""
+    """Show a post with its pictures and replies, or a page for a missing post."""
     post = Post.objects.alive().filter(network=network, external_id=external_id).exclude(kind__in=Post.UNSEEN).first()
     if post is None:
         return problem(look, "This post does not exist, or was deleted.", status=404)
@@ -103,7 +103,7 @@ def permalink(call: Call, look: Look, network: str, external_id: str) -> HttpRes
 
 
 def entry(call: Call, post: Post) -> dict[str, Any]:
-    """Return what the page shows of one post."""
+    """Return the page's data of one post."""
     files = Media.objects.defer("content").filter(network=post.network, account=post.account)
     found = {file.external_id: file for file in files.filter(external_id__in=[item["id"] for item in post.media])}
     media = [

@@ -14,12 +14,12 @@ from ouipost.simulator.models import App, Token, atomic
 
 
 def digest(value: str) -> str:
-    """Return the SHA-256 that a secret value is kept and found by."""
+    """Return the SHA-256 by which a secret value is stored and found."""
     return hashlib.sha256(value.encode()).hexdigest()
 
 
 def issue(value: str, *, like: Token | None = None, now: datetime, lifetime: timedelta | None, **values: Any) -> str:
-    """Keep a token for this value, taking what is not given from another of its grant, and return the value."""
+    """Store a token for this value, with missing columns taken from another of its grant, and return the value."""
     for name in ("network", "grant", "client_id", "person", "account", "scopes") if like else ():
         values.setdefault(name, getattr(like, name))
     values.setdefault("grant", secrets.token_hex(16))
@@ -39,7 +39,7 @@ def issue_code(
     scopes: list[str],
     **data: Any,
 ) -> str:
-    """Keep a code for the app that sent the person here, and return the value; it is good at the same address alone."""
+    """Store a code for the app that sent the person here, and return it; it is valid only with the same address."""
     return issue(
         value,
         now=call.now,
@@ -55,12 +55,12 @@ def issue_code(
 
 
 def find(network: str, value: str, *kinds: str) -> Token | None:
-    """Return the token with this value, dead or alive."""
+    """Return the token with this value, valid or not."""
     return Token.objects.filter(network=network, digest=digest(value), kind__in=kinds).first() if value else None
 
 
 def of_call(call: Call, network: str) -> Token | None:
-    """Give the call its token, also one that is renewed or revoked; return what tells whose it is: that, or a code."""
+    """Give the call its token, including one being renewed or revoked; return that, or a code, to show the owner."""
     if call.bearer:
         call.token = find(network, call.bearer, "access")
     else:
@@ -69,7 +69,7 @@ def of_call(call: Call, network: str) -> Token | None:
 
 
 def spent_code(call: Call, network: str, client_id: str, refuse: Callable[[str], Refusal]) -> Token:
-    """Return the code that was sent, used up now; raises what `refuse` makes of the name of what is wrong with it:
+    """Return the sent code, now used up; raises the result of `refuse`, called with the name of the wrong parameter:
     `code` (unknown, too old or used), `redirect_uri` or `code_verifier`.
     """
     code = find(network, call.text("code"), "code")
@@ -86,7 +86,7 @@ def spent_code(call: Call, network: str, client_id: str, refuse: Callable[[str],
 
 
 def spend(token: Token, now: datetime) -> bool:
-    """Take a token that works once, and return whether this caller was the first."""
+    """Use up a single-use token, and return whether this caller was the first."""
     return bool(Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now))
 
 
@@ -96,7 +96,7 @@ def revoke_grant(token: Token, now: datetime) -> None:
 
 
 def secret_fits(network: str, client_id: str, secret: str) -> bool:
-    """Return whether this is the secret that the client id came with first; none is fine until it came with one."""
+    """Return whether this is the client id's first secret. An empty one fits while the client id has none yet."""
     if not secret:
         return not App.objects.filter(network=network, client_id=client_id).exists()
     with atomic():

@@ -1,4 +1,4 @@
-"""The one door of all networks: `/sandbox/<true host>/<true path>`."""
+"""The common entry of all networks: `/sandbox/<real host>/<real path>`."""
 
 import io
 from datetime import timedelta
@@ -17,7 +17,7 @@ from ouipost.simulator.models import Media, Request, Token
 KEPT_REQUESTS = 50_000
 PRUNE_EVERY = 1_000
 TOKENS_KEPT = timedelta(days=30)
-"""So long it is still known of a token that it ended, rather than that there is none."""
+"""For this long an ended token is still recognized as ended, instead of unknown."""
 SHOWN_TYPES = (
     "image/jpeg",
     "image/png",
@@ -46,7 +46,7 @@ def serve(request: HttpRequest, host: str, path: str) -> HttpResponseBase:
 
 
 def work(call: Call, network: Network, found: tuple[Route, dict[str, str]] | None) -> HttpResponse:
-    """Let the network do its work, and return its answer with its headers."""
+    """Run the network's handler, and return its answer with its headers."""
     try:
         if found is None:
             raise network.not_found(call)
@@ -61,7 +61,7 @@ def work(call: Call, network: Network, found: tuple[Route, dict[str, str]] | Non
 
 
 def log(call: Call, network: Network, trouble: faults.Trouble, response: HttpResponse) -> None:
-    """Keep what came and what goes back, before a fault holds the answer."""
+    """Log the request and its answer, before a fault delays the answer."""
     status: int | None = response.status_code
     if trouble.silent:
         status = None
@@ -89,7 +89,7 @@ def media(request: HttpRequest, pk: int) -> HttpResponse:
     found = Media.objects.filter(pk=pk).first()
     if found is None:
         raise Http404
-    # anybody may have sent anything: a page or a script must not run on our own address
+    # uploads are untrusted: a page or a script must not run on our own address
     content_type = found.mime if found.mime in SHOWN_TYPES else "application/octet-stream"
     return HttpResponse(bytes(found.content), content_type=content_type, headers={"X-Content-Type-Options": "nosniff"})
 

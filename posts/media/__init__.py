@@ -1,1 +1,1 @@
-"""The files of posts: taken in, looked into, made anew, stored, given out, and fitted to what a network takes."""
+"""The files of posts: uploading, checking, rewriting, storing and serving them, and fitting them to each network."""

@@ -1,5 +1,5 @@
-"""What the processes that look into one file each have in common. They import nothing of the product but plain
-arithmetic: they start fast and hold no secret."""
+"""Code shared by the child processes that each look into one file. They import nothing of the product but plain
+arithmetic, so that they start fast and hold no secret."""
 
 import json
 import os
@@ -28,9 +28,9 @@ def main(answer_to: Callable[[Any], dict[str, Any]], job: Callable[..., Any]) ->
 def answered(
     work: Callable[[], dict[str, Any]], *, too_costly: str, damaged: str, is_ours: Callable[[int], bool]
 ) -> dict[str, Any]:
-    """Return what the work does; whatever goes wrong with the file becomes a reason and a message.
+    """Return the result of the work; any fault of the file becomes a reason and a message.
 
-    Raises errors of the machine, such as a full disk: those of whose number `is_ours` says so.
+    Raises errors of the machine, such as a full disk: OSErrors whose number `is_ours` accepts.
     """
     try:
         return work()
@@ -52,7 +52,7 @@ def limit(kind: int, value: int) -> None:
 
 
 def address_space() -> int:
-    """Return the bytes that the process has mapped, or 0 where only Linux could tell."""
+    """Return the bytes that the process has mapped, or 0 on systems other than Linux."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:

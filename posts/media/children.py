@@ -23,16 +23,16 @@ ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 """All that a child sees of our environment, which holds secrets."""
 
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
-"""What a child says where the disk takes no more."""
+"""Messages of a child when the disk is full."""
 
 RETRY_SECONDS = 30
 
 slots = threading.BoundedSemaphore(2)
-"""A large picture takes up to a gigabyte while it is decoded; more at once would not be faster, only larger."""
+"""Decoding a large picture takes up to a gigabyte; more children at once would need more memory and be no faster."""
 
 
 class TooBusy(DomainError):
-    """The machine had no time for the file: one that is too much work is told by the processor's time, not by ours."""
+    """The machine had no time for the file. (A file that is too much work hits the limit of processor time instead.)"""
 
     code = "SERVICE_UNAVAILABLE"
     status = 503
@@ -42,14 +42,14 @@ class TooBusy(DomainError):
 
 
 class ChildBroken(RuntimeError):
-    """The child process failed for a reason of its own: the file is not to blame."""
+    """The child process failed, and the file is not to blame."""
 
 
 def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[str, Any]:
     """Have a child do a job given as JSON and return its answer.
 
-    Raises InvalidMedia when it refuses the file, breaks down over it, or takes more than it may, TooBusy where it did
-    not come to an end within these seconds, StorageUnavailable where the disk takes no more.
+    Raises InvalidMedia if the child refuses the file, crashes over it, or exceeds its limits, TooBusy if it does not
+    end within these seconds, StorageUnavailable if the disk is full.
     """
     command = [sys.executable, "-P", str(script), json.dumps(job, default=str)]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}

@@ -1,4 +1,4 @@
-"""Looks into one document in a process of its own: what would run or open something, or is locked, is refused.
+"""Check one document in a process of its own: refuse it if it is locked, or would run or open something.
 
 `documents.py` runs this file as a script. It imports nothing of the product but `child.py` and `pdf_texts.py`.
 """
@@ -37,7 +37,7 @@ MEASURES = {
     *("/Ascent", "/Descent", "/CapHeight", "/XHeight", "/ItalicAngle", "/StemV", "/StemH", "/Leading"),
     *("/AvgWidth", "/MaxWidth", "/MissingWidth"),
 }
-"""Keys of pages and fonts that are only drawn by: whichever of two values a reader takes, it runs nothing."""
+"""Keys of pages and fonts that only affect drawing: if one is given twice, either value is harmless."""
 MAIN_PARTS = {
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
@@ -54,7 +54,7 @@ ENDINGS = {
     "application/vnd.openxmlformats-package.relationships+xml": {"rels"},
     "application/vnd.openxmlformats-package.core-properties+xml": {"xml", "psmdcp"},
 }
-"""How names of parts end that are looked into, by type, where it is not with .xml alone; .NET has its own ending."""
+"""File name extensions of inspected parts, by type, if other than .xml alone; .NET has an extension of its own."""
 FETCHING_FIELDS = re.compile(r"\b(DDE|DDEAUTO|INCLUDETEXT|INCLUDEPICTURE)\b", re.IGNORECASE)
 INSTRUCTION, TEXT = "instrText", "#text"
 RUNNING_ACTIONS = re.compile(r"\s*ppaction://(program|macro|ole)", re.IGNORECASE)
@@ -66,14 +66,14 @@ FETCHES = "The document fetches parts from elsewhere. Save it with all it shows 
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentJob:
-    """What to look into; `kind` is pdf, docx or pptx."""
+    """The document to check; `kind` is pdf, docx or pptx."""
 
     source: str
     kind: str
 
 
 def answer_to(job: DocumentJob) -> dict[str, Any]:
-    """Look into the document; whatever is wrong with it becomes a reason and a message."""
+    """Check the document; any fault of it becomes a reason and a message."""
     limit_process()
     return answered(
         lambda: {"pages": pages_of_pdf(job.source) if job.kind == "pdf" else pages_of_office(job.source, job.kind)},
@@ -84,7 +84,7 @@ def answer_to(job: DocumentJob) -> dict[str, Any]:
 
 
 def limit_process() -> None:
-    """Bound processor time and memory, and have nothing written, not even a warning for each broken object."""
+    """Limit processor time and memory, and allow no output, not even a warning for each broken object."""
     logging.lastResort = None
     limit(resource.RLIMIT_CPU, CPU_SECONDS)
     limit(resource.RLIMIT_AS, MEMORY)
@@ -111,7 +111,7 @@ def pages_of_pdf(source: str) -> int:
 
 
 class LeftOut(logging.Handler):
-    """Hears that pypdf left out what a dictionary says twice, or behind nonsense: other readers may take that."""
+    """Notices that pypdf dropped a dictionary's duplicate key, or keys after nonsense: other readers may use those."""
 
     heard = False
 
@@ -142,14 +142,14 @@ def keys_of(reader: pypdf.PdfReader) -> Iterator[str]:
 
 
 def generations_of(number: int, reader: pypdf.PdfReader) -> list[IndirectObject]:
-    """Return all objects of this number: some readers take no notice of the generation that a reference names."""
+    """Return all objects of this number: some readers ignore the generation in a reference."""
     held = [generation for generation, places in reader.xref.items() if number in places]
     held += [0] if number in reader.xref_objStm else []
     return [IndirectObject(number, generation, reader) for generation in held]
 
 
 def pages_of_office(source: str, kind: str) -> int:
-    """Return the number of slides, 0 for a text; raises Refused for what holds macros or fetches something."""
+    """Return the number of slides, 0 for a text; raises Refused for a file that holds macros or fetches something."""
     with zipfile.ZipFile(source) as archive:
         entries = archive.infolist()
         check_entries(entries)
@@ -163,7 +163,7 @@ def pages_of_office(source: str, kind: str) -> int:
 
 
 def check_entries(entries: list[zipfile.ZipInfo]) -> None:
-    """Raise Refused for parts that are too much, locked, macros, or named so that readers may differ over them."""
+    """Raise Refused for parts that are too large or many, locked, macros, or ambiguously named."""
     if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_UNPACKED:
         raise Refused("too_costly", "The document unpacks to more than is accepted. Make it smaller.")
     if any(entry.flag_bits & 1 for entry in entries):
@@ -188,7 +188,7 @@ def check_types(archive: zipfile.ZipFile, kind: str) -> None:
 
 
 def _is_out_of_sight(given: dict[str, str]) -> bool:
-    """Whether parts of a type that is written in XML have names by which they are looked into nowhere."""
+    """Return whether parts of an XML type have an extension by which no check would look into them."""
     kind = given.get("ContentType", "").lower()
     if "+xml" not in kind or kind.startswith("image/"):
         return False
@@ -209,7 +209,7 @@ def check_relations(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
 
 
 def check_actions(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    """Raise Refused where a click, or a field of the text that may be written in pieces, fetches or runs something."""
+    """Raise Refused if a click or a text field fetches or runs something; a field may be written in pieces."""
     pieces: list[str] = []
     for name, given in elements_of(archive, entry):
         if RUNNING_ACTIONS.match(given.get("action", "")):
@@ -225,7 +225,7 @@ def check_actions(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
 def elements_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[tuple[str, dict[str, str]]]:
     """Give name and attributes of each element of a part, and each piece of text of a field's instruction.
 
-    Raises what expat raises, and ValueError for a part that declares a type of its own: entities may hide what it is.
+    Raises expat's errors, and ValueError for a part with a DOCTYPE: its entities may hide the content.
     """
     found: list[tuple[str, dict[str, str]]] = []
     inside = ""
@@ -252,7 +252,7 @@ def elements_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[tu
             yield from found
             found.clear()
     parser.Parse(b"", True)
-    yield from found  # Expat may keep long ones back until it is told that nothing follows
+    yield from found  # expat may hold back long elements until the end of the input
 
 
 def refuse_doctype(*_: Any) -> None:

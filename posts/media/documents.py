@@ -20,7 +20,7 @@ TOO_COSTLY = Phrase("The document takes too long to check. Export it again.")
 def process_document(upload: Readable, kind: str) -> Iterator[Processed]:
     """Check an upload of this kind (pdf, docx, pptx) and give it; its file goes when the block ends.
 
-    Raises InvalidMedia for what is locked, damaged, or more than pages to look at, FileTooLarge for too many bytes.
+    Raises InvalidMedia if it is locked, damaged, or has active content, FileTooLarge for too many bytes.
     """
     with spooled(upload, settings.DOCUMENT_MAX_BYTES) as source:
         facts = children.run(CHILD, seconds=WALL_SECONDS, too_costly=TOO_COSTLY, source=source, kind=kind)

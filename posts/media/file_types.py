@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; its name and its declared type are ignored."""
+"""Recognize a file by its first bytes; its name and its declared type are ignored."""
 
 import re
 
@@ -20,7 +20,7 @@ VIDEO_TYPES = {
     ),
     "video/webm": re.compile(rb"\x1aE\xdf\xa3.{0,64}webm", re.DOTALL),
 }
-"""QuickTime had no `ftyp` at first; what cameras write there is often the name of their maker."""
+"""Early QuickTime files have no `ftyp`; cameras often write the name of their maker there."""
 DOCUMENT_TYPES = {
     "pdf": "application/pdf",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",

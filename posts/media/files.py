@@ -95,7 +95,7 @@ def _require_room(more: int = 0) -> None:
 def discard_unused(stored: Stored) -> None:
     """Remove the bytes of an upload that got no row.
 
-    Where the answer to its commit was lost, the server may still be at it: whether there is a row is known after that.
+    If the answer to the commit was lost, the server may still be committing; the locking read waits for that.
     """
     with transaction.atomic():
         rows = list(Media.objects.select_for_update().filter(stored_name=stored.name).values_list("pk"))
@@ -105,10 +105,10 @@ def discard_unused(stored: Stored) -> None:
 
 @transaction.atomic
 def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor, pk: str = "") -> Media:
-    """Add a stored file to a draft or scheduled post, as its last file; where it has one with this id, return that.
+    """Add a stored file to a draft or scheduled post, as its last file; return the present one if it has this id.
 
-    Raises PostNotPublishable where that keeps a scheduled post from going out, and StorageLimitReached where others
-    took the room since the bytes were stored.
+    Raises PostNotPublishable if the file keeps a scheduled post from going out, and StorageLimitReached if others took
+    the room since the bytes were stored.
     """
     locked = _lock(post)
     if pk and (present := locked.files.filter(pk=pk).first()):
@@ -143,8 +143,8 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor, pk: str =
 def update(media: Media, *, values: dict[str, Any], actor: Actor, more_follows: bool = False) -> Media:
     """Change alt text or position; files with the same position keep the order of their upload.
 
-    Raises PostNotPublishable where that keeps a scheduled post from going out. Where more follows in the same
-    transaction, the caller checks what comes of all of it.
+    Raises PostNotPublishable if that keeps a scheduled post from going out. With `more_follows` the caller makes
+    further changes in the same transaction, and checks the result itself.
     """
     locked = _lock(media.post)
     files_before = _of_scheduled(locked)
@@ -161,8 +161,8 @@ def update(media: Media, *, values: dict[str, Any], actor: Actor, more_follows: 
 def delete(media: Media, *, actor: Actor, more_follows: bool = False) -> None:
     """Remove a file of a draft or scheduled post, row and bytes.
 
-    Raises PostNotPublishable where that keeps a scheduled post from going out. Where more follows in the same
-    transaction, the caller checks what comes of all of it.
+    Raises PostNotPublishable if that keeps a scheduled post from going out. With `more_follows` the caller makes
+    further changes in the same transaction, and checks the result itself.
     """
     locked = _lock(media.post)
     before = _of_scheduled(locked)
@@ -177,7 +177,7 @@ def delete(media: Media, *, actor: Actor, more_follows: bool = False) -> None:
 
 
 def remove_all(post: Post) -> int:
-    """Remove the files of a post that is being deleted, once that is committed; returns how many bytes that frees."""
+    """Remove the files of a post that is being deleted, after the commit; returns the number of bytes freed."""
     rows = list(post.files.all())
     _remove_bytes(rows)
     return sum(media.size for media in rows)
@@ -197,7 +197,7 @@ def as_contents(posts: Iterable[Post]) -> dict[str, list[base.Media]]:
 
 
 def read_with(post: Post) -> list[base.Media]:
-    """Return the same of a post whose `files` may have been read with it: they are not read again."""
+    """Return the same as `as_content`, but without a query if the post's `files` are prefetched."""
     return [_as_content(each) for each in sorted(post.files.all(), key=lambda media: (media.position, media.pk))]
 
 
@@ -234,7 +234,7 @@ def _open(name: str) -> BinaryIO:
 
 
 def _pull_url(name: str) -> str:
-    """Return where a network can fetch a file that is there: one that gets none may give up the post, and not say why.
+    """Return the address where a network fetches a file, which must exist: networks may drop a post without a reason.
 
     Raises StorageUnavailable.
     """
@@ -250,8 +250,8 @@ def _missing(name: str) -> storage.StorageUnavailable:
 def sweep(now: datetime) -> int:
     """Remove stored files without a row, an hour after they came, and log rows whose file is missing.
 
-    Returns how many files went: none while everything is paused for a restored copy, for whoever restored the wrong
-    one has the files that a later one names nowhere else. Raises StorageUnavailable.
+    Returns the number of removed files. Nothing is removed while everything is paused for a restored copy: if it was
+    the wrong copy, the right one still needs its files. Raises StorageUnavailable.
     """
     removed = 0 if pauses.is_after_restore() else storage.sweep_orphans(_known)
     _log_lost(now - storage.YOUNG)
@@ -262,15 +262,15 @@ def _log_lost(before: datetime) -> None:
     """Log files that are older than this, may still go out, and are no longer in the storage."""
     open_ones = Media.objects.filter(post__status__in=UNSENT, created_at__lt=before).order_by("stored_name")
     missed = list(islice(storage.absent(open_ones.values_list("stored_name", flat=True).iterator()), MOST_TOLD))
-    gone = [name for name in missed if not storage.exists(name)]  # the others came or went while we looked
+    gone = [name for name in missed if not storage.exists(name)]  # the others were stored or deleted while we looked
     lost = dict(open_ones.filter(stored_name__in=gone).values_list("stored_name", "post_id"))
     if lost:
-        told = ", ".join(f"{name} of {post}" for name, post in lost.items())
-        logger.error("%s files of posts are not in the storage; bring them back from a backup: %s", len(lost), told)
+        names = ", ".join(f"{name} of {post}" for name, post in lost.items())
+        logger.error("%s files of posts are not in the storage; bring them back from a backup: %s", len(lost), names)
 
 
 def _known(names: list[str]) -> set[str]:
-    """Return those of these names that rows have; each column has an index of its own."""
+    """Return the names that some row has; each column has an index of its own."""
     files = Media.objects.filter(stored_name__in=names).values_list("stored_name", flat=True)
     thumbnails = Media.objects.filter(thumbnail_name__in=names).values_list("thumbnail_name", flat=True)
     return {*files, *thumbnails}
@@ -283,14 +283,14 @@ def _lock(post: Post) -> Post:
 
 
 def _of_scheduled(post: Post) -> list[base.Media]:
-    """Return the files of a scheduled post as they are ahead of a change; those of a draft matter to nobody yet."""
+    """Return the files of a scheduled post before a change; a draft needs no comparison."""
     return as_content(post) if post.status == PostStatus.SCHEDULED else []
 
 
 def _check(post: Post, before: Sequence[base.Media]) -> None:
-    """Raise PostNotPublishable where a scheduled post could go out with the files before, and cannot any more.
+    """Raise PostNotPublishable if a scheduled post could go out with the previous files, and cannot with these.
 
-    One that could not go out anyway is no reason to refuse: the change may be on the way to mend it.
+    A post that could not go out before either is not refused: the change may be a step of its repair.
     """
     if post.status != PostStatus.SCHEDULED:
         return
@@ -300,7 +300,7 @@ def _check(post: Post, before: Sequence[base.Media]) -> None:
 
 
 def _copy_to(post: Post) -> None:
-    """Keep on the post what a list shows of its changed files; addresses are signed when they are shown."""
+    """Copy to the post the facts of its files that lists show; addresses are signed when they are shown."""
     post.media = [
         {"id": media.pk, "type": media.type, "name": media.stored_name, "thumbnail": media.thumbnail_name}
         for media in Media.objects.filter(post=post).order_by("position", "pk")

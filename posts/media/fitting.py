@@ -1,6 +1,6 @@
-"""Making an image fit what a network takes: never cropped, only written as a JPEG, smaller or with bars at its sides.
+"""Make an image fit a network: never cropped, only written as a JPEG, smaller or with bars at its sides.
 
-What a network pulls is kept in the storage for as long as its address is good, or its file is there.
+An image that a network fetches stays in the storage while its address is valid, or its file exists.
 """
 
 import io
@@ -24,14 +24,14 @@ from posts.media.signing import signed_url
 
 NO_LIMIT = 20_000_000
 JPEG, WEBP = "image/jpeg", "image/webp"
-"""Where WebP is taken, it is for still pictures: no network says that it shows one that moves."""
+"""Networks that take WebP take it for still pictures: none says that it shows animations."""
 NO_TIME = Phrase("This machine was too busy to make the image fit the network.")
 
 
 def fit(media: Media, limits: Limits) -> Media:
     """Return the file as this network gets it: an image that it would refuse becomes a JPEG that it takes.
 
-    The work is done when the bytes are read or pulled; until then only what the network will see is known.
+    The JPEG is made when its bytes are read or fetched; before that only its facts are known.
     """
     if media.type != "image" or not limits.image_mime_types or JPEG not in limits.image_mime_types:
         return media
@@ -83,7 +83,7 @@ def _shape(limits: Limits) -> Shape:
 
 
 def _size(media: Media, shape: Shape) -> tuple[int, int]:
-    """Return about how large the JPEG will be: its bytes may make it smaller still."""
+    """Return the approximate sides of the JPEG; the limit on bytes may make it smaller still."""
     if not media.ratio:
         return media.width, media.height
     size = shape.with_bars(media.width, media.height)
@@ -103,9 +103,9 @@ def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
 
 
 def _pull_url(media: Media, shape: Shape) -> str:
-    """Keep the JPEG where its address leads to; the same shape again is the same file.
+    """Store the JPEG and return its address; the same shape on the same day is the same file.
 
-    But not on another day: a file is swept after two days, and must not go before its address has expired.
+    Another day gets another file: files are swept after two days, which must not come before the address expires.
     """
     name = storage.rendition_name(media.id, f"{shape} {timezone.now().date()}")
     if not storage.exists(name):

@@ -1,4 +1,4 @@
-"""Images for posts: checked, written anew from their pixels, and made to fit. No byte of an upload is kept.
+"""Images for posts: checked, rewritten from their pixels, and made to fit. No byte of an upload is kept.
 
 The pixels are decoded in a child process (`imaging_child.py`), because decoders meet whatever strangers send.
 """
@@ -19,17 +19,17 @@ from posts.media.shapes import Shape
 
 CHILD = Path(__file__).with_name("imaging_child.py")
 WALL_SECONDS = 30
-"""Three times the processor's time that it may take, as for all files: others want the processors, too."""
+"""Three times the limit of processor time, as for all files: other processes need the processors, too."""
 TOO_COSTLY = Phrase("The image takes too long to decode. Make it smaller.")
 STORED_MAX_BYTES = 100 * 1024 * 1024
-"""An image written anew may be larger than its upload was; this is all that a child may write."""
+"""The most that a child may write: a rewritten image may be larger than its upload."""
 
 
 @contextmanager
 def process_image(upload: Readable) -> Iterator[Processed]:
-    """Check an upload and give it written anew: upright, in sRGB, without metadata; its files go when the block ends.
+    """Check an upload and give it rewritten: upright, in sRGB, without metadata; the files go when the block ends.
 
-    Raises InvalidMedia for what is no sound JPEG, PNG, GIF or WebP within the limits, FileTooLarge for too many bytes.
+    Raises InvalidMedia unless it is a sound JPEG, PNG, GIF or WebP within the limits, FileTooLarge for too many bytes.
     """
     with spooled(upload, settings.IMAGE_MAX_BYTES) as source:
         format_name = _format_of(source)

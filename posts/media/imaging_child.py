@@ -1,4 +1,4 @@
-"""Decodes one picture in a process of its own and writes it anew from its pixels, within limits on memory and time.
+"""Decode one picture in a process of its own and rewrite it from its pixels, within limits on memory and time.
 
 `images.py` runs this file as a script. It imports nothing of the product but `child.py` and `shapes.py`.
 """
@@ -37,14 +37,15 @@ MAX_OUTPUT = 100 * MEGABYTE
 MAX_SIDE = 16_000
 MAX_ANIMATION_PIXELS = 200_000_000
 MAX_CANVAS_PIXELS = 25_000_000
-"""Of a picture with its bars, which may be many times the picture's own: no network shows as many."""
+"""The most pixels of a picture with its bars, which may be many times the picture's own: no network shows more."""
 THUMBNAIL_SIDE = 400
 QUALITIES = ((90, 0), (82, 2), (74, 2))
-"""What a JPEG for a network is tried at: the first, with whole colours, leaves coloured letters sharp."""
+"""Quality and subsampling tried in turn for a network's JPEG; the first, without subsampling, keeps coloured letters
+sharp."""
 DAMAGED = "The image is damaged or incomplete, or too large to be converted. Export it again."
 
 BYTES_PER_PIXEL = {"JPEG": 10, "PNG": 10, "GIF": 24, "WEBP": 32}
-"""What decoding takes at its peak, measured: two copies of the pixels, or the canvases that animations are drawn on."""
+"""Peak memory of decoding, as measured: two copies of the pixels, or the canvases on which animations are drawn."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -55,18 +56,18 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by its EXIF orientation."""
+"""The operation that makes a picture upright, by its EXIF orientation."""
 
 WITH_ALPHA = {"L": "LA", "RGB": "RGBA", "P": "RGBA"}
 KEY_SCALES = {"L;2": 85, "L;4": 17, "I;16B": 1 / 256, "RGB;16B": 1 / 256}
-"""What the colour that stands for transparency in a PNG is multiplied by: Pillow so makes its pixels 8 bits deep."""
+"""Factors for a PNG's transparent colour, equal to those by which Pillow scales the pixels to 8 bits."""
 
 KEPT_MODES = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "LA", "P", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
 
 SCREEN_PIXELS = 8_500_000
-"""A PNG with no more is packed as most programs pack it: larger ones, where they are photos, would take too long.
+"""A PNG of at most this many pixels is packed at the usual level; larger photos would take too long.
 
-Not more tightly: at zlib's highest level some pictures take ten times as long as others, beyond what a child may.
+No PNG is packed at zlib's highest level: some pictures take ten times as long as others, beyond a child's limit.
 """
 
 STEPS_AT_50 = (
@@ -75,12 +76,12 @@ STEPS_AT_50 = (
     *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
     *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
 )
-"""By which libjpeg counts its qualities: the example of the JPEG standard."""
+"""The JPEG standard's example table, from which libjpeg computes its qualities."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageJob(Shape):
-    """What to do: `renew` writes target and thumbnail, `shape` a JPEG of this shape."""
+    """One job: `renew` writes target and thumbnail, `shape` a JPEG of this shape."""
 
     task: str
     source: str
@@ -109,7 +110,7 @@ def _done(job: ImageJob) -> dict[str, Any]:
 
 
 def limit_process() -> None:
-    """Bound processor time and output, and have Pillow refuse what is cut short or blown up."""
+    """Limit processor time and output, and make Pillow refuse truncated files and decompression bombs."""
     limit(resource.RLIMIT_CPU, CPU_SECONDS)
     limit(resource.RLIMIT_FSIZE, MAX_OUTPUT)
     limit(resource.RLIMIT_CORE, 0)
@@ -121,7 +122,7 @@ def limit_process() -> None:
 
 
 def limit_memory(format_name: str, *, pixels: int, frames: int) -> None:
-    """Allow 256 MB on top of what the process has now, or as much as an image within the limits truly takes."""
+    """Allow 256 MB beyond the memory in use now, or as much as an image within the limits truly takes."""
     if not BASELINE:
         return
     needed = 64 * MEGABYTE + pixels * BYTES_PER_PIXEL[format_name] + (pixels * frames if frames > 1 else 0)
@@ -151,7 +152,7 @@ def open_checked(job: ImageJob) -> tuple[Image.Image, int]:
 
 
 def scale_key(image: ImageFile.ImageFile) -> None:
-    """Make the colour that stands for transparency, of which Pillow has what the file tells, as deep as the pixels."""
+    """Scale the transparent colour, which Pillow leaves as in the file, to the depth of the pixels."""
     if isinstance(image, PngImagePlugin.PngImageFile) and (scale := KEY_SCALES.get(str(image.tile[0].args))):
         match image.info.get("transparency"):
             case int(grey):
@@ -189,7 +190,7 @@ def renew(job: ImageJob) -> dict[str, Any]:
 
 
 def still_options(image: Image.Image, format_name: str) -> dict[str, Any]:
-    """Return what writes a still picture so that it neither grows nor loses much."""
+    """Return the save options by which a still picture neither grows nor loses much."""
     match format_name:
         case "JPEG":
             return jpeg_options(image)
@@ -201,7 +202,7 @@ def still_options(image: Image.Image, format_name: str) -> dict[str, Any]:
 
 
 def jpeg_options(image: Image.Image) -> dict[str, Any]:
-    """Return what writes a JPEG as finely as it is: coarser, its colours blur; finer, it grows and gains nothing."""
+    """Return the save options that keep a JPEG's own quality: below it colours blur, above it the file only grows."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or 0 not in image.quantization:
         return {"quality": 90}
     told = sum(image.quantization[0])
@@ -225,17 +226,17 @@ def upright_in_srgb(image: Image.Image) -> Image.Image:
 
 
 def with_bytes(image: Image.Image) -> Image.Image:
-    """Return the picture with 256 greys where it has 65,536, of which Pillow would make all but the darkest white."""
+    """Return a picture of 65,536 greys with 256; Pillow's own conversion would turn nearly all of them white."""
     if image.mode != "I;16":
         return image
     return image.point(lambda value: value / 256).convert("L")
 
 
 def orientation(image: Image.Image) -> Any:
-    """Return the orientation that EXIF tells, or None; EXIF that cannot be read turns nothing, as in browsers."""
+    """Return the EXIF orientation, or None; unreadable EXIF turns nothing, as in browsers."""
     exif = Image.Exif()
     try:
-        exif.load(image.info.get("exif", b""))  # `getexif` also takes what XMP tells, which browsers do not
+        exif.load(image.info.get("exif", b""))  # `getexif` also reads XMP, which browsers do not
         return exif.get(ExifTags.Base.Orientation)
     except (SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error):
         return None
@@ -243,7 +244,7 @@ def orientation(image: Image.Image) -> Any:
 
 def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Return the picture with its colours converted; a profile that does not fit is ignored, as browsers do."""
-    if image.has_transparency_data:  # a colour that stands for it would be another one afterwards
+    if image.has_transparency_data:  # the conversion would change a transparent colour
         image = _in_mode(image, WITH_ALPHA.get(image.mode, image.mode))
     elif image.mode == "P":
         image = image.convert("RGB")
@@ -287,7 +288,7 @@ def save_thumbnail(image: Image.Image, path: str) -> str:
 
 
 def write(image: Image.Image, path: str, format_name: str, **options: Any) -> None:
-    """Write a still picture, whole or not at all: Pillow itself takes no notice where a full disk takes half of it."""
+    """Write a still picture, whole or not at all: Pillow itself ignores that a full disk took only half of it."""
     buffer = BytesIO()
     image.save(buffer, format_name, **options)
     Path(path).write_bytes(buffer.getbuffer())
@@ -303,7 +304,7 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Return the picture itself where it has the mode: `convert` would copy it."""
+    """Return the picture itself if it has the mode already: `convert` would copy it."""
     return image if image.mode == mode else image.convert(mode)
 
 
@@ -327,9 +328,9 @@ def save_animation(image: Image.Image, job: ImageJob) -> None:
 
 
 def save_sticker(image: Image.Image, path: str) -> None:
-    """Write a GIF that is transparent in places: each frame whole, and cleared before the next, which it would show in.
+    """Write a GIF that is transparent in places: each frame whole, and cleared so that it does not show in the next.
 
-    Pillow itself writes the head of a file in place of a frame that is empty, and has a full one not cleared.
+    Pillow itself writes a file header instead of an empty frame, and does not clear a full one.
     """
     with Path(path).open("wb") as file:
         file.write(b"GIF89a" + struct.pack("<HHBBB", *image.size, 0, 0, 0))
@@ -359,7 +360,7 @@ def with_clear_colour(image: Image.Image) -> tuple[Image.Image, int]:
 
 
 def shape(job: ImageJob) -> dict[str, Any]:
-    """Write a JPEG within the limits: bars for its ratio, quality first for its bytes; what is transparent is white."""
+    """Write a JPEG within the limits: bars for the ratio, then less quality for the bytes; transparency turns white."""
     image, _ = open_checked(job)
     image = on_white(upright_in_srgb(image))
     image = with_bars(image, job)

@@ -38,8 +38,8 @@ class FileTooLarge(DomainError):
     message = Phrase("The file is too large.")
 
     def __init__(self, *, limit_bytes: int) -> None:
-        told = Phrase("The file is too large: it may have {limit} MB.", limit=f"{limit_bytes / MEGABYTE:g}")
-        super().__init__(told, limit_bytes=limit_bytes)
+        message = Phrase("The file is too large: it may have {limit} MB.", limit=f"{limit_bytes / MEGABYTE:g}")
+        super().__init__(message, limit_bytes=limit_bytes)
 
 
 class Readable(Protocol):
@@ -62,7 +62,7 @@ class Processed:
     width: int | None = None
     height: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    """What else is known of it: seconds, fps, bit_rate, video_codec, audio_codec, sample_rate,
+    """Further facts: seconds, fps, bit_rate, video_codec, audio_codec, sample_rate,
     channels, chroma; pages; frames."""
     thumbnail_path: Path | None = None
     thumbnail_mime_type: str = ""

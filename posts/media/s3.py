@@ -1,7 +1,7 @@
-"""The stored files of posts in a store that speaks S3, by django-storages; loaded only where the settings name it.
+"""The stored files of posts in an S3 store, by django-storages; loaded only if the settings name it.
 
-An object is there whole or not at all, for the store shows it when its last part has come. Nothing here holds more of
-a file in memory than a part of it. Objects are as private as their bucket: we set no rights on them.
+An object exists whole or not at all: the store shows it after its last part has come. This module holds at most one
+part of a file in memory. Objects are as private as their bucket: we set no rights on them.
 """
 
 import io
@@ -25,20 +25,20 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3, 10, 2
-"""What does not answer is given up after 20 s, and a publish or its caller tries again."""
+"""A store that does not answer is given up after 20 s, and the publish or the caller tries again."""
 PAUSE_SECONDS = 20
-"""How long a store that does not answer is left alone: as long as one call of it may hold a thread."""
+"""The pause after a store did not answer: as long as one call to it may hold a thread."""
 CONNECTIONS = 64
 PART_BYTES = 8 * 1024 * 1024
-"""No fewer than 5 MiB, and at most 10,000 parts, says S3."""
+"""S3 demands parts of at least 5 MiB, and at most 10,000 of them."""
 BUFFER_BYTES = 256 * 1024
 NOT_THERE = ("404", "NoSuchKey")
 FIRST = "us-east-1"
-"""The region that a bucket is made in where none is named."""
+"""The region of a bucket that is made without naming one."""
 
 
 def _call(work: Callable[Concatenate["S3Files", Given], Result]) -> Callable[Concatenate["S3Files", Given], Result]:
-    """Let a method of the storage be one call of the store."""
+    """Run a method of the storage as one call to the store."""
 
     @wraps(work)
     def call(storage: "S3Files", /, *given: Given.args, **named: Given.kwargs) -> Result:
@@ -49,7 +49,7 @@ def _call(work: Callable[Concatenate["S3Files", Given], Result]) -> Callable[Con
 
 
 def _is_answer(error: Exception) -> bool:
-    """Whether the store is well enough to refuse."""
+    """Return whether the store answered, if only to refuse: that is no outage."""
     return isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
 
@@ -84,14 +84,14 @@ class S3Files(S3Storage):
             read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=CONNECTIONS,
-            request_checksum_calculation="when_required",  # stores that are not Amazon's may not know the newer ones
+            request_checksum_calculation="when_required",  # stores other than Amazon's may not know the newer checksums
             response_checksum_validation="when_required",
         )
         super().__init__(**options)
 
     @property
     def connection(self) -> Any:
-        """Return the one way to the store, of which only the client is shared: a client may be, says boto3."""
+        """Return the resource for the store; threads share only its client, as boto3 allows."""
         with self._connecting:
             self._connected = self._connected or self._connect()
             return self._connected
@@ -107,7 +107,7 @@ class S3Files(S3Storage):
 
     @contextmanager
     def calling(self) -> Iterator[None]:
-        """Turn whatever the store or the way to it fails with into StorageUnavailable, without a call in a pause."""
+        """Turn any failure of the store or its connection into StorageUnavailable; in a pause, raise it at once."""
         if not self._breaker.allows():
             raise StorageUnavailable(reason=f"{self._last_reason} It is left alone for {PAUSE_SECONDS} s.")
         try:
@@ -127,7 +127,7 @@ class S3Files(S3Storage):
 
     @_call
     def prepare(self) -> bool:
-        """Make the bucket where there is none, open to nobody; returns whether it was made."""
+        """Create the bucket, open to nobody, if there is none; returns whether it was created."""
         try:
             self.client.head_bucket(Bucket=self.bucket_name)
         except ClientError as error:
@@ -167,7 +167,7 @@ class S3Files(S3Storage):
         except ClientError as error:
             if _code(error) not in NOT_THERE:
                 raise
-            self.client.head_bucket(Bucket=self.bucket_name)  # raises where it is the bucket that is gone
+            self.client.head_bucket(Bucket=self.bucket_name)  # raises if the bucket itself is gone
             raise FileNotFoundError(name) from error
         reader = io.BufferedReader(Reader(lambda start: self._from(key, start), size, self.calling), BUFFER_BYTES)
         file = File(reader, name=name)
@@ -175,7 +175,7 @@ class S3Files(S3Storage):
         return file
 
     def _from(self, key: str, start: int) -> Any:
-        """Return the object's bytes from this one on, as they come."""
+        """Return a stream of the object's bytes from this offset on."""
         return self.client.get_object(Bucket=self.bucket_name, Key=key, Range=f"bytes={start}-")["Body"]
 
     def walk(self, folder: str) -> Iterator[tuple[str, datetime]]:
@@ -184,7 +184,7 @@ class S3Files(S3Storage):
             yield self._name_of(entry["Key"]), entry["LastModified"]
 
     def discard_unfinished(self, folder: str, before: datetime) -> None:
-        """Have the store drop the parts of uploads that broke off: nobody sees them, and they cost."""
+        """Delete the parts of uploads that broke off: nobody sees them, and they cost money."""
         for entry in self._entries("list_multipart_uploads", "Uploads", folder):
             if entry["Initiated"] < before:
                 self._abort(entry["Key"], entry["UploadId"])
@@ -194,7 +194,7 @@ class S3Files(S3Storage):
         self.client.abort_multipart_upload(Bucket=self.bucket_name, Key=key, UploadId=upload)
 
     def _entries(self, listing: str, kind: str, folder: str) -> Iterator[Any]:
-        """Give what a listing has below a folder, page by page."""
+        """Give the entries of a listing below a folder, page by page."""
         of = {"Bucket": self.bucket_name, "Prefix": f"{self._normalize_name(folder)}/"}
         pages = iter(self.client.get_paginator(listing).paginate(**of))
         while page := self._next(pages):
@@ -209,7 +209,7 @@ class S3Files(S3Storage):
 
 
 class Reader(io.RawIOBase):
-    """An object as an open file: asked for once from where it is read, and again where the reader jumps elsewhere."""
+    """An object as an open file: one request reads on from an offset, and each jump elsewhere makes a new one."""
 
     def __init__(
         self, fetch: Callable[[int], Any], size: int, calling: Callable[[], AbstractContextManager[None]]
@@ -245,7 +245,7 @@ class Reader(io.RawIOBase):
         return len(block)
 
     def _read(self, most: int) -> bytes:
-        """Read on; a connection that broke off, or was closed while nobody read, is made again once."""
+        """Read on; reconnect once if the connection broke off, or was closed while nobody read."""
         try:
             return bytes(self._here().read(most))
         except BotoCoreError:

@@ -13,14 +13,14 @@ from posts.models import LAST_POSITION, Media, MediaType
 
 
 class DimensionsSerializer(serializers.Serializer[Any]):
-    """How large a picture or a video is, in pixels."""
+    """The size of a picture or a video, in pixels."""
 
     width = serializers.IntegerField()
     height = serializers.IntegerField()
 
 
 class VideoSerializer(serializers.Serializer[Any]):
-    """How a video is made."""
+    """The technical properties of a video."""
 
     codec = serializers.CharField(allow_null=True)
     audio_codec = serializers.CharField(allow_null=True)

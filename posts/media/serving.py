@@ -41,7 +41,7 @@ class Piece:
         self._file.close()
 
 
-@csrf_exempt  # it changes nothing: who asks for more is told in JSON what it takes
+@csrf_exempt  # it changes nothing, and answers other methods with a JSON error
 def serve_media(request: HttpRequest, name: str) -> HttpResponseBase:
     """Answer with the file, or the range of it that is asked for; 403 unless the address is ours and still good."""
     if request.method not in ("GET", "HEAD"):
@@ -79,7 +79,7 @@ def _respond(request: HttpRequest, file: File[Any]) -> HttpResponseBase:
         file.close()
         return HttpResponse(headers={"Content-Length": str(file.size), "Accept-Ranges": "bytes"})
     size = file.size
-    is_conditional = "If-Range" in request.headers  # on an ETag or a date, of which we give none
+    is_conditional = "If-Range" in request.headers  # compares an ETag or a date, and we send neither
     asked = None if is_conditional else _asked_range(request.headers.get("Range", ""), size)
     if asked is None:
         return StreamingHttpResponse(Piece(file, size), headers={"Content-Length": str(size), "Accept-Ranges": "bytes"})
@@ -92,7 +92,7 @@ def _respond(request: HttpRequest, file: File[Any]) -> HttpResponseBase:
 
 
 def _asked_range(header: str, size: int) -> range | None:
-    """Return the bytes asked for, an empty range where the file has none of them; None unless it is exactly one."""
+    """Return the requested range, empty if it lies beyond the file; None unless it is exactly one range."""
     found = ONE_RANGE.fullmatch(header)
     if not found or header == "bytes=-":
         return None
@@ -105,7 +105,7 @@ def _asked_range(header: str, size: int) -> range | None:
 
 
 def _headers(name: str, download_name: str, seconds_left: int) -> dict[str, str]:
-    """Return what keeps a file a file: browsers neither guess its type nor run anything in it."""
+    """Return headers by which browsers neither guess the file's type nor run anything in it."""
     mime_type = mime_type_of(name)
     attached = not mime_type.startswith("image/")
     return {

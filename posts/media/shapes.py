@@ -1,4 +1,4 @@
-"""How large an image for a network becomes. It imports nothing of ours: the process that draws one uses it, too."""
+"""Compute the size of an image for a network. Imports nothing of ours, as the child process that draws uses it, too."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What an image is made into: a JPEG within these limits, with bars at its sides where it is too wide or high."""
+    """The limits of a JPEG that an image is made into; it gets bars at its sides if it is too wide or high."""
 
     max_bytes: int = 0
     min_ratio: float = 0
@@ -17,7 +17,7 @@ class Shape:
     max_area: int = 0
 
     def with_bars(self, width: int, height: int) -> tuple[int, int]:
-        """Return these sides, one of them longer where the limits of width by height want it."""
+        """Return these sides, one of them extended if the ratio's limits require it."""
         if self.min_ratio and width / height < self.min_ratio:
             width = math.ceil(height * self.min_ratio)
         if self.max_ratio and width / height > self.max_ratio:
@@ -25,13 +25,13 @@ class Shape:
         return width, height
 
     def scale(self, width: int, height: int) -> float:
-        """Return what these sides are multiplied by to keep to their limits and to that of their product: 1 at most."""
+        """Return the factor, at most 1, by which these sides keep to their limits and to that of their area."""
         scales = [1.0]
         if self.max_side:
             scales.append(self.max_side / max(width, height))
         if self.max_short_side:
             scales.append(self.max_short_side / min(width, height))
-        if self.max_area and width * height > self.max_area:  # less what sides that are rounded up may add
+        if self.max_area and width * height > self.max_area:  # minus the most that rounding the sides up adds
             scales.append(math.sqrt(self.max_area / (width * height)) - (1 / width + 1 / height) / 2)
         return min(scales)
 

@@ -1,4 +1,4 @@
-"""Signed addresses of stored files: whoever has one may fetch that file until it expires."""
+"""Signed addresses of stored files: each gives access to its file until it expires."""
 
 import hmac
 import time
@@ -14,12 +14,12 @@ PRIVATE_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".te
 
 
 def signed_url(name: str, *, seconds: int, download_name: str = "") -> str:
-    """Return the absolute address of a stored file, good for so long; `download_name` is what it is saved as."""
+    """Return the absolute address of a stored file, valid for so long; `download_name` is its name when saved."""
     return signer(seconds=seconds)(name, download_name)
 
 
 def signer(*, seconds: int) -> Callable[..., str]:
-    """Return a function that gives each name its address as `signed_url` does, with the same end for all of a list."""
+    """Return a function that signs names as `signed_url` does, with the same expiry for all of a list."""
     expires, base, key = str(int(time.time() + seconds)), settings.PUBLIC_BASE_URL, _key(settings.SECRET_KEY)
 
     def sign(name: str, download_name: str = "") -> str:
@@ -37,7 +37,7 @@ def signed_anew(address: str, *, seconds: int) -> str:
 
 
 def is_public(address: str) -> bool:
-    """Whether others can reach this address, as far as its form tells: https, and no private name or number."""
+    """Return whether an address looks public: https, and no private name or number."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     try:
@@ -53,7 +53,7 @@ def is_signed(name: str, *, expires: str, download_name: str, given: str) -> boo
 
 
 def _signature(key: bytes, name: str, expires: str, download_name: str) -> str:
-    # Each part's length goes ahead of it, so that no text can move from one part into the next.
+    # Each part is preceded by its length, so that no text can move from one part into the next.
     message = f"{len(name)}:{name}{len(expires)}:{expires}{len(download_name)}:{download_name}"
     return hmac.digest(key, message.encode(), "sha256").hex()
 

@@ -1,6 +1,6 @@
 """The stored files of posts: named by us, written completely or not at all, and removed when no row refers to them.
 
-All goes through Django's `default_storage`: a folder on this machine, or whatever store the settings name.
+All access goes through Django's `default_storage`: a folder on this machine, or the store that the settings name.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ EXTENSIONS = {
 MIME_TYPES = {extension: mime_type for mime_type, extension in EXTENSIONS.items()}
 MEDIA, THUMBNAILS, RENDITIONS, TRIALS = "media", "thumbs", "renditions", "health"
 YOUNG = timedelta(hours=1)
-"""A file may be older than its row by as long as an upload takes: so long it is not removed for want of one."""
+"""Younger files are not removed for lack of a row: a file is older than its row by as long as its upload takes."""
 RENDITIONS_LIVE = timedelta(hours=48)
 """Twice as long as the addresses that lead to them."""
 SWEEP_BATCH = 500
@@ -57,21 +57,21 @@ class StorageUnavailable(DomainError):
 
     def __init__(self, *, reason: str) -> None:
         super().__init__(component="storage", retry_after=UNAVAILABLE_SECONDS)
-        self.reason = f"{reason.rstrip(' .:')}."  # what a system or a store says may be none; addresses are in quotes
+        self.reason = f"{reason.rstrip(' .:')}."  # a system's text may be no sentence; addresses are in quotes
         logger.warning("The storage of files failed: %s", self.reason)
 
 
 class Store(Protocol):
-    """What we need of a storage beyond Django's interface."""
+    """The methods that we need of a storage beyond Django's interface."""
 
     def prepare(self) -> bool:
-        """Make what files are put into, where there is none; returns whether it was made."""
+        """Create the container of the files if there is none; returns whether it was created."""
 
     def walk(self, folder: str) -> Iterator[tuple[str, datetime]]:
-        """Give the name and time of each file below a folder, of ours in the order of their names."""
+        """Give the name and time of each file below a folder; our own folders come in order of name."""
 
     def discard_unfinished(self, folder: str, before: datetime) -> None:
-        """Remove what is left of writes that broke off before this and are no files yet."""
+        """Remove the remains of writes that broke off before this and are no files yet."""
 
 
 class DurableFileStorage(FileSystemStorage):
@@ -81,7 +81,7 @@ class DurableFileStorage(FileSystemStorage):
     """
 
     def prepare(self) -> bool:
-        """Leave it to the first file, with which its folders are made."""
+        """Do nothing: writing the first file creates its folders."""
         return False
 
     def walk(self, folder: str) -> Iterator[tuple[str, datetime]]:
@@ -97,7 +97,7 @@ class DurableFileStorage(FileSystemStorage):
             yield from self.walk(f"{folder}/{name}")
 
     def discard_unfinished(self, folder: str, before: datetime) -> None:
-        """Leave it to the sweep: what a write leaves behind on disk is a file as any other."""
+        """Do nothing: a broken write leaves an ordinary file on disk, which the sweep removes."""
 
     def _save(self, name: str, content: File[Any]) -> str:
         target = Path(self.path(name))
@@ -128,12 +128,12 @@ def _new_name(folder: str, mime_type: str) -> str:
 
 
 def rendition_name(pk: str, shape: str) -> str:
-    """Return the name of the JPEG of this shape that is made of a file; the same shape again is the same name."""
+    """Return the name of the JPEG of this shape made from a file; the same shape gives the same name."""
     return f"{_renditions_of(pk)}-{_digest(f'{pk} {shape}')}.jpg"
 
 
 def _renditions_of(pk: str) -> str:
-    """Return how the names of all JPEGs that are made of a file begin; nobody can guess one from another."""
+    """Return the prefix of the names of all JPEGs made from a file; nobody can guess one from another."""
     whose = _digest(pk)
     return f"{RENDITIONS}/{whose[:2]}/{whose}"
 
@@ -143,7 +143,7 @@ def _digest(text: str) -> str:
 
 
 def remove_renditions(pks: Iterable[str]) -> None:
-    """Remove what was made of these files for networks, best effort: what cannot be removed is left to the sweep."""
+    """Remove the images made from these files for networks; any that cannot be removed are left to the sweep."""
     try:
         for beginning in map(_renditions_of, pks):
             folder = beginning.rpartition("/")[0]
@@ -154,7 +154,7 @@ def remove_renditions(pks: Iterable[str]) -> None:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn a disk's errors into StorageUnavailable; a missing file is not such an error, nor is one elsewhere."""
+    """Turn a disk's errors into StorageUnavailable, but a path outside the storage into FileNotFoundError."""
     try:
         yield
     except FileNotFoundError:
@@ -166,7 +166,7 @@ def answering() -> Iterator[None]:
 
 
 def prepare() -> bool:
-    """Make the bucket where there is none; returns whether it was made. Raises StorageUnavailable."""
+    """Create the bucket if there is none; returns whether it was created. Raises StorageUnavailable."""
     return _store().prepare()
 
 
@@ -176,7 +176,7 @@ def _store() -> Store:
 
 @answering()
 def exists(name: str) -> bool:
-    """Whether this file is in the storage; raises StorageUnavailable."""
+    """Return whether this file is in the storage; raises StorageUnavailable."""
     try:
         return default_storage.exists(name)
     except SuspiciousFileOperation:  # a row may have a name that leads elsewhere
@@ -185,7 +185,7 @@ def exists(name: str) -> bool:
 
 @answering()
 def store_bytes(content: BinaryIO, name: str) -> None:
-    """Keep this file under this name; where another was faster, its copy stays. Raises StorageUnavailable."""
+    """Store this file under this name; if another process was faster, its copy stays. Raises StorageUnavailable."""
     saved = default_storage.save(name, File(content))
     if saved != name:
         remove(saved)
@@ -199,7 +199,7 @@ def mime_type_of(name: str) -> str:
 def store(path: Path, name: str) -> None:
     """Copy a file into the storage under this name; once it returns, the bytes survive a crash.
 
-    Raises StorageUnavailable, and FileExistsError where the name is taken.
+    Raises StorageUnavailable, and FileExistsError if the name is taken.
     """
     with answering(), path.open("rb") as source:
         saved = default_storage.save(name, File(source))
@@ -210,19 +210,19 @@ def store(path: Path, name: str) -> None:
 
 @answering()
 def open_stored(name: str) -> File[Any]:
-    """Open a stored file for reading; raises StorageUnavailable, and FileNotFoundError where there is none.
+    """Open a stored file for reading; raises StorageUnavailable, and FileNotFoundError if there is none.
 
-    Reading it may raise StorageUnavailable, too.
+    Reading the file may raise StorageUnavailable, too.
     """
     return default_storage.open(name, "rb")
 
 
 def remove(*names: str) -> None:
-    """Remove stored files, best effort: what cannot be removed is left to the sweep."""
+    """Remove stored files; any that cannot be removed are left to the sweep."""
     for name in filter(None, names):
         try:
             default_storage.delete(name)
-        except StorageUnavailable:  # nor will it take the next one, and each could be waited for
+        except StorageUnavailable:  # the next would fail as well, after a wait each
             return
         except Exception:  # each storage raises its own errors, and no caller could do more
             logger.warning("Stored file %s could not be removed", name, exc_info=True)
@@ -238,7 +238,7 @@ def try_out(content: bytes) -> None:
 
 @answering()
 def clock() -> datetime:
-    """Return the time by which the storage dates its files, as it dates a new one; raises StorageUnavailable."""
+    """Return the storage's own time, by which it dates a new file; raises StorageUnavailable."""
     with trial(b"") as name:
         return default_storage.get_modified_time(name)
 
@@ -258,8 +258,8 @@ def trial(content: bytes, *, extension: str = "") -> Iterator[str]:
 def sweep_orphans(known: Callable[[list[str]], set[str]]) -> int:
     """Remove stored files that no row knows and that are no longer young; returns how many.
 
-    `known` is asked about some hundred names at a time, and returns those that rows have. Ages are told by the
-    storage's own clock. Raises StorageUnavailable.
+    `known` gets some hundred names at a time, and returns those that rows have. Ages are measured by the storage's own
+    clock. Raises StorageUnavailable.
     """
     now, removed = clock(), 0
     for folder in (MEDIA, THUMBNAILS):
@@ -270,7 +270,7 @@ def sweep_orphans(known: Callable[[list[str]], set[str]]) -> int:
 
 
 def absent(wanted: Iterable[str]) -> Iterator[str]:
-    """Give those of these names, which come in order, that have no file in the storage; raises StorageUnavailable."""
+    """Give the names, of these in order, that have no file in the storage; raises StorageUnavailable."""
     stored = (name for name, _ in _store().walk(MEDIA))
     here = next(stored, None)
     for name in wanted:

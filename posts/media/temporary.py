@@ -19,7 +19,7 @@ from posts.media.storage import StorageUnavailable, answering
 
 PREFIX = "ouipost-media-"
 LOCKED_WITHIN_SECONDS = 60
-"""A folder that was just made may have no lock yet."""
+"""A folder younger than this may not be locked yet."""
 
 
 def most_bytes() -> int:
@@ -28,11 +28,11 @@ def most_bytes() -> int:
 
 
 class NamelessFiles(FileUploadHandler):
-    """Streams each upload into a file without a name, which is gone when its process is, however that ends.
+    """Stream each upload into a file without a name, which vanishes with its process, however that ends.
 
-    Of a larger file than any may be, one byte too many is written, so that whoever looks at it finds it too large.
-    Raises StorageUnavailable where the disk takes no more, and PermissionDenied for a form of who may not write posts:
-    its CSRF token is looked for, and the form read, before its view can ask who sends it.
+    Writing stops one byte beyond the limit, so that later checks find the file too large. Raises StorageUnavailable if
+    the disk is full, and PermissionDenied if the sender may not write posts: the CSRF check reads the form before the
+    view can check permissions.
     """
 
     file: "UploadedFile[bytes]"
@@ -64,15 +64,15 @@ class NamelessFiles(FileUploadHandler):
             with answering():
                 yield
         except StorageUnavailable:
-            with suppress(OSError):  # there is no room for what is left in its buffer either
+            with suppress(OSError):  # closing flushes the buffer, and there is no room for it either
                 self.file.close()
             raise
 
 
 def _must_not_be_kept(request: Any) -> bool:
-    """Whether a form is of somebody who may not write posts.
+    """Return whether the sender of a form may not write posts.
 
-    Calls of the API, which are exempt, are read when their key is known.
+    API calls, which are CSRF-exempt, are read only after their key was checked.
     """
     view = request and request.resolver_match and request.resolver_match.func
     return view is not None and not getattr(view, "csrf_exempt", False) and not request.user.has_perm("posts.add_post")
@@ -80,9 +80,9 @@ def _must_not_be_kept(request: Any) -> bool:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Give a folder that lives as long as the block, and remove those of processes that died in theirs.
+    """Give a folder that lives as long as the block, and remove the folders of processes that died.
 
-    Raises StorageUnavailable where the disk takes no more.
+    Raises StorageUnavailable if the disk is full.
     """
     _remove_abandoned()
     with answering():
@@ -93,7 +93,7 @@ def folder() -> Iterator[Path]:
 
 def _remove_abandoned() -> None:
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(OSError):  # somebody is at work in it, or it is another user's
+        with suppress(OSError):  # a live process uses it, or it belongs to another user
             if path.stat().st_mtime < time.time() - LOCKED_WITHIN_SECONDS:
                 with _locked(path):
                     shutil.rmtree(path)
@@ -101,7 +101,7 @@ def _remove_abandoned() -> None:
 
 @contextmanager
 def _locked(path: Path | str) -> Iterator[None]:
-    """Hold a lock that the process has as long as it lives; raises OSError where another one has it."""
+    """Hold a lock that ends with the process at the latest; raises OSError if another process has it."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Reading an upload: its form, its file, and what the file is."""
+"""Read an upload: its form, its file, and the file's type."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -27,23 +27,23 @@ from posts.models import MediaType
 
 FORM_BYTES = 100_000
 ALSO = {"jpg": ("jpeg", "jpe", "jfif"), "mp4": ("m4v",), "mov": ("qt",)}
-"""Other extensions under which these files are known."""
+"""Other extensions of the same types."""
 TOO_LONG = "max total header size exceeded"
-"""What Django says of a part of a form that has more than a kilobyte to say of itself."""
+"""Django's error for a form part whose headers exceed a kilobyte."""
 UNREADABLE = "This is not a multipart form: let your HTTP client write the Content-Type, with its boundary."
 CUT_SHORT = "The form is cut short: the boundary at its end is missing. Send it again."
 NO_FILE = "No file was sent. If one was, its name is not UTF-8."
-"""Django drops what a part of a form says of itself in another encoding."""
+"""Django drops the headers of a form part that are in another encoding."""
 NO_FILE_NAME = "Must be a file: its part of the form needs a file name."
 LAST_BYTES = 1000
-"""Enough for a boundary, which has 70 characters at most, and for what may stand behind it."""
+"""Enough for a boundary of at most 70 characters and for anything after it."""
 RETRY_SECONDS = 5
 NO_TYPE = Phrase(
     "The file is not a JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those."
 )
 
 _places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - settings.WEB_THREADS // 4 - 1))
-"""Files that are looked into hold fewer threads than `long_polling` leaves free: one stays for other calls."""
+"""File checks hold one thread fewer than `long_polling` leaves free: that one stays for other calls."""
 
 
 class TooManyFiles(DomainError):
@@ -53,7 +53,7 @@ class TooManyFiles(DomainError):
 
 
 class Ending:
-    """Passes a body on and keeps its last bytes: Django takes a form that is cut short for a whole one."""
+    """Pass a body on and keep its last bytes: Django accepts a truncated form as a whole one."""
 
     def __init__(self, body: IO[bytes]) -> None:
         self._body, self._last = body, b""
@@ -64,7 +64,7 @@ class Ending:
         return read
 
     def has(self, boundary: str) -> bool:
-        """Whether what was read ends as a form with this boundary does."""
+        """Return whether the body ends with this boundary's closing line, as a whole form does."""
         return f"--{boundary}--".encode() in self._last
 
 
@@ -107,7 +107,7 @@ class UploadInput(StrictInput):
 
 @contextmanager
 def stored(values: Mapping[str, Any]) -> Iterator[files.Stored]:
-    """Look into an upload and keep what it is; the bytes go again where the block gives them no row."""
+    """Check an upload and store it; the bytes are removed again if the block creates no row for them."""
     upload = values["file"]
     with _one_of_many(), _processed(upload) as processed:
         declared = values.get("type", processed.type)
@@ -125,7 +125,7 @@ def stored(values: Mapping[str, Any]) -> Iterator[files.Stored]:
 
 @contextmanager
 def _one_of_many() -> Iterator[None]:
-    """Let as many files be looked into, or wait for that, as there are places; raises TooManyFiles for any more."""
+    """Admit as many files at once as there are places; raises TooManyFiles for any more."""
     if not _places.acquire(blocking=False):
         raise TooManyFiles(retry_after=RETRY_SECONDS)
     try:
@@ -135,7 +135,7 @@ def _one_of_many() -> Iterator[None]:
 
 
 def _processed(upload: "UploadedFile[bytes]") -> AbstractContextManager[Processed]:
-    """Have the file looked into by what its first bytes say that it is."""
+    """Check the file as the type that its first bytes show."""
     upload.seek(0)
     head = upload.read(HEAD_BYTES)
     if mime_type := video_type(head):
@@ -148,7 +148,7 @@ def _processed(upload: "UploadedFile[bytes]") -> AbstractContextManager[Processe
 
 
 def _named_for(mime_type: str, name: str) -> str:
-    """Return the name with an extension that says what the file is, so that nothing opens it as something else."""
+    """Return the name with the extension of the file's type, so that nothing opens it as another."""
     right = EXTENSIONS[mime_type]
     _, dot, extension = name.rpartition(".")
     if dot and extension.lower() in (right, *ALSO.get(right, ())):

@@ -1,7 +1,7 @@
-"""Looks into one video in a process of its own and writes it anew, not re-encoded: its picture and sound, no more.
+"""Check one video in a process of its own and copy only its picture and sound, without re-encoding.
 
 `videos.py` runs this file as a script. It imports nothing of the product but `child.py`.
-Only local bytes are read: the container's format is given, so that no playlist can make FFmpeg fetch addresses.
+Only local bytes are read: the container's format is fixed, so that no playlist can make FFmpeg fetch addresses.
 """
 
 import errno
@@ -29,22 +29,22 @@ AUDIO_CODECS = ("aac", "mp3", "opus", "vorbis", "ac3", "eac3", "pcm_s16le", "ala
 MUXERS = {"video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm"}
 DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
 IN_EITHER = (("h264", "hevc"), ("", "aac"))
-"""Pictures and sound of a MOV that is written as an MP4: it is what phones record, and some networks take no MOV."""
+"""Codecs of a MOV that is written as an MP4: phones record MOVs with these, and some networks take no MOV."""
 CHROMA = {(2, 2): "4:2:0", (2, 4): "4:2:2", (4, 4): "4:4:4"}
-"""By how many colours four pixels by four have, across and down."""
+"""Chroma subsampling by the number of colour samples for four pixels, across and down."""
 KEPT_TAGS = ("hvc1", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
-"""Names of codecs that players go by: Apple's play no HEVC as hev1, and each kind of ProRes has its own."""
+"""Codec tags that players depend on: Apple's players reject HEVC tagged hev1, and each kind of ProRes has its own."""
 DECODERS = (*VIDEO_CODECS, *AUDIO_CODECS, "libdav1d", "libvpx", "libvpx-vp9", "mp3float")
-"""All that may decode: FFmpeg looks into every track before we choose two, and has decoders for hundreds of formats."""
+"""The allowed decoders: FFmpeg probes every track before we choose two, and can decode hundreds of formats."""
 OPTIONS = {"protocol_whitelist": "file", "codec_whitelist": ",".join(DECODERS), "max_streams": str(MAX_TRACKS)}
 MOST_MISSING = 1.0
-"""Seconds that a track may be shorter than its file says: recorders round, and leave out the last pictures."""
+"""Seconds by which a track may be shorter than its file states: recorders round, and leave out the last pictures."""
 DAMAGED = "The video is damaged or incomplete. Export it again."
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoJob:
-    """What to read, and where to write the video and its thumbnail."""
+    """The file to read, and the paths for the video and its thumbnail."""
 
     source: str
     mime_type: str
@@ -53,7 +53,7 @@ class VideoJob:
 
 
 def answer_to(job: VideoJob) -> dict[str, Any]:
-    """Do the job; whatever goes wrong with the video becomes a reason and a message."""
+    """Do the job; any fault of the video becomes a reason and a message."""
     limit_process(job)
     return answered(
         lambda: renew(job),
@@ -86,7 +86,7 @@ def renew(job: VideoJob) -> dict[str, Any]:
 
 
 def checked(source: Any) -> tuple[str, str]:
-    """Return the codecs of picture and sound; raises Refused where there is no picture, or one that we do not know."""
+    """Return the codecs of picture and sound; raises Refused if there is no picture, or of an unknown codec."""
     codec = codec_of(picture_of(source))
     sound = codec_of(source.streams.audio[0]) if source.streams.audio else ""
     if codec not in VIDEO_CODECS or (sound and sound not in AUDIO_CODECS):
@@ -95,7 +95,7 @@ def checked(source: Any) -> tuple[str, str]:
 
 
 def written_as(mime_type: str, codec: str, sound: str) -> str:
-    """Return the type of the copy: that of the upload, but MP4 for a MOV of what an MP4 holds as well."""
+    """Return the type of the copy: the upload's, but MP4 for a MOV whose codecs fit an MP4."""
     pictures, sounds = IN_EITHER
     is_either = mime_type == "video/quicktime" and codec in pictures and sound in sounds
     return "video/mp4" if is_either else mime_type
@@ -106,7 +106,7 @@ def not_taken(codecs: str) -> Refused:
 
 
 def look_at(made: Any) -> dict[str, Any]:
-    """Return the facts of the copy: what is recorded live does not say itself how long it is."""
+    """Return the facts of the copy, not of the upload, as live recordings do not state their length."""
     stream = picture_of(made)
     if made.duration is None or made.duration <= 0:
         raise Refused("damaged", DAMAGED)
@@ -122,7 +122,7 @@ def look_at(made: Any) -> dict[str, Any]:
 
 
 def sound_of(made: Any) -> dict[str, Any]:
-    """Return the facts of the sound; none has no codec, and zeros."""
+    """Return the facts of the sound; without sound, an empty codec and zeros."""
     if not made.streams.audio:
         return {"audio_codec": "", "sample_rate": 0, "channels": 0}
     track = made.streams.audio[0]
@@ -130,7 +130,7 @@ def sound_of(made: Any) -> dict[str, Any]:
 
 
 def picture_of(source: Any) -> Any:
-    """Return the first picture track that is no cover; raises Refused where there is none."""
+    """Return the first picture track that is no cover; raises Refused if there is none."""
     covers = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
     for stream in source.streams.video:
         if not stream.disposition & covers:
@@ -145,7 +145,7 @@ def codec_of(stream: Any) -> str:
 
 
 def chroma_of(stream: Any) -> str:
-    """Return how finely the picture keeps its colours; empty where that is not known, or there are none."""
+    """Return the picture's chroma subsampling; empty if unknown, or if it has no colours."""
     pixels = stream.format
     has_colours = pixels is not None and len(pixels.components) > 2
     return CHROMA.get((pixels.chroma_width(4), pixels.chroma_height(4)), "") if has_colours else ""
@@ -180,13 +180,13 @@ def save_thumbnail(source: Any, path: str) -> None:
     source.seek(int(at * av.time_base))
     frame = next(source.decode(stream))
     image = small(frame, *shown_sides(stream, frame))
-    buffer = BytesIO()  # from which a full disk takes all or says so; of Pillow it takes half, too
+    buffer = BytesIO()  # written at once, an error shows a full disk; Pillow itself ignores half a write
     image.convert("RGB").save(buffer, "JPEG", quality=85)
     Path(path).write_bytes(buffer.getbuffer())
 
 
 def small(frame: Any, width: int, height: int) -> Image.Image:
-    """Return a frame that is shown this wide and high, as small as a thumbnail: at full size it would be too large."""
+    """Return a frame of these shown sides at thumbnail size; at full size it would need too much memory."""
     scale = min(1, THUMBNAIL_SIDE / max(width, height))
     sides = max(1, round(width * scale)), max(1, round(height * scale))
     drawn = sides[::-1] if frame.rotation % 180 else sides
@@ -195,7 +195,7 @@ def small(frame: Any, width: int, height: int) -> Image.Image:
 
 
 def copy(source: Any, path: str, muxer: str) -> None:
-    """Copy the packets of both tracks; whatever else the file holds, such as where it was taken, stays behind."""
+    """Copy the packets of both tracks and nothing else, such as the place of recording."""
     options = {} if muxer == "webm" else {"movflags": "+faststart"}
     with av.open(path, "w", format=muxer, options=options) as target:
         tracks = [picture_of(source), *source.streams.audio[:1]]
@@ -215,7 +215,7 @@ def copy(source: Any, path: str, muxer: str) -> None:
 
 
 def added(target: Any, track: Any) -> Any:
-    """Add a track like this one; raises Refused where such a file has none, as WebM has none in H.264."""
+    """Add a track like this one; raises Refused if the container cannot hold it, as WebM cannot hold H.264."""
     try:
         return target.add_stream_from_template(track, opaque=True)
     except ValueError as error:
@@ -223,9 +223,9 @@ def added(target: Any, track: Any) -> Any:
 
 
 def without_what_was_cut(packets: Iterable[Any]) -> Iterator[Any]:
-    """Give the packets but for those of a track after the last that is shown: trimming leaves them in the file.
+    """Give the packets without those after the last shown one of each track: trimming leaves them in the file.
 
-    One that is not shown and comes earlier may be what the next pictures are drawn from.
+    Hidden packets before a shown one stay: the next pictures may be decoded from them.
     """
     hidden: dict[int, list[Any]] = {}
     for packet in packets:
@@ -242,17 +242,17 @@ def without_what_was_cut(packets: Iterable[Any]) -> Iterator[Any]:
 
 
 def span_of(packet: Any) -> tuple[float, float]:
-    """Return the seconds at which what is in the packet begins and ends."""
+    """Return the start and end of a packet's content, in seconds."""
     start = packet.dts if packet.pts is None else packet.pts
     return float(start * packet.time_base), float((start + (packet.duration or 0)) * packet.time_base)
 
 
 def check_lengths(source: Any, tracks: list[Any], spans: dict[int, tuple[float, float]]) -> None:
-    """Raise Refused where there was less of a track than the file says, or of all where it says no more than that."""
-    told = [(track.duration * track.time_base, spans.get(track.index, (0, 0))) for track in tracks if track.duration]
-    if not told and source.duration:
-        told = [(source.duration / av.time_base, (0, max(end for _, end in spans.values())))]
-    if any(last - first < seconds - MOST_MISSING for seconds, (first, last) in told):
+    """Raise Refused if a track is shorter than the file states, or if all are when it states only the total length."""
+    stated = [(track.duration * track.time_base, spans.get(track.index, (0, 0))) for track in tracks if track.duration]
+    if not stated and source.duration:
+        stated = [(source.duration / av.time_base, (0, max(end for _, end in spans.values())))]
+    if any(last - first < seconds - MOST_MISSING for seconds, (first, last) in stated):
         raise Refused("damaged", DAMAGED)
 
 

@@ -1,4 +1,4 @@
-"""Videos for posts: looked into, and written anew without re-encoding, so that nothing but picture and sound is kept.
+"""Videos for posts: checked and copied without re-encoding, so that nothing but picture and sound is kept.
 
 A child process (`video_child.py`) does both, because FFmpeg meets whatever strangers send.
 """
@@ -22,8 +22,8 @@ TOO_COSTLY = Phrase("The video takes too long to check. Export it again, or make
 def process_video(upload: Readable, mime_type: str) -> Iterator[Processed]:
     """Check an upload and give it without metadata, with its facts and a frame; its files go when the block ends.
 
-    A MOV of what an MP4 holds as well, as phones record it, is given as an MP4, which every network takes. Raises
-    InvalidMedia for what is no sound MP4, MOV or WebM, FileTooLarge for too many bytes.
+    A MOV whose codecs fit an MP4, as phones record it, is given as an MP4, which every network takes. Raises
+    InvalidMedia unless it is a sound MP4, MOV or WebM, FileTooLarge for too many bytes.
     """
     with spooled(upload, settings.VIDEO_MAX_BYTES) as source:
         target, thumbnail = source.with_name("video"), source.with_name("thumbnail")

@@ -1,1 +1,1 @@
-"""What operators see and do: what is stuck and why, pauses, posts in doubt, a clock that jumped, a restored copy."""
+"""The operator's view: stuck posts and why, pauses, posts in doubt, a clock that jumped, a restored copy."""

@@ -1,4 +1,4 @@
-"""What to say about something that is stuck: why, since when, who must act, and the next step. Pure."""
+"""Describe a stuck target or account: the cause, since when, who must act, and the next step. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,11 +44,11 @@ class Finding:
     target_id: str | None = None
     since: datetime
     until: datetime | None = None
-    """When it goes on by itself; None: not known, or never."""
+    """The time at which it goes on by itself; None: not known, or never."""
     cause: str
     who_acts: WhoActs
     retry_safe: bool
-    """Whether sending it again surely makes no second copy."""
+    """True if sending it again surely makes no second copy."""
     next_step: str
 
 
@@ -59,11 +59,11 @@ class Scene:
     now: datetime
     cutoff: datetime
     network: Network | None
-    """Its network where that is left alone."""
+    """Its network, if that is left alone now."""
     is_behind: bool
-    """Whether another target of its account is in flight."""
+    """True if another target of its account is in flight."""
     pause: Pause | None = None
-    """What an operator has paused of it."""
+    """The operator's pause that holds it up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +73,12 @@ class Hold:
     cause: str
     until: datetime | None = None
     who_acts: WhoActs | None = None
-    """Who can end it; None: whom the target's own error names, or else the network."""
+    """The one who can end it; None: the one that the target's own error names, or else the network."""
 
 
 def late(target: Target, scene: Scene) -> Finding:
-    """Tell of a target that should have been out by now and is neither settled nor being sent."""
-    assert target.due_at is not None  # that is what it was found by
+    """Describe a target that should be out already and is neither settled nor being sent."""
+    assert target.due_at is not None  # the search matches by it
     if target.status == TargetStatus.SCHEDULED and not target.account.is_connected:
         return disconnected(target)
     if scene.pause is not None and not target.outcome_unknown:
@@ -95,7 +95,7 @@ def late(target: Target, scene: Scene) -> Finding:
 
 
 def _hold(target: Target, scene: Scene, *, due_at: datetime) -> Hold | None:
-    """Return what makes a target wait; None where only a worker is missing."""
+    """Return the reason for which a target waits, or None if it only lacks a worker."""
     until = due_at if due_at > scene.now else None
     if target.account.held_until is not None and target.account.held_until > scene.now:
         return Hold(
@@ -113,7 +113,7 @@ def _hold(target: Target, scene: Scene, *, due_at: datetime) -> Hold | None:
 
 
 def _behind(network: Network, target: Target) -> Hold:
-    """Tell of a target that was not sent because of what others met at its network."""
+    """Describe a target that was not sent because other calls to its network failed."""
     if not breakers.is_stopped(network):
         return Hold(cause="The network is left alone: most calls to it failed.", until=network.held_until)
     name = platforms.NAMES[target.platform]
@@ -132,7 +132,7 @@ def _who_acts(target: Target, *, otherwise: WhoActs) -> WhoActs:
 
 
 def _finding(target: Target, kind: Kind, **facts: Any) -> Finding:
-    """Tell of a target, late since it should have been out and safe to send again unless an answer is missing."""
+    """Describe a target. By default it is late since its scheduled time, and safe to send again unless in doubt."""
     given = {"since": target.scheduled_at, "retry_safe": not target.outcome_unknown} | facts
     return Finding(
         kind=kind,
@@ -171,7 +171,7 @@ def _paused(target: Target, pause: Pause) -> Finding:
 
 
 def _past_give_up(target: Target, hold: Hold | None) -> Finding:
-    """Tell of a target that should have been settled by now; only the search for a lost answer may go on that long."""
+    """Describe a target that should be settled already; only the search for a lost answer may go on that long."""
     return _finding(
         target,
         Kind.PAST_GIVE_UP,
@@ -184,7 +184,7 @@ def _past_give_up(target: Target, hold: Hold | None) -> Finding:
 
 
 def doubtful(target: Target) -> Finding:
-    """Tell of a target of which nobody knows whether it is out."""
+    """Describe a target that may or may not be out."""
     is_crash_loop = target.error is not None and target.error["code"] == "WORKER_CRASH_LOOP"
     ask = f"manage.py reconcile --post {target.post_id}"
     resolve = f"POST /api/posts/{target.post_id}/targets/{target.pk}/resolve"
@@ -199,14 +199,14 @@ def doubtful(target: Target) -> Finding:
 
 
 def failed(target: Target) -> Finding:
-    """Tell of a failure that only the operator can mend."""
+    """Describe a failure that only the operator can mend."""
     retry = f"POST /api/posts/{target.post_id}/retry"
     step = _to_mend(target, WhoActs.OPERATOR, then=retry)
     return _finding(target, Kind.FAILED, cause=_error_text(target), who_acts=WhoActs.OPERATOR, next_step=step)
 
 
 def _to_mend(target: Target, who_acts: WhoActs, *, then: str) -> str:
-    """Return what the operator must do first; empty where somebody else acts."""
+    """Return the operator's first step; empty if somebody else must act."""
     if who_acts != WhoActs.OPERATOR:
         return ""
     platform = registry.of(target.account)
@@ -216,7 +216,7 @@ def _to_mend(target: Target, who_acts: WhoActs, *, then: str) -> str:
 
 
 def disconnected(target: Target) -> Finding:
-    """Tell of a target that is still to go to an account which is not connected any more."""
+    """Describe a target that is still to go to a disconnected account."""
     return _finding(
         target,
         Kind.ACCOUNT_DISCONNECTED,
@@ -227,7 +227,7 @@ def disconnected(target: Target) -> Finding:
 
 
 def expired(account: SocialAccount, *, since: datetime, posts: int, first: datetime) -> Finding:
-    """Tell of an account whose owner must sign in again before the first of its posts is due."""
+    """Describe an account whose owner must sign in again before the first of its posts is due."""
     error = account.last_error or {"code": "TOKEN_REVOKED", "message": "The network no longer accepts its token."}
     coming = (
         f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {first:%Y-%m-%dT%H:%M:%SZ}."

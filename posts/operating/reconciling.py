@@ -1,4 +1,4 @@
-"""What asking about targets in doubt has led to."""
+"""The answers of networks about targets in doubt."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from posts.models import Target, TargetStatus
 
 
 def outcome_text(target: Target) -> str:
-    """Return what the question has led to, and what may be done now; empty while it is open."""
+    """Return the result of asking, and the possible next step; empty while the question is open."""
     error = str((target.error or {}).get("message", "")).rstrip(".")
     match target.status:
         case TargetStatus.PUBLISHING if target.outcome_unknown:
@@ -33,7 +33,7 @@ class Pending:
         return len(self._fences)
 
     def answered(self) -> Iterator[tuple[str, Target | None]]:
-        """Give each target that has its answer by now, once; None for one that was deleted."""
+        """Give each target once, when its answer has come; None for a deleted one."""
         rows = {target.pk: target for target in Target.objects.filter(pk__in=list(self._fences))}
         self.was_taken_up |= any(row.fence != self._fences[pk] for pk, row in rows.items())
         for pk in list(self._fences):

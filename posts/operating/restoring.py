@@ -1,6 +1,6 @@
 """After a restore: the database does not know what was published since its copy, and must not send it again.
 
-What was due by now is marked as a send whose answer was lost, so that the engine looks for it before it does anything.
+Targets that are due are marked as sent with a lost answer, so that the engine looks for them before anything else.
 """
 
 from datetime import datetime
@@ -34,12 +34,11 @@ SET_ASIDE = failure(
 
 
 def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
-    """Match what was due by now and is unsent according to the database: it may have gone out since the copy was made.
+    """Match due targets that are unsent according to the database: they may have gone out since the copy was made.
 
-    What was looked for after everything was paused is left out: it is known not to be out, and waits; so is what a
-    person said not to be out, and what fell due during the pause. A copy may be of a paused database: what it tells of
-    the time before it was restored counts for nothing. What was in flight in a copy made just now is not left out: its
-    lease, which nobody holds, is still to end.
+    Left out, once everything is paused: targets that were looked for since, targets that a person declared unsent
+    since, and targets that fell due during the pause. If the copy is of a paused database, only events after its
+    restore count. Targets in flight in a very recent copy are matched: nobody holds their lease, but it is not over.
     """
     rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=UNSETTLED)
     rows = rows.filter(post__workspace__deleted_at=None)
@@ -49,24 +48,24 @@ def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
     noticed = paused.restored_at
     began = max(since, paused.paused_at, noticed or since)
     looks = Attempt.objects.filter(target=OuterRef("pk"), step="recover", started_at__gt=began)
-    told = Event.objects.filter(type="post.resolved", resource_id=OuterRef("post_id"), created_at__gt=began)
-    told = told.alias(about=KT("details__target")).filter(about=OuterRef("pk"))
-    rows = rows.filter(~Exists(looks), ~Exists(told))
+    resolved = Event.objects.filter(type="post.resolved", resource_id=OuterRef("post_id"), created_at__gt=began)
+    resolved = resolved.alias(about=KT("details__target")).filter(about=OuterRef("pk"))
+    rows = rows.filter(~Exists(looks), ~Exists(resolved))
     return rows.exclude(_due_since(noticed)) if noticed and noticed > since else rows
 
 
 def _due_since(noticed: datetime) -> Q:
-    """Match what had no time to go out before the restore: its time came after that, and nobody has moved it there."""
+    """Match targets whose time came only after the restore was noticed, and was not moved there since."""
     changes = Event.objects.filter(resource_id=OuterRef("post_id"), created_at__gt=noticed)
     return Q(scheduled_at__gt=noticed) & (Q(post__created_at__gt=noticed) | Q(~Exists(changes)))
 
 
 @transaction.atomic
 def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Question:
-    """Have the network asked whether a target went out since then; what cannot be asked about is set aside.
+    """Have the network asked whether a target went out since the copy; set it aside if the network cannot be asked.
 
-    Nothing may be sent meanwhile: the caller has paused everything. What surely is not out stays due, and goes out at
-    the end of the pause, unless it is too late by then: that fails. Raises WrongStatus for what is settled, or at work.
+    The caller has paused everything, so that nothing is sent meanwhile. A target that is surely not out stays due. It
+    goes out when the pause ends, or fails if it is too late then. Raises WrongStatus if it is settled or in flight.
     """
     post = lock(target.post)
     rows = overdue(now, since=since).select_related("post", "account__workspace")
@@ -83,9 +82,9 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
 
 
 def _sent_since(target: Target, *, since: datetime) -> dict[str, Any]:
-    """Return the columns of a target as they would be, had it been sent right after the copy was made.
+    """Return the columns of a target as if it had been sent right after the copy was made.
 
-    Of its handles only a key stays: what the copy has of others may be from before the send, and tells nothing of it.
+    Only an idempotency key stays of its handles: others in the copy may be older than the send.
     """
     platform = registry.of(target.account)
     operation = operation_of(target, platform)
@@ -109,6 +108,6 @@ def _looked_for(target: Target, *, now: datetime) -> dict[str, Any]:
 
 
 def _set_aside(target: Target) -> dict[str, Any]:
-    """Return the columns of what no worker takes up any more: the claim that the copy was made in holds up no other."""
+    """Return the columns that keep workers off a target, and end a claim in the copy so that it blocks no other."""
     ended = {"in_flight": None, "lease_until": None, "fence": target.fence + 1}
     return {"status": TargetStatus.NEEDS_REVIEW, "due_at": None, "error": SET_ASIDE} | ended

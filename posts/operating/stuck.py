@@ -1,6 +1,6 @@
-"""Finding what is stuck: late, in doubt, failed until the operator acts, or without its account.
+"""Find stuck targets: late, in doubt, failed until the operator acts, or without an account.
 
-It only reads, and each search uses an index: it lists up to a hundred rows, and counts up to ten thousand.
+Every search only reads, by an index. It lists up to a hundred rows, and counts up to ten thousand.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,24 +21,24 @@ from posts.operating.findings import Finding, Scene
 
 TOLD = 100
 LONGEST_WAIT = timedelta(days=2)
-"""The engine lets nothing wait for longer: what is due later than that has not been late yet."""
+"""The engine lets no target wait longer: one that is due later than this has not been late yet."""
 FAILURES_OF = timedelta(days=7)
 DOUBTFUL_POSTS = (PostStatus.NEEDS_REVIEW, PostStatus.PUBLISHING)
-"""The statuses of a post with a target in doubt: by them the index of posts leads to those targets."""
+"""The statuses of a post with a target in doubt; they lead to such targets by the index of posts."""
 UNPUBLISHED = Target.objects.filter(published_at=None, post__workspace__deleted_at=None)
-"""What is out is left out by name: MariaDB would rather read all targets of each account than go by the posts."""
+"""`published_at=None` is redundant but needed: without it MariaDB reads all targets of each account, not by posts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stuck:
-    """What was found, and how many more there are, counted up to ten thousand of each search."""
+    """The findings, and the number of further ones, counted up to ten thousand per search."""
 
     findings: list[Finding]
     more: int = 0
 
 
 def in_doubt() -> TargetQuerySet:
-    """Match the targets of which nobody knows whether they are out."""
+    """Match the targets that may or may not be out."""
     return UNPUBLISHED.filter(status=TargetStatus.NEEDS_REVIEW, post__status__in=DOUBTFUL_POSTS)
 
 
@@ -51,7 +51,7 @@ class Search:
     workspace_id: str = ""
 
     def run(self) -> Stuck:
-        """Return everything that is stuck: first what workers should have taken, last what waits for people."""
+        """Return all stuck targets and accounts: first those that workers should have taken, last those for people."""
         resting = Network.objects.exclude(held_until=None).in_bulk()
         paused = pauses.in_force()
         parts = [
@@ -64,7 +64,7 @@ class Search:
         return Stuck(findings=[each for part in parts for each in part.findings], more=sum(part.more for part in parts))
 
     def _late(self) -> TargetQuerySet:
-        """Match what should have been out before the cutoff; what a worker holds only counts once its time is over."""
+        """Match targets that should have been out before the cutoff; a held one counts once its time is over."""
         is_held = Q(lease_until__gt=self.now) & (Q(give_up_at=None) | Q(give_up_at__gt=self.cutoff))
         late = Target.objects.filter(
             ~is_held, due_at__lte=self.now + LONGEST_WAIT, scheduled_at__lte=self.cutoff, status__in=UNSETTLED
@@ -82,14 +82,14 @@ class Search:
         )
 
     def _failed(self) -> TargetQuerySet:
-        """Match the failures of a week that only the operator can mend: older ones were told of long ago."""
+        """Match the failures of a week that only the operator can mend; older ones have been reported long enough."""
         posts = (PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, *DOUBTFUL_POSTS)
         found = UNPUBLISHED.filter(status=TargetStatus.FAILED, post__status__in=posts)
         ours = found.filter(error__who_acts=WhoActs.OPERATOR, scheduled_at__gt=self.now - FAILURES_OF)
         return self._of_targets(ours)
 
     def _disconnected(self) -> TargetQuerySet:
-        """Match what is still to go to accounts that are not connected any more, and is not late yet."""
+        """Match targets for disconnected accounts that are not late yet."""
         gone = Target.objects.filter(account__disconnected_at__lte=self.cutoff, published_at=None)
         return self._of_targets(gone.filter(due_at__isnull=False, scheduled_at__gt=self.cutoff))
 
@@ -99,15 +99,15 @@ class Search:
         return targets.select_related("post", "account__workspace").order_by("due_at", "pk")
 
     def _expired(self) -> "QuerySet[SocialAccount]":
-        """Match accounts that cannot take what is scheduled for them."""
+        """Match expired accounts with scheduled targets."""
         coming = Q(targets__published_at=None, targets__due_at__isnull=False)  # by the index of an account's targets
         expired = SocialAccount.objects.connected().filter(workspace__deleted_at=None, status=AccountStatus.EXPIRED)
         expired = expired.filter(coming)
         if self.workspace_id:
             expired = expired.filter(workspace=self.workspace_id)
-        told = Event.objects.filter(resource_id=OuterRef("pk"), type="account.expired").order_by("-created_at")
+        expirations = Event.objects.filter(resource_id=OuterRef("pk"), type="account.expired").order_by("-created_at")
         counted = expired.annotate(posts=Count("targets"), first=Min("targets__scheduled_at"))
-        return counted.annotate(since=Subquery(told.values("created_at")[:1])).order_by("first", "pk")
+        return counted.annotate(since=Subquery(expirations.values("created_at")[:1])).order_by("first", "pk")
 
 
 def _read(rows: "QuerySet[Any]", tell: Callable[[Any], Finding]) -> Stuck:

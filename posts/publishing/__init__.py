@@ -1,1 +1,1 @@
-"""How a due target goes out: claimed, prepared, armed, sent, and settled; `engine` is where to begin reading."""
+"""Publish due targets: each is claimed, prepared, armed, sent, and settled. Begin reading at `engine`."""

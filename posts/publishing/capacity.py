@@ -1,4 +1,4 @@
-"""How many more targets may be in flight: each network, and each server that is somebody's own, has a share."""
+"""Limit the targets in flight: each network, and each self-hosted server, has a share."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,13 @@ from posts.lateness import LEASE_SECONDS
 from posts.models import Target
 
 TRY_SECONDS = LEASE_SECONDS + 10
-"""A lease that goes on for longer than this was extended, as for an upload: it is not taken for the call that tries
-a network again after its breaker was open."""
+"""The longest remaining lease of a half-open breaker's probe. Longer leases were extended, as for uploads."""
 ROOM_OF_OTHERS = 1
-"""For a network that this version does not know: its targets fail without a call."""
+"""Places of a network that this version does not know: its targets fail without a call."""
 
 
 class Busy(NamedTuple):
-    """An account that a target is in flight for."""
+    """An account with a target in flight."""
 
     account_id: str
     network: str
@@ -26,13 +25,13 @@ class Busy(NamedTuple):
 
 
 def in_flight(now: datetime) -> list[Busy]:
-    """Return what is in flight, of all workers."""
+    """Return the accounts with targets in flight, of all workers."""
     rows = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).annotate(network=shares.NETWORK)
     return [Busy(*row) for row in rows.values_list("account_id", "network", "lease_until")]
 
 
 class Room:
-    """How many more targets may be in flight, of each network and of each server that is somebody's own."""
+    """Counts the free places of each network and of each self-hosted server."""
 
     def __init__(self, in_flight: Sequence[Busy], *, now: datetime) -> None:
         busy = {each.account_id: each.network for each in in_flight}
@@ -45,7 +44,7 @@ class Room:
             self.take(account_id, network)
 
     def learn(self, accounts: Mapping[str, str]) -> None:
-        """Find out which servers these accounts are on, by account and network."""
+        """Look up the servers of these accounts, given as network by account."""
         self.servers |= shares.servers(accounts)
         for server in self.servers.values():
             self.places.setdefault(server, shares.share_of_server(server))

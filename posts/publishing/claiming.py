@@ -34,11 +34,11 @@ LOOKS = 4
 ROUNDS = 4
 MAX_UNSETTLED_CLAIMS = 5
 MOST_NAMED = 500
-"""Accounts in one statement: of 1,000 MariaDB makes a table, and then reads every row to look there."""
+"""Most accounts named in one statement: from 1,000 on MariaDB builds a table of them, and reads every row."""
 BEGUN = ~Q(attempts=0, in_flight=None, remote_id="") | Q(sent_at__gte=F("scheduled_at"))
-"""Targets that somebody has tried since they were asked for, or is trying."""
+"""Targets that a worker has tried since they were scheduled, or is trying."""
 PROMPT = timedelta(minutes=1)
-"""What goes out so soon after its time is not looked up in the pauses: none has cost it much of its time for trying."""
+"""Targets that go out this soon need no look-up of past pauses: no pause took much of their time for trying."""
 
 
 class Ready(NamedTuple):
@@ -68,23 +68,23 @@ class Ready(NamedTuple):
 
     @property
     def is_new(self) -> bool:
-        """Whether it has never had to wait."""
+        """Return whether it has never been put off."""
         return needs_place(self) and self.scheduled_at is not None and self.due_at <= self.scheduled_at
 
     @property
     def is_next(self) -> bool:
-        """Whether its post is being published, and nobody has tried it yet."""
+        """Return whether its post is being published, and it has not been tried since it was scheduled."""
         was_sent = self.sent_at is not None and self.scheduled_at is not None and self.sent_at >= self.scheduled_at
         return self.status == TargetStatus.PUBLISHING and not (self.attempts or self.in_flight or was_sent)
 
     @property
     def is_first(self) -> bool:
-        """Whether this is its first try since it was asked for, which may come late."""
+        """Return whether this is its first try since it was scheduled; a first try may come late."""
         return not (self.attempts or self.in_flight or self.waits_for or self.error)
 
 
 class Candidate(NamedTuple):
-    """What a choice is made by."""
+    """The columns by which targets are chosen."""
 
     pk: str
     post_id: str
@@ -96,15 +96,15 @@ class Candidate(NamedTuple):
 def claim_targets(limit: int, *, suspects: bool) -> list[Claim]:
     """Claim up to `limit` due targets for this worker; none when others are faster.
 
-    At most one of them has a claim before it that was never settled, and none without `suspects`: a target that takes
-    workers down is found out because no two of them ever run side by side in one. One that meets an error of ours keeps
-    no other from going out.
+    A suspect is a target whose previous claim was never settled. At most one suspect is claimed, and none without
+    `suspects`: two never run side by side in a worker, so a target that crashes workers is identified. A target that
+    meets an error of ours does not keep others from going out.
     """
     try:
         return _claim_together(limit, suspects=suspects)
     except Error:
         raise
-    except Exception:  # whatever it is: one row of many may be broken
+    except Exception:  # any error: one row of many may be broken
         logger.exception("Targets could not be claimed together: each is claimed by itself")
         return _claim_one_by_one(limit, suspects=suspects)
 
@@ -117,7 +117,7 @@ def _claim_together(limit: int, *, suspects: bool, among: Sequence[str] | None =
             if held is not None:
                 return held
     except (IntegrityError, LostClaim):
-        pass  # another worker took another target of one of these accounts: the next tick sees it
+        pass  # another worker took a target of one of these accounts; the next tick sees that
     except OperationalError as error:
         if not is_lock_error(error):
             raise
@@ -136,22 +136,22 @@ def _claim_one_by_one(limit: int, *, suspects: bool) -> list[Claim]:
         except Error:
             logger.exception("No more could be claimed")
             break
-        except Exception:  # whatever it is: this is the row
+        except Exception:  # any error: this row is the broken one
             logger.exception("Target %s cannot be claimed", pk)
             failing.append(pk)
-    for pk in failing if held else []:  # where none can be claimed, the fault is hardly theirs
+    for pk in failing if held else []:  # if none can be claimed, the rows are hardly at fault
         try:
             _end(pk)
-        except Exception:  # whatever it is: the others are claimed, and nobody else would take them up for a lease
+        except Exception:  # any error: the others are claimed and must be worked on
             logger.exception("Target %s cannot be ended", pk)
     return held
 
 
 @transaction.atomic
 def _end(pk: str) -> None:
-    """End a target that this worker cannot take, unless another one has by now; a person must look where it may be out.
+    """End a target that this worker cannot claim; one that may be out is left to a person.
 
-    Of two versions that run side by side one may know what is on its row.
+    If two versions run side by side, the other may understand the row: a target that it has claimed is left alone.
     """
     post = Post.objects.select_for_update().filter(targets=pk).first()
     target = Target.objects.select_for_update().filter(claims.is_due(claims.database_now()), pk=pk).first()
@@ -164,7 +164,7 @@ def _end(pk: str) -> None:
 
 
 def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) -> list[Claim] | None:
-    """Claim what may go now; None when all that was found had to be put off or given up, and more may be behind it."""
+    """Claim the targets that may go now; None if all found were put off or given up, and more may be behind them."""
     now = claims.database_now()
     flying = in_flight(now)
     due = _due(now, suspects=suspects, paused=pauses.in_force(), busy=[each.account_id for each in flying])
@@ -195,9 +195,9 @@ def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) ->
 def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause], busy: Sequence[str] = ()) -> TargetQuerySet:
     """Match due targets whose account has nothing else in flight, the longest due first.
 
-    What is paused is left out, but for the question what became of an earlier send: that shows nothing to anybody.
-    `busy` are accounts that are known to have something in flight: the index of what is due has the account, and
-    thousands that wait for one of them are left out without reading their rows.
+    Paused targets are left out, except those in doubt: asking about an earlier send publishes nothing. `busy` are
+    accounts known to have something in flight. The index of due targets contains the account, so thousands of targets
+    that wait for one are skipped without reading their rows.
     """
     other = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
     due = Target.objects.filter(claims.is_due(now), ~Exists(other)).order_by("due_at", "pk")
@@ -209,16 +209,16 @@ def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause], busy: Sequen
 
 
 def _choose(due: TargetQuerySet, *, limit: int, room: Room) -> list[Candidate]:
-    """Return the first of each account, as far as its network has room, with at most one unsettled before.
+    """Return the first target of each account, as far as its network has room, with at most one suspect.
 
-    Where one account, server or network has so much due that it fills what is looked at, the look goes on behind it.
+    If the due targets of one account, server or network fill the rows read, the next rows are read without them.
     """
     chosen: dict[str, Candidate] = {}
     looked = due.annotate(network=NETWORK)
     for _ in range(LOOKS):
         crowded = room.crowded()
         rows = looked.exclude(account__in=[*chosen, *crowded]).exclude(network__in=room.full_networks())
-        size = limit * LOOK_AHEAD + 2 * len(crowded)  # of a crowd nobody knows how large it is
+        size = limit * LOOK_AHEAD + 2 * len(crowded)  # the number of rows of a crowded account is unknown
         found = [Candidate(*row) for row in rows.values_list(*Candidate._fields)[:size]]
         room.learn({each.account_id: each.network for each in found})
         for candidate in found:
@@ -240,7 +240,7 @@ def _choose(due: TargetQuerySet, *, limit: int, room: Room) -> list[Candidate]:
 def _lock_posts(pks: Sequence[str]) -> dict[str, Workspace]:
     """Lock the posts before their targets, as every change of a post does; returns the workspace of each.
 
-    Those that somebody is changing right now wait.
+    Posts that another transaction has locked are skipped until the next claim.
     """
     locked = lock_free(Post.objects.filter(pk__in=pks).order_by("pk"))
     rows = dict(locked.values_list("pk", "workspace_id"))
@@ -249,14 +249,14 @@ def _lock_posts(pks: Sequence[str]) -> dict[str, Workspace]:
 
 
 def _call_off_of_deleted(posts: Mapping[str, Workspace]) -> None:
-    """Call off what was made due while its workspace was deleted."""
+    """Cancel targets that were made due while their workspace was being deleted."""
     deleted = [pk for pk, workspace in posts.items() if workspace.deleted_at is not None]
     if deleted:
         call_off(Target.objects.filter(post__in=deleted))
 
 
 def _lock_accounts(pks: Sequence[str]) -> dict[str, Pacing]:
-    """Lock the accounts, so that each has one target in flight; one whose tokens are being renewed right now waits."""
+    """Lock the accounts, so that each has one target in flight; an account is skipped while its tokens are renewed."""
     locked = lock_free(SocialAccount.objects.filter(pk__in=pks).order_by("pk"))
     return {pk: Pacing(*columns) for pk, *columns in locked.values_list("pk", *Pacing._fields)}
 
@@ -264,20 +264,20 @@ def _lock_accounts(pks: Sequence[str]) -> dict[str, Pacing]:
 def _as_locked(
     due: TargetQuerySet, chosen: Sequence[Candidate], posts: Collection[str], accounts: Collection[str]
 ) -> list[Ready]:
-    """Read the chosen targets again, now that nobody else can change them."""
+    """Read the chosen targets again, now that their locks keep others from changing them."""
     still = due.filter(pk__in=[each.pk for each in chosen], post__in=posts, account__in=accounts)
     return [Ready(*row) for row in still.order_by().values_list(*Ready._fields)]
 
 
 def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: datetime) -> list[Ready]:
-    """Push what its account may not send yet to when it may, and return the others."""
+    """Put off the targets that their account may not send yet, and return the others."""
     free = []
     for target in targets:
         account = accounts[target.account_id]
         until = pacing.wait(account, sends=needs_place(target), now=now)
         pace = pacing.pace_of(account.platform)
         if until is None and target.is_new and pacing.has_one_place(account, now=now):
-            until = target.due_at if is_line_due(target.account_id, now=now) else None  # one that waited comes first
+            until = target.due_at if is_line_due(target.account_id, now=now) else None  # waiting targets come first
         if until is None:
             free.append(target)
         elif until == account.held_until or pace is None:
@@ -299,14 +299,14 @@ def _take(targets: Sequence[Ready], *, now: datetime) -> list[Claim]:
 
 
 def _start(posts: set[str], *, now: datetime) -> None:
-    """Begin to publish posts, with all their other targets whose time has come: none of them is too late any more."""
+    """Start publishing posts with all their due targets, so that none of these counts as too late any more."""
     due = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED, scheduled_at__lte=now)
     due.update(status=TargetStatus.PUBLISHING)
     Post.objects.filter(pk__in=posts).exclude(status=PostStatus.PUBLISHING).update(status=PostStatus.PUBLISHING)
 
 
 class History(NamedTuple):
-    """The pauses since the first of some targets was to go out, and whom each target goes to."""
+    """The pauses since the earliest scheduled time of some targets, with the workspaces and accounts of these."""
 
     pauses: Sequence[Pause]
     posts: Mapping[str, Workspace]
@@ -321,7 +321,7 @@ class History(NamedTuple):
 
 
 def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, now: datetime) -> list[Pause]:
-    """Return the pauses since the first of these was to go out; no query where all of them go out in time."""
+    """Return the pauses since the earliest scheduled time; without a query if all targets go out in time."""
     times = []
     for target in targets:
         is_late = is_too_late(target.due_at, [], workspace=posts[target.post_id], now=now)
@@ -331,9 +331,9 @@ def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, n
 
 
 def _missed(targets: Sequence[Ready], history: History, *, now: datetime) -> list[Ready]:
-    """Return those that were due while nothing could run, and are later than their workspace allows.
+    """Return the targets that are later than their workspace allows, as nothing could run when they were due.
 
-    What may be out goes on however late it is, and so does what nobody has tried yet of a post that has begun.
+    A target that may be out goes on however late it is. So does an untried one of a post that has begun to go out.
     """
     late = [target for target in targets if not target.may_be_out and _is_late(target, history, now=now)]
     asked = [target.post_id for target in late if target.is_next]
@@ -342,17 +342,17 @@ def _missed(targets: Sequence[Ready], history: History, *, now: datetime) -> lis
 
 
 def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
-    """Whether it is later than its workspace allows.
+    """Return whether a target is later than its workspace allows.
 
-    What is to be tried again, or had to wait for its account, was given a time of its own, and is late from then on.
+    A target that is tried again, or had to wait for its account, has a new due time, and is late relative to that.
     """
     return is_too_late(target.due_at, history.of(target), workspace=history.posts[target.post_id], now=now)
 
 
 def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -> None:
-    """Leave what was held up as much time for trying as if there had been no pause, and each its least time.
+    """Extend the time for trying by the time under pauses, and to the least time after the first try.
 
-    What only asks about an earlier send was not held up; its time may be over by intent.
+    Targets in doubt are left out: pauses do not hold them up, and their time may be over on purpose.
     """
     longer = {}
     for target in targets:
@@ -377,7 +377,7 @@ def _miss(targets: list[Ready], *, now: datetime) -> None:
 
 
 def _park(targets: list[Ready]) -> None:
-    """Stop trying a target that has taken its worker down again and again."""
+    """Stop trying a target that has crashed its worker again and again."""
     for target in targets:
         logger.error("Target %s was claimed %s times and never settled", target.pk, target.claim_count)
         error = failure("WORKER_CRASH_LOOP", Phrase("It stopped the worker again and again."))

@@ -1,7 +1,7 @@
-"""Noticing that the database's clock jumps ahead: then everything is paused, before posts go out early.
+"""Pause everything when the database's clock jumps ahead, before posts go out early.
 
-That clock alone decides what is due. If it is set hours ahead, the posts of these hours go out at once, and none can be
-called back.
+That clock alone decides which posts are due. If it is set hours ahead, the posts of these hours would go out at once,
+and could not be called back.
 """
 
 import logging
@@ -23,7 +23,7 @@ MOST = timedelta(minutes=5)
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What the database's clock and this machine's two clocks showed, the latter in seconds."""
+    """One reading of the database's clock, and of this machine's two clocks in seconds."""
 
     at: datetime
     monotonic: float
@@ -32,23 +32,23 @@ class Reading:
     def ahead_of(self, earlier: "Reading") -> timedelta:
         """Return by how much the database's clock advanced further than either of this machine's clocks.
 
-        On a machine that slept, the monotonic clock is behind but the wall clock is right: nothing has jumped.
+        After a machine slept, its monotonic clock is behind but its wall clock is right: that is no jump.
         """
         ours = max(self.monotonic - earlier.monotonic, self.wall - earlier.wall)
         return self.at - earlier.at - timedelta(seconds=ours)
 
 
 class Clock:
-    """The database's clock, as one process sees it go on."""
+    """Watches the database's clock from one process."""
 
     def __init__(self) -> None:
         self._seen: Reading | None = None
 
     def look(self) -> Pause | None:
-        """Read the clock; where it has jumped ahead by more than five minutes, pause everything and return the pause.
+        """Read the clock; if it has jumped ahead by more than five minutes, pause everything and return the pause.
 
-        After a jump the new time counts as right: whoever resumes has checked it. A clock that goes back sends nothing
-        early, and is accepted. Raises what the database raises.
+        After a jump the new time counts as right: the operator checks it before resuming. A clock that goes back is
+        accepted, as it sends nothing early. Raises the database's errors.
         """
         before = time.monotonic(), time.time()
         at = claims.database_now()
@@ -70,4 +70,4 @@ def _pause(ahead: timedelta, *, now: datetime) -> Pause:
 
 
 CLOCK = Clock()
-"""This process's, whoever publishes in it."""
+"""The watch of this process, shared by all its publishers."""

@@ -12,9 +12,9 @@ logger = logging.getLogger(__name__)
 
 
 def damage(target: Target) -> Outcome | None:
-    """Return what comes of a target that cannot be read: nobody knows what was to be sent, or what was. None: it can.
+    """Return the outcome of a target with unreadable columns, or None if all are readable.
 
-    A person must look where it may be out, in whole or in part.
+    Nobody knows what was to be sent. If any of it may be out, a person must look.
     """
     account = target.account
     if not (wrong := misshapen(target, target.post, account, account.workspace)):

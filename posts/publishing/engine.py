@@ -1,4 +1,4 @@
-"""Publishing one claimed target: find out about an earlier send or send, and settle what came of it.
+"""Publish one claimed target: find out about an earlier send or send, and settle the outcome.
 
 The threads that run this talk to networks; their database work goes through a writer. Before the visible call, "armed"
 is committed; after it there is no failed send, only a known answer or an unknown outcome.
@@ -38,8 +38,8 @@ SETTLE_AGAIN_SECONDS = 0.5
 def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None, is_ending: Callable[[], bool]) -> None:
     """Take one claimed target a step further, and release it settled or with the time of its next step.
 
-    `loaded` is the target as it was read right after the claim; None where that failed. Nothing is armed any more once
-    the process `is_ending`: the call might be cut before its answer is there.
+    `loaded` is the target as read right after the claim, or None if reading failed. Once the process `is_ending`,
+    nothing is armed any more, as the process might end before the call's answer is there.
     """
     try:
         take(Turn(claim, writer=writer, loaded=loaded, is_ending=is_ending))
@@ -52,7 +52,7 @@ def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None, is_ending: Cal
 
 
 def take(turn: Turn) -> None:
-    """Do what is next, and settle what came of it; raises LostClaim, WriterClosed, and errors of the database."""
+    """Take the next step and settle its outcome; raises LostClaim, WriterClosed, and the database's errors."""
     outcome = _outcome(turn)
     result = AttemptResult(
         claim=turn.claim,
@@ -78,12 +78,12 @@ def take(turn: Turn) -> None:
 
 
 def _outcome(turn: Turn) -> Outcome:
-    """Try, and turn whatever is raised into an outcome; a bug of ours after arming leaves it unknown, too."""
+    """Try, and turn any error into an outcome; a bug of ours after arming leaves the outcome unknown, too."""
     try:
         return damage(turn.target) or _find_out_or_send(turn)
     except StillWorking as error:
         return Later(seconds=error.retry_after, message=error.message) if turn.step == "prepare" else error
-    except Unknown as error:  # nobody sees what is prepared: it may be repeated
+    except Unknown as error:  # preparing publishes nothing: it may be repeated
         return Unavailable(error.message, status=error.status) if turn.step == "prepare" else error
     except PlatformError as error:
         return error
@@ -94,7 +94,7 @@ def _outcome(turn: Turn) -> Outcome:
 
 
 def _stopped(turn: Turn, error: Exception) -> Outcome:
-    """Return what an error of ours or of the storage comes to: unknown only where the visible call may be out."""
+    """Return the outcome of an error of ours or of the storage: unknown only if the visible call may be out."""
     is_out, message = turn.step != "prepare", INTERNAL_ERROR
     if isinstance(error, StorageUnavailable):
         message = Phrase("The storage does not give a file of the post.")
@@ -109,7 +109,7 @@ def _stopped(turn: Turn, error: Exception) -> Outcome:
 
 
 def _find_out_or_send(turn: Turn) -> Outcome:
-    """Find out about an earlier send, or send; a token that the network no longer takes is renewed once."""
+    """Find out about an earlier send, or send; a token that the network refuses is renewed once."""
 
     def as_account(account: Account) -> Outcome:
         turn.act_as(account)
@@ -117,7 +117,7 @@ def _find_out_or_send(turn: Turn) -> Outcome:
 
     turn.compose()
     if turn.unresolved and not turn.asks_by_sending():
-        turn.step = "recover"  # also where no token is to be had for it: that tells nothing of an earlier send
+        turn.step = "recover"  # set before any token error, which says nothing about an earlier send
     try:
         found = tokens.authorized(turn.account, as_account, now=turn.started_at)
     except tokens.BeingRenewed:
@@ -130,7 +130,7 @@ def _find_out_or_send(turn: Turn) -> Outcome:
 
 
 def _settle(turn: Turn, result: AttemptResult) -> None:
-    """Settle, and while the database is away note down what the network said and try until the lease is over."""
+    """Settle. While the database is away, keep the network's answer in a file and retry until the lease is over."""
     answer = answer_of(result)
     while True:
         try:

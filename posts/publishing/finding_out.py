@@ -1,4 +1,4 @@
-"""Whether what was sent before has arrived: asked of the network before anything is sent once more."""
+"""Find out whether an earlier send has arrived, before anything is sent again."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ LOOKS_BEFORE_ABSENT = 2
 
 
 def find_out(turn: Turn) -> Outcome | None:
-    """Look whether an earlier send arrived whose answer is not known, or refused it; None: send it, once more."""
+    """Look for an earlier send whose answer is unknown or was a refusal; None means to send (again)."""
     if not turn.unresolved:
         return _look_once(turn) if turn.operation.armed_at else None
     if turn.asks_by_sending():
@@ -34,7 +34,7 @@ def find_out(turn: Turn) -> Outcome | None:
 
 
 def _look_once(turn: Turn) -> Outcome | None:
-    """Look once for what was refused: it may be there all the same. A look that does not tell holds up nothing."""
+    """Look once for a refused send, which may have arrived nevertheless. An inconclusive look holds up nothing."""
     is_absent, sent = False, replace(turn.content, text=turn.target.sent_text)
     turn.operation = replace(turn.operation, content=sent)
     if can_look(turn.connector, turn.operation):
@@ -56,8 +56,8 @@ def _look_once(turn: Turn) -> Outcome | None:
 
 
 def _begin_again(turn: Turn, *, is_absent: bool) -> None:
-    """Send what was refused once more. What was asked for anew since is prepared afresh, unless it may be there and its
-    handles keep it from being there twice."""
+    """Prepare to send a refused target again. If it was scheduled again since, its handles are dropped, unless it may
+    be out and they keep it from being published twice."""
     sent_at, asked_at = turn.operation.began_at, turn.target.scheduled_at
     if asked_at and sent_at < asked_at and (is_absent or turn.recovery not in SAFE_TO_REPEAT):
         turn.hold({})
@@ -66,28 +66,28 @@ def _begin_again(turn: Turn, *, is_absent: bool) -> None:
 
 
 def _found(turn: Turn) -> Outcome | None:
-    """Return the one post that was found, or what keeps us from telling; None where there is none."""
+    """Return the one found post, or the obstacle to a decision; None if no post was found."""
     turn.session.deadline = turn.time_before_arming()
     try:
         with traces.span("recover"):
             found = look(turn.connector, turn.session, turn.operation, began=turn.began)
-    except NotListed:  # what it gave is forgotten: its list is believed the second time
+    except NotListed:  # the network has forgotten the handles: its list is believed the second time
         turn.recovery, found = Recovery.LOOK, []
     known = turn.others(found)
     account, theirs = turn.operation.account, set(known.remote_ids)
     theirs.update(turn.connector.listed_id(turn.session, account, each) for each in known.alike)
     shown = [turn.with_public_url(each) for each in found if each.remote_id not in theirs]
-    turn.recovery = Recovery.LOOK if found and not shown else turn.recovery  # a handle tells of no others
+    turn.recovery = Recovery.LOOK if found and not shown else turn.recovery  # a handle would find no others
     if shown and known.in_doubt:
         return after(turn.target, known.in_doubt)
     return one_of(shown or turn.writer.run(late_posts, turn.target))
 
 
 def _absent(turn: Turn) -> Outcome | None:
-    """Return what it means that the look found nothing; None: it certainly did not arrive, send again.
+    """Return the outcome of a look that found nothing; None means that it certainly did not arrive: send again.
 
-    A handle tells that at once, unless it was sent again since the claim, and refused. Who has none, as a restored copy
-    may, has asked about nothing.
+    By a handle one look is enough, unless the target was sent again since the claim, and refused. Without the handle,
+    which a restored copy may lack, nothing was asked.
     """
     if turn.recovery == Recovery.HANDLE and not turn.target.handles:
         return NOT_ASKED

@@ -1,4 +1,4 @@
-"""Making an account's posts wait, in their order."""
+"""Make an account's posts wait, in their order."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -14,13 +14,13 @@ from posts.models import Target, TargetQuerySet
 AT_ONCE = 500
 NEXT = timedelta(milliseconds=1)
 NEEDS_PLACE = Q(Q(sends=0) | Q(sent_at__lt=F("scheduled_at")), outcome_unknown=False)
-"""Targets that need one of their account's places; `needs_place` says of one what this says of all."""
+"""Targets that need one of their account's places; `needs_place` is the same test for one target."""
 IN_LINE = Q(NEEDS_PLACE, due_at__gt=F("scheduled_at"), error__isnull=True, waits_for="")
-"""Targets that were put off, and wait for nothing but their places."""
+"""Targets that were put off, and wait only for their places."""
 
 
 class Placed(Protocol):
-    """A target, or what was read of one, that may need one of its account's places."""
+    """A target, or columns of one, that may need one of its account's places."""
 
     @property
     def outcome_unknown(self) -> bool: ...
@@ -36,31 +36,31 @@ class Placed(Protocol):
 
 
 def needs_place(target: Placed) -> bool:
-    """Whether it needs one of its account's places: neither a look for an earlier send nor the engine's repetition of
-    one does. What somebody has asked for anew since is a send of its own."""
+    """Return whether a target needs one of its account's places. A look for an earlier send, or the engine's repetition
+    of one, does not; a send that was scheduled again since does."""
     is_anew = target.sent_at is not None and target.scheduled_at is not None and target.sent_at < target.scheduled_at
     return not target.outcome_unknown and (not target.sends or is_anew)
 
 
 def is_line_due(account_id: str, *, now: datetime) -> bool:
-    """Whether the place of one that had to wait for the account has come."""
+    """Return whether a target in the account's line is due."""
     return Target.objects.filter(IN_LINE, account=account_id, due_at__lte=now).exists()
 
 
 def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:
-    """Let all that would go to the account before `until` go right after it, in its order, or behind its line.
+    """Put off all targets of the account that are due before `until` until right after it, in order, behind its line.
 
-    What is in flight goes on. Call it in a transaction that settles or claims.
+    Targets in flight go on. Call it in a transaction that settles or claims.
     """
     rows = Target.objects.filter(account=account_id)
     _put_off(rows, first=until + NEXT, spacing=NEXT, before=until, now=now)
 
 
 def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: datetime) -> None:
-    """Give all that the account would send by now its next free places from `until` on, in its order.
+    """Give all due sends of the account its next free places from `until` on, in order.
 
-    What was counted before, or only looks for an earlier send, needs none. The time for trying begins with the place.
-    Call it in a transaction that holds the account.
+    Targets that were counted before, or only look for an earlier send, need none. The time for trying begins with the
+    place. Call it in a transaction that has locked the account.
     """
     sends = Target.objects.filter(NEEDS_PLACE, account=account_id)
     by_now = now + timedelta.resolution
@@ -76,10 +76,10 @@ def _put_off(
     now: datetime,
     tries_for: timedelta | None = None,
 ) -> None:
-    """Put off what is due before then: whose turn it was goes first, and what is new goes behind the line.
+    """Put off the targets due before `before`: those whose turn it was go first, and new ones go behind the line.
 
-    The line moves up behind those only where they would overtake it: each in it finds its true place when its turn
-    comes, and a send that came late moves no more than the next one.
+    The line itself moves only if the first ones would overtake it. Each target in it gets its true place when its turn
+    comes, so a late send moves only the next one.
     """
     is_free = (Q(in_flight=None) | Q(lease_until__lte=now)) & Q(due_at__lt=before)
     is_behind = IN_LINE & Q(due_at__gte=before)
@@ -105,8 +105,8 @@ def _places(
     behind: datetime | None,
     spacing: timedelta,
 ) -> dict[str, datetime]:
-    """Return the places of those that must move: no earlier than before, and so far from each other; the new ones
-    behind all others."""
+    """Return the new times of targets that must move: never earlier than before, `spacing` apart, new ones behind all
+    others."""
     places = {}
     for pk, due_at in turns.items():
         if due_at < first:
@@ -121,6 +121,6 @@ def _columns(at: datetime, tries_for: timedelta | None) -> dict[str, datetime]:
 
 
 def _move(waiting: TargetQuerySet, places: Mapping[str, Mapping[str, Any]]) -> None:
-    """Move what still waits; what somebody is changing right now is left to them, and to the next claim."""
+    """Move targets that still wait; those that another transaction has locked are left to it, and to the next claim."""
     ours = list(lock_free(waiting).values_list("pk", flat=True))
     update_each(Target, {pk: places[pk] for pk in ours})

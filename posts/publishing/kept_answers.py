@@ -1,4 +1,4 @@
-"""Answers of networks that came while the database was away: a synced line each in a file, until they are settled."""
+"""Keep answers of networks while the database is away: each is a synced line in a file until it is settled."""
 
 import fcntl
 import json
@@ -42,7 +42,7 @@ KINDS: Mapping[str, type[Published] | type[PlatformError]] = {
         *(ProcessingFailed, Duplicate, Rejected, PlatformError),
     )
 }
-"""What an answer can be; an error that one network knows alone is kept as what all know of it."""
+"""The kinds of answers; an error class of a single network is stored as its common base."""
 
 
 def path() -> Path:
@@ -56,7 +56,7 @@ def aside_path() -> Path:
 
 
 def keep(result: AttemptResult) -> None:
-    """Write down what a network has answered; on disk when this returns, if the disk still takes anything."""
+    """Write down a network's answer; it is on disk when this returns, unless the disk is full."""
     try:
         _append(path(), f"{json.dumps(_encoded(result))}\n".encode())
     except OSError:
@@ -64,10 +64,10 @@ def keep(result: AttemptResult) -> None:
 
 
 def replay() -> int:
-    """Settle what was written down, each answer by itself, and forget it; returns how many were settled.
+    """Settle the kept answers, each by itself, and empty the file; returns the number of settled ones.
 
-    Where a target was taken over in the meantime, the answer is a late one to `settle_all`. One that cannot be read or
-    settled is set aside. While the database is at fault its error is raised and nothing is forgotten.
+    If a target was taken over meanwhile, `settle_all` treats the answer as late. Answers that cannot be read or settled
+    are set aside. If the database is at fault, its error is raised and the file stays.
     """
     if not path().exists():
         return 0
@@ -84,7 +84,7 @@ def replay() -> int:
 
 
 def _failure(line: bytes) -> Exception | None:
-    """Settle one answer; returns what is in the way, and raises where the database is away: the others need not try."""
+    """Settle one answer; returns its error, or raises if the database is away, so that the others are not tried."""
     try:
         _settle(_decoded(json.loads(line)))
     except Exception as error:
@@ -94,7 +94,7 @@ def _failure(line: bytes) -> Exception | None:
 
 
 def _is_of_the_database(error: Exception) -> bool:
-    """Whether the same answer may be taken another time: the database is locked, full or read-only, or is updated."""
+    """Return whether the answer may be accepted later: the database is locked, full, read-only, or being updated."""
     return isinstance(error, Error) and not isinstance(error, (DataError, IntegrityError))
 
 
@@ -107,13 +107,13 @@ def _set_aside(failures: Sequence[tuple[bytes, Exception]]) -> None:
 
 
 def _settle(result: AttemptResult) -> None:
-    """Settle an answer; nothing comes of it where its worker still could, or a replay that was cut off."""
+    """Settle an answer; this has no effect if its worker, or an interrupted replay, has settled it already."""
     if not Inline().run(settle_all, result):
         logger.warning("The post of target %s is gone: its late answer is forgotten", result.claim.pk)
 
 
 def _append(where: Path, lines: bytes) -> None:
-    """Add whole lines, synced; where a full disk has left half of one, they begin behind it."""
+    """Append whole lines, synced; after half a line that a full disk left, they begin on a new line."""
     with _locked(where) as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
@@ -125,7 +125,7 @@ def _append(where: Path, lines: bytes) -> None:
 
 @contextmanager
 def _locked(where: Path) -> Iterator[IO[bytes]]:
-    where.touch(mode=0o600)  # what a network gave for a call may open it to whoever knows it
+    where.touch(mode=0o600)  # handles of a network may be credentials
     with where.open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file

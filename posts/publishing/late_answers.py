@@ -1,4 +1,4 @@
-"""What answers tell of a target whose claim was lost before they came."""
+"""Read the late answers of a target: those that came after their claim was lost."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ LATE, OUT = "late", "published"
 
 
 def late_posts(targets: Sequence[Target]) -> list[list[Published]]:
-    """Return, for each target, the posts that late answers told of since the part before was out; a part's id is none.
+    """Return, for each target, the posts that late answers named since its previous part went out.
 
-    Each post comes once, with the address that was told last.
+    Posts that are known parts are left out. Each post comes once, with its latest address.
     """
     rows = Attempt.objects.filter(target__in=[target.pk for target in targets], outcome__in=(LATE, OUT))
     attempts: dict[str, list[Attempt]] = defaultdict(list)
@@ -33,10 +33,10 @@ def _late_posts(target: Target, attempts: Sequence[Attempt]) -> list[Published]:
 
 
 def was_only_looked_for(target: Target, *, since: int) -> bool:
-    """Whether no claim since that fence got as far as sending: each has ended, but for one that is still looking.
+    """Return whether no claim since that fence got as far as sending: all have ended, except one that still looks.
 
-    A claim raises the fence by one, its end by one more; a claim that never ended has no attempt. Who is still looking
-    loses the claim to the answer, and with it the leave to send again.
+    A claim raises the fence by one, and its end by one more; a claim that never ended has no attempt. The claim that
+    still looks is lost to the answer, and can then no longer send.
     """
     attempts = Attempt.objects.filter(target=target, fence__gt=since).exclude(outcome=LATE)
     steps = list(attempts.values_list("step", flat=True))
@@ -46,7 +46,7 @@ def was_only_looked_for(target: Target, *, since: int) -> bool:
 
 
 def _is_armed(target: Target) -> bool:
-    """Whether its present claim was allowed the visible call: nothing else makes it due after the claim began."""
+    """Return whether its present claim was armed: only arming makes a target due after the start of its claim."""
     if target.lease_until is None or target.due_at is None:
         return False
     return target.due_at > target.lease_until - engine_time(LEASE_SECONDS)

@@ -1,4 +1,4 @@
-"""Looking for a post at its network, whose clock may be behind ours, and what it means that it is found."""
+"""Look for a post at its network, whose clock may be behind ours, and judge the posts found."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,13 +18,13 @@ NOT_SHOWN = Undecidable(message=Phrase("The network says that it has this post, 
 
 
 def can_look(connector: Connector, operation: Operation) -> bool:
-    """Whether the network can be asked for what was sent, by its handles or in a list."""
+    """Return whether the network can be asked for a sent post, by its handles or in a list."""
     is_known = bool(operation.handles) or connector.lists(operation)
     return is_known and connector.recovery_of(operation) != Recovery.PARK
 
 
 def until_listed(connector: Connector, operation: Operation, sent_at: datetime | None) -> Later | None:
-    """Look for what was refused when the list would surely show it, sent last as it was then; None: that is so now."""
+    """Return a wait until the list surely shows a refused send, or None if it does so now."""
     is_in_list = connector.recovery_of(operation) == Recovery.LOOK
     if not is_in_list or operation.now - (sent_at or operation.began_at) >= engine_time(connector.listing_lag):
         return None
@@ -33,7 +33,7 @@ def until_listed(connector: Connector, operation: Operation, sent_at: datetime |
 
 
 def look(connector: Connector, session: NetworkSession, operation: Operation, *, began: float) -> list[Published]:
-    """Look for the post; where it is not there, and the network's clock is behind ours, from as much earlier on.
+    """Look for the post; if it is not there and the network's clock is behind ours, look again from that much earlier.
 
     `began` is the operation's `now` by this process's monotonic clock.
     """
@@ -51,8 +51,8 @@ def look(connector: Connector, session: NetworkSession, operation: Operation, *,
 
 
 def _behind(session: NetworkSession, operation: Operation, *, began: float) -> timedelta:
-    """Return by how much the network's clock is behind the database's, as its last answer tells; nothing for less than
-    what answers are exact to."""
+    """Return by how much the network's clock is behind the database's, by its last answer's date; zero if within the
+    precision of answers."""
     if session.dated is None:
         return timedelta(0)
     answered, theirs = session.dated
@@ -61,13 +61,13 @@ def _behind(session: NetworkSession, operation: Operation, *, began: float) -> t
 
 
 def after(target: Target, others: Sequence[str]) -> Later:
-    """Look again when others have settled that may have what was found: one after the other, not all at once."""
+    """Look again after other targets that may own the found post have settled: one after the other, not all at once."""
     message = Phrase("Of another post of the account it is to be found out first whether it is this one.")
     return Later(seconds=TURN_SECONDS * (1 + sum(pk < target.pk for pk in others)), message=message)
 
 
 def one_of(found: Sequence[Published]) -> Published | Undecidable | None:
-    """Return the one post that was found; None where there is none."""
+    """Return the one found post, None if there is none, or Undecidable for several."""
     match found:
         case []:
             return None

@@ -1,4 +1,4 @@
-"""What one step led to, and what state its target has then: the one place that turns outcomes into states."""
+"""The outcomes of a step, and the only place that turns outcomes into states of the target."""
 
 import random
 from collections.abc import Sequence
@@ -30,17 +30,17 @@ from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
 VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
 WAKING_SECONDS = 60
-"""A machine on which nothing ran for long may reach nobody at first, and has its tokens to renew."""
+"""The wait after waking: a machine on which nothing ran for long may have no network, and tokens to renew first."""
 LATE = timedelta(minutes=5)
-"""A look that comes so long after its time had to wait until something ran again."""
+"""A look that is later than this had to wait until a worker ran again."""
 RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
 JITTER = 0.2
 SAFE_TO_REPEAT = (Recovery.KEY, Recovery.HANDLE)
-"""An old request that is still on its way does no harm beside a new one."""
+"""Ways of recovery by which an old request still on its way does no harm beside a new one."""
 NOTHING_THERE: dict[str, Any] = {"outcome_unknown": False, "armed_at": None, "absences": 0}
-"""The visible call certainly did nothing: what was armed is over."""
+"""The columns after a visible call that certainly had no effect."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +50,14 @@ class Absent:
 
 @dataclass(frozen=True, kw_only=True)
 class Undecidable:
-    """Whether the post exists cannot be found out by us."""
+    """We cannot find out whether the post exists."""
 
     message: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Later:
-    """Nothing was tried: do the same again in `seconds`, without counting an attempt."""
+    """Nothing was tried: repeat the step in `seconds`, without counting an attempt."""
 
     seconds: float
     message: str
@@ -65,7 +65,7 @@ class Later:
 
 @dataclass(frozen=True, kw_only=True)
 class Held(Later):
-    """An operator has paused it before anything was sent: it waits, and keeps its place."""
+    """An operator paused it before anything was sent: it waits, and keeps its place."""
 
 
 Outcome = Published | PlatformError | Absent | Undecidable | Later
@@ -73,43 +73,43 @@ Outcome = Published | PlatformError | Absent | Undecidable | Later
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptResult:
-    """What one claim led to."""
+    """The result of one claim."""
 
     claim: Claim
     step: str
     outcome: Outcome
     unresolved: bool
-    """Whether an earlier send may have arrived, and this outcome alone does not tell."""
+    """True if an earlier send may have arrived, and this outcome alone does not decide it."""
     started_at: datetime
     recovery: Recovery
     listing_lag: float
     exchanges: Sequence[Exchange] = ()
     """The last requests to the network, and its answers."""
     is_paused: bool = False
-    """Whether it was looked for during a pause: after a restore what follows it may be out as well."""
+    """True if it was looked for during a pause: after a restore, the parts that follow may be out as well."""
     waited: timedelta | None = None
-    """How long the account has waited in vain for a quota of which nobody tells when it ends."""
+    """How long the account has already waited for a quota without a known end."""
     sent_at: datetime | None = None
-    """When what may be there was sent first, before this claim, if no look has told since that it is not there."""
+    """The first earlier send that may have arrived, unless a look has found since that it did not."""
     refused: AuthExpired | None = None
-    """Why the last visible call was not taken, where that was its token: whatever came of the renewal."""
+    """The error if the network refused the last visible call because of its token, whatever the renewal's result."""
 
 
 def is_definite(result: AttemptResult) -> bool:
-    """Whether the network has said how the visible call ended: it is out, accepted, or certainly not there."""
+    """Return whether the network gave a definite answer to the visible call: it is out, accepted, or certainly not."""
     is_answer = isinstance(result.outcome, PlatformError) and not isinstance(result.outcome, Unknown)
     return isinstance(result.outcome, Published) or (result.step == "commit" and is_answer)
 
 
 def answer_of(result: AttemptResult) -> AttemptResult | None:
-    """Return what the network has said of the visible call; None: nothing that is certain."""
+    """Return the network's definite answer to the visible call, or None."""
     if is_definite(result):
         return result
     return replace(result, step="commit", outcome=obstacle(result.refused)) if result.refused else None
 
 
 def storable(published: Published) -> Outcome:
-    """Return what the network has, or why that cannot be kept: a person must note it."""
+    """Return the published post, or Undecidable if its id is too long to store, so that a person must note it."""
     length = len(published.remote_id)
     if length <= REMOTE_ID_LENGTH:
         return published
@@ -124,8 +124,8 @@ def storable(published: Published) -> Outcome:
 def recovery_time(recovery: Recovery, listing_lag: float, *, now: datetime) -> datetime:
     """Return when a call that is armed now may be checked at the network, in case its worker never comes back.
 
-    Where the network keeps one copy per key, that is when the call must have ended; elsewhere later, so that no old
-    request can still be on its way and the account's list surely shows it.
+    If a key or handle makes a repetition safe, that is soon after the call must have ended. Else it is later, so that
+    no old request can still be on its way and the account's list surely shows it.
     """
     return now + engine_time(VISIBLE_CALL_SECONDS + _patience(recovery, listing_lag))
 
@@ -135,8 +135,8 @@ def _patience(recovery: Recovery, listing_lag: float) -> float:
 
 
 def _caution(target: Target, result: AttemptResult) -> timedelta:
-    """Return for how long it was in doubt before this claim, so that it waits twice as long each time: nothing where
-    what was sent before had certainly not arrived."""
+    """Return the time in doubt before this claim, by which waits double each time; zero if no earlier send may have
+    arrived."""
     if not target.is_repeated or target.armed_at is None:
         return timedelta(0)
     return min(result.started_at - target.armed_at, engine_time(RETRY_SECONDS[-1]))
@@ -161,7 +161,7 @@ def next_state(target: Target, result: AttemptResult, *, now: datetime) -> dict[
 
 
 def _answered(target: Target, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
-    """It was tried, and nothing from before is open."""
+    """Return the columns after a try without an open question from before."""
     match result.outcome:
         case Unknown() | Duplicate() as error if isinstance(error, Unknown) or target.sends > 1:
             return _unknown(target, error, result, now=now)
@@ -177,8 +177,8 @@ def _answered(target: Target, result: AttemptResult, *, now: datetime) -> dict[s
 
 
 def _nothing_there(target: Target, result: AttemptResult) -> dict[str, Any]:
-    """Return the columns of what is not there by the network's word. `armed_at` says that it may be there all the same,
-    refused as it was: only a look that tells otherwise clears it, whatever else was met."""
+    """Return the columns of a target that is not out by the network's word. A refused send may have arrived
+    nevertheless, so `armed_at` stays until a look finds that it did not."""
     error = result.outcome
     is_answer = isinstance(error, PlatformError) and error.status is not None and not isinstance(error, Duplicate)
     is_refused = result.refused is not None or (result.step == "commit" and is_answer)
@@ -186,7 +186,7 @@ def _nothing_there(target: Target, result: AttemptResult) -> dict[str, Any]:
 
 
 def when_out(target: Target, published: Published, *, is_doubtful: bool = False, now: datetime) -> dict[str, Any]:
-    """The post, or one of its replies, is out: the next one is due at once, or all is published.
+    """Return the columns after the post, or one of its replies, went out: the next is due at once, or all is published.
 
     A doubtful next one is looked for before it is sent, as after a lost answer.
     """
@@ -199,9 +199,9 @@ def when_out(target: Target, published: Published, *, is_doubtful: bool = False,
 
 
 def _taken(target: Target, error: StillWorking, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
-    """The network has accepted it and does not show it yet: ask again, until it is left to a person.
+    """Return the columns while the network has accepted it and does not show it yet: ask again, at last a person.
 
-    However late it was sent, the network has as much time for its work as one that is sent in time.
+    A target that was sent late gives the network as much time for processing as one sent in time.
     """
     given = _given(error)
     has_time = result.step == "commit" or (target.armed_at is not None and now < target.armed_at + GIVE_UP_AFTER)
@@ -212,7 +212,7 @@ def _taken(target: Target, error: StillWorking, result: AttemptResult, *, now: d
 
 
 def _given(error: PlatformError) -> dict[str, Any]:
-    """The handles for the next step, where this one came to others."""
+    """Return the handles for the next step if this one returned new ones."""
     if not isinstance(error, Unavailable) or error.handles is None:
         return {}
     return {"handles": dict(error.handles)}
@@ -244,11 +244,11 @@ def _again(target: Target, error: Unavailable, waited: timedelta | None, *, now:
 
 
 def _with_its_time(target: Target, error: Unavailable, *, now: datetime) -> Unavailable:
-    """Return the error with the time from which on the network takes it again, where that is too late by its word."""
+    """Return the error, with the network's own time for the next try if that is too late."""
     if error.retry_after is None:
         return error
     again_at = now + timedelta(seconds=error.retry_after)
-    if not gave_up(target, now=again_at):  # it is our own wait that is too long
+    if not gave_up(target, now=again_at):  # only our own wait is too long
         return error
     moment = f"{again_at:%Y-%m-%d %H:%M:%S} UTC"
     told = Phrase(
@@ -260,8 +260,8 @@ def _with_its_time(target: Target, error: Unavailable, *, now: datetime) -> Unav
 
 
 def _delay(attempts: int, error: Unavailable, waited: timedelta | None) -> timedelta:
-    """Return how long to wait: a quota's own time, or twice as long as it was waited for before; else longer after each
-    attempt. The network's word is a floor."""
+    """Return the next wait: for a quota its own time, or twice the previous wait; else longer after each attempt, and
+    at least what the network said."""
     if waited is not None:
         return min(2 * waited, engine_time(LONGEST_RATE_LIMIT_SECONDS))
     own = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
@@ -272,7 +272,7 @@ def _delay(attempts: int, error: Unavailable, waited: timedelta | None) -> timed
 
 
 def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: bool = False) -> dict[str, Any]:
-    """It is not published; a reply that is not leaves the post before it out, with the reason why the rest is not."""
+    """Return the columns of a failure. If a reply fails, the post before it stays published, with the reason."""
     if not target.parts:
         return {"status": TargetStatus.FAILED, "due_at": None, "error": _shown(error, retryable=retryable)}
     told = rest_unsent(error.message, sent=len(target.parts), replies=target.replies)
@@ -281,7 +281,7 @@ def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: b
 
 
 def _unknown(target: Target, error: PlatformError, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
-    """The network may have it: wait until that can be found out, or leave it to a person where it cannot."""
+    """Return the columns of a lost answer: wait until it can be found out, or leave it to a person if it cannot."""
     if result.recovery == Recovery.PARK:
         return _review(error.message)
     patience = engine_time(_patience(result.recovery, result.listing_lag))
@@ -295,7 +295,7 @@ def _unknown(target: Target, error: PlatformError, result: AttemptResult, *, now
 
 
 def _still_unknown(target: Target, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
-    """It was not found out whether an earlier send arrived: ask again, until it is left to a person."""
+    """Return the columns while it is unknown whether an earlier send arrived: ask again, at last a person."""
     match result.outcome:
         case Absent():
             return {"due_at": now + engine_time(SETTLE_SECONDS), "absences": target.absences + 1}
@@ -317,7 +317,7 @@ def _still_unknown(target: Target, result: AttemptResult, *, now: datetime) -> d
 
 
 def _is_waking(target: Target, result: AttemptResult, *, now: datetime) -> bool:
-    """Whether the look came late, as nothing ran, told nothing, and would be the last: then it is made once more."""
+    """Return whether an inconclusive last look came late because no worker ran; then it is repeated once more."""
     came_late = target.due_at is not None and target.due_at < now - LATE
     return came_late and gave_up(target, now=now) and isinstance(result.outcome, Later | Unavailable | Unknown)
 
@@ -329,12 +329,12 @@ def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: 
 
 
 def is_said_to_be_there(target: Target) -> bool:
-    """Whether the network has refused it as a post that it has: until that is cleared up, no absence is an answer."""
+    """Return whether the network refused it as a duplicate; until that is cleared up, no absence is believed."""
     return target.outcome_unknown and code_of(target) == Duplicate.code
 
 
 def gave_up(target: Target, *, now: datetime) -> bool:
-    """Whether the time for trying is over."""
+    """Return whether the time for trying is over."""
     return target.give_up_at is not None and now >= target.give_up_at
 
 

@@ -1,4 +1,4 @@
-"""The publisher: claims what is due and publishes it, straight from the database; as many as you like may run."""
+"""The publisher: claims due targets straight from the database and publishes them; any number of publishers may run."""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -32,8 +32,8 @@ class Publisher(Engine[ClaimedTarget]):
 
     name = "publish"
     last_seconds = 700
-    """A network may take 600 s for a video, and the visible call comes after it: given up with each run of Celery's,
-    such a post would begin anew each time."""
+    """A network may take 600 s for a video before the visible call. If each Celery run gave up earlier, such a post
+    would start over every time."""
 
     def claim(self, free: int, running: Collection[ClaimedTarget]) -> list[ClaimedTarget]:
         CLOCK.look()
@@ -42,9 +42,9 @@ class Publisher(Engine[ClaimedTarget]):
         return [ClaimedTarget(claim=claim, loaded=loaded.get(claim.pk)) for claim in held]
 
     def leave(self, jobs: Sequence[ClaimedTarget]) -> None:
-        """Make due at once what nobody has seen yet; what was armed is looked for when its lease is over."""
+        """Make unsent targets due at once; armed ones are looked for when their lease is over."""
         held = {job.claim.pk: job.claim for job in jobs}
-        with transaction.atomic():  # nobody can arm any more: the writer is closed, and others have other fences
+        with transaction.atomic():  # none can be armed now: the writer is closed, and later claims have other fences
             unseen = Target.objects.filter(pk__in=held, outcome_unknown=False).values_list("pk", flat=True)
             rows = [(held[pk], {**held[pk].released, "in_flight": None}) for pk in unseen]
             given_back = claims.write_each(Target, rows)

@@ -1,4 +1,4 @@
-"""Sending: prepare what nobody sees, arm, and make the one visible call."""
+"""Sending: prepare invisibly, arm, and make the one visible call."""
 
 import time
 
@@ -18,7 +18,7 @@ from posts.publishing.turn import Turn
 
 
 def send(turn: Turn) -> Outcome:
-    """Send it, unless a late answer tells that it is there, or something keeps it from going out now."""
+    """Send the target, unless a late answer shows that it is out, or there is an obstacle now."""
     turn.step = "prepare"
     if turn.account.workspace.deleted_at is not None:
         raise Rejected(Phrase("Its workspace was deleted: nothing more of it is sent."))
@@ -56,9 +56,11 @@ def _commit(turn: Turn) -> Outcome:
 
 
 def _refused(turn: Turn, refusal: Rejected) -> Outcome:
-    """Return what a refusal comes to: of what was sent before it may say that this has arrived, later than the look
-    could tell. It is believed once that is still absent half a minute later, or where the network refuses to tell and
-    nothing was in doubt."""
+    """Return the outcome of a refusal. After an earlier send, it may mean that this has arrived since the last look.
+
+    The refusal is believed if the post is still absent half a minute later, or if the network also refuses the look and
+    nothing was in doubt.
+    """
     if not turn.target.sends or turn.recovery != Recovery.HANDLE or isinstance(refusal, Duplicate):
         return refusal
     turn.unresolved = True
@@ -76,10 +78,10 @@ def _refused(turn: Turn, refusal: Rejected) -> Outcome:
 
 
 def _require_own(turn: Turn, published: Published) -> None:
-    """Raise Duplicate where a repeated send was answered with what is known to be another target's post."""
+    """Raise Duplicate if a repeated send was answered with a post that is known to be another target's."""
     try:
         is_own = turn.sends == 1 or not turn.others([published]).remote_ids
     except (Error, WriterClosed):
-        return  # the answer is worth more than what could be looked up about it
+        return  # keeping the answer is more important than this check
     if not is_own:
         raise Duplicate(Phrase("The network takes it for another post of the account, with the same content."))

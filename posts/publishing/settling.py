@@ -1,4 +1,4 @@
-"""Writing what steps led to: the targets in their next state, their attempts and posts, the journal, and who waits."""
+"""Write the outcomes of steps: the targets' next states, their attempts and posts, the journal, and holds."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,12 +27,13 @@ from posts.status import sync_each
 logger = logging.getLogger(__name__)
 
 MOST_LOST = timedelta(minutes=1)
-"""How far back an operator is to look. A loss of more than ten seconds is noticed by `adminapi.processes.restored`."""
+"""The span before the first lost claim that an operator checks, too. `adminapi.processes.restored` notices any loss of
+more than ten seconds."""
 BEHIND = timedelta(seconds=1)
-"""Puts a target behind all that waits for its account: when a hold ends, that becomes due a millisecond apart."""
+"""Puts a target behind all others that wait for its account: these become due a millisecond apart after a hold."""
 IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.CANCELLED)
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
-"""The columns of a post that follow from its targets."""
+"""The columns of a post that are derived from its targets."""
 READ = (
     *("post_id", "account_id", "platform", "status", "fence", "due_at", "give_up_at", "attempts", "sends", "absences"),
     *("remote_id", "url", "error", "published_at", "outcome_unknown", "armed_at", "parts", "replies", "waits_for"),
@@ -44,7 +45,7 @@ READ = (
 def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     """Write the outcomes, in the caller's transaction: targets, attempts, posts and journal, or only late answers.
 
-    Returns, for each, whether its post is still there. The cost in statements does not grow with the results.
+    Returns, for each, whether its post still exists. The number of statements does not grow with the results.
     """
     now = claims.database_now()
     posts = _lock_posts(results)
@@ -55,7 +56,7 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     settled = _with_waits(held, targets, now=now)
     refused_again = [each.claim.pk for each in settled if _met_a_quota_before(targets[each.claim.pk], each)]
     next_at = _release(settled, targets, now=now)
-    # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
+    # A short delay gets no attempt row: while a token is renewed, there would be one every 2 seconds.
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
     told = [(result, calls.word(result.outcome), next_at[result.claim.pk]) for result in tried]
     _log([*told, *((result, LATE, None) for result in _unlogged(late))], now=now)
@@ -68,8 +69,8 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
 
 
 def _pause_where_forgotten(results: Sequence[AttemptResult], targets: Mapping[str, Target], *, now: datetime) -> None:
-    """Pause everything where the database has lost a claim: it is a copy, or a replica that took over too early, and
-    does not know what went out since, either."""
+    """Pause everything if the database has lost a claim: it is a copy, or a replica that took over too early, and lacks
+    the posts sent since, too."""
     lost = [each.started_at for each in results if each.claim.fence > targets[each.claim.pk].fence]
     if not lost or pauses.is_after_restore():
         return
@@ -87,7 +88,7 @@ def _divided(
 ) -> tuple[list[AttemptResult], list[AttemptResult]]:
     """Return the results that settle their targets, one for each, and those that come too late.
 
-    Where a late answer settles a target, whoever was just looking for it has lost the claim.
+    If a late answer settles a target, a worker that was looking for it loses its claim.
     """
     pairs = [(result, _held_again(result, targets[result.claim.pk])) for result in results]
     answered = {again.claim.pk for result, again in pairs if again is not result}
@@ -99,37 +100,37 @@ def _divided(
 
 
 def _unlogged(late: Sequence[AttemptResult]) -> list[AttemptResult]:
-    """Leave out what was settled before: by a commit whose own answer was lost, or by a replay that was cut off."""
-    told = [result for result in late if not _is_put_off(result)]
-    rows = Attempt.objects.filter(target__in=[result.claim.pk for result in told])
-    known = set(rows.values_list("target", "started_at")) if told else set()
-    return [result for result in told if (result.claim.pk, result.started_at) not in known]
+    """Leave out results settled before, by a commit whose answer was lost or by an interrupted replay."""
+    tried = [result for result in late if not _is_put_off(result)]
+    rows = Attempt.objects.filter(target__in=[result.claim.pk for result in tried])
+    known = set(rows.values_list("target", "started_at")) if tried else set()
+    return [result for result in tried if (result.claim.pk, result.started_at) not in known]
 
 
 def _with_waits(
     results: Sequence[AttemptResult], targets: Mapping[str, Target], *, now: datetime
 ) -> list[AttemptResult]:
-    """Note how long their accounts have waited, where a quota is met again and does not say when it ends."""
+    """Add how long their accounts have waited to results that met an endless quota again."""
     accounts = {targets[each.claim.pk].account_id for each in results if _is_endless(each.outcome)}
     waits = breakers.guessed_waits(accounts, now=now) if accounts else {}
     return [replace(each, waited=waits.get(targets[each.claim.pk].account_id)) for each in results]
 
 
 def _is_endless(outcome: Outcome) -> bool:
-    """Whether this is a quota of which nobody tells when it ends."""
+    """Return whether this is a quota without a known end."""
     return isinstance(outcome, RateLimited) and outcome.retry_after is None
 
 
 def _met_a_quota_before(target: Target, result: AttemptResult) -> bool:
-    """Whether a quota refuses a target again: it may be one for its kind alone, such as reels."""
+    """Return whether a quota refuses a target again: it may be a quota for its kind only, such as reels."""
     before = (target.error or {}).get("code")
     return isinstance(result.outcome, RateLimited) and before == RateLimited.code
 
 
 def _held_again(result: AttemptResult, target: Target) -> AttemptResult:
-    """Return a late answer as one whose claim is still held, if it certainly is about the last send.
+    """Return a late answer with the present claim, if it certainly is about the last send.
 
-    A late id settles what is parked in any case; what the network took or refused does so only then.
+    A late id settles a parked target in any case; a late acceptance or refusal does so only then.
     """
     holds = target.fence == result.claim.fence
     if holds or isinstance(result.outcome, Published) or result.unresolved or not is_definite(result):
@@ -140,7 +141,7 @@ def _held_again(result: AttemptResult, target: Target) -> AttemptResult:
 
 
 def _is_put_off(result: AttemptResult) -> bool:
-    """Whether nothing was tried: it is put off, or the network is still working on what it accepted before."""
+    """Return whether nothing was tried: the target is put off, or the network still works on what it accepted."""
     is_asked_again = isinstance(result.outcome, StillWorking) and result.step == "recover"
     return isinstance(result.outcome, Later) or is_asked_again
 
@@ -164,7 +165,7 @@ def _release(
         target = targets[claim.pk]
         values |= adopted.get(claim.pk, {})
         if target.status == TargetStatus.NEEDS_REVIEW:
-            values.setdefault("status", TargetStatus.PUBLISHING)  # a late answer says how it goes on
+            values.setdefault("status", TargetStatus.PUBLISHING)  # a late answer reopens it
         values = {"waits_for": ""} | values | claim.released | {"in_flight": None}
         for name, value in values.items():
             setattr(target, name, value)
@@ -179,13 +180,13 @@ def _state(target: Target, result: AttemptResult, *, now: datetime) -> dict[str,
 
 
 def _ends_in_vain(target: Target, values: Mapping[str, Any]) -> bool:
-    """Whether it ends without a post although an earlier send may have made one, of which a late answer may tell."""
+    """Return whether it ends without a post although an earlier send, and a late answer to it, may still make one."""
     status = values.get("status")
     return status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and target.sends > 1)
 
 
 def _record_rejected_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
-    """Tell the journal of posts whose files a network could not use, by the first file of each."""
+    """Record in the journal the posts whose files a network could not use, by the first file of each."""
     refused = [each for each in targets if each.status == TargetStatus.FAILED and code_of(each) == "MEDIA_REJECTED"]
     if not refused:
         return
@@ -195,8 +196,8 @@ def _record_rejected_files(targets: Sequence[Target], posts: Mapping[str, Post])
 
 
 def _of_file(file: Media, target: Target, post: Post) -> Event:
-    told = {"target": target.pk, "account_id": target.account_id, "platform": target.platform, "error": target.error}
-    return entry("failed", file, actor=SYSTEM, workspace_id=post.workspace_id, post=post.pk, **told)
+    details = {"target": target.pk, "account_id": target.account_id, "platform": target.platform, "error": target.error}
+    return entry("failed", file, actor=SYSTEM, workspace_id=post.workspace_id, post=post.pk, **details)
 
 
 def _leave_alone(
@@ -206,7 +207,7 @@ def _leave_alone(
     *,
     now: datetime,
 ) -> None:
-    """Let everything for an account wait as long as its network said, or as its breaker is open."""
+    """Hold an account's targets as long as its network said, or as its breaker is open."""
     tried = [(targets[each.claim.pk], each.outcome) for each in results if not isinstance(each.outcome, Later)]
     marked = [
         breakers.Call(account_id=target.account_id, platform=target.platform, mark=breakers.mark(outcome))
@@ -225,14 +226,14 @@ def _leave_alone(
 
 
 def _is_for_it_alone(error: RateLimited, step: str) -> bool:
-    """Whether a quota makes no other post of the account wait: it is of one kind; or, as one that a look for an earlier
-    send meets and that tells its end, it may be of reading."""
+    """Return whether a quota holds up no other post of the account: it is for one kind of posts, or a look for an
+    earlier send met it and it has an end, so that it may be a quota for reading."""
     return error.is_of_a_kind or (step == "recover" and not _is_endless(error))
 
 
 def _asked_again_at(error: RateLimited, due_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Return when the account's other targets may go: with the one that met the quota, or when the network said where
-    its trying is over. What is longer than any target is tried holds up none: each is told by itself."""
+    """Return when the account's other targets may go: with the target that met the quota, or, if that has ended, at the
+    time that the network said. A wait beyond the time for trying holds up none: each target asks for itself."""
     until = due_at
     if until is None and error.retry_after is not None:
         until = now + timedelta(seconds=error.retry_after)
@@ -246,15 +247,14 @@ def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Tar
 
 
 def _adopted(targets: Sequence[Target], *, now: datetime) -> dict[str, dict[str, Any]]:
-    """Return, by id, the columns of those of which late answers told one post, and not several."""
-    told = zip(targets, late_posts(targets) if targets else [], strict=True)
+    """Return, by id, the columns of the targets for which late answers name exactly one post."""
+    answers = zip(targets, late_posts(targets) if targets else [], strict=True)
     going = {"status": TargetStatus.PUBLISHING, "claim_count": 0}
-    return {target.pk: going | when_out(target, late[0], now=now) for target, late in told if len(late) == 1}
+    return {target.pk: going | when_out(target, late[0], now=now) for target, late in answers if len(late) == 1}
 
 
 def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:
-    """Settle targets that ended without a post by the one id that answers after a lost claim told of; others only have
-    it in their log."""
+    """Settle targets that ended without a post by the one id that late answers name. Other targets only log the id."""
     ended = {each.pk: each for each in targets if each.status in IN_VAIN}
     for pk, values in _adopted(list(ended.values()), now=now).items():
         Target.objects.filter(pk=pk, fence=ended[pk].fence).update(**values)

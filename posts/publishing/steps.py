@@ -24,7 +24,7 @@ from workspaces.models import Workspace
 logger = logging.getLogger(__name__)
 
 LONGEST_REVIEW = timedelta(days=1)
-"""For so long, at most, a network may keep a post from its lists after it has published it: TikTok says hours."""
+"""The longest time for which a network may hide a published post from its lists: TikTok says hours."""
 NEEDED = (
     *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
     *("parts", "attempts", "scheduled_at", "sent_at"),
@@ -34,7 +34,7 @@ NEEDED = (
     *("account__access_expires_at", "account__paced_at"),
     "waits_for",
 )
-"""What is read of a target, its post and its account: there are many more columns."""
+"""The columns read of a target, its post and its account; these have many more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Loaded:
     media: list[Media]
     at: datetime
     is_paused: bool = False
-    """Whether nothing new may be sent; that is looked up where an earlier send is to be found out about."""
+    """True if a pause forbids new sends; looked up only for targets in doubt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +55,12 @@ class Saving:
     claim: Claim
     handles: Handles
     seconds: float
-    """How long the claim is held from then on."""
+    """The length of the claim from then on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arming:
-    """The permission for one visible call, with all that is needed to find out about it later."""
+    """The permission for one visible call, with all data to find out about it later."""
 
     claim: Claim
     account_id: str
@@ -72,9 +72,9 @@ class Arming:
     """When an earlier visible call of this target was armed."""
     sends: int
     uses_place: bool
-    """Whether it is counted for the account's pace: asking, waiting and the engine's own repetitions are not."""
+    """True if it counts for the account's pace; asking, waiting and the engine's own repetitions do not."""
     paced_at: datetime | None
-    """Until when earlier sends use up the account's pace: nobody else counts while this target is in flight."""
+    """The time until which earlier sends use up the account's pace; no other is counted while this one is in flight."""
     replies: int
     recovery: Recovery
     listing_lag: float
@@ -82,7 +82,7 @@ class Arming:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Ids that a look for a target found at its account, which may be connected to other workspaces, too."""
+    """Ids that a look for a target found at its account; other workspaces may have connected that account, too."""
 
     target_id: str
     platform: str
@@ -92,7 +92,7 @@ class Search:
     """When the target was first sent."""
     sent_text: str
     is_taken: bool
-    """Whether the network has told since by what it knows the target: it finds nothing but its own."""
+    """True if the network has given its own handle of the target since: then a look finds nothing else."""
 
     @classmethod
     def of(cls, target: Target, account: SocialAccount, remote_ids: Sequence[str]) -> "Search":
@@ -111,13 +111,13 @@ class Search:
         return (self.platform, self.account_remote_id)
 
     def is_before(self, other: Target) -> bool:
-        """Whether the other target was sent later, to the same account."""
+        """Return whether the other target was sent later, to the same account."""
         is_there = self.account == (other.account.platform, other.account.remote_id)
         return is_there and bool(self.armed_at and other.armed_at and other.armed_at > self.armed_at)
 
 
 def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
-    """Read what is needed to publish; None for what is gone."""
+    """Read the rows needed to publish; None for a deleted target."""
     now = claims.database_now()
     rows = Target.objects.select_related("post", "account").only(*NEEDED)
     targets = rows.in_bulk([claim.pk for claim in held])
@@ -138,9 +138,9 @@ def _is_paused(target: Target, paused: Sequence[Pause]) -> bool:
 
 
 def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
-    """Read claimed targets right after their claim, by id; one that cannot be read keeps no other from going out.
+    """Read claimed targets right after their claim, by id; an error of one must not keep the others from going out.
 
-    What is left out is read once more by whoever works on it: nobody else would take it up for a lease.
+    After an error the result is empty, and each thread reads its own target: nobody else could before the lease ends.
     """
     try:
         return {claim.pk: loaded for claim, loaded in zip(held, load_all(held), strict=True) if loaded}
@@ -150,7 +150,7 @@ def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
 
 
 def save_all(savings: Sequence[Saving]) -> list[Claim | None]:
-    """Keep what must not be done again, and hold each target for another lease; None for a lost claim."""
+    """Save the handles of steps that must not be repeated, and renew each lease; None for a lost claim."""
     rows = [(each.claim, {"handles": dict(each.handles)}, engine_time(each.seconds)) for each in savings]
     return claims.renew_each(Target, rows)
 
@@ -158,7 +158,7 @@ def save_all(savings: Sequence[Saving]) -> list[Claim | None]:
 def arm_all(armings: Sequence[Arming]) -> list[Claim | Pause | None]:
     """Allow the visible calls: from here on each outcome is unknown until it is settled; None for a lost claim.
 
-    What was paused since it was claimed is not allowed: it stays as it was, and its pause is returned.
+    A target that was paused since its claim is not armed; it stays unchanged, and its pause is returned.
     """
     now, paused = claims.database_now(), pauses.in_force()
     stopped = [pauses.holding(paused, each.account_id, each.platform, each.workspace_id) for each in armings]
@@ -171,7 +171,7 @@ def arm_all(armings: Sequence[Arming]) -> list[Claim | Pause | None]:
 
 
 def _count(armings: Sequence[Arming], *, now: datetime) -> None:
-    """Count for their accounts what uses up a place."""
+    """Count the sends that use up a place of their accounts."""
     spent = {
         arming.account_id: {"paced_at": at}
         for arming in armings
@@ -200,27 +200,28 @@ class Others:
     """The other targets of an account of a network, in all workspaces that have it."""
 
     remote_ids: Collection[str]
-    """What of the posts that were found is known to be theirs."""
+    """Found posts that are known to be theirs."""
     alike: Collection[str]
-    """Their newest posts of the same text that were not found by these ids: the network may list them by others."""
+    """Their recent posts of the same text that were not found by these ids: the network may list them by others."""
     in_doubt: Sequence[str]
-    """Those of which it is not known yet whether they have one: a worker is at them, or several posts were found and
-    they were sent later, or one was found and the network may be at work on theirs, of the same text. A look finds
-    nothing older than its target's own send. So of several that say the same, the one that was sent last finds its own
-    alone and is settled first; then that one is known, and the one before it is.
+    """Targets that may own one of the found posts: a worker is at them; or several posts were found and they were sent
+    later; or one post was found and the network may still work on theirs, of the same text.
+
+    A look finds nothing older than its target's own send. Of several targets with equal text, the one sent last finds
+    only its own post and is settled first. Its post is then known, and the target before it can be settled.
     """
 
 
 def others(searches: Sequence[Search]) -> list[Others]:
-    """Return what is known of other targets that may have the posts which a look found at each account."""
+    """Return, for each search, the other targets that own or may own the found posts."""
     theirs, in_doubt = defaultdict[tuple[str, ...], set[str]](set), defaultdict[tuple[str, ...], set[str]](set)
     accounts = _accounts_of(searches)
-    # Read first: what settles between the two queries is found by the second.
+    # Read first: a target that settles between the two queries is found by the second.
     busy = Target.objects.filter(in_flight__in=accounts.values("pk"), outcome_unknown=True)
     for pk, *place in busy.values_list("pk", "account__platform", "account__remote_id"):
         in_doubt[tuple(place)].add(pk)
     found = {remote_id for search in searches for remote_id in search.remote_ids}
-    rows = Target.objects.filter(account__in=accounts, remote_id__in=found)  # by accounts: the index begins there
+    rows = Target.objects.filter(account__in=accounts, remote_id__in=found)  # the index begins with the account
     for pk, *place in rows.values_list("pk", "account__platform", "account__remote_id", "remote_id"):
         theirs[tuple(place)].add(pk)
     known = [
@@ -242,8 +243,8 @@ def others(searches: Sequence[Search]) -> list[Others]:
 
 
 def _alike(searches: Sequence[Search]) -> dict[str, set[str]]:
-    """Return, for each target, the posts of its account that have its text, and may have been reviewed since it was
-    sent."""
+    """Return, for each target, its account's posts of the same text since it was sent, or up to LONGEST_REVIEW before:
+    a network's review may have hidden these until then."""
     alike = defaultdict[str, set[str]](set)
     since = min((search.armed_at for search in searches if search.armed_at), default=None)
     if since is None:
@@ -259,8 +260,8 @@ def _alike(searches: Sequence[Search]) -> dict[str, set[str]]:
 
 
 def _sent_later(searches: Sequence[tuple[Search, int]]) -> dict[str, set[str]]:
-    """Return, for each target of which so many posts were found, those of its account that are in doubt, too, were sent
-    after it, and may have one of them."""
+    """Return, for each target with so many found posts, the account's other targets in doubt that were sent later and
+    may own one of them."""
     later = defaultdict[str, set[str]](set)
     open_ones = [(search, count) for search, count in searches if count > (1 if search.is_taken else 0)]
     if not open_ones:
@@ -277,7 +278,7 @@ def _sent_later(searches: Sequence[tuple[Search, int]]) -> dict[str, set[str]]:
 
 
 def _accounts_of(searches: Sequence[Search]) -> "QuerySet[SocialAccount]":
-    """Match the accounts that are searched, as each workspace has them, and perhaps some more."""
+    """Match the rows of the searched accounts in all workspaces, and perhaps some more."""
     return SocialAccount.objects.filter(
         platform__in={search.platform for search in searches},
         remote_id__in={search.account_remote_id for search in searches},

@@ -1,4 +1,4 @@
-"""What one claim has to work with, and how far it came: its target, its account, and the leave for the visible call."""
+"""The state of one claim: its target, its account, its progress, and the permission for the visible call."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -34,9 +34,9 @@ GUARD_SECONDS = 5
 class Turn:
     """A claimed target, from its claim until it is settled.
 
-    Everything is read once, at the beginning: from the claim on nobody can edit it any more. Raises LostClaim if the
-    target is gone. Four things change on the way: `claim` is renewed; `step` says how far it came; `unresolved`,
-    whether an earlier send may have arrived and that is not cleared up yet; `recovery`, how that can be found out.
+    Everything is read once, at the beginning, as nobody can edit a claimed target. Raises LostClaim if the target is
+    gone. Four attributes change on the way: `claim` is renewed; `step` is the current step; `unresolved` is true while
+    an earlier send may have arrived; `recovery` is the way to find that out.
     """
 
     session: NetworkSession
@@ -56,20 +56,20 @@ class Turn:
         self.sends, self.requests_before = self.target.sends, 0
         self.exchanges: list[Exchange] = []
         self.refused: AuthExpired | None = None
-        """Why the last visible call was not taken, where that was its token."""
+        """The error if the network refused the last visible call because of its token."""
 
     def compose(self) -> None:
-        """Put together what to send, and the session to send it by; raises Unavailable where no app is registered."""
+        """Compose the content and open a session; raises Unavailable if no app is registered."""
         if not registry.is_configured(self.connector):
             message = Phrase("This installation has no credentials for {network}.", network=self.connector.name)
             raise Unavailable(message, who_acts=WhoActs.OPERATOR)
         self.session = registry.session(self.account.platform, self.account.workspace, exchanges=self.exchanges)
         self.content = compose(self.target.post, self.account, self.connector, self.media)
-        if self.unresolved or self.target.parts:  # it is what was sent, whatever the settings say by now
+        if self.unresolved or self.target.parts:  # the sent text, even if settings have changed since
             self.content = replace(self.content, text=self.target.sent_text)
 
     def act_as(self, account: Account) -> None:
-        """Begin as this account: its tokens are open, and may be new ones."""
+        """Start over with this account, whose tokens are decrypted and may be new."""
         self.operation = Operation(
             content=self.content,
             account=account,
@@ -81,13 +81,13 @@ class Turn:
         self.recovery = self.connector.recovery_of(self.operation)
 
     def asks_by_sending(self) -> bool:
-        """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is
-        not known any more: with another one there would be two."""
+        """Return whether to ask by sending again under the same key. Not if the time for trying is over, in a pause, or
+        without the key: another key would make a second post."""
         may_send = not self.is_paused and not gave_up(self.target, now=self.started_at) and bool(self.target.handles)
         return self.recovery == Recovery.KEY and may_send
 
     def others(self, found: Sequence[Published]) -> Others:
-        """Return what is known of other targets that may have these posts."""
+        """Return the other targets that own or may own these posts."""
         ids = [each.remote_id for each in found]
         return self.writer.run(others, Search.of(self.target, self.account, ids))
 
@@ -96,7 +96,7 @@ class Turn:
         self.operation = replace(self.operation, handles=handles)
 
     def save(self, handles: Handles, *, seconds: float = 0) -> None:
-        """Keep what must not be done again, and hold the target for another lease, or longer for a long call."""
+        """Save handles of steps that must not be repeated, and renew the lease, for longer before a long call."""
         self.hold(handles)
         held = max(LEASE_SECONDS, seconds + VISIBLE_CALL_SECONDS + GUARD_SECONDS)
         self._take_over(self.writer.run(save_all, Saving(claim=self.claim, handles=handles, seconds=held)))
@@ -105,7 +105,7 @@ class Turn:
     def arm(self, handles: Handles) -> Pause | None:
         """Allow the visible call: from here on its outcome is unknown until an answer is settled.
 
-        Returns the pause that does not let it happen.
+        Returns the pause that forbids it, if any.
         """
         arming = Arming(
             claim=self.claim,
@@ -135,11 +135,11 @@ class Turn:
         self.claim = renewed
 
     def time_before_arming(self) -> float:
-        """Return until when, by this process's monotonic clock, the claim lasts that still has to make the call."""
+        """Return the deadline, on this process's monotonic clock, by which the claim must be armed."""
         return self.claim.deadline - engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds()
 
     def may_call(self) -> bool:
-        """Whether the claim lasts for the visible call."""
+        """Return whether the claim lasts long enough for the visible call."""
         return self.claim.seconds_left >= engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds()
 
     def with_public_url(self, published: Published) -> Published:

@@ -56,7 +56,7 @@ class SlotInput(StrictInput):
 
     def _accounts(self) -> set[str]:
         """Return the ids of the workspace's accounts, read once for all slots of a body."""
-        of_body = cast("dict[str, Any]", self.context)  # the input itself is kept for the bodies after it
+        of_body = cast("dict[str, Any]", self.context)  # the input object is reused for later bodies
         if ACCOUNTS not in of_body:
             rows = SocialAccount.objects.connected().filter(workspace=of_body["view"].workspace)
             of_body[ACCOUNTS] = set(rows.values_list("pk", flat=True))
@@ -65,7 +65,7 @@ class SlotInput(StrictInput):
 
 
 class Slots(Items):
-    """The slots of a schedule: one at least, unless what comes back is a schedule that has lost its last one."""
+    """The slots of a schedule: at least one, unless a schedule that has lost its last slot is sent back unchanged."""
 
     child = SlotInput()
 
@@ -96,6 +96,6 @@ class WeeklyScheduleInput(StrictInput):
 
 
 def _time_of(slot: Any) -> tuple[str, str] | None:
-    """Return day and time of a slot as they were sent; None where they are no texts."""
+    """Return day and time of a slot as they were sent, or None if they are no texts."""
     day, at = (slot.get("day"), slot.get("time")) if isinstance(slot, dict) else (None, None)
     return (day, at) if isinstance(day, str) and isinstance(at, str) else None

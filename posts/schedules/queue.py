@@ -1,7 +1,7 @@
-"""The queues of schedules: which post takes which occurrence of which slot.
+"""The queues of schedules: each waiting post takes one occurrence of a slot.
 
-An occurrence is a slot on a local date; a post that takes it has both on its row, and no two posts can have the same.
-Whoever changes a queue locks its schedule first, and then posts.
+An occurrence is a slot on a local date. The post that takes it has both on its row, and no two posts can have the same.
+Code that changes a queue locks its schedule first, and then posts.
 """
 
 import heapq
@@ -25,7 +25,7 @@ Recipient = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Occurrence:
-    """A slot on one of its dates; in the order of time."""
+    """A slot on one of its dates; occurrences sort by time."""
 
     at: datetime
     slot_id: str
@@ -41,7 +41,7 @@ def lacks(slot: Slot, recipients: Iterable[Recipient]) -> list[str]:
 def next_free(schedule: Schedule, slots: Sequence[Slot], *, post: Post, now: datetime) -> Occurrence:
     """Return the first occurrence of these slots that no other post has taken; the schedule must be locked.
 
-    Where a slot is taken without a gap, as it usually is, that is known from a count.
+    If a slot is taken without a gap, as usual, one count shows that.
     """
     starts = {slot.pk: first_date(slot.day, slot.time, zone=schedule.timezone, after=now) for slot in slots}
     later = Q()
@@ -74,9 +74,9 @@ def _hole(others: "QuerySet[Post]", start: date) -> date:
 
 
 def occurrences(schedule: Schedule, slots: Iterable[Slot], *, after: datetime) -> Iterator[Occurrence]:
-    """Give the occurrences of these slots, taken or not, in the order of time and without end.
+    """Give the occurrences of these slots, taken or not, in order of time and without end.
 
-    Of a schedule whose zone is not known here there are none: nobody can tell when they are.
+    A schedule whose zone this machine does not know has none.
     """
     if not zones.is_known(schedule.timezone):
         return iter(())
@@ -91,7 +91,8 @@ def _of_slot(schedule: Schedule, slot: Slot, *, after: datetime) -> Iterator[Occ
 def queued(schedule: Schedule) -> list[Post]:
     """Return the posts that wait in a schedule's queue, in their order, locked.
 
-    They are locked by their own ids: whoever holds one and takes it out of the queue changes what a search would lock.
+    They are locked by primary key: a search would lock index entries that another transaction changes when it takes a
+    post, which it has locked, out of the queue.
     """
     pks = list(Post.objects.filter(schedule=schedule, status=PostStatus.SCHEDULED).values_list("pk", flat=True))
     present = (post for post in _locked(sorted(pks)) if post.schedule_id == schedule.pk)
@@ -107,8 +108,8 @@ def _locked(pks: Sequence[str]) -> Iterator[Post]:
 def requeue(schedule: Schedule, posts: Sequence[Post], *, now: datetime, without: str) -> list[Post]:
     """Give these locked posts, in order, the first free occurrences that fit them; returns the posts that got none.
 
-    Those that move have their new places in `posts` as well. `without` is an account that is about to go, empty for
-    none. The cost is that of a few statements, however many posts there are.
+    Moved posts in `posts` get their new places, too. `without` is an account that is about to be removed, or empty. The
+    number of statements does not grow with the posts.
     """
     Post.objects.filter(pk__in=[post.pk for post in posts]).update(slot=None, slot_date=None)
     slots = list(schedule.slots.all()) if posts else []
@@ -161,8 +162,8 @@ def _write(schedule: Schedule, posts: Iterable[Post], placed: Mapping[str, Occur
 
 
 def move(posts: Iterable[Post], columns: Mapping[str, dict[str, Any]], *, now: datetime) -> None:
-    """Write these columns of locked posts, `scheduled_at` among them, and make their targets due at that time, or now:
-    what a new rule of a zone moves into the past is not late."""
+    """Write these columns of locked posts and make their targets due at `scheduled_at`, or now if that is over: a time
+    that a new rule of a zone moves into the past is not late."""
     for some in in_parts(list(columns), BATCH):
         update_each(Post, {pk: columns[pk] for pk in some})
         targets = Target.objects.filter(post__in=some, status=TargetStatus.SCHEDULED).values_list("pk", "post_id")
@@ -182,8 +183,7 @@ def _due(at: datetime, *, now: datetime) -> dict[str, Any]:
 
 
 def moved_by_their_zone(now: datetime) -> dict[str, list[str]]:
-    """Return, by schedule, the posts to come whose time no longer is their slot's, because the rules of a zone have
-    changed."""
+    """Return, by schedule, the future posts whose time differs from their slot's since a zone's rules changed."""
     rows = Post.objects.filter(status=PostStatus.SCHEDULED, slot__isnull=False, schedule__is_active=True)
     rows = rows.filter(scheduled_at__gt=now)
     columns = ("pk", "schedule_id", "scheduled_at", "slot_date", "slot__time", "schedule__timezone")

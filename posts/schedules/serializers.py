@@ -1,4 +1,4 @@
-"""Schedules as the API shows them: their slots, what waits in the queue, and what comes next."""
+"""Schedules as the API shows them: their slots, the waiting posts, and the next times."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -76,7 +76,7 @@ class UpcomingSerializer(serializers.Serializer[Any]):
 
 
 class StatsSerializer(serializers.Serializer[Any]):
-    """How much went out through a schedule, and when its next slot is."""
+    """The number of posts published through a schedule, and the time of its next slot."""
 
     total_published = serializers.IntegerField()
     this_week = serializers.IntegerField()
@@ -94,7 +94,7 @@ class ScheduleDetailSerializer(ScheduleSerializer):
 
     @extend_schema_field(UpcomingSerializer(many=True))
     def get_upcoming_posts(self, schedule: Schedule) -> list[dict[str, Any]]:
-        """The queue, the first hundred of it; nothing while the schedule is on hold, for nothing has a time then."""
+        """Return the queue's first hundred posts; none while the schedule is on hold, as they have no times then."""
         if not schedule.is_active:
             return []
         rows = Post.objects.filter(schedule=schedule, status=PostStatus.SCHEDULED).order_by("moment", "pk")

@@ -1,6 +1,6 @@
-"""What can be done to schedules; each function is one transaction and one line in the journal.
+"""The commands on schedules; each function is one transaction and one line in the journal.
 
-A schedule is locked before its posts. What changes its slots or holds it moves the posts that wait in its queue.
+A schedule is locked before its posts. Changing its slots, or putting it on hold, moves the posts in its queue.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -54,30 +54,30 @@ class ScheduleOnHold(DomainError):
 def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: Actor, pk: str = "") -> Schedule:
     """Make a schedule with its slots; its zone is the workspace's unless one is given.
 
-    Raises IntegrityError where the id that was given is taken.
+    Raises IntegrityError if the given id is taken.
     """
     given = {name: values[name] for name in FIELDS if name in values}
     given = {"timezone": workspace.timezone} | given
     schedule = Schedule.objects.create(pk=pk or new_id("sched"), workspace=workspace, **given)
     _require_connected(values["slots"])
     _add_slots(schedule, values["slots"])
-    told = {name: getattr(schedule, name) for name in FIELDS} | {"slots": _slots_of(schedule)}
-    record("created", schedule, actor=actor, **told)
+    details = {name: getattr(schedule, name) for name in FIELDS} | {"slots": _slots_of(schedule)}
+    record("created", schedule, actor=actor, **details)
     return schedule
 
 
 @transaction.atomic
 def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Actor, now: datetime) -> list[Post]:
-    """Change the given fields; new slots, another zone, a hold or its end move the posts that wait.
+    """Change the given fields; new slots, another zone, a hold or its end move the waiting posts.
 
-    Returns the posts that no slot fits any more: they are drafts now.
+    Returns the posts that no slot fits any more; they are drafts now.
     """
     locked = lock(schedule)
     before = assign(locked, {name: values[name] for name in FIELDS if name in values})
     slots = _change_slots(locked, values["slots"]) if "slots" in values else {}
-    told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
-    record_update(locked, told, actor=actor)
-    if not told["after"]:
+    difference = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
+    record_update(locked, difference, actor=actor)
+    if not difference["after"]:
         return []
     locked.save()
     returned = _move(locked, before, has_new_slots=_are_others(slots), actor=actor, now=now)
@@ -100,8 +100,8 @@ def delete_schedule(schedule: Schedule, *, actor: Actor, now: datetime) -> int:
 def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -> Post:
     """Put a draft, scheduled or missed post into the next free slot that fits it; concurrent calls get different slots.
 
-    Raises ScheduleOnHold, PostNotPublishable where a network would refuse the post or no slot is for its networks, and
-    InvalidInput where the schedule was just deleted: only the post's own absence is a 404.
+    Raises ScheduleOnHold, PostNotPublishable if a network would refuse the post or no slot is for its networks, and
+    InvalidInput if the schedule was just deleted: a 404 would mean the post.
     """
     held = _there(Schedule.objects.select_for_update().filter(pk=schedule.pk))
     if not held.is_active:
@@ -119,18 +119,18 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
 
 
 def _scheduled(post: Post, before: dict[str, Any], *, actor: Actor) -> Event:
-    """Return the journal's entry on a post that has got a place in a queue, or another one."""
-    told = {"timezone": post.scheduled_timezone, "schedule": post.schedule_id, **changes(before, post)}
-    return entry("scheduled", post, actor=actor, scheduled_at=post.scheduled_at, **told)
+    """Return the journal's entry on a post that got a place in a queue, or another place."""
+    details = {"timezone": post.scheduled_timezone, "schedule": post.schedule_id, **changes(before, post)}
+    return entry("scheduled", post, actor=actor, scheduled_at=post.scheduled_at, **details)
 
 
 def find(pk: str, *, workspace_id: str) -> Schedule:
-    """Return a schedule of this workspace; raises InvalidInput where it has no such one."""
+    """Return a schedule of this workspace; raises InvalidInput if there is none with this id."""
     return _there(Schedule.objects.filter(pk=pk, workspace=workspace_id))
 
 
 def _there(rows: "QuerySet[Schedule]") -> Schedule:
-    """Return the one schedule that is expected; raises InvalidInput."""
+    """Return the first of these schedules; raises InvalidInput if there is none."""
     found = rows.first()
     if found is None:
         raise InvalidInput(schedule_id=[Phrase("There is no such schedule.")])
@@ -143,14 +143,14 @@ def lock(schedule: Schedule) -> Schedule:
 
 
 def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot]:
-    """Return the slots that are for all these accounts; raises PostNotPublishable with what they lack."""
+    """Return the slots for all these accounts; raises PostNotPublishable with the missing networks if there is none."""
     slots = list(schedule.slots.all())
     fitting = [slot for slot in slots if not lacks(slot, recipients)]
     if not fitting:
         networks = list(dict.fromkeys(network for _, network in recipients))
         nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=networks)
-        told = "No slot of the schedule is for all networks of this post: details.issues names them."
-        raise rules.PostNotPublishable(told, issues=[_no_slot(schedule, network) for network in nearest])
+        message = "No slot of the schedule is for all networks of this post: details.issues names them."
+        raise rules.PostNotPublishable(message, issues=[_no_slot(schedule, network) for network in nearest])
     return fitting
 
 
@@ -177,9 +177,9 @@ def _add_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _require_connected(slots: Iterable[Mapping[str, Any]]) -> None:
-    """Raise InvalidInput where one of these slots is for an account that was disconnected since it was chosen.
+    """Raise InvalidInput if one of these slots is for an account that was disconnected since it was chosen.
 
-    The accounts are held, behind their schedule: whoever disconnects one takes it out of the slots that it finds.
+    Locks the accounts, after their schedule: disconnecting one then waits, and finds the new slots to remove it from.
     """
     named = {f"slots.{place}.platforms": {*values["platforms"]} - {*registry.IDS} for place, values in enumerate(slots)}
     pks = set[str]().union(*named.values())
@@ -191,13 +191,13 @@ def _require_connected(slots: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
-    """Return the slots as the journal has them."""
+    """Return the slots in the journal's form."""
     rows = schedule.slots.order_by("day", "time", "pk")
     return [{"day": slot.day, "time": slot.time.strftime("%H:%M"), "platforms": slot.platforms} for slot in rows]
 
 
 def _change_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Make the slots these; returns those before and after for the journal, nothing where they are the same."""
+    """Replace the slots; returns those before and after for the journal, or nothing if they are the same."""
     _require_connected(given)
     before = _slots_of(schedule)
     _replace_slots(schedule, given)
@@ -206,7 +206,7 @@ def _change_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dic
 
 
 def _are_others(slots: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether slots are at other times or for other platforms; a queue does not mind the order of these."""
+    """Return whether slots got other times or platforms; the order of platforms does not matter to a queue."""
     before, after = (
         [each | {"platforms": set(each["platforms"])} for each in slots.get(side, {}).get("slots", [])]
         for side in ("before", "after")
@@ -215,7 +215,7 @@ def _are_others(slots: Mapping[str, Mapping[str, Any]]) -> bool:
 
 
 def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
-    """Make the slots these; one at the same time of the week stays the same slot."""
+    """Replace the slots; a slot at the same time of the week keeps its row."""
     present = {(slot.day, slot.time): slot for slot in schedule.slots.all()}
     wanted = {(values["day"], values["time"]): values for values in given}
     gone = [slot.pk for key, slot in present.items() if key not in wanted]
@@ -229,7 +229,7 @@ def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> No
 
 
 def _free_places(slots: Collection[str]) -> None:
-    """Free what posts have taken of these slots, by the posts' own ids: others hold a post and then change its slot."""
+    """Free the occurrences of these slots, by the posts' primary keys: others lock a post and then change its slot."""
     posts = list(Post.objects.filter(slot__in=slots).values_list("pk", flat=True))
     Post.objects.filter(pk__in=posts, slot__in=slots).update(slot=None, slot_date=None)
 
@@ -250,7 +250,7 @@ def _move(
 def _deal_out(
     schedule: Schedule, posts: Sequence[Post], *, actor: Actor, now: datetime, without: str = ""
 ) -> list[Post]:
-    """Give posts of a queue the first free places, and tell of what moved; returns the posts that none fits."""
+    """Give posts of a queue the first free places, and record the moves; returns the posts that no place fits."""
     before = {post.pk: snapshot(post) for post in posts}
     returned = requeue(schedule, posts, now=now, without=without)
     _record_moved(posts, before, actor=actor)
@@ -258,14 +258,14 @@ def _deal_out(
 
 
 def _record_moved(posts: Iterable[Post], before: Mapping[str, dict[str, Any]], *, actor: Actor) -> None:
-    """Tell the journal of each of these posts that has another time than it had before."""
+    """Record in the journal each of these posts whose time has changed."""
     moved = [post for post in posts if post.scheduled_at != before[post.pk]["scheduled_at"]]
     for some in in_parts(moved, TOLD_AT_ONCE):
         record_all([_scheduled(post, before[post.pk], actor=actor) for post in some])
 
 
 def _hold(schedule: Schedule) -> None:
-    """Keep the queue waiting: its posts keep their order, and lose their places."""
+    """Put the queue on hold: its posts keep their order, and lose their places."""
     posts = [post.pk for post in queued(schedule)]
     Post.objects.filter(pk__in=posts).update(slot=None, slot_date=None)
     waiting = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED)
@@ -282,8 +282,8 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
 
 
 def follow_zones(now: datetime) -> int:
-    """Move posts to their slot's time, or to the local time that they were given, if the zone's rules changed since;
-    returns how many."""
+    """Move posts to their slot's time, or to their given local time, if the zone's rules have changed; returns how
+    many."""
     queued_ones = for_each(moved_by_their_zone(now).items(), lambda moved: _follow_zone(*moved, now=now))
     return queued_ones + wall_times.follow(now)
 
@@ -304,14 +304,14 @@ def _follow_zone(pk: str, posts: list[str], *, now: datetime) -> int:
 def lock_all(account: SocialAccount) -> list[Schedule]:
     """Lock the schedules of an account's workspace and return them.
 
-    Called before a disconnected account is locked: whoever queues a post locks its schedule before the account.
+    Called before the account itself is locked: queueing a post locks its schedule before the account, too.
     """
     pks = list(Schedule.objects.filter(workspace=account.workspace_id).values_list("pk", flat=True))
     return list(Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
 
 
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
-    """Take a disconnected account out of all slots; those that are for nobody then are removed, and their posts move.
+    """Take a disconnected account out of all slots. Slots for nobody else are removed, and their posts move.
 
     Returns no post, as none is cancelled.
     """
@@ -328,7 +328,7 @@ def leave(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
 
 
 def _forget(schedule: Schedule, account: SocialAccount) -> bool:
-    """Take the account out of this schedule's slots; returns whether one of them is gone."""
+    """Take the account out of this schedule's slots; returns whether a slot was removed."""
     is_gone = False
     for slot in schedule.slots.all():
         left = [name for name in slot.platforms if name != account.pk]

@@ -1,4 +1,4 @@
-"""What the clocks of a zone show, and the instants at which they do. Pure."""
+"""Convert between a zone's local times and instants. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class AmbiguousLocalTime(DoubtfulLocalTime):
 
 
 class UnknownZone(DomainError):
-    """A row names a time zone that this machine has no rules of."""
+    """A row names a time zone that this machine does not know."""
 
 
 def _clocks(zone: str) -> ZoneInfo:
@@ -38,10 +38,10 @@ def _clocks(zone: str) -> ZoneInfo:
 
 
 def instant(moment: datetime, *, zone: str) -> datetime:
-    """Return the instant in UTC that a time means: its own offset counts, else the zone's at that time.
+    """Return the instant in UTC of a time, by its own offset, or else by the zone's at that time.
 
     Raises NoSuchLocalTime in a spring gap and AmbiguousLocalTime in an autumn fold, each with both candidates, and
-    InvalidInput where the instant is in a year that is not accepted when it is sent back.
+    InvalidInput for a year that would not be accepted if it were sent back.
     """
     if moment.tzinfo is not None:
         return moment.astimezone(UTC)
@@ -52,10 +52,10 @@ def instant(moment: datetime, *, zone: str) -> datetime:
     candidates = either([_shown(first, zone), _shown(second, zone)])
     words = {"given": moment.isoformat(), "zone": zone, "candidates": candidates}
     if first < second:
-        told = Phrase("{given} happens twice in {zone}. Give an offset: {candidates}.", **words)
-        raise AmbiguousLocalTime((first, second), scheduled_at=[told])
-    told = Phrase("{given} does not exist in {zone}, the clocks jump over it. Take {candidates}.", **words)
-    raise NoSuchLocalTime((first, second), scheduled_at=[told])
+        message = Phrase("{given} happens twice in {zone}. Give an offset: {candidates}.", **words)
+        raise AmbiguousLocalTime((first, second), scheduled_at=[message])
+    message = Phrase("{given} does not exist in {zone}, the clocks jump over it. Take {candidates}.", **words)
+    raise NoSuchLocalTime((first, second), scheduled_at=[message])
 
 
 def _sendable(moment: datetime) -> datetime:
@@ -66,14 +66,14 @@ def _sendable(moment: datetime) -> datetime:
 
 
 def kept_local(moment: datetime, *, at: datetime) -> str:
-    """Return a local time with the offset by which it is this instant; empty where it was given with an offset."""
+    """Return a local time with its offset at this instant; empty if it was given with an offset."""
     if moment.tzinfo is not None:
         return ""
     return moment.replace(tzinfo=timezone(moment - at.replace(tzinfo=None))).isoformat()
 
 
 def local_moves_to(kept: str, *, zone: str) -> datetime:
-    """Return the instant in UTC at which a kept local time comes by the zone's present rules, as a slot's time does."""
+    """Return the instant in UTC of a kept local time by the zone's present rules; gaps and folds as in `occurs_at`."""
     local = datetime.fromisoformat(kept)
     return occurs_at(local.date(), local.time(), zone=zone)
 
@@ -87,9 +87,9 @@ WEEK = timedelta(weeks=1)
 
 
 def occurs_at(day: date, at: time, *, zone: str) -> datetime:
-    """Return the instant in UTC at which a slot's time comes on a date.
+    """Return the instant in UTC of a slot's time on a date.
 
-    A time that the clocks skip moves forward by the length of the gap; of a time that comes twice the first is taken.
+    A time that the clocks skip moves forward by the length of the gap. A time that comes twice means the first.
     """
     return datetime.combine(day, at, tzinfo=_clocks(zone)).astimezone(UTC)
 
@@ -125,7 +125,7 @@ def shown(moment: datetime, *, zone: str) -> str:
 
 
 def comes_twice(local: datetime) -> bool:
-    """Whether the clocks show this time once more, or did before: without an offset nobody can tell which it is."""
+    """Return whether the clocks show this local time twice, so that it is ambiguous without an offset."""
     return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
@@ -135,13 +135,13 @@ def offset(local: datetime) -> str:
 
 
 def _readable(zone: str) -> str:
-    """Return the zone, or UTC for one that is not known here: what is stored can be read all the same."""
+    """Return the zone, or UTC for an unknown one, so that stored times can still be shown."""
     return zone if zones.is_known(zone) else "UTC"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClockChange:
-    """An instant at which the clocks of a zone change: what they show as it comes, and from then on."""
+    """An instant at which a zone's clocks change, with the local times just before and from then on."""
 
     at: datetime
     before: datetime
@@ -153,7 +153,7 @@ class ClockChange:
 
     @property
     def day(self) -> date:
-        """Return the day whose times are skipped or come twice: of clocks that go back at midnight, the one before."""
+        """Return the day whose times are skipped or come twice; if clocks go back at midnight, the day before."""
         return min(self.before, self.after).date()
 
 

@@ -93,5 +93,5 @@ def _count(request: Request) -> int:
 
 
 def _warnings(returned: int) -> list[str]:
-    told = "post fits no slot any more and is a draft" if returned == 1 else "posts fit no slot any more and are drafts"
-    return [f"{returned} queued {told} now."] if returned else []
+    text = "post fits no slot any more and is a draft" if returned == 1 else "posts fit no slot any more and are drafts"
+    return [f"{returned} queued {text} now."] if returned else []

@@ -1,7 +1,7 @@
 """Posts that were given a local time keep it when the rules of their zone change.
 
-Their row has that time with the offset that it had: so a row whose time was set since by code that knows nothing of it,
-an older version of this, is told from one that is to follow.
+The row keeps that time with its original offset. If it no longer equals `scheduled_at`, code that does not know the
+column, such as an older version, has set another time since, and the post is left alone.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ from posts.status import TOLD_AT_ONCE, snapshot
 
 
 def follow(now: datetime) -> int:
-    """Move posts that are still to come to their local time by the present rules of their zone; returns how many."""
-    to_come = Target.objects.filter(due_at__gt=now, status=TargetStatus.SCHEDULED)  # read by the index for what is due
+    """Move future posts to their local time by the present rules of their zone; returns how many."""
+    to_come = Target.objects.filter(due_at__gt=now, status=TargetStatus.SCHEDULED)  # uses the index of due targets
     rows = to_come.filter(post__status=PostStatus.SCHEDULED, post__scheduled_at__gt=now, post__slot=None)
     rows = rows.exclude(post__scheduled_local="")
     columns = ("post_id", "post__scheduled_at", "post__scheduled_timezone", "post__scheduled_local")
@@ -32,7 +32,7 @@ def follow(now: datetime) -> int:
 
 
 def _new_time(scheduled_at: datetime | None, zone: str, local: str) -> datetime | None:
-    """Return the time to which a post has to move; None where it has that time, or another than its local one."""
+    """Return a post's new time, or None if it has that time already, or has been given another."""
     if datetime.fromisoformat(local) != scheduled_at or not zones.is_known(zone):
         return None
     moved = local_moves_to(local, zone=zone)
@@ -57,5 +57,5 @@ def _columns(post: Post, at: datetime, *, now: datetime) -> dict[str, Any]:
 
 
 def _event(post: Post, before: dict[str, Any]) -> Event:
-    told = {"scheduled_at": post.scheduled_at, "timezone": post.scheduled_timezone, **changes(before, post)}
-    return entry("scheduled", post, actor=SYSTEM, **told)
+    details = {"scheduled_at": post.scheduled_at, "timezone": post.scheduled_timezone, **changes(before, post)}
+    return entry("scheduled", post, actor=SYSTEM, **details)

@@ -1,7 +1,7 @@
-"""What a target's attempts mean, told to people. Pure.
+"""Describe a target's attempts for people. Pure.
 
-A row tells what one step led to. Whether sending again is safe depends on the rows before it, and on what became of
-the target in the end: an answer that was once lost stays open until a look has found the post, or surely has not.
+Each row has the outcome of one step. Whether sending again is safe also depends on the rows before it and on the
+target's final state: a lost answer stays open until a look has found the post, or surely found none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Fate:
-    """How a target stood after one of its runs."""
+    """A target's status after one of its runs."""
 
     at: datetime
     status: str
@@ -47,15 +47,15 @@ class Fate:
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """What is known of a target beside its attempts."""
+    """The history of a target beside its attempts."""
 
     target_id: str
     platform: str
     fates: Sequence[Fate] = ()
-    """In the order of time, the present one last."""
+    """The statuses in order of time, the present one last."""
 
     def fate_of(self, attempt: Attempt) -> str:
-        """Return the status that this attempt left the target in, empty while that was not yet settled."""
+        """Return the target's status after this attempt, or empty if it was not settled then."""
         if attempt.next_at is not None:
             return ""
         return next((fate.status for fate in self.fates if fate.at >= attempt.ended_at), "")
@@ -70,11 +70,11 @@ def attempt_entries(attempts: Sequence[Attempt], past: Past) -> Iterator[Entry]:
             continue
         is_open = _leaves_open(attempt, past, before=is_open)
         yield _entry(attempt, past, kind=_kind(attempt, is_open=is_open), is_open=is_open)
-        is_open = is_open and attempt.next_at is not None  # a run that has ended leaves nothing to the next one
+        is_open = is_open and attempt.next_at is not None  # a finished run leaves no open question
 
 
 def _leaves_open(attempt: Attempt, past: Past, *, before: bool) -> bool:
-    """Whether it is unknown, after this attempt, if an earlier send has arrived."""
+    """Return whether, after this attempt, an earlier send may still have arrived."""
     match attempt.outcome, past.fate_of(attempt):
         case "published", _:
             return False
@@ -136,7 +136,7 @@ def _advice(attempt: Attempt, *, kind: str, is_open: bool) -> Advice | None:
 def _cause(attempt: Attempt, *, is_open: bool) -> Cause | None:
     if attempt.outcome in TROUBLE_FREE:
         return None
-    code = "" if is_open else attempt.code  # to refuse a look is to refuse no post
+    code = "" if is_open else attempt.code  # a refused look refuses no post
     return Cause(
         code=code or "OUTCOME_UNKNOWN",
         message=attempt.message,

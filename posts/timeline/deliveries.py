@@ -1,6 +1,6 @@
-"""Webhook deliveries about a post: what has arrived, what is tried again, and what was given up.
+"""Webhook deliveries about a post: delivered, tried again, or given up.
 
-A webhook is named by its id alone: whoever reads posts sees neither its address nor what it answered with.
+A webhook is named by its id only: readers of posts see neither its address nor its answer.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from ouipost.phrases import Phrase
 from posts.timeline.entries import Cause, Entry
 
 MOST = 200
-"""Of so many events at most, and so many deliveries of them, the last ones."""
+"""The most events, and the most deliveries of them, that are shown: the last ones."""
 DELIVERED, WAITING, GIVEN_UP = "webhook_delivered", "webhook_waiting", "webhook_given_up"
 KINDS = {
     DeliveryStatus.DELIVERED: DELIVERED,
@@ -32,11 +32,11 @@ ANSWERS = {
     "secret_unreadable": _("Its secret cannot be opened on this installation."),
     "internal_error": _("An error of this installation kept it from being sent."),
 }
-"""By the word that is kept of an attempt which has not arrived."""
+"""Sentences by the stored error of a failed attempt."""
 
 
 class Sent(NamedTuple):
-    """A delivery, and what came of its last attempt."""
+    """A delivery, and the result of its last attempt."""
 
     webhook: str
     event: str
@@ -56,9 +56,9 @@ COLUMNS = (
 
 
 def delivery_entries(events: Mapping[str, str], *, now: datetime) -> list[Entry]:
-    """Return a line for each delivery of these events, which are given by id in the order of time, with their types.
+    """Return a line for each delivery of these events, given as type by id in order of time.
 
-    One statement, by the index of a message's deliveries. What is older than a month was removed, and is not told.
+    Runs one query, by the index of a message's deliveries. Deliveries older than a month were pruned and are missing.
     """
     if not events:
         return []
@@ -69,7 +69,7 @@ def delivery_entries(events: Mapping[str, str], *, now: datetime) -> list[Entry]
 
 
 def _entry(sent: Sent, event: str, *, now: datetime) -> Entry:
-    """Tell of one delivery; a receiver knows what it has had before, so it may always be sent again."""
+    """Describe one delivery. Sending it again is always safe, as receivers recognize repeats."""
     kind = KINDS[DeliveryStatus(sent.status)]
     is_busy = sent.lease_until is not None and sent.lease_until > now
     words = {"webhook": sent.webhook, "event": event, "attempts": sent.attempts}
@@ -109,8 +109,8 @@ def _words(sent: Sent, *, is_busy: bool) -> str:
 
 
 def _cause(sent: Sent) -> Cause | None:
-    """Return why the last attempt has not arrived; an answer's own words may be for others' eyes."""
+    """Return why the last attempt failed, without the receiver's own words, which may be confidential."""
     if not sent.error:
         return None
-    told = Phrase(ANSWERS[sent.error], status=sent.http_status)
-    return Cause(code="WEBHOOK_FAILED", message=told, http_status=sent.http_status)
+    message = Phrase(ANSWERS[sent.error], status=sent.http_status)
+    return Cause(code="WEBHOOK_FAILED", message=message, http_status=sent.http_status)

@@ -1,4 +1,4 @@
-"""What a timeline is made of: lines, and why something did not work."""
+"""The parts of a timeline: its lines, and the causes of failures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class Cause:
 
 
 def cause_of(error: Mapping[str, Any]) -> Cause:
-    """Return the error that a target shows as the cause of something."""
+    """Return a target's error as a cause."""
     return Cause(code=error["code"], message=error["message"], network_code=error.get("network_code", ""))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line of a timeline; `retry_safe` is None where there is nothing to send again."""
+    """One line of a timeline; `retry_safe` is None if there is nothing to send again."""
 
     at: datetime
     kind: str

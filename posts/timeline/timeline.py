@@ -1,4 +1,4 @@
-"""What happened to a post, oldest first, and what is waited for: from the journal, the attempts and the rows."""
+"""The history of a post, oldest first, and what it waits for, read from the journal, the attempts and the rows."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,18 +48,18 @@ OUTCOMES = {
     TargetStatus.NEEDS_REVIEW: (_("Unknown on {names}"), _("unknown on {names}")),
     TargetStatus.MISSED: (_("Missed on {names}"), _("missed on {names}")),
 }
-"""How settled targets stand, at the beginning of a sentence and within; others are left out."""
+"""Words for settled targets, at the beginning of a sentence and within it; other targets are left out."""
 NO_ATTEMPT = {
     "MISSED_WINDOW": ("missed", _("Its time for {name} came while nothing could run, and it is too late now.")),
     "WORKER_CRASH_LOOP": ("set_aside", _("It stopped the worker again and again: nothing more is tried on {name}.")),
 }
-"""What can end a target although nothing was tried, by the code of its error."""
+"""Kinds and sentences for targets that ended without an attempt, by the code of their error."""
 OPEN = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING, PostStatus.MISSED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line of the journal, without what may be large."""
+    """One line of the journal, without its large columns."""
 
     id: str
     at: datetime
@@ -69,7 +69,7 @@ class Line:
 
 
 def timeline(post: Post, *, now: datetime) -> list[Entry]:
-    """Return what happened in the order of time, then what each target waits for at present."""
+    """Return the events in order of time, then what each target waits for at present."""
     rows = Target.objects.filter(post=post).select_related("account__workspace").order_by("pk")
     targets = {target.pk: target for target in rows}
     journal = _journal(post, targets.values())
@@ -86,20 +86,20 @@ def timeline(post: Post, *, now: datetime) -> list[Entry]:
 
 
 def _of_post(journal: Iterable[Line]) -> dict[str, str]:
-    """Return the events of the post and its files that webhooks can hear of, by id; a message has its event's."""
+    """Return the types, by id, of the post's and its files' events that webhooks get; a message has its event's id."""
     heard = [line for line in journal if line.type in TOLD_AS and line.type not in ABOUT_ACCOUNTS]
     return {line.id: TOLD_AS[line.type] for line in heard}
 
 
 def _moment(entry: Entry) -> datetime:
-    """Return the time to the millisecond, which is all that one of the databases has: what led to it comes first."""
+    """Return the time cut to milliseconds, one database's precision, so that causes sort before effects."""
     return entry.at.replace(microsecond=entry.at.microsecond // 1000 * 1000)
 
 
 def _journal(post: Post, targets: Iterable[Target]) -> list[Line]:
-    """Return what the journal has on the post, on its files, and on its accounts since it was there.
+    """Return the journal's lines on the post, on its files, and on its accounts since the post was created.
 
-    The texts of an edit, before and after, are left in the database: there may be many, and none is shown.
+    The texts of edits are not loaded: they may be many, and none is shown.
     """
     own = Q(resource_id__in=[post.pk, *(media["id"] for media in post.media), *_removed_files(post)])
     accounts = Q(
@@ -116,10 +116,10 @@ def _journal(post: Post, targets: Iterable[Target]) -> list[Line]:
 
 
 def _removed_files(post: Post) -> list[str]:
-    """Return the ids of files that the post had once: only the journal knows them, by the name of the post.
+    """Return the ids of files removed from the post, which only the journal's details name.
 
-    It is read by its type or its workspace, for as long as the post could be changed: an index of its own would cost
-    every line of the journal, and files are seldom removed.
+    The query uses the index of type or workspace, within the time in which the post could be changed. An index of its
+    own would slow down every line of the journal, and files are seldom removed.
     """
     rows = Event.objects.filter(type="media.deleted", workspace_id=post.workspace_id, details__post=post.pk)
     until = {"created_at__lte": post.published_at} if post.published_at else {}
@@ -151,7 +151,7 @@ def _kind(event_type: str) -> str:
 
 def _attempts(targets: Collection[Target], settled: Sequence[Line], *, now: datetime) -> Iterator[Entry]:
     found: dict[str, list[Attempt]] = {target.pk: [] for target in targets}
-    attempts = Attempt.objects.defer("exchanges").filter(target__in=list(found))  # they are long, and not told
+    attempts = Attempt.objects.defer("exchanges").filter(target__in=list(found))  # they are long, and not shown
     for attempt in attempts.order_by("ended_at", "number", "pk"):
         found[attempt.target_id].append(attempt)
     for target in targets:
@@ -159,7 +159,7 @@ def _attempts(targets: Collection[Target], settled: Sequence[Line], *, now: date
 
 
 def _conversions(post: Post, targets: Mapping[str, Target], attempts: Iterable[Entry]) -> Iterator[Entry]:
-    """Tell, before the first attempt of a target, which of its images do not go out as they were uploaded."""
+    """Name, before the first attempt of a target, its images that do not go out as they were uploaded."""
     if not post.media:
         return
     first = {entry.target_id: entry for entry in reversed([*attempts]) if entry.target_id}
@@ -191,9 +191,9 @@ def _past(target: Target, settled: Sequence[Line], *, now: datetime) -> Past:
 
 
 def _outcomes(settled: Sequence[Line]) -> Iterator[Entry]:
-    """Tell the outcome of the post, each time it had one, and before that what ended a target without an attempt.
+    """Give a line for each outcome of the post, and before it one for each target that ended without an attempt.
 
-    A target that was to go out anew may have ended as before, and has another time then.
+    A target that was scheduled again may end in the same way; its other time shows that this is a new end.
     """
     known: dict[str, Any] = {}
     for line in settled:
@@ -222,7 +222,7 @@ def _ended(line: Line, result: Mapping[str, Any]) -> Entry:
 
 
 def _summary(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return how the targets stand, as in "Published on one network, another; failed on a third."."""
+    """Return a summary of the targets, as in "Published on one network, another; failed on a third."."""
     parts: list[str] = []
     for status, (first, within) in OUTCOMES.items():
         if names := [NAMES[each["platform"]] for each in results if each["status"] == status]:
@@ -233,7 +233,7 @@ def _summary(results: Sequence[Mapping[str, Any]]) -> str:
 def _about_accounts(
     post: Post, journal: Sequence[Line], targets: Iterable[Target], *, until: datetime
 ) -> Iterator[Entry]:
-    """Tell what happened to the accounts; once all is settled, later events no longer concern this post."""
+    """Give a line for each event of the accounts until all is settled; later ones do not concern this post."""
     by_account = {target.account_id: target for target in targets}
     for line in journal:
         if line.type not in ABOUT_ACCOUNTS or (post.status not in OPEN and line.at > until):

@@ -1,4 +1,4 @@
-"""What targets that are not settled wait for: a worker, their time, or what holds them up."""
+"""Say what unsettled targets wait for: a worker, their time, or an obstacle."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from posts.rules import must_reconnect
 from posts.timeline.entries import Entry, cause_of
 
 SPACING = timedelta(seconds=1)
-"""What is held up together goes out one after the other, within this time."""
+"""Targets that were held up together go out one after the other, within this time."""
 ON_HOLD = Phrase(
     "The schedule in whose queue it waits is on hold: it takes the next free place when that is active again."
 )
@@ -25,9 +25,9 @@ ENDED = Phrase("It goes out when that has ended, not before its time.")
 
 
 def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
-    """Return a line for each target that is still to be worked on.
+    """Return a line for each unsettled target.
 
-    Their accounts, with the workspaces of these, must be loaded.
+    Their accounts, and the workspaces of these, must be loaded.
     """
     unsettled = [target for target in targets if target.status in UNSETTLED]
     waiting = [target for target in unsettled if target.due_at is not None]
@@ -42,7 +42,7 @@ def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
 
 
 def reasons(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dict[str, str]:
-    """Return, by target, what holds up those that are held up; the accounts are read only of what may be."""
+    """Return, by target, the reasons of those that are held up; accounts are read only of targets that may be."""
     unsettled = [target for target in targets if target.status in UNSETTLED]
     paused = held_up(unsettled, workspace_id=workspace_id)
     late = [each for each in unsettled if each.pk not in paused and _may_be_held_back(each, now=now)]
@@ -57,14 +57,14 @@ def reasons(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> d
 
 
 def _may_be_held_back(target: Target, *, now: datetime) -> bool:
-    """Whether its time has come, or it had come, and no worker is on it."""
+    """Return whether its time has come, now or before it was put off, and no worker is on it."""
     if target.due_at is None or is_busy(target, now=now):
         return False
     return target.status == TargetStatus.PUBLISHING or target.due_at <= now or target.has_waited
 
 
 def _resting(now: datetime) -> dict[str, Network]:
-    """Return those networks that are left alone, as they take nothing."""
+    """Return the networks that are left alone for now."""
     return Network.objects.filter(held_until__gt=now).in_bulk()
 
 
@@ -73,12 +73,12 @@ def _network(target: Target, resting: Mapping[str, Network]) -> Network | None:
 
 
 def is_on_hold(target: Target) -> bool:
-    """Whether it waits in the queue of a schedule that lets nothing go out: it is scheduled, and never due."""
+    """Return whether it waits in the queue of an inactive schedule: it is scheduled, and never due."""
     return target.status == TargetStatus.SCHEDULED and target.due_at is None
 
 
 def _on_hold(target: Target, *, now: datetime) -> Entry:
-    """Tell of a target whose schedule the caller has put on hold."""
+    """Describe a target whose schedule the caller has put on hold."""
     return Entry(
         at=now,
         kind="waiting",
@@ -90,7 +90,7 @@ def _on_hold(target: Target, *, now: datetime) -> Entry:
 
 
 def _paused(target: Target, holding: list[Pause], *, now: datetime) -> Entry:
-    """Tell of a target that waits for the operator; when that will be is not known."""
+    """Describe a target that waits for the operator, for an unknown time."""
     return Entry(
         at=now,
         kind="waiting",
@@ -124,7 +124,7 @@ def _line(target: Target, resting: Mapping[str, Network], *, now: datetime) -> E
 
 
 def _is_cut_off(target: Target) -> bool:
-    """Whether it fails at its time unless the account's owner signs in again before."""
+    """Return whether it fails at its time unless the account's owner signs in again before."""
     return target.status == TargetStatus.SCHEDULED and target.account.status == AccountStatus.EXPIRED
 
 
@@ -141,7 +141,7 @@ def _advice(target: Target, network: Network | None, *, now: datetime) -> Advice
 
 
 def _is_behind(network: Network, target: Target, *, now: datetime) -> bool:
-    """Whether its network is left alone when it is its turn."""
+    """Return whether its network is left alone at its turn."""
     return network.held_until is not None and network.held_until >= _turn_at(target, now=now)
 
 
@@ -155,14 +155,14 @@ def _on_it(target: Target) -> Phrase:
 
 
 def _reason(target: Target, network: Network | None, *, now: datetime) -> str:
-    """Return what a target that no worker has waits for."""
+    """Return what a target waits for that no worker has claimed."""
     if _is_cut_off(target):
         return must_reconnect(target.account)
     return _held_back(target, network, now=now) or _turn(target, now=now)
 
 
 def _held_back(target: Target, network: Network | None, *, now: datetime) -> str | None:
-    """Return what keeps a target from being sent: its network, its account, or the account's pace."""
+    """Return the obstacle of a target: its network, its account, or the account's pace."""
     name, since = platforms.NAMES[target.platform], _turn_at(target, now=now)
     if network is not None and _is_behind(network, target, now=now):
         return Phrase(
@@ -178,7 +178,7 @@ def _held_back(target: Target, network: Network | None, *, now: datetime) -> str
 
 
 def _is_in_line(target: Target, *, now: datetime) -> bool:
-    """Whether it was put off, and waits for nothing but its place."""
+    """Return whether it was put off, and waits only for its place."""
     is_put_off = target.has_waited and target.due_at is not None and target.due_at > now
     return is_put_off and not target.error and not target.waits_for
 
@@ -206,7 +206,7 @@ def _paced(pace: Allowance) -> str:
 
 
 def _turn(target: Target, *, now: datetime) -> str:
-    """Return what a target waits for that nothing holds back."""
+    """Return what a target waits for without an obstacle."""
     if target.waits_for:
         return joined([Ours(target.waits_for), Phrase("It is asked again then.")], " ")
     if target.outcome_unknown:

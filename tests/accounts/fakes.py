@@ -1,4 +1,4 @@
-"""A network on paper: it answers what the test says, and remembers what it was asked."""
+"""A fake network: it gives the test's answers, and records the calls."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -29,14 +29,14 @@ def make_candidate(remote_id: str = "1001", **values: Any) -> Candidate:
 
 
 def answer(said: Any) -> Any:
-    """Return what the test announced, raise it, or call it."""
+    """Return the test's answer, raise it, or call it."""
     if isinstance(said, Exception):
         raise said
     return said() if isinstance(said, Callable) else said  # type: ignore[arg-type]
 
 
 class FakeNetwork(Connector):
-    """A network with a consent page; `exchanged`, `granted`, … say how it answers."""
+    """A network with a consent page; `exchanged`, `granted`, … are its answers."""
 
     id = "facebook"
     name = "Facebook"
@@ -110,7 +110,7 @@ class FakePasswordNetwork(PasswordConnector):
 
 
 class FakeClient:
-    """Remembers what it was asked to send, and answers as told."""
+    """Records the requests, and gives the test's answer."""
 
     def __init__(self, said: Any) -> None:
         self.said = said

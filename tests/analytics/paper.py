@@ -1,4 +1,4 @@
-"""A network on paper that gives the numbers which a test has written down, and posts that it is asked about."""
+"""A fake network that gives the numbers of a test, and helpers that write posts for it."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ MANY = 100
 
 
 class PaperNumbers(Connector):
-    """Stands for every network; `posts` has what it says of some of them, the others have been seen ten times."""
+    """Stands for every network; `posts` has the numbers of some posts, all others have ten impressions."""
 
     id = "facebook"
     name = "Paper"
@@ -42,18 +42,18 @@ class PaperNumbers(Connector):
         super().__init__(App(client_id="app"))
         self.metrics_batch = MANY  # type: ignore[misc]
         self.asked: list[tuple[str, list[str]]] = []
-        """Of each call whose account it was, and which posts; none for the account itself."""
+        """The account and the posts of each call; no posts in a call for the account itself."""
         self.deadlines: list[float] = []
-        """Until when each call for posts may take."""
+        """The deadline of each call for posts."""
         self.posts: dict[str, Any] = {}
         self.addresses: dict[str, str] = {}
         self.account: Any = AccountNumbers(followers=7)
         self.shown: Any = Unavailable("Not now.")
-        """How it shows each account."""
+        """The profile of each account."""
         self.meanwhile: Callable[[], Any] = lambda: None
-        """What happens while it is asked for posts."""
+        """A function to call during each call for posts."""
         self.cost = 0
-        """How many requests a call takes."""
+        """The number of requests of a call."""
         self.refreshed: Any = Tokens(access_token="renewed", refresh_token="refresh")
 
     def post_metrics(
@@ -90,7 +90,7 @@ def seen(impressions: int, **values: Any) -> PostNumbers:
 
 
 def connect(workspace: Workspace, remote_id: str = "1001", **values: Any) -> SocialAccount:
-    """Connect an account of which nothing is due before tomorrow."""
+    """Connect an account without due readings before tomorrow."""
     account = make_account(workspace, remote_id=remote_id, **{"default_of": None} | values)
     tomorrow = claims.database_now() + timedelta(days=1)
     AccountSync.objects.create(account=account, due_at=tomorrow, account_due_at=tomorrow)
@@ -108,7 +108,7 @@ def make_published(account: SocialAccount, *remote_ids: str, at: datetime, **val
 
 
 def read_due() -> list[SyncResult]:
-    """Read each account of which something is due, here and now; returns what came of those that were not lost."""
+    """Read each account with due readings, here and now; returns the results of the claims that were not lost."""
     jobs = claim_accounts(MANY, share=MANY, busy=Counter(), workspace_id="")
     results = [read(job.claim, writer=Inline(), is_ending=never) for job in jobs]
     return [result for result in results if result is not None]

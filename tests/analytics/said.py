@@ -1,4 +1,4 @@
-"""What the simulated networks say of a post at a moment: computed from how they grow, apart from their answers."""
+"""The numbers of simulated networks at a moment, computed from their growth and not from their answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Counters:
     counted: Mapping[str, Most]
     own: Mapping[str, Most]
     engagement: Sequence[str]
-    """Which of its own numbers are engagement."""
+    """The names of its own numbers that are engagement."""
 
 
 def one(table: Most, **names: str) -> dict[str, Most]:
@@ -128,13 +128,13 @@ COUNTERS: Mapping[str, Counters] = {
     ),
 }
 VIDEO = ("video_views", "video_starts")
-"""Of videos only."""
+"""Numbers of videos only."""
 ALWAYS = {"facebook": ("video_views",)}
-"""Which of them a network says of every post, 0 where there is nothing to watch."""
+"""The numbers of videos that a network gives for every post, with 0 for posts without a video."""
 
 
 def said(network: str, post: networks.Post, at: datetime, *, is_video: bool = False) -> PostNumbers:
-    """Return what a network says of a post at a moment, in our words."""
+    """Return a network's numbers of a post at a moment, by our names."""
     counters, since = COUNTERS[network], _since(network, post)
 
     def count(most_of: Most) -> int:
@@ -152,14 +152,14 @@ def said(network: str, post: networks.Post, at: datetime, *, is_video: bool = Fa
 
 
 def _since(network: str, post: networks.Post) -> datetime:
-    """YouTube counts from the upload."""
+    """Return when a network starts to count: YouTube from the upload, others from the publication."""
     if network != "youtube":
         return post.created_at
     return networks.Media.objects.get(network=network, external_id=post.external_id).created_at
 
 
 def _shares(post: networks.Post, at: datetime) -> int | None:
-    """YouTube tells shares by whole days, two and a half days late."""
+    """Return YouTube's shares, which come by whole days, two and a half days late."""
     end = datetime.combine((at - timedelta(hours=60)).astimezone(UTC).date(), time(), UTC)
     most = youtube_reports.METRICS["shares"]
     if post.created_at.astimezone(UTC) >= end:

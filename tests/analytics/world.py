@@ -34,7 +34,7 @@ THREADS = 4
 
 
 class Time:
-    """What the product's database and the networks take for now: it passes only when a test says so."""
+    """The present time of the product's database and of the networks, which passes only when a test moves it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
         self.now = now
@@ -47,12 +47,12 @@ class Time:
         return self.now
 
     def go_on_to_noon(self) -> None:
-        """Let it be noon of tomorrow: no midnight comes for hours."""
+        """Move the time to noon of tomorrow, so that midnight is hours away."""
         self.now = (self.now + timedelta(days=1)).replace(hour=12)
 
 
 class OwnConnections(Syncer):
-    """A syncer whose threads leave no connection behind: what they call here is the simulator itself."""
+    """A syncer whose threads close their connections, as they run the simulator itself here."""
 
     tick_seconds = 0.05
 
@@ -65,7 +65,7 @@ class OwnConnections(Syncer):
 
 @dataclass
 class Watch:
-    """Stands between the product and the networks: remembers what is asked, and may have something befall it."""
+    """Intercepts calls from the product to the networks: records them, and may disturb them."""
 
     asked: list[str] = field(default_factory=list)
     befall: Callable[[requests.PreparedRequest, Send], requests.Response] | None = None
@@ -80,7 +80,7 @@ class Watch:
 
 @dataclass
 class World:
-    """A client of the product, and what became of its readings."""
+    """A client of the product, and the results of its readings."""
 
     client: Client
     api: ApiClient
@@ -91,7 +91,7 @@ class World:
 
     @property
     def time(self) -> Time:
-        """The clock of all, which stands from the first time that anybody looks at it."""
+        """The common clock, which stands still from its first reading on."""
         self._time = self._time or Time(self.monkeypatch, max(clock.now(), claims.database_now()))
         return self._time
 
@@ -102,7 +102,7 @@ class World:
         return shown
 
     def publish(self, kind: Kind, *accounts: dict[str, Any], content: str = "Fresh bread") -> Post:
-        """Write a post to these accounts with the files of its kind, and let it go out."""
+        """Write a post to these accounts with the files of its kind, and publish it."""
         body = kind.request(content, accounts[0]) | {"platforms": [account["id"] for account in accounts]}
         made = self.client.call("POST", "/api/posts", json=body)
         post = Post.objects.get(pk=made["post"]["id"])
@@ -117,14 +117,14 @@ class World:
         return Post.objects.get(pk=post.pk)
 
     def sync(self, syncer: type[Syncer] = OwnConnections, threads: int = THREADS) -> list[SyncResult]:
-        """Read all that is due now; returns what came of it."""
+        """Do all due readings; returns their results."""
         self.results.clear()
         discover_all(now=claims.database_now())
         syncer(threads, tell=self.results.append).run_until_idle(seconds=RUN_SECONDS)
         return list(self.results)
 
     def order(self, network: str, match: str, effect: str, **options: Any) -> networks.Fault:
-        """Have something befall calls to a network."""
+        """Order a fault for calls to a network."""
         times = options.pop("times", 1)
         return networks.Fault.objects.create(network=network, match=match, effect=effect, times=times, options=options)
 
@@ -148,7 +148,7 @@ def numbers_of(post: Post) -> TargetNumbers:
 
 
 def copy_posts(post: Post, count: int) -> list[Target]:
-    """Put so many copies of a published post beside it, here and at its network; returns all their targets."""
+    """Copy a published post so many times, here and at its network; returns all their targets."""
     first = Target.objects.select_related("post").get(post=post)
     there: Any = networks.Post.objects.get(network=first.platform, external_id=first.remote_id)
     files: list[Any] = list(networks.Media.objects.filter(network=first.platform, external_id=first.remote_id))

@@ -1,4 +1,4 @@
-"""What a list must answer, as the contract says it: from what was made, kept and put in order by hand."""
+"""The answers of a list by the contract: computed by hand from the rows, independently of the product."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -24,38 +24,38 @@ Keeps = Callable[[Row], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What a query says by one parameter: which rows that keeps, None where it is refused."""
+    """One parameter of a query, and the rows that it keeps; None if it is refused."""
 
     text: str
     keeps: Keeps | None
     at: datetime | None = None
-    """For a bound: the first moment that it includes, or the last."""
+    """The first, or the last, moment that a bound includes."""
 
 
 @dataclass(kw_only=True)
 class Shelf:
-    """A list of one caller: where it is, which rows are to be in it, in their order, and how it can be narrowed."""
+    """A list of one caller: its address, its expected rows in order, and its filters."""
 
     path: str
     name: str
     rows: Sequence[Row]
     told: Callable[[Row], Mapping[str, Any]]
-    """What a row has to say, its id at least; it may say more."""
+    """The fields that a row must have, at least its id; it may have more."""
     others: Sequence[str] = ()
-    """Ids of what is there, and not for this caller to see here."""
+    """Ids of existing rows that this caller must not see here."""
     words: Mapping[str, Callable[[random.Random], Given]] = field(default_factory=dict)
     moment: Callable[[Row], datetime] | None = None
-    """What `from` and `to` compare with, where they are taken."""
+    """The moment that `from` and `to` compare with, if the list takes them."""
     zone: str = "UTC"
     is_whole: bool = False
-    """Whether everything is told where no page is asked for."""
+    """True if the list is complete without `page` and `limit`."""
     is_bounded: bool = False
     has_singles: bool = True
     has_csv: bool = False
 
 
 def choice(name: str, values: Sequence[str], keeps: Callable[[Row, str], bool]) -> Callable[[random.Random], Given]:
-    """Return what draws a parameter that takes one of these words."""
+    """Return a function that draws a parameter with one of these words, or a wrong one."""
     wrong = ("", "%20", "null", "None", "*", "%25", f"{values[0]}%20", values[0].upper(), values[0][:-1], "😀", "%00")
 
     def draw(chance: random.Random) -> Given:
@@ -68,7 +68,7 @@ def choice(name: str, values: Sequence[str], keeps: Callable[[Row, str], bool]) 
 
 
 def word(column: str, values: Sequence[str]) -> Callable[[random.Random], Given]:
-    """Return what draws a parameter that takes any text, and keeps the rows that have exactly this."""
+    """Return a function that draws a parameter of any text, which keeps rows with exactly this text."""
     found = [value for value in values if value] or ["nothing"]
 
     def draw(chance: random.Random) -> Given:
@@ -83,7 +83,7 @@ def word(column: str, values: Sequence[str]) -> Callable[[random.Random], Given]
 
 
 def odd_forms_of(value: str) -> list[str]:
-    """Return texts that some databases take for this one, or for a pattern, and those that fit into no column."""
+    """Return texts that some databases take for equal, or for a pattern, and ones that fit no column."""
     doubled = value.replace("s", "ß").replace("e", "é")
     return [
         *(value.upper(), value.swapcase(), doubled, f"{value}\u0301", value[:-1] + "%", value[:-1] + "_", "%", "_"),
@@ -95,7 +95,7 @@ def odd_forms_of(value: str) -> list[str]:
 
 
 def draw_bound(chance: random.Random, moments: Sequence[datetime], *, zone: str, end: bool, of: Any) -> Given:
-    """Draw a bound near one of these moments, in one of the forms that are taken, or one that is not."""
+    """Draw a bound near one of these moments, in an accepted form, or in one that is refused."""
     if chance.random() < 0.12:
         return Given(text=quote(chance.choice(BAD_BOUNDS), safe="%"), keeps=None)
     twice = [each for each in moments if _comes_twice(each.astimezone(ZoneInfo(zone)))]
@@ -112,7 +112,7 @@ def draw_bound(chance: random.Random, moments: Sequence[datetime], *, zone: str,
 
 
 def _comes_twice(local: datetime) -> bool:
-    """Whether the clocks show this time once more."""
+    """Return whether the clocks show this time twice."""
     return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
 
 
@@ -126,7 +126,7 @@ def _whole_day(day: date, *, zone: str, end: bool, of: Any) -> Given:
 
 
 def _local(near: datetime, chance: random.Random, *, end: bool, of: Any) -> Given:
-    """A time without an offset: where the clocks show it twice, all from the first to the second."""
+    """Return a bound without an offset; if the clocks show it twice, it covers all from the first to the second."""
     local = near.replace(microsecond=0, second=0) if chance.random() < 0.5 else near.replace(microsecond=0)
     text = f"{local:%Y-%m-%dT%H:%M}" if not local.second and chance.random() < 0.5 else f"{local:%Y-%m-%d %H:%M:%S}"
     both = [local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
@@ -154,7 +154,7 @@ def _bounded(text: str, at: datetime, *, end: bool, of: Any) -> Given:
 
 @dataclass(kw_only=True)
 class Query:
-    """A request for a list, and what is to come of it."""
+    """A request for a list, and its expected answer."""
 
     shelf: Shelf
     given: dict[str, Given]
@@ -170,13 +170,13 @@ class Query:
 
     @property
     def kept(self) -> list[Row]:
-        """Return the rows that are asked for, on whatever page."""
+        """Return the requested rows of all pages."""
         keep = [each.keeps for each in self.given.values() if each.keeps]
         return [row for row in self.shelf.rows if all(keeps(row) for keeps in keep)]
 
     @property
     def page(self) -> tuple[int, int] | None:
-        """Return page and limit; None where everything is told."""
+        """Return page and limit; None if the answer has all rows."""
         texts = dict(self.pairs)
         if self.is_csv or (self.shelf.is_whole and not {"page", "limit"} & set(texts)):
             return None
@@ -184,7 +184,7 @@ class Query:
 
     @property
     def shown(self) -> list[Row]:
-        """Return the rows that are answered."""
+        """Return the rows of the answer."""
         if self.page is None:
             return self.kept if self.is_csv else self.kept[:500]
         page, limit = self.page
@@ -201,7 +201,7 @@ class Query:
 
 
 def draw_query(shelf: Shelf, chance: random.Random) -> Query:
-    """Draw some of what a list can be asked, and sometimes what it cannot."""
+    """Draw a query with some valid parameters, and sometimes invalid ones."""
     given = {name: draw(chance) for name, draw in shelf.words.items() if chance.random() < 0.7 / len(shelf.words)}
     if shelf.moment is not None:
         given |= _draw_bounds(shelf, shelf.moment, chance)
@@ -237,7 +237,7 @@ def _draw_bounds(shelf: Shelf, of: Callable[[Row], datetime], chance: random.Ran
 
 
 def _spoil(pairs: list[tuple[str, str]], refused: set[str], chance: random.Random) -> None:
-    """Sometimes ask what no list knows, or the same twice."""
+    """Sometimes add an unknown parameter, or repeat one."""
     if chance.random() < 0.05:
         name = chance.choice(UNKNOWN)
         pairs.append((name, "1"))

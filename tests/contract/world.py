@@ -1,4 +1,4 @@
-"""Worlds in which the product can answer what the reference's samples say."""
+"""Data with which the product can give the answers of the reference's samples."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ from workspaces.models import Workspace
 
 CALLBACK = "https://client.example/callback"
 PASSWORD = "a long pass phrase"
-"""That of the users whom `make_user` makes."""
+"""The password of the users from `make_user`."""
 
 
 def at(text: str) -> datetime:
-    """Return the moment that a sample writes."""
+    """Return the moment of a sample's text."""
     moment = parse_datetime(text)
     assert moment is not None
     return moment
@@ -37,7 +37,7 @@ def connect_all(workspace: Workspace, *platforms: str) -> list[SocialAccount]:
 def make_published(
     workspace: Workspace, accounts: Sequence[SocialAccount], *, results: Mapping[str, Mapping[str, Any]], **values: Any
 ) -> Post:
-    """Write a post that is published everywhere; `results` has, by platform, what its network gave for it."""
+    """Write a post that is published everywhere; `results` has each network's result, by platform."""
     post = make_post(workspace, accounts=list(accounts), status=TargetStatus.PUBLISHED, **values)
     for platform, result in results.items():
         Target.objects.filter(post=post, platform=platform).update(**result)
@@ -46,7 +46,7 @@ def make_published(
 
 
 def create(api: ApiClient, **values: Any) -> Post:
-    """Create a post over the API: for Facebook, unless `values` say otherwise."""
+    """Create a post over the API, by default for Facebook."""
     response = api.post("/api/posts", {"content": "Fresh bread", "platforms": ["facebook"]} | values)
     return Post.objects.get(pk=data_of(response, status=201)["post"]["id"])
 
@@ -58,7 +58,7 @@ def fill(workspace: Workspace, count: int, *, status: str = "draft", **values: A
 
 
 def fill_published(account: SocialAccount, count: int, *, published_at: datetime) -> None:
-    """Write many posts that this account has published."""
+    """Write many published posts of this account."""
     posts = fill(account.workspace, count, status="published", published_at=published_at, moment=published_at)
     Target.objects.bulk_create(
         Target(
@@ -111,13 +111,13 @@ def error_of(response: Any) -> tuple[int, str]:
 
 
 def log_in(email: str = "admin@example.com", password: str = PASSWORD, **environment: Any) -> Any:
-    """Log in as a script would, from `REMOTE_ADDR` and with what else is given of the request's environment."""
+    """Log in as a script would, with `REMOTE_ADDR` and other values of the request's environment."""
     body = {"email": email, "password": password}
     return Client().post("/admin/login", body, content_type="application/json", **environment)
 
 
 def told(kind: str) -> Event:
-    """Return the one line that the journal has of this kind; an administrator must be its author."""
+    """Return the journal's only line of this kind, whose author must be an administrator."""
     event = Event.objects.get(type=kind)
     assert (event.user_email, event.key_id, event.ip_address) == ("admin@example.com", "", "127.0.0.1")
     return event

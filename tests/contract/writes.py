@@ -30,7 +30,7 @@ LATER = "2036-01-01T00:00:00Z"
 
 @dataclass(kw_only=True)
 class World:
-    """A workspace, a program that may do everything in it, and an administrator."""
+    """A workspace, a program with all permissions in it, and an administrator."""
 
     workspace: Workspace
     key: ApiKey
@@ -184,4 +184,4 @@ WRITES: dict[str, Write] = {
     "POST /admin/pause": _pause,
     "POST /admin/resume": _resume,
 }
-"""How each route does its work, once; PATCH is the same as PUT."""
+"""One successful call of each route; PATCH is the same as PUT."""

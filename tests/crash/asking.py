@@ -1,4 +1,4 @@
-"""A client that reads and writes all the time, while something that the product needs is away."""
+"""A client that reads and writes all the time, while a server that the product needs is away."""
 
 import time
 from collections.abc import Iterator
@@ -24,19 +24,19 @@ that has much else to do both take longer."""
 
 @dataclass(kw_only=True)
 class Answers:
-    """What the API answered."""
+    """The answers of the API."""
 
     all: list[requests.Response | None] = field(default_factory=list)
-    """None where there was no answer within a minute."""
+    """All answers; None for a request without an answer within a minute."""
 
     @property
     def away(self) -> int:
-        """How many were 503, with the seconds after which to ask again."""
+        """The number of 503s with a time for the next try."""
         return sum(answer is not None and _is_away(answer) for answer in self.all)
 
     @property
     def refused(self) -> int:
-        """How many were of another kind, and no 2xx."""
+        """The number of other answers that are no 2xx."""
         return sum(answer is None or not (answer.ok or _is_away(answer)) for answer in self.all)
 
     @property
@@ -84,7 +84,7 @@ def _answer(product: Product, **request: Any) -> requests.Response | None:
 
 
 def seconds_until_it_answers(product: Product) -> float:
-    """Wait until the API answers as ever, and return how long that took."""
+    """Wait until the API answers normally, and return how long that took."""
     began = time.monotonic()
 
     def answers() -> bool:

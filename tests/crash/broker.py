@@ -1,6 +1,6 @@
 """Takes Celery's parts away while posts are due, and counts copies at the networks.
 
-Each scenario works on a product with a broker of its own and says what it saw.
+Each scenario works on a product with a broker of its own and returns its observations.
 """
 
 import os
@@ -49,17 +49,17 @@ class Broker:
         self.server.send_signal(number)
 
     def kill(self) -> None:
-        """End it at once, with all that it holds."""
+        """Kill it, with all its data."""
         self.signal(signal.SIGKILL)
         assert self.server is not None
         self.server.wait(timeout=START_SECONDS)
 
     def flush(self) -> None:
-        """Have it forget everything."""
+        """Delete all its data."""
         self._call("FLUSHALL")
 
     def demote(self) -> None:
-        """Have it answer and refuse whatever is written, as one does whose place a replica has taken."""
+        """Make it answer and refuse all writes, like a server that a replica has replaced."""
         self._call("REPLICAOF", self.host.address, free_port())
 
     def promote(self) -> None:
@@ -97,16 +97,16 @@ def stage(home: Path, database_url: str, *, speed: int = SPEED, people: int = PE
 
 @dataclass(frozen=True, kw_only=True)
 class Seen(Result):
-    """What one scenario showed, and how the API answered meanwhile."""
+    """The result of one scenario, and the API's answers meanwhile."""
 
     is_out: bool
-    """Whether all copies were there before what was taken away came back."""
+    """True if all copies were out before the missing part came back."""
     refused: int
-    """Answers of the API that were no 2xx."""
+    """The number of the API's answers that were no 2xx."""
     slowest_answer: float
     p95_answer: float
     seconds: float
-    """From the moment that the last post was due until the last copy was there."""
+    """The time from the due moment of the last post to the last copy."""
 
     @property
     def is_good(self) -> bool:
@@ -156,7 +156,7 @@ class Batch:
 
     @property
     def left(self) -> int:
-        """How many posts have no copy yet."""
+        """The number of posts without a copy."""
         return len(self.campaign.posts) - len({copy["text"] for copy in self.campaign.copies()})
 
     def wait(self, *, due: float, seconds: float = OUT_WITHIN_SECONDS) -> Seen:
@@ -178,7 +178,7 @@ class Batch:
 
 
 def soon(seconds: float) -> tuple[datetime, float]:
-    """Return a time of day that comes in so many seconds, and the same on the monotonic clock."""
+    """Return the time in so many seconds, and the same on the monotonic clock."""
     return datetime.now(UTC) + timedelta(seconds=seconds), time.monotonic() + seconds
 
 
@@ -192,7 +192,7 @@ class Node:
     log_from: int
 
     def says(self, words: str, *, seconds: float = START_SECONDS) -> None:
-        """Wait until somebody has written these words to the log since the node was started."""
+        """Wait for these words in the log since the start of the node."""
 
         def look() -> bool:
             assert self.worker.poll() is None, self.product.log()[-4000:]
@@ -321,12 +321,12 @@ def _in_trouble(stage: Stage, *, posts: int, now: int, over: float = 0) -> Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class Outlasted(Seen):
-    """What a video showed whose upload took longer than a run of a node."""
+    """The result of a video whose upload took longer than a run of a node."""
 
     uploads: int
-    """How often the network was sent the video."""
+    """The number of uploads of the video."""
     beside_seconds: float
-    """How long the slowest post took that was published meanwhile."""
+    """The time of the slowest other post published meanwhile."""
 
 
 def video_outlasts_a_run(stage: Stage, *, beside: int, interval: float = 0.6) -> Outlasted:
@@ -352,14 +352,14 @@ def video_outlasts_a_run(stage: Stage, *, beside: int, interval: float = 0.6) ->
 
 @dataclass(kw_only=True)
 class Stopped:
-    """How a node stopped that had work left."""
+    """The result of stopping a node with work left."""
 
     seconds: float
     left: int
     abandoned: int
-    """Calls that were out and did not end in good order."""
+    """The number of calls in flight that were cut off."""
     seen: Seen
-    """After another node had done the rest."""
+    """The result after another node had done the rest."""
 
 
 def node_is_stopped(stage: Stage, *, rounds: int, group: bool) -> Stopped:

@@ -1,4 +1,4 @@
-"""A run's posts and what became of them: eight numbers, the copies counted at the networks."""
+"""A run's posts and their results: eight numbers, with the copies counted at the networks."""
 
 import time
 from collections import Counter
@@ -31,23 +31,23 @@ TOLD = {
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
-    """What one run showed."""
+    """The numbers of one run."""
 
     posts: int = 0
     kills: int = 0
     faults: int = 0
-    """How many troubles that were ordered at the networks befell a call."""
+    """The number of ordered faults that hit a call."""
     requests: int = 0
     doubled: int = 0
     lost: int = 0
-    """Failed though nothing was wrong, said to be published and not there, or never settled."""
+    """Posts that failed without a reason, that are published without a copy, or that never settled."""
     needs_review: int = 0
-    """Given to a person without need."""
+    """Posts left to a person without need."""
     untold: int = 0
-    """Posts whose end the journal, or who listens as a webhook, is not told of exactly once."""
+    """Posts whose end is not exactly once in the journal, or at the webhooks' receivers."""
     seconds: float = 0
     may_park: bool = False
-    """Whether a person may be needed: the network cannot be asked."""
+    """True if a person may be needed, as the network cannot be asked."""
 
     @property
     def is_good(self) -> bool:
@@ -60,7 +60,7 @@ class Numbers:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A run's numbers; kinds of runs add what else they are judged by."""
+    """A run's numbers; subclasses add further criteria."""
 
     numbers: Numbers
 
@@ -69,7 +69,7 @@ class Result:
         return self.numbers.is_good
 
     def __str__(self) -> str:
-        """Tell the numbers, and then every other field by its name."""
+        """Write the numbers, and then every other field by its name."""
         others = [(each.name, getattr(self, each.name)) for each in fields(self) if each.name != "numbers"]
         told = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in others]
         return "  ".join([str(self.numbers), *told])
@@ -115,7 +115,7 @@ class Campaign:
             self.product.client.call("POST", f"/api/posts/{post}/publish", headers={"Prefer": "wait=0"})
 
     def is_settled(self) -> bool:
-        """Whether no post of this run waits for anything any more."""
+        """Return whether all posts of this run are settled."""
         return not any(self._has_open(status) for status in OPEN)
 
     def wait(self, *, seconds: float) -> bool:
@@ -146,14 +146,14 @@ class Campaign:
         ]
 
     def fired(self) -> int:
-        """Return how often ordered troubles befell a call."""
+        """Return how often ordered faults hit a call."""
         answer = requests.get(f"{self.product.base}/sandbox/_control/faults", headers=self.product.control, timeout=10)
         return sum(fault["fired"] for fault in answer.json()["faults"])
 
     def numbers(
         self, *, kills: int = 0, may_park: bool = False, ends: Mapping[str, str] = MappingProxyType({})
     ) -> Numbers:
-        """Count what there is now; posts in `ends` are meant to end like this, and to have no copy."""
+        """Count the present state; posts in `ends` are expected to end like this, without a copy."""
         posts = [self.product.post(post) for post in self.posts]
         targets = [
             (target["platform"], post["content"], target["status"], ends.get(post["id"], "published"))

@@ -33,11 +33,11 @@ def place(home: Path, *, speed: int = SPEED) -> Iterator[Place]:
 
 @dataclass(frozen=True, kw_only=True)
 class Killed(Result):
-    """What came of posts whose database died, and how the API answered meanwhile."""
+    """The results of posts whose database died, and the API's answers meanwhile."""
 
     answers: Answers
     back_seconds: float
-    """From the moment that the server took connections until the API answered as ever."""
+    """The time from the server's first connection until the API answered normally."""
 
     @property
     def is_good(self) -> bool:

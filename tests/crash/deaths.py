@@ -26,9 +26,9 @@ from tests.services import START_SECONDS, free_port
 
 AT_RANDOM = "at random"
 MOMENTS_SECONDS = 0.04
-"""Within so long after it was sent a request is dead that dies at a random moment: it takes about as long."""
+"""A request that dies at a random moment dies within this time, about the duration of a request."""
 OLD_SECONDS = 7200
-"""The sweep leaves alone what is younger than an hour."""
+"""Older than an hour, the age up to which the sweep leaves files alone."""
 SAY = """
 import json
 from django.db.models import Sum
@@ -67,7 +67,7 @@ class Web:
                 os.kill(pid, signal.SIGKILL)
 
     def call(self, path: str, *, crash_at: str = "", key: str = "", **request: Any) -> requests.Response | None:
-        """Send a request as it may be told to kill its process; None where no answer came."""
+        """Send a request, which may order the death of its process; None if no answer came."""
         headers = self.product.client.headers | {"Idempotency-Key": key or uuid4().hex, "X-Crash-At": crash_at}
         try:
             return requests.post(f"{self.base}{path}", headers=headers, timeout=30, **request)
@@ -106,9 +106,9 @@ def web(product: Product) -> Iterator[Web]:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedAgain(Result):
-    """What requests led to that were sent again with their key after their process had died.
+    """The results of requests that were sent again with their key after their process had died.
 
-    A post that is there twice counts as doubled, one that is not as lost, a second request without 201 as not told.
+    A post that exists twice counts as doubled, a missing one as lost, and a second request without 201 as not told.
     """
 
     made_by_the_request_that_died: int
@@ -142,7 +142,7 @@ def _sender(server: Web, path: str, **request: Any) -> Callable[[str], Any]:
 
 
 def _until_answered(server: Web, key: str, body: dict[str, Any]) -> int:
-    """Ask until the first request is given up, and return the status then."""
+    """Repeat until the first request is given up, and return the final status."""
 
     def ask() -> int:
         answer = server.call("/api/posts", key=key, json=body)
@@ -152,7 +152,7 @@ def _until_answered(server: Web, key: str, body: dict[str, Any]) -> int:
 
 
 def _count(product: Product, word: str) -> Counter[str]:
-    """Return how often each post of this run is there."""
+    """Return how often each post of this run exists."""
     of = f"Post.objects.filter(content__endswith=' of {word}')"
     code = f"{SAY}print(json.dumps(list({of}.values_list('content', flat=True))))"
     return Counter(json.loads(product.manage("shell", "-v", "0", "-c", code)))
@@ -160,13 +160,13 @@ def _count(product: Product, word: str) -> Counter[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Uploads(Result):
-    """What uploads left behind whose web process died."""
+    """The remains of uploads whose web process died."""
 
     rows: int
     files: int
     rows_without_file: int
     files_without_row: int
-    """After the sweep."""
+    """The number of files without a row after the sweep."""
     swept: int
     counted_bytes: int
     stored_bytes: int
@@ -196,7 +196,7 @@ def upload_and_die(product: Product, *, kills: int) -> Uploads:
 
 
 def _send_part(server: Web, path: str, picture: bytes) -> None:
-    """Send the head and some of the bytes of an upload, and then kill who receives them."""
+    """Send the head and some of the bytes of an upload, and then kill the receiving process."""
     form = requests.Request("POST", f"{server.base}{path}", files={"file": ("noise.png", picture, "image/png")})
     prepared = form.prepare()
     assert isinstance(prepared.body, bytes)
@@ -210,7 +210,7 @@ def _send_part(server: Web, path: str, picture: bytes) -> None:
 
 
 def _look(product: Product, *, kills: int, began: float) -> Uploads:
-    """Let the sweep think that all files are old, and compare what is left with the rows."""
+    """Make all files old, sweep, and compare the remaining ones with the rows."""
     folder = product.home / "media"
     for file in _files(folder):
         os.utime(file, (time.time() - OLD_SECONDS,) * 2)

@@ -1,4 +1,4 @@
-"""What webhooks hear while their workers are killed or busy; repeats are counted at the receivers, by `webhook-id`."""
+"""Deliveries of webhooks while their workers are killed or busy; receivers count repeats by `webhook-id`."""
 
 import math
 import signal
@@ -30,21 +30,21 @@ from tests.webhooks.receiver import Received, Receiver
 LOGIN = {"email": "admin@example.com", "password": "a long pass phrase"}
 MADE, CHANGED, PUBLISHED = "post.created", "post.updated", "post.published"
 AWAY_SECONDS = 0.2
-"""So long a receiver takes, so that most workers that die have calls out."""
+"""The time of a receiver's answer, so that most workers that die have calls in flight."""
 NEAR_SECONDS = 0.05
 STUCK_SECONDS = 300
 KILLED_SECONDS = 180
 REPLAY_SPEED = 60
-"""Whoever holds a replay when it dies does so for a second."""
+"""With this speed, the lease of a dead worker on a replay lasts a second."""
 GOOD = 8
 FEW = 100
-"""More answers than can be under way when a webhook is disabled."""
+"""More answers than can be in flight when a webhook is disabled."""
 Change = tuple[str, int]
-"""A post, and which of its changes."""
+"""A post, and the number of its change."""
 
 
 class Administrator:
-    """A person who is logged in, and looks after the webhooks."""
+    """A logged-in person who manages the webhooks."""
 
     def __init__(self, product: Product) -> None:
         self._base = product.base
@@ -60,7 +60,7 @@ class Administrator:
         return data
 
     def add(self, url: str, *events: str, **values: Any) -> str:
-        """Make a webhook that hears these events, and return its id."""
+        """Create a webhook for these events, and return its id."""
         made: str = self.call("POST", "/admin/webhooks", json={"url": url, "events": events, **values})["webhook"]["id"]
         return made
 
@@ -109,7 +109,7 @@ def worker(product: Product, *, drains: bool = True) -> Iterator[int]:
 
 
 def make(product: Product, changes: int, *, per_second: float = math.inf, writers: int = 1) -> dict[Change, float]:
-    """Make posts and change each once, no faster than this; returns when each of it was asked for."""
+    """Create posts and change each once, at most at this rate; returns the time of each request."""
     account = product.client.connect("bluesky", f"P{uuid4().hex}")["id"]
     began = time.monotonic()
 
@@ -142,30 +142,30 @@ def by_change(calls: Sequence[Received]) -> dict[Change, list[Received]]:
 
 
 def ids(receiver: Receiver) -> set[str]:
-    """Return the ids of the events that it has heard of."""
+    """Return the ids of the events that the receiver got."""
     return {call.id for call in receiver.calls}
 
 
 def differs(calls: Sequence[Received]) -> bool:
-    """Whether a repeat has another id or another body: nobody could tell that it is one."""
+    """Return whether a repeat has another id or another body, so that nobody could recognize it."""
     return len({(call.id, call.body) for call in calls}) > 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told(Result):
-    """What receivers heard of changes. What came under two ids counts as doubled, what never came as lost."""
+    """The deliveries of changes. A change under two ids counts as doubled, a missing one as lost."""
 
     events: int
     repeats: int
     all_seconds: float
-    """From the first change until the last had arrived everywhere."""
+    """The time from the first change until the last had arrived everywhere."""
     p95_seconds: float
-    """From a change, as it was asked for, until the first call about it."""
+    """The time from the request for a change to the first call about it."""
     slowest_seconds: float
 
 
 def told(receivers: Sequence[Receiver], asked: Mapping[Change, float], *, kills: int = 0) -> Told:
-    """Compare what came with what was done, at each of the receivers."""
+    """Compare the calls at each receiver with the changes."""
     heard = [by_change(receiver.calls) for receiver in receivers]
     known = [(change, calls) for each in heard for change, calls in each.items() if change in asked]
     first = [calls[0].at - asked[change] for change, calls in known]
@@ -194,10 +194,10 @@ def have_all(receivers: Sequence[Receiver], events: int) -> bool:
 
 
 def random_kills(stage: Stage, *, changes: int, per_second: float, every: float = 1) -> Told:
-    """Kill a random worker again and again while posts are made and changed, until all of it has arrived.
+    """Kill a random worker again and again while posts are created and changed, until everything has arrived.
 
-    What has not after some minutes is left to workers that nobody kills: the calls that dead ones had out count for the
-    webhook until their leases are over, so that a second's life is enough for little.
+    After some minutes the rest is left to workers that are not killed: calls of dead workers count for the webhook
+    until their leases are over, so that workers that live for a second achieve little.
     """
     with listening(stage.product, MADE, CHANGED, seconds=AWAY_SECONDS) as heard, ThreadPoolExecutor(1) as pool:
         until, kills = time.monotonic() + KILLED_SECONDS, 0
@@ -213,7 +213,7 @@ def random_kills(stage: Stage, *, changes: int, per_second: float, every: float 
 
 @dataclass(frozen=True, kw_only=True)
 class Published(Result):
-    """What a receiver heard of posts that were published; one that came under no id or two is not told once."""
+    """The deliveries about published posts; a post under no id, or under two, counts as not told once."""
 
     events: int
     repeats: int
@@ -222,7 +222,7 @@ class Published(Result):
 def publish_under_kills(
     stage: Stage, *networks: str, publications: int, seconds: float, beside: Stage | None = None
 ) -> Published:
-    """Kill a random worker again and again while posts fall due, and count who was told of each."""
+    """Kill a random worker again and again while posts fall due, and count the deliveries about each."""
     with listening(stage.product, PUBLISHED, seconds=AWAY_SECONDS) as [receiver]:
         seen = storms.random_kills(
             stage, *networks, publications=publications, seconds=seconds, latency=AWAY_SECONDS, beside=beside
@@ -241,13 +241,13 @@ def publish_under_kills(
 
 
 def _finish(stage: Stage, receiver: Receiver, events: int) -> None:
-    """Let workers that nobody kills tell what is left."""
+    """Deliver the rest by workers that are not killed."""
     with storms.workers(stage), suppress(AssertionError):
         wait_for(lambda: have_all([receiver], events), seconds=STUCK_SECONDS, what="what is left")
 
 
 def many(product: Product, *, changes: int, per_second: float, writers: int = 4, receivers: int = 3) -> Told:
-    """Tell receivers that are 50 ms away of as many changes a second, with two workers."""
+    """Deliver changes at this rate to receivers that are 50 ms away, with two workers."""
     with (
         listening(product, MADE, CHANGED, receivers=receivers, seconds=NEAR_SECONDS) as heard,
         worker(product),
@@ -260,15 +260,15 @@ def many(product: Product, *, changes: int, per_second: float, writers: int = 4,
 
 @dataclass(frozen=True, kw_only=True)
 class Beside(Told):
-    """What good receivers heard beside bad ones."""
+    """The deliveries to good receivers beside bad ones."""
 
     hanging_calls: int
     absent_fails: bool
-    """Whether the product knows that the one that is not there cannot be reached."""
+    """True if the product knows that the absent receiver cannot be reached."""
 
 
 def beside_bad_ones(product: Product, *, changes: int, per_second: float) -> Beside:
-    """Tell eight receivers of changes, beside one that never answers and one that is not there."""
+    """Deliver changes to eight receivers, beside one that never answers and one that does not exist."""
     hanging, away = Server(silent), f"http://127.0.0.1:{free_port()}/"
     administrator = Administrator(product)
     with (
@@ -287,11 +287,11 @@ def beside_bad_ones(product: Product, *, changes: int, per_second: float) -> Bes
 
 @dataclass(frozen=True, kw_only=True)
 class Replayed(Result):
-    """What came once more by a replay. What came twice counts as doubled, what did not come as lost."""
+    """The deliveries of a replay. One that came twice counts as doubled, a missing one as lost."""
 
     events: int
     made_due_by_the_killed: int
-    """Before whoever replayed was killed for the last time."""
+    """The number of events made due before the last kill of a replaying process."""
 
     @property
     def is_good(self) -> bool:
@@ -299,9 +299,9 @@ class Replayed(Result):
 
 
 def replay_under_kills(product: Product, *, changes: int, rounds: int, scope: str) -> Replayed:
-    """Let a receiver be gone for half of the changes, then replay what it missed, or all.
+    """Let a receiver miss half of the changes, then replay the missed ones, or all.
 
-    Whoever replays is killed at each of its points, in so many rounds; then the same replay is asked for again.
+    The replaying process is killed at each of its points, in so many rounds; then the same replay is requested again.
     """
     began, since = time.monotonic(), datetime.now(UTC).isoformat()
     administrator = Administrator(product)
@@ -319,7 +319,7 @@ def replay_under_kills(product: Product, *, changes: int, rounds: int, scope: st
         with worker(product):
             _wait_for_the_end(administrator, path)
             administrator.call("POST", f"{path}/replay", json=body)
-            later = make(product, 2)  # what was due before it is on its way by then
+            later = make(product, 2)  # earlier events are in flight before these
             wait_for(lambda: later.keys() <= by_change(receiver.calls).keys(), seconds=STUCK_SECONDS, what="the last")
     resent = by_change(receiver.calls[before:])
     expected = {change for each in wanted for change in each}
@@ -338,7 +338,7 @@ def replay_under_kills(product: Product, *, changes: int, rounds: int, scope: st
 def _miss_half(
     product: Product, receiver: Receiver, administrator: Administrator, *, changes: int
 ) -> list[dict[Change, float]]:
-    """Let half of the changes arrive, and disable the webhook by the answer to the others; returns both halves."""
+    """Accept half of the changes, and disable the webhook by the answers to the others; returns both halves."""
     with worker(product):
         arrived = make(product, changes // 2)
         wait_for(lambda: have_all([receiver], len(arrived)), seconds=STUCK_SECONDS, what="the first half")
@@ -354,7 +354,7 @@ def _miss_half(
 
 
 def _kill_replayers(product: Product, *, rounds: int, messages: int) -> int:
-    """Kill whoever replays at each of its points by turns; returns how many that were."""
+    """Kill the replaying process at each of its points by turns; returns the number of kills."""
     hasty = replace(product, speed=REPLAY_SPEED)
 
     def is_killed(point: str) -> bool:

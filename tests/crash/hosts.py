@@ -22,11 +22,11 @@ from tests.databases import fresh_database, own_server
 from tests.product import NETWORKS, SPEED, Product, running, wait_for
 
 NAMES = ("web", "database", "redis", "beat", "worker", "other")
-"""The simulated networks are where the web process is."""
+"""The hosts; the simulated networks are on that of the web process."""
 ACCOUNTS = 18
 STUCK_SECONDS = 300
 LOOKED_AT = ("facebook", "twitter")
-"""Networks that are looked at before anything is sent again; Bluesky knows our key, and is asked by sending."""
+"""Networks on which a post is looked for before it is sent again; at Bluesky, sending again with our key is safe."""
 
 
 @dataclass(kw_only=True)
@@ -34,12 +34,12 @@ class Stage:
     """A product over six hosts, its workers not started."""
 
     product: Product
-    """As it is on the host of the web process."""
+    """The product on the host of the web process."""
     hosts: dict[str, Played]
     homes: Path
 
     def on(self, name: str) -> Product:
-        """Return the same product as it is on another host, in a folder of its own there, with the same secrets."""
+        """Return the same product on another host, in its own folder there, with the same secrets."""
         home = self.homes / name
         if not home.exists():
             home.mkdir()
@@ -66,18 +66,18 @@ def stage(home: Path, *, speed: int = SPEED) -> Iterator[Stage]:
 
 @dataclass(frozen=True, kw_only=True)
 class Cut(Result):
-    """What came of posts that were due while a host was cut off, and how the API answered."""
+    """The results of posts that were due while a host was cut off, and the API's answers."""
 
     answers: Answers
-    """Of the API, from the moment of the cut until the host was back."""
+    """The API's answers from the cut until the host was back."""
     back_seconds: float
-    """From the moment that the host was back until the API answered as ever."""
+    """The time from the return of the host until the API answered normally."""
     out_meanwhile: int
     """Copies that came out before the host was back."""
     kept_answers: int
-    """Of networks, that a worker could tell nobody of when its host came back."""
+    """The number of networks' answers that a worker could not settle before its host came back."""
     sent_again: int
-    """Visible calls beyond the first of a post, where the network can be looked at."""
+    """The number of repeated visible calls at networks on which posts can be looked for."""
 
     @property
     def is_good(self) -> bool:
@@ -125,7 +125,7 @@ def cut_off(stage: Stage, *names: str, seconds: float, per_second: float, around
 
 
 def workers(stage: Stage, name: str) -> AbstractContextManager["subprocess.Popen[bytes]"]:
-    """Let a Celery node work on this host during the block."""
+    """Run a Celery node on this host during the block."""
     return storms.workers(matrix.Stage(product=stage.on(name), runner="celery"), herd=2)
 
 

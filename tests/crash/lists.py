@@ -22,7 +22,7 @@ data.fill(workspace, data.connect(workspace), {posts})
 
 @dataclass(frozen=True, kw_only=True)
 class Listed(Result):
-    """How fast pages came; an answer that was none, or no good one, is counted as lost."""
+    """The speed of pages; a missing or failed answer counts as lost."""
 
     answers: int
     p95_first: float

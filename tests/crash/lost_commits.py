@@ -1,4 +1,4 @@
-"""A database whose answers to commits get lost: what was asked for is done, and whoever asked is not told so."""
+"""A database whose answers to commits get lost: the commit is done, and the client does not get the answer."""
 
 import random
 import socket
@@ -34,7 +34,7 @@ class Wire:
 
     server: tuple[str, int]
     share: float = 0
-    """Of the commits whose answer is lost, with the connection that it was to come over."""
+    """The share of commits whose answer is lost, together with its connection."""
     lost: int = 0
     listener: socket.socket = field(default_factory=lambda: socket.create_server((HERE.address, 0)))
 
@@ -57,7 +57,7 @@ class Wire:
                 Line(wire=self, client=client, server=socket.create_connection(self.server)).start()
 
     def loses(self) -> bool:
-        """Whether to lose the answer to the commit at hand."""
+        """Return whether to lose the answer to the present commit."""
         is_lost = random.random() < self.share
         self.lost += is_lost
         return is_lost
@@ -71,7 +71,7 @@ class Line:
     client: socket.socket
     server: socket.socket
     is_cut: bool = False
-    """Whether the server's next answer is the one that gets lost."""
+    """True if the server's next answer gets lost."""
 
     def start(self) -> None:
         for end in (self.client, self.server):
@@ -137,16 +137,16 @@ def place(home: Path, *, speed: int = SPEED) -> Iterator[Place]:
 
 @dataclass(frozen=True, kw_only=True)
 class Lossy(Result):
-    """What came of posts while answers to commits got lost."""
+    """The results of posts while answers to commits got lost."""
 
     lost_answers: int
     made: int
-    """Posts that are there of those that were asked for meanwhile, each again with its key until somebody answered."""
+    """The number of posts created meanwhile; each request was repeated with its key until it was answered."""
     wanted: int
     events: int
-    """Posts of which a webhook heard that they are out, each under one id."""
+    """The number of posts whose publication a webhook got, each under one id."""
     late: int
-    """Lines that tell of an answer whose worker had lost the target: none had."""
+    """The number of late answers in timelines, which must be 0, as no worker lost its target."""
 
     @property
     def is_good(self) -> bool:
@@ -184,7 +184,7 @@ def lose_answers(place: Place, *, publications: int, share: float) -> Lossy:
 
 
 def _insist(product: Product, path: str, *, key: str, json: Any = None) -> None:
-    """Ask again with the same key until it was taken, as a client does that was told to ask later."""
+    """Repeat a request with the same key until it succeeds, as a client does after a 503."""
     headers = product.client.headers | {"Idempotency-Key": key, "Prefer": "wait=0"}
     for _ in range(TRIES):
         answer = requests.post(f"{product.base}{path}", headers=headers, json=json, timeout=30)

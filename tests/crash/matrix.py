@@ -21,7 +21,7 @@ THREADS = 4
 SETTLED_WITHIN_SECONDS = 150
 STOP_SECONDS = 60
 FROZEN_LEASES = 2
-"""How long who is frozen stays so: others have taken over what it was about, and what it locked in passing is free."""
+"""How long a frozen process stays frozen: until others have taken its targets over, and its short locks are free."""
 LEASE_SECONDS = 90
 FAULTS: tuple[dict[str, Any], ...] = (
     {},
@@ -35,12 +35,12 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"effect": "cut_json"},
     {"effect": "drip", "interval": 0.002},
 )
-"""What befalls the visible call of one post at each of the three networks; the first has no trouble."""
+"""The faults for the visible call of one post at each of the three networks; the first has none."""
 BLOWS = {
     "work": ("kill", "stop", "term"),
     "celery": ("kill", "stop", "term", "kill-node", "term-node"),
 }
-"""By how the product runs, what can strike it: a process that publishes, or the Celery node of such processes."""
+"""The possible blows, by the kind of runner: to a publishing process, or to the Celery node of such processes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +56,10 @@ class Cell:
 
     @property
     def networks(self) -> Sequence[str]:
-        """The networks of which nothing may come out twice.
+        """The networks on which nothing may come out twice.
 
-        Where a frozen process is between its last look at the lease and the last byte, that is only those that know our
-        key; nobody can stop it from sending late.
+        If a process freezes between its last check of the lease and the last byte, these are only the networks with our
+        key, as nobody can stop the process from sending late.
         """
         return ("bluesky",) if self.blow == "stop" and set(WINDOW) & set(self.steps) else NETWORKS
 
@@ -102,7 +102,7 @@ class Strikers:
     since: dict[int, float] = field(default_factory=dict)
 
     def ensure(self) -> None:
-        """Start them, or start them anew where all of them are gone."""
+        """Start them, again if all of them are gone."""
         if self.process is not None and self.process.poll() is None:
             return
         blow, _, node = self.cell.blow.partition("-")
@@ -122,7 +122,7 @@ class Strikers:
         return len(self._lines())
 
     def thaw(self, *, after: float = 0) -> None:
-        """Let those go on that have been frozen for so many seconds."""
+        """Continue the processes that have been frozen for so many seconds."""
         for pid in {int(line.split()[1]) for line in self._lines()}:
             if is_frozen(pid):
                 self.since.setdefault(pid, time.monotonic())
@@ -153,7 +153,7 @@ def is_frozen(pid: int) -> bool:
 
 
 def run_cell(stage: Stage, cell: Cell, *, faults: Sequence[dict[str, Any]] = FAULTS) -> Numbers:
-    """Publish one post per fault while processes are struck at this step, and count what is there in the end."""
+    """Publish one post per fault while processes are struck at this step, and count the copies in the end."""
     campaign = Campaign(stage.product)
     for number, fault in enumerate(faults):
         accounts = {
@@ -166,9 +166,9 @@ def run_cell(stage: Stage, cell: Cell, *, faults: Sequence[dict[str, Any]] = FAU
 
 
 def strike(stage: Stage, cell: Cell, campaign: Campaign) -> Numbers:
-    """Publish what was written while processes are struck, and count what is there in the end.
+    """Publish the written posts while processes are struck, and count the copies in the end.
 
-    Fails when the processes do not stop in time, or end otherwise than they were told to.
+    Fails if the processes do not stop in time, or end in another way than ordered.
     """
     strikers = Strikers(stage=stage, cell=cell, file=stage.product.home / f"hits-{campaign.word}")
     strikers.ensure()

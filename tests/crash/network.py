@@ -1,4 +1,4 @@
-"""Hosts that are played on this machine: network namespaces on one wire, each of which can be cut off and come back.
+"""Hosts simulated on this machine: network namespaces on one wire, each of which can be cut off and come back.
 
 They have their own addresses and connections, and share clock, disk and processors. Needs root and Linux.
 """
@@ -17,7 +17,7 @@ NEEDS = "hosts that are cut off are played in network namespaces, and those need
 
 
 class NoHosts(Exception):
-    """No hosts can be played here; the message says what they need."""
+    """No hosts can be simulated here; the message says what is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Played(Host):
     """The end of its cable at the other end, where nobody on the host can touch it."""
 
     def cut(self) -> None:
-        """Pull the cable: whatever is on its way is gone, and nobody is told."""
+        """Pull the cable: packets in flight are lost, without any notice."""
         _ip("link", "set", self.port, "down")
 
     def join(self) -> None:
@@ -38,7 +38,7 @@ class Played(Host):
 
 @contextmanager
 def wire(*names: str) -> Iterator[tuple[Played, ...]]:
-    """Give hosts by these names, which this machine reaches as well; raises NoHosts where none can be played."""
+    """Give hosts by these names, which this machine reaches as well; raises NoHosts if none can be simulated."""
     if sys.platform != "linux" or os.geteuid() != 0:
         raise NoHosts(NEEDS)
     need("ip", "iproute2")

@@ -13,17 +13,17 @@ CHOSEN = (
     *("facebook video", "instagram carousel", "twitter images", "linkedin images of an organization", "tiktok video"),
     *("youtube video", "pinterest video", "threads carousel", "bluesky images"),
 )
-"""Kinds whose files take several calls, and none whose lost answer only a person can clear up."""
+"""Kinds whose files take several calls, without those whose lost answer only a person can clear up."""
 FAULTS: tuple[dict[str, Any], ...] = ({}, {"effect": "reset", "after_accept": True})
-"""What befalls the visible call of one post at each network; the first has no trouble."""
+"""The faults for the visible call of one post at each network; the first has none."""
 
 MOST = len(CHOSEN) * len(FAULTS)
 LEAST = 5
-"""Only those that know no handle or key of theirs are looked for: not all come to each step."""
+"""The least number of struck posts: only posts without a handle or key are looked for, so not all reach each step."""
 
 
 def one_of_each(stage: Stage, cell: Cell, *, faults: Sequence[dict[str, Any]] = FAULTS) -> Numbers:
-    """Publish a post for each network and fault while processes are struck, and count what is there in the end."""
+    """Publish a post for each network and fault while processes are struck, and count the copies in the end."""
     campaign, client = Campaign(stage.product), stage.product.client
     for fault, kind in product(faults, [kind for kind in KINDS if str(kind) in CHOSEN]):
         word = f"{len(campaign.posts)} of {campaign.word}"

@@ -25,7 +25,7 @@ AHEAD = timedelta(hours=6)
 
 
 def abort_on_poison(connector: type[Connector]) -> None:
-    """Let an adapter take its process down when it prepares a post that says so."""
+    """Make a connector abort its process when it prepares a post with `POISON`."""
     prepare = connector.prepare
 
     def deadly(self: Connector, session: Any, operation: Operation, save: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is claimed of reliability and where that is proved, and how the last full run ended.
+"""The claims about reliability with their proofs, and the results of the last full run.
 
 `proofs.txt` has a line for each sentence: the number of the acceptance test, the sentence, the files that prove it in
 the suite, and what `make crash` adds. `last_run.txt` has the lines that `python -m tests.crash --record` kept of the
@@ -22,20 +22,20 @@ NUMBERS = """
     40 41 42 43 44 45 46 48 49 50 52 53 54 55 56 57 58 60 61 62 64 65 66 67 68 69 70 72 73 74 75 76
     77 78 79 81 82 84 85 87 88
 """.split()  # noqa: SIM905 (a list literal takes a line for each)
-"""Of all acceptance tests."""
+"""The numbers of all acceptance tests."""
 OTHERS = ("C", "H", "R", "V")
-"""Of no number: the acceptance tests know one machine, no lost answer to a commit, no restored copy and no upload of
-minutes."""
+"""Claims without a number: the acceptance tests have one machine, no lost answers to commits, no restored copies and no
+uploads that take minutes."""
 SENTENCES = "| | Sentence | Short | Full |"
 LINES = "| | Run | On | posts | kills | faults | requests | copies>1 | lost | review | not told once | |"
 LINE = re.compile(r"(?P<tests>.{10})(?P<name>.{38})(?P<database>.{8})(?P<runner>.{7})(?P<rest>.*)  GOOD")
-"""Of a run; see `Run.__str__` and `Numbers.__str__`."""
+"""The line of a run; see `Run.__str__` and `Numbers.__str__`."""
 DATABASES = {"sqlite": "SQLite", "mariadb": "MariaDB"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """One sentence and what proves it; names of files and commands stand between backticks."""
+    """One sentence and its proofs; names of files and commands are in backticks."""
 
     number: str
     sentence: str
@@ -81,7 +81,7 @@ def rows(record: Sequence[str]) -> Iterator[str]:
 
 
 def _parsed(line: str) -> tuple[tuple[str, str, str], list[int], str]:
-    """Return what ran where, its eight numbers, and what else was told."""
+    """Return the run's tests, name and place, its eight numbers, and its further results."""
     match = LINE.fullmatch(line)
     assert match is not None, f"Not the line of a run that went well: {line}"
     parts = match["rest"].split("  ")

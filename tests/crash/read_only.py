@@ -1,4 +1,4 @@
-"""A database that takes no writes at the very moment when a worker wants to arm."""
+"""A database that refuses writes at the very moment when a worker wants to arm."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.product import SPEED, Product, running, wait_for
 
 STOP_SECONDS = 60
 USER = "CREATE USER ouipost@'127.0.0.1'", "GRANT ALL ON `ouipost%`.* TO ouipost@'127.0.0.1'"
-"""Without the privileges to write in spite of `read_only`, as a product's user must be."""
+"""A user without the privilege to write despite `read_only`, as a product's must be."""
 
 SetReadOnly = Callable[[bool], None]
 
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused(Result):
-    """What came of posts that could not be armed for a while."""
+    """The results of posts that could not be armed for a while."""
 
     sent_meanwhile: int
 

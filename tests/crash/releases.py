@@ -1,6 +1,6 @@
-"""The release before this one, whose workers go on beside new ones while its tables are changed.
+"""The previous release, whose workers run beside new ones while its tables are migrated.
 
-That release is the commit before the one that brought the latest migration.
+The previous release is the commit before the one with the latest migration.
 """
 
 import re
@@ -27,12 +27,12 @@ MIGRATION = re.compile(r"^\w+\.\d{4}_", re.MULTILINE)
 
 
 class NoHistory(Exception):
-    """There is no history to take an older release from; the message says so."""
+    """There is no git history with an older release."""
 
 
 @dataclass(kw_only=True)
 class Deployment:
-    """One installation, as it is with the code of each release; its tables and its web process are of the old one."""
+    """One installation with the code of either release; its tables and its web process are of the old one."""
 
     old: Stage
     new: Stage
@@ -40,7 +40,7 @@ class Deployment:
 
 @contextmanager
 def place(home: Path, server: str | None = None, *, speed: int = SPEED) -> Iterator[Deployment]:
-    """Give an installation of the old release without a worker; raises NoHistory where none can be had."""
+    """Give an installation of the old release without a worker; raises NoHistory if there is none."""
     before = home / "before"
     _export(before)
     with fresh_database(home, server) as url, running(home, url, speed=speed, root=before) as product:
@@ -51,7 +51,7 @@ def place(home: Path, server: str | None = None, *, speed: int = SPEED) -> Itera
 
 def _export(folder: Path) -> None:
     """Write the files of the release before this one into a folder."""
-    first = ("--first-parent", "--diff-merges=first-parent", "--name-only")  # what was merged had other numbers before
+    first = ("--first-parent", "--diff-merges=first-parent", "--name-only")  # merged ones had other numbers before
     added = ("log", "-1", *first, "--diff-filter=A", "--format=%H", "--", "*/migrations/0*.py")
     latest = _git(*added).decode().split()[0]
     with tarfile.open(fileobj=BytesIO(_git("archive", f"{latest}^"))) as archive:
@@ -70,10 +70,10 @@ def _git(*command: str) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed(deliveries.Published):
-    """What was told of posts that both releases published, and of those that the old one had while tables changed."""
+    """The results of posts that both releases published, and of the old release's posts during the migration."""
 
     migrations: int
-    """How many there were to run."""
+    """The number of migrations that were run."""
     meanwhile: Numbers
 
     @property

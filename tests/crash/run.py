@@ -1,4 +1,4 @@
-"""One run of `python -m tests.crash`, and the places where runs are."""
+"""One run of `python -m tests.crash`, and the places of runs."""
 
 import os
 import subprocess
@@ -19,13 +19,13 @@ from tests.product import ROOT, SPEED, Product
 DATABASES = ("sqlite", "mariadb")
 TRUE_SPEED = 1
 KILLS_SPEED = 3
-"""With leases of 30 s no post can lose its worker five times within two minutes: that alone would set it aside."""
+"""With leases of 30 s no post can lose its worker five times within two minutes, which would set the post aside."""
 Place = Callable[[Path, str], AbstractContextManager[Any]]
 Where = dict[str, Any]
 
 
 def fine(_: Any) -> bool:
-    """Ask for nothing more."""
+    """Accept every result."""
     return True
 
 
@@ -40,15 +40,15 @@ class Run:
     runner: str
     place: Place
     work: Callable[[Any], Result]
-    """What to do there."""
+    """The scenario."""
     holds: Callable[[Any], bool] = fine
-    """What else must be true of the result."""
+    """A further condition on the result."""
     group: str = ""
     """Runs of one group that follow each other share a place."""
     is_patient: bool = False
-    """Whether it mostly waits, and may do so beside others."""
+    """True if it mostly waits, and may run beside others."""
     is_alone: bool = False
-    """Whether nothing may run beside it: it is about seconds that others would take from it."""
+    """True if nothing may run beside it, as it measures seconds that others would distort."""
 
     def __str__(self) -> str:
         return f"{self.tests:10}{self.name:38}{self.database:8}{self.runner:7}"
@@ -63,13 +63,13 @@ def staged(runner: str, *, speed: int = SPEED) -> Place:
 
 
 def with_product(work: Callable[[Product], Result]) -> Callable[[matrix.Stage], Result]:
-    """Return work that is done with the product of a stage."""
+    """Return this work for the product of a stage."""
     return lambda stage: work(stage.product)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Said(Result):
-    """How a program of its own ended, and its last line."""
+    """The exit status of a separate program, and its last line."""
 
     status: int
     last: str
@@ -81,13 +81,13 @@ class Said(Result):
 
 @contextmanager
 def environment(home: Path, server: str) -> Iterator[dict[str, str]]:
-    """Give the environment of a program that makes its own place, in a database that no other one uses."""
+    """Give the environment of a program that creates its own place, in a database of its own."""
     own = urlsplit(server)._replace(path=f"/ouipost_{uuid4().hex[:8]}").geturl() if server else ""
     yield os.environ | {"DATABASE_URL_TEST": own, "OUIPOST_HOME": str(home)}
 
 
 def module(*command: str) -> Callable[[dict[str, str]], Result]:
-    """Return what runs a module of Python to its end."""
+    """Return a function that runs a Python module to its end."""
 
     def run(environment: dict[str, str]) -> Result:
         done = subprocess.run(

@@ -1,7 +1,7 @@
 """The runs of `python -m tests.crash`: each scenario at the size that the acceptance tests name.
 
-Where nothing else is said the engine's clock runs ten times as fast: a lease lasts nine seconds. What is about the
-seconds themselves runs at true speed.
+By default the engine's clock runs ten times as fast, so that a lease lasts nine seconds. Scenarios that measure seconds
+run at true speed.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,10 +46,10 @@ from tests.product import NETWORKS, Product
 
 FROZEN = 2
 KILLS = 100
-"""At least so many of the 120 that two minutes have room for: while nobody is there to be killed, nobody is."""
+"""The least number of kills in two minutes, of at most 120, as there is not always a process to kill."""
 HOSTS = (("sqlite", "work"), ("mariadb", "work"), ("mariadb", "celery"))
 PEOPLE = 16
-"""Each with three accounts: so many that none has to keep to its pace."""
+"""People with three accounts each, enough that no account reaches its pace."""
 
 
 def all_runs() -> list[Run]:
@@ -165,7 +165,7 @@ KILLED = (("2", "bluesky", False), ("3", "twitter", False), ("3", "facebook", Fa
 
 
 def of_deliveries() -> Iterator[Run]:
-    """What webhooks are told, and when."""
+    """Deliveries to webhooks, and their times."""
     for database, runner in HOSTS:
         host: Where = {"database": database, "runner": runner}
         published = _published_under_kills
@@ -297,7 +297,7 @@ def of_killed_databases() -> Iterator[Run]:
 
 
 def of_lost_commits() -> Iterator[Run]:
-    """A database that is told to commit and whose answer never comes, at true speed."""
+    """A database whose answers to commits get lost, at true speed."""
     yield Run(
         tests="C",
         name="answers to commits are lost",

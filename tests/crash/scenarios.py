@@ -1,6 +1,6 @@
-"""Troubles with networks, accounts and workers, played through by real processes and counted at the networks.
+"""Troubles with networks, accounts and workers, run with real processes and counted at the networks.
 
-Each scenario works on a product of its own that runs without a worker, and says what it saw; the sizes are its
+Each scenario works on a product of its own that runs without a worker, and returns its observations; the sizes are its
 parameters.
 """
 
@@ -22,7 +22,7 @@ from tests.crash.steps import POISON
 from tests.product import Product, wait_for
 
 EVERY_CALL = {"facebook": "graph.facebook.com", "twitter": "api.x.com", "bluesky": "/xrpc/"}
-"""What all addresses of a network have in them."""
+"""A part of all addresses of a network."""
 TAKES_TWINS = ("bluesky",)
 SETTLED_WITHIN_SECONDS = 120
 OPEN_SECONDS = 30
@@ -34,7 +34,7 @@ LOOK_SECONDS = 0.1
 
 @contextmanager
 def working(product: Product, *workers: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Let workers work during the block, a plain one where none is given, and end them after it."""
+    """Run workers during the block, by default a plain one, and end them after it."""
     started = workers or (product.worker(),)
     try:
         yield
@@ -46,14 +46,14 @@ def working(product: Product, *workers: "subprocess.Popen[bytes]") -> Iterator[N
 
 
 def control(product: Product, method: str, address: str, **body: Any) -> None:
-    """Tell the simulator something."""
+    """Call the simulator's control API."""
     url = f"{product.base}/sandbox/_control/{address}"
     answer = requests.request(method, url, json=body, headers=product.control, timeout=10)
     assert answer.ok, answer.text
 
 
 def settled(campaign: Campaign, *, seconds: float = SETTLED_WITHIN_SECONDS) -> None:
-    """Wait until nothing of a run is open any more; fails when something stays."""
+    """Wait until all posts of a run are settled; fails if some are not in time."""
     assert campaign.wait(seconds=seconds), campaign.product.log()[-4000:]
 
 
@@ -69,7 +69,7 @@ def target_of(product: Product, post: str) -> dict[str, Any]:
 
 
 def ending_of(target: dict[str, Any]) -> str:
-    """Return how a target ended, in a word or two."""
+    """Return a target's status, and the code of its error."""
     return " ".join([target["status"], *([target["error"]["code"]] if target["error"] else [])])
 
 
@@ -80,7 +80,7 @@ class Twins(Result):
     first: str
     second: str
     ids: int
-    """How many different ones they have at the network."""
+    """The number of their different ids at the network."""
 
     @property
     def is_good(self) -> bool:
@@ -116,15 +116,15 @@ def identical_texts(product: Product, network: str, *, minutes: float) -> Twins:
 
 @dataclass(frozen=True, kw_only=True)
 class Quota(Result):
-    """What came of a 429."""
+    """The results of a 429."""
 
     pause: float
-    """Seconds until the next request for the account; 0: there was none."""
+    """Seconds until the next request for the account; 0 if there was none."""
     at_least: float
     other_took: float
     """Seconds from the 429 until another account's post was out."""
     attempts: list[int]
-    """Of the two posts of the account."""
+    """The attempts of the two posts of the account."""
 
     @property
     def is_good(self) -> bool:
@@ -135,10 +135,10 @@ class Quota(Result):
 def quota(
     product: Product, network: str, *, retry_after: str | timedelta, at_least: float, end: str = "published"
 ) -> Quota:
-    """Let a network answer an account's first send with 429; a second post of it and another account's follow.
+    """Answer an account's first send with 429, followed by a second post of it and one of another account.
 
-    `retry_after` is sent as it is, or as the date in so much time. The account must be left alone for `at_least`
-    seconds, and its first post come to this end.
+    `retry_after` is sent as it is, or as the date after that time. The account must be left alone for `at_least`
+    seconds, and its first post must end in this status.
     """
     campaign = Campaign(product)
     account, other = (product.client.connect(network, f"{name}{campaign.word}") for name in ("Quick", "Calm"))
@@ -151,7 +151,7 @@ def quota(
         for post in (limited, free):
             publish(product, post)
         wait_for(campaign.fired, what="the 429")
-        publish(product, waiting)  # what comes from now on waits as well
+        publish(product, waiting)  # a later post waits as well
         settled(campaign)
     asked = [each for each in campaign.requests(network) if each["account"] == account["remote_id"]]
     [refused] = [datetime.fromisoformat(each["at"]) for each in asked if each["status"] == 429]
@@ -174,7 +174,7 @@ class Outage(Result):
     failing: float
     mended: float
     probes: float
-    """How often the engine tries a network that fails, its clock being so much faster than that of the posts."""
+    """The rate at which the engine probes a failing network, by its own faster clock."""
 
     @property
     def is_good(self) -> bool:
@@ -185,10 +185,10 @@ class Outage(Result):
 def outage(
     product: Product, network: str, *, accounts: int, per_second: int, normal: float, patience: float, failing: float
 ) -> Outage:
-    """Let a network fail every call while posts keep coming, then mend it.
+    """Make a network fail every call while posts keep coming, then repair it.
 
-    In seconds: `normal` before it fails, and at the end; `patience` in which the calls must drop, and later come back;
-    `failing` in which they are counted. What was tried twice while it failed waits for ten minutes.
+    In seconds: `normal` before the failure, and at the end; `patience` in which the calls must drop, and later come
+    back; `failing` in which they are counted. Posts that were tried twice during the failure wait for ten minutes.
     """
     campaign = Campaign(product)
     people = [product.client.connect(network, f"P{number}{campaign.word}") for number in range(accounts)]
@@ -237,7 +237,7 @@ def _wait_and_tell(seconds: float) -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Renewal(Result):
-    """What came of a token that ended while many wanted it."""
+    """The results of a token that expired while many posts needed it."""
 
     refreshes: int
 
@@ -247,7 +247,7 @@ class Renewal(Result):
 
 
 def one_expired_token(product: Product, *, workers: int, posts: int) -> Renewal:
-    """Let workers meet an account whose token has ended, and whose refresh token works once."""
+    """Publish with several workers on an account whose token has expired, and whose refresh token works once."""
     campaign = Campaign(product)
     account = product.client.connect("twitter", f"Once{campaign.word}")
     for _ in range(posts):
@@ -267,13 +267,13 @@ def _token_calls(product: Product) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Revocation(Result):
-    """What came of an account whose owner took the permission back."""
+    """The results of an account whose owner revoked the permission."""
 
     endings: set[str]
     attempts: set[int]
     account: str
     told: int
-    """How often at most a post's timeline has it that the account is expired."""
+    """The most lines about the expired account in a post's timeline."""
 
     @property
     def is_good(self) -> bool:
@@ -282,7 +282,7 @@ class Revocation(Result):
 
 
 def revoked_token(product: Product, network: str, *, posts: int) -> Revocation:
-    """Let an account's owner take the permission back while posts are due."""
+    """Revoke an account's permission while posts are due."""
     campaign = Campaign(product)
     account = product.client.connect(network, f"Gone{campaign.word}")
     for _ in range(posts):
@@ -306,11 +306,11 @@ def revoked_token(product: Product, network: str, *, posts: int) -> Revocation:
 
 @dataclass(frozen=True, kw_only=True)
 class Poisoned(Result):
-    """What came of a post that takes its workers down, and of the others."""
+    """The results of a post that crashes its workers, and of the others."""
 
     poisoned: str
     late: int
-    """How many others were not out by the time the poisoned one was set aside."""
+    """The number of others that were not out when the poisoned one was set aside."""
 
     @property
     def is_good(self) -> bool:
@@ -319,7 +319,7 @@ class Poisoned(Result):
 
 
 def poison(product: Product, *, posts: int, accounts: int, workers: int) -> Poisoned:
-    """Let one post abort every worker that takes it, restart what died each time, and publish others meanwhile."""
+    """Have one post abort every worker that takes it, restart the dead workers, and publish others meanwhile."""
     campaign = Campaign(product)
     people = [product.client.connect("bluesky", f"P{number}{campaign.word}") for number in range(accounts + 1)]
     poisoned = campaign.write([people[0]], content=f"{POISON} of {campaign.word}")
@@ -350,12 +350,12 @@ def _aborting(product: Product) -> "subprocess.Popen[bytes]":
 
 @dataclass(frozen=True, kw_only=True)
 class Ahead(Result):
-    """What came of a worker whose clock is six hours ahead, and of a post that another worker had in hand."""
+    """The results of a worker whose clock is six hours ahead, and of a post that another worker held."""
 
     early: int
     """Copies that were out before their time."""
     stolen: int
-    """Copies of the post in hand that whoever held it has not sent."""
+    """Copies of the held post that its holder did not send."""
 
     @property
     def is_good(self) -> bool:
@@ -363,9 +363,9 @@ class Ahead(Result):
 
 
 def clock_ahead(product: Product, *, posts: int, seconds: int) -> Ahead:
-    """Let a worker whose clock is ahead meet posts that are due in `seconds`, and one that another worker has.
+    """Run a worker whose clock is ahead beside posts that are due in `seconds`, and a post that another worker holds.
 
-    That one waits before it arms, with a lease of true length: to a clock that is ahead the post is due and free.
+    The holder waits before it arms, with a lease of true length: by a clock that is ahead, the post is due and free.
     """
     campaign = Campaign(product)
     account = product.client.connect("twitter", f"Slow{campaign.word}")

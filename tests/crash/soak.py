@@ -28,14 +28,14 @@ DELETED = "post.deleted"
 POSTS_A_SECOND = 2
 DRAFTS_A_SECOND = 2
 READS_A_SECOND = 14
-"""With what is done to drafts 20 requests a second, and 10 events with what becomes of the posts."""
+"""Together with the changes of drafts, 20 requests a second; with the results of posts, 10 events a second."""
 LIST = "/api/posts?limit=20"
 CLIENTS = 16
 HOLD_SECONDS = 1
 LOOPS = 4
 ACCOUNTS = 30
 WARM_UP = 5
-"""A part of the time: one in so many."""
+"""The warm-up is this fraction of the time: one in so many."""
 LOOK_SECONDS = 5
 GROWTH = 0.1
 DUE_IN_SECONDS = 2
@@ -45,13 +45,13 @@ LAST_SECONDS = 120
 
 @dataclass(kw_only=True)
 class Used:
-    """What one role of processes, or the database, held over time: the first looks after the warm-up, and the last."""
+    """The resources of one role of processes, or of the database, over the time after the warm-up."""
 
     looks: list[float] = field(default_factory=list)
 
     @property
     def growth(self) -> float:
-        """By which part it grew from the first third to the last."""
+        """The relative growth from the first third to the last."""
         third = max(1, len(self.looks) // 3)
         first, last = statistics.median(self.looks[:third]), statistics.median(self.looks[-third:])
         return last / first - 1 if first else last
@@ -62,17 +62,17 @@ class Used:
 
 @dataclass(frozen=True, kw_only=True)
 class Soaked(Result):
-    """What half an hour came to."""
+    """The results of half an hour."""
 
     answers: int
     bad_answers: Counter[int]
-    """Of the API, by status, those from 500 on; 0 is no answer."""
+    """The API's answers from 500 on, by status; 0 means no answer."""
     p95_answer: float
     deliveries: int
     p95_told: float
-    """Seconds from a change until the first call about it; changes are told to the second."""
+    """Seconds from a change to the first call about it; changes are timed to the second."""
     untold_events: int
-    """Changes that no receiver, or that one twice under different ids, was told of."""
+    """The number of changes that a receiver did not get, or got under different ids."""
     used: dict[str, Used]
 
     @property
@@ -81,7 +81,7 @@ class Soaked(Result):
 
     @property
     def has_grown(self) -> bool:
-        """Whether anything that was held grew by more than a tenth."""
+        """Return whether any resource grew by more than a tenth."""
         return any(used.growth > GROWTH for used in self.used.values())
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Clients:
         self.account = account
         self.answers: list[tuple[int, float]] = []
         self.done: list[str] = []
-        """The kinds of events that followed from good answers; what several threads count must not be added up."""
+        """The kinds of events expected from good answers; a list, as counters are not safe across threads."""
         self.latest = ""
         """A post to read."""
 
@@ -135,7 +135,7 @@ class Clients:
 
 
 def soak(stage: Stage, *, seconds: float, kill_every: float = 60) -> Soaked:
-    """Do all of it for so long, and count once everything is settled."""
+    """Run everything for so long, and count once all is settled."""
     campaign = Campaign(stage.product)
     accounts = storms.connect(campaign, ACCOUNTS, *NETWORKS)
     clients = Clients(stage.product, accounts[0]["id"])
@@ -178,10 +178,10 @@ def soak(stage: Stage, *, seconds: float, kill_every: float = 60) -> Soaked:
 
 
 def open_all_threads(product: Product) -> None:
-    """Ask for so much at once that the web process starts all its threads, each with its connections and files.
+    """Send so many requests at once that the web process starts all its threads, each with its connections and files.
 
-    It starts them as they are needed, and those that have something to do now and then stay: each burst would look like
-    growth, which ends with the last thread.
+    It starts threads when they are needed, and used ones stay. So each burst would look like growth, until the last
+    thread is started.
     """
     held = {"network": "twitter", "match": "GET /2/users/me", "effect": "timeout_before_accept", "hold": HOLD_SECONDS}
     product.order(**held, times=WEB_THREADS)
@@ -192,7 +192,7 @@ def open_all_threads(product: Product) -> None:
 
 
 def steadily(pool: ThreadPoolExecutor, work: Callable[[int], object], per_second: float, over: Event) -> None:
-    """Begin a piece of work so often, however long the earlier ones take; fails when one of them did."""
+    """Begin a piece of work at this rate, however long the earlier ones take; fails if one of them did."""
     began = time.monotonic()
     started: list[Future[object]] = []
     while not over.wait(max(0.0, began + len(started) / per_second - time.monotonic())):
@@ -202,7 +202,7 @@ def steadily(pool: ThreadPoolExecutor, work: Callable[[int], object], per_second
 
 
 def _writing(campaign: Campaign, accounts: Sequence[dict[str, Any]]) -> Callable[[int], None]:
-    """Return what writes a post that is due in a moment, to the accounts by turns."""
+    """Return a function that writes a post due in a moment, to the accounts by turns."""
     turns = cycle(accounts)
 
     def write(_: int) -> None:
@@ -213,7 +213,7 @@ def _writing(campaign: Campaign, accounts: Sequence[dict[str, Any]]) -> Callable
 
 
 def _untold(receiver: Receiver, expected: Counter[str]) -> int:
-    """Wait for the last deliveries, and return how many events are missing, or there that should not be."""
+    """Wait for the last deliveries, and return the number of missing and of unexpected events."""
 
     def told() -> Counter[str]:
         return Counter(kind for kind, _ in {(call.json["type"], call.id) for call in list(receiver.calls)})
@@ -231,11 +231,11 @@ def _p95_told(receiver: Receiver) -> float:
 
 
 def _watch(product: Product, roles: dict[str, int], over: Event, *, after: float) -> dict[str, Used]:
-    """Look every few seconds, from so many seconds on, what the roles and the database hold."""
+    """Measure the resources of the roles and of the database every few seconds, from so many seconds on."""
     held: dict[str, Used] = defaultdict(Used)
     over.wait(after)
     while not over.wait(LOOK_SECONDS):
-        with suppress(OSError):  # somebody was killed between two looks
+        with suppress(OSError):  # a process was killed between two looks
             for role, pid in roles.items():
                 memory, files = pss_mib(pid), sum(_open_files(each) for each in family(pid))
                 held[f"{role} MiB"].looks.append(memory)

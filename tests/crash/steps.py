@@ -1,4 +1,5 @@
-"""Where processes can be struck: workers at steps of the engine (`worker.py`), the web (`web.py`) in a request."""
+"""The points at which processes can be struck: workers at steps of the engine (`worker.py`), the web in a request
+(`web.py`)."""
 
 STEPS = (
     "claimed",
@@ -13,18 +14,18 @@ STEPS = (
     "recovering",
 )
 SAVED = "saved"
-"""While what nobody sees is made, something is kept that must not be made again; a post without files keeps nothing."""
+"""The step at which `prepare` saves handles of work that must not be repeated; a post without files saves none."""
 WINDOW = ("first_byte",)
-"""Steps between the last look at the lease and the last byte: who freezes here past the lease sends late."""
+"""Steps between the last check of the lease and the last byte: a worker frozen here past its lease sends late."""
 
 POISON = "poison"
-"""What a post says that takes its worker down (`odd_worker.py`)."""
+"""The text of a post that crashes its worker (`odd_worker.py`)."""
 
 POINTS = ("begun", "written", "answered", "committed")
-"""Of a request that changes something: its key is taken; its work is done, and its answer kept, none of it committed;
-all is committed, and the answer has not left."""
+"""Points of a writing request: its key is taken; its work is done; its answer is stored, nothing is committed yet; all
+is committed, but the answer is not sent."""
 UPLOAD_POINTS = ("kept", "written", "answered", "committed")
-"""Of an upload: its bytes are in the storage and no row knows them; then as above."""
+"""Points of an upload: its bytes are in the storage, but have no row yet; then as above."""
 
 REPLAY_POINTS = ("claimed", "written", "committed")
-"""Of a step of a replay: nothing is done; what it does is written, and not committed; it is committed."""
+"""Points of a step of a replay: nothing is done; its work is written, but not committed; it is committed."""

@@ -1,4 +1,4 @@
-"""Many posts, and workers that are killed at random or told to stop meanwhile."""
+"""Many posts, and workers that are killed at random or asked to stop meanwhile."""
 
 import os
 import random
@@ -25,7 +25,7 @@ READY = "ready."
 STOP_SECONDS = 60
 STUCK_SECONDS = 300
 VISIBLE = ("/feed", "/2/tweets", "putRecord")
-"""What the paths of the visible calls end with, of posts without pictures."""
+"""The endings of the paths of the visible calls, for posts without pictures."""
 LOST_ANSWERS: dict[str, dict[str, Any]] = {
     "502": {"effect": "status", "status": 502, "after_accept": True},
     "500": {"effect": "status", "status": 500, "after_accept": True},
@@ -62,7 +62,7 @@ def workers(
             status = started.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             for pid in [started.pid, *children(started)]:
-                os.kill(pid, signal.SIGUSR1)  # tells where its threads are
+                os.kill(pid, signal.SIGUSR1)  # dumps the stacks of its threads
             time.sleep(1)
             raise AssertionError(f"The workers did not stop:\n{stage.product.log()[-20_000:]}") from None
         assert status == 0, f"The workers ended with {status}:\n{stage.product.log()[-4000:]}"
@@ -78,9 +78,9 @@ def children(process: "subprocess.Popen[bytes]") -> list[int]:
 
 
 def kill_at_random(*processes: "subprocess.Popen[bytes]", every: float, times: int = 1) -> int:
-    """Kill a random child of these so many times, `every` seconds from each other; returns how many did not end first.
+    """Kill a random child of these `times` times, `every` seconds apart; returns how many did not end before.
 
-    It counts, and does not look at the clock: a slow machine takes longer for as many.
+    The number is fixed, not the time: a slow machine takes longer for as many.
     """
 
     def grown() -> list[int]:
@@ -102,7 +102,7 @@ def connect(campaign: Campaign, count: int, *networks: str) -> list[dict[str, An
 
 
 def schedule(campaign: Campaign, accounts: list[dict[str, Any]], *, seconds: float, per_second: float) -> None:
-    """Have posts fall due one after the other over so many seconds, and return when the first of them does."""
+    """Schedule posts to fall due one after the other over so many seconds, and wait until the first is due."""
     count = int(seconds * per_second)
     first = datetime.now(UTC) + timedelta(seconds=1 + count / WRITTEN_A_SECOND)
     for number, account in zip(range(count), cycle(accounts), strict=False):
@@ -122,7 +122,7 @@ def random_kills(
 ) -> Result:
     """Kill a random worker again and again while posts fall due, and count once all are settled.
 
-    With `beside` there are as many workers of another release of the product.
+    With `beside`, as many workers of another release of the product run, too.
 
     The workers of `opaque` networks know no way to find out about a lost answer. The further away the networks are, the
     more calls are out when a worker dies; over many leases some post would then lose its worker five times, and be
@@ -146,10 +146,10 @@ def random_kills(
 
 @dataclass(frozen=True, kw_only=True)
 class Due(Result):
-    """How posts went out that were due at the same moment."""
+    """The results of posts that were due at the same moment."""
 
     last_seconds: float
-    """From their moment until the last copy was there, by the networks' clock."""
+    """Seconds from their due moment to the last copy, by the networks' clock."""
     p95_seconds: float
 
     @property
@@ -178,10 +178,10 @@ def all_due_at_once(stage: Stage, *, publications: int, accounts: int, seconds: 
 
 @dataclass(frozen=True, kw_only=True)
 class LostAnswers(Result):
-    """What came of posts that the networks took without saying so."""
+    """The results of posts that networks accepted without an answer."""
 
     sent_again_blindly: int
-    """Visible calls that were repeated before the first one could be over and looked for."""
+    """The number of visible calls repeated before the first one could be over and looked for."""
 
     @property
     def is_good(self) -> bool:
@@ -217,12 +217,12 @@ def lost_answers(stage: Stage, *, accounts: int, rounds: int) -> LostAnswers:
 
 
 def _hold(fault: dict[str, Any], speed: int) -> dict[str, Any]:
-    """Keep the caller waiting for longer than it waits, where the fault is that no answer comes."""
+    """Hold the answer for longer than the caller waits, if the fault is a timeout."""
     return {"hold": VISIBLE_SECONDS / speed + 1} if fault["effect"] == "timeout_after_accept" else {}
 
 
 def _blind(requests: list[dict[str, Any]], *, speed: int) -> int:
-    """Count visible calls of one post each that came again, or, where the network knows our key, came again at once."""
+    """Count posts whose visible call was repeated; at networks with our key, only if it was repeated at once."""
     sent: dict[tuple[str, str], list[datetime]] = {}
     for each in requests:
         if each["method"] == "POST" and each["path"].endswith(VISIBLE):
@@ -239,7 +239,7 @@ def _blind(requests: list[dict[str, Any]], *, speed: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped(Result):
-    """How workers stopped that had work left, which others did."""
+    """The results of stopping workers with work left, which others then did."""
 
     stopped_in_seconds: float
     left: int

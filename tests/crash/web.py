@@ -1,4 +1,4 @@
-"""The web application, whose process dies where a request asks it to: `X-Crash-At: written`.
+"""The web application, whose process dies at the point that a request names: `X-Crash-At: written`.
 
 Served as `tests.crash.web:application`. A key's first request is given up as many times sooner as the engine is faster.
 """
@@ -13,7 +13,7 @@ from django.conf import settings
 
 from ouipost.wsgi import application as product
 
-# The product is set up by now.
+# The product is set up here.
 from ouipost.api import idempotency  # isort: skip
 from posts import services  # isort: skip
 from posts.media import files

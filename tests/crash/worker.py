@@ -1,6 +1,6 @@
 """Workers that are struck at steps of the engine: `python -m tests.crash.worker [STEP,STEP... HITS FILE] [options]`.
 
-The file remembers the targets that were hit, and whose process was, so that each target is hit once and all workers
+The file records the targets that were hit, and the struck processes, so that each target is hit once and all workers
 together are struck `HITS` times at each step.
 """
 
@@ -39,7 +39,7 @@ from tests.crash.wrapping import wrap  # noqa: E402
 
 BLOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
 HOLD = "hold"
-"""No blow: the one thread waits at its step until somebody takes the file away, and all others go on."""
+"""Not a blow: one thread waits at its step until the file is removed, and all others go on."""
 OUT_SECONDS = 0.15
 LOOK_SECONDS = 0.02
 _lock = threading.Lock()
@@ -47,10 +47,10 @@ _here = threading.local()
 
 
 class Switch:
-    """Strikes this process, or the Celery node that forked it, when a target comes by that nobody was struck for."""
+    """Strikes this process, or the Celery node that forked it, at the next target that was not hit before."""
 
     is_thrown = False
-    """Whether this process is struck already, by whichever switch."""
+    """True if any switch has struck this process already."""
 
     def __init__(self, step: str, *, hits: int, file: Path, blow: str, strikes_node: bool) -> None:
         self.step = step
@@ -61,7 +61,7 @@ class Switch:
         self.node = os.getpid()
 
     def hit(self, pk: str, after: float = 0) -> None:
-        """Strike once, `after` seconds from now; the process goes no further before that."""
+        """Strike once, `after` seconds from now; the process waits until then."""
         with _lock:
             if self.is_thrown or (self.strikes_node and os.getppid() != self.node) or not self._note(pk):
                 return
@@ -127,14 +127,14 @@ def install(switch: Switch) -> None:
 
 
 def make_opaque(networks: Sequence[str]) -> None:
-    """Forget that these networks can be asked what became of a lost answer."""
+    """Make these networks ones that cannot be asked about a lost answer."""
     for platform in platforms.ALL:
         if platform.id in networks and issubclass(platform, Connector):
             platform.recovery = Recovery.PARK
 
 
 def move_away(seconds: float) -> None:
-    """Let every call to a network take so much longer: half of it on the way there, half on the way back."""
+    """Delay every call to a network by so many seconds: half on the way there, half on the way back."""
 
     def travel(*_: Any) -> None:
         time.sleep(seconds / 2)
@@ -143,7 +143,7 @@ def move_away(seconds: float) -> None:
 
 
 def refuse_writes_while(flag: Path) -> None:
-    """Have SQLite refuse whatever this process's publisher writes while there is such a file."""
+    """Make SQLite refuse all writes of this process's publisher while this file exists."""
 
     def look(*_: Any) -> None:
         with connection.cursor() as cursor:
@@ -161,13 +161,13 @@ def work() -> None:
 
 
 def on_term(stop: Callable[[], None]) -> None:
-    """Stop when asked to, also when that was before this: what is forked has heard nothing until now."""
+    """Stop on SIGTERM, including one sent before this call, as SIGTERM is blocked in forked processes until now."""
     signal.signal(signal.SIGTERM, lambda *_: stop())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 class Herd:
-    """Keeps so many workers alive, each forked from this process, which has loaded all that they need."""
+    """Keeps so many workers alive, each forked from this process, which has loaded their modules."""
 
     def __init__(self, size: int, work: Callable[[], None] = work) -> None:
         self.size = size
@@ -177,7 +177,7 @@ class Herd:
         self.bad = 0
 
     def run(self) -> int:
-        """Keep them alive until TERM, then ask them to stop; returns how many ended as nobody asked them to."""
+        """Keep them alive until TERM, then ask them to stop; returns the number of unexpected exits."""
         signal.signal(signal.SIGTERM, self._stop)
         while not self.stopping:
             while len(self.pids) < self.size:
@@ -205,7 +205,7 @@ class Herd:
 
 
 def _fork(work: Callable[[], None]) -> int:
-    """Fork a process for this work; a TERM waits for the `on_term` in it, for our own handler would lose it there."""
+    """Fork a process for this work; SIGTERM is blocked until its `on_term`, as our own handler would lose it there."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid = os.fork()
     if pid:

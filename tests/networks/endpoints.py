@@ -1,4 +1,4 @@
-"""Every endpoint that the networks may be called at, by hand from their documentation and not from the connectors."""
+"""Every allowed endpoint of the networks, written by hand from their documentation and not from the connectors."""
 
 import re
 from functools import cache
@@ -100,18 +100,18 @@ PARTS = {
     "{storage}": r"[\w.-]*media-upload[\w.-]*",
     "{place}": r".*",
 }
-"""What the names in the table stand for; a page is what a link leads to, on any host that is no network's."""
+"""The patterns of the names in the table; a page is the target of a link, on any host that is no network's."""
 
 
 def endpoint(network: str, method: str, url: str) -> str:
-    """Return the first endpoint of the network's table that this call is at, the call itself where it is at none."""
+    """Return the first matching endpoint of the network's table, or the call itself if there is none."""
     parts = urlsplit(url)
     call = f"{method} {parts.netloc}{parts.path or '/'}"
     return next((each for each in ENDPOINTS[network] if _pattern(each).fullmatch(call)), call)
 
 
 def is_known(method: str, url: str) -> bool:
-    """Return whether any network is called there."""
+    """Return whether this is an endpoint of any network."""
     return any(endpoint(network, method, url) in ENDPOINTS[network] for network in ENDPOINTS)
 
 

@@ -1,4 +1,4 @@
-"""Every kind of post of every network, as a client of the API asks for it."""
+"""Every kind of post of every network, as a client of the API requests it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from tests.posts.media.pictures import animation, picture
 SQUARE = partial(picture, "JPEG", size=(600, 600))
 OTHER = partial(picture, "PNG", size=(600, 600), color="green")
 UPRIGHT = partial(clip, seconds=5, size=(720, 1280), fps=30, noisy=True)
-"""As heavy as a video has to be for LinkedIn."""
+"""A video as large as LinkedIn requires."""
 MOVING = partial(animation, "GIF", durations=[100, 100])
 DOCUMENT = partial(pdf, 3)
 LINK = "https://bread.com/rye"
@@ -19,22 +19,22 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
     "tiktok": {"privacy_level": "PUBLIC_TO_EVERYONE"},
     "youtube": {"made_for_kids": False},
 }
-"""What a network asks for with every post; Pinterest's board comes from the account."""
+"""The options that a network requires with every post; Pinterest's board comes from the account."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Kind:
-    """One kind of post of one network; `parts` are how many things people see of it."""
+    """One kind of post of one network; `parts` is the number of its visible parts."""
 
     network: str
     name: str
     files: Sequence[Callable[[], bytes]] = ()
-    """What makes them: most processes that know the kinds need no file."""
+    """Functions that make the files, as most processes that load the kinds need none."""
     body: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     parts: int = 1
     choose: int = 0
-    """Which of the accounts that a sign-in opens."""
+    """The index of the account among those of a sign-in."""
 
     def __str__(self) -> str:
         return f"{self.network} {self.name}"

@@ -1,4 +1,4 @@
-"""A world in which one request to a network is spoilt while a post goes out."""
+"""Publish a post while one request to its network is disturbed."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -27,13 +27,13 @@ COPIED = ("type", "filename", "size", "mime_type", "width", "height", "facts", "
 
 @dataclass
 class Meddler:
-    """Counts the requests to networks while a post goes out, and spoils one of them."""
+    """Counts the requests to networks while a post goes out, and disturbs one of them."""
 
     fault: Fault | None = None
     at: int = -1
     seen: int = 0
     visible: list[bool] = field(default_factory=list)
-    """Whether each request made something visible."""
+    """For each request, whether it made something visible."""
     watching: bool = False
 
     def __call__(self, request: requests.PreparedRequest, send: Send) -> requests.Response:
@@ -49,14 +49,14 @@ class Meddler:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What came of one post: its status, and how many copies of its parts people see."""
+    """The result of one post: its status, and the visible copies of its parts."""
 
     target: Target
     texts: Counter[str]
     in_order: bool
-    """Whether each part of a thread answers the one before it."""
+    """True if each part of a thread answers the one before it."""
     visible: list[bool]
-    """Of each request, whether it made something visible."""
+    """For each request, whether it made something visible."""
 
     @property
     def copies(self) -> int:
@@ -65,7 +65,7 @@ class Seen:
 
 @dataclass
 class World:
-    """A client, and what stands between it and the networks."""
+    """A client of the product, with the networks in the same process."""
 
     client: Client
     api: ApiClient
@@ -73,7 +73,7 @@ class World:
     kept: dict[Kind, list[Media]] = field(default_factory=dict)
 
     def publish(self, kind: Kind, account: dict[str, Any], meddler: Meddler) -> Seen:
-        """Write a post of this kind, let it go out through this trouble, and count what people see."""
+        """Write a post of this kind, publish it through this meddler, and count the visible parts."""
         _forget_the_last_post()
         post = self.write(kind, account)
         with_trouble = replace(meddler, watching=True, visible=[])
@@ -95,7 +95,7 @@ class World:
         return post
 
     def _add_files(self, post: Post, kind: Kind) -> None:
-        """Upload the files for the first post of a kind; those after it get the same, which were looked into once."""
+        """Upload the files for the first post of a kind; later posts get the same, already checked files."""
         if kind not in self.kept:
             for make in kind.files:
                 answer = upload(self.api, post, make())
@@ -111,7 +111,7 @@ class World:
 
 
 def _forget_the_last_post() -> None:
-    """Take away what would make the next post a twin, or be over a quota."""
+    """Delete rows that would make the next post a duplicate, or exceed a quota."""
     for model in (networks.Post, networks.Media, networks.Piece, networks.Counter, networks.Clock):
         model._default_manager.all().delete()
     Post.objects.all().delete()

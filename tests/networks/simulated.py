@@ -1,4 +1,4 @@
-"""A connector at work against the simulator: the engine in small, without a database of ours."""
+"""Run a connector against the simulator, like a small engine without the product's database."""
 
 import base64
 import hashlib
@@ -42,14 +42,14 @@ def make_file(media_id: str, content: bytes, **facts: Any) -> Media:
 
 
 def order(network: str, effect: str, match: str = "", **options: Any) -> None:
-    """Order a trouble for the next call that matches."""
+    """Order a fault for the next matching call."""
     Fault.objects.create(network=network, effect=effect, match=match, options=options)
 
 
 def consent(connector: OAuth2Connector, login: str = "Demo", *more: str) -> list[Candidate]:
-    """Go through the network's consent page as this person, and return the accounts that it opened.
+    """Go through the network's consent page as this person, and return the accounts of the sign-in.
 
-    It is asked for these scopes too.
+    `more` are scopes to request in addition.
     """
     address = connector.authorize_url(
         redirect_uri=CALLBACK, state="s1", scopes=(*connector.scopes, *more), code_challenge=CHALLENGE
@@ -72,12 +72,12 @@ def now() -> datetime:
 
 @dataclass(kw_only=True)
 class Desk:
-    """One account, and what is published for it."""
+    """One account, and the publishing for it."""
 
     connector: Connector
     candidate: Candidate
     lost: bool = False
-    """Whether the answer to every visible call is lost."""
+    """True if the answer to every visible call is lost."""
 
     @property
     def account(self) -> Account:
@@ -112,7 +112,7 @@ class Desk:
         return out
 
     def send(self, operation: Operation) -> Published:
-        """Do what the engine does until the post can be seen; raises what ends it otherwise."""
+        """Do the engine's steps until the post is visible; raises the error that ends them otherwise."""
         operation = self.prepare(operation)
         if self.lost:
             order(self.connector.id, "status", status=502, body="", after_accept=True)
@@ -127,7 +127,7 @@ class Desk:
         return found
 
     def prepare(self, operation: Operation) -> Operation:
-        """Make everything that is invisible, again where the network has to be waited for, by the simulator's clock."""
+        """Do all invisible steps; repeat them if the network needs time, by the simulator's clock."""
         saved: list[Handles] = [operation.handles]
 
         def save(handles: Handles, *, seconds: float = 0) -> None:
@@ -144,7 +144,7 @@ class Desk:
         raise AssertionError("The network never came to an end.")
 
     def recover(self, operation: Operation) -> list[Published]:
-        """Look for a post, again where the network is still at work on it."""
+        """Look for a post; repeat the look while the network is processing it."""
         for _ in range(MOST_WAITS):
             try:
                 return self.connector.recover(self.session, replace(operation, now=now()))
@@ -154,7 +154,7 @@ class Desk:
 
 
 def visible() -> list[tuple[str, str, int]]:
-    """Return kind, text and number of files of all that can be seen, oldest first."""
+    """Return kind, text and number of files of all visible posts, oldest first."""
     return [
         (post.kind, post.text, len(post.media))
         for post in Post.objects.alive().exclude(kind=Post.FAILED).order_by("pk")

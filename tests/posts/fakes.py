@@ -1,4 +1,4 @@
-"""A network on paper that follows a script, and the few words that most tests of the engine begin with."""
+"""A fake network that follows a script, and the helpers with which most tests of the engine begin."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,7 +48,7 @@ HERE = Published(remote_id="42", url="https://network.example/42")
 
 
 class ScriptedNetwork(Connector):
-    """Answers each call with the next entry of its script, the last one again and again, and remembers them all."""
+    """Answers each call with the next entry of its script, repeats the last one, and records all calls."""
 
     id = "facebook"
     name = "Paper"
@@ -107,7 +107,7 @@ class ScriptedNetwork(Connector):
         return self.listed.get(remote_id, remote_id)
 
     def forget(self) -> None:
-        """Forget what was asked so far."""
+        """Forget the recorded calls."""
         for noted in (self.calls, self.operations, self.sent, self.sessions):
             noted.clear()
 
@@ -159,19 +159,19 @@ def bring_forward(target: Target, **values: Any) -> None:
 
 
 def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
-    """Claim as a worker does that has no target whose worker died before."""
+    """Claim as a worker does that holds no suspect, a target whose worker died before."""
     return claiming.claim_targets(limit, suspects=suspects)
 
 
 def claim(target: Target) -> Claim:
-    """Claim what is due; the target must be it."""
+    """Claim the only due target, which must be this one."""
     [held] = claim_targets(1)
     assert held.pk == target.pk
     return held
 
 
 def being_looked_for(workspace: Workspace, **columns: Any) -> tuple[Target, Claim, Claim]:
-    """Write a target that is looked for: return it, the lost claim that sent it, and that of who is looking."""
+    """Write a target that a worker looks for; return it, the lost claim that sent it, and the present claim."""
     target = make_due(workspace)
     sender = claim(target)
     Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, **columns)
@@ -180,7 +180,7 @@ def being_looked_for(workspace: Workspace, **columns: Any) -> tuple[Target, Clai
 
 
 def arm(held: Claim, target: Target) -> Claim | Pause | None:
-    """Allow the visible call of a target once more, as a worker does that found nothing; None for a lost claim."""
+    """Arm a target once more, as a worker does that found nothing; None for a lost claim."""
     facts: dict[str, Any] = {"account_id": target.account_id, "platform": target.platform, "workspace_id": ""}
     kept: dict[str, Any] = {"handles": {}, "sent_text": "", "armed_at": NOW, "sends": 2, "replies": 0}
     pace: dict[str, Any] = {"uses_place": False, "paced_at": None}
@@ -189,14 +189,14 @@ def arm(held: Claim, target: Target) -> Claim | Pause | None:
 
 
 def publish(target: Target) -> Target:
-    """Claim the target when its time has come, take it one step further and return what became of it."""
+    """Make the target due, claim it, take it one step further, and return it with its new state."""
     bring_forward(target)
     publish_claimed(claim(target))
     return Target.objects.select_related("post").get(pk=target.pk)
 
 
 def publish_claimed(held: Claim, *, loaded: Loaded | None = None) -> None:
-    """Take a claimed target one step further, as a worker does that goes on."""
+    """Take a claimed target one step further, as a worker that is not ending."""
     engine.publish(held, writer=Inline(), loaded=loaded, is_ending=never)
 
 
@@ -210,12 +210,12 @@ def never() -> bool:
 
 
 def expired(held: Claim) -> Claim:
-    """Return the claim as its worker sees it once it was frozen past its lease."""
+    """Return the claim as seen by its worker after the worker was frozen past the lease."""
     return replace(held, deadline=held.deadline - 1000)
 
 
 def send_into_the_dark(target: Target, network: ScriptedNetwork) -> Target:
-    """Publish with a lost answer; what the network was asked until then is forgotten."""
+    """Publish with a lost answer, and forget the calls made so far."""
     network.committed = [LOST, HERE]
     unknown = publish(target)
     network.forget()
@@ -227,13 +227,13 @@ def outcomes(target: Target) -> list[tuple[str, str]]:
 
 
 def error_of(target: Target) -> dict[str, Any]:
-    """Return the error that the target shows; it must have one."""
+    """Return the target's error, which must exist."""
     assert target.error is not None
     return dict(target.error)
 
 
 def make_result(held: Claim, outcome: Outcome, **values: Any) -> AttemptResult:
-    """Return what a claim led to; each claim of a target began at a time of its own."""
+    """Return the result of a claim; each claim of a target began at another time."""
     given: dict[str, Any] = {"step": "commit", "unresolved": False, "started_at": NOW + timedelta(seconds=held.fence)}
     return AttemptResult(
         claim=held, outcome=outcome, **given | {"recovery": Recovery.LOOK, "listing_lag": LAG} | values

@@ -1,4 +1,4 @@
-"""What can be done to posts by whoever may: small worlds to do it in, each deed by its name, and how it looks then."""
+"""The deeds on posts for `two_at_once`: small worlds to do them in, each deed by its name, and the resulting state."""
 
 import json
 from collections import Counter, defaultdict
@@ -35,7 +35,7 @@ SOME_TIME, FAR, FARTHER = (datetime(2036, month, 1, 9, tzinfo=UTC) for month in 
 
 
 class Everywhere(ScriptedNetwork):
-    """Takes everything, and gives each post an id of its own."""
+    """Accepts every post, and gives each an id of its own."""
 
     def commit(self, session: Session, operation: Operation) -> Published:
         super().commit(session, operation)
@@ -70,7 +70,7 @@ STATES: dict[str, dict[str, Any]] = {
         "sends": 1,
     },
 }
-"""How the posts of a world are, by its name: their status, their time, and more columns of their targets."""
+"""The states of a world's posts by name: their status, their time, and further columns of their targets."""
 
 
 @transaction.atomic
@@ -197,11 +197,11 @@ DEEDS: dict[str, Deed] = {
     "pause": asks("POST", "/admin/pause", {"scope": "workspace", "id": "$ws", "reason": "Why not"}),
     "work": work,
 }
-"""What can be done, by its name; `once` and `in vain` are sent with the one Idempotency-Key of their world."""
+"""The deeds by name; `once` and `in vain` are sent with the one Idempotency-Key of their world."""
 
 
 def settle(world: PostsWorld) -> None:
-    """Let everything that is on its way come to its end."""
+    """Work until all due targets are settled."""
     Pause.objects.in_force().update(in_force=None, resumed_at=database_now())
     soon = world.began + timedelta(hours=12)
     for _ in range(8):
@@ -218,7 +218,7 @@ def is_open(world: PostsWorld) -> bool:
 
 
 def leave(world: PostsWorld) -> None:
-    """Let nothing of this world be due any more."""
+    """Leave nothing of this world due."""
     world.targets.update(due_at=None, lease_until=None, in_flight=None)
     Workspace.objects.filter(pk=world.ws).update(deleted_at=None)
 
@@ -233,11 +233,11 @@ SHOWN: tuple[tuple[Any, str, str], ...] = (
     (Schedule, "workspace", "pk timezone is_active"),
     (SocialAccount, "workspace", "pk default_of disconnected_at status due_at"),
 )
-"""What is looked at of which rows."""
+"""The compared rows and columns."""
 
 
 def look(world: PostsWorld, network: ScriptedNetwork) -> Any:
-    """Return how the world looks to whoever knows all of it; of one that was closed, who has what is left."""
+    """Return the complete state of the world; for a closed one, only the remains and their owners."""
     rows = [
         sorted(world.plain(list(model._default_manager.filter(**{owner: world.ws}).values(*names.split()))), key=str)
         for model, owner, names in SHOWN
@@ -268,7 +268,7 @@ def sent(world: PostsWorld, network: ScriptedNetwork) -> Counter[str]:
 
 
 def wrongs(world: PostsWorld, network: ScriptedNetwork) -> list[str]:
-    """Return what may be so in no world at all."""
+    """Return the violated invariants."""
     found = [f"{text} was sent {count} times" for text, count in sent(world, network).items() if count > 1]
     if not is_open(world):
         return found

@@ -1,4 +1,4 @@
-"""The product, its networks and a receiver of webhooks in one process, with one clock, and a worker that is struck."""
+"""The product, its networks and a webhook receiver in one process, with one clock, and a worker that can be struck."""
 
 import io
 import json
@@ -33,15 +33,15 @@ from tests.posts.fakes import claim_targets, never
 from workspaces.keys import usage
 
 PLATFORMS = ("twitter", "bluesky", "threads", "facebook", "linkedin")
-"""Networks that are searched for a lost post, that take a key, that keep a handle, and one that tells nothing."""
+"""Networks that recover a lost post by a search, by a key, or by a handle, and one that cannot be asked."""
 HOOK = "https://1.1.1.1/hook"
 BEGINNING = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 A_MOMENT = 0.05
-"""What each request and each step of a worker takes, in seconds."""
+"""The duration of each request and of each step of a worker, in seconds."""
 
 
 Acts = dict[str, tuple[int, tuple[Sequence[Any], ...]]]
-"""What can happen, how often compared with the rest, and with what."""
+"""Possible acts by name, each with its relative frequency and the choices for its arguments."""
 
 
 class Killed(BaseException):
@@ -49,7 +49,7 @@ class Killed(BaseException):
 
 
 class Clock:
-    """The time of this process, of the database and of the networks: it stands still until somebody moves it."""
+    """The time of this process, of the database and of the networks, which passes only when a test moves it."""
 
     def __init__(self, moved: Any) -> None:
         self.moved = moved
@@ -75,13 +75,13 @@ class Clock:
         connection.connection.create_function("strftime", -1, self.strftime)
 
     def strftime(self, form: str, _: str) -> str:
-        """Answer as SQLite's function does for the present: the product asks it for nothing else."""
+        """Answer as SQLite's function for the present time, its only use in the product."""
         return self.now.strftime(form.replace("%f", f"%S.{self.now.microsecond // 1000:03d}"))
 
 
 @contextmanager
 def one_clock() -> Iterator[Clock]:
-    """Let there be one clock for everybody, until the end."""
+    """Use one clock for everything during the block."""
     with time_machine.travel(BEGINNING, tick=False) as moved, pytest.MonkeyPatch.context() as patch:
         clock = Clock(moved)
         patch.setattr(time, "monotonic", clock.monotonic)
@@ -91,7 +91,7 @@ def one_clock() -> Iterator[Clock]:
 
 
 class Product:
-    """The product as those see it who use and run it, and the networks as nobody else sees them."""
+    """The product as its users and its operator see it, and the networks' real state."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -110,7 +110,7 @@ class Product:
         self.strike: Callable[[], None] | None = None
 
     def connect_all(self, names: Sequence[str]) -> None:
-        """Connect an account of each of these networks, and listen to everything."""
+        """Connect an account of each of these networks, and a webhook for all events."""
         self.accounts = {name: str(self.client.connect(name)["id"]) for name in names}
         rows = SocialAccount.objects.in_bulk(self.accounts.values())
         self.places = {(row.platform, row.remote_id): pk for pk, row in rows.items()}
@@ -121,7 +121,7 @@ class Product:
     # Asking
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        """Ask the API; a refusal must say why, and nothing may go wrong. Returns the status, and the data or error."""
+        """Call the API; a refusal must have a reason, and no error 500 may come. Returns status, and data or error."""
         limits.IN_PROCESS.reset()
         self.clock.go_on(A_MOMENT)
         answer = self.api(method, path, body, Prefer="wait=0", **headers)
@@ -142,7 +142,7 @@ class Product:
 
     @property
     def admin(self) -> AdminClient:
-        """Return a client of the admin API that has just logged in: a session may end with a long wait."""
+        """Return a newly logged-in client of the admin API, as a session may end during a long wait."""
         return AdminClient(make_token(self.operator))
 
     def operate(self, path: str, body: Any) -> None:
@@ -155,7 +155,7 @@ class Product:
         return answer.json()["data"]
 
     def copies(self) -> dict[str, list[networks.Post]]:
-        """Return every post that the networks show, by account, the oldest first."""
+        """Return every visible post at the networks, by account, the oldest first."""
         found: dict[str, list[networks.Post]] = {pk: [] for pk in self.places.values()}
         rows = networks.Post.objects.alive().exclude(kind=networks.Post.RECORD).order_by("created_at", "pk")
         for row in rows:
@@ -165,7 +165,7 @@ class Product:
     # Working
 
     def work(self, *, strike: Callable[[], None] | None = None, after: int = 0) -> None:
-        """Be a worker for one turn, of which something happens in the middle: at its so manieth moment."""
+        """Run a worker for one turn, and call `strike` at its moment number `after`."""
         self.moments_left, self.strike = after, strike
         self.is_working = True
         try:
@@ -178,7 +178,7 @@ class Product:
             self.is_working, self.strike = False, None
 
     def work_and_die(self, after: int) -> None:
-        """Be a worker that is killed at its so manieth moment, if it has that many."""
+        """Run a worker that is killed at its moment number `after`, if it has that many."""
 
         def die() -> None:
             raise Killed
@@ -187,7 +187,7 @@ class Product:
             self.work(strike=die, after=after)
 
     def work_and_freeze(self, after: int, seconds: int, *, meanwhile: Callable[[], None]) -> None:
-        """Be a worker that is frozen for longer than its lease, while this goes on again and again."""
+        """Run a worker that is frozen for longer than its lease, while `meanwhile` is called again and again."""
 
         def freeze() -> None:
             for pause in (seconds, 45, 0):
@@ -197,7 +197,7 @@ class Product:
         self.work(strike=freeze, after=after)
 
     def run(self, work: Any, item: Any) -> Any:
-        """Write for the worker; it may be struck before, and once it is committed."""
+        """Do the worker's database work; the worker may be struck before it, and after its commit."""
         self.moment()
         result = Inline().run(work, item)
         self.moment()
@@ -218,7 +218,7 @@ class Product:
                 Inline().run(settling.settle_all, delivery.deliver(job))
 
     def meddle(self, request: requests.PreparedRequest, send: Send) -> requests.Response:
-        """Stand between the product and all others."""
+        """Intercept all requests of the product."""
         if request.url == HOOK:
             return self.receive(request)
         if not self.is_working:
@@ -252,7 +252,7 @@ def running(names: Sequence[str] = PLATFORMS) -> AbstractContextManager[Product]
 
 @contextmanager
 def running_as(kind: type[Kind], names: Sequence[str]) -> Iterator[Kind]:
-    """Let this kind of product run in this process, with an account of each of these networks."""
+    """Run this kind of product in this process, with an account of each of these networks."""
     with one_clock() as clock, pytest.MonkeyPatch.context() as patch:
         for flusher in (usage.FLUSHER, calls.FLUSHER):
             patch.setattr(flusher, "flush_soon", lambda: None)
@@ -263,13 +263,13 @@ def running_as(kind: type[Kind], names: Sequence[str]) -> Iterator[Kind]:
 
 
 def drawn(acts: Acts, count: int) -> list[tuple[Any, ...]]:
-    """Draw what happens in a life."""
+    """Draw the acts of a life at random."""
     names = random.choices([*acts], [weight for weight, _ in acts.values()], k=count)
     return [(name, *(random.choice(each) for each in acts[name][1])) for name in names]
 
 
 def lived(life: Any, acts: Sequence[tuple[Any, ...]], *, which: str) -> None:
-    """Let this happen in a life, and hold it against its model after each act; a failure says which life it was."""
+    """Run these acts of a life, and compare it with its model after each; a failure names the life."""
     try:
         for name, *given in acts:
             getattr(life, name)(*given)

@@ -1,4 +1,4 @@
-"""What plays Sentry, a collector of traces and a webhook's endpoint: a server that keeps all it is sent."""
+"""A server that acts as Sentry, a collector of traces and a webhook's endpoint, and keeps all requests."""
 
 import gzip
 import json
@@ -33,7 +33,7 @@ class Span:
     service: dict[str, Any]
     is_error: bool
     says: str
-    """What it tells of an error, in all its places."""
+    """All its texts about an error."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What is done to webhooks by people, workers and events: a webhook that hears of a post, and two of its deliveries."""
+"""The deeds of people, workers and events on webhooks: a webhook for a post's events, and two of its deliveries."""
 
 import threading
 from collections import Counter
@@ -105,7 +105,7 @@ def counted() -> int:
 
 
 class Receiver:
-    """Stands for the client of all deliveries: answers as it is told, and notes what came."""
+    """Replaces the client of all deliveries: gives the test's answer, and records the calls."""
 
     def __init__(self) -> None:
         self.status = 204
@@ -119,7 +119,7 @@ class Receiver:
 
 
 def again(do: Callable[[], Any]) -> Deed:
-    """Return what a worker does every few seconds: what loses a race for a lock is done the next time."""
+    """Return a deed that a worker repeats every few seconds: a lost race for a lock is left to the next time."""
 
     def work(_world: World, _caller: Caller) -> None:
         for _ in range(TRIES - 1):
@@ -141,7 +141,7 @@ def work_off() -> None:
 
 
 def in_bulk(kind: Bulk, name: str) -> Deed:
-    """Return what the console, or a job of it, does to a row of a list."""
+    """Return the deed of the console, or of a job, on a row of a list."""
 
     def do(box: Mailbox, _: Caller) -> tuple[int, Any]:
         user = User.objects.get(email="admin@example.com")
@@ -185,12 +185,12 @@ SHOWN = (
     "url events workspace_ids is_active disabled_reason failures failing_since rests deleted_at "
     "successful_deliveries failed_deliveries last_triggered_at previous_secret_until"
 )
-"""What is looked at of a webhook."""
+"""The compared columns of a webhook."""
 
 
 @dataclass
 class Mailboxes:
-    """How that is played: one receiver for all webhooks, and the same two who act."""
+    """The play: one receiver for all webhooks, and the same two callers."""
 
     receiver: Receiver
     two: Sequence[Caller]
@@ -205,7 +205,7 @@ class Mailboxes:
         return self.two
 
     def settle(self, world: Mailbox) -> None:
-        """Let the receiver be well from now on, and time pass."""
+        """Make the receiver accept everything, and let time pass."""
         self.receiver.status = 204
         for _ in range(8):
             now = database_now() - timedelta(milliseconds=1)

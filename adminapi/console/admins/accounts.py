@@ -1,4 +1,4 @@
-"""Connected accounts in the console: in this app because their actions concern posts as well."""
+"""Connected accounts in the console; part of this app because their actions concern posts as well."""
 
 from typing import Any, ClassVar
 
@@ -63,7 +63,7 @@ OF_THE_CONNECTION = (
 
 
 class AccountForm(ServiceForm):
-    """What staff can change of an account: its name, and where it differs from its workspace."""
+    """The fields of an account that staff can change: its name, and its settings that differ from the workspace's."""
 
     auto_hashtags = forms.TypedChoiceField(
         choices=INHERITED,
@@ -111,7 +111,7 @@ class AccountState(State):
 
 
 class IsConnected(admin.SimpleListFilter):
-    """The connected accounts, unless those that were disconnected are asked for."""
+    """The connected accounts, or the disconnected ones if chosen."""
 
     title = gettext_lazy("connection")
     parameter_name = "connection"
@@ -166,11 +166,11 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         return may and (not isinstance(obj, SocialAccount) or obj.is_connected)
 
     def has_pause_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether this person may stop publishing, as with /admin/pause."""
+        """Return whether this person may stop publishing, as with /admin/pause."""
         return "system.manage" in member_of_staff(request).granted
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Offer what can be done to the account as it is."""
+        """Offer the actions that the account's present state allows."""
         account = self.get_object(request, str(object_id))
         offered = super().get_actions_detail(request, object_id)
         if account is None:
@@ -179,7 +179,7 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         return [each for each in offered if each.action_name.removeprefix("accounts_socialaccount_") not in senseless]
 
     def add_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        """An account is added by signing in at its network."""
+        """Redirect to the page for connecting: an account is added by signing in at its network."""
         return HttpResponseRedirect(reverse("console_connect"))
 
     of_network = column("platform", gettext_lazy("Network"), sorts=True, tell=network_name)
@@ -201,7 +201,7 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
         return render_to_string("console/account_troubles.html", {"troubles": found, "again": again})
 
     def row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
-        """Match a connected account: nothing can be done to others."""
+        """Match a connected account, as others have no actions."""
         rows = super().row(request, object_id).filter(disconnected_at=None)
         get_object_or_404(rows)
         return rows
@@ -253,7 +253,7 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
 
     @action(description=gettext_lazy("Pause"), permissions=["pause"], icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Lead to where everything is paused, with the account chosen."""
+        """Redirect to the page of pauses, with the account chosen."""
         self.row(request, object_id)
         chosen = urlencode({"scope": PauseScope.ACCOUNT, f"id_{PauseScope.ACCOUNT}": object_id})
         return HttpResponseRedirect(f"{reverse('console_pauses')}?{chosen}")

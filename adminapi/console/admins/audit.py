@@ -34,7 +34,7 @@ LABELS: dict[str, Any] = {
     "to": _("Last day (UTC)"),
 }
 COLUMNS = {"ws_": "workspace_id", "key_": "key_id", "user_": "user_id"}
-"""Where an id is looked for, by its prefix; else it is that of what was changed."""
+"""The column in which an id is searched, by its prefix; other ids are those of changed rows."""
 
 PAGES = {
     "account": "accounts_socialaccount",
@@ -45,10 +45,10 @@ PAGES = {
     "webhook": "events_webhook",
     "workspace": "workspaces_workspace",
 }
-"""Where a row of each kind is shown."""
+"""The admin page of each kind of row."""
 
 CALLED = ("name", "email", "filename", "content")
-"""Details by which people know what was removed, and so has no page any more."""
+"""Details that name a removed row, which has no page any more."""
 
 
 EXAMPLES = {"action": "post.deleted", "resource_type": "post"}
@@ -95,7 +95,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
     list_before_template = "console/audit/above.html"
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Return the lines with the name of each key: a person tells keys apart by it, not by an id."""
+        """Return the lines with the names of their keys, which people know better than ids."""
         key = ApiKey.objects.filter(pk=OuterRef("key_id")).values("name")
         found = visible_to(member_of_staff(request), super().get_queryset(request))
         return found.annotate(key_name=Subquery(key[:1]))
@@ -114,7 +114,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
         return _who(event)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
-        """Show one line, with what was before and after in a table; nothing can be sent to the page."""
+        """Show one line, with values before and after in a table; the page is read-only."""
         event = readable_row(self, request, object_id)
         told = [(name, _written(each)) for name, each in event.details.items() if name not in ("before", "after")]
         return show_row(
@@ -131,7 +131,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
 
 
 def _who(event: Any) -> str | SafeString:
-    """Return who did it: a person, a key, a command, somebody who was not logged in yet, or the product itself."""
+    """Return the actor: a person, a key, a command, somebody not logged in yet, or the product itself."""
     if event.key_name and not event.user_email:
         return _with_id(event.key_name, event.key_id)
     if event.user_email or event.key_id or event.user_agent.startswith("manage.py"):
@@ -144,7 +144,7 @@ def _with_id(name: str, pk: str) -> SafeString:
 
 
 def _page_of(event: Event, request: HttpRequest) -> str:
-    """Return the page of what was changed, where its kind has one and whoever reads the line would find it there."""
+    """Return the page of the changed row, if its kind has one and the reader may see the row there."""
     app, _of, model = PAGES.get(event.resource_type, "").partition("_")
     if not member_of_staff(request).has_perm(f"{app}.view_{model}"):
         return ""
@@ -154,7 +154,7 @@ def _page_of(event: Event, request: HttpRequest) -> str:
 
 
 def _sought(term: str) -> dict[str, str]:
-    """Return the column, one with an index, that this is looked for in, and what is looked for."""
+    """Return the indexed column in which a term is searched, with the value to search."""
     if "@" in term:
         return {"user_id": User.objects.filter(email=term.lower()).values_list("pk", flat=True).first() or "-"}
     if term.startswith(("log_", "evt_")):
@@ -164,7 +164,7 @@ def _sought(term: str) -> dict[str, str]:
 
 
 def _changed(event: Event) -> list[dict[str, Any]]:
-    """Return each field that was changed, before and after."""
+    """Return each changed field, before and after."""
     before, after = event.details.get("before") or {}, event.details.get("after") or {}
     if not isinstance(before, dict) or not isinstance(after, dict):
         return []
@@ -173,13 +173,13 @@ def _changed(event: Event) -> list[dict[str, Any]]:
 
 
 def _written(value: Any) -> Any:
-    """Return a value as the API's JSON has it; a text as it is, and nothing as nothing."""
+    """Return a value as the API's JSON; texts and None stay as they are."""
     return value if value is None or isinstance(value, str) else as_json(value)
 
 
 @page("audit.view")
 def audit_csv(request: HttpRequest) -> HttpResponseBase:
-    """Answer the lines that the list shows as CSV, all of them: the same rows as GET /admin/audit?format=csv."""
+    """Answer all lines of the list as CSV: the same rows as GET /admin/audit?format=csv."""
     given = {name: value for name in LABELS if (value := request.GET.get(name))}
     events = visible_to(member_of_staff(request), Event.objects.order_by("-created_at", "-id"))
     narrowed = LogFilter(given, queryset=events)

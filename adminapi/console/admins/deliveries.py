@@ -1,4 +1,4 @@
-"""What was sent to webhooks, in the console: bodies, answers, and once more."""
+"""Deliveries to webhooks in the console: their bodies, their answers, and sending them again."""
 
 import json
 from typing import Any
@@ -78,7 +78,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         return message_of(delivery).type
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
-        """Show what was sent, and each answer; nothing can be sent to the page."""
+        """Show the body, and each answer; the page is read-only."""
         delivery = readable_row(self, request, object_id)
         message, attempts = message_of(delivery), DeliveryAttempt.objects.filter(delivery=delivery)
         return show_row(
@@ -102,7 +102,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
 
 
 def message_of(delivery: Delivery) -> Message:
-    """Return what was to be delivered; empty where that is gone, as after half a restore."""
+    """Return a delivery's message; an empty one if it is gone, as after an incomplete restore."""
     try:
         return delivery.message
     except Message.DoesNotExist:
@@ -110,13 +110,13 @@ def message_of(delivery: Delivery) -> Message:
 
 
 def why(attempt: DeliveryAttempt) -> str:
-    """Return why an attempt has not arrived, to the reader; nothing where it has."""
-    told = ANSWERS.get(attempt.error, attempt.error)
-    return translated(Phrase(told, status=attempt.http_status)) if told else ""
+    """Return why an attempt failed, in the reader's language; empty if it succeeded."""
+    reason = ANSWERS.get(attempt.error, attempt.error)
+    return translated(Phrase(reason, status=attempt.http_status)) if reason else ""
 
 
 def answer(attempt: DeliveryAttempt) -> str:
-    """Return what the receiver answered, as it wrote it; else what we say in its place, to the reader."""
+    """Return the receiver's answer unchanged, or else our own text in the reader's language."""
     return readable(attempt.answer) if attempt.http_status else translated(attempt.answer)
 
 

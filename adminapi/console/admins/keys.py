@@ -1,4 +1,4 @@
-"""API keys in the console: their secret is on the page that answers the request which made it, and on no other."""
+"""API keys in the console; a secret is shown only on the page that answers the request which created it."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar
@@ -70,7 +70,7 @@ class EndField(forms.SplitDateTimeField):
 
 
 class KeyForm(ServiceForm):
-    """What staff can set of a key."""
+    """The fields of a key that staff can set."""
 
     added = SECRET_ADDED
     permissions = forms.MultipleChoiceField(
@@ -212,7 +212,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
 
     @action(description=gettext_lazy("Rotate"), permissions=["change"], icon="autorenew")
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
-        """Ask, give the key another secret, and show that."""
+        """Ask, give the key a new secret, and show the secret."""
         made: list[tuple[ApiKey, str]] = []
         shown = {INSTEAD_OF: self.row(request, object_id).get().prefix}
         actor, instead_of = Actor.from_request(request), request.POST.get(INSTEAD_OF, "")
@@ -226,9 +226,9 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
         if not made:
             return answer
         key, secret = made[-1]
-        told = _("The previous one works until %(time)s.") % {"time": moment(key.previous_expires_at)}
+        note = _("The previous one works until %(time)s.") % {"time": moment(key.previous_expires_at)}
         title = _("The new key of %(name)s") % {"name": key.name}
-        return show_once(request, title=title, says=f"{SAYS} {told}", secret=secret, back=own_page(ApiKey, key.pk))
+        return show_once(request, title=title, says=f"{SAYS} {note}", secret=secret, back=own_page(ApiKey, key.pk))
 
     @action(description=gettext_lazy("Revoke"), permissions=["change"], icon="block")
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
@@ -245,7 +245,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
 
 
 def _use(key: ApiKey, now: datetime) -> Chart:
-    """Return the requests that were made with a key on each of the last days, in UTC."""
+    """Return a chart of the requests made with a key on each of the last days, in UTC."""
     today = now.astimezone(UTC).date()
     days = requests_by_day(today - timedelta(days=DAYS - 1), today, key_ids=[key.pk])
     series = Series(name=_("Requests"), tone="main", numbers=list(days.values()))

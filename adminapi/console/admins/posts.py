@@ -1,4 +1,4 @@
-"""Posts in the console: the list, the page of each, and what can be done to them."""
+"""Posts in the console: the list, the page of each, and their actions."""
 
 from collections.abc import Callable
 from functools import partial
@@ -41,7 +41,7 @@ ELSEWHERE: dict[str, Any] = {
     "duplicate": lambda made: own_page(Post, made.pk),
     "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
 }
-"""Where to go where the post itself is not the place: to the copy, to the list."""
+"""The pages to go to after actions that do not return to the post: the copy, and the list."""
 
 
 def in_the_list(action: Action) -> Any:
@@ -72,7 +72,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         return super().get_queryset(request).prefetch_related("workspace")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """Return an order that an index has: by moment within a workspace, else as they were made."""
+        """Return an order of an index: by moment within a workspace, else by creation."""
         return ("-moment", "-id") if request.GET.get("workspace") else ("-id",)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
@@ -110,17 +110,17 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         return self.has_view_permission(request)
 
     def add_view(self, request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
-        """A post is written on a page of its own."""
+        """Redirect to the page for composing a post."""
         return HttpResponseRedirect(reverse("console_compose"))
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
-        """Show the page of a post; nothing can be sent to it."""
+        """Show the page of a post; it is read-only."""
         if request.method not in ("GET", "HEAD"):
             raise PermissionDenied
         return self._show(request, self._find(request, unquote(object_id)))
 
     def _find(self, request: HttpRequest, pk: str) -> Post:
-        """Return a post of whoever asks; raises Http404, and PermissionDenied without the permission."""
+        """Return a post of the request's user; raises Http404, and PermissionDenied without the permission."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         found: Post = get_object_or_404(self.get_queryset(request).select_related("schedule"), pk=pk)
@@ -167,7 +167,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         return answer or HttpResponseRedirect(here)
 
     def resolve(self, request: HttpRequest, pk: str, target: str) -> HttpResponse:
-        """Take a person's word on whether the post is at a network: checked as the API does, asked, and done."""
+        """Settle a target by a person's word on whether it is at its network, checked as in the API and confirmed."""
         post, meant = self._meant(request, pk, target)
         if request.method != "POST":
             return HttpResponseRedirect(own_page(Post, pk))

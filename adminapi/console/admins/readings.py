@@ -1,4 +1,4 @@
-"""What is read of accounts and posts in the console, and when: in this app because its columns are shown as here."""
+"""Readings of accounts and posts in the console; part of this app because it uses the console's columns."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -61,12 +61,12 @@ class AccountSyncAdmin(ReadOnlyWorkspaceScopedAdmin[AccountSync]):
             return read_soon(readable, now=database_now())
 
         count = in_transaction(read)
-        told = ngettext(
+        message = ngettext(
             "%(count)d account is read as soon as a worker is free.",
             "%(count)d accounts are read as soon as a worker is free.",
             count,
         )
-        self.message_user(request, told % {"count": count})
+        self.message_user(request, message % {"count": count})
 
 
 @admin.register(TargetNumbers)

@@ -1,4 +1,4 @@
-"""Schedules in the console: written with their slots as rows, by the same services as the API's."""
+"""Schedules in the console: edited with their slots as rows, through the same services as in the API."""
 
 from datetime import datetime
 from typing import Any
@@ -59,7 +59,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         return len(schedule.slots.all())
 
     def add_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
-        """Show an empty schedule, or what was written of one with the accounts of another workspace; or make it."""
+        """Show an empty schedule, or the written one again after the choice of another workspace; or create it."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         chosen = self._chosen(request)
@@ -90,13 +90,13 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         return HttpResponseRedirect(own_page(Schedule, made.pk))
 
     def _chosen(self, request: HttpRequest) -> Workspace | None:
-        """Return the workspace that was chosen, or the only one that there is to choose."""
+        """Return the chosen workspace, or the only one to choose."""
         if named := request.POST.get("workspace") or request.GET.get("workspace"):
             return workspaces_of(request).filter(pk=named).first()
         return only_one(request) if request.method != "POST" else None
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
-        """Show a schedule and what comes next in it, or change it: after asking, where posts wait in its queue."""
+        """Show a schedule and its next times, or change it, after a confirmation if posts wait in its queue."""
         if not self.has_change_permission(request):
             raise PermissionDenied
         schedule = get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
@@ -121,14 +121,14 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         except DomainError as error:
             return self._refuse(request, written, error, schedule=schedule)
         self.message_user(request, _("The schedule was changed."))
-        if told := catalogue.returned(drafts):
-            self.message_user(request, told, "WARNING")
+        if message := catalogue.returned(drafts):
+            self.message_user(request, message, "WARNING")
         return HttpResponseRedirect(own_page(Schedule, schedule.pk))
 
     def _refuse(
         self, request: HttpRequest, written: schedule_form.Written, error: DomainError, **of: Any
     ) -> HttpResponse:
-        """Show what was written again: beside their fields what is wrong with it by now, else what was refused."""
+        """Show the written values again, with errors beside their fields, or else with the service's refusal."""
         if written.values() is not None:
             written.errors["general"] = words(error)
         return self._show(request, written, status=error.status, **of)
@@ -177,8 +177,8 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
     def delete_schedules(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
-        told = _("%(posts)s They return to draft and keep their text. The schedule itself is gone for good.")
-        says = told % {"posts": _waiting_message(rows)}
+        question = _("%(posts)s They return to draft and keep their text. The schedule itself is gone for good.")
+        says = question % {"posts": _waiting_message(rows)}
         return bulk.operate(self, request, rows, catalogue.DELETE_SCHEDULES, says=says)
 
 
@@ -189,8 +189,8 @@ def waiting(schedule: Schedule) -> int:
 
 def _waiting_message(rows: QuerySet[Schedule]) -> str:
     count = Post.objects.filter(schedule__in=rows.order_by().values("pk"), status=PostStatus.SCHEDULED).count()
-    told = ngettext("%(count)d post waits there.", "%(count)d posts wait there.", count)
-    return told % {"count": count}
+    message = ngettext("%(count)d post waits there.", "%(count)d posts wait there.", count)
+    return message % {"count": count}
 
 
 def coming(schedule: Schedule) -> list[dict[str, Any]]:

@@ -65,7 +65,7 @@ ID = column("id", gettext_lazy("Id"), sorts=True)
 
 
 class UserForm(ServiceForm):
-    """What staff can set of a user; the password only of a new one."""
+    """The fields of a user that staff can set; the password only for a new one."""
 
     role = forms.ChoiceField(choices=ROLES, label=gettext_lazy("Role"), widget=UnfoldAdminSelectWidget)
     has_own_list = forms.BooleanField(
@@ -101,7 +101,7 @@ class UserForm(ServiceForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if not self.instance._state.adding:
-            del self.fields["password"]  # another one has a page of its own
+            del self.fields["password"]  # changing it has a page of its own
         self.initial.setdefault("role", Role.VIEWER)
         self.initial["has_own_list"] = self.instance.permissions is not None
         self.initial["permissions"] = self.instance.granted_in_order
@@ -117,10 +117,10 @@ class UserForm(ServiceForm):
         if {"has_own_list", "permissions"} & set(self.changed_data):
             values["permissions"] = _own_list(self.cleaned_data)
         elif "role" in values:
-            values["permissions"] = _own_list(self.initial)  # as it is by now: a new role alone takes it away
+            values["permissions"] = _own_list(self.initial)  # the present list, which a new role alone would remove
         if not values:
             return user
-        stored = get_object_or_404(User, pk=user.pk)  # the instance has the form's values by now: nothing to journal
+        stored = get_object_or_404(User, pk=user.pk)  # the instance already has the form's values: no change to journal
         return users.update_user(stored, values=values, actor=self.actor, now=timezone.now())
 
     def _create(self) -> User:
@@ -134,7 +134,7 @@ class UserForm(ServiceForm):
 
 
 def _own_list(told: Mapping[str, Any]) -> list[str] | None:
-    """Return what the form's two fields say of a list of one's own; None where there is none."""
+    """Return the user's own list of permissions from the form's two fields, or None for the role's."""
     return told["permissions"] if told["has_own_list"] else None
 
 
@@ -184,18 +184,18 @@ class UserAdmin(ServiceAdmin[User]):
         )
 
     def response_post_save_add(self, request: HttpRequest, obj: User) -> HttpResponseRedirect:
-        """Go to the page of a new user: it says that they work in no workspace yet, and where that is chosen."""
+        """Go to the page of the new user, which says that they are in no workspace yet, and how to change that."""
         return HttpResponseRedirect(own_page(User, obj.pk))
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
-        """Hash a new user's password before Django begins its transaction: it takes longer than one may."""
+        """Hash a new user's password before Django begins its transaction, which must not take that long."""
         asked: Any = request
         password = request.POST.get("password", "")[:PASSWORD_LENGTH]
         if object_id is None and password and self.has_add_permission(request):
             try:
                 asked.password_hash = hash_password(password)
             except TooManyLogins as error:
-                asked.password_refusal = error  # told by the form
+                asked.password_refusal = error  # shown by the form
         return super().changeform_view(request, object_id, *args, **options)
 
     @action(description=gettext_lazy("Set a password"), permissions=["change"], icon="password")
@@ -212,7 +212,7 @@ class UserAdmin(ServiceAdmin[User]):
         return show(request, "console/set_password.html", title=title, status=422 if problem else 200, **context)
 
     def _set_password(self, request: HttpRequest, user: User) -> str:
-        """Set the password that was typed; returns why not, where it cannot be."""
+        """Set the typed password; returns the reason if it is refused."""
         form = PasswordForm(request.POST)
         if not form.is_valid():
             return " ".join(str(text) for text in form.errors["password"])

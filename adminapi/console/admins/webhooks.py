@@ -1,4 +1,4 @@
-"""Webhooks in the console: in this app because their pages need workspaces."""
+"""Webhooks in the console; part of this app because their pages need workspaces."""
 
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -42,7 +42,7 @@ SHOWN = gettext_lazy("Give this secret to the receiver, which uses it to verify 
 
 
 class Workspaces(forms.MultipleChoiceField):
-    """Ids of workspaces; the form says which of them may not be chosen, for some may have been when it was opened."""
+    """Ids of workspaces. The form itself refuses wrong ones, as some may have been valid when it was opened."""
 
     widget = UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -51,16 +51,16 @@ class Workspaces(forms.MultipleChoiceField):
 
 
 def _offered() -> list[tuple[str, str]]:
-    """Return the events that a webhook can hear of, each with what it means, to the reader."""
+    """Return the events that a webhook can get, each with its meaning in the reader's language."""
     return [(name, about(name, translated(says))) for name, says in EVENTS.items()]
 
 
 class WebhookForm(ServiceForm):
-    """What staff can set of a webhook."""
+    """The fields of a webhook that staff can set."""
 
     added = SECRET_ADDED
     refusal = ""
-    """Why its address may not be called."""
+    """The reason if its address may not be called."""
     events = forms.MultipleChoiceField(
         label=gettext_lazy("Events"),
         choices=_offered,
@@ -172,7 +172,7 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
         return format_html('<span class="op-badge op-calm">{}</span>', _("off"))
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
-        """Show what was sent lately beside the form."""
+        """Show recent deliveries beside the form."""
         sent = about_theirs(Delivery.objects.filter(webhook=unquote(object_id)), member_of_staff(request))
         recent = sent.select_related("message").order_by("-message", "-pk")[:BESIDE]
         replays = Replay.objects.filter(webhook=unquote(object_id)).order_by("-created_at", "-pk")[:BESIDE]
@@ -192,7 +192,7 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
         return form
 
     def response_add(self, request: HttpRequest, obj: Any, *args: Any, **options: Any) -> HttpResponse:
-        """Show the secret, on this page alone."""
+        """Show the secret, on this page only."""
         return _secret_page(request, obj, obj.shown_once)
 
     @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
@@ -236,11 +236,11 @@ class WebhookAdmin(ServiceAdmin[Webhook]):
         return found
 
     def replay(self, request: HttpRequest, pk: str) -> HttpResponse:
-        """Ask since when, say how many events that is, and begin."""
+        """Ask for the start time, show the number of events, and begin."""
         return replay_pages.begin(request, self._find(request, pk))
 
     def progress(self, request: HttpRequest, pk: str, replay: str) -> HttpResponse:
-        """Show how far a replay is."""
+        """Show the progress of a replay."""
         return replay_pages.progress(request, self._find(request, pk), replay)
 
 

@@ -1,4 +1,4 @@
-"""Workspaces in the console: their settings as fields, who works in them, and what goes when one is deleted."""
+"""Workspaces in the console: their settings as fields, their members, and the losses of deleting one."""
 
 from collections.abc import Collection
 from typing import Any, ClassVar
@@ -55,11 +55,11 @@ PAGES = (
     (gettext_lazy("Accounts"), "admin:accounts_socialaccount_changelist", "accounts.manage"),
     (gettext_lazy("Analytics"), "console_analytics", "analytics.view"),
 )
-"""What can be opened for one workspace, and who may open it."""
+"""The pages of one workspace, with the permission for each."""
 
 
 class Members(forms.MultipleChoiceField):
-    """Some of those who can be chosen; who is gone since the page was made is no mistake of whoever sends it."""
+    """A choice of users; one that was deleted since the page was made is no error."""
 
     shown: Collection[str] = ()
 
@@ -68,7 +68,7 @@ class Members(forms.MultipleChoiceField):
 
 
 class WorkspaceForm(ServiceForm):
-    """What staff can set of a workspace."""
+    """The fields of a workspace that staff can set."""
 
     timezone = forms.ChoiceField(
         required=False,
@@ -123,7 +123,7 @@ class WorkspaceForm(ServiceForm):
         members.choices = [(user.pk, _named(user)) for user in self._offered(present)]
 
     def _offered(self, present: list[User]) -> list[User]:
-        """Return who can be chosen: whoever may not see the users sees the members, and can take them out."""
+        """Return the users to choose from; a person who may not see users gets the members, and can remove them."""
         person = member_of_staff(self.request)
         if "users.manage" in person.granted:
             return list(User.objects.order_by("email"))
@@ -148,7 +148,7 @@ class WorkspaceForm(ServiceForm):
         return workspace
 
     def _members(self) -> list[str]:
-        """Return who works in it by now, without those who were taken out on the page, and with those added there."""
+        """Return the present members, without those removed on the page, and with those added there."""
         shown, given = self.shown("members"), self.cleaned_data["members"]
         kept = [pk for pk in self.initial["members"] if pk in given or pk not in shown]
         chosen = [*kept, *(pk for pk in given if pk not in shown and pk not in kept)]
@@ -191,13 +191,13 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
         return (*sections, about) if obj else sections
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Show above the form where the workspace's posts, accounts and numbers are."""
+        """Show links to the workspace's posts, accounts and numbers above the form."""
         granted = member_of_staff(request).granted
         context["pages"] = [(label, reverse(to)) for label, to, needed in PAGES if needed in granted]
         return super().render_change_form(request, context, *args, **options)
 
     def has_connect_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether this person may connect accounts."""
+        """Return whether this person may connect accounts."""
         return "accounts.manage" in member_of_staff(request).granted
 
     @action(description=gettext_lazy("Connect an account"), permissions=["connect"], icon="add_link")
@@ -207,7 +207,7 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
 
     @action(description=gettext_lazy("Delete"), permissions=["change"], icon="delete")
     def delete_workspace(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
-        """Say what goes with the workspace, ask, and delete it."""
+        """Name the losses, ask, and delete the workspace."""
         actor, workspace = Actor.from_request(request), get_object_or_404(workspaces_of(request), pk=object_id)
         gone: list[str] = []
 
@@ -226,7 +226,7 @@ def _named(user: User) -> str:
 
 
 def _what_goes(workspace: Workspace) -> str:
-    """Return what is lost with a workspace, with its numbers."""
+    """Return the losses of deleting a workspace, with their numbers."""
     numbers = {
         "posts": counts.posts_of(workspace.pk),
         "waiting": pausing.waiting(PauseScope.WORKSPACE, workspace.pk),

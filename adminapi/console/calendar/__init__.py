@@ -1,1 +1,1 @@
-"""The calendar, and what it shows."""
+"""The calendar, and its entries."""

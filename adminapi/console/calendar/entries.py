@@ -1,4 +1,4 @@
-"""What the calendar shows: posts, free slots, drafts and changes of the clocks, all in local times of one zone."""
+"""The entries of the calendar: posts, free slots, drafts and clock changes, all in local times of one zone."""
 
 import heapq
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ Shown = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """What is looked at: a workspace, between two instants, and by whose slots."""
+    """The visible part: a workspace, between two instants."""
 
     workspace: Workspace
     start: datetime
@@ -63,7 +63,7 @@ def shown_posts(posts: "QuerySet[Post]", span: Span) -> tuple[list[Shown], bool]
 
 
 def _paused(posts: Sequence[Post]) -> set[str]:
-    """Return those of these posts of which all that is still to be sent waits for the end of a pause."""
+    """Return the posts whose unsent targets all wait for the end of a pause."""
     if not (paused := pauses.in_force()):
         return set()
     open_ones = [post.pk for post in posts if post.status in UNSETTLED]
@@ -80,7 +80,7 @@ def shown_drafts(posts: "QuerySet[Post]", span: Span) -> tuple[list[Shown], bool
 
 
 def tile(post: Post, clocks: ZoneInfo) -> Shown:
-    """Return what the calendar shows of a post, by these clocks."""
+    """Return the calendar's entry of a post, in the local time of these clocks."""
     text = " ".join((post.content or post.title).split()) or _("(no text)")
     local = post.moment.astimezone(clocks)
     return {
@@ -97,14 +97,14 @@ def tile(post: Post, clocks: ZoneInfo) -> Shown:
 
 
 def mark(platform: str) -> str:
-    """Return the letters that stand for a network where there is room for no more."""
+    """Return the short letters of a network, for small spaces."""
     return network_name(platform)[:2].strip("/ ")
 
 
 def free_slots(span: Span, recipients: Sequence[queue.Recipient]) -> tuple[list[Shown], bool]:
-    """Return the coming times of the active schedules that no post has taken, and whether more times come after them.
+    """Return the coming times of the active schedules that no post has taken, and whether more times follow.
 
-    Where recipients are given, only times that are for one of them.
+    With recipients, only times for one of them.
     """
     schedules = Schedule.objects.filter(workspace=span.workspace, is_active=True).prefetch_related("slots")
     wanted = [[slot for slot in each.slots.all() if _is_for(slot, recipients)] for each in schedules]
@@ -139,13 +139,13 @@ def _free(each: queue.Occurrence, slot: Slot, span: Span) -> Shown:
 
 
 def compose_address(workspace: Workspace) -> str:
-    """Return where a new post is written; `&at=` and a local time may follow."""
+    """Return the address for composing a new post; `&at=` and a local time may be appended."""
     return f"{reverse('console_compose')}?{urlencode({'workspace': workspace.pk})}"
 
 
 def shown_changes(span: Span) -> list[Shown]:
-    """Return what happens to the clocks, in words, on the days on which something does."""
-    earlier = span.start - INSTANT  # where the clocks jump over midnight, the day begins as they do
+    """Return the clock changes in words, with their days."""
+    earlier = span.start - INSTANT  # if the clocks jump over midnight, the day begins at the change
     first, last = (moment.astimezone(span.clocks).date() for moment in (span.start, span.end - INSTANT))
     changes = clock_changes(earlier, span.end, zone=span.workspace.timezone)
     return [_change(each) for each in changes if first <= each.day <= last]
@@ -157,16 +157,16 @@ def _change(change: ClockChange) -> Shown:
     times = {"day": day, "first": f"{first:%H:%M}", "last": f"{last:%H:%M}"}
     if change.is_forward:
         title = _("Clocks go forward")
-        told = _("On %(day)s the clocks go forward: after %(first)s comes %(last)s. Times between do not exist.")
+        message = _("On %(day)s the clocks go forward: after %(first)s comes %(last)s. Times between do not exist.")
     else:
         title = _("Clocks go back")
-        told = _("On %(day)s the clocks go back: after %(last)s comes %(first)s again. Times between happen twice.")
+        message = _("On %(day)s the clocks go back: after %(last)s comes %(first)s again. Times between happen twice.")
     span = {"first": wall_clock(first), "last": wall_clock(last)}
-    return {"day": f"{change.day}", "title": title, "text": told % times} | span
+    return {"day": f"{change.day}", "title": title, "text": message % times} | span
 
 
 def wall_clock(local: datetime) -> str:
-    """Write a local time as the calendar reads it: without a zone, for the page has but one."""
+    """Write a local time for the calendar, without a zone, as the page has only one."""
     return local.replace(tzinfo=None, microsecond=0).isoformat()
 
 

@@ -1,4 +1,4 @@
-"""The calendar: what goes out when, by the clock of one workspace, and the way to another time."""
+"""The calendar: the posts by the clock of one workspace, and moving them to other times."""
 
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -44,7 +44,7 @@ class HasChanged(DomainError):
 
 
 class CalendarFilter(PostFilter):
-    """The filters of the posts list, by account too; the days are those of the workspace that is shown."""
+    """The filters of the posts list, and one by account; days are those of the shown workspace."""
 
     account = filters.CharFilter(method="filter_account")
 
@@ -84,7 +84,7 @@ def calendar(request: HttpRequest) -> HttpResponseBase:
 
 
 def _workspace(request: HttpRequest) -> Workspace:
-    """Return the workspace that the address names; 404 where it is not one of the viewer's."""
+    """Return the workspace that the address names; 404 if it is not one of the viewer's."""
     return get_object_or_404(workspaces_of(request), pk=request.GET.get("workspace", ""))
 
 
@@ -100,7 +100,7 @@ def _now(workspace: Workspace) -> str:
 @page(PERMISSION)
 @require_safe
 def events(request: HttpRequest) -> JsonResponse:
-    """Give what is in the calendar from one day to another, both included, in the local time of the workspace."""
+    """Return the calendar's entries from one day to another, both included, in the workspace's local time."""
     workspace = _workspace(request)
     try:
         found = _filtered(request, workspace)
@@ -125,7 +125,7 @@ def events(request: HttpRequest) -> JsonResponse:
 
 
 def _filtered(request: HttpRequest, workspace: Workspace) -> CalendarFilter:
-    """Return the posts that are asked for; raises InvalidInput for a range that is none, or too long."""
+    """Return the requested posts; raises InvalidInput for a range that is missing, invalid or too long."""
     found = CalendarFilter(request.GET, workspace=workspace, queryset=limited(Post.objects.all(), request))
     if not found.is_valid():
         raise InvalidInput(**{name: [str(each) for each in errors] for name, errors in found.errors.items()})
@@ -139,20 +139,20 @@ def _filtered(request: HttpRequest, workspace: Workspace) -> CalendarFilter:
 
 
 def _without_time(request: HttpRequest, workspace: Workspace) -> "QuerySet[Post]":
-    """Return the posts that network and account allow, whenever they are."""
+    """Return the posts that match network and account, at any time."""
     chosen = {name: request.GET.get(name, "") for name in ("platform", "account")}
     return CalendarFilter(chosen, workspace=workspace, queryset=limited(Post.objects.all(), request)).qs
 
 
 def _free(request: HttpRequest, span: entries.Span) -> tuple[list[dict[str, Any]], bool]:
-    """Return the free slots; none when a state is chosen, which only posts have."""
+    """Return the free slots; none if a state is chosen, as only posts have states."""
     if request.GET.get("status"):
         return [], False
     return entries.free_slots(span, _recipients(request, span.workspace))
 
 
 def _recipients(request: HttpRequest, workspace: Workspace) -> list[tuple[str, str]]:
-    """Return the accounts, or the network, that a free slot should be for; none when nothing is chosen."""
+    """Return the accounts, or the network, that a free slot should be for; none if nothing is chosen."""
     platform, account = request.GET.get("platform", ""), request.GET.get("account", "")
     if not platform and not account:
         return []
@@ -166,10 +166,10 @@ def _cut(posts: list[dict[str, Any]], *, has_more: bool) -> list[str]:
     if not has_more:
         return []
     last = date_format(datetime.fromisoformat(posts[-1]["start"]), "l j F, H:i")
-    told = _(
+    message = _(
         "There are more posts than the calendar shows: it ends with the first %(count)d, on %(last)s. Filter them."
     )
-    return [told % {"count": len(posts), "last": last}]
+    return [message % {"count": len(posts), "last": last}]
 
 
 def _cut_free(*, has_more: bool) -> list[str]:
@@ -179,9 +179,9 @@ def _cut_free(*, has_more: bool) -> list[str]:
 @page(PERMISSION)
 @require_POST
 def move(request: HttpRequest, pk: str) -> JsonResponse:
-    """Give a post another time, as the API's schedule call would: `at` is local unless it has an offset.
+    """Give a post another time, as the API's schedule call does: `at` is local unless it has an offset.
 
-    One that is not as the calendar showed it, in `state`, `start` and `schedule`, stays as it is.
+    A post whose `state`, `start` or `schedule` differs from the calendar's stays unchanged.
     """
     post = post_of(request, pk)
     left, zone = post.schedule, post.workspace.timezone
@@ -206,7 +206,7 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
 
 
 def _as_shown(request: HttpRequest, post: Post) -> Post:
-    """Return the post locked; raises HasChanged where it is not as the calendar showed it, where that tells."""
+    """Return the locked post; raises HasChanged if it differs from the values that the calendar sent, if any."""
     locked = services.lock(post)
     tile = entries.tile(locked, ZoneInfo(post.workspace.timezone))
     if any(request.POST.get(name, tile[name]) != tile[name] for name in ("state", "start", "schedule")):
@@ -224,8 +224,8 @@ def _read(request: HttpRequest) -> datetime:
 
 def _moved_message(local: datetime, left: str) -> str:
     when = _with_offset(local) if comes_twice(local) else _when(local)
-    told = _("The post goes out on %(when)s.") % {"when": when}
-    return f"{told} {_('It left its slot in %(schedule)s.') % {'schedule': left}}" if left else told
+    message = _("The post goes out on %(when)s.") % {"when": when}
+    return f"{message} {_('It left its slot in %(schedule)s.') % {'schedule': left}}" if left else message
 
 
 def _when(local: datetime) -> str:
@@ -238,19 +238,19 @@ def _with_offset(local: datetime) -> str:
 
 def _doubt(error: DoubtfulLocalTime, zone: str) -> str:
     if isinstance(error, NoSuchLocalTime):
-        told = _("This time does not exist in %(zone)s: the clocks jump over it that day. Choose one of these.")
+        message = _("This time does not exist in %(zone)s: the clocks jump over it that day. Choose one of these.")
     else:
-        told = _("This time comes twice in %(zone)s: the clocks go back that day. Choose which one you mean.")
-    return told % {"zone": zone}
+        message = _("This time comes twice in %(zone)s: the clocks go back that day. Choose which one you mean.")
+    return message % {"zone": zone}
 
 
 def _choice(local: datetime) -> dict[str, str]:
-    """Return one of the times that a doubtful one may mean: its offset makes it plain."""
+    """Return one of the possible meanings of an ambiguous time, with its offset."""
     return {"at": local.isoformat(), "label": _with_offset(local)}
 
 
 def _refused(error: DomainError, **beside: Any) -> JsonResponse:
-    """Answer with all that a refusal says: what is wrong, and at each network why."""
+    """Answer with the error, and each network's reasons."""
     issues = [each for each in error.details.get("issues", []) if each["severity"] == "error"]
     message = _("The networks would refuse this post.") if issues else words(error)
     reasons = [about(network_name(each["platform"]), translated(each["message"])) for each in issues]

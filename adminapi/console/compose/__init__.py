@@ -1,1 +1,1 @@
-"""The page that composes a post: what is written there, what each network would get of it, and what its buttons do."""
+"""The page that composes a post: its fields, its preview for each network, and the actions of its buttons."""

@@ -1,4 +1,4 @@
-"""What the page that composes a post is drawn from: accounts by network, and a section of fields for each network."""
+"""The data of the page that composes a post: accounts by network, and a section of fields for each network."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from ouipost.translating import translated
 from ouipost.unicode import apart
 
 KINDS = {"texts": "several", "integer": "number"}
-"""The fields of options that are no text of one piece."""
+"""Field kinds by the types of options that are no single text."""
 ELEMENTS = {"files": "compose-file", "platforms": "compose-where", "schedule_id": "schedule_id"}
 
 
@@ -31,7 +31,7 @@ def id_of(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A box before an account: `value` is what the post would name it by, as the API does."""
+    """A checkbox for an account; `value` is the destination that it adds to the post, as in the API."""
 
     value: str
     label: str
@@ -39,14 +39,14 @@ class Choice:
     username: str = ""
     status: str = ""
     reason: str = ""
-    """Why it cannot be chosen."""
+    """The reason if it cannot be chosen."""
     note: str = ""
-    """What else is to be known of it."""
+    """A further remark about it."""
     is_chosen: bool = False
 
     @property
     def is_barred(self) -> bool:
-        """Whether it cannot be chosen; one that is chosen can always be taken away."""
+        """Return whether it cannot be chosen; a chosen one can always be removed."""
         return bool(self.reason) and not self.is_chosen
 
 
@@ -78,18 +78,18 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Own:
-    """A field in which a network can say something else than the post, once its box is checked."""
+    """A field for a network's own value instead of the post's, enabled by a checkbox."""
 
     name: str
     says: str
-    """What its box says."""
+    """The label of its checkbox."""
     field: Field
     is_own: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """What one network, or one account, gets differently."""
+    """The overrides of one network, or of one account."""
 
     key: str
     platform: str
@@ -100,17 +100,17 @@ class Section:
 
     @property
     def is_open(self) -> bool:
-        """Whether something is wrong in it, so that nobody has to look for it."""
+        """Return whether it has an error, so that it must be open."""
         return any(field.errors for field in [*(each.field for each in self.own), *self.options])
 
     @property
     def said(self) -> int:
-        """How many fields say something."""
+        """The number of fields with a value."""
         return sum(each.is_own for each in self.own) + sum(field.value not in ("", []) for field in self.options)
 
 
 def groups(sheet: Sheet) -> list[Group]:
-    """Return all that a post can be sent to, by network, in the order of the networks."""
+    """Return all possible destinations of a post, by network, in the order of the networks."""
     named = sheet.body["platforms"]
     choices = [_choice(account, named) for account in sheet.accounts]
     taken = {choice.value for choice in choices}
@@ -160,7 +160,7 @@ def _without_account(platform: str) -> Choice:
 
 
 def sections(sheet: Sheet) -> list[Section]:
-    """Return a section for each network that the workspace can send to, and for each account that has its own entry."""
+    """Return a section for each network that the workspace can send to, and for each account with an own entry."""
     networks = {account.pk: account.platform for account in sheet.accounts}
     chosen = chosen_networks(sheet)
     entries = sheet.body["platform_content"]
@@ -205,7 +205,7 @@ def _own(sheet: Sheet, key: str, name: str, entry: Mapping[str, Any], whose: str
 
 
 def _options(sheet: Sheet, key: str, platform: str, given: Mapping[str, Any]) -> Iterator[Field]:
-    """Give a field for every option of the network, drawn from what the network's own data say of it."""
+    """Give a field for every option of the network, as its connector declares it."""
     types = registry.get(platform).post_types
     if len(types) > 1:
         yield _option(sheet, key, Option(name="post_type", choices=types), given, ())

@@ -1,4 +1,4 @@
-"""What a person has written on the page that composes a post, in the form of the API's bodies; it stores nothing."""
+"""Read the page that composes a post into the form of the API's bodies; nothing is stored here."""
 
 import json
 import re
@@ -31,7 +31,7 @@ from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
 OWN = ("content", "title", "link", "hashtags")
-"""What a network or account may get instead of the post's own, beside its options."""
+"""The fields that a network or account may override, beside its options."""
 BETWEEN_TAGS = re.compile(r"[\s,]+")
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,16}")
 FLAGS = {"true": True, "false": False}
@@ -45,83 +45,83 @@ EMPTY: dict[str, Any] = {
     "platform_content": {},
 }
 KINDS = {name: type(value) for name, value in EMPTY.items()} | {"at": str}
-"""Of what a page tells of the post that it was made of: what that said, and when it went out."""
+"""The types of the values by which a page describes the post that it was made from: its content and its time."""
 
 Seen = tuple[int, str, str]
-"""A file as a page shows it: its place, its id, and its words."""
+"""A file as a page shows it: its position, its id, and its alt text."""
 Errors = dict[str, list[str]]
-"""What is wrong, by the name of the field on the page; under an empty name what is about none of them."""
+"""Errors by the name of the page's field; errors of no field have an empty name."""
 
 
 @dataclass(kw_only=True)
 class File:
-    """A stored file of the post, as the page has it: its text and place are stored when the post is saved."""
+    """A stored file of the post, as on the page; its alt text and position are stored when the post is saved."""
 
     media: Media
     alt_text: str
     is_removed: bool = False
     seen: Seen | None = None
-    """What the page showed of it; None where it came since."""
+    """The file as the page showed it; None if it came later."""
 
     @property
     def as_shown(self) -> str:
-        """What the page is to tell of that when it comes back."""
+        """The value of the hidden input that sends this back."""
         return json.dumps(self.seen or seen(self.media))
 
 
 def seen(media: Media) -> Seen:
-    """Return what a page shows of a file by now."""
+    """Return a file as a page would show it now."""
     return media.position, media.pk, media.alt_text
 
 
 @dataclass(kw_only=True)
 class Sheet:
-    """All that stands on the page."""
+    """The whole content of the page."""
 
     workspace: Workspace
     post: Post | None = None
     accounts: list[SocialAccount]
-    """Those that are connected, and those that the post names."""
+    """The connected accounts, and those that the post names."""
     body: dict[str, Any]
     files: list[File] = field(default_factory=list)
     gone: list[Seen] = field(default_factory=list)
-    """Files that the page has, and that are not there any more."""
+    """Files on the page that no longer exist."""
     at: str = ""
-    """By the clock of the workspace."""
+    """The local time of the post, by the workspace's clock."""
     chosen_at: str = ""
-    """Which moment is meant, where the clocks do not show `at` exactly once."""
+    """The chosen moment, if the clocks do not show `at` exactly once."""
     schedule_id: str = ""
     errors: Errors = field(default_factory=dict)
     candidates: tuple[datetime, ...] = ()
-    """The moments that `at` may mean, where it has to be said."""
+    """The possible moments of an ambiguous `at`, to choose from."""
     shown: dict[str, Any] | None = None
-    """What the post said when the page was made; None where the page does not tell."""
+    """The post when the page was made; None if the page does not have it."""
     made_as: str = field(default_factory=lambda: new_id("post"))
-    """The id of the post that a new page makes: sent twice, it makes no second one."""
+    """The id of the post that a new page creates, so that sending it twice creates no second one."""
 
     @property
     def as_shown(self) -> str:
-        """What the page is to tell of that when it comes back."""
+        """The value of the hidden input that sends this back."""
         return json.dumps(self.shown) if self.shown else ""
 
     def refuse(self, errors: Mapping[str, Iterable[str]]) -> None:
-        """Add what is wrong to what is known already, in the reader's language."""
+        """Add errors, in the reader's language."""
         for name, texts in errors.items():
             self.errors[name] = [*self.errors.get(name, []), *map(translated, texts)]
 
     def errors_at(self, path: str) -> list[str]:
-        """Return what is wrong with a field, or with entries of it."""
+        """Return the errors of a field, or of entries of it."""
         found = [self.errors[name] for name in self.errors if f"{name}.".startswith(f"{path}.")]
         return list(dict.fromkeys(text for texts in found for text in texts))
 
 
 def empty_sheet(workspace: Workspace, *, at: str = "") -> Sheet:
-    """Return a sheet with nothing on it but a time, where one is given that can be read."""
+    """Return an empty sheet, with the given time if it is readable."""
     return Sheet(workspace=workspace, accounts=_accounts(workspace, ()), body=dict(EMPTY), at=_local(at, workspace))
 
 
 def _local(at: str, workspace: Workspace) -> str:
-    """Return a time from an address by the workspace's clock, by which it is already where it has no offset."""
+    """Return a time from an address in the workspace's local time; without an offset it is local already."""
     try:
         moment = parse_moment(at)
     except NotAMoment:
@@ -130,7 +130,7 @@ def _local(at: str, workspace: Workspace) -> str:
 
 
 def sheet_of(post: Post) -> Sheet:
-    """Return what a stored post says."""
+    """Return the sheet of a stored post."""
     named = (*post.destinations, *post.platform_content)
     return Sheet(
         workspace=post.workspace,
@@ -154,7 +154,7 @@ def _state_of(post: Post) -> dict[str, Any]:
 
 
 def _at(post: Post) -> str:
-    """Return when a post goes out by its workspace's clock; empty where it does not yet."""
+    """Return a post's time by its workspace's clock; empty if it has none."""
     at = shown(post.scheduled_at, zone=post.workspace.timezone) if post.scheduled_at else ""
     return at[: len("2026-01-31T09:30")]
 
@@ -164,7 +164,7 @@ def _chosen_at(post: Post) -> str:
 
 
 def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Sheet:
-    """Return what a submitted page says."""
+    """Return the sheet of a submitted page."""
     keys = data.getlist("section")
     named = (*data.getlist("platforms"), *keys)
     accounts = _accounts(workspace, named)
@@ -214,13 +214,13 @@ def _stored(post: Post) -> list[Media]:
 
 
 def _seen(data: QueryDict) -> dict[str, Seen]:
-    """Return what a page tells of the files that it shows, by their ids."""
+    """Return the files as the page showed them, by their ids."""
     rows = [each for told in data.getlist("shown_file") if isinstance(each := as_told(told), list)]
     return {each[1]: (each[0], each[1], each[2]) for each in rows if [type(part) for part in each] == [int, str, str]}
 
 
 def _files(post: Post, data: QueryDict, told: Mapping[str, Seen]) -> list[File]:
-    """Return the post's files in the order of the page; what came to the post in the meantime is last."""
+    """Return the post's files in the order of the page; files added meanwhile come last."""
     order = {pk: place for place, pk in enumerate(data.getlist("order"))}
     removed = set(data.getlist("removed"))
     rows = sorted(_stored(post), key=lambda media: order.get(media.pk, len(order)))
@@ -248,7 +248,7 @@ def options_of(network: str) -> list[Option]:
 
 
 def _override(data: QueryDict, key: str, network: str) -> dict[str, Any]:
-    """Return what the page says of one network or account; nothing where it says nothing else."""
+    """Return the page's override of one network or account; empty if there is none."""
     at = f"platform_content.{key}"
     entry: dict[str, Any] = {name: data.get(f"{at}.{name}", "") for name in OWN if name in data.getlist(f"{at}.own")}
     if "hashtags" in entry:
@@ -265,7 +265,7 @@ def _all(network: str) -> list[Option]:
 
 
 def _value(kind: str, given: list[str]) -> Any:
-    """Return an option's value as JSON has it; what is of another kind stays a text, and the rules name it."""
+    """Return an option's value as JSON; a value of the wrong kind stays a text, which the rules then refuse."""
     if kind == "texts":
         return [text for text in given if text.strip()]
     text = given[-1] if given else ""
@@ -275,7 +275,7 @@ def _value(kind: str, given: list[str]) -> Any:
 
 
 def checked_values(sheet: Sheet) -> dict[str, Any]:
-    """Return the values of the body as the API takes them; adds to the sheet's errors what it would refuse."""
+    """Return the body's values as the API takes them; adds the API's errors to the sheet's."""
     given = PostInput(data=sheet.body)
     if not given.is_valid():
         sheet.refuse(_errors_of(given))
@@ -285,16 +285,16 @@ def checked_values(sheet: Sheet) -> dict[str, Any]:
 
 
 def changed_values(post: Post, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those values that differ from a stored post's."""
+    """Return the values that differ from a stored post's."""
     known = _content_of(post)
     return {name: values[name] for name in values if _differs(known, name, values)}
 
 
 def take_over(sheet: Sheet, wanted: Mapping[str, Any]) -> None:
-    """Put on the page what somebody else has changed of the post since it was made, and say so.
+    """Put changes that somebody else has made to the post since the page was opened on the page, and report them.
 
-    What was typed on it stays. `wanted` is what the pressed button would make of the post, with its time (`at`) unless
-    it leaves that alone. Of a post that cannot be changed any more nothing is taken over: the services refuse it.
+    Typed values stay. `wanted` has the values that the pressed button would give the post, with its time (`at`) unless
+    it leaves that alone. Nothing is taken over from a post that cannot be changed any more: the services refuse it.
     """
     post, shown = sheet.post, sheet.shown
     if post is None or shown is None or not post.is_editable:
@@ -324,7 +324,7 @@ def _in_order(files: Iterable[Seen]) -> list[list[str]]:
 
 
 def _take_over_files(sheet: Sheet) -> None:
-    """Show the files as they are by now, but for words and an order that were typed."""
+    """Show the files as they are now, except alt texts and an order that were changed on the page."""
     known = [file.seen for file in sheet.files if file.seen]
     for file in sheet.files:
         if file.seen and file.alt_text.replace("\r\n", "\n") == file.seen[2]:
@@ -336,7 +336,7 @@ def _take_over_files(sheet: Sheet) -> None:
 
 
 def wanted_files(sheet: Sheet, changed: Iterable[tuple[Media, Mapping[str, Any]]]) -> list[list[str]]:
-    """Return the files that stand on the page, with what changes of their words: those that it shows and would keep."""
+    """Return the files that the page shows and keeps, with their changed alt texts."""
     words = {media.pk: values.get("alt_text", media.alt_text) for media, values in changed}
     kept = [file.media for file in sheet.files if file.seen and not file.is_removed]
     return [[media.pk, words.get(media.pk, media.alt_text)] for media in kept] + _in_order(sheet.gone)
@@ -359,8 +359,8 @@ def _differs(known: Mapping[str, Any], name: str, values: Mapping[str, Any]) -> 
 
 
 def checked_moment(sheet: Sheet) -> datetime | None:
-    """Return when the post is to go out, without an offset where it is the workspace's local time; None with the
-    reason in the sheet's errors where that cannot be told."""
+    """Return the post's time, without an offset if it is the workspace's local time; None, with the reason in the
+    sheet's errors, if it is missing, invalid or ambiguous."""
     given = ScheduleInput(data={"scheduled_at": sheet.at})
     if not sheet.at:
         sheet.refuse({"scheduled_at": [_("Choose a date and a time.")]})
@@ -372,7 +372,7 @@ def checked_moment(sheet: Sheet) -> datetime | None:
 
 
 def moment_on(sheet: Sheet) -> datetime | None:
-    """Return the time that is typed on the page, where it is a plain one; what is wrong with others is not told yet."""
+    """Return the typed time if it is valid, else None, without adding errors to the sheet."""
     moment = checked_moment(replace(sheet, errors={})) if sheet.at else None
     return instant(moment, zone=sheet.workspace.timezone) if moment else None
 
@@ -386,8 +386,8 @@ def _decided(sheet: Sheet, moment: datetime) -> datetime | None:
                 return candidate
         sheet.candidates = error.candidates
         twice = isinstance(error, AmbiguousLocalTime)
-        told = _("The clocks show this time twice.") if twice else _("The clocks jump over this time.")
-        sheet.refuse({"scheduled_at": [told, _("Choose which moment you mean.")]})
+        message = _("The clocks show this time twice.") if twice else _("The clocks jump over this time.")
+        sheet.refuse({"scheduled_at": [message, _("Choose which moment you mean.")]})
         return None
     except InvalidInput as error:
         sheet.refuse(error.details["fields"])
@@ -396,7 +396,7 @@ def _decided(sheet: Sheet, moment: datetime) -> datetime | None:
 
 
 def checked_files(sheet: Sheet) -> list[tuple[Media, dict[str, Any]]]:
-    """Return what changes of the files that stay, by the API's words; adds to the sheet's errors what it refuses."""
+    """Return the changes of the remaining files, as the API takes them; adds the API's errors to the sheet's."""
     found = []
     for place, file in enumerate((each for each in sheet.files if not each.is_removed), start=1):
         given = MediaInput(data={"alt_text": file.alt_text, "position": place})

@@ -34,7 +34,7 @@ from posts.schedules.slots import comes_twice, offset, shown
 @page("posts.manage")
 @require_http_methods(["GET", "HEAD", "POST"])
 def compose(request: HttpRequest) -> HttpResponse:
-    """Show an empty page for a new post, or do what its buttons say."""
+    """Show an empty page for a new post, or do the action of its pressed button."""
     if request.method == "POST":
         return _submitted(request, _named_post(request))
     workspace = at_hand(request)
@@ -46,7 +46,7 @@ def compose(request: HttpRequest) -> HttpResponse:
 @page("posts.manage")
 @require_http_methods(["GET", "HEAD", "POST"])
 def compose_post(request: HttpRequest, pk: str) -> HttpResponse:
-    """Show a draft or scheduled post for editing, or do what the buttons say."""
+    """Show a draft or scheduled post for editing, or do the action of the pressed button."""
     post = post_of(request, pk)
     if request.method == "POST":
         return _submitted(request, post)
@@ -58,7 +58,7 @@ def compose_post(request: HttpRequest, pk: str) -> HttpResponse:
 @page("posts.manage")
 @require_POST
 def preview(request: HttpRequest) -> HttpResponse:
-    """Show what each account would get of what is written so far; saves nothing."""
+    """Show each account's preview of the page as written so far; saves nothing."""
     sheet = _sheet(request, _named_post(request))
     found = previewed(sheet, now=timezone.now())
     context = {
@@ -88,12 +88,12 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 
 def _file_id(sheet: Sheet, told: str, *file: object) -> str:
-    """Return the id of a file that a form brings, by what that tells of it: sent twice, it is added once."""
+    """Derive the id of an uploaded file from the form's key and the file, so that sending it twice adds it once."""
     return derived_id("media", told, repr((sheet.post.pk if sheet.post else sheet.made_as, *file)))
 
 
 def _draft(post: Post, *, is_new: bool) -> dict[str, Any]:
-    """Return which post the page has become, and what that says."""
+    """Return the post that the page has become, with its content if it is new."""
     became = {"shown": sheet_of(post).as_shown} if is_new else {}
     return {"post": post.pk, "address": reverse("console_compose_post", args=[post.pk]), "is_new": is_new} | became
 
@@ -101,7 +101,7 @@ def _draft(post: Post, *, is_new: bool) -> dict[str, Any]:
 @page("posts.manage")
 @require_http_methods(["GET", "HEAD"])
 def awaited(request: HttpRequest, pk: str) -> HttpResponse:
-    """Show what is on its way to a post, and the rows of files that came since the page was made."""
+    """Show the files on their way to a post, and the rows of files that came since the page was made."""
     post, known = post_of(request, pk), set(request.GET.getlist("order"))
     new = [fields.thumbnail(file) for file in sheet_of(post).files if file.media.pk not in known]
     context = _awaited(post) | {"new_files": new}
@@ -122,9 +122,9 @@ def _named_post(request: HttpRequest) -> Post | None:
 
 
 def _made(request: HttpRequest) -> Post | None:
-    """Return the post that was made from this new page before: its form may be sent twice.
+    """Return the post that this new page has created before, as its form may be sent twice.
 
-    Raises Http404 where the page names one that is not for whoever sends it.
+    Raises Http404 if the page names a post of others.
     """
     pk = request.POST.get("made_as", "")
     return post_of(request, pk) if Post.objects.filter(pk=pk).exists() else None
@@ -138,10 +138,10 @@ def _sheet(request: HttpRequest, post: Post | None) -> Sheet:
 
 
 def _submitted(request: HttpRequest, post: Post | None) -> HttpResponse:
-    """Do what the pressed button says; where anything is refused, show the page with all that was written."""
+    """Do the action of the pressed button; after a refusal, show the page with everything as written."""
     sheet, do = _sheet(request, post), request.POST.get("do", "")
     if do not in saving.BUTTONS:
-        return _shown(request, sheet)  # another workspace was chosen: its accounts, and what was written
+        return _shown(request, sheet)  # another workspace was chosen: show its accounts, and the written values
     try:
         return _again(request, sheet, post or _made(request), do) or _do(request, sheet, do)
     except IntegrityError:
@@ -151,15 +151,20 @@ def _submitted(request: HttpRequest, post: Post | None) -> HttpResponse:
 
 
 def _again(request: HttpRequest, sheet: Sheet, made: Post | None, do: str) -> HttpResponse | None:
-    """Do nothing where the page was sent before; where a new one says something else by now, ask. None: it was not."""
+    """Answer a page that was sent before: nothing is done again, or the user is asked if a new page has changed.
+
+    Returns None for a page that was not sent before.
+    """
     if made and saving.is_done(made, sheet, do=do):
         messages.info(request, _("This was done already, as it stands on the page. Nothing was done a second time."))
         return HttpResponseRedirect(_page_after(made, do))
     if sheet.post or not made:
         return None
     sheet.made_as = new_id("post")
-    told = _("A post was made from this page already. To make another one from what you wrote, press the button again.")
-    sheet.refuse({"": [told]})
+    message = _(
+        "A post was made from this page already. To make another one from what you wrote, press the button again."
+    )
+    sheet.refuse({"": [message]})
     return _shown(request, sheet, made=made)
 
 
@@ -179,7 +184,7 @@ def _do(request: HttpRequest, sheet: Sheet, do: str) -> HttpResponse:
 
 
 def _page_after(post: Post, do: str) -> str:
-    """Return where to go once a button has done its work: to what is still being written, or to the post's page."""
+    """Return the page to go to after an action: the page for composing, or the post's page."""
     stays = do in (saving.DRAFT, saving.SAVE)
     return reverse("console_compose_post", args=[post.pk]) if stays else own_page(Post, post.pk)
 
@@ -194,12 +199,12 @@ def _outcome(post: Post, do: str) -> str:
             return _("Saved as a draft. Nothing goes out until you schedule or publish it.")
     if post.scheduled_at is None:
         return _("Saved.")
-    told = (
+    message = (
         _("Scheduled for %(time)s (%(zone)s).")
         if do != saving.SAVE
         else _("Saved. It goes out on %(time)s (%(zone)s).")
     )
-    return told % {"time": words.local(post.scheduled_at, _zone(post)), "zone": _clock(post)}
+    return message % {"time": words.local(post.scheduled_at, _zone(post)), "zone": _clock(post)}
 
 
 def _is_paused(post: Post) -> bool:
@@ -213,14 +218,14 @@ def _zone(post: Post) -> str:
 
 
 def _clock(post: Post) -> str:
-    """Return by which clock a post's time is told: its zone, with the offset where that shows the time twice."""
+    """Return the clock of a post's time: its zone, with the offset if the clocks show that time twice."""
     zone, at = _zone(post), post.scheduled_at
     local = at.astimezone(ZoneInfo(zone)) if at else None
     return f"{zone}, {offset(local)}" if local and comes_twice(local) else zone
 
 
 def _messages(sheet: Sheet) -> list[str]:
-    """Return all that is refused, each once, and of which field; what is said of a file begins with its name."""
+    """Return all errors, each once, with the name of their field or file."""
     return list(dict.fromkeys(words.of_field(name, text) for name, texts in sheet.errors.items() for text in texts))
 
 
@@ -252,7 +257,7 @@ def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> H
 
 
 def _candidates(sheet: Sheet) -> list[dict[str, Any]]:
-    """Return the moments that a doubtful local time may mean, each with its words and its offset."""
+    """Return the possible moments of an ambiguous local time, each with its label and its offset."""
     zone = sheet.workspace.timezone
     return [
         {

@@ -1,4 +1,4 @@
-"""What each account would get of what stands on the page, and what its network says to it; nothing is stored."""
+"""Preview the page for each account, with its network's objections; nothing is stored."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from posts.previews import Preview
 from posts.repeats import find_repeats
 
 NEEDS_CONNECTION = ("account_not_connected", "account_expired", "account_ends_first")
-"""The rules that connecting an account mends."""
+"""The rules that connecting an account satisfies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +74,13 @@ class Shown:
 
     @property
     def post_type(self) -> str:
-        """The kind of post, where the network has more than one."""
+        """The kind of post, if the network has more than one."""
         kinds = self.preview.platform.post_types
         return words.value("post_type", self.preview.content.post_type) if len(kinds) > 1 else ""
 
 
 def previewed(sheet: Sheet, *, now: datetime) -> list[Shown]:
-    """Return what each chosen account would get; what the API would refuse is added to the sheet's errors."""
+    """Return the preview for each chosen account; adds the API's errors to the sheet's."""
     if not sheet.body["platforms"]:
         return []
     values = checked_values(sheet)
@@ -135,7 +135,7 @@ def _picture(media: Media, addresses: dict[str, str]) -> Picture:
 
 
 def _troubles(issues: Sequence[dict[str, Any]], sheet: Sheet) -> list[Trouble]:
-    """Return the issues, what stops the post first."""
+    """Return the issues, errors first."""
     return sorted([_trouble(issue, sheet) for issue in issues], key=lambda trouble: not trouble.is_error)
 
 

@@ -1,4 +1,4 @@
-"""What the buttons of the page that composes a post do: the API's own services, all of it in one transaction."""
+"""The actions of the buttons on the page that composes a post: the API's own services, all in one transaction."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,12 +43,12 @@ from posts.schedules.services import ScheduleOnHold
 DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH = "draft", "save", "schedule", "queue", "publish"
 BUTTONS = (DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH)
 FIELD_OF: dict[type[DomainError], str] = {AccountNotConnected: "platforms", ScheduleOnHold: "schedule_id"}
-"""The field of the page that a refusal is about, where its details do not say so."""
+"""The page's field of a refusal whose details name none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What is to be done, with everything checked that can be checked before it is begun."""
+    """An action, with everything checked that can be checked before it begins."""
 
     do: str
     values: dict[str, Any]
@@ -58,8 +58,8 @@ class Work:
 
 
 def is_done(post: Post, sheet: Sheet, *, do: str) -> bool:
-    """Whether a post, that of the page or one that was made from it before, is what the page and its button would
-    make."""
+    """Return whether a post, the page's own or one created from it before, already is as the page and its button would
+    make it."""
     if do == PUBLISH:
         is_there = post.status not in services.SCHEDULABLE
     else:
@@ -72,7 +72,7 @@ def is_done(post: Post, sheet: Sheet, *, do: str) -> bool:
 
 
 def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] | None:
-    """Save what the page says and do what the button says: both, or neither and the sheet says why.
+    """Save the page and do the button's action: both, or neither, with the reason in the sheet.
 
     Returns the post with warnings about it.
     """
@@ -97,7 +97,7 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
 
 
 def _wanted(sheet: Sheet, work: Work) -> dict[str, Any]:
-    """Return what the page and its button make of the post; only “Save changes” leaves its time alone."""
+    """Return the values that the page and its button give the post; only “Save changes” leaves its time alone."""
     times = {DRAFT: "", SCHEDULE: sheet.at}
     values = work.values | {"files": wanted_files(sheet, work.changed_files)}
     return values if work.do == SAVE else values | {"at": times.get(work.do)}
@@ -126,7 +126,7 @@ def _locked_schedule(sheet: Sheet) -> Schedule:
 
 
 def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
-    """Make the post, or bring it to what the page says, its files first: they decide whether it may stay scheduled."""
+    """Create or update the post, its files first, as they decide whether it may stay scheduled."""
     if sheet.post is None:
         return _create(sheet, work.values, work.actor)
     post = sheet.post
@@ -142,7 +142,7 @@ def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
     if not values and not must_be_checked:
         return post, []
     if "platforms" in values:
-        values["destinations"] = values.pop("platforms")  # the page shows accounts: what is not chosen goes
+        values["destinations"] = values.pop("platforms")  # the page shows accounts: those not chosen are removed
     return services.update_post(post, values=values, actor=work.actor, now=database_now())
 
 
@@ -151,10 +151,10 @@ def _create(sheet: Sheet, values: dict[str, Any], actor: Actor) -> tuple[Post, l
 
 
 def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor, pk: str) -> Media | None:
-    """Attach a file as the API does; a page that was never saved becomes a draft first, for files belong to a post.
+    """Attach a file as the API does; a page that was never saved becomes a draft first, as files belong to a post.
 
-    One that the post has already under this id was sent twice, and is added once. Returns nothing where the file is
-    refused, and the sheet says why.
+    A file that the post already has under this id was sent twice, and is not added again. Returns None, with the reason
+    in the sheet, if the file is refused.
     """
     if sheet.post is not None and (present := sheet.post.files.filter(pk=pk).first()):
         return _taken(sheet, present)
@@ -190,7 +190,7 @@ def _taken(sheet: Sheet, media: Media) -> Media:
 
 
 def _awaited(sheet: Sheet, given: "UploadedFile[bytes]", values: dict[str, Any], actor: Actor) -> Arrival:
-    """Save the page as a draft ahead of a large file, so that whoever leaves meanwhile finds both."""
+    """Save the page as a draft before a large file, so that a user who leaves meanwhile finds both."""
     sheet.post = in_transaction(lambda: _post_of(sheet, values, actor))
     return arrivals.begin(sheet.post, clean_filename(given.name or ""), now=timezone.now())
 
@@ -205,7 +205,7 @@ def _attach(
 
 
 def _post_of(sheet: Sheet, values: dict[str, Any], actor: Actor) -> Post:
-    """Return the post of the page, or make it: a draft. The same page may just have made it, where it is sent twice."""
+    """Return the page's post, or create it as a draft, unless the same page, sent twice, has just done so."""
     if sheet.post is not None:
         return sheet.post
     try:
@@ -219,7 +219,7 @@ def _post_of(sheet: Sheet, values: dict[str, Any], actor: Actor) -> Post:
 
 
 def refusal(error: DomainError, sheet: Sheet) -> Errors:
-    """Return what a service refuses, by the field of the page that can mend it."""
+    """Return a service's errors, by the page's field that can mend them."""
     if isinstance(error, services.TimeIsPast):
         return {"scheduled_at": [error.says(words.local(error.moment, sheet.workspace.timezone))]}
     fields: Errors = error.details.get("fields", {})
@@ -241,12 +241,12 @@ def _disconnected(sheet: Sheet) -> list[str]:
     """Name the chosen accounts that were disconnected."""
     rows = SocialAccount.objects.filter(workspace=sheet.workspace, pk__in=sheet.body["platforms"])
     gone = rows.exclude(disconnected_at=None).order_by("platform", "name", "pk")
-    told = _("%(account)s (%(network)s) was disconnected.")
-    return [told % {"account": each.name, "network": network_name(each.platform)} for each in gone]
+    message = _("%(account)s (%(network)s) was disconnected.")
+    return [message % {"account": each.name, "network": network_name(each.platform)} for each in gone]
 
 
 def place_of(issue: dict[str, Any], sheet: Sheet) -> str:
-    """Return the name of the field that an issue is about: the account's or network's own one where it has one."""
+    """Return the name of an issue's field: the account's or network's own field if there is one."""
     head, _dot, rest = str(issue["field"]).partition(".")
     entries = sheet.body["platform_content"]
     keys = [key for key in (issue["account_id"], issue["platform"]) if key in entries]

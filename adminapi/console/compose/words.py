@@ -1,4 +1,4 @@
-"""What the console calls the networks' options and their values; one without a word here is shown by its own name."""
+"""The console's words for the networks' options and their values; those without a word are shown by their names."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -112,27 +112,27 @@ FIELDS = {
     "schedule_id": gettext_lazy("Schedule"),
     "scheduled_at": gettext_lazy("Date and time"),
 }
-"""By the first part of the field that an issue names."""
+"""Labels by the first part of an issue's field."""
 
 
 def local(moment: datetime, zone: str) -> str:
-    """Return a moment as the clocks of a zone show it."""
+    """Return a moment in a zone's local time."""
     local = datetime.fromisoformat(shown(moment, zone=zone))
     return f"{date_format(local, 'D')} {date_format(local, 'DATETIME_FORMAT')}"
 
 
 def option(name: str) -> str:
-    """Return what an option is called."""
+    """Return the label of an option."""
     return str(OPTIONS.get(name, _readable(name)))
 
 
 def value(name: str, given: Any) -> str:
-    """Return what a value of an option is called."""
+    """Return the label of an option's value."""
     return str(VALUES.get(name, {}).get(str(given), given))
 
 
 def field(path: str) -> str:
-    """Return what the field of an issue is called: `options.board_id` is the board, `media.1` the second file."""
+    """Return the label of an issue's field: `options.board_id` is the board, `media.1` the second file."""
     head, _dot, rest = path.partition(".")
     if head == "options":
         name, _dot, position = rest.partition(".")
@@ -143,12 +143,12 @@ def field(path: str) -> str:
 
 
 def of_field(path: str, text: str) -> str:
-    """Return a sentence behind the name of its field of the page; alone where it names its own."""
+    """Return a sentence after the label of its field; without a label if it names the field itself."""
     return about(field(path), text) if path in FIELDS else text
 
 
 def describe(issue: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what an issue says and how to mend it, for a person: the rules' words, unless they are for programs."""
+    """Return an issue's message and fix for a person: those of the rules, unless they are worded for programs."""
     if issue["rule"] == "option_required":
         return _("It is needed."), _("Choose it under “For each network”.")
     fix = "" if issue["fix"].startswith("POST ") else issue["fix"]

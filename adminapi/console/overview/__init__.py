@@ -1,1 +1,1 @@
-"""The console's first page, and what its blocks are made of."""
+"""The console's first page, and the data of its blocks."""

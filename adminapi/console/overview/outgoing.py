@@ -1,4 +1,4 @@
-"""What goes out next, and what should have gone out by now: by the index of what is due, whatever there is."""
+"""The next publications, and the overdue ones, by the index of due targets, whatever the amount."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 
 FIRST_TARGETS, FIRST_POSTS = 60, 6
 OPEN = (PostStatus.SCHEDULED, PostStatus.PUBLISHING, PostStatus.NEEDS_REVIEW)
-"""The statuses of a post of which something may be due; one that is partly out may be tried again for some days."""
+"""The statuses of posts with possibly due targets; a partly published post may be tried again for some days."""
 RETRIED_FOR = timedelta(days=7)
 LATE, VERY_LATE = timedelta(minutes=1), timedelta(minutes=5)
 Row = tuple[str, datetime | None, str]
-"""A post's id, when something is due of it, and at which network."""
+"""A post's id, and the due time and the network of one of its targets."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coming:
-    """A post that goes out within a day, and to which networks."""
+    """A post that goes out within a day, with its networks."""
 
     post: Post
     at: datetime
@@ -34,29 +34,29 @@ class Coming:
 
 @dataclass(frozen=True, kw_only=True)
 class Outgoing:
-    """Publications: each is one post at one account. What is paused is in none of these numbers."""
+    """Counts of publications, each of one post at one account, without paused ones."""
 
     due: int
     oldest: timedelta
-    """For how long the first of those that are due has waited."""
+    """The waiting time of the first due one."""
     coming: int
     is_cut: bool
-    """Whether there are more than were counted."""
+    """True if there are more than were counted."""
     first: list[Coming]
 
     @property
     def tone(self) -> str:
-        """How bad it is that something waits."""
+        """The colour for the waiting time."""
         return "bad" if self.oldest >= VERY_LATE else "warn" if self.oldest >= LATE else ""
 
     @property
     def due_are_more(self) -> bool:
-        """Whether there may be more that are due than were counted."""
+        """Return whether more may be due than were counted."""
         return self.is_cut and not self.coming
 
 
 def look(figures: Figures, paused: list[Pause]) -> Outgoing:
-    """Return what is due and what goes out within a day, of the ten thousand publications that come first."""
+    """Count the due publications, and those within a day, among the first ten thousand."""
     now, waits = figures.now, is_due(figures.now)
     rows = _rows(figures, paused).order_by("due_at", "pk")
     ahead = Q(due_at__gt=now, status=TargetStatus.SCHEDULED)
@@ -76,7 +76,7 @@ def look(figures: Figures, paused: list[Pause]) -> Outgoing:
 
 
 def _rows(figures: Figures, paused: list[Pause]) -> TargetQuerySet:
-    """Match what waits until tomorrow and nobody has paused; that of a few workspaces by the index of their posts."""
+    """Match targets due until tomorrow that are not paused; for a few workspaces by the index of their posts."""
     rows = Target.objects.filter(due_at__lte=figures.now + A_DAY)
     if paused:
         rows = rows.exclude(pauses.rows_held_up(paused))
@@ -88,15 +88,15 @@ def _rows(figures: Figures, paused: list[Pause]) -> TargetQuerySet:
 
 
 def _first(ahead: TargetQuerySet) -> list[Coming]:
-    """Return the first posts, each once, though it goes to several accounts.
+    """Return the first posts, each once, even if it goes to several accounts.
 
-    Posts and workspaces are read by their keys after that: were they joined, MariaDB would begin with the workspaces
-    and go through all posts of each.
+    Posts and workspaces are then read by their keys: with a join, MariaDB would begin with the workspaces and read all
+    posts of each.
     """
     rows = list(ahead.values_list("post_id", "due_at", "platform")[:FIRST_TARGETS])
     ids = list(dict.fromkeys(post_id for post_id, _at, _platform in rows))[:FIRST_POSTS]
     posts = Post.objects.select_related("workspace").only("content", "title", "workspace__name").in_bulk(ids)
-    return [_coming(posts[pk], rows) for pk in ids if pk in posts]  # one may be gone by now
+    return [_coming(posts[pk], rows) for pk in ids if pk in posts]  # one may be deleted since
 
 
 def _coming(post: Post, rows: Iterable[Row]) -> Coming:

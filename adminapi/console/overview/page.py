@@ -1,8 +1,8 @@
 """The console's first page: the state of everything that the user may see; users other than administrators see their
 own workspaces.
 
-Each block is there for those whose permissions open the same through the admin API. All comes from indexes and kept
-sums, in as many queries for a million posts as for one.
+Each block is shown to users whose permissions allow the same data in the admin API. All data come from indexes and
+stored sums, in as many queries for a million posts as for one.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class Look:
     granted: frozenset[str]
 
     def may(self, *permissions: str) -> bool:
-        """Whether one of these is among the permissions of whoever looks."""
+        """Return whether the user has one of these permissions."""
         return not self.granted.isdisjoint(permissions)
 
     @cached_property
@@ -64,7 +64,7 @@ class Look:
 
     @property
     def published(self) -> dict[date, int]:
-        """Return how many posts the kept sums have on each day, each counted at every network."""
+        """Return the posts of each day by the stored sums, counted once per network."""
         return {date.fromisoformat(each["date"]): each["posts"] or 0 for each in self.report.timeline}
 
 
@@ -84,7 +84,7 @@ def overview(request: HttpRequest, context: Block) -> Block:
 
 
 def _first_steps(look: Look) -> Block | None:
-    """Return what was done already, of what comes first, where nobody wrote a post yet."""
+    """Return the state of the first steps, or None once there is a post."""
     if look.counted.total_posts:
         return None
     works_somewhere = look.figures.workspace_ids != []  # None: everywhere
@@ -133,7 +133,7 @@ def _by_network(look: Look) -> Chart:
 
 
 def _pauses(look: Look) -> list[Block]:
-    """Return what is paused, by the names that people know."""
+    """Return the pauses, with readable names of their subjects."""
     ids = [each.subject_id for each in look.paused if each.scope in (PauseScope.WORKSPACE, PauseScope.ACCOUNT)]
     workspaces = Workspace.objects.filter(pk__in=ids).order_by().values_list("pk", "name")
     accounts = SocialAccount.objects.filter(pk__in=ids).order_by().values_list("pk", "name")
@@ -159,7 +159,7 @@ def _health(look: Look) -> Block:
 
 
 def _webhooks(look: Look) -> Block:
-    """Return the webhooks that fail, were turned off or lost something of a day, and how many deliveries all lost."""
+    """Return the webhooks that fail, were turned off, or lost deliveries in a day, and the number of all lost ones."""
     gone = Delivery.objects.filter(webhook=OuterRef("pk"), status=DeliveryStatus.FAILED, due_at=None)
     gone = gone.filter(pk__gte=least_id("dlv", look.figures.now - A_DAY)).order_by()
     lost = gone.values("webhook").annotate(many=Count("pk")).values("many")
@@ -177,7 +177,7 @@ def _webhooks(look: Look) -> Block:
 
 
 def _accounts(look: Look) -> Block:
-    """Return the accounts that must be connected again by now, or within a week."""
+    """Return the accounts that must be connected again now, or within a week."""
     rows = SocialAccount.objects.connected().select_related("workspace")
     own = look.figures.workspace_ids
     rows = rows.filter(workspace__deleted_at=None) if own is None else rows.filter(workspace__in=own)
@@ -187,7 +187,7 @@ def _accounts(look: Look) -> Block:
 
 
 def _keys(look: Look) -> list[Block]:
-    """Return the keys that are used most, of those that were used last."""
+    """Return the most used keys among the most recently used ones."""
     keys = look.figures.keys_used_last(LOOKED)
     first = look.figures.today - (states.DAYS - 1) * A_DAY
     used = usage.used_since(first, look.figures.today, key_ids=[key.pk for key in keys])
@@ -206,4 +206,4 @@ BLOCKS: dict[str, tuple[Callable[[Look], Any], tuple[str, ...], bool]] = {
     "accounts": (_accounts, ("accounts.manage",), True),
     "used_keys": (_keys, ("api_keys.manage",), True),
 }
-"""By name: what makes the block, which permissions open it (one is enough), and whether it is there without posts."""
+"""The blocks by name: the function, the permissions of which one is enough, and whether it is shown without posts."""

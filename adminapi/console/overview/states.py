@@ -1,4 +1,4 @@
-"""Posts by state, day by day: without going through more posts than a moment allows."""
+"""Posts by state, day by day, without reading more posts than takes a moment."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from posts.models import PostStatus
 
 DAYS = 30
 MOST_COUNTED = 20_000
-"""So many published posts of few workspaces are counted one by one; of more, the kept sums of networks tell."""
+"""Up to this many published posts of few workspaces are counted one by one; beyond, the sums by network are used."""
 TONES = {
     PostStatus.PUBLISHED: "good",
     PostStatus.PARTIALLY_PUBLISHED: "part",
@@ -29,7 +29,7 @@ TONES = {
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """One state, as people know it, in its colour."""
+    """One state, with its readable name and its colour."""
 
     status: str
     name: str
@@ -39,16 +39,16 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class States:
-    """How many posts of each state there were, on the last days until now."""
+    """The number of posts in each state, on each of the last days until now."""
 
     days: list[date]
     counted: Mapping[tuple[date, str], int]
     by_network: bool
-    """Whether the published are counted once for each network that they went to."""
+    """True if published posts are counted once per network."""
 
     @property
     def legend(self) -> list[State]:
-        """Return the states that there are, with their posts of all days."""
+        """Return the states that occur, with their posts of all days."""
         sums = Counter[str]()
         for (_day, status), count in self.counted.items():
             sums[status] += count
@@ -65,7 +65,7 @@ class States:
             )
             for each in self.legend
         ]
-        told = _("Each post is counted on the day it went out, was planned for, or else was written (UTC).")
+        note = _("Each post is counted on the day it went out, was planned for, or else was written (UTC).")
         more = _("Published ones are counted once for each network: there are too many to count post by post.")
         return Chart(
             title=_("Posts by state, last 30 days"),
@@ -73,12 +73,12 @@ class States:
             labels=[shown_time(day) for day in self.days],
             series=series,
             kind="stack",
-            note=f"{told} {more}" if self.by_network else told,
+            note=f"{note} {more}" if self.by_network else note,
         )
 
 
 def look(figures: Figures, published: Mapping[date, int]) -> States:
-    """Return the posts of some days. `published` is what the kept sums say of each: posts times networks."""
+    """Return the posts of some days. `published` has the stored sums of each day: posts times networks."""
     days = sorted(published)
     by_network = figures.few_workspaces is None or sum(published.values()) > MOST_COUNTED
     statuses = UNPUBLISHED if by_network else list(PostStatus)

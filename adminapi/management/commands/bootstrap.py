@@ -42,7 +42,7 @@ Exits with 1 if the e-mail address, the password or the name will not do."""
     def handle(self, *args: Any, **options: Any) -> None:
         require_text("--workspace", options["workspace"], most=NAME_LENGTH)
         try:
-            with transaction.atomic():  # a key that cannot be shown is not made
+            with transaction.atomic():  # no key is created that cannot be shown
                 made = self._bootstrap(options)
                 transaction.set_rollback(options["dry_run"])
                 (self._say_nothing_was_done if options["dry_run"] else self._say)(made)
@@ -76,12 +76,12 @@ Exits with 1 if the e-mail address, the password or the name will not do."""
 
 
 def _typed() -> str:
-    """Return the password that is typed at a terminal, or else the first line of the standard input."""
+    """Return the password typed at a terminal, or else the first line of the standard input."""
     return getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 
 def _told_of(present: User) -> str:
-    """Return what became of an account that was there already: nothing, whatever password was given."""
+    """Say that an existing account was left alone, whatever password was given."""
     state = f"as {present.role}" if present.is_active else f"as {present.role}, and is deactivated"
     return f"{present.email} was there already, {state}; its password is the old one: `changepassword` sets another."
 

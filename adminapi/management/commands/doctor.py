@@ -1,4 +1,4 @@
-"""`manage.py doctor`: what is wrong with this installation, and what to do about it."""
+"""`manage.py doctor`: show the faults of this installation, and their remedies."""
 
 import logging
 import sys
@@ -43,7 +43,7 @@ Exits with 1 if anything is wrong, such as a database that does not answer, else
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logging.disable(logging.ERROR)  # what goes wrong is told below
+        logging.disable(logging.ERROR)  # the findings below report errors
         found = examine(asks_networks=options["networks"])
         self.stdout.write(as_json(found) if options["json"] else as_text(found))
         if worst(found) == WRONG:

@@ -1,4 +1,4 @@
-"""`manage.py pause`: let nothing go out, and say what waits."""
+"""`manage.py pause`: stop publishing, and show the number of waiting posts."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from posts import pausing
 
 
 def add_scope(parser: CommandParser, *, reason: bool) -> None:
-    """Add what says which pause is meant."""
+    """Add the arguments that identify a pause."""
     parser.add_argument("--scope", required=True, choices=PauseScope.values, help="what the pause is of")
     parser.add_argument("--id", default="", help="the id of the network, workspace or account; leave it out for all")
     why = "why; everybody can read it" if reason else "why; it is kept in the audit log"
@@ -65,7 +65,7 @@ Exits with 1 if there is no such network, workspace or account."""
         if not options["dry_run"]:
             given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": self.actor}
             begun = pausing.pause(scope, subject, **given, now=database_now())
-        told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
+        message = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
         self.show({"pause": shown(begun), "waiting": waiting})
-        would = f"Would pause {what}: {told} Nothing was done."
-        self.say(f"{pauses.describe_with_id(begun)} {told}" if begun else would)
+        would = f"Would pause {what}: {message} Nothing was done."
+        self.say(f"{pauses.describe_with_id(begun)} {message}" if begun else would)

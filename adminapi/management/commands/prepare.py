@@ -1,4 +1,4 @@
-"""`manage.py prepare`: what must be done once, before the processes of a new version start."""
+"""`manage.py prepare`: the steps to run once, before the processes of a new version start."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py prune`: remove what was kept long enough."""
+"""`manage.py prune`: remove old rows."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py reconcile`: ask the networks about what nobody knows to be out or not."""
+"""`manage.py reconcile`: ask the networks about targets in doubt."""
 
 import sys
 import time
@@ -30,7 +30,7 @@ from posts.operating.stuck import in_doubt
 LIMIT, WAIT = 100, 120
 LOOK_EVERY = 0.5
 TAKEN_WITHIN = 15
-"""Seconds in which a running worker takes up one of them."""
+"""Seconds in which a running worker takes up one of the targets."""
 NOT_OUT = "not out"
 SETTLED = {TargetStatus.PUBLISHED.value, TargetStatus.FAILED.value, NOT_OUT}
 
@@ -95,7 +95,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         return question_after_restore(target) if self.since else question(target)
 
     def _say_how(self, targets: Sequence[Target], verb: str) -> list[Target]:
-        """Print how each would be asked about, and return those that can be."""
+        """Print how each target would be asked about, and return those that can be."""
         askable = []
         for target in targets:
             asked = self.questions[target.pk]
@@ -113,9 +113,9 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
             self.say(f"Would ask about {len(askable)} of {len(targets) + self.more}; nothing was done.")
 
     def _require_pause(self) -> None:
-        """Let nothing go out while it is being found out what of a restored copy is out already.
+        """Pause everything until it is found out which posts of a restored copy are out already.
 
-        A pause that is in force for another reason goes on for this one, too.
+        A pause that is already in force for another reason is extended to this one.
         """
         if not self.since or pauses.is_after_restore():
             return
@@ -128,7 +128,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
             self.say(pauses.describe(begun))
 
     def _ask(self, target: Target) -> bool:
-        """Put the target back; returns False where somebody else has settled it, or nobody can be asked about it."""
+        """Put the target back to be asked about; returns False if it was settled meanwhile, or nobody can be asked."""
         try:
             if self.since:
                 return bool(restoring.doubt(target, since=self.since, actor=self.actor, now=database_now()).way)
@@ -183,7 +183,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
 
 
 def _since(options: dict[str, Any]) -> datetime | None:
-    """Return when the copy was made that the database was restored from; None where that is not what is asked about."""
+    """Return when the restored copy was made; None without `--after-restore`."""
     if not options["after_restore"]:
         if options["since"]:
             raise WrongArgument("--since belongs to --after-restore.")
@@ -201,7 +201,7 @@ def _since(options: dict[str, Any]) -> datetime | None:
 
 
 def _rows(post: str, workspace: str, since: datetime | None) -> TargetQuerySet:
-    """Return the targets that are meant, the oldest first; raises WrongArgument for what does not exist."""
+    """Return the selected targets, the oldest first; raises WrongArgument for an unknown post or workspace."""
     require_workspace(workspace)
     if post and not Post.objects.filter(pk=post).exists():
         raise WrongArgument(f"There is no post {post}.")

@@ -1,4 +1,4 @@
-"""`manage.py replay_webhooks`: send webhooks again what they missed."""
+"""`manage.py replay_webhooks`: send webhooks the events that they missed."""
 
 import sys
 import time
@@ -26,7 +26,7 @@ NAME_LENGTH = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What is to be sent again, under which name."""
+    """The events to send again, and the replay's name."""
 
     since: datetime
     scope: str
@@ -35,7 +35,7 @@ class Wish:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What would become of one webhook: so many events, a replay that has this name already, or nothing, and why."""
+    """The plan for one webhook: the number of events, an existing replay of this name, or the reason for none."""
 
     webhook: Webhook
     events: int = 0
@@ -85,13 +85,13 @@ and with 2 if an argument cannot be."""
             self.say("There is no webhook.")
         for plan in plans:
             if plan.obstacle:
-                told = f"left alone. {plan.obstacle}"
+                line = f"left alone. {plan.obstacle}"
             elif plan.present:
-                told = f"the replay {wish.key} is there already, since {plan.present.since:%Y-%m-%dT%H:%M:%SZ}."
+                line = f"the replay {wish.key} is there already, since {plan.present.since:%Y-%m-%dT%H:%M:%SZ}."
             else:
                 kind = "that did not arrive " if wish.scope == ReplayScope.FAILED else ""
-                told = f"{counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
-            self.say(f"{plan.webhook.pk} ({plan.webhook.url}): {told}")
+                line = f"{counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
+            self.say(f"{plan.webhook.pk} ({plan.webhook.url}): {line}")
 
     def _say_nothing_was_done(self, plans: Iterable[Plan]) -> bool:
         total = sum(plan.events for plan in plans)
@@ -99,7 +99,7 @@ and with 2 if an argument cannot be."""
         return True
 
     def _replay(self, plans: Iterable[Plan], wish: Wish, *, now: datetime) -> bool:
-        """Begin what can be begun and work on it to its end; returns whether all of it is done."""
+        """Begin the possible replays and work on them to their end; returns whether all are done."""
         try:
             begun = [self._begin(plan, wish, now=now) for plan in plans if not plan.obstacle]
             are_whole = self._follow([row for row in begun if row is not None])
@@ -113,14 +113,14 @@ and with 2 if an argument cannot be."""
             begun, _ = replays.replay(
                 plan.webhook, since=wish.since, key=wish.key, scope=wish.scope, actor=self.actor, now=now
             )
-        except (DomainError, Http404) as error:  # it was changed or deleted in the meantime
+        except (DomainError, Http404) as error:  # the webhook was changed or deleted meanwhile
             self.say(f"{plan.webhook.pk} is left alone: {error}")
             return None
         return begun
 
     def _follow(self, begun: Sequence[Replay]) -> bool:
-        """Do steps, beside the workers if any run, and print how far each replay is, until all are over; returns
-        whether none was cut short."""
+        """Do steps, beside any running workers, and print each replay's progress until all are over; returns whether
+        none was cut short."""
         told: dict[str, int] = {}
         are_whole = True
         waiting = {row.pk for row in begun}
@@ -134,12 +134,12 @@ and with 2 if an argument cannot be."""
             waiting = {row.pk for row in rows if not row.is_over}
             are_whole = are_whole and not any(row.is_cut_short for row in rows)
             if waiting and not moved:
-                time.sleep(LOOK_EVERY)  # a worker has it, or had it when it died: then it is free in a minute
+                time.sleep(LOOK_EVERY)  # a worker has it; if that died, it is free in a minute
         return are_whole
 
 
 def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
-    """Return what the arguments ask for; raises WrongArgument."""
+    """Return the wish that the arguments express; raises WrongArgument."""
     key = new_id("rpl") if options["replay_id"] is None else options["replay_id"]
     if not key.strip() or len(key) > NAME_LENGTH:
         raise WrongArgument(f"--replay-id: Must have 1 to {NAME_LENGTH} characters.")
@@ -147,7 +147,7 @@ def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
 
 
 def _webhooks(pk: str | None) -> list[Webhook]:
-    """Return the webhook that is named, else all; raises CommandError where it cannot be sent anything."""
+    """Return the named webhook, else all; raises CommandError if nothing can be sent to it."""
     rows = Webhook.objects.present().order_by("created_at", "pk")
     if pk is None:
         return list(rows)
@@ -160,7 +160,7 @@ def _webhooks(pk: str | None) -> list[Webhook]:
 
 
 def _plan(webhook: Webhook, wish: Wish, *, now: datetime) -> Plan:
-    """Return what would be done for a webhook; raises WrongArgument where that is too much."""
+    """Return the plan for a webhook; raises WrongArgument if it has too many events."""
     if not webhook.is_active:
         return Plan(webhook=webhook, obstacle=f"It is not active. {webhook.disabled_reason}".rstrip())
     try:
@@ -173,7 +173,7 @@ def _plan(webhook: Webhook, wish: Wish, *, now: datetime) -> Plan:
 
 
 def _step() -> int:
-    """Do a step of each replay that is due; returns how many events became due by it."""
+    """Do a step of each due replay; returns the number of events that became due."""
     try:
         return replays.work_on_due()
     except LostClaim:  # a worker was faster
@@ -181,17 +181,17 @@ def _step() -> int:
 
 
 def _progress(row: Replay) -> str:
-    told = f"{row.webhook_id}: {row.done:,} of {counted(row.total, 'event')} made due"
+    line = f"{row.webhook_id}: {row.done:,} of {counted(row.total, 'event')} made due"
     if not row.is_over:
-        return f"{told}."
+        return f"{line}."
     if row.is_cut_short or not row.webhook.is_active:
-        return f"{told}; then it was disabled."
+        return f"{line}; then it was disabled."
     beside = "; the others were due already" if row.done < row.total else ""
-    return f"{told}{beside}. That is all; the workers deliver them."
+    return f"{line}{beside}. That is all; the workers deliver them."
 
 
 def _shown(plans: Iterable[Plan], wish: Wish) -> dict[str, Any]:
-    """Return it all as JSON, with the replays as they are now."""
+    """Return the plans for `--json`, with the replays as they are now."""
     return {
         "replay_id": wish.key,
         "since": f"{wish.since:%Y-%m-%dT%H:%M:%SZ}",

@@ -1,4 +1,4 @@
-"""`manage.py stuck`: what is not where it should be, and who must do what about it."""
+"""`manage.py stuck`: list stuck posts and accounts, with who must do what about each."""
 
 import sys
 from collections import Counter

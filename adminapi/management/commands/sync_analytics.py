@@ -1,4 +1,4 @@
-"""`manage.py sync_analytics`: read the numbers that are due, now, and say how it went."""
+"""`manage.py sync_analytics`: read the due numbers now, and report the results."""
 
 import sys
 import threading
@@ -70,7 +70,7 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
             sys.exit(1)
 
     def _say(self, workspace_id: str, *, everything: bool) -> None:
-        """Print what would be read; posts that were published in the last moments may not be among it."""
+        """Print what would be read; posts published in the last moments may be missing."""
         now = database_now()
         rows = readable_accounts(workspace_id) if everything else due_accounts(now, workspace_id=workspace_id)
         numbers = TargetNumbers.objects.filter(account__in=rows.order_by().values("pk"), due_at__isnull=False)
@@ -82,8 +82,8 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
             own = " and its own numbers" if everything or sync.account_due_at <= now else ""
             self.say(f"{_name(sync.account)}: {counted(planned[sync.pk], 'post')}{own}")
         self._say_who_cannot(workspace_id)
-        told = f"{counted(sum(planned.values()), 'post')} of {counted(len(planned), 'account')}"
-        self.say(f"Would read {told}; nothing was done.")
+        line = f"{counted(sum(planned.values()), 'post')} of {counted(len(planned), 'account')}"
+        self.say(f"Would read {line}; nothing was done.")
         self.show({"would_read": planned})
 
     def _say_who_cannot(self, workspace_id: str) -> None:
@@ -94,7 +94,7 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
 
 
 class Progress:
-    """Prints each account as it was read; the threads that read tell it."""
+    """Prints each account after its reading; the reading threads call `tell`."""
 
     def __init__(self, command: OperatorCommand, *, accounts: int) -> None:
         self._command = command
@@ -103,7 +103,7 @@ class Progress:
         self._read: set[str] = set()
         self._posts = 0
         self.is_unheard = threading.Event()
-        """What is printed cannot be written any more: nothing further is begun."""
+        """Set when the output can no longer be written; then no further reading begins."""
         self.failed: set[str] = set()
 
     def tell(self, result: SyncResult) -> None:
@@ -111,13 +111,13 @@ class Progress:
             account = SocialAccount.objects.get(pk=result.claim.pk)
             self._read.add(account.pk)
             self._posts += sum(found is not None for found in result.found.values())
-            self.failed.discard(account.pk)  # it may have been read before, and fail no more
+            self.failed.discard(account.pk)  # a repeated reading may succeed
             if result.failed:
                 self.failed.add(account.pk)
             total = max(self._accounts, len(self._read))
             try:
                 self._command.say(f"[{len(self._read)} of {total}] {_name(account)}: {_told(result)}")
-            except OSError:  # the sum, which the command prints, fails over the same
+            except OSError:  # printing the summary will raise the same error
                 self.is_unheard.set()
 
     @property
@@ -127,20 +127,20 @@ class Progress:
 
     @property
     def summary(self) -> str:
-        told = f"Read {counted(self._posts, 'post')} of {counted(len(self._read - self.failed), 'account')}"
-        return f"{told}; {len(self.failed)} could not be read." if self.failed else f"{told}."
+        line = f"Read {counted(self._posts, 'post')} of {counted(len(self._read - self.failed), 'account')}"
+        return f"{line}; {len(self.failed)} could not be read." if self.failed else f"{line}."
 
 
 def _told(result: SyncResult) -> str:
     read = sum(found is not None for found in result.found.values())
     gone = len(result.found) - read
-    told = f"{counted(read, 'post')} read"
-    told += f", {gone} not there any more" if gone else ""
-    told += ", its own numbers read" if result.account else ""
-    told += ", the rest when the budget for its network allows it" if result.lacking else ""
+    line = f"{counted(read, 'post')} read"
+    line += f", {gone} not there any more" if gone else ""
+    line += ", its own numbers read" if result.account else ""
+    line += ", the rest when the budget for its network allows it" if result.lacking else ""
     if result.error:
-        told += f"; {result.error.error_code}: {result.error.message} ({result.error.acts} acts)"
-    return told
+        line += f"; {result.error.error_code}: {result.error.message} ({result.error.acts} acts)"
+    return line
 
 
 def _name(account: SocialAccount) -> str:

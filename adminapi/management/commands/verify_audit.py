@@ -48,7 +48,7 @@ a row beyond the end of the chain, else with 0."""
             sys.exit(1)
 
     def _follow(self, first: int, kept: Kept | None) -> Verdict:
-        """Follow the chain, and print after each batch how far it holds."""
+        """Follow the chain, and print after each batch how far it is intact."""
         found, told, total = Verdict(), 0, _length(first)
         for found in follow(first=first, kept=kept):
             if found.rows > told:
@@ -73,7 +73,7 @@ a row beyond the end of the chain, else with 0."""
 
 
 def _kept(text: str, *, first: int) -> Kept | None:
-    """Return what was kept; raises WrongArgument where it cannot be that, or would not be looked at."""
+    """Return the kept head; raises WrongArgument if it is malformed, or before the checked rows."""
     if text in ("", EMPTY):
         return None
     match = KEPT.fullmatch(text)
@@ -85,7 +85,7 @@ def _kept(text: str, *, first: int) -> Kept | None:
 
 
 def _require_reached(first: int, kept: Kept | None) -> None:
-    """Raise WrongArgument where the chain does not go so far; a head that was kept proves whether it once did."""
+    """Raise WrongArgument if the chain does not go so far; a kept head proves whether it once did."""
     last = end()
     if kept is None and first > last + 1:
         raise WrongArgument(

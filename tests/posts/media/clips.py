@@ -107,9 +107,9 @@ def turned(video: bytes) -> bytes:
 
 
 def trimmed(video: bytes, *, start: float = 0, seconds: float) -> bytes:
-    """Return an MP4 cut as editors do that encode nothing anew: all is still in it, and an edit list says what to show.
+    """Return an MP4 trimmed without re-encoding, as some editors do: all is still in it, and an edit list limits it.
 
-    Both tracks show so many seconds of what they have.
+    Both tracks show so many seconds of their content.
     """
     kept, at = bytearray(video), video.find(b"elst")
     while at >= 0:

@@ -1,4 +1,4 @@
-"""Pictures made in code: sound ones, and what hostile people send in their place."""
+"""Pictures made in code: valid ones, and hostile ones."""
 
 import struct
 import zlib
@@ -33,11 +33,11 @@ def noise(size: tuple[int, int], format_name: str = "PNG") -> bytes:
 
 
 PHONE_SECRETS = (b"Secret", b"SERIAL", b"Exif", b"ns.adobe", b"JFXX", b"ICC_PROFILE")
-"""What stands in a phone's photo, and is for nobody else."""
+"""Private data in a phone's photo."""
 
 
 def phone_photo() -> bytes:
-    """A JPEG as a phone makes it: lying on its side, and telling where, when and with what it was taken."""
+    """A JPEG as a phone makes it: rotated by EXIF, with place, time and camera."""
     image = Image.new("RGB", (80, 40), BLUE)
     image.paste(RED, (0, 0, 40, 40))
     exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""A storage of files that fails or loses its process at any call, and the product that keeps its files there."""
+"""A storage that fails or kills its process at any call, and the product with its files in it."""
 
 import io
 import os
@@ -30,7 +30,7 @@ COLOURS = [(red, green, blue) for red in (10, 90, 170, 250) for green in (20, 11
 
 @dataclass
 class File:
-    """What is believed of a file."""
+    """The expected state of a file."""
 
     id: str
     size: int
@@ -60,7 +60,7 @@ class Url:
 
 
 class Shaky:
-    """The storage as the product has it: a call may fail, or be the last thing that its process does."""
+    """The product's storage, whose calls may fail, or kill the process."""
 
     def __init__(self, real: Any, clock: Clock) -> None:
         self.real = real
@@ -89,12 +89,12 @@ class Shaky:
         return self.real.open(name, mode)
 
     def date(self, name: str) -> None:
-        """Let a file in a folder be as old as the clock says: a store has the clock by itself."""
+        """Give a file in a folder the clock's time; an S3 store uses the clock by itself."""
         if isinstance(self.real, storage.DurableFileStorage):
             os.utime(self.real.path(name), (self.clock.now.timestamp(),) * 2)
 
     def will(self, act: Callable[[], None], *, at: str, after: int = 1) -> None:
-        """Do this at its so manieth call of this kind."""
+        """Call `act` at call number `after` of this kind."""
         self.calls, self.act = {at: after}, act
 
     def heal(self) -> None:
@@ -111,14 +111,14 @@ class Shaky:
 
 
 class Keeping:
-    """The product with files, as those see it who use it, its storage and the networks."""
+    """The product with files, as its users see it, with its storage and the networks."""
 
     def __init__(self, product: Product, shaky: Shaky, kept: Kept) -> None:
         self.product = product
         self.shaky = shaky
         self.kept = kept
         self.is_cut_off = False
-        """Whether the process dies after its commits, before what follows them."""
+        """True if the process dies after its commits, before their callbacks."""
 
     @property
     def now(self) -> datetime:
@@ -141,7 +141,7 @@ class Keeping:
         return self.read(lambda: self.product.api.client.generic("POST", path, form, kind, headers=headers))
 
     def read(self, send: Callable[[], Any]) -> tuple[int, Any]:
-        """Send a request, with all that follows its commits; returns the status, and the data or error."""
+        """Send a request, with the callbacks of its commits; returns the status, and the data or error."""
         limits.IN_PROCESS.reset()
         self.product.clock.go_on(A_MOMENT)
         with self.commits():
@@ -151,7 +151,7 @@ class Keeping:
 
     @contextmanager
     def commits(self) -> Iterator[None]:
-        """Let what follows commits happen at the end of the block, unless the process is dead by then."""
+        """Run the callbacks of commits at the end of the block, unless the process has died."""
         with TestCase.captureOnCommitCallbacks() as callbacks:
             yield
         for callback in [] if self.is_cut_off else callbacks:
@@ -180,7 +180,7 @@ def name_in(url: str) -> str:
 
 
 def painted(number: int, form: str) -> bytes:
-    """A picture of one colour, which tells it from the others whatever it is written as."""
+    """Return a picture of one colour, by which it is recognized in any format."""
     buffer = io.BytesIO()
     size = (400, 300 + number % 7)
     Image.new("RGB", size, COLOURS[number % len(COLOURS)]).save(buffer, form)
@@ -188,7 +188,7 @@ def painted(number: int, form: str) -> bytes:
 
 
 def colour_of(content: bytes) -> int:
-    """Return the number of the colour that a picture is of."""
+    """Return the number of a picture's colour."""
     found = Image.open(io.BytesIO(content)).convert("RGB").getpixel((200, 150))
     assert isinstance(found, tuple)
     distances = [sum(abs(a - b) for a, b in zip(found, each, strict=True)) for each in COLOURS]
@@ -197,7 +197,7 @@ def colour_of(content: bytes) -> int:
 
 @contextmanager
 def keeping(product: Product, *, endpoint: str) -> Iterator[Keeping]:
-    """Have the product keep its files in a new folder, or, where there is an endpoint, in a bucket."""
+    """Give a product that keeps its files in a new folder, or with an endpoint in a bucket."""
     with ExitStack() as stack:
         root = Path(stack.enter_context(TemporaryDirectory())) / "stored"
         root.mkdir()

@@ -50,7 +50,7 @@ def admit(call: Call, route: Route) -> None:
 
 
 def create_session(call: Call) -> HttpResponse:
-    """Log in with a handle, DID or e-mail address and an app password; whoever it is exists."""
+    """Log in with a handle, DID or e-mail address and an app password; every person exists."""
     if not isinstance(call.json, dict):
         raise invalid("Input must be an object with identifier and password")
     for name in ("identifier", "password"):
@@ -70,7 +70,7 @@ def create_session(call: Call) -> HttpResponse:
 
 
 def known(did: str, handle: str) -> Account:
-    """Return the account of this DID, made with the handle where it is new."""
+    """Return the account of this DID; a new one is created with the handle."""
     return people.keep(ID, did, username=handle, name=handle.partition(".")[0].title())
 
 
@@ -87,7 +87,7 @@ def new_pair(call: Call, source: Token) -> dict[str, str]:
 
 
 def described(call: Call, account: Account) -> dict[str, Any]:
-    """Return what a session answer tells about the account."""
+    """Return the account's part of a session answer."""
     return {
         "did": account.external_id,
         "didDoc": document(account, pds=pds_of(call)),
@@ -99,7 +99,7 @@ def described(call: Call, account: Account) -> dict[str, Any]:
 
 
 def document(account: Account, *, pds: str) -> dict[str, Any]:
-    """Return what an identity says of itself."""
+    """Return the DID document of an account."""
     endpoint = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": f"https://{pds}"}
     return {
         "@context": ["https://www.w3.org/ns/did/v1"],
@@ -110,7 +110,7 @@ def document(account: Account, *, pds: str) -> dict[str, Any]:
 
 
 def resolve_did(call: Call, did: str) -> HttpResponse:
-    """Show an identity as the directory does: it lives at the server where it has signed in last."""
+    """Show an identity as the directory does; its server is the one of its last sign-in."""
     account = Account.objects.filter(network=ID, external_id=did).first()
     last = Token.objects.filter(network=ID, account=did).order_by("-issued_at", "-pk").first()
     if account is None or last is None:
@@ -134,13 +134,13 @@ def refresh_session(call: Call) -> HttpResponse:
 
 
 def get_session(call: Call) -> HttpResponse:
-    """Show whose session this is."""
+    """Show the account of this session."""
     account = Account.objects.get(network=ID, external_id=session(call).account)
     return JsonResponse(described(call, account))
 
 
 def delete_session(call: Call) -> HttpResponse:
-    """Log out: the refresh tokens die, the access token lives until it expires."""
+    """Log out: the refresh tokens become invalid, the access token stays valid until it expires."""
     without_body(call)
     token = session(call, "refresh")
     of_session = Token.objects.filter(network=ID, grant=token.grant, kind="refresh", revoked_at=None)
@@ -175,7 +175,7 @@ def upload_blob(call: Call) -> HttpResponse:
 
 
 def resolve_handle(call: Call) -> HttpResponse:
-    """Tell the DID of a handle; every handle exists, unless it ends in .invalid."""
+    """Return the DID of a handle; every handle exists, unless it ends in .invalid."""
     handle = call.text("handle").lower()
     if not atproto.is_handle(handle):
         raise invalid("Unable to resolve handle")
@@ -249,13 +249,13 @@ def view_of(call: Call, post: Post) -> dict[str, Any]:
 
 
 def permalink(call: Call, actor: str, rkey: str) -> HttpResponse:
-    """Show a post to anybody, under the handle or the DID."""
+    """Show a post to anybody, by handle or DID."""
     uri = f"at://{did_of(actor) or actor}/{records.POSTS}/{rkey}"
     return pages.permalink(call, LOOK, ID, uri)
 
 
 def xrpc(method: str, name: str, handler: Any, *, visible: bool = False, upload: bool = False, host: str = "") -> Route:
-    """Return the route of an XRPC method, on any host where none is named."""
+    """Return the route of an XRPC method, on any host unless one is named."""
     return Route(
         method=method,
         pattern=f"/xrpc/{re.escape(name)}",

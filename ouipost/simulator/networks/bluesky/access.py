@@ -41,7 +41,7 @@ def pds_of(call: Call) -> str:
 
 
 def login_of(identifier: str) -> str:
-    """Return the handle or DID of who logs in: carol@example.com has the handle carol.example.com."""
+    """Return the handle or DID of a login name: carol@example.com has the handle carol.example.com."""
     return identifier.lower().replace("@", ".")
 
 
@@ -58,7 +58,7 @@ def is_unconfirmed(did: str) -> bool:
 
 
 def revoke(token: Token, now: datetime) -> None:
-    """Delete the app password of a session: its tokens die, and it cannot log in again."""
+    """Delete the app password of a session: its tokens become invalid, and it cannot log in again."""
     tokens.revoke_grant(token, now)
     account = Account.objects.get(network=ID, external_id=token.account)
     account.data["deleted_passwords"] = [*account.data.get("deleted_passwords", []), token.client_id]
@@ -66,7 +66,7 @@ def revoke(token: Token, now: datetime) -> None:
 
 
 def session(call: Call, kind: str = "access") -> Token:
-    """Return the living token of this kind that the call came with, or refuse."""
+    """Return the call's token if it is a valid one of this kind, or refuse."""
     token = call.token
     if not call.bearer:
         raise error(401, "AuthMissing", "Authentication Required")
@@ -82,7 +82,7 @@ def session(call: Call, kind: str = "access") -> Token:
 
 
 def without_body(call: Call) -> None:
-    """Refuse a body where the method takes none."""
+    """Refuse a body for a method that takes none."""
     if call.raw or call.params:
         raise invalid("A request body was provided when none was expected")
 

@@ -53,7 +53,7 @@ def need(value: Any, name: str, kind: type, path: str) -> Any:
 
 
 def checked(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a post that keeps its schema, or refuse it, naming what is wrong and where."""
+    """Return a post that fits its schema, or refuse it with the error and its place."""
     check_values(record, "")
     text = need(record, "text", str, "")
     check_length(text, MAX_GRAPHEMES, MAX_BYTES, ".text")
@@ -72,7 +72,7 @@ def checked(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_values(value: Any, path: str) -> None:
-    """Refuse numbers with a point, which records cannot hold."""
+    """Refuse floats, which records cannot hold."""
     if isinstance(value, float):
         raise wrong(f"Expected one of null, boolean, integer, string, array or object value type (got {value})", path)
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -90,7 +90,7 @@ def check_length(text: str, graphemes: int, size: int, path: str) -> None:
 
 
 def check_time(text: str) -> None:
-    """Refuse what is no time with a zone."""
+    """Refuse a text that is no time with a zone."""
     try:
         is_one = bool(TIME.fullmatch(text) and datetime.fromisoformat(text))
     except ValueError:
@@ -100,7 +100,7 @@ def check_time(text: str) -> None:
 
 
 def check_texts(record: dict[str, Any], name: str, most: int) -> list[str]:
-    """Return an optional list of texts, or refuse one that is too long or holds something else."""
+    """Return an optional list of texts, or refuse one that is too long or has other values."""
     values = record.get(name, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise wrong("Expected array of strings", f".{name}")
@@ -109,7 +109,7 @@ def check_texts(record: dict[str, Any], name: str, most: int) -> list[str]:
 
 
 def check_language(tag: str, path: str) -> None:
-    """Refuse what is no well-formed language tag (BCP 47)."""
+    """Refuse a malformed language tag (BCP 47)."""
     if not LANGUAGE.fullmatch(tag):
         raise wrong(f'Invalid language (got "{tag}")', path)
 
@@ -166,7 +166,7 @@ def check_reference(reference: Any, path: str) -> None:
 
 
 def check_embed(embed: Any, path: str) -> None:
-    """Refuse an embed of a kind that is not known, or that is incomplete."""
+    """Refuse an embed that is of an unknown kind or incomplete."""
     match need(embed, "$type", str, path):
         case "app.bsky.embed.images":
             check_images(need(embed, "images", list, path), f"{path}.images")
@@ -194,7 +194,7 @@ def check_images(images: list[Any], path: str) -> None:
 
 
 def check_video(video: dict[str, Any], path: str) -> None:
-    """Refuse a video without file, or with a ratio, alt text or captions that make no sense."""
+    """Refuse a video without file, or with an invalid ratio, alt text or captions."""
     check_blob(need(video, "video", dict, path), "video/mp4", MAX_VIDEO_BYTES, f"{path}.video")
     if "alt" in video:
         check_length(need(video, "alt", str, path), MAX_VIDEO_ALT, MAX_VIDEO_ALT_BYTES, f"{path}.alt")
@@ -225,7 +225,7 @@ def check_external(external: dict[str, Any], path: str) -> None:
 
 
 def check_blob(value: Any, mime: str, most: int, path: str) -> None:
-    """Refuse what is no reference to a file of this type and size."""
+    """Refuse a value that is no reference to a file of this type and size."""
     if not isinstance(value, dict) or value.get("$type") != "blob":
         raise wrong("Expected blob value type", path)
     if not atproto.CID.fullmatch(need(need(value, "ref", dict, path), "$link", str, f"{path}.ref")):
@@ -259,7 +259,7 @@ def blobs(record: Mapping[str, Any]) -> list[Blob]:
 
 
 def link(record: Mapping[str, Any]) -> str:
-    """Return the web address of the link card, empty where there is none."""
+    """Return the web address of the link card, or an empty text."""
     embed = record.get("embed", {})
     address: str = embed.get("media", embed).get("external", {}).get("uri", "")
     return address if address.startswith(("http://", "https://")) else ""

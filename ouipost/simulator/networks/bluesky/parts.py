@@ -1,4 +1,4 @@
-"""Large videos for Bluesky's video service: begun, brought in parts, each as often as one likes, and finished."""
+"""Large videos for Bluesky's video service: started, uploaded in parts that may be repeated, and finished."""
 
 import secrets
 from datetime import timedelta
@@ -24,16 +24,16 @@ from ouipost.simulator.networks.bluesky.video import (
 
 PART_BYTES = 8 * 1024 * 1024
 LIFETIME = timedelta(hours=1)
-"""Both not documented: they are told with each upload."""
+"""Part size and lifetime are not documented; each upload's answer contains them."""
 LONGEST_NAME = 256
-"""In bytes, as the lexicons count the length of texts."""
+"""The limit in bytes, in which lexicons count the length of texts."""
 CREATED, COMPLETED, ABORTED, EXPIRED = "created", "completed", "aborted", "expired"
 CLOSED = {COMPLETED: "UploadNotReady", ABORTED: "UploadAborted", EXPIRED: "UploadExpired"}
-"""What is said to who goes on with an upload that is over."""
+"""The errors for calls to an upload that is over, by its state."""
 
 
 def start(call: Call) -> HttpResponse:
-    """Begin an upload, and tell into how many parts of which size the video is to be cut."""
+    """Begin an upload, and answer with the number and size of its parts."""
     token = authority(call, UPLOAD_METHOD)
     asked = call.json if isinstance(call.json, dict) else {}
     size, name = asked.get("sizeBytes"), asked.get("name", "")
@@ -48,7 +48,7 @@ def start(call: Call) -> HttpResponse:
 
 
 def planned(upload: Media) -> dict[str, Any]:
-    """Return how an upload's video is cut."""
+    """Return the number and size of an upload's parts."""
     size, part = upload.data["upload"]["size"], upload.data["upload"]["part"]
     return {
         "jobId": upload.external_id,
@@ -69,7 +69,7 @@ def named(call: Call) -> Media:
 
 
 def state(call: Call, upload: Media) -> str:
-    """Return how far an upload is."""
+    """Return the state of an upload."""
     is_over = upload.data["state"] == CREATED and upload.expires_at <= call.now
     return EXPIRED if is_over else str(upload.data["state"])
 
@@ -93,7 +93,7 @@ def part(call: Call) -> HttpResponse:
 
 
 def place_of(call: Call, upload: Media) -> tuple[int, int]:
-    """Return where a part begins and how many bytes it has, or refuse a number that no part has."""
+    """Return the offset and the size of a part, or refuse an unknown part number."""
     count = planned(upload)["partCount"]
     number = within(call.query("partNumber"), 1, count)
     if number is None:
@@ -104,8 +104,8 @@ def place_of(call: Call, upload: Media) -> tuple[int, int]:
 
 
 def finish(call: Call) -> HttpResponse:
-    """Put the parts together and begin to work on the video, or find the work on this very file; once, however often it
-    is asked for."""
+    """Join the parts and start processing the video, or return the earlier job for the same file; repeated calls start
+    nothing new."""
     with atomic():
         upload = named(call)
         if state(call, upload) != COMPLETED:
@@ -115,7 +115,7 @@ def finish(call: Call) -> HttpResponse:
 
 
 def complete(call: Call, upload: Media) -> None:
-    """Begin to work on an upload's video, or refuse where a part of it is missing."""
+    """Start processing an upload's video, or refuse if a part of it is missing."""
     if media.received(ID, upload.external_id) < upload.data["upload"]["size"]:
         raise error(400, "MissingParts", "Some parts are missing")
     content = media.whole(ID, upload.external_id)
@@ -126,14 +126,14 @@ def complete(call: Call, upload: Media) -> None:
 
 
 def done(call: Call, upload: Media) -> dict[str, Any]:
-    """Return the work on the video of a finished upload."""
+    """Return the processing job of a finished upload."""
     file = Media.objects.defer("content").get(network=ID, account=upload.account, external_id=upload.data["file"])
     status = status_of(call, file)
     return {"completedJobId": status["jobId"], "jobStatus": status}
 
 
 def status(call: Call) -> HttpResponse:
-    """Tell how far an upload is, and which parts of it are there."""
+    """Show the state of an upload, and its received parts."""
     with atomic():
         upload = named(call)
     pieces = Piece.objects.filter(network=ID, upload=upload.external_id).order_by("start")
@@ -143,7 +143,7 @@ def status(call: Call) -> HttpResponse:
 
 
 def abort(call: Call) -> HttpResponse:
-    """Give up an upload that is not finished, which then counts for no day."""
+    """Abort an unfinished upload, which then does not count for the daily limit."""
     with atomic():
         upload = named(call)
         if state(call, upload) == CREATED:

@@ -33,7 +33,7 @@ def put(call: Call) -> HttpResponse:
 
 
 def refuse_swap(call: Call, old: Post | None, record: dict[str, Any]) -> None:
-    """Refuse when swapRecord names another state than the one that is there; the very same record may be repeated."""
+    """Refuse if swapRecord names another state than the stored one; an equal record may be repeated."""
     if "swapRecord" not in call.json:
         return
     expected, present = call.json["swapRecord"], old.data["cid"] if old else None
@@ -92,7 +92,7 @@ def uri_of(did: str, collection: str, rkey: str) -> str:
 
 
 def at(did: str, collection: str, rkey: str) -> Post | None:
-    """Return the living record at a key."""
+    """Return the existing record at a key."""
     return Post.objects.living(ID, uri_of(did, collection, rkey))
 
 
@@ -111,7 +111,7 @@ def write(call: Call, did: str, collection: str, rkey: str, record: dict[str, An
 
 
 def of_post(call: Call, did: str, rkey: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Return what people see of a post's record, and keep the blobs that it uses."""
+    """Return the visible parts of a post's record, and keep the blobs that it uses."""
     record = data["record"]
     files = [stored(call, did, blob) for blob in lexicon.blobs(record)]
     Media.objects.filter(pk__in=[file.pk for file in files]).update(used=True)

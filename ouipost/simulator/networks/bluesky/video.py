@@ -39,7 +39,7 @@ def get_service_auth(call: Call) -> HttpResponse:
 
 
 def authority_lifetime(call: Call) -> timedelta:
-    """Return how long a service token shall live, a minute where the caller does not say, or refuse."""
+    """Return the requested lifetime of a service token, by default a minute, or refuse."""
     text = call.text("exp")
     if not text:
         return USUAL_AUTHORITY
@@ -65,7 +65,7 @@ def authority(call: Call, method: str) -> Token:
 
 
 def get_upload_limits(call: Call) -> HttpResponse:
-    """Tell how many videos, and of how many bytes, the account may upload today."""
+    """Show how many videos and bytes the account may upload today."""
     did = authority(call, LIMITS_METHOD).account
     if is_unconfirmed(did):
         nothing = {"canUpload": False, "remainingDailyVideos": 0, "remainingDailyBytes": 0}
@@ -87,7 +87,7 @@ def budgets(did: str) -> tuple[tuple[str, int], tuple[str, int]]:
 
 
 def left(call: Call, key: str, most: int) -> int:
-    """Return what is left of a budget, without taking anything."""
+    """Return the rest of a budget, without taking anything."""
     counter = Counter.objects.filter(key=key, started_at__gt=call.now - DAY).first()
     return most - counter.used if counter else most
 
@@ -169,7 +169,7 @@ def begin(call: Call, did: str, content: bytes) -> Media:
 
 
 def examine(content: bytes) -> tuple[Clip | None, str]:
-    """Return the facts of a video, and what is wrong with it."""
+    """Return the facts of a video, and its flaw."""
     clip = clips.look_at_clip(content)
     if clip is None:
         return None, "The file is no video"
@@ -179,7 +179,7 @@ def examine(content: bytes) -> tuple[Clip | None, str]:
 
 
 def get_job_status(call: Call) -> HttpResponse:
-    """Tell how far the work on a video is; anybody who knows its job may ask."""
+    """Show the processing state of a video to any caller who knows its job."""
     job = call.text("jobId")
     file = Media.objects.defer("content").filter(network=ID, data__job=job).first() if job else None
     if file is None:

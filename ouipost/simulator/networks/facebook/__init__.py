@@ -1,4 +1,4 @@
-"""Facebook Pages on the Graph API: login, tokens, and the paths of all that is in the modules beside it."""
+"""Facebook Pages on the Graph API: login, tokens, and the routes to the modules beside this one."""
 
 import secrets
 from datetime import timedelta
@@ -88,7 +88,7 @@ def grant_code(call: Call, scopes: list[str]) -> str:
 
 
 def declined_before(call: Call, person: str) -> set[str]:
-    """Return what the person left out the last time, which is asked for anew only where the app says so."""
+    """Return the scopes that the person declined the last time; they are asked again only if the app requests it."""
     living = Token.objects.filter(network=ID, kind="user", client_id=call.text("client_id"), person=person)
     last = living.filter(revoked_at=None).order_by("-pk").first()
     return set(last.data["declined"]) if last else set()
@@ -111,7 +111,7 @@ def access_token(call: Call, version: str) -> HttpResponse:
 
 
 def exchange_code(call: Call, client_id: str) -> HttpResponse:
-    """Give a short-lived user token for a code that is fresh, unused, and asked for by the same address."""
+    """Give a short-lived user token for a code that is fresh, unused, and sent with its own redirect address."""
     code = tokens.find(ID, call.text("code"), "code")
     if code is None or code.client_id != client_id:
         raise error("Invalid verification code format.", 100)
@@ -187,7 +187,7 @@ def revoke_permissions(call: Call, version: str, user: str, permission: str | No
 
 
 def debug_token(call: Call, version: str) -> HttpResponse:
-    """Tell an app the facts of one of its tokens."""
+    """Show an app the facts of one of its tokens."""
     client_id, bar, secret = call.credential.partition("|")
     if not (bar and secret and tokens.secret_fits(ID, client_id, secret)):
         client_id = user_token(call).client_id
@@ -198,7 +198,7 @@ def debug_token(call: Call, version: str) -> HttpResponse:
 
 
 def token_facts(call: Call, token: Token) -> dict[str, Any]:
-    """Return what debug_token shows."""
+    """Return the body of debug_token."""
     facts = {
         "app_id": token.client_id,
         "type": token.kind.upper(),

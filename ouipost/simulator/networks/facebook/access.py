@@ -1,4 +1,4 @@
-"""Who may do what on Facebook: scopes, and the state of the token that came."""
+"""Permissions on Facebook: scopes, and the state of a call's token."""
 
 from datetime import datetime
 
@@ -32,7 +32,7 @@ SCOPES = (
 )
 WRITE = ("pages_manage_posts", "pages_read_engagement")
 EDGES = ("pages", "owned_pages", "client_pages")
-"""Where a person's token lists pages."""
+"""The keys of a person's token that list pages."""
 PAGE_TASKS = ("ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE")
 
 
@@ -44,8 +44,7 @@ def identify(call: Call) -> str:
 
 
 def credential(call: Call) -> str:
-    """Return the token that came with the call: the upload host takes it behind the word OAuth alone, the host of
-    videos as a parameter."""
+    """Return the call's token: the upload host takes only an OAuth header, the video host only a parameter."""
     scheme, _, value = call.request.headers.get("Authorization", "").partition(" ")
     if call.host == UPLOAD_HOST:
         return value.strip() if scheme.lower() == "oauth" else ""
@@ -53,13 +52,13 @@ def credential(call: Call) -> str:
 
 
 def revoke(token: Token, now: datetime) -> None:
-    """Remove the app from the person's account: all its tokens die, those of pages too."""
+    """Remove the app from the person's account: all its tokens become invalid, including those of pages."""
     of_app = Token.objects.filter(network=ID, client_id=token.client_id, person=token.person)
     of_app.filter(revoked_at=None).update(revoked_at=now)
 
 
 def authorized(call: Call, *scopes: str) -> Token:
-    """Return the living token with these scopes that the call came with, or refuse."""
+    """Return the call's token if it is valid and has these scopes, or refuse."""
     token = call.token
     if token is None and not credential(call):
         raise error("An active access token must be used to query information about the current user.", 2500)
@@ -76,7 +75,7 @@ def authorized(call: Call, *scopes: str) -> Token:
 
 
 def user_token(call: Call, *scopes: str) -> Token:
-    """Return the living token of a person, or refuse."""
+    """Return the call's token if it is a person's valid one, or refuse."""
     token = authorized(call, *scopes)
     if token.kind != "user":
         raise error("(#100) This call needs a user access token", 100)
@@ -84,12 +83,12 @@ def user_token(call: Call, *scopes: str) -> Token:
 
 
 def sees(token: Token, page: str) -> bool:
-    """Return whether a page is this token's own, or one of its person's: of others neither shows anything."""
+    """Return whether a token may see a page: its own, or one of its person's."""
     return page == token.account or (token.kind == "user" and any(page in token.data[edge] for edge in EDGES))
 
 
 def page_token(call: Call, page: str, *scopes: str) -> Token:
-    """Return the living token of this page, or refuse."""
+    """Return the call's token if it is this page's valid one, or refuse."""
     token = authorized(call, *scopes)
     if token.kind != "page":
         raise error("User Access Token Is Not Supported: a Page access token is required.", 190, 2069032)

@@ -1,4 +1,4 @@
-"""Comments on Facebook: pages write them, and read their own; those of others take another permission."""
+"""Comments on Facebook: pages write them, and read their own; others' comments require another permission."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def comment(call: Call, version: str, post_id: str) -> HttpResponse:
 
 
 def comments(call: Call, version: str, post_id: str) -> HttpResponse:
-    """List the comments of a post: the page's own, and those of others to whom they are allowed."""
+    """List the comments of a post: the page's own, and others' if the token has the permission."""
     token = authorized(call, "pages_read_engagement")
     post = existing(call, post_id)
     found = Post.objects.listed(call.now, call.seconds("list_lag")).filter(network=ID, parent=post.external_id)

@@ -60,7 +60,7 @@ def of_post(call: Call, version: str, post_id: str) -> HttpResponse:
 
 
 def post_numbers(call: Call, post: Post) -> Mapping[str, Callable[[], Value]]:
-    """Return what can be asked of a post, each as a way to count it; videos are not watched in other posts."""
+    """Return the metrics of a post, each with a function that counts it; video metrics are 0 for other posts."""
 
     def plain(name: str, most: int) -> Callable[[], Value]:
         return lambda: growth.counted(call, post, name, most)
@@ -82,7 +82,7 @@ def by_type(call: Call, post: Post) -> dict[str, int]:
 
 
 def activity(call: Call, post: Post) -> dict[str, int]:
-    """Return what people did with a post; what nobody did is left out."""
+    """Return the counts of actions on a post, without those that are 0."""
     counts = {
         "like": sum(by_type(call, post).values()),
         "comment": nodes.comment_count(call, post),
@@ -141,7 +141,7 @@ def shown(subject: str, name: str, period: str, values: list[dict[str, Any]]) ->
 def insights(
     call: Call, scopes: list[str], known: Mapping[str, Any], entry: Callable[[str], dict[str, Any]]
 ) -> HttpResponse:
-    """Return the asked metrics; one unknown name fails them all, and without the scope there are none."""
+    """Return the requested metrics; one unknown name fails them all, and without the scope the list is empty."""
     names = [name for name in call.text("metric").split(",") if name]
     if not names:
         raise error("(#3001) The parameter metric is required", 3001, 1504028)

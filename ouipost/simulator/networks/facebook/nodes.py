@@ -1,4 +1,4 @@
-"""What Facebook's Graph shows of posts, photos and videos."""
+"""The nodes of posts, photos and videos in Facebook's Graph."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ STATUS_TYPES = {"photo": "added_photos", "video": "added_video", "reel": "added_
 
 
 def published(call: Call, version: str, page: str) -> HttpResponse:
-    """List what the page published, newest first."""
+    """List the page's own posts, newest first."""
     token = page_token(call, page, "pages_read_engagement")
     fields = post_fields(call)
 
@@ -36,7 +36,7 @@ def published(call: Call, version: str, page: str) -> HttpResponse:
 
 
 def feed(call: Call, version: str, page: str) -> HttpResponse:
-    """List what stands on the page, which visitors may have written, too."""
+    """List the page's feed, including posts of visitors."""
     authorized(call, "pages_read_user_content")
     return published(call, version, page)
 
@@ -52,7 +52,7 @@ def within(call: Call, account: str, kind: str) -> list[Post]:
 
 
 def post_fields(call: Call) -> graph.Fields:
-    """Return the asked fields of a post; how many commented or reacted is told only to those who may read it."""
+    """Return the requested fields of a post; counts of comments and reactions require their own scope."""
     fields = graph.fields_of(call.text("fields") or "id,message,created_time")
     if SUMMARIES & set(fields):
         authorized(call, "pages_read_user_content")
@@ -60,8 +60,8 @@ def post_fields(call: Call) -> graph.Fields:
 
 
 def existing(call: Call, external_id: str) -> Post:
-    """Return a living post or comment of a page that the token sees, or refuse; a post with a video is known by the
-    video's id, too."""
+    """Return an existing post or comment of a page that the token may see, or refuse; a post with a video is also found
+    by the video's id."""
     token = authorized(call)
     found = Post.objects.alive().filter(network=ID, created_at__lte=call.now)
     post = found.filter(external_id=external_id).first()
@@ -135,30 +135,30 @@ def post_node(call: Call, post: Post) -> dict[str, Any]:
 
 
 def comment_count(call: Call, post: Post) -> int:
-    """Return how many comments a post has: those of strangers that are only counted, and those that are there."""
+    """Return the number of comments on a post: simulated ones of strangers, and stored ones."""
     there = Post.objects.alive().filter(network=ID, root=post.external_id).count()
     return growth.counted(call, post, "comments", MOST_COMMENTS) + there
 
 
 def by_kind(call: Call, post: Post) -> dict[str, int]:
-    """Return how many reacted, by the names of the metrics."""
+    """Return the numbers of reactions, by the names of the metrics."""
     return {name: growth.counted(call, post, name, most) for name, most in REACTIONS.items()}
 
 
 def summary(call: Call, edge: str, total: int) -> dict[str, Any]:
-    """Return an edge that tells its size alone, and that only where it is asked for."""
+    """Return an edge without entries, and with its size if the summary is requested."""
     asked = re.search(rf"\b{edge}(?:\.\w+\(\w*\))*\.summary\((?:true|1)\)", call.text("fields"))
     return {"data": []} | ({"summary": {"total_count": total}} if asked else {})
 
 
 def author(post: Post) -> dict[str, str]:
-    """Return who published."""
+    """Return the author of a post."""
     account = Account.objects.get(network=ID, external_id=post.account)
     return {"id": account.external_id, "name": account.name}
 
 
 def attachments(post: Post) -> dict[str, Any] | None:
-    """Return what hangs on a post: its photos, its video, or its link."""
+    """Return the attachments of a post: its photos, its video, or its link."""
     is_photo = post.data.get("kind") == "photo"
     address = "https://www.facebook.com/photo/?fbid={}" if is_photo else "https://www.facebook.com/watch/?v={}"
     files = [

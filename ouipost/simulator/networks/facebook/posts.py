@@ -1,4 +1,4 @@
-"""What Facebook pages publish: texts, links and photos; and how it is changed and deleted."""
+"""Posts of Facebook pages: publishing texts, links and photos, changing and deleting them."""
 
 import time
 from datetime import timedelta
@@ -34,7 +34,7 @@ def create(call: Call, version: str, page: str) -> HttpResponse:
     if link and not is_address(link):
         raise error("(#1609005) There was a problem scraping data from the provided link.", 1609005)
     with atomic():
-        # the lock makes "identical to the last post" true for calls that come at the same time
+        # the lock orders simultaneous calls, so that one sees the other as the last post
         Account.objects.select_for_update().get(network=ID, external_id=token.account)
         refuse_repetition(token.account, message, link, photo_ids)
         photos = [take_photo(call, token.account, photo_id) for photo_id in photo_ids]
@@ -49,7 +49,7 @@ def check_message(message: str) -> None:
 
 
 def is_address(link: str) -> bool:
-    """Return whether this is a web address that could be scraped."""
+    """Return whether this is a web address that can be scraped."""
     try:
         parts = urlsplit(link)
     except ValueError:
@@ -70,7 +70,7 @@ def attached(call: Call) -> list[str]:
 
 
 def refuse_repetition(account: str, message: str, link: str, photo_ids: list[str]) -> None:
-    """Refuse what says the same as the page's last post."""
+    """Refuse a post that is equal to the page's last one."""
     last = Post.objects.alive().of(ID, account).filter(kind=Post.POST).order_by("-created_at", "-pk").first()
     if last is None or photo_ids or last.media or not message:
         return
@@ -112,7 +112,7 @@ def publish(call: Call, account: str, text: str, photos: list[Media], *, link: s
 
 
 def add_photo(call: Call, version: str, page: str) -> HttpResponse:
-    """Take a photo, and publish it with its caption unless it is kept for a later post."""
+    """Store a photo, and publish it with its caption unless it is for a later post."""
     token = page_token(call, page, *WRITE)
     check_message(call.text("caption"))
     content = photo_bytes(call)
@@ -138,7 +138,7 @@ def add_photo(call: Call, version: str, page: str) -> HttpResponse:
 
 
 def photo_bytes(call: Call) -> bytes:
-    """Return the file that was sent, or fetched from the address that was sent."""
+    """Return the sent file, or the file fetched from the sent address."""
     if "source" in call.files:
         return call.files["source"]
     if not call.text("url"):

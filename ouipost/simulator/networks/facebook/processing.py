@@ -1,4 +1,4 @@
-"""How Facebook works on a video that it took: its phases, and the post that comes of it."""
+"""Facebook's processing of an accepted video: its phases, and the resulting post."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,14 +13,14 @@ STORY = "story"
 """The kind of the rows of stories, which no list of posts shows."""
 PROCESSING_SECONDS = 2
 SAID_LATE_SECONDS = 30
-"""For so long the status goes on to say `processing` while its phase tells of an error."""
+"""The time for which the status still is `processing` although its phase already has an error."""
 SESSION_LIFETIME = timedelta(hours=24)
 LONGEST_SECONDS = 4 * 3600
-"""Of a video that comes in chunks, from memory."""
+"""The longest video that may come in chunks, from memory."""
 CONTAINERS = ("video/mp4", "video/quicktime")
 CODECS = ("h264", "hevc", "vp9", "av1")
 RATIO, RATIO_MARGIN = 9 / 16, 0.02
-"""How exactly 9:16 is meant is not documented."""
+"""The required ratio; the tolerance is not documented."""
 LEAST_SIDES = (540, 960)
 FPS = (23.9, 60.1)
 SOUND = (48_000, 2)
@@ -29,7 +29,7 @@ SOUND = (48_000, 2)
 
 
 def begin(call: Call, account: str, kind: str, *, total: int = 0) -> Media:
-    """Return a new video that nobody sees, and that waits for its bytes."""
+    """Create an unpublished video that waits for its bytes."""
     video_id = publishing.snowflake(call.now)
     data = {"kind": kind, "total": total, "session": publishing.snowflake(call.now), "post": "", "finished": False}
     return media.keep(call, ID, account, video_id, lifetime=SESSION_LIFETIME, mime="video/mp4", data=data)
@@ -42,21 +42,21 @@ def find(video_id: str, account: str = "") -> Media | None:
 
 
 def note(call: Call, video: Media, **facts: Any) -> None:
-    """Keep what this call said of a video, and what was ordered to happen to it."""
+    """Store this call's data about a video, and the faults ordered for it."""
     ordered = {name: call.effects[name] for name in ("slow_processing", "processing_failed") if name in call.effects}
     video.data |= facts | ordered
     video.save(update_fields=["data"])
 
 
 def received(video: Media) -> int:
-    """Return how many bytes of a video are there."""
+    """Return the number of received bytes of a video."""
     return video.size if video.data["finished"] else media.received(ID, video.external_id)
 
 
 def finish(call: Call, video: Media, *, text: str, title: str = "") -> None:
     """Publish a video as soon as it is processed."""
     if video.data["finished"]:
-        # what a second time is answered is not documented
+        # the answer to a second finish is not documented
         raise error("(#100) The video has been published before.", 100)
     if video.expires_at <= call.now:
         raise error("(#6000) The upload session has expired.", 6000)
@@ -85,7 +85,7 @@ def looked_at(content: bytes) -> clips.Clip | None:
 
 
 def keep(video: Media, content: bytes, clip: clips.Clip | None) -> None:
-    """Keep the bytes and facts of a video, and whether it can be processed."""
+    """Store the bytes and facts of a video, and whether it can be processed."""
     video.failed = clip is None or "processing_failed" in video.data
     video.data |= {"finished": True, "seconds": clip.seconds if clip else 0}
     video.content = content if len(content) <= media.KEPT_BYTES else b""
@@ -95,7 +95,7 @@ def keep(video: Media, content: bytes, clip: clips.Clip | None) -> None:
 
 
 def check_upright(clip: clips.Clip, *, most: int) -> None:
-    """Refuse what a reel or a story cannot be."""
+    """Refuse a video that cannot be a reel or a story."""
     if abs(clip.ratio - RATIO) > RATIO_MARGIN:
         raise error("(#6000) The aspect ratio of the video must be 9:16.", 6000, 1363040)
     if clip.width < LEAST_SIDES[0] or clip.height < LEAST_SIDES[1]:
@@ -113,7 +113,7 @@ def check_upright(clip: clips.Clip, *, most: int) -> None:
 
 
 def show(call: Call, video: Media, *, text: str, title: str) -> Post:
-    """Make the post of a video, which is there from the moment at which the video is ready."""
+    """Create the post of a video, which appears when the video is ready."""
     kind, post_id = video.data["kind"], f"{video.account}_{publishing.snowflake(call.now)}"
     reel = f"https://www.facebook.com/reel/{video.external_id}"
     return publishing.publish(
@@ -131,7 +131,7 @@ def show(call: Call, video: Media, *, text: str, title: str) -> Post:
 
 
 def node(video: Media, now: datetime) -> dict[str, Any]:
-    """Return the fields of a video; its post is told once it is there, and by the second half of its id."""
+    """Return the fields of a video; its post is included once it appears, by the second half of its id."""
     post = Post.objects.alive().filter(network=ID, external_id=video.data["post"], created_at__lte=now).first()
     return {
         "id": video.external_id,
@@ -147,7 +147,7 @@ def node(video: Media, now: datetime) -> dict[str, Any]:
 
 
 def status(video: Media, now: datetime) -> dict[str, Any]:
-    """Return how far a video is: uploaded, processed, published."""
+    """Return the progress of a video: uploaded, processed, published."""
     if not video.data["finished"]:
         return uploading(video, now)
     if now < video.ready_at:
@@ -178,7 +178,7 @@ def phases(
     processing: dict[str, Any] | None = None,
     publishing: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a status in Graph's words; `bytes_transfered` is spelled so."""
+    """Return a status in Graph's words, including its spelling of `bytes_transfered`."""
     total = video.size or video.data["total"]
     return {
         "video_status": word,

@@ -1,4 +1,4 @@
-"""Videos, reels and video stories of Facebook pages: how their bytes come, and the call that publishes them."""
+"""Videos, reels and video stories of Facebook pages: uploading their bytes, and publishing them."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -80,8 +80,8 @@ def fetched(address: str) -> bytes:
     try:
         return pulling.fetch(address, most=MAX_SIMPLE_BYTES, agent=graph.AGENT)
     except pulling.Unreachable as failure:
-        told = f"The video could not be fetched: {failure}"
-        raise error("(#389) Unable to fetch video file from URL.", 389, error_user_msg=told) from failure
+        message = f"The video could not be fetched: {failure}"
+        raise error("(#389) Unable to fetch video file from URL.", 389, error_user_msg=message) from failure
 
 
 def start_chunks(call: Call, token: Token) -> HttpResponse:
@@ -97,7 +97,7 @@ def start_chunks(call: Call, token: Token) -> HttpResponse:
 
 
 def next_chunk(video: Media) -> dict[str, str]:
-    """Return which bytes are wanted next; from and to are equal when all are there."""
+    """Return the range of the next bytes; its ends are equal if all are received."""
     start = processing.received(video)
     return {"start_offset": str(start), "end_offset": str(min(start + CHUNK_BYTES, video.data["total"]))}
 
@@ -113,7 +113,7 @@ def session_of(call: Call, token: Token) -> Media:
 
 
 def take_chunk(call: Call, video: Media) -> HttpResponse:
-    """Take the bytes that are wanted next."""
+    """Take the next bytes."""
     chunk = call.files.get("video_file_chunk")
     if not chunk:
         raise invalid("Param video_file_chunk must be a file")
@@ -126,7 +126,7 @@ def take_chunk(call: Call, video: Media) -> HttpResponse:
 
 
 def finish_chunks(call: Call, video: Media) -> HttpResponse:
-    """Publish a video whose bytes are all there."""
+    """Publish a video whose bytes are all received."""
     check_message(call.text("description"))
     with atomic():
         locked = Media.objects.select_for_update().get(pk=video.pk)
@@ -155,7 +155,7 @@ def count_reel(call: Call, account: str) -> None:
     since = call.now - timedelta(days=1)
     reels = Post.objects.of(ID, account).filter(created_at__gt=since, data__kind="reel")
     if reels.count() >= REELS_PER_DAY:
-        # Which code it has is not documented: 613 is that of custom limits.
+        # The code is not documented; 613 is that of custom limits.
         raise error("(#613) The page has published 30 reels within 24 hours.", 613)
 
 
@@ -215,14 +215,14 @@ def receive(call: Call, version: str, video_id: str) -> HttpResponse:
 
 
 def pieces(call: Call) -> Iterator[bytes]:
-    """Give the body in pieces: what was read with the call, and what is still to be read."""
+    """Give the body in pieces: the part read with the call, and then the rest."""
     yield call.raw
     while piece := call.request.read(PIECE_BYTES):
         yield piece
 
 
 def header_number(call: Call, name: str, *, otherwise: int | None = None) -> int:
-    """Return the number in a header, or refuse: one without a number in its stead must be there."""
+    """Return the number in a header, or `otherwise` if it is missing; refuse any other value."""
     text: Any = call.request.META.get(name) or ("" if otherwise is None else str(otherwise))
     found = within(text, 0, 10**15)
     if found is None:

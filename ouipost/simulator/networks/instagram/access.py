@@ -1,4 +1,4 @@
-"""Who may do what on Instagram: accounts, and the tokens of both kinds of login."""
+"""Permissions on Instagram: accounts, and the tokens of both kinds of login."""
 
 import secrets
 
@@ -21,9 +21,9 @@ FACEBOOK_SCOPES = {
     "instagram_business_manage_comments": ("instagram_basic", "instagram_manage_comments"),
     "instagram_business_manage_insights": ("instagram_basic", "instagram_manage_insights", "pages_read_engagement"),
 }
-"""What Facebook login calls the scopes, and what it wants besides."""
+"""The scopes of Facebook login for each of Instagram's scopes."""
 LINKED_PAGE = "Bakery"
-"""Of a person's Facebook Pages the one that has an Instagram account."""
+"""The category of the one of a person's Facebook Pages that has an Instagram account."""
 
 
 def account_of(someone: people.Person) -> Account:
@@ -42,7 +42,7 @@ def linked_to(page: Account) -> Account | None:
 
 
 def external_id(number: int) -> str:
-    """Return an account id as Instagram's are, which no Facebook id resembles."""
+    """Return an account id in Instagram's form, which differs from all Facebook ids."""
     return f"17841{number % 10**12:012}"
 
 
@@ -93,5 +93,5 @@ def authorized(call: Call, scope: str, account: str = "") -> str:
 
 
 def shortcode() -> str:
-    """Return what stands in the address of a post."""
+    """Return a new code for the address of a post."""
     return f"C{secrets.token_urlsafe(8)}"

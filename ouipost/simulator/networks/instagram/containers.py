@@ -1,4 +1,4 @@
-"""What becomes a post on Instagram: containers with a picture, a video, or several of both."""
+"""Containers, which become posts on Instagram: with a picture, a video, or several of both."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ IMAGE_BYTES = 8 * 1024 * 1024
 IMAGE_RATIOS = (4 / 5, 1.91)
 VIDEO_BYTES, STORY_VIDEO_BYTES = 300 * 1024 * 1024, 100 * 1024 * 1024
 SHORTEST_VIDEO, LONGEST_REEL, LONGEST_IN_CAROUSEL, LONGEST_STORY = 3, 900, 60, 60
-"""Seconds; the one for carousels is what other connectors keep to."""
+"""Limits in seconds; the one for carousels is that of other connectors."""
 MOST_MBITS = 25
 SIGN = r"\p{L}\p{M}\p{N}_"
-"""What a word is made of; the marks that an emoji ends with are none of it."""
+"""The characters of a word, which exclude the marks at the end of an emoji."""
 HASHTAG = regex.compile(rf"(?V1)(?<![[{SIGN}&/\#]--[\uFE0E\uFE0F\u20E3]])\#(?![\uFE0F\u20E3])[{SIGN}]*\p{{L}}[{SIGN}]*")
 MENTION = regex.compile(rf"(?V1)(?<![[{SIGN}@./\-]--[\uFE0E\uFE0F\u20E3]])@[A-Za-z0-9_][A-Za-z0-9_.]*")
 STATUS = {
@@ -38,13 +38,13 @@ KINDS = ("", "REELS", "STORIES", "CAROUSEL", "VIDEO")
 
 
 def create(call: Call, version: str, ig: str) -> HttpResponse:
-    """Make a container; pictures are looked at now, what is wrong with a video shows in its status."""
+    """Create a container; pictures are checked at once, errors of a video show in its status."""
     account = authorized(call, PUBLISH, ig)
     kind, is_item = call.text("media_type"), call.flag("is_carousel_item", default=False)
     if kind not in KINDS or (is_item and kind not in ("", "VIDEO")) or (kind == "VIDEO" and not is_item):
         raise error(f"Media type {kind} is unknown here", 100, 2207023)
     if containers.made_since(call, ID, account) >= CONTAINERS_PER_DAY:
-        # the facts name no code for this one; it is that of the publish limit
+        # the code is not documented; this is that of the publish limit
         raise error("Too many containers were created within a day", 9, 2207042)
     check_caption(call.text("caption"))
     if call.text("caption") and (is_item or kind == "STORIES"):
@@ -116,7 +116,7 @@ def examined(content: bytes, *, ratios: tuple[float, float]) -> Picture:
 
 
 def video(call: Call, account: str, kind: str) -> Media:
-    """Make a container of a video, which fails later where the video is not as it must be."""
+    """Create a container of a video, which fails later if the video breaks a rule."""
     if not call.text("video_url"):
         raise invalid("The parameter video_url is required")
     most = STORY_VIDEO_BYTES if kind == "STORIES" else VIDEO_BYTES
@@ -135,7 +135,7 @@ def video(call: Call, account: str, kind: str) -> Media:
 
 
 def longest(kind: str) -> int:
-    """Return how many seconds a video may run."""
+    """Return the longest allowed video, in seconds."""
     return {"REELS": LONGEST_REEL, "STORIES": LONGEST_STORY}.get(kind, LONGEST_IN_CAROUSEL)
 
 
@@ -171,7 +171,7 @@ def carousel(call: Call, account: str) -> Media:
 
 
 def require_finished(call: Call, container: Media) -> None:
-    """Refuse a container that is not ready, not any more, or never."""
+    """Refuse a container that is not ready, or is expired, published or failed."""
     match containers.state(container, call):
         case containers.IN_PROGRESS:
             raise error(
@@ -185,7 +185,7 @@ def require_finished(call: Call, container: Media) -> None:
         case containers.EXPIRED:
             raise error("The media container is expired.", 24, 2207008)
         case containers.PUBLISHED:
-            # the facts say that it cannot be published twice, and not with which code
+            # it cannot be published twice, but the code is not documented
             raise error("The media that was asked for does not exist.", 24, 2207006)
         case containers.ERROR:
             raise error("The media could not be processed.", 352, int(container.data["failure"]))

@@ -1,4 +1,4 @@
-"""What Instagram accounts publish: posts, reels, stories and comments."""
+"""Posts, reels, stories and comments of Instagram accounts."""
 
 import secrets
 from datetime import timedelta
@@ -45,7 +45,7 @@ def publish(call: Call, version: str, ig: str) -> HttpResponse:
 
 
 def values_of(owner: Account, container: Any) -> dict[str, Any]:
-    """Return what the post of a container is."""
+    """Return the columns of a container's post."""
     external_id, code, product = f"179{secrets.randbelow(10**14):014}", shortcode(), container.data["product"]
     addresses = {
         "STORY": f"https://www.instagram.com/stories/{owner.username}/{external_id}/",
@@ -63,13 +63,13 @@ def values_of(owner: Account, container: Any) -> dict[str, Any]:
 
 
 def used(call: Call, account: str) -> int:
-    """Return how much of the moving day's quota is used."""
+    """Return the used part of the quota of the last 24 hours."""
     recent = Post.objects.of(ID, account).filter(kind=Post.POST, created_at__gt=call.now - DAY)
     return recent.count()
 
 
 def publishing_limit(call: Call, version: str, ig: str) -> HttpResponse:
-    """Tell how many posts the account made within a day, and how many it may make."""
+    """Show the number of the account's posts within a day, and their limit."""
     account = authorized(call, BASIC, ig)
     config = {"quota_total": POSTS_PER_DAY, "quota_duration": 86_400}
     limit = {"quota_usage": used(call, account), "config": config}
@@ -78,7 +78,7 @@ def publishing_limit(call: Call, version: str, ig: str) -> HttpResponse:
 
 
 def posts_of(call: Call, account: str) -> "QuerySet[Post]":
-    """Return what lists show of an account, newest first."""
+    """Return an account's posts as lists show them, newest first."""
     rows = Post.objects.of(ID, account).listed(call.now, call.seconds("list_lag")).filter(kind=Post.POST)
     return rows.order_by("-created_at", "-pk")
 
@@ -91,7 +91,7 @@ def listed(call: Call, version: str, ig: str) -> HttpResponse:
 
 
 def stories(call: Call, version: str, ig: str) -> HttpResponse:
-    """List the stories that have not gone yet."""
+    """List the stories that have not expired."""
     account = authorized(call, BASIC, ig)
     young = posts_of(call, account).filter(created_at__gt=call.now - STORY_LIVES)
     return page(call, [post for post in young if post.data["product"] == "STORY"])
@@ -104,7 +104,7 @@ def page(call: Call, rows: list[Post]) -> HttpResponse:
 
 
 def existing(call: Call, external_id: str) -> Post:
-    """Return a living post or comment, or refuse; a story lives for a day."""
+    """Return an existing post or comment, or refuse; a story lasts a day."""
     post = Post.objects.living(ID, external_id)
     if post is None or is_over(call, post):
         raise graph.missing(call)
@@ -112,7 +112,7 @@ def existing(call: Call, external_id: str) -> Post:
 
 
 def is_over(call: Call, post: Post) -> bool:
-    """Return whether this was a story."""
+    """Return whether this is an expired story."""
     return post.data.get("product") == "STORY" and post.created_at <= call.now - STORY_LIVES
 
 
@@ -168,7 +168,7 @@ def comment(call: Call, version: str, media: str) -> HttpResponse:
         text=message,
         url=post.url,
     )
-    if "fields" in call.params:  # of which no other word is known than that it answered so
+    if "fields" in call.params:  # only this answer of it is known
         raise error("(#20) The comment could not be shown", 20, 1772107)
     return JsonResponse({"id": made.external_id})
 

@@ -127,7 +127,7 @@ def wrong(what: str) -> Refusal:
 
 
 def end_other_scopes(code: Token, now: datetime) -> None:
-    """Revoke what this member granted this app before, where that was another set of scopes."""
+    """Revoke this member's earlier grant to this app if it had other scopes."""
     earlier = Token.objects.filter(network=ID, client_id=code.client_id, person=code.person, revoked_at=None)
     for token in earlier.exclude(kind="code"):
         if set(token.scopes) != set(code.scopes):
@@ -168,7 +168,7 @@ def revoke(call: Call) -> HttpResponse:
 
 
 def introspect(call: Call) -> HttpResponse:
-    """Tell an app the facts of one of its tokens."""
+    """Show an app the facts of one of its tokens."""
     client_id = client_of(call)
     found = tokens.find(ID, call.text("token"), "access", "refresh")
     if found is None or found.client_id != client_id or found.expires_at is None:

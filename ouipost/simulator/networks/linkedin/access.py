@@ -1,4 +1,4 @@
-"""LinkedIn's errors, versions and quotas, and who may act for whom."""
+"""LinkedIn's errors, versions, quotas and permissions."""
 
 import re
 from collections.abc import Sequence
@@ -32,10 +32,10 @@ POSTING_ROLES = ("ADMINISTRATOR", "CONTENT_ADMIN", "CONTENT_ADMINISTRATOR", "DIR
 VERSION = re.compile(r"\d{4}(?:0[1-9]|1[0-2])")
 OLDEST_VERSION, NEWEST_VERSION = "202511", "202609"
 MEMBER_CALLS, APP_CALLS = 150, 100_000
-"""A day, of the self-serve product. Those of Community Management's standard tier are unpublished: only the app's
-holds."""
+"""Calls per day of the self-serve product. Those of Community Management's standard tier are unpublished: there only
+the app's limit applies."""
 DEVELOPMENT = "development"
-"""How the client id of an app ends that is in Community Management's development tier."""
+"""The ending of the client id of an app in Community Management's development tier."""
 DEVELOPMENT_MEMBER_CALLS, DEVELOPMENT_APP_CALLS = 100, 500
 ONE_PAGE = {"start": 0, "count": 10, "links": []}
 ORGANIZATION, MEMBER = "urn:li:organization:", "urn:li:person:"
@@ -66,7 +66,7 @@ def denied(what: str) -> Refusal:
 
 
 def not_found(message: str) -> Refusal:
-    """Return the refusal for a thing that is not there."""
+    """Return the refusal for an object that does not exist."""
     return error(404, message, "NOT_FOUND")
 
 
@@ -85,7 +85,7 @@ def identify(call: Call) -> str:
 
 
 def owner_of_upload(call: Call) -> str:
-    """Return whose file a part of a video belongs to: it comes without a token."""
+    """Return the owner of the video that a part belongs to, as parts come without a token."""
     found = re.match(r"/dms-uploads/(\w+)/", call.path)
     owned = Media.objects.filter(network=ID, external_id=f"urn:li:video:{found[1]}") if found else Media.objects.none()
     return owned.values_list("account", flat=True).first() or ""
@@ -100,7 +100,7 @@ def actor_of(call: Call) -> str:
 
 
 def admit(call: Call, route: Route) -> None:
-    """Refuse calls without a living version, and count those of the API against the day's quotas."""
+    """Refuse calls without a supported version, and count those of the API against the day's quotas."""
     if call.host not in API:
         return
     if call.path.startswith("/rest/"):
@@ -133,7 +133,7 @@ def count(call: Call, token: Token) -> None:
 
 
 def calls_a_day(token: Token) -> tuple[int, int | None]:
-    """Return how many calls the token's app has a day, and each of its members, by its product and tier."""
+    """Return the daily calls of the token's app, and of each of its members, by its product and tier."""
     if is_self_serve(token):
         return APP_CALLS, MEMBER_CALLS
     if token.client_id.endswith(DEVELOPMENT):
@@ -142,12 +142,12 @@ def calls_a_day(token: Token) -> tuple[int, int | None]:
 
 
 def is_self_serve(token: Token) -> bool:
-    """Return whether a token has nothing that only Community Management gives."""
+    """Return whether a token has no scope of Community Management."""
     return set(token.scopes) <= set(SELF_SERVE)
 
 
 def authorized(call: Call, *scopes: str) -> Token:
-    """Return the living access token with one of these scopes that the call came with, or refuse."""
+    """Return the call's access token if it is valid and has one of these scopes, or refuse."""
     token = call.token
     if not call.bearer:
         raise error(401, "Empty oauth2 access token", "EMPTY_ACCESS_TOKEN", 65600)
@@ -181,13 +181,13 @@ def with_role(call: Call, urn: str, roles: Sequence[str], *scopes: str) -> Token
 
 
 def role_of(token: Token, urn: str) -> str:
-    """Return the role of the token's member at an organization, empty where there is none."""
+    """Return the role of the token's member at an organization, or an empty text."""
     found = Account.objects.filter(network=ID, external_id=urn).first()
     return str(found.data["role"]) if found and found.data.get("member") == token.account else ""
 
 
 def raw_query(call: Call) -> dict[str, str]:
-    """Return the query as it was sent: brackets and commas mean something only where they are not encoded."""
+    """Return the query without decoding: only unencoded brackets and commas have a meaning."""
     pairs = (part.partition("=") for part in call.request.META["QUERY_STRING"].split("&") if part)
     return {name: value for name, _, value in pairs}
 
@@ -220,7 +220,7 @@ def number(call: Call, name: str, default: int, least: int, most: int) -> int:
 
 
 def paging(call: Call, total: int) -> tuple[slice, dict[str, Any]]:
-    """Return which entries of a list are asked for, and what is said about those that follow."""
+    """Return the requested slice of a list, and the paging part of its answer."""
     start, most = number(call, "start", 0, 0, 10**6), number(call, "count", 10, 1, 100)
     links = []
     if start + most < total:
@@ -234,7 +234,7 @@ def milliseconds(at: datetime) -> int:
 
 
 def existing(urn: str) -> Post:
-    """Return a living post, or refuse."""
+    """Return an existing post, or refuse."""
     post = Post.objects.living(ID, urn)
     if post is None:
         raise not_found(f"Could not find entity {urn}")

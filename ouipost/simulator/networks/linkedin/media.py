@@ -1,4 +1,4 @@
-"""Files for posts on LinkedIn: announced by their owner, brought to an address of their own, then looked into."""
+"""Files for posts on LinkedIn: announced by their owner, uploaded to an address of their own, then checked."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ from ouipost.simulator.networks.linkedin.access import (
 
 URL_LIFETIME = timedelta(hours=24)
 LIFETIME = timedelta(days=30)
-"""Neither is documented: how long an address takes a file, and how long a file waits for its post."""
+"""The lifetime of an upload address, and of a file without a post; neither is documented."""
 PART_BYTES = 4_194_304
 IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "GIF")
 PIXELS_BEYOND, MAX_GIF_FRAMES = 36_152_320, 250
@@ -37,7 +37,7 @@ MIN_VIDEO_BYTES, MAX_VIDEO_BYTES = 75_000, 500 * 1024 * 1024
 MAX_DOCUMENT_BYTES = 100 * 1024 * 1024
 MIN_SECONDS, MAX_SECONDS, MAX_RATIO = 3, 1800, 2.4
 ROUNDING = 0.05
-"""Of the length and ratio of a video: files are seldom exact."""
+"""The tolerance for the length and ratio of a video, as files are seldom exact."""
 MAX_PAGES = 300
 PDF_PAGE = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
 OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -45,7 +45,7 @@ SLIDE = re.compile(r"ppt/slides/slide\d+\.xml")
 
 
 def initialize(call: Call, kind: str) -> HttpResponse:
-    """Give the owner a URN and an address for a file that is to come."""
+    """Give the owner a URN and an upload address for a coming file."""
     request = call.params.get("initializeUploadRequest")
     if call.text("action") != "initializeUpload" or not isinstance(request, dict):
         raise invalid("initializeUploadRequest", "is required", "MISSING_FIELD")
@@ -80,12 +80,12 @@ def size_of(request: dict[str, Any]) -> int:
 
 
 def address(name: str, kind: str, part: int) -> str:
-    """Return where a file, or a part of it, is to be brought."""
+    """Return the upload address of a file, or of a part of it."""
     return f"https://www.linkedin.com/dms-uploads/{name}/uploaded-{kind}/{part}?ca=vector_feedshare&cn=uploads"
 
 
 def instructions(name: str, size: int) -> list[dict[str, Any]]:
-    """Return where each part of a video belongs."""
+    """Return the upload address and range of each part of a video."""
     return [
         {
             "uploadUrl": address(name, "video", first // PART_BYTES),
@@ -97,12 +97,12 @@ def instructions(name: str, size: int) -> list[dict[str, Any]]:
 
 
 def keep(call: Call, urn: str, owner: str, content: bytes, **values: Any) -> None:
-    """Keep a file, or what is known of one that is to come."""
+    """Keep a file, or the known facts of a coming one."""
     media.keep(call, ID, owner, urn, content, lifetime=LIFETIME, **values)
 
 
 def bring(call: Call, name: str, kind: str) -> HttpResponse:
-    """Take an image or a document, and begin to work on it."""
+    """Take an image or a document, and start processing it."""
     kept = announced(call, f"urn:li:{kind}:{name}")
     if authorized(call).account != kept.data["member"]:
         raise denied(f"upload to {kept.external_id}")
@@ -113,7 +113,7 @@ def bring(call: Call, name: str, kind: str) -> HttpResponse:
 
 
 def announced(call: Call, urn: str) -> Media:
-    """Return the upload that this address is for, or refuse one that is unknown or over."""
+    """Return the upload of this address, or refuse one that is unknown or expired."""
     kept = Media.objects.defer("content").filter(network=ID, external_id=urn).first()
     if kept is None:
         raise not_found("Unknown upload")
@@ -123,7 +123,7 @@ def announced(call: Call, urn: str) -> Media:
 
 
 def settle(call: Call, kept: Media, content: bytes, facts: Any, trouble: str) -> None:
-    """Keep a file that is whole; it is ready, or has failed, some time later."""
+    """Keep a complete file; it is ready, or has failed, some time later."""
     trouble = "The file could not be processed." if "processing_failed" in call.effects else trouble
     keep(
         call,
@@ -138,7 +138,7 @@ def settle(call: Call, kept: Media, content: bytes, facts: Any, trouble: str) ->
 
 
 def look_at_image(content: bytes) -> tuple[media.Picture | None, str]:
-    """Return the facts of an image, and what is wrong with it."""
+    """Return the facts of an image, and its flaw."""
     picture = media.look_at(content)
     if picture is None:
         return None, "The file is no image."
@@ -152,7 +152,7 @@ def look_at_image(content: bytes) -> tuple[media.Picture | None, str]:
 
 
 def look_at_document(content: bytes) -> tuple[None, str]:
-    """Return what is wrong with a document."""
+    """Return the flaw of a document."""
     pages = pages_of(content)
     wrong = {
         "The file is no PDF, DOC, DOCX, PPT or PPTX.": pages is None,
@@ -163,7 +163,7 @@ def look_at_document(content: bytes) -> tuple[None, str]:
 
 
 def pages_of(content: bytes) -> int | None:
-    """Return how many pages a document has as far as its file says, None where it is no document."""
+    """Return the number of pages that a document's file states, None if it is no document."""
     if content.startswith(b"%PDF-"):
         return len(PDF_PAGE.findall(content))
     if content.startswith(OLD_OFFICE):
@@ -178,7 +178,7 @@ def pages_of(content: bytes) -> int | None:
 
 
 def bring_part(call: Call, name: str, part: str) -> HttpResponse:
-    """Keep a part of a video, and give the tag by which its owner names it."""
+    """Keep a part of a video, and answer with its tag."""
     kept = announced(call, f"urn:li:video:{name}")
     if "Authorization" in call.request.headers or call.content_type != "application/octet-stream":
         raise error(400, "A part comes as application/octet-stream, without an Authorization header")
@@ -206,7 +206,7 @@ def videos(call: Call) -> HttpResponse:
 
 
 def finalize(call: Call) -> HttpResponse:
-    """Put the parts of a video together and begin to work on it; a second time changes nothing."""
+    """Join the parts of a video and start processing it; a second call changes nothing."""
     request = call.params.get("finalizeUploadRequest")
     request = request if isinstance(request, dict) else {}
     kept = owned(call, str(request.get("video", "")), "video")
@@ -224,7 +224,7 @@ def finalize(call: Call) -> HttpResponse:
 
 
 def look_at_video(content: bytes) -> tuple[Clip | None, str]:
-    """Return the facts of a video, and what is wrong with it."""
+    """Return the facts of a video, and its flaw."""
     clip = clips.look_at_clip(content)
     if clip is None:
         return None, "The file is no video."
@@ -241,7 +241,7 @@ def look_at_video(content: bytes) -> tuple[Clip | None, str]:
 
 
 def owned(call: Call, urn: str, kind: str) -> Media:
-    """Return a file of somebody whom the token may write for, or refuse."""
+    """Return a file whose owner the token may write for, or refuse."""
     kept = Media.objects.defer("content").filter(network=ID, external_id=urn, data__kind=kind).first()
     if kept is None:
         raise not_found(f"Could not find {urn}")
@@ -250,7 +250,7 @@ def owned(call: Call, urn: str, kind: str) -> Media:
 
 
 def show(call: Call, kind: str, urn: str) -> HttpResponse:
-    """Tell how far the work on a file is; images and documents only to those who may read posts."""
+    """Show the processing state of a file; for images and documents the token must be allowed to read posts."""
     kept = owned(call, urn, kind)
     if call.token is None or (kind != "video" and is_self_serve(call.token)):
         raise denied(f"partnerApi{kind.capitalize()}s.GET")

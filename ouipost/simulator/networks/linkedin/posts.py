@@ -53,7 +53,7 @@ def create(call: Call) -> HttpResponse:
     writer(call, author)
     text = understood(body["commentary"])
     with atomic():
-        # the lock makes one of two equal posts at the same moment the duplicate
+        # the lock makes one of two simultaneous equal posts the duplicate
         Account.objects.select_for_update().get(network=ID, external_id=author)
         files = files_of(call, author, body.get("content"))
         if not (text.shown.strip() or body.get("content")):
@@ -64,7 +64,7 @@ def create(call: Call) -> HttpResponse:
 
 
 def checked(call: Call) -> dict[str, Any]:
-    """Return the JSON body, or refuse what LinkedIn would not take."""
+    """Return the JSON body, or refuse an invalid one."""
     body = call.json
     if not isinstance(body, dict):
         raise error(400, "The request body must be a JSON object")
@@ -80,7 +80,7 @@ def checked(call: Call) -> dict[str, Any]:
 
 
 def check_choices(body: Mapping[str, Any]) -> None:
-    """Refuse a visibility, state or distribution that there is not, or not for this author."""
+    """Refuse an unknown visibility, state or distribution, or one that this author may not use."""
     if body["lifecycleState"] != "PUBLISHED":
         raise invalid("lifecycleState", "must be PUBLISHED")
     if body["visibility"] not in VISIBILITIES:
@@ -93,7 +93,7 @@ def check_choices(body: Mapping[str, Any]) -> None:
 
 
 def understood(commentary: str) -> little.Little:
-    """Return a commentary in its parts, or refuse it."""
+    """Parse a commentary, or refuse it."""
     try:
         text = little.parse(commentary)
     except little.Malformed as wrong:
@@ -105,7 +105,7 @@ def understood(commentary: str) -> little.Little:
 
 
 def files_of(call: Call, author: str, content: Any) -> Files:
-    """Return the files that a post shows beside its text, or refuse them."""
+    """Return the files of a post, or refuse them."""
     match content:
         case None:
             return []
@@ -121,7 +121,7 @@ def files_of(call: Call, author: str, content: Any) -> Files:
 
 
 def thumbnail_of(call: Call, author: str, article: Mapping[str, Any]) -> Files:
-    """Return the picture of an article, or refuse what is wrong with the article."""
+    """Return the picture of an article, or refuse the article."""
     source, title, description = (article.get(name, "") for name in ("source", "title", "description"))
     if not isinstance(source, str) or not pages.is_address(source):
         raise invalid("content.article.source", "must be a web address")
@@ -132,7 +132,7 @@ def thumbnail_of(call: Call, author: str, article: Mapping[str, Any]) -> Files:
 
 
 def check_text(field: str, text: Any, most: int, *, required: bool = False) -> None:
-    """Refuse a text that is none, missing, or too long."""
+    """Refuse a value that is no text, missing, or too long."""
     if not isinstance(text, str):
         raise invalid(field, "must be a text")
     if required and not text.strip():
@@ -188,7 +188,7 @@ def publish(call: Call, body: Mapping[str, Any], text: little.Little, files: Fil
 
 
 def find(call: Call) -> HttpResponse:
-    """List the posts of an organization, newest first; those of members can be listed by nobody."""
+    """List the posts of an organization, newest first; nobody can list those of members."""
     if call.text("q") != "author" or call.request.headers.get("X-RestLi-Method") != "FINDER":
         raise error(400, "Send q=author with the header X-RestLi-Method: FINDER")
     author = urn_of(call, "author")
@@ -203,7 +203,7 @@ def find(call: Call) -> HttpResponse:
 
 
 def reader(call: Call, author: str) -> None:
-    """Refuse who may not read the posts of this author."""
+    """Refuse callers who may not read the posts of this author."""
     if not author.startswith(ORGANIZATION):
         raise denied(f"{call.path} of a member: r_member_social is closed")
     with_role(call, author, POSTING_ROLES, "r_organization_social")
@@ -226,7 +226,7 @@ def shown(call: Call, post: Post) -> dict[str, Any]:
 
 
 def lifecycle_state(call: Call, post: Post) -> str:
-    """Return how far LinkedIn is with a post that it took."""
+    """Return the processing state of a post."""
     if call.now < datetime.fromisoformat(post.data["ready_at"]):
         return "PUBLISH_REQUESTED"
     return "PUBLISH_FAILED" if post.kind == Post.FAILED else "PUBLISHED"
@@ -257,7 +257,7 @@ def change(call: Call, urn: str) -> HttpResponse:
 
 
 def delete(call: Call, urn: str) -> HttpResponse:
-    """Delete a post with its comments; also one that is gone already."""
+    """Delete a post with its comments; deleting a missing post succeeds, too."""
     if call.request.headers.get("X-RestLi-Method") != "DELETE":
         raise error(400, "Send the header X-RestLi-Method: DELETE")
     authorized(call)

@@ -1,4 +1,4 @@
-"""What people do with posts on LinkedIn: comments, reactions, and the numbers of posts and accounts."""
+"""Comments and reactions on LinkedIn, and the numbers of posts and accounts."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ OF_MEMBERS = {
 }
 SINCE_202604 = ("LINK_CLICKS",)
 KEPT = timedelta(days=366)
-"""Of the statistics of organizations: twelve months."""
+"""The age limit of organizations' statistics: twelve months."""
 STATISTICS_SCOPES = ("rw_organization_admin", "r_organization_admin")
 ENTITY = re.compile(r"\((?P<kind>share|ugc):(?P<urn>[^():,]+)\)")
 DATE = r"\(year:(\d{4}),month:(\d{1,2}),day:(\d{1,2})\)"
@@ -106,7 +106,7 @@ def comments(call: Call, urn: str) -> HttpResponse:
 
 
 def social_metadata(call: Call, urn: str) -> HttpResponse:
-    """Tell how many reacted and commented, to whoever may read or write comments."""
+    """Show the numbers of reactions and comments, to tokens that may read or write comments."""
     authorized(call, "r_organization_social_feed", "w_organization_social_feed", "w_member_social_feed")
     post = existing(urn)
     reactions = {name: grown(call, post, name, most) for name, most in REACTIONS.items()}
@@ -124,7 +124,7 @@ def social_metadata(call: Call, urn: str) -> HttpResponse:
 
 
 def grown(call: Call, post: Post, metric: str, most: int, at: datetime | None = None) -> int:
-    """Return a number of the post at a time, now where none is given."""
+    """Return a number of the post at a time, by default now."""
     return growth.grown(post.external_id, metric, since=post.created_at, now=at or call.now, most=most)
 
 
@@ -150,7 +150,7 @@ def statistics(found: dict[str, int]) -> dict[str, Any]:
 
 
 def share_statistics(call: Call) -> HttpResponse:
-    """Tell an organization's administrators the numbers of its posts, of all together, or of each day."""
+    """Show an organization's administrators the numbers of its posts, of all together, or of each day."""
     urn = urn_of(call, "organizationalEntity")
     if call.text("q") != "organizationalEntity":
         raise error(400, "Send q=organizationalEntity")
@@ -185,13 +185,13 @@ def totals(call: Call, author: str, at: datetime) -> dict[str, int]:
 
 
 def between(call: Call, author: str, start: datetime, end: datetime) -> dict[str, int]:
-    """Return how much the numbers of all posts grew in a time."""
+    """Return the growth of the numbers of all posts in a period."""
     before, after = totals(call, author, start), totals(call, author, end)
     return {name: after[name] - before[name] for name in MOST}
 
 
 def of_days(call: Call, organization: str) -> list[dict[str, Any]]:
-    """Return what an organization's posts gained on each of the asked days."""
+    """Return the gains of an organization's posts on each of the requested days."""
     start, end = interval_of(call)
     elements = []
     while start < end:
@@ -205,7 +205,7 @@ def of_days(call: Call, organization: str) -> list[dict[str, Any]]:
 
 
 def interval_of(call: Call) -> tuple[datetime, datetime]:
-    """Return from when to when statistics are asked for, or refuse what is no time, or before they are kept."""
+    """Return the requested period of statistics, or refuse an invalid one, or one beyond the age limit."""
     found = INTERVALS.fullmatch(raw_query(call)["timeIntervals"])
     if not found:
         raise invalid("timeIntervals", "Send (timeRange:(start:ms,end:ms),timeGranularityType:DAY)")
@@ -216,7 +216,7 @@ def interval_of(call: Call) -> tuple[datetime, datetime]:
 
 
 def member_analytics(call: Call) -> HttpResponse:
-    """Tell a member one number of one post, or of all posts in a time."""
+    """Show a member one number of one post, or of all posts in a period."""
     token = authorized(call, "r_member_postAnalytics")
     kind = call.text("queryType")
     version = call.request.headers["LinkedIn-Version"]
@@ -248,7 +248,7 @@ def entity_of(call: Call, member: str) -> Post:
 
 
 def of_dates(call: Call, member: str) -> dict[str, int]:
-    """Return what a member's posts gained between two days, the second not included, or ever."""
+    """Return the gains of a member's posts between two days, the second not included, or in all."""
     if "dateRange" not in call.params:
         return totals(call, member, call.now)
     found = DATES.fullmatch(raw_query(call)["dateRange"])
@@ -264,7 +264,7 @@ def of_dates(call: Call, member: str) -> dict[str, int]:
 
 
 def member_followers(call: Call) -> HttpResponse:
-    """Tell a member how many follow them."""
+    """Show a member the number of their followers."""
     token = authorized(call, "r_member_profileAnalytics")
     if call.text("q") != "me":
         raise error(400, "q must be me")
@@ -273,7 +273,7 @@ def member_followers(call: Call) -> HttpResponse:
 
 
 def network_size(call: Call, urn: str) -> HttpResponse:
-    """Tell how many follow an organization."""
+    """Show the number of an organization's followers."""
     authorized(call, *STATISTICS_SCOPES, "r_organization_followers")
     if call.text("edgeType") != "COMPANY_FOLLOWED_BY_MEMBER" or not urn.startswith(ORGANIZATION):
         raise invalid("edgeType", "must be COMPANY_FOLLOWED_BY_MEMBER")

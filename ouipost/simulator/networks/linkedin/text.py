@@ -1,4 +1,4 @@
-"""LinkedIn's "little" text: what a commentary shows, and how lists give it back."""
+"""LinkedIn's "little" text format: the visible text of a commentary, and its form in lists."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ def parse(commentary: str) -> Little:
 
 
 def shown_of(token: "regex.Match[str]") -> str:
-    """Return what a reader sees of one token."""
+    """Return the visible text of one token."""
     if token["tag"]:
         return str(token["sign"] + ESCAPE.sub(r"\1", token["tag"]))
     if token["name"]:

@@ -58,7 +58,7 @@ CATEGORIES: dict[Handler, str] = {
 
 
 def admit(call: Call, route: Route) -> None:
-    """Count the call against every quota of its app, with Pinterest's headers; refuse what is too much."""
+    """Count the call against every quota of its app, with Pinterest's headers; refuse it beyond one."""
     category = CATEGORIES.get(route.handler)
     if category is None or call.token is None:
         return

@@ -12,7 +12,7 @@ from ouipost.simulator.models import Media, Post, Token
 ID = "pinterest"
 API = "api.pinterest.com"
 STORAGE = "pinterest-media-upload.s3-accelerate.amazonaws.com"
-"""Where videos are uploaded to, as the vendor's examples name it."""
+"""The upload host of videos, from the vendor's examples."""
 SCOPES = (
     "boards:read",
     "boards:read_secret",
@@ -39,7 +39,7 @@ def invalid(message: str) -> Refusal:
 
 
 def unauthenticated() -> Refusal:
-    """Return the refusal of credentials that are not taken."""
+    """Return the refusal of invalid credentials."""
     return error(401, 2, "Authentication failed.")
 
 
@@ -49,7 +49,7 @@ def missing_path(call: Call) -> Refusal:
 
 
 def has_trial_access(client_id: str) -> bool:
-    """Return whether what this app creates is seen by its creator alone."""
+    """Return whether only the creator sees the Pins of this app."""
     return client_id.startswith("trial")
 
 
@@ -59,7 +59,7 @@ def is_old(client_id: str) -> bool:
 
 
 def identify(call: Call) -> str:
-    """Find the call's token, also one that is being refreshed, and return its account; an upload tells its file."""
+    """Find the call's token, even one being refreshed, and return its account; an upload has that of its file."""
     if call.host == STORAGE:
         file = upload_of(call)
         return file.account if file else ""
@@ -75,7 +75,7 @@ def upload_of(call: Call) -> Media | None:
 
 
 def authorized(call: Call, *scopes: str) -> Token:
-    """Return the living access token with these scopes that the call came with, or refuse."""
+    """Return the call's access token if it is valid and has these scopes, or refuse."""
     token = call.token
     if token is None or token.kind != "access" or token.revoked_at:
         raise unauthenticated()
@@ -88,7 +88,7 @@ def authorized(call: Call, *scopes: str) -> Token:
 
 
 def existing(token: Token, pin_id: str) -> Post:
-    """Return a living Pin of the account, or refuse."""
+    """Return an existing Pin of the account, or refuse."""
     post = Post.objects.living(ID, pin_id)
     if post is None or (post.account != token.account and post.data["is_trial"]):
         raise error(404, 50, "Pin not found.")
@@ -98,7 +98,7 @@ def existing(token: Token, pin_id: str) -> Post:
 
 
 def page_size(call: Call) -> int:
-    """Return how many entries a list shall have at most, or refuse."""
+    """Return the requested size of a page, or refuse."""
     size = within(call.text("page_size") or "25", 1, 250)
     if size is None:
         raise invalid("page_size must be between 1 and 250")

@@ -79,7 +79,7 @@ def of_account(call: Call) -> HttpResponse:
 
 
 def short(call: Call, post: Post) -> dict[str, dict[str, int]]:
-    """Return a Pin's numbers as they stand beside it."""
+    """Return a Pin's numbers in the short form of its own fields."""
     since = max(post.created_at, call.now - timedelta(days=DAYS_BACK))
     now = {name: grown(post, metric, call.now) for name, metric in SHORT.items()}
     return {
@@ -89,12 +89,12 @@ def short(call: Call, post: Post) -> dict[str, dict[str, int]]:
 
 
 def grown(post: Post, metric: str, at: datetime) -> int:
-    """Return a number of the Pin as it stood at a time."""
+    """Return a number of the Pin at a time."""
     return growth.grown(post.external_id, metric, since=post.created_at, now=at, most=(COUNTED | LIFETIME)[metric])
 
 
 def chosen(call: Call, known: set[str]) -> list[str]:
-    """Return the metrics that were asked for, or refuse one that is not known for such a Pin."""
+    """Return the requested metrics, or refuse one that such a Pin does not have."""
     names = [name for name in call.text("metric_types").split(",") if name]
     if not names or not set(names) <= known:
         raise invalid(f"metric_types must be of {', '.join(sorted(known))}")
@@ -128,7 +128,7 @@ def days_of(call: Call) -> list[date]:
 
 
 def metrics(names: Sequence[str], counts: Counter[str]) -> dict[str, float]:
-    """Return the asked metrics that are told by the day, from what was counted."""
+    """Return the requested daily metrics, computed from the counts."""
     engagement = counts["PIN_CLICK"] + counts["OUTBOUND_CLICK"] + counts["SAVE"]
     seen, started = max(counts["IMPRESSION"], 1), max(counts["VIDEO_START"], 1)
     values: dict[str, float] = {**counts, "ENGAGEMENT": engagement, "ENGAGEMENT_RATE": engagement / seen}

@@ -1,4 +1,4 @@
-"""Videos for Pins: registered, uploaded to a storage by a form, worked on, and ready or not."""
+"""Videos for Pins: registered, uploaded to a storage by a form, processed, and ready or failed."""
 
 import secrets
 from datetime import timedelta
@@ -13,12 +13,12 @@ from ouipost.simulator.models import Media, Token
 from ouipost.simulator.networks.pinterest.access import ID, STORAGE, authorized, error, invalid, upload_of
 
 LIFETIME = timedelta(hours=24)
-"""How long a video may wait for its Pin; Pinterest only says that unused ones are dropped."""
+"""The longest wait of a video for its Pin; Pinterest documents only that unused ones are dropped."""
 POLICY_LIFETIME = timedelta(hours=1)
 MAX_BYTES = 2_000_000_000
 SECONDS = (4, 900)
 RATIOS, RATIO_DIGITS = (0.5, 1.91), 4
-"""Width by height; to the pixel it would be met by few videos."""
+"""Width by height, rounded: few videos would fit it to the pixel."""
 CODECS = ("h264", "hevc")
 
 
@@ -37,7 +37,7 @@ def register(call: Call) -> HttpResponse:
 
 
 def form_fields(call: Call, media_id: str) -> dict[str, str]:
-    """Return the fields that a form has to bring before its file."""
+    """Return the fields that a form must have before its file."""
     return {
         "x-amz-date": f"{call.now:%Y%m%dT%H%M%SZ}",
         "x-amz-signature": secrets.token_hex(32),
@@ -51,7 +51,7 @@ def form_fields(call: Call, media_id: str) -> dict[str, str]:
 
 
 def upload(call: Call) -> HttpResponse:
-    """Take the file that a form brings, as the storage does: it asks for its own fields and for no token."""
+    """Take a form's file, as the storage does: it requires its own fields and no token."""
     file = upload_of(call)
     content = call.files.get("file")
     if call.request.headers.get("Authorization"):
@@ -75,7 +75,7 @@ def storage_error(status: int, code: str, message: str) -> HttpResponse:
 
 
 def take(call: Call, file: Media, content: bytes) -> None:
-    """Look into an uploaded video; whether Pinterest takes it shows once the work on it is done."""
+    """Check an uploaded video; the result shows once its processing is over."""
     clip = look_at_clip(content)
     media.keep(
         call,
@@ -103,13 +103,13 @@ def is_taken(clip: Clip) -> bool:
 
 
 def status(call: Call, media_id: str) -> HttpResponse:
-    """Tell how far the work on a video is."""
+    """Show the processing state of a video."""
     token = authorized(call, "pins:read", "pins:write")
     return JsonResponse(shown(call, own(call, token, media_id)))
 
 
 def own(call: Call, token: Token, media_id: str) -> Media:
-    """Return a living video of the account, or refuse."""
+    """Return an existing video of the account, or refuse."""
     found = Media.objects.defer("content").filter(network=ID, account=token.account, external_id=media_id).first()
     if found is None or "state" not in found.data or not (found.used or found.expires_at > call.now):
         raise error(404, 4, "Media not found.")
@@ -117,12 +117,12 @@ def own(call: Call, token: Token, media_id: str) -> Media:
 
 
 def shown(call: Call, file: Media) -> dict[str, Any]:
-    """Return what Pinterest tells of a video."""
+    """Return the fields of a video."""
     return {"media_id": file.external_id, "media_type": "video", "status": state(call, file)}
 
 
 def state(call: Call, file: Media) -> str:
-    """Return the word for how far the work on a video is."""
+    """Return the word for a video's processing state."""
     if file.data["state"] == "registered":
         return "registered"
     if file.ready_at > call.now:

@@ -1,4 +1,4 @@
-"""What Pinterest publishes: Pins of one image, of a carousel, or of a video; and the lists of them."""
+"""Pins of one image, of a carousel, or of a video; and the lists of Pins."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ WRITE = (*READ, "boards:write", "pins:write")
 TEXTS = {"title": 100, "description": 800, "alt_text": 500, "link": 2048}
 FIELDS = {*TEXTS, "board_id", "board_section_id", "dominant_color", "media_source"}
 SPAMMER = "spam.example"
-"""A link to this host is what Pinterest takes for spam here; the true rules are not known."""
+"""Links to this host count as spam here; the real rules are not known."""
 CREATIVE_TYPES = {"image": "REGULAR", "multiple_images": "CAROUSEL", "video": "VIDEO"}
 
 
@@ -46,7 +46,7 @@ def create(call: Call) -> HttpResponse:
 
 
 def fields_of(call: Call) -> dict[str, Any]:
-    """Return the Pin that was sent without what is null, or refuse a field that is wrong."""
+    """Return the sent Pin without null fields, or refuse an invalid field."""
     if not isinstance(call.json, dict):
         raise invalid("send a JSON object")
     pin = {name: value for name, value in call.json.items() if value is not None}
@@ -63,7 +63,7 @@ def fields_of(call: Call) -> dict[str, Any]:
 
 
 def check_link(link: str) -> None:
-    """Refuse an address that nobody can open, and one that is taken for spam."""
+    """Refuse an invalid address, and one that counts as spam."""
     if not link:
         return
     try:
@@ -78,7 +78,7 @@ def check_link(link: str) -> None:
 
 
 def place_of(token: Token, pin: dict[str, Any]) -> tuple[str, str]:
-    """Return the board and the section that the Pin shall be on, or refuse."""
+    """Return the board and the section for the Pin, or refuse."""
     board_id, section_id = pin.get("board_id", ""), pin.get("board_section_id", "")
     for name, value in (("board_id", board_id), ("board_section_id", section_id or "0")):
         if not isinstance(value, str) or not re.fullmatch(r"\d+", value, re.ASCII):
@@ -90,7 +90,7 @@ def place_of(token: Token, pin: dict[str, Any]) -> tuple[str, str]:
 
 
 def existing_place(token: Token, board_id: str, section_id: str) -> boards.Board:
-    """Return a board of the account, or refuse: it, or the section that is named, is not there."""
+    """Return a board of the account, or refuse if it, or the named section, does not exist."""
     _, board = boards.board_of(token, board_id)
     if section_id and section_id not in [each["id"] for each in board["sections"]]:
         raise error(404, 2031, "Board section not found.")
@@ -100,7 +100,7 @@ def existing_place(token: Token, board_id: str, section_id: str) -> boards.Board
 def publish(
     call: Call, token: Token, pin: dict[str, Any], files: list[Media], kind: str, *, board_id: str, section_id: str
 ) -> Post:
-    """Make a Pin visible, to its creator alone where the app has only Trial access."""
+    """Make a Pin visible, or only to its creator if the app has Trial access."""
     external_id = publishing.snowflake(call.now)
     alt_text = pin.get("alt_text", "")
     return publishing.publish(
@@ -148,7 +148,7 @@ def shown(call: Call, post: Post) -> dict[str, Any]:
 
 
 def pictures(call: Call, post: Post) -> dict[str, Any]:
-    """Return the Pin's first picture at the size that lists show."""
+    """Return the Pin's first picture at the size for lists."""
     media_id = post.media[0]["id"]
     file = Media.objects.defer("content").get(network=ID, account=post.account, external_id=media_id)
     height = round(600 * file.height / file.width)
@@ -180,7 +180,7 @@ def pins(call: Call) -> HttpResponse:
 
 
 def board_pins(call: Call, board_id: str) -> HttpResponse:
-    """List the Pins of a board, newest first, without those of its sections: whether they are listed is not known."""
+    """List the Pins of a board, newest first; those of its sections are left out, as the real behaviour is unknown."""
     return pins_at(call, board_id)
 
 
@@ -190,7 +190,7 @@ def section_pins(call: Call, board_id: str, section_id: str) -> HttpResponse:
 
 
 def pins_at(call: Call, board_id: str, section_id: str = "") -> HttpResponse:
-    """List the Pins that are right there, or refuse."""
+    """List the Pins directly on a board or section, or refuse."""
     token = authorized(call, *READ)
     existing_place(token, board_id, section_id)
     there = Post.objects.of(ID, token.account).filter(data__board_id=board_id, data__board_section_id=section_id)
@@ -198,7 +198,7 @@ def pins_at(call: Call, board_id: str, section_id: str = "") -> HttpResponse:
 
 
 def listed(call: Call, posts: PostQuerySet) -> dict[str, Any]:
-    """Return the page of a list that follows the Pin which the bookmark names."""
+    """Return the page of a list after the bookmark's Pin."""
     size, bookmark = page_size(call), call.text("bookmark")
     seen = posts.listed(call.now, call.seconds("list_lag"))
     if bookmark:

@@ -1,4 +1,4 @@
-"""Where a Pin's files come from: in the request, from an address, or from an upload before."""
+"""The sources of a Pin's files: the request, an address, or an earlier upload."""
 
 import base64
 import binascii
@@ -34,7 +34,7 @@ def kind_of(source: dict[str, Any]) -> str:
 
 
 def files_of(call: Call, token: Token, source: dict[str, Any]) -> list[Media]:
-    """Return the files of a Pin, kept and in use from now on, or refuse one that is wrong."""
+    """Return the files of a Pin, stored and in use from now on, or refuse an invalid one."""
     match kind_of(source):
         case "image":
             return [keep(call, token, *image_of(source, {"source_type"}))]
@@ -45,7 +45,7 @@ def files_of(call: Call, token: Token, source: dict[str, Any]) -> list[Media]:
 
 
 def carousel_of(call: Call, token: Token, source: dict[str, Any]) -> list[Media]:
-    """Return the images of a carousel, which are of one size."""
+    """Return the images of a carousel, which must have one size."""
     items, index = source.get("items"), source.get("index", 0)
     if not isinstance(items, list) or not CAROUSEL[0] <= len(items) <= CAROUSEL[1]:
         raise invalid(f"'items' must have {CAROUSEL[0]} to {CAROUSEL[1]} entries")
@@ -66,7 +66,7 @@ def item_of(item: Any, *, is_pulled: bool) -> tuple[bytes, media.Picture]:
 
 
 def image_of(source: dict[str, Any], beside: set[str]) -> tuple[bytes, media.Picture]:
-    """Return an image that was sent or that is fetched, or refuse it."""
+    """Return a sent or fetched image, or refuse it."""
     wanted = {"url"} if "url" in source else {"content_type", "data"}
     if source.keys() - beside != wanted or not all(isinstance(source[name], str) for name in wanted):
         raise invalid(f"'media_source' must have exactly {', '.join(sorted(wanted))}")
@@ -86,7 +86,7 @@ def fetched(address: str) -> bytes:
 
 
 def decoded(data: str) -> bytes:
-    """Return the bytes that were sent as base64, or refuse."""
+    """Return the bytes of base64, or refuse."""
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
@@ -125,7 +125,7 @@ def video_of(call: Call, token: Token, source: dict[str, Any]) -> Media:
 
 
 def check_cover(source: dict[str, Any], file: Media) -> None:
-    """Refuse a video without exactly one cover, and one whose frame is not in it."""
+    """Refuse a video without exactly one cover, or with a cover frame outside of it."""
     given = source.keys() - {"source_type", "media_id"}
     if given not in COVERS:
         raise invalid("A video needs one of cover_image_url, cover_image_data and cover_image_key_frame_time")
@@ -138,6 +138,6 @@ def check_cover(source: dict[str, Any], file: Media) -> None:
 
 
 def check_frame(time: Any, file: Media) -> None:
-    """Refuse a time that is not in the video; it is counted in milliseconds."""
+    """Refuse a time, in milliseconds, that is not in the video."""
     if type(time) not in (int, float) or not 0 <= time <= 1000 * file.data["seconds"]:
         raise invalid("'cover_image_key_frame_time' is not in the video")

@@ -52,7 +52,7 @@ def show(call: Call, node_id: str) -> HttpResponse:
 
 
 def debug_token(call: Call) -> HttpResponse:
-    """Tell the facts of a token to who holds a living one of the same app."""
+    """Show the facts of a token to a caller with a valid one of the same app."""
     authorized(call)
     token = tokens.find(ID, call.text("input_token"), "user")
     if token is None or call.token is None or token.client_id != call.token.client_id:

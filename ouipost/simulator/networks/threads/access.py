@@ -1,4 +1,4 @@
-"""Who may do what on Threads: profiles, scopes, and how texts are measured."""
+"""Profiles and permissions on Threads, and the length of texts."""
 
 from datetime import timedelta
 
@@ -48,7 +48,7 @@ LOGIN = longlived.Login(
 
 
 def authorized(call: Call, *scopes: str, user: str = "me") -> str:
-    """Return the profile that the call's token is for, or refuse."""
+    """Return the profile of the call's token, or refuse."""
     token = longlived.living(call, BASIC, *scopes)
     if user not in ("me", token.account):
         raise graph.missing(call)
@@ -56,5 +56,5 @@ def authorized(call: Call, *scopes: str, user: str = "me") -> str:
 
 
 def measured(text: str) -> int:
-    """Return the length of a text as Threads counts it: an emoji is as long as its bytes."""
+    """Return the length of a text as Threads counts it: an emoji counts as its bytes."""
     return sum(len(each.encode()) if counting.EMOJI.search(each) else len(each) for each in counting.clusters(text))

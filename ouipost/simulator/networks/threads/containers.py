@@ -1,4 +1,4 @@
-"""What becomes a post on Threads: containers with a text, a picture, a video, or several of both."""
+"""Containers, which become posts on Threads: with a text, a picture, a video, or several of both."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ KINDS = {"TEXT": "TEXT_POST", "IMAGE": "IMAGE", "VIDEO": "VIDEO", "CAROUSEL": "C
 
 
 def create(call: Call, user: str) -> HttpResponse:
-    """Make a container; what is wrong with a file shows in its status. A text can be published at once."""
+    """Create a container; errors of a file show in its status. A text can be published at once."""
     account = authorized(call, PUBLISH, *([REPLY] if call.text("reply_to_id") else []), user=user)
     kind = call.text("media_type")
     is_item = call.flag("is_carousel_item", default=False)
@@ -77,7 +77,7 @@ def check_choices(call: Call) -> None:
 
 
 def keep(call: Call, account: str, **values: Any) -> Media:
-    """Keep a container with what its post will say."""
+    """Store a container with the content of its post."""
     return containers.make(
         call,
         ID,
@@ -116,7 +116,7 @@ def image(call: Call, account: str) -> Media:
 
 
 def wrong_picture(content: bytes, picture: Picture | None) -> str:
-    """Return what Threads has against this picture, empty for nothing."""
+    """Return the flaw of a picture, or an empty text."""
     if picture is None or picture.mime not in IMAGE_TYPES or len(content) > IMAGE_BYTES:
         return "UNKNOWN"
     narrow, wide = IMAGE_RATIOS
@@ -137,7 +137,7 @@ def video(call: Call, account: str) -> Media:
 
 
 def wrong_clip(content: bytes, clip: Clip | None) -> str:
-    """Return what Threads has against this video, empty for nothing."""
+    """Return the flaw of a video, or an empty text."""
     if clip is None or clip.video_codec not in containers.CODECS or len(content) > VIDEO_BYTES:
         return "FAILED_PROCESSING_VIDEO"
     wrong = {
@@ -171,7 +171,7 @@ MAKERS = {"TEXT": text, "IMAGE": image, "VIDEO": video, "CAROUSEL": carousel}
 
 
 def status(call: Call, container: Media) -> dict[str, Any]:
-    """Return the fields of a container; the message is there only where there is one."""
+    """Return the fields of a container; the message only if there is one."""
     state = containers.state(container, call)
     message = container.data["failure"] if state == containers.ERROR else None
     return {"id": container.external_id, "status": state, "error_message": message}

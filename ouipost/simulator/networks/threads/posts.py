@@ -1,4 +1,4 @@
-"""What Threads profiles publish: posts and replies."""
+"""Posts and replies of Threads profiles."""
 
 import secrets
 from datetime import timedelta
@@ -24,7 +24,7 @@ from ouipost.simulator.networks.threads.access import (
 DAY = timedelta(hours=24)
 POSTS_PER_DAY, REPLIES_PER_DAY, DELETES_PER_DAY = 250, 1000, 100
 QUOTA_CODE = 613
-"""The facts name no code for a quota that is used up; this is the one for an app's custom limits."""
+"""The code for a used-up quota is not documented; this is the one for an app's custom limits."""
 DEFAULT_FIELDS = "id"
 
 
@@ -42,7 +42,7 @@ def publish(call: Call, user: str) -> HttpResponse:
 
 
 def out(call: Call, account: str, container: Media) -> HttpResponse:
-    """Publish a container that is ready and was not published before; too early is told as if it were not there."""
+    """Publish a container that is ready and was not published before; one that is not ready counts as missing."""
     with atomic():
         owner = Account.objects.select_for_update().get(network=ID, external_id=account)
         container.refresh_from_db(fields=["used"])
@@ -57,7 +57,7 @@ def out(call: Call, account: str, container: Media) -> HttpResponse:
 
 
 def values_of(owner: Account, container: Media) -> dict[str, Any]:
-    """Return what the post of a container is."""
+    """Return the columns of a container's post."""
     told, code = container.data, f"D{secrets.token_urlsafe(8)}"
     parent = Post.objects.filter(network=ID, external_id=told["reply_to"]).first() if told["reply_to"] else None
     return {
@@ -73,17 +73,17 @@ def values_of(owner: Account, container: Media) -> dict[str, Any]:
 
 
 def used(call: Call, account: str, kind: str) -> int:
-    """Return how many posts or replies the profile made within a day."""
+    """Return the number of the profile's posts or replies within a day."""
     return Post.objects.of(ID, account).filter(kind=kind, created_at__gt=call.now - DAY).count()
 
 
 def deleted(call: Call, account: str) -> int:
-    """Return how many posts and replies the profile deleted within a day."""
+    """Return the number of posts and replies that the profile deleted within a day."""
     return Post.objects.of(ID, account).filter(deleted_at__gt=call.now - DAY).count()
 
 
 def publishing_limit(call: Call, user: str) -> HttpResponse:
-    """Tell what the profile did within a day, and how much it may do."""
+    """Show the profile's use within a day, and its quotas."""
     account = authorized(call, user=user)
     limit: dict[str, Any] = {"quota_usage": used(call, account, Post.POST), "config": config(POSTS_PER_DAY)}
     limit |= {"reply_quota_usage": used(call, account, Post.COMMENT), "reply_config": config(REPLIES_PER_DAY)}
@@ -116,7 +116,7 @@ def replies_to(call: Call, media: str) -> HttpResponse:
 
 
 def page(call: Call, rows: "QuerySet[Post]") -> HttpResponse:
-    """Return one page of posts; what comes after it is found by its cursor alone."""
+    """Return one page of posts; only its cursor leads to the next one."""
     rows = rows.filter(pk__in=Post.objects.listed(call.now, call.seconds("list_lag")).values("pk"))
     if since := graph.moment(call, "since"):
         rows = rows.filter(created_at__gte=since)
@@ -130,7 +130,7 @@ def page(call: Call, rows: "QuerySet[Post]") -> HttpResponse:
 
 
 def existing(call: Call, external_id: str) -> Post:
-    """Return a living post or reply, or refuse."""
+    """Return an existing post or reply, or refuse."""
     post = Post.objects.living(ID, external_id)
     if post is None:
         raise graph.missing(call)
@@ -160,7 +160,7 @@ def node(post: Post) -> dict[str, Any]:
 
 
 def delete(call: Call, media: str) -> HttpResponse:
-    """Delete a post or reply of the caller; what answers it stays."""
+    """Delete a post or reply of the caller; replies to it stay."""
     account = authorized(call, DELETE)
     post = existing(call, media)
     authorized(call, user=post.account)

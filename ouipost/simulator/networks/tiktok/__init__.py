@@ -24,7 +24,7 @@ LIMITS = {
 
 
 def admit(call: Call, route: Route) -> None:
-    """Count the call against its limit of a minute; no header tells how much is left."""
+    """Count the call against its limit per minute; no header shows the rest."""
     most = LIMITS.get(route.handler)
     if most is None or call.token is None:
         return

@@ -1,4 +1,4 @@
-"""TikTok's errors, consent page and tokens; people whose name says so have a private account, or other settings.
+"""TikTok's errors, consent page and tokens; a person's name may ask for a private account or other settings.
 
 An app whose client key begins with `unaudited` is one that TikTok has not audited.
 """
@@ -21,7 +21,7 @@ BASIC, PROFILE, STATS = "user.info.basic", "user.info.profile", "user.info.stats
 LIST, PUBLISH, UPLOAD = "video.list", "video.publish", "video.upload"
 SCOPES = (BASIC, PROFILE, STATS, LIST, PUBLISH, UPLOAD)
 CODE_LIFETIME = timedelta(minutes=10)
-"""Not documented."""
+"""The lifetime of a code, which is not documented."""
 ACCESS_LIFETIME = timedelta(hours=2)
 REFRESH_LIFETIME = timedelta(days=180)
 LONGEST_REDIRECT_URI = 511
@@ -46,14 +46,14 @@ MESSAGES = {
 
 
 def answer(**data: Any) -> JsonResponse:
-    """Return an answer with this data, in the envelope that all have."""
+    """Return an answer with this data, in the common envelope."""
     return JsonResponse({"data": data, "error": {"code": "ok", "message": "", "log_id": log_id()}})
 
 
 def error(status: int, code: str, message: str = "") -> Refusal:
     """Return a refusal by its code, which counts more than the status."""
-    told = {"code": code, "message": message or MESSAGES[code], "log_id": log_id()}
-    return Refusal(status, {"data": {}, "error": told} if status == 200 else {"error": told})
+    details = {"code": code, "message": message or MESSAGES[code], "log_id": log_id()}
+    return Refusal(status, {"data": {}, "error": details} if status == 200 else {"error": details})
 
 
 def invalid(message: str) -> Refusal:
@@ -77,7 +77,7 @@ def missing_path(call: Call) -> Refusal:
 
 
 def identify(call: Call) -> str:
-    """Find the call's token, also one that is being refreshed, and return its account; uploads name none."""
+    """Find the call's token, even one being refreshed, and return its account; an upload has that of its post."""
     if call.host == UPLOAD_HOST:
         upload = find_upload(call)
         return upload.account if upload else ""
@@ -91,14 +91,14 @@ def is_unaudited(client_key: str) -> bool:
 
 
 def find_upload(call: Call) -> Media | None:
-    """Return the post, or draft, whose upload address was called."""
+    """Return the post, or draft, of the called upload address."""
     number = call.text("upload_id")
     ids = [f"{VIDEO_ID}{number}", f"{INBOX_ID}{number}"]
     return Media.objects.defer("content").filter(network=ID, external_id__in=ids).first() if number else None
 
 
 def authorized(call: Call, *scopes: str) -> Token:
-    """Return the living access token with one of these scopes that the call came with, or refuse."""
+    """Return the call's access token if it is valid and has one of these scopes, or refuse."""
     token = call.token
     if token is None or token.kind != "access" or token.revoked_at or token.expired(call.now):
         raise error(401, "access_token_invalid")
@@ -134,7 +134,7 @@ def authorize(call: Call) -> HttpResponse:
 
 
 def is_redirect_uri(address: str) -> bool:
-    """Return whether TikTok would let an app register this address: static, short and over TLS."""
+    """Return whether an app may register this address at TikTok: static, short and over TLS."""
     if not pages.is_redirect_uri(address) or len(address) > LONGEST_REDIRECT_URI:
         return False
     parts = urlsplit(address)
@@ -158,7 +158,7 @@ def grant_code(call: Call, scopes: list[str]) -> str:
 
 
 def token(call: Call) -> HttpResponse:
-    """Give tokens for a code, or for a refresh token, which dies at once."""
+    """Give tokens for a code, or for a refresh token, which is then invalid at once."""
     client_key = client_of(call)
     match call.text("grant_type"):
         case "authorization_code":
@@ -187,7 +187,7 @@ def wrong(what: str) -> Refusal:
 
 
 def spent_refresh_token(call: Call, client_key: str) -> Token:
-    """Return the refresh token that was sent, used up now; what is not taken is told with status 200."""
+    """Return the sent refresh token, now used up; an invalid one is refused with status 200."""
     found = tokens.find(ID, call.text("refresh_token"), "refresh")
     if found is None or found.client_id != client_key or found.expired(call.now) or not tokens.spend(found, call.now):
         raise token_error(200, "invalid_grant", "Refresh token is invalid or expired.")
@@ -219,7 +219,7 @@ def seconds(lifetime: timedelta) -> int:
 
 
 def revoke(call: Call) -> HttpResponse:
-    """Disconnect the app from a token's account: all tokens that it has for it die, whichever consent they are of."""
+    """Disconnect the app from a token's account: all its tokens for it become invalid, of whatever consent."""
     client_key = client_of(call)
     found = tokens.find(ID, call.text("token"), "access", "refresh")
     if found is None or found.client_id != client_key:

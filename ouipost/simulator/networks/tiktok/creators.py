@@ -1,4 +1,4 @@
-"""What TikTok lets a creator's apps post: told by creator_info, and held to when a post is begun."""
+"""The creators' limits on posting by apps: shown by creator_info, and enforced when a post begins."""
 
 from datetime import timedelta
 from typing import Any
@@ -36,7 +36,7 @@ MORE_FLAGS = ("is_aigc", "auto_add_music")
 
 
 def creator_info(call: Call) -> HttpResponse:
-    """Tell what the creator may choose; that enough was posted today is told with status 200."""
+    """Show the creator's options; a reached daily cap is an error with status 200."""
     account = account_of(authorized(call, PUBLISH))
     if cap := reached_cap(call, account):
         raise error(200, cap)
@@ -45,7 +45,7 @@ def creator_info(call: Call) -> HttpResponse:
 
 
 def settings_of(account: Account) -> dict[str, Any]:
-    """Return a creator's settings: somebody called private, quiet or brief has them accordingly."""
+    """Return a creator's settings, which follow from the words private, quiet or brief in the name."""
     words = account.name.lower().split()
     private = "private" in words
     return {
@@ -58,8 +58,8 @@ def settings_of(account: Account) -> dict[str, Any]:
 
 
 def reached_cap(call: Call, account: Account) -> str:
-    """Return the code of what stops further posts of this creator: a ban, which the name says, or the cap of a day;
-    empty where there is room.
+    """Return the error code that stops further posts of this creator: of a ban, by the creator's name, or of the daily
+    cap; empty if there is room.
     """
     if "banned" in account.name.lower().split():
         return "spam_risk_user_banned_from_posting"
@@ -75,20 +75,20 @@ def reached_cap(call: Call, account: Account) -> str:
 
 
 def admit_post(call: Call, account: Account) -> None:
-    """Refuse a post where enough was posted today."""
+    """Refuse a post if the daily cap is reached."""
     if cap := reached_cap(call, account):
         raise error(403, cap)
 
 
 def admit_draft(call: Call, account: Account) -> None:
-    """Refuse a draft of a creator who has enough of them waiting."""
+    """Refuse a draft if too many of the creator's drafts wait."""
     recent = Media.objects.filter(network=ID, account=account.external_id, created_at__gt=call.now - DAY)
     if recent.filter(data__kind=DRAFT).count() >= DRAFTS_A_DAY:
         raise error(403, "spam_risk_too_many_pending_share")
 
 
 def checked_info(call: Call, account: Account, texts: dict[str, int], interactions: tuple[str, ...]) -> dict[str, Any]:
-    """Return what is said about a post, or refuse it; `texts` are the lengths that its texts may have."""
+    """Return the information about a post, or refuse it; `texts` are the greatest lengths of its texts."""
     info = call.json.get("post_info") if isinstance(call.json, dict) else None
     if not isinstance(info, dict):
         raise invalid("post_info is required.")
@@ -108,7 +108,7 @@ def checked_info(call: Call, account: Account, texts: dict[str, int], interactio
 
 
 def check_privacy(info: dict[str, Any], account: Account) -> None:
-    """Refuse who may see the post where the creator cannot choose that, or advertisers would not."""
+    """Refuse a privacy level that the creator cannot choose, or that branded content may not have."""
     level = info.get("privacy_level")
     if not level:
         raise invalid("privacy_level is required.")
@@ -119,7 +119,7 @@ def check_privacy(info: dict[str, Any], account: Account) -> None:
 
 
 def check_audit(call: Call, info: dict[str, Any], account: Account) -> None:
-    """Refuse what an app that is not audited may not post: anything but what a private account shows to nobody."""
+    """Refuse posts of an unaudited app, unless they are of a private account and visible to nobody else."""
     is_hidden = info["privacy_level"] == ONESELF and FOLLOWERS in settings_of(account)["privacy_level_options"]
     if call.token is not None and is_unaudited(call.token.client_id) and not is_hidden:
         raise error(403, "unaudited_client_can_only_post_to_private_accounts")

@@ -1,4 +1,4 @@
-"""Posting on TikTok: a post is begun, then its bytes come in chunks, or are pulled; its status is asked for."""
+"""Posting on TikTok: a post begins, its bytes come in chunks or are pulled, and its status can be polled."""
 
 import re
 import secrets
@@ -41,10 +41,10 @@ PULLED_VIDEO_ID, PHOTO_ID, PULLED_INBOX_ID = "v_pub_url~v2-1.", "p_pub_url~v2-1.
 PULL = "PULL_FROM_URL"
 UPLOAD_LIFETIME = timedelta(hours=1)
 MIN_CHUNK, MAX_CHUNK, MAX_LAST_CHUNK, MAX_CHUNKS = 5 * 1024 * 1024, 64_000_000, 128_000_000, 1000
-"""Whether megabytes are meant or mebibytes is not said: taken is what is right as either."""
+"""The limits could mean megabytes or mebibytes; only sizes that satisfy both are accepted."""
 MAX_VIDEO_BYTES = 4_000_000_000
 MAX_PULLED_VIDEO_BYTES = 64 * 1024 * 1024
-"""Of the simulator alone."""
+"""A limit of the simulator only."""
 MAX_PHOTOS = 35
 VIDEO_TYPES = ("video/mp4", "video/quicktime", "video/webm")
 CAPTION, TITLE, DESCRIPTION = 2200, 90, 4000
@@ -52,7 +52,7 @@ RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 
 
 def begin_video(call: Call) -> HttpResponse:
-    """Begin a video post: of bytes that are still to come, or of an address."""
+    """Begin a video post: with bytes to be uploaded, or with an address."""
     account = account_of(authorized(call, PUBLISH))
     admit_post(call, account)
     info = checked_info(call, account, {"title": CAPTION}, ("comment", "duet", "stitch"))
@@ -68,7 +68,7 @@ def begin_draft(call: Call) -> HttpResponse:
 
 
 def begin(call: Call, account: Account, begins: tuple[str, str], **data: Any) -> HttpResponse:
-    """Keep what is begun, and tell where its bytes go; what is pulled goes on at once."""
+    """Store a begun post, and answer with its upload address; a pulled video is processed at once."""
     source = source_of(call)
     match source:
         case {"source": "FILE_UPLOAD"}:
@@ -87,12 +87,12 @@ def begin(call: Call, account: Account, begins: tuple[str, str], **data: Any) ->
 
 
 def pulls(call: Call) -> bool:
-    """Return whether a video post is begun with an address, and so is whole at once."""
+    """Return whether a video post begins with an address, and so is complete at once."""
     return source_of(call).get("source") == PULL
 
 
 def source_of(call: Call) -> dict[str, Any]:
-    """Return what is said about the files, empty where nothing is."""
+    """Return the information about the files, empty if missing."""
     source = call.json.get("source_info") if isinstance(call.json, dict) else None
     return source if isinstance(source, dict) else {}
 
@@ -110,7 +110,7 @@ def planned(source: dict[str, Any]) -> tuple[int, int]:
 
 
 def check_owned(address: str) -> None:
-    """Refuse an address that is not under the one prefix that is verified here: this installation's own."""
+    """Refuse an address outside the only verified prefix, this installation's own."""
     own = getattr(settings, "PUBLIC_BASE_URL", "")
     if not own or not address.startswith(f"{own}/"):
         raise error(403, "url_ownership_unverified")
@@ -141,18 +141,18 @@ def put_chunk(call: Call) -> HttpResponse:
 
 
 def part_size(upload: Media, first: int) -> int:
-    """Return how many bytes the chunk has that begins here; the last one also has what is left over."""
+    """Return the size of the chunk at this offset; the last chunk includes the remainder."""
     size, chunk = upload.data["size"], upload.data["chunk"]
     return int(chunk if first + 2 * chunk <= size else size - first)
 
 
 def take(begun: Media) -> bool:
-    """Begin to work on a post, and return whether this caller was the first."""
+    """Start processing a post, and return whether this caller was the first."""
     return bool(Media.objects.filter(pk=begun.pk, used=False).update(used=True))
 
 
 def ranges(call: Call, upload: Media) -> tuple[int, int, int]:
-    """Return first byte, last byte and size as the headers tell them, or refuse headers that are wrong."""
+    """Return first byte, last byte and size from the headers, or refuse invalid headers."""
     found = RANGE.fullmatch(call.request.headers.get("Content-Range", ""))
     first, last, total = (int(number) for number in found.groups()) if found else (0, 0, 0)
     fits = total == upload.data["size"] and last - first + 1 == len(call.raw)
@@ -162,7 +162,7 @@ def ranges(call: Call, upload: Media) -> tuple[int, int, int]:
 
 
 def held(count: int, total: int) -> str:
-    """Return the Content-Range that tells how many bytes are there: their number, not the last one's."""
+    """Return the Content-Range of the received bytes; its end is their number, not the last index."""
     return f"bytes 0-{count}/{total}"
 
 
@@ -194,7 +194,7 @@ def begin_photos(call: Call) -> HttpResponse:
 
 
 def photo_addresses(source: dict[str, Any]) -> list[str]:
-    """Return the addresses of the photos, or refuse what is wrong about them."""
+    """Return the addresses of the photos, or refuse them."""
     found = source.get("photo_images") if source.get("source") == PULL else None
     if not isinstance(found, list) or not all(isinstance(address, str) for address in found):
         raise invalid("source_info must be PULL_FROM_URL with a list of photo_images.")
@@ -209,7 +209,7 @@ def photo_addresses(source: dict[str, Any]) -> list[str]:
 
 
 def fetch_status(call: Call) -> HttpResponse:
-    """Tell what has become of a post."""
+    """Show the status of a post."""
     begun = own(call, authorized(call, PUBLISH, UPLOAD))
     if "secret" in begun.data:
         have = begun.data["size"] if begun.used else media.received(ID, begun.external_id)
@@ -218,7 +218,7 @@ def fetch_status(call: Call) -> HttpResponse:
 
 
 def own(call: Call, token: Token) -> Media:
-    """Return the post that the call names, if it is of the caller."""
+    """Return the caller's post that the call names, or refuse."""
     publish_id = call.json.get("publish_id") if isinstance(call.json, dict) else None
     rows = Media.objects.defer("content").filter(network=ID, external_id=publish_id)
     begun = rows.first() if isinstance(publish_id, str) else None
@@ -230,7 +230,7 @@ def own(call: Call, token: Token) -> Media:
 
 
 def cancel(call: Call) -> HttpResponse:
-    """Give up a post whose bytes have not all come yet."""
+    """Cancel a post whose bytes are not complete."""
     begun = own(call, authorized(call, PUBLISH, UPLOAD))
     with atomic():
         if not take(begun):

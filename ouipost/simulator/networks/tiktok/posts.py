@@ -1,4 +1,4 @@
-"""What becomes of a post on TikTok: its files are looked into, then it is published once, or given up."""
+"""Processing of posts on TikTok: files are checked, then the post is published once, or given up."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,7 +14,7 @@ from ouipost.simulator.networks.tiktok.creators import DRAFT, LONGEST_SECONDS, P
 
 VIDEO, PHOTO = "video", "photo"
 STATUS_LIFETIME = timedelta(days=30)
-"""Not documented."""
+"""The lifetime of a status, which is not documented."""
 AGENT = "TikTokBot/1.0"
 MAX_PHOTO_BYTES, MAX_PHOTO_SIDES = 20_000_000, (1080, 1920)
 PHOTO_FORMATS = ("JPEG", "MPO", "WEBP")
@@ -25,13 +25,13 @@ BAD_FORMAT, BAD_SIZE = "file_format_check_failed", "picture_size_check_failed"
 
 
 def keep(call: Call, account: Account, begins: str, data: dict[str, Any]) -> Media:
-    """Keep a new post that has no bytes yet."""
+    """Store a new post that has no bytes yet."""
     external_id = f"{begins}{publishing.snowflake(call.now)}"
     return media.keep(call, ID, account.external_id, external_id, lifetime=STATUS_LIFETIME, data=data)
 
 
 def pulled(address: str, *, most: int) -> bytes | None:
-    """Return the file at an address, None where it cannot be fetched."""
+    """Return the file at an address, None if it cannot be fetched."""
     try:
         return pulling.fetch(address, most=most, agent=AGENT)
     except pulling.Unreachable:
@@ -39,7 +39,7 @@ def pulled(address: str, *, most: int) -> bytes | None:
 
 
 def take_video(call: Call, begun: Media, content: bytes | None) -> None:
-    """Look into a video that is whole, and publish it unless TikTok gives it up or it is a draft."""
+    """Check a complete video, and publish it unless it is refused or a draft."""
     clip = clips.look_at_clip(content or b"")
     reason = "video_pull_failed" if content is None else flaw(call, begun, clip)
     with atomic():
@@ -48,7 +48,7 @@ def take_video(call: Call, begun: Media, content: bytes | None) -> None:
 
 
 def flaw(call: Call, begun: Media, clip: Clip | None) -> str:
-    """Return the reason for which TikTok would give up a video, empty for one that it takes."""
+    """Return TikTok's reason to give up a video, empty if it accepts the video."""
     if clip is None or clip.video_codec not in CODECS or "processing_failed" in call.effects:
         return BAD_FORMAT
     account = Account.objects.get(network=ID, external_id=begun.account)
@@ -63,7 +63,7 @@ def flaw(call: Call, begun: Media, clip: Clip | None) -> str:
 
 
 def settle(call: Call, begun: Media, reason: str, post: Post | None, content: bytes, picture: Clip | None) -> None:
-    """Keep what has become of a post, which is told when the work on it is over."""
+    """Store the result of a post, which shows when its processing is over."""
     media.keep(
         call,
         ID,
@@ -80,7 +80,7 @@ def settle(call: Call, begun: Media, reason: str, post: Post | None, content: by
 
 
 def publish(call: Call, begun: Media, files: Sequence[str]) -> Post:
-    """Make a post; it is listed when the work on it, and the moderation, are over."""
+    """Create a post, which is listed after its processing and moderation."""
     external_id = publishing.snowflake(call.now)
     kind = begun.data["kind"]
     username = Account.objects.get(network=ID, external_id=begun.account).username
@@ -99,7 +99,7 @@ def publish(call: Call, begun: Media, files: Sequence[str]) -> Post:
 
 
 def take_photos(call: Call, begun: Media, addresses: list[str]) -> None:
-    """Fetch and look into the photos, and publish them unless TikTok gives one up."""
+    """Fetch and check the photos, and publish them unless one is refused."""
     files, reason = [], BAD_FORMAT if "processing_failed" in call.effects else ""
     for number, address in enumerate(addresses):
         content = pulled(address, most=MAX_PHOTO_BYTES)
@@ -114,7 +114,7 @@ def take_photos(call: Call, begun: Media, addresses: list[str]) -> None:
 
 
 def flaw_of_photo(content: bytes, picture: Picture | None) -> str:
-    """Return the reason for which TikTok would give up a photo, empty for one that it takes."""
+    """Return TikTok's reason to give up a photo, empty if it accepts the photo."""
     if picture is None or picture.format not in PHOTO_FORMATS:
         return BAD_FORMAT
     sides = sorted((picture.width, picture.height))
@@ -123,14 +123,14 @@ def flaw_of_photo(content: bytes, picture: Picture | None) -> str:
 
 
 def keep_photo(call: Call, begun: Media, number: int, content: bytes, picture: Picture | None) -> str:
-    """Keep a photo of a post for as long as there is the post, and return its name."""
+    """Store a photo for the lifetime of its post, and return its name."""
     name = f"{begun.external_id}/{number}"
     media.keep(call, ID, begun.account, name, content, lifetime=STATUS_LIFETIME, seen=picture, used=True)
     return name
 
 
 def state(call: Call, begun: Media, working: str) -> dict[str, Any]:
-    """Return the status of a post, with the reason of one that was given up and the id of one that all can see."""
+    """Return the status of a post, with the reason if it was given up, and the id if it is public."""
     if not begun.used or begun.ready_at > call.now:
         return {"status": working}
     if begun.failed:

@@ -1,4 +1,4 @@
-"""What TikTok shows: the person, their public posts with growing numbers, and the posts' pages."""
+"""Reading on TikTok: the person, their public posts with growing numbers, and the posts' pages."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -37,11 +37,11 @@ VIDEO_FIELDS = (
 LONGEST_TEXT = 150
 MOST, USUAL = 20, 10
 LATEST = 10**14
-"""As a cursor; the year is 5138."""
+"""The latest cursor, in the year 5138."""
 
 
 def user_info(call: Call) -> HttpResponse:
-    """Show the asked fields of the person; one whose scope is missing is an error."""
+    """Show the requested fields of the person; a field without its scope is an error."""
     token = authorized(call, BASIC)
     fields = chosen(call, tuple(SCOPE_OF))
     if any(SCOPE_OF[name] not in token.scopes for name in fields):
@@ -51,7 +51,7 @@ def user_info(call: Call) -> HttpResponse:
 
 
 def chosen(call: Call, known: Sequence[str]) -> list[str]:
-    """Return the fields that were asked for, or refuse none, or one that does not exist."""
+    """Return the requested fields, or refuse an empty list or an unknown field."""
     names = [name for name in call.query("fields").split(",") if name]
     if not names or any(name not in known for name in names):
         raise invalid("Fields is not set or invalid.")
@@ -83,7 +83,7 @@ def public(account: str) -> PostQuerySet:
 
 
 def list_videos(call: Call) -> HttpResponse:
-    """List the person's public posts, newest first, from a time on that the page before told."""
+    """List the person's public posts, newest first, from the cursor of the previous page on."""
     token = authorized(call, LIST)
     fields = chosen(call, VIDEO_FIELDS)
     body = call.json if isinstance(call.json, dict) else {}
@@ -108,7 +108,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def query_videos(call: Call) -> HttpResponse:
-    """Show public posts of the person by their ids; those that are not there are left out."""
+    """Show public posts of the person by their ids; missing ones are left out."""
     token = authorized(call, LIST)
     fields = chosen(call, VIDEO_FIELDS)
     match call.json:
@@ -142,7 +142,7 @@ def shown(call: Call, post: Post, fields: Sequence[str]) -> dict[str, Any]:
 
 
 def counted(call: Call, post: Post, metric: str) -> int:
-    """Return a number of the post as it stands now."""
+    """Return a present number of the post."""
     return growth.counted(call, post, metric, COUNTS[metric])
 
 
@@ -152,7 +152,7 @@ def permalink(call: Call, post_id: str) -> HttpResponse:
 
 
 def profile(call: Call, username: str) -> HttpResponse:
-    """Show the newest post of an account: what is not public has no address of its own."""
+    """Show the newest post of an account, as posts that are not public have no address of their own."""
     accounts = Account.objects.filter(network=ID, username=username).values_list("external_id", flat=True)
     posts = Post.objects.alive().filter(network=ID, account__in=list(accounts)).order_by("-created_at", "-pk")
     newest = posts.first()

@@ -55,7 +55,7 @@ USER_FIELDS = (
 
 
 def admit(call: Call, route: Route) -> None:
-    """Count the call against its limits of 15 minutes, and against those of a day; refuse what is too much."""
+    """Count the call against its limits per 15 minutes and per day; refuse it beyond them."""
     most = LIMITS.get(route.handler)
     if most is None or not call.account:
         return
@@ -71,7 +71,7 @@ def admit(call: Call, route: Route) -> None:
 
 
 def count(call: Call, header: str, key: str, most: int, window: timedelta) -> None:
-    """Take one from a quota; refuse when it is used up. Of two under one header, it tells that with less left."""
+    """Take one from a quota, or refuse if it is used up. If two quotas share a header, it shows the smaller rest."""
     usage = limits.take(f"{ID}:{key}", limit=most, window=window, now=call.now)
     if usage.remaining > int(call.headers.get(f"{header}-remaining", usage.remaining)):
         return
@@ -106,7 +106,7 @@ def authorize(call: Call) -> HttpResponse:
 
 
 def is_redirect_uri(address: str) -> bool:
-    """Return whether X sends people back to this address: to this very machine only by its number."""
+    """Return whether X accepts this redirect address; localhost is accepted only by its IP address."""
     return pages.is_redirect_uri(address) and urlsplit(address).hostname != "localhost"
 
 
@@ -129,7 +129,7 @@ def grant_code(call: Call, scopes: list[str]) -> str:
 
 
 def client_of(call: Call) -> str:
-    """Return the client that calls the token endpoint: by Basic credentials alone, or a public one by its id."""
+    """Return the client that calls the token endpoint: only by Basic credentials, or a public client by its id."""
     if not call.is_form:
         raise invalid_request("Send the parameters as application/x-www-form-urlencoded.")
     scheme, _, encoded = call.request.headers.get("Authorization", "").partition(" ")
@@ -147,7 +147,7 @@ def client_of(call: Call) -> str:
 
 
 def token(call: Call) -> HttpResponse:
-    """Give tokens for a code, or for a refresh token, which dies at once."""
+    """Give tokens for a code, or for a refresh token, which is then invalid at once."""
     client_id = client_of(call)
     match call.text("grant_type"):
         case "authorization_code":
@@ -159,12 +159,12 @@ def token(call: Call) -> HttpResponse:
 
 
 def wrong(what: str) -> Refusal:
-    """Return the refusal of a code, or of what came with it."""
+    """Return the refusal of a code, or of a parameter sent with it."""
     return invalid_request(f"Value passed for the {WRONG[what]}")
 
 
 def spent_refresh_token(call: Call, client_id: str) -> Token:
-    """Return the refresh token that was sent, used up now, or refuse it."""
+    """Return the sent refresh token, now used up, or refuse it."""
     old = tokens.find(ID, call.text("refresh_token"), "refresh")
     if old is None or old.client_id != client_id or old.expired(call.now) or not tokens.spend(old, call.now):
         raise invalid_request("Value passed for the token was invalid.")
@@ -172,7 +172,7 @@ def spent_refresh_token(call: Call, client_id: str) -> Token:
 
 
 def pair(call: Call, source: Token) -> HttpResponse:
-    """Issue an access token, and a refresh token where offline access was granted."""
+    """Issue an access token, and a refresh token if offline access was granted."""
     access = tokens.issue(secrets.token_urlsafe(64), like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access")
     answer: dict[str, Any] = {
         "token_type": "bearer",
@@ -199,7 +199,7 @@ def revoke(call: Call) -> HttpResponse:
 
 
 def me(call: Call) -> HttpResponse:
-    """Show whose token this is."""
+    """Show the user of this token."""
     token = authorized(call, "users.read", "tweet.read")
     account = Account.objects.get(network=ID, external_id=token.account)
     fields = chosen_fields(call, "user.fields", USER_FIELDS) | {"id", "name", "username"}
@@ -255,7 +255,7 @@ OF_AN_APP = {
     views.show: 450,
     timeline: 10_000,
 }
-"""In 15 minutes, by all its users together."""
+"""The calls of an app in 15 minutes, by all its users together."""
 OF_AN_APP_A_DAY = {
     posts.create: 10_000,
     files.upload: 50_000,

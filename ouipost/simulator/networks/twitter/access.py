@@ -23,7 +23,7 @@ SCOPES = (
 PROBLEMS = "https://api.x.com/2/problems/"
 SUBSCRIPTIONS = ("None", "Basic", "Premium", "PremiumPlus")
 PAYING = ("Premium", "PremiumPlus")
-"""May write long posts and show long videos. Whether Basic may is not known."""
+"""Subscriptions that allow long posts and long videos. Whether Basic does is not known."""
 
 
 def problem(status: int, title: str, detail: str, kind: str = "", **more: Any) -> Refusal:
@@ -50,7 +50,7 @@ def missing_path(call: Call) -> Refusal:
 
 
 def not_found(kind: str, value: str, parameter: str = "id") -> dict[str, Any]:
-    """Return the error entry for a thing that is not there."""
+    """Return the error entry for an object that does not exist."""
     return {
         "value": value,
         "detail": f"Could not find {kind} with {parameter}: [{value}].",
@@ -63,13 +63,13 @@ def not_found(kind: str, value: str, parameter: str = "id") -> dict[str, Any]:
 
 
 def identify(call: Call) -> str:
-    """Find the call's token, also one that is being refreshed, and return its user."""
+    """Find the call's token, including one that is being refreshed, and return its user."""
     source = tokens.of_call(call, ID)
     return source.account if source else ""
 
 
 def authorized(call: Call, *scopes: str) -> Token:
-    """Return the living access token with these scopes that the call came with, or refuse."""
+    """Return the call's access token if it is valid and has these scopes, or refuse."""
     token = call.token
     if not call.bearer or token is None or token.revoked_at or token.expired(call.now):
         raise problem(401, "Unauthorized", "Unauthorized")
@@ -80,7 +80,7 @@ def authorized(call: Call, *scopes: str) -> Token:
 
 
 def subscription(name: str) -> str:
-    """Return what a new person has subscribed to: the last word of the name may say it, as in "Ada Premium"."""
+    """Return a new person's subscription, which may be the last word of the name, as in "Ada Premium"."""
     last = name.rpartition(" ")[2]
     return last if last in SUBSCRIPTIONS else "None"
 
@@ -91,7 +91,7 @@ def is_premium(account: Account) -> bool:
 
 
 def chosen_fields(call: Call, parameter: str, known: Sequence[str]) -> set[str]:
-    """Return the fields that were asked for, or refuse one that does not exist."""
+    """Return the requested fields, or refuse an unknown one."""
     names = {name for name in call.text(parameter).split(",") if name}
     for name in sorted(names - set(known)):
         raise invalid(f"The `{parameter}` query parameter value [{name}] is not one of {list(known)}", parameter, name)

@@ -1,4 +1,4 @@
-"""Files for posts on X: images in one piece, GIFs and videos in chunks; looked into once they are whole."""
+"""Files for posts on X: images in one piece, GIFs and videos in chunks; checked once they are complete."""
 
 import base64
 import binascii
@@ -56,7 +56,7 @@ def uploaded_bytes(call: Call) -> bytes:
 
 
 def in_json(call: Call) -> bytes:
-    """Return the file that stands in JSON as base64, or refuse a call without one."""
+    """Return the file from base64 in JSON, or refuse a call without one."""
     try:
         content = base64.b64decode(call.text("media"), validate=True)
     except (binascii.Error, ValueError):
@@ -67,7 +67,7 @@ def in_json(call: Call) -> bytes:
 
 
 def in_form(call: Call) -> bytes:
-    """Return the file of a multipart form, or refuse a call without one, or one whose fields stand in its address."""
+    """Return the file of a multipart form, or refuse a call without one, or with fields in its address."""
     content = call.files.get("media")
     if not content or call.request.GET:
         raise invalid("Send media, and what belongs to it, as multipart/form-data.", "media")
@@ -87,7 +87,7 @@ def examine(content: bytes) -> media.Picture:
 
 
 def initialize(call: Call) -> HttpResponse:
-    """Begin an upload in chunks: nothing is there yet, but its id."""
+    """Begin an upload in chunks, and answer with its id."""
     token = authorized(call, "media.write")
     category, mime, total = announced(call, token)
     kept = media.keep(
@@ -104,7 +104,7 @@ def initialize(call: Call) -> HttpResponse:
 
 
 def announced(call: Call, token: Token) -> tuple[str, str, int]:
-    """Return category, type and size of the file that is to come, or refuse it."""
+    """Return category, type and size of the announced file, or refuse it."""
     if not isinstance(call.json, dict):
         raise invalid("The body must be a JSON object.", "body")
     category, mime, total = (call.json.get(name) for name in ("media_category", "media_type", "total_bytes"))
@@ -119,7 +119,7 @@ def announced(call: Call, token: Token) -> tuple[str, str, int]:
 
 
 def most_bytes(category: str, token: Token) -> int:
-    """Return how large a file of this kind this user may send."""
+    """Return the largest size of a file of this kind for this user."""
     if category == GIF:
         return MAX_GIF_BYTES
     account = Account.objects.get(network=ID, external_id=token.account)
@@ -131,8 +131,8 @@ def append(call: Call, media_id: str) -> HttpResponse:
     kept = open_upload(call, authorized(call, "media.write"), media_id)
     index = within(call.text("segment_index"), 0, LAST_SEGMENT)
     if index is None:
-        told = f"segment_index must be a number from 0 to {LAST_SEGMENT}."
-        raise invalid(told, "segment_index", call.text("segment_index"))
+        message = f"segment_index must be a number from 0 to {LAST_SEGMENT}."
+        raise invalid(message, "segment_index", call.text("segment_index"))
     content = in_form(call)
     if len(content) > MAX_CHUNK_BYTES:
         raise invalid(f"A chunk must not have more than {MAX_CHUNK_BYTES} bytes.", "media")
@@ -141,7 +141,7 @@ def append(call: Call, media_id: str) -> HttpResponse:
 
 
 def open_upload(call: Call, token: Token, media_id: str) -> Media:
-    """Return an upload of this user that is not finished, or refuse."""
+    """Return an unfinished upload of this user, or refuse."""
     found = own_media(call, token, media_id)
     if "total" not in found.data:
         raise invalid("This upload takes no chunks.", "id", media_id)
@@ -149,7 +149,7 @@ def open_upload(call: Call, token: Token, media_id: str) -> Media:
 
 
 def finalize(call: Call, media_id: str) -> HttpResponse:
-    """Put the chunks together and begin to work on the file; it is ready, or has failed, some time later."""
+    """Join the chunks and start processing the file; it is ready, or has failed, some time later."""
     kept = open_upload(call, authorized(call, "media.write"), media_id)
     content = joined(media_id)
     if len(content) != kept.data["total"]:
@@ -175,7 +175,7 @@ def finalize(call: Call, media_id: str) -> HttpResponse:
 
 
 def joined(media_id: str) -> bytes:
-    """Return what came in chunks, from number 0 to the first one that is missing."""
+    """Join the received chunks, from number 0 to the first missing one."""
     parts = Piece.objects.filter(network=ID, upload=media_id).order_by("start")
     content = bytearray()
     for index, part in enumerate(parts.iterator(chunk_size=1)):
@@ -186,7 +186,7 @@ def joined(media_id: str) -> bytes:
 
 
 def look_at_gif(content: bytes) -> tuple[media.Picture | None, str]:
-    """Return the facts of a GIF, and what is wrong with it."""
+    """Return the facts of a GIF, and its flaw."""
     picture = media.look_at(content)
     if picture is None:
         return None, "The file is no GIF."
@@ -202,7 +202,7 @@ def look_at_gif(content: bytes) -> tuple[media.Picture | None, str]:
 
 
 def look_at_video(content: bytes) -> tuple[Clip | None, str]:
-    """Return the facts of a video, and what is wrong with it."""
+    """Return the facts of a video, and its flaw."""
     clip = clips.look_at_clip(content)
     if clip is None:
         return None, "The file is no video."
@@ -220,7 +220,7 @@ def look_at_video(content: bytes) -> tuple[Clip | None, str]:
 
 
 def status(call: Call) -> HttpResponse:
-    """Tell how far the processing of an upload is; of one that is not finalized, only that it is there."""
+    """Show the processing state of an upload; of an unfinalized one, only its identity."""
     token = authorized(call, "media.write")
     if call.text("command") != "STATUS":
         raise invalid("command must be STATUS.", "command")
@@ -229,7 +229,7 @@ def status(call: Call) -> HttpResponse:
 
 
 def own_media(call: Call, token: Token | None, media_id: str) -> Media:
-    """Return a living upload of the caller, or refuse."""
+    """Return an existing upload of the caller, or refuse."""
     account = token.account if token else call.account
     owned = Media.objects.defer("content").filter(network=ID, account=account, external_id=media_id)
     found = owned.filter(expires_at__gt=call.now).first()
@@ -239,18 +239,18 @@ def own_media(call: Call, token: Token | None, media_id: str) -> Media:
 
 
 def key_of(file: Media) -> str:
-    """Return the key that posts show a file under."""
+    """Return the media key of a file, as posts show it."""
     return f"{KEY_PREFIXES.get(file.data.get('category', IMAGE), VIDEO_KEY_PREFIX)}_{file.external_id}"
 
 
 def identity(call: Call, kept: Media) -> dict[str, Any]:
-    """Return what X tells of any upload."""
+    """Return the fields of any upload."""
     left = int((kept.expires_at - call.now).total_seconds())
     return {"id": kept.external_id, "media_key": key_of(kept), "expires_after_secs": max(left, 0)}
 
 
 def media_facts(call: Call, kept: Media) -> dict[str, Any]:
-    """Return what X tells about a whole upload; without processing_info it is ready."""
+    """Return the fields of a complete upload; without processing_info it is ready."""
     facts = identity(call, kept) | {"size": kept.size}
     if kept.data.get("category", IMAGE) == IMAGE:
         facts["image"] = {"image_type": kept.mime, "w": kept.width, "h": kept.height}
@@ -258,7 +258,7 @@ def media_facts(call: Call, kept: Media) -> dict[str, Any]:
 
 
 def processing(call: Call, kept: Media) -> dict[str, Any]:
-    """Return how far the work on an upload is; nothing where there was none."""
+    """Return the processing state of an upload; empty if it needed no processing."""
     left = math.ceil((kept.ready_at - call.now).total_seconds())
     if left > 0:
         begun = call.now - kept.created_at >= kept.ready_at - call.now

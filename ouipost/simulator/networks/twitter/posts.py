@@ -27,7 +27,7 @@ SCHEMA = {
     "media": {"media_ids", "tagged_user_ids"},
     "reply": {"in_reply_to_tweet_id", "exclude_reply_user_ids", "auto_populate_reply_metadata"},
 }
-"""The fields of a post, and of what it holds."""
+"""The fields of a post, and of its nested objects."""
 CASHTAG = regex.compile(r"(?<![\w$])\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?!\w)")
 
 
@@ -51,7 +51,7 @@ def create(call: Call) -> HttpResponse:
 
 
 def checked(call: Call) -> dict[str, Any]:
-    """Return the JSON body, or refuse what X would not take from anybody."""
+    """Return the JSON body, or refuse one that X takes from nobody."""
     body = call.json
     if not isinstance(body, dict):
         raise invalid("The body must be a JSON object.", "body")
@@ -68,7 +68,7 @@ def checked(call: Call) -> dict[str, Any]:
 
 
 def refuse_unknown(body: dict[str, Any]) -> None:
-    """Refuse a field that a post, or what it holds, does not have."""
+    """Refuse a field that a post, or a nested object of it, does not have."""
     for part, known in SCHEMA.items():
         fields = body.get(part, {}) if part else body
         for name in sorted(fields.keys() - known if isinstance(fields, dict) else ()):
@@ -178,7 +178,7 @@ def written(text: str, media_url: str) -> dict[str, Any]:
 
 
 def shortened(text: str, media_url: str) -> tuple[str, list[dict[str, Any]]]:
-    """Return the text with t.co addresses and escaped signs, and the list of what they stand for."""
+    """Return the text with t.co addresses and escaped signs, and the list of the original addresses."""
     shown, position, entities = "", 0, []
     for url in counting.urls(text):
         shown += html.escape(text[position : url.start], quote=False)

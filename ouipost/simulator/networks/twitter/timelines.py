@@ -1,4 +1,4 @@
-"""The list of what a user has posted on X, in pages."""
+"""The list of a user's posts on X, in pages."""
 
 from datetime import datetime
 from typing import Any

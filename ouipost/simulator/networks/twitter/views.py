@@ -67,7 +67,7 @@ PRIVATE_METRICS = {"impression_count": 1500, "url_link_clicks": 30, "user_profil
 
 
 def fields_of(call: Call) -> set[str]:
-    """Return the fields to show: what was asked under the old or new name, and what is always there."""
+    """Return the fields to show: those requested by their old or new name, and the default ones."""
     fields = chosen_fields(call, "tweet.fields", FIELDS) | chosen_fields(call, "post.fields", FIELDS)
     return fields | {"id", "text", "edit_history_tweet_ids"}
 

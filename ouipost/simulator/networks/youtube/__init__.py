@@ -1,4 +1,4 @@
-"""YouTube: which address answers what, and the quotas of a project, which last until midnight Pacific time."""
+"""YouTube's routes, and the quotas of a project, which reset at midnight Pacific time."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,7 +17,7 @@ DATA, REPORTS = ("youtube.googleapis.com", "www.googleapis.com"), ("youtubeanaly
 UPLOADS, WEB = ("www.googleapis.com",), ("www.youtube.com", "youtube.com")
 PACIFIC = ZoneInfo("America/Los_Angeles")
 BUCKETS = {"uploads": 100, "batches": 10_000, "units": 10_000}
-"""What a project may use of each in a day."""
+"""A project's daily quota of each bucket."""
 COSTS: dict[Callable[..., HttpResponse], tuple[str, int]] = {
     uploads.start: ("uploads", 1),
     videos.batch_stats: ("batches", 1),
@@ -32,7 +32,7 @@ COSTS: dict[Callable[..., HttpResponse], tuple[str, int]] = {
 
 
 def admit(call: Call, route: Route) -> None:
-    """Count the call against its project's quota of the day; refuse what is too much."""
+    """Count the call against its project's daily quota; refuse it beyond that."""
     if route.handler not in COSTS or call.token is None:
         return
     bucket, cost = COSTS[route.handler]

@@ -20,19 +20,19 @@ LOOK = pages.Look(name="YouTube", colour="#c00", allow_label="Continue")
 CODE_LIFETIME = timedelta(minutes=10)
 ACCESS_LIFETIME = timedelta(seconds=3599)
 REFRESH_UNUSED = timedelta(days=182)
-"""A refresh token dies when it was not used for six months."""
+"""A refresh token expires when it was not used for six months."""
 NO_CHANNEL = "No Channel"
-"""Who logs in by this name has a Google account and nothing on YouTube."""
+"""A person who logs in with this name has a Google account without a YouTube channel."""
 WRONG = {
     "code": ("invalid_grant", "Malformed auth code."),
     "redirect_uri": ("redirect_uri_mismatch", "Bad Request"),
     "code_verifier": ("invalid_grant", "Invalid code verifier."),
 }
-"""What is said of a code, or of what came with it."""
+"""Errors of a code, or of a parameter sent with it."""
 
 
 def refusal(status: int, reason: str, message: str, *, domain: str = "youtube", word: str = "") -> Refusal:
-    """Return a refusal in the form of Google's APIs, which say what they mean in `reason`."""
+    """Return a refusal in the form of Google's APIs, in which `reason` carries the meaning."""
     error: dict[str, Any] = {
         "code": status,
         "message": message,
@@ -61,7 +61,7 @@ def identify(call: Call) -> str:
 
 
 def authorized(call: Call, *scopes: str) -> Token:
-    """Return the living access token, with one of these scopes, that the call came with, or refuse."""
+    """Return the call's access token if it is valid and has one of these scopes, or refuse."""
     token = living(call)
     if not set(scopes) & set(token.scopes):
         message = "Request had insufficient authentication scopes."
@@ -70,7 +70,7 @@ def authorized(call: Call, *scopes: str) -> Token:
 
 
 def living(call: Call) -> Token:
-    """Return the living access token that the call came with, or refuse."""
+    """Return the call's access token if it is valid, or refuse."""
     token = call.token
     if token is None or token.kind != "access" or token.revoked_at or token.expired(call.now):
         message = "Request had invalid authentication credentials."
@@ -79,7 +79,7 @@ def living(call: Call) -> Token:
 
 
 def writing(call: Call, *scopes: str) -> Token:
-    """Return the token of a call that changes something, for which there must be a channel."""
+    """Return the token of a writing call, which requires a channel, or refuse."""
     token = authorized(call, *scopes)
     if not token.account:
         raise refusal(401, "youtubeSignupRequired", "The user has no YouTube channel.", domain="youtube.header")
@@ -121,7 +121,7 @@ def channels_of(someone: people.Person) -> list[tuple[str, str, str]]:
 
 
 def chosen_channel(call: Call, someone: people.Person) -> str:
-    """Return the one channel that the token is for: the first that was ticked; empty for a person who has none."""
+    """Return the token's channel: the first ticked one; empty for a person without a channel."""
     channels = channels_of(someone)
     ticked = [within(place, 0, len(channels) - 1) for place in call.request.POST.getlist("pages")]
     place = min((place for place in ticked if place is not None), default=0)
@@ -133,7 +133,7 @@ def chosen_channel(call: Call, someone: people.Person) -> str:
 
 
 def grant_code(call: Call, scopes: Sequence[str]) -> str:
-    """Return a code for the channel that was picked."""
+    """Return a code for the chosen channel."""
     someone = people.person(call.text("client_id"), call.text("login"))
     return tokens.issue_code(
         call,
@@ -155,7 +155,7 @@ def oauth_error(status: int, error: str, description: str) -> Refusal:
 
 
 def token(call: Call) -> HttpResponse:
-    """Give tokens for a code, or an access token for a refresh token, which stays as it is."""
+    """Give tokens for a code, or an access token for a refresh token, which stays valid."""
     if not call.is_form or not call.text("client_id"):
         raise oauth_error(400, "invalid_request", "Could not determine client ID from request.")
     if not tokens.secret_fits(ID, call.text("client_id"), call.text("client_secret")):
@@ -170,12 +170,12 @@ def token(call: Call) -> HttpResponse:
 
 
 def wrong(what: str) -> Refusal:
-    """Return the refusal of a code, or of what came with it."""
+    """Return the refusal of a code, or of a parameter sent with it."""
     return oauth_error(400, *WRONG[what])
 
 
 def used_refresh_token(call: Call) -> Token:
-    """Return the refresh token that was sent, good for another six months, or refuse it."""
+    """Return the sent refresh token, now valid for another six months, or refuse it."""
     found = tokens.find(ID, call.text("refresh_token"), "refresh")
     if found is None or found.client_id != call.text("client_id") or found.revoked_at or found.expired(call.now):
         raise oauth_error(400, "invalid_grant", "Token has been expired or revoked.")
@@ -184,7 +184,7 @@ def used_refresh_token(call: Call) -> Token:
 
 
 def first_tokens(call: Call, code: Token) -> HttpResponse:
-    """Answer a code; a refresh token comes where it was asked for, again only when consent was asked for anew."""
+    """Give tokens for a code; a refresh token only for offline access, and a second one only after a new consent."""
     answer = access(call, code)
     earlier = Token.objects.filter(
         network=ID, kind="refresh", client_id=code.client_id, person=code.person, revoked_at=None
@@ -208,7 +208,7 @@ def access(call: Call, source: Token) -> dict[str, Any]:
 
 
 def revoke(call: Call) -> HttpResponse:
-    """Revoke all tokens that the app has for a token's channel, whichever consent they are of."""
+    """Revoke all tokens that the app has for a token's channel, of whatever consent."""
     if not call.is_form:
         raise oauth_error(400, "invalid_request", "Bad Request")
     found = tokens.find(ID, call.text("token"), "access", "refresh")

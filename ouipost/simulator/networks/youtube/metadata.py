@@ -1,4 +1,4 @@
-"""What a video may be called and how it may be set, by YouTube's own rules."""
+"""Check the title and settings of a video by YouTube's own rules."""
 
 from datetime import datetime
 from typing import Any
@@ -13,12 +13,12 @@ BRACKETS = frozenset("<>")
 PRIVACY = ("public", "unlisted", "private")
 DEFAULT_CATEGORY = "22"
 CATEGORIES = frozenset(["1", "2", "10", "15", "17", "19", "20", "22", "23", "24", "25", "26", "27", "28", "29"])
-"""The categories that a video can be put into."""
+"""The possible categories of a video."""
 FLAGS = ("selfDeclaredMadeForKids", "containsSyntheticMedia", "embeddable")
 
 
 def checked(call: Call) -> dict[str, Any]:
-    """Return the resource that the video will have, or refuse what YouTube would not take."""
+    """Return the resource of the coming video, or refuse an invalid one."""
     body = call.json if isinstance(call.json, dict) else {}
     parts = set(call.query("part").split(","))
     for name in body.keys() - {"kind"}:
@@ -53,7 +53,7 @@ def description(value: Any) -> str:
 
 
 def tags(values: Any) -> list[str]:
-    """Return the tags, or refuse those that together are too long: written in one line, in quotes where needed."""
+    """Return the tags, or refuse those that are too long when written in one line, with quotes if needed."""
     if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
         raise invalid("invalidTags", "The request metadata specifies invalid video keywords.")
     line = ",".join(f'"{each}"' if " " in each else each for each in values)
@@ -63,14 +63,14 @@ def tags(values: Any) -> list[str]:
 
 
 def category(value: Any) -> str:
-    """Return the id of a category, or refuse one that there is not."""
+    """Return the id of a category, or refuse an unknown one."""
     if value not in CATEGORIES:
         raise invalid("invalidCategoryId", "The request metadata specifies an invalid category ID.")
     return str(value)
 
 
 def settings(status: dict[str, Any]) -> dict[str, Any]:
-    """Return who may see the video and what was declared, or refuse a value that is none of its kind."""
+    """Return the privacy and the declarations of a video, or refuse an invalid value."""
     privacy = status.get("privacyStatus", "public")
     flags = {name: status[name] for name in FLAGS if name in status}
     if privacy not in PRIVACY or not all(isinstance(each, bool) for each in flags.values()):
@@ -79,7 +79,7 @@ def settings(status: dict[str, Any]) -> dict[str, Any]:
 
 
 def timed(status: dict[str, Any], privacy: str) -> dict[str, str]:
-    """Return from when on all may see a private video, if that was said, or refuse what is no such time."""
+    """Return when a private video becomes public, if given, or refuse an invalid time."""
     if "publishAt" not in status:
         return {}
     try:

@@ -33,7 +33,7 @@ FILTER = re.compile(r"video==(?P<video>[\w-]+)")
 
 
 def query(call: Call) -> HttpResponse:
-    """Give a table of a video's, or the channel's, numbers by day; days without any have no rows."""
+    """Return a table of a video's, or the channel's, numbers by day; days without any have no rows."""
     authorized(call, READ, MANAGE)
     token = authorized(call, ANALYTICS)
     metrics = checked_metrics(call)
@@ -58,7 +58,7 @@ def query(call: Call) -> HttpResponse:
 
 
 def checked_metrics(call: Call) -> list[str]:
-    """Return the asked metrics, or refuse those that there are not, or that only partners see."""
+    """Return the requested metrics, or refuse unknown ones, and ones for partners only."""
     metrics = [name for name in call.text("metrics").split(",") if name]
     if MONEY & set(metrics):
         raise refusal(403, "forbidden", "Forbidden", domain="global", word="PERMISSION_DENIED")
@@ -74,7 +74,7 @@ def unsupported() -> Refusal:
 
 
 def day(call: Call, name: str) -> date:
-    """Return a day that was asked for, or refuse what is none."""
+    """Return a requested day, or refuse an invalid one."""
     try:
         return date.fromisoformat(call.text(name))
     except ValueError:
@@ -83,7 +83,7 @@ def day(call: Call, name: str) -> date:
 
 
 def days_of(posts: Sequence[Post], first: date, last: date) -> list[date]:
-    """Return the days of a period on which the videos were there."""
+    """Return the days of a period on which the videos existed."""
     if not posts:
         return []
     first = max(first, min(post.created_at.date() for post in posts))
@@ -91,18 +91,18 @@ def days_of(posts: Sequence[Post], first: date, last: date) -> list[date]:
 
 
 def row_of(posts: Sequence[Post], metrics: Sequence[str], span: tuple[date, date]) -> list[int]:
-    """Return what the videos gained in these days."""
+    """Return the gains of the videos in these days."""
     begins, ends = midnight(span[0]), midnight(span[1] + timedelta(days=1))
     return [sum(until(post, name, ends) - until(post, name, begins) for post in posts) for name in metrics]
 
 
 def midnight(of: date) -> datetime:
-    """Return when a day begins."""
+    """Return the start of a day."""
     return datetime.combine(of, time.min, tzinfo=UTC)
 
 
 def until(post: Post, metric: str, moment: datetime) -> int:
-    """Return a number of a video as it stood at this moment."""
+    """Return a number of a video at this moment."""
     name = COUNTER_OF.get(metric, metric)
     return growth.grown(post.external_id, name, since=post.created_at, now=moment, most=METRICS[metric])
 

@@ -1,4 +1,4 @@
-"""Resumable uploads to YouTube: a session with the title and the settings, then the bytes; the last makes the video."""
+"""Resumable uploads to YouTube: a session with title and settings, then the bytes; the last ones create the video."""
 
 import re
 import secrets
@@ -36,7 +36,7 @@ RANGE = re.compile(r"bytes (?:(?P<first>[0-9]{1,15})-(?P<last>[0-9]{1,15})|\*)/(
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """What a PUT brings, by its Content-Range; without bytes it only asks how far the upload is."""
+    """The range of a PUT, by its Content-Range; one without bytes only asks for the progress."""
 
     first: int
     last: int
@@ -44,7 +44,7 @@ class Span:
 
     @property
     def asks(self) -> bool:
-        """Return whether no bytes are brought."""
+        """Return whether the PUT has no bytes."""
         return self.last < self.first
 
     @property
@@ -54,12 +54,12 @@ class Span:
 
     @property
     def is_whole(self) -> bool:
-        """Return whether a piece that is not the last has a size that YouTube takes."""
+        """Return whether this is the last piece, or has a size that YouTube accepts."""
         return self.completes or (self.last + 1 - self.first) % PIECE_UNIT == 0
 
 
 def span_of(call: Call) -> Span | None:
-    """Return what a PUT brings, None where its Content-Range says nothing."""
+    """Return the range of a PUT; None if its Content-Range is invalid, or missing without a body."""
     header = call.request.headers.get("Content-Range", "")
     if not header and call.raw:
         return Span(first=0, last=len(call.raw) - 1, total=len(call.raw))
@@ -71,19 +71,19 @@ def span_of(call: Call) -> Span | None:
 
 
 def completes(call: Call) -> bool:
-    """Return whether this PUT is the one that makes the video."""
+    """Return whether this PUT creates the video."""
     span = span_of(call)
     return span is not None and span.completes
 
 
 def brings_bytes(call: Call) -> bool:
-    """Return whether this PUT brings a part of the file."""
+    """Return whether this PUT has a part of the file."""
     span = span_of(call)
     return span is not None and not span.asks
 
 
 def start(call: Call) -> HttpResponse:
-    """Begin an upload: what the video will be called and who may see it is said here."""
+    """Begin an upload, with the video's title and settings."""
     token = writing(call, UPLOAD, MANAGE, FORCE_SSL)
     if call.query("uploadType") != "resumable":
         raise invalid("mediaBodyRequired", "The request does not include the video content.")
@@ -103,7 +103,7 @@ def start(call: Call) -> HttpResponse:
 
 
 def announced(call: Call) -> tuple[str, int]:
-    """Return the type and size that were announced, or refuse a file that is no video or too large."""
+    """Return the announced type and size, or refuse a file that is no video or too large."""
     mime = call.request.headers.get("X-Upload-Content-Type", "application/octet-stream")
     size = within(call.request.headers.get("X-Upload-Content-Length", "0"), 0, MAX_BYTES)
     if not mime.startswith("video/") and mime != "application/octet-stream":
@@ -114,7 +114,7 @@ def announced(call: Call) -> tuple[str, int]:
 
 
 def put(call: Call) -> HttpResponse:
-    """Take a piece of the file, or tell how far the upload is; a session is its own credential."""
+    """Take a piece of the file, or show the upload's progress; a session is its own credential."""
     if call.bearer:
         living(call)
     with atomic():
@@ -131,7 +131,7 @@ def put(call: Call) -> HttpResponse:
 
 
 def locked_session(call: Call) -> Media:
-    """Return the upload session that the address names, or say that it is over."""
+    """Return the upload session that the address names, locked, or refuse one that is over."""
     known = Media.objects.select_for_update().filter(network=ID, external_id=call.text("upload_id"))
     session = known.filter(expires_at__gt=call.now, data__has_key="session").first()
     if session is None:
@@ -140,12 +140,12 @@ def locked_session(call: Call) -> Media:
 
 
 def kept_of(call: Call) -> bytes:
-    """Return what is kept of a piece: all of it, or only half where that was ordered."""
+    """Return the stored part of a piece: all of it, or only half if that fault was ordered."""
     return call.raw[: (len(call.raw) + 1) // 2] if "partial_upload" in call.effects else call.raw
 
 
 def note_effects(call: Call, session: Media) -> None:
-    """Remember what was ordered for this file, whichever of its pieces it befell."""
+    """Store the faults ordered for this file, whichever of its pieces they hit."""
     slow = max(call.seconds("slow_processing"), session.data.get("slow", 0))
     fails = "processing_failed" in call.effects or session.data.get("fails", False)
     session.data |= {"slow": slow, "fails": fails}
@@ -153,7 +153,7 @@ def note_effects(call: Call, session: Media) -> None:
 
 
 def checked_span(call: Call, session: Media) -> Span:
-    """Return what a PUT brings, or refuse it where it doesn't fit the file or what is there."""
+    """Return the range of a PUT, or refuse one that does not fit the file or the received bytes."""
     span = span_of(call)
     total = session.data["total"]
     fits = span is not None and len(call.raw) == span.last + 1 - span.first and (span.asks or span.is_whole)
@@ -165,13 +165,13 @@ def checked_span(call: Call, session: Media) -> Span:
 
 
 def incomplete(session: Media) -> HttpResponse:
-    """Tell how many bytes are kept; none at all has no Range."""
+    """Answer with the number of stored bytes; without any there is no Range."""
     kept = media.received(ID, session.external_id)
     return HttpResponse(status=308, headers={"Range": f"bytes=0-{kept - 1}"} if kept else {})
 
 
 def made(call: Call, session: Media) -> dict[str, Any]:
-    """Make the video of a whole file, and return it as it is answered right after."""
+    """Create the video of a complete file, and return the body of the answer."""
     content = media.whole(ID, session.external_id)
     clip = look_at_clip(content)
     video_id = secrets.token_urlsafe(8)
@@ -205,7 +205,7 @@ def made(call: Call, session: Media) -> dict[str, Any]:
 
 
 def fate(clip: Clip | None, *, fails: bool) -> dict[str, str]:
-    """Return how the processing of a file will end; empty: well."""
+    """Return how the processing of a file will fail; empty if it succeeds."""
     if clip is None:
         return {"uploadStatus": "failed", "failureReason": "invalidFile"}
     if clip.seconds > MAX_SECONDS:
@@ -214,7 +214,7 @@ def fate(clip: Clip | None, *, fails: bool) -> dict[str, str]:
 
 
 def publish(call: Call, channel: str, video_id: str, resource: dict[str, Any]) -> None:
-    """Put the video on the channel; its page is there at once, even while it is being processed."""
+    """Put the video on the channel; its page exists at once, even during processing."""
     publishing.publish(
         call,
         ID,

@@ -185,7 +185,7 @@ def batch_stats(call: Call) -> HttpResponse:
 
 
 def stats(call: Call, row: Media, parts: Sequence[str]) -> dict[str, Any]:
-    """Return these parts of what is counted of a video."""
+    """Return these parts of a video's statistics."""
     seconds = row.data.get("seconds", 0)
     everything = {
         "snippet": {"publishTime": stamp(row.created_at)},
@@ -210,7 +210,7 @@ def delete(call: Call) -> HttpResponse:
 
 
 def playlist_items(call: Call) -> HttpResponse:
-    """List what a channel has uploaded, newest first."""
+    """List a channel's uploads, newest first."""
     token = authorized(call, READ, MANAGE, FORCE_SSL)
     parts = parts_of(call, PLAYLIST_PARTS)
     size = page_size(call, 5, 0, 50)
