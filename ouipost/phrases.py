@@ -26,7 +26,16 @@ class Phrase(str):
 
 
 class Ours(str):
-    """A value of a phrase that is to be translated as well: a state, or a sentence that was stored."""
+    """A value of a phrase that is to be translated as well: a word of ours, or a sentence that was stored."""
+
+
+class State(str):
+    """A value of a phrase that is a state, by the word that the API has for it."""
+
+    @property
+    def label(self) -> str:
+        """What pages call it, in English."""
+        return self.replace("_", " ")
 
 
 def joined(parts: Sequence[str], separator: str = ", ") -> str:

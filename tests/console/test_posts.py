@@ -505,6 +505,14 @@ def test_a_refusal_is_told_in_the_service_s_words(staff: Client, workspace: Work
     assert "No account is connected for some of the post" in page
 
 
+def test_a_refusal_calls_states_as_the_pages_do(staff: Client, workspace: Workspace) -> None:
+    post = make_unknown(workspace).post
+
+    page = text_of(staff.post(do(post, "retry_failed"), {"confirmed": "1"}, follow=True))
+
+    assert "The state of the post is needs review; this is possible only if it is failed or partially publ" in page
+
+
 def test_a_duplicate_is_a_draft_of_its_own_with_copies_of_the_files(
     staff: Client, workspace: Workspace, api: ApiClient
 ) -> None:
