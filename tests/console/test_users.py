@@ -86,6 +86,15 @@ def test_what_is_wrong_stands_beside_its_field(boss: Client, given: dict[str, st
     assert User.objects.count() == 1
 
 
+def test_the_list_says_in_words_who_can_log_in(boss: Client) -> None:
+    make_user(email="ed@example.com", is_active=False)
+
+    page = text(boss.get(LIST))
+
+    assert [f">{word}</span>" in page for word in ("yes", "no")] == [True, True]
+    assert "check_small" not in page
+
+
 def test_when_too_many_passwords_are_hashed_the_form_says_so_and_keeps_the_rest(
     boss: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
