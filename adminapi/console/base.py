@@ -84,8 +84,14 @@ class ConsoleAdmin(ModelAdmin[M]):
         return in_transaction(view) if request.method == "POST" else view()
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Say what it is a form of, and offer the history to whoever may read the audit log, where it leads."""
-        named = self.opts.verbose_name
+        """Say what it is a form of, and offer the history to whoever may read the audit log, where it leads.
+
+        A form that was refused has written its values to its row: it is headed by the one that is stored.
+        """
+        named, row = self.opts.verbose_name, options.get("obj")
+        if request.method == "POST" and row is not None:
+            stored = self.get_object(request, str(row.pk)) or row
+            context |= {"original": stored, "subtitle": str(stored)}
         context["title"] = f"{_('Add')} · {named}" if options.get("add") else capfirst(named)
         may_read = request.user.has_perm("events.view_event")
         context["show_history"] = context.get("show_history", True) and may_read

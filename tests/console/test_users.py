@@ -1,5 +1,6 @@
 """Users in the console: as with /admin/users, with the same guards; and who logs in there, and for how long."""
 
+import re
 from unittest.mock import Mock
 
 import pytest
@@ -84,6 +85,17 @@ def test_what_is_wrong_stands_beside_its_field(boss: Client, given: dict[str, st
     assert 'value="New"' in text(answer)
     assert PASSWORD not in text(answer)
     assert User.objects.count() == 1
+
+
+def test_a_page_with_a_refused_address_is_headed_by_the_one_that_stays(boss: Client) -> None:
+    ed = make_user(email="ed@example.com")
+    make_user(email="maya@example.com")
+
+    page = boss.post(page_of(ed), FORM | {"email": "MAYA@example.com"})
+
+    headings = re.findall(r"<(?:title|a|span)[^>]*>\s*([^<>]*@example.com)", text(page))
+    assert "Another user has this e-mail address." in text(page)
+    assert set(headings) == {"ed@example.com"}
 
 
 def test_the_list_says_in_words_who_can_log_in(boss: Client) -> None:
