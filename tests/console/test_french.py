@@ -430,6 +430,12 @@ def test_a_refusal_with_values_is_told_in_french(staff: Client, workspace: Works
     assert "La publication est publiée\u202f;" in unescape(answer.content.decode())
 
 
+def test_a_colon_behind_a_state_is_the_reader_s(staff: Client, workspace: Workspace) -> None:
+    page = staff.get(reverse("admin:posts_post_change", args=[make_troubled(workspace).pk]), headers=FRENCH)
+
+    assert re.findall(r'class="op-why">.*?</span>(.*?)</strong>', page.content.decode(), re.DOTALL)[0] == "\xa0:"
+
+
 def test_what_networks_would_refuse_is_told_to_people_and_not_where_programs_find_it(
     staff: Client, workspace: Workspace
 ) -> None:

@@ -195,6 +195,13 @@ def test_someone_gets_another_password_and_is_signed_out_everywhere(boss: Client
     assert PASSWORD not in str(list(Event.objects.values()))
 
 
+def test_a_refused_login_says_what_matters_of_what_was_typed(admin_user: User) -> None:
+    page = Client().post("/console/login/", {"username": admin_user.email, "password": "a Long pass phrase"})
+
+    assert "The e-mail address or the password is not right." in text(page)
+    assert "both fields" not in text(page)
+
+
 def test_a_session_is_no_way_to_guess_the_password_of_its_user(boss: Client, admin_user: User) -> None:
     page, new = "/console/password_change/", {"new_password1": PASSWORD, "new_password2": PASSWORD}
     for _ in range(MOST_OF_EMAIL):
