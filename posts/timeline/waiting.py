@@ -7,7 +7,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from accounts import breakers, pacing, pauses, platforms, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
-from accounts.platforms.base import Pace, WhoActs
+from accounts.platforms.base import Allowance, WhoActs
 from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
 from posts.models import UNSETTLED, Target, TargetStatus
@@ -182,9 +182,9 @@ def _is_in_line(target: Target, *, now: datetime) -> bool:
     return is_put_off and not target.error and not target.waits_for
 
 
-def _paced(pace: Pace) -> str:
+def _paced(pace: Allowance) -> str:
     """Return in words why a target waits for the pace of its account."""
-    posts, seconds = pace.posts, pace.seconds
+    posts, seconds = pace.most, pace.seconds
     if seconds >= 2 * 3600:
         return Phrase(
             "The account's pace is {posts} in {hours:g} hours: this post takes the next free place.",

@@ -14,6 +14,7 @@ from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
 from tests.contract.world import error_of, fields_of, upload
 from tests.factories import NOW, make_account, make_media, make_post
+from tests.networks.tables import NETWORKS
 from tests.posts.media.clips import clip, pdf
 from tests.posts.media.pictures import opened, picture
 from tests.posts.media.served import stored_files
@@ -262,8 +263,14 @@ def test_a_file_over_the_limit_is_413_with_the_limit(api: ApiClient, post: Post,
     assert response.json()["error"]["details"] == {"limit_bytes": 1000}
 
 
-def test_a_post_takes_so_many_files_and_no_more(api: ApiClient, post: Post, settings: Any) -> None:
-    settings.MEDIA_PER_POST = 1
+def test_a_post_takes_as_many_files_as_any_network() -> None:
+    limits = [each.limits_of(name) for each in NETWORKS for name in each.post_types]
+
+    assert max(max(each.max_images, each.max_videos, each.max_media or 0) for each in limits) == files.MOST_FILES
+
+
+def test_a_post_takes_so_many_files_and_no_more(api: ApiClient, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_FILES", 1)
     make_media(post)
 
     assert set(fields_of(upload(api, post, picture()))) == {"file"}

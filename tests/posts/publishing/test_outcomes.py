@@ -251,7 +251,7 @@ def test_a_lost_answer_goes_to_a_person_where_the_network_tells_nothing() -> Non
 
 
 def test_a_duplicate_after_an_earlier_send_may_be_our_own_post() -> None:
-    state = after(Duplicate("said before"), target=armed(sent_at=NOW + timedelta(minutes=1)))
+    state = after(Duplicate("said before"), target=armed(sends=2))
 
     assert (state["outcome_unknown"], seconds_until(state["due_at"])) == (True, 30 + LAG)
     assert state["error"]["code"] == Duplicate.code
