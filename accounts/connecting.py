@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -128,15 +128,11 @@ def start(
 
 
 def require_usable(platform: str, *, callback_url: str = "", scopes: Sequence[str] = ()) -> None:
-    """Raise InvalidInput for a callback with a query if the network takes none, and for scopes that contain its
-    separator, each by its position."""
+    """Raise InvalidInput for a callback with a query if the network takes none, for our callback page of another
+    network, and for scopes that contain the network's separator, each by its position."""
     network = registry.get(platform)
-    problems: dict[str, list[str]] = {}
-    if "?" in callback_url and not network.redirect_may_have_query:
-        message = Phrase(
-            "{network} takes no callback_url with a query: leave out the ? and what is behind it.", network=network.name
-        )
-        problems["callback_url"] = [message]
+    told = list(_callback_problems(network, callback_url))
+    problems: dict[str, list[str]] = {"callback_url": told} if told else {}
     separator = network.scope_separator if isinstance(network, OAuth2Connector) else " "
     several = Phrase(
         "{network} separates scopes by a {separator}: name each alone.", network=network.name, separator=separator
@@ -144,6 +140,19 @@ def require_usable(platform: str, *, callback_url: str = "", scopes: Sequence[st
     problems |= {f"scopes.{place}": [several] for place, scope in enumerate(scopes) if separator in scope}
     if problems:
         raise InvalidInput(**problems)
+
+
+def _callback_problems(network: Connector, callback_url: str) -> Iterator[str]:
+    if "?" in callback_url and not network.redirect_may_have_query:
+        yield Phrase(
+            "{network} takes no callback_url with a query: leave out the ? and what is behind it.", network=network.name
+        )
+    if is_hosted(callback_url) and not is_hosted(callback_url, network.id):
+        yield Phrase(
+            "This is our page for another network: the one for {network} is {page}.",
+            network=network.name,
+            page=hosted_url(network.id),
+        )
 
 
 def _unasked(connector: Connector, scopes: Sequence[str]) -> list[str]:
@@ -164,18 +173,22 @@ def _consent_url(connector: Connector, connection: Connection, *, state: str, ve
     return registry.session(connection.platform, connection.workspace).public_url(url)
 
 
-def is_hosted(callback_url: str) -> bool:
-    """Whether this is the address of our own callback page for one of the networks; a query may follow."""
-    return callback_url.partition("?")[0] in {hosted_url(platform) for platform in registry.IDS}
+def is_hosted(callback_url: str, *platforms: str) -> bool:
+    """Whether this is the address of our own callback page for one of these networks, or of any; a query may follow."""
+    return callback_url.partition("?")[0] in {hosted_url(platform) for platform in platforms or registry.IDS}
 
 
 def find_hosted(state: str, *, platform: str) -> Connection | None:
     """Return the sign-in with this state whose callback is our own page, even if it is no longer open."""
     found = Connection.objects.filter(state_digest=digest(state), platform=platform, workspace__deleted_at=None)
     connection = found.select_related("workspace", "account").first()
-    if connection is None or connection.callback_url.partition("?")[0] != hosted_url(platform):
-        return None
-    return connection
+    return connection if connection and is_hosted(connection.callback_url, platform) else None
+
+
+def seconds_left(*, now: datetime, **wanted: Any) -> int:
+    """Return how many seconds the sign-in with these values is still open; 0 if it is not."""
+    ends = Connection.objects.open(now).filter(**wanted).values_list("expires_at", flat=True).first()
+    return int((ends - now).total_seconds()) if ends else 0
 
 
 def candidates_of(connection: Connection) -> list[Candidate]:

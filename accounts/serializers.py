@@ -234,7 +234,7 @@ class CandidateSerializer(serializers.Serializer[Any]):
 
 
 class SignInSerializer(serializers.Serializer[Any]):
-    """An opened sign-in; `auth_url` and `state` are null in a repeated answer after ten minutes."""
+    """An opened sign-in; once it was used or has expired, a repeated answer has null for `auth_url` and `state`."""
 
     resource = ""
     auth_url = serializers.CharField(allow_null=True)

@@ -38,6 +38,7 @@ from accounts.serializers import (
 from ouipost.api.schema import TEXT, WARNINGS, Schema
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
+from ouipost.crypto import digest
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
 from workspaces.counts import count_related
@@ -130,6 +131,17 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
             {"auth_url": started.auth_url, "state": started.state, "expires_in": connecting.EXPIRES_IN},
             warnings=started.warnings,
         )
+
+    def renew(self, data: dict[str, Any]) -> None:
+        """Say how long the sign-in is still open; one that is over has no state, and leads nowhere."""
+        now = timezone.now()
+        if "state" in data:
+            asked = {"state_digest": digest(data["state"] or ""), "exchanged_at": None}
+            data["expires_in"] = connecting.seconds_left(now=now, **asked)
+            if not data["expires_in"]:
+                data |= {"auth_url": None, "state": None}
+        elif "connection" in data:
+            data["expires_in"] = connecting.seconds_left(now=now, pk=data["connection"])
 
     @extend_schema(request=CallbackInput, responses={200: ChoiceSerializer, 201: ConnectedSerializer})
     @action(detail=False, methods=["post"])

@@ -26,7 +26,7 @@ from posts.filters import PostFilter
 from posts.inputs import NewPostInput, PostInput, ResolveInput, ScheduleInput
 from posts.long_polling import preferred_seconds, wait_until_settled
 from posts.media import files, uploads
-from posts.media.serializers import MediaInput, MediaSerializer
+from posts.media.serializers import MediaInput, MediaSerializer, sign_anew
 from posts.models import Media, Post, PostStatus, Target
 from posts.schedules import services as schedules
 from posts.serializers import (
@@ -256,6 +256,9 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             answer["Location"] = self.request.path.rpartition("/")[0]  # where to ask what came of it: the post
         return answer
 
+    def renew(self, data: dict[str, Any]) -> None:
+        sign_anew(data)
+
     def _present(self, post: Post) -> Post:
         """Return the post, which a service has just locked or made, with its targets as they are now."""
         prefetch_related_objects([post], TARGETS)
@@ -313,3 +316,6 @@ class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):
             return self.done("Media deleted successfully")
 
         return self.once(work)
+
+    def renew(self, data: dict[str, Any]) -> None:
+        sign_anew(data)

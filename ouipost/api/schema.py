@@ -12,6 +12,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.serializers import CharField, FileField, JSONField, ListField, ModelSerializer, Serializer
 
 from ouipost.api.failures import BY_STATUS
+from ouipost.api.problems import PROBLEM_TYPE
 from ouipost.ids import PATTERN
 
 Schema = dict[str, Any]
@@ -53,6 +54,33 @@ CODES = {
 } | {status: message for status, (_, message) in BY_STATUS.items()}
 NAMES = {422: "Refused"} | {status: code.title().replace("_", "") for status, (code, _) in BY_STATUS.items()}
 """Component names of the responses that refuse a call, by status."""
+DETAILS: Schema = {
+    "type": "object",
+    "description": "More about it, by code; empty where there is nothing to add.",
+    "properties": {
+        "fields": {
+            "type": "object",
+            "description": "All that is wrong with query or body, by dotted names: `slots.0.day`.",
+            "additionalProperties": STRINGS,
+        },
+        "issues": {
+            "type": "array",
+            "description": "What networks would refuse, as `POST /api/posts/validate` has it.",
+            "items": OBJECT,
+        },
+        "status": {"type": "string", "description": "The present status, which does not allow it."},
+        "required": {"type": "string", "description": "The permission that is needed."},
+        "platform": {"type": "string", "description": "The network that is not configured here."},
+        "platforms": {**STRINGS, "description": "Networks without an account, or accounts that went."},
+        "accounts": {**STRINGS, "description": "The accounts that were disconnected."},
+        "field": {"type": "string", "description": "The field of a form that has the file."},
+        "reason": {"type": "string", "description": "Why, in one word."},
+        "retry_after": {"type": "integer", "description": "Seconds until it may be tried again."},
+        "next_attempt_at": {**or_null(MOMENT), "description": "When a delivery is tried by itself."},
+        "limit": {"type": "integer", "description": "The requests a minute that the key has."},
+        "limit_bytes": {"type": "integer", "description": "The most that is taken."},
+    },
+}
 ERROR: Schema = {
     "type": "object",
     "properties": {
@@ -62,38 +90,24 @@ ERROR: Schema = {
             "properties": {
                 "code": {"type": "string", "description": "What went wrong, for programs."},
                 "message": {"type": "string", "description": "What went wrong, for people."},
-                "details": {
-                    "type": "object",
-                    "description": "More about it, by code; empty where there is nothing to add.",
-                    "properties": {
-                        "fields": {
-                            "type": "object",
-                            "description": "All that is wrong with query or body, by dotted names: `slots.0.day`.",
-                            "additionalProperties": STRINGS,
-                        },
-                        "issues": {
-                            "type": "array",
-                            "description": "What networks would refuse, as `POST /api/posts/validate` has it.",
-                            "items": OBJECT,
-                        },
-                        "status": {"type": "string", "description": "The present status, which does not allow it."},
-                        "required": {"type": "string", "description": "The permission that is needed."},
-                        "platform": {"type": "string", "description": "The network that is not configured here."},
-                        "platforms": {**STRINGS, "description": "Networks without an account, or accounts that went."},
-                        "accounts": {**STRINGS, "description": "The accounts that were disconnected."},
-                        "field": {"type": "string", "description": "The field of a form that has the file."},
-                        "reason": {"type": "string", "description": "Why, in one word."},
-                        "retry_after": {"type": "integer", "description": "Seconds until it may be tried again."},
-                        "next_attempt_at": {**or_null(MOMENT), "description": "When a delivery is tried by itself."},
-                        "limit": {"type": "integer", "description": "The requests a minute that the key has."},
-                        "limit_bytes": {"type": "integer", "description": "The most that is taken."},
-                    },
-                },
+                "details": {"$ref": "#/components/schemas/ErrorDetails"},
             },
             "required": ["code", "message", "details"],
         },
     },
     "required": ["success", "error"],
+}
+PROBLEM: Schema = {
+    **exactly(
+        type={**TEXT, "description": "about:blank"},
+        title={**TEXT, "description": "The status in words."},
+        status=COUNT,
+        detail={**TEXT, "description": "What went wrong, for people."},
+        instance={**TEXT, "description": "The request's id."},
+        code={**TEXT, "description": "What went wrong, for programs."},
+        details={"$ref": "#/components/schemas/ErrorDetails"},
+    ),
+    "description": "The same in the form of RFC 9457, for callers that accept `application/problem+json`.",
 }
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -122,6 +136,7 @@ ALLOWANCE: Schema = {
     "RateLimit": {"schema": TEXT, "description": "The rest, and the seconds until there are all again, by that draft."},
 }
 LOCATION: Schema = {"Location": {"schema": TEXT, "description": "Where to ask what came of it: the post."}}
+WAITED: Schema = {"Preference-Applied": {"schema": TEXT, "description": "`wait=N`, the most that was waited."}}
 REPLAYED: Schema = {
     "Idempotent-Replayed": {"schema": {**TEXT, "const": "true"}, "description": "It is a repeat's answer."}
 }
@@ -231,9 +246,10 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Direction = "response") -> Schema:
         responses: Schema = super()._get_response_bodies(direction)
-        reference = self._component("Error", ERROR)
+        self._component("ErrorDetails", DETAILS)
+        forms = {JSON_TYPE: ("Error", ERROR), PROBLEM_TYPE: ("Problem", PROBLEM)}
         for status in self._failures():
-            content = {JSON_TYPE: {"schema": reference}}
+            content = {kind: {"schema": self._component(*form)} for kind, form in forms.items()}
             responses.setdefault(str(status), {"description": CODES[status], "content": content})
         for code, response in responses.items():
             response["headers"] = self._headers(int(code))
@@ -248,6 +264,8 @@ class EnvelopeSchema(AutoSchema):
     def _headers(self, status: int) -> Schema:
         """Return the headers of an answer; only calls with an API key have the rate-limit headers."""
         headers = REQUEST_ID | (RETRY_AFTER if status in (409, 429, 503) else {})
+        if self.view.action in self.view.answers_anew and status < 300:
+            headers |= WAITED
         if status == 202:
             headers |= LOCATION
         if self.path.startswith("/api/"):
@@ -310,19 +328,21 @@ def _as_shown(described: Schema) -> Schema:
 
 
 class StrictInputSchema(OpenApiSerializerExtension):
-    """Describes inputs, which allow no other fields than their own, with the minimum length of texts."""
+    """Describes inputs with the minimum length of texts; beside their own fields they allow those that a GET shows."""
 
     target_class = "ouipost.api.inputs.StrictInput"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
         schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        fields = force_instance(self.target).fields
-        for name, described in schema.get("properties", {}).items():
-            _say_least(fields[name], described)
-            if isinstance(fields[name], FileField):
+        taken = force_instance(self.target)
+        properties: Schema = schema.get("properties", {})
+        for name, described in properties.items():
+            _say_least(taken.fields[name], described)
+            if isinstance(taken.fields[name], FileField):
                 described["format"] = "binary"
-        return {**schema, "additionalProperties": False}
+        sent_back = {name: {"readOnly": True} for name in (*taken.shown, *taken.guarded)}
+        return {**schema, "properties": sent_back | properties, "additionalProperties": False}
 
 
 def _say_least(field: Any, described: Schema) -> None:
@@ -344,8 +364,7 @@ def finished(result: Schema, generator: Any, **_: Any) -> Schema:
         calls["post"] |= {"operationId": f"on_{event.replace('.', '_')}", "parameters": SIGNED, "security": []}
     schemas = result["components"]["schemas"]
     if "Issue" in schemas:
-        details = schemas["Error"]["properties"]["error"]["properties"]["details"]["properties"]
-        details["issues"]["items"] = {"$ref": "#/components/schemas/Issue"}
+        schemas["ErrorDetails"]["properties"]["issues"]["items"] = {"$ref": "#/components/schemas/Issue"}
     named = {tuple(sorted(each["enum"])): name for name, each in schemas.items() if "enum" in each}
     for parameter in _parameters(result):
         if parameter["in"] == "path":

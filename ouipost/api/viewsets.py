@@ -103,7 +103,7 @@ class ApiViewSet(GenericViewSet[M]):
             stored = idempotency.find(self.request, secrets=self._secrets)
         except (idempotency.IdempotencyKeyReused, idempotency.IdempotencyInProgress) as refusal:
             return super().handle_exception(refusal)
-        return response if stored is None or self.action in self.answers_anew else stored
+        return response if stored is None or self.action in self.answers_anew else self._renewed(stored)
 
     def hides(self, error: Exception) -> bool:
         """Whether this error means that the caller may not see even a stored response; for a subclass to override."""
@@ -132,18 +132,26 @@ class ApiViewSet(GenericViewSet[M]):
         self._receive()
         if not self.takes_idempotency_key:
             return in_transaction(work)
-        return idempotency.once(self.request, self._beginning(work), secrets=self._secrets)
+        return self._renewed(idempotency.once(self.request, self._beginning(work), secrets=self._secrets))
 
     def once_outside(self, work: Callable[[], Response]) -> Response:
         """Run work that waits for a network, outside any transaction, and then store its idempotent response."""
         self._receive()
-        return idempotency.once_outside(self.request, self._beginning(work))
+        return self._renewed(idempotency.once_outside(self.request, self._beginning(work)))
 
     def once_prepared(
         self, prepare: Callable[[], AbstractContextManager[P]], work: Callable[[P], Response]
     ) -> Response:
         """Run the work as `once` does, on a value that `prepare` yields before the transaction, such as a file."""
-        return idempotency.once_prepared(self.request, self._beginning(prepare), work)
+        return self._renewed(idempotency.once_prepared(self.request, self._beginning(prepare), work))
+
+    def renew(self, data: dict[str, Any]) -> None:
+        """Correct what is no longer true in a stored response that is replayed; for a subclass to override."""
+
+    def _renewed(self, response: Response) -> Response:
+        if idempotency.REPLAYED in response.headers and not response.exception:
+            self.renew(response.data)
+        return response
 
     def _receive(self) -> None:
         """Receive the body before a transaction opens, as it may come slowly; refuse one that the action does not read.
