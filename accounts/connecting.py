@@ -40,7 +40,7 @@ from ouipost.db.pruning import Old
 from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
-from ouipost.phrases import Phrase
+from ouipost.phrases import Phrase, both, joined
 from ouipost.unicode import composed
 from workspaces.models import Workspace
 
@@ -50,6 +50,8 @@ UNSEEN = regex.compile(r"(?V1)[\p{Cf}--[\u200C\u200D\U000E0020-\U000E007F]]")
 """Invisible format characters, some of which reverse text; joiners and tags are kept for scripts, emoji and flags."""
 REMOTE_ID_LENGTH = 200
 """Bluesky's ids of posts, stored in at most 255 characters, begin with the account's id."""
+MOST_NAMED = 3
+"""How many accounts a refusal names."""
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
 """Error codes of networks for a person who denies access; any other is between the network and this installation."""
 
@@ -253,14 +255,10 @@ def complete(
     """
     connection = in_transaction(lambda: _take(workspace, state=state, key_id=key_id, actor=actor, now=now))
     candidates = _candidates(connection, code=code, now=now)
-    if connection.account is not None:
-        candidates = [each for each in candidates if each.remote_id == connection.account.remote_id]
-        if not candidates:
-            raise OAuthExchangeFailed(
-                Phrase("The sign-in gave access to a different account from the one to reconnect.")
-            )
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
+    if connection.account is not None:
+        candidates = _of(connection.account, candidates)
     if any(len(each.remote_id) > REMOTE_ID_LENGTH for each in candidates):
         message = Phrase("The network's id of this account has more than {most} characters.", most=REMOTE_ID_LENGTH)
         raise OAuthExchangeFailed(message)
@@ -322,6 +320,34 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
         return connector.candidates(session, tokens)
     except PlatformError as error:
         raise OAuthExchangeFailed(Phrase("{verdict}: {error}", verdict=_verdict(error), error=error.message)) from error
+
+
+def _of(account: SocialAccount, candidates: list[Candidate]) -> list[Candidate]:
+    """Return the candidate that is this account; raises OAuthExchangeFailed, which names both, where there are others
+    alone."""
+    found = [each for each in candidates if each.remote_id == account.remote_id]
+    if found:
+        return found
+    network = registry.get(account.platform)
+    names = [_called(each, network) for each in candidates[:MOST_NAMED]]
+    told = Phrase(
+        "The sign-in gave access to {given}, and not to {expected}, the account to reconnect. Sign in at {network} for "
+        "that one: log out there first if it takes you for somebody else.",
+        given=both([joined(names), *([Phrase("others")] if candidates[MOST_NAMED:] else [])]),
+        expected=called(account.name, account.handle),
+        network=network.name,
+    )
+    raise OAuthExchangeFailed(told)
+
+
+def _called(candidate: Candidate, network: Connector) -> str:
+    name, handle = _in_a_line(candidate.profile.name), network.handle(candidate.profile.username)
+    return called(name[:NAME_LENGTH], handle[:NAME_LENGTH]) or candidate.remote_id
+
+
+def called(name: str, handle: str) -> str:
+    """Return the name of an account with what tells it from others of that name."""
+    return f"{name} ({handle})" if name and handle else name or handle
 
 
 def _verdict(error: PlatformError) -> str:

@@ -3,12 +3,12 @@
 from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
-from adminapi.monitoring.dashboard import FiguresViewSet
-from adminapi.monitoring.health import HealthViewSet, PlatformHealthViewSet, SystemViewSet
-from adminapi.sessions.views import LoginViewSet, LogoutViewSet, ProfileViewSet
 from adminapi.views.audit import AuditViewSet
+from adminapi.views.dashboard import FiguresViewSet
+from adminapi.views.health import HealthViewSet, PlatformHealthViewSet, SystemViewSet
 from adminapi.views.keys import KeyViewSet
 from adminapi.views.pauses import PausesViewSet, PauseViewSet
+from adminapi.views.sessions import LoginViewSet, LogoutViewSet, ProfileViewSet
 from adminapi.views.users import MembersViewSet, UserViewSet
 from adminapi.views.webhooks import DeliveryViewSet, ReplayViewSet, WebhookViewSet
 

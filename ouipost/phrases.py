@@ -26,7 +26,16 @@ class Phrase(str):
 
 
 class Ours(str):
-    """A value of a phrase that is translated as well: a state, or a stored sentence."""
+    """A value of a phrase that is translated as well: a word of ours, or a stored sentence."""
+
+
+class State(str):
+    """A value of a phrase that is a state, named as in the API."""
+
+    @property
+    def label(self) -> str:
+        """The state's name on pages, in English."""
+        return self.replace("_", " ")
 
 
 def joined(parts: Sequence[str], separator: str = ", ") -> str:

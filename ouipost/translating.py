@@ -13,7 +13,7 @@ from django.utils.formats import number_format
 from django.utils.translation import get_language, gettext
 
 from ouipost.errors import DomainError
-from ouipost.phrases import Ours, Phrase
+from ouipost.phrases import Ours, Phrase, State
 from ouipost.unicode import apart
 
 PLACE = re.compile(r"\{(\w+)(!r)?[^}]*\}")
@@ -63,9 +63,12 @@ def about_row(name: object, says: object) -> str:
 
 
 def translated(text: str) -> str:
-    """Return the text in the reader's language if it is one of our own and has a translation, else unchanged."""
+    """Return the text in the reader's language if it is one of our own and has a translation, else unchanged.
+
+    States are called by their labels, in English too.
+    """
     if get_language() == settings.LANGUAGE_CODE:
-        return str(text)
+        return str(_labelled(text))
     try:
         return _translated(text, {})
     except RecursionError:  # a network's text: none of ours has so many parts
@@ -83,6 +86,14 @@ def recognized(text: str) -> str:
 def words(error: DomainError) -> str:
     """Return a domain error's sentences in the reader's language."""
     return " ".join(map(translated, error.told))
+
+
+def _labelled(text: Any) -> Any:
+    if isinstance(text, State):
+        return text.label
+    if isinstance(text, Phrase):
+        return text.template.format_map({name: _labelled(value) for name, value in text.values.items()})
+    return text
 
 
 def _translated(text: str, known: Known) -> str:
@@ -123,6 +134,8 @@ def _shown(name: str, value: Any, known: Known) -> Any:
         return _Words(_recognized(value, known))
     if isinstance(value, int | float):
         return _Number(value)
+    if isinstance(value, State):
+        return _Words(gettext(value.label))
     if isinstance(value, Phrase | Ours):
         return _Words(_translated(value, known))
     return _Words(value) if isinstance(value, str) else value

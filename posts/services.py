@@ -19,7 +19,7 @@ from accounts.platforms.base import Content, Media
 from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record, record_update
-from ouipost.phrases import Ours, Phrase, either
+from ouipost.phrases import Phrase, State, either
 from posts import counts, destinations, doorbell, hooks, rules
 from posts.advice import failure, rest_unsent
 from posts.asking import question
@@ -72,9 +72,9 @@ def lock_in(post: Post, allowed: Collection[str]) -> Post:
     locked = lock(post)
     if locked.status not in allowed:
         told = Phrase(
-            "The post is {status}; this is possible only if it is {allowed}.",
-            status=Ours(locked.status),
-            allowed=either([Ours(each) for each in sorted(allowed)]),
+            "The state of the post is {status}; this is possible only if it is {allowed}.",
+            status=State(locked.status),
+            allowed=either([State(each) for each in sorted(allowed)]),
         )
         raise WrongStatus(why_paused(locked) or told, status=locked.status)
     return locked
@@ -394,7 +394,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
         raise WrongStatus(
-            Phrase("The target is {status}: there is nothing to resolve.", status=Ours(locked.status)),
+            Phrase("The target is {status}: there is nothing to resolve.", status=State(locked.status)),
             status=post.status,
         )
     before = snapshot(post)
@@ -424,7 +424,7 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
     locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
         raise WrongStatus(
-            Phrase("The target is {status}: there is nothing to ask.", status=Ours(locked.status)), status=post.status
+            Phrase("The target is {status}: there is nothing to ask.", status=State(locked.status)), status=post.status
         )
     if obstacle := question(locked).obstacle:
         raise WrongStatus(Phrase("It cannot be asked about: {obstacle}.", obstacle=obstacle), status=post.status)

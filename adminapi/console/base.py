@@ -85,8 +85,14 @@ class ConsoleAdmin(ModelAdmin[M]):
         return in_transaction(view) if request.method == "POST" else view()
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Name the form's subject, and offer the history only to readers of the audit log, to which it leads."""
-        named = self.opts.verbose_name
+        """Name the form's subject, and offer the history only to readers of the audit log, to which it leads.
+
+        A refused form has written its values to its row, so its heading is that of the stored row.
+        """
+        named, row = self.opts.verbose_name, options.get("obj")
+        if request.method == "POST" and row is not None:
+            stored = self.get_object(request, str(row.pk)) or row
+            context |= {"original": stored, "subtitle": str(stored)}
         context["title"] = f"{_('Add')} · {named}" if options.get("add") else capfirst(named)
         may_read = request.user.has_perm("events.view_event")
         context["show_history"] = context.get("show_history", True) and may_read

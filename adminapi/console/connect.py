@@ -69,6 +69,7 @@ def connect(request: HttpRequest) -> HttpResponse:
     choices = _choices(workspace, account) if workspace else []
     context: dict[str, Any] = {
         "account": account,
+        "called": connecting.called(account.name, account.handle) if account else "",
         "workspace": workspace,
         "workspaces": offer(request, workspace),
         "choices": choices,

@@ -39,6 +39,9 @@ HEADLINES: dict[str, Any] = {
     PostStatus.MISSED: gettext_lazy("Its time came while nothing could run, and it is too late now."),
 }
 PAUSED = gettext_lazy("It waits: publishing is paused.")
+NOT_SENT = gettext_lazy("It could not be sent so far. The next try is on %(moment)s.")
+IN_DOUBT = gettext_lazy("It is not known yet whether it is out. The network is asked on %(moment)s.")
+NOT_EVERYWHERE = gettext_lazy("It is out at some of its networks. The next try at the others is on %(moment)s.")
 LOOK = gettext_lazy("Look at the account, then say below whether the post is there.")
 RETRY = gettext_lazy("There is no next try: once that is fixed, choose “Retry what failed”.")
 RETRY_MISSED = gettext_lazy("There is no next try: choose “Retry what failed”.")
@@ -112,16 +115,13 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     """Return the context of a post's page; `typed` has the refused values of one target, to be corrected."""
     entries = timeline(post, now=now)
     targets = list(Target.objects.placed().filter(post=post).select_related("account").order_by("pk"))
+    verdicts = [_verdict(post, target, entries) for target in targets if target.status in (*TROUBLED, *UNSETTLED)]
     recipients = _recipients(post, targets, typed or {})
     paused = held_up(targets, workspace_id=post.workspace_id)
     return {
         "post": post,
-        "headline": headline(post, targets, now=now),
-        "verdicts": [
-            _verdict(post, target, entries) | {"is_paused": target.pk in paused}
-            for target in targets
-            if target.status in (*TROUBLED, *UNSETTLED)
-        ],
+        "headline": _between_tries(targets, verdicts, now=now) or headline(post, targets, now=now),
+        "verdicts": [each | {"is_paused": each["target"].pk in paused} for each in verdicts],
         "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
         "media": _media(post),
@@ -141,6 +141,17 @@ def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
     if post.status == PostStatus.SCHEDULED and post.moment < now:
         return _("It was to go out on %(moment)s, and waits.") % {"moment": moment(post.moment)}
     return str(HEADLINES[post.status]) % {"moment": moment(post.moment)}
+
+
+def _between_tries(targets: Sequence[Target], verdicts: Sequence[Mapping[str, Any]], *, now: datetime) -> str:
+    """Return the headline of a post whose open targets all wait for another try; empty for any other post."""
+    waits = [each for each in verdicts if each["target"].status in UNSETTLED]
+    moments = [each["next_at"] for each in waits if each["cause"] and each["next_at"] and each["next_at"] > now]
+    if not waits or len(moments) < len(waits):
+        return ""
+    told = IN_DOUBT if any(each["target"].outcome_unknown for each in waits) else NOT_SENT
+    is_partly_out = any(target.status == TargetStatus.PUBLISHED for target in targets)
+    return str(NOT_EVERYWHERE if is_partly_out else told) % {"moment": moment(min(moments))}
 
 
 def _verdict(post: Post, target: Target, entries: Sequence[Entry]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.utils.translation import override
 
 from adminapi.console import words
+from adminapi.console.login import LoginForm
 
 
 def load() -> Any:
@@ -15,6 +16,7 @@ def load() -> Any:
     admin.autodiscover()
     if admin.site.is_registered(Group):
         admin.site.unregister(Group)  # roles have their place
+    admin.site.login_form = LoginForm
     admin.site.index_template = "console/overview.html"
     with override(settings.LANGUAGE_CODE):  # a reader of another may be the first to come
         words.translate_names(admin.site)

@@ -155,7 +155,6 @@ PLAIN = (
 
 THEME = (
     _("Date"),
-    _("False"),
     _("Go back"),
     _("Return to site"),
     _("Run"),
@@ -164,7 +163,6 @@ THEME = (
     _("Select all rows"),
     _("Select record"),
     _("Toggle password visibility"),
-    _("True"),
     _("Type to search"),
     _("Welcome back to"),
     _("You have been successfully logged out from the administration"),

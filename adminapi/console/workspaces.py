@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from ouipost.unicode import apart
 from workspaces.models import User, Workspace
-from workspaces.reach import limited_to
+from workspaces.reach import is_too_wide, limited_to
 
 MOST_OFFERED = 200
 CHOSEN = "workspace"
@@ -54,7 +54,14 @@ def at_hand(request: HttpRequest) -> Workspace | None:
     return chosen(request) or last_chosen(request) or workspaces_of(request).first()
 
 
-def named(request: HttpRequest, present: Collection[str]) -> list[tuple[str, str]]:
+def ask_for(field: Any, request: HttpRequest, present: Collection[str], *, of_none: Any) -> None:
+    """Let a field offer the workspaces of the request's user, and explain an empty choice if the user may make one."""
+    assert isinstance(request.user, User)
+    first = _("Choose at least one.") if is_too_wide([], request.user) else of_none
+    field.choices, field.help_text = _named(request, present), f"{first} {field.help_text}".strip()
+
+
+def _named(request: HttpRequest, present: Collection[str]) -> list[tuple[str, str]]:
     """Return the ids and names of the workspaces of the request's user, and of those that a row already has."""
     mine = {each.pk: _name(each) for each in workspaces_of(request)}
     others = [pk for pk in present if pk not in mine]

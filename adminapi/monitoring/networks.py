@@ -165,9 +165,17 @@ class NetworkHealth:
         counts = self.calls.lately if is_lately else self.calls.day
         if many := sum(counts.get(each, 0) for each in AWAY):
             told = (
-                _("%(many)d of %(all)d requests in 15 minutes had no answer, or an error of the network.")
+                ngettext(
+                    "%(many)d of %(all)d requests in 15 minutes had no answer, or an error of the network.",
+                    "%(many)d of %(all)d requests in 15 minutes had no answer, or an error of the network.",
+                    many,
+                )
                 if is_lately
-                else _("%(many)d of %(all)d requests in 24 hours had no answer, or an error of the network.")
+                else ngettext(
+                    "%(many)d of %(all)d requests in 24 hours had no answer, or an error of the network.",
+                    "%(many)d of %(all)d requests in 24 hours had no answer, or an error of the network.",
+                    many,
+                )
             )
             yield told % {"many": many, "all": sum(counts.values())}
 

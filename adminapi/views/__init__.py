@@ -1,1 +1,1 @@
-"""The views of /admin/*: keys, users, webhooks, the audit log, pauses."""
+"""The views of /admin/*, a module for each of its rooms."""

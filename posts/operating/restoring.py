@@ -16,7 +16,7 @@ from accounts.platforms.base import Recovery
 from ouipost.claims import is_free
 from ouipost.events.journal import Actor, record
 from ouipost.events.models import Event
-from ouipost.phrases import Ours, Phrase
+from ouipost.phrases import Phrase, State
 from posts.advice import failure
 from posts.asking import Question, operation_of, question_after_restore
 from posts.lateness import GIVE_UP_AFTER, is_too_late
@@ -72,7 +72,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
     locked = rows.filter(is_free(now), pk=target.pk).first()
     if locked is None:
         status = get_object_or_404(Target, pk=target.pk).status
-        raise WrongStatus(Phrase("The target is {status}, or a worker is on it.", status=Ours(status)), status=status)
+        raise WrongStatus(Phrase("The target is {status}, or a worker is on it.", status=State(status)), status=status)
     asked = question_after_restore(locked)
     values = _sent_since(locked, since=since) | (_looked_for(locked, now=now) if asked.way else _set_aside(locked))
     Target.objects.filter(pk=locked.pk).update(**values)

@@ -208,13 +208,13 @@ def _paced(pace: Allowance) -> str:
 def _turn(target: Target, *, now: datetime) -> str:
     """Return what a target waits for without an obstacle."""
     if target.waits_for:
-        return joined([Ours(target.waits_for), Phrase("It is asked again then.")], " ")
+        return joined([Ours(target.waits_for), Phrase("It is asked again at the next try.")], " ")
     if target.outcome_unknown:
-        return Phrase("Whether {name} has it is found out then.", name=platforms.NAMES[target.platform])
+        return Phrase("Whether {name} has it is found out at the next try.", name=platforms.NAMES[target.platform])
     if (target.due_at or now) <= now:
         return Phrase("It is due: the next free worker takes it.")
     if target.error:
-        return Phrase("It is tried again then.")
+        return Phrase("It waits for the next try.")
     if target.status == TargetStatus.SCHEDULED:
         return Phrase("It goes out at its time.")
     return Phrase("It waits for its turn.")

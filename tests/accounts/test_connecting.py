@@ -213,6 +213,22 @@ def test_a_network_may_say_itself_why_a_sign_in_opened_nothing(workspace: Worksp
         complete(workspace, start(workspace).state)
 
 
+def test_a_sign_in_as_somebody_else_names_a_few_of_the_accounts_that_it_opened(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    account = make_account(workspace, username="")
+    shown = [Profile(name="Rye", username="rye"), Profile(name=""), Profile(name="", username="oats"), Profile(name="")]
+    network.granted = [make_candidate(f"2{place}", profile=each) for place, each in enumerate(shown)]
+
+    with pytest.raises(OAuthExchangeFailed) as refused:
+        complete(workspace, start(workspace, account=account).state)
+
+    assert refused.value.message.startswith(
+        "The sign-in gave access to Rye (rye), 21, oats and others, and not to Company Page, the account"
+    )
+    assert SocialAccount.objects.get() == account
+
+
 def test_an_id_that_leaves_no_room_for_those_of_its_posts_is_refused(
     workspace: Workspace, network: FakeNetwork
 ) -> None:

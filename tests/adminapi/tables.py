@@ -25,7 +25,7 @@ def permissions() -> str:
         roles = ["yes" if name in given else "" for given in ROLE_PERMISSIONS.values()]
         opened = sorted({f"`{resource}`" for required, resource in routes if required == name})
         shown = [title for needed, title in _pages() if needed == name]
-        shown += [_title(model) for model, needed in CONSOLE_PERMISSIONS.items() if needed == name]
+        shown += [_title(model) for model, needed in CONSOLE_PERMISSIONS.items() if needed == name and _has_list(model)]
         lines.append(f"| `{name}` | {' | '.join(roles)} | {', '.join(opened)} | {', '.join(shown)} |")
     return "\n".join(re.sub(r"  +", " ", line) for line in lines)
 
@@ -38,6 +38,14 @@ def _pages() -> list[tuple[str | None, str]]:
     return [
         (needed, route[:-1].replace("-", " ")) for route, needed in routes.items() if re.fullmatch("[a-z-]+/", route)
     ]
+
+
+def _has_list(label: str) -> bool:
+    """Whether the console has a list of it: attempts stand on the page of their post alone."""
+    from django.apps import apps
+    from django.contrib import admin
+
+    return admin.site.is_registered(apps.get_model(label))
 
 
 def _title(label: str) -> str:

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from pytest_django import Settings
 
 from accounts import registry
@@ -90,6 +91,17 @@ def test_where_nothing_is_live_the_simulated_networks_are_told() -> None:
     assert found["issues"] == ["5 of 100 requests in 24 hours had no answer, or an error of the network."]
     assert shown() == ("degraded", "partial_outage", 5.0)
     assert look("threads").shown["status"] == "down"
+
+
+def test_one_request_is_told_in_the_singular() -> None:
+    make_account(make_workspace(mode="live"), platform="twitter")
+    counted(JUST_NOW, {LOST: 1})
+
+    with override("fr"):
+        issues = look().shown["issues"]
+
+    told = "1 requête sur 1 en 15 minutes est restée sans réponse ou a reçu une erreur du réseau."
+    assert told in issues
 
 
 @pytest.mark.parametrize("live", ["account", "call", "post"])

@@ -50,6 +50,22 @@ def test_the_console_turns_french_and_dark_and_stays_readable(
     assert outside == []
 
 
+def test_what_is_drawn_as_an_icon_has_a_name_in_words(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/workspaces/user/?o=1")
+
+    for name in ("Overview", "Add user", "Toggle sorting", "Remove from sorting"):
+        expect(staff.get_by_role("link", name=name, exact=True)).to_have_count(1)
+    expect(staff.get_by_role("button", name="Search", exact=True)).to_have_count(1)
+    expect(staff.get_by_role("cell", name="yes", exact=True)).to_have_count(1)
+    seen = staff.locator("body").aria_snapshot()
+    assert [icon for icon in ("space_dashboard", "manage_search", "cancel", "check_small") if icon in seen] == []
+
+    staff.goto(f"{demo.base}/console/accounts/socialaccount/")
+    staff.get_by_role("rowheader").get_by_role("link").first.click()
+    staff.set_viewport_size({"width": 375, "height": 740})
+    expect(staff.get_by_role("link", name="More actions", exact=True)).to_have_count(1)
+
+
 def test_the_login_waits_where_one_begins_to_type(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.base}/console/")
 

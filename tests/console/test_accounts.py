@@ -1,7 +1,7 @@
 """Connected accounts in the console: what is wrong with one is said, and what can be done to it asks first."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -51,6 +51,30 @@ def test_the_list_is_searched_and_narrowed(staff: Client, workspace: Workspace) 
     }
 
     assert listed(staff, LIST, expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "is_told"),
+    [({}, True), ({"status": "error"}, True), ({"status": "expired"}, False), ({"disconnected_at": NOW}, False)],
+    ids=["active", "not read", "expired", "disconnected"],
+)
+def test_a_token_that_nothing_renews_has_no_day_of_it(
+    staff: Client, workspace: Workspace, values: dict[str, Any], is_told: bool
+) -> None:
+    tokens = Tokens(access_token="t", access_expires_at=datetime(2027, 1, 30, tzinfo=UTC))
+    account = make_account(workspace, tokens=tokens, **values)
+
+    page = text(staff.get(page_of(account)))
+
+    assert ("Token renewed before" in page, "2027-01-30" in page) == (True, is_told)
+
+
+def test_the_kind_of_an_account_is_told_in_the_reader_s_language(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace, type="pinner")
+
+    pages = [text(staff.get(page_of(account), headers={"Accept-Language": each})) for each in ("en", "fr")]
+
+    assert ["personal account" in pages[0], "compte personnel" in pages[1]] == [True, True]
 
 
 def test_adding_an_account_leads_to_connecting_one(editor: Client) -> None:

@@ -417,7 +417,12 @@ def test_a_doubtful_time_is_refused_with_both_times_and_either_is_taken(
         ({}, "2026-11-25T10:00", 400, "The time Wednesday 25 November 2026, 10:00 is in the past."),
         ({}, "soon", 400, "Must be"),
         ({}, "", 400, "Must be"),
-        ({"status": "published", "published_at": MORNING}, "2026-12-05T10:00", 409, "The post is published"),
+        (
+            {"status": "published", "published_at": MORNING},
+            "2026-12-05T10:00",
+            409,
+            "The state of the post is published",
+        ),
         ({"content": ""}, "2026-12-05T10:00", 422, "The networks would refuse this post."),
     ],
     ids=["past", "no time", "nothing", "published", "no content"],

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts import hosted, registry
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Rejected, Tokens
+from accounts.platforms.base import Profile, Rejected, Tokens
 from ouipost.events.models import Event
 from tests.accounts.fakes import FakeNetwork, FakePasswordNetwork, make_candidate
 from tests.console import conftest
@@ -356,14 +356,16 @@ def test_an_account_is_connected_again_and_no_other_in_its_place(
 
     page = browser.get(f"/console/connect/?account={account.pk}")
     answer = come_back(browser, begin(browser, workspace, account=account.pk))
-    network.granted = [make_candidate("2")]
+    network.granted = [make_candidate("2", profile=Profile(name="Company Page", username="bistro"))]
     other = come_back(browser, begin(browser, workspace, account=account.pk))
 
-    assert "Sign in again for Company Page in Bakery" in text(page)
+    assert "Sign in again for Company Page (companypage) in Bakery" in text(page)
+    assert "log out there first. Sign in as Company Page (companypage), and allow" in text(page)
     assert [each.id for each in page.context["choices"]] == ["facebook"]
     assert answer["Location"].endswith(f"{account.pk}/change/")
     assert list(SocialAccount.objects.values_list("pk", "status")) == [(account.pk, "active")]
-    assert (other.status_code, "a different account from the one to reconnect" in text(other)) == (422, True)
+    told = "access to Company Page (bistro), and not to Company Page (companypage), the account to reconnect."
+    assert (other.status_code, told in text(other)) == (422, True)
     assert f'href="/console/connect/?account={account.pk}"' in text(other)
 
 

@@ -31,7 +31,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import DeliveryAttempt
 from ouipost.outbound import Blocked
-from ouipost.phrases import Ours, Phrase, joined
+from ouipost.phrases import Ours, Phrase, State, either, joined
 from ouipost.translating import PLACE, translated
 from posts import pausing
 from posts.models import Attempt, Post, Target
@@ -250,14 +250,31 @@ def test_numbers_are_written_as_the_reader_writes_them(french: None) -> None:
 
 
 def test_a_phrase_is_its_english_text_to_everybody_else() -> None:
-    phrase = Phrase("A post that is {status} has no such thing.", status=Ours("failed"))
+    phrase = Phrase("There is no such {scope}.", scope=Ours("account"))
 
-    assert phrase == "A post that is failed has no such thing."
+    assert phrase == "There is no such account."
     assert translated(phrase) == phrase
     assert [copy.deepcopy(phrase).values, pickle.loads(pickle.dumps(phrase)).template] == [  # noqa: S301
         phrase.values,
         phrase.template,
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "The target is partially published: there is nothing to ask."),
+        ("fr", "La destination est partiellement publiée\xa0: il n’y a rien à demander."),
+    ],
+)
+def test_pages_call_a_state_by_its_label_and_the_api_by_its_own_word(language: str, told: str) -> None:
+    phrase = Phrase("The target is {status}: there is nothing to ask.", status=State("partially_published"))
+    both = joined([phrase, either([State("needs_review"), State("failed")])])
+
+    with translation.override(language):
+        assert translated(phrase) == told
+        assert "_" not in translated(both)
+    assert phrase == "The target is partially_published: there is nothing to ask."
 
 
 def broken_contents() -> Iterator[Content]:
@@ -410,7 +427,13 @@ def test_a_refusal_with_values_is_told_in_french(staff: Client, workspace: Works
 
     answer = staff.post(address, {"confirmed": "1"}, headers=FRENCH, follow=True)
 
-    assert "La publication est dans l’état publiée" in unescape(answer.content.decode())
+    assert "La publication est publiée\u202f;" in unescape(answer.content.decode())
+
+
+def test_a_colon_behind_a_state_is_the_reader_s(staff: Client, workspace: Workspace) -> None:
+    page = staff.get(reverse("admin:posts_post_change", args=[make_troubled(workspace).pk]), headers=FRENCH)
+
+    assert re.findall(r'class="op-why">.*?</span>(.*?)</strong>', page.content.decode(), re.DOTALL)[0] == "\xa0:"
 
 
 def test_what_networks_would_refuse_is_told_to_people_and_not_where_programs_find_it(

@@ -218,15 +218,22 @@ def test_who_is_no_administrator_has_the_keys_of_their_own_workspaces_alone(work
     user.memberships.create(workspace=workspace)
     browser = browser_of(user)
 
-    listed = text(browser.get(LIST))
+    listed, offered = text(browser.get(LIST)), text(browser.get(f"{LIST}add/"))
     actions = {browser.post(page_of(wide, each), {"confirmed": "1"}).status_code for each in ("rotate", "revoke")}
     browser.post(LIST, {"action": "revoke_all", "_selected_action": [wide.pk], "confirmed": "1"})
     refused = browser.post(f"{LIST}add/", FORM)
 
     assert (own.pk in listed, wide.pk in listed, browser.get(page_of(wide)).status_code) == (True, False, 302)
+    assert ("Choose at least one. A test key sees" in offered, "None chosen" in offered) == (True, False)
     assert actions == {404}
     assert set(refused.context["adminform"].form.errors) == {"workspaces"}
     assert set(ApiKey.objects.filter(is_active=True, previous_digest=None)) == {own, wide}
+
+
+def test_an_administrator_is_told_what_a_key_for_no_workspace_sees(staff: Client) -> None:
+    told = "None chosen: in every workspace. A test key sees sandboxes only."
+
+    assert told in text(staff.get(f"{LIST}add/"))
 
 
 def test_a_job_revokes_no_key_that_is_not_theirs(workspace: Workspace) -> None:

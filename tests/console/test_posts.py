@@ -264,7 +264,43 @@ def test_a_post_that_waits_says_when_its_next_try_comes(staff: Client, workspace
     page = text_of(staff.get(page_of(post)))
 
     assert "The next try is on" in page
-    assert "It is tried again then." in page
+    assert "It waits for the next try." in page
+
+
+IN_FIVE_MINUTES = NOW + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("stands", "told"),
+    [
+        ([{}], "It could not be sent so far. The next try is on {at}."),
+        ([{}, {"due_at": NOW + timedelta(hours=1)}], "It could not be sent so far. The next try is on {at}."),
+        ([{"outcome_unknown": True}], "It is not known yet whether it is out. The network is asked on {at}."),
+        (
+            [{}, {"status": "published", "due_at": None, "error": None}],
+            "It is out at some of its networks. The next try at the others is on {at}.",
+        ),
+        ([{}, {"due_at": NOW, "error": None}], "It is being published now."),
+        ([{"lease_until": NOW + timedelta(minutes=1)}], "It is being published now."),
+        ([{"due_at": NOW}], "It is being published now."),
+        ([{"error": None, "waits_for": "The network is at work."}], "It is being published now."),
+    ],
+    ids=["one", "two", "in doubt", "partly out", "one is sent", "a worker is on it", "due", "at work there"],
+)
+def test_the_top_of_the_page_tells_waiting_for_another_try_from_being_published(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, stands: list[dict[str, Any]], told: str
+) -> None:
+    monkeypatch.setattr(posts_admin, "database_now", lambda: NOW)
+    networks = ("facebook", "bluesky")[: len(stands)]
+    accounts = [make_account(workspace, platform=name, remote_id=name, default_of=name) for name in networks]
+    post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=NOW)
+    for network, values in zip(networks, stands, strict=True):
+        waits = {"due_at": IN_FIVE_MINUTES, "attempts": 1, "error": ERROR} | values
+        Target.objects.filter(platform=network).update(**waits)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert f"<span>{told.format(at=moment(IN_FIVE_MINUTES))}</span>" in page
 
 
 @pytest.mark.parametrize(
@@ -468,6 +504,14 @@ def test_a_refusal_is_told_in_the_service_s_words(staff: Client, workspace: Work
     page = text_of(staff.post(do(post, "publish_now"), {"confirmed": "1"}, follow=True))
 
     assert "No account is connected for some of the post" in page
+
+
+def test_a_refusal_calls_states_as_the_pages_do(staff: Client, workspace: Workspace) -> None:
+    post = make_unknown(workspace).post
+
+    page = text_of(staff.post(do(post, "retry_failed"), {"confirmed": "1"}, follow=True))
+
+    assert "The state of the post is needs review; this is possible only if it is failed or partially publ" in page
 
 
 def test_a_duplicate_is_a_draft_of_its_own_with_copies_of_the_files(

@@ -1,5 +1,6 @@
 """Users in the console: as with /admin/users, with the same guards; and who logs in there, and for how long."""
 
+import re
 from unittest.mock import Mock
 
 import pytest
@@ -84,6 +85,26 @@ def test_what_is_wrong_stands_beside_its_field(boss: Client, given: dict[str, st
     assert 'value="New"' in text(answer)
     assert PASSWORD not in text(answer)
     assert User.objects.count() == 1
+
+
+def test_a_page_with_a_refused_address_is_headed_by_the_one_that_stays(boss: Client) -> None:
+    ed = make_user(email="ed@example.com")
+    make_user(email="maya@example.com")
+
+    page = boss.post(page_of(ed), FORM | {"email": "MAYA@example.com"})
+
+    headings = re.findall(r"<(?:title|a|span)[^>]*>\s*([^<>]*@example.com)", text(page))
+    assert "Another user has this e-mail address." in text(page)
+    assert set(headings) == {"ed@example.com"}
+
+
+def test_the_list_says_in_words_who_can_log_in(boss: Client) -> None:
+    make_user(email="ed@example.com", is_active=False)
+
+    page = text(boss.get(LIST))
+
+    assert [f">{word}</span>" in page for word in ("yes", "no")] == [True, True]
+    assert "check_small" not in page
 
 
 def test_when_too_many_passwords_are_hashed_the_form_says_so_and_keeps_the_rest(
@@ -172,6 +193,13 @@ def test_someone_gets_another_password_and_is_signed_out_everywhere(boss: Client
     assert "too common" in text(weak)
     assert (still, is_in(browser), is_in(log_in("e@example.com", PASSWORD))) == (True, False, True)
     assert PASSWORD not in str(list(Event.objects.values()))
+
+
+def test_a_refused_login_says_what_matters_of_what_was_typed(admin_user: User) -> None:
+    page = Client().post("/console/login/", {"username": admin_user.email, "password": "a Long pass phrase"})
+
+    assert "The e-mail address or the password is not right." in text(page)
+    assert "both fields" not in text(page)
 
 
 def test_a_session_is_no_way_to_guess_the_password_of_its_user(boss: Client, admin_user: User) -> None:

@@ -572,9 +572,11 @@ def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, worksp
     page = ADD if is_new else page_of(own)
     client = browser_of(member)
 
+    offered = text_of(client.get(page))
     refused = [errors_of(client.post(page, FORM | {"workspaces": ids})) for ids in ([], [workspace.pk, other.pk])]
     taken = client.post(page, FORM | {"workspaces": workspace.pk})
 
+    assert ("Choose at least one." in offered, "None chosen" in offered) == (True, False)
     assert refused == [
         {"workspaces": ["Name workspaces of yours: without any, the webhook would cover all of them."]},
         {"workspaces": [f"There is no such workspace: {other.pk}."]},
@@ -582,6 +584,10 @@ def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, worksp
     assert taken.status_code == (200 if is_new else 302)
     assert set(Webhook.objects.values_list("url", flat=True)) == {FORM["url"]}
     assert [each.workspace_ids for each in Webhook.objects.all()] == [[workspace.pk]] * (2 if is_new else 1)
+
+
+def test_an_administrator_is_told_what_a_webhook_for_no_workspace_covers(staff: Client) -> None:
+    assert "None chosen: it covers every workspace." in text_of(staff.get(ADD))
 
 
 def test_who_is_no_administrator_has_the_deliveries_of_such_webhooks_alone(member: User, workspace: Workspace) -> None:

@@ -19,10 +19,11 @@ from pytest_django import Settings
 from accounts import calls, registry
 from accounts.models import CallCount, Network
 from adminapi.models import Heartbeat
-from adminapi.monitoring import backlog, health
+from adminapi.monitoring import backlog
 from adminapi.monitoring import callers as monitoring
 from adminapi.monitoring.threads import LIMIT_SECONDS
 from adminapi.sessions import jwts
+from adminapi.views import health
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
 from posts import pausing

@@ -45,9 +45,19 @@ NAME = column("name", gettext_lazy("Name"), sorts=True)
 EXPIRES = column("expires_at", gettext_lazy("Connection ends"), sorts=True)
 FOLLOWERS = column("followers", gettext_lazy("Followers"), sorts=True)
 CONNECTED = column("connected_at", gettext_lazy("Connected"), sorts=True)
+KINDS = {
+    "page": gettext_lazy("page"),
+    "profile": gettext_lazy("profile"),
+    "business": gettext_lazy("business account"),
+    "creator": gettext_lazy("creator account"),
+    "organization": gettext_lazy("organization"),
+    "channel": gettext_lazy("channel"),
+    "pinner": gettext_lazy("personal account"),
+}
+TOKEN_ENDS = column("access_expires_at", "")
 AT_THE_NETWORK = (
     column("username", gettext_lazy("User name"), sorts=True),
-    column("type", gettext_lazy("Kind"), sorts=True),
+    column("type", gettext_lazy("Kind"), sorts=True, tell=lambda kind: KINDS.get(kind, kind)),
     column("remote_id", gettext_lazy("Id there"), sorts=True),
     FOLLOWERS,
     column("following", gettext_lazy("Follows"), sorts=True),
@@ -57,7 +67,7 @@ OF_THE_CONNECTION = (
     column("id", gettext_lazy("Id"), sorts=True),
     CONNECTED,
     EXPIRES,
-    column("access_expires_at", gettext_lazy("Token renewed before"), sorts=True),
+    "renewed_before",
     column("disconnected_at", gettext_lazy("Disconnected"), sorts=True),
 )
 
@@ -189,6 +199,12 @@ class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[Socia
     @admin.display(description=gettext_lazy("Permissions"))
     def granted(self, account: SocialAccount) -> str:
         return ", ".join(account.permissions) or DASH
+
+    @admin.display(description=gettext_lazy("Token renewed before"))
+    def renewed_before(self, account: SocialAccount) -> Any:
+        """Show the end of the token, before which a new one is fetched: of an account that has one to be renewed."""
+        is_renewed = account.is_connected and account.status != AccountStatus.EXPIRED
+        return TOKEN_ENDS(account) if is_renewed else DASH
 
     @admin.display(description=gettext_lazy("State"), ordering="status")
     def in_state(self, account: SocialAccount) -> str:

@@ -23,7 +23,7 @@ from adminapi.console.columns import column, moment
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import INSTEAD_OF, SECRET_ADDED, ServiceAdmin, ServiceForm, show_once
-from adminapi.console.workspaces import named
+from adminapi.console.workspaces import ask_for
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from adminapi.views import keys as checks
@@ -81,7 +81,7 @@ class KeyForm(ServiceForm):
     workspaces = forms.MultipleChoiceField(
         required=False,
         label=gettext_lazy("In these workspaces"),
-        help_text=gettext_lazy("None chosen: in every workspace. A test key sees sandboxes only."),
+        help_text=gettext_lazy("A test key sees sandboxes only."),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
@@ -104,8 +104,7 @@ class KeyForm(ServiceForm):
         present: list[str] = [] if self.instance._state.adding else self.instance.workspace_ids
         permissions: Any = self.fields["permissions"]
         permissions.choices = [(name, about(name, MEANINGS[name])) for name in KEY_PERMISSIONS]
-        workspaces: Any = self.fields["workspaces"]
-        workspaces.choices = named(self.request, present)
+        ask_for(self.fields["workspaces"], self.request, present, of_none=_("None chosen: in every workspace."))
         self.initial["workspaces"] = present
         if self.instance._state.adding:
             self.initial["permissions"] = list(KEY_PERMISSIONS)

@@ -22,7 +22,7 @@ from adminapi.console.columns import column
 from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff, own_page
 from adminapi.console.service_forms import INSTEAD_OF, SECRET_ADDED, ServiceAdmin, ServiceForm, show_once
-from adminapi.console.workspaces import named
+from adminapi.console.workspaces import ask_for
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
@@ -66,11 +66,7 @@ class WebhookForm(ServiceForm):
         choices=_offered,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
-    workspaces = Workspaces(
-        required=False,
-        label=gettext_lazy("Workspaces"),
-        help_text=gettext_lazy("None chosen: it covers every workspace."),
-    )
+    workspaces = Workspaces(required=False, label=gettext_lazy("Workspaces"))
     given_secret = forms.CharField(
         required=False,
         min_length=signing.LEAST_CHARACTERS,
@@ -88,9 +84,9 @@ class WebhookForm(ServiceForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        workspaces: Any = self.fields["workspaces"]
-        workspaces.choices = named(self.request, self.instance.workspace_ids)
-        self.initial["workspaces"] = self.instance.workspace_ids
+        present, of_none = self.instance.workspace_ids, _("None chosen: it covers every workspace.")
+        ask_for(self.fields["workspaces"], self.request, present, of_none=of_none)
+        self.initial["workspaces"] = present
 
     def clean_url(self) -> str:
         if self.refusal and "url" in self.changed_data:

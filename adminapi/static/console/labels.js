@@ -6,6 +6,23 @@ document.addEventListener("DOMContentLoaded", () => {
   const list = document.querySelector("main [data-simplebar]");  // beside the navigation, which scrolls too
   list?.setAttribute("data-simplebar-aria-label", `${document.title.split(" | ")[0]} · ${text}`);
 });
+// Icons are words in a font of pictures, and no part of a name: what shows nothing else is called by its title, or as here.
+const hideIcons = () => {
+  const names = document.querySelector(".op-skip")?.dataset ?? {};
+  document.querySelectorAll(".material-symbols-outlined:not([aria-hidden])").forEach((icon) => {
+    icon.setAttribute("aria-hidden", "true");
+    const place = icon.closest("a, button");
+    const name = names[icon.textContent.trim()];
+    if (name && !place?.title && !wordsIn(place)) place?.setAttribute("aria-label", name);
+  });
+};
+const wordsIn = (place) => {
+  const copy = place?.cloneNode(true);
+  copy?.querySelectorAll(".material-symbols-outlined").forEach((icon) => icon.remove());
+  return copy?.textContent.trim();
+};
+document.addEventListener("DOMContentLoaded", hideIcons);
+document.addEventListener("htmx:load", hideIcons);
 // A browser focuses nothing that is hidden, and the theme hides each page until it has begun.
 document.addEventListener("alpine:initialized", () => setTimeout(() => {
   if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();

@@ -64,7 +64,8 @@ def test_what_a_post_waits_for_is_told(workspace: Workspace, network: ScriptedNe
     waiting = publish(make_due(workspace))
 
     last = timeline(waiting.post, now=database_now())[-1]
-    assert (last.kind, last.message) == ("waiting", "The network is at work on the video. It is asked again then.")
+    told = "The network is at work on the video. It is asked again at the next try."
+    assert (last.kind, last.message) == ("waiting", told)
     assert last.next_attempt_at == waiting.due_at
 
 

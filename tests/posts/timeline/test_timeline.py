@@ -85,7 +85,7 @@ def test_a_wait_is_told_last_with_its_reason_and_its_end(workspace: Workspace, n
     assert waiting.cause is not None
     assert (waiting.kind, waiting.message, waiting.cause.message) == (
         "waiting",
-        "It is tried again then.",
+        "It waits for the next try.",
         "Paper is away.",
     )
     assert (waiting.who_acts, waiting.retry_safe, waiting.next_attempt_at) == ("network", True, target.due_at)
@@ -98,7 +98,7 @@ def test_while_an_answer_is_lost_a_retry_is_not_safe(workspace: Workspace, netwo
     lost, waiting = told(target.post)
 
     assert (lost.kind, lost.retry_safe, waiting.retry_safe) == ("unknown", False, False)
-    assert (waiting.kind, waiting.message) == ("waiting", "Whether Facebook has it is found out then.")
+    assert (waiting.kind, waiting.message) == ("waiting", "Whether Facebook has it is found out at the next try.")
     assert waiting.next_attempt_at == lost.next_attempt_at
 
 
@@ -216,7 +216,7 @@ def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: Scripte
     [
         ({}, "The account's pace is 1 in 60 minutes: this post takes the next free place."),
         ({"sends": 1}, "It waits for its turn."),
-        ({"outcome_unknown": True, "armed_at": NOW}, "Whether Facebook has it is found out then."),
+        ({"outcome_unknown": True, "armed_at": NOW}, "Whether Facebook has it is found out at the next try."),
     ],
     ids=["a new send", "counted", "a look"],
 )
