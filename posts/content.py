@@ -14,8 +14,12 @@ from posts.media.fitting import fit
 from posts.models import Post
 from workspaces.hashtags import WIDE_SIGN, normal_hashtags
 
-LINK_ENDS = rf"(?=[\"'<>()\[\]]|[.,;:!?]*+(?:$|[^!-~\p{{L}}\p{{M}}\p{{N}}{JOINTS}\u2013]))"
+OF_WORDS = rf"\p{{L}}\p{{M}}\p{{N}}{JOINTS}\u2013"
+LINK_ENDS = rf"(?=[\"'<>()\[\]]|[.,;:!?]*+(?:$|[^!-~{OF_WORDS}]))"
 """Before what is of no address in any script, also right behind the punctuation of its sentence."""
+_HOST, _SIGN = r"(?:(?i:https?):/|\.\p{L}[\p{L}\p{M}\p{N}-]+)", rf"[!#-'*-;=?-Z\\^-z|~{OF_WORDS}]"
+WITHIN_ADDRESS = rf"(?<={_HOST})[/?](?:{_SIGN}++|\({_SIGN}*+\))*+"
+"""What is of an address behind its scheme or, where it has none, its host; of brackets, such as "Bread_(food)" has."""
 EMOJI_ENDS = "\ufe0e\ufe0f\u20e3"
 """They combine with the sign before them, and are of no word."""
 
@@ -50,15 +54,16 @@ def final_text(text: str, *, link: str, hashtags: Iterable[str]) -> str:
     parts = [text.strip()]
     if link and not _has_link(text, link):
         parts.append(link)
-    folded = text.casefold().replace(WIDE_SIGN, "#")
+    folded = regex.sub(WITHIN_ADDRESS, "_", text.replace(WIDE_SIGN, "#")).casefold()  # a fragment is no hashtag
     missing = [tag for tag in normal_hashtags(hashtags) if not _has_word(folded, tag.casefold())]
     parts.append(" ".join(missing))
     return "\n\n".join(part for part in parts if part)
 
 
 def _has_link(text: str, link: str) -> bool:
-    """Whether the link itself is in the text, and not only the start of a longer one."""
-    return regex.search(regex.escape(link) + LINK_ENDS, text) is not None
+    """Whether the link itself is in the text, and not only a part of a longer one."""
+    alone = rf"(?<![A-Za-z0-9])(?P<link>{regex.escape(link)}){LINK_ENDS}"
+    return link in text and any(each["link"] for each in regex.finditer(rf"{alone}|{WITHIN_ADDRESS}", text))
 
 
 def _has_word(text: str, word: str) -> bool:
