@@ -108,29 +108,30 @@ def resolve(
     Raises InvalidInput that names every id which is neither a network's nor a connected account's, in the ids and in
     the overrides. Ids that a post has `kept` were known once: an account of them that was disconnected is missing.
     """
-    accounts = fetch(_named, workspace=workspace.pk, given=list(given))
-    known = {account.pk: account for account in accounts}
-    defaults = {account.default_of: account for account in accounts if account.default_of}
+    accounts = standing(workspace.pk, given)
+    for account in accounts.values():
+        account.workspace = workspace
     gone = _disconnected(workspace, given) if kept else {}
-    unknown = [name for name in given if name not in {*registry.IDS, *known, *gone}]
+    unknown = [name for name in given if name not in {*registry.IDS, *accounts, *gone}]
     problems = override_problems(workspace, overrides or {})
     if unknown:
         problems["platforms"] = [unknown_destinations(unknown)]
     if problems:
         raise InvalidInput(**problems)
-    chosen = [account for name in given if (account := defaults.get(name) or known.get(name))]
-    networks = [known[name].platform if name in known else gone.get(name, name) for name in given]
-    for account in chosen:
-        account.workspace = workspace
+    chosen = [accounts[name] for name in given if name in accounts]
+    networks = [accounts[name].platform if name in accounts else gone.get(name, name) for name in given]
     return Destinations(
         accounts=list({account.pk: account for account in chosen}.values()),
         platforms=list(dict.fromkeys(networks)),
-        missing={
-            name: platform
-            for name, platform in zip(given, networks, strict=True)
-            if name not in defaults and name not in known
-        },
+        missing={name: platform for name, platform in zip(given, networks, strict=True) if name not in accounts},
     )
+
+
+def standing(workspace_id: str, given: Iterable[str]) -> dict[str, SocialAccount]:
+    """Return the connected accounts that ids of networks and accounts stand for, by these; others have none."""
+    accounts = fetch(_named, workspace=workspace_id, given=list(given))
+    defaults = {account.default_of: account for account in accounts if account.default_of}
+    return defaults | {account.pk: account for account in accounts}
 
 
 def _named(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:
@@ -162,13 +163,14 @@ def kept(post: Post, given: Sequence[str]) -> list[str]:
 
 
 def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destinations:
-    """Return where a post goes; once it was scheduled it keeps its accounts, even if the default is another one by now.
+    """Return where a post goes: to the accounts of its targets, even if the default is another one by now.
 
-    One of them that was disconnected is not replaced, and keeps the post from nothing: it was called off there.
+    Once it was scheduled, one of them that was disconnected is not replaced, and keeps the post from nothing: it was
+    called off there.
     """
-    if post.status == PostStatus.DRAFT:
-        return resolve(post.workspace, post.destinations, overrides=overrides, kept=True)
     found = resolve(post.workspace, _as_placed(post), overrides=overrides, kept=True)
+    if post.status == PostStatus.DRAFT:
+        return found
     missing = {name: platform for name, platform in found.missing.items() if name == platform}
     return replace(found, missing=missing, called_off=frozenset(found.missing) - frozenset(missing))
 
@@ -176,6 +178,8 @@ def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destination
 def _as_placed(post: Post) -> list[str]:
     """Return the destinations of a post, with the account that it has, or had, in the place of each network."""
     rows = Target.objects.placed().filter(post=post).order_by("-pk")
+    if post.status == PostStatus.DRAFT:  # nothing is called off there
+        rows = rows.active().filter(account__disconnected_at=None)
     targets = rows.values_list("platform", "account", "status", "account__disconnected_at")
     accounts: dict[str, str] = {}
     for platform, account, *_ in sorted(targets, key=lambda each: _stands_for_network(post, *each[1:])):

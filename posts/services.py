@@ -25,6 +25,7 @@ from posts.advice import failure, rest_unsent
 from posts.asking import question
 from posts.content import compose
 from posts.due import DENIED, UNSCHEDULED, are_due, send_now, set_due
+from posts.following import follow
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.paused import why_paused
@@ -336,6 +337,7 @@ def unschedule_post(post: Post, *, actor: Actor) -> Post:
     locked = lock_in(post, UNSCHEDULABLE)
     before = snapshot(locked)
     Target.objects.active().filter(post=locked).update(**UNSCHEDULED)
+    follow([locked])
     sync(locked)
     record("unscheduled", locked, actor=actor, **changes(before, locked))
     return locked

@@ -23,6 +23,7 @@ from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from posts import destinations, rules
 from posts.due import UNSCHEDULED
+from posts.following import follow
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.schedules import wall_times
 from posts.schedules.queue import (
@@ -282,6 +283,7 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
 
 
 def follow_zones(now: datetime) -> int:
+        follow(some)
     """Move posts to their slot's time, or to the local time that they were given, if the zone's rules changed since;
     returns how many."""
     queued_ones = for_each(moved_by_their_zone(now).items(), lambda moved: _follow_zone(*moved, now=now))

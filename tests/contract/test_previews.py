@@ -204,7 +204,7 @@ def test_a_draft_shows_the_account_that_scheduling_would_choose(api: ApiClient, 
 
     [of_draft], [of_scheduled] = targets_of(api, draft), targets_of(api, scheduled)
 
-    assert (of_draft["account_id"], of_draft["target_id"]) == (second.pk, None)
+    assert (of_draft["account_id"], of_draft["target_id"]) == (second.pk, draft.targets.get().pk)
     assert (of_scheduled["account_id"], of_scheduled["target_id"]) == (first.pk, scheduled.targets.get().pk)
 
 

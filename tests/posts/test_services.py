@@ -239,7 +239,8 @@ def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts:
 def test_unscheduling_does_not_bring_back_what_was_cancelled(
     workspace: Workspace, accounts: list[SocialAccount]
 ) -> None:
-    post = make_mixed(workspace, accounts, "scheduled", "cancelled")
+    post = make_mixed(workspace, accounts, "scheduled", "scheduled", scheduled_at=NOW)
+    disconnect(accounts[1], actor=SYSTEM, now=NOW)
 
     services.unschedule_post(post, actor=ACTOR)
 
