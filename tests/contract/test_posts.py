@@ -17,6 +17,9 @@ from workspaces.models import Workspace
 
 FUTURE = "2090-02-01T09:00:00Z"
 NO_FILES_HERE = "media is not read here: send each file to POST /api/posts/{id}/media."
+NO_ORDER_HERE = (
+    'media is not read here: PUT /api/media/{id} {"position"} moves a file, and DELETE /api/media/{id} removes one.'
+)
 GIVEN = ("content", "platforms", "link", "hashtags")
 ADDRESSES = ("post.media.*.url", "post.media.*.thumbnail_url")
 
@@ -171,10 +174,17 @@ def test_files_in_the_body_of_a_new_post_are_told_to_be_left_out(
 
 
 @pytest.mark.parametrize(
-    "change", [list.clear, list.reverse, lambda media: media.append("https://example.com/rye.jpg")]
+    ("change", "told"),
+    [
+        (list.clear, NO_ORDER_HERE),
+        (list.pop, NO_ORDER_HERE),
+        (list.reverse, NO_ORDER_HERE),
+        (lambda media: media.append("https://example.com/rye.jpg"), NO_FILES_HERE),
+        (lambda media: media.append({"id": ["media"]}), NO_FILES_HERE),
+    ],
 )
 def test_other_files_than_those_of_the_post_are_told_to_be_left_out(
-    api: ApiClient, workspace: Workspace, change: Callable[[list[Any]], object]
+    api: ApiClient, workspace: Workspace, change: Callable[[list[Any]], object], told: str
 ) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)])
     make_media(post)
@@ -185,7 +195,7 @@ def test_other_files_than_those_of_the_post_are_told_to_be_left_out(
 
     answer = data_of(api.put(f"/api/posts/{post.pk}", shown | {"media": media}))
 
-    assert answer["warnings"] == [NO_FILES_HERE]
+    assert answer["warnings"] == [told]
     assert [each["id"] for each in answer["post"]["media"]] == [each["id"] for each in shown["media"]]
 
 
