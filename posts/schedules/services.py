@@ -277,13 +277,13 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
     for some in in_parts(posts, TOLD_AT_ONCE):
         targets = Target.objects.filter(post__in=some)
         targets.active().update(**UNSCHEDULED)
+        follow(some)
         before = {post.pk: snapshot(post) for post in some}
         sync_each(some, targets, now=now)
         record_all([entry("unscheduled", post, actor=actor, **changes(before[post.pk], post)) for post in some])
 
 
 def follow_zones(now: datetime) -> int:
-        follow(some)
     """Move posts to their slot's time, or to the local time that they were given, if the zone's rules changed since;
     returns how many."""
     queued_ones = for_each(moved_by_their_zone(now).items(), lambda moved: _follow_zone(*moved, now=now))
