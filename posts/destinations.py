@@ -1,7 +1,7 @@
 """Where a post goes: turns ids of networks and accounts into accounts and targets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,12 +36,14 @@ class Destinations:
     platforms: list[str]
     missing: dict[str, str]
     """The network of each id that has no account, or none any more."""
+    gone: Mapping[str, SocialAccount] = field(default_factory=dict)
+    """Those accounts that were disconnected, by their ids."""
     called_off: frozenset[str] = frozenset()
     """Accounts that were disconnected after the post was scheduled: their targets stay, and nothing goes there."""
 
     def warnings(self, at: datetime | None) -> list[str]:
         """Return what keeps the post from going out at its time, as things are."""
-        missing: list[str] = [_unconnected(name, platform) for name, platform in self.missing.items()]
+        missing: list[str] = [_unconnected(platform, self.gone.get(name)) for name, platform in self.missing.items()]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         ending = [rules.ends_first(account, at) for account in self.accounts if account not in expired]
         return [*missing, *map(rules.must_reconnect, expired), *filter(None, ending)]
@@ -67,11 +69,14 @@ class Destinations:
         return strange
 
 
-def _unconnected(name: str, platform: str) -> str:
-    if name == platform:
+def _unconnected(platform: str, gone: SocialAccount | None) -> str:
+    if gone is None:
+        name = platforms.NAMES[platform]
         return Phrase("No {platform} account is connected: connect one before the post is scheduled.", platform=name)
     return Phrase(
-        "The account {id} was disconnected: connect it again, or send platforms without it, by account ids.", id=name
+        "{account}, {id}, was disconnected: connect it again, or send platforms without it, by account ids.",
+        account=gone.introduced,
+        id=gone.pk,
     )
 
 
@@ -112,18 +117,20 @@ def resolve(
     for account in accounts.values():
         account.workspace = workspace
     gone = _disconnected(workspace, given) if kept else {}
-    unknown = [name for name in given if name not in {*registry.IDS, *accounts, *gone}]
+    there = gone | accounts
+    unknown = [name for name in given if name not in {*registry.IDS, *there}]
     problems = override_problems(workspace, overrides or {})
     if unknown:
         problems["platforms"] = [unknown_destinations(unknown)]
     if problems:
         raise InvalidInput(**problems)
     chosen = [accounts[name] for name in given if name in accounts]
-    networks = [accounts[name].platform if name in accounts else gone.get(name, name) for name in given]
+    networks = [there[name].platform if name in there else name for name in given]
     return Destinations(
         accounts=list({account.pk: account for account in chosen}.values()),
         platforms=list(dict.fromkeys(networks)),
         missing={name: platform for name, platform in zip(given, networks, strict=True) if name not in accounts},
+        gone=gone,
     )
 
 
@@ -140,10 +147,10 @@ def _named(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:
     return SocialAccount.objects.connected().filter(named, workspace=workspace)
 
 
-def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, str]:
-    """Return the networks of those accounts that were disconnected."""
+def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, SocialAccount]:
+    """Return those accounts that were disconnected."""
     accounts = SocialAccount.objects.filter(workspace=workspace, pk__in=given).exclude(disconnected_at=None)
-    return dict(accounts.values_list("pk", "platform"))
+    return {account.pk: account for account in accounts.only("platform", "name", "username")}
 
 
 def names_accounts(given: Iterable[str]) -> bool:

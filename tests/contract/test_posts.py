@@ -601,7 +601,7 @@ def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: Api
     assert data["post"]["platforms"] == ["facebook", "bluesky"]
     assert [target["platform"] for target in data["post"]["targets"]] == ["facebook"]
     assert data["warnings"] == [
-        "No bluesky account is connected: connect one before the post is scheduled.",
+        "No Bluesky account is connected: connect one before the post is scheduled.",
         "The post does not go to threads, which platform_content names.",
         "Bluesky shows no title of such a post: the one in platform_content is left out.",
     ]

@@ -192,7 +192,9 @@ def test_an_account_that_went_is_named_and_not_taken_for_its_network(
     [shown] = targets_of(api, post)
 
     assert (shown["target_id"], shown["account_id"], shown["platform"]) == (None, account.pk, "facebook")
-    assert [issue["message"] for issue in shown["issues"]] == ["The account Second page was disconnected."]
+    assert [issue["message"] for issue in shown["issues"]] == [
+        "The account Second page (Facebook, companypage) was disconnected."
+    ]
     assert rules_of(shown) == ["account_not_connected"]
 
 

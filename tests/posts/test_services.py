@@ -217,7 +217,7 @@ def test_a_draft_whose_account_went_can_still_be_edited(workspace: Workspace, ac
 
     assert (edited.content, states(post)) == ("New", [])
     way_out = "connect it again, or send platforms without it, by account ids."
-    assert warnings == [f"The account {accounts[0].pk} was disconnected: {way_out}"]
+    assert warnings == [f"Company Page (Facebook, companypage), {accounts[0].pk}, was disconnected: {way_out}"]
 
 
 def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts: list[SocialAccount]) -> None:
