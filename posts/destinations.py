@@ -54,7 +54,7 @@ class Destinations:
         networks = {name: name for name in self.platforms} | self.missing
         networks |= {account.pk: account.platform for account in self.accounts}
         strange: list[str] = [
-            Phrase("The post does not go to {id}, which platform_content names.", id=key)
+            Phrase("The post does not go to {id}, which platform_content names.", id=platforms.NAMES[key])
             for key in overrides
             if key not in networks
         ]

@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts import registry
 from accounts.models import SocialAccount
+from accounts.platforms import NAMES
 from accounts.platforms.base import Content, Media
 from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
@@ -191,7 +192,7 @@ def _strays(post: Post, found: destinations.Destinations) -> list[str]:
         Phrase(
             "The post keeps its slot in {name}, which is not for {network}: queue it again, or give it a time.",
             name=post.schedule.name,
-            network=network,
+            network=NAMES[network],
         )
         for network in missing
     ]

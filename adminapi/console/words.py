@@ -75,7 +75,7 @@ STORED = (
     _("The creator has turned {each} off for all posts."),
     _("The video has {seconds:g} seconds; this creator may post at most {most}."),
     _("Use one of: {taken}."),
-    _("X is working on the {kind}."),
+    _("Twitter/X is working on the {kind}."),
     _("LinkedIn gave no place for a {kind}."),
     _("LinkedIn is working on the {kind}."),
     _("Pinterest's storage did not take the video: it answered with status {status}."),
@@ -172,7 +172,7 @@ THEME = (
 
 def announce_texts() -> None:
     """Let texts that come back from where they were stored be recognized; X calls itself by its short name there."""
-    announce(STORED, networks=[*platforms.NAMES.values(), "X"])
+    announce(STORED, networks=[*platforms.NAMES.values()])
 
 
 CALLED = {

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts import registry
 from accounts.models import SocialAccount
+from accounts.platforms import NAMES
 from ouipost.db.locks import lock_shared
 from ouipost.db.rows import assign, in_parts
 from ouipost.errors import DomainError, InvalidInput
@@ -156,6 +157,7 @@ def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot
 
 
 def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
+    name = NAMES[network]
     return {
         "rule": "no_slot_fits",
         "platform": network,
@@ -164,12 +166,12 @@ def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
         "message": Phrase(
             "No slot of {name} is for all networks of this post: {network} is missing.",
             name=schedule.name,
-            network=network,
+            network=name,
         ),
         "limit": None,
         "actual": network,
         "severity": "error",
-        "fix": Phrase("Add {network} to a slot, or schedule the post by its time.", network=network),
+        "fix": Phrase("Add {network} to a slot, or schedule the post by its time.", network=name),
     }
 
 

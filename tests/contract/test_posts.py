@@ -602,7 +602,7 @@ def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: Api
     assert [target["platform"] for target in data["post"]["targets"]] == ["facebook"]
     assert data["warnings"] == [
         "No Bluesky account is connected: connect one before the post is scheduled.",
-        "The post does not go to threads, which platform_content names.",
+        "The post does not go to Threads, which platform_content names.",
         "Bluesky shows no title of such a post: the one in platform_content is left out.",
     ]
 

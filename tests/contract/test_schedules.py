@@ -532,7 +532,7 @@ def test_whoever_takes_a_queued_post_where_its_slot_does_not_lead_is_told(
         for body in ({"platforms": ["facebook"]}, {"platforms": ["facebook", "linkedin"]}, {"content": "Rye"})
     )
 
-    told = ["The post keeps its slot in Morning Posts, which is not for linkedin: queue it again, or give it a time."]
+    told = ["The post keeps its slot in Morning Posts, which is not for LinkedIn: queue it again, or give it a time."]
     assert [data.get("warnings") for data in (fits, strays, stays)] == [None, told, told]
     assert {data["post"]["scheduled_at"] for data in (fits, strays, stays)} == {"2024-01-29T08:00:00Z"}
 
