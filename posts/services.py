@@ -38,6 +38,8 @@ from workspaces.models import Workspace
 
 PAST_TOLERANCE = timedelta(seconds=60)
 TEXTS = ("content", "title", "link", "hashtags", "platform_content")
+CALLED = {"destinations": "platforms"}
+"""What the API calls columns that have another name here."""
 REST_UNSENT = failure(
     "OUTCOME_UNKNOWN",
     Phrase("The post was settled by hand, and what follows it was not sent: a reply needs the network's own id."),
@@ -142,7 +144,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     went_to = _recipients(locked)
     found = _direct(locked, values, overrides=new_overrides(values, present=before.get("platform_content", {})))
     locked.platforms = found.platforms
-    told = changes(before, locked)
+    told = _as_called(changes(before, locked))
     if told["after"].keys() & set(TEXTS):
         _forget_changed(locked, before=before)
     targets = destinations.place(locked, found)
@@ -157,6 +159,11 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     record_outcome(locked, changed)
     unused = found.unused(locked, files.as_content(locked))
     return locked, found.warnings(locked.scheduled_at) + unused + _strays(locked, found)
+
+
+def _as_called(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return changes with the columns by the names that they have in the API."""
+    return {side: {CALLED.get(name, name): value for name, value in values.items()} for side, values in changed.items()}
 
 
 def _forget_changed(post: Post, *, before: Mapping[str, Any]) -> None:

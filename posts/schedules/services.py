@@ -36,6 +36,7 @@ from posts.schedules.queue import (
     queued,
     requeue,
 )
+from posts.schedules.slots import DAYS
 from posts.services import (
     SCHEDULABLE,
     give_time,
@@ -196,7 +197,7 @@ def _require_connected(slots: Iterable[Mapping[str, Any]]) -> None:
 def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
     """Return the slots as the journal has them."""
     rows = schedule.slots.order_by("day", "time", "pk")
-    return [{"day": slot.day, "time": slot.time.strftime("%H:%M"), "platforms": slot.platforms} for slot in rows]
+    return [{"day": DAYS[slot.day], "time": slot.time.strftime("%H:%M"), "platforms": slot.platforms} for slot in rows]
 
 
 def _change_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

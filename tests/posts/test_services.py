@@ -295,7 +295,7 @@ def test_an_edit_keeps_a_scheduled_post_scheduled_with_all_its_accounts(
     assert {target.account_id for target in targets} == {accounts[0].pk, third.pk}
     assert {(target.status, target.due_at, target.scheduled_at) for target in targets} == {("scheduled", due_at, SOON)}
     assert (stored.status, stored.platforms) == ("scheduled", ["facebook"])
-    assert stored.destinations == Event.objects.get().details["after"]["destinations"] == ["facebook", third.pk]
+    assert stored.destinations == Event.objects.get().details["after"]["platforms"] == ["facebook", third.pk]
     assert (stored.scheduled_timezone, stored.hashtags) == ("Europe/Paris", ["#kept"])
 
 
