@@ -90,19 +90,13 @@ def stand_ins(workspace: Workspace, platforms: Iterable[str]) -> list[SocialAcco
     return [SocialAccount(pk=None, workspace=workspace, platform=platform) for platform in dict.fromkeys(platforms)]
 
 
-def unknown_destinations(unknown: Iterable[str]) -> Phrase:
-    """Say that these ids stand for nothing here, and what would."""
+def unknown_destination(name: str) -> Phrase:
+    """Say that this id stands for nothing here, and what would."""
     return Phrase(
         "Neither a platform nor a connected account: {unknown}. The platforms are {platforms}.",
-        unknown=", ".join(unknown)[:500],
+        unknown=name[:500],
         platforms=", ".join(registry.IDS),
     )
-
-
-def known_among(workspace: Workspace, given: Iterable[str]) -> set[str]:
-    """Return the ids that are a network's or a connected account's."""
-    connected = SocialAccount.objects.connected().filter(workspace=workspace, pk__in=given)
-    return {*registry.IDS, *connected.values_list("pk", flat=True)}
 
 
 def resolve(
@@ -118,10 +112,9 @@ def resolve(
         account.workspace = workspace
     gone = _disconnected(workspace, given) if kept else {}
     there = gone | accounts
-    unknown = [name for name in given if name not in {*registry.IDS, *there}]
+    unknown = {place: name for place, name in enumerate(given) if name not in {*registry.IDS, *there}}
     problems = override_problems(workspace, overrides or {})
-    if unknown:
-        problems["platforms"] = [unknown_destinations(unknown)]
+    problems |= {f"platforms.{place}": [unknown_destination(name)] for place, name in unknown.items()}
     if problems:
         raise InvalidInput(**problems)
     chosen = [accounts[name] for name in given if name in accounts]

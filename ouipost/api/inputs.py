@@ -91,7 +91,7 @@ class StrictInput(serializers.Serializer[Any]):
             right |= {name: rest for name, rest in lists.items() if name not in found}
             refused = self.service_problems(fields.to_internal_value(right))
             found |= {_in_whole_list(path, places): told for path, told in refused.items()}
-        return {name: {WHOLE: told} if name in lists else told for name, told in found.items()}
+        return {name: _in_list(told, places[name]) if name in lists else told for name, told in found.items()}
 
     @property
     def _asks_a_service(self) -> bool:
@@ -274,6 +274,11 @@ class InstantOrLocal(Instant):
 
 def _from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     return isinstance(getattr(field.root, "initial_data", None), QueryDict)
+
+
+def _in_list(told: Any, places: Sequence[int]) -> dict[Any, Any]:
+    """Return what is wrong with the right items of a list, by their places in the list that was sent."""
+    return {places[place]: texts for place, texts in told.items()} if isinstance(told, dict) else {WHOLE: told}
 
 
 def _in_whole_list(path: str, places: Mapping[str, Sequence[int]]) -> str:

@@ -185,13 +185,18 @@ def _require_connected(slots: Iterable[Mapping[str, Any]]) -> None:
 
     The accounts are held, behind their schedule: whoever disconnects one takes it out of the slots that it finds.
     """
-    named = {f"slots.{place}.platforms": {*values["platforms"]} - {*registry.IDS} for place, values in enumerate(slots)}
-    pks = set[str]().union(*named.values())
+    named = {
+        f"slots.{slot}.platforms.{place}": name
+        for slot, values in enumerate(slots)
+        for place, name in enumerate(values["platforms"])
+        if name not in registry.IDS
+    }
+    pks = {*named.values()}
     accounts = lock_shared(SocialAccount.objects.filter(pk__in=pks)) if pks else []
     there = {account.pk for account in accounts if account.is_connected}
-    gone = {field: sorted(each - there) for field, each in named.items() if each - there}
+    gone = {field: [destinations.unknown_destination(each)] for field, each in named.items() if each not in there}
     if gone:
-        raise InvalidInput(**{field: [destinations.unknown_destinations(each)] for field, each in gone.items()})
+        raise InvalidInput(**gone)
 
 
 def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
