@@ -233,6 +233,12 @@ def test_what_is_wrong_with_items_of_a_list_is_told_at_their_places(limited: Api
     assert set(schedule) == {f"slots.1.{name}" for name in wrong}
 
 
+def test_a_field_without_a_name_is_named(limited: ApiClient) -> None:
+    found = fields_of(limited.post("/api/posts", {"content": "x", "platforms": ["facebook"], "": 1}))
+
+    assert found == {"": ["Unknown field."]}
+
+
 def test_an_option_that_is_unknown_is_named_beside_one_of_another_destination(
     limited: ApiClient, workspace: Workspace
 ) -> None:
