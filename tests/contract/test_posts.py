@@ -453,7 +453,7 @@ INVALID: list[tuple[dict[str, Any], set[str]]] = [
     ({"content": "x", "platforms": ["facebook"], "link": "javascript:alert(1)", "color": 1}, {"link", "color"}),
     ({"content": "x", "platforms": ["facebook"], "link": "https://example.com:99999/"}, {"link"}),
     ({"content": "x", "platforms": ["facebook"], "link": "https://example.com/\ufeff"}, {"link"}),
-    ({"content": "x", "platforms": ["facebook"], "hashtags": ["two words"]}, {"hashtags"}),
+    ({"content": "x", "platforms": ["facebook"], "hashtags": ["two words"]}, {"hashtags.0"}),
     ({"content": "x", "platforms": ["facebook"], "platform_content": {"myspace": {}, "twitter": {"text": "x"}}},
      {"platform_content.myspace", "platform_content.twitter.text"}),
     ({"content": "x", "platforms": ["facebook"], "platform_content": {"twitter": {"options": {"shiny": 1}}}},

@@ -159,7 +159,7 @@ def test_what_went_out_and_what_goes_out_this_week_is_counted(
         ({"slots": [{"day": "monday", "time": "9:00", "platforms": ["facebook"]}]}, "slots.0.time"),
         ({"slots": [{"day": "monday", "time": "24:00", "platforms": ["facebook"]}]}, "slots.0.time"),
         ({"slots": [{"day": "monday", "time": "09:00", "platforms": []}]}, "slots.0.platforms"),
-        ({"slots": [{"day": "monday", "time": "09:00", "platforms": ["myspace"]}]}, "slots.0.platforms"),
+        ({"slots": [{"day": "monday", "time": "09:00", "platforms": ["myspace"]}]}, "slots.0.platforms.0"),
         ({"slots": [{"day": "monday", "time": "09:00"}]}, "slots.0.platforms"),
         ({"slots": [{"day": "monday", "time": "09:00", "platforms": ["facebook"], "colour": 1}]}, "slots.0.colour"),
         ({"slots": [MORNINGS["slots"][0]] * 2}, "slots.1.time"),

@@ -338,7 +338,7 @@ def test_slots_for_an_account_that_went_while_the_request_was_read_are_refused_b
     ):
         with pytest.raises(InvalidInput) as refused, transaction.atomic():
             write()
-        assert list(refused.value.details["fields"]) == ["slots.1.platforms"]
+        assert list(refused.value.details["fields"]) == ["slots.1.platforms.1"]
     assert not Slot.objects.filter(time="12:30").exists()
 
 
