@@ -438,7 +438,7 @@ def test_the_next_free_slot_is_taken_from_the_chosen_schedule(
     ("values", "told"),
     [
         ({"is_active": False}, "The schedule is on hold"),
-        ({"slots": [(0, "09:00", ["twitter"])]}, "facebook is missing"),
+        ({"slots": [(0, "09:00", ["twitter"])]}, "Facebook is missing"),
     ],
     ids=["on hold", "no slot fits"],
 )
