@@ -248,6 +248,18 @@ def require_all(destinations: Destinations) -> None:
         raise Overtaken("An account was disconnected.")
 
 
+def require_standing(post: Post, targets: Iterable[Target]) -> None:
+    """Raise Overtaken when the ids of a new draft stand for other accounts than those of its targets by now.
+
+    Whoever makes another account the default moves the drafts that it finds: one that is being written is none yet.
+    """
+    if not connection.features.has_select_for_update:  # SQLite has one writer at a time
+        return
+    accounts = standing(post.workspace_id, post.destinations).values()
+    if {account.pk for account in accounts} != {target.account_id for target in targets}:
+        raise Overtaken("Another account became the default.")
+
+
 def _gone(*, pks: Any) -> "QuerySet[SocialAccount, Any]":
     """Return the query for those of these accounts that were disconnected."""
     return SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks).values_list("pk")

@@ -117,6 +117,7 @@ def create_post(
     targets = destinations.place_new(post, found.accounts)
     record("created", post, actor=actor, platforms=post.platforms)
     if scheduled_at is None:
+        destinations.require_standing(post, targets)
         remember(post, "targets", targets)  # nothing has changed them since
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
@@ -148,6 +149,8 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     if told["after"].keys() & set(TEXTS):
         _forget_changed(locked, before=before)
     targets = destinations.place(locked, found)
+    if locked.status == DRAFT:
+        follow([locked])  # another account may have become the default just before its row was held by the target
     if locked.status == SCHEDULED:
         require_publishable(locked, found)
         added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
