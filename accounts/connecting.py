@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
-from accounts import registry
+from accounts import hooks, registry
 from accounts.credentials import hosted_url
 from accounts.models import NAME_LENGTH, AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import (
@@ -394,6 +394,7 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     account = next((each for each in family if each.remote_id == candidate.remote_id), None) or SocialAccount(
         workspace=workspace, platform=platform, remote_id=candidate.remote_id, connected_at=now
     )
+    comes = account not in family or not account.is_connected
     if account.disconnected_at is not None:
         account.connected_at, account.disconnected_at = now, None
     account.type, account.metadata = candidate.type, dict(candidate.metadata)
@@ -407,6 +408,8 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     if not any(each.default_of for each in family):
         account.default_of = platform
     account.save()
+    if comes:
+        hooks.tell_of_standing(account)
     record("connected", account, actor=actor, platform=platform, account_name=account.name)
     return account
 

@@ -9,9 +9,17 @@ from ouipost.events.journal import Actor
 
 on_settings: list[Callable[[SocialAccount, Mapping[str, Any]], list[str]]] = []
 """Called in the transaction that changes settings, with the old settings; each returns warnings about the effects."""
+on_standing: list[Callable[[SocialAccount], object]] = []
+"""Called in the transaction that connects or disconnects an account, or makes it the default, after that is written."""
 before_disconnect: list[Callable[[SocialAccount], object]] = []
 """Called before the account is locked, to lock rows that others lock before accounts; they write nothing."""
 on_disconnect: list[Callable[[SocialAccount, Actor, datetime], list[str]]] = []
 """Called in the transaction that disconnects; each returns the ids of the posts that it cancelled."""
 in_flight: list[Callable[[SocialAccount], list[dict[str, str]]]] = []
 """Called last; each returns the `post_id` and `target_id` of publications still under way to the account."""
+
+
+def tell_of_standing(account: SocialAccount) -> None:
+    """Call the hooks for an account that was connected or disconnected, or became its network's default."""
+    for hook in on_standing:
+        hook(account)

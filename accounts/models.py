@@ -134,6 +134,11 @@ class SocialAccount(Claimable, Guarded):
         return f"{apart(self.name)} ({platforms.NAMES[self.platform]})"
 
     @property
+    def introduced(self) -> str:
+        """Its name with its network and, where it has one, its username: the names of two are often the same."""
+        return f"{apart(self.name)} ({', '.join(filter(None, [platforms.NAMES[self.platform], self.handle]))})"
+
+    @property
     def is_default(self) -> bool:
         return self.default_of == self.platform
 

@@ -49,6 +49,8 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
     if "is_default" in values:
         _set_default(locked, values["is_default"], family, actor=actor)
     save_update(locked, before, actor=actor)
+    if locked.default_of != before["default_of"]:
+        hooks.tell_of_standing(locked)
     return locked, [warning for hook in hooks.on_settings for warning in hook(locked, before["settings"])]
 
 
@@ -101,6 +103,7 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
     locked.save()
     if was_default:
         _pass_default_on(locked, actor=actor)
+    hooks.tell_of_standing(locked)
     about: dict[str, Any] = {"platform": locked.platform, "account_name": locked.name}
     about |= {"cancelled": len(posts), "posts": posts[:MOST_POSTS], "in_flight": in_flight}
     record("disconnected", locked, actor=actor, **about)

@@ -7,12 +7,13 @@ class PostsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import hooks as accounts
         from ouipost.events.catalogue import payload_builders
-        from posts import added_tags, pausing, removal, webhook_payloads
+        from posts import added_tags, following, pausing, removal, webhook_payloads
         from posts.schedules import services as schedules
         from workspaces import hooks as workspaces
 
         accounts.on_settings.append(added_tags.of_account)
         workspaces.on_settings.append(added_tags.of_workspace)
+        accounts.on_standing.append(following.bring_drafts)
         accounts.before_disconnect.append(schedules.lock_all)
         accounts.before_disconnect.append(removal.lock_claimed)
         accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts

@@ -14,8 +14,12 @@ from posts.media.fitting import fit
 from posts.models import Post
 from workspaces.hashtags import WIDE_SIGN, normal_hashtags
 
-LINK_ENDS = rf"(?=[\"'<>()\[\]]|[.,;:!?]*+(?:$|[^!-~\p{{L}}\p{{M}}\p{{N}}{JOINTS}\u2013]))"
+OF_WORDS = rf"\p{{L}}\p{{M}}\p{{N}}{JOINTS}\u2013"
+LINK_ENDS = rf"(?=[\"'<>()\[\]]|[.,;:!?]*+(?:$|[^!-~{OF_WORDS}]))"
 """Matches where an address ends: at a character of no address in any script, or at the punctuation of its sentence."""
+_HOST, _SIGN = r"(?:(?i:https?):/|\.\p{L}[\p{L}\p{M}\p{N}-]+)", rf"[!#-'*-;=?-Z\\^-z|~{OF_WORDS}]"
+WITHIN_ADDRESS = rf"(?<={_HOST})[/?](?:{_SIGN}++|\({_SIGN}*+\))*+"
+"""Matches an address after its scheme or, if it has none, after its host; with brackets, as in "Bread_(food)"."""
 EMOJI_ENDS = "\ufe0e\ufe0f\u20e3"
 """Signs that combine with the character before them and belong to no word."""
 
@@ -50,15 +54,16 @@ def final_text(text: str, *, link: str, hashtags: Iterable[str]) -> str:
     parts = [text.strip()]
     if link and not _has_link(text, link):
         parts.append(link)
-    folded = text.casefold().replace(WIDE_SIGN, "#")
+    folded = regex.sub(WITHIN_ADDRESS, "_", text.replace(WIDE_SIGN, "#")).casefold()  # a fragment is no hashtag
     missing = [tag for tag in normal_hashtags(hashtags) if not _has_word(folded, tag.casefold())]
     parts.append(" ".join(missing))
     return "\n\n".join(part for part in parts if part)
 
 
 def _has_link(text: str, link: str) -> bool:
-    """Return whether the text has this very link, not only a longer one that begins with it."""
-    return regex.search(regex.escape(link) + LINK_ENDS, text) is not None
+    """Return whether the text has this very link, not only as a part of a longer one."""
+    alone = rf"(?<![A-Za-z0-9])(?P<link>{regex.escape(link)}){LINK_ENDS}"
+    return link in text and any(each["link"] for each in regex.finditer(rf"{alone}|{WITHIN_ADDRESS}", text))
 
 
 def _has_word(text: str, word: str) -> bool:

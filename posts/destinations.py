@@ -1,7 +1,7 @@
 """Turn the ids of networks and accounts that a post names into accounts and targets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,12 +36,14 @@ class Destinations:
     platforms: list[str]
     missing: dict[str, str]
     """The network of each id without a connected account."""
+    gone: Mapping[str, SocialAccount] = field(default_factory=dict)
+    """The disconnected accounts among these, by id."""
     called_off: frozenset[str] = frozenset()
     """Accounts disconnected after the post was scheduled. Their targets stay, cancelled."""
 
     def warnings(self, at: datetime | None) -> list[str]:
         """Return the present obstacles to the post at its time."""
-        missing: list[str] = [_unconnected(name, platform) for name, platform in self.missing.items()]
+        missing: list[str] = [_unconnected(platform, self.gone.get(name)) for name, platform in self.missing.items()]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         ending = [rules.ends_first(account, at) for account in self.accounts if account not in expired]
         return [*missing, *map(rules.must_reconnect, expired), *filter(None, ending)]
@@ -52,7 +54,7 @@ class Destinations:
         networks = {name: name for name in self.platforms} | self.missing
         networks |= {account.pk: account.platform for account in self.accounts}
         strange: list[str] = [
-            Phrase("The post does not go to {id}, which platform_content names.", id=key)
+            Phrase("The post does not go to {id}, which platform_content names.", id=platforms.NAMES[key])
             for key in overrides
             if key not in networks
         ]
@@ -67,11 +69,14 @@ class Destinations:
         return strange
 
 
-def _unconnected(name: str, platform: str) -> str:
-    if name == platform:
+def _unconnected(platform: str, gone: SocialAccount | None) -> str:
+    if gone is None:
+        name = platforms.NAMES[platform]
         return Phrase("No {platform} account is connected: connect one before the post is scheduled.", platform=name)
     return Phrase(
-        "The account {id} was disconnected: connect it again, or send platforms without it, by account ids.", id=name
+        "{account}, {id}, was disconnected: connect it again, or send platforms without it, by account ids.",
+        account=gone.introduced,
+        id=gone.pk,
     )
 
 
@@ -85,19 +90,13 @@ def stand_ins(workspace: Workspace, platforms: Iterable[str]) -> list[SocialAcco
     return [SocialAccount(pk=None, workspace=workspace, platform=platform) for platform in dict.fromkeys(platforms)]
 
 
-def unknown_destinations(unknown: Iterable[str]) -> Phrase:
-    """Say that these ids are unknown here, and which kinds of ids are valid."""
+def unknown_destination(name: str) -> Phrase:
+    """Say that this id is unknown here, and which kinds of ids are valid."""
     return Phrase(
         "Neither a platform nor a connected account: {unknown}. The platforms are {platforms}.",
-        unknown=", ".join(unknown)[:500],
+        unknown=name[:500],
         platforms=", ".join(registry.IDS),
     )
-
-
-def known_among(workspace: Workspace, given: Iterable[str]) -> set[str]:
-    """Return the ids that are a network's or a connected account's."""
-    connected = SocialAccount.objects.connected().filter(workspace=workspace, pk__in=given)
-    return {*registry.IDS, *connected.values_list("pk", flat=True)}
 
 
 def resolve(
@@ -108,29 +107,31 @@ def resolve(
     Raises InvalidInput that names every id, in the ids and in the overrides, which is neither a network's nor a
     connected account's. With `kept` the ids are a stored post's: a disconnected account among them counts as missing.
     """
-    accounts = fetch(_named, workspace=workspace.pk, given=list(given))
-    known = {account.pk: account for account in accounts}
-    defaults = {account.default_of: account for account in accounts if account.default_of}
+    accounts = standing(workspace.pk, given)
+    for account in accounts.values():
+        account.workspace = workspace
     gone = _disconnected(workspace, given) if kept else {}
-    unknown = [name for name in given if name not in {*registry.IDS, *known, *gone}]
+    there = gone | accounts
+    unknown = {place: name for place, name in enumerate(given) if name not in {*registry.IDS, *there}}
     problems = override_problems(workspace, overrides or {})
-    if unknown:
-        problems["platforms"] = [unknown_destinations(unknown)]
+    problems |= {f"platforms.{place}": [unknown_destination(name)] for place, name in unknown.items()}
     if problems:
         raise InvalidInput(**problems)
-    chosen = [account for name in given if (account := defaults.get(name) or known.get(name))]
-    networks = [known[name].platform if name in known else gone.get(name, name) for name in given]
-    for account in chosen:
-        account.workspace = workspace
+    chosen = [accounts[name] for name in given if name in accounts]
+    networks = [there[name].platform if name in there else name for name in given]
     return Destinations(
         accounts=list({account.pk: account for account in chosen}.values()),
         platforms=list(dict.fromkeys(networks)),
-        missing={
-            name: platform
-            for name, platform in zip(given, networks, strict=True)
-            if name not in defaults and name not in known
-        },
+        missing={name: platform for name, platform in zip(given, networks, strict=True) if name not in accounts},
+        gone=gone,
     )
+
+
+def standing(workspace_id: str, given: Iterable[str]) -> dict[str, SocialAccount]:
+    """Return the connected accounts that ids of networks and accounts stand for, by these; others have none."""
+    accounts = fetch(_named, workspace=workspace_id, given=list(given))
+    defaults = {account.default_of: account for account in accounts if account.default_of}
+    return defaults | {account.pk: account for account in accounts}
 
 
 def _named(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:
@@ -139,10 +140,10 @@ def _named(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:
     return SocialAccount.objects.connected().filter(named, workspace=workspace)
 
 
-def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, str]:
-    """Return the networks of the disconnected accounts among these."""
+def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, SocialAccount]:
+    """Return the disconnected accounts among these, by id."""
     accounts = SocialAccount.objects.filter(workspace=workspace, pk__in=given).exclude(disconnected_at=None)
-    return dict(accounts.values_list("pk", "platform"))
+    return {account.pk: account for account in accounts.only("platform", "name", "username")}
 
 
 def names_accounts(given: Iterable[str]) -> bool:
@@ -162,13 +163,13 @@ def kept(post: Post, given: Sequence[str]) -> list[str]:
 
 
 def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destinations:
-    """Return where a post goes; a scheduled one keeps its accounts even if the network's default has changed since.
+    """Return where a post goes: to the accounts of its targets, even if the network's default has changed since.
 
-    A disconnected account is not replaced and does not hold the post up: its target was cancelled.
+    A disconnected account of a scheduled post is not replaced and does not hold the post up: its target was cancelled.
     """
-    if post.status == PostStatus.DRAFT:
-        return resolve(post.workspace, post.destinations, overrides=overrides, kept=True)
     found = resolve(post.workspace, _as_placed(post), overrides=overrides, kept=True)
+    if post.status == PostStatus.DRAFT:
+        return found
     missing = {name: platform for name, platform in found.missing.items() if name == platform}
     return replace(found, missing=missing, called_off=frozenset(found.missing) - frozenset(missing))
 
@@ -176,6 +177,8 @@ def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destination
 def _as_placed(post: Post) -> list[str]:
     """Return the post's destinations, with each network replaced by the account that the post has or had there."""
     rows = Target.objects.placed().filter(post=post).order_by("-pk")
+    if post.status == PostStatus.DRAFT:  # nothing is called off there
+        rows = rows.active().filter(account__disconnected_at=None)
     targets = rows.values_list("platform", "account", "status", "account__disconnected_at")
     accounts: dict[str, str] = {}
     for platform, account, *_ in sorted(targets, key=lambda each: _stands_for_network(post, *each[1:])):
@@ -242,6 +245,18 @@ def require_all(destinations: Destinations) -> None:
         return
     if fetch(_gone, pks=[account.pk for account in destinations.accounts]):
         raise Overtaken("An account was disconnected.")
+
+
+def require_standing(post: Post, targets: Iterable[Target]) -> None:
+    """Raise Overtaken if a new draft's ids stand for other accounts than those of its targets.
+
+    A change of the default moves the drafts that are committed; it does not see one that is being written.
+    """
+    if not connection.features.has_select_for_update:  # SQLite has one writer at a time
+        return
+    accounts = standing(post.workspace_id, post.destinations).values()
+    if {account.pk for account in accounts} != {target.account_id for target in targets}:
+        raise Overtaken("Another account became the default.")
 
 
 def _gone(*, pks: Any) -> "QuerySet[SocialAccount, Any]":

@@ -34,7 +34,7 @@ from posts import destinations, services
 from posts.models import PostStatus, Target
 from posts.schedules import services as schedules
 from posts.schedules.slots import instant
-from workspaces.hashtags import is_hashtag
+from workspaces.hashtags import is_hashtag, not_a_hashtag
 
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
 OPTIONS = {platform.id: platform.option_kinds() for platform in platforms.ALL}
@@ -68,18 +68,22 @@ def is_web_address(value: str) -> bool:
     return parts.scheme in ("http", "https") and has_place and not re.search(r"[\s\ufeff]", value)
 
 
+class Hashtag(Text):
+    """One word, with or without its sign."""
+
+    def to_internal_value(self, data: Any) -> str:
+        tag = super().to_internal_value(data)
+        if not is_hashtag(tag):
+            raise serializers.ValidationError(not_a_hashtag(tag))
+        return tag
+
+
 class BesideContent(StrictInput):
     """The fields beside the content that a post and each of its overrides have."""
 
     title = Text(required=False, allow_blank=True, max_length=1000)
     link = Link(required=False, allow_blank=True, max_length=2000)
-    hashtags = StringList(required=False, max_length=100)
-
-    def validate_hashtags(self, value: list[str]) -> list[str]:
-        if wrong := ", ".join(repr(tag) for tag in dict.fromkeys(value) if not is_hashtag(tag)):
-            told = Phrase("A hashtag is one word, with or without its #. Change {wrong}.", wrong=wrong[:500])
-            raise serializers.ValidationError(told)
-        return value
+    hashtags = StringList(child=Hashtag(), required=False, max_length=100)
 
 
 @extend_schema_serializer(component_name="Override")
@@ -135,6 +139,16 @@ class OverridesSchema(OpenApiSerializerFieldExtension):
         return {"type": "object", "additionalProperties": either, "maxProperties": MAX_DESTINATIONS}
 
 
+class Destination(Text):
+    """The id of a network, or one in the form of an account's."""
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if not _is_destination(name):
+            raise serializers.ValidationError(destinations.unknown_destination(name))
+        return name
+
+
 class PostInput(BesideContent):
     """The body that changes a post."""
 
@@ -155,7 +169,7 @@ class PostInput(BesideContent):
         "timezone": "POST /api/posts/{id}/schedule",
     }
     content = Text(max_length=MAX_CONTENT, allow_blank=True)
-    platforms = StringList(min_length=1, max_length=MAX_DESTINATIONS)
+    platforms = StringList(child=Destination(), min_length=1, max_length=MAX_DESTINATIONS)
     platform_content = Overrides(required=False)
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -174,15 +188,6 @@ class PostInput(BesideContent):
         known = [key for key in given if _is_destination(key)] if isinstance(given, dict) else []
         entries = {key: _override(key, given[key]) for key in known[:MAX_DESTINATIONS]}
         return {key: entry.validated_data if entry.is_valid() else _readable(entry) for key, entry in entries.items()}
-
-    def validate_platforms(self, value: list[str]) -> list[str]:
-        formed = [name for name in value if _is_destination(name)]
-        if len(formed) == len(value):
-            return value
-        view = self.context.get("view")
-        known = destinations.known_among(view.workspace, formed) if view else set(formed)
-        unknown = [name for name in value if name not in known]
-        raise serializers.ValidationError(destinations.unknown_destinations(unknown))
 
     def validate_platform_content(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > MAX_DESTINATIONS:

@@ -71,9 +71,9 @@ def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview
 
 def _recipients(post: Post) -> list[tuple[SocialAccount, Target | None]]:
     targets = list(Target.objects.filter(post=post).select_related("account").order_by("pk"))
-    if post.status == PostStatus.DRAFT:  # to schedule or publish it looks up its accounts once more
+    if post.status == PostStatus.DRAFT:
         present = {target.account_id: target for target in targets}
-        found = destinations.resolve(post.workspace, post.destinations, kept=True)
+        found = destinations.of(post)
         accounts = [*found.accounts, *_absent(post.workspace, found.missing)]
         return [(account, present.get(account.pk) if account.is_connected else None) for account in accounts]
     for target in targets:

@@ -72,7 +72,7 @@ def _repeated(same: Post, account: SocialAccount) -> Issue:
         field="content",
         message=Phrase(
             "{account} has another post with the same text at {moment}.",
-            account=account.name,
+            account=account.introduced,
             moment=f"{same.moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         ),
         limit=HOURS,

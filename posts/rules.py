@@ -151,7 +151,7 @@ def _of_connection(account: SocialAccount, platform: Connector, at: datetime | N
     warning = {"field": "platforms", "severity": "warning", "fix": f"POST /api/accounts/{account.pk}/reconnect"}
     if account.pk is None or not account.is_connected:
         none = Phrase("No account is connected for {network}.", network=platform.name)
-        gone = Phrase("The account {account} was disconnected.", account=account.name)
+        gone = Phrase("The account {account} was disconnected.", account=account.introduced)
         yield Issue(
             rule="account_not_connected",
             field="platforms",
@@ -166,7 +166,7 @@ def _of_connection(account: SocialAccount, platform: Connector, at: datetime | N
 
 def must_reconnect(account: SocialAccount) -> Phrase:
     """Say that nothing goes out to an account whose tokens have ended."""
-    return Phrase("{account} must be reconnected before this post can go out.", account=account.name)
+    return Phrase("{account} must be reconnected before this post can go out.", account=account.introduced)
 
 
 def ends_first(account: SocialAccount, at: datetime | None) -> Phrase | None:
@@ -175,6 +175,6 @@ def ends_first(account: SocialAccount, at: datetime | None) -> Phrase | None:
         return None
     return Phrase(
         "The connection of {account} ends on {day} UTC, before this post is due: it must be renewed by then.",
-        account=account.name,
+        account=account.introduced,
         day=account.expires_at.astimezone(UTC).date().isoformat(),
     )

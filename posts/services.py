@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts import registry
 from accounts.models import SocialAccount
+from accounts.platforms import NAMES
 from accounts.platforms.base import Content, Media
 from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
@@ -25,6 +26,7 @@ from posts.advice import failure, rest_unsent
 from posts.asking import question
 from posts.content import compose
 from posts.due import UNSCHEDULED, are_due, send_denied, send_now, set_due
+from posts.following import follow
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.paused import why_paused
@@ -36,6 +38,8 @@ from workspaces.models import Workspace
 
 PAST_TOLERANCE = timedelta(seconds=60)
 TEXTS = ("content", "title", "link", "hashtags", "platform_content")
+CALLED = {"destinations": "platforms"}
+"""What the API calls columns that have another name here."""
 REST_UNSENT = failure(
     "OUTCOME_UNKNOWN",
     Phrase("The post was settled by hand, and what follows it was not sent: a reply needs the network's own id."),
@@ -113,6 +117,7 @@ def create_post(
     targets = destinations.place_new(post, found.accounts)
     record("created", post, actor=actor, platforms=post.platforms)
     if scheduled_at is None:
+        destinations.require_standing(post, targets)
         remember(post, "targets", targets)  # nothing has changed them since
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
@@ -140,10 +145,12 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     went_to = _recipients(locked)
     found = _direct(locked, values, overrides=new_overrides(values, present=before.get("platform_content", {})))
     locked.platforms = found.platforms
-    told = changes(before, locked)
+    told = _as_called(changes(before, locked))
     if told["after"].keys() & set(TEXTS):
         _forget_changed(locked, before=before)
     targets = destinations.place(locked, found)
+    if locked.status == DRAFT:
+        follow([locked])  # another account may have become the default just before its row was held by the target
     if locked.status == SCHEDULED:
         require_publishable(locked, found)
         added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
@@ -155,6 +162,11 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     record_outcome(locked, changed)
     unused = found.unused(locked, files.as_content(locked))
     return locked, found.warnings(locked.scheduled_at) + unused + _strays(locked, found)
+
+
+def _as_called(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return changes with the API's names of their columns."""
+    return {side: {CALLED.get(name, name): value for name, value in values.items()} for side, values in changed.items()}
 
 
 def _forget_changed(post: Post, *, before: Mapping[str, Any]) -> None:
@@ -190,7 +202,7 @@ def _strays(post: Post, found: destinations.Destinations) -> list[str]:
         Phrase(
             "The post keeps its slot in {name}, which is not for {network}: queue it again, or give it a time.",
             name=post.schedule.name,
-            network=network,
+            network=NAMES[network],
         )
         for network in missing
     ]
@@ -335,6 +347,7 @@ def unschedule_post(post: Post, *, actor: Actor) -> Post:
     locked = lock_in(post, UNSCHEDULABLE)
     before = snapshot(locked)
     Target.objects.active().filter(post=locked).update(**UNSCHEDULED)
+    follow([locked])
     sync(locked)
     record("unscheduled", locked, actor=actor, **changes(before, locked))
     return locked

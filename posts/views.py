@@ -281,11 +281,18 @@ def _idle(body: Any) -> list[str]:
 
 
 def _unread_files(body: Any, *, present: Sequence[Mapping[str, str]] = ()) -> list[str]:
-    """Warn that files in a body have no effect, unless they are the post's own."""
-    given = body.get("media")
+    """Warn that files in a body have no effect, unless they are the post's own, in their order."""
+    given, own = body.get("media"), [each["id"] for each in present]
     named = [_file_id(each) for each in given] if isinstance(given, list) else given
-    if given is None or named == [each["id"] for each in present]:
+    if given is None or named == own:
         return []
+    if isinstance(named, list) and all(each in own for each in named):
+        moves, removes = 'PUT /api/media/{id} {"position"}', "DELETE /api/media/{id}"
+        return [
+            Phrase(
+                "media is not read here: {moves} moves a file, and {removes} removes one.", moves=moves, removes=removes
+            )
+        ]
     return [Phrase("media is not read here: send each file to {place}.", place="POST /api/posts/{id}/media")]
 
 

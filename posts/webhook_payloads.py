@@ -17,8 +17,6 @@ from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatu
 
 RESULTS_BYTES, MESSAGE_CHARACTERS = 16_000, 200
 """Limits for the results of a post and for an error's message, so that a body stays below 20 kB."""
-CALLED = {"destinations": "platforms"}
-"""The API's names of columns that are named differently here."""
 
 
 class EventErrorSerializer(serializers.Serializer[Any]):
@@ -110,7 +108,7 @@ def _of_post(event: Event, post: Post | None, targets: Sequence[Target]) -> Payl
     results = _within_limit([_result(target) for target in targets])
     data: dict[str, Any] = {"post": shown(post, EventPostSerializer), "targets": results}
     if "after" in event.details:
-        data["changed"] = [CALLED.get(name, name) for name in event.details["after"]]
+        data["changed"] = list(event.details["after"])
     if len(results) < len(targets):
         data["targets_left_out"] = len(targets) - len(results)
     return Payload(mode=post.workspace.mode, data=data)

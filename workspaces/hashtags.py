@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from ouipost.phrases import Phrase
+
 WIDE_SIGN = "\uff03"
 """The full-width `#` of Chinese, Japanese and Korean keyboards; networks treat it as `#`."""
 SIGNS = f"#{WIDE_SIGN}"
@@ -12,6 +14,11 @@ def is_hashtag(tag: str) -> bool:
     """Whether this is one word, with or without its `#`. Networks read only a part of a word with a `#` inside."""
     word = tag.strip().lstrip(SIGNS)
     return bool(word) and not re.search(rf"[\s\x00-\x1f{SIGNS}]", word)
+
+
+def not_a_hashtag(given: object) -> Phrase:
+    """Say that this is none."""
+    return Phrase("A hashtag is one word, with or without its #. Change {wrong}.", wrong=repr(given)[:500])
 
 
 def normal_hashtags(tags: Iterable[str]) -> list[str]:

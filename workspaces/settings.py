@@ -9,7 +9,7 @@ from rest_framework.serializers import ValidationError
 from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
-from workspaces.hashtags import is_hashtag, normal_hashtags
+from workspaces.hashtags import is_hashtag, normal_hashtags, not_a_hashtag
 from workspaces.models import MAX_LATE_MINUTES
 
 MAX_CHARACTERS = 65_536
@@ -57,9 +57,7 @@ def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _problems_of(tags: list[Any]) -> dict[str, list[str]]:
     return {
-        f"default_hashtags.{place}": [
-            Phrase("A hashtag is one word, with or without its #. Change {wrong}.", wrong=repr(tag)[:500])
-        ]
+        f"default_hashtags.{place}": [not_a_hashtag(tag)]
         for place, tag in enumerate(tags)
         if not isinstance(tag, str) or not is_hashtag(tag)
     }

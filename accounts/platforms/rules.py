@@ -14,7 +14,7 @@ UNITS = {
     "utf16_units": Phrase("characters (UTF-16 units)"),
     "utf8_bytes": Phrase("bytes"),
     "graphemes": Phrase("characters"),
-    "x_weighted": Phrase("characters by X's own count"),
+    "x_weighted": Phrase("characters by Twitter/X's own count"),
     "emoji_as_bytes": Phrase("characters (an emoji by its bytes)"),
 }
 

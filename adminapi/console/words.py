@@ -76,7 +76,7 @@ STORED = (
     _("The creator has turned {each} off for all posts."),
     _("The video has {seconds:g} seconds; this creator may post at most {most}."),
     _("Use one of: {taken}."),
-    _("X is working on the {kind}."),
+    _("Twitter/X is working on the {kind}."),
     _("LinkedIn gave no place for a {kind}."),
     _("LinkedIn is working on the {kind}."),
     _("Pinterest's storage did not take the video: it answered with status {status}."),
@@ -171,8 +171,8 @@ THEME = (
 
 
 def announce_texts() -> None:
-    """Register the texts so that stored ones are recognized; X appears in them by its short name."""
-    announce(STORED, networks=[*platforms.NAMES.values(), "X"])
+    """Register the texts so that stored ones are recognized."""
+    announce(STORED, networks=[*platforms.NAMES.values()])
 
 
 CALLED = {

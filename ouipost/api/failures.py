@@ -113,7 +113,7 @@ def _(error: exceptions.ParseError) -> Failure:
 def _(error: exceptions.ValidationError) -> Failure:
     fields: dict[str, list[str]] = {}
     for path, message in _messages(error.detail, ()):
-        fields.setdefault(".".join(path) or WHOLE_BODY, []).append(message)
+        fields.setdefault(".".join(path) if path else WHOLE_BODY, []).append(message)
     return of_status(400, message="The request has invalid values.", details={"fields": fields})
 
 

@@ -91,7 +91,7 @@ class StrictInput(serializers.Serializer[Any]):
             right |= {name: rest for name, rest in lists.items() if name not in found}
             refused = self.service_problems(fields.to_internal_value(right))
             found |= {_in_whole_list(path, places): messages for path, messages in refused.items()}
-        return {name: {WHOLE: messages} if name in lists else messages for name, messages in found.items()}
+        return {name: _in_list(each, places[name]) if name in lists else each for name, each in found.items()}
 
     @property
     def _asks_a_service(self) -> bool:
@@ -273,6 +273,11 @@ class InstantOrLocal(Instant):
 
 def _from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     return isinstance(getattr(field.root, "initial_data", None), QueryDict)
+
+
+def _in_list(errors: Any, places: Sequence[int]) -> dict[Any, Any]:
+    """Return the errors of a list's right items by their places in the list as sent, or those of the whole list."""
+    return {places[place]: texts for place, texts in errors.items()} if isinstance(errors, dict) else {WHOLE: errors}
 
 
 def _in_whole_list(path: str, places: Mapping[str, Sequence[int]]) -> str:

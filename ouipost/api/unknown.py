@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import Http404
+from django.urls import resolve
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -33,6 +34,7 @@ class UnknownAddress(APIView):
         self.perform_authentication(request)
         limits.enforce(request._request, caller_of(request))
         refuse_key_in_address(request)
-        if request.path.endswith("/"):
+        without = request.path_info.removesuffix("/")
+        if without != request.path_info and getattr(resolve(without).func, "cls", None) is not type(self):
             raise EndsInSlash
         raise Http404

@@ -13,7 +13,7 @@ from accounts import registry
 from accounts.models import SocialAccount
 from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text, ZoneName
 from ouipost.phrases import Phrase
-from posts.destinations import unknown_destinations
+from posts.destinations import unknown_destination
 from posts.schedules.slots import DAYS
 
 MAX_SLOTS = 168
@@ -48,10 +48,10 @@ class SlotInput(StrictInput):
         return DAYS.index(value)
 
     def validate_platforms(self, value: list[str]) -> list[str]:
-        named = [name for name in value if name not in registry.IDS]
+        named = {place: name for place, name in enumerate(value) if name not in registry.IDS}
         known = self._accounts() if named else set()
-        if unknown := [name for name in named if name not in known]:
-            raise serializers.ValidationError(unknown_destinations(unknown))
+        if unknown := {place: [unknown_destination(name)] for place, name in named.items() if name not in known}:
+            raise serializers.ValidationError(cast("Any", unknown))
         return list(dict.fromkeys(value))
 
     def _accounts(self) -> set[str]:

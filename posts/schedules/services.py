@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts import registry
 from accounts.models import SocialAccount
+from accounts.platforms import NAMES
 from ouipost.db.locks import lock_shared
 from ouipost.db.rows import assign, in_parts
 from ouipost.errors import DomainError, InvalidInput
@@ -23,6 +24,7 @@ from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from posts import destinations, rules
 from posts.due import UNSCHEDULED
+from posts.following import follow
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.schedules import wall_times
 from posts.schedules.queue import (
@@ -34,6 +36,7 @@ from posts.schedules.queue import (
     queued,
     requeue,
 )
+from posts.schedules.slots import DAYS
 from posts.services import (
     SCHEDULABLE,
     give_time,
@@ -155,6 +158,7 @@ def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot
 
 
 def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
+    name = NAMES[network]
     return {
         "rule": "no_slot_fits",
         "platform": network,
@@ -163,12 +167,12 @@ def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
         "message": Phrase(
             "No slot of {name} is for all networks of this post: {network} is missing.",
             name=schedule.name,
-            network=network,
+            network=name,
         ),
         "limit": None,
         "actual": network,
         "severity": "error",
-        "fix": Phrase("Add {network} to a slot, or schedule the post by its time.", network=network),
+        "fix": Phrase("Add {network} to a slot, or schedule the post by its time.", network=name),
     }
 
 
@@ -181,19 +185,24 @@ def _require_connected(slots: Iterable[Mapping[str, Any]]) -> None:
 
     Locks the accounts, after their schedule: disconnecting one then waits, and finds the new slots to remove it from.
     """
-    named = {f"slots.{place}.platforms": {*values["platforms"]} - {*registry.IDS} for place, values in enumerate(slots)}
-    pks = set[str]().union(*named.values())
+    named = {
+        f"slots.{slot}.platforms.{place}": name
+        for slot, values in enumerate(slots)
+        for place, name in enumerate(values["platforms"])
+        if name not in registry.IDS
+    }
+    pks = {*named.values()}
     accounts = lock_shared(SocialAccount.objects.filter(pk__in=pks)) if pks else []
     there = {account.pk for account in accounts if account.is_connected}
-    gone = {field: sorted(each - there) for field, each in named.items() if each - there}
+    gone = {field: [destinations.unknown_destination(each)] for field, each in named.items() if each not in there}
     if gone:
-        raise InvalidInput(**{field: [destinations.unknown_destinations(each)] for field, each in gone.items()})
+        raise InvalidInput(**gone)
 
 
 def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
     """Return the slots in the journal's form."""
     rows = schedule.slots.order_by("day", "time", "pk")
-    return [{"day": slot.day, "time": slot.time.strftime("%H:%M"), "platforms": slot.platforms} for slot in rows]
+    return [{"day": DAYS[slot.day], "time": slot.time.strftime("%H:%M"), "platforms": slot.platforms} for slot in rows]
 
 
 def _change_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -276,6 +285,7 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
     for some in in_parts(posts, TOLD_AT_ONCE):
         targets = Target.objects.filter(post__in=some)
         targets.active().update(**UNSCHEDULED)
+        follow(some)
         before = {post.pk: snapshot(post) for post in some}
         sync_each(some, targets, now=now)
         record_all([entry("unscheduled", post, actor=actor, **changes(before[post.pk], post)) for post in some])

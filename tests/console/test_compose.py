@@ -415,7 +415,7 @@ def test_whoever_schedules_is_told_once_of_a_connection_that_ends_before(
     answer = staff.post(NEW, written(account, **when, do=do), follow=True)
     again = staff.post(edit_address(Post.objects.get()), written(account, content="Rye", do="save"), follow=True)
 
-    told = f"The connection of Oven ends on {ends_at:%Y-%m-%d} UTC"
+    told = f"The connection of Oven (Facebook, companypage) ends on {ends_at:%Y-%m-%d} UTC"
     for each in (answer, again):
         assert [str(message).startswith(told) for message in each.context["messages"]].count(True) == 1
 
@@ -437,7 +437,7 @@ def test_the_next_free_slot_is_taken_from_the_chosen_schedule(
     ("values", "told"),
     [
         ({"is_active": False}, "The schedule is on hold"),
-        ({"slots": [(0, "09:00", ["twitter"])]}, "facebook is missing"),
+        ({"slots": [(0, "09:00", ["twitter"])]}, "Facebook is missing"),
     ],
     ids=["on hold", "no slot fits"],
 )

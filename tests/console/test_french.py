@@ -201,17 +201,18 @@ def test_a_stored_text_is_told_as_the_phrase_that_it_was(french: None, template:
 
 def test_a_network_s_own_words_stay_as_they_are_within_ours(french: None) -> None:
     assert translated(SAYS) == "Facebook répond\xa0: «\xa0the session is no longer valid.\xa0»"
-    assert translated(said("X", "", otherwise=Phrase("answered with status {status}.", status=503))) == (
-        "X a répondu avec le statut 503."
+    assert translated(said("Twitter/X", "", otherwise=Phrase("answered with status {status}.", status=503))) == (
+        "Twitter/X a répondu avec le statut 503."
     )
     assert translated("Somebody else wrote this.") == "Somebody else wrote this."
 
 
 def test_what_stands_within_a_stored_text_is_french_too(french: None) -> None:
-    stored = "2 of 3 parts are out; the next was not accepted. X says: Too fast."
+    stored = "2 of 3 parts are out; the next was not accepted. Twitter/X says: Too fast."
 
     assert translated(stored) == (
-        "2 parties sur 3 sont publiées\u202f; la suivante n’a pas été acceptée. X répond\xa0: «\xa0Too fast.\xa0»"
+        "2 parties sur 3 sont publiées\u202f; la suivante n’a pas été acceptée. "
+        "Twitter/X répond\xa0: «\xa0Too fast.\xa0»"
     )
     assert translated("This creator cannot post for EVERYONE. Use one of: SELF_ONLY.") == (
         "Ce créateur ne peut pas publier pour EVERYONE. Utilisez l’une de ces valeurs\xa0: SELF_ONLY."

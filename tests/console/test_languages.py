@@ -50,6 +50,12 @@ def test_every_text_is_translated(catalogue: polib.POFile) -> None:
     assert [entry.msgid for entry in catalogue if entry.fuzzy or not all(texts(entry))] == []
 
 
+def test_a_network_has_one_name_in_all_sentences(catalogue: polib.POFile) -> None:
+    short = re.compile(r"(?<![\w/])X(?![\w-])|\bTwitter\b(?!/X)")
+
+    assert [entry.msgid for entry in catalogue if short.search(entry.msgid) or short.search(entry.msgstr)] == []
+
+
 def test_a_translation_has_the_places_that_the_text_has(catalogue: polib.POFile) -> None:
     wrong = []
     for entry in catalogue:

@@ -15,7 +15,7 @@ GONE = "019a2b3c-4d5e-7f00-8a1b-2c3d4e5f6a7b"
 NOBODY, NOWHERE, NO_SCHEDULE = f"acc_{GONE}", f"ws_{GONE}", f"sched_{GONE}"
 PAST = "2020-01-01T00:00:00Z"
 POST = {"platforms": [NOBODY], "platform_content": {NOBODY: {"content": "x"}}, "title": 1}
-POST_PROBLEMS = {"title", "platforms", f"platform_content.{NOBODY}"}
+POST_PROBLEMS = {"title", "platforms.0", f"platform_content.{NOBODY}"}
 OVERRIDES: dict[str, Any] = {
     "myspace": "x",
     "orkut": {"title": 5, "foo": 1},
@@ -31,7 +31,7 @@ SLOTS = [
     {"day": "monday", "time": "09:00", "platforms": [NOBODY]},
     {"day": "someday", "time": "25:00", "platforms": []},
 ]
-SLOT_PROBLEMS = {"slots.1.time", "slots.1.platforms", "slots.2.day", "slots.2.time", "slots.2.platforms"}
+SLOT_PROBLEMS = {"slots.1.time", "slots.1.platforms.0", "slots.2.day", "slots.2.time", "slots.2.platforms"}
 KEY = {"name": "", "tier": "x", "permissions": ["x"], "workspaces": [NOWHERE], "expires_at": "x", "is_active": 1}
 KEY_PROBLEMS = {"name", "tier", "permissions.0", "workspaces.0", "expires_at", "is_active"}
 USER = {"email": "x", "password": "short", "role": "x", "permissions": ["x"], "is_active": 1}
@@ -43,7 +43,7 @@ WORKSPACE_PROBLEMS = {"name", "description", "settings.timezone", "settings.auto
 
 BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("POST /api/posts", POST | {"scheduled_at": PAST}, {"content", "scheduled_at", *POST_PROBLEMS}),
-    ("POST /api/posts", {"content": "", "platforms": [NOBODY], "scheduled_at": PAST}, {"platforms", "scheduled_at"}),
+    ("POST /api/posts", {"content": "", "platforms": [NOBODY], "scheduled_at": PAST}, {"platforms.0", "scheduled_at"}),
     (
         "POST /api/posts",
         POST | {"scheduled_at": "2020-01-01T00:00:00", "timezone": "x"},
@@ -52,9 +52,9 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
     (
         "POST /api/posts",
         {"content": "x", "platforms": ["myspace", 1], "hashtags": ["a b", ""]},
-        {"platforms", "platforms.1", "hashtags", "hashtags.1"},
+        {"platforms.0", "platforms.1", "hashtags.0", "hashtags.1"},
     ),
-    ("POST /api/posts", {"content": "x", "platforms": [1, NOBODY]}, {"platforms.0", "platforms"}),
+    ("POST /api/posts", {"content": "x", "platforms": [1, NOBODY]}, {"platforms.0", "platforms.1"}),
     (
         "POST /api/posts",
         {"content": "x", "platforms": ["facebook"], "platform_content": OVERRIDES},
@@ -78,7 +78,7 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
     (
         "PUT /api/schedules/{schedule}",
         {"slots": [{"day": "monday", "time": "09:00", "platforms": [NOBODY, 1]}]},
-        {"slots.0.platforms", "slots.0.platforms.1"},
+        {"slots.0.platforms.0", "slots.0.platforms.1"},
     ),
     (
         "POST /api/accounts",
@@ -211,7 +211,32 @@ def test_all_that_is_wrong_with_a_body_is_told_at_once(
 def test_a_network_and_an_account_that_are_not_there_are_named_together(limited: ApiClient) -> None:
     found = fields_of(limited.post("/api/posts", {"content": "x", "platforms": ["myspace", NOBODY, "facebook"]}))
 
-    assert found["platforms"][0].startswith(f"Neither a platform nor a connected account: myspace, {NOBODY}.")
+    known = "The platforms are facebook, instagram, twitter, linkedin, tiktok, youtube, pinterest, threads, bluesky."
+    assert found == {
+        f"platforms.{place}": [f"Neither a platform nor a connected account: {name}. {known}"]
+        for place, name in [(0, "myspace"), (1, NOBODY)]
+    }
+
+
+def test_what_is_wrong_with_items_of_a_list_is_told_at_their_places(limited: ApiClient, workspace: Workspace) -> None:
+    platforms = ["myspace", 3, "facebook", NOBODY, None]
+    body = {"content": "x", "platforms": platforms, "hashtags": ["rye", "two words", 5, "#"]}
+    slot = {"day": "friday", "time": "09:00"}
+    slots = [slot | {"platforms": ["facebook"]}, slot | {"time": "10:00", "platforms": platforms}]
+
+    post = fields_of(limited.post("/api/posts", body | {"platform_content": {"threads": {"hashtags": ["a b"]}}}))
+    schedule = fields_of(limited.post("/api/schedules", {"name": "Mornings", "slots": slots}))
+
+    wrong = {f"platforms.{place}" for place in (0, 1, 3, 4)}
+    assert set(post) == wrong | {f"hashtags.{place}" for place in (1, 2, 3)} | {"platform_content.threads.hashtags.0"}
+    assert post["hashtags.1"] == ["A hashtag is one word, with or without its #. Change 'two words'."]
+    assert set(schedule) == {f"slots.1.{name}" for name in wrong}
+
+
+def test_a_field_without_a_name_is_named(limited: ApiClient) -> None:
+    found = fields_of(limited.post("/api/posts", {"content": "x", "platforms": ["facebook"], "": 1}))
+
+    assert found == {"": ["Unknown field."]}
 
 
 def test_an_option_that_is_unknown_is_named_beside_one_of_another_destination(

@@ -192,7 +192,9 @@ def test_an_account_that_went_is_named_and_not_taken_for_its_network(
     [shown] = targets_of(api, post)
 
     assert (shown["target_id"], shown["account_id"], shown["platform"]) == (None, account.pk, "facebook")
-    assert [issue["message"] for issue in shown["issues"]] == ["The account Second page was disconnected."]
+    assert [issue["message"] for issue in shown["issues"]] == [
+        "The account Second page (Facebook, companypage) was disconnected."
+    ]
     assert rules_of(shown) == ["account_not_connected"]
 
 
@@ -204,7 +206,7 @@ def test_a_draft_shows_the_account_that_scheduling_would_choose(api: ApiClient, 
 
     [of_draft], [of_scheduled] = targets_of(api, draft), targets_of(api, scheduled)
 
-    assert (of_draft["account_id"], of_draft["target_id"]) == (second.pk, None)
+    assert (of_draft["account_id"], of_draft["target_id"]) == (second.pk, draft.targets.get().pk)
     assert (of_scheduled["account_id"], of_scheduled["target_id"]) == (first.pk, scheduled.targets.get().pk)
 
 

@@ -123,7 +123,7 @@ def test_a_preview_costs_the_same_for_one_file_or_twenty(
     for position in range(count):
         make_media(post, position=position)
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         response = warm.get(f"/api/posts/{post.pk}/preview")
 
     assert [len(target["media"]) for target in response.json()["data"]["targets"]] == [count] * 3

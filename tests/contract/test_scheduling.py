@@ -173,8 +173,13 @@ def test_without_an_account_scheduling_is_422(api: ApiClient, paris: Workspace) 
 
 
 def test_whoever_schedules_hears_of_accounts_that_must_be_reconnected(api: ApiClient, paris: Workspace) -> None:
-    make_account(paris, name="Bakery", status="expired")
-    body = {"content": "Hi", "platforms": ["facebook"]}
+    make_account(paris, name="Bakery", username="", status="expired")
+    make_account(paris, name="Bakery", username="bakery", status="expired", platform="twitter")
+    body = {"content": "Hi", "platforms": ["facebook", "twitter"]}
+    told = [
+        "Bakery (Facebook) must be reconnected before this post can go out.",
+        "Bakery (Twitter/X, @bakery) must be reconnected before this post can go out.",
+    ]
 
     created = api.post("/api/posts", body | {"scheduled_at": FUTURE}).json()["data"]
     address = f"/api/posts/{created['post']['id']}"
@@ -185,7 +190,7 @@ def test_whoever_schedules_hears_of_accounts_that_must_be_reconnected(api: ApiCl
         api.post(f"{address}/schedule", {"schedule_id": make_schedule(paris).pk}).json()["data"],
     ]
 
-    assert [data["warnings"] for data in answers] == [["Bakery must be reconnected before this post can go out."]] * 4
+    assert [data["warnings"] for data in answers] == [told] * 4
     assert [data["post"]["status"] for data in answers] == ["scheduled"] * 4
 
 
@@ -193,7 +198,8 @@ def test_whoever_schedules_hears_of_accounts_whose_connection_ends_before(api: A
     end = datetime.fromisoformat(FUTURE) - timedelta(seconds=1)
     make_account(paris, name="Bakery", tokens=Tokens(access_token="token", ends_at=end))
     body = {"content": "Hi", "platforms": ["facebook"]}
-    told = ["The connection of Bakery ends on 2090-02-01 UTC, before this post is due: it must be renewed by then."]
+    way_out = "before this post is due: it must be renewed by then."
+    told = [f"The connection of Bakery (Facebook, companypage) ends on 2090-02-01 UTC, {way_out}"]
 
     draft = api.post("/api/posts", body).json()["data"]
     created = api.post("/api/posts", body | {"scheduled_at": FUTURE}).json()["data"]

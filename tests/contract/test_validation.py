@@ -48,7 +48,7 @@ def test_an_issue_says_what_is_wrong_where_and_how_to_mend_it(api: ApiClient, wo
                 "platform": "twitter",
                 "account_id": twitter.pk,
                 "field": "content",
-                "message": "The text has 281 characters by X's own count; this network takes at most 280.",
+                "message": "The text has 281 characters by Twitter/X's own count; this network takes at most 280.",
                 "limit": 280,
                 "actual": 281,
                 "severity": "error",

@@ -696,9 +696,9 @@ class TestTwitter(LookCase, OAuth2Case):
     @pytest.mark.parametrize(
         ("error", "message"),
         [
-            ({"code": 1, "name": "InvalidMedia", "message": "No H.264."}, "X says: No H.264."),
-            ({"name": "InvalidMedia"}, "X says: InvalidMedia"),
-            (None, "X could not work on the video."),
+            ({"code": 1, "name": "InvalidMedia", "message": "No H.264."}, "Twitter/X says: No H.264."),
+            ({"name": "InvalidMedia"}, "Twitter/X says: InvalidMedia"),
+            (None, "Twitter/X could not work on the video."),
         ],
     )
     def test_a_video_that_x_gives_up_is_rejected_and_forgotten(self, error: Any, message: str) -> None:
@@ -873,12 +873,12 @@ class TestTwitter(LookCase, OAuth2Case):
 
         error = self.connector.classify(make_answer(400, problem))
 
-        assert (error.message, error.error_code) == ("X says: Your media IDs are invalid.", "MEDIA_REJECTED")
+        assert (error.message, error.error_code) == ("Twitter/X says: Your media IDs are invalid.", "MEDIA_REJECTED")
 
     def test_an_unknown_refusal_keeps_its_code(self) -> None:
         error = self.connector.classify(make_answer(403, {"type": PROBLEMS + "brand-new"}))
 
-        assert error.message == "X answered with status 403 and the code brand-new."
+        assert error.message == "Twitter/X answered with status 403 and the code brand-new."
         assert error.network_code == "brand-new"
 
     def test_a_problem_without_a_type_is_a_word_of_x_all_the_same(self) -> None:

@@ -133,6 +133,55 @@ def test_a_link_goes_beside_the_text_where_the_network_takes_one_and_there_are_n
         ("#東京・", "", ["東京"], "#東京・"),
         ("❤\ufe0f#food 1\ufe0f\u20e3#new", "", ["food", "new"], "❤\ufe0f#food 1\ufe0f\u20e3#new"),
         ("Bread \uff03Food", "", ["food", "\uff03new", "#\uff03New", "\uff03"], "Bread \uff03Food\n\n#new"),
+        *[
+            (f"{start}{address}{end}", "", ["food"], f"{start}{address}{end}\n\n#food")
+            for start, end in [("", ""), ("See ", " today."), ("(", ")"), ("看", "。好"), ("[menu](", ")")]
+            for address in [
+                "https://b.example/#food",
+                "https://b.example/a/#food",
+                "https://b.example/?#food",
+                "https://b.example/a_(b)#food",
+                "HTTP://localhost:8000/#Food",
+                "b.example/#food",
+                "www.b.example/a/?x=1&#food",
+            ]
+        ],
+        ("...b.example/#food", "", ["food"], "...b.example/#food\n\n#food"),
+        ("https://b.example/\uff03food", "", ["food"], "https://b.example/\uff03food\n\n#food"),
+        ("https://b.example/#food #food", "", ["food"], "https://b.example/#food #food"),
+        ("(https://b.example/a)#food", "", ["food"], "(https://b.example/a)#food"),
+        ("看https://b.example/a。#food", "", ["food"], "看https://b.example/a。#food"),
+        ("Bread/#food, 1.50/#new", "", ["food", "new"], "Bread/#food, 1.50/#new"),
+        *[
+            (f"{start}https://b.example/a", "https://b.example/a", [], f"{start}https://b.example/a{end}")
+            for end, starts in {
+                "": [
+                    "See\n",
+                    "(",
+                    "[menu](",
+                    "[b.example/a](",
+                    "<",
+                    "Menu:",
+                    "Menu\u2026",
+                    "c.example ",
+                    "c.example/ ",
+                ],
+                "\n\nhttps://b.example/a": [
+                    "https://web.archive.org/web/2026/",
+                    "web.archive.org/web/2026/",
+                    "https://c.example/?u=",
+                    "https://c.example/x_(y)/",
+                    "x",
+                ],
+            }.items()
+            for start in starts
+        ],
+        (
+            "https://c.example/https://b.example/a https://b.example/a.",
+            "https://b.example/a",
+            [],
+            "https://c.example/https://b.example/a https://b.example/a.",
+        ),
     ],
 )
 def test_the_final_text_has_what_is_not_yet_in_it(text: str, link: str, tags: list[str], expected: str) -> None:
@@ -165,7 +214,16 @@ def seconds_of(work: Callable[[], object]) -> float:
     return process_time() - started
 
 
-@pytest.mark.parametrize("text", ["ß" * 100_000, "x#tag" * 20_000, "x#" + "#".join(f"tag{n}x" for n in range(9_000))])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ß" * 100_000,
+        "x#tag" * 20_000,
+        "x#" + "#".join(f"tag{n}x" for n in range(9_000)),
+        "b.b." * 25_000,
+        "https://b.example/((" * 5_000,
+    ],
+)
 def test_a_long_text_is_searched_for_many_tags_in_less_than_half_the_time_of_a_pattern(text: str) -> None:
     tags = normal_hashtags(f"tag{n}" for n in range(100))
 

@@ -37,7 +37,7 @@ def test_a_network_without_an_account_is_a_warning(workspace: Workspace) -> None
     found = resolve(workspace, ["facebook", "twitter", "twitter"])
 
     assert (found.platforms, found.missing) == (["facebook", "twitter"], {"twitter": "twitter"})
-    assert found.warnings(None) == ["No twitter account is connected: connect one before the post is scheduled."]
+    assert found.warnings(None) == ["No Twitter/X account is connected: connect one before the post is scheduled."]
 
 
 def test_every_unknown_id_is_named(workspace: Workspace) -> None:
@@ -47,8 +47,11 @@ def test_every_unknown_id_is_named(workspace: Workspace) -> None:
     with pytest.raises(InvalidInput) as refused:
         resolve(workspace, ["myspace", foreign.pk, gone.pk, "facebook"])
 
-    told = f"Neither a platform nor a connected account: myspace, {foreign.pk}, {gone.pk}. The platforms are facebook, "
-    assert refused.value.details["fields"]["platforms"][0].startswith(told)
+    told = {name: texts[0].partition(".")[0] for name, texts in refused.value.details["fields"].items()}
+    assert told == {
+        f"platforms.{place}": f"Neither a platform nor a connected account: {name}"
+        for place, name in enumerate(["myspace", foreign.pk, gone.pk])
+    }
 
 
 @pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time")
@@ -141,4 +144,4 @@ def test_an_unknown_id_hides_no_unknown_override(workspace: Workspace) -> None:
     with pytest.raises(InvalidInput) as refused:
         resolve(workspace, ["acc_none"], overrides={"acc_other": {"content": "x"}})
 
-    assert sorted(refused.value.details["fields"]) == ["platform_content.acc_other", "platforms"]
+    assert sorted(refused.value.details["fields"]) == ["platform_content.acc_other", "platforms.0"]

@@ -104,7 +104,7 @@ def test_an_account_whose_connection_ends_before_the_post_is_due_is_a_warning_on
 
     assert find_issues(before, [account], []) == []
     assert (issue["rule"], issue["severity"]) == ("account_ends_first", "warning")
-    assert issue["message"].startswith("The connection of Bakery ends on 2026-03-01 UTC")
+    assert issue["message"].startswith("The connection of Bakery (Facebook, companypage) ends on 2026-03-01 UTC")
     assert issue["fix"] == f"POST /api/accounts/{account.pk}/reconnect"
 
 

@@ -216,7 +216,7 @@ def test_a_draft_whose_account_went_can_still_be_edited(workspace: Workspace, ac
 
     assert (edited.content, states(post)) == ("New", [])
     way_out = "connect it again, or send platforms without it, by account ids."
-    assert warnings == [f"The account {accounts[0].pk} was disconnected: {way_out}"]
+    assert warnings == [f"Company Page (Facebook, companypage), {accounts[0].pk}, was disconnected: {way_out}"]
 
 
 def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts: list[SocialAccount]) -> None:
@@ -238,7 +238,8 @@ def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts:
 def test_unscheduling_does_not_bring_back_what_was_cancelled(
     workspace: Workspace, accounts: list[SocialAccount]
 ) -> None:
-    post = make_mixed(workspace, accounts, "scheduled", "cancelled")
+    post = make_mixed(workspace, accounts, "scheduled", "scheduled", scheduled_at=NOW)
+    disconnect(accounts[1], actor=SYSTEM, now=NOW)
 
     services.unschedule_post(post, actor=ACTOR)
 
@@ -293,7 +294,7 @@ def test_an_edit_keeps_a_scheduled_post_scheduled_with_all_its_accounts(
     assert {target.account_id for target in targets} == {accounts[0].pk, third.pk}
     assert {(target.status, target.due_at, target.scheduled_at) for target in targets} == {("scheduled", due_at, SOON)}
     assert (stored.status, stored.platforms) == ("scheduled", ["facebook"])
-    assert stored.destinations == Event.objects.get().details["after"]["destinations"] == ["facebook", third.pk]
+    assert stored.destinations == Event.objects.get().details["after"]["platforms"] == ["facebook", third.pk]
     assert (stored.scheduled_timezone, stored.hashtags) == ("Europe/Paris", ["#kept"])
 
 

@@ -25,6 +25,8 @@ ALWAYS = [
     ("failed", "retry", "disconnect"),
     ("needs_review", "say it is not", "disconnect"),
     ("draft", "create", "delete"),
+    ("draft", "create", "another default"),
+    ("draft", "widen", "another default"),
 ]
 TOGETHER = {
     "draft": (

@@ -45,7 +45,8 @@ DAY = timedelta(days=1)
 GRANT = Tokens(access_token="EAABsbCS1iHgBO", refresh_token="1//0gxY5rJ")
 ON_FACEBOOK = Published(remote_id="1001_9077", url="https://www.facebook.com/1001_9077")
 ON_X = Published(remote_id="2125408", url="https://x.com/companypage/status/2125408")
-X_SAYS_NO = Rejected("X says: You are not allowed to create a Tweet with duplicate content.", network_code="187")
+X_SAYS = "Twitter/X says: You are not allowed to create a Tweet with duplicate content."
+X_SAYS_NO = Rejected(X_SAYS, network_code="187")
 ENDED = AuthExpired("Facebook says: The session has been invalidated because the user changed the password.")
 
 

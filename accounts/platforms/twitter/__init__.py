@@ -88,7 +88,7 @@ class Twitter(OAuth2Connector):
     def _me(self, session: Session, token: str) -> dict[str, Any]:
         me = dig(self.get(session, token, "users/me", **{"user.fields": PROFILE_FIELDS}), "data")
         if not dig_text(me, "id"):
-            raise Unknown(Phrase("X did not say whose token this is."))
+            raise Unknown(Phrase("Twitter/X did not say whose token this is."))
         return dict(me)
 
     def revoke(self, session: Session, account: Account) -> None:

@@ -70,7 +70,7 @@ def classify(answer: Answer) -> PlatformError:
     problem = Problem.of(answer)
     is_known = problem.code in {*KNOWN, "", str(answer.status)}
     code = problem.code or problem.title
-    facts = facts_of("X", answer, words=problem.message, code=code, is_known=is_known)
+    facts = facts_of("Twitter/X", answer, words=problem.message, code=code, is_known=is_known)
     return _spent(answer, problem, facts) or _refused(answer, problem, facts)
 
 

@@ -71,7 +71,7 @@ def _end_of(answer: Any, *, now: datetime) -> datetime:
 def _id_of(answer: Any) -> str:
     media_id = dig_text(answer, "data", "id")
     if not media_id:
-        raise Unavailable(Phrase("X took a file and gave no id for it."))
+        raise Unavailable(Phrase("Twitter/X took a file and gave no id for it."))
     return media_id
 
 
@@ -160,7 +160,7 @@ class ChunkedUpload:
         if dig_list(answer, "errors"):
             self._progress.forget()
         words = dig_text(answer, "errors", 0, "detail") or dig_text(answer, "errors", 0, "title")
-        raise Unavailable(said("X", words, otherwise=Phrase("did not say how an upload stands.")))
+        raise Unavailable(said("Twitter/X", words, otherwise=Phrase("did not say how an upload stands.")))
 
     def _call(self, method: str, path: str = "", **request: Any) -> Any:
         url = self._connector.url(f"media/upload/{path}").rstrip("/")
@@ -174,12 +174,14 @@ class ChunkedUpload:
         if state not in {"", "succeeded", "failed"}:
             wait = dig_count(work, "check_after_secs") or USUAL_WAIT
             raise StillWorking(
-                Phrase("X is working on the {kind}.", kind=ONE_OF[self._media.type]),
+                Phrase("Twitter/X is working on the {kind}.", kind=ONE_OF[self._media.type]),
                 retry_after=min(wait, LONGEST_WAIT),
             )
         if state == "failed":
             self._progress.forget()
             error = dig(work, "error")
             words = dig_text(error, "message") or dig_text(error, "name")
-            message = said("X", words, otherwise=Phrase("could not work on the {kind}.", kind=ONE_OF[self._media.type]))
+            message = said(
+                "Twitter/X", words, otherwise=Phrase("could not work on the {kind}.", kind=ONE_OF[self._media.type])
+            )
             raise Rejected(message, code="MEDIA_REJECTED", network_code=dig_text(error, "name"))

@@ -93,7 +93,7 @@ def _text(field: str, text: str) -> Iterator[Issue]:
             rule="too_many_cashtags",
             field=field,
             message=Phrase(
-                "The text has {count} cashtags, such as ${cashtag}; X takes one in a post.",
+                "The text has {count} cashtags, such as ${cashtag}; Twitter/X takes one in a post.",
                 count=len(cashtags),
                 cashtag=cashtags[0].value,
             ),
@@ -105,7 +105,7 @@ def _text(field: str, text: str) -> Iterator[Issue]:
         yield Issue(
             rule="mention_may_be_refused",
             field=field,
-            message=Phrase("X may refuse a post that mentions others, such as @{name}.", name=names[0].value),
+            message=Phrase("Twitter/X may refuse a post that mentions others, such as @{name}.", name=names[0].value),
             severity="warning",
             fix=Phrase("Write the name without the @, if the post must go out."),
         )
@@ -119,7 +119,7 @@ def _repeated(content: Content) -> Iterator[Issue]:
             yield Issue(
                 rule="text_repeated",
                 field=field,
-                message=Phrase("X refuses a text that the account has posted just before."),
+                message=Phrase("Twitter/X refuses a text that the account has posted just before."),
                 fix=Phrase("Write it in other words."),
             )
         seen.add(compared)
@@ -139,7 +139,10 @@ def _file(field: str, media: Media) -> Iterator[Issue]:
                 rule=f"gif_{name}_too_large",
                 field=field,
                 message=Phrase(
-                    "The GIF is {actual:,} {unit}; X takes at most {most:,}.", actual=actual, unit=unit, most=most
+                    "The GIF is {actual:,} {unit}; Twitter/X takes at most {most:,}.",
+                    actual=actual,
+                    unit=unit,
+                    most=most,
                 ),
                 limit=most,
                 actual=actual,

@@ -32,6 +32,8 @@ from workspaces.models import Workspace
 
 OWN = ("content", "title", "link", "hashtags")
 """The fields that a network or account may override, beside its options."""
+LISTS = ("platforms", "hashtags")
+"""Lists with one field of the page for all their entries."""
 BETWEEN_TAGS = re.compile(r"[\s,]+")
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,16}")
 FLAGS = {"true": True, "false": False}
@@ -106,13 +108,20 @@ class Sheet:
 
     def refuse(self, errors: Mapping[str, Iterable[str]]) -> None:
         """Add errors, in the reader's language."""
-        for name, texts in errors.items():
-            self.errors[name] = [*self.errors.get(name, []), *map(translated, texts)]
+        for path, texts in errors.items():
+            name = in_one_field(path)
+            self.errors[name] = list(dict.fromkeys([*self.errors.get(name, []), *map(translated, texts)]))
 
     def errors_at(self, path: str) -> list[str]:
         """Return the errors of a field, or of entries of it."""
         found = [self.errors[name] for name in self.errors if f"{name}.".startswith(f"{path}.")]
         return list(dict.fromkeys(text for texts in found for text in texts))
+
+
+def in_one_field(path: str) -> str:
+    """Return the name of the page's field; all entries of a list share one."""
+    name = path.partition(".")[0]
+    return name if name in LISTS else path
 
 
 def empty_sheet(workspace: Workspace, *, at: str = "") -> Sheet:

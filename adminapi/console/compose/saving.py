@@ -22,6 +22,7 @@ from adminapi.console.compose.forms import (
     checked_files,
     checked_moment,
     checked_values,
+    in_one_field,
     seen,
     take_over,
     wanted_files,
@@ -224,7 +225,8 @@ def refusal(error: DomainError, sheet: Sheet) -> Errors:
         return {"scheduled_at": [error.says(words.local(error.moment, sheet.workspace.timezone))]}
     fields: Errors = error.details.get("fields", {})
     if fields:
-        return fields | ({"platforms": gone} if "platforms" in fields and (gone := _disconnected(sheet)) else {})
+        others = {name: told for name, told in fields.items() if in_one_field(name) != "platforms"}
+        return others | {"platforms": gone} if fields != others and (gone := _disconnected(sheet)) else fields
     found: Errors = {}
     for issue in error.details.get("issues", []):
         if issue["severity"] == "error":

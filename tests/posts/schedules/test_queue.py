@@ -202,7 +202,7 @@ def test_deleting_a_schedule_costs_the_same_for_one_post_or_many(
     schedule = make_schedule(workspace)
     posts = [put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(count)]
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         assert schedules.delete_schedule(schedule, actor=ACTOR, now=NOW) == count
 
     assert told().count("post.unscheduled") == count
@@ -338,7 +338,7 @@ def test_slots_for_an_account_that_went_while_the_request_was_read_are_refused_b
     ):
         with pytest.raises(InvalidInput) as refused, transaction.atomic():
             write()
-        assert list(refused.value.details["fields"]) == ["slots.1.platforms"]
+        assert list(refused.value.details["fields"]) == ["slots.1.platforms.1"]
     assert not Slot.objects.filter(time="12:30").exists()
 
 

@@ -149,7 +149,7 @@ def test_what_is_scheduled_for_an_account_whose_tokens_have_ended_waits_for_its_
 
     [entry] = told(target.post)
 
-    assert entry.message == "Bakery must be reconnected before this post can go out."
+    assert entry.message == "Bakery (Facebook, companypage) must be reconnected before this post can go out."
     assert (entry.who_acts, entry.retry_safe, entry.next_attempt_at) == ("account_owner", True, target.due_at)
 
 
