@@ -231,8 +231,9 @@ def place_new(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
 def require_all(destinations: Destinations) -> None:
     """Raise AccountNotConnected when a network of the post has no account, and Overtaken when one goes right now.
 
-    Whoever disconnects an account calls off the targets that it finds. Once these are written none can go, as its row
-    is locked by them; before that, one could. A draft may keep such a target: it is asked again before it goes out.
+    Whoever disconnects an account locks the posts of all targets that may be unsent, and calls these off. What is
+    written anew locks the account's row: once it is there the account cannot go; before that, it could. A draft may
+    keep such a target: it is asked again before it goes out.
     """
     if destinations.missing or not destinations.accounts:
         absent = list(destinations.missing) or sorted(destinations.called_off)

@@ -24,8 +24,8 @@ UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.
 )
 """Targets of which nothing is out; a worker that has one has not armed it, and no longer can once it is called off."""
 CALLED_OFF = {"status": TargetStatus.CANCELLED, **TAKEN_FROM_WORKERS}
-UNSENT_OR_UNDONE = UNSENT | Q(status__in=[TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW])
-"""Those, and what somebody may be sending again right now."""
+MAY_BE_UNSENT = UNSENT | Q(status__in=[TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW, TargetStatus.CANCELLED])
+"""Those, and what somebody may be sending again, or scheduling anew, right now."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
 
 
@@ -45,11 +45,12 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     Returns the posts of which something was cancelled: drafts only lose the account.
     """
     mine = Target.objects.filter(account=account)
-    found = list(mine.filter(UNSENT_OR_UNDONE).values_list("post", flat=True))  # posts are locked before any target is
-    locked = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
-    mine = mine.filter(UNSENT, post__in=locked)
-    statuses = dict(mine.select_for_update().values_list("post", "status"))
-    posts = [post for post in locked if post.pk in statuses]
+    found = list(mine.filter(MAY_BE_UNSENT).values_list("post", flat=True))  # posts are locked before any target is
+    list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk").values_list("pk"))
+    mine = mine.filter(UNSENT)
+    statuses = dict(mine.filter(post__in=found).select_for_update().values_list("post", "status"))
+    mine = mine.filter(post__in=statuses)
+    posts = list(Post.objects.filter(pk__in=statuses).order_by("pk"))
     mine.filter(status=TargetStatus.DRAFT, armed_at=None).delete()  # the others are taken out: cancelled without a time
     mine.update(**CALLED_OFF)
     for some in in_parts(posts, TOLD_AT_ONCE):

@@ -25,6 +25,7 @@ ALWAYS = [
     ("failed", "retry", "disconnect"),
     ("needs_review", "say it is not", "disconnect"),
     ("draft", "create", "delete"),
+    ("called_off", "schedule", "disconnect"),
 ]
 TOGETHER = {
     "draft": (
@@ -40,6 +41,10 @@ TOGETHER = {
     "due": (
         "work; edit; narrow; widen; schedule; queue; unschedule; publish; publish once; delete; attach; "
         "remove the file; disconnect; connect again; disconnect another; close; less patience; pause; purge"
+    ),
+    "called_off": (
+        "edit; narrow; widen; schedule; queue; unschedule; publish; delete; disconnect; connect again; "
+        "disconnect another; close"
     ),
     "publishing": "work; edit; publish; retry; delete; disconnect; close; pause; purge",
     "queued": (
