@@ -7,12 +7,16 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
 from accounts.models import SocialAccount
+from accounts.platforms.errors import NotConnected
 from ouipost.claims import database_now
 from ouipost.db.locks import lock_free
 from ouipost.db.rows import in_parts
 from ouipost.events.journal import Actor, changes, entry, record_all
 from ouipost.events.models import Event
+from ouipost.phrases import Phrase
 from posts import counts
+from posts.advice import failure, rest_unsent
+from posts.due import DENIED
 from posts.media import files
 from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import BATCH
@@ -60,6 +64,17 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
         lost = ((post, {account.pk: statuses[post.pk]}) for post in some)
         record_all([_lost(post, before[post.pk], target, actor=actor) for post, target in lost])
     return [post.pk for post in posts if statuses[post.pk] != TargetStatus.DRAFT]
+
+
+def leave_unsent(target: Target, *, now: datetime) -> None:
+    """Call off a target whose account is gone, or end a post of several parts behind those that are out."""
+    values = DENIED | CALLED_OFF
+    if target.remote_id:
+        gone = Phrase("The account was disconnected.")
+        told = rest_unsent(gone, sent=len(target.parts), replies=target.replies)
+        ended = {"status": TargetStatus.PUBLISHED, "published_at": now, "error": failure(NotConnected.code, told)}
+        values |= ended
+    Target.objects.filter(pk=target.pk).update(**values)
 
 
 def in_flight(account: SocialAccount) -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ from django.utils.html import escape
 from pytest_django import Settings
 
 from accounts.models import SocialAccount
+from accounts.services import disconnect
 from adminapi.console import paging
 from adminapi.console.admins import posts as posts_admin
 from adminapi.console.admins.posts import PostAdmin
@@ -580,6 +581,20 @@ def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
     assert "otherwise it will be there twice" in asked
     assert Target.objects.get().status == "publishing"
     assert Event.objects.get().type == "post.reconcile_requested"
+
+
+def test_what_is_not_there_stays_unsent_where_the_account_is_disconnected(staff: Client, workspace: Workspace) -> None:
+    target = make_unknown(workspace)
+    disconnect(target.account, actor=SYSTEM, now=NOW)
+    resolve = reverse("admin:posts_post_resolve", args=[target.post_id, target.pk])
+
+    page = text_of(staff.get(reverse("admin:posts_post_change", args=[target.post_id])))
+    asked = staff.post(resolve, {"outcome": "not_published"})
+    staff.post(resolve, confirmation(asked))
+
+    assert ("No: send it again" in page, "No: it stays unsent" in page) == (False, True)
+    assert "Nothing more is sent: the account is disconnected." in text_of(asked)
+    assert Target.objects.get().status == "cancelled"
 
 
 def test_a_confirmation_is_for_the_attempt_whose_outcome_it_was_asked_about(

@@ -1,6 +1,6 @@
 """Posts in the console: the list, the page of each, and what can be done to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -35,11 +35,21 @@ NOT_THERE = gettext_lazy(
     "It is sent to this network again at once. Make sure that the account does not show it; otherwise it will be there"
     " twice."
 )
+NOT_SENT = gettext_lazy("Nothing more is sent: the account is disconnected.")
 ELSEWHERE: dict[str, Any] = {
     "duplicate": lambda made: own_page(Post, made.pk),
     "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
 }
 """Where to go where the post itself is not the place: to the copy, to the list."""
+
+
+def _meaning(target: Target, word: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a person's word on a target comes to, to be asked before it is taken."""
+    if word["published"]:
+        return {"title": _("It is published"), "says": _("It counts as published at %(url)s.") % word}
+    if target.account.is_connected:
+        return {"title": _("It is not there: send it again"), "says": str(NOT_THERE)}
+    return {"title": _("It is not there"), "says": str(NOT_SENT)}
 
 
 def in_the_list(action: Action) -> Any:
@@ -178,8 +188,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             request,
             pk,
             lambda _: services.resolve_target(meant, **word, actor=actor, now=database_now()),
-            title=_("It is published") if is_out else _("It is not there: send it again"),
-            says=_("It counts as published at %(url)s.") % word if is_out else str(NOT_THERE),
+            **_meaning(meant, word),
             carries=typed,
             depends_on=meant.fence,
         )
