@@ -16,7 +16,6 @@ from ouipost.events.models import Event
 from ouipost.phrases import Phrase
 from posts import counts
 from posts.advice import failure, rest_unsent
-from posts.due import DENIED
 from posts.media import files
 from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import BATCH
@@ -68,7 +67,7 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
 
 def leave_unsent(target: Target, *, now: datetime) -> None:
     """Call off a target whose account is gone, or end a post of several parts behind those that are out."""
-    values = DENIED | CALLED_OFF
+    values = CALLED_OFF | {"outcome_unknown": False, "error": None, "handles": {}}
     if target.remote_id:
         gone = Phrase("The account was disconnected.")
         told = rest_unsent(gone, sent=len(target.parts), replies=target.replies)
