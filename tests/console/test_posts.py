@@ -25,6 +25,7 @@ from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from posts import duplicating
+from posts.advice import failure
 from posts.counts import bytes_used
 from posts.media import storage
 from posts.models import Attempt, Media, Post, PostStatus, Target
@@ -328,6 +329,23 @@ def test_what_was_asked_and_answered_is_shown_where_it_went_wrong(staff: Client,
     assert "POST https://graph.example/1/feed" in page
     assert ("2026-11-25 12:00:00 UTC" in page, "<td>Refused.</td>" in page) == (True, True)
     assert ("&lt;b&gt;Bread" in page, "No &lt;i&gt;bread" in page, "<i>bread" in page) == (True, True, False)
+
+
+def test_a_look_that_was_refused_is_told_by_the_networks_code_alone(staff: Client, workspace: Workspace) -> None:
+    """Our own code would say that the account is to be connected again, which is what it is not."""
+    target = make_unknown(workspace)
+    Target.objects.update(error=failure("OUTCOME_UNKNOWN", "Nobody knows.", network_code="not-authorized"))
+    Attempt.objects.create(
+        target=target, number=1, fence=1, step="recover", started_at=NOW, ended_at=NOW,
+        outcome="auth_expired", http_status=403, code="TOKEN_REVOKED", network_code="not-authorized",
+    )  # fmt: skip
+
+    page = text_of(staff.get(page_of(target.post)))
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+
+    assert "TOKEN_REVOKED" not in words
+    assert "Answer HTTP 403 (not-authorized)" in words
+    assert "Nobody knows. (OUTCOME_UNKNOWN, not-authorized)" in words
 
 
 def test_an_address_that_is_no_web_address_is_no_link(staff: Client, workspace: Workspace) -> None:
