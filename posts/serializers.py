@@ -104,7 +104,10 @@ class TargetErrorSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     message = serializers.CharField()
-    retryable = serializers.BooleanField()
+    retryable = serializers.BooleanField(
+        help_text="Whether the same send may succeed later without anybody acting. Whether `retry` is allowed is told by"
+        " the status, and whether it is safe by the timeline's `retry_safe`."
+    )
     who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs])
     network_code = serializers.CharField()
 
