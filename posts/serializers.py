@@ -105,8 +105,8 @@ class TargetErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     message = serializers.CharField()
     retryable = serializers.BooleanField(
-        help_text="Whether the same send may succeed later without anybody acting. Whether `retry` is allowed is told by"
-        " the status, and whether it is safe by the timeline's `retry_safe`."
+        help_text="Whether the same send may succeed later without anybody acting. Whether `retry` is allowed is told"
+        " by the status, and whether it is safe by the timeline's `retry_safe`."
     )
     who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs])
     network_code = serializers.CharField()
@@ -128,7 +128,8 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     )
     next_attempt_at = serializers.DateTimeField(
         allow_null=True,
-        help_text="While it is `publishing`, or has to wait although its time has come: when it continues.",
+        help_text="While it is `publishing`, or has to wait although its time has come: when it continues. Null while a"
+        " worker is on it, and while it is paused.",
     )
     waits_for = TextOrNull(help_text="Why it waits, in words.")
     parts = serializers.SerializerMethodField(
@@ -225,11 +226,8 @@ class PostDetailSerializer(PostSerializer):
     def get_targets(self, post: Post) -> Any:
         """Show each; where something holds it up, what it waits for is the end of that."""
         targets = [target for target in post.targets.all() if not target.is_taken_out]
-        reasons = waiting.reasons(targets, workspace_id=post.workspace_id, now=timezone.now())
-        return [
-            shown(TargetSerializer, target) | ({"waits_for": reasons[target.pk]} if target.pk in reasons else {})
-            for target in targets
-        ]
+        held_up = waiting.shown(targets, workspace_id=post.workspace_id, now=timezone.now())
+        return [shown(TargetSerializer, target) | held_up.get(target.pk, {}) for target in targets]
 
     @extend_schema_field(TotalsSerializer(allow_null=True))
     def get_analytics(self, post: Post) -> dict[str, Any] | None:
