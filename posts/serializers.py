@@ -72,6 +72,7 @@ class PostSerializer(serializers.ModelSerializer[Post]):
 
     platforms = serializers.ListField(child=serializers.ChoiceField(choices=registry.IDS))
     media = PostMediaSerializer(many=True, read_only=True)
+    schedule_id = TextOrNull(help_text="The schedule that has given it its time, whose queue it takes a place in.")
     analytics = serializers.SerializerMethodField()
 
     class Meta:
@@ -86,6 +87,7 @@ class PostSerializer(serializers.ModelSerializer[Post]):
             "platforms",
             "media",
             "scheduled_at",
+            "schedule_id",
             "published_at",
             "created_at",
             "updated_at",
