@@ -376,6 +376,11 @@ class Connector(Platform):
         listed."""
         return remote_id
 
+    @property
+    def may_list_by_other_ids(self) -> bool:
+        """Whether `listed_id` can be another id than the given one."""
+        return type(self).listed_id is not Connector.listed_id
+
     def permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """Return the address that people see a post at, empty where the network does not tell it now, or never."""
         return ""
