@@ -67,7 +67,7 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
 
 def leave_unsent(target: Target, *, now: datetime) -> None:
     """Call off a target whose account is gone, or end a post of several parts behind those that are out."""
-    values = CALLED_OFF | {"outcome_unknown": False, "error": None, "handles": {}}
+    values = CALLED_OFF | {"outcome_unknown": False, "error": None}
     if target.remote_id:
         gone = Phrase("The account was disconnected.")
         told = rest_unsent(gone, sent=len(target.parts), replies=target.replies)
