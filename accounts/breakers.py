@@ -1,4 +1,4 @@
-"""Breakers, of accounts and of networks: what does not answer is left alone for a while, and then tried again."""
+"""Circuit breakers of accounts and networks: calls to one that fails stop for a while, then one call tries again."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ TROUBLED = Q(held_until__isnull=False) | ~Q(recent_calls="")
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call to a network, by how it ended: `ANSWERED`, `FAILED`, or `STOPPED`, which is the app's fault."""
+    """One call to a network, with its result: `ANSWERED`, `FAILED`, or `STOPPED`, which is the app's fault."""
 
     account_id: str
     platform: str
@@ -36,8 +36,10 @@ class Call:
 
 
 def mark(outcome: object) -> str:
-    """Return what an outcome says about the network's health; nothing for quotas, for failures of our own, and where it
-    was not asked."""
+    """Return the mark of an outcome for the network's health.
+
+    It is empty for quotas, for failures of our own, and if the network was not called.
+    """
     if not isinstance(outcome, PlatformError) or isinstance(outcome, StillWorking):
         return ANSWERED
     if isinstance(outcome, AppStopped):
@@ -48,10 +50,10 @@ def mark(outcome: object) -> str:
 
 
 def note(calls: Sequence[Call], *, now: datetime) -> dict[str, datetime]:
-    """Store how calls ended, in the caller's transaction; returns, by account to leave alone from now on, until when.
+    """Store the results of calls, in the caller's transaction; returns the accounts to leave alone, with the end times.
 
-    Where the network takes nothing from the app, it is the network that is left alone: all its accounts have that app.
-    Success costs two queries and no lock: a row is written only while something has failed lately.
+    If the network refuses the app, the whole network is left alone, since all its accounts use that app. Success costs
+    two queries and no lock: a row is written only while something has failed lately.
     """
     of_accounts = [(call.account_id, call.mark.replace(STOPPED, "")) for call in calls]
     held = _note(SocialAccount.objects.all(), of_accounts, now=now)
@@ -61,9 +63,9 @@ def note(calls: Sequence[Call], *, now: datetime) -> dict[str, datetime]:
 
 
 def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
-    """Return each call's network and mark, and make the rows of networks that fail for the first time.
+    """Return each call's network and mark, and create the rows of networks that fail for the first time.
 
-    Calls to self-hosted servers are left out: whoever runs one must not hold up the rest of the network.
+    Calls to self-hosted servers are left out: one failing server must not hold up the rest of the network.
     """
     rows = SocialAccount.objects.filter(pk__in=[call.account_id for call in calls])
     known = {pk: (mode, metadata) for pk, mode, metadata in rows.values_list("pk", "workspace__mode", "metadata")}
@@ -74,7 +76,7 @@ def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
             marked.append((key_of(call.platform, mode), call.mark))
     failed = {pk for pk, mark in marked if _failures(mark)}
     present = set(Network.objects.filter(pk__in=failed).values_list("pk", flat=True))
-    # Only what is missing: to insert what is there locks it, and two that do so would wait for each other.
+    # Only missing rows: inserting a present row locks it, and two such inserts would wait for each other.
     missing = [Network(pk=pk) for pk in sorted(failed - present)]
     Network.objects.bulk_create(missing, ignore_conflicts=True)
     return marked
@@ -86,7 +88,7 @@ def _note(
     marks: dict[str, str] = {}
     for pk, mark in marked:
         marks[pk] = marks.get(pk, "") + mark
-    failed = [pk for pk, told in marks.items() if _failures(told)]
+    failed = [pk for pk, results in marks.items() if _failures(results)]
     watched = rows.filter(Q(pk__in=failed) | Q(pk__in=marks) & TROUBLED)
     pks = list(watched.values_list("pk", flat=True))
     changed = {
@@ -99,10 +101,10 @@ def _note(
 
 
 def after_calls(guarded: Guarded, marks: str, *, now: datetime) -> dict[str, Any]:
-    """Return the columns after these calls; none where they change nothing.
+    """Return the columns after these calls; none if the calls change nothing.
 
-    Ten calls or more of the last twenty, with no pause of five minutes between them, of which 70 % failed, open the
-    breaker for half a minute. The first call after that closes it, or opens it again. The calls that opened it stay.
+    The breaker opens for half a minute if 70 % of the last twenty calls failed, of at least ten and without a gap of
+    five minutes between them. The first call after that closes it, or opens it again. The calls that opened it stay.
     """
     if not marks or (guarded.held_until is not None and guarded.held_until > now):
         return {}
@@ -120,7 +122,7 @@ def _failures(marks: str) -> int:
 
 
 def is_stopped(network: Network) -> bool:
-    """Whether a network that is left alone took nothing from this installation's app, whatever account it was for."""
+    """Whether the network refused this installation's app, whatever the account."""
     return STOPPED in network.recent_calls
 
 
@@ -135,12 +137,12 @@ def _opened(marks: str, *, now: datetime) -> dict[str, Any]:
 
 
 def hold(account_id: str, *, until: datetime, since: datetime | None) -> None:
-    """Leave an account alone for a quota; `since` is given where the time is our own guess."""
+    """Leave an account alone for a quota; `since` is given if the time is our own guess."""
     SocialAccount.objects.filter(pk=account_id).update(held_until=until, recent_at=since)
 
 
 def guessed_waits(account_ids: Collection[str], *, now: datetime) -> dict[str, timedelta]:
-    """Return how long accounts waited, by our own guess, for a quota whose end nobody told: nothing went well since."""
+    """Return how long accounts waited, by our guess, for a quota of unknown end; they have had no success since."""
     rows = SocialAccount.objects.filter(pk__in=account_ids, held_until__lte=now)
     times = rows.values_list("pk", "held_until", "recent_at")
     return {pk: until - since for pk, until, since in times if until and since}

@@ -1,6 +1,6 @@
-"""How calls to networks ended: counted in memory, and added every few seconds to sums in the database.
+"""Counts of calls to networks by their result: kept in memory, and added to the database every few seconds.
 
-A call only costs an addition. What a process counted in its last seconds is lost if it is killed.
+A call only costs an addition. The counts of a process's last seconds are lost if it is killed.
 """
 
 import logging
@@ -25,21 +25,21 @@ logger = logging.getLogger(__name__)
 FLUSH_SECONDS = 5
 SPAN = timedelta(minutes=5)
 EVER = datetime.fromtimestamp(0, tz=UTC)
-"""Where the sums of all times stand."""
+"""Sentinel time of the all-time totals."""
 KEPT = timedelta(hours=48)
 
 REQUEST, PUBLISH, SYNC = "request", "publish", "sync"
-"""What is counted: each request that leaves, each attempt at publishing, each reading of an account."""
+"""Kinds of counts: each request that leaves, each attempt at publishing, each reading of an account."""
 OK, REFUSED, LIMITED, OUTDATED = "ok", "refused", "limited", "outdated"
 STOPPED, FAILED, LOST = "stopped", "failed", "lost"
-"""How a request can end."""
+"""Results of a request."""
 PUBLISHED, READ = "published", "read"
-"""How publishing and reading end when all is well; otherwise they have the name of the error."""
+"""Results of successful publishing and reading; a failure has the name of its error."""
 BY_STATUS = {408: FAILED, 429: LIMITED}
 
 
 class Key(NamedTuple):
-    """What a sum is of."""
+    """The key of a sum."""
 
     at: datetime
     network: str
@@ -48,9 +48,10 @@ class Key(NamedTuple):
 
 
 def outcome_of(status: int) -> str:
-    """Return what the status of an answer says about the network: a refusal is not its fault.
+    """Return the result that an answer's status stands for; a refusal is not the network's fault.
 
-    That a version is over, or the app stopped, each network says in its own way: the connector knows.
+    The results for an outdated version and a stopped app come from the connector, since each network reports them in
+    its own way.
     """
     if status in BY_STATUS:
         return BY_STATUS[status]
@@ -65,7 +66,7 @@ def word(outcome: object) -> str:
 
 @dataclass(kw_only=True)
 class Sum:
-    """What was counted of one kind."""
+    """Counts of one key."""
 
     calls: int = 0
     seconds: float = 0
@@ -78,13 +79,13 @@ class Sum:
 
 
 class Counted:
-    """What this process counted and has not written yet; safe to share between threads."""
+    """Counts of this process that are not written yet; safe to share between threads."""
 
     def __init__(self) -> None:
         self.start_anew()
 
     def start_anew(self) -> None:
-        """Forget everything: what a forked process inherits is its parent's."""
+        """Forget everything, since a forked process inherits the counts of its parent."""
         self._lock = threading.Lock()
         self._sums: dict[Key, Sum] = {}
 
@@ -94,7 +95,7 @@ class Counted:
                 self._sums.setdefault(key, Sum(last_at=each.last_at)).add(each)
 
     def take(self) -> dict[Key, Sum]:
-        """Return what was counted, and begin anew."""
+        """Return the counts, and start again at zero."""
         with self._lock:
             taken, self._sums = self._sums, {}
             return taken
@@ -117,7 +118,7 @@ def _span_of(moment: datetime) -> datetime:
 
 
 def flush() -> None:
-    """Write what was counted; what cannot be written is kept for the next time."""
+    """Write the counts; counts that cannot be written are kept for the next time."""
     taken = COUNTED.take()
     try:
         write(taken)
@@ -131,7 +132,7 @@ FLUSHER = Flusher(flush, seconds=FLUSH_SECONDS)
 
 @transaction.atomic
 def write(sums: Mapping[Key, Sum]) -> None:
-    """Add these sums to their five minutes and to the totals; raises what the database raises."""
+    """Add these sums to their five minutes and to the totals; errors of the database pass through."""
     ever: dict[Key, Sum] = {}
     for key, each in sums.items():
         ever.setdefault(key._replace(at=EVER), Sum(last_at=each.last_at)).add(each)
@@ -145,7 +146,7 @@ def write(sums: Mapping[Key, Sum]) -> None:
 
 
 def _note_last(published: Mapping[str, datetime]) -> None:
-    """Note when each of these networks last took a post."""
+    """Store when each of these networks last took a post."""
     if published:
         last_at = Case(*(When(network=network, then=Value(at)) for network, at in published.items()))
         rows = CallCount.objects.filter(at=EVER, kind=PUBLISH, outcome=PUBLISHED, network__in=published)

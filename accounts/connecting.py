@@ -1,9 +1,9 @@
-"""Signing in: from the address that the person is sent to, through the code that comes back, to connected accounts."""
+"""Signing in: from the consent page's address, through the code that comes back, to the connected accounts."""
 
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -47,11 +47,11 @@ from workspaces.models import Workspace
 EXPIRES_IN = 600
 CONTROL = re.compile(r"[\x00-\x1f]")
 UNSEEN = regex.compile(r"(?V1)[\p{Cf}--[\u200C\u200D\U000E0020-\U000E007F]]")
-"""Marks of format, of which some turn the text around them; scripts and emoji need joiners, and flags their tags."""
+"""Invisible format characters, some of which reverse text; joiners and tags are kept for scripts, emoji and flags."""
 REMOTE_ID_LENGTH = 200
-"""Bluesky's ids of posts, for which there is room for 255 characters, begin with the account's."""
+"""Bluesky's ids of posts, stored in at most 255 characters, begin with the account's id."""
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
-"""What networks call it when a person says no; anything else is between them and this installation."""
+"""Error codes of networks for a person who denies access; any other is between the network and this installation."""
 
 ELSEWHERE = Phrase("This account is already connected, and is not on that server. Check the server's address.")
 
@@ -70,7 +70,7 @@ class OAuthExchangeFailed(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A sign-in that was opened: where to send the person, and the state that comes back with them."""
+    """An opened sign-in: the address to send the person to, and the state that comes back."""
 
     auth_url: str
     state: str
@@ -96,9 +96,11 @@ def start(
     now: datetime,
     account: SocialAccount | None = None,
 ) -> Started:
-    """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured, and InvalidInput for a callback or
-    scopes that the network does not take."""
-    if platform not in registry.IDS:  # of an account that is to be connected again
+    """Open a sign-in that is valid for ten minutes.
+
+    Raises PlatformNotConfigured, and InvalidInput for a callback or scopes that the network does not take.
+    """
+    if platform not in registry.IDS:  # the network of an account to reconnect
         raise registry.PlatformNotConfigured(gone_message(platform), platform=platform)
     connector = registry.connector(platform, workspace)
     require_usable(platform, callback_url=callback_url, scopes=scopes)
@@ -124,15 +126,11 @@ def start(
 
 
 def require_usable(platform: str, *, callback_url: str = "", scopes: Sequence[str] = ()) -> None:
-    """Raise InvalidInput for a callback that has a query where the network takes none, and for scopes that it would
-    take for several, each by its place."""
+    """Raise InvalidInput for a callback with a query if the network takes none, for our callback page of another
+    network, and for scopes that contain the network's separator, each by its position."""
     network = registry.get(platform)
-    problems: dict[str, list[str]] = {}
-    if "?" in callback_url and not network.redirect_may_have_query:
-        told = Phrase(
-            "{network} takes no callback_url with a query: leave out the ? and what is behind it.", network=network.name
-        )
-        problems["callback_url"] = [told]
+    told = list(_callback_problems(network, callback_url))
+    problems: dict[str, list[str]] = {"callback_url": told} if told else {}
     separator = network.scope_separator if isinstance(network, OAuth2Connector) else " "
     several = Phrase(
         "{network} separates scopes by a {separator}: name each alone.", network=network.name, separator=separator
@@ -142,8 +140,21 @@ def require_usable(platform: str, *, callback_url: str = "", scopes: Sequence[st
         raise InvalidInput(**problems)
 
 
+def _callback_problems(network: Connector, callback_url: str) -> Iterator[str]:
+    if "?" in callback_url and not network.redirect_may_have_query:
+        yield Phrase(
+            "{network} takes no callback_url with a query: leave out the ? and what is behind it.", network=network.name
+        )
+    if is_hosted(callback_url) and not is_hosted(callback_url, network.id):
+        yield Phrase(
+            "This is our page for another network: the one for {network} is {page}.",
+            network=network.name,
+            page=hosted_url(network.id),
+        )
+
+
 def _unasked(connector: Connector, scopes: Sequence[str]) -> list[str]:
-    """Say where scopes are named that cannot be asked for."""
+    """Return a warning if scopes are named for a network that has none."""
     if not scopes or not isinstance(connector, PasswordConnector):
         return []
     return [Phrase("{network} has no scopes: the ones you named are ignored.", network=connector.name)]
@@ -160,22 +171,26 @@ def _consent_url(connector: Connector, connection: Connection, *, state: str, ve
     return registry.session(connection.platform, connection.workspace).public_url(url)
 
 
-def is_hosted(callback_url: str) -> bool:
-    """Whether this is the address of our own page for one of the networks; a query may follow."""
-    return callback_url.partition("?")[0] in {hosted_url(platform) for platform in registry.IDS}
+def is_hosted(callback_url: str, *platforms: str) -> bool:
+    """Whether this is the address of our own callback page for one of these networks, or of any; a query may follow."""
+    return callback_url.partition("?")[0] in {hosted_url(platform) for platform in platforms or registry.IDS}
 
 
 def find_hosted(state: str, *, platform: str) -> Connection | None:
-    """Return the sign-in with this state that comes back to our own page, whether or not it is still open."""
+    """Return the sign-in with this state whose callback is our own page, even if it is no longer open."""
     found = Connection.objects.filter(state_digest=digest(state), platform=platform, workspace__deleted_at=None)
     connection = found.select_related("workspace", "account").first()
-    if connection is None or connection.callback_url.partition("?")[0] != hosted_url(platform):
-        return None
-    return connection
+    return connection if connection and is_hosted(connection.callback_url, platform) else None
+
+
+def seconds_left(*, now: datetime, **wanted: Any) -> int:
+    """Return how many seconds the sign-in with these values is still open; 0 if it is not."""
+    ends = Connection.objects.open(now).filter(**wanted).values_list("expires_at", flat=True).first()
+    return int((ends - now).total_seconds()) if ends else 0
 
 
 def candidates_of(connection: Connection) -> list[Candidate]:
-    """Return the accounts that a sign-in waits for a choice among; none where it does not."""
+    """Return the accounts to choose from in a sign-in that waits for a choice; otherwise none."""
     return _load(connection.unseal())
 
 
@@ -191,9 +206,9 @@ def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
 def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: datetime) -> str:
     """Check an app password at its network and return the code for the callback.
 
-    Raises PlatformError when it is refused, or when the server that was named says of an account of the workspace that
-    it lives there, and this is not so: that server would get its posts. OAuthStateInvalid where the sign-in is over by
-    then.
+    Raises PlatformError if the password is refused, or if the named server falsely claims an account that is already
+    connected in the workspace: that server would get the account's posts. Raises OAuthStateInvalid if the sign-in has
+    ended meanwhile.
     """
     connector = registry.connector(connection.platform, connection.workspace)
     assert isinstance(connector, PasswordConnector)
@@ -232,9 +247,9 @@ def with_query(url: str, **added: str) -> str:
 def complete(
     workspace: Workspace, *, state: str, code: str, key_id: str, actor: Actor, now: datetime
 ) -> list[SocialAccount] | Pending:
-    """Exchange the code for accounts: connects the one that was granted, or returns the candidates to choose from.
+    """Exchange the code for accounts: connect the only one that was granted, or return the candidates to choose from.
 
-    The state is used up whatever the network says. Raises OAuthStateInvalid or OAuthExchangeFailed.
+    The state is used up whatever the network answers. Raises OAuthStateInvalid or OAuthExchangeFailed.
     """
     connection = in_transaction(lambda: _take(workspace, state=state, key_id=key_id, actor=actor, now=now))
     candidates = _candidates(connection, code=code, now=now)
@@ -251,7 +266,7 @@ def complete(
         raise OAuthExchangeFailed(message)
     connection.seal(_dump(candidates))
     if not Connection.objects.filter(pk=connection.pk).update(sealed=connection.sealed):
-        raise OAuthStateInvalid  # it went with its workspace while the network was asked
+        raise OAuthStateInvalid  # deleted with its workspace during the network call
     if len(candidates) == 1:
         return _connect(connection, candidates, actor=actor, now=now)
     return Pending(connection=connection, candidates=candidates)
@@ -320,11 +335,11 @@ def _verdict(error: PlatformError) -> str:
 def _connect(
     connection: Connection, candidates: list[Candidate], *, actor: Actor, now: datetime
 ) -> list[SocialAccount]:
-    """Use the sign-in up and connect these, again over lost races: no network takes its code a second time."""
+    """Use up the sign-in and connect these; retried after a lost race, as no network takes the code a second time."""
     use_up = partial(_use_up, connection, candidates, actor=actor, now=now)
     try:
         return in_transaction(use_up)
-    except IntegrityError:  # another was first with the account, or with the first one of its network
+    except IntegrityError:  # another request inserted the account, or the network's default one
         return in_transaction(use_up)
 
 
@@ -334,7 +349,7 @@ def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor
     if isinstance(registry.get(connection.platform), PasswordConnector):
         began = connection.expires_at - timedelta(seconds=EXPIRES_IN)
         if any(known.connected_at > began for known, _ in _replaced(connection, candidates)):
-            raise OAuthStateInvalid  # when the server was asked, there was no account to ask whether it is theirs
+            raise OAuthStateInvalid  # connected since, so `sign_in` could not check the server
     return [
         connect(connection.workspace, platform=connection.platform, candidate=each, actor=actor, now=now)
         for each in candidates
@@ -343,9 +358,9 @@ def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor
 
 @transaction.atomic
 def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor: Actor, now: datetime) -> SocialAccount:
-    """Connect an account, or take over new tokens for one that is there, which keeps its id and its posts.
+    """Connect an account, or store new tokens for a known one, which keeps its id and its posts.
 
-    Raises OAuthStateInvalid where the workspace has gone: the network was asked for a while.
+    Raises OAuthStateInvalid if the workspace was deleted during the network calls.
     """
     family = lock_family(workspace.pk, platform)
     if not Workspace.objects.present().filter(pk=workspace.pk).exists():
@@ -359,10 +374,10 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     account.permissions = list(candidate.tokens.scopes)
     account.status, account.last_error = AccountStatus.ACTIVE, None
     take_profile(account, candidate.profile, now=now)
-    account.refresh_token = ""  # of an earlier sign-in, maybe another person's
+    account.refresh_token = ""  # from an earlier sign-in, maybe by another person
     account.seal(candidate.tokens)
     account.due_at, account.lease_until = refresh_time(account, now=now), None
-    account.fence += 1  # a refresh that is under way has lost its claim: the new tokens stay
+    account.fence += 1  # a running refresh loses its claim, so the new tokens stay
     if not any(each.default_of for each in family):
         account.default_of = platform
     account.save()
@@ -371,31 +386,30 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
 
 
 def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
-    """Lock the accounts of a workspace at one network, of which at most one is the default, and return them.
+    """Lock the accounts of a workspace at one network, at most one of which is the default, and return them.
 
-    Not their workspace: whoever publishes or writes a post holds a share of its row beside the accounts.
+    The workspace is not locked: publishing or writing a post holds a shared lock of its row together with the accounts.
     """
     family = SocialAccount.objects.filter(workspace=workspace_id, platform=platform)
-    pks = list(family.values_list("pk", flat=True))  # first: a search that locks would lock all that it looks at
+    pks = list(family.values_list("pk", flat=True))  # first the keys: a locking search would lock every row it examines
     return list(SocialAccount.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
 
 
 def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
-    """Update the account to how the network shows it; a name set by hand stays, and a picture or number that it does
-    not tell."""
+    """Update the account from the network's profile; a name set by hand stays, and so do values that are missing."""
     numbers = {"followers": people(profile.followers), "following": people(profile.following)}
-    told: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
-    told |= {} if profile.profile_image else {"profile_image": account.profile_image}
-    assign(account, profile_columns(account, profile) | told | {"last_sync": now})
+    known: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
+    known |= {} if profile.profile_image else {"profile_image": account.profile_image}
+    assign(account, profile_columns(account, profile) | known | {"last_sync": now})
 
 
 def people(count: int | None) -> int | None:
-    """Return how many people a network counts; None where that cannot be, such as -1: no database takes it."""
+    """Return a network's count of people; None for an impossible one such as -1, which the database would refuse."""
     return None if count is None or count < 0 else count
 
 
 def profile_columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
-    """Return the columns that tell how the network shows the account, but for what it counts."""
+    """Return the columns that come from the network's profile, except the counts."""
     name = (_in_a_line(profile.name) or profile.username or account.remote_id)[:NAME_LENGTH]
     return {
         "name": account.name if account.name_is_ours else name,
@@ -406,13 +420,15 @@ def profile_columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
 
 
 def _in_a_line(name: str) -> str:
-    """Return a network's name as the API takes one, or a client that sends it back would change or be refused it; it
-    turns no text around."""
+    """Return a network's name in the form that the API accepts, without characters that reverse text.
+
+    Otherwise a client that sends the name back would change it, or be refused.
+    """
     return CONTROL.sub(" ", composed(UNSEEN.sub("", name))).strip()
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return the sign-ins that are over, with any tokens that they still hold."""
+    """Return the sign-ins that have ended, with any tokens that they still hold."""
     return (Old(name="connections", rows=Connection.objects.filter(expires_at__lte=now).order_by("expires_at", "pk")),)
 
 

@@ -12,10 +12,10 @@ from ouipost.events.masking import masked, masked_text
 MOST_KEPT = 5
 LONGEST_TEXT = 500
 LONGEST_READ = 100_000
-"""Longer than all that people write: a file as text, in which a look for secrets would take seconds."""
+"""Longer than any text by people: such a text is a file, in which the search for secrets would take seconds."""
 LONGEST_ANSWER = 1_000
 QUERIES = re.compile(r"(https?://[^\s\"?]+)\?[^\s\"]+")
-"""Those of addresses in an answer: whoever has one may upload there."""
+"""Queries of addresses in an answer: anyone who has one may upload there."""
 
 Exchange = dict[str, Any]
 """`method`, `url` without its query, `sent` (fields by their place, texts cut), `status` (None: no whole answer),
@@ -26,11 +26,11 @@ def describe(
     method: str, url: str, *, sent: Mapping[str, Any], status: int | None, answer: bytes, seconds: float
 ) -> Exchange:
     """Return an exchange as it may be kept: credentials, keys and signatures masked, bytes as their number."""
-    told = {name: _shown(masked(_plain(value))) for name, value in sent.items() if value}
+    shown = {name: _shown(masked(_plain(value))) for name, value in sent.items() if value}
     return {
         "method": method,
         "url": _address(url),
-        "sent": told,
+        "sent": shown,
         "status": status,
         "answer": _answer(answer.decode(errors="replace")),
         "milliseconds": round(1000 * seconds),
@@ -39,10 +39,10 @@ def describe(
 
 def _answer(text: str) -> str:
     try:
-        told = json.dumps(masked(parsed(text)), ensure_ascii=False)
+        shown = json.dumps(masked(parsed(text)), ensure_ascii=False)
     except (ValueError, RecursionError):
-        told = masked_text(text)
-    return QUERIES.sub(r"\1?…", told[:LONGEST_ANSWER])  # cut first: its time grows with the square of the length
+        shown = masked_text(text)
+    return QUERIES.sub(r"\1?…", shown[:LONGEST_ANSWER])  # cut first: its time grows with the square of the length
 
 
 def _address(url: str) -> str:
@@ -52,8 +52,7 @@ def _address(url: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold; bytes, and longer texts than people write, are replaced by their number, files
-    by their name."""
+    """Return a value that JSON can hold; bytes and very long texts become their length, files their name."""
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, tuple) and len(value) == 3 and hasattr(value[1], "read"):

@@ -1,4 +1,4 @@
-"""Taking back at the network what a person granted there, once no connected account lives on it."""
+"""Revoking a person's grant at the network, once no connected account uses it."""
 
 import logging
 
@@ -11,20 +11,20 @@ logger = logging.getLogger(__name__)
 
 
 def revoke_unless_shared(workspace: Workspace, account: SocialAccount, revocable: Account) -> None:
-    """Revoke the tokens that an account had, unless another one needs the same grant.
+    """Revoke the tokens that an account had, unless another account needs the same grant.
 
-    Call it after the commit that disconnects: of two that share a grant and go at once, each would else still see the
-    other as connected, and nobody would revoke.
+    Call it after the commit that disconnects: otherwise two accounts that share a grant and are disconnected at once
+    would each see the other as connected, and nobody would revoke.
     """
     if not _is_shared(account):
         revoke(workspace, account.platform, revocable)
 
 
 def _is_shared(account: SocialAccount) -> bool:
-    """Whether revoking would take the tokens of another connected account: one person's sign-in can open several, and
-    the same account can be in several workspaces.
+    """Whether revoking would end the tokens of another connected account.
 
-    Also at another network: one app of Meta's can be registered for Facebook and for Instagram.
+    One person's sign-in can open several accounts, and the same account can be in several workspaces. The other account
+    may be at another network: one app of Meta can be registered for Facebook and Instagram.
     """
     person = account.metadata.get("user_id")
     others = SocialAccount.objects.connected().exclude(pk=account.pk)

@@ -1,4 +1,4 @@
-"""Whether accounts can be read: `error` with the reason where one cannot, `active` when it can again."""
+"""Marks accounts that cannot be read as `error`, with the reason, and as `active` once they can be read again."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -12,10 +12,10 @@ from ouipost.events.models import Event
 
 
 def mark_unreadable(troubles: Mapping[str, Mapping[str, Any]]) -> None:
-    """Mark accounts, by id, that cannot be read, each with code and message, and record those that are new.
+    """Mark unreadable accounts, given by id with code and message, and record those that were readable before.
 
-    One whose owner has to sign in again stays `expired`, and one that was disconnected meanwhile is left alone. Call it
-    in a transaction.
+    An account whose owner has to sign in again stays `expired`, and one that was disconnected meanwhile is skipped.
+    Call it in a transaction.
     """
     connected = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
     rows = connected.select_for_update().filter(pk__in=troubles).order_by("pk")
@@ -30,7 +30,7 @@ def mark_unreadable(troubles: Mapping[str, Mapping[str, Any]]) -> None:
 
 @transaction.atomic
 def mark_readable(pks: Collection[str]) -> None:
-    """Take accounts that were read again out of `error`, and record it; of one that was disconnected nobody cares."""
+    """Set accounts that were read again from `error` to `active`, and record it; disconnected ones are skipped."""
     rows = SocialAccount.objects.connected().filter(pk__in=pks, status=AccountStatus.ERROR)
     rows = rows.select_for_update().order_by("pk")
     well = list(rows.only("workspace_id", "platform", "name"))

@@ -1,7 +1,7 @@
-"""Our own page that people come back to from a network's consent page, for whoever has none: /connect/{platform}/done.
+"""Our own callback page for sign-ins of callers that have none: /connect/{platform}/done.
 
-The state that comes back is secret and good once. It completes the sign-in in the name of who began it: of an API key
-as long as that key may, of a person in the console only in the session in which they began.
+The state that comes back is secret and valid once. It completes the sign-in in the name of whoever began it: for an API
+key as long as the key has the permission, for a person in the console only in the session that began it.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from ouipost.unicode import apart
 from workspaces.models import ApiKey, User, Workspace
 
 BEGUN_HERE = "signing_in"
-"""Where a session keeps the digests of the states that it began."""
+"""Session key for the digests of the states that the session began."""
 MOST_BEGUN = 20
 PERMISSION = "accounts.manage"
 KEY_PERMISSION = "accounts.write"
@@ -56,7 +56,7 @@ class NothingChosen(DomainError):
 
 
 def remember(request: HttpRequest, state: str) -> None:
-    """Note in the session that it began this sign-in: only there it can be completed."""
+    """Store in the session that it began this sign-in, which can be completed only there."""
     begun = [*request.session.get(BEGUN_HERE, []), digest(state)]
     request.session[BEGUN_HERE] = begun[-MOST_BEGUN:]
 
@@ -64,7 +64,7 @@ def remember(request: HttpRequest, state: str) -> None:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def done(request: HttpRequest, platform: str) -> HttpResponse:
-    """Complete the sign-in that comes back, let the person choose among several accounts, and show the outcome."""
+    """Complete a returning sign-in, let the person choose among several accounts, and show the outcome."""
     now = timezone.now()
     connection = connecting.find_hosted(_state(request), platform=platform) if platform in registry.IDS else None
     if connection is None:
@@ -85,7 +85,7 @@ def _state(request: HttpRequest) -> str:
 
 
 def _actor(request: HttpRequest, connection: Connection, *, now: datetime) -> Actor:
-    """Return in whose name this sign-in goes on; raises NotBegunHere or KeyMayNot."""
+    """Return the actor in whose name this sign-in continues; raises NotBegunHere or KeyMayNot."""
     actor = Actor.from_request(request)
     if not is_of_the_console(connection):
         _require_key(connection, now=now)
@@ -99,7 +99,7 @@ def _actor(request: HttpRequest, connection: Connection, *, now: datetime) -> Ac
 
 
 def is_of_the_console(connection: Connection) -> bool:
-    """Whether a person began this sign-in: it then has their id in the place of a key's."""
+    """Whether a person in the console began this sign-in: then `key_id` holds their id."""
     return connection.key_id.startswith("user_")
 
 
@@ -162,19 +162,19 @@ def _connected(request: HttpRequest, connection: Connection, accounts: Sequence[
 
 
 def _show_result(request: HttpRequest, connection: Connection, accounts: Sequence[SocialAccount]) -> None:
-    """Say on the console's next page what was connected, and what was not granted."""
+    """Show on the console's next page which accounts were connected, and which scopes were not granted."""
     if accounts:
         names = {"names": ", ".join(apart(each.name) for each in accounts)}
         names["workspace"] = apart(connection.workspace.name)
         messages.success(request, _("Connected to %(workspace)s: %(names)s.") % names)
     for account in accounts:
         if missing := registry.scopes_missing(account):
-            told = _("%(name)s: not granted: %(scopes)s. What needs it will fail; sign in again and allow it.")
-            messages.warning(request, told % {"name": apart(account.name), "scopes": ", ".join(missing)})
+            sentence = _("%(name)s: not granted: %(scopes)s. What needs it will fail; sign in again and allow it.")
+            messages.warning(request, sentence % {"name": apart(account.name), "scopes": ", ".join(missing)})
 
 
 def _stopped(request: HttpRequest, connection: Connection | None, error: DomainError) -> HttpResponse:
-    """Say why nothing was connected, and where to begin again."""
+    """Show the reason why nothing was connected, and a link to begin again."""
     title, says = _reason(connection, error)
     page = {"title": title, "says": says, "again": _again(request, connection)}
     return render(request, "accounts/stopped.html", page, status=error.status)
@@ -196,12 +196,12 @@ def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str
             return _("This sign-in cannot go on"), says
         case connecting.OAuthExchangeFailed() if error.details.get("reason") in connecting.DENIALS:
             return _("Nothing was connected"), _("Access was not allowed at %(network)s.") % {"network": network}
-    reason, told = error.details.get("reason", ""), translated(error.message)
-    return _("Nothing was connected"), f"{told} ({reason})" if reason else told
+    reason, message = error.details.get("reason", ""), translated(error.message)
+    return _("Nothing was connected"), f"{message} ({reason})" if reason else message
 
 
 def _again(request: HttpRequest, connection: Connection | None) -> str:
-    """Return where this person begins a sign-in in the console; empty for those who came from elsewhere."""
+    """Return the console's address to begin a sign-in again; empty for people who came from elsewhere."""
     if not request.user.is_authenticated or (connection is not None and not is_of_the_console(connection)):
         return ""
     begin = reverse("console_connect")

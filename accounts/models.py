@@ -17,7 +17,7 @@ from workspaces.models import IS_SETTINGS, Mode, Workspace
 
 NAME_LENGTH, REASON_LENGTH = 255, 500
 SAME_END = timedelta(minutes=2)
-"""By less than this an end moves by itself where a network says how many seconds are left: its answer takes a while."""
+"""Ends that differ by less are the same: networks give the seconds left, and their answer takes a while."""
 AFTER_RESTORE = "manage.py reconcile --after-restore"
 
 
@@ -28,7 +28,7 @@ class AccountStatus(models.TextChoices):
 
 
 class Guarded(models.Model):
-    """Columns of what can be called too often: nothing is sent before `held_until`."""
+    """Columns of a row with a circuit breaker: nothing is sent before `held_until`."""
 
     held_until = models.DateTimeField(null=True, blank=True, editable=False)
     recent_calls = models.CharField(
@@ -54,7 +54,7 @@ class Network(Guarded):
 
 
 class CallCount(models.Model):
-    """How many calls of one kind ended one way: within five minutes, or in total. `accounts.calls` keeps it."""
+    """Number of calls of one kind with one result, within five minutes or in total; written by `accounts.calls`."""
 
     pk = models.CompositePrimaryKey("at", "network", "kind", "outcome")
     at = models.DateTimeField(help_text="When the five minutes begin; 1970 for the sum of all times.")
@@ -71,20 +71,20 @@ class CallCount(models.Model):
 
 class SocialAccountQuerySet(models.QuerySet["SocialAccount"]):
     def connected(self) -> "SocialAccountQuerySet":
-        """Leave out the disconnected, which stay for the posts that they published."""
+        """Leave out disconnected accounts, whose rows stay for the posts that they published."""
         return self.filter(disconnected_at=None)
 
     def live(self) -> "SocialAccountQuerySet":
-        """Keep the connected ones of workspaces that are there and no sandboxes."""
+        """Keep the connected accounts of live workspaces that are not deleted."""
         return self.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
 
     def needing_refresh(self) -> "SocialAccountQuerySet":
-        """Keep those whose tokens can be renewed by us: `due_at` says when."""
+        """Keep the accounts whose tokens we can renew, at `due_at`."""
         return self.connected().exclude(status=AccountStatus.EXPIRED).filter(due_at__isnull=False)
 
 
 class SocialAccount(Claimable, Guarded):
-    """One account at one network, in one workspace; `due_at` is when its tokens are to be refreshed."""
+    """One account at one network, in one workspace; its tokens are refreshed at `due_at`."""
 
     id = public_id("acc")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="accounts")
@@ -151,13 +151,13 @@ class SocialAccount(Claimable, Guarded):
             self.expires_at = self._known_end(tokens.ends_at)
 
     def _known_end(self, ends_at: datetime | None) -> datetime | None:
-        """Return the end that is known already where this is the same: networks tell the seconds that are left."""
+        """Return the stored end if this is the same one: it varies, since networks give the seconds that are left."""
         known = self.expires_at
         return known if known and ends_at and abs(ends_at - known) <= SAME_END else ends_at
 
     @property
     def handle(self) -> str:
-        """Its username as people see it."""
+        """The username as people see it."""
         return platforms.BY_ID[self.platform].handle(self.username)
 
     def unseal(self) -> base.Account:
@@ -174,7 +174,7 @@ class SocialAccount(Claimable, Guarded):
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
     def open(self, now: datetime) -> "ConnectionQuerySet":
-        """Keep those that can still be completed."""
+        """Keep the sign-ins that can still be completed."""
         return self.filter(used_at=None, expires_at__gt=now)
 
 
@@ -221,16 +221,16 @@ class PauseScope(models.TextChoices):
 
 class PauseQuerySet(models.QuerySet["Pause"]):
     def in_force(self) -> "PauseQuerySet":
-        """Keep those that are not ended."""
+        """Keep the pauses that have not ended."""
         return self.filter(resumed_at=None)
 
     def after(self, moment: datetime) -> "PauseQuerySet":
-        """Keep those that were in force at some time after this."""
+        """Keep the pauses that were in force at some time after this moment."""
         return self.filter(Q(resumed_at=None) | Q(resumed_at__gt=moment))
 
 
 class Pause(models.Model):
-    """A time in which an operator stops publishing; the rows stay, because what waited then does not count as late."""
+    """A time in which an operator stops publishing; the rows stay: posts that waited then do not count as late."""
 
     id = public_id("pause")
     scope = models.CharField(max_length=9, choices=PauseScope.choices)
@@ -267,11 +267,11 @@ class Pause(models.Model):
 
     @property
     def is_after_restore(self) -> bool:
-        """Whether it is for a restored copy; a worker of a version without that column says it in the reason alone."""
+        """Whether it is for a restored copy; a worker of a version without that column writes only the reason."""
         return self.after_restore or AFTER_RESTORE in self.reason
 
     def covers(self, account_id: str, platform: str, workspace_id: str) -> bool:
-        """Whether it holds up what goes to this account."""
+        """Whether it holds up posts to this account."""
         own = {
             PauseScope.ALL: "",
             PauseScope.NETWORK: platform,

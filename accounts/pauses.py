@@ -1,4 +1,4 @@
-"""What an operator has paused: who is held up by it, and for how long."""
+"""An operator's pauses: the accounts that they hold up, and for how long."""
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
@@ -10,23 +10,23 @@ from django.db.models import Q, QuerySet
 from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms import NAMES
 from ouipost.db.prepared import fetch
-from ouipost.phrases import Phrase
+from ouipost.phrases import Phrase, joined
 
 logger = logging.getLogger(__name__)
 
 
 def in_force() -> list[Pause]:
-    """Return what is paused now, the oldest first."""
+    """Return the pauses in force, the oldest first."""
     return sorted(_known(fetch(_in_force)), key=_begun)
 
 
 def of_all() -> Pause | None:
-    """Return the pause of everything; None where there is none."""
+    """Return the pause of everything; None if there is none."""
     return next((each for each in in_force() if each.scope == PauseScope.ALL), None)
 
 
 def is_after_restore() -> bool:
-    """Whether everything is paused for a restored copy, which does not know what came since it was made."""
+    """Whether everything is paused because the database is a restored copy, which lacks later changes."""
     paused = of_all()
     return paused is not None and paused.is_after_restore
 
@@ -41,7 +41,7 @@ def after(moment: datetime) -> list[Pause]:
 
 
 def _known(pauses: Iterable[Pause]) -> list[Pause]:
-    """Leave out pauses of a scope that this version does not know: what they hold up, nobody can tell."""
+    """Leave out pauses of a scope that this version does not know, since it cannot apply them; they are logged once."""
     found = list(pauses)
     for each in found:
         if each.scope not in PauseScope.values:
@@ -59,8 +59,13 @@ def _begun(pause: Pause) -> tuple[datetime, str]:
 
 
 def holding(pauses: Iterable[Pause], account_id: str, platform: str, workspace_id: str) -> Pause | None:
-    """Return the first of these pauses that holds up what goes to this account."""
-    return next((each for each in pauses if each.covers(account_id, platform, workspace_id)), None)
+    """Return the first of these pauses that holds up posts to this account."""
+    return next(iter(all_holding(pauses, account_id, platform, workspace_id)), None)
+
+
+def all_holding(pauses: Iterable[Pause], account_id: str, platform: str, workspace_id: str) -> list[Pause]:
+    """Return the pauses among these that hold up posts to this account."""
+    return [each for each in pauses if each.covers(account_id, platform, workspace_id)]
 
 
 def rows_held_up(pauses: Iterable[Pause]) -> Q:
@@ -88,7 +93,7 @@ def time_paused(pauses: Collection[Pause], *, since: datetime, until: datetime) 
 
 
 def describe(pause: Pause) -> str:
-    """Return in words what is paused, and why, where it is seen with the workspace or account that it is of."""
+    """Describe a pause and its reason, for a page that shows the paused workspace or account itself."""
     what = {
         PauseScope.WORKSPACE: Phrase("all publishing of this workspace"),
         PauseScope.ACCOUNT: Phrase("all publishing to this account"),
@@ -96,8 +101,13 @@ def describe(pause: Pause) -> str:
     return _describe(pause, what.get(PauseScope(pause.scope)) or _named(pause))
 
 
+def describe_all(found: Sequence[Pause]) -> str:
+    """Describe several pauses with their reasons, one after the other."""
+    return joined([describe(each) for each in found], " ")
+
+
 def describe_with_id(pause: Pause) -> str:
-    """Return the same where nothing else says of which workspace or account it is."""
+    """Describe a pause and its reason, with the id of the paused workspace or account."""
     return _describe(pause, _named(pause))
 
 
@@ -116,6 +126,6 @@ def _describe(pause: Pause, what: str) -> str:
 
 
 def left_alone(pauses: Sequence[Pause]) -> tuple[list[str], list[str]]:
-    """Return the networks and the accounts that are paused themselves: calls to them that can wait are left out."""
+    """Return the networks and accounts that are paused themselves, to which calls that can wait are not made."""
     networks = [each.subject_id for each in pauses if each.scope == PauseScope.NETWORK]
     return networks, [each.subject_id for each in pauses if each.scope == PauseScope.ACCOUNT]

@@ -16,7 +16,7 @@ from ouipost.phrases import Phrase, both
 from workspaces.models import Workspace
 
 SANDBOX = "sandbox"
-"""Id and secret of an app at the simulator, which takes any."""
+"""Id and secret of an app at the simulator, which accepts any."""
 IDS = tuple(platforms.BY_ID)
 
 
@@ -29,7 +29,7 @@ class PlatformNotConfigured(DomainError):
 def get(platform_id: str, *, sandbox: bool = False) -> Connector:
     """Return a platform with this installation's registration, or with the sandbox's own if there is none.
 
-    Of a network that this version does not have it is a stand-in, which takes nothing.
+    For an unknown network it is a stand-in that takes nothing.
     """
     platform = platforms.BY_ID[platform_id]
     app = App(**settings.NETWORKS.get(platform_id, {}), limits=settings.NETWORK_LIMITS.get(platform_id, {}))
@@ -40,12 +40,12 @@ def get(platform_id: str, *, sandbox: bool = False) -> Connector:
 
 
 def of(account: SocialAccount) -> Connector:
-    """Return an account's platform, as its workspace uses it; the workspace must have been read with the account."""
+    """Return an account's platform for its workspace, which must have been read with the account."""
     return get(account.platform, sandbox=account.workspace.is_sandbox)
 
 
 def is_configured(platform: Connector) -> bool:
-    """Whether accounts of this platform can be connected: it has credentials where it needs them."""
+    """Whether accounts of this platform can be connected: it has credentials, or needs none."""
     return not platform.needs_app or bool(platform.app.client_id)
 
 
@@ -55,20 +55,20 @@ def credentials_of(platform_id: str) -> list[str]:
 
 
 def connector(platform_id: str, workspace: Workspace) -> Connector:
-    """Return the connector as this workspace uses it; raises PlatformNotConfigured where there is none."""
+    """Return the connector for this workspace; raises PlatformNotConfigured if it cannot be connected."""
     platform = get(platform_id, sandbox=workspace.is_sandbox)
     if not is_configured(platform):
-        told = Phrase(
+        message = Phrase(
             "{network} cannot be connected on this installation: the operator must set {variables}.",
             network=platform.name,
             variables=both(credentials_of(platform_id)),
         )
-        raise PlatformNotConfigured(told, platform=platform_id)
+        raise PlatformNotConfigured(message, platform=platform_id)
     return platform
 
 
 def scopes_missing(account: SocialAccount) -> list[str]:
-    """Return what we ask for and the person did not grant; nothing where the network does not tell."""
+    """Return the scopes that we ask for and the person did not grant; empty if the network does not list them."""
     if not account.permissions:
         return []
     return [scope for scope in of(account).scopes if scope not in account.permissions]
@@ -91,7 +91,7 @@ def session(
 
 
 def network_of(platform_id: str, workspace: Workspace) -> str:
-    """Return the key of the health of this network as this workspace uses it."""
+    """Return the health key of this network for this workspace."""
     return key_of(platform_id, workspace.mode)
 
 

@@ -15,7 +15,7 @@ from rest_framework import serializers
 
 from accounts import connecting, pacing, platforms, registry, services
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
-from accounts.platforms.base import Candidate, Connector, Limits, Option, Pace, WhoActs
+from accounts.platforms.base import Candidate, Connector, Limits, Option, WhoActs
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
 from ouipost.api.schema import STRINGS, at_least, or_null
 from ouipost.errors import problems_in
@@ -23,15 +23,15 @@ from workspaces.serializers import SETTINGS
 from workspaces.settings import check_settings
 
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
-"""What an account may say differently from its workspace."""
+"""Settings of a workspace that an account may override."""
 
 
 class AccountErrorSerializer(serializers.Serializer[Any]):
-    """Why an account cannot be used or read, and who can mend it."""
+    """The reason why an account cannot be used or read, and who can fix it."""
 
     code = serializers.CharField()
     message = serializers.CharField()
-    who_acts = serializers.ChoiceField(choices=list(map(str, WhoActs)), required=False)  # rows from before lack it
+    who_acts = serializers.ChoiceField(choices=list(map(str, WhoActs)), required=False)  # older rows lack it
 
 
 class AccountHealthSerializer(serializers.Serializer[Any]):
@@ -60,7 +60,7 @@ def show_platform(platform: Connector) -> dict[str, Any]:
         "max_video_duration": platform.max_video_duration,
         "oauth_supported": True,
         "limits": asdict(limits),
-        "pace": asdict(pace) if (pace := pacing.pace_of(platform.id)) else None,
+        "pace": {"posts": pace.most, "seconds": pace.seconds} if (pace := pacing.pace_of(platform.id)) else None,
         "post_types": {name: asdict(platform.limits_of(name)) for name in platform.post_types},
         "account_types": list(platform.account_types),
         "scopes": list(platform.scopes),
@@ -77,7 +77,7 @@ FIELDS: dict[Any, Callable[[], serializers.Field[Any, Any, Any, Any]]] = {
     str: serializers.CharField,
     tuple[str, ...]: lambda: serializers.ListField(child=serializers.CharField()),
 }
-"""How a field of a dataclass is shown, by its type."""
+"""Serializer fields for the fields of dataclasses, by their type."""
 
 
 class OptionSerializer(serializers.Serializer[Option]):
@@ -95,15 +95,15 @@ class LimitsSerializer(serializers.Serializer[Limits]):
         return shown | {"options": OptionSerializer(many=True)}
 
 
-class PaceSerializer(serializers.Serializer[Pace]):
-    """How many posts an account may send in a moving window of `seconds`."""
+class PaceSerializer(serializers.Serializer[Any]):
+    """The number of posts that an account may send in a moving window of `seconds`."""
 
     posts = serializers.IntegerField()
     seconds = serializers.IntegerField()
 
 
 class PlatformSerializer(serializers.Serializer[Any]):
-    """A network: what it accepts, and what of that this installation supports. Units are in the names of the limits."""
+    """A network, with its limits and whether it can be connected here. Units are in the names of the limits."""
 
     id = serializers.ChoiceField(choices=registry.IDS)
     name = serializers.CharField()
@@ -133,14 +133,14 @@ class PlatformsSerializer(serializers.Serializer[Any]):
 
 
 class AccountCountsSerializer(serializers.Serializer[SocialAccount]):
-    """How many follow an account, and how much it posts."""
+    """Numbers of an account's followers and posts."""
 
     followers = serializers.IntegerField(allow_null=True)
     posts_this_month = serializers.IntegerField()
 
 
 class AccountDetailCountsSerializer(AccountCountsSerializer):
-    """The same, with whom it follows and all that it has posted."""
+    """Numbers of an account's followers, accounts it follows, and posts."""
 
     following = serializers.IntegerField(allow_null=True)
     posts_total = serializers.IntegerField()
@@ -178,12 +178,12 @@ class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
 
 @extend_schema_field(at_least(**{name: SETTINGS[name] for name in HASHTAG_SETTINGS}))
 class ShownSettings(serializers.JSONField):
-    """What an account has set."""
+    """The settings of an account."""
 
 
 @extend_schema_field(at_least(**{name: or_null(SETTINGS[name]) for name in HASHTAG_SETTINGS}))
 class SettingsInput(JsonObject):
-    """What an account is to set; null removes it."""
+    """Settings to change; null removes one."""
 
 
 class AccountDetailSerializer(AccountSerializer):
@@ -234,7 +234,7 @@ class CandidateSerializer(serializers.Serializer[Any]):
 
 
 class SignInSerializer(serializers.Serializer[Any]):
-    """A sign-in that was opened; both texts are null where a repeat asks for it after ten minutes."""
+    """An opened sign-in; once it was used or has expired, a repeated answer has null for `auth_url` and `state`."""
 
     resource = ""
     auth_url = serializers.CharField(allow_null=True)
@@ -244,7 +244,7 @@ class SignInSerializer(serializers.Serializer[Any]):
 
 
 class ChoiceSerializer(serializers.Serializer[Any]):
-    """The accounts that a sign-in gave access to, where these are several."""
+    """The accounts that a sign-in gave access to, if there are several."""
 
     resource = ""
     connection = serializers.CharField()
@@ -324,7 +324,7 @@ OTHER_HALF = {"state": "code", "connection": "select", "select": "connection"}
 
 
 class CallbackInput(StrictInput):
-    """What came back from the consent page, or the choice among its candidates."""
+    """The parameters of the consent page's callback, or the choice among the candidates."""
 
     state = Text(required=False)
     code = Text(required=False)

@@ -1,4 +1,4 @@
-"""What can be done to connected accounts; each function is one transaction and one line in the journal."""
+"""Changes to connected accounts; each function is one transaction and one line in the journal."""
 
 import logging
 from contextlib import suppress
@@ -27,27 +27,29 @@ logger = logging.getLogger(__name__)
 SHOWN = ["name", "username", "profile_image", "metadata", "followers", "following", "last_sync", "last_error"]
 """The columns that a reading of the account changes."""
 Read = Profile | dict[str, str]
-"""How a network shows an account, or why that could not be read."""
+"""An account's profile, or the error in reading it."""
 REFRESHED = ("name", "username", "profile_image", "status", "expires_at", "access_expires_at", "last_error")
 
 
 @transaction.atomic
 def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Actor) -> tuple[SocialAccount, list[str]]:
-    """Change name, default or settings, and return the account with warnings; `settings` are merged key by key, and
-    null removes one. Raises Http404."""
+    """Change name, default or settings, and return the account with warnings.
+
+    `settings` are merged key by key, and null removes one. Raises Http404.
+    """
     family = connecting.lock_family(account.workspace_id, account.platform)
     locked = next((each for each in family if each.pk == account.pk), None)
     if locked is None or not locked.is_connected:
-        raise Http404  # its workspace was deleted, or it was disconnected: its default has passed to another
+        raise Http404  # deleted with its workspace, or disconnected: another account is the default now
     before = {"name": locked.name, "default_of": locked.default_of, "settings": locked.settings}
-    if values.get("name", locked.name) != locked.name:  # a client may send back what a GET showed
+    if values.get("name", locked.name) != locked.name:  # a client may send back the name from a GET
         locked.name, locked.name_is_ours = values["name"], True
     if "settings" in values:
         locked.settings = merged(locked.settings, values["settings"])
     if "is_default" in values:
         _set_default(locked, values["is_default"], family, actor=actor)
     save_update(locked, before, actor=actor)
-    return locked, [told for hook in hooks.on_settings for told in hook(locked, before["settings"])]
+    return locked, [warning for hook in hooks.on_settings for warning in hook(locked, before["settings"])]
 
 
 def _set_default(account: SocialAccount, is_default: bool, family: list[SocialAccount], *, actor: Actor) -> None:
@@ -61,13 +63,13 @@ def _set_default(account: SocialAccount, is_default: bool, family: list[SocialAc
 
 
 def require_default(account: SocialAccount, is_default: bool) -> None:
-    """Raise InvalidInput where this would leave the account's platform without a default."""
+    """Raise InvalidInput if this would leave the account's platform without a default."""
     if not is_default and account.is_default:
         raise InvalidInput(is_default=[Phrase("Make another account of this platform the default instead.")])
 
 
 def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor) -> None:
-    """Make an account the default of its platform, or take that away, as a consequence of another account's change."""
+    """Make an account the default of its platform, or no longer, as a consequence of another account's change."""
     before = {"default_of": account.default_of}
     account.default_of = platform
     save_update(account, before, actor=actor)
@@ -75,7 +77,7 @@ def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor)
 
 @dataclass(frozen=True, kw_only=True)
 class Disconnected:
-    """How many posts were cancelled with their account, and which targets are still on their way."""
+    """The number of posts cancelled with their account, and the targets still under way."""
 
     cancelled: int
     in_flight: list[dict[str, str]]
@@ -83,7 +85,7 @@ class Disconnected:
 
 @transaction.atomic
 def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Disconnected:
-    """Cancel what the account had not sent, delete its tokens and revoke them; raises Http404 if it is gone.
+    """Cancel the account's unsent posts, delete its tokens and revoke them; raises Http404 if it is gone.
 
     The revocation at the network follows the commit, and its failure changes nothing.
     """
@@ -95,7 +97,7 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> Discon
     in_flight = [each for find in hooks.in_flight for each in find(locked)]
     locked.disconnected_at, locked.due_at, locked.expires_at, locked.default_of = now, None, None, None
     locked.access_token = locked.refresh_token = ""
-    locked.fence += 1  # a refresh that is under way has lost its claim: it must not bring tokens back
+    locked.fence += 1  # a running refresh loses its claim, and must not bring tokens back
     locked.save()
     if was_default:
         _pass_default_on(locked, actor=actor)
@@ -120,7 +122,7 @@ def _revocable(account: SocialAccount) -> Account | None:
 
 
 def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
-    """Make the oldest account that remains the default; they are locked after posts, as by whoever publishes."""
+    """Make the oldest remaining account the default; accounts are locked after posts, as in publishing."""
     family = connecting.lock_family(account.workspace_id, account.platform)
     remaining = [each for each in family if each.is_connected]
     if remaining:
@@ -129,11 +131,11 @@ def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
 
 
 def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> SocialAccount:
-    """Renew tokens and profile now; what the network refuses shows in the account's health."""
+    """Renew tokens and profile now; a refusal by the network shows in the account's health."""
     before = {name: getattr(account, name) for name in REFRESHED}
     renewed = _renew(account)
     account = get_object_or_404(SocialAccount.objects.select_related("workspace"), pk=account.pk)
-    seen = account.last_error, account.access_token  # what came between, such as another sign-in, is no less true
+    seen = account.last_error, account.access_token  # a change meanwhile, such as another sign-in, is kept
     is_last = bool(renewed) or not account.refresh_token
     read = _read_profile(account, is_last=is_last) if account.is_connected and account.access_token else None
 
@@ -141,7 +143,7 @@ def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> S
         locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
         if read is not None and locked.is_connected:
             is_new = (locked.last_error, locked.access_token) != seen
-            # That a profile can be read says nothing of why tokens were not renewed, or numbers cannot be read.
+            # A readable profile does not clear an error of renewing tokens or reading numbers.
             is_of_another = isinstance(read, Profile) and (renewed is None or locked.status != AccountStatus.ACTIVE)
             _take_over(locked, read, keep_error=is_new or is_of_another, now=now)
         record("refreshed", locked, actor=actor, platform=locked.platform, **changes(before, locked))
@@ -151,7 +153,7 @@ def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> S
 
 
 def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: datetime) -> None:
-    """Write what was read into the account as it is by now: its name may have been set by hand meanwhile."""
+    """Write the result into the account's present row, whose name may have been set by hand meanwhile."""
     if isinstance(read, Profile):
         connecting.take_profile(locked, read, now=now)
     if not keep_error:
@@ -160,8 +162,10 @@ def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: date
 
 
 def _renew(account: SocialAccount) -> bool | None:
-    """Return whether the tokens were renewed; None where that failed, or has just failed and is not tried again yet,
-    and shows in the account's health."""
+    """Return whether the tokens were renewed; None if that failed, now or less than half a minute ago.
+
+    A failure shows in the account's health.
+    """
     try:
         renewed = tokens.refresh_now(account)
     except Unavailable:
@@ -170,9 +174,9 @@ def _renew(account: SocialAccount) -> bool | None:
 
 
 def _read_profile(account: SocialAccount, *, is_last: bool) -> Read:
-    """Ask the network how it shows the account; returns the trouble as the account's health has it.
+    """Read the account's profile at the network; returns a failure in the form of the account's health.
 
-    An account whose last token is refused expires: nothing can be renewed any more.
+    An account whose last token is refused expires, since nothing can be renewed any more.
     """
     try:
         connector = registry.connector(account.platform, account.workspace)
@@ -185,9 +189,9 @@ def _read_profile(account: SocialAccount, *, is_last: bool) -> Read:
 
 
 def purge(workspace: Workspace) -> bool:
-    """Revoke what a deleted workspace still holds, one account after the other; returns True when none is left."""
+    """Disconnect the accounts of a deleted workspace, one after the other; returns True when none is left."""
     for account in SocialAccount.objects.connected().filter(workspace=workspace):
-        with suppress(Http404):  # somebody else disconnects it meanwhile
+        with suppress(Http404):  # disconnected by another call meanwhile
             disconnect(account, actor=SYSTEM, now=timezone.now())
     Connection.objects.filter(workspace=workspace).delete()
     return True

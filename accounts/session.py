@@ -1,4 +1,4 @@
-"""The session that connectors are given for their calls: `ouipost.outbound` behind the platforms' own interface."""
+"""The session for connectors' calls: `ouipost.outbound` behind the platforms' own interface."""
 
 import base64
 import math
@@ -36,15 +36,15 @@ class NetworkSession:
         self.gateway = gateway
         self.deadline = deadline
         self.network = network
-        """By the key of its health, whose requests are counted; empty: they are not."""
+        """Health key of the network whose requests are counted; empty: they are not counted."""
         self.requests = 0
-        """How many it was asked to send."""
+        """Number of requests that were asked for."""
         self.dated: tuple[float, datetime] | None = None
-        """The network's time in its last answer, and when that came by this process's monotonic clock."""
+        """This process's monotonic time of the last dated answer, and the network's time in it."""
         self._exchanges = exchanges
-        """The last ones, for people to see; None: nobody will."""
+        """The last requests and answers, to be shown to people; None: they are not kept."""
         self._classify = classify
-        """What the network's refusals mean, by its connector."""
+        """The connector's function that turns a refusal into an error."""
         self._client = outbound.Client(gateway=gateway)
 
     def request(
@@ -80,11 +80,11 @@ class NetworkSession:
             raise Unknown(Phrase("The network gave no complete answer.")) from error
         if dated := moment_of(answer.headers.get("Date", "")):
             self.dated = (time.monotonic(), dated)
-        is_refused, told = answer.status >= HTTPStatus.BAD_REQUEST, answer.body
+        is_refused, body = answer.status >= HTTPStatus.BAD_REQUEST, answer.body
         if is_refused or self._exchanges is not None:
-            told = _masked(told, _secrets(headers, params, data, json))
-        self._note(method, url, began, sent, status=answer.status, answer=told)
-        read = Answer(status=answer.status, headers=answer.headers, body=told if is_refused else answer.body)
+            body = _masked(body, _secrets(headers, params, data, json))
+        self._note(method, url, began, sent, status=answer.status, answer=body)
+        read = Answer(status=answer.status, headers=answer.headers, body=body if is_refused else answer.body)
         self._count(self._outcome_of(read), began)
         return read
 
@@ -114,20 +114,20 @@ class NetworkSession:
         return others
 
     def public_url(self, url: str) -> str:
-        """Return where a person finds this page of the network: behind the gateway where there is one."""
-        is_behind = url.startswith(f"{self.gateway.rstrip('/')}/")  # as a comment's, which is that of its post
+        """Return the address at which a person finds this page of the network: behind the gateway, if there is one."""
+        is_behind = url.startswith(f"{self.gateway.rstrip('/')}/")  # such as a comment's, which is its post's
         return outbound.gateway_url(url, self.gateway) if url and not is_behind else url
 
 
 def _masked(body: bytes, secrets: Iterable[str]) -> bytes:
-    """Return an answer with the secrets that were sent masked: refusals are stored, shown and logged."""
+    """Return an answer with the sent secrets masked, since refusals are stored, shown and logged."""
     for secret in secrets:
         body = body.replace(secret.encode(), MASK.encode())
     return body
 
 
 def _secrets(headers: Mapping[str, str] | None, *fields: Any) -> Iterator[str]:
-    """Yield the secrets in a request: its credential, and fields with the name of one."""
+    """Yield the secrets in a request: its credential, and fields with the name of a secret."""
     scheme, _, credential = (headers or {}).get("Authorization", "").partition(" ")
     app_secret = base64.b64decode(credential).decode().partition(":")[2] if scheme == "Basic" else ""
     found = [("token", credential), ("secret", app_secret)]

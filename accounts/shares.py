@@ -1,4 +1,4 @@
-"""The share of a network, and of one server of it: how many calls it may have at once."""
+"""Shares: the number of calls that a network, or one of its servers, may have at once."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,31 +13,31 @@ from ouipost.db.locks import lock_free
 from workspaces.models import Mode
 
 SANDBOX = "sandbox:"
-"""The simulated networks are others than the true ones: neither holds up the other."""
+"""Prefix of simulated networks, which are separate from the real ones, so that neither holds up the other."""
 SANDBOXED = SocialAccount.objects.filter(workspace__mode=Mode.SANDBOX)
 NETWORK = Case(
     When(Exists(SANDBOXED.filter(pk=OuterRef("account"))), then=Concat(Value(SANDBOX), F("platform"))),
     default=F("platform"),
 )
-"""The network of a row that has an account and a platform, by the key of its health."""
+"""Expression for the health key of the network of a row with an account and a platform."""
 
 
 def key_of(platform: str, mode: str) -> str:
-    """Return the key of the health of a network, as workspaces of this mode have it."""
+    """Return the health key of a network for workspaces of this mode."""
     return f"{SANDBOX if mode == Mode.SANDBOX else ''}{platform}"
 
 
 def parts_of(network: str) -> tuple[str, Mode]:
-    """Return the platform and the mode of such a key."""
+    """Return the platform and the mode of a health key."""
     return network.removeprefix(SANDBOX), Mode.SANDBOX if network.startswith(SANDBOX) else Mode.LIVE
 
 
 def shares(now: datetime, *, at_length: Sequence[str] = ()) -> dict[str, int]:
     """Return how many calls each network may have at once: none while its breaker is open, one to try it again.
 
-    `at_length` has the network of each call that takes longer than a try, such as an upload: it does not count as one,
-    or the network would be left alone as long as it takes, or as its lease, where its worker died over it. Whoever
-    tries a network again holds its row until the caller's transaction ends: no two try at once.
+    `at_length` has the network of each long call, such as an upload. A long call does not count as the one try:
+    otherwise the network would be left alone for as long as the call takes, or as its lease if its worker died. The
+    network's row stays locked until the caller's transaction ends, so that no two try at once.
     """
     limits = settings.NETWORK_MAX_IN_FLIGHT
     shares = {key_of(platform, mode): share for platform, share in limits.items() for mode in Mode}
@@ -49,7 +49,7 @@ def shares(now: datetime, *, at_length: Sequence[str] = ()) -> dict[str, int]:
 
 
 def servers(accounts: Mapping[str, str]) -> dict[str, str]:
-    """Return the key of the server of each account that is on somebody's own; `accounts` has the network of each."""
+    """Return the server key of each account on a self-hosted server; `accounts` maps ids to health keys of networks."""
     pks = [pk for pk, network in accounts.items() if platforms.BY_ID[parts_of(network)[0]].has_servers]
     rows = SocialAccount.objects.filter(pk__in=pks).values_list("pk", "platform", "metadata")
     hosts = {pk: platforms.BY_ID[platform].server_of(metadata) for pk, platform, metadata in rows}
@@ -57,6 +57,6 @@ def servers(accounts: Mapping[str, str]) -> dict[str, str]:
 
 
 def share_of_server(key: str) -> int:
-    """Return how many calls one server may have at once: one that hangs must leave its network to the others."""
+    """Return how many calls one server may have at once; a hanging server must leave calls to the network's others."""
     platform, _mode = parts_of(key.partition("@")[0])
     return max(1, settings.NETWORK_MAX_IN_FLIGHT[platform] // 4)

@@ -1,4 +1,4 @@
-"""Refreshing tokens: before they end, one refresh at a time per account, and without losing new ones."""
+"""Refreshing of tokens before they end, with one refresh at a time per account, and without losing new tokens."""
 
 import logging
 import time
@@ -38,12 +38,12 @@ LEAST_AHEAD, MOST_AHEAD = timedelta(minutes=30), timedelta(days=7)
 TRY_AGAIN_SECONDS, MOST_DOUBLINGS = 30, 7
 LEASE_SECONDS = 60
 RUN_SECONDS = 300
-"""After that long a run goes on to no other account: Celery cuts one at 500 s, and with the call that it is cut in new
-tokens may be lost."""
+"""Time after which a run begins no other account: Celery stops a run at 500 s, and new tokens may be lost with the
+call that it interrupts."""
 KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
 IN_DOUBT = MOST_AHEAD - timedelta(days=1)
-"""A token that has so little left was to be renewed long ago."""
+"""A token with less life left should have been renewed long ago."""
 ENDED = Phrase("The access token has expired.")
 NOT_OPENED = Phrase("The stored tokens cannot be opened; the operator's log has the cause.")
 Answer = TypeVar("Answer")
@@ -54,8 +54,10 @@ class BeingRenewed(Exception):
 
 
 def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
-    """Return when to refresh: when a quarter of the token's life is left, but half an hour to a week before its end;
-    short-lived tokens at half their life, and so those that nothing renews once they have ended. None: never."""
+    """Return when to refresh: with a quarter of the token's life left, but half an hour to a week before its end.
+
+    Short-lived tokens, and those that cannot be renewed once ended, are refreshed at half their life. None: never.
+    """
     ends = account.access_expires_at
     if ends is None or not account.refresh_token:
         return None
@@ -69,7 +71,8 @@ def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
 def refresh_due(limit: int = 20, *, is_ending: Callable[[], bool] = lambda: False) -> int:
     """Refresh accounts that are due, one after the other, each once; returns how many were tried.
 
-    Each is claimed right before its call, so that it has a whole lease for it; none once the process `is_ending`.
+    Each is claimed right before its call, so that the call has a whole lease. No account is begun once the process
+    `is_ending`.
     """
     taken: list[str] = []
     ends = time.monotonic() + RUN_SECONDS
@@ -82,8 +85,8 @@ def refresh_due(limit: int = 20, *, is_ending: Callable[[], bool] = lambda: Fals
         try:
             _refresh(held[0])
         except Unavailable:
-            continue  # its cause is in the log and in the account's health
-        except Exception:  # one account that meets an error of ours must not keep the others waiting
+            continue  # the cause is in the log and in the account's health
+        except Exception:  # an error of ours with one account must not hold up the others
             logger.exception("The tokens of %s were left to their lease", held[0].pk)
     return len(taken)
 
@@ -98,7 +101,7 @@ def is_stale(account: SocialAccount, *, now: datetime) -> bool:
 
 
 def require_usable(account: SocialAccount, *, now: datetime) -> None:
-    """Raise NotConnected where the account has no token, and AuthExpired where that ends before a call could use it."""
+    """Raise NotConnected if the account has no token, and AuthExpired if it ends before a call could use it."""
     if not account.access_token:
         raise NotConnected(Phrase("The account is not connected any more."))
     if account.refresh_token and is_stale(account, now=now):
@@ -106,10 +109,10 @@ def require_usable(account: SocialAccount, *, now: datetime) -> None:
 
 
 def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *, now: datetime) -> Answer:
-    """Ask with a token that the network takes: one that has ended is renewed, one that is refused before its end once,
-    and the account expired where that does not help.
+    """Call `ask` with a valid token.
 
-    Raises BeingRenewed while another process renews it, and what `renew` raises.
+    A token that has ended is renewed; one that is refused before its end is renewed once, and if that does not help
+    the account expires. Raises BeingRenewed while another process renews the token, and the errors of `renew`.
     """
     began, renewed = time.monotonic(), False
     while True:
@@ -119,7 +122,7 @@ def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *,
                 require_usable(account, now=asked_at)
             return ask(account.unseal())
         except AuthExpired as error:
-            close_old_connections()  # the calling thread's own may be from long ago
+            close_old_connections()  # the thread's connection may be old
             answered_at = now + timedelta(seconds=time.monotonic() - began)
             if renewed and not _is_over(account, asked_at=asked_at, answered_at=answered_at):
                 expire(account, error)
@@ -130,24 +133,24 @@ def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *,
 
 
 def _is_over(account: SocialAccount, *, asked_at: datetime, answered_at: datetime) -> bool:
-    """Whether a token ended by itself while it was used, as in a long upload, or was replaced meanwhile."""
+    """Whether a token ended while it was used, as in a long upload, or was replaced meanwhile."""
     ended = is_stale(account, now=answered_at) and not is_stale(account, now=asked_at)
     return ended or _is_replaced(account)
 
 
 def _is_replaced(account: SocialAccount) -> bool:
-    """Whether this is not the account's token any more: it was renewed, or its owner has signed in again or out."""
+    """Whether this is no longer the account's token: it was renewed, or its owner has signed in again or out."""
     return not SocialAccount.objects.filter(pk=account.pk, access_token=account.access_token).exists()
 
 
 def renew(account: SocialAccount, error: AuthExpired) -> bool:
-    """Get a new token after a call ended in this error; returns False where another process does so, or has done so.
+    """Get a new token after a call ended in this error; returns False if another process does so, or has done so.
 
-    Raises the error again where there is none to be had, and Unavailable where the network, or something that the
-    operator must mend, keeps it from being renewed.
+    Raises the error again if no new token is possible, and Unavailable if the network, or a fault that the operator
+    must fix, prevents the renewal.
     """
     if not account.refresh_token:
-        if not account.access_token:  # it was disconnected: nobody is to be asked to sign in again
+        if not account.access_token:  # it was disconnected: no new sign-in is needed
             raise error
         if _is_replaced(account):
             return False
@@ -163,8 +166,8 @@ def renew(account: SocialAccount, error: AuthExpired) -> bool:
 def refresh_now(account: SocialAccount) -> bool:
     """Refresh an account out of turn; returns False if another process does so, or nothing can be refreshed.
 
-    Raises Unavailable, with the cause, where that failed and is tried again, or the operator must mend what made it
-    fail less than half a minute ago.
+    Raises Unavailable, with the cause, if the refresh failed and will be tried again, or if it failed less than half a
+    minute ago for a reason that the operator must fix.
     """
     with transaction.atomic():
         now = claims.database_now()
@@ -181,23 +184,22 @@ def refresh_now(account: SocialAccount) -> bool:
 
 
 def failed_just_now(account: SocialAccount) -> dict[str, str] | None:
-    """Return why a refresh failed less than half a minute ago, after which nobody asks again before that time is over;
-    None where that is not so."""
+    """Return the error of a refresh that failed less than half a minute ago, during which none is tried; else None."""
     now = claims.database_now()
     rows = SocialAccount.objects.connected().filter(pk=account.pk, access_token=account.access_token)
     return rows.filter(due_at__gt=now, lease_until__gt=now).values_list("last_error", flat=True).first()
 
 
 def _refresh(claim: Claim) -> bool:
-    """Ask the network for new tokens and store them; only the holder of the claim does, so none is burnt twice.
+    """Ask the network for new tokens and store them; only the holder of the claim does, so no token is used twice.
 
-    Returns False when the claim was lost meanwhile, or the account is expired now; raises Unavailable when it is tried
-    again.
+    Returns False if the claim was lost meanwhile, or the account has expired; raises Unavailable if the refresh will be
+    tried again.
     """
     rows = SocialAccount.objects.select_related("workspace")
     account = rows.filter(pk=claim.pk, fence=claim.fence).first()
     if account is None:
-        return False  # its owner has just signed in again: those tokens are not ours to use up
+        return False  # its owner has just signed in again, with other tokens
     with bound_contextvars(account_id=account.pk, network=account.platform):
         return _ask(account, claim, now=claims.database_now())
 
@@ -219,7 +221,7 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
 
 
 def _renewed(connector: Connector, session: NetworkSession, account: SocialAccount, *, now: datetime) -> Tokens:
-    """Return new tokens; raises the refusal of the app where a 401, as a token that is over has it, comes of that."""
+    """Return new tokens; raises the refusal of the app if that, not an expired token, is the cause of a 401."""
     try:
         return connector.refresh(session, account.unseal(), now=now)
     except PlatformError as error:
@@ -231,19 +233,19 @@ def _renewed(connector: Connector, session: NetworkSession, account: SocialAccou
 
 
 def _our_own_fault(error: Exception) -> Unavailable | None:
-    """Return what it means that a refresh is refused as it stands, which nobody but the operator can mend."""
+    """Return Unavailable for a request of ours that the network refuses, which only the operator can fix; else None."""
     if not isinstance(error, Rejected) or error.acts != WhoActs.CALLER or error.is_nameless:
         return None
     return Unavailable(who_acts=WhoActs.OPERATOR, **error.facts)
 
 
 def is_owners(error: PlatformError) -> bool:
-    """Whether a refusal is the network's own, and only the account's owner can mend what it says."""
+    """Whether a refusal is the network's own, and only the account's owner can fix its cause."""
     return error.acts == WhoActs.ACCOUNT_OWNER and not error.is_nameless
 
 
 def obstacle(error: Exception) -> Unavailable:
-    """Return an error of a refresh as what it means for whoever needs the tokens: nothing was done, try again."""
+    """Return an error of a refresh as Unavailable for callers that need the tokens: nothing was done, try again."""
     if isinstance(error, Unavailable):
         return error
     if isinstance(error, registry.PlatformNotConfigured):
@@ -256,26 +258,26 @@ def obstacle(error: Exception) -> Unavailable:
 
 
 def shown(error: PlatformError) -> dict[str, str]:
-    """Return an error in the form that an account's health keeps."""
+    """Return an error in the form of an account's health."""
     return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
 
 
 def _try_again(account: SocialAccount, error: Unavailable, *, claim: Claim) -> None:
-    """Let the next try wait 30 s from now, or as long as the network asks for; for a quota twice as long each time.
+    """Let the next try wait 30 s, or as long as the network asks for; after a quota error twice as long each time.
 
-    The lease goes on for those 30 s, so that nobody asks in the meantime.
+    The lease lasts for those 30 s, so that no other refresh is tried meanwhile.
     """
     now = claims.database_now()
     free_at = now + claims.engine_time(TRY_AGAIN_SECONDS)
     doublings: int = 2 ** min(claim.unsettled, MOST_DOUBLINGS) if isinstance(error, RateLimited) else 1
     own = claims.engine_time(TRY_AGAIN_SECONDS * doublings)
     due_at = now + max(own, timedelta(seconds=error.retry_after or 0))
-    told = {"last_error": shown(error), **_end_in_doubt(account, now=now)}
-    claims.write(SocialAccount, claim, due_at=due_at, lease_until=free_at, **told)
+    health = {"last_error": shown(error), **_end_in_doubt(account, now=now)}
+    claims.write(SocialAccount, claim, due_at=due_at, lease_until=free_at, **health)
 
 
 def _end_in_doubt(account: SocialAccount, *, now: datetime) -> dict[str, datetime]:
-    """Return when the connection ends, where that is once the token does and it could not be renewed for long."""
+    """Return `expires_at` if the connection ends with the token, and its renewal has failed for long; else nothing."""
     ends = account.access_expires_at
     if ends is None or ends >= now + IN_DOUBT or not registry.get(account.platform).renews_itself:
         return {}
@@ -283,11 +285,12 @@ def _end_in_doubt(account: SocialAccount, *, now: datetime) -> dict[str, datetim
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:
-    """Store new tokens; returns False where the claim was lost. Of an account that was disconnected meanwhile they are
-    revoked: its own were, and at some networks these live on.
+    """Store new tokens; returns False if the claim was lost.
 
-    While the database is away it is tried again until the lease is over, up to 60 s. Where it stays away longer, or the
-    process ends before that, they are lost: where each works once, the next refresh expires the account.
+    The new tokens of an account that was disconnected meanwhile are revoked, as the old ones were: at some networks the
+    new ones would stay valid. While the database is away, storing is tried again until the lease ends, up to 60 s. If
+    it stays away longer, or the process ends, the tokens are lost; if each refresh token works only once, the next
+    refresh then expires the account.
     """
     account.seal(tokens)
     while True:
@@ -307,7 +310,7 @@ def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime
 
 @transaction.atomic
 def _store(account: SocialAccount, claim: Claim, *, due_at: datetime | None) -> bool:
-    """Release an account with its new tokens; one that cannot be read by now stays in `error`: they do not fix that."""
+    """Release an account with its new tokens; an unreadable one stays in `error`, which new tokens do not fix."""
     status = SocialAccount.objects.select_for_update().values_list("status", flat=True).filter(pk=account.pk).first()
     well = {} if status == AccountStatus.ERROR else {"status": AccountStatus.ACTIVE, "last_error": None}
     return claims.release(
@@ -324,9 +327,9 @@ def _store(account: SocialAccount, claim: Claim, *, due_at: datetime | None) -> 
 
 @transaction.atomic
 def expire(account: SocialAccount, error: PlatformError, *, claim: Claim | None = None) -> None:
-    """Mark an account as expired, whose owner must sign in again, and record that once."""
+    """Mark an account as expired, so that its owner must sign in again, and record that once."""
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
     rows = rows.filter(fence=claim.fence) if claim else rows.filter(access_token=account.access_token)
-    told = shown(error)
-    if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, expires_at=None, last_error=told):
-        record("expired", account, actor=SYSTEM, platform=account.platform, account_name=account.name, **told)
+    trouble = shown(error)
+    if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, expires_at=None, last_error=trouble):
+        record("expired", account, actor=SYSTEM, platform=account.platform, account_name=account.name, **trouble)

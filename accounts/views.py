@@ -1,4 +1,4 @@
-"""/api/platforms and /api/accounts, and the sign-in page of networks that have none for apps."""
+"""/api/platforms and /api/accounts, and our sign-in page for networks that have no consent page for apps."""
 
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,7 @@ from accounts.serializers import (
 from ouipost.api.schema import TEXT, WARNINGS, Schema
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
+from ouipost.crypto import digest
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
 from workspaces.counts import count_related
@@ -45,7 +46,7 @@ from workspaces.models import KeyMode, Mode, Workspace
 from workspaces.scoping import KeyedViewSet, WorkspaceScopedViewSet
 
 SECRETS_OF_A_SIGN_IN = [("auth_url",), ("state",)]
-"""Whoever has the state could come back with a code of their own; the address has it, too."""
+"""Anyone with the state could come back with a code of their own; the address contains the state, too."""
 ON_ITS_WAY = {"post_id": TEXT, "target_id": TEXT}
 IN_FLIGHT: Schema = {
     "type": "array",
@@ -73,7 +74,7 @@ class PlatformViewSet(KeyedViewSet[SocialAccount]):
         return Response({"platforms": [show_platform(registry.get(name, sandbox=sandbox)) for name in registry.IDS]})
 
     def _in_sandbox(self) -> bool:
-        """A test key sees sandboxes only; another may name one in X-Workspace-ID."""
+        """Whether to describe the simulator: for a test key, or if X-Workspace-ID names a sandbox."""
         if self.key.mode == KeyMode.TEST:
             return True
         named = self.request.headers.get("X-Workspace-ID", "")
@@ -131,6 +132,17 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
             warnings=started.warnings,
         )
 
+    def renew(self, data: dict[str, Any]) -> None:
+        """Say how long the sign-in is still open; one that is over has no state, and leads nowhere."""
+        now = timezone.now()
+        if "state" in data:
+            asked = {"state_digest": digest(data["state"] or ""), "exchanged_at": None}
+            data["expires_in"] = connecting.seconds_left(now=now, **asked)
+            if not data["expires_in"]:
+                data |= {"auth_url": None, "state": None}
+        elif "connection" in data:
+            data["expires_in"] = connecting.seconds_left(now=now, pk=data["connection"])
+
     @extend_schema(request=CallbackInput, responses={200: ChoiceSerializer, 201: ConnectedSerializer})
     @action(detail=False, methods=["post"])
     def callback(self, request: Request) -> Response:
@@ -175,7 +187,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def refresh(self, request: Request, **kwargs: Any) -> Response:
-        """Renew tokens and profile now; what the network refuses shows in `health`."""
+        """Renew tokens and profile now; a refusal by the network shows in `health`."""
 
         def work() -> Response:
             services.refresh_account(self.get_object(), actor=self.actor, now=timezone.now())
@@ -199,7 +211,7 @@ def _pending(found: connecting.Pending, *, now: datetime) -> dict[str, Any]:
 
 
 def with_post_counts(accounts: QuerySet[SocialAccount], *, now: datetime) -> QuerySet[SocialAccount]:
-    """Add posts_total and posts_this_month (UTC): the targets that were published, by an index that has their times."""
+    """Add posts_total and posts_this_month (UTC): published targets, counted by an index of their times."""
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return accounts.annotate(
         posts_total=count_related(SocialAccount, "targets", Q(published_at__isnull=False)),
@@ -215,11 +227,11 @@ class NoFiles(FileUploadHandler):
 
 
 @never_cache
-@csrf_exempt  # the state in the form is the proof: whoever has it may complete this sign-in
+@csrf_exempt  # the secret state in the form is the proof
 @require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest, platform: str) -> HttpResponse:
     """Ask for handle and app password, check them at the network, and go back to the caller with a code."""
-    request.upload_handlers = [NoFiles(request)]  # strangers may send some
+    request.upload_handlers = [NoFiles(request)]  # strangers may send files
     state, now = request.POST.get("state") or request.GET.get("state", ""), timezone.now()
     try:
         connection = connecting.find_by_state(state, platform=platform, now=now)

@@ -12,20 +12,20 @@ from ouipost.events.masking import masked_text
 from ouipost.events.models import Event
 
 DETAILS = ("posts", "cancelled")
-"""Taken from the event's own details: the posts at risk, or cancelled, and how many the latter are."""
+"""Fields taken from the event's own details: the posts at risk or cancelled, and the number of the latter."""
 MOST_POSTS = 50
-"""So many posts are named."""
+"""The number of posts that are named."""
 
 
 class AccountTroubleSerializer(serializers.Serializer[Any]):
-    """Why an account cannot be used or read, in short."""
+    """The reason why an account cannot be used or read, in short."""
 
     code = serializers.CharField()
     message = serializers.CharField()
 
 
 class EventAccountSerializer(serializers.Serializer[Any]):
-    """How an account stood."""
+    """The state of an account."""
 
     id = serializers.CharField()
     workspace_id = serializers.CharField()
@@ -39,7 +39,7 @@ class EventAccountSerializer(serializers.Serializer[Any]):
 
 
 class AccountEventDataSerializer(serializers.Serializer[Any]):
-    """An account; `posts` are up to 50 of those at risk where it ends soon, or of the `cancelled` ones that it took."""
+    """An account; `posts` are up to 50 posts at risk because it ends soon, or of those `cancelled` with it."""
 
     account = EventAccountSerializer()
     posts = serializers.ListField(child=serializers.CharField(), required=False)
@@ -47,7 +47,7 @@ class AccountEventDataSerializer(serializers.Serializer[Any]):
 
 
 def account_payloads(events: Sequence[Event]) -> dict[str, Payload]:
-    """Return by event id how each account stands now."""
+    """Return the payload with each account's present state, by event id."""
     accounts = SocialAccount.objects.select_related("workspace").in_bulk([event.resource_id for event in events])
     return {event.pk: _payload(event, accounts.get(event.resource_id)) for event in events}
 
@@ -59,6 +59,6 @@ def _payload(event: Event, account: SocialAccount | None) -> Payload:
     last = account.last_error
     error = {"code": last.get("code"), "message": masked_text(str(last.get("message", "")))[:200]} if last else None
     named = {"username": account.handle, "account_name": account.name}
-    status = account.status if account.is_connected else "disconnected"  # the row keeps the status from before
-    told = shown(account, EventAccountSerializer, **named, status=status, error=error)
-    return Payload(mode=account.workspace.mode, data={"account": told, **details})
+    status = account.status if account.is_connected else "disconnected"  # the row keeps its earlier status
+    row = shown(account, EventAccountSerializer, **named, status=status, error=error)
+    return Payload(mode=account.workspace.mode, data={"account": row, **details})

@@ -2,6 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
+from accounts.platforms.base import Allowance
 from ouipost.claims import engine_time
 
 YOUNG, RECENT, READ_FOR = timedelta(days=1), timedelta(days=7), timedelta(days=90)
@@ -28,3 +31,8 @@ def after_failures(failures: int, *, now: datetime) -> datetime:
     six hours at most."""
     doublings: int = 2 ** min(failures - 1, 20)
     return now + min(AGAIN_AFTER * doublings, AGAIN_AT_MOST)
+
+
+def budget_of(platform_id: str) -> Allowance | None:
+    """Return how many requests the numbers of an account of this network may cost; None: as many as there are."""
+    return settings.NETWORK_READ_BUDGET.get(platform_id)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from accounts import calls, registry, tokens
+from accounts import allowance, calls, registry, tokens
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -23,9 +23,8 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.session import NetworkSession
-from analytics import budgets
 from analytics.models import AccountSync, TargetNumbers
-from analytics.plan import QUARTER
+from analytics.plan import QUARTER, budget_of
 from analytics.settling import SyncResult, settle_all
 from ouipost.claims import Claim, database_now, engine_time
 from ouipost.crypto import CannotDecrypt
@@ -156,7 +155,8 @@ class Reading:
         self.session: NetworkSession = registry.session(
             self.account.platform, self.account.workspace, deadline=self.deadline
         )
-        self.requests_left = budgets.requests_left(self.account.platform, self.due.sync.paced_at, now=self.due.at)
+        self.budget = budget_of(self.account.platform)
+        self.requests_left = allowance.left(self.budget, self.due.sync.paced_at, now=self.due.at)
 
     def run(self) -> None:
         """Read everything that is due; raises the error that stops it, keeping what was found until then."""
@@ -231,7 +231,7 @@ class Reading:
             return False
         requests = connector.metrics_requests(self.account.remote_id, posts)
         left = self.requests_left - self.session.requests
-        is_allowed = left >= (requests if posts > 1 else budgets.least(self.account.platform, requests))
+        is_allowed = left >= (requests if posts > 1 else allowance.at_once(self.budget, requests))
         if not is_allowed and posts <= 1:
             self.lacking = requests
         return is_allowed and time.monotonic() < self.deadline - engine_time(CALL_SECONDS).total_seconds()

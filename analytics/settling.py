@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Min, Sum
 
-from accounts import connecting, health, tokens
+from accounts import allowance, connecting, health, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
@@ -20,11 +20,10 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from analytics import budgets
 from analytics.gains import COUNTED, gained, merged
 from analytics.models import AccountDay, AccountSync, Snapshot, TargetNumbers
 from analytics.periods import day_of, hour_of
-from analytics.plan import DAILY, HOURLY, after_failures, next_reading
+from analytics.plan import DAILY, HOURLY, after_failures, budget_of, next_reading
 from analytics.totals import Gain, add_all
 from ouipost import claims
 from ouipost.claims import Claim
@@ -276,8 +275,9 @@ def _next(sync: AccountSync, result: SyncResult, target_due_at: datetime | None)
     if result.asked_account:
         account_due_at = result.at + (HOURLY if result.account is None else DAILY)
     due_at = min(account_due_at, target_due_at or account_due_at)
-    paced_at = budgets.spent(sync.account.platform, sync.paced_at, requests=result.requests, now=result.at)
-    due_at = max(due_at, budgets.free_at(sync.account.platform, paced_at, requests=result.lacking, now=result.at))
+    budget = budget_of(sync.account.platform)
+    paced_at = allowance.after(budget, sync.paced_at, count=result.requests, now=result.at)
+    due_at = max(due_at, allowance.free_at(budget, paced_at, count=result.lacking, now=result.at))
     failures, error = (0, None) if result.has_read else (sync.failures, sync.error)
     if result.error:
         error = tokens.shown(result.error)

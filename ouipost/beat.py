@@ -17,20 +17,20 @@ class Beat(Scheduler):
     is_away = False
 
     def tick(self, *arguments: Any, **options: Any) -> Any:
-        """Send what is due; returns the seconds until there is more.
+        """Send the due messages; returns the seconds until the next is due.
 
-        Celery goes by the wall clock: where that is set back, it would send nothing until it is where it was.
+        Celery uses the wall clock: if that is set back, it would send nothing until the old time is reached again.
         """
         now = self.app.now()
         ahead = [entry for entry in self.schedule.values() if entry.last_run_at and entry.last_run_at > now]
         for entry in ahead:
             entry.last_run_at = now
         if ahead:
-            self._heap = None  # when each is due is reckoned anew
+            self._heap = None  # Celery computes the due times again
         return super().tick(*arguments, **options)
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        """Send the entry's message; where the broker fails it is lost, and only the first failure is logged."""
+        """Send the entry's message; if the broker fails, the message is lost, and only the first failure is logged."""
         try:
             if waiting(self.producer, (entry.options or {}).get("queue", DEFAULT)) < UNHEARD:
                 self.apply_async(entry, producer=producer, advance=False)

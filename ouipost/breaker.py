@@ -26,7 +26,7 @@ class Breaker:
         return self._failures < FAILURES
 
     def allows(self) -> bool:
-        """Whether to call now; after a pause one caller is let through, and the others wait for another pause."""
+        """Whether to call now; after a pause one caller may try, and the others wait for another pause."""
         if self.is_healthy:
             return True
         with self._lock:
@@ -44,7 +44,7 @@ class Breaker:
                 logger.info("%s answers again", self._subject)
 
     def failed(self, error: Exception) -> None:
-        """Count a failure; logs at most one in 10 s."""
+        """Count a failure, and log at most one every 10 s."""
         with self._lock:
             now = time.monotonic()
             self._failures += 1

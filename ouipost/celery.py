@@ -1,7 +1,7 @@
 """The Celery app: `celery -A ouipost worker -Q publish,webhooks,default` and `celery -A ouipost beat`.
 
-Its messages are doorbells and carry no data: what is due is in the database, so that any message may be lost, late or
-doubled.
+Its messages are doorbells and carry no data: due work is found in the database, so any message may be lost, late or
+duplicated.
 """
 
 import logging
@@ -25,21 +25,21 @@ from ouipost import queues
 from ouipost.observability import log_format
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
-os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every view; `prepare` has made them
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # the checks load every view; `prepare` has run them
 
 logger = logging.getLogger(__name__)
 TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat")
 
-# A message that was being worked on when the broker went away need not be restored. A worker would try to, and without
-# a broker kombu 5.7 fails at it with an error that makes Celery shut the worker down.
+# A message in work when the broker went away need not be restored. A worker would try to, and without a broker
+# kombu 5.7 fails with an error that makes Celery shut the worker down.
 virtual.Channel.do_restore = False
 
 
 def _freeing(settle: Any) -> Any:
-    """Give a message's place to the next one, whatever becomes of settling it; on a closed channel it is skipped.
+    """Free a message's place for the next one even if settling it fails; on a closed channel, skip settling.
 
-    kombu 5.7 keeps the place until the broker has answered: where it does not, a node of one place takes nothing more.
-    On a channel that was closed, since its broker has gone, it raises AttributeError.
+    kombu 5.7 keeps the place until the broker has answered: without an answer, a node with one place takes no more
+    messages. On a channel that was closed because the broker went away, kombu raises AttributeError.
     """
 
     @wraps(settle)
@@ -56,11 +56,11 @@ def _freeing(settle: Any) -> Any:
 
 
 virtual.Channel.basic_ack = _freeing(virtual.Channel.basic_ack)  # type: ignore[method-assign]  # kombu has no hook
-virtual.Channel.basic_reject = _freeing(virtual.Channel.basic_reject)  # type: ignore[method-assign]  # the same
+virtual.Channel.basic_reject = _freeing(virtual.Channel.basic_reject)  # type: ignore[method-assign]  # kombu has no hook
 
 
 def address(url: str) -> str:
-    """Return the broker's address as kombu writes it, which has another form for the socket of a Redis."""
+    """Return the broker's address as kombu writes it, which differs for a Redis socket."""
     parts = urlsplit(url)
     if parts.scheme != "unix":
         return url
@@ -69,7 +69,7 @@ def address(url: str) -> str:
 
 
 def tls(url: str) -> dict[str, Any] | None:
-    """Return what a broker under TLS must prove: nothing to kombu unless it is told. The URL may ask for less."""
+    """Return the options of a broker under TLS: kombu verifies no certificate by default. The URL may ask for less."""
     return {"ssl_cert_reqs": CERT_REQUIRED} if url.startswith("rediss://") else None
 
 
@@ -85,10 +85,10 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_channel_error_retry=True,  # a Redis that is full, or became a replica, refuses for a while
     broker_transport_options={
-        "visibility_timeout": 600,  # above the longest that a task may run but publishing, which may be asked for twice
+        "visibility_timeout": 600,  # above the time limit of any task but publishing, which may run twice
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 5,
-        "socket_timeout": 5,  # the default waits for ever on a broker that does not answer
+        "socket_timeout": 5,  # by default it waits forever for a broker that does not answer
         "socket_keepalive": True,
     },
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in queues.ALL],
@@ -104,19 +104,19 @@ app.conf.update(
     task_time_limit=540,
     task_soft_time_limit=500,
     task_ignore_result=True,
-    task_publish_retry=False,  # kombu 5.7 closes the channel between two tries for good, and beat's is its only one
+    task_publish_retry=False,  # kombu 5.7 closes the channel for good between two tries, and beat has only one
     task_serializer="json",
     accept_content=["json"],
     worker_prefetch_multiplier=1,
     worker_soft_shutdown_timeout=45,
-    worker_cancel_long_running_tasks_on_connection_loss=False,  # what publishes needs no broker
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # publishing needs no broker
     worker_redirect_stdouts=False,
     beat_scheduler="ouipost.beat:Beat",
 )
 
 
 def waiting(producer: Producer, queue: str) -> int:
-    """Return how many messages wait in this queue; raises what the broker raises."""
+    """Return how many messages wait in this queue; the broker's errors pass through."""
     channel: Any = producer.channel
     try:
         return int(channel.queue_declare(queue, passive=True).message_count)
@@ -132,7 +132,7 @@ def _keep_logging(**_: Any) -> None:
     if settings.LOG_FORMAT == log_format.JSON:
         from celery.apps import worker
 
-        worker.safe_say = _say  # type: ignore[attr-defined]  # it writes around the log, and no stub has it
+        worker.safe_say = _say  # type: ignore[attr-defined]  # it bypasses the log, and no stub has it
 
 
 def _say(message: str, *_: Any) -> None:
@@ -153,7 +153,7 @@ def _unbind(**_: Any) -> None:
 
 @celeryd_init.connect
 def _be_quiet(instance: Any, **_: Any) -> None:
-    """Print no banner where every line is JSON; beat has `--quiet` for that."""
+    """Print no banner if every line is JSON; beat has `--quiet` for that."""
     instance.quiet = instance.quiet or settings.LOG_FORMAT == log_format.JSON
 
 
@@ -161,5 +161,5 @@ def _be_quiet(instance: Any, **_: Any) -> None:
 @beat_init.connect
 def _require_broker(**_: Any) -> None:
     if not settings.CELERY_BROKER_URL:
-        told = "CELERY_BROKER_URL and REDIS_URL are empty. Without a broker, run `manage.py work` instead."
-        sys.exit(log_format.refusal(told))
+        message = "CELERY_BROKER_URL and REDIS_URL are empty. Without a broker, run `manage.py work` instead."
+        sys.exit(log_format.refusal(message))

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class LostClaim(Exception):
-    """Another worker has claimed the row since: the former holder must stop."""
+    """Another worker has claimed the row: the former holder must stop."""
 
 
 class Claimable(models.Model):
@@ -48,7 +48,7 @@ class Claim:
     pk: Any
     fence: int
     deadline: float
-    """When the lease ends, on this process's monotonic clock; read before the claim, so that it can only be early."""
+    """End of the lease on this process's monotonic clock; read before the claim, so that it can only be early."""
     unsettled: int = 0
     """Claims in a row before this one that were never settled: their workers died, or hung past their lease."""
 
@@ -63,7 +63,7 @@ class Claim:
 
 
 def database_now(using: str = "default") -> datetime:
-    """Return the time of the database's clock, in UTC; claims are compared with no other clock."""
+    """Return the time of the database's clock in UTC, the only clock that claims are compared with."""
     connection = connections[using]
     statement = (
         "SELECT UTC_TIMESTAMP(6)" if connection.vendor == "mysql" else "SELECT strftime('%Y-%m-%d %H:%M:%f','now')"
@@ -82,7 +82,7 @@ def database_clock() -> Callable[[], datetime]:
 
 
 def engine_time(seconds: float) -> timedelta:
-    """Return these seconds divided by `ENGINE_SPEED`, with which tests shorten the engine's times."""
+    """Return these seconds divided by `ENGINE_SPEED`, which tests use to shorten the engine's times."""
     return timedelta(seconds=seconds / settings.ENGINE_SPEED)
 
 
@@ -92,15 +92,15 @@ def is_due(now: datetime) -> Q:
 
 
 def is_free(now: datetime) -> Q:
-    """Match rows that nobody has claimed, or not for longer than a lease."""
+    """Match rows that are not claimed, or whose lease has ended."""
     return Q(lease_until=None) | Q(lease_until__lte=now)
 
 
 def claim(rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: timedelta, **values: Any) -> list[Claim]:
     """Claim the rows with these keys that are still due, in the caller's transaction, and return the claims.
 
-    `values` are set along with the claim. Rows that another transaction has locked are skipped, where the database can
-    skip them; SQLite has one writer at a time. Raises LostClaim where a row was claimed in between.
+    `values` are set along with the claim. Rows that another transaction has locked are skipped if the database can
+    skip them; SQLite has one writer at a time. Raises LostClaim if a row was claimed in between.
     """
     deadline = time.monotonic() + lease.total_seconds()
     now = database_now(rows.db)
@@ -112,19 +112,19 @@ def claim(rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: timedelta
     ours = rows.model._default_manager.filter(is_due(now), pk__in=[pk for pk, _, _ in found])
     changed = ours.update(fence=F("fence") + 1, claim_count=F("claim_count") + 1, lease_until=now + lease, **values)
     if changed != len(found):
-        raise LostClaim  # only without row locks; the caller's transaction rolls back what was taken
+        raise LostClaim  # only without row locks; the caller's transaction rolls back the claims
     return [Claim(pk=pk, fence=fence + 1, deadline=deadline, unsettled=unsettled) for pk, fence, unsettled in found]
 
 
 def write(model: type[Work], held: Claim, **values: Any) -> bool:
-    """Update a claimed row; returns False where the claim was lost and nothing was written."""
+    """Update a claimed row; returns False if the claim was lost and nothing was written."""
     return bool(model._default_manager.filter(pk=held.pk, fence=held.fence).update(**values))
 
 
 def write_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]]) -> set[Claim]:
     """Update claimed rows, each with its own values; returns the claims that were not lost.
 
-    In the caller's transaction: one statement that locks, and one for each set of columns.
+    It runs one statement that locks, and one for each set of columns, in the caller's transaction.
     """
     ours = lock_each(model, [held for held, _ in rows])
     update_each(model, {held.pk: values for held, values in rows if held in ours})
@@ -134,7 +134,7 @@ def write_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]
 def lock_each(model: type[Work], held: Iterable[Claim]) -> set[Claim]:
     """Lock claimed rows until the transaction ends; returns the claims that were not lost.
 
-    One row may come twice: claimed anew by the very process whose thread was held up with the claim before.
+    A row may appear twice, if the same process claimed it again while a delayed thread still held the claim before.
     """
     every = list(held)
     locked = model._default_manager.select_for_update().filter(pk__in={each.pk for each in every}).order_by("pk")
@@ -152,9 +152,9 @@ def renew_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any],
 
 @contextmanager
 def extending(extend: Callable[[], object], *, every: float) -> Iterator[None]:
-    """Extend a lease every so many seconds, for as long as the block takes and this process lives.
+    """Extend a lease every `every` seconds while the block runs and this process lives.
 
-    It runs in a thread of its own, with a connection of its own.
+    A thread of its own does so, with a database connection of its own.
     """
     is_over = threading.Event()
     threading.Thread(target=_extend, args=(extend, every, is_over), name="lease", daemon=True).start()
@@ -175,7 +175,7 @@ def _extend(extend: Callable[[], object], every: float, is_over: threading.Event
 
 
 def release(model: type[Work], held: Claim, **values: Any) -> bool:
-    """End a claim, with the row's next `due_at` among the values; returns False where the claim was lost.
+    """End a claim, with the row's next `due_at` among the values; returns False if the claim was lost.
 
     Calling it again for the same claim changes nothing.
     """
@@ -183,7 +183,7 @@ def release(model: type[Work], held: Claim, **values: Any) -> bool:
 
 
 def claim_chosen(rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: timedelta) -> list[Claim]:
-    """Claim the rows with these keys in a transaction of its own; returns none where another worker was faster."""
+    """Claim the rows with these keys in a transaction of its own; returns none if another worker was faster."""
     if not pks:
         return []
     try:
@@ -195,7 +195,7 @@ def claim_chosen(rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: ti
 
 @transaction.atomic
 def claim_due(rows: "models.QuerySet[Work]", *, limit: int, lease: timedelta) -> list[Claim]:
-    """Claim up to `limit` due rows, the longest due first; raises LostClaim."""
+    """Claim up to `limit` due rows, those due longest first; raises LostClaim."""
     now = database_now(rows.db)
     pks = list(rows.filter(is_due(now)).order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
     return claim(rows, pks, lease=lease) if pks else []

@@ -30,7 +30,7 @@ def encrypt(text: str, *, place: str) -> str:
 
 
 def decrypt(text: str, *, place: str) -> str:
-    """Return what was encrypted for this place; raises CannotDecrypt."""
+    """Return the text that was encrypted for this place; raises CannotDecrypt."""
     try:
         _version, key_id, nonce, sealed = text.split(".")
         key = key_ring(tuple(settings.TOKEN_KEYS))[key_id]
@@ -40,7 +40,7 @@ def decrypt(text: str, *, place: str) -> str:
 
 
 def digest(secret: str) -> str:
-    """Return the SHA-256 by which a random secret is stored and found: 190 bits or more need no slower hash."""
+    """Return the SHA-256 under which a random secret is stored and found; 190 bits or more need no slower hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -56,7 +56,7 @@ def beginning(key_id: str) -> str:
 
 @lru_cache(maxsize=4)
 def key_ring(entries: tuple[str, ...]) -> dict[str, AESGCM]:
-    """Return the keys by id, the encrypting one first; raises ImproperlyConfigured where an entry is malformed."""
+    """Return the keys by id, the encrypting one first; raises ImproperlyConfigured if an entry is malformed."""
     ring: dict[str, AESGCM] = {}
     for entry in entries:
         key_id, _, encoded = entry.strip().partition(":")
@@ -66,7 +66,7 @@ def key_ring(entries: tuple[str, ...]) -> dict[str, AESGCM]:
             key = b""
         if not key_id or "." in key_id or len(key) != 32:
             raise ImproperlyConfigured("TOKEN_KEYS must be id:base64 entries of 32 bytes each, joined by commas.")
-        if key_id.casefold() in map(str.casefold, ring):  # SQLite finds what begins with either
+        if key_id.casefold() in map(str.casefold, ring):  # SQLite matches prefixes without case
             raise ImproperlyConfigured(
                 f"TOKEN_KEYS has two keys with the id {key_id}, in whatever case: give the new one another id."
             )

@@ -1,4 +1,4 @@
-"""The engine behind publishing, webhooks and syncing: one thread claims and writes, a pool of threads does the calls.
+"""The engine of publishing, webhooks and syncing: one thread claims and writes, a pool of threads makes the calls.
 
 Any number of engines may run at the same time, in any number of processes.
 """
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 MANY = 8
 PAUSE_AFTER_FAILURE_SECONDS = 1.0
 LEAVE_SECONDS = 5
-"""So long those may take whose call has just been answered, to note that down."""
+"""Seconds for jobs whose calls were just answered to record the outcome."""
 Job = TypeVar("Job")
 
 
@@ -31,17 +31,17 @@ class Engine(Generic[Job]):
 
     name: ClassVar[str]
     tick_seconds: ClassVar[float] = 0.25
-    """How often an idle engine looks for work."""
+    """Seconds between two searches for work of an idle engine."""
     claim_every_seconds: ClassVar[float] = 0.3
-    """How often a busy engine claims more."""
+    """Seconds between two claims of a busy engine."""
     gather_seconds: ClassVar[float] = 0.05
-    """How long to wait for more writes to commit together, while many jobs are running."""
+    """Seconds to wait for more writes to commit together, while many jobs are running."""
     stop_seconds: ClassVar[float] = 45
-    """How long running jobs may go on once the engine was asked to stop."""
+    """Seconds that running jobs may take after the engine was asked to stop."""
     last_seconds: ClassVar[float] = 45
-    """How long they may go on after a run that ended because its time was over."""
+    """Seconds that running jobs may take after a run whose time was over."""
     must_end: ClassVar[bool] = False
-    """Whether a worker that stops waits for the end of its jobs: what is broken off cannot be had again."""
+    """Whether a stopping worker waits for the end of its jobs, because an interrupted one cannot be repeated."""
 
     def __init__(self, threads: int, *, stopping: threading.Event | None = None) -> None:
         self._stopping = stopping or threading.Event()
@@ -53,16 +53,16 @@ class Engine(Generic[Job]):
 
     @property
     def is_held_up(self) -> bool:
-        """Whether jobs still run; after `run` these are calls that nobody could end, such as the upload of a video."""
+        """Whether jobs still run; after `run` these are calls that could not be ended, such as a video upload."""
         return any(not future.done() for future in list(self._running))
 
     @property
     def silence(self) -> float:
-        """Seconds since the engine's thread last went through its loop; many where it hangs."""
+        """Seconds since the engine's thread last went through its loop; many if it hangs."""
         return time.monotonic() - self._turned_at
 
     def claim(self, free: int, running: Collection[Job]) -> Sequence[Job]:
-        """Claim up to `free` jobs in addition to those running; what it raises is logged, and it is called again."""
+        """Claim up to `free` jobs in addition to those running; an exception is logged, and the next claim follows."""
         raise NotImplementedError
 
     def work(self, job: Job, writer: Runs) -> None:
@@ -70,9 +70,9 @@ class Engine(Generic[Job]):
         raise NotImplementedError
 
     def leave(self, jobs: Sequence[Job]) -> None:
-        """Give back jobs whose threads nobody waits for any more, and whose writes are refused from now on.
+        """Give back jobs whose threads are no longer waited for, and whose writes are refused from now on.
 
-        What is not given back becomes due again when its lease ends.
+        A job that is not given back becomes due again when its lease ends.
         """
 
     def ids(self, job: Job) -> dict[str, str | int]:
@@ -112,14 +112,14 @@ class Engine(Generic[Job]):
     def _leave(self, jobs: Sequence[Job]) -> None:
         try:
             self.leave(jobs)
-        except Exception:  # whatever it is: the leases do the same later, and the process has to end
+        except Exception:  # any error: the leases do the same later, and the process has to end
             logger.exception("%s jobs are left to their leases", len(jobs))
 
     def _work(self, pool: ThreadPoolExecutor, deadline: float, *, leave_when_idle: bool) -> None:
         while not self._stopping.is_set() and time.monotonic() < deadline:
             if not self._in_flight() or time.monotonic() >= self._claim_at:
                 self._claim(pool)
-            if leave_when_idle and not self._running:  # as of the claim: jobs that ended since may have left new work
+            if leave_when_idle and not self._running:  # as of the claim: jobs that ended later may have left new work
                 return
             self._serve()
 
@@ -131,7 +131,7 @@ class Engine(Generic[Job]):
             self._serve()
 
     def _serve(self) -> None:
-        """Commit the writes that wait; while many jobs run, wait a little for more to share the commit."""
+        """Commit the waiting writes; while many jobs run, wait a little for more writes to share the commit."""
         self._turned_at = time.monotonic()
         if len(self._running) < MANY:
             self._writer.serve(self.claim_every_seconds if self._running else self.tick_seconds)
@@ -146,7 +146,7 @@ class Engine(Generic[Job]):
         began = time.monotonic()
         try:
             jobs = self.claim(free, self._running.values())
-        except Exception:  # whatever it is: what runs has to be settled, and what waits may be claimed the next time
+        except Exception:  # any error: running jobs must be settled, and others may be claimed next time
             logger.exception("Nothing could be claimed")
             close_old_connections()
             time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
@@ -156,13 +156,13 @@ class Engine(Generic[Job]):
         self._begin(pool, jobs)
 
     def _begin(self, pool: ThreadPoolExecutor, jobs: Sequence[Job]) -> None:
-        """Give each job a thread; while the machine gives none, jobs are left to their leases."""
+        """Give each job a thread; if the machine refuses a thread, the jobs are left to their leases."""
         begun = 0
         try:
             for job in jobs:
                 self._running[pool.submit(self._do, job)] = job
                 begun += 1
-        except RuntimeError:  # the first of them may be done nevertheless, by a thread that is there
+        except RuntimeError:  # an existing thread may still do the first of them
             logger.exception("No thread is to be had: %s jobs are left to their leases", len(jobs) - begun)
             time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
 

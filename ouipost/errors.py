@@ -7,9 +7,9 @@ from ouipost.phrases import Phrase
 
 
 class DomainError(Exception):
-    """A request breaks a rule; `code`, `status`, `message` and `details` are answered as they are.
+    """A request breaks a rule; the answer has this `code`, `status`, `message` and `details`.
 
-    Without a code of its own it is a conflict with the present state.
+    A subclass without a code of its own is a conflict with the present state.
     """
 
     code: ClassVar[str] = "CONFLICT"
@@ -40,7 +40,7 @@ class InvalidInput(DomainError):
 
 
 class SecretReplaced(DomainError):
-    """The secret that was to be replaced has been replaced already."""
+    """The secret to be replaced has already been replaced."""
 
     message = Phrase(
         "It has got another secret meanwhile, so nothing was done: look at it before you give it one more."
@@ -48,7 +48,7 @@ class SecretReplaced(DomainError):
 
 
 def problems_in(check: Callable[[], object]) -> dict[str, Sequence[str]]:
-    """Return the fields of the InvalidInput that the check raises; none where it raises nothing."""
+    """Return the fields of the InvalidInput that the check raises; none if it raises nothing."""
     try:
         check()
     except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""Writing counts that a process keeps in memory: some seconds after the first count, and when the process ends."""
+"""Writing of counts kept in a process's memory: some seconds after the first count, and when the process ends."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class Flusher:
-    """Calls `write` in a thread of its own; `write` must keep what it cannot write for the next call."""
+    """Calls `write` in a thread of its own; `write` must keep counts that it cannot write for the next call."""
 
     def __init__(self, write: Callable[[], object], *, seconds: float) -> None:
         self._write = write
@@ -21,14 +21,14 @@ class Flusher:
         os.register_at_fork(after_in_child=self._start_anew)
 
     def _start_anew(self) -> None:
-        """Reset after a fork: the child has none of its parent's threads."""
+        """Reset after a fork, since the child has none of its parent's threads."""
         self._lock = threading.Lock()
         self._is_waiting = self._knows_the_end = False
 
     def flush_soon(self) -> None:
         """Schedule a write within `seconds`, unless one is scheduled; thread-safe.
 
-        Where the machine gives no thread for that, the next call tries again: whoever counts does not fail for it.
+        If the machine refuses a thread, the next call tries again, and the counting caller does not fail.
         """
         with self._lock:
             if not self._is_waiting:
@@ -38,7 +38,7 @@ class Flusher:
     def _start(self) -> None:
         if not self._knows_the_end:
             self._knows_the_end = True
-            Finalize(None, self._flush, exitpriority=0)  # unlike atexit, it is called in a web server's children too
+            Finalize(None, self._flush, exitpriority=0)  # unlike atexit, it also runs in a web server's children
         timer = threading.Timer(self._seconds, self._flush)
         timer.daemon = True
         try:

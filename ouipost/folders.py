@@ -1,11 +1,11 @@
-"""Folders that are there after a power loss, and for the product's own user alone: they hold keys, rows and files."""
+"""Folders for keys, rows and files: they survive a power loss, and only the product's own user may open them."""
 
 import os
 from pathlib import Path
 
 
 def make(folder: Path) -> None:
-    """Make a folder and those above it, where they are not there yet; raises OSError."""
+    """Make a folder and the missing ones above it; raises OSError."""
     if folder.is_dir():
         return
     make(folder.parent)

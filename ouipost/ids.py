@@ -16,7 +16,7 @@ PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
 class _Clock:
-    """Gives the 60 leading bits of ids: within a process, each is larger than the one before."""
+    """Makes the 60 leading bits of ids; within a process, each is larger than the one before."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,23 +43,25 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid7()}"
 
 
-def told_id(prefix: str, told: str) -> str:
-    """Return the id that a form tells, so that what is sent twice is made once; a new one where that is none."""
-    return told if re.fullmatch(f"{prefix}_{PATTERN}", told) else new_id(prefix)
+def told_id(prefix: str, given: str) -> str:
+    """Return the id that a form carries, so that sending it twice creates one row; a new id if it is malformed."""
+    return given if re.fullmatch(f"{prefix}_{PATTERN}", given) else new_id(prefix)
 
 
-def derived_id(prefix: str, told: str, of: str) -> str:
-    """Return the id of what a form makes of this, by the id that the form tells of itself: the same each time that it
-    is sent, and nobody else's; a new one where it tells none."""
-    found = re.fullmatch(f"[a-z]+_({PATTERN})", told)
+def derived_id(prefix: str, given: str, of: str) -> str:
+    """Derive a row's id from the form's id and `of`, so that sending the form twice creates no second row.
+
+    No other form derives the same id. A form with a malformed id gets a new one.
+    """
+    found = re.fullmatch(f"[a-z]+_({PATTERN})", given)
     if found is None:
         return new_id(prefix)
-    drawn = int.from_bytes(blake2s(f"{told} {of}".encode(), digest_size=8).digest()) >> 2
+    drawn = int.from_bytes(blake2s(f"{given} {of}".encode(), digest_size=8).digest()) >> 2
     return f"{prefix}_{uuid.UUID(int=uuid.UUID(found[1]).int >> 62 << 62 | drawn)}"
 
 
 def may_be_id(text: str) -> bool:
-    """Whether the text has only what ids are made of, and no more of it than the longest."""
+    """Whether the text has only characters of ids, and is no longer than the longest id."""
     return re.fullmatch(rf"[a-zA-Z0-9_-]{{1,{MAX_LENGTH}}}", text) is not None
 
 

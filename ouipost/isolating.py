@@ -1,4 +1,4 @@
-"""Doing the same for many: one that fails keeps no other from its turn."""
+"""Running the same work for many items, so that one failing item does not stop the others."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -11,9 +11,9 @@ Item = TypeVar("Item")
 
 
 def for_each(items: Iterable[Item], work: Callable[[Item], int]) -> int:
-    """Do this for each item and return the sum; one that fails is logged.
+    """Call `work` for each item and return the sum; an item that fails is logged.
 
-    Raises OperationalError and InterfaceError: with these the database is at fault, and the others would fail as well.
+    Raises OperationalError and InterfaceError: then the database is at fault, and the other items would fail too.
     """
     total = 0
     for item in items:
@@ -21,6 +21,6 @@ def for_each(items: Iterable[Item], work: Callable[[Item], int]) -> int:
             total += work(item)
         except (OperationalError, InterfaceError):
             raise
-        except Exception:  # whatever it is, it is this item's
+        except Exception:  # any other error concerns this item only
             logger.exception("%s was left out", item)
     return total

@@ -8,8 +8,8 @@ from typing import Any
 class Phrase(str):
     """An English text that keeps its template and values, so that the console can show it in the reader's language.
 
-    Everywhere else it is the English text. The template must be a literal where the phrase is made, for gettext to find
-    it; its places are named, as in `str.format`. Values that are phrases are translated too, others are not.
+    Everywhere else it is the English text. The template must be a literal in the call, for gettext to find it; its
+    places are named, as in `str.format`. Values that are phrases are translated too, others are not.
     """
 
     template: str
@@ -26,7 +26,7 @@ class Phrase(str):
 
 
 class Ours(str):
-    """A value of a phrase that is to be translated as well: a state, or a sentence that was stored."""
+    """A value of a phrase that is translated as well: a state, or a stored sentence."""
 
 
 def joined(parts: Sequence[str], separator: str = ", ") -> str:
@@ -36,16 +36,16 @@ def joined(parts: Sequence[str], separator: str = ", ") -> str:
 
 
 def either(parts: Sequence[str]) -> str:
-    """Return these as "one, another or a third"."""
+    """Return the parts as "one, another or a third"."""
     *some, last = parts
     return Phrase("{some} or {last}", some=joined(some), last=last) if some else last
 
 
 def several(parts: Sequence[str]) -> str:
-    """Return these as "one; another"."""
+    """Return the parts as "one; another"."""
     return reduce(lambda some, last: Phrase("{some}; {last}", some=some, last=last), parts)
 
 
 def both(parts: Sequence[str]) -> str:
-    """Return these as "one and another"."""
+    """Return the parts as "one and another"."""
     return reduce(lambda some, last: Phrase("{some} and {last}", some=some, last=last), parts)

@@ -1,4 +1,4 @@
-"""The names of Celery's queues: apart from the Celery app, so that a web process need not load it to ask about them."""
+"""The names of Celery's queues, apart from the Celery app, so that a web process need not load it for them."""
 
 PUBLISH, WEBHOOKS, DEFAULT = "publish", "webhooks", "default"
 ALL = (PUBLISH, WEBHOOKS, DEFAULT)

@@ -1,6 +1,6 @@
-"""Redis, with short timeouts and a circuit breaker: a server that does not answer is soon not asked any more.
+"""Redis, with short timeouts and a circuit breaker: a server that does not answer is soon no longer asked.
 
-Redis is optional everywhere: callers catch `RedisAway` and go on with the database or this process's own memory.
+Redis is optional everywhere: callers catch `RedisAway` and continue with the database or this process's own memory.
 """
 
 import hashlib
@@ -48,12 +48,12 @@ class Server:
     """A process's connections to one Redis server; threads may share it."""
 
     def __init__(self, url: str, *, timeout: float) -> None:
-        from redis import ConnectionPool, exceptions  # 20 MB that embedded mode has no use for
+        from redis import ConnectionPool, exceptions  # 20 MB that embedded mode does not need
 
         self._exceptions = exceptions
         self._timeout = timeout
         step = timeout / STEPS_OF_A_NEW_CONNECTION
-        # The library's pool only parses the URL: lending out a connection costs it as much as the call itself.
+        # The library's pool only parses the URL: its lending of a connection costs as much as the call itself.
         self._address = ConnectionPool.from_url(
             url, protocol=2, driver_info=None, socket_timeout=step, socket_connect_timeout=step
         )
@@ -76,7 +76,7 @@ class Server:
     ) -> Any:
         """Run the script and return its result, within `timeout` seconds (default `REDIS_TIMEOUT`); raises RedisAway.
 
-        With `insist` it is run even while the breaker is open.
+        With `insist` the script runs even while the breaker is open.
         """
         if not (insist or self._breaker.allows()):
             raise RedisAway("Redis did not answer before and is left alone for some seconds.")
@@ -96,9 +96,9 @@ class Server:
                 self._idle.pop().disconnect()
 
     def _ask(self, script: Script, arguments: list[Argument], timeout: float) -> Any:
-        """Ask over an idle connection, and over a new one where that was closed meanwhile.
+        """Ask over an idle connection, or over a new one if the idle one was closed meanwhile.
 
-        A restart, a fail-over or something between that ends what is idle closes all of them: none is tried again.
+        A restart, a fail-over or a proxy's idle timeout closes all idle connections, so no other one is tried.
         """
         if idle := self._idle_one():
             try:
@@ -126,12 +126,12 @@ class Server:
 
 
 def is_redis(url: str) -> bool:
-    """Whether this address is one of a Redis server; a broker may also be something else."""
+    """Whether this is the address of a Redis server; a broker may also be another product."""
     return url.startswith(("redis://", "rediss://", "unix://"))
 
 
 def server() -> Server | None:
-    """Return the server at `REDIS_URL`; None where that is empty, as in embedded mode."""
+    """Return the server at `REDIS_URL`; None if that is empty, as in embedded mode."""
     return _server(settings.REDIS_URL, settings.REDIS_TIMEOUT) if settings.REDIS_URL else None
 
 

@@ -15,6 +15,7 @@ from ouipost.configuration import secrets_file
 from ouipost.configuration.environment import (
     above_zero,
     address,
+    allowance,
     at_least,
     base_address,
     database_address,
@@ -23,11 +24,9 @@ from ouipost.configuration.environment import (
     is_installed,
     limits,
     networks,
-    pace,
     port,
     product,
     rate_limits,
-    read_budget,
     redis_address,
     required,
 )
@@ -36,7 +35,7 @@ from ouipost.db.configuration import REPLICA_SECONDS, database
 from ouipost.observability import log_format, logs
 from ouipost.outbound.guard import read_allowed
 
-django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
+django_stubs_ext.monkeypatch()  # allows `QuerySet["Post"]` at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 try:
@@ -75,7 +74,7 @@ if len(SECRET_KEY) < 32:
 PORT = port("PORT", default=8000)
 PUBLIC_BASE_URL = base_address("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}")
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_BASE_URL.lower()))]
-"""Where the console's forms come from, also where a proxy in front says neither the scheme nor the port."""
+"""Origin of the console's forms, even if a proxy in front forwards neither the scheme nor the port."""
 ALLOWED_HOSTS = hosts("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
 TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 WEB_WORKERS = at_least(1, "WEB_WORKERS", default=1)
@@ -83,7 +82,7 @@ WEB_THREADS = at_least(1, "WEB_THREADS", default=64 if SIMULATOR else 8)
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are loaded with the addresses
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are loaded with the URLs
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -157,11 +156,12 @@ if SIMULATOR:
 if replica := database_address("DATABASE_REPLICA_URL", ""):
     DATABASES["replica"] = database(replica, patience=REPLICA_SECONDS) | {"TEST": {"MIRROR": "default"}}
 REDIS_URL = redis_address("REDIS_URL", "")
-"""Where keys, limits and usage are shared between processes; empty: each process has its own."""
+"""Redis server for keys, limits and usage shared between processes. Empty: each process has its own."""
 REDIS_TIMEOUT = above_zero("REDIS_TIMEOUT", default=0.05)
-"""Seconds that one call may take, connecting included, before the product goes on without Redis."""
+"""Seconds that one call may take, including connecting, before the product continues without Redis: more if Redis is
+far away."""
 CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
-"""Where doorbells ring; empty: workers only look at the database."""
+"""Broker for doorbells. Empty: workers only look at the database."""
 DATABASE_ROUTERS = ["ouipost.db.routers.SimulatorRouter", "ouipost.db.replica.ReplicaRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -199,7 +199,7 @@ IMAGE_MAX_BYTES = at_least(0, "IMAGE_MAX_BYTES", default=20_000_000)
 VIDEO_MAX_BYTES = at_least(0, "VIDEO_MAX_BYTES", default=1_000_000_000)
 DOCUMENT_MAX_BYTES = at_least(0, "DOCUMENT_MAX_BYTES", default=100_000_000)
 IMAGE_MAX_PIXELS = at_least(0, "IMAGE_MAX_PIXELS", default=50_000_000)
-MEDIA_PER_POST = at_least(0, "MEDIA_PER_POST", default=35)
+"""What an image costs in memory: less on a small machine, more for large cameras."""
 STORAGE_LIMIT_MB = at_least(0, "STORAGE_LIMIT_MB", default=10_000)
 MEDIA_URL_SECONDS = 3600
 MEDIA_PULL_URL_SECONDS = 24 * 3600
@@ -237,7 +237,7 @@ RATE_LIMITS = rate_limits({"starter": 60, "professional": 300, "enterprise": 120
 
 NETWORK_GATEWAY = base_address("NETWORK_GATEWAY", default="")
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
-read_allowed(tuple(OUTBOUND_ALLOW))  # refuses here what every call would
+read_allowed(tuple(OUTBOUND_ALLOW))  # refuses an invalid entry here instead of at every call
 NETWORKS = {
     platform.id: {
         "client_id": env(f"{platform.id.upper()}_CLIENT_ID", default=""),
@@ -248,23 +248,25 @@ NETWORKS = {
     for platform in platforms.ALL
 }
 NETWORK_LIMITS = {platform.id: limits(platform) for platform in platforms.ALL}
-NETWORK_PACE = {platform.id: pace(platform) for platform in platforms.ALL}
-NETWORK_READ_BUDGET = {platform.id: read_budget(platform) for platform in platforms.ALL}
+NETWORK_PACE = {each.id: allowance(f"{each.id.upper()}_PACE", "posts", each.pace) for each in platforms.ALL}
+NETWORK_READ_BUDGET = {
+    each.id: allowance(f"{each.id.upper()}_READ_BUDGET", "requests", each.read_budget) for each in platforms.ALL
+}
 NETWORK_MAX_IN_FLIGHT = {each.id: at_least(1, f"{each.id.upper()}_MAX_IN_FLIGHT", default=48) for each in platforms.ALL}
-"""Calls at the same time, of all workers together: one network that hangs must not hold all threads."""
+"""Calls at the same time, of all workers together: a hanging network must not occupy all threads."""
 
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
-"""Opens /metrics and /admin/health to monitoring; empty: /metrics is not there."""
+"""Bearer token of monitoring for /metrics and /admin/health. Empty disables /metrics."""
 OTEL_EXPORTER_OTLP_ENDPOINT = base_address("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
-"""Where traces go, over HTTP; empty: there are none."""
+"""Collector of traces, over HTTP. Empty disables tracing."""
 OBSERVABILITY = "requirements-observability.txt"
 if OTEL_EXPORTER_OTLP_ENDPOINT and not is_installed("opentelemetry.exporter.otlp.proto.http.trace_exporter"):
     message = f"OTEL_EXPORTER_OTLP_ENDPOINT is set, and its packages are missing: pip install -r {OBSERVABILITY}"
     raise ImproperlyConfigured(message)
 SENTRY_DSN = env("SENTRY_DSN", default="")
-"""Where errors of ours are reported; empty: nowhere."""
+"""Sentry project for unexpected errors. Empty disables reports."""
 if SENTRY_DSN:
-    from ouipost.observability import sentry  # where it is wanted
+    from ouipost.observability import sentry  # only if wanted
 
     try:
         sentry.start(SENTRY_DSN, environment=ENVIRONMENT)
@@ -278,9 +280,8 @@ ENGINE_SPEED = above_zero("ENGINE_SPEED", default=1.0)
 WORKER_THREADS = at_least(1, "WORKER_THREADS", default=64)
 SYNC_THREADS = at_least(0, "SYNC_THREADS", default=8)
 DELIVERY_THREADS = at_least(0, "DELIVERY_THREADS", default=32)
-KEEP_SNAPSHOTS_DAYS = at_least(0, "KEEP_SNAPSHOTS_DAYS", default=36)
-if KEEP_SNAPSHOTS_DAYS < 36:
-    raise ImproperlyConfigured("KEEP_SNAPSHOTS_DAYS must be at least 36: reports by the hour go back 35 days.")
+KEEP_SNAPSHOTS_DAYS = at_least(36, "KEEP_SNAPSHOTS_DAYS", default=36)
+"""Reports by the hour go back 35 days."""
 
 UNFOLD = {
     "SITE_TITLE": "Oui Post",
@@ -358,7 +359,7 @@ SPECTACULAR_SETTINGS = {
 SESSION_ENGINE = "adminapi.sessions.store"
 SESSION_COOKIE_AGE = int(timedelta(hours=24).total_seconds())
 if TRUSTED_PROXIES:
-    # Only that of trusted proxies: the middleware drops others.
+    # The middleware drops this header from other senders than trusted proxies.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
 if not EMBEDDED:
@@ -367,5 +368,5 @@ if not EMBEDDED:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
     SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-    """What other names of the domain do is not for us to say (docs/decisions/0049)."""
+    """HSTS of other names of the domain is not ours to decide (docs/decisions/0049)."""
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True

@@ -19,21 +19,21 @@ from ouipost.unicode import apart
 PLACE = re.compile(r"\{(\w+)(!r)?[^}]*\}")
 SENTENCE = re.compile(r"\. ")
 MOST_CHARACTERS = 2000
-"""No stored sentence of ours is longer, with all that it quotes."""
+"""The greatest length of a stored sentence of ours, with all that it quotes."""
 QUOTED = ("quoted", "network")
-"""Places in templates whose values are not our own text, and so are not translated."""
+"""Places in templates whose values are not our own text, and are not translated."""
 NOTED = "noted"
-"""The place whose value is what a person noted down, or an announced sentence of ours, which alone is translated."""
+"""The place whose value is a person's note, or an announced sentence of ours; only the latter is translated."""
 
 Known = dict[str, str]
-"""What parts of a text were found to be in the reader's language: each is looked at once, or one by a network with many
-sentences would take for ever."""
+"""Translations of the parts of a text: each part is looked up once, or a network's text of many sentences would take
+forever."""
 
 _announced: dict[str, re.Pattern[str]] = {}
 
 
 def announce(templates: Iterable[str], *, networks: Iterable[str]) -> None:
-    """Recognize texts made from these templates; where several fit a text, the first counts.
+    """Recognize texts made from these templates; if several fit a text, the first counts.
 
     `networks` are the names that the place {network} can hold.
     """
@@ -53,8 +53,13 @@ def _pattern(template: str, names: str) -> re.Pattern[str]:
 
 
 def about(name: object, says: object) -> str:
-    """Return what is said of something behind its name, with the colon of the reader's language between."""
+    """Return `name: says`, with the colon of the reader's language."""
     return gettext("%(name)s: %(says)s") % {"name": apart(str(name)), "says": apart(str(says))}
+
+
+def about_row(name: object, says: object) -> str:
+    """Return the same of something that people named, or whose text stands for its name: that is quoted."""
+    return about(gettext("“%(name)s”") % {"name": apart(str(name))}, says)
 
 
 def translated(text: str) -> str:
@@ -63,13 +68,15 @@ def translated(text: str) -> str:
         return str(text)
     try:
         return _translated(text, {})
-    except RecursionError:  # a text by a network: none of ours is made of so many others
+    except RecursionError:  # a network's text: none of ours has so many parts
         return str(text)
 
 
 def recognized(text: str) -> str:
-    """Return the text in the reader's language if it is an announced one of ours; what people write stays as it is,
-    though a word of ours be the same."""
+    """Return the text in the reader's language if it is an announced one of ours.
+
+    A person's text stays as it is, even if it equals a word of ours.
+    """
     return str(text) if get_language() == settings.LANGUAGE_CODE else _recognized(text, {})
 
 
@@ -90,11 +97,11 @@ def _translated(text: str, known: Known) -> str:
 
 
 def _in_parts(text: str, known: Known) -> str:
-    """Return the translation of two sentences in a row where both are our own; else an empty string."""
+    """Return the translation of two sentences in a row if both are our own; else an empty string."""
     for end in SENTENCE.finditer(text):
         first, second = text[: end.start() + 1], text[end.end() :]
-        if (told := _translated(second, known)) != second and (said := _translated(first, known)) != first:
-            return f"{said} {told}"
+        if (last := _translated(second, known)) != second and (said := _translated(first, known)) != first:
+            return f"{said} {last}"
     return ""
 
 
@@ -122,7 +129,7 @@ def _shown(name: str, value: Any, known: Known) -> Any:
 
 
 class _Words(str):
-    """A string that ignores format specs: a value read back from a text, where the template formats a number."""
+    """A string that ignores format specs: a value read back from a text, although the template formats a number."""
 
     def __format__(self, spec: str) -> str:
         return str(self)

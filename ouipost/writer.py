@@ -62,7 +62,7 @@ class Entry:
 class Writer:
     """Runs the work of many threads in the thread that calls `serve`.
 
-    Signals may interrupt that thread, so it uses no SimpleQueue: before Python 3.13, its `get` waits for ever where a
+    Signals may interrupt that thread, so it uses no SimpleQueue: before Python 3.13, its `get` waits forever if a
     signal handler returns after the timeout.
     """
 
@@ -71,7 +71,7 @@ class Writer:
         self._closed = threading.Event()
 
     def run(self, work: Work[Item, Result], item: Item) -> Result:
-        """Queue an item and wait for its result; raises what the work or the commit raised, or WriterClosed."""
+        """Queue an item and wait for its result; raises the error of the work or the commit, or WriterClosed."""
         entry = Entry(work=work, item=item)
         self._queue.put(entry)
         if self._closed.is_set():

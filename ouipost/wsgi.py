@@ -13,11 +13,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
 django.setup(set_prefix=False)
 application = Handler()
 
-from django.db import connections  # noqa: E402 (these need what is set up above)
+from django.db import connections  # noqa: E402 (these need the set-up above)
 
 from adminapi import keyring  # noqa: E402
 
 keyring.require()
-connections.close_all()  # the threads that answer have their own
-import_module(settings.ROOT_URLCONF)  # with every view, so that no request waits for them
+connections.close_all()  # the answering threads have their own
+import_module(settings.ROOT_URLCONF)  # loads every view, so that no request waits for it
 memory.keep_loaded()

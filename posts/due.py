@@ -1,18 +1,19 @@
 """When targets are due, and what is kept of how they were tried before."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from accounts import registry
+from accounts.platforms.base import Recovery
 from posts import doorbell
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Target, TargetStatus
 
 UNTRIED: dict[str, Any] = {
     "attempts": 0,
-    "sends": 0,
     "absences": 0,
     "claim_count": 0,
     "armed_at": None,
@@ -21,11 +22,9 @@ UNTRIED: dict[str, Any] = {
     "waits_for": "",
     "error": None,
 }
-"""The columns of a target as they are before its next visible call was tried."""
-SENT_BEFORE = {name: value for name, value in UNTRIED.items() if name not in ("sends", "armed_at", "handles")}
+"""The columns of a target whose next visible call was not tried yet. `sends` stays: it tells what a duplicate means."""
+SENT_BEFORE = {name: value for name, value in UNTRIED.items() if name not in ("armed_at", "handles")}
 """Those of one that may be at its network although that has refused it: it is looked for first."""
-DENIED = SENT_BEFORE | {"handles": {}}
-"""Those of one that is not there by a person's word: it begins afresh."""
 UNSCHEDULED = SENT_BEFORE | {"status": TargetStatus.DRAFT, "scheduled_at": None, "due_at": None, "give_up_at": None}
 """Those of a target whose post is a draft again."""
 
@@ -35,13 +34,10 @@ def set_due(targets: Iterable[Target], *, scheduled_at: datetime) -> None:
     _make_due(targets, TargetStatus.SCHEDULED, at=scheduled_at)
 
 
-def _make_due(
-    targets: Iterable[Target], status: TargetStatus, *, at: datetime, columns: Mapping[str, Any] = SENT_BEFORE
-) -> None:
-    """Make targets due, as if they had never been tried; those that may be there, and are looked for first, get these
-    columns."""
+def _make_due(targets: Iterable[Target], status: TargetStatus, *, at: datetime) -> None:
+    """Make targets due, as if they had never been tried; those that may be there keep what they are looked for by."""
     given = list(targets)
-    for is_sent, values in ((False, UNTRIED), (True, columns)):
+    for is_sent, values in ((False, UNTRIED), (True, SENT_BEFORE)):
         pks = [target.pk for target in given if (target.armed_at is not None) is is_sent]
         if pks:
             Target.objects.filter(pk__in=pks).update(**_due(status, at=at), **values)
@@ -58,7 +54,17 @@ def are_due(targets: Iterable[Target], *, at: datetime) -> bool:
     return all(getattr(target, name) == value for target, columns in wanted for name, value in columns.items())
 
 
-def send_now(targets: Iterable[Target], *, now: datetime, columns: Mapping[str, Any] = SENT_BEFORE) -> None:
-    """Have workers send targets at once, as if they had never been tried; those that may be there get these columns."""
-    _make_due(targets, TargetStatus.PUBLISHING, at=now, columns=columns)
+def send_now(targets: Iterable[Target], *, now: datetime) -> None:
+    """Have workers send targets at once, as if they had never been tried."""
+    _make_due(targets, TargetStatus.PUBLISHING, at=now)
     transaction.on_commit(doorbell.ring, robust=True)
+
+
+def send_denied(target: Target, *, now: datetime) -> None:
+    """Have workers send at once what is not there by a person's word.
+
+    It begins afresh, but keeps the key of its post: only by the key a look surely finds what the person overlooked.
+    """
+    if registry.of(target.account).recovery != Recovery.KEY:
+        Target.objects.filter(pk=target.pk).update(handles={})
+    send_now([target], now=now)

@@ -203,7 +203,7 @@ class TargetQuerySet(models.QuerySet["Target"]):
 
     def forget(self) -> None:
         """Forget what was sent and refused: the post was changed since, and what may be there is another one."""
-        self.exclude(armed_at=None).update(armed_at=None, sends=0, handles={})
+        self.filter(sends__gt=0).update(armed_at=None, sends=0, handles={})
 
 
 class Target(Claimable):

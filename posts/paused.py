@@ -15,14 +15,14 @@ WAYS_OUT = Phrase(
 )
 
 
-def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, Pause]:
-    """Return, by target, the pause that holds it up; one that only asks about an earlier send goes on."""
+def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, list[Pause]]:
+    """Return, by target, the pauses that hold it up; one that only asks about an earlier send goes on."""
     held = [each for each in targets if each.status in UNSETTLED and each.due_at and not each.outcome_unknown]
     paused = pauses.in_force() if held else []
     found = {}
     for each in held:
-        if pause := pauses.holding(paused, each.account_id, each.platform, workspace_id):
-            found[each.pk] = pause
+        if holding := pauses.all_holding(paused, each.account_id, each.platform, workspace_id):
+            found[each.pk] = holding
     return found
 
 
@@ -33,7 +33,7 @@ def pause_of(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> 
     paused = held_up(unsettled, workspace_id=workspace_id)
     if any(each.pk not in paused or is_busy(each, now=now) for each in unsettled):
         return None
-    return next(iter(paused.values()), None)
+    return next((first for first, *_ in paused.values()), None)
 
 
 def is_busy(target: Target, *, now: datetime) -> bool:

@@ -25,7 +25,7 @@ OF_ONE_WORKSPACE = (PauseScope.WORKSPACE, PauseScope.ACCOUNT)
 def pause(
     scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: datetime, after_restore: bool = False
 ) -> Pause:
-    """Pause a scope from the next claim on; a pause that is in force already stays, with the new reason."""
+    """Pause a scope from the next claim on; one that is paused already stays so, with the new reason and its author."""
     if scope in OF_ONE_WORKSPACE:  # whoever deletes the workspace, and ends its pauses, waits for this transaction
         lock_shared(Workspace.objects.filter(pk=_workspace_of(Pause(scope=scope, subject_id=subject_id))))
     require_subject(scope, subject_id, must_exist=True)
@@ -117,7 +117,9 @@ def _with_reason(present: Pause, reason: str, *, actor: Actor, restored_at: date
     present.after_restore = present.is_after_restore or restored_at is not None
     present.restored_at = restored_at or present.restored_at
     before, present.reason = present.reason, reason
-    present.save(update_fields=["reason", "after_restore", "restored_at"])
+    if before != reason:
+        present.paused_by = actor.user_email
+    present.save(update_fields=["reason", "paused_by", "after_restore", "restored_at"])
     if before != reason:
         changed = {"before": {"reason": before}, "after": {"reason": reason}}
         record("updated", present, actor=actor, workspace_id=_workspace_of(present), **_details(present), **changed)

@@ -24,7 +24,7 @@ from posts import counts, destinations, doorbell, hooks, removal, rules
 from posts.advice import failure, rest_unsent
 from posts.asking import question
 from posts.content import compose
-from posts.due import DENIED, UNSCHEDULED, are_due, send_now, set_due
+from posts.due import UNSCHEDULED, are_due, send_denied, send_now, set_due
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.paused import why_paused
@@ -159,7 +159,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
 
 def _forget_changed(post: Post, *, before: Mapping[str, Any]) -> None:
     """Forget what was sent and refused at those accounts that get something else by now than before the change."""
-    sent = list(Target.objects.filter(post=post).exclude(armed_at=None).select_related("account__workspace"))
+    sent = list(Target.objects.filter(post=post, sends__gt=0).select_related("account__workspace"))
     if not sent:
         return
     old, media = copy(post), files.as_content(post)
@@ -404,7 +404,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
         locked.outcome_unknown = False
         locked.save()
     elif locked.account.is_connected:
-        send_now([locked], now=now, columns=DENIED)
+        send_denied(locked, now=now)
     else:
         removal.leave_unsent(locked, now=now)
         told["account"] = "disconnected"

@@ -23,10 +23,10 @@ from ouipost.claims import database_now
 from ouipost.phrases import Phrase
 from posts import destinations, listing, previews, rules, services
 from posts.filters import PostFilter
-from posts.inputs import NewPostInput, PostInput, ResolveInput, ScheduleInput
+from posts.inputs import NewPostInput, PostInput, ResolveInput, ScheduleInput, address_warnings
 from posts.long_polling import preferred_seconds, wait_until_settled
 from posts.media import files, uploads
-from posts.media.serializers import MediaInput, MediaSerializer
+from posts.media.serializers import MediaInput, MediaSerializer, sign_anew
 from posts.models import Media, Post, PostStatus, Target
 from posts.schedules import services as schedules
 from posts.serializers import (
@@ -51,7 +51,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     queryset = Post.objects.order_by("-moment", "-pk")
     resource, resources, scope = "post", "posts", "posts"
     serializer_class, detail_class, input_class = PostSerializer, PostDetailSerializer, PostInput
-    extra_fields = {"create": WARNINGS, "update": WARNINGS, "schedule": WARNINGS}
+    extra_fields = {"create": WARNINGS, "update": WARNINGS, "schedule": WARNINGS, "resolve": WARNINGS}
     filterset_class = PostFilter
     answers_anew = ("publish", "retry")
     finds_workspace_with_rows = ("retrieve", "list")
@@ -208,11 +208,14 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         values = self.read(ResolveInput)
         word = {"published": values["outcome"] == "published", "url": values.get("url", "")}
 
-        def change(post: Post) -> Post:
-            meant = get_object_or_404(Target, pk=target, post=post)
-            return services.resolve_target(meant, **word, actor=self.actor, now=database_now())
+        def work() -> Response:
+            meant = get_object_or_404(
+                Target.objects.select_related("post__workspace"), pk=target, post=self.get_object()
+            )
+            settled = services.resolve_target(meant, **word, actor=self.actor, now=database_now())
+            return self.answered(self._present(settled), warnings=address_warnings(meant, word["url"]))
 
-        return self._change(change)
+        return self.once(work)
 
     @extend_schema(request={"multipart/form-data": uploads.UploadInput}, responses={201: MediaSerializer})
     @action(detail=True, methods=["post"], parser_classes=[uploads.UploadParser])
@@ -258,6 +261,9 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         if answer.status_code == 202:
             answer["Location"] = self.request.path.rpartition("/")[0]  # where to ask what came of it: the post
         return answer
+
+    def renew(self, data: dict[str, Any]) -> None:
+        sign_anew(data)
 
     def _present(self, post: Post) -> Post:
         """Return the post, which a service has just locked or made, with its targets as they are now."""
@@ -316,3 +322,6 @@ class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):
             return self.done("Media deleted successfully")
 
         return self.once(work)
+
+    def renew(self, data: dict[str, Any]) -> None:
+        sign_anew(data)

@@ -1,4 +1,4 @@
-"""Rows with counts of what is related to them, in one query."""
+"""Rows with counts of their related rows, in one query."""
 
 from django.db.models import Count, F, ForeignObjectRel, IntegerField, Model, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
@@ -25,7 +25,7 @@ def with_stats(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
 
 
 def count_posts() -> Coalesce:
-    """Return an expression for a workspace's posts: the stored number, or a count where none is stored yet."""
+    """Return an expression for a workspace's posts: the stored number, or a count if none is stored yet."""
     return Coalesce(F("post_count__total"), count_related(Workspace, "posts"))
 
 

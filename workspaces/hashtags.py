@@ -1,15 +1,15 @@
-"""Hashtags: each is one word with one `#`, and case does not tell two of them apart. Pure."""
+"""Hashtags: one word with one `#` each, compared without case. Pure functions."""
 
 import re
 from collections.abc import Iterable
 
 WIDE_SIGN = "\uff03"
-"""How the sign is written on Chinese, Japanese and Korean keyboards; networks take it for the other."""
+"""The full-width `#` of Chinese, Japanese and Korean keyboards; networks treat it as `#`."""
 SIGNS = f"#{WIDE_SIGN}"
 
 
 def is_hashtag(tag: str) -> bool:
-    """Whether this is one word, with or without its `#`; where another is in it, networks read a part at best."""
+    """Whether this is one word, with or without its `#`. Networks read only a part of a word with a `#` inside."""
     word = tag.strip().lstrip(SIGNS)
     return bool(word) and not re.search(rf"[\s\x00-\x1f{SIGNS}]", word)
 

@@ -1,4 +1,4 @@
-"""Who may act, and where: users, workspaces, API keys."""
+"""Users, workspaces and API keys."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -44,7 +44,7 @@ class UserManager(BaseUserManager["User"]):
     """Makes users; names are e-mail addresses, compared without case."""
 
     def create_user(self, email: str, password: str | None = None, **values: Any) -> "User":
-        """Create a user with a hashed password, or one that cannot log in without."""
+        """Create a user with a hashed password; without a password the user cannot log in."""
         user = self.model(email=email.strip().lower(), **values)
         user.set_password(password)
         user.save()
@@ -52,7 +52,7 @@ class UserManager(BaseUserManager["User"]):
 
     @transaction.atomic
     def create_superuser(self, email: str, password: str | None = None, **values: Any) -> "User":
-        """Create an administrator: what Django's own createsuperuser calls."""
+        """Create an administrator; Django's createsuperuser command calls this."""
         user = self.create_user(email, password, **{"role": Role.ADMIN} | values)
         record("created", user, actor=Actor.of_command("createsuperuser"), email=user.email, role=user.role)
         return user
@@ -101,7 +101,7 @@ class User(AbstractBaseUser):
 
     @transaction.atomic
     def save(self, *args: Any, **options: Any) -> None:
-        """Save the user, and tell of a password that was set before: what Django's own changepassword does."""
+        """Save the user, and record a password set before it in the journal, as by Django's changepassword command."""
         is_changed = getattr(self, "_password", None) is not None and not self._state.adding
         super().save(*args, **options)
         if is_changed:
@@ -109,7 +109,7 @@ class User(AbstractBaseUser):
             record("updated", self, actor=actor, before={}, after={}, password_changed=True)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Let everything that signs a user out end their console sessions as well."""
+        """Include `signed_out_at`, so that signing a user out also ends their console sessions."""
         signed_in_by = f"{self.password}{self.signed_out_at}"
         return salted_hmac("workspaces.User", signed_in_by, secret=secret, algorithm="sha256").hexdigest()
 
@@ -143,16 +143,16 @@ class User(AbstractBaseUser):
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
     def present(self) -> "WorkspaceQuerySet":
-        """Leave out those that were deleted and whose rows are still being removed."""
+        """Leave out deleted workspaces whose rows are still being removed."""
         return self.filter(deleted_at=None)
 
     def open_to(self, user: User) -> "WorkspaceQuerySet":
-        """Match the workspaces that a user works in: an administrator in all, others in those they are members of."""
+        """Match all workspaces for an administrator, and for other users those they are members of."""
         present = self.present()
         return present if user.role == Role.ADMIN else present.filter(memberships__user=user)
 
     def visible_to(self, key: "ApiKey") -> "WorkspaceQuerySet":
-        """Keep what this key may see: its own list if it has one, and only sandboxes for a test key."""
+        """Keep the workspaces that this key may see: its own list if it has one, and only sandboxes for a test key."""
         workspaces = self.present()
         if key.mode == KeyMode.TEST:
             workspaces = workspaces.filter(mode=Mode.SANDBOX)
@@ -182,7 +182,7 @@ class Workspace(models.Model):
 
     @property
     def timezone(self) -> str:
-        """The time zone for times given without one: UTC where the settings name none that there is."""
+        """The time zone for times given without one: UTC if the settings name none, or an unknown one."""
         named = self.settings.get("timezone")
         return named if named and zones.is_known(named) else "UTC"
 
@@ -279,7 +279,7 @@ class ApiKey(models.Model):
 
 
 class KeyUsage(models.Model):
-    """How many requests a key made on a day, in UTC."""
+    """Number of requests that a key made on a day in UTC."""
 
     key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="usage_days")
     day = models.DateField()

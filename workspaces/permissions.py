@@ -1,4 +1,4 @@
-"""What keys and users may do: one table for the API, the admin API and the console."""
+"""Permissions of keys and users: one table for the API, the admin API and the console."""
 
 KEY_PERMISSIONS = (
     "workspaces.read",

@@ -1,4 +1,4 @@
-"""Which rows a user can reach: those of their workspaces, and the keys and webhooks that are for these alone."""
+"""The rows that a user can reach: those of their workspaces, and the keys and webhooks limited to these."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -13,9 +13,9 @@ MANAGE_KEYS = "api_keys.manage"
 
 
 def limited_to(rows: "QuerySet[Any]", user: User, *, lookup: str = "workspace") -> "QuerySet[Any]":
-    """Keep the rows of a user's workspaces: of all that are not being removed, for an administrator."""
+    """Keep the rows of a user's workspaces; an administrator's are all that are not being removed."""
     if user.role == Role.ADMIN:
-        going = Workspace.objects.exclude(deleted_at=None)  # mostly none: to join them would make a list read them all
+        going = Workspace.objects.exclude(deleted_at=None)  # mostly none: a join would make a list read every row
         return rows.exclude(**{f"{lookup}__in": going})
     return rows.filter(**{f"{lookup}__in": Workspace.objects.open_to(user)})
 
@@ -26,7 +26,7 @@ def keys_of(user: User) -> ApiKeyQuerySet:
 
 
 def managers_of(key: ApiKey) -> list[str]:
-    """Return who manages a limited key and is no administrator, by id: they work in all of its workspaces."""
+    """Return the ids of a limited key's managers, members of all its workspaces, without administrators."""
     listed = Workspace.objects.present().filter(pk__in=key.workspace_ids)
     others = User.objects.exclude(role=Role.ADMIN).filter(memberships__workspace__in=listed)
     everywhere = others.annotate(places=Count("memberships")).filter(places=listed.count()).order_by("pk")
@@ -39,14 +39,14 @@ def webhooks_of(user: User) -> WebhookQuerySet:
 
 
 def deliveries_of(user: User) -> "QuerySet[Delivery]":
-    """Match the deliveries to the webhooks that a user manages, as far as they are about workspaces of the user's."""
+    """Match the deliveries to the webhooks that a user manages, if they are about the user's workspaces."""
     if user.role == Role.ADMIN:
         return Delivery.objects.exclude(webhook__in=Webhook.objects.exclude(deleted_at=None))
     return about_theirs(Delivery.objects.filter(webhook__in=webhooks_of(user)), user)
 
 
 def about_theirs(deliveries: "QuerySet[Delivery]", user: User) -> "QuerySet[Delivery]":
-    """Leave out what a webhook was told of other workspaces, while it heard of these too; an administrator sees it."""
+    """Leave out deliveries about other workspaces, which the webhook once covered too; an administrator sees all."""
     if user.role == Role.ADMIN:
         return deliveries
     theirs = Q(workspace_id__in=Workspace.objects.open_to(user).values("pk")) | Q(workspace_id="")
@@ -65,9 +65,9 @@ def not_theirs(workspace_ids: Sequence[str], user: User, *, present: Collection[
 
 
 def theirs(workspace_ids: Sequence[str], user: User) -> list[str]:
-    """Return those of a list that a user may reach: all for an administrator, for others none that was deleted.
+    """Return the listed ids that a user may reach: all for an administrator, for others no deleted workspace.
 
-    Else a webhook for a workspace of theirs and a deleted one would tell them of the latter, at another address.
+    Otherwise a webhook for one of their workspaces and a deleted one would send them events of the deleted one.
     """
     if user.role == Role.ADMIN:
         return list(workspace_ids)
@@ -76,7 +76,7 @@ def theirs(workspace_ids: Sequence[str], user: User) -> list[str]:
 
 
 def _for_theirs_alone(rows: R, user: User) -> R:
-    """Keep the rows that are for workspaces of the user's alone; those that were deleted do not count."""
+    """Keep the rows that are limited to the user's workspaces; deleted workspaces do not count."""
     if user.role == Role.ADMIN:
         return rows
     own = Workspace.objects.open_to(user).values_list("pk", flat=True)
@@ -84,9 +84,9 @@ def _for_theirs_alone(rows: R, user: User) -> R:
 
 
 def for_alone(own: Iterable[str], named: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the ids of rows that are for these workspaces alone, of rows with the ids of those that each is for.
+    """Return the ids of the rows limited to the workspaces in `own`; `named` maps a row's id to its workspaces.
 
-    Those that were deleted do not count.
+    Deleted workspaces do not count.
     """
     mine = set(own)
     not_mine = set().union(*named.values()) - mine

@@ -50,7 +50,7 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
     needs_workspace = True
     workspace_lookup = "workspace"
     finds_workspace_with_rows: ClassVar[tuple[str, ...]] = ("retrieve",)
-    """Actions that look at the workspace by themselves: in the query for their rows, or where that finds none."""
+    """Actions that check the workspace themselves: in the query for their rows, or after it if it finds none."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -77,7 +77,7 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
 
     @cached_property
     def workspace(self) -> Workspace:
-        """The workspace of the request; raises WorkspaceNotFound where the key may not see it."""
+        """The workspace of the request; raises WorkspaceNotFound if the key may not see it."""
         key = self.key
         found = fetch(_seen_by, key.mode, tuple(key.workspace_ids), pk=self.workspace_id)
         if not found:
@@ -99,5 +99,5 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
 
 
 def _seen_by(mode: str, workspace_ids: Sequence[str], **matching: Any) -> QuerySet[Workspace]:
-    """Match what a key with this mode and list may see."""
+    """Match the workspaces that a key with this mode and list may see."""
     return Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids))).filter(**matching)

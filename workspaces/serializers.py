@@ -18,17 +18,17 @@ SETTINGS: dict[str, Schema] = {
     "auto_hashtags": {"type": "boolean"},
     "publish_late_up_to_minutes": {**COUNT, "minimum": 0, "maximum": MAX_LATE_MINUTES},
 }
-"""The kinds of those that are known."""
+"""Schemas of the known settings."""
 
 
 @extend_schema_field(at_least(**SETTINGS))
 class ShownSettings(serializers.JSONField):
-    """What a workspace has set."""
+    """The settings of a workspace."""
 
 
 @extend_schema_field(at_least(**{name: or_null(kind) for name, kind in SETTINGS.items()}))
 class SettingsInput(JsonObject):
-    """What a workspace is to set; null removes it."""
+    """Settings to change; null removes one."""
 
 
 class WorkspaceWrittenSerializer(serializers.ModelSerializer[Workspace]):
@@ -54,7 +54,7 @@ class WorkspaceSerializer(WorkspaceWrittenSerializer):
 
 @extend_schema_field({"$ref": "#/components/schemas/PlatformId"})
 class PlatformId(serializers.CharField):
-    """The id of a network; which there are is no matter of workspaces."""
+    """The id of a network; this app does not know which networks exist."""
 
 
 class WorkspaceAccountSerializer(serializers.Serializer[Any]):
@@ -67,7 +67,7 @@ class WorkspaceAccountSerializer(serializers.Serializer[Any]):
 
 
 class WorkspaceStatsSerializer(serializers.Serializer[Workspace]):
-    """How many posts a workspace has."""
+    """Numbers of a workspace's posts."""
 
     total_posts = serializers.IntegerField(source="posts_count")
     scheduled_posts = serializers.IntegerField(source="scheduled_count")

@@ -1,4 +1,4 @@
-"""What can be done to workspaces; each function is one transaction and one line in the journal."""
+"""Changes to workspaces; each function is one transaction and one line in the journal."""
 
 import logging
 from datetime import datetime
@@ -32,9 +32,9 @@ def create_workspace(
     key: ApiKey | None = None,
     pk: str = "",
 ) -> Workspace:
-    """Create a workspace, by default a live one; a key that creates it sees it afterwards, and who manages that key.
+    """Create a workspace, by default a live one; a key that creates it and the key's managers can see it afterwards.
 
-    Raises IntegrityError where the id that was given is taken.
+    Raises IntegrityError if the given id is taken.
     """
     mode = allowed_mode(key, mode)
     kept = merged({}, settings or {})
@@ -47,7 +47,7 @@ def create_workspace(
 
 
 def allowed_mode(key: ApiKey | None, mode: str) -> str:
-    """Return the mode for a workspace that this key creates; raises InvalidInput if it may not create such a one."""
+    """Return the mode for a workspace that this key creates; raises InvalidInput if it may not create that mode."""
     if key is None or key.mode != KeyMode.TEST:
         return mode or Mode.LIVE
     if mode == Mode.LIVE:
@@ -56,7 +56,7 @@ def allowed_mode(key: ApiKey | None, mode: str) -> str:
 
 
 def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
-    """Add the workspace to the list of a key that has one; who could revoke the key becomes a member, and still can."""
+    """Add the workspace to a key's list, if any; its managers become members, so that they can still revoke it."""
     locked = ApiKey.objects.select_for_update().get(pk=key.pk)
     if locked.workspace_ids:
         if managers := managers_of(locked):
@@ -68,10 +68,9 @@ def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
 
 @transaction.atomic
 def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Actor) -> tuple[Workspace, list[str]]:
-    """Change the given fields, and return the workspace with warnings; `settings` are merged key by key, and null
-    removes one.
+    """Change the given fields, and return the workspace with warnings.
 
-    Raises Http404 where it was just deleted.
+    `settings` are merged key by key, and null removes one. Raises Http404 if the workspace was just deleted.
     """
     locked = get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
     if "settings" in values:
@@ -79,7 +78,7 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
     before = assign(locked, values)
     save_update(locked, before, actor=actor, workspace_id=locked.pk)
     asked = hooks.on_settings if "settings" in before else []
-    return locked, [told for hook in asked for told in hook(locked, before["settings"])]
+    return locked, [warning for hook in asked for warning in hook(locked, before["settings"])]
 
 
 @transaction.atomic
@@ -96,7 +95,7 @@ def delete_workspace(workspace: Workspace, *, actor: Actor, now: datetime) -> No
 
 
 def purge_deleted() -> int:
-    """Remove one step of what each deleted workspace left; returns how many workspaces are gone for good."""
+    """Remove the next part of up to ten deleted workspaces; returns how many of them are gone for good."""
     deleted = Workspace.objects.exclude(deleted_at=None).order_by("deleted_at", "pk")
     return for_each(deleted[:10], _purge)
 

@@ -13,7 +13,7 @@ from workspaces.hashtags import is_hashtag, normal_hashtags
 from workspaces.models import MAX_LATE_MINUTES
 
 MAX_CHARACTERS = 65_536
-"""Of all settings together: they are read with each request and each post, and each change is told with both states."""
+"""Limit of all settings together: each request and post reads them, and each change is recorded with both states."""
 
 
 def _is_minutes(value: Any) -> bool:
@@ -38,8 +38,10 @@ KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings as they are stored; raises ValidationError naming every known one with a wrong value, and
-    every hashtag that is none by its place."""
+    """Return the settings as they are stored.
+
+    Raises ValidationError for every known setting with a wrong value, and for every wrong hashtag by its position.
+    """
     problems = {
         name: [message]
         for name, (is_right, message) in KNOWN.items()
@@ -64,9 +66,9 @@ def _problems_of(tags: list[Any]) -> dict[str, list[str]]:
 
 
 def merged(present: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with changes merged in key by key, null removes one; raises InvalidInput for too many."""
+    """Return the settings with changes merged key by key, where null removes one; raises InvalidInput for too many."""
     kept = {name: value for name, value in {**present, **given}.items() if value is not None}
     if len(json.dumps(kept)) > MAX_CHARACTERS:
-        told = Phrase("All settings together may have {most} characters as JSON. Remove some.", most=MAX_CHARACTERS)
-        raise InvalidInput(settings=[told])
+        message = Phrase("All settings together may have {most} characters as JSON. Remove some.", most=MAX_CHARACTERS)
+        raise InvalidInput(settings=[message])
     return kept

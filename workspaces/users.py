@@ -1,4 +1,4 @@
-"""What can be done to users; each function is one transaction and one line in the journal.
+"""Changes to users; each function is one transaction and one line in the journal.
 
 Passwords arrive already hashed: hashing one takes longer than a transaction may last.
 """
@@ -20,7 +20,7 @@ from ouipost.phrases import Phrase
 from workspaces.models import Membership, Role, User, Workspace
 
 RULED = frozenset({"role", "permissions", "is_active"})
-"""What the last administrator depends on: it is changed with all administrators locked."""
+"""Fields that may remove the last administrator: they are changed with all administrators locked."""
 
 
 class EmailTaken(DomainError):
@@ -94,17 +94,17 @@ def _write(user: User, names: Collection[str]) -> None:
     """Write only these columns of a user, if any; raises EmailTaken, and Http404 if the user is gone."""
     rows, values = User.objects.filter(pk=user.pk), {name: getattr(user, name) for name in names}
     with _unique():
-        is_there = rows.update(**values) if values else rows.exists()  # to update no column finds no row
+        is_there = rows.update(**values) if values else rows.exists()  # an update of no column matches no row
     if not is_there:
         raise Http404
 
 
 def _with_permissions_of(user: User, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values, with the user's own list of permissions as it follows from them."""
+    """Return the values; a new role resets the own permissions, and a list equal to the role's is left out."""
     if values.get("role", user.role) != user.role:
         return {"permissions": None} | values
     if user.permissions is None and set(values.get("permissions") or ()) == set(user.granted_in_order):
-        return {name: value for name, value in values.items() if name != "permissions"}  # what a GET shows came back
+        return {name: value for name, value in values.items() if name != "permissions"}  # sent back as a GET shows it
     return dict(values)
 
 
@@ -145,7 +145,7 @@ def _require_another(administrators: Collection[str], user: User) -> None:
 def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor) -> list[User]:
     """Make these users, and no others, the members of a workspace, and return them by address.
 
-    Raises InvalidInput for users that do not exist, and Http404 where there is no such workspace.
+    Raises InvalidInput for users that do not exist, and Http404 if there is no such workspace.
     """
     get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
     members = _lock_members(user_ids)
@@ -155,8 +155,8 @@ def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor
     missing = set(user_ids) - set(before)
     Membership.objects.bulk_create([Membership(workspace=workspace, user_id=pk) for pk in sorted(missing)])
     after = sorted(set(user_ids))
-    told = {"before": {"members": before}, "after": {"members": after}}
-    record("members_changed", workspace, actor=actor, workspace_id=workspace.pk, **told)
+    difference = {"before": {"members": before}, "after": {"members": after}}
+    record("members_changed", workspace, actor=actor, workspace_id=workspace.pk, **difference)
     return members
 
 

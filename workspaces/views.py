@@ -39,7 +39,7 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Work
         return with_stats(visible) if self.action == "retrieve" else visible
 
     def hides(self, error: Exception) -> bool:
-        return isinstance(error, Http404) and self.action != "destroy"  # what was deleted stays a success
+        return isinstance(error, Http404) and self.action != "destroy"  # a repeated DELETE gets its stored success
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one workspace with its accounts and numbers."""

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 def read_from_reasons(apps, schema_editor):
-    """Mark the pauses whose reason names the command that such a pause waits for: that was the sign until now."""
+    """Mark the pauses for restored copies, which until now were recognized by a command in their reason."""
     apps.get_model("accounts", "Pause").objects.filter(reason__contains="reconcile --after-restore").update(
         after_restore=True
     )

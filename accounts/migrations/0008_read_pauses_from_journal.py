@@ -4,11 +4,11 @@ COMMAND = "reconcile --after-restore"
 
 
 def read_from_journal(apps, schema_editor):
-    """Mark the pauses in force that were for a restored copy before somebody gave them a reason of their own."""
+    """Mark the pauses in force that were for a restored copy before somebody changed their reason."""
     events = apps.get_model("events", "Event").objects
     for pause in apps.get_model("accounts", "Pause").objects.filter(resumed_at=None, after_restore=False):
-        told = events.filter(resource_id=pause.pk).values_list("details", flat=True)
-        if any(COMMAND in str(details) for details in told):
+        entries = events.filter(resource_id=pause.pk).values_list("details", flat=True)
+        if any(COMMAND in str(details) for details in entries):
             pause.after_restore = True
             pause.save(update_fields=["after_restore"])
 

@@ -1,4 +1,4 @@
-"""The networks. `ALL` is the one list of them: whoever adds a network adds it here, and nowhere else."""
+"""The networks. `ALL` is their only list: a new network is added here, and nowhere else."""
 
 from accounts.platforms.base import Connector
 from accounts.platforms.bluesky import Bluesky
@@ -23,18 +23,18 @@ ALL: tuple[type[Connector], ...] = (
     Threads,
     Bluesky,
 )
-"""In the order in which the API shows them."""
+"""The networks in the order in which the API shows them."""
 
 
 class ById(dict[str, type[Connector]]):
-    """The networks by their ids; a stand-in for any other id, which a row may have of another version."""
+    """The networks by their ids; a stand-in for any other id, which a row of another version may have."""
 
     def __missing__(self, network: str) -> type[Connector]:
         return stand_in(network)
 
 
 class Names(dict[str, str]):
-    """What the networks are called; one that this version does not have is called by its id."""
+    """The names of the networks by their ids; an unknown network's name is its id."""
 
     def __missing__(self, network: str) -> str:
         return network

@@ -1,6 +1,6 @@
-"""What each network implements: its facts, a handful of calls, and errors that say whether asking again can help.
+"""The interface of a network: its facts, a handful of calls, and errors that say whether a retry can help.
 
-Nothing here or in the modules beside it knows Django, the database or the settings.
+Neither this module nor its neighbours use Django, the database or the settings.
 """
 
 import math
@@ -27,11 +27,10 @@ from accounts.platforms.errors import (
 )
 from accounts.platforms.http import Answer, bearer, dig_text, unclear_is_unknown
 from accounts.platforms.limits import (
-    Budget,
+    Allowance,
     Issue,
     Limits,
     Option,
-    Pace,
     with_number,
 )
 from accounts.platforms.shapes import (
@@ -56,10 +55,10 @@ __all__ = [
     "FEED",
     "Account",
     "AccountNumbers",
+    "Allowance",
     "Answer",
     "App",
     "AuthExpired",
-    "Budget",
     "Candidate",
     "Connector",
     "Content",
@@ -73,7 +72,6 @@ __all__ = [
     "Operation",
     "Option",
     "Outdated",
-    "Pace",
     "PasswordConnector",
     "Platform",
     "PlatformError",
@@ -96,7 +94,7 @@ __all__ = [
 
 
 LISTING_LAG = "listing_lag_seconds"
-"""What the operator calls it, among the network's limits."""
+"""The name of the listing lag among the network's limits, for the operator."""
 
 
 class Session(Protocol):
@@ -117,21 +115,20 @@ class Session(Protocol):
     ) -> Answer:
         """Send one request and return its answer, whatever its status; no retries, no redirects, no cookies.
 
-        Open files are sent from where they stand to their end, piece by piece, and never held in memory whole.
-        `timeout` is the whole call's, in seconds, by our own clock. Raises Unavailable when the request certainly did
-        not leave (for the operator to mend where the address guard forbids it), Unknown when it left and the answer
-        was lost.
+        Open files are sent from their position to their end, piece by piece, and never held in memory whole.
+        `timeout` is for the whole call, in seconds by our own clock. Raises Unavailable if the request certainly did
+        not leave (for the operator to fix if the address guard forbids it), Unknown if it left and the answer was lost.
         """
 
     def to_others(self) -> "Session":
-        """Return a session for calls to third parties: how they answer says nothing about the network."""
+        """Return a session for calls to third parties, whose answers do not count for the network's health."""
 
 
 class Save(Protocol):
     """Stores the handles of an operation durably."""
 
     def __call__(self, handles: Handles, *, seconds: float = 0) -> None:
-        """Keep these handles; `seconds` is how long the next call may take where that is more than a minute."""
+        """Keep these handles; `seconds` is how long the next call may take, if that is more than a minute."""
 
 
 class Platform:
@@ -141,35 +138,37 @@ class Platform:
     name: ClassVar[str]
     account_types: ClassVar[tuple[str, ...]]
     scopes: tuple[str, ...]
-    """Asked for at sign-in; all are needed. May depend on the app's product."""
+    """Scopes to ask for at sign-in; all are needed. May depend on the app's product."""
     username_prefix: ClassVar[str] = ""
-    """Written before the username where people see it."""
+    """The sign before a username that is shown to people."""
+    post_hosts: ClassVar[tuple[str, ...]] = ()
+    """Hosts that show its posts, with their subdomains; the usual one first. Empty: any host."""
     limits: Limits
-    """Of a usual post."""
+    """The limits of a usual post."""
     other_types: Mapping[str, Limits] = {}
     """The limits of each other `post_type`: story, reel, short, document."""
     raised: Mapping[str, Limits] = {}
     """The limits of accounts that may do more than others, by a word for them."""
     metrics: ClassVar[tuple[str, ...]]
     metrics_batch: ClassVar[int] = 1
-    """How many posts `post_metrics` takes at once."""
-    read_budget: ClassVar[Budget | None] = None
-    """None: reading numbers is not known to be limited; the operator's `<NETWORK>_READ_BUDGET` wins."""
-    pace: ClassVar[Pace | None] = None
-    """None: its quota is not documented, or too wide to be met; the operator's `<NETWORK>_PACE` wins."""
+    """The number of posts that `post_metrics` takes at once."""
+    read_budget: ClassVar[Allowance | None] = None
+    """Limit of reading numbers; None: not known to be limited. The operator's `<NETWORK>_READ_BUDGET` wins."""
+    pace: ClassVar[Allowance | None] = None
+    """Pace of posting; None: its quota is not documented, or never reached. The operator's `<NETWORK>_PACE` wins."""
     supports_carousel: ClassVar[bool] = False
     supports_stories: ClassVar[bool] = False
     max_video_duration: ClassVar[int]
-    """As the API reference shows it; `limits` has the exact rule in seconds."""
+    """The duration that the API reference shows; `limits` has the exact rule in seconds."""
     products: ClassVar[tuple[str, ...]] = ()
-    """What else than its usual product an app can be registered for, or that it is not audited: values of the
-    operator's `<NETWORK>_PRODUCT`."""
+    """Values of the operator's `<NETWORK>_PRODUCT`: other products than the usual one that an app can be registered
+    for, or that the app is not audited."""
     widest_product: ClassVar[str] = ""
-    """The product that lets an app do most: what the sandbox's app is registered for."""
+    """The product that lets an app do most, which the sandbox's app is registered for."""
     default_version: ClassVar[str] = ""
-    """Of the network's API; the operator's `<NETWORK>_API_VERSION` wins."""
+    """Version of the network's API; the operator's `<NETWORK>_API_VERSION` wins."""
     versions_end: ClassVar[Mapping[str, date]] = {}
-    """The day on which each version ends, as far as the network has said."""
+    """The day on which each version ends, if the network has announced it."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -178,11 +177,16 @@ class Platform:
 
     @classmethod
     def handle(cls, username: str) -> str:
-        """Return the username as people see it; empty where there is none."""
+        """Return the username as people see it; empty if there is none."""
         return f"{cls.username_prefix}{username}" if username else ""
 
+    @classmethod
+    def shows_posts_at(cls, host: str) -> bool:
+        """Whether people may see posts of this network at a host."""
+        return not cls.post_hosts or f".{host}".endswith(tuple(f".{each}" for each in cls.post_hosts))
+
     def _take_over(self, numbers: Mapping[str, float]) -> None:
-        """Apply what the installation knows better; raises KeyError or ValueError for what is no limit."""
+        """Apply the operator's limits; raises KeyError for an unknown limit, ValueError for a wrong number."""
         types, raised = {FEED: self.limits, **self.other_types}, self.raised
         for key, number in numbers.items():
             if key.partition(".")[0] in raised:
@@ -201,17 +205,17 @@ class Platform:
         return self.versions_end.get(self.version)
 
     has_servers: ClassVar[bool] = False
-    """Whether accounts may be on somebody's own server, which tells nothing of the network."""
+    """Whether accounts may be on self-hosted servers, whose failures do not count for the network."""
 
     @classmethod
     def server_of(cls, account: Mapping[str, Any]) -> str:
-        """Return the host of the server that an account with this metadata is on, empty for the network's own."""
+        """Return the host of the self-hosted server of an account with this metadata, empty for the network's own."""
         return ""
 
     def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
-        """Return the limits of a post of this type, those of a usual post where the network has no such type.
+        """Return the limits of a post of this type, or those of a usual post if the network has no such type.
 
-        The account's metadata may raise them, where the network lets some accounts do more.
+        The account's metadata may raise them, if the network lets some accounts do more.
         """
         return self.other_types.get(post_type, self.limits)
 
@@ -227,17 +231,17 @@ class Platform:
 
 
 class Recovery(StrEnum):
-    """How to find out what became of a call whose answer was lost."""
+    """The way to find out the outcome of a call whose answer was lost."""
 
     KEY = "key"
-    """Send the same again: the network knows our key and keeps one copy. When it would be too late for that, look."""
+    """Send the same again: the network knows our key and keeps one copy. If it is too late for that, search."""
     HANDLE = "handle"
-    """Ask what became of what was stored before the call: one answer is enough, and the same may be sent again. Where
-    the network has forgotten that, search as for LOOK."""
+    """Ask for the state of the handle stored before the call: one answer is enough, and the same may be sent again. If
+    the network has forgotten the handle, search as for LOOK."""
     LOOK = "look"
     """Search the account's recent posts; send again only after it was absent twice."""
     PARK = "park"
-    """Nobody can tell: a person must look."""
+    """The outcome cannot be found out: a person must look."""
 
 
 class Connector(Platform):
@@ -245,25 +249,25 @@ class Connector(Platform):
 
     recovery: ClassVar[Recovery] = Recovery.PARK
     listing_lag: float = 0
-    """Seconds until a new post surely shows in the account's own list; the operator's `listing_lag_seconds` wins."""
+    """Seconds until a new post is surely in the account's own list; the operator's `listing_lag_seconds` wins."""
     link_beside_text: ClassVar[bool] = False
     """Whether a post without media takes its link in a field of its own."""
     link_beside_files: ClassVar[bool] = False
-    """Whether a post with media does."""
+    """Whether a post with media takes its link in a field of its own."""
     needs_app: ClassVar[bool] = True
     uses_pkce: ClassVar[bool] = False
     redirect_may_have_query: ClassVar[bool] = True
-    """Whether it sends people back to an address with a query of its own."""
+    """Whether the network accepts a callback address with a query."""
     renews_itself: ClassVar[bool] = False
-    """Whether a token is its own refresh token: once it has ended nothing renews it."""
+    """Whether a token is its own refresh token, so that nothing can renew an ended one."""
     revokes_everywhere: ClassVar[bool] = False
     """Whether revoking an account's tokens also ends those that the app got by other sign-ins to it."""
     pulls_media: ClassVar[tuple[str, ...]] = ()
-    """The types of files that it fetches from our public address, which it must be able to reach."""
+    """The types of files that the network fetches from our public address, which it must be able to reach."""
     api: ClassVar[str] = ""
-    """The address that its calls are under, where that is one; may hold `{version}`."""
+    """The base address of its calls, if they share one; may hold `{version}`."""
     nothing_opened: str = Phrase("The sign-in gave access to no account that can be published to: grant at least one.")
-    """What a person is told whose sign-in gave no account, with the possible reasons."""
+    """Message to the person if a sign-in gave no account, with the possible reasons."""
 
     def _take_over(self, numbers: Mapping[str, float]) -> None:
         super()._take_over({name: number for name, number in numbers.items() if name != LISTING_LAG})
@@ -302,11 +306,11 @@ class Connector(Platform):
         raise NotImplementedError
 
     def limits_for(self, content: Content, account: Mapping[str, Any]) -> Limits:
-        """Return the limits of this very content, where its files decide, too."""
+        """Return the limits of this content, if they also depend on its files."""
         return self.limits_of(content.post_type, account)
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        """Return all that the network would refuse in this content, from the limits and the account's metadata alone.
+        """Return all issues of this content at the network, from the limits and the account's metadata alone.
 
         The metadata is empty for an account that is yet to be connected.
         """
@@ -315,24 +319,24 @@ class Connector(Platform):
         return [*in_limits, *self.beside_the_limits(content, limits, account)]
 
     def as_shown(self, content: Content) -> Content:
-        """Return the content with its text as the network shows it, and counts it."""
+        """Return the content with its text as the network shows and counts it."""
         return content
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
-        """Name what the network would refuse, or change, and its limits cannot say."""
+        """Yield issues that the limits cannot express, about content that the network would refuse or change."""
         return ()
 
     def shows_title(self, content: Content) -> bool:
-        """Whether the network gets, and shows, the title of this post."""
+        """Whether the network receives and shows the title of this post."""
         return self.limits_of(content.post_type).max_title_characters is not None
 
     @property
     def has_titles(self) -> bool:
-        """Whether posts of any type have a title there."""
+        """Whether posts of any type have a title at this network."""
         return any(self.limits_of(name).max_title_characters is not None for name in self.post_types)
 
     def recovery_of(self, operation: Operation) -> Recovery:
-        """Return how a lost answer to this very call is cleared up."""
+        """Return how a lost answer to this operation is cleared up."""
         return self.recovery
 
     def lists(self, operation: Operation) -> bool:
@@ -340,40 +344,46 @@ class Connector(Platform):
         return self.recovery_of(replace(operation, handles={})) == Recovery.LOOK
 
     def prepare(self, session: Session, operation: Operation, save: "Save") -> Handles:
-        """Do every invisible step that `operation.handles` does not know yet, and return all handles.
+        """Do every invisible step that is not in `operation.handles` yet, and return all handles.
 
-        `save` stores the handles so far durably; it is called after each step that is worth not repeating. Raises
+        `save` stores the handles so far durably; it is called after each step that is too costly to repeat. Raises
         StillWorking while the network works on a file.
         """
         raise NotImplementedError
 
     def commit(self, session: Session, operation: Operation) -> Published:
-        """Make the post, or the reply, visible with one call. Raises Unknown whenever the network may have done it,
-        StillWorking when it has taken the post and does not show it yet."""
+        """Make the post, or the reply, visible with one call.
+
+        Raises Unknown whenever the network may have done it, and StillWorking if it has taken the post but does not
+        show it yet.
+        """
         raise NotImplementedError
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         """Return the posts on the network that can be this operation's: none, one, or several.
 
-        Raises StillWorking while the network has it and does not show it, ProcessingFailed when it gave it up, and
-        NotListed where the handle is gone and a search found nothing.
+        Raises StillWorking while the network has the post but does not show it, ProcessingFailed if it gave the post
+        up, and NotListed if the handle is gone and a search found nothing.
         """
         raise NotImplementedError
+
+    def may_send_again(self, operation: Operation) -> bool:
+        """Whether a post that was not found may be sent again; otherwise it is looked for until the time is over."""
+        return True
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
-        """Return the numbers of posts, at most `metrics_batch` of them; those that are gone are left out."""
+        """Return the numbers of at most `metrics_batch` posts; deleted posts are left out."""
         found = {each: self.numbers_of(session, account, each, now=now) for each in remote_ids}
         return {remote_id: numbers for remote_id, numbers in found.items() if numbers is not None}
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
-        """Return the numbers of one post, None where it is gone, for a network that tells no more at once."""
+        """Return the numbers of one post, None if it is gone; for a network that gives only one at once."""
         raise NotImplementedError
 
     def listed_id(self, session: Session, account: Account, remote_id: str) -> str:
-        """Return the id by which the network lists a post that was published under this one; empty while it is not
-        listed."""
+        """Return the id under which the network lists a post published with this id; empty while it is not listed."""
         return remote_id
 
     @property
@@ -382,7 +392,7 @@ class Connector(Platform):
         return type(self).listed_id is not Connector.listed_id
 
     def permalink(self, session: Session, account: Account, remote_id: str) -> str:
-        """Return the address that people see a post at, empty where the network does not tell it now, or never."""
+        """Return a post's public address, empty if the network does not give it, or not yet."""
         return ""
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
@@ -390,11 +400,11 @@ class Connector(Platform):
         raise NotImplementedError
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
-        """Return how many requests the numbers of so many posts of an account take, for 0 those of the account."""
+        """Return the number of requests for the numbers of `posts` posts of an account; 0 means the account itself."""
         return 1
 
     def classify(self, answer: Answer) -> PlatformError:
-        """Return what a refusing answer means, by the network's own codes."""
+        """Return the error that a refusing answer stands for, by the network's own codes."""
         raise NotImplementedError
 
     def url(self, path: str) -> str:
@@ -402,11 +412,11 @@ class Connector(Platform):
         return f"{self.api.format(version=self.version)}/{path}"
 
     def get(self, session: Session, token: str, path: str, **params: Any) -> Any:
-        """Read something with a token, which goes in a header: addresses are logged."""
+        """Read something with a token, which goes in a header, since addresses are logged."""
         return self.call(session, "GET", self.url(path), headers=bearer(token), params=params)
 
     def call(self, session: Session, method: str, url: str, **request: Any) -> Any:
-        """Send one request and return its decoded answer; raises what `classify` makes of a refusal."""
+        """Send one request and return its decoded answer; raises the error that `classify` gives for a refusal."""
         answer = session.request(method, url, **request)
         if not answer.ok:
             raise self.classify(answer)
@@ -415,8 +425,8 @@ class Connector(Platform):
     def call_visible(self, session: Session, method: str, url: str, *, id_at: Sequence[str], **request: Any) -> str:
         """Send the one call that makes a post visible and return its id, found at `id_at`.
 
-        Only a definite refusal is raised as what it is. A plain Unavailable would be sent again, but the network may
-        have done it: that and an answer without an id are Unknown.
+        Only a definite refusal keeps its error. A plain Unavailable would be sent again although the network may have
+        made the post, so it is raised as Unknown, and so is an answer without an id.
         """
         answer = session.request(method, url, **request)
         if not answer.ok:
@@ -429,7 +439,7 @@ class Connector(Platform):
 
 @dataclass(frozen=True, kw_only=True)
 class SignIn:
-    """What a person enters on our own sign-in page, for a network that has no consent page for apps."""
+    """A person's entries on our own sign-in page, for a network that has no consent page for apps."""
 
     identifier: str
     password: str = field(repr=False)
@@ -441,16 +451,16 @@ class PasswordConnector(Connector):
 
     needs_app = False
     identifier_example: ClassVar[str] = ""
-    """As our sign-in page shows what belongs in its fields; empty: no hint."""
+    """Hint in the field of our sign-in page; empty: no hint."""
     password_example: ClassVar[str] = ""
     service_example: ClassVar[str] = ""
 
     def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
-        """Return the accounts of these credentials; raises Rejected, in words for the person, when refused."""
+        """Return the accounts of these credentials; raises Rejected, with a message for the person, if refused."""
         raise NotImplementedError
 
     def is_theirs(
         self, session: Session, candidate: Candidate, credentials: SignIn, *, known: Mapping[str, Any]
     ) -> bool:
-        """Whether an account with the metadata `known` is the candidate's: they may have named a server that lies."""
+        """Whether the candidate is the account with the metadata `known`: the named server may lie about that."""
         return True

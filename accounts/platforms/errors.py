@@ -1,4 +1,4 @@
-"""What can go wrong at a network: each error says whether asking again can help, and who can fix it."""
+"""Errors of networks: each says whether a retry can help, and who can fix it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,11 +6,11 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 LONGEST_CODE = 80
-"""Of a network; longer ones are cut: networks do not say how long theirs are."""
+"""Length of a network's code; longer ones are cut, since networks do not document their lengths."""
 
 
 class WhoActs(StrEnum):
-    """Who can fix a failure."""
+    """The party that can fix a failure."""
 
     CALLER = "caller"
     ACCOUNT_OWNER = "account_owner"
@@ -19,7 +19,7 @@ class WhoActs(StrEnum):
 
 
 class PlatformError(Exception):
-    """A call to a network did not do what it should; the subclass says whether asking again can help."""
+    """A failed call to a network; the subclass says whether a retry can help."""
 
     code: ClassVar[str] = "PLATFORM_UNAVAILABLE"
     who_acts: ClassVar[WhoActs] = WhoActs.NETWORK
@@ -42,17 +42,17 @@ class PlatformError(Exception):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the network said, for the error that takes this one's place."""
+        """The network's words and codes, for an error that replaces this one."""
         return {"message": self.message, "status": self.status, "network_code": self.network_code}
 
     @property
     def is_nameless(self) -> bool:
-        """Whether this may be the answer of a proxy or firewall before the network, which names what it refuses."""
+        """Whether this may be a proxy's or firewall's answer: the network itself gives a code for its refusals."""
         return self.status is not None and not self.network_code and self.acts != WhoActs.OPERATOR
 
 
 class Rejected(PlatformError):
-    """Refused as it stands: asking again cannot help. Where what was sent is too large, it is so because of a file."""
+    """Refused as it is: a retry cannot help. A request that is too large is so because of a file."""
 
     code = "CONTENT_REJECTED"
     who_acts = WhoActs.CALLER
@@ -63,7 +63,7 @@ class Rejected(PlatformError):
 
 
 def not_permitted(**facts: Any) -> Rejected:
-    """Return the refusal of what the account's owner did not allow the app, or allows it no more."""
+    """Return the refusal of an action that the account's owner did not allow the app, or no longer allows."""
     return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 
 
@@ -84,14 +84,14 @@ class AuthExpired(PlatformError):
 
 
 class NotConnected(AuthExpired):
-    """Nobody was asked: the account has no token any more, since it was disconnected."""
+    """The network was not called: the account was disconnected and has no token."""
 
 
 class Unavailable(PlatformError):
-    """Certainly not done: ask again, not before `retry_after` seconds if that is given.
+    """Certainly not done: try again, but not before `retry_after` seconds if given.
 
-    From `commit` and `recover`, `handles` replace those of the operation: the call itself gave new ones, or told that
-    some are worth nothing any more.
+    From `commit` and `recover`, `handles` replace those of the operation, because the call gave new ones or showed that
+    some are no longer valid.
     """
 
     def __init__(
@@ -108,13 +108,13 @@ class Unavailable(PlatformError):
 
 
 class NotTaken(Unavailable):
-    """Surely not done, for a cause that passes: also of a visible call."""
+    """Certainly not done, for a temporary reason, even if the call was the visible one."""
 
 
 class RateLimited(Unavailable):
     """Certainly not done, because of a quota: does not count as an attempt.
 
-    The account's other posts wait as long, unless the quota `is_of_a_kind`, such as videos: then each of these asks.
+    The account's other posts wait as long, unless the quota is for one kind of post, such as videos (`is_of_a_kind`).
     """
 
     code = "RATE_LIMITED_BY_PLATFORM"
@@ -125,18 +125,17 @@ class RateLimited(Unavailable):
 
 
 class AppStopped(Unavailable):
-    """Certainly not done: the network takes nothing from this installation's app, for whatever account, until the
-    operator mends that."""
+    """Certainly not done: the network refuses this installation's app, for any account, until the operator fixes it."""
 
     who_acts = WhoActs.OPERATOR
 
 
 class Outdated(AppStopped):
-    """The network does not take this version of its API, until the operator sets another."""
+    """The network refuses this version of its API until the operator sets another."""
 
 
 class StillWorking(Unavailable):
-    """The network is at work on what it was given: ask again after `retry_after` seconds. No attempt is counted.
+    """The network is still processing: ask again after `retry_after` seconds. No attempt is counted.
 
     From `prepare` nothing is visible yet. From `commit` and `recover` the network has taken the post and will show it,
     or say that it failed.
@@ -149,7 +148,7 @@ class StillWorking(Unavailable):
 
 
 class ProcessingFailed(Rejected):
-    """The network took the post and gave it up: there is none, and sending the same again cannot help."""
+    """The network took the post and gave it up: no post exists, and sending the same again cannot help."""
 
     code = "MEDIA_REJECTED"
 
@@ -161,7 +160,7 @@ class Unknown(PlatformError):
 
 
 class NotListed(Exception):
-    """From `recover`: the network has forgotten what was stored before the call, and its list does not have the post.
+    """From `recover`: the network has forgotten the handle stored before the call, and does not list the post.
 
-    A list may be late: only the second time this means that it is not there.
+    A list may be late: only the second time this means that there is no post.
     """

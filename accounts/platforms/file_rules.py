@@ -1,4 +1,4 @@
-"""What a network would refuse in a post's files: how many of a kind, of which formats, how large, long and wide."""
+"""Rules for a post's files: their number by kind, their formats, sizes, durations and dimensions."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ BYTES, PAGES, PIXELS, SECONDS = Phrase("bytes"), Phrase("pages"), Phrase("pixels
 
 
 def check(media: Sequence[Media], limits: Limits) -> Iterator[Issue]:
-    """Name everything about these files that is beyond the limits."""
+    """Yield all issues of these files by the limits."""
     yield from _counts(Counter(each.type for each in media), limits)
     if limits.animated_image_alone and len(media) > 1 and any(each.animated for each in media):
         yield Issue(
@@ -87,7 +87,7 @@ def _image(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
 
 
 def most_image_bytes(media: Media, limits: Limits) -> int | None:
-    """Return how heavy this image may be."""
+    """Return the most bytes that this image may have."""
     is_gif = media.animated and media.mime_type == "image/gif"
     return (limits.max_animated_image_bytes if is_gif else None) or limits.max_image_bytes
 
@@ -122,10 +122,10 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     yield from _type(media, field, limits.video_mime_types)
     yield from _most("video_too_large", field, Phrase("The video"), media.size, limits.max_video_bytes, BYTES)
     if limits.min_video_bytes is not None and media.size < limits.min_video_bytes:
-        told = Phrase("{what} has {actual} {unit}", what=Phrase("The video"), actual=media.size, unit=BYTES)
-        yield below("video_too_small", field, told, limits.min_video_bytes, media.size)
+        message = Phrase("{what} has {actual} {unit}", what=Phrase("The video"), actual=media.size, unit=BYTES)
+        yield below("video_too_small", field, message, limits.min_video_bytes, media.size)
     yield from _alt_text(media, field, limits)
-    if not media.seconds:  # an old row, of which nothing is known
+    if not media.seconds:  # an old row without measurements
         return
     runs, seconds = round(media.seconds, 3), (limits.min_video_duration_seconds, limits.max_video_duration_seconds)
     unit = Phrase("second") if runs == 1 else SECONDS
@@ -207,32 +207,32 @@ def _most(rule: str, field: str, what: str, actual: int, most: int | None, unit:
 def between(
     rule: str, field: str, what: str, actual: float, limits: tuple[float | None, float | None], unit: str
 ) -> Iterator[Issue]:
-    """Name a number that is beyond these limits, of which either may be missing."""
+    """Yield an issue for a number beyond these limits, either of which may be None."""
     least, most = limits
-    told = (
+    message = (
         Phrase("{what} is {actual:g} {unit}", what=what, actual=actual, unit=unit)
         if unit
         else Phrase("{what} is {actual:g}", what=what, actual=actual)
     )
     if least is not None and actual < least:
-        yield below(f"{rule}_too_small", field, told, least, actual)
+        yield below(f"{rule}_too_small", field, message, least, actual)
     if most is not None and actual > most:
         yield Issue(
             rule=f"{rule}_too_large",
             field=field,
-            message=Phrase("{told}; this network takes at most {most:g}.", told=told, most=most),
+            message=Phrase("{told}; this network takes at most {most:g}.", told=message, most=most),
             limit=most,
             actual=actual,
             fix=Phrase("Edit the video."),
         )
 
 
-def below(rule: str, field: str, told: str, least: Any, actual: Any) -> Issue:
+def below(rule: str, field: str, message: str, least: Any, actual: Any) -> Issue:
     """Return the issue of a number that is too small."""
     return Issue(
         rule=rule,
         field=field,
-        message=Phrase("{told}; this network takes no less than {least:g}.", told=told, least=least),
+        message=Phrase("{told}; this network takes no less than {least:g}.", told=message, least=least),
         limit=least,
         actual=actual,
         fix=Phrase("Add files.") if field == "media" else Phrase("Edit the video."),

@@ -1,4 +1,4 @@
-"""What stands in for a network that this version does not have, while rows of it are there: it takes nothing."""
+"""A stand-in for a network that this version does not have but rows still name; it takes nothing."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Reading answers, for all connectors: fields that may be missing, words that can be shown, times to wait."""
+"""Reading of answers, for all connectors: fields that may be missing, texts fit to be shown, times to wait."""
 
 import json
 import math
@@ -13,23 +13,23 @@ from accounts.platforms.errors import LONGEST_CODE, PlatformError, Unavailable, 
 from ouipost.phrases import Phrase
 
 HALVES = re.compile(r"[\ud800-\udfff]")
-"""Of surrogate pairs."""
+"""Halves of surrogate pairs."""
 DEEPEST = 24
-"""MariaDB takes JSON of 32 levels, and what is kept of an answer stands within something of ours."""
+"""MariaDB takes JSON of 32 levels, and a stored part of an answer is nested in levels of ours."""
 LONGEST_WAIT = 86_400.0
 LONGEST_LIFE = timedelta(days=400)
-"""Of a token: the networks give 365 days at most."""
+"""Longest life of a token; networks give 365 days at most."""
 LARGEST_COUNT = 10**13
-"""More than anybody has of anything, and than there are milliseconds since 1970; 900,000 of these can be summed."""
+"""Larger than any real count, and than the milliseconds since 1970; 900,000 such numbers can be summed."""
 LONGEST_MESSAGE = 500
 MOST_PAGES = 10
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 """Control characters, and halves of surrogate pairs, which no database takes."""
 _SIGN = r"[\w.|~+-]"
 _NAME_OF_A_CALL = r"[a-zA-Z]+\.[A-Z_]+(?:-[a-zA-Z]+)?(?:\.[A-Z_\d]{1,10})?\.?"
-"""As LinkedIn names what a token may not do, as in "partnerApiPostsExternal.CREATE.20260901"."""
+"""LinkedIn's name of a call that a token may not make, as in "partnerApiPostsExternal.CREATE.20260901"."""
 _WORDS = "(?:[a-z]{1,16}[-_])+[a-z]{1,16}"
-"""As TikTok names what it refuses, as in "spam_risk_user_banned_from_posting", and its pages: small letters alone."""
+"""TikTok's name of a refusal, as in "spam_risk_user_banned_from_posting", or of a page: only lower-case letters."""
 LOOKS_LIKE_A_TOKEN = re.compile(rf"(?<!{_SIGN})(?!(?:{_NAME_OF_A_CALL}|{_WORDS})(?!{_SIGN})){_SIGN}{{32,}}", re.ASCII)
 
 
@@ -39,7 +39,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    """Headers, looked up without regard to case."""
     body: bytes
 
     @property
@@ -47,7 +47,7 @@ class Answer:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """Return the decoded body; raises Unknown where it cannot be read, since then it says nothing."""
+        """Return the decoded body; raises Unknown if it cannot be read, since the outcome is unknown then."""
         try:
             return parsed(self.body)
         except ValueError as error:
@@ -55,10 +55,10 @@ class Answer:
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return what JSON from a network says, as databases take it: halves of surrogate pairs, as of an emoji that was
-    cut in two, become question marks, whole numbers of more than 64 bits texts, and what is no number nothing.
+    """Return the value of JSON from a network, in a form that databases take.
 
-    Raises ValueError where it is none, or nested too deep.
+    Halves of surrogate pairs, as of an emoji that was cut in two, become question marks, whole numbers of more than 64
+    bits become texts, and NaN and infinities become None. Raises ValueError for malformed JSON, or too deep nesting.
     """
     try:
         found = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
@@ -72,7 +72,7 @@ def parsed(text: str | bytes) -> Any:
 
 
 def _depth(value: Any) -> int:
-    """Return how many objects and lists stand within each other in decoded JSON."""
+    """Return the depth of nested objects and lists in decoded JSON."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
@@ -88,7 +88,7 @@ def _finite(digits: str) -> float | None:
 
 
 def dig(value: Any, *path: str | int) -> Any:
-    """Return what is at this path of a decoded answer, None where the answer has another shape."""
+    """Return the value at this path of a decoded answer, None if the answer has another shape."""
     for step in path:
         if isinstance(step, str) and isinstance(value, dict):
             value = value.get(step)
@@ -100,31 +100,31 @@ def dig(value: Any, *path: str | int) -> Any:
 
 
 def dig_list(value: Any, *path: str | int) -> list[Any]:
-    """Return the list at this path, an empty one where there is none."""
+    """Return the list at this path, an empty one if there is none."""
     found = dig(value, *path)
     return found if isinstance(found, list) else []
 
 
 def dig_text(value: Any, *path: str | int) -> str:
-    """Return the text (or the number, as text) at this path, an empty one where there is none."""
+    """Return the text (or the number, as text) at this path, an empty one if there is none."""
     found = dig(value, *path)
     if not isinstance(found, str | int) or isinstance(found, bool):
         return ""
-    return str(found).encode(errors="replace").decode()  # halves of surrogate pairs no database takes
+    return str(found).encode(errors="replace").decode()  # no database takes halves of surrogate pairs
 
 
 def dig_count(value: Any, *path: str | int) -> int | None:
-    """Return the number at this path, None where the network gave none, or one that makes no sense."""
+    """Return the number at this path, None if the network gave none or an impossible one."""
     return sane_count(dig(value, *path))
 
 
 def sane_count(found: Any) -> int | None:
-    """Return a whole number, None for one that makes no sense, and for what is none."""
+    """Return a whole number, None for an impossible one and for any other value."""
     return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) <= LARGEST_COUNT else None
 
 
 def moment(text: str) -> datetime | None:
-    """Return the time that an ISO 8601 text with an offset names, None where it names none."""
+    """Return the time of an ISO 8601 text with an offset, None for any other text."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -138,7 +138,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def decoded(answer: Answer) -> Any:
-    """Return the decoded body of an answer that may be anything, None where it is not JSON."""
+    """Return the decoded body of any answer, None if it is not JSON."""
     try:
         return parsed(answer.body)
     except ValueError:
@@ -156,9 +156,9 @@ def said(network: str, message: Any, *, otherwise: str) -> str:
 
 
 def facts_of(network: str, answer: Answer, *, words: Any, code: str, is_known: bool = True) -> dict[str, Any]:
-    """Return what a refusal says, as the fields of the error that it becomes: a line for people, status and code.
+    """Return the fields of a refusal's error: a line for people, status and code.
 
-    The line has the network's words, or else its status and code; and a code that is not in our tables in any case.
+    The line has the network's words, or else its status and code. A code that is not in our tables is always shown.
     """
     status, shown = answer.status, code_to_show(code)
     otherwise = Phrase("answered with status {status}.", status=status)
@@ -171,32 +171,32 @@ def facts_of(network: str, answer: Answer, *, words: Any, code: str, is_known: b
 
 
 def fit_to_show(message: Any) -> str:
-    """Return one line of what a network sent, empty where that is no text."""
+    """Return a network's text as one line without tokens, empty if it is not a text."""
     text = UNPRINTABLE.sub(" ", message if isinstance(message, str) else "")
     return LOOKS_LIKE_A_TOKEN.sub("[…]", " ".join(text.split()))
 
 
 def code_to_show(code: Any) -> str:
-    """Return what a network calls its reason as one line, no longer than is kept of it; empty where that is no text."""
+    """Return a network's code as one line, cut to the length that is stored; empty if it is not a text."""
     return fit_to_show(code)[:LONGEST_CODE]
 
 
 def is_unclear(status: int) -> bool:
-    """Whether this status says neither that the call was done nor that it was refused."""
+    """Whether this status means neither that the call was done nor that it was refused."""
     return not 400 <= status < 500 or status == 408
 
 
 def is_a_page(answer: Answer) -> bool:
-    """Whether a refusal is the page of something before the network, such as a firewall: the next try may pass.
+    """Whether a refusal is the page of a firewall or proxy before the network, so that the next try may pass.
 
-    That a token is over or a file too large is told by the status, in whatever form.
+    A status for an expired token, a file too large or a rate limit counts whatever the form of the body.
     """
     is_told = is_unclear(answer.status) or answer.status in {401, 413, 429}
     return not is_told and bool(answer.body.strip()) and decoded(answer) is None
 
 
 def retry_after(answer: Answer) -> float | None:
-    """Return the seconds of Retry-After, a number or a date; None where it is missing or makes no sense."""
+    """Return the seconds of Retry-After, a number or a date; None if it is missing or makes no sense."""
     value = answer.headers.get("Retry-After", "").strip()
     seconds = _number(value)
     if seconds is not None:
@@ -208,18 +208,18 @@ def retry_after(answer: Answer) -> float | None:
 
 
 def reset_after(answer: Answer, header: str) -> float | None:
-    """Return the seconds until the unix time in this header; None where it is missing or makes no sense."""
+    """Return the seconds until the unix time in this header; None if it is missing or makes no sense."""
     reset_at = _number(answer.headers.get(header, ""))
     return None if reset_at is None else sane_wait(reset_at - their_clock(answer).timestamp())
 
 
 def their_clock(answer: Answer) -> datetime:
-    """Return the time at the network, where it tells it: ours may be wrong."""
+    """Return the network's time, if the answer has it, since ours may be wrong."""
     return moment_of(answer.headers.get("Date", "")) or datetime.now(UTC)
 
 
 def moment_of(header: str) -> datetime | None:
-    """Return the time in a header such as Date, None where it is missing or makes no sense."""
+    """Return the time in a header such as Date, None if it is missing or makes no sense."""
     try:
         return parsedate_to_datetime(header).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -227,25 +227,25 @@ def moment_of(header: str) -> datetime | None:
 
 
 def sane_wait(seconds: float) -> float | None:
-    """Return a wait of at most a day, None for one that is no time at all."""
+    """Return a wait of at most a day, None for one that is not positive."""
     return min(seconds, LONGEST_WAIT) if seconds > 0 else None
 
 
 def sane_end(ends: datetime, *, now: datetime) -> datetime | None:
-    """Return when a token ends, None where that is over already or more than 400 days ahead: it makes no sense."""
+    """Return the end of a token, None if it is in the past or more than 400 days ahead, which makes no sense."""
     return ends if now < ends <= now + LONGEST_LIFE else None
 
 
 def unclear_is_unknown(error: PlatformError) -> PlatformError:
-    """Return what an error of a visible call means: a plain Unavailable leaves open whether it was done."""
-    # Subclasses of Unavailable name a cause that rules the act out, like a quota.
+    """Return an error of a visible call, but Unknown for a plain Unavailable, which may have been done."""
+    # Subclasses of Unavailable have a cause, such as a quota, that excludes that the call was done.
     if type(error) is not Unavailable:
         return error
     return Unknown(**error.facts)
 
 
 def listed(answer: Any, *path: str) -> list[Any]:
-    """Return the list at this path; raises Unknown where there is none, since then it is not known what is in it."""
+    """Return the list at this path; raises Unknown if there is none, since its content is unknown then."""
     found = dig(answer, *path)
     if not isinstance(found, list):
         raise Unknown(Phrase("The network answered without the list that was asked for."))
@@ -255,11 +255,11 @@ def listed(answer: Any, *path: str) -> list[Any]:
 def pages(
     read: Callable[..., Any], *, at: str, cursor: str, cursor_of: Callable[[Any], str], most: int = MOST_PAGES
 ) -> Iterator[list[Any]]:
-    """Give the entries of a list page by page, each of which has its own `at` this name.
+    """Yield the entries of a list page by page; a page has its entries in the field `at`.
 
-    `read` returns a page. For all but the first it gets, as its parameter `cursor`, what `cursor_of` found on the page
-    before; that is empty at the end. Raises Unknown where a page has no list, or where there are more than `most`:
-    what was not read may be there.
+    `read` returns a page. For all but the first, its parameter named by `cursor` is the value that `cursor_of` found on
+    the page before, which is empty at the end. Raises Unknown if a page has no list, or if there are more than `most`
+    pages, since the entry sought may be on the others.
     """
     following = ""
     for _ in range(most):
@@ -272,10 +272,10 @@ def pages(
 
 
 def recent(found: Iterable[list[Any]], *, since: datetime, dated: Callable[[Any], float | None]) -> Iterator[Any]:
-    """Give the entries from this time on of a list that has, on the whole, the newest first.
+    """Yield the entries since this time of a list that mostly has the newest first.
 
-    `dated` returns the unix time of an entry, None where it has none. Pages are read until one is older as a whole: an
-    older entry may stand above newer ones, as where it was pinned there, or dated by a program.
+    `dated` returns the unix time of an entry, None if it has none. Pages are read until all entries of one are older,
+    since an older entry may precede newer ones, for example if it is pinned or was dated by a program.
     """
     start = since.timestamp()
     for page in found:
@@ -286,12 +286,12 @@ def recent(found: Iterable[list[Any]], *, since: datetime, dated: Callable[[Any]
 
 
 def text_at(*path: str | int) -> Callable[[Any], str]:
-    """Return what reads the text at this path of an answer."""
+    """Return a function that reads the text at this path of an answer."""
     return lambda value: dig_text(value, *path)
 
 
 def time_at(*path: str | int) -> Callable[[Any], float | None]:
-    """Return what reads the time at this path, an ISO 8601 text with an offset, as a unix time."""
+    """Return a function that reads the time at this path, an ISO 8601 text with an offset, as a unix time."""
 
     def read(value: Any) -> float | None:
         named = moment(dig_text(value, *path))

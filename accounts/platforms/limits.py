@@ -1,4 +1,4 @@
-"""What a network accepts, as data: the limits that the validator applies, and the issues that it reports."""
+"""A network's rules as data: the limits that the validator applies, and the issues that it reports."""
 
 import math
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from ouipost.phrases import Phrase
 
 ONE_OF = {"image": Phrase("image"), "video": Phrase("video"), "document": Phrase("document")}
 KINDS = {"image": Phrase("images"), "video": Phrase("videos"), "document": Phrase("documents")}
-"""What people call one file, and several, of a type."""
+"""Names of one file, and of several, of a type."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Issue:
-    """What a network would refuse (`severity` error) or change (warning), and how to fix it."""
+    """Content that a network would refuse (`severity` error) or change (warning), with a way to fix it."""
 
     rule: str
     field: str
@@ -33,15 +33,15 @@ class Option:
     kind: str = "text"
     """text, texts (a list of them), flag, integer."""
     choices: tuple[str, ...] = ()
-    """All values that it takes; empty: any of its kind."""
+    """The allowed values; empty: any of its kind."""
     required: bool = False
     max_characters: int | None = None
-    """Of a text, or of each of several."""
+    """Limit of a text, or of each text of a list."""
     counted_as: str = ""
-    """The unit of `max_characters`, where it is another than that of posts."""
+    """The unit of `max_characters`, if it differs from that of posts."""
     max_items: int | None = None
     choices_from: str = ""
-    """The key of the account's metadata that lists the values that it takes: `[value, …]` or `[{id, name}, …]`."""
+    """The key of the account's metadata with the allowed values: `[value, …]` or `[{id, name}, …]`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,19 +56,19 @@ class Limits:
     max_mentions: int | None = None
     max_links: int | None = None
     forbidden_characters: str = ""
-    """In text and title."""
+    """Forbidden in text and title."""
     title_required: bool = False
     max_title_characters: int | None = None
     text_required_without_media: bool = True
     media_required: bool = False
     min_media: int | None = None
     max_media: int | None = None
-    """Files in all, where that is less than the kinds together."""
+    """Limit of all files, if it is less than the limits of the kinds together."""
     image_mime_types: tuple[str, ...] = ()
     max_images: int = 0
     max_image_bytes: int | None = None
     min_image_ratio: float | None = None
-    """Width by height. Images beyond get bars at their sides; nothing is cut off."""
+    """Width by height. Images beyond the ratios get bars at their sides; nothing is cut off."""
     max_image_ratio: float | None = None
     max_image_side_pixels: int | None = None
     """Larger images are made smaller."""
@@ -76,7 +76,7 @@ class Limits:
     max_image_pixels: int | None = None
     """Width times height; larger images are made smaller."""
     max_animated_image_bytes: int | None = None
-    """Where GIFs that move may be heavier than other images."""
+    """Limit of animated GIFs, if they may be larger than other images."""
     animated_image_alone: bool = False
     alt_text_for: tuple[str, ...] = ("image",)
     """The types of files whose alt text is sent."""
@@ -88,7 +88,7 @@ class Limits:
     min_video_duration_seconds: float | None = None
     max_video_duration_seconds: float | None = None
     max_carousel_video_duration_seconds: float | None = None
-    """Of a video that is not alone, where that is less."""
+    """Limit of a video that is not alone, if it is lower."""
     min_video_ratio: float | None = None
     max_video_ratio: float | None = None
     min_video_side_pixels: int | None = None
@@ -96,20 +96,20 @@ class Limits:
     min_video_fps: float | None = None
     max_video_fps: float | None = None
     video_codecs: tuple[str, ...] = ()
-    """Empty: any."""
+    """Allowed codecs; empty: any."""
     audio_codecs: tuple[str, ...] = ()
     max_audio_hertz: int | None = None
-    """Of the sample rate."""
+    """Limit of the sample rate."""
     max_audio_channels: int | None = None
     video_chroma: str = ""
-    """How finely a video may keep its colours; empty: as it likes."""
+    """The allowed chroma subsampling; empty: any."""
     mixes_images_and_videos: bool = False
     document_mime_types: tuple[str, ...] = ()
     max_documents: int = 0
     max_document_bytes: int | None = None
     max_document_pages: int | None = None
     options: tuple[Option, ...] = ()
-    """What it takes besides; `post_type` is always there."""
+    """The options of posts besides `post_type`, which all have."""
 
 
 NUMBERS = {each.name: each.type for each in fields(Limits) if each.type in (int, int | None, float | None)}
@@ -117,10 +117,10 @@ NUMBERS = {each.name: each.type for each in fields(Limits) if each.type in (int,
 
 
 def with_number(named: Mapping[str, Limits], key: str, number: float) -> dict[str, Limits]:
-    """Return limits, by name, with another number: `max_images` of all that have one, `reel.max_images` of one alone.
+    """Return limits, by name, with another number: `max_images` for all that have it, `reel.max_images` for one.
 
-    The name of an option stands for the length of its text. Raises KeyError where there is no such limit, ValueError
-    where the number is none.
+    The name of an option stands for the length of its text. Raises KeyError if there is no such limit, ValueError if
+    the number is not positive and finite.
     """
     if not 0 < number < math.inf:
         raise ValueError(number)
@@ -146,27 +146,19 @@ def _with(limits: Limits, name: str, number: float) -> Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How many posts an account may send in a moving window of `seconds`."""
+class Allowance:
+    """The number of posts, or of requests, of an account in a moving window of `seconds`."""
 
-    posts: int
+    most: int
     seconds: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """How many requests an account's numbers may cost in a moving window of `seconds`."""
-
-    requests: int
-    seconds: int
-
-
-def above(rule: str, field: str, told: str, limit: int, actual: int) -> Issue:
+def above(rule: str, field: str, message: str, limit: int, actual: int) -> Issue:
     """Return the issue of a count that is too large."""
     return Issue(
         rule=rule,
         field=field,
-        message=Phrase("{told}; this network takes at most {limit}.", told=told, limit=limit),
+        message=Phrase("{told}; this network takes at most {limit}.", told=message, limit=limit),
         limit=limit,
         actual=actual,
         fix=Phrase("Remove at least {number}.", number=actual - limit),

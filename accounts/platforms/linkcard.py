@@ -1,4 +1,4 @@
-"""The title, description and picture that a web page gives for links to it: https://ogp.me"""
+"""The title, description and picture that a web page offers for links to it: https://ogp.me"""
 
 import codecs
 import re
@@ -15,28 +15,28 @@ SECONDS_IN_ALL = 8.0
 LARGEST_PAGE, READ_OF_A_PAGE = 5_000_000, 1_000_000
 CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 SAYS_ITS_CHARSET = 1024
-"""A page that does so does it in these bytes: https://html.spec.whatwg.org/multipage/semantics.html#charset"""
+"""A page names its encoding within these bytes: https://html.spec.whatwg.org/multipage/semantics.html#charset"""
 PAGES_ARE_IN = ("cp125", "cp874", "cp932", "cp949", "iso8859", "koi8", "gb", "big5", "euc")
-"""Beside UTF-8: how Python's names of them begin. It reads others that are no text, or take long."""
+"""Prefixes of Python's names of the encodings that are read beside UTF-8; others are not for text, or take long."""
 UNKNOWN_NAMES = {"iso-8859-8-i": "iso8859-8", "windows-874": "cp874", "windows-949": "cp949", "x-gbk": "gbk"}
 UNKNOWN_NAMES |= {"gb_2312-80": "gbk", "x-euc-jp": "euc_jp", "x-sjis": "cp932", "windows-31j": "cp932"}
-"""Names of encodings that Python has by other ones."""
+"""Names of encodings that Python has under other names."""
 WIDER = {"ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874"}
 WIDER |= {"shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs"}
-"""What browsers read, and pages mean, where they say one of these: https://encoding.spec.whatwg.org/#names-and-labels"""
+"""The wider encodings that browsers use for these names: https://encoding.spec.whatwg.org/#names-and-labels"""
 LARGEST_PICTURE = 1_000_000
 MOST_HOPS = 4
 REDIRECTS = {301, 302, 303, 307, 308}
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
 READ_OF_A_TITLE = 10_000
 LONGEST_TITLE = 200
-"""Networks take 400 characters, and some count two for one."""
+"""Networks take 400 characters, and some count one character as two."""
 LONGEST_DESCRIPTION = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A small image, as it came."""
+    """A small image, unchanged."""
 
     mime_type: str
     content: bytes = field(repr=False)
@@ -44,7 +44,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkCard:
-    """How a page shows itself; empty where it says nothing or can't be read."""
+    """The card of a page; its fields are empty if the page has none or cannot be read."""
 
     title: str = ""
     description: str = ""
@@ -52,13 +52,13 @@ class LinkCard:
 
 
 def fetch_link_card(session: Session, url: str) -> LinkCard:
-    """Read a page's card within eight seconds; returns as much of it as was to be had, and never raises."""
+    """Read a page's card within eight seconds; returns as much of it as could be read, and never raises."""
     visit = _Visit(session.to_others(), until=monotonic() + SECONDS_IN_ALL)
     page_url, page = visit.get(url)
     if page is None or _content_type(page) != "text/html":
         return LinkCard()
     head = _Head()
-    with suppress(AssertionError):  # so the parser ends at a broken declaration; what it found before it stays
+    with suppress(AssertionError):  # the parser stops so at a broken declaration; earlier findings stay
         head.feed(_text(page))
     return LinkCard(
         title=head.first("og:title", "twitter:title", "title")[:LONGEST_TITLE],
@@ -68,11 +68,11 @@ def fetch_link_card(session: Session, url: str) -> LinkCard:
 
 
 def _text(page: Answer) -> str:
-    """Return a page's text, in the encoding that its type or its first bytes name; it is UTF-8 where none is known."""
+    """Return a page's text, in the encoding that its type or its first bytes name, else in UTF-8."""
     body = page.body[:READ_OF_A_PAGE]
     start = body[:SAYS_ITS_CHARSET].decode("ascii", errors="replace")
-    told = CHARSET.search(page.headers.get("Content-Type", "")) or CHARSET.search(start)
-    return body.decode(_codec(told[1] if told else ""), errors="replace")
+    named = CHARSET.search(page.headers.get("Content-Type", "")) or CHARSET.search(start)
+    return body.decode(_codec(named[1] if named else ""), errors="replace")
 
 
 def _codec(charset: str) -> str:
@@ -100,7 +100,7 @@ class _Visit:
         self._until = until
 
     def get(self, address: str, *, page: str = "") -> tuple[str, Answer | None]:
-        """Return where an address on a page led in the end, and the good answer there; None where none came in time."""
+        """Return the final address after redirects, and its good answer; None if none came in time."""
         url = _whole(address, page=page)
         for _ in range(MOST_HOPS):
             answer = self._ask(url)
@@ -121,7 +121,7 @@ class _Visit:
 
 
 def _whole(address: str, *, page: str) -> str:
-    """Return where an address on a page leads, without the part of the page that it names; empty where it is none."""
+    """Return the absolute form of an address on a page, without its fragment; empty if it is malformed."""
     try:
         return urldefrag(urljoin(page, address)).url
     except ValueError:
@@ -129,7 +129,7 @@ def _whole(address: str, *, page: str) -> str:
 
 
 class _Head(HTMLParser):
-    """Collects what a page's head says about it; the first saying counts."""
+    """Collects the metadata in a page's head; the first value of a name counts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class _Head(HTMLParser):
             self._in_title = tag == "title" and "title" not in self._found
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)  # browsers pass over the slash
+        self.handle_starttag(tag, attrs)  # browsers ignore the slash
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":
@@ -159,7 +159,7 @@ class _Head(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         title = self._found.get("title", "")
-        if self._in_title and len(title) < READ_OF_A_TITLE:  # it comes in pieces, of one sign each if a page wants that
+        if self._in_title and len(title) < READ_OF_A_TITLE:  # it comes in pieces, perhaps of one character each
             self._found["title"] = title + data
 
     def _remember(self, attributes: Mapping[str, str | None]) -> None:

@@ -29,30 +29,32 @@ OPERATOR_ERRORS = {
     *("invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"),
     *("deleted_client", "disabled_client", "invalid_client_id", "invalid_redirect_uri"),
 }
-"""Token errors that say that the app is registered or configured wrongly: by the standard, by Google, by LinkedIn."""
+"""Token errors of a wrongly registered or configured app: those of the standard, of Google and of LinkedIn."""
 NOT_NOW = {"server_error", "temporarily_unavailable", "internal_failure"}
-"""Token errors after which the same may be asked again, whatever their status; the last is Google's."""
+"""Temporary token errors, whatever their status; the last is Google's."""
 REFUSALS = {"invalid_grant", "invalid_request", "admin_policy_enforced"}
-"""Token errors that say that the code or token is not taken; the last is Google's."""
+"""Token errors of a refused code or token; the last is Google's."""
 
 
 class OAuth2Connector(Connector):
-    """A network with a consent page; what differs between networks is named here."""
+    """A network with a consent page; the attributes are the differences between networks."""
 
     authorize_endpoint: ClassVar[str]
     token_endpoint: ClassVar[str]
     revoke_endpoint: ClassVar[str] = ""
-    """Empty where there is none, and people remove the app in the network's own settings. All may hold `{version}`."""
+    """Empty if there is none; then people remove the app in the network's own settings. All may hold `{version}`."""
     scope_separator: ClassVar[str] = " "
     client_id_field: ClassVar[str] = "client_id"
     refresh_life_field: ClassVar[str] = "refresh_token_expires_in"
-    """What the network calls these."""
+    """The network's name for the seconds until a refresh token ends."""
     basic_auth: ClassVar[bool] = False
     """Whether an app with a secret proves itself in the Authorization header, not in the form."""
+    beside_the_code: Mapping[str, str] = {}
+    """What else is sent with the code of the consent page. May depend on the app's product."""
     dead_grant: ClassVar[frozenset[str]] = frozenset({"invalid_grant"})
-    """Token errors that say, at a refresh, that only the account's owner can give new tokens."""
+    """Token errors at a refresh after which only the account's owner can give new tokens."""
     refresh_lifetime: ClassVar[timedelta | None] = None
-    """How long a refresh token lasts where the network doesn't say it with the token."""
+    """The life of a refresh token if the network does not give it with the token."""
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
         url = WebApplicationClient(self.app.client_id).prepare_request_uri(
@@ -63,13 +65,14 @@ class OAuth2Connector(Connector):
             code_challenge=code_challenge or None,
             code_challenge_method="S256",
         )
-        url = url.replace("+", "%20")  # which is a space to everybody; a plus of its own is %2B by now
+        url = url.replace("+", "%20")  # a space, encoded for every parser; a real plus is %2B already
         return url.replace("client_id=", f"{self.client_id_field}=", 1)
 
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
     ) -> Tokens:
         fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        fields |= self.beside_the_code
         fields |= {"code_verifier": code_verifier} if code_verifier else {}
         answer = self.send_form(session, self.token_endpoint, fields, refusal=Rejected)
         return self.tokens(answer.json(), now=now)
@@ -88,21 +91,21 @@ class OAuth2Connector(Connector):
     def send_form(
         self, session: Session, url: str, fields: Mapping[str, str], *, refusal: type[Rejected] | type[AuthExpired]
     ) -> Answer:
-        """Send a form together with what proves that it comes from this app; raises `refusal` where it is refused."""
+        """Send a form with the app's credentials; raises `refusal` if the code or token is refused."""
         answer = session.request("POST", url.format(version=self.version), **self._proven(fields))
         if not answer.ok:
             raise self.classify_token_error(answer, refusal=refusal)
         return answer
 
     def _proven(self, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Return a form as it is sent, with the app's id and secret in it or in a header."""
+        """Return a form's request, with the app's id and secret in the form or in a header."""
         client_id, secret = self.app.client_id, self.app.client_secret
         if self.basic_auth and secret:
             return {"headers": {"Authorization": basic_credentials(client_id, secret)}, "data": fields}
         return {"data": {**fields, self.client_id_field: client_id, **({"client_secret": secret} if secret else {})}}
 
     def tokens(self, payload: Any, *, now: datetime) -> Tokens:
-        """Return what a token endpoint's answer holds; raises Unknown where it holds no token."""
+        """Return the tokens in a token endpoint's answer; raises Unknown if it has none."""
         access_token = dig_text(payload, "access_token")
         if not access_token:
             raise Unknown(Phrase("{network} answered the sign-in without a token.", network=self.name))
@@ -119,9 +122,9 @@ class OAuth2Connector(Connector):
         )
 
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
-        """Return what a refused token request means; `refusal` is what a code or token that is not taken means.
+        """Return the error of a refused token request; `refusal` is the error of a refused code or token.
 
-        A refresh that is refused by another name is for the operator to mend: the account may be well.
+        A refresh that is refused with another error is for the operator to fix, since the account may be fine.
         """
         error = decoded(answer)
         name = dig_text(error, "error")

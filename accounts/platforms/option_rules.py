@@ -23,9 +23,9 @@ NOT_OF_KIND = {
 
 
 def unreadable(given: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return what is no option or has no value of its kind, before anything is known of post or account.
+    """Return errors of unknown options and values of a wrong kind, independent of post and account.
 
-    It is named by the option, and where that is a list by the place in it, as in `thread.1`.
+    The key of an error is the option, with the position for an item of a list, as in `thread.1`.
     """
     problems: dict[str, list[str]] = {}
     for name, value in given.items():
@@ -40,7 +40,7 @@ def unreadable(given: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, 
 
 
 def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterator[Issue]:
-    """Name every option that the network does not have, misses, or would not take as it is."""
+    """Yield an issue for every option that is unknown, missing, or has a value that the network refuses."""
     known = {option.name: option for option in limits.options}
     for name, value in content.options.items():
         if name in known:
@@ -74,8 +74,8 @@ def _value(option: Option, value: Any, limits: Limits, account: Mapping[str, Any
         )
     texts = value if option.kind == "texts" else [value] if option.kind == "text" else []
     if option.max_items is not None and len(texts) > option.max_items:
-        told = Phrase("The option {option} has {count} entries", option=option.name, count=len(texts))
-        yield above("too_many_entries", f"options.{option.name}", told, option.max_items, len(texts))
+        message = Phrase("The option {option} has {count} entries", option=option.name, count=len(texts))
+        yield above("too_many_entries", f"options.{option.name}", message, option.max_items, len(texts))
     for position, text in enumerate(texts):
         field = f"options.{option.name}.{position}" if option.kind == "texts" else f"options.{option.name}"
         yield from _text(option, text, field, limits)
@@ -112,7 +112,7 @@ def _is_of_kind(kind: str, value: Any) -> bool:
 
 
 def _choices(option: Option, account: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is chosen from: the network's own values, or those of the account, unknown while none is connected."""
+    """Return the allowed values: the network's own, or the account's, which are unknown while none is connected."""
     listed = account.get(option.choices_from, []) if option.choices_from else []
     return option.choices or tuple(str(each["id"] if isinstance(each, dict) else each) for each in listed)
 

@@ -1,4 +1,4 @@
-"""What a network would refuse, by its limits alone. Every problem is reported, not only the first."""
+"""Checks of a post against a network's limits. Every problem is reported, not only the first."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ UNITS = {
 
 
 def check(content: Content, limits: Limits, account: Mapping[str, Any] | None = None) -> list[Issue]:
-    """Return all that these limits refuse in this content; the account's metadata has what its options choose from."""
+    """Return all issues of this content by these limits; the account's metadata has the choices of its options."""
     return [
         *_text(content, limits),
         *_title(content, limits),
@@ -32,16 +32,16 @@ def check(content: Content, limits: Limits, account: Mapping[str, Any] | None = 
 
 
 def check_type(content: Content, known: tuple[str, ...]) -> Iterator[Issue]:
-    """Name a `post_type` that the network does not have."""
+    """Yield an issue for a `post_type` that the network does not have."""
     if content.post_type not in known:
-        told = ", ".join(known)
+        names = ", ".join(known)
         yield Issue(
             rule="post_type_unsupported",
             field="options.post_type",
             message=Phrase("This network has no posts of the type {type!r}.", type=content.post_type),
             limit=list(known),
             actual=content.post_type,
-            fix=Phrase("Use one of: {taken}.", taken=told) if known != (FEED,) else Phrase("Remove the option."),
+            fix=Phrase("Use one of: {taken}.", taken=names) if known != (FEED,) else Phrase("Remove the option."),
         )
 
 
@@ -105,8 +105,8 @@ def _title(content: Content, limits: Limits) -> Iterator[Issue]:
     unit = "utf16_units" if limits.characters_counted_as == "utf16_units" else "unicode_characters"
     count = length(content.title, unit)
     if limits.max_title_characters is not None and count > limits.max_title_characters:
-        told = Phrase("The title has {count} characters", count=count)
-        yield above("title_too_long", "title", told, limits.max_title_characters, count)
+        message = Phrase("The title has {count} characters", count=count)
+        yield above("title_too_long", "title", message, limits.max_title_characters, count)
     if found := sorted(set(limits.forbidden_characters) & set(content.title)):
         yield _forbidden("title_forbidden_characters", "title", Phrase("title"), found)
 
@@ -151,7 +151,7 @@ def _what_it_takes(limits: Limits) -> str:
 
 
 def _replies(content: Content, limits: Limits) -> Iterator[Issue]:
-    """The parts of a thread are posts like the first; a comment has a limit of its own where the network has one."""
+    """Yield issues of a thread's parts, which have the limits of the first post; comments have a limit of their own."""
     if "thread" not in {option.name for option in limits.options}:
         return
     for position, reply in enumerate(each for each in content.replies if not each.is_comment):

@@ -1,4 +1,4 @@
-"""What crosses the line between a network and the rest of the product: frozen, and never a model."""
+"""Data passed between a network and the rest of the product: frozen dataclasses, never models."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,27 +16,27 @@ class App:
     client_secret: str = field(default="", repr=False)
     version: str = ""
     product: str = ""
-    """Which of a network's products it is registered for, where that decides what it may do; empty: the usual one."""
+    """The network's product that the app is registered for, if there are several; empty: the usual one."""
     limits: Mapping[str, float] = field(default_factory=dict)
-    """What this installation knows better of the network's limits: by field, or by type of post and field."""
+    """Limits of the network that the operator overrides: by field, or by type of post and field."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """What a sign-in or a refresh gave; `refresh_token` and `scopes` are empty where the network sent none."""
+    """The result of a sign-in or a refresh; `refresh_token` and `scopes` are empty if the network sent none."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(default="", repr=False)
     access_expires_at: datetime | None = None
     """None: unknown, or never."""
     ends_at: datetime | None = None
-    """When the connection ends unless a person acts; None: unknown, or never."""
+    """End of the connection unless a person acts; None: unknown, or never."""
     scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """The name, picture and followers of an account, as its network tells them."""
+    """The name, picture and followers of an account at its network."""
 
     name: str
     username: str = ""
@@ -44,7 +44,7 @@ class Profile:
     followers: int | None = None
     following: int | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """What this reading adds to the account's metadata, or changes in it."""
+    """Metadata of the account that this reading adds or changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Candidate:
     profile: Profile
     tokens: Tokens
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """What it knows beside what its profile adds."""
+    """Metadata that does not come from the profile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,29 +84,29 @@ class Media:
     width: int = 0
     height: int = 0
     seconds: float = 0
-    """How long a video runs."""
+    """Duration of a video."""
     fps: float = 0
     video_codec: str = ""
     """h264, hevc, vp8, vp9, av1, … as FFmpeg names them."""
     audio_codec: str = ""
-    """Empty: no sound."""
+    """Codec of the sound; empty: no sound."""
     sample_rate: int = 0
-    """Of the sound, in hertz; 0: not known."""
+    """Sample rate of the sound in hertz; 0: not known."""
     channels: int = 0
-    """Of the sound; 0: not known."""
+    """Channels of the sound; 0: not known."""
     chroma: str = ""
-    """How finely a video keeps its colours: 4:2:0, 4:2:2 or 4:4:4; empty: not known."""
+    """Chroma subsampling of a video: 4:2:0, 4:2:2 or 4:4:4; empty: not known."""
     pages: int = 0
-    """Of a document; 0: not known."""
+    """Pages of a document; 0: not known."""
     frames: int = 1
-    """Of an image; more than one move."""
+    """Frames of an image; an animated one has more than one."""
     alt_text: str = ""
     filename: str = ""
     converted: str = ""
-    """What was done to make it fit the network, in words; empty: nothing."""
+    """Changes made for the network, in words; empty: none."""
     open: Callable[[], BinaryIO] = field(repr=False, compare=False)
     pull_url: Callable[[], str] = field(default=str, repr=False, compare=False)
-    """Gives a signed address that is good for 24 h: for networks that pull. Opens nothing in the network's name."""
+    """Returns a signed address, valid for 24 h, for networks that fetch files; it authorizes nothing else."""
     _held: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
@@ -115,7 +115,7 @@ class Media:
 
     @property
     def ratio(self) -> float:
-        """Return width by height, 0 where they are not known."""
+        """Return width by height, 0 if they are not known."""
         return self.width / self.height if self.height else 0
 
     def read(self) -> bytes:
@@ -123,7 +123,7 @@ class Media:
             return file.read()
 
     def hold(self) -> bytes:
-        """Return the bytes, which are read once and then held in memory: before a visible call that takes them."""
+        """Return the bytes, read once and then held in memory; called before a visible call that sends them."""
         if not self._held:
             self._held.append(self.read())
         return self._held[0]
@@ -131,16 +131,16 @@ class Media:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What one account is to publish."""
+    """The content to publish on one account."""
 
     text: str
-    """Final: link (where it belongs in the text) and hashtags are in it."""
+    """The final text, with hashtags, and with the link if it belongs into the text."""
     title: str = ""
     link: str = ""
-    """Set only where the network takes a link beside the text."""
+    """Set only if the network takes a link beside the text."""
     media: tuple[Media, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    """As the caller gave them, `post_type`, `thread` and `first_comment` among them."""
+    """The caller's options, with `post_type`, `thread` and `first_comment` among them."""
 
     @property
     def post_type(self) -> str:
@@ -148,12 +148,12 @@ class Content:
 
     @property
     def video(self) -> Media | None:
-        """Return the post's video, None where it has none; no network takes two, but in a carousel."""
+        """Return the post's video, None if it has none; only a carousel may have several."""
         return next((each for each in self.media if each.type == "video"), None)
 
     @property
     def replies(self) -> tuple["Reply", ...]:
-        """Return what follows the post, in order: the rest of a thread, then the first comment."""
+        """Return the replies to the post, in order: the rest of a thread, then the first comment."""
         thread, comment = self.options.get("thread"), self.options.get("first_comment")
         parts = [text for text in thread if isinstance(text, str)] if isinstance(thread, list) else []
         replies = [Reply(text=text, is_comment=False) for text in parts]
@@ -173,17 +173,17 @@ class Reply:
 
 
 Handles = Mapping[str, Any]
-"""What must be remembered between the steps of one publish, as JSON: media ids, a chosen record key, the record."""
+"""State kept between the steps of one publish, as JSON: media ids, a chosen record key, the record."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """The network has it."""
+    """A post that the network has."""
 
     remote_id: str
     url: str
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What else replies to it need, as JSON."""
+    """Further values that replies to it need, as JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,31 +193,31 @@ class Operation:
     content: Content
     account: Account
     handles: Handles = field(default_factory=dict)
-    """Of this call alone."""
+    """Handles of this call only."""
     now: datetime
     armed_at: datetime | None = None
-    """When the visible call was first allowed to start; None before that."""
+    """Time when the visible call was first allowed to start; None before that."""
     out: tuple[Published, ...] = ()
-    """The post and those of its replies that are published already."""
+    """The post and its replies that are already published."""
 
     @property
     def began_at(self) -> datetime:
-        """When the visible call was first allowed to start, now where it was not yet: no copy of it is older."""
+        """Time when the visible call was first allowed to start, or now; no copy of the post is older."""
         return self.armed_at or self.now
 
     def begun_again(self, noted: str) -> datetime:
-        """When it was begun, or once more by the time in this handle: a person may have had it sent anew."""
+        """Time when it was begun, or begun again by the time in this handle, as after a person's retry."""
         again_at = self.handles.get(noted)
         return max(self.began_at, datetime.fromisoformat(again_at)) if again_at else self.began_at
 
     @property
     def waited(self) -> float:
-        """Return for how many seconds the network may have had it."""
+        """Return the seconds since the network may have received it."""
         return (self.now - self.began_at).total_seconds()
 
     @property
     def since(self) -> datetime:
-        """From when on a copy of it can be dated, by a network whose clock is a little behind ours."""
+        """Earliest date of a copy of it, by a network whose clock may be a little behind ours."""
         return self.began_at - CLOCKS_DIFFER
 
     @property
@@ -227,7 +227,7 @@ class Operation:
 
     @property
     def text(self) -> str:
-        """Return the text of what this operation is about: of the reply, else of the post."""
+        """Return the text of the reply, else of the post."""
         return self.reply.text if self.reply else self.content.text
 
     @property
@@ -237,38 +237,38 @@ class Operation:
 
     @property
     def parent(self) -> Published:
-        """Return what a reply answers: the part of the thread before it; for a comment the post."""
+        """Return the post that a reply answers: the part of the thread before it; for a comment the first post."""
         return self.out[0] if self.reply is None or self.reply.is_comment else self.out[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PostNumbers:
-    """The numbers of a post so far; None: the network does not tell."""
+    """The numbers of a post so far; None: the network does not give it."""
 
     impressions: int | None = None
     reach: int | None = None
     engagement: int | None = None
-    """Reactions, comments, shares and saves together; clicks are not in it."""
+    """Reactions, comments, shares and saves together, without clicks."""
     clicks: int | None = None
     own: Mapping[str, int] = field(default_factory=dict)
-    """By the network's own names as `Platform.metrics` lists them: likes, retweets, …"""
+    """Numbers by the network's own names in `Platform.metrics`: likes, retweets, …"""
     published: Published | None = None
-    """Given where the post has got another id or address since it was published."""
+    """Set if the post has another id or address than when it was published."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demographics:
-    """Who follows, in whole percent of those whom the network knows something of; empty where it says nothing."""
+    """The followers in whole percent of those known to the network; empty if it gives nothing."""
 
     age_groups: Mapping[str, int] = field(default_factory=dict)
-    """By 18-24, 25-34, … as the network cuts them."""
+    """Shares by the network's age groups: 18-24, 25-34, …"""
     countries: Mapping[str, int] = field(default_factory=dict)
-    """By ISO 3166 code."""
+    """Shares by ISO 3166 code of the country."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountNumbers:
-    """The numbers of an account; what a network counts by day is that of the last whole day (UTC)."""
+    """The numbers of an account; daily counts are those of the last whole day (UTC)."""
 
     followers: int | None = None
     following: int | None = None

@@ -1,4 +1,4 @@
-"""How networks count and read text: lengths, links, mentions, hashtags."""
+"""Counting and reading of text as networks do: lengths, links, mentions, hashtags."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ X_HEAVY = regex.compile(r"[^\u0000-\u10FF\u2000-\u200D\u2010-\u201F\u2032-\u2037
 """Characters that X counts as two, as it counts a whole emoji sequence; it counts all others as one."""
 
 GRAPHEME = regex.compile(r"[\U0001F1E6-\U0001F1FF]{2}(?=[\U0001F1E6-\U0001F1FF])|\X")
-"""`\\X` alone counts back to the first of the flags in a row at each of them: minutes for all that a post can have."""
+"""`\\X` alone goes back to the first of a row of flags at each flag, which takes minutes for the longest post."""
 EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[0-9#*]\uFE0F?\u20E3")
 _PICTURE = (
     r"(?:\p{EBase}\uFE0F?\p{EMod}|\p{Extended_Pictographic}\uFE0F|\p{Emoji_Presentation}(?!\uFE0E))"
     r"[\U000E0020-\U000E007F]*+"
 )
 X_EMOJI = regex.compile(rf"\p{{RI}}{{2}}|[0-9#*]\uFE0F?\u20E3|{_PICTURE}(?:\u200D{_PICTURE})*+")
-"""What X counts as one: a sign that is to be shown as text (U+FE0E) is none, nor is what combines with no emoji."""
-# Possessive repeats, the look-behind and no more labels than a name can have keep this linear: people paste anything.
+"""An emoji that X counts as one; a sign shown as text (U+FE0E) is none, nor is a mark that combines with no emoji."""
+# Possessive repeats, the look-behind and the limit of labels keep this linear, since people paste anything.
 LINK = regex.compile(
     r"(?<![A-Za-z0-9@\uFF20$#\uFF03])"
     r"(?:(?P<scheme>https?://)|(?<![\p{Latin}_./-]))"
@@ -41,7 +41,7 @@ _PATH = rf"/(?:{_PATH_INNER}*+(?:{_PATH_END}|{_BRACKETS}))*+"
 _PORT, _QUERY = r"(?::[0-9]++)?", r"(?:\?(?:[!?*'@();:+$%\[\].,~|]*+[a-z0-9_&=#/-])++)?"
 X_REST = regex.compile(rf"{_PORT}(?:{_PATH})?{_QUERY}", regex.IGNORECASE)
 X_BARE_REST = regex.compile(rf"(?:{_PORT}{_PATH}{_QUERY})?", regex.IGNORECASE)
-"""Where an address has no scheme, what comes behind its host belongs to it from a path on."""
+"""The rest of an address without a scheme: a port or query belongs to it only with a path."""
 JOINTS = "\u00b7\u05be\u05f3\u05f4\u0f0b\u0f0c\u200c\u200d\u3003\u301c\u30fb\uff5e"
 """Dots, dashes and joiners within words of Catalan, Hebrew, Tibetan, Persian, Sinhala and Japanese."""
 WHOLE_REST = regex.compile(
@@ -50,7 +50,7 @@ WHOLE_REST = regex.compile(
 """X ends an address before a letter of another script, or before the `#` right behind a host."""
 LINK_ENDS_BEFORE = f"!*';:,.$%[]\u2013~@|?({JOINTS}"
 _AFTER_EMOJI = r"(?<=[\uFE0E\uFE0F\u20E3\u200C\u200D])"
-"""The signs that an emoji ends with are letters to `\\w`, as all is that combines with a letter."""
+"""`\\w` matches the last signs of an emoji, as it matches all marks that combine with a letter."""
 _BEFORE_NAME = rf"(?:(?<![\w@./-])|{_AFTER_EMOJI})"
 _BEFORE_TAG = rf"(?:(?<![\w&#/])|{_AFTER_EMOJI})"
 MENTION = regex.compile(
@@ -58,20 +58,20 @@ MENTION = regex.compile(
     r"(?!-*+[a-z0-9_@])",
     regex.IGNORECASE,
 )
-"""Whole or not at all: a shorter handle is somebody else's."""
+"""Matches a handle only as a whole, since a shorter one is somebody else's."""
 NAME = regex.compile(rf"{_BEFORE_NAME}@(?P<name>[A-Za-z0-9_][A-Za-z0-9_.]*)")
 _LETTER, _TAG_SIGN = r"[\p{L}\p{M}_]", r"[\p{L}\p{M}\p{N}_]"
 HASHTAG = regex.compile(
     rf"{_BEFORE_TAG}[#\uFF03](?![\uFE0F\u20E3])"
     rf"(?P<tag>{_TAG_SIGN}*{_LETTER}{_TAG_SIGN}*+(?:[{JOINTS}]{_TAG_SIGN}++)*+)"
 )
-"""The sign on a key is an emoji."""
+"""`#` on a keycap is an emoji, not a hashtag."""
 CASHTAG = regex.compile(r"(?<![\w$])\$(?P<tag>[a-z]{1,6}(?:[._][a-z]{1,2})?)(?!\w)", regex.IGNORECASE)
 ESCAPED = {"&": regex.compile("&(?:amp;)++", regex.IGNORECASE)} | {
     sign: regex.compile(f"&(?:{names});", regex.IGNORECASE)
     for sign, names in {"<": "lt", ">": "gt", '"': "quot", "'": "apos|#0?39|#x27"}.items()
 }
-"""What networks escape, once or twice; "&region=" in an address is none."""
+"""Signs that networks escape, once or twice; "&region=" in an address is no escape."""
 UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}")
 LONGEST_HOST = 253
 SCHEME = regex.compile("https?://", regex.IGNORECASE)
@@ -80,7 +80,7 @@ ADDRESS = regex.compile(r"(?P<host>[^/?#]*+)/?+(?P<rest>.*+)", regex.DOTALL)
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A part of a text that means something; `value` is the address, the handle or the word without its sign."""
+    """A link, mention or tag in a text; `value` is the address, the handle or the word without its sign."""
 
     start: int
     end: int
@@ -114,18 +114,18 @@ def x_weighted_length(text: str) -> int:
 
 
 def _x_weight(text: str) -> int:
-    """Weigh a text without links: an emoji counts as one heavy character, however many it is made of."""
+    """Return the weight of a text without links; an emoji of any length counts as one heavy character."""
     text = X_EMOJI.sub("\ufffd", text)
     return len(text) + len(X_HEAVY.findall(text))
 
 
 def find_links(text: str) -> list[Span]:
-    """Return the web addresses in a text as X finds them, also bare domains; the value has a scheme."""
+    """Return the web addresses in a text as X finds them, including bare domains; the value has a scheme."""
     return list(_links(text, X_REST, X_BARE_REST))
 
 
 def find_whole_links(text: str) -> list[Span]:
-    """Return the web addresses in a text, also bare domains, each to its end in whatever script."""
+    """Return the web addresses in a text, including bare domains, each to its end in any script."""
     return list(_links(text, WHOLE_REST, WHOLE_REST))
 
 
@@ -144,7 +144,7 @@ def _links(text: str, rest_of_address: "regex.Pattern[str]", rest_of_bare: "rege
 
 
 def _known_host(host: str) -> str:
-    """The longest beginning that ends in a real top-level domain: in "example.com.Next" a sentence goes on."""
+    """Return the longest beginning with a real top-level domain: "example.com.Next" is a domain and a new sentence."""
     labels = host.split(".")
     while len(labels) > 1 and not _is_top_level_domain(labels[-1]):
         labels.pop()
@@ -162,12 +162,12 @@ def _is_public(suffix: str) -> bool:
 
 @cache
 def _top_level_domains() -> PublicSuffixList:
-    """Return the list of them, which is read when a text first has a link: not every command that starts needs it."""
+    """Return the list of top-level domains, loaded with the first link, since not every command needs it."""
     return PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
 def _trimmed(rest: str) -> str:
-    """An address doesn't end in the punctuation of its sentence, nor in a bracket that it didn't open."""
+    """Return an address without the punctuation of its sentence, and without a closing bracket that it did not open."""
     surplus, end = rest.count(")") - rest.count("("), len(rest)
     while end and (rest[end - 1] in LINK_ENDS_BEFORE or (rest[end - 1] == ")" and surplus > 0)):
         end -= 1
@@ -181,7 +181,7 @@ def find_mentions(text: str) -> list[Span]:
 
 
 def find_names(text: str) -> list[Span]:
-    """Return the names that networks without domain names take for mentions, as in "@alice"."""
+    """Return the mentions of networks whose names are no domain names, as in "@alice"."""
     return [Span(start=each.start(), end=each.end(), value=each["name"]) for each in NAME.finditer(text)]
 
 
@@ -196,15 +196,17 @@ def find_cashtags(text: str) -> list[Span]:
 
 
 def between(text: str, spans: list[Span]) -> list[str]:
-    """Return what stands before, between and after these parts of a text, which are in order."""
+    """Return the texts before, between and after these parts of a text, which are in order."""
     starts = [0, *(span.end for span in spans)]
     ends = [*(span.start for span in spans), len(text)]
     return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def comparable(text: str) -> str:
-    """Return a text such that what a network changes in passing makes no difference: composition, blanks, signs that
-    nobody sees, escapes, and how links are written."""
+    """Return a text in a form that hides what networks change in it.
+
+    They change composition, blanks, invisible signs, escapes, and the spelling of links.
+    """
     for sign, escaped in ESCAPED.items():
         text = escaped.sub(sign, text)
     text = composed(UNSEEN.sub("", text))
@@ -214,7 +216,7 @@ def comparable(text: str) -> str:
 
 
 def _plain(address: str) -> str:
-    """Return an address without its scheme, in lower case as far as that says the same, and without escapes."""
+    """Return an address without its scheme and escapes, with its host in lower case."""
     found = ADDRESS.fullmatch(address.split("://", 1)[1])
     assert found is not None
     rest = unquote(SCHEME.sub("", found["rest"].rstrip("/")))
@@ -222,7 +224,7 @@ def _plain(address: str) -> str:
 
 
 def _in_ascii(host: str) -> str:
-    """Return how a host is written in its addresses, empty where it is no host."""
+    """Return a host in the ASCII form of addresses, empty if it is no host."""
     return _encoded(host) if len(host) <= LONGEST_HOST else ""
 
 

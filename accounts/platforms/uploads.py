@@ -1,4 +1,4 @@
-"""Uploads in steps: each is saved after it, and done again only when the network has dropped it."""
+"""Uploads in steps: each step is saved, and repeated only if the network has dropped its result."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ GIVEN, SENT = "given", "sent"
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """What a network gave for a step, and until when it is good."""
+    """A network's result of a step, and the time until which it is valid."""
 
     given: Any
     ends_at: datetime
@@ -28,8 +28,7 @@ def upload_missing(
     *,
     not_before: datetime | None = None,
 ) -> Handles:
-    """Do the steps that the handles don't know, know from before `not_before`, or know as ended, and return the handles
-    with all."""
+    """Do the steps whose results are missing, older than `not_before`, or ended, and return all handles."""
     handles = operation.handles
     for key, step in steps.items():
         progress = Progress(handles, save, UPLOADS, key)
@@ -43,7 +42,7 @@ def upload_missing(
 
 
 def uploaded(handles: Handles, key: str) -> Any:
-    """Return what the network gave for this step."""
+    """Return the network's result of this step."""
     return handles[UPLOADS][key][GIVEN]
 
 
@@ -54,22 +53,24 @@ class Part:
     start: int
     content: bytes
     total: int
-    """How many the file has."""
+    """Size of the whole file."""
 
     @property
     def end(self) -> int:
-        """Return where the next part begins."""
+        """Return the start of the next part."""
         return self.start + len(self.content)
 
     @property
     def content_range(self) -> str:
-        """Return which bytes these are, as the header of this name has it."""
+        """Return the value of the Content-Range header."""
         return f"bytes {self.start}-{self.end - 1}/{self.total}"
 
 
 class Progress:
-    """How far an upload is, at this path of the handles: what the network gave for it, and, of a file that is sent part
-    by part, how many bytes it has, as `sent`. Every change is saved: the next try goes on from there."""
+    """The state of an upload at this path of the handles: the network's result, and the bytes `sent` of a chunked file.
+
+    Every change is saved, so that the next try continues from there.
+    """
 
     def __init__(self, handles: Handles, save: Save, *path: str) -> None:
         self._others, self._save, self._path = handles, save, path
@@ -80,13 +81,13 @@ class Progress:
         return _placed(self.state, self._others, *self._path)
 
     def is_good(self, *, now: datetime, not_before: datetime | None = None) -> bool:
-        """Whether the network still has it: until the end that it has named, else where it is from `not_before` on."""
+        """Whether the result is still valid: until the end that the network named, else if not before `not_before`."""
         if "ends_at" in self.state:
             return datetime.fromisoformat(self.state["ends_at"]) >= now
         return not_before is not None and "at" in self.state and datetime.fromisoformat(self.state["at"]) >= not_before
 
     def keep(self, changes: Handles, *, seconds: float = 0) -> None:
-        """Save the state with these changes; `seconds` is as `Save` has it."""
+        """Save the state with these changes; `seconds` is as in `Save`."""
         self.begin({**self.state, **changes}, seconds=seconds)
 
     def begin(self, state: Handles, *, seconds: float = 0) -> None:
@@ -98,10 +99,10 @@ class Progress:
         self.begin({})
 
     def parts(self, media: Media, end_of: Callable[[int], int]) -> Iterator[Part]:
-        """Give what the network does not have of a file, part by part, until none ends behind its beginning.
+        """Yield the bytes that the network does not have, part by part, until a part would be empty.
 
-        Each begins at what is kept as `sent` by then, for a network may take less than a part, or lose some; and ends
-        where `end_of` says, or with the file. Raises Unavailable where `sent` comes no further.
+        Each part begins at the present `sent`, since a network may take less than a part, or lose some, and ends at
+        `end_of` its start, or with the file. Raises Unavailable if `sent` does not grow.
         """
         with media.open() as file:
             while (end := min(end_of(start := self.state[SENT]), media.size)) > start:
@@ -109,7 +110,7 @@ class Progress:
                 self.require_further(start)
 
     def require_further(self, start: int) -> None:
-        """Raise Unavailable where the network has no more than this many bytes after a part from there on."""
+        """Raise Unavailable if the network has no more than `start` bytes after a part that began there."""
         if self.state[SENT] <= start:
             raise Unavailable(Phrase("The network does not take the next part of the file."))
 
@@ -126,7 +127,7 @@ def _read(file: BinaryIO, media: Media, start: int, end: int) -> Part:
 
 
 def _placed(state: Handles, handles: Handles, *path: str) -> Handles:
-    """Return the handles with this state at the path; nothing is kept of an empty one."""
+    """Return the handles with this state at the path; an empty state is left out."""
     if not path:
         return dict(state)
     name, *rest = path

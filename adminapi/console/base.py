@@ -14,6 +14,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst, smart_split
@@ -27,7 +28,7 @@ from adminapi.jobs.kinds import Gone
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.ids import new_id
-from ouipost.translating import about, words
+from ouipost.translating import about, about_row, words
 
 M = TypeVar("M", bound=Model)
 NAMED = 20
@@ -99,6 +100,7 @@ class ConsoleAdmin(ModelAdmin[M]):
         *,
         title: str,
         says: str,
+        look: str = "",
         back: str = "",
         carries: Mapping[str, str] | None = None,
         opens_its_own: bool = False,
@@ -107,14 +109,16 @@ class ConsoleAdmin(ModelAdmin[M]):
         """Ask for confirmation with `says`; once confirmed, perform the action on each row that was shown and report
         what came of it.
 
-        `back` is the URL to go to afterwards; without it Django returns to the list. `carries` are form values that the
-        confirmation sends again. `depends_on` is what else must not have changed since it was asked. A row that a
-        service refuses is reported with the reason, and the others are done.
+        `look` is the class of the button that confirms it, `back` the URL to go to afterwards; without it Django
+        returns to the list. `carries` are form values that the confirmation sends again. `depends_on` is what else must
+        not have changed since it was asked. A row that a service refuses is reported with the reason, and the others
+        are done.
         Each row is one transaction, run again where it loses a race for a lock, unless the action opens its own.
         """
         if "confirmed" not in request.POST:
             marks = self._marks(rows, depends_on)
-            return self._ask(request, rows, marks, title=title, says=says, back=back, carries=carries or {})
+            texts = {"title": title, "says": says, "look": look, "back": back, "carries": carries or {}}
+            return self._ask(request, rows, marks, texts)
         act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
         done = [self._perform(request, row, act) for row in self.as_shown(request, rows, depends_on)]
         self.tell_left_out(request, len(done))
@@ -140,19 +144,22 @@ class ConsoleAdmin(ModelAdmin[M]):
             pk: f"{pk}.{blake2s(repr((state, depends_on)).encode(), digest_size=4).hexdigest()}" for pk, *state in found
         }
 
-    def _ask(self, request: HttpRequest, rows: "QuerySet[M]", marks: Mapping[Any, str], **texts: Any) -> HttpResponse:
-        context = {
+    def _ask(
+        self, request: HttpRequest, rows: "QuerySet[M]", marks: Mapping[Any, str], texts: Mapping[str, Any]
+    ) -> HttpResponse:
+        context: dict[str, Any] = {
             "opts": self.model._meta,
             "action": request.POST.get("action", ""),
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "across": request.POST.get("select_across", "0"),
+            "heading": _heading(texts["title"], len(marks), self.opts.verbose_name_plural),
             "names": [str(row) for row in rows[:NAMED]],
             "key": new_id("form"),
             "more": max(len(marks) - NAMED, 0),
             ASKED_OF: " ".join(marks.values()),
         }
         around = self.admin_site.each_context(request)
-        return TemplateResponse(request, "console/confirm.html", around | context | texts)
+        return TemplateResponse(request, "console/confirm.html", around | context | dict(texts))
 
     def tell_left_out(self, request: HttpRequest, acted_on: int) -> None:
         """Say how many of the rows that were shown are not among those that it is done to."""
@@ -170,7 +177,7 @@ class ConsoleAdmin(ModelAdmin[M]):
             perform(row)
         except (DomainError, Http404) as error:
             refused = error if isinstance(error, DomainError) else Gone()
-            self.message_user(request, about(row, words(refused)), messages.ERROR)
+            self.message_user(request, about_row(row, words(refused)), messages.ERROR)
             return False
         return True
 
@@ -210,6 +217,11 @@ class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
 def _shown(request: HttpRequest) -> set[str] | None:
     told = request.POST.get(ASKED_OF)
     return None if told is None else set(told.split()[:MOST])
+
+
+def _heading(title: str, count: int, named: Any) -> str:
+    """Return what a confirmation is about, with the number of rows where there are several."""
+    return about(title, f"{number_format(count, force_grouping=True)} {named}") if count > 1 else title
 
 
 def _result_message(done: Sequence[bool]) -> str:

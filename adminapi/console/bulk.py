@@ -60,7 +60,7 @@ def operate(
 
     form, actor = request.POST.get("key", ""), Actor.from_request(request)
     title, own = str(kind.title), kind.perform_and is not None
-    return page.operate(request, rows, perform, title=title, says=says, opens_its_own=own, **where)
+    return page.operate(request, rows, perform, title=title, says=says, opens_its_own=own, look=kind.look, **where)
 
 
 def origin(page: ConsoleAdmin[Any], request: HttpRequest) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.ids import new_id
-from ouipost.translating import about
+from ouipost.translating import about, about_row
 from workspaces.models import User
 
 LISTED = 50
@@ -58,9 +58,8 @@ def stop(request: HttpRequest, job: str) -> HttpResponse:
     found = _find(request, job)
     if request.method == "POST" and "confirmed" not in request.POST and not found.is_over:
         says = _("What was done stays done. The rest is left as it is.")
-        return show(
-            request, "console/confirm.html", title=_("Stop it"), says=says, names=[title_of(found)], back=page_of(found)
-        )
+        asked: dict[str, Any] = {"says": says, "look": "op-danger", "names": [title_of(found)], "back": page_of(found)}
+        return show(request, "console/confirm.html", title=_("Stop it"), **asked)
     if request.method == "POST":
         actor = Actor.from_request(request)
         in_transaction(lambda: running.stop(found, actor=actor, now=timezone.now()))
@@ -80,6 +79,7 @@ def old_data(request: HttpRequest) -> HttpResponse:
         says = _("It is removed for good, and goes on in the background: you can leave, and see how far it is.")
         names = [about(each.title, _number(each.count)) for each in present]
         asked: dict[str, Any] = {"says": says, "names": names, "key": new_id("form"), "back": request.path}
+        asked["look"] = "op-danger"
         return show(request, "console/confirm.html", title=str(prune.PRUNE.title), **asked)
     subjects = [(each.name, str(each.title)) for each in present]
     total = sum(each.count for each in present)
@@ -120,7 +120,11 @@ def _lines(rows: "QuerySet[JobRow]", kind: Bulk | None, user: User) -> list[tupl
     """Return what to say of each row, and the address of its page, where it is still there."""
     listed = list(rows)
     pages = _pages(kind, user, [row.subject_id for row in listed]) if kind else {}
-    return [(about(row.name, row.note or _number(row.done)), pages.get(row.subject_id, "")) for row in listed]
+    return [(_line(row), pages.get(row.subject_id, "")) for row in listed]
+
+
+def _line(row: JobRow) -> str:
+    return about_row(row.name, row.note) if row.note else about(row.name, _number(row.done))
 
 
 def _pages(kind: Bulk, user: User, pks: list[str]) -> dict[str, str]:

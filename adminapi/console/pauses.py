@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy
 
 from accounts import pauses, platforms
 from accounts.models import REASON_LENGTH, Pause, PauseScope, SocialAccount
-from adminapi.console.base import M
 from adminapi.console.pages import by_field, page, show
 from adminapi.console.workspaces import limited, offer
 from adminapi.templatetags.console import network_name
@@ -31,28 +30,49 @@ SCOPES: dict[str, Any] = {
     PauseScope.WORKSPACE: gettext_lazy("One workspace"),
     PauseScope.ACCOUNT: gettext_lazy("One account"),
 }
+OTHER_LIST = gettext_lazy(
+    "“%(scope)s” is marked, and something is chosen at “%(other)s”: mark that, or choose nothing there."
+)
 MOST_OFFERED = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """What was chosen: a scope, of what, and why."""
+    """What was chosen: a scope, of each scope's list an entry, and why."""
 
     scope: str
-    subject: str
+    listed: dict[str, str]
     reason: str
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Typed":
         """Return what a form says, or an address that leads to the page; each scope has a choice of its own."""
         given = request.POST or request.GET
-        scope = given.get("scope", PauseScope.NETWORK)
-        return cls(scope=scope, subject=given.get(f"id_{scope}", ""), reason=given.get("reason", ""))
+        listed = {scope: given.get(f"id_{scope}", "") for scope in SCOPES}
+        return cls(scope=given.get("scope", ""), listed=listed, reason=given.get("reason", ""))
+
+    @property
+    def subject(self) -> str:
+        """Return what is chosen in the list of the scope."""
+        return self.listed.get(self.scope, "")
 
     @property
     def body(self) -> dict[str, Any]:
         """Return it as the API would be sent it."""
         return {"scope": self.scope, "id": self.subject or None, "reason": self.reason}
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Return what only this page has to ask for: one row of its own and no other, and a reason."""
+        others = [each for each, subject in self.listed.items() if subject and each != self.scope]
+        found = {}
+        if not self.scope:
+            found["scope"] = _("Mark what shall wait.")
+        elif others and self.scope in SCOPES:
+            found["scope"] = OTHER_LIST % {"scope": SCOPES[self.scope], "other": SCOPES[others[0]]}
+        if not self.reason.strip():
+            found["reason"] = _("Say why.")
+        return found
 
 
 @page("system.manage")
@@ -62,8 +82,8 @@ def show_pauses(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, typed)
     given = PauseInput(data=typed.body)
-    if not given.is_valid():
-        return _page(request, typed, errors=by_field(given.errors), status=400)
+    if not given.is_valid() or typed.errors:
+        return _page(request, typed, errors=by_field(given.errors) | typed.errors, status=400)
     try:
         pausing.require_subject(typed.scope, typed.subject, must_exist=True)
         if "confirmed" not in request.POST:
@@ -94,26 +114,23 @@ def resume(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any) -> HttpResponse:
-    in_force = pauses.in_force()
+    in_force, subject = pauses.in_force(), (typed.scope, typed.subject)
     names = _names([*in_force, Pause(scope=typed.scope, subject_id=typed.subject)])
-    chosen = _chosen(SocialAccount, typed, PauseScope.ACCOUNT)
+    chosen = SocialAccount.objects.filter(pk=typed.listed[PauseScope.ACCOUNT]).first()
     context = {
         "pauses": [{"pause": each, "name": names[each.scope, each.subject_id]} for each in in_force],
         "typed": typed,
-        "what": names[typed.scope, typed.subject],
+        "already": next((each for each in in_force if (each.scope, each.subject_id) == subject), None),
+        "what": names[subject],
         "scopes": SCOPES.items(),
         "networks": list(platforms.NAMES.items()),
-        "workspaces": offer(request, _chosen(Workspace, typed, PauseScope.WORKSPACE)),
+        "workspaces": offer(request, Workspace.objects.filter(pk=typed.listed[PauseScope.WORKSPACE]).first()),
         "accounts": [(each.pk, _with_place(each)) for each in _accounts(request, chosen)],
         "most": MOST,
         "longest": REASON_LENGTH,
         **told,
     }
     return show(request, "console/pauses.html", title=_("Pauses"), status=status, **context)
-
-
-def _chosen(model: type[M], typed: Typed, scope: str) -> M | None:
-    return model._default_manager.filter(pk=typed.subject).first() if typed.scope == scope else None
 
 
 def _accounts(request: HttpRequest, chosen: SocialAccount | None) -> list[SocialAccount]:

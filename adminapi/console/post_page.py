@@ -16,7 +16,7 @@ from adminapi.jobs import post_actions as actions
 from posts import previews
 from posts.inputs import is_web_address
 from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
-from posts.paused import pause_of
+from posts.paused import held_up, pause_of
 from posts.previews import Preview
 from posts.services import RETRYABLE
 from posts.timeline.entries import Entry
@@ -116,10 +116,15 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     entries = timeline(post, now=now)
     targets = list(Target.objects.placed().filter(post=post).select_related("account").order_by("pk"))
     recipients = _recipients(post, targets, entries, typed or {})
+    paused = held_up(targets, workspace_id=post.workspace_id)
     return {
         "post": post,
         "headline": headline(post, targets, now=now),
-        "verdicts": [_verdict(post, target, entries) for target in targets if target.status in (*TROUBLED, *UNSETTLED)],
+        "verdicts": [
+            _verdict(post, target, entries) | {"is_paused": target.pk in paused}
+            for target in targets
+            if target.status in (*TROUBLED, *UNSETTLED)
+        ],
         "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
         "media": _media(post),

@@ -57,7 +57,8 @@ def _begin(request: HttpRequest, webhook: Webhook, values: dict[str, Any], typed
     now, wanted = timezone.now(), {"since": values["since"], "scope": values["scope"]}
     if "confirmed" not in request.POST:
         count = replays.require_possible(webhook, **wanted, now=now)
-        return _form(request, webhook, typed, count=count, since=values["since"], asked=True)
+        waiting = replays.waiting(webhook, since=values["since"], until=now)
+        return _form(request, webhook, typed, count=count, waiting=waiting, since=values["since"], asked=True)
     actor = Actor.from_request(request)
     wanted |= {"key": values["replay_id"], "actor": actor, "now": now}
     begun, _is_new = in_transaction(lambda: replays.replay(webhook, **wanted))

@@ -57,6 +57,7 @@ STORED = (
     _("{network} shows several posts that could be this one."),
     _("{network} made a container and gave no id for it."),
     _("{network} has published it and does not list it yet."),
+    _("{network} was sent it twice and does not list it."),
     _("{network} is processing what it was given."),
     _("{network} is still processing the post."),
     _("{network} has dropped what it was given: it is given again."),
@@ -129,6 +130,7 @@ STORED = (
     _("There is no such {scope}."),
     _("{network} says: {quoted}"),
     _("{network} {otherwise}"),
+    _("It is an address at {host}, not at {usual}: is it the right one?"),
 )
 """Texts with places that come back as English alone: stored with a post or an account, through a child's JSON, or
 through DRF. The first that fits a text counts."""

@@ -55,6 +55,7 @@ DISCONNECT = Bulk(
     model=SocialAccount,
     perform=lambda account, actor: accounts.disconnect(account, actor=actor, now=database_now()),
     asks_network=True,
+    look="op-danger",
 )
 REFRESH = Bulk(
     name="accounts.refresh",
@@ -84,6 +85,7 @@ DELETE_WEBHOOKS = Bulk(
     model=Webhook,
     rows=webhooks_of,
     perform=lambda webhook, actor: webhooks.delete_webhook(webhook, actor=actor, now=timezone.now()),
+    look="op-danger",
 )
 HOLD = Bulk(
     name="schedules.hold",
@@ -104,6 +106,7 @@ DELETE_SCHEDULES = Bulk(
     title=_("Delete"),
     model=Schedule,
     perform=lambda schedule, actor: schedules.delete_schedule(schedule, actor=actor, now=database_now()),
+    look="op-danger",
 )
 REVOKE_KEYS = Bulk(
     name="keys.revoke",
@@ -111,6 +114,7 @@ REVOKE_KEYS = Bulk(
     model=ApiKey,
     rows=keys_of,
     perform=lambda key, actor: keys.revoke_key(key, actor=actor, now=timezone.now()),
+    look="op-danger",
 )
 ACTIVATE = Bulk(
     name="users.activate",

@@ -71,6 +71,8 @@ class Bulk:
     perform_once: Callable[[Any, Actor, str], Any] | None = None
     """The same where it makes a row, given the key of the form that confirms it: sent twice, it makes no second one."""
     asks_network: bool = False
+    look: str = ""
+    """The class of its button."""
 
     @property
     def permission(self) -> str:

@@ -22,8 +22,6 @@ class Action(Bulk):
     model: type[Model] = Post
     says: Any
     states: frozenset[PostStatus]
-    look: str = ""
-    """The class of its button."""
     icon: str = ""
 
     @property

@@ -19,7 +19,7 @@ from posts import pausing
 
 
 class PauseSerializer(serializers.ModelSerializer[Pause]):
-    """A pause; `id` is what is paused, null where everything is."""
+    """A pause; `id` is what is paused, null where everything is; `paused_by` gave the reason."""
 
     id = TextOrNull(source="subject_id")
 

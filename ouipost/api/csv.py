@@ -21,9 +21,9 @@ CONTENT_TYPE = f"{CSV_TYPE}; charset=utf-8"
 PIECE = 32_768
 """Characters per chunk of a streamed response."""
 SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-"""A formula begins with one; the last four are the first in the width of Chinese signs."""
+"""Characters that begin a formula; the last four are the full-width forms of the first four."""
 FORMULA = re.compile(rf"^(?=[{SIGNS}\t\r\n])|(?<=[;\t\r\n])(?=[{SIGNS}])")
-"""Where a formula begins: at the start, or where a spreadsheet of another language parts cells:
+"""The start of a formula: at the start of a text, or where a spreadsheet of another language splits cells:
 https://owasp.org/www-community/attacks/CSV_Injection
 """
 
@@ -32,7 +32,7 @@ class CsvNegotiation(DefaultContentNegotiation):
     """Lets a request with `format=csv` accept nothing but text/csv; errors are still answered in JSON."""
 
     def get_accept_list(self, request: Request) -> list[str]:
-        """Return what the caller accepts: an empty header, which is a list of nothing, is as good as none."""
+        """Return the types that the caller accepts; an empty header counts as a missing one."""
         return [each for each in super().get_accept_list(request) if each] or ["*/*"]
 
     def select_renderer(
@@ -64,7 +64,7 @@ def csv_answer(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], fil
 
 
 def streamed_csv(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], filename: str) -> StreamingHttpResponse:
-    """Return the same as a streamed response: the rows are read as they are sent and need not fit into memory."""
+    """Return the CSV file as a streamed response: the rows are read as they are sent and need not fit into memory."""
     return StreamingHttpResponse(_lines(rows, columns), content_type=CONTENT_TYPE, headers=_headers(filename))
 
 
@@ -86,5 +86,5 @@ def _lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterato
 
 
 def harmless(value: Any) -> Any:
-    """Return the cell's value, with an apostrophe before whatever in a text a spreadsheet would run as a formula."""
+    """Return the cell's value; in a text, an apostrophe precedes each part that a spreadsheet would run."""
     return FORMULA.sub("'", value) if isinstance(value, str) else value

@@ -27,7 +27,7 @@ class PartGenerator(SchemaGenerator):
     heading: ClassVar[str]
     about: ClassVar[str]
     groups: ClassVar[Mapping[str, str]]
-    """What the calls below each first name are about."""
+    """Descriptions of the tags, which are the first parts of the paths."""
 
     def _get_paths_and_endpoints(self) -> list[Any]:
         endpoints = super()._get_paths_and_endpoints()  # type: ignore[no-untyped-call]
@@ -88,7 +88,7 @@ ALONE = Lock()
 
 
 def document(generator: Any, renderer: Any, urlconf: str) -> bytes:
-    """Return a description in one form, made once by each process: that takes a second, and anybody may ask for it."""
+    """Return a description in one format, made once per process, as that takes a second and anybody may ask for it."""
     with ALONE:
         return _made(generator, renderer, urlconf)
 
@@ -128,13 +128,13 @@ class SchemaView(APIView):
         return HttpResponse(content, content_type=renderer.media_type)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Refuse in JSON, also where YAML was asked for."""
+        """Answer errors in JSON, even if YAML was asked for."""
         self.request.accepted_renderer, self.request.accepted_media_type = PlainJson(), PlainJson.media_type
         return super().handle_exception(exc)
 
 
 class AdminSchemaView(SchemaView):
-    """/admin/schema: the same for the admin API."""
+    """/admin/schema: the OpenAPI document of the admin API."""
 
     generator_class = AdminGenerator
 
@@ -146,7 +146,7 @@ class SwaggerView(SpectacularSwaggerSplitView):
 
 
 class AdminSwaggerView(SwaggerView):
-    """/admin/docs: the same for the admin API."""
+    """/admin/docs: Swagger UI for the admin API."""
 
     url_name = "admin-schema"
     title = AdminGenerator.heading
@@ -160,7 +160,7 @@ class RedocView(SpectacularRedocView):
 
 
 class AdminRedocView(RedocView):
-    """/admin/docs/redoc: the same for the admin API."""
+    """/admin/docs/redoc: Redoc for the admin API."""
 
     url_name = "admin-schema"
     title = AdminGenerator.heading

@@ -17,7 +17,7 @@ _encode = JSONEncoder().default
 
 
 class EnvelopeRenderer(JSONRenderer):
-    """Renders JSON with the view's data under `data`; a failure arrives in its envelope already."""
+    """Renders JSON with the view's data under `data`; a failure is already in its envelope."""
 
     def render(
         self,
@@ -46,7 +46,7 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
 
 
 def _for_this_address(failure: Failure, context: Mapping[str, Any]) -> Failure:
-    """Return the failure with what this address takes instead."""
+    """Return the failure with the credential, methods or types that this address takes in its message."""
     view, request, message = context["view"], context["request"], failure.message
     match failure.status:
         case 401 if failure.code == "AUTHENTICATION_REQUIRED":

@@ -129,7 +129,7 @@ STATUSES: Mapping[type[Exception], int] = {
     exceptions.AuthenticationFailed: 401,
     **dict.fromkeys((BadRequest, MultiPartParserError, SuspiciousOperation, UnreadablePostError), 400),
 }
-"""Of exceptions that tell a caller no more than that."""
+"""Statuses of exceptions whose message to the caller is the status's own."""
 for kind, status in STATUSES.items():
     describe.register(kind, partial(lambda status, error: of_status(status), status))
 

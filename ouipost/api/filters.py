@@ -46,7 +46,7 @@ class StrictFilterBackend(DjangoFilterBackend):
 
 
 def _parameter_errors(filterset: FilterSet, name: str, errors: Iterable[str]) -> list[str]:
-    """Return what is wrong with a parameter; one that takes a few words names them."""
+    """Return the errors of a parameter; the error of a choice names the allowed words."""
     field = filterset.form.fields.get(name)
     if isinstance(field, forms.ChoiceField):
         choices: Any = field.choices
@@ -58,7 +58,7 @@ def _parameter_errors(filterset: FilterSet, name: str, errors: Iterable[str]) ->
 def query_problems(request: Request, view: Any) -> dict[str, list[str]]:
     """Return the problems of the query by parameter: names that the action does not take, and a bad `format`.
 
-    A list takes its filters and, where it has pages, `page` and `limit`; any action what `query_parameters` has for it.
+    A list takes its filters and, if it has pages, `page` and `limit`; any action takes its `query_parameters`.
     """
     known = set(view.query_parameters.get(view.action, ()))
     if view.action == "list":
@@ -70,7 +70,7 @@ def query_problems(request: Request, view: Any) -> dict[str, list[str]]:
 
 
 def blank_problems(parameters: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return what is wrong with parameters that say nothing: what they would choose by is what a caller forgot."""
+    """Return an error for each empty parameter, since the caller probably forgot its value."""
     return {name: [BLANK] for name, value in parameters.items() if not value.strip()}
 
 

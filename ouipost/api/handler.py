@@ -1,19 +1,19 @@
-"""Django's WSGI handler, for requests as strangers send them."""
+"""Django's WSGI handler, hardened against hostile headers."""
 
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler
 
 LONGEST_TYPE = 1_000
-"""Of a body, with its parameters."""
+"""Characters of a body's Content-Type, with its parameters."""
 
 
 class Handler(WSGIHandler):
-    """Takes a Content-Type of more than a kilobyte for none, and the backslashes out of cookies: ours have none.
+    """Drops a Content-Type of more than a kilobyte, and removes backslashes from cookies: ours have none.
 
-    Both are taken apart for each request, with or without a body and before anybody is asked for a key, in a time that
-    grows with the square of their length: one by Django, the other by Python before 3.11.10 and 3.12.6. The web server
-    lets 400 kB of headers through.
+    Both headers are parsed for each request, even without a body or a key, in a time that grows with the square of
+    their length: the first by Django, the second by Python before 3.11.10 and 3.12.6. The web server lets 400 kB of
+    headers through.
     """
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:

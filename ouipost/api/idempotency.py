@@ -2,8 +2,8 @@
 
 A request begins by inserting a row that it owns, under a lease, which is extended while it looks into files or asks
 networks. The response is stored on that row in the transaction that does the work, so a process that dies leaves both
-or neither; a request that has lost its row rolls its work back. The row is no `Claimable`: where a
-key is released its row goes, and with the next one a fence would count anew, while no run has the name of another.
+or neither; a request that has lost its row rolls its work back. The row is not a `Claimable`: releasing a key deletes
+its row, so a fence would start again at zero with the next one, while the name of a run is never used twice.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 LEASE, EXTEND_SECONDS = timedelta(seconds=60), 20.0
-"""Work that may take longer has its lease extended meanwhile."""
+"""Work that may take longer than the lease extends it meanwhile."""
 KEPT = timedelta(hours=24)
 SECRETS_KEPT = timedelta(minutes=10)
 KEPT_REFUSALS = (409, 422)
@@ -102,7 +102,7 @@ def once_outside(request: Request, work: Work) -> Response:
 def once_prepared(
     request: Request, prepare: Callable[[], AbstractContextManager[Prepared]], work: Callable[[Prepared], Response]
 ) -> Response:
-    """Run the work as `once` does, on what `prepare` gives before the transaction opens.
+    """Run the work as `once` does, on the value that `prepare` yields before the transaction opens.
 
     A refusal by `prepare` is kept as the response too.
     """
@@ -112,7 +112,7 @@ def once_prepared(
 
     def perform() -> Response:
         with prepare() as prepared:
-            release_old_connections()  # the server may have ended the one at hand, while a file was stored
+            release_old_connections()  # the server may have closed the open one while a file was stored
             made = partial(work, prepared)
             return in_transaction(made if run is None else lambda: _answered(run, made))
 
@@ -134,13 +134,13 @@ def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response |
     while not _guarded(run, lambda: _start(run, mark) or in_transaction(lambda: _take_over(run, mark))):
         row = StoredAnswer.objects.filter(pk=run.digest).first()
         if row is None:
-            continue  # released between the two looks: it is free again
+            continue  # released between the two statements: the key is free again
         return _stored(row, mark, secrets=secrets)
     return run
 
 
 def find(request: Request, *, secrets: Sequence[Path] = ()) -> Response | None:
-    """Return the response that the request's key has; None where there is none, and for multipart forms.
+    """Return the response that the request's key has; None if there is none, and for multipart forms.
 
     Raises IdempotencyKeyReused and IdempotencyInProgress as `begin` does; `secrets` are as in `once`.
     """
@@ -158,7 +158,7 @@ def forget_secrets(now: datetime) -> None:
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return the stored responses that are past their day."""
+    """Return the stored responses that are older than a day."""
     rows = StoredAnswer.objects.filter(created_at__lt=now - KEPT).order_by("created_at", "pk")
     return (Old(name="answers", rows=rows),)
 
@@ -191,7 +191,7 @@ def _replay(row: StoredAnswer, *, secrets: Sequence[Path]) -> Response:
 
 
 def _start(run: Run, mark: str) -> bool:
-    """Insert the run's row; returns False where the key is known already."""
+    """Insert the run's row; returns False if the key is already known."""
     now = Now()
     row = StoredAnswer(pk=run.digest, owner=run.owner, fingerprint=mark, created_at=now, lease_until=now + LEASE)
     try:
@@ -217,7 +217,7 @@ def _is_free(mark: str, *, now: datetime) -> Q:
 def _answered(run: Run, work: Work, *, undo: bool = True, secrets: Sequence[Path] = ()) -> Response:
     """Run the work and store its response.
 
-    With `undo`, raises IdempotencyInProgress where another run has taken the key over, so that the work rolls back.
+    With `undo`, raises IdempotencyInProgress if another run has taken the key over, so that the work rolls back.
     """
     response = work()
     if not run.rows.update(status=response.status_code, **_kept(run, response.data, secrets)) and undo:
@@ -246,15 +246,15 @@ def _put(body: Any, path: Path, value: str | None) -> Any:
 
 
 def _at_length(run: Run, perform: Callable[[], Response]) -> Response:
-    """Do this as `_guarded` does; the key stays the run's for as long as that takes and the process lives."""
+    """Call `perform` as `_guarded` does, and extend the run's lease while it takes and the process lives."""
     with extending(lambda: run.rows.update(lease_until=Now() + LEASE), every=EXTEND_SECONDS):
         return _guarded(run, perform)
 
 
 def _guarded(run: Run, perform: Callable[[], Result]) -> Result:
-    """Do this, a part of the run; the run ends with it where it fails.
+    """Call `perform`, a part of the run, and end the run if it fails.
 
-    A commit may have been made although its answer was lost, so the key may be the run's even if beginning has failed.
+    A commit may have succeeded although its answer was lost, so the run may own the key even if beginning has failed.
     """
     try:
         return perform()
@@ -266,7 +266,7 @@ def _guarded(run: Run, perform: Callable[[], Result]) -> Result:
 def _settle(run: Run, error: Exception) -> None:
     """After a rolled-back run, store a business rule's refusal as the response, or free the key for anything else."""
     try:
-        release_old_connections()  # the error may be that the one at hand was lost
+        release_old_connections()  # the error may be a lost connection
         if isinstance(error, DomainError) and error.status in KEPT_REFUSALS:
             failure = describe(error)
             run.rows.update(status=failure.status, body=_dump(failure.body))
@@ -278,8 +278,9 @@ def _settle(run: Run, error: Exception) -> None:
 
 
 def _digest(request: Request, key: str) -> str:
-    caller = getattr(request.user, "pk", None) or getattr(request.auth, "pk", "")  # a person, whatever their login
-    workspace = request.headers.get("X-Workspace-ID", "")
+    caller = getattr(request.user, "pk", None) or getattr(request.auth, "pk", "")  # the user, whatever their login
+    is_inside = request.parser_context["view"].needs_workspace  # elsewhere the path says it all
+    workspace = request.headers.get("X-Workspace-ID", "") if is_inside else ""
     return _hash([caller, workspace, request.method, request.path, request.META.get("QUERY_STRING", ""), key])
 
 

@@ -21,14 +21,14 @@ from ouipost.unicode import composed
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 FORM_INTEGER = re.compile(r"-?[0-9]{1,16}")
 UNREADABLE = "\ufffd"
-"""What Django puts in place of bytes of a form that are not UTF-8."""
+"""The character that Django puts in place of a form's bytes that are not UTF-8."""
 UNKNOWN = _("Unknown field.")
 REPEATED = _("Sent more than once.")
 WHOLE = api_settings.NON_FIELD_ERRORS_KEY
-"""Where what is wrong with a list as a whole stands beside what is wrong with its items."""
+"""Key for errors about a whole list, beside the errors of its items."""
 MAX_ITEMS = 1000
 MOST_NAMES = 500
-"""Names of a body that are examined: more than any resource has, and few enough for an error to list."""
+"""Number of a body's fields that are checked: more than any resource has, and few enough for an error to list."""
 
 
 class StrictInput(serializers.Serializer[Any]):
@@ -59,22 +59,22 @@ class StrictInput(serializers.Serializer[Any]):
         return values
 
     def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is wrong with fields in combination, by field; the values are as they were sent, unchecked."""
+        """Return the errors of combined fields, by field; the given values are unchecked."""
         return {}
 
     def present(self, name: str, given: Mapping[str, Any]) -> Any:
-        """Return what a guarded field is at present, or will be with these unchecked values."""
+        """Return the present value of a guarded field, or the one it will have with these unchecked values."""
         return getattr(self.context.get("instance"), name, None)
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return what a service would refuse as well, by field, so that a refused body tells all its problems.
+        """Return the errors that a service would raise, by field, so that the answer names all problems of a body.
 
         `values` has only the fields that are valid by themselves.
         """
         return {}
 
     def _further_problems(self, data: Any, problems: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what else is wrong, beside these: with lists of which single items are wrong, and for a service."""
+        """Return the errors beyond these: of lists that have only some wrong items, and of the service."""
         if not isinstance(data, Mapping):
             return {}
         places = {name: kept for name in data if (kept := self._right_places(name, data[name], problems.get(name)))}
@@ -90,15 +90,15 @@ class StrictInput(serializers.Serializer[Any]):
             right = {name: data[name] for name in data if name in self.fields and name not in problems}
             right |= {name: rest for name, rest in lists.items() if name not in found}
             refused = self.service_problems(fields.to_internal_value(right))
-            found |= {_in_whole_list(path, places): told for path, told in refused.items()}
-        return {name: {WHOLE: told} if name in lists else told for name, told in found.items()}
+            found |= {_in_whole_list(path, places): messages for path, messages in refused.items()}
+        return {name: {WHOLE: messages} if name in lists else messages for name, messages in found.items()}
 
     @property
     def _asks_a_service(self) -> bool:
         return type(self).service_problems is not StrictInput.service_problems
 
     def _right_places(self, name: str, given: Any, problems: Any) -> list[int]:
-        """Return the places of the right items in a list that is looked at further, and of which some are wrong."""
+        """Return the positions of the right items in a list with some wrong ones, if the list is checked further."""
         is_checked = hasattr(self, f"validate_{name}") or self._asks_a_service
         is_in_part = isinstance(given, list) and isinstance(problems, dict)
         return [place for place in range(len(given)) if place not in problems] if is_checked and is_in_part else []
@@ -116,7 +116,7 @@ class StrictInput(serializers.Serializer[Any]):
         return problems
 
     def _repeated(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Return an error for each form field that is given twice and is no list: Django keeps the last value alone."""
+        """Return an error for each repeated form field that is not a list: Django keeps only its last value."""
         given = dict(data.lists()) if isinstance(data, QueryDict) else {}
         lists = {name for name, field in self.fields.items() if isinstance(field, serializers.ListField)}
         return {name: [REPEATED] for name, values in given.items() if len(values) > 1 and name not in lists}
@@ -168,8 +168,7 @@ class Choice(serializers.ChoiceField):
     default_error_messages = {"invalid_choice": _("Must be one of: {choices}.")}
 
     def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
-        """Return what was sent; an empty text, which Django REST framework takes for nothing in a form, is none of the
-        strings."""
+        """Return the value as sent, so that an empty one is refused: REST framework takes it for missing in a form."""
         return dictionary.get(self.field_name, empty)
 
     def to_internal_value(self, data: Any) -> Any:
@@ -223,7 +222,7 @@ class Items(serializers.ListField):
 
 
 class Choices(Items):
-    """A list of strings of a fixed set; one that is said twice is kept once."""
+    """A list of strings of a fixed set; repeats are dropped."""
 
     def __init__(self, *, choices: Sequence[Any], **options: Any) -> None:
         super().__init__(child=Choice(choices=choices), **options)
@@ -264,9 +263,9 @@ class Instant(serializers.DateTimeField):
     {"type": "string", "minLength": 1, "examples": ["2026-01-31T09:30:00", "2026-01-31T09:30:00+01:00"]}
 )
 class InstantOrLocal(Instant):
-    """The same, or a local time, which is returned naive, for the view to put into a zone.
+    """An instant, or a local time, which is returned naive, for the view to put into a zone.
 
-    Its description has no format: clients make a type of `date-time` that has an offset, and so no local time.
+    Its schema has no format: clients map `date-time` to a type with an offset, which cannot hold a local time.
     """
 
     needs_offset = False
@@ -277,13 +276,13 @@ def _from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
 
 
 def _in_whole_list(path: str, places: Mapping[str, Sequence[int]]) -> str:
-    """Return the name of an item in the list that was sent, for its name among the right items of that list."""
+    """Return the path of an item in the list as sent, for its path in the list of the right items."""
     name, dot, place = path.partition(".")
     return f"{name}.{places[name][int(place)]}" if dot and name in places else path
 
 
 def _merged(ours: Any, others: Any) -> Any:
-    """Merge two dictionaries of errors; where both have a field, the second counts, unless both are nested."""
+    """Merge two dictionaries of errors; if both have a field, the second wins, unless both are nested."""
     if not isinstance(ours, dict) or not isinstance(others, dict):
         return others
     return ours | others | {name: _merged(ours[name], others[name]) for name in ours.keys() & others.keys()}

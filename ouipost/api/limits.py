@@ -37,18 +37,18 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
-    """What the rate-limit headers tell a caller."""
+    """The values of the rate-limit headers."""
 
     limit: int
     remaining: int
     reset: int
     """Unix seconds at which the next window begins."""
     seconds_left: int
-    """Until then, rounded up."""
+    """Seconds until then, rounded up."""
 
 
 class AtomicMemory(MemoryStorage):
-    """The library's memory storage with a lock around reads and counts: it would lose some to other threads."""
+    """The library's memory storage with a lock around reads and counts, as threads would lose some counts without."""
 
     STORAGE_SCHEME = ["atomic+memory"]
 
@@ -69,8 +69,10 @@ class AtomicMemory(MemoryStorage):
             super()._MemoryStorage__expire_events()  # type: ignore[misc]  # private to the library, and in need of the lock
 
     def count(self, key: str) -> Window:
-        """Count one under this name in its present minute, and return that minute; what was counted before the clock
-        was set back is forgotten, or the minute would last until then."""
+        """Count one request under this name, and return its present minute.
+
+        A minute that began before the clock was set back is forgotten, or it would last until the old time.
+        """
         with self._counting:
             if self.get_expiry(key) > time.time() + WINDOW_SECONDS:
                 self.clear(key)
@@ -80,12 +82,12 @@ class AtomicMemory(MemoryStorage):
 
 
 IN_PROCESS = AtomicMemory()
-"""Everything in embedded mode; else what could not be counted in Redis."""
+"""Counts all requests in embedded mode, else those that could not be counted in Redis."""
 
 
 def note(request: HttpRequest, window: Window) -> None:
-    """Keep on the request that it was counted together with those of other processes."""
-    request.window = window  # type: ignore[attr-defined]  # it goes with the request, whichever view it meets
+    """Store on the request the window in which Redis counted it."""
+    request.window = window  # type: ignore[attr-defined]  # stored on the request, for any view
 
 
 def enforce(request: HttpRequest, caller: Caller | None) -> None:
@@ -100,20 +102,22 @@ def enforce(request: HttpRequest, caller: Caller | None) -> None:
     left = max(1, math.ceil(window.seconds_left))
     remaining = max(0, limit - window.requests)
     allowance = Allowance(limit=limit, remaining=remaining, reset=window.ends_at, seconds_left=left)
-    request.allowance = allowance  # type: ignore[attr-defined]  # the middleware reads it, whatever became of the view
+    request.allowance = allowance  # type: ignore[attr-defined]  # the middleware reads it, even if the view failed
     if window.requests > limit:
         raise RateLimitExceeded(limit=limit, retry_after=left)
 
 
 def limit_of(caller: Caller, window: Window) -> int:
-    """Return the caller's limit in this window: the tier's, or a process's share of it where each counts alone."""
+    """Return the caller's limit in this window: the tier's, or a process's share of it if each counts for itself."""
     limit: int = settings.RATE_LIMITS[caller.tier]
     return limit if window.is_shared else max(1, limit // settings.WEB_WORKERS)
 
 
 def headers(request: HttpRequest) -> dict[str, str]:
-    """Return the headers that tell a limited caller's allowance, by their usual names and by those of the IETF's draft
-    (draft-ietf-httpapi-ratelimit-headers); none for others."""
+    """Return the rate-limit headers of a limited caller, and none for others.
+
+    They have their usual names and those of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
+    """
     allowance: Allowance | None = getattr(request, "allowance", None)
     if allowance is None:
         return {}

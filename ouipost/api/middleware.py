@@ -27,15 +27,15 @@ API = re.compile(r"/(api|admin)(/|$)")
 WORKSPACE_ID = re.compile(f"ws_{PATTERN}")
 MAX_ADDRESS = 45
 WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([0-9a-fA-F:.]+)\](?::[0-9]+)?")
-"""How some proxies write a hop."""
+"""A hop with its port, as some proxies write it."""
 DISCARD_SECONDS = 10
-"""A proxy that has the whole body sends a gigabyte in one or two."""
+"""Time to discard a body; a proxy that has the whole body sends a gigabyte in one or two seconds."""
 DISCARD_BYTES = 65_536
 KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, in `request.request_id`, X-Request-ID and the logs; a well-formed one is the caller's.
+    """Gives each request an id, in `request.request_id`, X-Request-ID and the logs; keeps a caller's well-formed one.
 
     Logs one line per request, with the route in place of the path and without the query.
     """
@@ -55,15 +55,15 @@ class RequestIdMiddleware:
         response.headers["X-Request-ID"] = request_id
         if requests.isEnabledFor(logging.INFO):
             milliseconds = round((time.monotonic() - began) * 1000)
-            told = {"method": method, "route": route_of(request), "status": response.status_code, "ms": milliseconds}
-            requests.info("Request", extra=told)
+            fields = {"method": method, "route": route_of(request), "status": response.status_code, "ms": milliseconds}
+            requests.info("Request", extra=fields)
         return response
 
 
 def _bound(request: HttpRequest) -> str:
     """Return the request's id, and bind it and the workspace's id to the log lines of this thread.
 
-    They are cleared by the next request, not at the end of this one: Django logs failed responses after the middleware.
+    The next request clears them, not the end of this one: Django logs failed responses after the middleware.
     """
     given = request.headers.get("X-Request-ID", "")
     request_id = given if SANE_ID.fullmatch(given) else str(uuid.uuid4())
@@ -104,23 +104,23 @@ class TrustedProxiesMiddleware:
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Return an IP address; one of IPv4 also where a socket for both versions gives it as one of IPv6."""
+    """Return an IP address; an IPv4 address that a dual-stack socket gives as IPv6 is returned as IPv4."""
     parsed = ipaddress.ip_address(address)
     return getattr(parsed, "ipv4_mapped", None) or parsed
 
 
 def _without_port(hop: str) -> str:
-    """Return the address of a hop: with their ports, those of one caller would all be different."""
+    """Return the address of a hop without its port, as each connection of a caller has another port."""
     found = WITH_PORT.fullmatch(hop)
     return found[1] or found[2] if found else hop
 
 
 class UnreadBodyMiddleware:
-    """Throws away what a trusted proxy still sends of a body when the response is there, before it is given.
+    """Discards the rest of a body that a trusted proxy still sends, before the response is given.
 
-    The server would close the connection, and nginx, Apache and their like answer 502 when they cannot send the rest.
-    To all others the response says `Connection: close`: the server closes without always saying so, and a client's
-    next request on it could be lost.
+    Otherwise the server closes the connection, and nginx, Apache and similar proxies answer 502 when they cannot send
+    the rest. Responses to all others get `Connection: close`: the server closes the connection without always
+    announcing it, and a client's next request on it could be lost.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -145,7 +145,7 @@ def _is_chunked(request: HttpRequest) -> bool:
 
 
 def _is_proxys(request: HttpRequest) -> bool:
-    """Whether a trusted proxy sends the body without being asked to: others' schemes were dropped."""
+    """Whether a trusted proxy sends the body without being asked to: X-Forwarded-Proto of others was dropped."""
     return "HTTP_X_FORWARDED_PROTO" in request.META and "HTTP_EXPECT" not in request.META
 
 
@@ -160,10 +160,10 @@ def _discarded(request: Any) -> bool:
 
 
 class EnvelopeMiddleware:
-    """Turns errors under /api and /admin into the JSON envelope, or for who asks into problems as RFC 9457 has them;
-    adds the rate-limit headers, and forbids caching.
+    """Turns errors under /api and /admin into the JSON envelope, or on request into problems of RFC 9457.
 
-    A shared cache keeps nothing that was asked for with `Authorization`, but of `X-API-Key` it knows nothing.
+    Adds the rate-limit headers, and forbids caching: a shared cache stores no response to a request with
+    `Authorization`, but does not know `X-API-Key`.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

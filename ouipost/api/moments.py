@@ -9,7 +9,7 @@ DAY = r"\d{4}-\d{2}-\d{2}"
 CLOCK = r"\d{2}:\d{2}(:\d{2}(?P<fraction>\.\d{1,9})?)?"
 OFFSET = r"Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?"
 SHAPE = re.compile(rf"(?a:{DAY})(?P<time>[T ](?a:{CLOCK}({OFFSET})?))?")
-"""With the fractions that languages write: up to nine digits, of which what is less than a microsecond is dropped."""
+"""Allows fractions of up to nine digits, as other languages write them; digits below a microsecond are dropped."""
 YEARS = range(2000, 2101)
 INSTANT = timedelta(microseconds=1)
 
@@ -19,7 +19,7 @@ class NotAMoment(ValueError):
 
 
 def parse_moment(text: str) -> datetime:
-    """Return the moment, naive where the text has no offset; raises NotAMoment."""
+    """Return the moment, naive if the text has no offset; raises NotAMoment."""
     match = SHAPE.fullmatch(text)
     if match is None or not match["time"]:
         raise NotAMoment(Phrase("Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."))
@@ -32,9 +32,9 @@ def parse_moment(text: str) -> datetime:
 def parse_bound(value: str, *, zone: tzinfo, end: bool) -> datetime:
     """Return in UTC the first moment that a bound includes, or with `end` the last; raises NotAMoment.
 
-    A date is that whole day in `zone`, and a time without an offset is local to `zone`: where the clocks show it twice,
-    all from the first to the second is included. A time without a fraction is that whole second, so that a moment shown
-    in a response, sent back as a bound, includes its row.
+    A date is that whole day in `zone`, and a time without an offset is local to `zone`: if the clocks show it twice,
+    the bound includes both. A time without a fraction is that whole second, so that a moment shown in a response, sent
+    back as a bound, includes its row.
     """
     match = SHAPE.fullmatch(value)
     if match is None:

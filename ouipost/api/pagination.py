@@ -32,7 +32,7 @@ PAGINATION_SCHEMA: dict[str, Any] = {
 class Pages(BasePagination):
     """Pages of the form `{<resources>: […], "pagination": {…}}`.
 
-    A view with `paging_optional` returns up to 500 rows, without `pagination`, where the query asks for no page.
+    A view with `paging_optional` returns up to 500 rows, without `pagination`, if the query asks for no page.
     """
 
     resources = "results"
@@ -80,7 +80,7 @@ class Pages(BasePagination):
         }
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        """Describe both; a list that is whole until a page is asked for has no defaults, which clients would send."""
+        """Describe `page` and `limit`; an optional paging has no defaults, since clients would send them."""
         self.configure(view)
         bounds = {"page": (LARGEST_PAGE, 1), "limit": (LARGEST_LIMIT, DEFAULT_LIMIT)}
         return [
@@ -97,7 +97,7 @@ class Pages(BasePagination):
 class BoundedPages(Pages):
     """Pages of a list that may have millions of rows: only the first 10,000 are counted and can be paged through.
 
-    `total_is_exact` is false where there are more.
+    `total_is_exact` is false if there are more.
     """
 
     pagination_name = "BoundedPagination"

@@ -43,8 +43,8 @@ class PayloadTooLarge(DomainError):
 class StrictJSONParser(JSONParser):
     """Parses a JSON object of at most 1 MiB, 20 levels and 10,000 values.
 
-    Django refuses what is announced as larger before it is read (`DATA_UPLOAD_MAX_MEMORY_SIZE`). A subclass of
-    JSONParser, so that REST framework keeps the body's bytes readable.
+    Django refuses a body that is announced as larger before reading it (`DATA_UPLOAD_MAX_MEMORY_SIZE`). This is a
+    subclass of JSONParser, so that REST framework keeps the body's bytes readable.
     """
 
     most_bytes = LIMIT_BYTES
@@ -94,7 +94,7 @@ def _decode(body: bytes) -> str:
 
 
 def _refuse_size(text: str) -> None:
-    """Raise MalformedJSON for too many levels or values, by counting signs: the parser itself would recurse."""
+    """Raise MalformedJSON for too many levels or values, by counting signs, since the parser itself would recurse."""
     bare = STRING.sub("", text)
     depth = 0
     for bracket in NOT_BRACKETS.sub("", bare):

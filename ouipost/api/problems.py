@@ -16,7 +16,7 @@ PROBLEM_TYPE = "application/problem+json"
 
 
 class Negotiation(CsvNegotiation):
-    """Lets a request accept nothing but problems: what is none is answered as usual."""
+    """Lets a request accept only problems: successful responses keep their usual type."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -31,13 +31,13 @@ class Negotiation(CsvNegotiation):
 
 
 def is_asked_for(request: HttpRequest) -> bool:
-    """Whether the caller names the type; a wildcard is no wish for another form than the usual one."""
+    """Whether the caller names the type; a wildcard does not ask for it."""
     accepted = request.headers.get("Accept", "").split(",")
     return any(each.partition(";")[0].strip().lower() == PROBLEM_TYPE for each in accepted)
 
 
 def give_as_problem(response: HttpResponse, *, request_id: str) -> None:
-    """Write the envelope of an error anew; a response that has no error in it stays."""
+    """Rewrite the envelope of an error as a problem; a response without an error stays as it is."""
     error: dict[str, Any] | None = orjson.loads(response.content).get("error")
     if error is None:
         return

@@ -20,7 +20,7 @@ def values_of(
 
 
 def refuse_encoded(request: Request) -> None:
-    """Refuse a body that is compressed: its parser would take it for a broken one."""
+    """Refuse a compressed body, since the parser would report it as malformed."""
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedMediaType(encoding, detail="Send the body as it is, without Content-Encoding.")

@@ -1,4 +1,4 @@
-"""Readable routes such as `/api/posts/{pk}`, to label metrics and logs: with paths, callers could invent labels."""
+"""Readable routes such as `/api/posts/{pk}`, to label metrics and logs; with paths, callers could invent labels."""
 
 import re
 from functools import cache
@@ -24,7 +24,7 @@ def method_of(request: HttpRequest) -> str:
 
 @cache
 def template(route: str) -> str:
-    """Return a Django route as `/api/posts/{pk}`; `other` where it has more than names and parameters."""
+    """Return a Django route as `/api/posts/{pk}`; `other` if it has more than names and parameters."""
     plain = PARAMETER.sub(lambda found: f"{{{found[1] or found[2]}}}", route.replace("^", ""))
     plain = plain.removesuffix("$").removesuffix(r"\Z").replace("\\", "")
     return f"/{plain}" if PLAIN.fullmatch(plain) else OTHER

@@ -12,11 +12,12 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.serializers import CharField, FileField, JSONField, ListField, ModelSerializer, Serializer
 
 from ouipost.api.failures import BY_STATUS
+from ouipost.api.problems import PROBLEM_TYPE
 from ouipost.ids import PATTERN
 
 Schema = dict[str, Any]
 WARNINGS: Schema = {"warnings": {"type": "array", "items": {"type": "string"}}}
-"""Warnings about a change that was made nevertheless; left out where there are none."""
+"""Warnings about a change that was made nevertheless; left out if there are none."""
 CHANGES = ("update", "partial_update")
 JSON_TYPE = "application/json"
 MESSAGE: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
@@ -27,7 +28,7 @@ TEXT: Schema = {"type": "string"}
 ID: Schema = {**TEXT, "pattern": f"^[a-z]+_{PATTERN}$"}
 COUNT: Schema = {"type": "integer"}
 BOOLEAN: Schema = {"type": "boolean"}
-"""Which of the two it is, only its description says: clients of OpenAPI Generator refuse every answer with `const`."""
+"""The value is given in descriptions only: clients of OpenAPI Generator refuse every answer if it is a `const`."""
 
 
 def exactly(**properties: Schema) -> Schema:
@@ -41,7 +42,7 @@ def at_least(**properties: Schema) -> Schema:
 
 
 def or_null(described: Schema) -> Schema:
-    """Describe what may be null as well."""
+    """Describe a value that may also be null."""
     return {**described, "type": [described["type"], "null"]}
 
 
@@ -52,7 +53,34 @@ CODES = {
     422: "Understood, but a rule of the product or of a network refuses it.",
 } | {status: message for status, (_, message) in BY_STATUS.items()}
 NAMES = {422: "Refused"} | {status: code.title().replace("_", "") for status, (code, _) in BY_STATUS.items()}
-"""Of the answers that refuse a call, by status."""
+"""Component names of the responses that refuse a call, by status."""
+DETAILS: Schema = {
+    "type": "object",
+    "description": "More about it, by code; empty where there is nothing to add.",
+    "properties": {
+        "fields": {
+            "type": "object",
+            "description": "All that is wrong with query or body, by dotted names: `slots.0.day`.",
+            "additionalProperties": STRINGS,
+        },
+        "issues": {
+            "type": "array",
+            "description": "What networks would refuse, as `POST /api/posts/validate` has it.",
+            "items": OBJECT,
+        },
+        "status": {"type": "string", "description": "The present status, which does not allow it."},
+        "required": {"type": "string", "description": "The permission that is needed."},
+        "platform": {"type": "string", "description": "The network that is not configured here."},
+        "platforms": {**STRINGS, "description": "Networks without an account, or accounts that went."},
+        "accounts": {**STRINGS, "description": "The accounts that were disconnected."},
+        "field": {"type": "string", "description": "The field of a form that has the file."},
+        "reason": {"type": "string", "description": "Why, in one word."},
+        "retry_after": {"type": "integer", "description": "Seconds until it may be tried again."},
+        "next_attempt_at": {**or_null(MOMENT), "description": "When a delivery is tried by itself."},
+        "limit": {"type": "integer", "description": "The requests a minute that the key has."},
+        "limit_bytes": {"type": "integer", "description": "The most that is taken."},
+    },
+}
 ERROR: Schema = {
     "type": "object",
     "properties": {
@@ -62,38 +90,24 @@ ERROR: Schema = {
             "properties": {
                 "code": {"type": "string", "description": "What went wrong, for programs."},
                 "message": {"type": "string", "description": "What went wrong, for people."},
-                "details": {
-                    "type": "object",
-                    "description": "More about it, by code; empty where there is nothing to add.",
-                    "properties": {
-                        "fields": {
-                            "type": "object",
-                            "description": "All that is wrong with query or body, by dotted names: `slots.0.day`.",
-                            "additionalProperties": STRINGS,
-                        },
-                        "issues": {
-                            "type": "array",
-                            "description": "What networks would refuse, as `POST /api/posts/validate` has it.",
-                            "items": OBJECT,
-                        },
-                        "status": {"type": "string", "description": "The present status, which does not allow it."},
-                        "required": {"type": "string", "description": "The permission that is needed."},
-                        "platform": {"type": "string", "description": "The network that is not configured here."},
-                        "platforms": {**STRINGS, "description": "Networks without an account, or accounts that went."},
-                        "accounts": {**STRINGS, "description": "The accounts that were disconnected."},
-                        "field": {"type": "string", "description": "The field of a form that has the file."},
-                        "reason": {"type": "string", "description": "Why, in one word."},
-                        "retry_after": {"type": "integer", "description": "Seconds until it may be tried again."},
-                        "next_attempt_at": {**or_null(MOMENT), "description": "When a delivery is tried by itself."},
-                        "limit": {"type": "integer", "description": "The requests a minute that the key has."},
-                        "limit_bytes": {"type": "integer", "description": "The most that is taken."},
-                    },
-                },
+                "details": {"$ref": "#/components/schemas/ErrorDetails"},
             },
             "required": ["code", "message", "details"],
         },
     },
     "required": ["success", "error"],
+}
+PROBLEM: Schema = {
+    **exactly(
+        type={**TEXT, "description": "about:blank"},
+        title={**TEXT, "description": "The status in words."},
+        status=COUNT,
+        detail={**TEXT, "description": "What went wrong, for people."},
+        instance={**TEXT, "description": "The request's id."},
+        code={**TEXT, "description": "What went wrong, for programs."},
+        details={"$ref": "#/components/schemas/ErrorDetails"},
+    ),
+    "description": "The same in the form of RFC 9457, for callers that accept `application/problem+json`.",
 }
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -122,18 +136,19 @@ ALLOWANCE: Schema = {
     "RateLimit": {"schema": TEXT, "description": "The rest, and the seconds until there are all again, by that draft."},
 }
 LOCATION: Schema = {"Location": {"schema": TEXT, "description": "Where to ask what came of it: the post."}}
+WAITED: Schema = {"Preference-Applied": {"schema": TEXT, "description": "`wait=N`, the most that was waited."}}
 REPLAYED: Schema = {
     "Idempotent-Replayed": {"schema": {**TEXT, "const": "true"}, "description": "It is a repeat's answer."}
 }
 SIGNED: list[Schema] = [
-    {"name": name, "in": "header", "required": True, "schema": kind, "description": told}
-    for name, kind, told in (
+    {"name": name, "in": "header", "required": True, "schema": kind, "description": text}
+    for name, kind, text in (
         ("webhook-id", TEXT, "The event's id."),
         ("webhook-timestamp", COUNT, "When it is sent, in unix seconds."),
         ("webhook-signature", TEXT, "`v1,` and a signature after Standard Webhooks; two while a secret is rotated."),
     )
 ]
-"""The headers of what webhooks are sent."""
+"""The headers of requests to webhooks."""
 
 
 class EnvelopeSchema(AutoSchema):
@@ -142,7 +157,7 @@ class EnvelopeSchema(AutoSchema):
     view: Any
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
-        """Describe a call, in a line where there is room for no more, and say also that it takes no credential."""
+        """Describe a call, with the first line as its summary, and with empty `security` if it takes no credential."""
         operation = super().get_operation(*args, **kwargs)
         if operation:
             words = self._with_names(operation["description"])
@@ -158,7 +173,7 @@ class EnvelopeSchema(AutoSchema):
         return words
 
     def get_operation_id(self) -> str:
-        """Name a call after its address, and what it does there where the address does not say it."""
+        """Name a call after its address, with a verb only if the address does not imply it."""
         name: str = super().get_operation_id()
         if self.path.endswith("}"):
             return name
@@ -182,7 +197,7 @@ class EnvelopeSchema(AutoSchema):
         return input_class(partial=action in CHANGES)
 
     def _get_request_for_media_type(self, serializer: Any, direction: Direction = "request") -> Any:
-        """Describe a PATCH's body like that of the PUT, which it is: partial where the input is."""
+        """Describe a PATCH's body like a PUT's, since both are the same call: partial if the input is."""
         # The library makes every PATCH partial, with no setting for it, and its hooks have no types.
         method, self.method = self.method, "PUT" if self.method == "PATCH" else self.method
         try:
@@ -214,7 +229,7 @@ class EnvelopeSchema(AutoSchema):
         response: Schema = super()._get_response_for_code(serializer, status_code, media_types, direction)  # type: ignore[no-untyped-call]
         response["description"] = response["description"] or CODES.get(int(status_code), "")
         content: Schema = response.get("content", {}).get(JSON_TYPE)
-        if content:  # those of refusals come later
+        if content:  # refusals get theirs later
             data = content["schema"]
             resource = self._resource(serializer)
             if resource:
@@ -231,36 +246,39 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Direction = "response") -> Schema:
         responses: Schema = super()._get_response_bodies(direction)
-        reference = self._component("Error", ERROR)
+        self._component("ErrorDetails", DETAILS)
+        forms = {JSON_TYPE: ("Error", ERROR), PROBLEM_TYPE: ("Problem", PROBLEM)}
         for status in self._failures():
-            content = {JSON_TYPE: {"schema": reference}}
+            content = {kind: {"schema": self._component(*form)} for kind, form in forms.items()}
             responses.setdefault(str(status), {"description": CODES[status], "content": content})
         for code, response in responses.items():
             response["headers"] = self._headers(int(code))
         return responses
 
     def _component(self, name: str, schema: Schema) -> Schema:
-        """Put a schema among those that are named, and return a reference to it."""
+        """Register a schema as a named component, and return a reference to it."""
         named = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=deepcopy(schema), object=name)
         self.registry.register_on_missing(named)
         return dict(named.ref)
 
     def _headers(self, status: int) -> Schema:
-        """Return what an answer carries beside its body; the allowance is told to API keys alone."""
-        told = REQUEST_ID | (RETRY_AFTER if status in (409, 429, 503) else {})
+        """Return the headers of an answer; only calls with an API key have the rate-limit headers."""
+        headers = REQUEST_ID | (RETRY_AFTER if status in (409, 429, 503) else {})
+        if self.view.action in self.view.answers_anew and status < 300:
+            headers |= WAITED
         if status == 202:
-            told |= LOCATION
+            headers |= LOCATION
         if self.path.startswith("/api/"):
-            told |= ALLOWANCE
+            headers |= ALLOWANCE
         if (status < 300 or status in (409, 422)) and self._takes_idempotency_key():
-            told |= REPLAYED
-        return told
+            headers |= REPLAYED
+        return headers
 
     def _takes_idempotency_key(self) -> bool:
         return self.method not in SAFE_METHODS and bool(self.view.takes_idempotency_key)
 
     def _resource(self, serializer: Any) -> str:
-        """Return the key of the row in `data`; empty where the serializer describes `data` as a whole."""
+        """Return the key of the row in `data`; empty if the serializer describes `data` as a whole."""
         shown = force_instance(serializer)
         if not isinstance(shown, Serializer) or self._is_list_view(shown):
             return ""
@@ -283,7 +301,7 @@ class EnvelopeSchema(AutoSchema):
 
 
 class ShownSchema(OpenApiSerializerExtension):
-    """Says of every answer which of its fields are always there: all but those that are declared not to be."""
+    """Lists the required fields of every answer: all but those declared with `required=False`."""
 
     target_class = "rest_framework.serializers.Serializer"
     match_subclasses = True
@@ -299,34 +317,36 @@ class ShownSchema(OpenApiSerializerExtension):
         for name in described.keys() - declared.keys() if isinstance(shown, ModelSerializer) else ():
             if isinstance(shown.fields[name], JSONField):
                 described[name] |= STRINGS if shown.Meta.model._meta.get_field(name).default is list else OBJECT
-        told = {name: _as_shown(each) for name, each in described.items()}
-        return {**schema, "properties": told, "required": sorted(described.keys() - at_times)}
+        properties = {name: _as_shown(each) for name, each in described.items()}
+        return {**schema, "properties": properties, "required": sorted(described.keys() - at_times)}
 
 
 def _as_shown(described: Schema) -> Schema:
-    """Describe a field of an answer without `readOnly`, for which client generators would make a second type."""
-    told = {key: value for key, value in described.items() if key != "readOnly"}
-    return told["allOf"][0] if list(told) == ["allOf"] else told
+    """Describe a field of an answer without `readOnly`, as client generators would make a second type for it."""
+    shown = {key: value for key, value in described.items() if key != "readOnly"}
+    return shown["allOf"][0] if list(shown) == ["allOf"] else shown
 
 
 class StrictInputSchema(OpenApiSerializerExtension):
-    """Describes inputs: they allow no other fields than their own, and gives the minimum length of texts."""
+    """Describes inputs with the minimum length of texts; beside their own fields they allow those that a GET shows."""
 
     target_class = "ouipost.api.inputs.StrictInput"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
         schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        fields = force_instance(self.target).fields
-        for name, described in schema.get("properties", {}).items():
-            _say_least(fields[name], described)
-            if isinstance(fields[name], FileField):
+        taken = force_instance(self.target)
+        properties: Schema = schema.get("properties", {})
+        for name, described in properties.items():
+            _say_least(taken.fields[name], described)
+            if isinstance(taken.fields[name], FileField):
                 described["format"] = "binary"
-        return {**schema, "additionalProperties": False}
+        sent_back = {name: {"readOnly": True} for name in (*taken.shown, *taken.guarded)}
+        return {**schema, "properties": sent_back | properties, "additionalProperties": False}
 
 
 def _say_least(field: Any, described: Schema) -> None:
-    """Say of a text that may not be empty, and of those in a list, that it has a character."""
+    """Set a minimum length of 1 for a text that may not be empty, and for such texts in a list."""
     if isinstance(field, ListField):
         _say_least(field.child, described.get("items", {}))
     elif isinstance(field, CharField) and not field.allow_blank and "type" in described:
@@ -334,24 +354,23 @@ def _say_least(field: Any, described: Schema) -> None:
 
 
 def complete(result: Schema, generator: Any, **_: Any) -> Schema:
-    """Add the types of what webhooks are sent, which spectacular describes after it has listed the types."""
+    """Add the types of webhook payloads, which spectacular describes after it has listed the types."""
     return result | {"components": generator.registry.build({})}
 
 
 def finished(result: Schema, generator: Any, **_: Any) -> Schema:
-    """Add what spectacular leaves out of webhooks, refusals and parameters, and say null in place of a type for it."""
+    """Add what spectacular leaves out of webhooks, refusals and parameters, and replace its type `Null` with null."""
     for event, calls in result.get("webhooks", {}).items():
         calls["post"] |= {"operationId": f"on_{event.replace('.', '_')}", "parameters": SIGNED, "security": []}
     schemas = result["components"]["schemas"]
     if "Issue" in schemas:
-        details = schemas["Error"]["properties"]["error"]["properties"]["details"]["properties"]
-        details["issues"]["items"] = {"$ref": "#/components/schemas/Issue"}
+        schemas["ErrorDetails"]["properties"]["issues"]["items"] = {"$ref": "#/components/schemas/Issue"}
     named = {tuple(sorted(each["enum"])): name for name, each in schemas.items() if "enum" in each}
     for parameter in _parameters(result):
         if parameter["in"] == "path":
-            parameter["schema"] = ID  # each place in an address is an id's; any other text is not found
+            parameter["schema"] = ID  # each parameter in a path is an id; any other text is not found
         if parameter["in"] == "query" and parameter["schema"] == TEXT:
-            parameter["schema"] = {**TEXT, "minLength": 1}  # one without a value is refused
+            parameter["schema"] = {**TEXT, "minLength": 1}  # an empty value is refused
         if name := named.get(tuple(parameter["schema"].get("enum", ()))):
             parameter["schema"] = {"$ref": f"#/components/schemas/{name}"}
     if schemas.pop("Null", None):
@@ -361,7 +380,7 @@ def finished(result: Schema, generator: Any, **_: Any) -> Schema:
 
 
 def _share(result: Schema) -> None:
-    """Name each header and each refusal once: calls have most of them in common, and a tenth of the text is left."""
+    """Move headers and refusals into shared components: most calls have the same, and a tenth of the text is left."""
     headers: Schema = {}
     refusals: Schema = {}
     for answers in [call["responses"] for call in _calls(result)]:

@@ -8,7 +8,7 @@ from rest_framework.serializers import BaseSerializer, CharField
 
 
 class TextOrNull(CharField):
-    """A text, or null where there is none."""
+    """A text, or null for an empty one."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(read_only=True, allow_null=True, **options)

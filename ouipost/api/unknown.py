@@ -26,7 +26,7 @@ class UnknownAddress(APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """No `Allow`: where nothing is, no method is allowed."""
+        """No `Allow`, since an unknown address allows no method."""
         return {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

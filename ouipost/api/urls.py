@@ -1,4 +1,4 @@
-"""The routes of the API documentation, included at `api/`; those of the admin API at `admin/`."""
+"""The routes of the API documentation, included at `api/`, and of the admin API's, included at `admin/`."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The base of every resource: what a subclass declares, and the methods that its actions are written with."""
+"""The base of every resource: the declarations of a subclass, and the methods that its actions call."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -33,10 +33,10 @@ P = TypeVar("P")
 class ApiViewSet(GenericViewSet[M]):
     """A resource; `Lists` and `Retrieves` add the actions that read it, and a subclass those that change it.
 
-    Checked in this order: credential, rate limit, method, permission, query, form of the ids, body. `scope` (or
-    `required_permission`) is the permission needed, `query_parameters = {action: names}` what an action's query may
-    have in addition to a list's filters and pages, and `extra_fields = {action: {name: JSON Schema}}` what its response
-    has in addition to the row or the message, `warnings` only where there are any.
+    A request is checked in this order: credential, rate limit, method, permission, query, form of the ids, body.
+    `scope` (or `required_permission`) is the permission needed. `query_parameters = {action: names}` are parameters of
+    an action in addition to a list's filters and pages. `extra_fields = {action: {name: JSON Schema}}` are fields of
+    its response in addition to the row or the message; `warnings` are left out if there are none.
     """
 
     resource: ClassVar[str]
@@ -48,22 +48,22 @@ class ApiViewSet(GenericViewSet[M]):
     query_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     extra_fields: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     answers_anew: ClassVar[tuple[str, ...]] = ()
-    """Actions whose response is not stored: a repeated request is answered from the present state."""
+    """Actions whose stored response is not repeated: a repeated request is answered from the present state."""
     takes_idempotency_key: ClassVar[bool] = True
-    """Whether a repeated request is answered as the first one was; False: its `Idempotency-Key` is ignored."""
+    """Whether a repeated request gets the first one's response; False: its `Idempotency-Key` is ignored."""
     secrets: ClassVar[Mapping[str, Sequence[idempotency.Path]]] = {}
-    """By action: where its response has secret values, which are stored for ten minutes only."""
+    """Paths of secret values in an action's response, by action; they are stored for ten minutes only."""
     paging_optional = False
     is_admitted = has_read = has_begun = False
     needs_workspace = False
 
-    lookup_value_regex = "[^/]+"  # an id of any form leads here, where a credential comes first
+    lookup_value_regex = "[^/]+"  # any text is routed here, so that the credential is checked first
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     schema = EnvelopeSchema()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "update" in vars(cls):  # PUT and PATCH are one: both change the fields that they are given
+        if "update" in vars(cls):  # PUT and PATCH are the same: both change the given fields
             cls.partial_update = cls.update  # type: ignore[attr-defined]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -76,7 +76,7 @@ class ApiViewSet(GenericViewSet[M]):
         if self.action != "list" or self.pagination_class is None:
             self._check_query(request)  # a list's filters and pages are checked together with the names
         if not all(map(may_be_id, self.kwargs.values())):
-            raise Http404  # no database is asked: some take an id with a space at its end for the id
+            raise Http404  # before any query: some databases ignore a space at the end of an id
         self.is_admitted = True
         refuse_encoded(request)
         open_chunks(request)
@@ -85,7 +85,7 @@ class ApiViewSet(GenericViewSet[M]):
         blank = blank_problems(request.query_params)
         problems = blank | problems_in(self.read_query) | query_problems(request, self)
         if problems:
-            raise ValidationError(problems)  # unlike InvalidInput it takes any name, and these are the caller's
+            raise ValidationError(problems)  # unlike InvalidInput it takes any name, and callers choose these
 
     def read_query(self) -> None:
         """Read the query of an action other than `list`, for a subclass to override; raises InvalidInput."""
@@ -93,8 +93,8 @@ class ApiViewSet(GenericViewSet[M]):
     def handle_exception(self, exc: Exception) -> Response:
         """Return the error response; a repeated idempotent request gets its stored response instead.
 
-        Its row may be gone or changed by now, so that the repeat fails before it comes to its work. So does one whose
-        body is another one and wrong: what is said of it is that its key was used.
+        The row may have been deleted or changed since, so that the repeat fails before its work begins. A repeat with
+        a different and invalid body fails as well, and the answer says that its key was used.
         """
         response = super().handle_exception(exc)
         if not self._may_repeat(response) or self.hides(exc):
@@ -103,14 +103,14 @@ class ApiViewSet(GenericViewSet[M]):
             stored = idempotency.find(self.request, secrets=self._secrets)
         except (idempotency.IdempotencyKeyReused, idempotency.IdempotencyInProgress) as refusal:
             return super().handle_exception(refusal)
-        return response if stored is None or self.action in self.answers_anew else stored
+        return response if stored is None or self.action in self.answers_anew else self._renewed(stored)
 
     def hides(self, error: Exception) -> bool:
-        """Whether the caller may not see even a stored response, as this error tells; for a subclass to override."""
+        """Whether this error means that the caller may not see even a stored response; for a subclass to override."""
         return False
 
     def _may_repeat(self, response: Response) -> bool:
-        """Whether the request failed before its work began, and its key may be known."""
+        """Whether the request failed before its work began, so that its key may have a stored response."""
         if not self.is_admitted or self.has_begun or not self.takes_idempotency_key:
             return False
         return self.request.method not in SAFE_METHODS and response.status_code in REPLAYABLE
@@ -132,18 +132,26 @@ class ApiViewSet(GenericViewSet[M]):
         self._receive()
         if not self.takes_idempotency_key:
             return in_transaction(work)
-        return idempotency.once(self.request, self._beginning(work), secrets=self._secrets)
+        return self._renewed(idempotency.once(self.request, self._beginning(work), secrets=self._secrets))
 
     def once_outside(self, work: Callable[[], Response]) -> Response:
         """Run work that waits for a network, outside any transaction, and then store its idempotent response."""
         self._receive()
-        return idempotency.once_outside(self.request, self._beginning(work))
+        return self._renewed(idempotency.once_outside(self.request, self._beginning(work)))
 
     def once_prepared(
         self, prepare: Callable[[], AbstractContextManager[P]], work: Callable[[P], Response]
     ) -> Response:
-        """Run the work as `once` does, on what `prepare` gives before the transaction opens, such as a file."""
-        return idempotency.once_prepared(self.request, self._beginning(prepare), work)
+        """Run the work as `once` does, on a value that `prepare` yields before the transaction, such as a file."""
+        return self._renewed(idempotency.once_prepared(self.request, self._beginning(prepare), work))
+
+    def renew(self, data: dict[str, Any]) -> None:
+        """Correct what is no longer true in a stored response that is replayed; for a subclass to override."""
+
+    def _renewed(self, response: Response) -> Response:
+        if idempotency.REPLAYED in response.headers and not response.exception:
+            self.renew(response.data)
+        return response
 
     def _receive(self) -> None:
         """Receive the body before a transaction opens, as it may come slowly; refuse one that the action does not read.

@@ -1,1 +1,1 @@
-"""How the settings are read: from the environment, `.env`, and the secrets that embedded mode keeps in a file."""
+"""Reading of the settings: from the environment, `.env`, and the secrets that embedded mode keeps in a file."""

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.platforms.base import App, Budget, Connector, Pace
+from accounts.platforms.base import Allowance, App, Connector
 
 FALSE = ("false", "off", "n", "no", "0", "")
 ENCRYPTED = "REQUIRED"
@@ -26,7 +26,7 @@ class Environment(environ.Env):
     """Reads variables; raises ImproperlyConfigured with the name of one whose value has the wrong type."""
 
     def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **_options: Any) -> Any:
-        """Return what a variable says, else the default; the library takes what begins with $ for another's name."""
+        """Return a variable's value, else the default; the library would read a value with $ first as another name."""
         if var not in self.ENVIRON:
             return default
         try:
@@ -42,7 +42,7 @@ class Environment(environ.Env):
 
 
 def _number(value: str, cast: type[int] | type[float]) -> float:
-    """Return a number; the library's own cast drops what is none of it, and takes 50ms for 50."""
+    """Return a number; the library's own cast drops other characters, and reads 50ms as 50."""
     try:
         return cast(value)
     except ValueError:
@@ -53,7 +53,7 @@ env = Environment()
 
 
 def required(name: str, *, kept_in: Path | None = None) -> str:
-    """Return a variable that must be set, or kept in this file; raises ImproperlyConfigured where it is missing."""
+    """Return a variable that must be set, or kept in this file; raises ImproperlyConfigured if it is missing."""
     value = env.str(name, default="")
     if not value and kept_in:
         raise ImproperlyConfigured(
@@ -77,7 +77,7 @@ def address(name: str, default: str) -> str:
 
 
 def database_address(name: str, default: str) -> str:
-    """Return the URL of a database; it may be empty where the default is."""
+    """Return the URL of a database; it may be empty only if the default is."""
     value = address(name, default)
     parts = urlsplit(value)
     is_named = parts.scheme in ("sqlite", "mysql") and parts.path.strip("/") and not parts.fragment
@@ -91,7 +91,7 @@ def database_address(name: str, default: str) -> str:
 
 
 def _has_known_options(parts: SplitResult) -> bool:
-    """Whether what is behind the ? is nothing, or asks a server for TLS."""
+    """Whether the URL has no query, or one that asks a server for TLS."""
     if not parts.query:
         return True
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -101,8 +101,10 @@ def _has_known_options(parts: SplitResult) -> bool:
 
 
 def base_address(name: str, default: str) -> str:
-    """Return an http or https address that paths are put behind, without its last slash; it may be empty where the
-    default is."""
+    """Return an http or https address that paths are appended to, without a slash at its end.
+
+    It may be empty only if the default is.
+    """
     value = address(name, default).rstrip("/")
     parts = urlsplit(value)
     is_base = parts.scheme in ("http", "https") and parts.hostname and not re.search("[@?#]", value)
@@ -113,9 +115,9 @@ def base_address(name: str, default: str) -> str:
 
 
 def redis_address(name: str, default: str) -> str:
-    """Return the URL of a Redis server; it may be empty where the default is.
+    """Return the URL of a Redis server; it may be empty only if the default is.
 
-    Its own library takes a number that is none for 0.
+    The library of Redis would read a malformed database number as 0.
     """
     value = address(name, default)
     parts = urlsplit(value)
@@ -127,8 +129,7 @@ def redis_address(name: str, default: str) -> str:
 
 
 def at_least(least: int, name: str, default: int) -> int:
-    """Return a whole number, the default where it is left empty; raises ImproperlyConfigured where it is smaller than
-    `least`."""
+    """Return a whole number, or the default if it is empty; raises ImproperlyConfigured below `least`."""
     value = env.int(name) if _is_given(name) else default
     if value < least:
         raise ImproperlyConfigured(f"{name} must be at least {least}.")
@@ -136,7 +137,7 @@ def at_least(least: int, name: str, default: int) -> int:
 
 
 def port(name: str, default: int) -> int:
-    """Return the number of a port, the default where it is left empty; raises ImproperlyConfigured for what is none."""
+    """Return a port number, or the default if it is empty; raises ImproperlyConfigured if it is not 1 to 65535."""
     value = env.int(name) if _is_given(name) else default
     if not 0 < value <= LAST_PORT:
         raise ImproperlyConfigured(f"{name} must be 1 to {LAST_PORT}.")
@@ -144,7 +145,7 @@ def port(name: str, default: int) -> int:
 
 
 def above_zero(name: str, default: float) -> float:
-    """Return a number, the default where it is left empty; raises ImproperlyConfigured where it is not more than 0."""
+    """Return a number, or the default if it is empty; raises ImproperlyConfigured if it is not more than 0."""
     value = env.float(name) if _is_given(name) else default
     if not 0 < value < math.inf:
         raise ImproperlyConfigured(f"{name} must be more than 0.")
@@ -156,7 +157,7 @@ def _is_given(name: str) -> bool:
 
 
 def product(platform: type[Connector]) -> str:
-    """Return what the app at this network is registered for: `<NETWORK>_PRODUCT`, where the network has several."""
+    """Return the product that the app at this network is registered for: `<NETWORK>_PRODUCT`, if there are several."""
     name = f"{platform.id.upper()}_PRODUCT"
     given = env.str(name, default="")
     if given not in ("", *platform.products):
@@ -165,7 +166,7 @@ def product(platform: type[Connector]) -> str:
 
 
 def hosts(name: str, default: list[str]) -> list[str]:
-    """Return a list of host names and addresses, or of patterns for them as Django's ALLOWED_HOSTS takes them."""
+    """Return a list of host names, addresses and patterns as in Django's ALLOWED_HOSTS."""
     given = _listed(name, default)
     if wrong := next((each for each in given if not HOST.fullmatch(each)), None):
         message = f"{name} must be names of hosts, without https:// and port, joined by commas: {wrong} is none."
@@ -178,7 +179,7 @@ def _listed(name: str, default: list[str]) -> list[str]:
 
 
 def networks(name: str) -> list[str]:
-    """Return a list of IP addresses and networks; host names are refused, since what they resolve to may change."""
+    """Return a list of IP addresses and networks; host names are refused, since their addresses may change."""
     given = _listed(name, [])
     for each in given:
         try:
@@ -190,7 +191,7 @@ def networks(name: str) -> list[str]:
 
 
 def rate_limits(defaults: dict[str, int]) -> dict[str, int]:
-    """Return the requests a minute of each tier: the defaults, with what `RATE_LIMITS` (`tier=number,…`) replaces."""
+    """Return the requests a minute of each tier: the defaults, replaced by those in `RATE_LIMITS` (`tier=number,…`)."""
     pairs = [each.partition("=") for each in env.list("RATE_LIMITS", default=[])]
     given = {tier.strip(): limit.strip() for tier, _, limit in pairs}
     for tier, limit in given.items():
@@ -208,31 +209,19 @@ def is_installed(module: str) -> bool:
         return False
 
 
-def per_seconds(name: str, what: str) -> tuple[int, int] | None:
-    """Return a number and its seconds from a variable such as `50/86400`; None where it is not set."""
+def allowance(name: str, what: str, default: Allowance | None) -> Allowance | None:
+    """Return the allowance in a variable such as `50/86400`, in `what` per seconds; the default if it is not set."""
     given = env.str(name, default="")
     if not given:
-        return None
-    number, _, seconds = given.partition("/")
-    if not (number.isdecimal() and seconds.isdecimal() and int(number) and int(seconds)):
+        return default
+    most, _, seconds = given.partition("/")
+    if not (most.isdecimal() and seconds.isdecimal() and int(most) and int(seconds)):
         raise ImproperlyConfigured(f"{name} must be {what}/seconds, such as 50/86400.")
-    return int(number), int(seconds)
-
-
-def pace(platform: type[Connector]) -> Pace | None:
-    """Return how fast an account of this network may post: `<NETWORK>_PACE`, as `posts/seconds`, else its own."""
-    given = per_seconds(f"{platform.id.upper()}_PACE", "posts")
-    return Pace(posts=given[0], seconds=given[1]) if given else platform.pace
-
-
-def read_budget(platform: type[Connector]) -> Budget | None:
-    """Return what reading an account may cost: `<NETWORK>_READ_BUDGET`, as `requests/seconds`, else its own."""
-    given = per_seconds(f"{platform.id.upper()}_READ_BUDGET", "requests")
-    return Budget(requests=given[0], seconds=given[1]) if given else platform.read_budget
+    return Allowance(most=int(most), seconds=int(seconds))
 
 
 def limits(platform: type[Connector]) -> dict[str, float]:
-    """Return what the operator knows better: `<NETWORK>_LIMITS`, such as `max_images=4,reel.first_comment=900`."""
+    """Return limits that the operator overrides: `<NETWORK>_LIMITS`, such as `max_images=4,reel.first_comment=900`."""
     name = f"{platform.id.upper()}_LIMITS"
     given: dict[str, float] = {}
     for pair in env.list(name, default=[]):

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ouipost import folders
 
 ENCODING = "utf-8-sig"
-"""With or without the mark that some editors put first."""
+"""UTF-8, with or without the byte order mark that some editors write."""
 LINE = re.compile(r"\s*(#.*)?|(export )?\w+=.*")
 
 
@@ -31,8 +31,8 @@ def path_in(home: Path) -> Path:
 
 
 def read(path: Path) -> None:
-    """Put what a file says into the environment where it is not set; raises OSError where it cannot be read."""
-    path.open().close()  # of one that cannot be opened, the library says nothing
+    """Read a file's variables into the environment, except those that are set; raises OSError if it is unreadable."""
+    path.open().close()  # the library ignores a file that it cannot open
     try:
         environ.Env.read_env(path, encoding=ENCODING)
     except UnicodeDecodeError:
@@ -40,7 +40,7 @@ def read(path: Path) -> None:
 
 
 def require_assignments(path: Path) -> None:
-    """Raise ImproperlyConfigured for a line that `read` passes over; it is not repeated, since it may hold a secret."""
+    """Raise ImproperlyConfigured for a line that `read` would skip; the error does not quote it: it may be secret."""
     for number, line in enumerate(path.read_text(encoding=ENCODING).splitlines(), start=1):
         if not LINE.fullmatch(line):
             message = f"Line {number} of '{path}' is not NAME=value, without blanks around the =."
@@ -48,7 +48,7 @@ def require_assignments(path: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """Write new secrets atomically; where two processes start at the same time, the first one's file stays."""
+    """Write new secrets atomically; if two processes start at the same time, the first one's file stays."""
     lines = [
         f"SECRET_KEY={secrets.token_urlsafe(48)}",
         f"TOKEN_KEYS=k1:{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}",

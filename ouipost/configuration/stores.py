@@ -1,4 +1,4 @@
-"""Where the files of posts are kept: on this machine, or in a store that speaks S3."""
+"""Storage of the posts' files: on this machine, or in a store that speaks S3."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 def media_storage() -> dict[str, Any]:
-    """Return Django's entry for what `MEDIA_STORAGE` names; raises ImproperlyConfigured where it is half-configured."""
+    """Return Django's entry for the storage in `MEDIA_STORAGE`; raises ImproperlyConfigured if it is incomplete."""
     chosen = env.str("MEDIA_STORAGE", default="local")
     if chosen == "local":
         return LOCAL
@@ -31,7 +31,7 @@ def _bucket() -> dict[str, str]:
 
 
 def _keys() -> dict[str, str | None]:
-    """Return the key; none leaves it to boto3, which knows the roles of machines and containers."""
+    """Return the key; without one, boto3 uses the role of the machine or container."""
     given = [env.str(name, default="") or None for name in KEYS]
     if given.count(None) == 1:
         raise ImproperlyConfigured(

@@ -1,1 +1,1 @@
-"""What the apps need of the databases beyond Django: their set-up, locks, kinds of columns, and statements by hand."""
+"""Database code beyond Django's: the set-up of connections, locks, column types, and statements by hand."""

@@ -1,4 +1,4 @@
-"""One process at a time for a database, on whichever machine: the second waits for the first to end, or to die."""
+"""A lock for one process at a time per database, on any machine: the second waits for the first to end or die."""
 
 import fcntl
 import logging
@@ -12,15 +12,15 @@ from django.db import Error
 
 logger = logging.getLogger(__name__)
 NAME = "CONCAT('ouipost ', SHA1(DATABASE()))"
-"""Locks of all databases of a server share their names, which may have 64 characters."""
+"""Lock names are shared by all databases of a server, and have at most 64 characters."""
 ASK_FOR_SECONDS = 5
-"""It is asked again and again: a connection with a read timeout would give up on a longer wait."""
+"""The lock is asked for repeatedly, since a connection with a read timeout would fail during a longer wait."""
 WAITING = "Another process is at work on the tables of this database: waiting for it to end."
 
 
 @contextmanager
 def advisory_lock(connection: Any) -> Iterator[None]:
-    """Let no other process into such a block for the same database; the log says so where this one has to wait."""
+    """Let no other process into such a block for the same database; a wait is logged."""
     connection.ensure_connection()
     with _lock_of_server(connection) if connection.vendor == "mysql" else _lock_of_file(connection):
         yield
@@ -28,7 +28,7 @@ def advisory_lock(connection: Any) -> Iterator[None]:
 
 @contextmanager
 def _lock_of_server(connection: Any) -> Iterator[None]:
-    """Hold a lock that goes with the connection."""
+    """Hold a lock that ends with the connection."""
     if not _ask(connection, f"GET_LOCK({NAME}, 0)"):
         logger.warning(WAITING)
         while not _ask(connection, f"GET_LOCK({NAME}, {ASK_FOR_SECONDS})"):
@@ -36,7 +36,7 @@ def _lock_of_server(connection: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(Error):  # a connection that broke has none any more
+        with suppress(Error):  # a broken connection has lost it
             _ask(connection, f"RELEASE_LOCK({NAME})")
 
 
@@ -49,7 +49,7 @@ def _ask(connection: Any, function: str) -> int | None:
 
 @contextmanager
 def _lock_of_file(connection: Any) -> Iterator[None]:
-    """Lock the folder: to open the file beside SQLite, and close it, would drop SQLite's own locks."""
+    """Lock the folder, not the file: opening and closing the file beside SQLite would drop SQLite's own locks."""
     if connection.is_in_memory_db():
         yield
         return

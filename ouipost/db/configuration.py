@@ -1,4 +1,4 @@
-"""How each database is set up: what its connections are told, and how its columns compare."""
+"""Set-up of each database: the options of its connections, and the collation of its columns."""
 
 import os
 import socket
@@ -12,29 +12,29 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.lookups import IContains
 
 AWAY_SECONDS = 5
-"""After this long without an answer from the server's machine, a connection to it fails."""
+"""A connection fails after this time without an answer from the server's machine."""
 REPLICA_SECONDS = 30
-"""Far more than a report takes. Without a limit, one that hangs would hold every thread of a web process for good."""
+"""Far more than a report takes. Without a limit, a hanging replica would block every thread of a web process."""
 IDLE_TRANSACTION_SECONDS = 30
-"""The server rolls back a transaction whose client is silent for so long: its locks are free before others give up
+"""The server rolls back a transaction whose client is silent for this time: its locks are freed before others give up
 waiting for them (50 s), and before the leases of its claims end (90 s). No network call is made in a transaction."""
 IDLE_SECONDS = 300
-"""MySQL cannot tell an idle transaction from an idle connection, and would keep either for eight hours: this is more
-than any of ours is idle, but for those of requests that bring or fetch files, which then take a new one."""
+"""MySQL does not distinguish an idle transaction from an idle connection, and would keep either for eight hours. Our
+connections are idle for less, except in requests that upload or fetch files, which then open a new one."""
 CACHED_KIB = 256
 """The page cache of each SQLite connection. Every thread has a connection for each database: SQLite's default of 2 MiB
 would be 128 MiB for 64 threads, and no faster, as the system caches the file anyway (docs/performance.md)."""
 WAL_BYTES = 32 * 1024 * 1024
-"""What SQLite keeps of its write-ahead log on disk. The log grows as long as anybody reads, by 230 MB in a busy minute,
-and would otherwise keep that size."""
+"""The size to which SQLite truncates its write-ahead log. The log grows while anybody reads, by 230 MB in a busy
+minute, and would otherwise keep that size."""
 SESSION = f"""SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'
 /*M!100300 , idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */
 /*!80000 , wait_timeout = {IDLE_SECONDS} */"""
-"""MariaDB runs the first of the comments, MySQL the second."""
+"""MariaDB runs the first comment, MySQL the second."""
 
 
 def database(url: str, *, patience: int | None = None) -> dict[str, Any]:
-    """Return Django's settings for the database at this URL; a server may take `patience` seconds for an answer.
+    """Return Django's settings for the database at this URL; a server must answer within `patience` seconds.
 
     With READ COMMITTED a second claimer updates no row instead of failing; full sync keeps a committed claim through a
     power loss; the session is in UTC, because claims are compared with the database's clock.
@@ -68,7 +68,7 @@ def database(url: str, *, patience: int | None = None) -> dict[str, Any]:
 
 
 def _tls(asked: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the client is told of TLS: the mode and the files that the URL names (`database_address`)."""
+    """Return the client's TLS options: the mode and the files that the URL names (`database_address`)."""
     files = {name.removeprefix("ssl_"): path for name, path in asked.items() if name != "ssl_mode"}
     return {"ssl_mode": asked["ssl_mode"], "ssl": files} if asked else {}
 
@@ -84,7 +84,7 @@ class ContainsInAnyCase(IContains):
 
 
 def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:
-    """Make MySQL and MariaDB tell `Ab`, `ab` and `ab ` apart in new tables, as ids and digests need; on pre_migrate."""
+    """Make MySQL and MariaDB distinguish `Ab`, `ab` and `ab ` in new tables, as ids and digests need; pre_migrate."""
     connection = connections[using]
     if connection.vendor != "mysql":
         return
@@ -96,8 +96,8 @@ def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:
 def notice_silence(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Set TCP timeouts on a new connection, so that the system notices when the server's machine is gone.
 
-    The client library would wait for an answer for a quarter of an hour, or for ever. A limit on answers would also cut
-    off slow queries; this one takes effect when the other machine acknowledges nothing.
+    The client library would wait for an answer for a quarter of an hour, or forever. A limit on answers would also cut
+    off slow queries; these timeouts take effect only when the other machine acknowledges nothing.
     """
     if connection.vendor != "mysql" or not hasattr(socket, "TCP_USER_TIMEOUT"):
         return
@@ -110,8 +110,10 @@ def notice_silence(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) 
 
 
 def release_old_connections() -> None:
-    """Close the connections of this thread that are as old as they may be, as the end of a request does; none that is
-    in a transaction. What is asked next takes a new one: the server may have ended the idle one."""
+    """Close this thread's connections that have reached their maximum age, except those in a transaction.
+
+    The end of a request does the same. The next query opens a new one: the server may have closed the idle one.
+    """
     for each in connections.all(initialized_only=True):
         if not each.in_atomic_block:
             each.close_if_unusable_or_obsolete()

@@ -1,4 +1,4 @@
-"""Locking rows, and running a transaction again that lost a race for its locks."""
+"""Locking of rows, and retries of transactions that lost a race for their locks."""
 
 import secrets
 import time
@@ -19,17 +19,19 @@ LOCK_ERRORS = (1213, LOCK_WAIT_TIMEOUT, 1020)
 
 
 class Overtaken(OperationalError):
-    """What the transaction has read was changed by another one before it could be locked: it is to be run again."""
+    """Another transaction changed rows that this one had read, before it could lock them: it must be run again."""
 
 
 def lock_free(rows: QS) -> QS:
-    """Lock these rows and leave out those that another transaction holds; SQLite, which has one writer, skips none."""
+    """Lock these rows and leave out those that another transaction has locked; SQLite has one writer and skips none."""
     return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
 
 
 def lock_shared(rows: "models.QuerySet[Row]") -> list[Row]:
-    """Return these rows as they are by now, locked as a foreign key to them locks them: others may hold them as well,
-    and nobody changes them before the transaction ends."""
+    """Return these rows in their latest state with a shared lock, as a foreign key takes it.
+
+    Others may take the same lock, and nobody can change the rows before the transaction ends.
+    """
     if not connection.features.has_select_for_update:  # SQLite has one writer at a time
         return list(rows)
     sql, parameters = rows.query.sql_with_params()
@@ -45,8 +47,8 @@ def is_lock_error(error: OperationalError) -> bool:
 def in_transaction(work: Callable[[], Result]) -> Result:
     """Run the work in a transaction of its own and return its result; retries up to four times over lost locks.
 
-    Each try starts afresh. Work that was committed is not run again, whatever fails after the commit. Raises
-    OperationalError where the connection is lost, also within a savepoint that another error had ended.
+    Committed work is not run again, whatever fails after the commit. Raises OperationalError if the connection is
+    lost, even within a savepoint that another error had ended.
     """
     attempt = 1
     while True:

@@ -1,4 +1,4 @@
-"""Changing tables while others use them, and going on with a migration that broke off."""
+"""Changing tables while others use them, and resuming an interrupted migration."""
 
 import logging
 import time
@@ -16,18 +16,18 @@ Result = TypeVar("Result")
 NO_SUCH_TABLE, NO_SUCH_COLUMN = 1146, 1054
 TABLE_EXISTS, CANNOT_CREATE, DUPLICATE_KEY = 1050, 1005, "errno: 121"
 DONE_ALREADY = (1060, 1061, 1091, 1826, 3822)
-"""A column, an index or a constraint of that name is there, or is none to be dropped."""
+"""A column, index or constraint to be created is already there, or one to be dropped is missing."""
 GIVE_WAY_SECONDS, GIVE_WAY_TRIES = 3, 120
-"""So long a change of a table waits for its locks, and whoever uses the table for the change; then it gives way."""
+"""Seconds that a change of a table waits for its locks, while users of the table wait for it; and number of tries."""
 
 
 @contextmanager
 def giving_way(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Have whatever waits for a lock within the block give up after seconds, let others pass, and try again.
+    """Let statements in the block give up waiting for a lock after seconds, let others pass, and try again.
 
-    Whoever comes to a table waits behind a change that waits for it: as long as any transaction goes on, a backup's
-    too. Where a transaction holds a row that the change needs, and comes to the table only then, both wait for each
-    other, and the server does not see it. SQLite has one lock for everything.
+    New queries of a table wait behind a change that waits for it, for as long as any older transaction runs, even a
+    backup's. If a transaction holds a row that the change needs and only then uses the table, both wait for each other,
+    and the server does not detect it. SQLite has one lock for everything.
     """
     if connection.vendor != "mysql":
         yield
@@ -43,7 +43,7 @@ def giving_way(connection: BaseDatabaseWrapper) -> Iterator[None]:
 def _again_and_again(
     execute: Callable[..., Result], sql: str, parameters: Any, many: bool, context: Mapping[str, Any]
 ) -> Result:
-    """Run a statement; within a transaction only one that has waited for too long, as other errors undo all of it."""
+    """Run a statement until it gets its locks; in a transaction retry only lock timeouts: other errors roll it back."""
     for _ in range(GIVE_WAY_TRIES):
         try:
             return execute(sql, parameters, many, context)
@@ -57,9 +57,9 @@ def _again_and_again(
 
 @contextmanager
 def going_on(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Take for done, within the block, what a migration that broke off has done to the tables already.
+    """Skip, within the block, changes that an interrupted migration has already made to the tables.
 
-    MySQL and MariaDB keep it, and Django begins that migration again at its first step.
+    MySQL and MariaDB keep these changes, and Django begins that migration again at its first step.
     """
     if connection.features.can_rollback_ddl:
         yield
@@ -81,9 +81,9 @@ def _unless_done(
 
 
 def _is_done(error: DatabaseError, sql: str, connection: BaseDatabaseWrapper) -> bool:
-    """Whether the error says that it is there, or gone, already; a table of that name may be somebody else's.
+    """Whether the error says that the change was already made; a table of the same name must have these columns.
 
-    A column that is to be changed and is gone was dropped by a later step of the same migration.
+    A missing column in a MODIFY was dropped by a later step of the same migration.
     """
     if error.args[:1] == (NO_SUCH_COLUMN,):
         return " MODIFY " in sql
@@ -102,6 +102,6 @@ def is_unmigrated(error: Error) -> bool:
 
 
 def is_clash(error: Error) -> bool:
-    """Whether the error says that a change of a table found it otherwise than it should be: the database answers."""
+    """Whether the error says that a table to be changed has an unexpected form, although the database answers."""
     is_code = error.args[:1] in {(code,) for code in (TABLE_EXISTS, CANNOT_CREATE, *DONE_ALREADY)}
     return is_code or any(each in str(error) for each in ("already exists", "duplicate column name"))

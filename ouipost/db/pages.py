@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 MOST = 10_000
-"""Rows that are counted, and can be paged through: of more it is said that there are more."""
+"""Rows that are counted and can be paged through; a response says if there are more."""
 
 
 def count_to(most: int, rows: "QuerySet[Any]") -> int:
@@ -14,7 +14,7 @@ def count_to(most: int, rows: "QuerySet[Any]") -> int:
 
 
 def by_keys(rows: "QuerySet[Any]", first: int, end: int) -> list[Any]:
-    """Return the rows at the places `first` to `end` (excluded); the index finds their keys first."""
+    """Return the rows at the positions `first` to `end` (excluded); their keys are read from the index first."""
     keys = list(rows.values_list("pk", flat=True)[first:end])
     found = rows.order_by().in_bulk(keys)
     return [found[key] for key in keys if key in found]

@@ -1,4 +1,4 @@
-"""Queries that are compiled once for all values: compiling them costs more than running them."""
+"""Queries that are compiled once for all values, since compiling costs more than running."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
@@ -14,13 +14,13 @@ REMEMBERED = 1024
 
 
 class Place(NamedTuple):
-    """Where a value goes among a query's parameters: the whole, or one of a list."""
+    """The place of a value among a query's parameters: a whole argument, or one item of a list."""
 
     name: str
     number: int | None
 
     def value(self, values: Mapping[str, Any], connection: Any) -> Any:
-        """Return what goes here, as the database takes it."""
+        """Return the value for this place, converted for the database."""
         given = values[self.name] if self.number is None else values[self.name][self.number]
         match given:
             case datetime():
@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 class Given(models.Expression):
-    """Stands for a value in a query, or for a list of so many."""
+    """Placeholder for a value in a query, or for a list of `count` values."""
 
     def __init__(self, name: str, count: int | None) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Prepared(NamedTuple):
     parameters: tuple[Any, ...]
     columns: tuple[Any, ...]
     names: tuple[str, ...]
-    """Of the fields of a row that the columns make, or none where they are wanted themselves."""
+    """Names of the row's fields that the columns fill; empty if the caller wants the columns themselves."""
 
     @property
     def connection(self) -> Any:
@@ -60,7 +60,7 @@ class Prepared(NamedTuple):
         return [each.value(values, connection) if isinstance(each, Place) else each for each in self.parameters]
 
     def found(self, rows: Iterable[Any], connection: Any) -> list[Any]:
-        """Return what the ORM would make of these rows of the database."""
+        """Convert these rows of the database as the ORM would."""
         compiler = self.rows.query.get_compiler(connection=connection)
         rows = compiler.apply_converters(rows, compiler.get_converters(self.columns))
         if self.names:
@@ -69,9 +69,9 @@ class Prepared(NamedTuple):
 
 
 def fetch(query: "Callable[..., models.QuerySet[Any, Each]]", *fixed: Any, **values: Any) -> list[Each]:
-    """Run the query that this function of a module returns for these arguments: for rows, or a `values_list` of them.
+    """Run the query that `query`, a module's function, builds from these arguments; it gives rows or a `values_list`.
 
-    It is called once for all values, the lists of one length, and gets something that stands for each. An empty list
+    `query` is called once for all values, and for each length of lists, and receives placeholders. An empty list
     matches no row.
     """
     if [] in values.values():
@@ -84,7 +84,7 @@ def fetch(query: "Callable[..., models.QuerySet[Any, Each]]", *fixed: Any, **val
 
 
 def statement(query: Callable[..., Any], *fixed: Any, **values: Any) -> tuple[str, list[Any]]:
-    """Return the SQL of the same query and its parameters, for who takes columns as the database gives them."""
+    """Return the SQL and parameters of a query as in `fetch`, for callers that read unconverted columns."""
     prepared = _prepared(query, fixed, _counts(values))
     return prepared.sql, prepared.filled(values, prepared.connection)
 

@@ -20,7 +20,7 @@ class Old:
     name: str
     rows: "QuerySet[Any]"
     take_along: Callable[[Sequence[Any]], object] | None = None
-    """Removes what depends on the rows with these keys; called before they go, in the same transaction."""
+    """Removes rows that depend on these keys; called before the rows are deleted, in the same transaction."""
 
     @transaction.atomic
     def remove_some(self) -> int:

@@ -1,4 +1,4 @@
-"""Reading reports from a replica of the database, where there is one; it may be some seconds behind."""
+"""Reading of reports from a replica of the database, if there is one; it may be some seconds behind."""
 
 import logging
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
 
 
 def on_replica(read: Callable[P, R]) -> Callable[P, R]:
-    """Send the function's queries to the replica, or to the database where there is no replica or it fails.
+    """Send the function's queries to the replica, or to the database if there is no replica or it fails.
 
     The function must run all its queries within the call, and write nothing.
     """

@@ -1,4 +1,4 @@
-"""Rows: fields set together, and bulk writes in few statements, which the ORM takes longer to compile than to run."""
+"""Setting fields of rows together, and bulk writes in few statements, without the ORM's slow compilation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -13,11 +13,11 @@ def remember(row: models.Model, name: str, related: Sequence[models.Model]) -> N
     """Set the rows of a reverse relation as a prefetch would, without its query."""
     rows = getattr(row, name).model._default_manager.all()
     rows._result_cache = list(related)
-    row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]  # where a prefetch puts them; Django has no public way
+    row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]  # as a prefetch does; Django has no public way
 
 
 def assign(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Set these fields of a row, which the caller saves, and return what they were before: a deferred one is read."""
+    """Set these fields of a row, for the caller to save, and return their old values; deferred fields are read."""
     before = {name: getattr(row, name) for name in values}
     for name, value in values.items():
         setattr(row, name, value)
@@ -25,7 +25,7 @@ def assign(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_parts(rows: Sequence[Each], size: int) -> Iterator[Sequence[Each]]:
-    """Give these in their order, at most `size` at a time."""
+    """Yield the rows in their order, at most `size` at a time."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
@@ -33,7 +33,7 @@ def in_parts(rows: Sequence[Each], size: int) -> Iterator[Sequence[Each]]:
 def insert_each(rows: Sequence[models.Model]) -> None:
     """Insert new rows of one model in one statement; sends no signals. Raises DatabaseError.
 
-    Their keys are set, or the database gives each its own and nobody asks which.
+    Their keys are set already, or the database makes them and they are not read back.
     """
     if not rows:
         return
@@ -50,7 +50,7 @@ def insert_each(rows: Sequence[models.Model]) -> None:
 
 
 def insert_values(model: type[models.Model], values: Sequence[Sequence[Any]]) -> None:
-    """Insert rows that exist elsewhere as they are: the values of all columns, in the order of the model's fields."""
+    """Insert copies of rows from elsewhere, given as the values of all columns in the order of the model's fields."""
     using = router.db_for_write(model)
     connection = connections[using]
     fields = tuple(model._meta.local_concrete_fields)
@@ -85,7 +85,7 @@ def _update(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) ->
     assignments, parameters = [], []
     for name in next(iter(rows.values())):
         field = model._meta.get_field(name)
-        assert isinstance(field, models.Field)  # and no relation from elsewhere
+        assert isinstance(field, models.Field)  # not a reverse relation
         values = {pk: _stored(field, row[name], connection) for pk, row in rows.items()}
         column, first = quote(str(field.column)), next(iter(values.values()))
         if all(value == first for value in values.values()):
@@ -103,8 +103,8 @@ def _update(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) ->
 def add_each(model: type[models.Model], key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Add to the numbers of the rows with these keys, in one statement; a missing row is inserted with them.
 
-    `rows` all have the same columns, and distinct values of the `key` columns. Null plus a number is that number, and a
-    number plus null stays. Rows are locked in the order of their keys, so that two such statements cannot deadlock.
+    All `rows` have the same columns, and distinct values of the `key` columns. A sum with null is the other number.
+    Rows are locked in the order of their keys, so that two such statements cannot deadlock.
     """
     if not rows:
         return

@@ -17,7 +17,7 @@ AT_ONCE = 100
 
 
 class SealedField(models.TextField[str, str]):
-    """An encrypted text, written by `seal` and read by `opened`; empty where there is no secret."""
+    """An encrypted text, written by `seal` and read by `opened`; empty if there is no secret."""
 
     def deconstruct(self) -> Any:
         """Appear as a plain TextField in migrations."""
@@ -31,7 +31,7 @@ def seal(row: models.Model, column: str, text: str) -> None:
 
 
 def opened(row: models.Model, column: str) -> str:
-    """Return the column's decrypted text, empty where there is none; raises CannotDecrypt."""
+    """Return the column's decrypted text, empty if there is none; raises CannotDecrypt."""
     sealed: str = getattr(row, column)
     return crypto.decrypt(sealed, place=_place(row, column)) if sealed else ""
 
@@ -52,7 +52,7 @@ class Column:
         return f"{self.model._meta.db_table}.{self.name}"
 
     def filled(self) -> "models.QuerySet[Any]":
-        """Match the rows that have a secret there."""
+        """Match the rows that have a secret in this column."""
         return self.model._base_manager.exclude(**{self.name: ""})
 
     def behind(self) -> "models.QuerySet[Any]":
@@ -86,7 +86,7 @@ def columns() -> list[Column]:
 
 
 def move(column: Column) -> Iterator[Step]:
-    """Re-encrypt with the first key what another key encrypted, a hundred rows in each transaction.
+    """Re-encrypt the secrets of other keys with the first key, a hundred rows in each transaction.
 
     A secret that is replaced in the meantime stays as it was written. If interrupted, the next call does the rest.
     """
@@ -110,6 +110,6 @@ def _move(column: Column, rows: Sequence[models.Model]) -> Step:
 
 
 def _replace(column: Column, row: models.Model, sealed: str) -> int:
-    """Write a new ciphertext where the old one still stands; returns whether it did."""
+    """Write a new ciphertext if the old one is still there; returns the number of changed rows."""
     same = column.model._base_manager.filter(pk=row.pk, **{column.name: getattr(row, column.name)})
     return same.update(**{column.name: sealed})

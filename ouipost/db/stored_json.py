@@ -1,6 +1,6 @@
-"""JSON columns of a known form: what a hand, a bug or another version left in another one reads as an empty value.
+"""JSON columns of a known form: a value of another form, left by a person, a bug or another version, reads as empty.
 
-It stays in the database as it is until the column is set anew. Who must not go on without it asks `misshapen`.
+The stored value stays until the column is set again. Code that must not continue without it checks `misshapen`.
 """
 
 import logging
@@ -16,26 +16,26 @@ logger = logging.getLogger(__name__)
 
 Form = Callable[[Any], bool]
 TOLD_EVERY_SECONDS = 60
-"""Rows are read again and again: each column is told of so often."""
+"""Interval between two log lines about one column, since its rows are read again and again."""
 
 
 class Misshapen:
-    """What is read in the place of a value of another form."""
+    """The empty value that is read in place of one with another form."""
 
     stored: Any
-    """As it is in the database, and as it is written back."""
+    """The value in the database, which is also written back."""
 
 
 class MisshapenObject(Misshapen, dict[str, Any]):
-    """In the place of an object."""
+    """Read in place of an object."""
 
 
 class MisshapenList(Misshapen, list[Any]):
-    """In the place of a list."""
+    """Read in place of a list."""
 
 
 class JsonColumn(models.JSONField):
-    """A JSON column whose values have this form: a value of another one reads as `instead`, by default as None."""
+    """A JSON column whose values fit a form; any other value reads as `instead`, by default as None."""
 
     def __init__(self, *arguments: Any, fits: Form, instead: Callable[[], Any] | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -52,16 +52,16 @@ class JsonColumn(models.JSONField):
         return type(self)(*arguments, fits=self.fits, instead=self.instead, **options)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """Return the column's value; what is looked up inside it has a form of its own."""
+        """Return the column's value; a value looked up inside it is not checked, since it has another form."""
         found = super().from_db_value(value, expression, connection)
         return found if value is None or not isinstance(expression, Col) else self.formed(found)
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        """Write back what another form had been read from."""
+        """Write back the stored value if an empty one was read in its place."""
         return super().get_db_prep_value(as_stored(value), connection, prepared)
 
     def formed(self, found: Any) -> Any:
-        """Return the value, or what is read in its place: for who reads the column past the ORM."""
+        """Return the value, or the one to read in its place; for code that reads the column without the ORM."""
         if self.null if found is None else self.fits(found):
             return found
         log_damaged(f"{self.model._meta.db_table}.{self.column}", int(time.monotonic() / TOLD_EVERY_SECONDS))
@@ -80,12 +80,12 @@ def log_damaged(column: str, turn: int) -> None:
 
 
 def as_stored(value: Any) -> Any:
-    """Return a value as it is in the database, also where something else was read in its place."""
+    """Return a value as it is in the database, even if an empty one was read in its place."""
     return value.stored if isinstance(value, Misshapen) else value
 
 
 def misshapen(*rows: models.Model) -> list[str]:
-    """Return the columns of these rows, as far as they were read, whose values have another form than expected."""
+    """Return the columns of these rows that were read and have values of an unexpected form."""
     return [
         f"{row._meta.db_table}.{name} of {row.pk}"
         for row in rows
@@ -108,7 +108,7 @@ def has(required: type | tuple[type, ...], *names: str) -> Form:
 
 
 def may_have(**forms: Form) -> Form:
-    """Return the form of an object whose values under these names have these forms, where it has them."""
+    """Return the form of an object whose values under these names, if present, have these forms."""
     return lambda value: (
         isinstance(value, dict)
         and all(form(value[name]) for name, form in forms.items() if value.get(name) is not None)
@@ -124,7 +124,7 @@ def object_of(form: Form) -> Form:
 
 
 def for_nobody() -> list[str]:
-    """Return what is read in the place of a list of ids that means all where it is empty."""
+    """Return the list read in place of a broken list of ids: an empty one would mean all."""
     return ["none"]
 
 

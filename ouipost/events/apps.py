@@ -6,7 +6,7 @@ from ouipost.db.configuration import compare_byte_by_byte, notice_silence
 
 
 class EventsConfig(AppConfig):
-    """The lowest of our apps: it also sets up what holds for every table and connection."""
+    """The lowest of our apps; it also sets up every table's collation and every connection's timeouts."""
 
     name = "ouipost.events"
 

@@ -1,4 +1,4 @@
-"""Resting: webhooks that keep failing are not called for a while, and their deliveries are set aside.
+"""Rests of webhooks: one that keeps failing is not called for a while, and its deliveries are set aside.
 
 After five failures in a row a webhook rests for 30 seconds, then one delivery is tried; each further failure doubles
 the rest, up to ten minutes. Deliveries set aside are pending without a `due_at`, so that they do not slow down the
@@ -40,15 +40,15 @@ def set_aside(webhook: Webhook) -> None:
 
 
 def put_off(webhook: Webhook, *, until: datetime) -> None:
-    """Make deliveries of a locked webhook that were set aside after a try due when its rest would have been over.
+    """Make a locked webhook's deliveries that were set aside after a try due at the end of its rest.
 
-    They waited, perhaps for as long as Retry-After had asked.
+    Their wait may have been the one that Retry-After had asked for.
     """
     waiting_for(webhook).filter(due_at=None, tries__gt=0).update(due_at=until)
 
 
 def hurry(webhook: Webhook) -> None:
-    """Make all that waits for a locked webhook due: it has an address that nothing was tried at."""
+    """Make all waiting deliveries of a locked webhook due: nothing was tried at its new address."""
     waiting_for(webhook).filter(Q(due_at=None) | Q(due_at__gt=Now())).update(due_at=Now())
 
 
@@ -78,7 +78,7 @@ def _bring_back(pk: str) -> int:
 
 
 def _tried(pending: "QuerySet[Delivery]", *, now: datetime) -> "QuerySet[Delivery]":
-    """Keep those of these pending deliveries that are in flight or due."""
+    """Keep the pending deliveries that are in flight or due."""
     return pending.filter(Q(due_at__lte=now) | Q(lease_until__gt=now))
 
 

@@ -34,7 +34,7 @@ EVENTS = {
 """The types of events that a webhook may subscribe to, with a description of each."""
 
 TOLD_AS = {name: name for name in EVENTS} | {"post.unscheduled": "post.updated"}
-"""The entries of the journal that webhooks are told of, and the types of event under which they are."""
+"""The types of journal entries that webhooks receive, and the event type that each is sent as."""
 
 TEST = "webhook.test"
 """The type of the event that tests a webhook; it cannot be subscribed to."""
@@ -42,21 +42,21 @@ TEST = "webhook.test"
 
 @dataclass(frozen=True, kw_only=True)
 class Payload:
-    """What webhooks receive about an event."""
+    """The content of a webhook's message about an event."""
 
     mode: str | None
-    """live or sandbox; None where the event belongs to no workspace."""
+    """live or sandbox; None if the event belongs to no workspace."""
     data: Mapping[str, Any]
 
 
-def shown(row: Model, told: type[Serializer[Any]], **values: Any) -> dict[str, Any]:
-    """Return what a serializer describes, in its order: these values, and the row's own for the others."""
-    return {name: values[name] if name in values else getattr(row, name) for name in _names(told)}
+def shown(row: Model, serializer: type[Serializer[Any]], **values: Any) -> dict[str, Any]:
+    """Return the fields of a serializer in its order: these values, and the row's own for the other fields."""
+    return {name: values[name] if name in values else getattr(row, name) for name in _names(serializer)}
 
 
 @cache
-def _names(told: type[Serializer[Any]]) -> tuple[str, ...]:
-    return tuple(told().fields)
+def _names(serializer: type[Serializer[Any]]) -> tuple[str, ...]:
+    return tuple(serializer().fields)
 
 
 PayloadBuilder = Callable[[Sequence[Event]], Mapping[str, Payload]]
@@ -66,4 +66,4 @@ Called in that transaction, with events of one resource type; the number of quer
 """
 
 payload_builders: dict[str, PayloadBuilder] = {}
-"""By the type of the resource that an event is about."""
+"""Builders by the resource type of the event."""

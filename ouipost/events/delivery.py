@@ -1,8 +1,8 @@
 """Delivers webhook messages: claims due deliveries, signs them and sends them; any number of deliverers may run.
 
-A delivery whose answer was lost is sent again: receivers recognize repeats by `webhook-id`. An endpoint that hangs
-delays no other: at most eight calls to it run at a time, and one where it has failed lately. Nor does a host that many
-endpoints are on: three quarters of a process's threads are the most for it.
+A delivery whose answer was lost is sent again: receivers recognize repeats by `webhook-id`. A hanging endpoint delays
+no other: at most eight calls to it run at a time, and only one if it has failed lately. A host with many endpoints
+gets at most three quarters of a process's threads, for the same reason.
 """
 
 import logging
@@ -38,7 +38,7 @@ work = logging.getLogger("ouipost.work")
 IN_FLIGHT = 8
 CALL = engine_time(15)
 LEASE = engine_time(40)
-"""Longer than a call and the wait for its settlement take."""
+"""Longer than a call and the wait for its settlement."""
 LOOK_AHEAD, LOOKS = 4, 4
 READ_BYTES, KEPT_CHARACTERS = 64 * 1024, 2048
 HEADERS = {"Content-Type": "application/json", "User-Agent": f"Oui-Post-Webhooks/{__version__}"}
@@ -46,7 +46,7 @@ ERRORS: Mapping[type[Exception], str] = {Blocked: "address_blocked", NotSent: "n
 
 
 class NotSendable(Exception):
-    """The webhook is no longer active, or the event so old that its receiver need not remember it: nothing is sent."""
+    """The webhook is inactive, or the event so old that its receiver may have forgotten its id: nothing is sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Deliverer(Engine[ClaimedDelivery]):
     """One process's share of the deliveries."""
 
     name = "deliver"
-    claim_every_seconds = 0.1  # few calls may be out to a webhook, and most of them are short
+    claim_every_seconds = 0.1  # a webhook gets few calls at a time, and most are short
     gather_seconds = 0.02
 
     def claim(self, free: int, running: Collection[ClaimedDelivery]) -> list[ClaimedDelivery]:
@@ -80,19 +80,19 @@ class Deliverer(Engine[ClaimedDelivery]):
         with traces.span("settle"):
             writer.run(settle_all, result)
         outcome = result.error or ("delivered" if result.has_arrived else "refused")
-        told = {"outcome": outcome, "status": result.http_status, "ms": result.milliseconds}
-        work.info("Delivery settled", extra=told)
+        fields = {"outcome": outcome, "status": result.http_status, "ms": result.milliseconds}
+        work.info("Delivery settled", extra=fields)
 
 
 class Hosts:
-    """How many calls are out to each host from this process, and how many more may be."""
+    """The number of this process's calls in flight to each host, and its limit."""
 
     def __init__(self, running: Collection[ClaimedDelivery], *, most: int) -> None:
         self._most = most
         self._calls = Counter(job.delivery.webhook.host for job in running)
 
     def takes(self, host: str) -> bool:
-        """Whether one more call may go there."""
+        """Whether one more call may go to this host."""
         return self._calls[host] < self._most
 
     def take(self, host: str) -> None:
@@ -100,7 +100,7 @@ class Hosts:
 
 
 def claim_deliveries(limit: int, *, hosts: Hosts) -> list[ClaimedDelivery]:
-    """Claim up to `limit` deliveries, the longest due first, within each webhook's and host's limit of calls."""
+    """Claim up to `limit` deliveries, those due longest first, within each webhook's and host's limit of calls."""
     clock = claims.database_clock()
     chosen = _choose(limit, hosts, now=clock())
     held = {claim.pk: claim for claim in claims.claim_chosen(Delivery.objects.all(), chosen, lease=LEASE)}
@@ -108,31 +108,31 @@ def claim_deliveries(limit: int, *, hosts: Hosts) -> list[ClaimedDelivery]:
         return []
     rows = list(Delivery.objects.select_related("message").filter(pk__in=held).order_by("due_at", "pk"))
     _discard_empty(held.keys() - {row.pk for row in rows})
-    webhooks = Webhook.objects.in_bulk({row.webhook_id for row in rows})  # few, and each once
+    webhooks = Webhook.objects.in_bulk({row.webhook_id for row in rows})  # few, so each is read once
     for row in rows:
         row.webhook = webhooks[row.webhook_id]
     return [ClaimedDelivery(claim=held[row.pk], delivery=row, clock=clock) for row in rows]
 
 
 def _discard_empty(pks: Collection[str]) -> None:
-    """Discard deliveries whose messages are gone, as after half a restore: they would take the places of others."""
+    """Discard deliveries whose messages are missing, as after a partial restore: they would block others."""
     ended = {"status": DeliveryStatus.DISCARDED, "finished_at": Now(), "due_at": None, "lease_until": None}
-    if Delivery.objects.filter(pk__in=pks).update(**ended):  # others went with their webhook since the claim
+    if Delivery.objects.filter(pk__in=pks).update(**ended):  # others were deleted with their webhook
         logger.error("Deliveries without a message are discarded: %s", ", ".join(sorted(pks)))
 
 
 @dataclass
 class Room:
-    """How many more calls a webhook may have in flight."""
+    """The number of further calls that a webhook may have in flight."""
 
     host: str
     left: int
 
 
 def _choose(limit: int, hosts: Hosts, *, now: datetime) -> list[str]:
-    """Return the ids of deliveries to claim; where full webhooks crowd out others, looks among these, LOOKS times.
+    """Return the ids of deliveries to claim; if full webhooks crowd out others, look among the others, LOOKS times.
 
-    Without a join: with few webhooks MariaDB would begin with these, and sort all that is due.
+    The query has no join: with few webhooks MariaDB would begin with these, and sort all due deliveries.
     """
     due = Delivery.objects.filter(claims.is_due(now)).order_by("due_at", "pk")
     looked = due
@@ -171,10 +171,10 @@ def _most(webhook: Webhook, *, now: datetime) -> int:
 
 
 def _others(full: Collection[str], hosts: Hosts, *, now: datetime) -> list[str]:
-    """Return the webhooks besides these that something is due or in flight for, and whose hosts take more.
+    """Return the other webhooks that have due deliveries, in flight or not, and whose hosts take more calls.
 
-    Each is looked up in an index that has all that is asked for, since thousands of deliveries may be due ahead of its
-    own. A subquery with a limit is none that MariaDB would turn around, to read all that is due.
+    Each is looked up in a covering index, since thousands of deliveries may be due ahead of its own. The subquery
+    has a limit, so that MariaDB does not rewrite it and read all due deliveries.
     """
     theirs = Delivery.objects.filter(webhook=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at__lte=now)
     waiting = Webhook.objects.exclude(pk__in=full).annotate(one=Subquery(theirs.values("due_at")[:1]))
@@ -199,14 +199,14 @@ def deliver(job: ClaimedDelivery) -> DeliveryResult:
         return _result(job, at, began, error="secret_unreadable", says=Phrase("Our operator must fix it."))
     except (Blocked, NotSent, AnswerLost) as error:
         return _result(job, at, began, error=ERRORS[type(error)], says=str(error))
-    except Exception:  # it is tried as often as any other that fails, and not for ever
+    except Exception:  # retried as often as any other failure, not forever
         logger.exception("A delivery met an error of ours")
         return _result(job, at, began, error="internal_error", says=Phrase("Our operator must fix it."))
 
 
 def _send(delivery: Delivery, *, at: datetime) -> Answer:
     webhook, message = delivery.webhook, delivery.message
-    is_too_old = message.created_at < at - KEPT  # as after a month in which no worker ran, to forget it
+    is_too_old = message.created_at < at - KEPT  # as after a month without a worker, which would have pruned it
     if is_too_old or webhook.deleted_at or not (webhook.is_active or message.type == TEST):
         raise NotSendable
     signed = signing.headers(message.public_id, message.body, signed_with=webhook.secrets(now=at), at=at)
@@ -238,7 +238,7 @@ def _result(
 
 
 def _shown(body: bytes) -> str:
-    """Return the beginning of an answer's body for the log, without control characters and secrets."""
+    """Return the beginning of an answer's body for the delivery log, without control characters and secrets."""
     text = body[: 4 * KEPT_CHARACTERS].decode(errors="replace")
     plain = "".join(each for each in text if each.isprintable() or each in "\n\t")
     return masked_text(plain)[:KEPT_CHARACTERS]

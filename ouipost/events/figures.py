@@ -19,7 +19,7 @@ class Figures:
 
     delivered: int
     failed: int
-    """Given up. Both counters only grow, even when webhooks are deleted."""
+    """Deliveries given up. Both counters only grow, even when webhooks are deleted."""
     due: int
     """Due and not claimed, counted up to 10,000."""
 
@@ -31,9 +31,9 @@ def look(now: datetime) -> Figures:
 
 
 def first_waiting(now: datetime) -> datetime | None:
-    """Return since when the first delivery has waited for nothing but a worker, among the thousand longest due.
+    """Return the due time of the first delivery that waits only for a worker, among the thousand due longest.
 
-    Behind calls to its webhook, or to the host of that, a delivery waits for the answers: it would be late anyway.
+    A delivery whose webhook or host has calls in flight is skipped: it waits for their answers and is late anyway.
     """
     due = list(_due(now).values_list("due_at", "webhook_id")[:LOOKED])
     if not due:
@@ -50,7 +50,7 @@ def _due(now: datetime) -> QuerySet[Delivery]:
 
 
 def _ended() -> tuple[int, int]:
-    """Return how many deliveries have ever arrived and been given up, in one query."""
+    """Return the total numbers of delivered and of given-up deliveries, in one query."""
     counted = Webhook.objects.order_by().values(of=Value("webhooks"))
     sums = counted.annotate(delivered=Sum("successful_deliveries"), failed=Sum("failed_deliveries"))
     rows = list(

@@ -16,7 +16,7 @@ from ouipost.events.models import Event
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Who makes a change: a person, a key, or the product itself."""
+    """The author of a change: a person, a key, or the product itself."""
 
     user_id: str = ""
     user_email: str = ""
@@ -36,7 +36,7 @@ class Actor:
 
     @classmethod
     def of_command(cls, name: str) -> "Actor":
-        """Return the actor of a management command: the command stands as its user agent."""
+        """Return the actor of a management command, with the command as its user agent."""
         return cls(user_agent=f"manage.py {name}")
 
 
@@ -78,8 +78,10 @@ def save_update(
 def record_update(
     subject: Recordable, changed: Mapping[str, Any], *, actor: Actor, workspace_id: str = "", **details: Any
 ) -> None:
-    """Write `<resource>.updated` with these changes; where there are none, `<resource>.unchanged`, for the audit log
-    alone: no webhook hears of it."""
+    """Write `<resource>.updated` with these changes, or `<resource>.unchanged` if there are none.
+
+    The latter appears only in the audit log: no webhook receives it.
+    """
     verb = "updated" if changed["after"] else "unchanged"
     record(verb, subject, actor=actor, workspace_id=workspace_id, **details, **changed)
 
@@ -94,7 +96,7 @@ def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "
     """Return the entry `<resource>.<verb>`, unsaved and with secrets masked."""
     workspace = workspace_id or getattr(subject, "workspace_id", "")
     if "request_id" in get_contextvars():
-        bind_contextvars(**{f"{subject.journal_name}_id": subject.pk})  # the request's line tells what it changed
+        bind_contextvars(**{f"{subject.journal_name}_id": subject.pk})  # the request's log line names the changed row
     return Event(
         type=f"{subject.journal_name}.{verb}",
         resource_type=subject.journal_name,

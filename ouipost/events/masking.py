@@ -27,9 +27,9 @@ NAMED = re.compile(
     r"(?:([\"'])[^\"']+|[^\s\"'&,;<>(){}\[\]]+)",
     re.IGNORECASE,
 )
-"""A value behind its name: `password=…`, `token:…`, `"api_key": "…"`. A colon and a space are of a sentence."""
+"""A value after its name: `password=…`, `token:…`, `"api_key": "…"`. A colon with a space belongs to a sentence."""
 SIGNED = re.compile(r"eyJ[0-9A-Za-z_-]{5,}+(?P<rest>\.[0-9A-Za-z_-]{5,}+\.[0-9A-Za-z_-]*+)?", re.IGNORECASE)
-"""JSON Web Tokens. What only begins as one is matched as well: else it would be read again from each `eyJ` in it."""
+"""JSON Web Tokens, and texts that only begin like one: otherwise these would be read again from each `eyJ` in them."""
 HINTS = (
     *("pk_live_", "pk_test_", "whsec_", "eyj", "argon2$", "sha256$", "scrypt$", "bearer ", "signature="),
     *("passw", "passphrase", "secret", "token", "apikey", "api_key", "api-key"),
@@ -63,7 +63,7 @@ def _moment(value: date | time) -> str:
 
 
 def masked_text(text: str) -> str:
-    """Return the text with every key, token and password hash in it masked, and what stands behind the name of one."""
+    """Return the text with every key, token and password hash masked, and every value after the name of a secret."""
     lowered = text.lower()
     for hint in HINTS:
         if hint in lowered:
@@ -85,4 +85,4 @@ def _is_secret(name: str) -> bool:
 
 
 _known = lru_cache(maxsize=4096)(_is_secret)
-"""Cached for short names alone, which recur; long ones may be made up by a caller to fill the memory."""
+"""Cached for short names only, which recur; a caller could invent long ones to fill the memory."""

@@ -1,4 +1,4 @@
-"""The journal, with one row per change, kept for ever; and webhooks with their messages, kept for 30 days."""
+"""The journal, with one row per change, kept forever; and webhooks with their messages, kept for 30 days."""
 
 import hashlib
 from collections.abc import Iterable
@@ -49,7 +49,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """What changed, by whom, and when. Without foreign keys: rows outlive what they are about.
+    """A change, its author and its time. It has no foreign keys, since it outlives the rows that it is about.
 
     Rows are inserted, sealed once (`ouipost.events.sealing`), and never changed or deleted.
     """
@@ -148,7 +148,7 @@ class Webhook(models.Model):
 
     @property
     def host(self) -> str:
-        """The beginning of its address, up to its path or query, whether or not it can be read."""
+        """The beginning of the address, up to its path or query, even if the address is malformed."""
         return "/".join(self.url.partition("?")[0].split("/")[:3])
 
     def hears(self, event_type: str, workspace_id: str) -> bool:
@@ -157,18 +157,18 @@ class Webhook(models.Model):
 
     @property
     def heard(self) -> models.Q:
-        """The same as a condition on messages."""
+        """Condition for the messages that it subscribes to."""
         here = models.Q(workspace_id__in=self.workspace_ids) if self.workspace_ids else models.Q()
         return models.Q(type__in=self.events) & here
 
     @property
     def secret_mark(self) -> str:
-        """What tells its present secret from others, and nothing of it."""
+        """A mark that differs for each secret, and reveals nothing of it."""
         return hashlib.sha256(self.secret.encode()).hexdigest()[:16]
 
     @property
     def old_secret_signs_until(self) -> datetime | None:
-        """Until when the previous secret signs as well; None where it does not any more."""
+        """The time until which the previous secret also signs; None if it no longer does."""
         until = self.previous_secret_until
         return until if until is not None and timezone.now() < until else None
 
@@ -177,12 +177,12 @@ class Webhook(models.Model):
         sealed.seal(self, "secret", secret)
 
     def keep_previous(self, *, until: datetime) -> None:
-        """Keep the present secret as the previous one, to sign as well until then; an older one ends at once."""
+        """Keep the present secret as the previous one, which also signs until then; an older one ends at once."""
         sealed.seal(self, "previous_secret", sealed.opened(self, "secret"))
         self.previous_secret_until = until
 
     def secrets(self, *, now: datetime) -> list[str]:
-        """Return the secrets that are to sign now, the newest first; raises CannotDecrypt."""
+        """Return the secrets that sign now, the newest first; raises CannotDecrypt."""
         found = [sealed.opened(self, "secret")]
         if self.previous_secret_until is not None and now < self.previous_secret_until:
             found.append(sealed.opened(self, "previous_secret"))
@@ -224,9 +224,8 @@ class Delivery(Claimable):
     """
 
     id = public_id("dlv")
-    # Without database constraints: they would make a transaction that records an event wait for one that settles
-    # deliveries of the same webhook.
-    # And the webhook without an index of its own: two others begin with it.
+    # No database constraints: they would make a transaction that records an event wait for one that settles deliveries
+    # of the same webhook. The webhook needs no index of its own: two others begin with it.
     webhook = models.ForeignKey(
         Webhook, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False, db_index=False
     )
@@ -253,7 +252,7 @@ class Delivery(Claimable):
 
 
 class EndedDeliveries(models.Model):
-    """Ended deliveries that no webhook counts any more, since it was deleted or sends them again: a table with one row.
+    """Ended deliveries that no webhook counts, as it was deleted or sends them again: a table with one row.
 
     It keeps the counters in /metrics from falling.
     """
@@ -270,7 +269,7 @@ class EndedDeliveries(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One call to a webhook: its answer, or why there was none."""
+    """One call to a webhook, with its answer or the reason why there was none."""
 
     delivery = models.ForeignKey(
         Delivery, on_delete=models.CASCADE, related_name="log", db_constraint=False, db_index=False
@@ -296,7 +295,7 @@ class ReplayScope(models.TextChoices):
 
 
 class ReplayStatus(models.TextChoices):
-    """How far a replay is. It is cut short, ahead of what was left, where its webhook is not active any more."""
+    """Progress of a replay. It is cut short, before its remaining events, if its webhook is no longer active."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -304,7 +303,7 @@ class ReplayStatus(models.TextChoices):
 
 
 class Replay(Claimable):
-    """A request to send a webhook again what happened since a time; done in batches, each message once."""
+    """A request to send a webhook its events since a time again; done in batches, each message once."""
 
     id = public_id("rpl")
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="replays")
@@ -327,7 +326,7 @@ class Replay(Claimable):
 
     @property
     def status(self) -> ReplayStatus:
-        """How far it is."""
+        """The progress, derived from the row's times."""
         if self.finished_at is not None:
             return ReplayStatus.FINISHED
         return ReplayStatus.RUNNING if self.due_at is not None else ReplayStatus.CUT_SHORT

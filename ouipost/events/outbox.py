@@ -1,6 +1,6 @@
-"""The outbox: messages and deliveries for webhooks, written in the transaction of the event that they are about.
+"""The outbox: messages and deliveries for webhooks, written in the transaction of their event.
 
-So none is lost when the process dies right after the commit, and none is sent for a change that was rolled back.
+So none is lost if the process dies right after the commit, and none is sent for a change that was rolled back.
 """
 
 from collections import Counter, defaultdict
@@ -22,9 +22,9 @@ SUBSCRIPTION = ("events", "workspace_ids", "is_active", "rests")
 
 
 def put(events: Sequence[Event]) -> None:
-    """Store a message for each event that a webhook subscribes to, and a delivery for each such webhook that is active.
+    """Store a message for each event with a subscriber, and a delivery for each subscriber that is active.
 
-    Webhooks that are not active can have the message replayed later. One query where there is no subscriber.
+    An inactive webhook can have the message replayed later. Without a subscriber this takes one query.
     """
     public = [event for event in events if event.type in TOLD_AS]
     webhooks = fetch(_subscriptions) if public else []
@@ -60,7 +60,7 @@ def _messages(events: Sequence[Event]) -> list[Message]:
 
 
 def message(event: Event, payload: Payload, *, sequence: int) -> Message:
-    """Return the message of an event, unsaved: every webhook that subscribes to it gets the same bytes."""
+    """Return the message of an event, unsaved; every subscriber gets the same bytes."""
     told_as = TOLD_AS.get(event.type, event.type)
     body = {
         "type": told_as,
@@ -81,7 +81,7 @@ def message(event: Event, payload: Payload, *, sequence: int) -> Message:
 
 
 def _sequences(events: Sequence[Event]) -> dict[str, int]:
-    """Return the sequence number of each event: its place among all public events of its resource, from 1.
+    """Return the sequence number of each event: its position among all public events of its resource, from 1.
 
     A change locks its resource, so no two events get the same number.
     """

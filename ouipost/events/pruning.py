@@ -1,4 +1,4 @@
-"""Retention of webhook data: messages and deliveries for 30 days; then what deleted webhooks left."""
+"""Retention of webhook data: messages and deliveries are kept for 30 days; deleted webhooks are removed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ KEPT = timedelta(days=30)
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return what can be removed: messages with their deliveries; deleted webhooks after their deliveries."""
+    """Return the removable rows: messages with their deliveries; deleted webhooks after their deliveries."""
     before, deleted = now - KEPT, Webhook.objects.exclude(deleted_at=None)
     theirs = Delivery.objects.filter(webhook__in=list(deleted.values_list("pk", flat=True)))
     return (

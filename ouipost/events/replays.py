@@ -1,9 +1,9 @@
-"""Replays: sending a webhook again what it missed, in the background, each event once.
+"""Replays: sending a webhook its missed events again, in the background, each event once.
 
-A step makes the deliveries of a batch of messages due and notes how far it came, in one transaction, so that an
-interrupted replay continues from there. A minute after it was asked for, a replay that is finished looks once more: who
-was writing a message at that moment may have found the webhook not active, and committed it behind the replay.
-One whose webhook is not active any more is cut short: it ends, and is never finished.
+A step makes the deliveries of a batch of messages due and stores its progress, in one transaction, so that an
+interrupted replay continues from there. A finished replay looks once more a minute after its request: a transaction
+that was writing a message at that moment may have found the webhook inactive and committed behind the replay.
+A replay whose webhook becomes inactive is cut short: it ends, and is never finished.
 """
 
 from datetime import datetime, timedelta
@@ -27,16 +27,29 @@ MOST = 10_000
 STEP = 500
 LEASE = engine_time(60)
 COMMITTED = engine_time(60)
-"""So long after it began to be written a message is there, or never will be."""
+"""Time after which a message that was being written is committed, or never will be."""
 
 
 def messages_for(webhook: Webhook, *, since: datetime, until: datetime, scope: str) -> "QuerySet[Message]":
-    """Match the messages of this period that a webhook subscribes to; with the scope `failed`, those not delivered."""
-    rows = Message.objects.filter(webhook.heard, created_at__gte=since, created_at__lte=until)
-    if scope == ReplayScope.FAILED:
-        arrived = Delivery.objects.filter(webhook=webhook, status=DeliveryStatus.DELIVERED)
-        rows = rows.exclude(pk__in=arrived.values("message"))
-    return rows
+    """Match the messages of this period that a webhook subscribes to, without those that wait for an attempt already;
+    with the scope `failed`, also without those that have arrived."""
+    left_out = [DeliveryStatus.PENDING, *([DeliveryStatus.DELIVERED] if scope == ReplayScope.FAILED else [])]
+    return _heard(webhook, since, until).exclude(pk__in=_delivered(webhook, left_out))
+
+
+def waiting(webhook: Webhook, *, since: datetime, until: datetime) -> int:
+    """Return how many messages of this period wait for an attempt already, counted as far as a replay reaches."""
+    pending = _delivered(webhook, [DeliveryStatus.PENDING])
+    return _heard(webhook, since, until).filter(pk__in=pending)[:MOST].count()
+
+
+def _heard(webhook: Webhook, since: datetime, until: datetime) -> "QuerySet[Message]":
+    return Message.objects.filter(webhook.heard, created_at__gte=since, created_at__lte=until)
+
+
+def _delivered(webhook: Webhook, states: list[DeliveryStatus]) -> "QuerySet[Delivery, str]":
+    """Match the messages whose delivery to a webhook is in one of these states."""
+    return Delivery.objects.filter(webhook=webhook, status__in=states).values_list("message", flat=True)
 
 
 @transaction.atomic
@@ -62,9 +75,9 @@ def replay(
 
 
 def find(webhook: Webhook, *, key: str, since: datetime, scope: str, now: datetime) -> Replay | None:
-    """Return the replay that has this key; raises InvalidInput where it is one of another time or scope.
+    """Return the replay that has this key; raises InvalidInput if it has another time or scope.
 
-    The time is the same also where it lies as long ago as when the replay began.
+    A relative time counts as the same if it goes as far back as it did when the replay began.
     """
     present = Replay.objects.filter(webhook=webhook, key=key).first()
     if present is None:
@@ -74,16 +87,16 @@ def find(webhook: Webhook, *, key: str, since: datetime, scope: str, now: dateti
         each.replace(microsecond=0) for each in times
     ]:
         return present
-    told = Phrase(
+    message = Phrase(
         "Used already for a replay of {scope} since {moment}: choose another.",
         scope=present.scope,
         moment=f"{present.since:%Y-%m-%dT%H:%M:%SZ}",
     )
-    raise InvalidInput(replay_id=[told])
+    raise InvalidInput(replay_id=[message])
 
 
 def require_possible(webhook: Webhook, *, since: datetime, scope: str, now: datetime) -> int:
-    """Return how many events a replay would send; raises InvalidInput for too long a time or too many events."""
+    """Return how many events a replay would send; raises InvalidInput if they are too old or too many."""
     require_recent(since, now=now)
     rows = messages_for(webhook, since=since, until=now, scope=scope)
     total = rows[: MOST + 1].count()
@@ -120,7 +133,7 @@ def _step(claim: Claim) -> int:
     rows = messages_for(webhook, since=replay.since, until=replay.until, scope=replay.scope)
     found = list(_ahead(rows, replay).order_by("pk").values_list("pk", flat=True)[:STEP])
     if found and not webhook.is_active:
-        claims.release(Replay, claim, due_at=None)  # it is cut short
+        claims.release(Replay, claim, due_at=None)  # the replay is cut short
         return 0
     sent = _send(webhook, found, now=now)
     is_over = len(found) < STEP
@@ -137,9 +150,10 @@ def _step(claim: Claim) -> int:
 
 
 def _ahead(rows: "QuerySet[Message]", replay: Replay) -> "QuerySet[Message]":
-    """Match what a replay has not seen: all that lies ahead of it, or, once it is finished, what was being written.
+    """Match the messages that a replay has not seen: those ahead of it, or, once finished, those written meanwhile.
 
-    That has no delivery. What is older has none where the webhook subscribes to it since: nobody asked to replay that.
+    The latter have no delivery. Older messages without one are left out: the webhook has subscribed to them since, and
+    nobody asked to replay these.
     """
     if replay.finished_at is None:
         return rows.filter(pk__gt=replay.reached)
@@ -149,7 +163,7 @@ def _ahead(rows: "QuerySet[Message]", replay: Replay) -> "QuerySet[Message]":
 
 
 def _send(webhook: Webhook, messages: list[str], *, now: datetime) -> int:
-    """Make the deliveries of these messages due, creating missing ones; those that are due already stay as they are."""
+    """Make the deliveries of these messages due, creating missing ones."""
     rows = {row.message_id: row for row in Delivery.objects.filter(webhook=webhook, message__in=messages)}
     new = [outbox.delivery(webhook, message, now=now) for message in messages if message not in rows]
     insert_each(new)

@@ -1,7 +1,7 @@
 """The journal's hash chain: each row's seal is a hash of the row and of the previous seal.
 
-Rows are sealed after their commit, in the order in which they are found: ids are given before the commit, so that a row
-may appear that is older than the last sealed one. `seq` is the place in the chain, without gaps.
+Rows are sealed after their commit, in the order in which they are found. Ids are given before the commit, so a row may
+appear that is older than the last sealed one. `seq` is the position in the chain, without gaps.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ COLUMNS = (
     "details",
     "created_at",
 )
-"""What a seal covers, in this order; a new column must be appended, and only hashed where it is not empty."""
+"""The columns that a seal covers, in this order; a new column must be appended, and only hashed if not empty."""
 BATCH, AT_ONCE = 1_000, 200
 SECONDS = 2.0
 
@@ -74,12 +74,12 @@ def seal_batch() -> int:
 
 
 def _lock_head() -> ChainHead | None:
-    """Return the locked head; None where another transaction holds it and the database can skip locked rows."""
+    """Return the locked head; None if another transaction holds it and the database can skip locked rows."""
     ChainHead.objects.get_or_create(pk=1)
     return lock_free(ChainHead.objects.filter(pk=1)).first()
 
 
 def _write(rows: Sequence[Event]) -> None:
-    """Write the two columns of the chain: the one statement that changes a row of the journal."""
+    """Write the two columns of the chain; no other statement changes a row of the journal."""
     for some in in_parts(rows, AT_ONCE):
         update_each(Event, {row.pk: {"seq": row.seq, "seal": row.seal} for row in some})

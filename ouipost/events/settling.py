@@ -23,7 +23,7 @@ from ouipost.phrases import Phrase
 DELIVERED, FAILED, DISCARDED = DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.DISCARDED
 
 WAITS = tuple(engine_time(seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400))
-"""The wait after each failed try; there is no eleventh."""
+"""The wait after each failed try; there are ten tries."""
 JITTER = 0.2
 BATCH = 500
 MOST_WAIT = engine_time(86_400)
@@ -31,7 +31,7 @@ DISABLE_AFTER, DISABLE_FAILURES = engine_time(5 * 86_400), 20
 GONE = Phrase("It answered 410 Gone.")
 NO_SUCCESS = Phrase("Nothing arrived for 5 days.")
 NOT_SENDABLE = "not_sendable"
-"""The error of what was not even tried to be sent: no attempt."""
+"""The error of a delivery that was not sent, which does not count as an attempt."""
 COUNTED = ("successful_deliveries", "failed_deliveries")
 STANDING = (
     *("failures", "failing_since", "held_until", "rests", "last_triggered_at", "is_active", "disabled_reason"),
@@ -50,7 +50,7 @@ class DeliveryResult:
     milliseconds: int
     http_status: int | None
     error: str
-    """A word for why there is no answer; empty where there is one."""
+    """A word for the reason why there is no answer; empty if there is one."""
     answer: str
     address: str
     retry_after: str
@@ -65,12 +65,12 @@ class DeliveryResult:
         return self.error != NOT_SENDABLE
 
     def went_elsewhere(self, webhook: Webhook) -> bool:
-        """Whether it went to another address than the webhook has by now: what that says does not count."""
+        """Whether the webhook's address was changed meanwhile, so that the old one's answer does not count."""
         return self.delivery.webhook.url != webhook.url
 
 
 def settle_all(results: Sequence[DeliveryResult]) -> list[bool]:
-    """Settle these calls in the caller's transaction; returns for each whether its claim still held.
+    """Settle these calls in the caller's transaction; returns for each whether its claim was still valid.
 
     The number of statements does not grow with the results.
     """
@@ -98,10 +98,10 @@ def settle_all(results: Sequence[DeliveryResult]) -> list[bool]:
 
 
 def _take_note(webhook: Webhook, result: DeliveryResult, *, now: datetime) -> None:
-    """Update a webhook's failures after a call: it may have to rest, or be disabled."""
+    """Update a webhook's failures after a call; it may begin a rest, or be disabled."""
     if not result.was_sent:
         return
-    webhook.last_triggered_at = max(result.at, webhook.last_triggered_at or result.at)  # a short call ends first
+    webhook.last_triggered_at = max(result.at, webhook.last_triggered_at or result.at)  # a short call may end first
     if result.went_elsewhere(webhook):
         return
     if result.has_arrived:
@@ -120,7 +120,7 @@ def _disable(webhook: Webhook, reason: str) -> None:
 
 
 def _next_state(webhook: Webhook, result: DeliveryResult, *, now: datetime) -> dict[str, Any]:
-    """Return the new columns of a delivery after its call; counts it on the webhook where it has ended."""
+    """Return the new columns of a delivery after its call; an ended delivery is counted on the webhook."""
     delivery = result.delivery
     tries = delivery.tries + (not result.went_elsewhere(webhook))
     sent = {"attempts": delivery.attempts + 1, "tries": tries} if result.was_sent else {}
@@ -134,14 +134,14 @@ def _next_state(webhook: Webhook, result: DeliveryResult, *, now: datetime) -> d
 
 
 def count(webhook: Webhook, status: str, change: int = 1) -> None:
-    """Add to the webhook's counter of deliveries with this final status; -1 takes one off."""
+    """Add `change`, which may be -1, to the webhook's counter of deliveries with this final status."""
     name = {DELIVERED: "successful_deliveries", FAILED: "failed_deliveries"}.get(DeliveryStatus(status))
     if name:
         setattr(webhook, name, max(0, getattr(webhook, name) + change))
 
 
 def _next_due(webhook: Webhook, tries: int, result: DeliveryResult, *, now: datetime) -> datetime | None:
-    """Return when a delivery that failed is tried next: at a new address at once, unless that rests already."""
+    """Return the next time to try a failed delivery: now if the address is new, unless the webhook already rests."""
     if result.went_elsewhere(webhook):
         return None if webhook.rests else now
     return now + _wait(tries, result, now=now)
@@ -154,7 +154,7 @@ def _wait(tries: int, result: DeliveryResult, *, now: datetime) -> timedelta:
 
 
 def _asked(header: str, *, now: datetime) -> timedelta:
-    """Return the wait that a Retry-After header asks for, in seconds or as a date; zero where it cannot be parsed."""
+    """Return the wait that a Retry-After header asks for, in seconds or as a date; zero if it cannot be parsed."""
     with suppress(ValueError, OverflowError):
         if header.isascii() and header.isdecimal():
             return engine_time(min(int(header), 86_400))
@@ -177,7 +177,7 @@ def _attempt(result: DeliveryResult) -> DeliveryAttempt:
 
 
 def _record_disabled(webhook: Webhook) -> None:
-    """Discard what still waits for a webhook that was just disabled, and record that in the journal."""
+    """Discard the waiting deliveries of a webhook that was just disabled, and record that in the journal."""
     discard(webhook)
     reason, failures = webhook.disabled_reason, webhook.failures
     journal.record("disabled", webhook, actor=journal.SYSTEM, reason=reason, url=webhook.url, failures=failures)
@@ -192,10 +192,10 @@ def discard(webhook: Webhook) -> int:
 
 
 def discard_unheard(webhook: Webhook) -> int:
-    """Discard those of them that the webhook does not subscribe to any more; a test stays."""
+    """Discard waiting deliveries that a locked webhook no longer subscribes to, but no test; returns how many."""
     waiting = backoff.waiting_for(webhook)
     unheard = waiting.exclude(message__in=Message.objects.filter(webhook.heard | Q(type=TEST)))
-    # By their own ids: MariaDB would look for the rows of a join first, and fail where one has changed since.
+    # By their own ids: MariaDB would find the rows of a join first, and fail if one has changed since.
     pks = list(unheard.values_list("pk", flat=True))
     return sum(_discard(waiting.filter(pk__in=some)) for some in in_parts(pks, BATCH))
 

@@ -18,7 +18,7 @@ LEAST_CHARACTERS, MOST_CHARACTERS = 16, 128
 
 
 class BadSecret(ValueError):
-    """A secret that begins with `whsec_` and does not go on with the base64 of 24 to 64 bytes."""
+    """A secret that begins with `whsec_` but does not continue with 24 to 64 bytes in base64."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -20,20 +20,20 @@ class Broken:
 
     seq: int
     id: str
-    """The id of the row at that place; empty where there is none."""
+    """The id of the row at that place; empty if there is none."""
     what: str
 
 
 @dataclass(kw_only=True)
 class Verdict:
-    """How far the chain was verified, and what was found."""
+    """The progress of a verification and its findings."""
 
     rows: int = 0
     seq: int = 0
     seal: str = ""
     broken: Broken | None = None
     backdated: int = 0
-    """Rows with a time an hour or more before that of an earlier row of the chain."""
+    """Rows whose time is more than an hour before that of an earlier row of the chain."""
     latest: datetime | None = None
 
 
@@ -48,9 +48,9 @@ class Kept:
 def follow(*, first: int, kept: Kept | None) -> Iterator[Verdict]:
     """Recompute the chain from row `first` on, and yield the same verdict, updated, after each batch.
 
-    Rows before `first` are taken as correct. Rows that are sealed meanwhile are not looked at.
+    Rows before `first` are assumed to be correct. Rows that are sealed meanwhile are not checked.
     """
-    furthest = _furthest()  # before the head, which only grows
+    furthest = _furthest()  # read before the head, which only grows
     head = ChainHead.objects.filter(pk=1).first() or ChainHead(pk=1)
     verdict = Verdict(seq=first - 1)
     verdict.broken = _start(verdict)
@@ -63,7 +63,7 @@ def follow(*, first: int, kept: Kept | None) -> Iterator[Verdict]:
 
 
 def end() -> int:
-    """Return the last place that the chain has, by its rows or by its head."""
+    """Return the last position of the chain, by its rows or by its head."""
     head = ChainHead.objects.filter(pk=1).first()
     return max(_furthest(), head.seq if head else 0)
 
@@ -77,7 +77,7 @@ def _after(seq: int, *, until: int) -> list[Event]:
 
 
 def _start(verdict: Verdict) -> Broken | None:
-    """Set the verdict's seal to that of the row before the first; returns why there is none."""
+    """Set the verdict's seal to that of the row before the first; returns the break if that row is missing."""
     if not verdict.seq:
         return None
     before = Event.objects.filter(seq=verdict.seq).first()
@@ -88,7 +88,7 @@ def _start(verdict: Verdict) -> Broken | None:
 
 
 def _take(verdict: Verdict, row: Event, kept: Kept | None) -> Broken | None:
-    """Verify the next row; returns why the chain is broken there."""
+    """Verify the next row; returns the break, if there is one."""
     assert row.seq is not None
     if row.seq != verdict.seq + 1:
         return Broken(seq=verdict.seq + 1, id="", what="A row was removed here.")
@@ -109,7 +109,7 @@ def _note_time(verdict: Verdict, told_at: datetime) -> None:
 
 
 def _end(verdict: Verdict, head: ChainHead, furthest: int, kept: Kept | None) -> Broken | None:
-    """Compare the end of the chain with the stored head and with the noted place."""
+    """Compare the end of the chain with the stored head and with the place kept outside."""
     if verdict.seq < head.seq:
         return Broken(seq=verdict.seq + 1, id="", what="A row was removed here, at the end of the chain.")
     if furthest > head.seq:
@@ -128,7 +128,7 @@ class Waiting:
 
     rows: int
     overdue: int
-    """Those older than a minute: either no worker runs, or they were inserted with an earlier time."""
+    """Rows older than a minute: either no worker runs, or they were inserted with an earlier time."""
 
 
 def waiting(now: datetime) -> Waiting:

@@ -24,7 +24,7 @@ from ouipost.phrases import Phrase
 GRACE = timedelta(hours=24)
 SUBSCRIPTION = {"events", "workspace_ids"}
 AFRESH: dict[str, Any] = {"status": DeliveryStatus.PENDING, "tries": 0, "finished_at": None}
-"""The columns of a delivery that is to be tried as if it were new."""
+"""The columns of a delivery that will be tried as if it were new."""
 
 
 class WebhookDisabled(DomainError):
@@ -36,19 +36,19 @@ class UnderWay(DomainError):
 
 
 def lock(webhook: Webhook) -> Webhook:
-    """Return the webhook's row, locked; raises Http404 where it was deleted."""
+    """Return the webhook's row, locked; raises Http404 if it was deleted."""
     return get_object_or_404(Webhook.objects.present().select_for_update(), pk=webhook.pk)
 
 
 @transaction.atomic
 def create_webhook(*, values: Mapping[str, Any], secret: str, actor: Actor) -> tuple[Webhook, str]:
-    """Create a webhook and return it with its secret, the given one or a new one, in the form `whsec_` + base64."""
+    """Create a webhook and return it with its secret, given or new, in the form `whsec_` + base64."""
     shown = _secret(secret)
     webhook = Webhook(**values)
     webhook.seal(shown)
     webhook.save(force_insert=True)
-    told = {"url": webhook.url, "events": webhook.events, "workspace_ids": webhook.workspace_ids}
-    record("created", webhook, actor=actor, **told)
+    details = {"url": webhook.url, "events": webhook.events, "workspace_ids": webhook.workspace_ids}
+    record("created", webhook, actor=actor, **details)
     return webhook, shown
 
 
@@ -63,24 +63,24 @@ def _secret(given: str) -> str:
 def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor) -> Webhook:
     """Change the given fields; a webhook that is made active again gets new events only.
 
-    One that is made active, or has another address, has its failures reset; at another address all that waits is tried
-    at once. What waits and is no longer asked for is discarded.
+    Making it active, or changing its address, resets its failures; a new address also makes all waiting deliveries due.
+    Waiting deliveries that it no longer subscribes to are discarded.
     """
     locked = lock(webhook)
     before = assign(locked, values)
-    told = changes(before, locked)
-    if "is_active" in told["after"]:
+    changed = changes(before, locked)
+    if "is_active" in changed["after"]:
         locked.disabled_reason = "" if locked.is_active else Phrase("It was switched off.")
-    if {"is_active", "url"} & told["after"].keys():
+    if {"is_active", "url"} & changed["after"].keys():
         backoff.note_success(locked)
-    if "url" in told["after"]:
+    if "url" in changed["after"]:
         backoff.hurry(locked)
     locked.save()
-    if told["after"].get("is_active") is False:
-        told["discarded"] = discard(locked)
-    elif SUBSCRIPTION & told["after"].keys() and (unheard := discard_unheard(locked)):
-        told["discarded"] = unheard
-    record("updated", locked, actor=actor, **told)
+    if changed["after"].get("is_active") is False:
+        changed["discarded"] = discard(locked)
+    elif SUBSCRIPTION & changed["after"].keys() and (unheard := discard_unheard(locked)):
+        changed["discarded"] = unheard
+    record("updated", locked, actor=actor, **changed)
     return locked
 
 
@@ -99,16 +99,16 @@ def delete_webhook(webhook: Webhook, *, actor: Actor, now: datetime) -> None:
 def rotate_secret(
     webhook: Webhook, *, actor: Actor, now: datetime, secret: str = "", grace: timedelta = GRACE, instead_of: str = ""
 ) -> tuple[Webhook, str]:
-    """Give a webhook a new secret and return both; the old secret signs as well until the grace period is over.
+    """Give a webhook a new secret and return both; the old secret also signs until the grace period is over.
 
-    Raises SecretReplaced where its `secret_mark` is not `instead_of` any more, if that is given.
+    Raises SecretReplaced if `instead_of` is given and is no longer the webhook's `secret_mark`.
     """
     locked, shown = lock(webhook), _secret(secret)
     if instead_of not in ("", locked.secret_mark):
         raise SecretReplaced
     locked.previous_secret, locked.previous_secret_until = "", None
     if grace:
-        with suppress(CannotDecrypt):  # then nothing was signed either
+        with suppress(CannotDecrypt):  # an unreadable secret signed nothing either
             locked.keep_previous(until=now + grace)
     locked.seal(shown)
     locked.save()
@@ -120,7 +120,7 @@ def rotate_secret(
 def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
     """Send a `webhook.test` event, even to a webhook that is not active or rests."""
     locked = lock(webhook)
-    locked.held_until = None  # somebody waits for it: this is the one that tries whether it is back
+    locked.held_until = None  # somebody waits for the test, which also tries whether the webhook works again
     locked.save(update_fields=["held_until"])
     event = record("tested", locked, actor=actor, url=locked.url)
     sent = Event(pk=event.pk, type=TEST, created_at=event.created_at)
@@ -138,7 +138,7 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
 @transaction.atomic
 def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
     """Send an ended delivery again, under the same event id; raises Http404, UnderWay or WebhookDisabled."""
-    webhook = lock(Webhook(pk=delivery.webhook_id))  # so nobody settles its deliveries, or sends them again, meanwhile
+    webhook = lock(Webhook(pk=delivery.webhook_id))  # meanwhile nobody settles or repeats its deliveries
     rows = Delivery.objects.select_related("message").annotate(now=Now())
     row: Any = get_object_or_404(rows, pk=delivery.pk, webhook=webhook)
     if not webhook.is_active:
@@ -151,7 +151,7 @@ def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
 
 
 def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
-    """Make the ended ones of these deliveries of a locked webhook due, or wait while it rests; returns how many."""
+    """Make the ended deliveries of a locked webhook pending again, and due unless it rests; returns how many."""
     ended = [row for row in rows if row.status != DeliveryStatus.PENDING]
     afresh = AFRESH | {"due_at": None if webhook.rests else now}
     before = (webhook.successful_deliveries, webhook.failed_deliveries)

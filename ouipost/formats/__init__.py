@@ -1,1 +1,1 @@
-"""How pages write dates, language by language. Django's own English has twelve hours, and its French capitals."""
+"""Formats of dates on pages, by language: Django's own have twelve hours in English, and capitals in French."""

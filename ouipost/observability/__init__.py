@@ -1,1 +1,1 @@
-"""What an installation tells of itself while it runs: its log, its errors, and its traces."""
+"""Logs, error reports and traces of a running installation."""

@@ -1,4 +1,4 @@
-"""The forms of a log's lines, and the last line of a process that does not start: its settings may not be there."""
+"""The formats of log lines, and the last line of a process that cannot start, perhaps for lack of settings."""
 
 import json
 import os
@@ -9,13 +9,13 @@ ALL = (TEXT, JSON)
 
 
 def wanted() -> str:
-    """Return the form that LOG_FORMAT asks for, which may be none that there is: JSON by default in production."""
+    """Return the format in LOG_FORMAT, which may be an unknown one; the default is JSON in production, else text."""
     return os.environ.get("LOG_FORMAT", JSON if os.environ.get("ENVIRONMENT") == "production" else TEXT)
 
 
-def refusal(told: str) -> str:
-    """Return why a process does not start as a line of the form that is wanted; in text it is the sentence alone."""
+def refusal(reason: str) -> str:
+    """Return the reason why a process does not start as a log line; in text format it is the sentence alone."""
     if wanted() != JSON:
-        return told
+        return reason
     at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return json.dumps({"event": told, "level": "critical", "logger": "ouipost", "timestamp": at})
+    return json.dumps({"event": reason, "level": "critical", "logger": "ouipost", "timestamp": at})

@@ -1,6 +1,6 @@
-"""Logging, as text for people or as JSON for machines; both carry the ids of what they are about.
+"""Logging, as text for people or as JSON for machines; both carry the ids of the rows that they are about.
 
-Ids are bound where work on a thing begins (`structlog.contextvars`), and every line until its end has them.
+Ids are bound when work on a row begins (`structlog.contextvars`), and every line until its end has them.
 """
 
 import errno
@@ -33,7 +33,7 @@ FIELDS = ("method", "route", "status", "ms", "outcome", "step")
 """The fields of these lines in addition to ids."""
 FRAMES = 50
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full", "Disk full", "' is full")
-"""What the system, SQLite and MariaDB say where the disk takes no more."""
+"""Error texts of the system, SQLite and MariaDB for a full disk."""
 AWAY = (
     "Can't connect to",
     "Lost connection to",
@@ -41,9 +41,9 @@ AWAY = (
     "Too many connections",
     "unable to open database",
 )
-"""What the databases' clients say of a server that is away or full, or a file that is."""
+"""Error texts of the databases' clients for a server that is away or full, or a file that cannot be opened."""
 UNMIGRATED = ("no such table", "no such column", "has no column named", "' doesn't exist", "Unknown column")
-"""What SQLite and MariaDB say of a table or column that they lack."""
+"""Error texts of SQLite and MariaDB for a missing table or column."""
 PREPARE = ": is the database migrated for this version? `manage.py prepare` does it."
 A_MINUTE = 60
 
@@ -60,7 +60,7 @@ SHARED: list[Processor] = [
 def logging_config(form: str) -> dict[str, Any]:
     """Return Django's LOGGING for `text` or `json`."""
     usual = "INFO" if form == JSON else "WARNING"
-    # Django's lines about refused requests hold the raw path, and say nothing that the request's own line does not.
+    # Django's lines about refused requests hold the raw path, and nothing else that the request's own line lacks.
     refused = {"django.request": {"level": "ERROR"}} if form == JSON else {}
     return {
         "version": 1,
@@ -101,8 +101,10 @@ def formatter(form: str = JSON) -> logging.Formatter:
 
 
 class Outages(logging.Filter):
-    """Tells of a full disk, and of a database that is away or not migrated, in one line without a traceback, the same
-    trouble once a minute: every try meets it."""
+    """Logs a full disk, and a database that is away or not migrated, in one line without a traceback.
+
+    The same trouble is logged once a minute, since every try meets it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,14 +119,16 @@ class Outages(logging.Filter):
         if record.created - self._told.get(trouble, -math.inf) < A_MINUTE:
             return False
         self._told[trouble] = record.created
-        told = f"{record.getMessage()}: {error}{PREPARE if is_unmigrated else ''}"
-        record.msg, record.args, record.exc_info = told, (), None
+        message = f"{record.getMessage()}: {error}{PREPARE if is_unmigrated else ''}"
+        record.msg, record.args, record.exc_info = message, (), None
         return True
 
 
 class Strangers(logging.Filter):
-    """Tells of what Django refuses of strangers, such as the name of another host, as a warning without a traceback: it
-    is no error of ours, and whoever looks for addresses sends it all day."""
+    """Logs requests that Django refuses, such as one for another host, as warnings without a traceback.
+
+    They are no errors of ours, and scanners send them all day.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith("django.security."):
@@ -143,7 +147,7 @@ def configure(config: dict[str, Any]) -> None:
 
 
 def say_in_lines(command: "BaseCommand") -> None:
-    """Send a long-running command's output to the log, line by line, and why it ends as an error."""
+    """Send a long-running command's output to the log, line by line, and its error output as errors."""
     from django.core.management.base import OutputWrapper
 
     command.stdout, command.stderr = OutputWrapper(_Lines(logging.INFO)), OutputWrapper(_Lines(logging.ERROR))
@@ -166,15 +170,15 @@ class _Lines(io.StringIO):
 def _uncaught(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt) or error is None:
         sys.__excepthook__(kind, error or kind(), traceback)
-    elif not issubclass(kind, SystemExit):  # that is how a thread may end
+    elif not issubclass(kind, SystemExit):  # a thread may end with SystemExit
         logger.critical("Uncaught %s", kind.__name__, exc_info=(kind, error, traceback))
 
 
 def _as_masked_json(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> str:
-    """Return a line as JSON, with the secrets in its fields and exceptions masked by their names and by their form."""
+    """Return a line as JSON, with secrets in its fields and exceptions masked, recognized by their name or form."""
     return json.dumps(masked(fields))
 
 
 def _masked(_logger: Any, _method: str, line: Any) -> str:
-    """Mask keys and tokens in a line: callers put them into addresses, where they do not belong."""
+    """Mask keys and tokens in a line, since some callers put them into addresses."""
     return masked_text(line)

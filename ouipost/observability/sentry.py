@@ -1,6 +1,6 @@
 """Reports unexpected errors to Sentry, with traceback and ids, without secrets, local variables and bodies.
 
-Only where `SENTRY_DSN` is set: the package is imported nowhere else.
+The package is imported only if `SENTRY_DSN` is set.
 """
 
 import logging
@@ -18,12 +18,12 @@ from ouipost.events.masking import masked
 from ouipost.outbound.errors import AnswerLost, NotSent
 
 EXPECTED = (DomainError, PlatformError, NotSent, AnswerLost, SuspiciousOperation)
-"""Errors of callers and networks, which are no bugs: they are answered or shown, and not reported.
+"""Errors of callers and networks, which are no bugs: they are answered or shown, but not reported.
 
-The last are what Django refuses of strangers, such as an address with a thousand parameters, and logs as errors.
+Django raises the last, and logs it as an error, for requests such as one with a thousand parameters.
 """
 DROPPED = ("request", "user", "extra", "breadcrumbs", "modules")
-"""Parts of an event that are removed: its ids lead to the log, which has the rest."""
+"""Parts of an event that are removed; the log has them, and is found by the event's ids."""
 ELSEWHERE = ("django.request", "_granian")
 """Loggers that are not reported: their errors are reported otherwise, or are ends of web processes."""
 FLUSH_SECONDS = 3
@@ -69,7 +69,7 @@ def start(dsn: str, *, environment: str) -> None:
 
 
 def _flush_at_its_end(sdk: Any) -> None:
-    """Send queued events when this process ends, also where atexit handlers are not run."""
+    """Send queued events when this process ends, even if atexit handlers are not run."""
     Finalize(None, sdk.flush, args=(FLUSH_SECONDS,), exitpriority=0)
 
 

@@ -1,4 +1,4 @@
-"""OpenTelemetry traces: how long each step took, with its ids. Without `OTEL_EXPORTER_OTLP_ENDPOINT` nothing is traced.
+"""OpenTelemetry traces: the duration of each step, with its ids; none without `OTEL_EXPORTER_OTLP_ENDPOINT`.
 
 The packages are imported with the first span of a process. No trace headers are sent to networks or webhooks, and spans
 hold no addresses, texts or error messages.
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 SERVER, CLIENT, INTERNAL = "SERVER", "CLIENT", "INTERNAL"
 FLUSH_MS = 3_000
 EXPORT_SECONDS = 3
-"""So long the collector may take for an answer: the SDK's ten would keep a process from its end where it hangs."""
+"""Timeout of the collector: with the SDK's ten seconds, a hanging collector would delay the end of a process."""
 TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
-"""The operator's own word on that."""
+"""Variables with which the operator sets another timeout."""
 NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 def span(name: str, kind: str = INTERNAL, **attributes: str | int) -> "AbstractContextManager[Span | None]":
-    """Return a context manager that records a span with the bound ids; it gives the span, None where tracing is off."""
+    """Return a context manager that records a span with the bound ids; it gives the span, None if tracing is off."""
     return _span(name, kind, attributes) if settings.OTEL_EXPORTER_OTLP_ENDPOINT else NOTHING
 
 
@@ -81,5 +81,5 @@ def _tracer() -> "Tracer":
     endpoint = f"{settings.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces"
     timeout = None if any(name in os.environ for name in TIMEOUTS) else EXPORT_SECONDS
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=timeout)))
-    Finalize(None, provider.force_flush, args=(FLUSH_MS,), exitpriority=0)  # also where atexit is not called
+    Finalize(None, provider.force_flush, args=(FLUSH_MS,), exitpriority=0)  # even if atexit is not called
     return provider.get_tracer("ouipost", __version__)

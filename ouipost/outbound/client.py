@@ -37,9 +37,9 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    """Case-insensitive."""
+    """Headers, with case-insensitive names."""
     body: bytes
-    """As received, never decompressed."""
+    """The body as received, never decompressed."""
     address: str = ""
     """The IP address that answered."""
 
@@ -85,7 +85,7 @@ class Client:
                 call.begin_body(max_bytes)
                 content = _read(response, max_bytes=max_bytes, truncate=truncate)
                 return Answer(status=response.status, headers=response.headers, body=content, address=call.address)
-        except (OSError, HTTPError, HTTPException, ValueError):  # the last: a header that cannot be written
+        except (OSError, HTTPError, HTTPException, ValueError):  # ValueError: a header that cannot be written
             # Not chained: the libraries' messages hold the whole URL, with tokens and internal addresses.
             raise _failure(call) from None
         finally:
@@ -93,13 +93,13 @@ class Client:
 
 
 def _merged(ours: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """Return the given headers and those of ours that they do not replace; names are equal in any case."""
+    """Return the given headers and those of ours that they do not replace, with names compared without case."""
     replaced = {name.lower() for name in given}
     return {name: value for name, value in ours.items() if name.lower() not in replaced} | dict(given)
 
 
 def _asking(target: Target, params: Fields | None) -> Target:
-    """Return the target with these parameters behind those of its own."""
+    """Return the target with these parameters after its own."""
     if not params:
         return target
     return replace(target, path=f"{target.path}{'&' if '?' in target.path else '?'}{_encoded(params)}")
@@ -122,7 +122,7 @@ def _body(data: Any, given_json: Any, files: Mapping[str, tuple[str, Any, str]] 
 
 
 def _encoded(fields: Fields) -> str:
-    """Return fields as in a query; what is None is left out."""
+    """Return fields as in a query, without those that are None."""
     pairs = fields.items() if isinstance(fields, Mapping) else fields
     return urlencode([(name, value) for name, value in pairs if value is not None], doseq=True)
 

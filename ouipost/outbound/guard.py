@@ -1,6 +1,6 @@
-"""The SSRF guard: the product may call public https hosts, and what the operator's OUTBOUND_ALLOW adds.
+"""The SSRF guard: the product may call public https hosts, and the hosts in the operator's OUTBOUND_ALLOW.
 
-Names are resolved only here; the transport connects to the very addresses that were checked.
+Names are resolved only here; the transport connects to exactly the addresses that were checked.
 """
 
 import os
@@ -36,8 +36,8 @@ NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*"
 NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 """Hosts that some resolvers read as an IPv4 address."""
 
-# Python's is_private and is_global let NAT64, IPv4-compatible, multicast and site-local addresses pass. ::/8 has the
-# IPv4-compatible, the IPv4-translated and NAT64; mapped ones were unwrapped before.
+# Python's is_private and is_global let NAT64, IPv4-compatible, multicast and site-local addresses pass. ::/8 covers
+# IPv4-compatible, IPv4-translated and NAT64 addresses; mapped ones are unwrapped before.
 REFUSED = tuple(
     ip_network(network)
     for network in (
@@ -74,7 +74,7 @@ class Target:
     """ASCII, in lower case; an IPv6 address without brackets."""
     port: int
     path: str
-    """With the query."""
+    """Path with the query."""
 
     @property
     def url(self) -> str:
@@ -90,7 +90,7 @@ class Target:
 def check_url(url: str) -> None:
     """Raise Blocked when the URL's form, or any address that its name resolves to, is refused.
 
-    A name that does not resolve passes: it may exist when something is sent to it.
+    A name that does not resolve passes, since it may resolve later, when something is sent.
     """
     target = check_form(url)
     try:
@@ -100,21 +100,21 @@ def check_url(url: str) -> None:
 
 
 def check_form(url: str) -> Target:
-    """Return the URL's parts without resolving its host; raises Blocked where no resolution could make it allowed."""
+    """Return the URL's parts without resolving its host; raises Blocked if no resolution could make it allowed."""
     target = parse(url)
     allow = allowed()
     address = literal(target.host)
     if address is not None:
         _check_addresses(target, (address,))
     elif target.host not in allow.names:
-        is_open = target.is_ordinary or allow.networks  # whether they contain its addresses is known after resolution
+        is_open = target.is_ordinary or allow.networks  # resolution will show whether they contain its addresses
         if "." not in target.host or not is_open:
             raise Blocked
     return target
 
 
 def checked_addresses(target: Target, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]:
-    """Return all addresses of the host; raises Blocked where one of them is refused, NotSent where there are none."""
+    """Return all addresses of the host; raises Blocked if one of them is refused, NotSent if there are none."""
     addresses = resolve(target.host, timeout=timeout, is_known=target.host in allowed().names)
     _check_addresses(target, addresses)
     return addresses
@@ -142,14 +142,14 @@ def parse(url: str) -> Target:
 
 
 def literal(host: str) -> IPAddress | None:
-    """Return the host as an IP address; None where it is a name."""
+    """Return the host as an IP address; None if it is a name."""
     return _unwrap(ip_address(host)) if ":" in host or NUMERIC.fullmatch(host) else None
 
 
 def resolve(host: str, *, timeout: float = DNS_SECONDS, is_known: bool = False) -> tuple[IPAddress, ...]:
-    """Return all addresses of a host, unchecked, IPv4 first; raises NotSent where none are found in time.
+    """Return all addresses of a host, unchecked, IPv4 first; raises NotSent if none are found in time.
 
-    A name that the operator gave is found as the machine finds it: in its hosts file and search domains, too.
+    A name that the operator gave (`is_known`) is also looked up in the machine's hosts file and search domains.
     """
     address = literal(host)
     if address is not None:
@@ -179,7 +179,7 @@ def _host(parts: SplitResult) -> str:
 
 
 def _check_addresses(target: Target, addresses: tuple[IPAddress, ...]) -> None:
-    """Raise Blocked where any of the addresses is refused."""
+    """Raise Blocked if any of the addresses is refused."""
     allow = allowed()
     named = target.host in allow.names
     for address in addresses:
@@ -194,7 +194,7 @@ def _is_refused(address: IPAddress) -> bool:
 
 
 def _is_isatap(address: IPAddress) -> bool:
-    """Whether an IPv4 address is embedded behind the interface identifier 0:5efe or 200:5efe."""
+    """Whether an IPv4 address is embedded after the interface identifier 0:5efe or 200:5efe."""
     return int(address) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE  # an IPv4 address has no bits there
 
 
@@ -229,10 +229,10 @@ def read_allowed(entries: tuple[str, ...]) -> Allowed:
 
 
 class Lookups:
-    """Resolves names in threads of its own, since getaddrinfo has no timeout; each name in one at a time.
+    """Resolves names in threads of its own, since getaddrinfo has no timeout; each name in one thread at a time.
 
-    A name server that hangs keeps a thread for long after its caller has given up: neither one name nor all names of
-    one domain must get them all.
+    A hanging name server occupies a thread long after its caller has given up, so neither one name nor all names of one
+    domain may occupy all threads.
     """
 
     def __init__(self) -> None:
@@ -242,7 +242,7 @@ class Lookups:
         self._changed = Condition()
 
     def answers(self, name: str, *, timeout: float) -> Any:
-        """Return what getaddrinfo says; raises OSError, also where that takes longer, or CancelledError."""
+        """Return the answers of getaddrinfo; raises OSError, also after `timeout` seconds, or CancelledError."""
         ends = time.monotonic() + timeout
         lookup = self._begun(name, timeout=timeout)
         try:
@@ -252,7 +252,7 @@ class Lookups:
             raise
 
     def _begun(self, name: str, *, timeout: float) -> "Future[Any]":
-        """Return the lookup of a name, begun now unless one is under way; waits for its domain's turn."""
+        """Return the running lookup of a name, or begin one; waits while its domain has too many."""
         domain = _domain(name)
         with self._changed:
             if not self._changed.wait_for(partial(self._may_begin, name, domain), timeout):
@@ -278,7 +278,7 @@ class Lookups:
 
 
 def _domain(name: str) -> str:
-    """Return the last two labels of a name: whoever has one domain has as many names as they like."""
+    """Return the last two labels of a name, since the owner of a domain can make any number of names in it."""
     return ".".join(name.rstrip(".").rsplit(".", 2)[-2:])
 
 

@@ -33,20 +33,20 @@ CONNECT_SECONDS = 5.0
 MAX_HEADER_BYTES = 16_384
 POOLS = 128
 CONNECTIONS_PER_POOL = 512
-"""Kept open, of a process to one host; more are closed after their call."""
+"""Connections of a process to one host that are kept open; more are closed after their call."""
 ONCE = Retry(False)
-"""Nothing is sent again from here: that is for those to decide who know what was sent."""
+"""No retries here: callers decide on them, since they know what was sent."""
 FRAMING_BYTES = 65_536
 
-logging.getLogger("urllib3").setLevel(logging.ERROR)  # its other lines hold whole URLs, and with them tokens
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # other lines hold whole URLs, with tokens
 
 
 @dataclass
 class Call:
-    """A request in progress: its deadline, how much it may still receive, and whether any of it was sent."""
+    """A request in progress: its deadline, the bytes it may still receive, and whether any of it was sent."""
 
     deadline: float
-    """On the monotonic clock."""
+    """Time on the monotonic clock."""
     receivable: int = MAX_HEADER_BYTES
     has_left: bool = False
     address: str = ""
@@ -73,7 +73,7 @@ current_call: ContextVar[Call] = ContextVar("current_call")
 
 
 class CallSocket(socket.socket):
-    """Limits every read and write to what is left of the current call's time and size."""
+    """Limits every read and write to the rest of the current call's time and size."""
 
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
         call = current_call.get()
@@ -84,7 +84,7 @@ class CallSocket(socket.socket):
         received = super().recv_into(buffer, min(wanted, call.receivable), flags)
         call.receivable -= received
         if not received and not call.in_body:
-            raise ConnectionError("The headers were cut.")  # http.client takes that for their end
+            raise ConnectionError("The headers were cut.")  # http.client would take that for their end
         return received
 
     def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
@@ -102,7 +102,7 @@ class CallSocket(socket.socket):
 
 
 class CallTLSSocket(CallSocket, ssl.SSLSocket):
-    """The same over TLS."""
+    """A `CallSocket` over TLS."""
 
     def do_handshake(self, block: bool = False) -> None:
         self.settimeout(current_call.get().remaining())
@@ -114,10 +114,10 @@ class CallTLSSocket(CallSocket, ssl.SSLSocket):
 
 
 class FinalAnswer(HTTPResponse):
-    """The answer behind any interim ones, 1xx.
+    """The answer after any interim ones, 1xx.
 
-    Of those http.client passes over 100 alone: it would take 103 for the answer, and what follows for that of the next
-    request over this connection.
+    http.client skips only 100: it would take 103 for the answer, and the real answer for that of the next request over
+    this connection.
     """
 
     headers: Any
@@ -150,7 +150,7 @@ class Connection(HTTPConnection):
 
 
 class TLSConnection(Connection, HTTPSConnection):
-    """The same over TLS; no request byte is written before the handshake is done."""
+    """A `Connection` over TLS; no request byte is written before the handshake is done."""
 
     def connect(self) -> None:
         try:
@@ -168,7 +168,7 @@ class TLSPool(HTTPSConnectionPool):
 
 
 def connect(address: guard.IPAddress, port: int, *, timeout: float) -> socket.socket:
-    """Return a socket connected to this address; raises OSError, or Blocked where the peer has another address."""
+    """Return a socket connected to this address; raises OSError, or Blocked if the peer has another address."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     connection = CallSocket(family, socket.SOCK_STREAM)
     try:
@@ -212,8 +212,8 @@ def send(
 ) -> BaseHTTPResponse:
     """Send one request, which is the current call, and return its answer with the body still to be read.
 
-    What is `guarded` goes to addresses that the guard allows, the rest to the operator's gateway. Raises Blocked,
-    NotSent or AnswerLost, and what urllib3, http.client and sockets raise.
+    A `guarded` request goes to addresses that the guard allows, any other to the operator's gateway. Raises Blocked,
+    NotSent or AnswerLost, and errors of urllib3, http.client and sockets.
     """
     timeout = current_call.get().remaining()
     if guarded:

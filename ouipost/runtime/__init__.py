@@ -1,1 +1,1 @@
-"""Processes: how they start, share memory, learn that they have to end, and are started again."""
+"""Processes: their start, shared memory, shutdown and restart."""

@@ -1,4 +1,4 @@
-"""What has been loaded stays: looking for garbage in it takes time, and memory that forked processes would share."""
+"""Garbage collection without loaded code: visiting it takes time, and memory that forked processes would share."""
 
 import gc
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Look for no garbage while the block loads modules, nor later in them.
+    """Collect no garbage while the block loads modules, nor later in their objects.
 
-    Python would look again and again while they become more, and once more at the end: a third of a short command.
+    Python would collect again and again while objects are added, and once at the end: a third of a short command.
     """
     gc.disable()
     try:
@@ -20,9 +20,9 @@ def loading() -> Iterator[None]:
 
 
 def keep_loaded() -> None:
-    """Exclude everything loaded so far from garbage collection: it lives as long as the process.
+    """Exclude everything loaded so far from garbage collection, since it lives as long as the process.
 
-    A collection writes to the objects that it visits, and forked processes stop sharing the pages that are written to.
+    A collection writes to the objects that it visits, and forked processes no longer share the pages written to.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Whether this Celery node was asked to stop, for the processes of its pool: Celery tells them nothing."""
+"""Whether this Celery node was asked to stop, for the processes of its pool, which Celery does not inform."""
 
 import threading
 from multiprocessing import RawValue
@@ -6,7 +6,7 @@ from typing import Any
 
 from celery.signals import worker_shutting_down
 
-# Shared by the processes of this node, which are forked after this; without locks, since any of them may be killed.
+# Shared by the processes of this node, which are forked later; without a lock, since any of them may be killed.
 _leaving = RawValue("b", 0)
 
 
@@ -17,12 +17,12 @@ def _leave(how: str, **_: Any) -> None:
 
 
 def is_leaving() -> bool:
-    """Whether this node was asked to stop once what it does has ended."""
+    """Whether this node was asked to stop after its present tasks."""
     return bool(_leaving.value)
 
 
 class NodeStops(threading.Event):
-    """Is set when somebody sets it, or when the whole node was asked to stop."""
+    """An event that is also set when the whole node was asked to stop."""
 
     def is_set(self) -> bool:
         return super().is_set() or is_leaving()

@@ -14,23 +14,23 @@ ONE_PROCESS = ("--workers", "1")
 
 
 def shares() -> bool:
-    """Whether it forks several processes: one has nobody to share memory with."""
+    """Whether the server forks several processes, which can share memory."""
     return multiprocessing.get_start_method() == "fork" and ONE_PROCESS not in zip(sys.argv, sys.argv[1:], strict=False)
 
 
 def end_on_term() -> None:
-    """Let a TERM end what was just forked: while it loads the product, its parent's handler would swallow that.
+    """Let a TERM end a process that was just forked: while it loads, the handler of its parent would ignore the signal.
 
-    Later granian has it end when all is answered, and what waits is told.
+    Later granian ends the process when all requests are answered, and waiting threads learn of it from `shutdown`.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     shutdown.listen()
 
 
-if __name__ == "__mp_main__":  # a worker, where nothing is forked
+if __name__ == "__mp_main__":  # a worker that was not forked
     shutdown.listen()
 if __name__ == "__main__":
     os.register_at_fork(after_in_child=end_on_term)
     if shares():
         import_module("ouipost.wsgi")  # without fork, each worker loads it itself
-    entrypoint()  # type: ignore[no-untyped-call]  # granian says nothing of its types
+    entrypoint()  # type: ignore[no-untyped-call]  # granian has no types

@@ -1,4 +1,4 @@
-"""Whether this process was asked to end, for its threads that wait: the web server tells those nothing."""
+"""Whether this process was asked to end, for its waiting threads, which the web server does not inform."""
 
 import os
 import signal
@@ -6,11 +6,11 @@ import time
 from multiprocessing.connection import wait
 
 _signals: int | None = None
-"""Where each signal that has a handler here leaves a byte, which nobody takes out; None: nobody listens."""
+"""Pipe to which each handled signal writes a byte that nobody reads; None before `listen`."""
 
 
 def listen() -> None:
-    """Notice TERM and INT from now on, whoever handles them; for the main thread."""
+    """Notice TERM and INT from now on, whatever their handlers; for the main thread."""
     global _signals
     _signals, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -18,7 +18,7 @@ def listen() -> None:
 
 
 def is_asked_within(seconds: float) -> bool:
-    """Wait, no longer once this process was asked to end, and return whether it was; False where nobody listens."""
+    """Wait these seconds, or until this process is asked to end, and return whether it was; False before `listen`."""
     if _signals is None:
         time.sleep(seconds)
         return False

@@ -1,8 +1,8 @@
-"""Keeps commands running, each started again when it dies: what `manage.py serve` becomes once all is ready.
+"""Keeps commands running and restarts each that dies; `manage.py serve` becomes this process once all is ready.
 
-`python -m ouipost.runtime.supervisor text|json COMMANDS [ONCE ...]`, where COMMANDS is an object in JSON of command
-lines by their names, and ONCE are the names of those that come to an end by themselves. It loads nothing of the
-product, which would take 50 MiB for as long as it runs, but the form of its log's lines.
+Usage: `python -m ouipost.runtime.supervisor text|json COMMANDS [ONCE ...]`. COMMANDS is a JSON object of command lines
+by name, and ONCE are the names of commands that end by themselves. The supervisor loads nothing of the product, which
+would take 50 MiB for as long as it runs, except the format of log lines.
 """
 
 import ctypes
@@ -25,33 +25,33 @@ PR_SET_PDEATHSIG = 1
 
 
 def command(form: str, commands: dict[str, list[str]], *once: str) -> list[str]:
-    """Return the command line that keeps these running, but for those named, and tells of it in this form."""
+    """Return the command line that keeps these running, except those in `once`, and logs in this format."""
     return [sys.executable, "-m", "ouipost.runtime.supervisor", form, json.dumps(commands), *once]
 
 
 def end_with_parent() -> None:
-    """Let the kernel ask this process to stop when its parent is killed, which can't ask; Linux alone does that."""
+    """Let the kernel ask this process to stop when its parent is killed and cannot ask; on Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(kw_only=True)
 class Child:
-    """A process that is to run, with whatever it starts itself: they are one process group."""
+    """A process to keep running, together with the processes that it starts: they are one process group."""
 
     name: str
     command: list[str]
     once: bool = False
-    """Whether it comes to an end by itself, and is not started again then."""
+    """Whether it ends by itself, and is not started again."""
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
 
     def ensure(self) -> bool:
-        """Start it where it does not run; returns whether it had died."""
+        """Start the process if it does not run; returns whether it had died."""
         if self.process is not None and self.process.poll() is None:
             return False
         if self.once and self.started:
-            self.process = None  # its id may be another's by now
+            self.process = None  # its id may belong to another process
             return False
         if time.monotonic() < self.started + RESTART_SECONDS:
             return False
@@ -68,29 +68,29 @@ class Child:
             self.process.terminate()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, and then end whatever is left of it."""
+        """Wait for its end, then kill the rest of its group."""
         if self.process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=max(0.0, seconds))
         self.kill()
 
     def kill(self) -> None:
-        """End the whole group: what a dead process had started would hold its port."""
+        """Kill the whole group, since children of a dead process would hold its port."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def when_told_to_stop(stop: Callable[..., None]) -> None:
-    """Call this at TERM, INT or HUP, with which a terminal is closed."""
+    """Call `stop` at TERM, INT or HUP, the signal of a closed terminal."""
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(name) != signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(name) != signal.SIG_IGN:  # as under nohup
             signal.signal(name, stop)
 
 
 @dataclass(kw_only=True)
 class Supervisor:
-    """Runs children until it is told to stop."""
+    """Runs children until it is asked to stop."""
 
     children: Sequence[Child]
     say: Callable[[str], None]
@@ -110,7 +110,7 @@ class Supervisor:
         self.stopping = True
 
     def look(self) -> None:
-        """Start what does not run."""
+        """Start the children that do not run."""
         for child in self.children:
             if child.ensure():
                 self.say(f"The {child.name} process had died and was started again.")
@@ -125,10 +125,10 @@ class Supervisor:
 
 
 def speaker(form: str) -> Callable[[str], None]:
-    """Return what writes a line in this form of the log."""
+    """Return a function that writes a log line in this format."""
     if form == "text":
         return partial(print, file=sys.stderr)
-    import logging  # with structlog, 10 MiB, for those who asked for it
+    import logging  # with structlog it takes 10 MiB, so only on request
 
     from ouipost.observability import logs
 

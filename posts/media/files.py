@@ -29,6 +29,8 @@ from posts.models import LAST_POSITION, Media, MediaType, Post, PostStatus, Targ
 
 logger = logging.getLogger(__name__)
 
+MOST_FILES = 35
+"""Of a post: as many as any network takes."""
 MOST_TOLD = 100
 UNSENT = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING)
 
@@ -64,8 +66,8 @@ def require_open(post: Post) -> None:
 def require_place(post: Post) -> None:
     """Raise MediaInUse or InvalidInput unless the post takes another file."""
     require_open(post)
-    if post.files.count() >= settings.MEDIA_PER_POST:
-        raise InvalidInput(file=[Phrase("A post takes at most {most} files.", most=settings.MEDIA_PER_POST)])
+    if post.files.count() >= MOST_FILES:
+        raise InvalidInput(file=[Phrase("A post takes at most {most} files.", most=MOST_FILES)])
 
 
 def keep(file: Processed, *, filename: str) -> Stored:

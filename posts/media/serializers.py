@@ -1,5 +1,6 @@
 """Files of posts as the API shows and takes them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -7,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ouipost.api.inputs import Integer, StrictInput, Text
-from posts.media.signing import signed_url
+from posts.media.signing import signed_anew, signed_url
 from posts.models import LAST_POSITION, Media, MediaType
 
 
@@ -86,6 +87,14 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
 
     def get_thumbnail_url(self, media: Media) -> str | None:
         return signed_url(media.thumbnail_name, seconds=settings.MEDIA_URL_SECONDS) if media.thumbnail_name else None
+
+
+def sign_anew(data: Mapping[str, Any]) -> None:
+    """Give the files in a response, that of a post or of a file, addresses that are good from now on."""
+    shown = data.get("post", data).get("media", [])
+    for each in shown if isinstance(shown, list) else [shown]:
+        for name in ("url", "thumbnail_url"):
+            each[name] = each[name] and signed_anew(each[name], seconds=settings.MEDIA_URL_SECONDS)
 
 
 class MediaInput(StrictInput):

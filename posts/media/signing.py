@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -27,6 +27,13 @@ def signer(*, seconds: int) -> Callable[..., str]:
         return f"{address}&download={quote(download_name, safe='')}" if download_name else address
 
     return sign
+
+
+def signed_anew(address: str, *, seconds: int) -> str:
+    """Return the address of the same file that is good for so long from now."""
+    name, _, query = address.removeprefix(f"{settings.PUBLIC_BASE_URL}/media/").partition("?")
+    _, _, download_name = query.partition("&download=")
+    return signed_url(name, seconds=seconds, download_name=unquote(download_name))
 
 
 def is_public(address: str) -> bool:

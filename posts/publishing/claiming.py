@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db import Error, IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from accounts import pacing, pauses
+from accounts import allowance, pacing, pauses
 from accounts.models import Pause, SocialAccount
 from accounts.pacing import Pacing
 from accounts.platforms.base import WhoActs
@@ -35,8 +35,8 @@ ROUNDS = 4
 MAX_UNSETTLED_CLAIMS = 5
 MOST_NAMED = 500
 """Accounts in one statement: of 1,000 MariaDB makes a table, and then reads every row to look there."""
-BEGUN = ~Q(attempts=0, sends=0, in_flight=None, remote_id="")
-"""Targets that somebody has tried, or is trying."""
+BEGUN = ~Q(attempts=0, in_flight=None, remote_id="") | Q(sent_at__gte=F("scheduled_at"))
+"""Targets that somebody has tried since they were asked for, or is trying."""
 PROMPT = timedelta(minutes=1)
 """What goes out so soon after its time is not looked up in the pauses: none has cost it much of its time for trying."""
 
@@ -74,8 +74,8 @@ class Ready(NamedTuple):
     @property
     def is_next(self) -> bool:
         """Whether its post is being published, and nobody has tried it yet."""
-        was_tried = self.attempts or self.sends or self.in_flight
-        return self.status == TargetStatus.PUBLISHING and not was_tried
+        was_sent = self.sent_at is not None and self.scheduled_at is not None and self.sent_at >= self.scheduled_at
+        return self.status == TargetStatus.PUBLISHING and not (self.attempts or self.in_flight or was_sent)
 
     @property
     def is_first(self) -> bool:
@@ -283,7 +283,7 @@ def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: 
         elif until == account.held_until or pace is None:
             hold_account(target.account_id, until=until, now=now)
         else:
-            pace_account(target.account_id, until=until, spacing=pacing.interval(pace), now=now)
+            pace_account(target.account_id, until=until, spacing=allowance.interval(pace), now=now)
     return free
 
 

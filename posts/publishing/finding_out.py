@@ -11,6 +11,7 @@ from accounts.platforms.base import (
     Recovery,
     StillWorking,
     Unavailable,
+    Unknown,
 )
 from ouipost.observability import traces
 from ouipost.phrases import Phrase
@@ -95,6 +96,9 @@ def _absent(turn: Turn) -> Outcome | None:
         return Absent()
     if is_said_to_be_there(turn.target):
         return NOT_SHOWN
+    if not turn.connector.may_send_again(turn.operation):
+        message = Phrase("{network} was sent it twice and does not list it.", network=turn.connector.name)
+        return Unknown(message)
     turn.unresolved = False
     if gave_up(turn.target, now=turn.started_at):
         return Unavailable(Phrase("It did not arrive, and the time for trying is over."))

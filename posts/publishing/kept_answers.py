@@ -139,6 +139,7 @@ def _encoded(result: AttemptResult) -> dict[str, Any]:
         "kind": next(each.__name__ for each in type(result.outcome).__mro__ if each in KINDS.values()),
         "outcome": _facts(result.outcome),
         "started_at": result.started_at.isoformat(),
+        "sent_at": result.sent_at and result.sent_at.isoformat(),
         "recovery": str(result.recovery),
     }
 
@@ -164,6 +165,7 @@ def _decoded(line: dict[str, Any]) -> AttemptResult:
         unresolved=line["unresolved"],
         outcome=kind(**facts),
         started_at=datetime.fromisoformat(line["started_at"]),
+        sent_at=datetime.fromisoformat(line["sent_at"]) if line.get("sent_at") else None,
         recovery=Recovery(line["recovery"]),
         listing_lag=line["listing_lag"],
         is_paused=line["is_paused"],

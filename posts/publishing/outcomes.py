@@ -163,7 +163,7 @@ def next_state(target: Target, result: AttemptResult, *, now: datetime) -> dict[
 def _answered(target: Target, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """It was tried, and nothing from before is open."""
     match result.outcome:
-        case Unknown() | Duplicate() as error if isinstance(error, Unknown) or target.is_repeated:
+        case Unknown() | Duplicate() as error if isinstance(error, Unknown) or target.sends > 1:
             return _unknown(target, error, result, now=now)
         case Later() as later:
             return _nothing_there(target, result) | _later(target, later, now=now)

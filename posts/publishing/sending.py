@@ -27,7 +27,7 @@ def send(turn: Turn) -> Outcome:
         handles = turn.connector.prepare(turn.session, turn.operation, turn.save)
     turn.hold(handles)
     turn.recovery = turn.connector.recovery_of(turn.operation)
-    late = turn.writer.run(late_posts, turn.target) if _was_sent(turn) else []
+    late = turn.writer.run(late_posts, turn.target) if turn.sends else []
     if out := one_of(late):  # it may have come since the look
         return out
     if turn.is_ending():
@@ -73,11 +73,6 @@ def _refused(turn: Turn, refusal: Rejected) -> Outcome:
         found, turn.unresolved = None, False
     turn.step = "commit"
     return found or refusal
-
-
-def _was_sent(turn: Turn) -> bool:
-    """Whether this was sent before; what goes out anew after it was certainly not there begins the count again."""
-    return bool(turn.sends) or turn.content.text == turn.target.sent_text
 
 
 def _require_own(turn: Turn, published: Published) -> None:

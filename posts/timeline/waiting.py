@@ -7,7 +7,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from accounts import breakers, pacing, pauses, platforms, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
-from accounts.platforms.base import Pace, WhoActs
+from accounts.platforms.base import Allowance, WhoActs
 from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
 from posts.models import UNSETTLED, Target, TargetStatus
@@ -21,6 +21,7 @@ SPACING = timedelta(seconds=1)
 ON_HOLD = Phrase(
     "The schedule in whose queue it waits is on hold: it takes the next free place when that is active again."
 )
+ENDED = Phrase("It goes out when that has ended, not before its time.")
 
 
 def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
@@ -51,7 +52,7 @@ def shown(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dic
     held_back = {target.pk: _held_back(target, _network(target, resting), now=now) for target in late}
     reasons = (
         {target.pk: ON_HOLD for target in unsettled if is_on_hold(target)}
-        | {pk: pauses.describe(pause) for pk, pause in paused.items()}
+        | {pk: pauses.describe_all(found) for pk, found in paused.items()}
         | {pk: reason for pk, reason in held_back.items() if reason}
     )
     told: dict[str, dict[str, str | None]] = {pk: {"waits_for": reason} for pk, reason in reasons.items()}
@@ -94,17 +95,17 @@ def _on_hold(target: Target, *, now: datetime) -> Entry:
     )
 
 
-def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
+def _paused(target: Target, holding: list[Pause], *, now: datetime) -> Entry:
     """Tell of a target that waits for the operator; when that will be is not known."""
     return Entry(
         at=now,
         kind="waiting",
-        message=joined([pauses.describe(pause), Phrase("It goes out when that has ended, not before its time.")], " "),
+        message=joined([pauses.describe_all(holding), ENDED], " "),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
         who_acts=WhoActs.OPERATOR,
-        retry_safe=not pause.is_after_restore if target.error else None,
+        retry_safe=not any(each.is_after_restore for each in holding) if target.error else None,
     )
 
 
@@ -188,9 +189,9 @@ def _is_in_line(target: Target, *, now: datetime) -> bool:
     return is_put_off and not target.error and not target.waits_for
 
 
-def _paced(pace: Pace) -> str:
+def _paced(pace: Allowance) -> str:
     """Return in words why a target waits for the pace of its account."""
-    posts, seconds = pace.posts, pace.seconds
+    posts, seconds = pace.most, pace.seconds
     if seconds >= 2 * 3600:
         return Phrase(
             "The account's pace is {posts} in {hours:g} hours: this post takes the next free place.",

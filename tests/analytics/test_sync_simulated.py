@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from accounts import platforms, tokens
 from accounts.models import SocialAccount
-from accounts.platforms.base import Budget, PostNumbers, Rejected, Unavailable, Unknown
+from accounts.platforms.base import Allowance, PostNumbers, Rejected, Unavailable, Unknown
 from accounts.platforms.facebook import numbers as facebook_numbers
 from analytics.gains import COUNTED
 from analytics.models import DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
@@ -498,7 +498,7 @@ def test_a_post_that_gets_its_id_late_opens_at_its_own_address_from_then_on(worl
 
 
 def test_the_reports_of_single_videos_are_within_the_budget_of_their_account(world: World, settings: Settings) -> None:
-    settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"youtube": Budget(requests=20, seconds=3600)}
+    settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"youtube": Allowance(most=20, seconds=3600)}
     account = world.connect("youtube")
     post = world.publish(kind("youtube", "video", UPRIGHT, body={"title": "Bread"}, made_for_kids=False), account)
     targets = copy_posts(post, 15)
@@ -532,7 +532,7 @@ def test_no_day_sees_more_requests_for_a_linkedin_account_than_its_budget_and_al
 
     window = timedelta(seconds=budget.seconds)
     most = max(sum(start <= at < start + window for at in asked_at) for start in asked_at)
-    assert most <= budget.requests
+    assert most <= budget.most
     rows = TargetNumbers.objects.filter(target__in=targets)
     assert len(rows) == 16
     assert all(row.read_at for row in rows)

@@ -97,6 +97,15 @@ def test_who_was_logged_out_meanwhile_keeps_what_is_written_and_goes_on_after_a_
     expect(staff.get_by_label("Text", exact=True)).to_have_value("Written for an hour")
 
 
+def test_a_post_without_an_account_is_refused_before_it_is_asked_about(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+
+    staff.get_by_role("button", name="Publish now").click()
+
+    expect(staff.get_by_text("Choose at least one account.").first).to_be_visible()
+    expect(staff.get_by_text("Publish this post now?")).to_be_hidden()
+
+
 def test_the_first_tab_leads_past_the_navigation(staff: Page, demo: Demo, accessible: Callable[[Page], None]) -> None:
     staff.goto(f"{demo.base}/console/posts/post/")
 

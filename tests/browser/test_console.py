@@ -64,6 +64,30 @@ def test_no_list_breaks_the_name_of_a_network_in_two(staff: Page, demo: Demo) ->
     assert staff.get_by_role("cell", name="Instagram", exact=True).evaluate(lines) == 1
 
 
+@pytest.mark.parametrize("width", [1200, 390])
+def test_no_line_touches_what_stands_below_it(staff: Page, demo: Demo, width: int) -> None:
+    staff.set_viewport_size({"width": width, "height": 844})
+    console = f"{demo.base}/console"
+
+    staff.goto(f"{console}/workspaces/workspace/{demo.workspace_id}/change/")
+    gaps = [gap(staff, "nav.op-choices", "fieldset.module")]
+    staff.goto(f"{console}/old-data/")
+    gaps.append(gap(staff, "#old + p", "table.op-table"))
+    staff.goto(f"{console}/posts/schedule/add/")
+    staff.get_by_role("button", name="Save").click()
+    gaps.append(gap(staff, "#schedule > .op-error", "#schedule > .op-field"))
+
+    assert [each >= 8 for each in gaps] == [True, True, True]
+
+
+def gap(page: Page, upper: str, lower: str) -> float:
+    """Return how many pixels are between two elements, of which one is below the other."""
+    boxes = [page.locator(each).first.bounding_box() for each in (upper, lower)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    return boxes[1]["y"] - boxes[0]["y"] - boxes[0]["height"]
+
+
 def test_arabic_is_shown_from_the_right(staff: Page, demo: Demo) -> None:
     staff.goto(f"{demo.base}/console/compose/")
     staff.get_by_role("group", name="Facebook").get_by_role("checkbox").first.check()

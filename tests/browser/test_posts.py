@@ -148,6 +148,7 @@ def test_a_person_makes_a_schedule_and_pauses_a_network(
     staff.goto(f"{demo.base}/console/pauses/")
     staff.get_by_label("Which network").select_option("pinterest")
     staff.get_by_label("Why").fill("They have an outage.")
+    staff.get_by_label("One network").check()
     accessible(staff)
     staff.get_by_role("button", name="See what would wait").click()
     staff.get_by_role("button", name="Pause it").click()

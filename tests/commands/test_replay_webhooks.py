@@ -146,11 +146,23 @@ def test_only_what_has_not_arrived_is_sent_again_where_that_is_asked_for(workspa
     status, lines = run(webhook.pk, "--since", "1d", "--only", "failed")
 
     assert status == 0
-    assert ": 3 events that did not arrive since " in lines[0]
-    assert lines[1:] == [
-        f"{webhook.pk}: 2 of 3 events made due; the others were due already. That is all; the workers deliver them."
-    ]
+    assert ": 2 events that did not arrive since " in lines[0]
+    assert lines[1:] == [f"{webhook.pk}: 2 of 2 events made due. That is all; the workers deliver them."]
     assert due() == 3
+
+
+def test_what_became_due_beside_a_replay_is_told_apart(workspace: Workspace) -> None:
+    webhook = make_webhook()
+    make_events(workspace, HOUR, 3 * HOUR)
+    settle("failed")
+    now = timezone.now()
+    replays.replay(webhook, since=now - DAY, key="once", scope="all", actor=SYSTEM, now=now)
+    Delivery.objects.update(status="pending")
+    settle("failed", HOUR)
+
+    _status, lines = run(webhook.pk, "--since", "1d", "--replay-id", "once")
+
+    assert lines[-1].startswith(f"{webhook.pk}: 1 of 2 events made due; the others were due already.")
 
 
 def test_all_means_those_that_are_active_each_with_what_it_hears(workspace: Workspace) -> None:
@@ -366,6 +378,7 @@ def test_more_than_a_replay_takes_is_refused_before_anything_is_begun(
     make_webhook(workspace_ids=[make_workspace().pk])
     webhook = make_webhook()
     make_events(workspace, *[HOUR] * 3)
+    settle("failed", HOUR)
 
     with pytest.raises(CommandError, match=f"{webhook.pk}: --since: More than 2 events: choose .* or later."):
         run("--all", "--since", "1d")

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from accounts import registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Budget, Rejected, Unavailable, WhoActs
+from accounts.platforms.base import Allowance, Rejected, Unavailable, WhoActs
 from adminapi.management.commands import sync_analytics
 from analytics.discovery import discover
 from analytics.models import AccountSync, Snapshot, TargetNumbers
@@ -207,7 +207,7 @@ def test_all_leaves_alone_what_a_worker_is_reading(workspace: Workspace, network
 def test_what_a_networks_budget_does_not_allow_is_said(
     workspace: Workspace, network: PaperNumbers, time: Time, settings: Settings
 ) -> None:
-    settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"facebook": Budget(requests=4, seconds=3600)}
+    settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"facebook": Allowance(most=4, seconds=3600)}
     network.cost = 1
     network.metrics_batch = 1  # type: ignore[misc]
     account = connect(workspace, "1")
@@ -218,6 +218,22 @@ def test_what_a_networks_budget_does_not_allow_is_said(
     told = "2 posts read, the rest when the budget for its network allows it"
     assert (status, lines) == (0, [f"[1 of 1] {named(account)}: {told}", "Read 2 posts of 1 account."])
     assert sync_of(account).due_at == time.now + HOUR / 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_budget_used_before_the_clock_was_set_back_holds_up_no_reading(
+    workspace: Workspace, network: PaperNumbers, time: Time, settings: Settings
+) -> None:
+    settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"facebook": Allowance(most=4, seconds=3600)}
+    network.cost = 1
+    account = connect(workspace, "1")
+    publish(account, "1a", ago=HOUR)
+    AccountSync.objects.update(paced_at=time.now + 6 * HOUR)
+
+    status, lines = run()
+
+    assert (status, lines[-1]) == (0, "Read 1 post of 1 account.")
+    assert sync_of(account).paced_at == time.now + HOUR / 2
 
 
 @pytest.mark.django_db(transaction=True)

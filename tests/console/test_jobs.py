@@ -120,7 +120,7 @@ def test_many_rows_are_done_by_the_worker_in_the_name_of_who_began_it_and_the_pa
     assert "Back to draft: under way 0 of 26 done." in begun
     assert "You can leave this page: it goes on without you." in begun
     assert "Back to draft: done 25 of 26 done. 1 could not be done." in over
-    assert "Fresh bread: " in over
+    assert "“Fresh bread”: " in over
     told = Event.objects.filter(type="post.unscheduled")
     assert (told.count(), set(told.values_list("user_email", flat=True))) == (MANY, {"editor@example.com"})
     assert Event.objects.get(type="job.begun").details == {"kind": "posts.unschedule", "total": MANY + 1}
@@ -148,11 +148,11 @@ def test_its_page_leads_to_the_list_and_to_what_could_not_be_done_and_is_still_t
     over = editor.get(page_of(job)).content.decode()
 
     assert f'<a class="op-button" href="{POSTS}">Posts</a>' in over
-    assert [re.search(rf'<a href="{own_page(Post, draft.pk)}">{draft}: ', over) is not None for draft in drafts] == [
+    assert [re.search(rf'<a href="{own_page(Post, draft.pk)}">“{draft}”: ', over) is not None for draft in drafts] == [
         True,
         False,
     ]
-    assert "Draft 1: " in over
+    assert "“Draft 1”: " in over
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_row_that_fails_unexpectedly_stands_in_the_way_of_no_other(
 
     job.refresh_from_db()
     assert (job.status, job.done, job.refused) == ("done", MANY - 1, 1)
-    assert "Loaf 3: It failed unexpectedly." in words(editor.get(page_of(job)))
+    assert "“Loaf 3”: It failed unexpectedly." in words(editor.get(page_of(job)))
 
 
 def test_the_worker_does_something_else_between_the_steps_of_a_long_job(

@@ -48,6 +48,12 @@ def test_a_key_that_would_be_over_already_is_not_made(staff: Client) -> None:
     assert not ApiKey.objects.exists()
 
 
+def test_a_key_with_a_day_alone_works_until_its_end(staff: Client) -> None:
+    staff.post(f"{LIST}add/", FORM | {"expires_at_0": "2030-01-02", "expires_at_1": ""})
+
+    assert ApiKey.objects.get().expires_at == datetime(2030, 1, 2, 23, 59, 59, tzinfo=UTC)
+
+
 def test_a_new_keys_secret_is_on_the_page_that_answers_and_on_no_other(staff: Client, workspace: Workspace) -> None:
     form = FORM | {"permissions": ["workspaces.read", "posts.read"], "workspaces": [workspace.pk]}
     form |= {"expires_at_0": "2030-01-02", "expires_at_1": "10:00:00"}

@@ -338,6 +338,7 @@ def test_each_permission_alone_opens_exactly_its_blocks(account: SocialAccount, 
         "posts.manage": {"waiting", "states"},
         "analytics.view": {"pauses", "states", "engagement", "by_network"},
         "system.view": {"pauses", "health"},
+        "system.manage": {"pauses"},
         "webhooks.manage": {"webhooks"},
         "accounts.manage": {"accounts"},
         "api_keys.manage": {"used_keys"},
@@ -346,6 +347,20 @@ def test_each_permission_alone_opens_exactly_its_blocks(account: SocialAccount, 
     answer = opened(role=Role.ADMIN, permissions=[name])
 
     assert {block for block in BLOCKS if block in answer.context} == opens.get(name, set())
+    is_bare = opens.get(name, set()) <= {"pauses"}
+    assert ("There is nothing to show you here at present." in words(answer)) == is_bare
+
+
+def test_whoever_may_only_run_the_installation_is_led_from_what_is_paused_to_where_it_ends(
+    account: SocialAccount,
+) -> None:
+    write(account, "failed")
+    pausing.pause("network", "facebook", reason="An outage.", actor=SYSTEM, now=NOW)
+
+    page = opened(role=Role.VIEWER, permissions=["system.manage"])
+
+    told = words(page)
+    assert ("An outage." in told, "Pause and resume" in told, "nothing to show" in told) == (True, True, False)
 
 
 @pytest.mark.usefixtures("db")

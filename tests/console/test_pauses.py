@@ -1,5 +1,6 @@
 """Pausing and resuming in the console: how many posts wait is said first, and why is kept."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.urls import reverse
 
 from accounts.models import Pause, SocialAccount
 from adminapi.console.pages import own_page
-from ouipost.events.journal import SYSTEM
+from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
 from posts import pausing
 from posts.models import Post
@@ -18,7 +19,8 @@ from tests.factories import NOW, make_account, make_post, make_user
 from workspaces.models import Role, Workspace
 
 PAGE, RESUME = reverse("console_pauses"), reverse("console_resume")
-FORM = {"scope": "network", "id_network": "facebook", "id_workspace": "", "id_account": "", "reason": "An outage."}
+NOTHING = {"id_network": "", "id_workspace": "", "id_account": "", "reason": ""}
+FORM = NOTHING | {"scope": "network", "id_network": "facebook", "reason": "An outage."}
 
 
 @pytest.fixture
@@ -64,6 +66,23 @@ def test_a_post_all_of_which_is_paused_says_that_it_waits(workspace: Workspace, 
     assert ["<span>It waits: publishing is paused.</span>" in page for page in pages] == [True, is_all]
 
 
+@pytest.mark.parametrize("may_resume", [True, False])
+def test_a_post_names_all_that_holds_it_up_and_leads_there_whoever_may_end_it(
+    workspace: Workspace, may_resume: bool
+) -> None:
+    permissions = ["posts.manage", *(["system.manage"] if may_resume else [])]
+    account = make_account(workspace)
+    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
+    paused("all")
+    pausing.pause("network", "facebook", reason="A ban.", actor=SYSTEM, now=NOW)
+
+    page = text_of(browser_of(member_of(workspace, permissions=permissions)).get(own_page(Post, post.pk)))
+
+    told = "paused all publishing: An outage. The operator has paused all publishing to Facebook: A ban. It goes out"
+    assert told in page
+    assert (f'<a href="{PAGE}">To the pauses</a>' in page) == may_resume
+
+
 @pytest.mark.parametrize(
     ("others", "told"),
     [
@@ -86,7 +105,7 @@ def test_whoever_publishes_is_told_that_all_of_it_waits(workspace: Workspace, ot
 def test_each_scope_is_paused_with_its_reason_and_resumed(staff: Client, workspace: Workspace, scope: str) -> None:
     account = make_account(workspace)
     subject = subject_of(scope, account)
-    form = FORM | {"scope": scope, f"id_{scope}": subject}
+    form = NOTHING | {"scope": scope, f"id_{scope}": subject, "reason": "An outage."}
 
     done = staff.post(PAGE, form | {"confirmed": "1"})
     page = text_of(staff.get(PAGE))
@@ -105,12 +124,14 @@ def test_each_scope_is_paused_with_its_reason_and_resumed(staff: Client, workspa
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"reason": ""}, "may not be blank"),
-        ({"scope": "workspace"}, "Which workspace?"),
-        ({"scope": "account", "id_account": "acc_none"}, "There is no such account."),
+        ({"reason": ""}, "Say why."),
+        ({"reason": " "}, "Say why."),
+        ({"scope": ""}, "Mark what shall wait."),
+        ({"scope": "workspace", "id_network": ""}, "Which workspace?"),
+        ({"scope": "account", "id_network": "", "id_account": "acc_none"}, "There is no such account."),
         ({"scope": "galaxy"}, "Must be one of"),
     ],
-    ids=["no reason", "no workspace", "no such account", "no such scope"],
+    ids=["no reason", "a blank reason", "nothing marked", "no workspace", "no such account", "no such scope"],
 )
 def test_what_is_wrong_is_told_and_what_was_typed_stays(staff: Client, typed: dict[str, str], said: str) -> None:
     page = text_of(staff.post(PAGE, FORM | typed | {"confirmed": "1"}), 400)
@@ -118,6 +139,51 @@ def test_what_is_wrong_is_told_and_what_was_typed_stays(staff: Client, typed: di
     assert said in page
     assert f'value="{(FORM | typed)["reason"]}"' in page
     assert not Pause.objects.exists()
+
+
+def test_nothing_is_marked_or_chosen_before_a_person_does_it(staff: Client) -> None:
+    page = text_of(staff.get(PAGE))
+
+    assert " checked" not in page
+    assert re.findall(r'<select[^>]*name="(id_\w+)"[^>]*><option value="">', page) == [
+        "id_network",
+        "id_workspace",
+        "id_account",
+    ]
+
+
+@pytest.mark.parametrize("scope", ["all", "network", "account"])
+def test_a_choice_in_another_list_than_the_one_marked_is_refused(
+    staff: Client, workspace: Workspace, scope: str
+) -> None:
+    account = make_account(workspace)
+    form = NOTHING | {"scope": scope, f"id_{scope}": subject_of(scope, account), "reason": "An outage."}
+
+    page = text_of(staff.post(PAGE, form | {"id_workspace": workspace.pk}), 400)
+
+    assert "is marked, and something is chosen at “One workspace”: mark that, or choose nothing there." in page
+    assert (f'<option value="{workspace.pk}" selected' in page, "An outage." in page) == (True, True)
+    assert not Pause.objects.exists()
+
+
+def test_whoever_pauses_what_is_paused_is_shown_the_reason_that_theirs_replaces(staff: Client) -> None:
+    pausing.pause("network", "facebook", reason="A ban.", actor=Actor(user_email="colleague@example.com"), now=NOW)
+
+    asked = text_of(staff.post(PAGE, FORM))
+    staff.post(PAGE, FORM | {"confirmed": "1"})
+    page = text_of(staff.get(PAGE))
+
+    assert "It is paused already: <bdi>A ban.</bdi>" in asked
+    assert ("<bdi>An outage.</bdi>" in page, "This reason is by staff@example.com." in page) == (True, True)
+    assert "colleague@example.com" not in page
+
+
+def test_the_same_reason_stays_whose_it_was(staff: Client) -> None:
+    pausing.pause("network", "facebook", reason="An outage.", actor=Actor(user_email="first@example.com"), now=NOW)
+
+    staff.post(PAGE, FORM | {"confirmed": "1"})
+
+    assert Pause.objects.get().paused_by == "first@example.com"
 
 
 def test_what_a_person_wrote_is_shown_as_it_is(staff: Client) -> None:

@@ -21,6 +21,7 @@ from adminapi.console.admins.posts import PostAdmin
 from adminapi.console.columns import moment
 from adminapi.console.filters import newest
 from adminapi.console.post_page import HEADLINES
+from adminapi.jobs.post_actions import BY_WORD
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
@@ -567,8 +568,19 @@ def test_an_unknown_outcome_is_settled_with_the_address_that_was_typed(staff: Cl
     staff.post(page, carried | {"confirmed": "1"})
 
     target.refresh_from_db()
+    assert "It counts as published at Facebook (Company Page, companypage), at https://facebook.com/1." in asked
+    assert "is it the right one?" not in asked
     assert (carried, target.status, target.url) == (form, "published", "https://facebook.com/1")
     assert Event.objects.filter(type="post.resolved", user_email="staff@example.com").count() == 1
+
+
+def test_an_address_at_another_network_is_asked_about(staff: Client) -> None:
+    target = make_unknown(make_workspace(mode="live"))
+    page = reverse("admin:posts_post_resolve", args=[target.post_id, target.pk])
+
+    asked = text_of(staff.post(page, {"outcome": "published", "url": "https://x.com/a/status/1"}))
+
+    assert "It is an address at x.com, not at facebook.com: is it the right one?" in asked
 
 
 def test_an_address_that_is_missing_is_told_beside_its_field_and_nothing_is_lost(
@@ -596,6 +608,7 @@ def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
     )
     staff.post(reverse("admin:posts_post_look", args=[target.post_id, target.pk]), {"confirmed": "1"})
 
+    assert "It is sent to Facebook (Company Page, companypage) again at once." in asked
     assert "otherwise it will be there twice" in asked
     assert Target.objects.get().status == "publishing"
     assert Event.objects.get().type == "post.reconcile_requested"
@@ -634,10 +647,34 @@ def test_chosen_posts_are_named_before_anything_is_done_to_them(staff: Client, w
     form = {"action": "delete_posts", "_selected_action": [post.pk for post in posts[:2]]}
 
     asked = text_of(staff.post(LIST, form))
+    assert "<h2>Delete: 2 posts</h2>" in asked
     assert [f"Bread {number}" in asked for number in range(3)] == [True, True, False]
     page = text_of(staff.post(LIST, form | {"confirmed": "1"}, follow=True))
 
     assert ("Delete: 2 done." in page, [post.content for post in Post.objects.all()]) == (True, ["Bread 2"])
+
+
+def test_a_post_that_is_refused_is_quoted_before_the_reason(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], content="Gingerbread is back.")
+
+    page = text_of(staff.post(do(post, "unschedule"), {"confirmed": "1"}, follow=True))
+
+    assert "“Gingerbread is back.”: The post is draft" in page
+
+
+@pytest.mark.parametrize(("action", "look"), [("delete_posts", "op-danger"), ("publish_now", "op-primary")])
+def test_what_cannot_be_undone_is_confirmed_in_red(staff: Client, workspace: Workspace, action: str, look: str) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    asked = [
+        text_of(staff.post(LIST, {"action": action, "_selected_action": [post.pk]})),
+        text_of(staff.post(do(post, action))),
+    ]
+
+    buttons = [re.findall(r'<button type="submit" class="op-button ([\w-]+)">([^<]+)<', page) for page in asked]
+
+    title = str(BY_WORD[action].title)
+    assert buttons == [[(look, title)]] * 2
+    assert [f"<h2>{title}</h2>" in page for page in asked] == [True, True]
 
 
 def found(client: Client, **query: str) -> list[str]:

@@ -275,7 +275,7 @@ def test_a_row_that_somebody_removes_while_those_before_it_are_done_stands_in_th
 
     assert set(Post.objects.values_list("pk", "status")) == {(first.pk, "draft"), (third.pk, "draft")}
     said = told(staff, answer)
-    assert ("Oats: It is gone, or not yours any more." in said, "Back to draft: 2 done." in said) == (True, True)
+    assert ("“Oats”: It is gone, or not yours any more." in said, "Back to draft: 2 done." in said) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -322,6 +322,25 @@ def test_a_replay_of_nothing_is_not_offered(staff: Client, scope: str, told: str
     assert ("There is nothing to send" in page, told in page, "Send them" in page) == (True, True, False)
 
 
+@pytest.mark.parametrize("scope", ["all", "failed"])
+def test_what_waits_for_its_next_attempt_is_told_and_not_counted(staff: Client, scope: str) -> None:
+    webhook = make_webhook()
+    asked = {"since": ago(timedelta(days=1)), "scope": scope, "key": "rpl_1"}
+    for _ in range(2):
+        make_delivery(webhook, status="pending", at=timezone.now() - timedelta(hours=1), finished_at=None)
+    alone = text_of(staff.post(replay_of(webhook), asked))
+    happened(timedelta(hours=1))
+
+    beside = text_of(staff.post(replay_of(webhook), asked))
+    staff.post(replay_of(webhook), asked | {"confirmed": "1"})
+    replays.work_on_due()
+
+    waits = "2 events wait for their next attempt already, and are not sent twice."
+    assert ("There is nothing to send" in alone, "has arrived" in alone, waits in alone) == (True, False, True)
+    assert ("1 event will be sent" in beside, waits in beside) == (True, True)
+    assert Replay.objects.values_list("total", "done").get() == (1, 1)
+
+
 def test_a_replay_that_was_confirmed_begins_once_and_shows_how_far_it_is(staff: Client) -> None:
     webhook = make_webhook()
     happened(timedelta(hours=1), timedelta(hours=2))

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
 from django.conf import settings
+from pytest_django.fixtures import Settings
 
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.facebook import Facebook
@@ -165,6 +167,22 @@ def test_a_callback_with_a_query_is_refused_where_its_network_takes_none(api: Ap
     assert (set(fields_of(opened)), elsewhere.status_code) == ({"callback_url", "surprise"}, 200)
 
 
+@pytest.mark.parametrize("is_anew", [True, False])
+@pytest.mark.parametrize("rest", ["", "?shop=1"])
+def test_our_page_for_another_network_is_refused_as_callback(
+    api: ApiClient, workspace: Workspace, is_anew: bool, rest: str
+) -> None:
+    pages = {name: f"{settings.PUBLIC_BASE_URL}/connect/{name}/done" for name in ("twitter", "linkedin")}
+    path = "" if is_anew else f"/{make_account(workspace, platform='linkedin').pk}/reconnect"
+    network = {"platform": "linkedin"} if is_anew else {}
+
+    answers = [api.post(f"/api/accounts{path}", network | {"callback_url": page + rest}) for page in pages.values()]
+
+    told = f"This is our page for another network: the one for LinkedIn is {pages['linkedin']}."
+    assert [each.status_code for each in answers] == [400, 200]
+    assert fields_of(answers[0]) == {"callback_url": [told]}
+
+
 def test_one_granted_account_is_connected_with_201(api: ApiClient, network: Grants) -> None:
     response = call_back(api, state=started(api), code="good")
 
@@ -259,6 +277,64 @@ def test_a_state_is_good_for_ten_minutes(api: ApiClient, network: Grants) -> Non
 
     assert first.status_code == 201
     assert error_of(second) == INVALID_STATE
+
+
+def begun_again(api: ApiClient, path: str = "", **body: Any) -> Any:
+    return data_of(api.post(f"/api/accounts{path}", body, Idempotency_Key="k"))
+
+
+@pytest.mark.parametrize("is_anew", [True, False])
+def test_a_repeat_says_how_long_a_sign_in_is_still_good_and_tells_no_state_of_one_that_is_over(
+    api: ApiClient, workspace: Workspace, network: Grants, is_anew: bool
+) -> None:
+    asked: dict[str, Any] = {"callback_url": CALLBACK} | ({"platform": "facebook"} if is_anew else {})
+    path = "" if is_anew else f"/{make_account(workspace, remote_id='1').pk}/reconnect"
+    begin = partial(begun_again, api, path, **asked)
+
+    with time_machine.travel(NOW, tick=False) as clock:
+        first = begin()
+        clock.shift(timedelta(seconds=100))
+        again = begin()
+        call_back(api, state=first["state"], code="good")
+        used = begin()
+
+    assert (first["expires_in"], again) == (600, first | {"expires_in": 500})
+    assert used == {"auth_url": None, "state": None, "expires_in": 0}
+
+
+def test_a_repeat_tells_no_state_of_a_sign_in_whose_time_is_over(api: ApiClient) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        begun_again(api, platform="facebook", callback_url=CALLBACK)
+        clock.shift(timedelta(seconds=600))
+        late = begun_again(api, platform="facebook", callback_url=CALLBACK)
+
+    assert late == {"auth_url": None, "state": None, "expires_in": 0}
+
+
+def test_a_repeat_of_what_would_not_be_taken_any_more_says_the_same_of_its_sign_in(
+    api: ApiClient, settings: Settings
+) -> None:
+    page = f"{settings.PUBLIC_BASE_URL}/connect/facebook/done"
+    with time_machine.travel(NOW, tick=False) as clock:
+        first = begun_again(api, platform="facebook", callback_url=page)
+        settings.PUBLIC_BASE_URL = "http://moved.example"
+        clock.shift(timedelta(seconds=100))
+        again = begun_again(api, platform="facebook", callback_url=page)
+
+    assert again == first | {"expires_in": 500}
+
+
+def test_a_repeat_says_how_long_candidates_can_still_be_chosen_among(api: ApiClient, network: Grants) -> None:
+    network("1", "2")
+    with time_machine.travel(NOW, tick=False) as clock:
+        complete = partial(begun_again, api, "/callback", state=started(api), code="good")
+        first = complete()
+        clock.shift(timedelta(seconds=100))
+        again = complete()
+        call_back(api, connection=first["connection"], select="all")
+        used = complete()
+
+    assert (first["expires_in"], again, used) == (600, first | {"expires_in": 500}, first | {"expires_in": 0})
 
 
 def test_a_sign_in_that_opens_nothing_or_that_the_person_refused_has_failed(api: ApiClient, network: Grants) -> None:

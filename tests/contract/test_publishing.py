@@ -9,8 +9,8 @@ from posts.advice import failure
 from posts.models import Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
-from tests.contract.world import at, connect_all, error_of, fields_of, make_published
-from tests.factories import NOW, make_account, make_post
+from tests.contract.world import at, connect_all, data_of, error_of, fields_of, make_published
+from tests.factories import NOW, make_account, make_key, make_post, make_workspace
 from workspaces.models import Workspace
 
 FAILURE = failure("CONTENT_REJECTED", "No.")
@@ -172,6 +172,31 @@ def test_what_is_not_at_an_account_that_went_is_cancelled_and_the_timeline_says_
     assert said == [
         "A person said that Facebook does not have it. Its account is disconnected: it is not sent there again."
     ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "platform", "url", "told"),
+    [
+        ("live", "twitter", "https://www.facebook.com/1", "It is an address at www.facebook.com, not at x.com: is it"),
+        ("live", "twitter", "https://notx.com/a/status/1", "It is an address at notx.com, not at x.com: is it"),
+        ("live", "twitter", "https://x.com/a/status/1", ""),
+        ("live", "twitter", "https://mobile.twitter.com/a/status/1", ""),
+        ("live", "bluesky", "https://social.example/profile/a/post/1", ""),
+        ("sandbox", "twitter", "https://www.facebook.com/1", ""),
+    ],
+)
+def test_an_address_where_the_network_shows_no_posts_is_taken_with_a_warning(
+    db: None, mode: str, platform: str, url: str, told: str
+) -> None:
+    workspace = make_workspace(mode=mode)
+    post = make_post(workspace, accounts=[make_account(workspace, platform=platform)], status="needs_review")
+    target = Target.objects.get(post=post)
+
+    api = ApiClient(make_key(mode="test" if mode == "sandbox" else mode)[1], workspace.pk)
+    data = data_of(api.post(f"/api/posts/{post.pk}/targets/{target.pk}/resolve", {"outcome": "published", "url": url}))
+
+    assert data["post"]["targets"][0]["url"] == url
+    assert [each[: len(told)] for each in data.get("warnings", [""])] == [told]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -13,10 +14,11 @@ from ouipost.ids import new_id
 from posts.advice import failure
 from posts.models import Target
 from tests.conftest import ApiClient
-from tests.contract.described import answer_of
+from tests.contract.described import answer_of, faults_of_body
 from tests.contract.world import connect_all
-from tests.factories import make_post
-from workspaces.models import Workspace
+from tests.contract.writes import World
+from tests.factories import make_media, make_post, make_schedule, make_user, make_webhook
+from workspaces.models import Membership, Workspace
 from workspaces.settings import KNOWN
 
 FAILURE = failure("PLATFORM_UNAVAILABLE", "Away.", retryable=True)
@@ -175,7 +177,23 @@ def test_what_stands_beside_a_refusal_is_described(schema: Any, admin_schema: An
     assert [api["400"], api["401"], api["422"]] == [*[always | allowance] * 2, always | allowance | replayed]
     assert [api["429"], api["503"]] == [always | allowance | later] * 2
     assert publish["202"] - publish["200"] == {"Location"}
+    assert publish["200"] - api["201"] == {"Preference-Applied"}
     assert [admin["400"], admin["409"], admin["429"]] == [always, always | replayed | later, always | later]
+
+
+def test_a_refusal_is_described_in_both_its_forms(api: ApiClient, schema: Any, admin_schema: Any) -> None:
+    forms = {
+        (path, status): set(answer_of(one, call, status)["content"])
+        for one in (schema, admin_schema)
+        for _, path, call in calls_of(one)
+        for status in call["responses"]
+        if status >= "400"
+    }
+    problem = api.get("/api/posts/post_x", Accept="application/problem+json")
+
+    both = {"application/json", "application/problem+json"}
+    assert [at for at, each in forms.items() if each != both] == [("/admin/health", "503")]  # a report, no refusal
+    assert set(problem.json()) == set(schema["components"]["schemas"]["Problem"]["required"])
 
 
 def test_the_usual_values_of_a_report_are_described(schema: Any) -> None:
@@ -212,7 +230,7 @@ def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin
         name: each
         for described in (schema, admin_schema)
         for name, each in described["components"]["schemas"].items()
-        if each["type"] == "object" and not name.endswith(("Input", "List", "Page", "Override")) and name != "Error"
+        if each["type"] == "object" and not name.endswith(("Input", "List", "Page", "Override", "ErrorDetails"))
     }
 
     at_times = {name: set(each["properties"]) - set(each["required"]) for name, each in shown.items()}
@@ -237,9 +255,7 @@ def test_what_a_client_makes_types_of_has_a_name_and_is_described_in_full(schema
     def kind_of(name: str, key: str) -> Any:
         return (components.get(name) or of_admin[name])["properties"][key]
 
-    assert components["Error"]["properties"]["error"]["properties"]["details"]["properties"]["issues"]["items"] == {
-        "$ref": "#/components/schemas/Issue"
-    }
+    assert kind_of("ErrorDetails", "issues")["items"] == {"$ref": "#/components/schemas/Issue"}
     assert kind_of("Target", "error")["oneOf"] == [{"$ref": "#/components/schemas/TargetError"}, {"type": "null"}]
     assert kind_of("TimelineEntry", "platform")["oneOf"] == [
         {"$ref": "#/components/schemas/PlatformId"},
@@ -282,7 +298,48 @@ def test_only_settings_and_errors_have_members_without_a_type_of_their_own(schem
 
 
 def test_an_answer_has_one_type_and_no_other_for_writing(schema: Any, admin_schema: Any) -> None:
-    assert [each for each in (schema, admin_schema) if "readOnly" in json.dumps(each)] == []
+    shown = schema["components"]["schemas"] | admin_schema["components"]["schemas"]
+
+    marked = {name for name, each in shown.items() if "readOnly" in json.dumps(each)}
+
+    assert [name for name in marked if not name.endswith("Input")] == []
+
+
+def _with_a_member(world: World) -> str:
+    Membership.objects.create(workspace=world.workspace, user=make_user(email="member@example.com", role="editor"))
+    return world.workspace.pk
+
+
+CHANGEABLE: dict[str, Callable[[World], str]] = {
+    "/api/workspaces/{id}": lambda world: world.workspace.pk,
+    "/api/accounts/{id}": lambda world: world.account.pk,
+    "/api/posts/{id}": lambda world: make_media(world.post("scheduled")).post_id,
+    "/api/media/{id}": lambda world: make_media(world.post()).pk,
+    "/api/schedules/{id}": lambda world: make_schedule(world.workspace).pk,
+    "/admin/keys/{id}": lambda world: world.key.pk,
+    "/admin/users/{id}": lambda world: world.user.pk,
+    "/admin/profile": lambda world: "",
+    "/admin/webhooks/{id}": lambda world: make_webhook().pk,
+    "/admin/workspaces/{id}/members": _with_a_member,
+}
+"""What a GET shows and a PUT takes: each address, and what makes the id in it."""
+
+
+@pytest.mark.parametrize("path", CHANGEABLE)
+def test_what_a_get_shows_is_described_as_a_body_of_its_put(world: World, path: str) -> None:
+    address = path.format(id=CHANGEABLE[path](world))
+    shown = world.act("GET", address).json()["data"]
+    body = shown if path.endswith("/members") else next(iter(shown.values()))
+
+    faults = faults_of_body(json.dumps(body).encode(), "PUT", address)
+
+    assert (faults, world.act("PUT", address, body).status_code) == ([], 200)
+
+
+def test_all_that_a_get_shows_and_a_put_takes_is_looked_at(schema: Any, admin_schema: Any) -> None:
+    paths = schema["paths"] | admin_schema["paths"]
+
+    assert {path for path, calls in paths.items() if {"get", "put"} <= set(calls)} == set(CHANGEABLE)
 
 
 def test_a_call_is_named_after_its_address(schema: Any, admin_schema: Any) -> None:

@@ -271,7 +271,6 @@ def test_files_have_the_limits_of_the_contract_and_each_can_be_another(tmp_path:
         "IMAGE_MAX_PIXELS": 50_000_000,
         "VIDEO_MAX_BYTES": 1_000_000_000,
         "DOCUMENT_MAX_BYTES": 100_000_000,
-        "MEDIA_PER_POST": 35,
     }
 
     usual = started(tmp_path)
@@ -281,7 +280,7 @@ def test_files_have_the_limits_of_the_contract_and_each_can_be_another(tmp_path:
     assert {name: changed[name] for name in limits} == {name: limit + 1 for name, limit in limits.items()}
 
 
-SIZES = ("IMAGE_MAX_BYTES", "VIDEO_MAX_BYTES", "DOCUMENT_MAX_BYTES", "IMAGE_MAX_PIXELS", "MEDIA_PER_POST")
+SIZES = ("IMAGE_MAX_BYTES", "VIDEO_MAX_BYTES", "DOCUMENT_MAX_BYTES", "IMAGE_MAX_PIXELS")
 HOSTS = "ALLOWED_HOSTS must be names of hosts, without https:// and port, joined by commas"
 PROXIES = "TRUSTED_PROXIES must be addresses and networks such as 10.0.0.0/8, joined by commas"
 LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among starter, professional, enterprise"
@@ -301,6 +300,7 @@ LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among sta
         ("PORT", "99999", "PORT must be 1 to 65535."),
         ("PORT", "0", "PORT must be 1 to 65535."),
         *((name, "-1", f"{name} must be at least 0.") for name in SIZES),
+        ("KEEP_SNAPSHOTS_DAYS", "35", "KEEP_SNAPSHOTS_DAYS must be at least 36."),
         ("REDIS_TIMEOUT", "50ms", "REDIS_TIMEOUT cannot be read: 50ms is no number."),
         ("REDIS_TIMEOUT", "0", "REDIS_TIMEOUT must be more than 0."),
         ("ENGINE_SPEED", "nan", "ENGINE_SPEED must be more than 0."),

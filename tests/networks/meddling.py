@@ -75,7 +75,7 @@ class World:
     def publish(self, kind: Kind, account: dict[str, Any], meddler: Meddler) -> Seen:
         """Write a post of this kind, let it go out through this trouble, and count what people see."""
         _forget_the_last_post()
-        post = self._write(kind, account)
+        post = self.write(kind, account)
         with_trouble = replace(meddler, watching=True, visible=[])
         self.meddler.__dict__.update(with_trouble.__dict__)
         target = work_off(Target.objects.get(post=post))
@@ -85,7 +85,8 @@ class World:
         in_order = all(after.parent == before.external_id for before, after in pairwise(shown))
         return Seen(target=target, texts=texts, in_order=in_order, visible=self.meddler.visible)
 
-    def _write(self, kind: Kind, account: dict[str, Any]) -> Post:
+    def write(self, kind: Kind, account: dict[str, Any]) -> Post:
+        """Write a post of this kind, and have it published at once."""
         made = self.client.call("POST", "/api/posts", json=kind.request("Fresh bread", account))
         post = Post.objects.get(pk=made["post"]["id"])
         self._add_files(post, kind)

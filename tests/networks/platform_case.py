@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, BinaryIO, ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 from requests.structures import CaseInsensitiveDict
@@ -319,6 +320,11 @@ class PlatformCase(NumbersCase):
 
         assert published == publication.published
         session.assert_done()
+
+    def test_what_it_publishes_is_shown_at_its_hosts(self, kind: str) -> None:
+        url = self.publications[kind].published.url
+
+        assert not url or self.connector.shows_posts_at(urlsplit(url).hostname or "")
 
     def test_what_it_publishes_is_valid(self, kind: str) -> None:
         issues = self.connector.validate(self.publications[kind].content, self.account.metadata)

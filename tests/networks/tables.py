@@ -77,7 +77,7 @@ def _in_general(network: Platform) -> Row:
         network.name,
         ", ".join(network.account_types),
         network.default_version or NO,
-        f"{pace.posts:,} posts in {_time(pace.seconds)}" if pace else NO,
+        f"{pace.most:,} posts in {_time(pace.seconds)}" if pace else NO,
         ", ".join(f"{kind}s" for kind in fetched) or NO,
         ", ".join(network.metrics),
     ]

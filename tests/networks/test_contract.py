@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 import requests
+from django.db.models import F
 
 from accounts import calls, platforms, registry, tokens
 from accounts.models import AccountStatus, SocialAccount
@@ -18,13 +20,14 @@ from ouipost.events.models import Event
 from ouipost.simulator import clock
 from ouipost.simulator import models as networks
 from posts.models import Post, Target
+from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
 from tests.conftest import ApiClient
 from tests.foundation.threads import at_once
 from tests.in_process import BASE, in_process
 from tests.networks.kinds import DOCUMENT, KINDS, UPRIGHT, Kind
 from tests.networks.meddling import Meddler, World
 from tests.networks.working_off import work_off
-from tests.posts.fakes import claim_targets, publish_claimed
+from tests.posts.fakes import bring_forward, claim, claim_targets, publish_claimed
 
 pytestmark = [
     pytest.mark.django_db(databases="__all__", transaction=True),
@@ -291,6 +294,23 @@ def test_a_members_post_that_a_person_did_not_see_is_there_once(world: World) ->
     settled = work_off(target)
 
     assert (settled.status, settled.remote_id) == ("published", networks.Post.objects.get().external_id)
+
+
+def test_a_record_that_a_person_did_not_see_is_there_once(world: World) -> None:
+    """It is dated when it was prepared, so that a search from its first send on does not find it: its key does."""
+    lost = {"status": 502, "body": "", "after_accept": True}
+    networks.Fault.objects.create(network="bluesky", effect="status", match="putRecord", options=lost)
+    target = world.write(USUAL["bluesky"], world.client.connect("bluesky")).targets.get()
+    publish_claimed(claim(target))
+    Target.objects.update(armed_at=F("armed_at") + timedelta(seconds=10), sent_at=F("sent_at") + timedelta(seconds=10))
+    bring_forward(target, claim_count=MAX_UNSETTLED_CLAIMS)
+    assert claim_targets(1) == []
+
+    resolve = f"/api/posts/{target.post_id}/targets/{target.pk}/resolve"
+    world.client.call("POST", resolve, json={"outcome": "not_published"})
+    settled = work_off(target)
+
+    assert (settled.status, settled.remote_id.endswith(networks.Post.objects.get().external_id)) == ("published", True)
 
 
 @pytest.mark.parametrize(

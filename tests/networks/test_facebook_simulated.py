@@ -3,6 +3,7 @@
 import io
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, BinaryIO
@@ -10,13 +11,13 @@ from typing import Any, BinaryIO
 import pytest
 from PIL import Image
 
-from accounts.platforms.base import App, Content, Duplicate, Media, Rejected
+from accounts.platforms.base import App, Content, Duplicate, Media, ProcessingFailed, Rejected
 from accounts.platforms.facebook import Facebook
 from ouipost.simulator import clock
 from ouipost.simulator.models import Post
 from tests.in_process import in_process
 from tests.networks.platform_case import make_media
-from tests.networks.simulated import Desk, consent, now
+from tests.networks.simulated import Desk, consent, now, order
 from tests.simulator.clip import clip
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
@@ -116,6 +117,19 @@ def test_what_is_refused_of_a_video_was_told_and_what_passes_is_taken(
     elif values.get("height") != 940:  # we are stricter where the facts are not exact
         with pytest.raises(Rejected):
             at.send(at.operation(content))
+
+
+@pytest.mark.parametrize(("times", "published"), [(2, 1), (3, 0)])
+def test_an_upload_that_fails_is_tried_three_times(at: Desk, times: int, published: int) -> None:
+    failed = {"error": {"message": "(#6001) There was a problem uploading your video file.", "code": 6001}}
+    for _ in range(times):
+        order("facebook", "status", "POST graph-video.facebook.com", status=400, body=failed)
+    wanted = at.operation(Content(text="How we bake", media=(video(),)))
+
+    with nullcontext() if published else pytest.raises(ProcessingFailed):
+        at.send(wanted)
+
+    assert Post.objects.count() == published
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"])

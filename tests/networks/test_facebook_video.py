@@ -211,6 +211,32 @@ def test_a_last_call_that_was_surely_not_taken_says_so(gets: Any, raised: type[P
         CONNECTOR.commit(FakeSession(replace(finish("reel"), gets=gets)), prepared("reel"))
 
 
+@pytest.mark.parametrize("code", [389, 6001])
+def test_an_upload_that_failed_is_begun_anew_twice_and_then_given_up(code: int) -> None:
+    failing = (start_video(), replace(chunk(0, b"0123", (4, 8)), gets=graph_error(code)))
+    saved = Saved({})
+    for failures in (1, 2):
+        session = FakeSession(*failing)
+        with pytest.raises(Unavailable):
+            CONNECTOR.prepare(session, operation("video", handles=saved.handles[-1]), session.timed(saved))
+        assert saved.handles[-1] == {"failures": failures}
+
+    session = FakeSession(*failing)
+    with pytest.raises(ProcessingFailed):
+        CONNECTOR.prepare(session, operation("video", handles=saved.handles[-1]), session.timed(saved))
+
+
+def test_the_upload_after_one_that_failed_remembers_it_and_is_gone_on_with() -> None:
+    session = FakeSession(*PREPARES["video"])
+
+    before = {"failures": 1, "taken": True}
+    handles = CONNECTOR.prepare(session, operation("video", handles=before), session.timed(no_save))
+
+    assert handles["failures"] == 1
+    assert "taken" not in handles
+    assert CONNECTOR.prepare(FakeSession(), operation("video", handles=handles), no_save) == handles
+
+
 @pytest.mark.parametrize("word", ["uploading", "upload_complete"])
 def test_a_video_whose_last_call_never_came_is_sent_again(word: str) -> None:
     assert CONNECTOR.recover(FakeSession(looks(status(video_status=word))), prepared("video")) == []

@@ -12,7 +12,7 @@ from accounts.platforms.pinterest import Pinterest
 from ouipost.simulator import clock
 from ouipost.simulator.models import Account, Post
 from tests.in_process import in_process
-from tests.networks.simulated import Desk, consent, make_file, visible
+from tests.networks.simulated import Desk, consent, make_file, now, visible
 from tests.simulator.conftest import png
 from tests.simulator.pinterest import movie
 
@@ -126,3 +126,17 @@ def test_the_board_tells_pins_of_the_same_words_apart_by_their_time(at: Desk) ->
     assert at.recover(again) == []
     second = CONNECTOR.commit(at.session, again)
     assert at.recover(again) == [second]
+
+
+def test_an_account_of_an_older_app_is_renewed_for_more_than_a_year(at: Desk) -> None:
+    connector = Pinterest(App(client_id="old-app", client_secret="sec", product="older"))
+    [candidate] = consent(connector)
+    account = Desk(connector=connector, candidate=candidate).account
+
+    for _ in range(19):
+        clock.advance(25 * 86_400)
+        tokens = connector.refresh(at.session, account, now=now())
+        account = replace(account, refresh_token=tokens.refresh_token or account.refresh_token)
+
+    assert tokens.ends_at is not None
+    assert timedelta(days=59) < tokens.ends_at - now() <= timedelta(days=60)

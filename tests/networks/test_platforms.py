@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from accounts import platforms
 from accounts.platforms.base import App, Connector, Recovery
@@ -70,6 +71,19 @@ SCOPES = {
     ("bluesky", ""): "",
 }
 """By network and product of the app, as their documentation writes them."""
+
+READ_BUDGETS = {
+    "linkedin": (60, 86_400),  # of 100 calls a member and day in the development tier: the others are for posts
+    "pinterest": (100, 60),  # every other one counts as `org_analytics`, of which 60 a minute are allowed
+}
+"""Requests for the numbers of an account, and in how many seconds; of the others no quota of an account is known."""
+
+
+@pytest.mark.parametrize("network", [each.id for each in platforms.ALL])
+def test_reading_numbers_leaves_room_in_the_quota_of_an_account(network: str) -> None:
+    budget = settings.NETWORK_READ_BUDGET[network]
+
+    assert (budget and (budget.most, budget.seconds)) == READ_BUDGETS.get(network)
 
 
 @pytest.mark.parametrize(("network", "product"), SCOPES)

@@ -41,11 +41,10 @@ class TestPhotos(Steps):
         operation = self.prepared(PHOTOS)
         assert self.recover(operation, listing()) == []
 
-        operation = replace(operation, handles=self.prepare(operation))
+        again = replace(operation, handles=self.prepare(operation))
 
-        with pytest.raises(Unknown):
-            self.recover(operation, listing())
-        assert self.recover(operation, listing(OWN)) == [PHOTOS.published]
+        assert [self.connector.may_send_again(each) for each in (operation, again)] == [True, False]
+        assert self.recover(again, listing(OWN)) == [PHOTOS.published]
 
     def test_photos_that_were_sent_anew_days_later_are_waited_for_until_they_have_their_id(self) -> None:
         anew, asked = replace(self.prepared(PHOTOS), now=later(days=3)), complete(PHOTO_ID)

@@ -48,7 +48,6 @@ def schedule(post: Post, at: datetime, *, zone: str = "UTC") -> Post:
 
 FRESH: dict[str, Any] = {
     "attempts": 0,
-    "sends": 0,
     "absences": 0,
     "claim_count": 0,
     "armed_at": None,
@@ -319,6 +318,7 @@ def test_an_edit_sends_nothing_again_and_ends_no_hold(
     workspace: Workspace, accounts: list[SocialAccount], ended: str, values: dict[str, Any]
 ) -> None:
     post = half_done(workspace, accounts, ended)
+    Target.objects.update(sends=0)
     before = list(Target.objects.order_by("pk").values())
 
     services.update_post(post, values=values, actor=ACTOR, now=NOW)

@@ -1,8 +1,8 @@
-"""What Redis does for a request in one trip: it looks the key up, counts its minute, and counts its use.
+"""One trip to Redis per request: look the key up, count the request in its minute, and count it as use.
 
-A record is what the database said about a key, kept for seconds. A changed key is marked, and while it is marked no
+A record is the database's answer about a key, kept for seconds. A changed key is marked, and while it is marked no
 record of it is used or stored: see `docs/decisions/0013-one-trip-to-redis-admits-a-request.md`. The record of a key
-that lets nobody in, as it has expired, begins with a minus: its requests are counted in their minute, but are no use.
+that lets nobody in, such as an expired one, begins with a minus: its requests count in their minute, but not as use.
 """
 
 import math
@@ -17,11 +17,11 @@ from ouipost.redis import RedisAway, Script, server
 
 RECORD_SECONDS = 5
 STORE_SECONDS = 5
-"""How long after its miss a process may still store what it read."""
+"""Time after a miss during which a process may still store the row it read."""
 MARK_SECONDS = 12
-"""Longer than the two together: whatever was read before the change is gone when the mark is."""
+"""Longer than both together, so that a record read before the change has expired when the mark ends."""
 USE = "ouipost:use"
-"""Hash of what was not flushed yet: `<key id> <day>` is a number of requests, `<key id> at` the last one's time."""
+"""Hash of unflushed counts: `<key id> <day>` is a number of requests, `<key id> at` the time of the last one."""
 
 COUNT = f"""
 local time = redis.call('TIME')
@@ -92,7 +92,7 @@ class Unknown:
 
 
 def ask(digest: str) -> Known | Unknown | None:
-    """Return what Redis knows about the key with this digest; None if Redis cannot be reached."""
+    """Ask Redis for the record of the key with this digest; returns None if Redis cannot be reached."""
     redis, name = server(), f"ouipost:key:{digest}"
     if redis is None:
         return None
@@ -106,7 +106,7 @@ def ask(digest: str) -> Known | Unknown | None:
 
 
 def admit(miss: Unknown, *, key_id: str, record: bytes, milliseconds: int, is_use: bool) -> Window | None:
-    """Count a request whose key the database has, and keep the record for as long, at most 5 s.
+    """Count a request whose key is in the database, and keep the key's record for `milliseconds`, at most 5 s.
 
     None if Redis cannot be reached.
     """

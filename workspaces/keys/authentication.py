@@ -32,7 +32,7 @@ class KeyAuthentication(BaseAuthentication):
         if window is not None:
             limits.note(request._request, window)
         if not found.is_valid(now):
-            limits.enforce(request._request, found.key)  # to refuse it costs as much as to let it in
+            limits.enforce(request._request, found.key)  # refusing costs as much as admitting
         key = found.valid_key(now)
         if window is None:
             usage.count_here(key.pk, now=now)
@@ -43,9 +43,9 @@ class KeyAuthentication(BaseAuthentication):
 
 
 def identify(secret: str, *, address: str, now: datetime) -> tuple[Found, Window | None]:
-    """Return the key with this secret, valid or not, and the minute that Redis counted the request in, where it did.
+    """Return the key with this secret, valid or not, and the minute in which Redis counted the request, if it did.
 
-    Raises InvalidApiKey where there is none. One trip to Redis and no query for a key that Redis knows.
+    Raises InvalidApiKey if there is no such key. A key that Redis knows costs one trip and no query.
     """
     if not looks_like_a_key(secret):
         raise NoApiKey
@@ -69,7 +69,7 @@ def _find(shown: str, *, address: str, now: datetime) -> tuple[Found, Window | N
 
 
 def _look_up(shown: str, *, address: str, now: datetime) -> Found:
-    """Return the key of the database; raises as `identify` does."""
+    """Return the key from the database; raises InvalidApiKey and counts the miss if there is none."""
     try:
         return look_up(shown, now=now)
     except InvalidApiKey:

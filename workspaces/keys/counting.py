@@ -1,4 +1,4 @@
-"""Where requests are counted before they reach the database: in Redis for all processes, else in each process.
+"""Counts of requests on their way to the database: kept in Redis for all processes, else in each process.
 
 `usage` takes the counts in named batches and writes them.
 """
@@ -37,12 +37,12 @@ class Batch:
 
     name: str
     requests: Counter[tuple[str, date]] = field(default_factory=Counter)
-    """By key and day."""
+    """Number of requests by key and day."""
     last_used: dict[str, datetime] = field(default_factory=dict)
 
 
 class Source(Protocol):
-    """Where requests are counted; raises RedisAway where it cannot be reached."""
+    """A store of counts; its methods raise RedisAway if it cannot be reached."""
 
     def take(self) -> Batch | None:
         """Return the batch to write: the same one until it is dropped; None if there is nothing."""
@@ -51,11 +51,11 @@ class Source(Protocol):
         """Forget the batch with this name: it is written."""
 
     def pending(self) -> list[Batch]:
-        """Return what was not dropped yet; counts that still grow have the name already that they are written with."""
+        """Return the batches that were not dropped yet; one that still grows already has its final name."""
 
 
 class InRedis:
-    """What all processes counted together; each request is counted in the same trip that admits it."""
+    """The counts of all processes; a request is counted in the same trip that admits it."""
 
     def take(self) -> Batch | None:
         redis = server()
@@ -74,13 +74,13 @@ class InRedis:
 
 
 class InProcess:
-    """What this process counted by itself; safe to share between threads."""
+    """The counts of this process alone; safe to share between threads."""
 
     def __init__(self) -> None:
         self.start_anew()
 
     def start_anew(self) -> None:
-        """Forget everything: what a forked process inherits is its parent's."""
+        """Forget everything, since a forked process inherits the counts of its parent."""
         self._lock = threading.Lock()
         self._growing = Batch(name=uuid.uuid4().hex)
         self._taken: Batch | None = None

@@ -1,9 +1,9 @@
 """Guessed API keys: an address that tried 20 unknown keys within a minute is refused without a look-up.
 
-So is a key that was tried 20 times. Repeats of one key count as one guess for the address: a program that goes on with
-a revoked key must not lock out others behind the same address. Nor must a guesser: a key that was valid here before is
-always looked up. A key that is only paused is no guess, or it would not work right after the pause. All this is kept in
-the memory of the process.
+A key that was tried 20 times is refused too. Repeats of one key count as one guess for the address: a program that
+keeps sending a revoked key must not lock out others behind the same address. A guesser must not either: a key that was
+valid here before is always looked up. A paused key does not count as a guess, or it would not work right after the
+pause. The counts are kept in the memory of the process.
 """
 
 import threading
@@ -18,7 +18,7 @@ TRIED_AT_MOST = 100_000
 
 
 class Tries:
-    """Failed tries since the minute began; guessers fill it, so each operation costs the same however full it is."""
+    """Failed tries since the minute began. Guessers may fill it, so no operation gets slower as it grows."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -72,7 +72,7 @@ def caller_of(address: str) -> str:
     try:
         parsed = ip_address(address)
     except ValueError:
-        return address  # a local socket has none
+        return address  # a local socket has no IP address
     match parsed:
         case IPv6Address(ipv4_mapped=IPv4Address() as inner):
             return str(inner)

@@ -71,7 +71,7 @@ def create_key(
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its secret, which is not kept and cannot be shown again.
 
-    A `pk` that it is to have was given by us, to who asks for the key: two requests for one and the same make one key.
+    `pk` is an id that the console gave to the form, so that sending the form twice creates no second key.
     """
     secret = _new_secret(mode)
     key = ApiKey.objects.create(
@@ -101,7 +101,7 @@ def _lock(key: ApiKey) -> ApiKey:
 
 @transaction.atomic
 def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
-    """Change the given fields; it holds for the next request in every process."""
+    """Change the given fields; every process applies them from its next request on."""
     locked = _lock(key)
     before = assign(locked, values)
     save_update(locked, before, actor=actor, key_name=locked.name)
@@ -110,9 +110,9 @@ def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
 
 @transaction.atomic
 def rotate_key(key: ApiKey, *, actor: Actor, now: datetime, instead_of: str = "") -> tuple[ApiKey, str]:
-    """Give a key a new secret and return both; the old one is valid for another day, any earlier one ends at once.
+    """Give a key a new secret and return both; the old secret is valid for another day, any earlier one ends at once.
 
-    Raises SecretReplaced where the key's prefix is not `instead_of` any more, if that is given.
+    Raises SecretReplaced if `instead_of` is given and is no longer the key's prefix.
     """
     locked = _lock(key)
     if instead_of not in ("", locked.prefix):
@@ -128,7 +128,7 @@ def rotate_key(key: ApiKey, *, actor: Actor, now: datetime, instead_of: str = ""
 
 
 def require_working(key: ApiKey, *, now: datetime) -> None:
-    """Raise KeyRevoked for a key that is not active, KeyExpired for one that is over: a new secret would not work."""
+    """Raise KeyRevoked for an inactive key and KeyExpired for an expired one: a new secret would not work."""
     if not key.is_active:
         raise KeyRevoked
     if key.has_ended(now):
@@ -136,7 +136,7 @@ def require_working(key: ApiKey, *, now: datetime) -> None:
 
 
 def grace_ends(key: ApiKey, *, now: datetime) -> datetime:
-    """Return until when the old secret is valid if the key is rotated now: for a day, but no longer than the key."""
+    """Return when the old secret ends if the key is rotated now: after a day, or with the key if that is sooner."""
     return min(now + GRACE, key.expires_at or now + GRACE)
 
 
@@ -156,10 +156,10 @@ class Found:
 
     key: ApiKey
     grace_until: datetime | None
-    """When this secret ends, where it is the one from before a rotation."""
+    """The end of this secret, if it is the one from before a rotation."""
 
     def is_replaced(self, now: datetime) -> bool:
-        """Whether this secret is over for good: another one took its place a day ago."""
+        """Whether this secret has ended because a rotation replaced it."""
         return self.grace_until is not None and self.grace_until <= now
 
     def is_valid(self, now: datetime) -> bool:
@@ -175,7 +175,7 @@ class Found:
         return self.key
 
     def milliseconds_left(self, now: datetime) -> int:
-        """Return for how long a key stays as valid as it is now if nobody changes it, at most a day."""
+        """Return for how long the key's validity stays as it is now if nobody changes the key, at most a day."""
         ends = [moment for moment in (self.grace_until, self.key.expires_at) if moment is not None and moment > now]
         return max(1, int(min((moment - now for moment in ends), default=DAY) / MILLISECOND))
 
@@ -195,7 +195,7 @@ def look_up(shown: str, *, now: datetime) -> Found:
 
 
 def to_record(found: Found) -> bytes:
-    """Serialize what requests with this key need; it contains no secret and no digest of one."""
+    """Serialize the columns that requests with this key need, without a secret or the digest of one."""
     values = {name: getattr(found.key, name) for name in RECORDED}
     return orjson.dumps({"key": values, "grace_until": found.grace_until})
 

@@ -1,7 +1,7 @@
-"""How much keys are used: every request is counted in memory, and flushed into the database with many others.
+"""Use of the keys: every request is counted in memory, and flushed into the database with many others.
 
 A batch is dropped from memory only once it is in the database together with its name. So it is written exactly once,
-however often its flusher dies, or does not learn that its commit succeeded.
+even if its flusher dies or does not learn that its commit succeeded.
 """
 
 import logging
@@ -54,16 +54,16 @@ def requests_by_day(first: date, last: date, *, key_ids: Iterable[str] | None = 
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """How often a key was used on the last of some days, and on all of them."""
+    """Number of uses of a key on the last day of a period, and on all its days."""
 
     today: int
     in_all: int
     unwritten_at: datetime | None
-    """When the key was used last, where that is not written yet."""
+    """Time of the key's last use, if that is not written yet."""
 
 
 def used_since(first: date, today: date, *, key_ids: Iterable[str]) -> dict[str, Use]:
-    """Return the use of each of these keys from the first day to today, in UTC, with what is not written yet."""
+    """Return the use of each of these keys from the first day to today, in UTC, including unwritten uses."""
     wanted = set(key_ids)
     days, totals = Counter[str](), Counter[str]()
     last: dict[str, datetime] = {}
@@ -83,10 +83,10 @@ def used_since(first: date, today: date, *, key_ids: Iterable[str]) -> dict[str,
 
 
 def _read(rows: "QuerySet[Any, Any]", *nothing: Value) -> tuple[list[tuple[Any, ...]], list[Batch]]:
-    """Return these rows, and the batches that are counted and not written: what they have is in none of the rows.
+    """Return these rows, and the batches that are not written yet, whose counts are in none of the rows.
 
-    One statement says both, with `nothing` beside a batch's name, since a batch may be written at any moment. It may be
-    written and not dropped yet, or have been still filling when it was looked at.
+    One statement reads the rows and the names of written batches, these with `nothing` in the other columns, because a
+    batch may be written at any moment. A pending batch may already be written but not dropped, or was still filling.
     """
     pending: list[Batch] = []
     for source in SOURCES:
@@ -99,7 +99,7 @@ def _read(rows: "QuerySet[Any, Any]", *nothing: Value) -> tuple[list[tuple[Any, 
 
 
 def flush_shared() -> int:
-    """Write what was counted in Redis, where that is used; returns the number of requests."""
+    """Write the counts kept in Redis, if it is used; returns the number of requests."""
     with suppress(RedisAway):
         return flush(IN_REDIS)
     return 0
@@ -140,7 +140,7 @@ def _note_last_use(batch: Batch, keys: dict[str, ApiKey]) -> None:
 
 
 def write_counted() -> None:
-    """Write what this process counted without Redis; what cannot be written is kept for the next time."""
+    """Write the counts of this process; counts that cannot be written are kept for the next time."""
     try:
         while flush(IN_PROCESS):
             pass

@@ -7,6 +7,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     AuthExpired,
     Candidate,
@@ -15,7 +16,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Pace,
     PasswordConnector,
     PlatformError,
     PostNumbers,
@@ -50,11 +50,11 @@ from accounts.platforms.text import UNSEEN
 
 USUAL_HANDLES_END = ".bsky.social"
 NO_PROFILES = {"InvalidRequest", *bluesky_errors.NOT_THERE}
-"""What a server says to app.bsky calls without Bluesky's own service beside it."""
+"""Error codes for app.bsky calls of a server that is not connected to Bluesky's own service."""
 TIMELY = timedelta(minutes=1)
-"""So much earlier than it is sent a post may be dated."""
+"""A post's date may be this much earlier than its sending."""
 MAY_BE_THERE = {"InvalidSwap", "InternalServerError"}
-"""What servers say to a key that has a record already."""
+"""Error codes for a key that already has a record."""
 
 
 class Bluesky(PasswordConnector):
@@ -62,7 +62,7 @@ class Bluesky(PasswordConnector):
     name = "Bluesky"
     account_types = ("profile",)
     scopes = ()
-    pace = Pace(posts=1666, seconds=3600)
+    pace = Allowance(most=1666, seconds=3600)
     """5,000 points an hour, at most 3 a post, https://docs.bsky.app/docs/advanced-guides/rate-limits."""
     limits = validation.LIMITS
     metrics = ("engagement", *bluesky_numbers.OWN)
@@ -100,7 +100,7 @@ class Bluesky(PasswordConnector):
     def is_theirs(
         self, session: Session, candidate: Candidate, credentials: SignIn, *, known: Mapping[str, Any]
     ) -> bool:
-        """Believe Bluesky's server and the one that the account is known to live at; of others ask its identity."""
+        """Trust Bluesky's server and the account's known server; for any other ask the account's identity document."""
         service = service_origin(credentials.service or DEFAULT_SERVICE)
         if service in (DEFAULT_SERVICE, dig_text(known, "service")):
             return True
@@ -126,7 +126,7 @@ class Bluesky(PasswordConnector):
         )
 
     def _shown(self, session: Session, account: Account) -> Any:
-        """Nothing, where the server has no Bluesky beside it."""
+        """Return the profile; empty if the server is not connected to Bluesky's service."""
         try:
             return get(self, session, account, "app.bsky.actor.getProfile", actor=account.remote_id)
         except (Rejected, Unavailable) as error:
@@ -138,17 +138,17 @@ class Bluesky(PasswordConnector):
         return validation.beside_the_limits(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        """Upload, then write the record and choose its key, both of which every further try repeats.
+        """Upload the files, then write the record and choose its key, both of which every further try repeats.
 
-        The record is dated anew where it has waited unsent: readers see posts by the time that is in them. Its key
-        stays, so that a try which was taken, whatever the server answered, is found there.
+        A record that has waited unsent gets a new date, since readers see posts ordered by the date in them. Its key
+        stays, so that a try that succeeded is found there, whatever the server answered.
         """
         handles = operation.handles if operation.reply else bluesky_media.prepare(self, session, operation, save)
         if operation.armed_at is None and _is_old(handles, now=operation.now):
             handles = {name: value for name, value in handles.items() if name != "record"}
         if "record" in handles and handles["record"].get("embed") == bluesky_records.embed(operation, handles):
             return handles
-        # Each part of a thread a moment later than the one before it, and under a key of its own.
+        # Each part of a thread is dated a moment later than the one before it, and has a key of its own.
         at = operation.now + timedelta(milliseconds=len(operation.out))
         created_at = dig_text(handles, "record", "createdAt") or timestamp(at)
         try:
@@ -162,7 +162,7 @@ class Bluesky(PasswordConnector):
 
     def commit(self, session: Session, operation: Operation) -> Published:
         account, handles = operation.account, operation.handles
-        # swapRecord null: create, never replace. The same record again is taken again, so that this can be repeated.
+        # swapRecord null: create, never replace. The same record is accepted again, so that this can be repeated.
         record = _place(operation) | {"swapRecord": None, "record": handles["record"]}
         url = xrpc(service_of(account), "com.atproto.repo.putRecord")
         headers = bearer(account.access_token)
@@ -179,7 +179,7 @@ class Bluesky(PasswordConnector):
         return _published(account, handles["rkey"], cid)
 
     def _earlier_try(self, session: Session, operation: Operation) -> list[Published]:
-        """What is at a key that only this operation knows is its own: an earlier try has made it."""
+        """Return the record at the operation's key: only an earlier try of it can have made one there."""
         try:
             return self.recover(session, operation)
         except PlatformError:
@@ -229,9 +229,9 @@ class Bluesky(PasswordConnector):
 
 
 def _identifier(given: str, service: str) -> str:
-    """Return a handle, an email address or a DID as its server knows it; many write only the beginning of their handle.
+    """Return a handle, an email address or a DID as its server knows it; many people omit the end of their handle.
 
-    Bluesky's own pages put signs that nobody sees around a handle, which come along when it is copied there.
+    Bluesky's own pages put invisible characters around a handle, which are copied with it.
     """
     plain = UNSEEN.sub("", given).strip().removeprefix("@")
     is_whole = service != DEFAULT_SERVICE or not plain or any(sign in plain for sign in ".@:")
@@ -239,7 +239,7 @@ def _identifier(given: str, service: str) -> str:
 
 
 def _is_old(handles: Handles, *, now: datetime) -> bool:
-    """Whether a record was written that is of a time that has passed."""
+    """Whether the written record has a date that is too old."""
     created_at = moment(dig_text(handles, "record", "createdAt"))
     return created_at is not None and created_at < now - TIMELY
 
@@ -250,6 +250,6 @@ def _place(operation: Operation) -> dict[str, Any]:
 
 def _published(account: Account, rkey: str, cid: str) -> Published:
     did = account.remote_id
-    # By the DID, so that the address outlives a change of the handle.
+    # With the DID, the address outlives a change of the handle.
     url = f"https://bsky.app/profile/{did}/post/{rkey}"
     return Published(remote_id=f"at://{did}/{COLLECTION}/{rkey}", url=url, facts={"cid": cid})

@@ -1,4 +1,4 @@
-"""Servers of the AT Protocol in general, where they are and how they are called: https://atproto.com/specs/xrpc"""
+"""Addresses and calls of AT Protocol servers: https://atproto.com/specs/xrpc"""
 
 import re
 from typing import Any
@@ -12,11 +12,11 @@ DOCUMENTS = (
     (re.compile(r"(?P<did>did:plc:[a-z0-9]+)"), "https://plc.directory/{did}"),
     (re.compile(r"did:web:(?P<host>[a-z0-9.-]+)"), "https://{host}/.well-known/did.json"),
 )
-"""Where an identity says what is true of it: https://atproto.com/specs/did#did-documents"""
+"""Addresses of an identity's own document: https://atproto.com/specs/did#did-documents"""
 
 
 def service_of(account: Account) -> str:
-    """Return the server where the account lives."""
+    """Return the account's server."""
     return dig_text(account.metadata, "service") or DEFAULT_SERVICE
 
 
@@ -32,7 +32,7 @@ def get(connector: Connector, session: Session, account: Account, method: str, *
 
 
 def lives_at(session: Session, did: str) -> str:
-    """Return the server that an identity itself names as its home, empty where it names none or is not found."""
+    """Return the server that an identity itself names as its home, empty if it names none or is not found."""
     for form, address in DOCUMENTS:
         if found := form.fullmatch(did):
             answer = session.to_others().request("GET", address.format(**found.groupdict()))

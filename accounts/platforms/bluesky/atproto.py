@@ -1,4 +1,4 @@
-"""The words of the AT Protocol, without a call: servers, sessions, record keys and records. https://atproto.com/specs"""
+"""The data of the AT Protocol, without calls: servers, sessions, record keys and records. https://atproto.com/specs"""
 
 import secrets
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ KEY_ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 
 
 def service_origin(service: str) -> str:
-    """Return the origin of the server that a person named; raises Rejected where that is none."""
+    """Return the origin of the server that a person named; raises Rejected if it is not a server's address."""
     try:
         origin = _origin(service.strip())
     except ValueError:
@@ -31,7 +31,7 @@ def service_origin(service: str) -> str:
 
 
 def _origin(service: str) -> str:
-    """Return the origin, empty where there is none, or more than that; raises ValueError for what is no address."""
+    """Return the origin, empty if the text has none or more parts; raises ValueError for a malformed address."""
     parts = urlsplit(service if "://" in service else f"https://{service}")
     beside = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
     if parts.scheme not in {"https", "http"} or not parts.hostname or any(beside):
@@ -48,7 +48,7 @@ def record_key(now: datetime) -> str:
 
 
 def session_tokens(given: Any, *, now: datetime) -> Tokens:
-    """Return the tokens of a new session; raises Unknown where the answer holds none."""
+    """Return the tokens of a new session; raises Unknown if the answer holds none."""
     access, refresh = dig_text(given, "accessJwt"), dig_text(given, "refreshJwt")
     if not (access and refresh and dig_text(given, "did")):
         raise Unknown(Phrase("Bluesky answered the sign-in without a session."))
@@ -61,7 +61,7 @@ def session_tokens(given: Any, *, now: datetime) -> Tokens:
 
 
 def _end_of(token: str, *, now: datetime) -> datetime | None:
-    """Read, not verified: the token is the server's own, and only for it."""
+    """Return the end of a token, unverified: the token is from the server and only for it."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False, "verify_exp": False})
         return sane_end(datetime.fromtimestamp(claims["exp"], UTC), now=now)
@@ -70,7 +70,7 @@ def _end_of(token: str, *, now: datetime) -> datetime | None:
 
 
 def home_server(given: Any) -> str:
-    """Return the server where the account lives, empty where the session does not say: it need not be the one asked."""
+    """Return the account's server, empty if the session does not name it; it may differ from the server asked."""
     for each in dig_list(given, "didDoc", "service"):
         if dig_text(each, "id").endswith("#atproto_pds"):
             try:
@@ -81,10 +81,10 @@ def home_server(given: Any) -> str:
 
 
 def timestamp(now: datetime) -> str:
-    """Return a time as records write it."""
+    """Return a time in the format of records."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def byte_range(text: str, span: Span) -> Mapping[str, int]:
-    """Return where a part of a text is, in bytes of UTF-8, as facets count."""
+    """Return the position of a part of a text in bytes of UTF-8, as facets count."""
     return {"byteStart": len(text[: span.start].encode()), "byteEnd": len(text[: span.end].encode())}

@@ -1,4 +1,4 @@
-"""What the refusals of servers of the AT Protocol mean: https://atproto.com/specs/xrpc#error-responses"""
+"""The meaning of refusals by AT Protocol servers: https://atproto.com/specs/xrpc#error-responses"""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ TOKEN_IS_OVER = {
 PERMISSION_MISSING = {"AccountNotFound", "ScopeMissingError"}
 ABOUT_A_FILE = {"BlobTooLarge", "InvalidMimeType"}
 NOT_THERE = {"MethodNotImplemented", "XRPCNotSupported"}
-"""What a server says to a method that it does not have."""
+"""Error codes for a method that a server does not have."""
 AWAY = {"InternalServerError", "UpstreamFailure", "NotEnoughResources", "UpstreamTimeout"}
 SWAPPED, BLOB_IS_GONE = "InvalidSwap", "BlobNotFound"
 OF_THE_REQUEST = {"InvalidRequest", "RecordNotFound", "PayloadTooLarge", "RateLimitExceeded"}
@@ -41,16 +41,16 @@ SIGN_IN_WORDS = {
 
 
 class BlobMissing(Unavailable):
-    """Surely not posted: the server has dropped an upload, and `prepare` makes it again."""
+    """Certainly not posted: the server has dropped an upload, and `prepare` makes it again."""
 
 
 def has_no_bluesky(error: PlatformError) -> bool:
-    """Whether a server has no such method, nor Bluesky beside it to pass the call on to."""
+    """Whether a server neither has the method nor can pass the call on to Bluesky's service."""
     return error.network_code in NOT_THERE or "no service configured" in error.message.lower()
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal means, by its name."""
+    """Return the error that a refusal stands for, by its name."""
     body = decoded(answer)
     name, words = dig_text(body, "error"), dig_text(body, "message")
     facts = facts_of("Bluesky", answer, words=words, code=name, is_known=name in KNOWN)
@@ -75,6 +75,6 @@ def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> Pl
 
 
 def refused_login(error: AuthExpired) -> Rejected:
-    """Return a refused sign-in in words for the person who tried it."""
+    """Return a refused sign-in with a message for the person who tried it."""
     words = SIGN_IN_WORDS.get(error.network_code, error.message)
     return not_permitted(**error.facts | {"message": words})

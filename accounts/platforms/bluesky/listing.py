@@ -12,7 +12,7 @@ AT_ONCE = 100
 
 
 def records_like(connector: Connector, session: Session, operation: Operation) -> list[Any]:
-    """Return the records of this text, and in answer to the same post, that were made since it was armed."""
+    """Return the records with this text and the same parent post that were made since the operation was armed."""
     account = operation.account
     asked = {"repo": account.remote_id, "collection": COLLECTION, "limit": str(AT_ONCE)}
     read = partial(get, connector, session, account, "com.atproto.repo.listRecords", **asked)

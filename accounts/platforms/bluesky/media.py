@@ -1,4 +1,4 @@
-"""Files for Bluesky: images and link cards at once, videos as `video` has it. https://docs.bsky.app/docs/api"""
+"""Files for Bluesky: images and link cards; videos are in `video`. https://docs.bsky.app/docs/api"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,7 +27,7 @@ from ouipost.phrases import Phrase
 
 
 def prepare(connector: Connector, session: Session, operation: Operation, save: Save) -> Handles:
-    """Upload what the post shows, and return the handles; raises StillWorking while the service works on a video."""
+    """Upload the post's files or card, and return the handles; raises StillWorking while a video is processed."""
     account, content = operation.account, operation.content
     if content.video:
         return VideoUpload(connector, session, operation, save).run()
@@ -40,9 +40,9 @@ def prepare(connector: Connector, session: Session, operation: Operation, save: 
 
 
 def without_uploads(operation: Operation) -> Handles:
-    """Return the handles for the next try where the server has dropped what was uploaded: that is brought again.
+    """Return the handles for the next try if the server has dropped the uploads, which are made again.
 
-    A video goes to the server itself then: its service works on no file twice, and would name the same blob.
+    A video then goes to the server itself: the video service processes no file twice, and would name the same blob.
     """
     kept = {name: value for name, value in operation.handles.items() if name != UPLOADS}
     return kept | ({PLAINLY: True} if operation.content.video else {})
@@ -65,7 +65,7 @@ def _card(connector: Connector, session: Session, account: Account, link: str) -
     card = fetch_link_card(session, link)
     external = {"uri": link, "title": card.title or link, "description": card.description}
     if card.picture:
-        # A post without its link's picture is better than none; servers look into it, whatever its page calls it.
+        # A post without its link's picture is better than none; servers detect the type, whatever the page claims.
         with suppress(Rejected, Unavailable, Unknown):
             thumb = _upload(connector, session, account, card.picture.content, card.picture.mime_type)
             external |= {"thumb": thumb} if dig_text(thumb, "mimeType").startswith("image/") else {}

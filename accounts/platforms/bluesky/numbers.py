@@ -12,10 +12,10 @@ OWN = {
     "quotes": "quoteCount",
     "bookmarks": "bookmarkCount",
 }
-"""All are engagement; a bookmark is what others call a save."""
+"""All count as engagement; a bookmark is called a save elsewhere."""
 
 
 def of_post(post: Any) -> PostNumbers:
-    """Return how a post did, as a server shows it; the network tells neither views, nor reach, nor clicks."""
+    """Return the numbers of a post; the network gives neither views nor reach nor clicks."""
     own = {name: count for name, theirs in OWN.items() if (count := dig_count(post, theirs)) is not None}
     return PostNumbers(engagement=sum(own.values()) if own else None, own=own)

@@ -29,15 +29,15 @@ Feature = dict[str, Any] | None
 
 LONGEST_TAG, LONGEST_TAG_BYTES = 64, 640
 FAILING_SINCE = "failing_since"
-"""The handle that tells since when no record could be written."""
+"""The handle with the time since which no record could be written."""
 PATIENCE = timedelta(minutes=2)
-"""How long a post waits for who is mentioned in it: readers miss a link less than the post."""
+"""How long a post waits for the look-up of its mentions; a missing link matters less than a missing post."""
 
 
 def written(
     connector: Connector, session: Session, operation: Operation, handles: Handles, *, created_at: str
 ) -> dict[str, Any]:
-    """Return the record; asks the server who the mentioned are, and for what a reply must know of what it answers."""
+    """Return the record; asks the server for the ids of mentioned accounts and of the posts that a reply refers to."""
     failing_since = moment(dig_text(handles, FAILING_SINCE))
     may_wait = failing_since is None or operation.now < failing_since + PATIENCE
     parts = {
@@ -51,7 +51,7 @@ def written(
 
 
 def embed(operation: Operation, handles: Handles) -> dict[str, Any] | None:
-    """Return what the record shows beside its text, from what was uploaded; nothing for a reply."""
+    """Return the record's embed, made of the uploads; None for a reply or a plain text."""
     content = operation.content
     if operation.reply:
         return None
@@ -85,7 +85,7 @@ def _references(connector: Connector, session: Session, operation: Operation) ->
 
 
 def _reference(connector: Connector, session: Session, account: Account, published: Published) -> dict[str, str]:
-    """The content id came with the post, unless a person found that out."""
+    """Return a post's reference; its content id is looked up if a person settled the post, as it is unknown then."""
     uri, cid = published.remote_id, dig_text(published.facts, "cid")
     if not cid:
         place = {"repo": account.remote_id, "collection": COLLECTION, "rkey": uri.rpartition("/")[2]}
@@ -118,7 +118,7 @@ def _link(address: str) -> Feature:
 
 
 def _mention(connector: Connector, session: Session, account: Account, handle: str, *, may_wait: bool) -> Feature:
-    """An unknown handle stays plain text, and so does one of which the server cannot find out who it is, in the end."""
+    """Return a mention; None for an unknown handle, and after the wait for one that the server cannot look up."""
     try:
         found = bluesky_api.get(connector, session, account, "com.atproto.identity.resolveHandle", handle=handle)
     except Rejected:

@@ -1,4 +1,4 @@
-"""What Bluesky takes in a post: https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json"""
+"""Rules for Bluesky's posts: https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from ouipost.phrases import Phrase
 
 CHARACTERS, BYTES = 300, 3000
 USUAL_BLOB_BYTES = 5 * 1024 * 1024
-"""What a server takes whose operator has set nothing; Bluesky's own take more."""
+"""The default limit of a server; Bluesky's own servers take more."""
 VIDEO_ALT_CHARACTERS, VIDEO_ALT_BYTES = 1000, 10_000
 LANGUAGE = re.compile(
     r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?"
@@ -44,7 +44,7 @@ LIMITS = Limits(
 
 
 def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
-    """Name what Bluesky, or the server of this account, would refuse, or may."""
+    """Yield issues that Bluesky or the account's server would raise, or may raise."""
     yield from _comment(content)
     yield from _languages(content)
     for position, media in enumerate(content.media):
@@ -93,7 +93,7 @@ def _video_alt(field: str, media: Media) -> Iterator[Issue]:
 
 
 def own_server(account: Mapping[str, Any]) -> str:
-    """Return the host of an account's server where that is none of Bluesky's, else nothing."""
+    """Return the host of an account's server if it is not one of Bluesky's, else an empty string."""
     host = urlsplit(dig_text(account, "service") or DEFAULT_SERVICE).hostname or ""
     return "" if host == "bsky.social" or host.endswith(".bsky.network") else host
 

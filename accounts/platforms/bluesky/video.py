@@ -1,4 +1,4 @@
-"""The one video of a post: through Bluesky's video service, or plainly where that has no part in the account's server.
+"""The one video of a post: sent to Bluesky's video service, or plainly to servers that the service does not support.
 
 https://docs.bsky.app/docs/tutorials/video
 """
@@ -35,28 +35,28 @@ SERVICE = "https://video.bsky.app"
 AUDIENCE = "did:web:video.bsky.app"
 LIMITS, UPLOAD = "app.bsky.video.getUploadLimits", "com.atproto.repo.uploadBlob"
 JOB, PLAINLY = "job", "plainly"
-"""What is kept of a video: first, in parts, `{id, size (of a part), sent}`, then `{job, at}` for the work that the
-service does, then `{given, at}`; and the handle of one that the service shall have no part in."""
+"""Stored progress of a video: first, if sent in parts, `{id, size (of a part), sent}`, then `{job, at}` while the
+service works on it, then `{given, at}`; and the handle of a video to send without the service."""
 LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
 AUTHORITY = timedelta(minutes=25)
-"""For how long the service may act for the account; servers allow half an hour."""
+"""The time for which the service may act for the account; servers allow half an hour."""
 LONGEST_UPLOAD = 600
 IN_ONE_CALL = 20_000_000
 """A larger video is sent in parts, so that a slow line, or a worker that dies, costs no more than one of them."""
 START_SECONDS, PART_SECONDS = 30, 120
 NAME = "video.mp4"
-"""Of an upload in parts always: one of more than 256 bytes is refused, and nobody sees it."""
+"""The file name of every upload in parts: a name of more than 256 bytes is refused, and nobody sees it."""
 OCTETS = {"Content-Type": "application/octet-stream"}
 USUAL_WAIT = 5
 UNTIL_THERE_IS_ROOM = 3600.0
 KNOWN, UNCONFIRMED = "already_exists", "unconfirmed_email"
 OF_A_DAY = re.compile("daily|quota", re.IGNORECASE)
-"""In the code or the words for a video that was dropped: not the file is wrong, today's room is used up."""
+"""Words in the code or message for a dropped video that mean that today's quota is used up, not that it is bad."""
 FINISHING = "UploadNotReady"
 UPLOAD_IS_OVER = {"UploadNotFound", "UploadExpired", "UploadAborted", "UploadFailed", "MissingParts"}
 NOT_TAKEN_BY_SERVER = "pds_upload_failure"
-"""Why a job failed of which the video is in order: the service could not give it to the account's server."""
+"""The code of a job that failed although the video is fine: the service could not pass it to the account's server."""
 
 
 class VideoUpload:
@@ -79,14 +79,14 @@ class VideoUpload:
         return step in self._progress.state and self._progress.is_good(now=now, not_before=now - LIVES)
 
     def _bring(self) -> None:
-        # also of a video that the server has dropped: without room for it today it would do so again
+        # the quota is also checked for a video that the server dropped: without room it would be dropped again
         if (SENT in self._progress.state or self._has_service()) and PLAINLY not in self._progress.handles:
             self._look(self._bring_to_service())
         else:
             self._remember_blob(self._upload_plainly())
 
     def _has_service(self) -> bool:
-        """The service must reach the account's server; a server of its own kind, or one of old, has no part in it."""
+        """Whether the service can take the video: it must reach the account's server, which must know the service."""
         parts = urlsplit(service_of(self._account))
         if parts.scheme != "https" or parts.port:
             return False
@@ -113,7 +113,7 @@ class VideoUpload:
         return dig_text(answer, "token")
 
     def _may_upload(self, token: str) -> bool:
-        """Whether the service takes this account's videos; raises where it does, but not this one."""
+        """Whether the service takes videos of this account; raises if it does, but not this one."""
         try:
             limits = self._connector.call(self._session, "GET", xrpc(SERVICE, LIMITS), headers=bearer(token))
         except (AuthExpired, Rejected):
@@ -129,7 +129,7 @@ class VideoUpload:
         return True
 
     def _bring_to_service(self) -> Any:
-        """Bring the video to the service, and return its word on the work."""
+        """Send the video to the service, and return the status of its job."""
         if self._media.size <= IN_ONE_CALL:
             return self._in_one_call()
         try:
@@ -140,14 +140,14 @@ class VideoUpload:
             return self._in_one_call()
 
     def _in_one_call(self) -> Any:
-        """Send the video; where the service has it already, it says which work that was."""
+        """Send the video; if the service already has it, the answer names the earlier job."""
         token = self._authority(self._server, UPLOAD)
         self._progress.begin({}, seconds=LONGEST_UPLOAD)
         query = urlencode({"did": self._account.remote_id, "name": self._media.filename or NAME})
         return self._taken(self._send(f"{xrpc(SERVICE, 'app.bsky.video.uploadVideo')}?{query}", token))
 
     def _in_parts(self) -> Any:
-        """Send the parts that are not there yet, and finish the upload; the service takes all of it again."""
+        """Send the missing parts, and finish the upload; the service accepts each call again."""
         if SENT not in self._progress.state:
             self._progress.begin(self._begin_parts(), seconds=PART_SECONDS)
         upload, size = self._progress.state["id"], self._progress.state["size"]
@@ -168,7 +168,7 @@ class VideoUpload:
     def _ask(
         self, method: str, *, headers: Mapping[str, str] | None = None, timeout: float = PART_SECONDS, **request: Any
     ) -> Any:
-        """Begin an upload or go on with it, each time with a new token: it may outlast that of the call before."""
+        """Begin or continue an upload, each time with a new token, since the upload may outlast the previous one."""
         proof = bearer(self._authority(self._server, UPLOAD)) | dict(headers or {})
         url = xrpc(SERVICE, f"app.bsky.video.{method}")
         return self._taken(self._session.request("POST", url, headers=proof, timeout=timeout, **request))
@@ -178,7 +178,7 @@ class VideoUpload:
         return f"did:web:{urlsplit(service_of(self._account)).hostname}"
 
     def _taken(self, answer: Answer) -> Any:
-        """Return what the service says of a video that it takes; raises what it means that it does not."""
+        """Return the service's answer about a video that it takes; raises the error of a refusal."""
         trouble = dig_text(decoded(answer), "jobStatus", "error") or dig_text(decoded(answer), "error")
         facts: dict[str, Any] = {"status": answer.status, "network_code": trouble}
         if trouble == UNCONFIRMED:
@@ -209,7 +209,7 @@ class VideoUpload:
         url = xrpc(SERVICE, "app.bsky.video.getJobStatus")
         try:
             return self._connector.call(self._session, "GET", url, params=params)
-        except (AuthExpired, Rejected) as error:  # it says nothing of the video, or of the account
+        except (AuthExpired, Rejected) as error:  # not a fault of the video or the account
             self._progress.forget()
             raise Unavailable(**error.facts) from error
 
@@ -238,7 +238,7 @@ class VideoUpload:
 
     @property
     def _now(self) -> datetime:
-        """The time by now, to the minute: an upload may take hours."""
+        """The present time, to the minute, since an upload may take hours."""
         return self._operation.now + timedelta(minutes=(monotonic() - self._began) // 60)
 
 
@@ -247,7 +247,7 @@ def _is_not_there(error: PlatformError) -> bool:
 
 
 def _not_the_account(error: PlatformError) -> PlatformError:
-    """What the service thinks of its own token says nothing about the account's."""
+    """Return the error, but never AuthExpired: the service's refusal of its own token is not about the account's."""
     if not isinstance(error, AuthExpired):
         return error
     return Rejected(code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
@@ -259,8 +259,8 @@ def _unconfirmed(**facts: Any) -> Rejected:
 
 
 def _over_the_day(words: Any, **facts: Any) -> RateLimited:
-    told = said("Bluesky", words, otherwise=Phrase("has no room for this one."))
-    message = Phrase("The account has reached Bluesky's daily limit for videos: {told}", told=told)
+    reason = said("Bluesky", words, otherwise=Phrase("has no room for this one."))
+    message = Phrase("The account has reached Bluesky's daily limit for videos: {told}", told=reason)
     return RateLimited(message, retry_after=UNTIL_THERE_IS_ROOM, is_of_a_kind=True, **facts)
 
 

@@ -41,7 +41,7 @@ MAY_PUBLISH = "CREATE_CONTENT"
 MOST_LISTS = 50
 PERSONAL = "me/accounts"
 THROUGH_A_BUSINESS = "business_management"
-"""Not needed: with it, the Pages of the businesses that the person works in can be chosen, too."""
+"""An optional scope: with it, Pages of the businesses that the person works in can be chosen, too."""
 BUSINESS_EDGES = ("owned_pages", "client_pages")
 
 
@@ -49,6 +49,7 @@ class Facebook(Graph):
     id = "facebook"
     name = "Facebook"
     account_types = ("page",)
+    post_hosts = ("facebook.com", "fb.com", "fb.watch")
     scopes = (
         "pages_show_list",
         "pages_manage_posts",
@@ -88,7 +89,7 @@ class Facebook(Graph):
         }
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
-        """Ask anew for what the person left out before, which Facebook else does not."""
+        """Ask again for scopes that the person declined before; by default Facebook does not."""
         url = super().authorize_url(redirect_uri=redirect_uri, state=state, scopes=scopes)
         return f"{url}&auth_type=rerequest"
 
@@ -122,14 +123,14 @@ class Facebook(Graph):
         return tuple(dig_text(each, "permission") for each in permissions if dig(each, "status") == "granted")
 
     def _edges(self, session: Session, token: str, scopes: Sequence[str]) -> Iterator[str]:
-        """Where Pages are listed: at the person, and at the businesses that the person works in."""
+        """Yield the edges that list Pages: the person's, and those of the businesses that the person works in."""
         yield PERSONAL
         if THROUGH_A_BUSINESS in scopes:
             for business in self.edge(session, token, "me/businesses", most=MOST_LISTS, fields="id,name"):
                 yield from (f"{dig_text(business, 'id')}/{edge}" for edge in BUSINESS_EDGES)
 
     def _pages(self, session: Session, token: str, edge: str) -> list[Mapping[str, Any]]:
-        """The Pages that this person may publish to; others are of no use to anyone here."""
+        """Return the Pages that this person may publish to."""
         pages = self.edge(session, token, edge, most=MOST_LISTS, fields=PAGE_FIELDS)
         mine = [each for each in pages if MAY_PUBLISH in dig_list(each, "tasks")]
         return [each for each in mine if dig_text(each, "access_token")]
@@ -148,10 +149,10 @@ class Facebook(Graph):
         id_at: Sequence[str],
         lost: str,
     ) -> Tokens:
-        """Read a Page's token anew from the Pages that the person's token gives; raises AuthExpired, saying what is
-        lost, where the account is on none of them.
+        """Read a Page's token again with the person's token; raises AuthExpired with the message `lost` if the account
+        is on none of the person's Pages.
 
-        The token of a Page has no end of its own: once its person's is over it is kept as long as it works.
+        A Page's token does not expire: once the person's token has expired, the Page's is kept as long as it works.
         """
         token = account.refresh_token
         try:
@@ -181,11 +182,11 @@ class Facebook(Graph):
         return validation.beside_the_limits(content)
 
     def shows_title(self, content: Content) -> bool:
-        """A video has one, which nobody limits; a reel has, a story has not."""
+        """A video has a title, without a limit; a reel has one, a story has none."""
         return super().shows_title(content) or (content.post_type == FEED and content.video is not None)
 
     def _way(self, operation: Operation) -> Way:
-        """A video alone is a video post; of what a post has besides, the rules have said that it cannot be."""
+        """Return the way to publish, by the first file; the rules have refused a video together with other files."""
         if operation.reply:
             return self._comment
         content = operation.content
@@ -196,7 +197,7 @@ class Facebook(Graph):
         return self._way(operation).recovery
 
     def lists(self, operation: Operation) -> bool:
-        """A story is listed by its photo alone."""
+        """Whether the post can be found without handles; a photo story cannot, as only its photo's id is listed."""
         return super().lists(operation) and not isinstance(self._way(operation), PhotoStory)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:

@@ -18,7 +18,7 @@ VIDEO_HOST = "graph-video.facebook.com"
 
 
 class Graph(OAuth2Connector):
-    """A connector whose calls carry the Page's token beside their address, and the proof that the app itself calls."""
+    """A connector whose calls carry the Page's token outside their address, and a proof that the app itself calls."""
 
     def url(self, path: str, host: str = GRAPH_HOST) -> str:
         return f"https://{host}/{self.version}/{path}"
@@ -33,28 +33,28 @@ class Graph(OAuth2Connector):
     def edge(
         self, session: Session, token: str, path: str, *, most: int = MOST_PAGES, **params: Any
     ) -> Iterator[Mapping[str, Any]]:
-        """Give the entries of an edge."""
+        """Yield the entries of an edge."""
         return chain.from_iterable(self.pages(session, token, path, most=most, **params))
 
     def pages(
         self, session: Session, token: str, path: str, *, most: int = MOST_PAGES, **params: Any
     ) -> Iterator[list[Any]]:
-        """Give the entries of an edge page by page."""
+        """Yield the entries of an edge page by page."""
         read = partial(self.get, session, token, path, limit=100, **params)
         return pages(read, at="data", cursor="after", cursor_of=_cursor, most=most)
 
     def form(
         self, account: Account, fields: Mapping[str, str], *, host: str = GRAPH_HOST, **request: Any
     ) -> dict[str, Any]:
-        """Return what a call sends that writes for a Page: all fields that are not empty."""
+        """Return the request of a call that writes for a Page, with all fields that are not empty."""
         token = account.access_token
         written = {key: value for key, value in fields.items() if value} | self.proof(token)
-        if host == VIDEO_HOST:  # nothing says that it looks at the header, too
+        if host == VIDEO_HOST:  # it is not documented to read the header
             return {"data": written | {"access_token": token}, **request}
         return {"headers": bearer(token), "data": written, **request}
 
     def write(self, session: Session, account: Account, edge: str, fields: Mapping[str, str], **request: Any) -> Any:
-        """Do something that nobody sees."""
+        """Send a writing call whose effect is not visible yet."""
         host = request.pop("host", GRAPH_HOST)
         url = self.url(f"{account.remote_id}/{edge}", host)
         return self.call(session, "POST", url, **self.form(account, fields, host=host, **request))
@@ -62,7 +62,7 @@ class Graph(OAuth2Connector):
     def finish(
         self, session: Session, account: Account, edge: str, fields: Mapping[str, str], host: str = GRAPH_HOST
     ) -> Any:
-        """Do what makes a post visible and is answered by `success`; raises Unknown where it may have been done."""
+        """Make a post visible with a call that is answered by `success`; raises Unknown if it may have been done."""
         url = self.url(f"{account.remote_id}/{edge}", host)
         answer = session.request("POST", url, **self.form(account, fields, host=host))
         if not answer.ok:
@@ -80,7 +80,7 @@ class Graph(OAuth2Connector):
 
 
 def _cursor(answer: Any) -> str:
-    """Only the cursor is taken: the token must not follow an address that an answer names."""
+    """Return only the cursor of the next page, since the token must not be sent to an address named by an answer."""
     address = dig_text(answer, "paging", "next")
     after = parse_qs(address.partition("?")[2]).get("after", [""])[0]
     if address and not after:
@@ -89,10 +89,10 @@ def _cursor(answer: Any) -> str:
 
 
 def post_id_of(account: Account, found: str) -> str:
-    """Return the whole id of a post, of which Facebook tells the second half alone at times."""
+    """Return the whole id of a post; at times Facebook gives only its second half."""
     return found if "_" in found or not found else f"{account.remote_id}_{found}"
 
 
 def page_address(found: Any, post_id: str, *, key: str = "permalink_url") -> str:
-    """Return where people see a post: the address in an answer, which may lack its host, or one made of the id."""
+    """Return a post's public address: the one in an answer, which may lack its host, or one made of the id."""
     return urljoin("https://www.facebook.com/", dig_text(found, key) or post_id)

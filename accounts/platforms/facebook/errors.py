@@ -1,4 +1,4 @@
-"""What Facebook's refusals mean beside what all of Meta's networks say: https://developers.facebook.com/docs/video-api"""
+"""Refusals of Facebook's own, beside those of all Meta networks: https://developers.facebook.com/docs/video-api"""
 
 from typing import Any
 
@@ -12,10 +12,11 @@ VIDEO_REFUSED = {"1363040", "1363127", "1363128", "1363129"}
 """A reel's aspect, resolution, duration and frame rate; whether as code or as subcode is not documented."""
 UPLOAD_BROKE_OFF = {"OffsetInvalidError", "PartialRequestError"}
 UPLOAD_REFUSED = "ProcessingFailedError"
+UPLOAD_FAILED = {str(code) for code in meta.RETRYABLE_MEDIA}
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal of the Graph API, or of the host that takes files, means."""
+    """Return the error that a refusal of the Graph API, or of the upload host, stands for."""
     broken = dig(decoded(answer), "debug_info")
     if broken:
         return _upload_error(broken, answer)
@@ -26,7 +27,7 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def _upload_error(broken: Any, answer: Answer) -> PlatformError:
-    """The upload host has errors of its own; only the last of them is about the file."""
+    """Return an error of the upload host, which has its own types; only `UPLOAD_REFUSED` is about the file."""
     kind = dig_text(broken, "type")
     is_known = kind in {*UPLOAD_BROKE_OFF, UPLOAD_REFUSED}
     facts = facts_of(NAME, answer, words=dig(broken, "message"), code=kind, is_known=is_known)
@@ -35,6 +36,11 @@ def _upload_error(broken: Any, answer: Answer) -> PlatformError:
     return Unavailable(**facts)
 
 
+def is_failed_upload(error: PlatformError) -> bool:
+    """Whether Facebook says that an upload failed for a reason that another one may not meet."""
+    return error.network_code.partition("/")[0] in UPLOAD_FAILED
+
+
 def is_not_there(error: PlatformError) -> bool:
-    """Whether Facebook says that there is no such thing, or none that this Page may see."""
+    """Whether Facebook answers that the object does not exist, or that this Page may not see it."""
     return error.network_code == NOT_THERE

@@ -25,18 +25,18 @@ COUNTRIES = "page_follows_country"
 BAD_NAME = "valid insights metric"
 ASKED_AGAIN_AFTER = timedelta(days=1)
 gone: dict[str, datetime] = {}
-"""Names that Facebook did not know, and when this process found out: one of them fails a whole call. After a day each
+"""Metrics that Facebook did not know, with the time of that answer: one of them fails a whole call. After a day each
 is asked for again, as it may have been refused by mistake."""
 
 
 def of_post(graph: Graph, session: Session, account: Account, post_id: str, *, now: datetime) -> PostNumbers | None:
-    """Return the numbers of a post, None where it is gone."""
+    """Return the numbers of a post, None if it is gone."""
     try:
         node = graph.get(session, account.access_token, post_id, fields=COUNTS)
     except Rejected as error:
         if is_not_there(error):
             return None
-        if error.error_code != "TOKEN_REVOKED":  # this one names a permission that the person did not give
+        if error.error_code != "TOKEN_REVOKED":  # a missing permission has this code
             raise
         node = None
     ask = insights if node is None else given
@@ -52,21 +52,24 @@ def of_post(graph: Graph, session: Session, account: Account, post_id: str, *, n
 
 
 def _people_did(node: Any, found: Mapping[str, Any]) -> dict[str, int | None]:
-    """Nobody shared a post whose shares are left out. Who may not read the post's fields has the insights alone."""
+    """Return the interactions, from the post's fields or else from the insights, if the fields may not be read.
+
+    A post without the field `shares` was shared by nobody.
+    """
     by_type, activity = found.get(REACTIONS), found.get(ACTIVITY)
     reactions = dig_count(node, "reactions", "summary", "total_count")
     comments = dig_count(node, "comments", "summary", "total_count")
     shares = None if node is None else dig_count(node, "shares", "count") or 0
     if reactions is None and isinstance(by_type, dict):
         reactions = _sum(*map(sane_count, by_type.values()))
-    if isinstance(activity, dict):  # it leaves out what nobody did
+    if isinstance(activity, dict):  # actions that nobody took are left out
         comments = (dig_count(activity, "comment") or 0) if comments is None else comments
         shares = (dig_count(activity, "share") or 0) if shares is None else shares
     return {"reactions": reactions, "comments": comments, "shares": shares}
 
 
 def of_account(graph: Graph, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
-    """Return how a Page stands: its followers now, what is counted by day on the last whole day."""
+    """Return the numbers of a Page: its followers now, and daily counts of the last whole day."""
     page = graph.get(session, account.access_token, account.remote_id, fields="followers_count")
     span = last_whole_day(now)
     names = (*PAGE_METRICS.values(), COUNTRIES)
@@ -79,7 +82,7 @@ def of_account(graph: Graph, session: Session, account: Account, *, now: datetim
 def given(
     graph: Graph, session: Session, account: Account, subject: str, names: Iterable[str], *, now: datetime, **span: Any
 ) -> dict[str, Any]:
-    """Return the insights, none where they are refused, as to a Page of less than a hundred likes."""
+    """Return the insights; none if they are refused, as for a Page with less than a hundred likes."""
     try:
         return insights(graph, session, account, subject, names, now=now, **span)
     except Rejected:
@@ -123,7 +126,7 @@ def _last(metric: Any) -> Any:
 
 
 def _sum(*counts: int | None) -> int | None:
-    """Return what the counts make together, None where one is not known."""
+    """Return the sum of the counts, None if one of them is unknown."""
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
 

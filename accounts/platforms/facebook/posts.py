@@ -1,6 +1,6 @@
-"""What a Page publishes without a video: posts, photo stories, and the first comment.
+"""A Page's posts without a video: posts, photo stories, and the first comment.
 
-A way to publish is what the connector asks for each operation; those of videos are in `video`.
+The connector chooses a `Way` to publish for each operation; those of videos are in `video`.
 """
 
 import json
@@ -39,15 +39,15 @@ PHOTO_LIVES = timedelta(hours=20)
 LISTED_BEFORE = timedelta(minutes=5)
 MENTION = re.compile(r"@\[\d+(?::[^\[\]\n]*)?\]")
 REDIRECT = re.compile(r"https://[a-z]+\.facebook\.com/l\.php\?(?:.*&)?u=([^&]+)")
-"""The page by way of which Facebook leads elsewhere."""
+"""Facebook's redirect page for links to other sites."""
 FILES = {"photo", "album", "video"}
-"""What hangs on a post that is more than its text and link."""
+"""Types of attachments that are files, not links."""
 CREATED = time_at("created_time")
 Found = TypeVar("Found")
 
 
 class Way:
-    """How one kind of post, or a comment, is prepared, published and found again."""
+    """A way to prepare, publish and find one kind of post, or a comment."""
 
     recovery: ClassVar[Recovery] = Recovery.LOOK
 
@@ -67,8 +67,8 @@ class Way:
 class Post(Way):
     """A text, a link, or photos.
 
-    One photo is uploaded before it is posted, too: the visible call is short then, the list shows the photo by its id,
-    and Facebook refuses to post the same photo twice.
+    Even a single photo is uploaded before it is posted: then the visible call is short, the list shows the photo by its
+    id, and Facebook refuses to post the same photo twice.
     """
 
     def commit(self, session: Session, operation: Operation) -> Published:
@@ -79,7 +79,7 @@ class Post(Way):
         return Published(remote_id=post_id, url=self._permalink(session, account, post_id))
 
     def _permalink(self, session: Session, account: Account, post_id: str) -> str:
-        """The post is out: an address that can't be read must not make it look otherwise."""
+        """Return the post's address; an error in reading it must not make a published post look failed."""
         try:
             answer = self.graph.get(session, account.access_token, post_id, timeout=10, fields="permalink_url")
         except PlatformError:
@@ -100,7 +100,7 @@ class Post(Way):
 
 
 class PhotoStory(Way):
-    """A photo that is uploaded unseen and then shown as a story."""
+    """A photo that is uploaded unpublished and then shown as a story."""
 
     def commit(self, session: Session, operation: Operation) -> Published:
         fields = {"photo_id": self._photo(operation)}
@@ -109,7 +109,7 @@ class PhotoStory(Way):
         return Published(remote_id=post_id, url=self._address(session, operation, post_id))
 
     def _address(self, session: Session, operation: Operation, post_id: str) -> str:
-        """The story is out: an address that can't be read must not make it look otherwise."""
+        """Return the story's address; an error in reading it must not make a published story look failed."""
         try:
             listed = self.recover(session, operation)
         except PlatformError:
@@ -149,7 +149,7 @@ class Comment(Way):
         return [dig_text(each, "id") for each in young if _is_own_comment(each, operation)]
 
     def _of_post_or_video(self, operation: Operation, act: Callable[[str], Found]) -> Found:
-        """The id of a video's post may be known only later: until then its comments are at the video."""
+        """Call `act` with the post, or with the video: a video's post may get its id later than its first comment."""
         video_id = str(operation.root.facts.get("video_id", ""))
         try:
             return act(operation.root.remote_id)
@@ -160,7 +160,7 @@ class Comment(Way):
 
 
 def upload_photos(graph: Graph, session: Session, operation: Operation, save: Save) -> Handles:
-    """Upload the photos that Facebook does not have by now; nobody sees them yet."""
+    """Upload, unpublished, the photos that Facebook does not have yet."""
     steps = {each.id: partial(_upload, graph, session, operation.account, each) for each in operation.content.media}
     return upload_missing(operation, save, steps, not_before=operation.now - PHOTO_LIVES)
 
@@ -175,7 +175,7 @@ def _upload(graph: Graph, session: Session, account: Account, media: Media) -> s
 
 
 def stories_of(graph: Graph, session: Session, operation: Operation, media_id: str) -> list[Published]:
-    """Return the story that was made of this photo or video, where the Page's list shows it."""
+    """Return the story that was made of this photo or video, if the Page's list shows it."""
     account, since = operation.account, int((operation.began_at - LISTED_BEFORE).timestamp())
     stories = graph.edge(session, account.access_token, f"{account.remote_id}/stories", since=since)
     found = {post_id_of(account, dig_text(each, "post_id")): each for each in stories if _shows(each, media_id)}
@@ -201,7 +201,7 @@ def _is_it(post: Any, operation: Operation) -> bool:
 
 
 def _reads_as(shown: str, written: str) -> bool:
-    """Whether this is how a text is shown: where it mentions a Page by its id, with the Page's name."""
+    """Whether a text is shown like this; Facebook replaces the id of a mentioned Page by its name."""
     text = comparable(shown)
     first, *rest = map(comparable, MENTION.split(written))
     if not any(rest) and (not rest or not first):
@@ -216,10 +216,10 @@ def _reads_as(shown: str, written: str) -> bool:
 
 
 def _has_the_photos(post: Any, operation: Operation) -> bool:
-    """One photo is shown by its id, which is not known after a restore; several may be shown as an album, which has an
-    id of its own.
+    """Whether the post shows the operation's photos, or none if it has none.
 
-    What a link leads to may be shown as a video, too, but is not the Page's and has no id.
+    One photo is shown with its id, which is unknown after a restore; several may be shown as an album, which has an id
+    of its own. A link's target may also be shown as a video, but without an id.
     """
     files, shown, ours = _files(post), _shown(post), _ours(operation)
     if not operation.content.media:
@@ -229,7 +229,7 @@ def _has_the_photos(post: Any, operation: Operation) -> bool:
 
 
 def _is_surely_it(post: Any, operation: Operation) -> bool:
-    """Whether it has what no other post of this text has: one of our photos, or our link where there is no photo."""
+    """Whether the post has one of our photos, or without photos our link, which no other post of this text has."""
     if operation.content.media:
         return bool(_shown(post) & _ours(operation))
     return _links(post) == [comparable(operation.content.link)]
@@ -240,17 +240,17 @@ def _files(post: Any) -> list[Any]:
 
 
 def _shown(post: Any) -> set[str]:
-    """Return the ids of the files that hang on a post."""
+    """Return the ids of the files attached to a post."""
     return {dig_text(each, "target", "id") for each in _files(post)} - {""}
 
 
 def _ours(operation: Operation) -> set[str]:
-    """Return the ids of the photos that were uploaded for it."""
+    """Return the ids of the photos that were uploaded for the operation."""
     return {uploaded(operation.handles, key) for key in operation.handles.get(UPLOADS, {})}
 
 
 def _links(post: Any) -> list[str]:
-    """Return where a post links to; Facebook may show the page's own address for it, so another proves nothing."""
+    """Return the addresses that a post links to; a different one proves nothing: Facebook may show a page's own."""
     beside = [each for each in dig_list(post, "attachments", "data") if dig_text(each, "media_type") not in FILES]
     addresses = filter(None, (dig_text(each, "url") for each in beside))
     return [comparable(_destination(address)) for address in addresses]

@@ -1,4 +1,4 @@
-"""What Facebook takes in posts, reels and stories: https://developers.facebook.com/docs/video-api/guides/reels-publishing"""
+"""Rules of posts, reels and stories: https://developers.facebook.com/docs/video-api/guides/reels-publishing"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,23 +9,23 @@ from accounts.platforms.base import FEED, Content, Issue, Limits, Option
 from ouipost.phrases import Phrase
 
 MESSAGE_CHARACTERS = 63_206
-"""Not documented by Meta, but what connectors find; of a reel's text and a comment nobody says anything else."""
+"""Not documented by Meta, but found by connectors; no source gives another limit for a reel's text or a comment."""
 COMMENT_CHARACTERS = 8_000
-"""From memory."""
+"""Limit of a comment, from memory."""
 MOST_PHOTOS = 10
-"""Not documented: what connectors send."""
+"""Not documented; connectors send as many."""
 PHOTO_BYTES, GIF_BYTES = 4_000_000, 10_000_000
-"""The newest page says 10 MB, an older one and an error 4 MB: compressed to 4 a photo surely passes.
-A GIF would lose its movement."""
+"""The newest page says 10 MB, an older one and an error 4 MB: a photo compressed to 4 MB surely passes. A GIF is not
+compressed, as it would lose its movement."""
 VIDEO_BYTES, VIDEO_SECONDS = 10_000_000_000, 4 * 3600
-"""Of a chunked upload, from memory; one that is sent whole may have 1 GB and 20 minutes."""
+"""Limits of a chunked upload, from memory; a video sent whole may have 1 GB and 20 minutes."""
 UPRIGHT = {"min_video_ratio": 0.5525, "max_video_ratio": 0.5725}
-"""9:16; how exactly is not documented."""
+"""9:16; the tolerance is not documented."""
 SAMPLE_RATE, CHANNELS = 48_000, 2
-"""What a reel's or story's sound is to have; that less is refused is on no page."""
+"""Sound that Facebook asks for in reels and stories; no page says that it refuses less."""
 HEARD = {1: Phrase("mono"), 2: Phrase("stereo")}
 LEAST_HEIGHT = 960
-"""Of reels and stories, beside 540 pixels of width."""
+"""Least height of reels and stories in pixels, beside 540 pixels of width."""
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff")
 VIDEO_TYPES = ("video/mp4", "video/quicktime")
@@ -77,8 +77,7 @@ REEL_LIMITS = Limits(
 
 
 def beside_the_limits(content: Content) -> Iterator[Issue]:
-    """Name links that Facebook cannot read, videos that are too low, sound that is other than it asks for, and texts
-    that it does not show."""
+    """Yield issues of unreachable links, videos that are too low, unsuitable sound, and texts that are not shown."""
     yield from _unreachable(content.link)
     yield from _too_low(content)
     yield from _other_sound(content)
@@ -86,7 +85,7 @@ def beside_the_limits(content: Content) -> Iterator[Issue]:
 
 
 def _unreachable(link: str) -> Iterator[Issue]:
-    """Facebook reads the page behind a link, and refuses the post where it cannot."""
+    """Yield an issue for a link without a public host: Facebook reads a link's page, or refuses the post."""
     if link and "." not in (urlsplit(link).hostname or ""):
         yield Issue(
             rule="link_unreachable",
@@ -98,7 +97,7 @@ def _unreachable(link: str) -> Iterator[Issue]:
 
 
 def _too_low(content: Content) -> Iterator[Issue]:
-    """The limits tell of a video's shorter side alone."""
+    """Yield issues of a video's longer side; the limits only have the shorter one."""
     for position, media in enumerate(content.media if content.post_type != FEED else ()):
         longer = max(media.width, media.height)
         if media.type == "video" and media.seconds:
@@ -107,7 +106,7 @@ def _too_low(content: Content) -> Iterator[Issue]:
 
 
 def _other_sound(content: Content) -> Iterator[Issue]:
-    """The limits tell of sound that has more than that."""
+    """Yield warnings for sound with less than Facebook asks for; the limits only refuse more."""
     for position, media in enumerate(content.media if content.post_type != FEED else ()):
         heard = HEARD.get(media.channels)
         if heard and (media.channels < CHANNELS or media.sample_rate < SAMPLE_RATE):
@@ -128,7 +127,7 @@ def _other_sound(content: Content) -> Iterator[Issue]:
 
 
 def _not_shown(content: Content) -> Iterator[Issue]:
-    """A story is its picture alone."""
+    """Yield a warning for the text of a story, which only has its picture."""
     if content.post_type == "story" and content.text:
         yield Issue(
             rule="text_not_shown",

@@ -1,7 +1,7 @@
 """Videos, reels and video stories of Pages: https://developers.facebook.com/docs/video-api
 
-Each has an id before anybody sees it, and one last call that publishes it. Facebook takes that call, works on the file,
-and shows it later: the status of the id tells how far it is.
+Each has an id before it is visible, and one last call that publishes it. Facebook takes that call, processes the file,
+and shows it later; the status of the id shows the progress.
 """
 
 from collections.abc import Mapping
@@ -21,47 +21,58 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from accounts.platforms.facebook.api import GRAPH_HOST, VIDEO_HOST, page_address, post_id_of
-from accounts.platforms.facebook.errors import is_not_there
+from accounts.platforms.facebook.errors import is_failed_upload, is_not_there
 from accounts.platforms.facebook.posts import Way, stories_of
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, said
+from accounts.platforms.meta.failures import MakeAgain, counted, failures_so_far
 from accounts.platforms.uploads import SENT, Progress
 from ouipost.phrases import Phrase
 
 UPLOAD_HOST = "https://rupload.facebook.com/"
 UPLOAD_LIVES = timedelta(hours=20)
-"""How long an upload may be gone on with is not documented: photos are kept for about 24 hours."""
+"""Time within which an upload is continued; it is not documented, but photos are kept for about 24 hours."""
 UPLOAD_SECONDS = 600
-"""For one call that brings bytes."""
+"""Timeout of a call that sends bytes."""
 SHORTEST_WAIT, LONGEST_WAIT = 5.0, 60.0
 NOT_FINISHED = {"uploading", "upload_complete"}
-"""What a video says before its last call came."""
+"""Statuses of a video before its last call."""
 GIVEN_UP = {"upload_failed", "expired", "error"}
 COMPLETE = {"complete", "completed"}
-"""The documentation has both."""
+"""Both are in the documentation."""
 UNPROCESSED = Phrase("the video could not be processed.")
 PHASES = ("uploading_phase", "processing_phase", "publishing_phase")
 
 
 class VideoWay(Way):
-    """What is common to all: one handle, asked for its status."""
+    """The common part of all videos: one handle, whose status is asked for."""
 
     recovery = Recovery.HANDLE
     edge: ClassVar[str]
     host: ClassVar[str] = GRAPH_HOST
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        """Bring the file; an upload that failed is begun anew twice, and then given up."""
+        try:
+            return self._uploaded(session, operation, save)
+        except Unavailable as failure:
+            if not is_failed_upload(failure):
+                raise
+            raise counted(operation, save, MakeAgain(**failure.facts)) from failure
+
+    def _uploaded(self, session: Session, operation: Operation, save: Save) -> Handles:
+        """Begin an upload, or go on with the one that there is, until Facebook has the whole file."""
         progress = Progress(operation.handles, save)
         lives = progress.is_good(now=operation.now, not_before=operation.now - UPLOAD_LIVES)
         if lives and progress.state[SENT] == operation.content.media[0].size:
             return operation.handles
         there = self._there(session, operation) if lives else None
-        begun = self._open(session, operation) if there is None else {**operation.handles, SENT: there}
+        begun = self._begun(session, operation) if there is None else {**operation.handles, SENT: there}
         progress.begin(begun, seconds=UPLOAD_SECONDS)
         self._send(session, operation, progress)
         return progress.handles
 
     def _there(self, session: Session, operation: Operation) -> int | None:
-        """Return how many bytes Facebook has of an upload that broke off, None where there is none to go on with."""
+        """Return how many bytes Facebook has of an interrupted upload, None if it cannot be continued."""
         try:
             status = dig(self._ask(session, operation, fields="status"), "status")
         except Rejected as error:
@@ -72,6 +83,9 @@ class VideoWay(Way):
             return None
         there = dig_count(status, "uploading_phase", "bytes_transfered")
         return int(operation.handles[SENT]) if there is None else there
+
+    def _begun(self, session: Session, operation: Operation) -> Handles:
+        return {**self._open(session, operation), **failures_so_far(operation.handles)}
 
     def _open(self, session: Session, operation: Operation) -> dict[str, Any]:
         """Begin an upload, and return its handles."""
@@ -86,11 +100,11 @@ class VideoWay(Way):
         return given | {"at": operation.now.isoformat()}
 
     def _send(self, session: Session, operation: Operation, progress: Progress) -> None:
-        """Send what Facebook does not have yet."""
+        """Send the bytes that Facebook does not have yet."""
         raise NotImplementedError
 
     def commit(self, session: Session, operation: Operation) -> Published:
-        """Facebook has taken it after this, and shows it when it is processed."""
+        """Finish the upload, and raise StillWorking: Facebook shows the video once it is processed."""
         fields = {"upload_phase": "finish"} | self._last_fields(operation)
         answer = self.graph.finish(session, operation.account, self.edge, fields, self.host)
         taken = {"taken": True, "post_id": dig_text(answer, "post_id")}
@@ -116,7 +130,7 @@ class VideoWay(Way):
         raise self._working(operation)
 
     def _published(self, session: Session, operation: Operation, answer: Any) -> list[Published]:
-        """The post's id may come later than the post: the video's id stands in for it."""
+        """Return the post; its id may come later than the post, and then the video's id replaces it."""
         video_id = str(operation.handles["video_id"])
         known = str(operation.handles.get("post_id", "")) or dig_text(answer, "post_id") or video_id
         post_id = post_id_of(operation.account, known)
@@ -131,13 +145,13 @@ class VideoWay(Way):
         return self.graph.get(session, token, str(operation.handles["video_id"]), fields=fields)
 
     def _working(self, operation: Operation, handles: Handles | None = None) -> StillWorking:
-        """The longer it takes, the more seldom it is asked."""
+        """Return StillWorking with a wait that grows with the time already waited."""
         wait = min(max(SHORTEST_WAIT, operation.waited / 5), LONGEST_WAIT)
         return StillWorking(Phrase("Facebook is processing the video."), retry_after=wait, handles=handles)
 
 
 class Video(VideoWay):
-    """A video post, which is uploaded in the chunks that Facebook asks for."""
+    """A video post, uploaded in the chunks that Facebook asks for."""
 
     edge = "videos"
     host = VIDEO_HOST
@@ -150,7 +164,7 @@ class Video(VideoWay):
         return kept | {SENT: start, "chunk": end - start}
 
     def _send(self, session: Session, operation: Operation, progress: Progress) -> None:
-        """Send each chunk, and then the one that Facebook wants next, until it wants none."""
+        """Send the chunks that Facebook asks for, one after the other, until it wants none."""
         end = min(progress.state[SENT] + progress.state["chunk"], operation.content.media[0].size)
         while (start := progress.state[SENT]) < end:
             sent, end = self._transfer(session, operation, progress.state, end)
@@ -192,7 +206,7 @@ class Reel(VideoWay):
         progress.keep({SENT: size})
 
     def _stream(self, session: Session, operation: Operation, url: str, offset: int) -> None:
-        """Send the file from this byte on; an upload that breaks off is gone on with where its status says."""
+        """Send the file from this byte on; an interrupted upload continues at the byte in its status."""
         if not url.startswith(UPLOAD_HOST):
             raise Unavailable(Phrase("Facebook named an address for the upload that is not its own."))
         media, token = operation.content.media[0], operation.account.access_token
@@ -228,7 +242,7 @@ class VideoStory(Reel):
 
 
 def _offsets(answer: Any) -> tuple[int, int]:
-    """Return which bytes Facebook wants next, from and to."""
+    """Return the start and the end of the bytes that Facebook wants next."""
     try:
         return int(dig_text(answer, "start_offset")), int(dig_text(answer, "end_offset"))
     except ValueError as error:
@@ -236,7 +250,7 @@ def _offsets(answer: Any) -> tuple[int, int]:
 
 
 def _problem(status: Any) -> str:
-    """Return what went wrong: a phase may tell of it while the whole is still said to be processing."""
+    """Return a video's error, empty if there is none; a phase may have it while the video's status is processing."""
     for phase in (dig(status, name) for name in PHASES):
         errors = [dig(phase, "error"), *dig_list(phase, "errors")]
         for error in filter(None, errors):

@@ -10,6 +10,7 @@ from accounts.platforms import meta
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     App,
     AuthExpired,
@@ -20,7 +21,6 @@ from accounts.platforms.base import (
     Limits,
     Media,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -50,12 +50,13 @@ CREATOR = "MEDIA_CREATOR"
 
 
 class Instagram(ContainerConnector):
-    """By its own login, or by Facebook's where the app is registered for that: then of accounts with a linked Page."""
+    """Connects by Instagram's login, or by Facebook's if the app is registered for it: accounts with a linked Page."""
 
     id = "instagram"
     name = "Instagram"
     account_types = ("business", "creator")
     username_prefix = "@"
+    post_hosts = ("instagram.com",)
     scopes: tuple[str, ...] = (
         "instagram_business_basic",
         "instagram_business_content_publish",
@@ -65,18 +66,18 @@ class Instagram(ContainerConnector):
     limits = validation.LIMITS
     other_types = {"story": validation.STORY_LIMITS, "reel": validation.REEL_LIMITS}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "saves", "replies")
-    pace = Pace(posts=100, seconds=86_400)
-    """One page of the documentation says 50: the account's own quota is read before each post."""
+    pace = Allowance(most=100, seconds=86_400)
+    """One page of the documentation says 50; the account's own quota is read before each post."""
     supports_carousel = True
     supports_stories = True
     max_video_duration = 60
     products = (FACEBOOK,)
     default_version = "v26.0"
     revokes_everywhere = True
-    """By its own login: all that the person allowed the app is taken back. What Facebook's opened has a person."""
+    """With Instagram's login: it takes back all that the person allowed the app. With Facebook's, `user_id` decides."""
     versions_end = meta.VERSIONS_END
     listing_lag = 10
-    """For comments, which alone are looked for in a list."""
+    """Needed for comments only, which are searched for in a list."""
 
     authorize_endpoint = "https://www.instagram.com/oauth/authorize"
     token_endpoint = "https://api.instagram.com/oauth/access_token"  # noqa: S105

@@ -1,4 +1,4 @@
-"""First comments on Instagram, looked for before they are sent again: a refusal does not prove that there is none.
+"""First comments on Instagram; before a retry they are searched for, as a refusal does not prove that there is none.
 
 https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login/comment-moderation
 """
@@ -12,7 +12,7 @@ from accounts.platforms.meta.containers import ContainerConnector
 from accounts.platforms.text import comparable
 
 DOUBTFUL = {"20", "20/1772107"}
-"""Answered at times although the comment was made."""
+"""Codes that Instagram sometimes answers although the comment was made."""
 FIELDS = "id,text,timestamp,username"
 AT_ONCE = 50
 
@@ -32,7 +32,7 @@ def write(connector: ContainerConnector, session: Session, operation: Operation)
 
 
 def find(connector: ContainerConnector, session: Session, operation: Operation) -> list[Published]:
-    """Return the account's own comments that say this, from the time of the first try on."""
+    """Return the account's own comments with this text, since the time of the first try."""
     since = operation.since.replace(microsecond=0)
     path = f"{operation.parent.remote_id}/comments"
     read = partial(connector.read, session, operation.account, path, fields=FIELDS, limit=AT_ONCE)
@@ -42,7 +42,7 @@ def find(connector: ContainerConnector, session: Session, operation: Operation) 
     same = [each for each in young if comparable(dig_text(each, "text")) == text]
     name = operation.account.username
     if same and all(dig_text(each, "username") != name for each in same):
-        name = _present_name(connector, session, operation.account)  # it may have changed since it was read
+        name = _present_name(connector, session, operation.account)  # the name may have changed
     found = [dig_text(each, "id") for each in same if dig_text(each, "username") == name]
     return [Published(remote_id=each, url=operation.parent.url) for each in dict.fromkeys(found)]
 

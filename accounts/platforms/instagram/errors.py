@@ -1,4 +1,4 @@
-"""What Instagram's refusals and failures mean, by their subcodes:
+"""The meaning of Instagram's refusals and failures, by their subcodes:
 
 https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/error-codes
 """
@@ -34,7 +34,7 @@ OWNER_ACTS = {"2207050", "2207081"}
 BAD_MEDIA = {"2207004", "2207005", "2207009", "2207026", "2207083"}
 REFUSED = {"2207006", "2207010", "2207023", "2207028", "2207040", "2207057"}
 PUBLISHED_AGAIN = "2207006"
-"""What becomes of a container that is published a second time: it is not found."""
+"""The answer for a container that is published a second time: it is not found."""
 TRANSIENT_CODES = {"-1", "-2"}
 KNOWN = NOT_READY | MADE_AGAIN | TRANSIENT | {DAY_IS_FULL} | OWNER_ACTS | BAD_MEDIA | REFUSED | TRANSIENT_CODES
 
@@ -48,13 +48,13 @@ WORDS = {
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal means: by Instagram's own subcode, else by the code that all of Meta's networks share."""
+    """Return the error of a refusal, by Instagram's own subcode, else by the code shared by all Meta networks."""
     error = meta.classify(NAME, answer, known=KNOWN)
     codes = error.network_code.split("/")
-    told = _waiting(codes[-1], error.facts) or _refused(codes[-1], error.facts)
-    if told is None and codes[0] in TRANSIENT_CODES:
+    specific = _waiting(codes[-1], error.facts) or _refused(codes[-1], error.facts)
+    if specific is None and codes[0] in TRANSIENT_CODES:
         return Unavailable(**error.facts)
-    return told or error
+    return specific or error
 
 
 def _waiting(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
@@ -80,7 +80,7 @@ def _refused(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
 
 
 def failure(reason: str) -> PlatformError:
-    """Return what it means that a container failed; the subcode stands in the text of its status."""
+    """Return the error of a failed container, whose subcode is in the text of its status."""
     found = SUBCODE.search(reason)
     subcode = found[0] if found else ""
     words = WORDS.get(subcode, Phrase("it says: {quoted}", quoted=reason) if reason else Phrase("it does not say why"))
@@ -94,12 +94,12 @@ def failure(reason: str) -> PlatformError:
 
 
 def _who_acts(subcode: str) -> WhoActs | None:
-    """Instagram fetches files from the address that the operator gave this installation."""
+    """Return the operator for a file that was not fetched: Instagram fetches files from our public address."""
     return WhoActs.OPERATOR if subcode in NOT_FETCHED else None
 
 
 def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError | None:
-    """Return what an error of api.instagram.com means, which has a form of its own; None for any other answer."""
+    """Return the error of api.instagram.com, which has a format of its own; None for any other answer."""
     body = decoded(answer)
     words = dig_text(body, "error_message")
     if not words or not 400 <= answer.status < 429:

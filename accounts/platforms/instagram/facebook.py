@@ -1,4 +1,4 @@
-"""Instagram accounts that are reached by Facebook login, through the Page that they are linked to."""
+"""Instagram accounts that are connected by Facebook login, through their linked Page."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -10,9 +10,9 @@ from accounts.platforms.http import dig_count, dig_text
 from ouipost.phrases import Phrase
 
 LOGIN = "login"
-"""The key of an account's metadata that says by which login it was connected."""
+"""The key of the login in the metadata of an account."""
 FACEBOOK = "facebook"
-"""That login, and the product of an app that is registered for it."""
+"""The value for Facebook login, and the product of an app that is registered for it."""
 SCOPES = (
     "instagram_basic",
     "instagram_content_publish",
@@ -62,7 +62,7 @@ def _candidate(page: Mapping[str, Any], token: str, user_id: str, scopes: tuple[
     username = dig_text(page, LINKED, "username")
     return Candidate(
         remote_id=dig_text(page, LINKED, "id"),
-        type="business",  # this way does not tell businesses from creators
+        type="business",  # this login does not distinguish businesses and creators
         profile=Profile(
             name=dig_text(page, LINKED, "name") or username,
             username=username,

@@ -18,7 +18,7 @@ TOO_FEW_VIEWERS = "10"
 
 
 def of_post(get: Read, media_id: str) -> PostNumbers | None:
-    """Return how a post did, None where it is gone, as a story is after a day."""
+    """Return the numbers of a post, None if it is gone, as a story is after a day."""
     try:
         node = get(media_id, fields="media_product_type,like_count,comments_count")
         values = _values(get, media_id, is_story=dig_text(node, "media_product_type") == "STORY")
@@ -46,7 +46,7 @@ def _values(get: Read, media_id: str, *, is_story: bool) -> Mapping[str, int]:
 
 
 def of_account(get: Read, account_id: str, *, now: datetime) -> AccountNumbers:
-    """Return how an account stands, with its numbers of the last whole day."""
+    """Return the numbers of an account, with daily counts of the last whole day."""
     node = get(account_id, fields="followers_count,follows_count,media_count")
     ask = partial(get, f"{account_id}/insights", metric_type="total_value")
     values = _of_a_day(partial(ask, period="day", **last_whole_day(now)))
@@ -63,7 +63,7 @@ def of_account(get: Read, account_id: str, *, now: datetime) -> AccountNumbers:
 
 
 def _of_a_day(read: Any) -> Mapping[str, int]:
-    """An account that may not be asked for these still tells its followers."""
+    """Return the daily counts; empty if they are refused, so that the followers are still read."""
     try:
         return insights(read, ACCOUNT_NAMES)
     except Rejected:

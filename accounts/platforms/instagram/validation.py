@@ -1,4 +1,4 @@
-"""What Instagram takes: https://developers.facebook.com/docs/instagram-platform/reference/ig-user/media"""
+"""Rules of Instagram: https://developers.facebook.com/docs/instagram-platform/reference/ig-user/media"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ LIMITS = Limits(
     max_video_bytes=300_000_000,
     min_video_duration_seconds=3,
     max_video_duration_seconds=900,
-    max_carousel_video_duration_seconds=60,  # not documented by Instagram; it is what other connectors keep to
+    max_carousel_video_duration_seconds=60,  # not documented by Instagram; other connectors use it
     min_video_ratio=0.01,
     max_video_ratio=10,
     min_video_fps=23,
@@ -69,7 +69,7 @@ STORY_LIMITS = replace(
 
 
 def beside_the_limits(content: Content, limits: Limits) -> Iterator[Issue]:
-    """Name what depends on how the parts of a post go together."""
+    """Yield issues of the parts of a post in combination."""
     in_carousel = limits.max_carousel_video_duration_seconds if len(content.media) > 1 else None
     for position, media in enumerate(content.media):
         yield from video_issues(media, position, most_megabits=MOST_MEGABITS)

@@ -8,9 +8,9 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     App,
-    Budget,
     Candidate,
     Content,
     Duplicate,
@@ -18,7 +18,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -64,11 +63,12 @@ class LinkedIn(OAuth2Connector):
     id = "linkedin"
     name = "LinkedIn"
     account_types = ("profile", "organization")
+    post_hosts = ("linkedin.com",)
     scopes: tuple[str, ...] = SELF_SERVE_SCOPES
-    pace = Pace(posts=150, seconds=86_400)
-    """Share on LinkedIn: 150 calls a member and day, of which a post takes one or more."""
-    read_budget = Budget(requests=60, seconds=86_400)
-    """Of the 100 calls a member and day that the development tier has; that of the standard tier is not published."""
+    pace = Allowance(most=150, seconds=86_400)
+    """Share on LinkedIn allows 150 calls a member and day; a post takes one or more."""
+    read_budget = Allowance(most=60, seconds=86_400)
+    """The development tier allows 100 calls a member and day; the limit of the standard tier is not published."""
     limits = validation.LIMITS
     other_types = {"document": validation.DOCUMENT_LIMITS}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "clicks")
@@ -92,7 +92,7 @@ class LinkedIn(OAuth2Connector):
 
     @property
     def version_ends(self) -> date | None:
-        """A version, named after its month, ends in the middle of the same month a year later."""
+        """The end of a version, which is named after its month: the middle of that month a year later."""
         year, month = self.version[:4], self.version[4:]
         is_month = self.version.isdecimal() and len(month) == 2 and 1 <= int(month) <= 12
         return date(int(year) + 1, int(month), 15) if is_month else None
@@ -100,7 +100,7 @@ class LinkedIn(OAuth2Connector):
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
     ) -> Tokens:
-        """Without a refresh token the connection ends with the access token, after 60 days."""
+        """Exchange the code; without a refresh token the connection ends with the access token, after 60 days."""
         given = super().exchange(session, code=code, redirect_uri=redirect_uri, now=now)
         return given if given.refresh_token else replace(given, ends_at=given.access_expires_at)
 
@@ -115,7 +115,7 @@ class LinkedIn(OAuth2Connector):
         return linkedin_people.member(api, self._product(account.metadata))
 
     def shows_title(self, content: Content) -> bool:
-        """A link's card, a video and a document have one; pictures and text alone have not."""
+        """Whether the post has a title: a link's card, a video or a document; images and plain text have none."""
         return content.media[0].type != "image" if content.media else bool(content.link)
 
     def as_shown(self, content: Content) -> Content:
@@ -125,7 +125,7 @@ class LinkedIn(OAuth2Connector):
         return validation.beside_the_limits(content, account, product=self._product(account))
 
     def recovery_of(self, operation: Operation) -> Recovery:
-        """The posts and comments of members can be listed by nobody."""
+        """Return LOOK for organizations; for members PARK, as their posts and comments cannot be listed."""
         return Recovery.LOOK if is_organization(operation.account.remote_id) else Recovery.PARK
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
@@ -143,9 +143,9 @@ class LinkedIn(OAuth2Connector):
         return self._result(session, operation, answer)
 
     def _once_more(self, session: Session, api: Api, operation: Operation) -> Published:
-        """Send the same text again after a conflict: LinkedIn refuses it where it has made the post.
+        """Send the same text again after a conflict: LinkedIn refuses it if it has made the post.
 
-        The post that it names then may be another one of the same text, as another workspace sent it.
+        The post named in that refusal may be another one with the same text, as from another workspace.
         """
         try:
             return self._result(session, operation, self._create(api, operation))
@@ -153,7 +153,7 @@ class LinkedIn(OAuth2Connector):
             raise Unknown(**error.facts) from error
 
     def _create(self, api: Api, operation: Operation) -> Answer:
-        """Send the post; once more without the picture of its link where it was surely refused for that alone."""
+        """Send the post, and again without its link's picture if it was certainly refused for the picture alone."""
         body = linkedin_posts.body(operation)
         answer = api.create("/rest/posts", body)
         article = dig(body, "content", "article")
@@ -163,8 +163,7 @@ class LinkedIn(OAuth2Connector):
         return answer
 
     def _result(self, session: Session, operation: Operation, answer: Answer) -> Published:
-        """Return the post that was made, or our own where a duplicate of it is refused that was sent before; raise any
-        other refusal."""
+        """Return the post that was made, or the one named by the refusal of a repeat; raise any other refusal."""
         if answer.ok:
             return _made(answer)
         was_sent_before = operation.armed_at is not None and operation.armed_at < operation.now
@@ -175,7 +174,7 @@ class LinkedIn(OAuth2Connector):
         raise error
 
     def _may_be_ours(self, session: Session, operation: Operation, urn: str) -> bool:
-        """A member's posts cannot be looked at: there the name in the refusal has to do."""
+        """Whether the named post may be ours: an organization's is looked up, a member's cannot be, and is assumed."""
         if not is_organization(operation.account.remote_id):
             return True
         try:
@@ -218,7 +217,7 @@ class LinkedIn(OAuth2Connector):
         return numbers.of_organization(now=now) if is_organization(account.remote_id) else numbers.of_member(now=now)
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
-        """Return how many at most: of an organization each post is asked for again that its statistics leave out."""
+        """Return the most requests: each post missing in an organization's statistics takes one more."""
         if is_organization(remote_id):
             return 1 + (posts or 1)
         return len(OF_MEMBERS) * posts or 1 + len(OF_MEMBERS)
@@ -230,7 +229,7 @@ class LinkedIn(OAuth2Connector):
         return Api(self, session, token)
 
     def _product(self, metadata: Mapping[str, Any]) -> str:
-        """Return the product that an account was connected with: a later change of the app gives it no new rights."""
+        """Return the product that an account was connected with; a later change of the app gives it no new rights."""
         return str(metadata.get("product", self.app.product))
 
 

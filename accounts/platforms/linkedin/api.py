@@ -15,17 +15,17 @@ FINDER = {"X-RestLi-Method": "FINDER"}
 
 
 def encoded(urn: str) -> str:
-    """Return a URN as it stands in addresses."""
+    """Return a URN encoded for addresses."""
     return quote(urn, safe="")
 
 
 def urn_list(urns: Iterable[str]) -> str:
-    """Return Rest.li's list of URNs: its own brackets and commas must stay as they are."""
+    """Return Rest.li's list of URNs, whose own brackets and commas must not be encoded."""
     return f"List({','.join(map(encoded, urns))})"
 
 
 class Api:
-    """The calls with one token, in one version. Addresses are given whole: they hold what must not be encoded again."""
+    """The calls with one token, in one version. Paths are given complete, as their parts are already encoded."""
 
     def __init__(self, connector: Connector, session: Session, token: str) -> None:
         self.connector, self.session, self.token = connector, session, token
@@ -42,18 +42,18 @@ class Api:
         return self.connector.call(self.session, "POST", f"{HOST}{path}", headers=self.headers, json=body)
 
     def create(self, path: str, body: Mapping[str, Any]) -> Answer:
-        """Send something to be made visible, and return the answer whatever it says."""
+        """Send a call that makes a post visible, and return its answer, even a refusal."""
         return self.session.request("POST", f"{HOST}{path}", headers=self.headers, json=body)
 
     def put(self, url: str, data: bytes | BinaryIO, *, headers: Mapping[str, str], timeout: float) -> Answer:
-        """Bring a file, or a part of it, to the address that LinkedIn gave for it."""
+        """Send a file, or a part of it, to its upload address from LinkedIn."""
         answer = self.session.request("PUT", url, headers=headers, data=data, timeout=timeout)
         if not answer.ok:
             raise _of_the_address(self.connector.classify(answer))
         return answer
 
     def pages(self, path: str, *, finder: bool = False) -> Iterator[list[Any]]:
-        """Give the pages of a list."""
+        """Yield the pages of a list."""
         return pages(partial(self._page, path, finder), at="elements", cursor="start", cursor_of=_next_start)
 
     def _page(self, path: str, finder: bool, start: str = "") -> Any:
@@ -62,7 +62,10 @@ class Api:
 
 
 def _of_the_address(error: PlatformError) -> PlatformError:
-    """No permission is asked for here: an address that misses one has ended, and beginning anew tells of the rest."""
+    """Return UploadOver for a 401 or 403: an upload address needs no permission, so the address has expired.
+
+    Any other cause shows when the upload begins again.
+    """
     return UploadOver(**error.facts) if error.status in (401, 403) else error
 
 

@@ -1,4 +1,4 @@
-"""What LinkedIn's refusals mean: https://learn.microsoft.com/linkedin/shared/api-guide/concepts/error-handling"""
+"""The meaning of LinkedIn's refusals: https://learn.microsoft.com/linkedin/shared/api-guide/concepts/error-handling"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,12 +61,12 @@ KNOWN = (
 
 
 class UploadOver(NotTaken):
-    """The address for the file has ended: the upload begins anew."""
+    """The upload address has expired: the upload begins again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What LinkedIn says about a refusal; only status and message are always there."""
+    """The content of a refusal by LinkedIn; only status and message are always there."""
 
     codes: tuple[str, ...]
     message: str
@@ -83,7 +83,7 @@ class Problem:
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal means, by LinkedIn's codes first and by the status only where it gives none."""
+    """Return the error of a refusal, by LinkedIn's codes first, and by the status only if there are none."""
     problem = Problem.of(answer)
     code, is_known = "/".join(problem.codes), problem.has(KNOWN)
     facts = facts_of("LinkedIn", answer, words=problem.message, code=code, is_known=is_known)
@@ -91,7 +91,7 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def is_about_a_bad_file(answer: Answer) -> bool:
-    """Return whether this refuses a post for a file that LinkedIn could not work on."""
+    """Return whether this refuses a post because LinkedIn could not process its file."""
     return not answer.ok and Problem.of(answer).has(FILE_IS_BAD)
 
 
@@ -127,7 +127,7 @@ def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
 
 
 def _wait(answer: Answer, problem: Problem) -> float | None:
-    """Quotas of a day begin anew at midnight UTC; LinkedIn names the day in its words and sends no header."""
+    """Return the seconds to wait: for a daily quota until midnight UTC, as LinkedIn sends no header for it."""
     if wait := retry_after(answer):
         return wait
     if " DAY " not in problem.message:

@@ -15,7 +15,7 @@ SHORTEST_WAIT, LONGEST_WAIT = 10.0, 300.0
 
 
 def find_posts(api: Api, operation: Operation) -> list[Published]:
-    """Return the author's posts that can be this operation's.
+    """Return the author's posts that may be this operation's.
 
     Raises StillWorking while LinkedIn has yet to publish one of them, ProcessingFailed for one given up.
     """
@@ -50,7 +50,7 @@ def _is_it(entry: Any, operation: Operation) -> bool:
 
 
 def _ours(content: Content, handles: Handles) -> list[str]:
-    """Return what `_shows` gives of the post; empty for what a restored copy does not know."""
+    """Return what `_shows` should yield for the post; empty strings for handles that a restored copy lacks."""
     if not content.media:
         return [comparable(content.link)] if content.link else []
     return [dig_text(handles, UPLOADS, each.id, GIVEN) for each in content.media]
@@ -61,7 +61,7 @@ def _comparable(commentary: str) -> str:
 
 
 def _shows(beside: Any) -> Iterator[str]:
-    """Give the URNs of what a post shows, or the address of its article."""
+    """Yield the URNs of a post's files, or the address of its article."""
     if dig(beside, "media") is not None:
         yield dig_text(beside, "media", "id")
     yield from (dig_text(each, "id") for each in dig_list(beside, "multiImage", "images"))
@@ -70,7 +70,7 @@ def _shows(beside: Any) -> Iterator[str]:
 
 
 def find_comments(api: Api, operation: Operation) -> list[Published]:
-    """Return the account's own comments on its post that can be this operation's."""
+    """Return the account's own comments on its post that may be this operation's."""
     text = comparable(operation.text)
     found = [
         dig_text(each, "commentUrn")

@@ -1,6 +1,6 @@
 """LinkedIn's markup for texts, called "little": https://learn.microsoft.com/linkedin/marketing/community-management/shares/little-text-format
 
-A mention is written `@[Name](urn:li:organization:1)`, by people and by LinkedIn alike.
+People and LinkedIn both write a mention as `@[Name](urn:li:organization:1)`.
 """
 
 import re
@@ -15,7 +15,7 @@ ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def written(text: str) -> str:
-    """Return a text as a commentary: mentions and hashtags mean what they mean, all else shows as it is."""
+    """Return a text as a commentary: mentions and hashtags are marked up, the rest is escaped."""
     parts, position = [], 0
     for mention in MENTION.finditer(text):
         parts += [_between(text[position : mention.start()]), f"@[{_plain(mention['name'])}]({mention['urn']})"]
@@ -31,12 +31,12 @@ def _between(text: str) -> str:
 
 
 def _is_tag(span: Span, links: list[Span]) -> bool:
-    """Whether this is meant as a hashtag, which begins with no sign and is no part of an address."""
+    """Whether this is meant as a hashtag: it does not begin with a reserved sign, and is not part of an address."""
     return not RESERVED.match(span.value) and not any(link.start <= span.start < link.end for link in links)
 
 
 def _tag(sign: str, word: str) -> str:
-    """Return a hashtag: by a template, which says where it ends, if its word has more than letters and digits."""
+    """Return a hashtag; a word with other signs than letters and digits needs a template that marks its end."""
     return f"{sign}{word}" if word.isalnum() else f"{{hashtag|\\{sign}|{_plain(word)}}}"
 
 
@@ -45,10 +45,10 @@ def _plain(text: str) -> str:
 
 
 def read(commentary: str) -> str:
-    """Return the text of which this commentary was written."""
+    """Return the text from which this commentary was written."""
     return ESCAPED.sub(r"\1", HASHTAG.sub(r"\g<sign>\g<word>", commentary))
 
 
 def shown(text: str) -> str:
-    """Return a text as LinkedIn shows and counts it: of a mention there is only the name."""
+    """Return a text as LinkedIn shows and counts it, with only the name of a mention."""
     return MENTION.sub(r"\g<name>", text)

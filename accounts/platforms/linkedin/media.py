@@ -27,19 +27,19 @@ from ouipost.phrases import Phrase
 CARD = "card"
 """The upload step of a link's article."""
 IMAGES_LIVE = timedelta(hours=20)
-"""How long an image waits for its post is documented nowhere."""
+"""Time that an uploaded image may wait for its post; it is not documented."""
 THUMBNAIL_TYPES = ("image/jpeg", "image/png", "image/gif")
 LONGEST_DESCRIPTION = 4000
-"""Of an article: from memory of the documentation."""
+"""Limit of an article's description, from memory of the documentation."""
 IMAGE_SECONDS = PART_SECONDS = 60
 DOCUMENT_SECONDS = 600
 SHORTEST_WAIT, LONGEST_WAIT = 10.0, 60.0
-"""Between questions for a file's state, of which each is one of the calls that a member has in a day."""
+"""Seconds between two requests for a file's state, each of which counts for the member's daily quota."""
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 def prepare(api: Api, operation: Operation, save: Save) -> Handles:
-    """Bring everything that the post shows beside its text, and return the handles that name it."""
+    """Upload the post's files or article, and return their handles."""
     content, owner = operation.content, operation.account.remote_id
     kind = content.media[0].type if content.media else ""
     if kind == "video":
@@ -62,11 +62,11 @@ def _image(api: Api, owner: str, read: Callable[[], bytes]) -> str:
 
 
 def _article(api: Api, owner: str, link: str, title: str) -> dict[str, str]:
-    """LinkedIn reads no page behind a link: title, description and picture are ours to send."""
+    """Return a link's article with title, description and picture: LinkedIn does not read the page itself."""
     card, longest = fetch_link_card(api.session, link), api.connector.limits.max_title_characters or 0
     article = {
         "source": link,
-        "title": (title.strip() or card.title or link[: longest // 2])[:longest],  # some signs count two
+        "title": (title.strip() or card.title or link[: longest // 2])[:longest],  # some characters count as two
         "description": card.description[:LONGEST_DESCRIPTION],
         "thumbnail": _thumbnail(api, owner, card.picture),
     }
@@ -74,7 +74,7 @@ def _article(api: Api, owner: str, link: str, title: str) -> dict[str, str]:
 
 
 def _thumbnail(api: Api, owner: str, picture: Picture | None) -> str:
-    """A post without its link's picture is better than none."""
+    """Upload a link's picture; empty on failure, since a post without the picture is better than none."""
     if picture is None or picture.mime_type not in THUMBNAIL_TYPES:
         return ""
     try:
@@ -84,10 +84,10 @@ def _thumbnail(api: Api, owner: str, picture: Picture | None) -> str:
 
 
 class _Asset:
-    """A file that comes in several steps, each of which is kept, and that LinkedIn then works on."""
+    """A file that is uploaded in several stored steps, and then processed by LinkedIn."""
 
     kind: str
-    """As addresses and answers name it."""
+    """The kind's name in addresses and answers."""
 
     def __init__(self, api: Api, operation: Operation, save: Save) -> None:
         self.api = api
@@ -134,7 +134,7 @@ class _Asset:
         return given, {GIVEN: urn, "ends_at": ends_at.isoformat()}
 
     def _await(self) -> None:
-        """Raise StillWorking until LinkedIn has looked at the file; who may not read that goes on."""
+        """Raise StillWorking until LinkedIn has processed the file; continue if the state may not be read."""
         try:
             shown = self.api.get(f"/rest/{self.kind}s/{encoded(self.state[GIVEN])}")
         except Rejected as error:
@@ -156,7 +156,7 @@ class _Asset:
         self.progress.begin({GIVEN: self.state[GIVEN], "ready": True})
 
     def _wait(self) -> float:
-        """Return how long until the state is asked for again: the longer it takes, the more seldom."""
+        """Return the seconds until the next request for the state; they grow with the time since the upload."""
         sent_at = datetime.fromisoformat(self.state["sent_at"])
         return min(max(SHORTEST_WAIT, (self.now - sent_at).total_seconds() / 5), LONGEST_WAIT)
 

@@ -1,4 +1,4 @@
-"""How posts and accounts do on LinkedIn: of organizations all at once, of members one number a call.
+"""Numbers of posts and accounts on LinkedIn: an organization's all at once, a member's one per call.
 
 https://learn.microsoft.com/linkedin/marketing/community-management/organizations/share-statistics
 """
@@ -41,25 +41,25 @@ Counts = Mapping[str, int | None]
 
 
 class Numbers:
-    """Reads the numbers of one account; what fails beside others is left out, what fails altogether is raised."""
+    """Reads the numbers of one account; single failures are left out, and an error is raised if all fail."""
 
     def __init__(self, api: Api, author: str) -> None:
         self.api = api
         self.author = author
 
     def of_organization_posts(self, urns: Sequence[str]) -> dict[str, PostNumbers]:
-        """Return the numbers of an organization's posts; posts without activity are all zeros, gone ones left out."""
+        """Return the numbers of an organization's posts: zeros without activity; deleted posts are left out."""
         try:
             found = dict(self._share_statistics(urns))
         except Rejected as error:
             if error.status != 403:
                 raise
-            return self._public(urns)  # statistics are for administrators; whoever else may post sees what all see
+            return self._public(urns)  # statistics are for administrators; other roles get the public numbers
         found |= {urn: dict.fromkeys(OF_ORGANIZATIONS, 0) for urn in urns if urn not in found and self._is_there(urn)}
         return {urn: _post_numbers(found[urn]) for urn in urns if urn in found}
 
     def _is_there(self, urn: str) -> bool:
-        """Statistics leave out what is gone as well as what nobody has looked at yet."""
+        """Whether a post still exists: statistics leave out deleted posts as well as unseen ones."""
         try:
             return self._shown(urn) is not None
         except Rejected:
@@ -85,7 +85,7 @@ class Numbers:
         return {urn: _post_numbers(_seen_by_all(shown)) for urn, shown in read.items() if shown is not None}
 
     def _shown(self, urn: str) -> Any:
-        """Return what everybody sees of a post, None where it is gone."""
+        """Return the public numbers of a post, None if it is gone."""
         try:
             return self.api.get(f"/rest/socialMetadata/{encoded(urn)}")
         except Rejected as error:
@@ -94,7 +94,7 @@ class Numbers:
             return None
 
     def of_member_posts(self, urns: Sequence[str]) -> dict[str, PostNumbers]:
-        """Return the numbers of a member's posts; those that LinkedIn does not find are left out."""
+        """Return the numbers of a member's posts; posts that LinkedIn does not find are left out."""
         found = {urn: self._of_member(f"q=entity&entity={_entity(urn)}") for urn in urns}
         return {urn: _post_numbers(counts) for urn, counts in found.items() if counts is not None}
 
@@ -119,9 +119,9 @@ class Numbers:
         return _count(_or_none(partial(self.api.get, path)), "firstDegreeSize")
 
     def _of_member(self, what: str) -> Counts | None:
-        """Ask for one number after the other; None where the post is gone. Raises the first error if all failed.
+        """Ask for one number after the other; None if the post is gone. Raises the first error if all failed.
 
-        What is refused is None; what could not be read this time is left out.
+        A refused number is None; one that could not be read this time is left out.
         """
         counts: dict[str, int | None] = {}
         errors: list[PlatformError] = []
@@ -145,7 +145,7 @@ class Numbers:
 
 
 def _or_none(read: Callable[[], Any]) -> Any:
-    """Return what is read, None where that fails; a quota and a dead token still stop everything."""
+    """Return the result of `read`, None if it fails; RateLimited and AuthExpired are still raised."""
     try:
         return read()
     except RateLimited:
@@ -155,7 +155,7 @@ def _or_none(read: Callable[[], Any]) -> Any:
 
 
 def _count(found: Any, *path: str | int) -> int | None:
-    """Return a number, which LinkedIn now and then gives below zero."""
+    """Return a count, at least 0, since LinkedIn sometimes gives negative ones."""
     count = dig_count(found, *path)
     return None if count is None else max(count, 0)
 
@@ -165,7 +165,7 @@ def _statistics(element: Any) -> Counts:
 
 
 def _of_the_day(found: Any) -> Counts:
-    """A day on which nothing happened is not in the list."""
+    """Return the counts of the day, zeros if it is not listed because nothing happened."""
     elements = dig_list(found, "elements")
     return _statistics(elements[0]) if elements else dict.fromkeys(OF_ORGANIZATIONS, 0)
 
@@ -177,14 +177,14 @@ def _seen_by_all(shown: Any) -> Counts:
 
 
 def _value(found: Any) -> int | None:
-    """Most clients read `count`, one reads `value`."""
+    """Return the count in `count`, which most clients read, or in `value`, which one client reads."""
     element = dig(found, "elements", 0)
     count = _count(element, "count")
     return _count(element, "value") if count is None else count
 
 
 def _engagement(counts: Counts) -> int | None:
-    """Return the sum of what LinkedIn tells; None where a part could not be read: without it the sum would fall."""
+    """Return the sum of the known counts; None if one could not be read, since the sum would drop without it."""
     if not counts.keys() >= set(OWN):
         return None
     known = [count for name in OWN if (count := counts.get(name)) is not None]

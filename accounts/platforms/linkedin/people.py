@@ -14,15 +14,15 @@ from ouipost.phrases import Phrase
 
 MEMBER = "urn:li:person:"
 COMMUNITY = "community"
-"""The product Community Management; the other, Share on LinkedIn, is open to every app and serves members alone."""
+"""The product Community Management; the other, Share on LinkedIn, is open to every app, but only for members."""
 MAY_POST = {"ADMINISTRATOR", "CONTENT_ADMIN", "CONTENT_ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER"}
-"""Two spellings of one role are about."""
+"""One role has two spellings."""
 
 
 def candidates(api: Api, tokens: Tokens, *, product: str) -> Iterator[Candidate]:
-    """Give the member who signed in and, where the app may act for them, their organizations, each by name alone.
+    """Yield the member who signed in and, if the app may act for them, their organizations, only with names.
 
-    Pictures and followers come with the first reading: each would cost one more of the member's calls of a day.
+    Pictures and followers come with the first reading, since each would cost one of the member's daily calls.
     """
     member_id, profile = _named_member(api, product)
     metadata = {"user_id": member_id, "product": product}
@@ -38,13 +38,13 @@ def candidates(api: Api, tokens: Tokens, *, product: str) -> Iterator[Candidate]
 
 
 def member(api: Api, product: str) -> Profile:
-    """Return how the member whose token this is shows themselves."""
+    """Return the profile of the token's member."""
     _, named = _named_member(api, product)
     return replace(named, followers=Numbers(api, "").member_followers()) if product == COMMUNITY else named
 
 
 def _named_member(api: Api, product: str) -> tuple[str, Profile]:
-    """Return the id and name of the member whose token this is; raises Unknown where LinkedIn does not say."""
+    """Return the id and name of the token's member; raises Unknown if LinkedIn does not give them."""
     member_id, profile = _member(api) if product == COMMUNITY else _person(api)
     if not member_id:
         raise Unknown(Phrase("LinkedIn did not say whose token this is."))
@@ -63,7 +63,7 @@ def _member(api: Api) -> tuple[str, Profile]:
 
 
 def _organizations(api: Api, tokens: Tokens, metadata: Mapping[str, Any]) -> Iterator[Candidate]:
-    """Give the organizations that this person may post for."""
+    """Yield the organizations that this person may post for."""
     roles: dict[str, list[str]] = {}
     listed = api.pages("/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100")
     for each in chain.from_iterable(listed):
@@ -80,7 +80,7 @@ def _organizations(api: Api, tokens: Tokens, metadata: Mapping[str, Any]) -> Ite
 
 
 def _offered(api: Api, urn: str) -> Profile:
-    """Return how an organization is offered: by its URN where this one is not shown, so that it keeps from no other."""
+    """Return an organization's name, or its URN if it cannot be read, so that one failure does not hide the others."""
     try:
         return _named_organization(api, urn)
     except (Rejected, Unavailable, Unknown):
@@ -93,13 +93,13 @@ def _named_organization(api: Api, urn: str) -> Profile:
 
 
 def organization(api: Api, urn: str) -> Profile:
-    """Return how an organization shows itself."""
+    """Return the profile of an organization."""
     named = _named_organization(api, urn)
     return replace(named, profile_image=_logo(api, urn), followers=Numbers(api, urn).organization_followers())
 
 
 def _logo(api: Api, urn: str) -> str:
-    """Only the older API gives a picture's address; an organization shows itself without one, too."""
+    """Return the address of a logo, which only the older API gives; empty if it cannot be read."""
     number = urn.removeprefix(ORGANIZATION)
     try:
         shown = api.get_unversioned(f"/v2/organizations/{number}?projection=(logoV2(original~:playableStreams))")

@@ -1,4 +1,4 @@
-"""A post or comment as LinkedIn takes it, and where it is then: https://learn.microsoft.com/linkedin/marketing/community-management/shares/posts-api"""
+"""The body of a post, and the addresses of posts and comments: https://learn.microsoft.com/linkedin/marketing/community-management/shares/posts-api"""
 
 import re
 from typing import Any
@@ -19,7 +19,7 @@ def is_organization(urn: str) -> bool:
 
 
 def body(operation: Operation) -> dict[str, Any]:
-    """Return what creates the post."""
+    """Return the body that creates the post."""
     content = operation.content
     beside = _beside(content, operation.handles)
     return {
@@ -33,7 +33,7 @@ def body(operation: Operation) -> dict[str, Any]:
 
 
 def _beside(content: Content, handles: Handles) -> dict[str, Any]:
-    """Return what the post shows beside its text."""
+    """Return the post's article or files."""
     if not content.media:
         return {"article": uploaded(handles, CARD)} if content.link else {}
     first = content.media[0]
@@ -45,7 +45,7 @@ def _beside(content: Content, handles: Handles) -> dict[str, Any]:
 
 
 def title(content: Content) -> str:
-    """Return the title of a video or document: a document without one goes by its file's name."""
+    """Return the title of a video or document; a document without one gets its file's name."""
     is_document = any(each.type == "document" for each in content.media)
     return content.title or (content.media[0].filename if is_document else "")
 
@@ -65,11 +65,11 @@ def comment(operation: Operation, urn: str) -> Published:
 
 
 def named(words: str) -> str:
-    """Return the URN of the post that a refusal names, empty where it names none."""
+    """Return the URN of the post that a refusal names, empty if it names none."""
     found = POST_URN.search(words)
     return found[0] if found else ""
 
 
 def comments_path(operation: Operation) -> str:
-    """Return where the comments on the post are."""
+    """Return the path of the comments on the post."""
     return f"/rest/socialActions/{encoded(operation.root.remote_id)}/comments"

@@ -1,4 +1,4 @@
-"""What LinkedIn takes, and what it refuses beside the limits that are numbers."""
+"""Rules of LinkedIn: the limits in numbers, and rules beyond them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from accounts.platforms.linkedin.posts import title
 from ouipost.phrases import Phrase
 
 MAY_POST_VIDEOS = {"ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER"}
-"""As others report; LinkedIn does not say it."""
+"""As others report; LinkedIn does not document it."""
 MOST_GIF_FRAMES = 250
 IMAGE = Phrase("The image")
 DOCUMENT_TYPES = (
@@ -50,7 +50,7 @@ DOCUMENT_LIMITS = replace(LIMITS, media_required=True, max_images=0, max_videos=
 
 
 def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
-    """Name what is wrong with the files, and what this account, or the app that it was connected with, cannot do."""
+    """Yield issues of the files, and of actions that this account, or the app that connected it, cannot do."""
     yield from _of_files(content)
     yield from _of_account(content, account, product=product)
 
@@ -58,8 +58,8 @@ def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: 
 def _of_files(content: Content) -> Iterator[Issue]:
     for position, media in enumerate(content.media):
         if media.mime_type == "image/gif" and media.frames > MOST_GIF_FRAMES:
-            told = Phrase("{what} is {actual:g} {unit}", what=IMAGE, actual=media.frames, unit=Phrase("frames long"))
-            yield above("gif_frames_too_large", f"media.{position}", told, MOST_GIF_FRAMES, media.frames)
+            message = Phrase("{what} is {actual:g} {unit}", what=IMAGE, actual=media.frames, unit=Phrase("frames long"))
+            yield above("gif_frames_too_large", f"media.{position}", message, MOST_GIF_FRAMES, media.frames)
     if any(each.type == "document" for each in content.media) and not title(content).strip():
         yield Issue(
             rule="title_required",

@@ -39,40 +39,40 @@ VERSIONS_END = {
     "v24.0": date(2028, 2, 18),
     "v25.0": date(2028, 7, 29),
 }
-"""Of the Graph API: https://developers.facebook.com/docs/graph-api/changelog/versions"""
+"""Ends of the Graph API's versions: https://developers.facebook.com/docs/graph-api/changelog/versions"""
 USAGE_HEADERS = ("X-Business-Use-Case-Usage", "X-App-Usage")
 
 TOKEN_IS_OVER = {102, 190}
 WRONG_TOKEN = {1705, *range(2069030, 2069034)}
-"""Not that of a Page. The longer ones are subcodes."""
+"""The token is not a Page's. The longer numbers are subcodes."""
 PERMISSION_MISSING = {10, *range(200, 300)}
 NOT_TAKEN = 2500
 WORDS_OF_THE_VERSION = "Unknown path components"
-"""What Meta says, with that code, to every address under a version that it does not know."""
+"""Meta's message, with that code, for every address under an unknown version."""
 OPERATOR_ACTS = {3, NOT_TAKEN}
-"""The app lacks the capability; or the Graph cannot read what it is asked."""
+"""The app lacks the capability, or the Graph API cannot read the request."""
 APP_IS_WRONG = {101}
-"""Its id or secret."""
+"""The app's id or secret is wrong."""
 WORDS_OF_THE_APP = (
     *("appsecret_proof", "validating client secret", "Invalid platform app"),
     *("API access blocked", "API access deactivated"),
 )
-"""Its id or secret is wrong, or Meta has stopped it: told by codes that stand for other things, too."""
+"""Messages for a wrong id or secret, or an app that Meta has stopped; their codes have other meanings, too."""
 WORDS_OF_A_PERMISSION = "No permission to publish"
 CLEAR = TOKEN_IS_OVER | WRONG_TOKEN | PERMISSION_MISSING | OPERATOR_ACTS | APP_IS_WRONG
-"""Refusals with any status: the code counts, not the status."""
+"""Refusals by code, whatever the status."""
 RATE_LIMITED = {4, 17, 32, 341, 613, *range(80_000, 80_100)}
 TRANSIENT = {1, 2}
 BLOCKED = {368}
 DUPLICATE = {506, 1366051, 1404082}
 BAD_MEDIA = {324, 382, 1366046, 6000}
-"""Both as codes or as subcodes: connectors tell of the longer ones by number alone."""
+"""Codes or subcodes: connectors report the longer ones without saying which."""
 RETRYABLE_MEDIA = {389, 6001}
 
 INVALID = {100, 3001}
 LINK_IS_BAD = {1609005}
 SPAM_BLOCK = {2207051}
-"""Threads' documentation does not say of which code it is the subcode, or whether of any."""
+"""Threads' documentation does not say whether it is a subcode, and of which code."""
 TOO_FAST_SUBCODES = {1390008}
 KNOWN = {
     *map(str, CLEAR | RATE_LIMITED | TRANSIENT | BLOCKED | DUPLICATE | BAD_MEDIA | RETRYABLE_MEDIA),
@@ -81,17 +81,17 @@ KNOWN = {
 
 
 def classify(network: str, answer: Answer, *, known: Set[str]) -> PlatformError:
-    """Return what a refusal of a Graph API means, by its code and subcode rather than its status.
+    """Return the error of a refusal by a Graph API, by its code and subcode rather than its status.
 
-    `known` are those that this network has beside what all of them have.
+    `known` are codes of this network beside those that all Meta networks share.
     """
     error = dig(decoded(answer), "error")
     code, subcode = _number(error, "code"), _number(error, "error_subcode")
     words = dig_text(error, "message")
     codes = [str(each) for each in (code, subcode) if each]
     is_known = not (KNOWN | known).isdisjoint(codes)
-    told = dig(error, "error_user_msg") or words
-    facts = facts_of(network, answer, words=told, code="/".join(codes), is_known=is_known)
+    shown = dig(error, "error_user_msg") or words
+    facts = facts_of(network, answer, words=shown, code="/".join(codes), is_known=is_known)
     if code in APP_IS_WRONG or is_about_the_app(words):
         return AppStopped(**facts)
     if code == NOT_TAKEN and WORDS_OF_THE_VERSION in words:
@@ -99,7 +99,7 @@ def classify(network: str, answer: Answer, *, known: Set[str]) -> PlatformError:
     if code in TRANSIENT | RETRYABLE_MEDIA or is_a_page(answer):
         return Unavailable(**facts)
     waits = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
-    passes = dig(error, "is_transient") is True  # which is said of quotas, too
+    passes = dig(error, "is_transient") is True  # quotas may be marked so, too
     if waits is None and (passes or (is_unclear(answer.status) and code not in CLEAR)):
         return Unavailable(**facts)
     if waits is None and WORDS_OF_A_PERMISSION in words:
@@ -108,7 +108,7 @@ def classify(network: str, answer: Answer, *, known: Set[str]) -> PlatformError:
 
 
 def is_about_the_app(words: str) -> bool:
-    """Whether a refusal in these words is the operator's to mend."""
+    """Whether a refusal with this message must be fixed by the operator."""
     return any(each in words for each in WORDS_OF_THE_APP)
 
 
@@ -141,13 +141,13 @@ def _refused(answer: Answer, code: int, subcode: int, facts: dict[str, Any]) -> 
 
 
 def _minutes_to_regain_access(answer: Answer) -> float | None:
-    """Return the longest wait that the usage headers name, in seconds."""
+    """Return the longest wait in the usage headers, in seconds."""
     minutes = [each for header in USAGE_HEADERS for each in _estimates(answer.headers.get(header, ""))]
     return sane_wait(60 * max(minutes, default=0))
 
 
 def _estimates(usage: str) -> Iterator[float]:
-    """The header is one object of figures, or lists of them by business."""
+    """Yield the minutes in a header, which is one object of figures, or lists of them by business."""
     try:
         found = parsed(usage)
     except ValueError:
@@ -165,7 +165,7 @@ def _number(error: Any, key: str) -> int:
 
 
 def app_secret_proof(token: str, secret: str) -> dict[str, str]:
-    """Return the parameter that proves that a call comes from the app's own server; nothing without a secret."""
+    """Return the parameter that proves that a call comes from the app's own server; empty without a secret."""
     if not secret:
         return {}
     return {"appsecret_proof": hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()}

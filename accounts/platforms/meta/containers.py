@@ -1,7 +1,7 @@
-"""Publishing as Instagram and Threads do: containers are made of the files, waited for, and published with one call.
+"""Publishing on Instagram and Threads: containers are made of the files, waited for, and published with one call.
 
-A container is invisible until then, tells afterwards whether it was published, and cannot be published twice: that
-is how a lost answer is cleared up.
+A container is invisible until then, shows afterwards whether it was published, and cannot be published twice, so that a
+lost answer can be cleared up.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,30 +48,30 @@ from ouipost.phrases import Phrase
 CONTAINER_LIVES = timedelta(hours=23)
 """The networks drop a container after 24 hours."""
 POST = "post"
-"""The key of the container that is published; those of a carousel's files are kept by the files' ids."""
+"""The key of the container that is published; containers of a carousel's files have the files' ids as keys."""
 READY_AT, READY_SINCE, OUT = "ready_at", "ready_since", "out"
 STAYS_READY = timedelta(seconds=20)
-"""For so long a container that was found ready is taken to be ready still; later it is asked for again."""
+"""Time during which a container found ready is assumed to be ready; later its state is read again."""
 IN_VAIN = timedelta(minutes=10)
-"""A container that has been ready for so long without being published is replaced by a new one."""
+"""A container that has been ready for this time without being published is replaced by a new one."""
 LISTED_SOON = 10.0
 LISTED_AFTER = timedelta(minutes=2)
-"""When a new post surely shows in its list."""
+"""Time after which a new post is surely in its list."""
 LISTED_AT_ONCE = 50
 QUOTA_WAIT = 3600.0
-"""A quota counts a moving day: something of it may be free again any time."""
+"""A quota counts a moving day: a part of it may be free again at any time."""
 SEEN_SOON = 30.0
 SEEN_AFTER = timedelta(minutes=2)
-"""When a new container surely can be asked for."""
+"""Time after which a new container's state can surely be read."""
 WAITS = ((timedelta(seconds=30), 5.0), (timedelta(minutes=3), 15.0))
-"""How often a container of such an age is asked for: at first as other connectors do, for images are ready soon."""
+"""Seconds between two looks at a container, by its age: at first short as in other connectors, for images."""
 LONGEST_WAIT = 60.0
-"""As seldom as the networks' documentation asks for."""
+"""The interval that the networks' documentation asks for."""
 NO_SUCH_THING = frozenset({"100/33", "24", "24/2207006"})
 
 
 class State(StrEnum):
-    """How far a container is, in the networks' own words."""
+    """The state of a container, in the networks' own words."""
 
     IN_PROGRESS = "IN_PROGRESS"
     FINISHED = "FINISHED"
@@ -79,11 +79,11 @@ class State(StrEnum):
     EXPIRED = "EXPIRED"
     PUBLISHED = "PUBLISHED"
     GONE = "GONE"
-    """Ours: the network knows no such container, or not yet."""
+    """Our own state: the network does not know the container, or not yet."""
 
 
 class ContainerConnector(LongLivedTokens):
-    """A network that publishes containers; what differs between the two is named here."""
+    """A network that publishes containers; the attributes are the differences between the two."""
 
     recovery = Recovery.HANDLE
     pulls_media = ("image", "video")
@@ -93,32 +93,32 @@ class ContainerConnector(LongLivedTokens):
     status_field: ClassVar[str]
     reason_field: ClassVar[str]
     text_field: ClassVar[str]
-    """Of a listed post."""
+    """The field of a listed post with its text."""
     doubtful: ClassVar[frozenset[str]] = frozenset({"368", "2207051"})
-    """Codes or subcodes of refusals of the visible call that do not prove that the post is not out, such as blocks."""
+    """Codes or subcodes of refusals of the visible call after which the post may still be out, such as blocks."""
 
     def base(self, account: Account) -> str:
-        """Return the address that all paths of an account are under."""
+        """Return the base address of all paths of an account."""
         raise NotImplementedError
 
     def part_fields(self, media: Media) -> dict[str, str]:
-        """Return what makes the container of one file of a carousel."""
+        """Return the fields that create the container of one file of a carousel."""
         raise NotImplementedError
 
     def post_fields(self, operation: Operation, parts: Sequence[str]) -> dict[str, str]:
-        """Return what makes the container of the post, of these containers where it is a carousel."""
+        """Return the fields that create the container of the post; `parts` are the containers of a carousel's files."""
         raise NotImplementedError
 
     def failure(self, reason: str) -> PlatformError:
-        """Return what it means that a container failed for this reason."""
+        """Return the error of a container that failed for this reason."""
         raise NotImplementedError
 
     def quota(self, session: Session, operation: Operation) -> tuple[int | None, int | None]:
-        """Return how many posts of this kind were made within a day, and how many may be."""
+        """Return how many posts of this kind were made within a day, and how many are allowed."""
         raise NotImplementedError
 
     def listing(self, operation: Operation, *, since: datetime) -> tuple[str, Mapping[str, Any]]:
-        """Return where the list is that a post of this kind is in, the newest first, and what is asked of it."""
+        """Return the path and parameters of the list of posts of this kind, which has the newest first."""
         raise NotImplementedError
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
@@ -140,7 +140,7 @@ class ContainerConnector(LongLivedTokens):
         return _noted(operation, save, {READY_SINCE: operation.handles.get(READY_SINCE, now), READY_AT: now})
 
     def _is_out(self, session: Session, operation: Operation) -> bool:
-        """Whether the container has been published: a call of an earlier try may have come late."""
+        """Whether the container has been published, perhaps by a late call of an earlier try."""
         state, _ = self._state(session, operation.account, uploaded(operation.handles, POST))
         return state == State.PUBLISHED
 
@@ -173,8 +173,10 @@ class ContainerConnector(LongLivedTokens):
         return container
 
     def _not_known(self, operation: Operation, save: Save, failure: NotReady) -> PlatformError:
-        """Return what it means that the network does not know what a new container is made of: the parts of a carousel,
-        or the post that a reply answers. It may know them soon, or they are gone."""
+        """Return the error for a new container whose parts, or whose parent post, the network does not know.
+
+        It may know them soon, or they are gone.
+        """
         if not operation.reply:
             made = [_age(operation, key) for key in operation.handles.get(UPLOADS, {})]
             is_gone = bool(made) and min(made) >= SEEN_AFTER
@@ -185,9 +187,9 @@ class ContainerConnector(LongLivedTokens):
         return Rejected(**failure.facts | {"message": message})
 
     def _require_finished(self, session: Session, operation: Operation, save: Save, keys: Sequence[str]) -> str:
-        """Raise StillWorking while one of these is worked on; forget all where one of them will never be ready.
+        """Raise StillWorking while one of these containers is processed; forget all if one will never be ready.
 
-        Returns the state of the last one: it is ready, or published already.
+        Returns the state of the last one, which is ready or already published.
         """
         state = ""
         for key in keys:
@@ -217,7 +219,7 @@ class ContainerConnector(LongLivedTokens):
         return StillWorking(Phrase("{network} is processing what it was given.", network=self.name), retry_after=wait)
 
     def _state(self, session: Session, account: Account, container: str) -> tuple[str, str]:
-        """Return how far a container is, and why it failed where it did."""
+        """Return the state of a container, and the reason if it failed."""
         try:
             answer = self.read(session, account, container, fields=f"{self.status_field},{self.reason_field}")
         except PlatformError as error:
@@ -236,7 +238,7 @@ class ContainerConnector(LongLivedTokens):
         return state, dig_text(answer, self.reason_field)
 
     def _require_quota(self, session: Session, operation: Operation) -> None:
-        """Raise RateLimited where the day's quota is used up; a quota that may not be read keeps nobody waiting."""
+        """Raise RateLimited if the day's quota is used up; a quota that may not be read is ignored."""
         try:
             used, most = self.quota(session, operation)
         except Rejected:
@@ -266,12 +268,12 @@ class ContainerConnector(LongLivedTokens):
         return Published(remote_id=remote_id, url=self.permalink(session, account, remote_id))
 
     def _is_doubtful(self, refusal: Rejected) -> bool:
-        """Return whether the post may be out all the same: Threads has published what it refused as not permitted."""
+        """Return whether the post may be out nevertheless: Threads has published posts that it refused."""
         in_trouble = refusal.status is not None and is_unclear(refusal.status)
         return in_trouble or not self.doubtful.isdisjoint(refusal.network_code.split("/"))
 
     def _out_after_all(self, session: Session, operation: Operation, refusal: PlatformError) -> Published:
-        """Return the post that the container became before, or in spite of this refusal, else raise the refusal."""
+        """Return the post if the container was published before or despite this refusal, else raise the refusal."""
         try:
             state, _ = self._state(session, operation.account, uploaded(operation.handles, POST))
             found = self._shown(session, operation) if state == State.PUBLISHED else []
@@ -286,7 +288,7 @@ class ContainerConnector(LongLivedTokens):
         raise Unknown(Phrase("{network} shows several posts that could be this one.", network=self.name))
 
     def permalink(self, session: Session, account: Account, remote_id: str) -> str:
-        """The post is out: an address that can't be read must not make it look otherwise."""
+        """Return the post's address; an error in reading it must not make a published post look failed."""
         try:
             return dig_text(self.read(session, account, remote_id, timeout=10, fields="permalink"), "permalink")
         except PlatformError:
@@ -303,12 +305,12 @@ class ContainerConnector(LongLivedTokens):
                 raise StillWorking(
                     Phrase("{network} is still processing the post.", network=self.name), retry_after=LISTED_SOON
                 )
-            case State.GONE:  # nobody can say what became of it but the list
+            case State.GONE:  # only the list can show the outcome
                 return self._listed(session, operation)
         return []
 
     def _shown(self, session: Session, operation: Operation) -> list[Published]:
-        """Return what a published container has become, as soon as the account's list has it."""
+        """Return the post of a published container; raises StillWorking until the account's list has it."""
         found = self._find(session, operation)
         if not found:
             raise StillWorking(
@@ -318,7 +320,7 @@ class ContainerConnector(LongLivedTokens):
         return found
 
     def _listed(self, session: Session, operation: Operation) -> list[Published]:
-        """Return what the list has, once a new post would surely show there."""
+        """Return the post from the list; raises NotListed once a new post would surely be there, Unknown before."""
         found = self._find(session, operation)
         if found:
             return found
@@ -347,7 +349,7 @@ class ContainerConnector(LongLivedTokens):
         return is_alike and self.is_ours(post, operation)
 
     def is_ours(self, post: Any, operation: Operation) -> bool:
-        """Whether a listed post of this time and text can be this one."""
+        """Whether a listed post of this time and text can be this operation's."""
         return True
 
     def written(self, operation: Operation) -> str:
@@ -360,26 +362,26 @@ class ContainerConnector(LongLivedTokens):
         return self.call(session, "GET", url, headers=bearer(account.access_token), params=params, timeout=timeout)
 
     def form(self, account: Account, fields: Mapping[str, str]) -> dict[str, Any]:
-        """Return what a call sends that writes."""
+        """Return the request of a writing call."""
         return {"headers": bearer(account.access_token), "data": {**fields, **self.proof(account)}}
 
     def proof(self, account: Account) -> dict[str, str]:
-        """Return what proves that the app itself calls, where the host wants that."""
+        """Return the proof that the app itself calls, if the host wants it."""
         return {}
 
 
 def is_gone(error: PlatformError) -> bool:
-    """Whether the network says that there is no such thing, or none that this account may see."""
+    """Whether the network answers that the object does not exist, or that this account may not see it."""
     return isinstance(error, NotReady) or error.network_code in NO_SUCH_THING
 
 
 def _following(page: Any) -> str:
-    """Return the cursor of the page that follows; Threads names no address of it, so the last one may be empty."""
+    """Return the next page's cursor; Threads gives no address for that page, so the last page may be empty."""
     return dig_text(page, "paging", "cursors", "after") if dig_list(page, "data") else ""
 
 
 def limit_of(answer: Any, usage: str, config: str) -> tuple[int | None, int | None]:
-    """Return what is used of a quota and how large it is, from an answer about limits."""
+    """Return the used part and the size of a quota, from an answer about limits."""
     return dig_count(answer, "data", 0, usage), dig_count(answer, "data", 0, config, "quota_total")
 
 
@@ -392,15 +394,15 @@ def _is_ready(operation: Operation) -> bool:
 
 
 def _carousel(operation: Operation) -> Sequence[Media]:
-    """The files that each have a container of their own: several, and not those of a reply's root."""
+    """Return the files that each have a container of their own: those of a carousel, but none for a reply."""
     media = () if operation.reply else operation.content.media
     return media if len(media) > 1 else ()
 
 
 def _is_usable(operation: Operation) -> bool:
-    """Whether no container is too old, for a carousel is made of all, nor was ready in vain.
+    """Whether no container is too old, since a carousel is made of all, nor was ready in vain.
 
-    In vain only where no call is open: what is still on its way could publish the one beside the other.
+    Being ready in vain counts only if no call is open: such a call could publish this container beside a new one.
     """
     made = [datetime.fromisoformat(each["at"]) for each in operation.handles.get(UPLOADS, {}).values()]
     if made and min(made) < operation.now - CONTAINER_LIVES:
@@ -417,14 +419,14 @@ def _noted(operation: Operation, save: Save, facts: Handles) -> Handles:
 
 
 def _since(operation: Operation) -> datetime:
-    """From when on a copy can be dated: one that a call of an earlier try published is as old as its container."""
+    """Return the earliest date of a copy: one published by an earlier try's call may be as old as its container."""
     if OUT not in operation.handles:
         return operation.since
     return min(operation.since, datetime.fromisoformat(operation.handles[UPLOADS][POST]["at"]) - CLOCKS_DIFFER)
 
 
 def _wait(operation: Operation, key: str) -> float:
-    """Ask soon at first, and more and more seldom."""
+    """Return the seconds until the next look at a container, which grow with its age."""
     age = _age(operation, key)
     return next((wait for until, wait in WAITS if age < until), LONGEST_WAIT)
 

@@ -1,4 +1,4 @@
-"""What becomes of a post whose container failed: another one is made, as long as that may help."""
+"""Failed containers: another container is made for the post, as long as that may help."""
 
 from accounts.platforms.base import Handles, Operation, PlatformError, ProcessingFailed, Save, Unavailable
 
@@ -7,24 +7,24 @@ MOST_FAILURES = 3
 
 
 class NotReady(Unavailable):
-    """Surely not published: the container is not ready, or is gone; `prepare` sees to either."""
+    """Certainly not published: the container is not ready, or is gone; `prepare` handles both."""
 
 
 class MakeAgain(Unavailable):
-    """A container failed for a reason that another one may not meet."""
+    """A container failed for a reason that another one may avoid."""
 
 
 def counted(operation: Operation, save: Save, failure: PlatformError) -> PlatformError:
-    """Forget the containers for another try, or return that the network gave it up after the last one."""
+    """Forget the containers for another try; after the last try return that the network gave the post up."""
     if not isinstance(failure, MakeAgain) or count(operation, save):
         return failure
     return _given_up(failure)
 
 
 def to_be_made_anew(operation: Operation, failure: MakeAgain) -> PlatformError:
-    """Return the failure of a container as it was published, with what is left of the handles for another try.
+    """Return the failure of a container at its publishing, with the remaining handles for another try.
 
-    While an earlier call may be on its way they stay: it could publish this container beside a new one.
+    The handles stay while an earlier call may be under way, which could publish this container beside a new one.
     """
     if operation.armed_at is not None:
         return failure
@@ -44,7 +44,12 @@ def count(operation: Operation, save: Save) -> bool:
     return bool(kept)
 
 
+def failures_so_far(handles: Handles) -> Handles:
+    """Return what is kept of these handles by those of another try that is made anew."""
+    return {key: value for key, value in handles.items() if key == FAILURES}
+
+
 def _kept(operation: Operation) -> Handles:
-    """Return the handles after one more failure: how many there were, nothing after the last one."""
+    """Return the handles after one more failure: the number of failures; empty after the last one."""
     failures = int(operation.handles.get(FAILURES, 0)) + 1
     return {FAILURES: failures} if failures < MOST_FAILURES else {}

@@ -1,4 +1,4 @@
-"""Tokens of sixty days that renew themselves, as Instagram and Threads give them to an app of their own."""
+"""Tokens of sixty days that renew themselves, which Instagram and Threads give to an app of their own."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,22 +10,22 @@ from accounts.platforms.oauth2 import OAuth2Connector
 from ouipost.phrases import Phrase
 
 AFTER_A_CODE = "#_"
-"""Both networks put it behind the code in the address that they send the person back to."""
+"""Both networks append it to the code in the callback's address."""
 TOO_YOUNG_WAIT = 3600.0
 LIFE = timedelta(days=60)
 AS_GOOD_AS_NEW = timedelta(days=58)
-"""With so much of its life before it a token is hardly older than the day that a renewal takes."""
+"""A token with this much life left is hardly older than a day, the least age for a renewal."""
 
 
 class LongLivedTokens(OAuth2Connector):
-    """A network whose token for an hour is traded for one of sixty days, and that for a new one before its end.
+    """A network whose token for an hour is exchanged for one of sixty days, and that for a new one before its end.
 
     The token is its own refresh token.
     """
 
     token_host: ClassVar[str]
     grant_prefix: ClassVar[str]
-    """Of the grant types: ig or th."""
+    """Prefix of the grant types: ig or th."""
     scope_separator = ","
     renews_itself = True
 
@@ -48,7 +48,7 @@ class LongLivedTokens(OAuth2Connector):
         except Rejected as refusal:
             if refusal.acts != WhoActs.CALLER:
                 raise
-            # the token is alive but younger than a day: that is no reason to make its owner sign in again
+            # the token is valid but younger than a day, which is no reason for a new sign-in
             ends = account.access_expires_at
             if ends and ends > now + AS_GOOD_AS_NEW:
                 return Tokens(
@@ -59,5 +59,5 @@ class LongLivedTokens(OAuth2Connector):
     def _longer(self, session: Session, path: str, verb: str, fields: Mapping[str, Any], *, now: datetime) -> Tokens:
         params = {"grant_type": f"{self.grant_prefix}_{verb}_token", **fields}
         given = self.tokens(self.call(session, "GET", f"{self.token_host}/{path}", params=params), now=now)
-        ends = given.access_expires_at or now + LIFE  # without an end nobody would renew it, and afterwards nobody can
+        ends = given.access_expires_at or now + LIFE  # without an end it would never be renewed, and later it cannot be
         return replace(given, refresh_token=given.access_token, access_expires_at=ends)

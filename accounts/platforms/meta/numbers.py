@@ -1,4 +1,4 @@
-"""Insights as Instagram and Threads give them, and what is made of them."""
+"""Insights of Instagram and Threads."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ Read = Callable[..., Any]
 
 
 def insights(read: Read, names: Sequence[str]) -> dict[str, int]:
-    """Return the numbers that there are, by name; a name that the network refuses does not fail the others."""
+    """Return the available numbers by name; a name that the network refuses does not fail the others."""
     try:
         return _values(read(metric=",".join(names)))
     except Rejected as refusal:
@@ -27,7 +27,7 @@ def insights(read: Read, names: Sequence[str]) -> dict[str, int]:
 
 
 def one_by_one(read: Read, name: str) -> dict[str, int]:
-    """Return one number, nothing where the network refuses its name."""
+    """Return one number, nothing if the network refuses its name."""
     try:
         return _values(read(metric=name))
     except Rejected as refusal:
@@ -42,7 +42,7 @@ def _values(answer: Any) -> dict[str, int]:
 
 
 def _value(metric: Any) -> int | None:
-    """Return a number, in any of the shapes that Meta gives it: in total, by link, or by day."""
+    """Return a number from any of Meta's shapes: in total, by link, or by day."""
     total = dig_count(metric, "total_value", "value")
     if total is not None:
         return total
@@ -52,7 +52,7 @@ def _value(metric: Any) -> int | None:
 
 
 def demographics(read: Read) -> Demographics:
-    """Return who follows; empty where the network does not say, as for fewer than a hundred followers."""
+    """Return the demographics of the followers; empty if the network gives none, as for less than a hundred."""
     return Demographics(age_groups=_shares(read, "age"), countries=_shares(read, "country"))
 
 
@@ -73,13 +73,13 @@ def _counts(results: Sequence[Any]) -> Iterator[tuple[str, int]]:
 
 
 def in_percent(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return each count as whole percent of all of them, the largest first; less than half a percent is left out."""
+    """Return each count in whole percent of their sum, the largest first; less than half a percent is left out."""
     whole = sum(counts.values())
     shares = {key: round(100 * count / whole) for key, count in counts.items()}
     return dict(sorted(((key, share) for key, share in shares.items() if share), key=lambda each: -each[1]))
 
 
 def last_whole_day(now: datetime) -> dict[str, int]:
-    """Return the parameters that ask for the last day that is over, by UTC."""
+    """Return the parameters that ask for the last whole day in UTC."""
     until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return {"since": int((until - timedelta(days=1)).timestamp()), "until": int(until.timestamp())}

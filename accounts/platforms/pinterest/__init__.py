@@ -8,16 +8,16 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
+    App,
     AuthExpired,
-    Budget,
     Candidate,
     Content,
     Handles,
     Issue,
     Limits,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -45,24 +45,28 @@ from ouipost.phrases import Phrase
 BOARDS_A_PAGE = 250
 MOST_BOARD_PAGES = 40
 PINS_A_PAGE = 100
+OLDER = "older"
+"""The product of an app that was made before 25 September 2025."""
 MOST_LIST_BYTES = 8_000_000
-"""Boards and Pins are listed with the addresses of all their pictures."""
+"""Lists of boards and Pins are long, as they have the addresses of all pictures."""
 
 
 class Pinterest(OAuth2Connector):
     id = "pinterest"
     name = "Pinterest"
     account_types = ("pinner", "business")
+    post_hosts = ("pinterest.com", "pin.it")
     scopes = ("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read")
-    pace = Pace(posts=100, seconds=60)
+    pace = Allowance(most=100, seconds=60)
     """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""
-    read_budget = Budget(requests=100, seconds=60)
+    read_budget = Allowance(most=100, seconds=60)
     """`org_analytics` allows 60 a minute, by user and app: every other request for a Pin's numbers."""
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "clicks", *pinterest_numbers.OWN)
     supports_carousel = True
     max_video_duration = 900
     default_version = "v5"
+    products = (OLDER,)
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = link_beside_files = True
@@ -72,6 +76,11 @@ class Pinterest(OAuth2Connector):
     token_endpoint = f"{api}/oauth/token"
     scope_separator = ","
     basic_auth = True
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        if app.product == OLDER:
+            self.beside_the_code = {"continuous_refresh": "true"}  # without it the refresh token ends after a year
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         token = tokens.access_token
@@ -121,7 +130,7 @@ class Pinterest(OAuth2Connector):
         return pinterest_numbers.of_account(read, day=yesterday)
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
-        """Return two: what stands beside a Pin or account, and its analytics."""
+        """Return two: one for the Pin or account itself, one for its analytics."""
         return 2
 
     def classify(self, answer: Answer) -> PlatformError:
@@ -132,7 +141,7 @@ class Pinterest(OAuth2Connector):
         if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
             return error
         if refusal is AuthExpired and error.acts == WhoActs.CALLER and error.network_code:
-            return app_refused(**error.facts)  # it is the request that is wrong: the account may be well
+            return app_refused(**error.facts)  # the request is wrong, and the account may be fine
         return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **error.facts)
 
     def _me(self, session: Session, token: str) -> Any:

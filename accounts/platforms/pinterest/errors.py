@@ -1,4 +1,4 @@
-"""What Pinterest's error codes mean: https://developers.pinterest.com/docs/reference/error-codes"""
+"""The meaning of Pinterest's error codes: https://developers.pinterest.com/docs/reference/error-codes"""
 
 import math
 from typing import Any
@@ -9,9 +9,9 @@ from accounts.platforms.http import decoded, dig_text, facts_of, is_a_page, is_u
 from ouipost.phrases import Phrase, joined
 
 AFTER_SPAM = 6 * 3600.0
-"""Pinterest names no time; hours are what others wait."""
+"""Pinterest gives no time; other connectors wait for hours."""
 LINK_IS_BLOCKED = "blocked this link"
-"""That it may lead to spam is said of the link, not of the account: other Pins go out, and this one never does."""
+"""This spam message is about the link, not the account: other Pins are accepted, this one never is."""
 TOKEN_IS_OVER = {"2", "1104"}
 SCOPE_MISSING = {"3"}
 NOT_ALLOWED_THERE = {"7"}
@@ -29,7 +29,7 @@ ABOUT_MEDIA = ("image", "video", "media", "cover")
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal means, by its code rather than its status."""
+    """Return the error of a refusal, by its code rather than its status."""
     body = decoded(answer)
     code = dig_text(body, "code")
     words = dig_text(body, "message") or dig_text(body, "message_detail")
@@ -48,7 +48,7 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def _wait(answer: Answer) -> float | None:
-    """Unlike other networks', the reset is a number of seconds, not a time."""
+    """Return the seconds to wait: unlike other networks, Pinterest gives the reset as seconds, not as a time."""
     try:
         seconds = float(answer.headers.get("x-ratelimit-reset", ""))
     except ValueError:

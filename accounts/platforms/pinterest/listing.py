@@ -10,14 +10,14 @@ from accounts.platforms.text import comparable
 
 
 def pins_like(read: Callable[..., Any], operation: Operation) -> list[str]:
-    """Return the ids of the listed Pins that can be this one."""
+    """Return the ids of the listed Pins that may be this operation's."""
     pins = pages(read, at="items", cursor="bookmark", cursor_of=text_at("bookmark"))
     young = recent(pins, since=operation.since, dated=_created)
     return list(dict.fromkeys(dig_text(each, "id") for each in young if _is_it(each, operation.content)))
 
 
 def _is_it(pin: Any, content: Content) -> bool:
-    """Whether this Pin says what was sent."""
+    """Whether this Pin has the texts and the link that were sent."""
     return (
         _has_text(pin, "title", content.title)
         and _has_text(pin, "description", content.text)
@@ -26,7 +26,7 @@ def _is_it(pin: Any, content: Content) -> bool:
 
 
 def _created(pin: Any) -> float | None:
-    """Pinterest writes times without an offset, in UTC."""
+    """Return the time of a Pin; Pinterest writes times in UTC without an offset."""
     written = dig_text(pin, "created_at")
     created = moment(written) or moment(f"{written}Z")
     return created.timestamp() if created else None

@@ -1,4 +1,4 @@
-"""A Pin's video, before the Pin: registered, uploaded to the storage that Pinterest names, and worked on."""
+"""A Pin's video, before the Pin: it is registered, uploaded to the storage that Pinterest names, and processed."""
 
 import re
 from collections.abc import Mapping
@@ -25,18 +25,18 @@ from ouipost.phrases import Phrase
 UPLOAD_SECONDS = 600
 POLL_SECONDS = 10.0
 FORM_LIVES = timedelta(minutes=30)
-"""How long a registration may wait for its file; the usual policy of such a storage is an hour."""
+"""Time within which a registered file is uploaded; the usual policy of such a storage is an hour."""
 VIDEO_LIVES = timedelta(hours=12)
-"""How long an uploaded video may wait for its Pin; Pinterest drops unused ones and does not say when."""
+"""Time that an uploaded video may wait for its Pin; Pinterest drops unused ones after an undocumented time."""
 WRONG_SIZE = {"EntityTooLarge", "EntityTooSmall"}
 STORAGE_CODE = re.compile(rb"<Code>(\w{1,60})</Code>")
 
 FORM, READY = "form", "ready"
-"""Kept beside what is given: where to send the file until it is there, and that Pinterest has done its work on it."""
+"""Handles beside `GIVEN`: the upload form until the file is sent, and the mark that Pinterest has processed it."""
 
 
 class VideoUpload:
-    """The steps that make a file usable for a Pin; none of them is visible. `url` is where videos are registered."""
+    """The invisible steps that make a file usable for a Pin. `url` is the address to register videos."""
 
     def __init__(self, connector: Connector, session: Session, operation: Operation, save: Save, *, url: str) -> None:
         self._connector, self._session, self._operation, self._url = connector, session, operation, url
@@ -44,7 +44,7 @@ class VideoUpload:
         self._progress = Progress(operation.handles, save, UPLOADS, self._media.id)
 
     def run(self) -> Handles:
-        """Do the steps that the handles do not know yet; raises StillWorking while Pinterest works on the video."""
+        """Do the steps that are not in the handles yet; raises StillWorking while Pinterest processes the video."""
         lives, now = FORM_LIVES if FORM in self._progress.state else VIDEO_LIVES, self._operation.now
         is_known = self._progress.is_good(now=now, not_before=now - lives)
         video = self._progress.state if is_known else self._register()
@@ -66,7 +66,7 @@ class VideoUpload:
         return {GIVEN: found, "at": self._operation.now.isoformat(), FORM: {"url": address, "fields": fields}}
 
     def _send(self, form: Mapping[str, Any]) -> None:
-        """The storage knows no tokens: the fields of the form, before the file, say what may be uploaded."""
+        """Send the file with the form's fields before it, which authorize the upload instead of a token."""
         with self._media.open() as content:
             answer = self._session.request(
                 "POST",

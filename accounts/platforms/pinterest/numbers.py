@@ -33,16 +33,16 @@ LIFETIME = {
     "comment": "TOTAL_COMMENTS",
     "reaction": "TOTAL_REACTIONS",
 }
-"""The words that stand beside a Pin for what its analytics call otherwise; the reference gives them by example only."""
+"""A Pin's own names of metrics, and their names in its analytics; the reference only shows them in an example."""
 
 Read = Callable[..., Any]
-"""Takes a path and its parameters, gives the decoded answer."""
+"""Takes a path and its parameters, and returns the decoded answer."""
 
 
 def of_post(read: Read, pin_id: str, *, now: datetime) -> PostNumbers | None:
-    """Return a Pin's numbers, None where it is gone.
+    """Return a Pin's numbers, None if it is gone.
 
-    The analytics go back 90 days: what Pinterest tells of the whole life counts for more.
+    The analytics go back 90 days; a number for the Pin's whole life replaces that of the analytics.
     """
     try:
         pin = read(f"pins/{pin_id}", pin_metrics="true")
@@ -61,7 +61,7 @@ def of_post(read: Read, pin_id: str, *, now: datetime) -> PostNumbers | None:
 
 
 def _first_day(pin: Any, today: date) -> date:
-    """The day of the Pin, or the earliest that can be asked for."""
+    """Return the day of the Pin, or the earliest day that can be asked for."""
     try:
         created = date.fromisoformat(dig_text(pin, "created_at")[:10])
     except ValueError:
@@ -70,17 +70,17 @@ def _first_day(pin: Any, today: date) -> date:
 
 
 def _post_numbers(sums: Mapping[str, int]) -> PostNumbers:
-    told = [sums[name] for name in ENGAGEMENT if name in sums]
+    counts = [sums[name] for name in ENGAGEMENT if name in sums]
     return PostNumbers(
         impressions=sums.get("IMPRESSION"),
-        engagement=sum(told) if told else None,
+        engagement=sum(counts) if counts else None,
         clicks=sums.get("OUTBOUND_CLICK"),
         own={name: sums[metric] for name, metric in (IMAGE_OWN | VIDEO_OWN).items() if metric in sums},
     )
 
 
 def of_account(read: Read, *, day: date) -> AccountNumbers:
-    """Return how the account stands, and what it did on this day; nothing of a day that is not counted to its end."""
+    """Return the numbers of an account, with those of this day if they are complete."""
     me = read("user_account")
     sums = _sums(partial(_ask, read, "user_account/analytics", first=day, last=day, whole=True), ACCOUNT_METRICS)
     return AccountNumbers(
@@ -94,7 +94,7 @@ def of_account(read: Read, *, day: date) -> AccountNumbers:
 
 
 def _sums(ask: Callable[[Sequence[str]], dict[str, int]], names: Sequence[str]) -> dict[str, int]:
-    """Ask for all metrics at once; where that is refused for one of them, find it by halves and go without it."""
+    """Ask for all metrics at once; if that is refused, ask for each half, so that only a bad metric is left out."""
     try:
         return ask(names)
     except Rejected as error:
@@ -122,5 +122,5 @@ def _counts(answer: Any, *path: str) -> list[tuple[str, int]]:
 
 
 def _whole(value: Any) -> int | None:
-    """Pinterest's numbers may have a point."""
+    """Return a whole number; Pinterest may give it with a decimal point."""
     return sane_count(int(value) if isinstance(value, float) and math.isfinite(value) else value)

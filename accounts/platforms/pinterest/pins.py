@@ -1,4 +1,4 @@
-"""A Pin as Pinterest takes it and shows it: https://developers.pinterest.com/docs/api/v5/pins-create"""
+"""The body and the place of a Pin: https://developers.pinterest.com/docs/api/v5/pins-create"""
 
 import base64
 from typing import Any
@@ -7,13 +7,13 @@ from accounts.platforms.base import Content, Handles, Media, Save
 from accounts.platforms.uploads import uploaded
 
 BOARDS = "boards"
-"""The key of the account's metadata that lists its boards: `[{id, name, privacy}, …]`."""
+"""The key of the boards in the account's metadata: `[{id, name, privacy}, …]`."""
 COVER = "cover_image_key_frame_time"
-"""The option that says which frame of a video is its cover: milliseconds, as its users report; the first one else."""
+"""The option for a video's cover frame: its time in milliseconds, as users report; by default the first frame."""
 
 
 def hold_images(content: Content, handles: Handles, save: Save) -> Handles:
-    """Read the images ahead of the visible call, which has no time for it; one that is converted may take its time."""
+    """Read the images before the visible call, which has no time for it; a conversion may take long."""
     for each in content.media:
         each.hold()
         if each.converted:
@@ -35,13 +35,13 @@ def write(content: Content, handles: Handles) -> dict[str, Any]:
 
 
 def place_of(content: Content) -> str:
-    """Return the path of where the Pin is: that a board lists what is in its sections is not documented."""
+    """Return the path of the Pin's board or section; it is not documented that a board lists its sections' Pins."""
     board, section = content.options["board_id"], content.options.get("board_section_id")
     return f"boards/{board}/sections/{section}" if section else f"boards/{board}"
 
 
 def link_of(content: Content) -> str:
-    """Return where the Pin leads: the option, else the post's link."""
+    """Return the Pin's link: the option, else the post's link."""
     return str(content.options.get("link") or content.link)
 
 

@@ -1,4 +1,4 @@
-"""What Pinterest takes, by its limits and beside them: https://developers.pinterest.com/docs/api/v5/pins-create"""
+"""Rules of Pinterest, by its limits and beyond them: https://developers.pinterest.com/docs/api/v5/pins-create"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,13 +13,13 @@ from ouipost.phrases import Phrase
 
 LONGEST_LINK = 2048
 SHOWN_DESCRIPTION = 500
-"""The API takes 800 characters; Pinterest's help speaks of 500."""
+"""The API takes 800 characters; Pinterest's help names 500."""
 MAX_IMAGE_BYTES, MAX_IMAGES_BYTES = 5_000_000, 10_000_000
-"""Of an image, and of all together: Pinterest takes 20 MB, but they go, a third larger, in the one visible call, for
-which there is half a minute."""
+"""Limits of one image and of all together. Pinterest takes 20 MB, but images are sent, a third larger, in the one
+visible call, which has half a minute."""
 MAX_CAROUSEL_SIDE = 1500
-"""Of images that are too heavy together: a square of this side fits into a fifth of MAX_IMAGES_BYTES as a JPEG of any
-picture, so that none has to be made smaller than the others."""
+"""Longest side of images that are too heavy together: as a JPEG, any square of this side fits into a fifth of
+MAX_IMAGES_BYTES, so that no image has to be made smaller than the others."""
 NOT_IN_A_LINK = re.compile(r"[\s\x00-\x1f\x7f]")
 LIMITS = Limits(
     max_characters=800,
@@ -48,7 +48,7 @@ LIMITS = Limits(
 
 
 def limits_for(content: Content, limits: Limits) -> Limits:
-    """Return the limits of these images, which share what fits into one call."""
+    """Return the limits of these images, which share the bytes of one call."""
     count = max(1, len(content.media))
     share = min(limits.max_image_bytes or MAX_IMAGE_BYTES, MAX_IMAGES_BYTES // count)
     is_too_heavy = count > 1 and any(each.size > share for each in content.media)
@@ -57,7 +57,7 @@ def limits_for(content: Content, limits: Limits) -> Limits:
 
 
 def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
-    """Name what Pinterest refuses beside its limits, and what it shows otherwise than it was written."""
+    """Yield issues beyond the limits: content that Pinterest refuses, or shows differently."""
     yield from _board(content, account)
     yield from _ids(content)
     yield from _link(content)
@@ -95,8 +95,8 @@ def _link(content: Content) -> Iterator[Issue]:
         if not isinstance(link, str) or not link:
             continue
         if field == "link" and len(link) > LONGEST_LINK:
-            told = Phrase("The link has {count} characters", count=len(link))
-            yield above("link_too_long", field, told, LONGEST_LINK, len(link))
+            message = Phrase("The link has {count} characters", count=len(link))
+            yield above("link_too_long", field, message, LONGEST_LINK, len(link))
         if not _is_address(link):
             yield Issue(
                 rule="link_invalid",

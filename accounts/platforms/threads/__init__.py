@@ -9,6 +9,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     AuthExpired,
     Candidate,
@@ -17,7 +18,6 @@ from accounts.platforms.base import (
     Limits,
     Media,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -47,6 +47,7 @@ class Threads(ContainerConnector):
     name = "Threads"
     account_types = ("profile",)
     username_prefix = "@"
+    post_hosts = ("threads.com", "threads.net")
     scopes = (
         "threads_basic",
         "threads_content_publish",
@@ -56,7 +57,7 @@ class Threads(ContainerConnector):
     )
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "likes", "replies", "reposts", "quotes", "shares")
-    pace = Pace(posts=250, seconds=86_400)
+    pace = Allowance(most=250, seconds=86_400)
     supports_carousel = True
     max_video_duration = 300
     default_version = "v1.0"
@@ -83,7 +84,7 @@ class Threads(ContainerConnector):
             raise Unknown(Phrase("Threads did not say whose token this is."))
         granted = self.read(session, account, "debug_token", input_token=tokens.access_token)
         scopes = tuple(str(scope) for scope in dig_list(granted, "data", "scopes"))
-        tokens = replace(tokens, scopes=scopes)  # those of a token are told here alone
+        tokens = replace(tokens, scopes=scopes)  # only this call gives a token's scopes
         return [Candidate(remote_id=dig_text(me, "id"), type="profile", profile=_profile(me), tokens=tokens)]
 
     def profile(self, session: Session, account: Account) -> Profile:
@@ -109,7 +110,7 @@ class Threads(ContainerConnector):
         return edge, {"fields": fields, "since": int(since.timestamp())}
 
     def is_ours(self, post: Any, operation: Operation) -> bool:
-        """The replies to all posts are in one list; one that does not tell what it answers may be any of them."""
+        """Whether a listed entry may be this one; a reply in the list of all replies may lack its parent's id."""
         answered = dig_text(post, "replied_to", "id")
         is_elsewhere = operation.reply and answered not in ("", operation.parent.remote_id)
         return dig_text(post, "media_type") != REPOST and not is_elsewhere

@@ -1,4 +1,4 @@
-"""What Threads' refusals and failures mean: https://developers.facebook.com/docs/threads/troubleshooting"""
+"""The meaning of Threads' refusals and failures: https://developers.facebook.com/docs/threads/troubleshooting"""
 
 from accounts.platforms import meta
 from accounts.platforms.base import Answer, PlatformError, ProcessingFailed, Rejected, WhoActs
@@ -11,7 +11,7 @@ NOT_READY = "24"
 RESTRICTED = "4279013"
 NOT_FETCHED = "FAILED_DOWNLOADING_VIDEO"
 IMAGE_NOT_FETCHED = "2207052"
-"""Refused at once, with the code of a passing error; three tries are enough to see that it does not pass."""
+"""Refused at once with the code of a temporary error; three tries are enough to see that it is permanent."""
 MADE_AGAIN = {NOT_FETCHED, "UNKNOWN"}
 WORDS = {
     "FAILED_DOWNLOADING_VIDEO": Phrase("it could not fetch the file from this installation's public address"),
@@ -28,7 +28,7 @@ WORDS = {
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal means: by Threads' own codes, else by those that all of Meta's networks share."""
+    """Return the error of a refusal, by Threads' own codes, else by those shared by all Meta networks."""
     error = meta.classify(NAME, answer, known={NOT_READY, RESTRICTED, IMAGE_NOT_FETCHED})
     codes = error.network_code.split("/")
     if codes[0] == NOT_READY:
@@ -41,7 +41,7 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def failure(reason: str) -> PlatformError:
-    """Return what it means that a container failed for this reason."""
+    """Return the error of a container that failed for this reason."""
     words = WORDS.get(reason, Phrase("it says: {quoted}", quoted=reason) if reason else WORDS["UNKNOWN"])
     kind = MakeAgain if reason in MADE_AGAIN or not reason else ProcessingFailed
     message = Phrase("Threads could not use the file: {words}.", words=words)

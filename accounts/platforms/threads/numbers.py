@@ -12,11 +12,11 @@ from accounts.platforms.meta.numbers import Read, demographics, insights, last_w
 OWN_NAMES = ("likes", "replies", "reposts", "quotes", "shares")
 USER_NAMES = ("views", "likes", "replies", "reposts", "quotes", "clicks")
 INTERACTIONS = ("likes", "replies", "reposts", "quotes")
-"""Of a profile; it does not tell its shares."""
+"""Interactions with a profile, for which Threads gives no shares."""
 
 
 def of_post(get: Read, media_id: str) -> PostNumbers | None:
-    """Return how a post did, None where it is gone; Threads tells neither reach nor clicks of a post."""
+    """Return the numbers of a post, None if it is gone; Threads gives neither its reach nor its clicks."""
     try:
         values = insights(partial(get, f"{media_id}/insights"), ("views", *OWN_NAMES))
     except PlatformError as error:
@@ -31,7 +31,7 @@ def of_post(get: Read, media_id: str) -> PostNumbers | None:
 
 
 def of_account(get: Read, user_id: str, *, now: datetime) -> AccountNumbers:
-    """Return how a profile stands, with its numbers of the last whole day."""
+    """Return the numbers of a profile, with daily counts of the last whole day."""
     ask = partial(get, f"{user_id}/threads_insights")
     values = _given(partial(ask, **last_whole_day(now)), USER_NAMES)
     return AccountNumbers(
@@ -44,7 +44,7 @@ def of_account(get: Read, user_id: str, *, now: datetime) -> AccountNumbers:
 
 
 def followers(get: Read, user_id: str) -> int | None:
-    """Return how many follow a profile, None where Threads does not tell, as without a linked Instagram account."""
+    """Return the number of followers, None if Threads does not give it, as without a linked Instagram account."""
     return _given(partial(get, f"{user_id}/threads_insights"), ("followers_count",)).get("followers_count")
 
 

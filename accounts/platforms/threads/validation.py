@@ -1,4 +1,4 @@
-"""What Threads takes: https://developers.facebook.com/docs/threads/overview"""
+"""Rules of Threads: https://developers.facebook.com/docs/threads/overview"""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ MOST_MEGABITS = 100.0
 NOT_IN_TAGS = ".&"
 TAG, CONTROL = "topic_tag", "reply_control"
 CHOICES = (TAG, CONTROL)
-"""The options that are sent as they are, under the same names."""
+"""The options that are sent unchanged, under the same names."""
 REPLY_CONTROLS = ("everyone", "accounts_you_follow", "mentioned_only", "parent_post_author_only", "followers_only")
 
 LIMITS = Limits(
@@ -50,7 +50,7 @@ LIMITS = Limits(
 
 
 def beside_the_limits(content: Content) -> Iterator[Issue]:
-    """Name wrong topic tags, too many links in replies, and videos that are too wide or have too much data."""
+    """Yield issues of wrong topic tags, too many links in replies, and too wide or too heavy videos."""
     for position, media in enumerate(content.media):
         yield from video_issues(media, position, most_megabits=MOST_MEGABITS)
     yield from _tag(content)

@@ -9,6 +9,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     App,
     Candidate,
     Content,
@@ -17,7 +18,6 @@ from accounts.platforms.base import (
     Limits,
     Media,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -50,9 +50,10 @@ class TikTok(TikTokApi):
     name = "TikTok"
     account_types = ("profile",)
     username_prefix = "@"
+    post_hosts = ("tiktok.com",)
     scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish")
-    pace = Pace(posts=15, seconds=86_400)
-    """About 15 for each creator in 24 hours, of all apps together; the exact number is not documented."""
+    pace = Allowance(most=15, seconds=86_400)
+    """About 15 for each creator in 24 hours, for all apps together; the exact number is not documented."""
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", *tiktok_numbers.COUNTS)
     metrics_batch = 20
@@ -87,7 +88,7 @@ class TikTok(TikTokApi):
         return _profile(user, self._settings(session, account.access_token, scopes))
 
     def _settings(self, session: Session, token: str, scopes: Sequence[str]) -> dict[str, Any]:
-        """Read what the creator may choose; an account is shown and connected without it, too."""
+        """Read the creator's allowed choices; empty on failure, since the account can be connected without them."""
         try:
             return self.creator(session, token) if PUBLISH in scopes else {}
         except PlatformError:
@@ -97,14 +98,17 @@ class TikTok(TikTokApi):
         return validation.limits_for(content, self.limits)
 
     def shows_title(self, content: Content) -> bool:
-        """Photos have one; a video's is its text."""
+        """Whether the post has a title: photos have one; the title of a video is its text."""
         return bool(content.media) and not content.video
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
         return validation.beside_the_limits(content, account, product=self.app.product)
 
     def recovery_of(self, operation: Operation) -> Recovery:
-        """A video has its handle before its last byte; photos get theirs from the call, and are listed if public."""
+        """Return the recovery: a video has a handle before its last byte; photos get one from the call.
+
+        Public photos without a handle are searched for in the list.
+        """
         handles = operation.handles
         if operation.content.video or "publish_id" in handles or "given_up" in handles:
             return Recovery.HANDLE
@@ -127,7 +131,7 @@ class TikTok(TikTokApi):
         return tiktok_posts.about_to_be_whole(handles)
 
     def _ask_creator(self, session: Session, operation: Operation) -> dict[str, Any]:
-        """Ask what the creator may choose now, before any byte is sent: it may have changed since the validation."""
+        """Read the creator's allowed choices before any byte is sent, as they may have changed since the validation."""
         creator = self.creator(session, operation.account.access_token)
         for issue in validation.of_creator(operation.content, creator):
             code = "MEDIA_REJECTED" if issue.field.startswith("media.") else None
@@ -135,19 +139,19 @@ class TikTok(TikTokApi):
         return creator
 
     def _may_be_whole(self, session: Session, operation: Operation) -> bool:
-        """Whether the last chunk, of what takes none any more, may be there, also late: it makes it a post."""
+        """Whether the last chunk, which makes the post, may have arrived at an upload that is now closed."""
         handles = operation.handles
         if not tiktok_posts.may_be_whole(handles) or tiktok_posts.takes_bytes(handles, operation.now):
             return False
         try:
-            told = self._status(session, operation.account, operation.handles["publish_id"])
+            status = self._status(session, operation.account, operation.handles["publish_id"])
         except Rejected:
             return True
-        match dig_text(told, "status"):
+        match dig_text(status, "status"):
             case "FAILED":
                 return False
             case "PROCESSING_UPLOAD":
-                return not tiktok_posts.misses_bytes(operation, dig_count(told, "uploaded_bytes"))
+                return not tiktok_posts.misses_bytes(operation, dig_count(status, "uploaded_bytes"))
         return True
 
     def _begin_video(self, session: Session, operation: Operation, video: Media) -> Handles:
@@ -162,12 +166,12 @@ class TikTok(TikTokApi):
         return tiktok_posts.without_post(handles) | given | {"begun_at": operation.now.isoformat(), "sent": 0}
 
     def commit(self, session: Session, operation: Operation) -> Published:
-        """Make the visible call, which always ends in StillWorking: only later TikTok tells what became of it."""
+        """Make the visible call, which always ends in StillWorking, since TikTok shows the outcome only later."""
         video = operation.content.video
         raise self._finish_video(session, operation, video) if video else self._post_photos(session, operation)
 
     def _finish_video(self, session: Session, operation: Operation, video: Media) -> PlatformError:
-        """Send the last chunk: nothing is published before it, and the same again does no harm."""
+        """Send the last chunk: nothing is published before it, and sending it again does no harm."""
         handles = operation.handles
         if handles.get("complete"):
             return tiktok_posts.still_working(operation)
@@ -197,17 +201,21 @@ class TikTok(TikTokApi):
                 return []
             found = photos_like(self, session, operation)
             return [tiktok_posts.shown(operation.account, tiktok_posts.PHOTO, each) for each in found]
-        told = self._status(session, operation.account, publish_id)
-        match dig_text(told, "status"):
+        status = self._status(session, operation.account, publish_id)
+        match dig_text(status, "status"):
             case "":
                 raise Unknown(Phrase("TikTok did not say what became of the post."))
             case "PUBLISH_COMPLETE":
-                return [tiktok_posts.published(operation, publish_id, told)]
+                return [tiktok_posts.published(operation, publish_id, status)]
             case "FAILED":
-                raise tiktok_posts.given_up(operation, dig_text(told, "fail_reason"))
-            case "PROCESSING_UPLOAD" if tiktok_posts.misses_bytes(operation, dig_count(told, "uploaded_bytes")):
+                raise tiktok_posts.given_up(operation, dig_text(status, "fail_reason"))
+            case "PROCESSING_UPLOAD" if tiktok_posts.misses_bytes(operation, dig_count(status, "uploaded_bytes")):
                 return []
         raise tiktok_posts.still_working(operation)
+
+    def may_send_again(self, operation: Operation) -> bool:
+        """Photos that were sent twice without a trace are not sent again: TikTok may list them hours later."""
+        return bool(operation.content.video) or not operation.handles.get("again")
 
     def _status(self, session: Session, account: Account, publish_id: str) -> Any:
         body = {"publish_id": publish_id}
@@ -216,7 +224,7 @@ class TikTok(TikTokApi):
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
-        """Return the numbers of public posts; one that has no id, as it is not public, is there without numbers."""
+        """Return the numbers of public posts; a post without an id, because it is not public, has no numbers."""
         ids = {remote_id: self.listed_id(session, account, remote_id) for remote_id in remote_ids}
         numbers = self._numbers(session, account, [post_id for post_id in ids.values() if post_id])
         found = {remote_id: numbers.get(post_id) if post_id else PostNumbers() for remote_id, post_id in ids.items()}
@@ -232,7 +240,7 @@ class TikTok(TikTokApi):
         }
 
     def listed_id(self, session: Session, account: Account, remote_id: str) -> str:
-        """Return the id by which a post is listed and counted; one that was published without it may have it by now."""
+        """Return the id by which a post is listed and counted; a post published without one may have got it since."""
         if remote_id.isdigit():
             return remote_id
         try:
@@ -257,7 +265,7 @@ class TikTok(TikTokApi):
         )
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
-        """Return how many at most: each post that has no id yet is asked for it."""
+        """Return the most requests: each post without an id takes one more."""
         return 1 + posts
 
 

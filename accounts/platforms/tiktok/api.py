@@ -1,4 +1,4 @@
-"""Calls to TikTok: its own names for OAuth 2, one envelope for all answers, and errors that come with 200, too.
+"""Calls to TikTok: its own names for OAuth 2, one envelope for all answers, and errors even with status 200.
 
 https://developers.tiktok.com/doc/oauth-user-access-token-management
 """
@@ -19,7 +19,7 @@ USER_FIELDS = {
     "user.info.profile": ("username",),
     "user.info.stats": ("follower_count", "following_count", "video_count"),
 }
-"""By the scope that they need: asking for one that was not granted is an error."""
+"""Fields by the scope that they need; asking for one whose scope was not granted is an error."""
 CREATOR_FIELDS = (
     *("creator_username", "creator_nickname", "privacy_level_options"),
     *("comment_disabled", "duet_disabled", "stitch_disabled", "max_video_post_duration_sec"),
@@ -27,7 +27,7 @@ CREATOR_FIELDS = (
 
 
 class TikTokApi(OAuth2Connector):
-    """The calls that reading an account, posting and counting are made of."""
+    """The calls for reading an account, posting and counting."""
 
     api = "https://open.tiktokapis.com/{version}"
     authorize_endpoint = "https://www.tiktok.com/{version}/auth/authorize/"
@@ -40,7 +40,7 @@ class TikTokApi(OAuth2Connector):
     def send_form(
         self, session: Session, url: str, fields: Mapping[str, str], *, refusal: type[Rejected] | type[AuthExpired]
     ) -> Answer:
-        """Send it as the base does; an error that comes with a good status is one all the same."""
+        """Send a form as the base does; an error with a good status is raised as well."""
         answer = super().send_form(session, url, fields, refusal=refusal)
         if dig_text(decoded(answer), "error"):
             raise self.classify_token_error(replace(answer, status=400), refusal=refusal)
@@ -55,14 +55,14 @@ class TikTokApi(OAuth2Connector):
         return tiktok_errors.classify(answer)
 
     def ask(self, session: Session, token: str, path: str, *, method: str = "POST", **request: Any) -> Any:
-        """Send one call and return the data of its answer; raises what a refusal means."""
+        """Send one call and return the data of its answer; raises the error of a refusal."""
         answer = self.send(session, token, path, method=method, **request)
         if not _is_good(answer):
             raise self.classify(answer)
         return dig(answer.json(), "data")
 
     def publish_call(self, session: Session, token: str, path: str, **request: Any) -> str:
-        """Send the call that makes a post of what TikTok pulls, and return its publish_id."""
+        """Send the call that makes a post of files that TikTok fetches, and return its publish_id."""
         answer = self.send(session, token, path, **request)
         if not _is_good(answer):
             raise unclear_is_unknown(self.classify(answer))
@@ -76,7 +76,7 @@ class TikTokApi(OAuth2Connector):
         return session.request(method, self.url(f"{path}/"), headers=headers, **request)
 
     def user(self, session: Session, token: str, scopes: Sequence[str]) -> Mapping[str, Any]:
-        """Return what these scopes let be read of the person."""
+        """Return the person's fields that these scopes allow to read."""
         fields = ",".join(name for scope, names in USER_FIELDS.items() if scope in scopes for name in names)
         user = dig(self.ask(session, token, "user/info", method="GET", params={"fields": fields}), "user")
         if not dig_text(user, "open_id"):
@@ -84,7 +84,7 @@ class TikTokApi(OAuth2Connector):
         return dict(user)
 
     def creator(self, session: Session, token: str) -> dict[str, Any]:
-        """Return what this creator may choose for a post now; raises RateLimited for one who has posted enough."""
+        """Return this creator's present choices for a post; raises RateLimited if the creator has posted too much."""
         info = self.ask(session, token, "post/publish/creator_info/query")
         if not dig_list(info, "privacy_level_options"):
             raise Unavailable(Phrase("TikTok did not say what this creator may choose."))

@@ -1,4 +1,4 @@
-"""What TikTok means when it refuses a call, or gives up a post: its codes count, not its statuses.
+"""The meaning of TikTok's refusals and given-up posts, by its codes rather than its statuses.
 
 https://developers.tiktok.com/doc/tiktok-api-v2-error-handling
 """
@@ -22,9 +22,9 @@ from ouipost.phrases import Phrase, joined
 NAME = "TikTok"
 OK = "ok"
 FIRST_WAIT = 60.0
-"""TikTok tells no time with its limits of a minute."""
+"""Wait for a limit per minute, for which TikTok gives no time."""
 FULL_DAY_WAIT = 3600.0
-"""Its caps are of the last 24 hours, so that there may be room at any time."""
+"""Wait for a cap of the last 24 hours, where there may be room again at any time."""
 
 LOG_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
@@ -50,7 +50,7 @@ ADVICE = {
         "Until TikTok has audited the app, the account itself must be private while it posts."
     ),
 }
-"""What its own words lack: they only name the address of its guidelines."""
+"""Advice that TikTok's messages lack: they only name the address of its guidelines."""
 
 AUTH_REMOVED = "auth_removed"
 INTERNAL = "internal"
@@ -75,17 +75,17 @@ NOT_FOR_THE_CONTENT: dict[str, dict[str, Any]] = {
     "spam_risk_too_many_posts": {"code": RateLimited.code, "who_acts": WhoActs.CALLER},
     "spam_risk_user_banned_from_posting": {"who_acts": WhoActs.ACCOUNT_OWNER},
 }
-"""Of these, the reasons that do not lie in the content."""
+"""Reasons in `WHY` that are not about the content."""
 
 
 def code_of(answer: Answer) -> str:
-    """Return the code of an answer, also of one with a good status; empty where there is none."""
+    """Return the code of an answer, even of one with a good status; empty if there is none."""
     error = dig(decoded(answer), "error")
     return error if isinstance(error, str) else dig_text(error, "code")
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal means."""
+    """Return the error of a refusal."""
     code = code_of(answer)
     facts = _facts(answer, code)
     if code in TOKEN_IS_OVER or (answer.status == 401 and not code):
@@ -101,7 +101,7 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def _facts(answer: Answer, code: str) -> dict[str, Any]:
-    """Return what an answer says, with our advice."""
+    """Return the fields of an answer's error, with our advice in the message."""
     error = dig(decoded(answer), "error")
     is_known = code in {*REFUSALS, *TOKEN_IS_OVER, *DAY_IS_FULL, *MINUTE_IS_FULL, *TRANSIENT}
     facts = facts_of(NAME, answer, words=dig(error, "message"), code=code, is_known=is_known)
@@ -111,7 +111,7 @@ def _facts(answer: Answer, code: str) -> dict[str, Any]:
 
 
 def with_log_id(message: str, error: Any) -> str:
-    """Return what an error says, with the id that TikTok's support asks for."""
+    """Return an error's message with the id that TikTok's support asks for."""
     log_id = dig_text(error, "log_id")
     if not LOG_ID.fullmatch(log_id):
         return message
@@ -119,16 +119,16 @@ def with_log_id(message: str, error: Any) -> str:
 
 
 def given_up(reason: str) -> ProcessingFailed:
-    """Return what it means that TikTok took a post and gave it up for this reason."""
+    """Return the error of a post that TikTok took and gave up for this reason."""
     if reason == AUTH_REMOVED:
-        told = Phrase("TikTok gave up on the post: the access was revoked.")
-        return ProcessingFailed(told, **PERMISSION, network_code=reason)
+        message = Phrase("TikTok gave up on the post: the access was revoked.")
+        return ProcessingFailed(message, **PERMISSION, network_code=reason)
     if reason == INTERNAL:
-        told = Phrase("TikTok gave up on the post, again, for a reason of its own.")
-        return ProcessingFailed(told, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.NETWORK, network_code=reason)
+        message = Phrase("TikTok gave up on the post, again, for a reason of its own.")
+        return ProcessingFailed(message, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.NETWORK, network_code=reason)
     if reason in BAD_MEDIA:
-        told = Phrase("TikTok gave up on the post: it does not take {what}.", what=BAD_MEDIA[reason])
-        return ProcessingFailed(told, who_acts=WhoActs.CALLER, network_code=reason)
+        message = Phrase("TikTok gave up on the post: it does not take {what}.", what=BAD_MEDIA[reason])
+        return ProcessingFailed(message, who_acts=WhoActs.CALLER, network_code=reason)
     why = WHY.get(reason) or Phrase(
         "its reason is {reason}, which is unknown here", reason=code_to_show(reason) or Phrase("not told")
     )

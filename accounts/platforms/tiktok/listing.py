@@ -13,14 +13,14 @@ from ouipost.unicode import composed
 FIELDS = "id,create_time,video_description,title,share_url"
 AT_ONCE = 20
 LISTED_UNITS = 140
-"""The list shows the first 150 of a text, counted in a way that is not documented."""
+"""The list shows the first 150 units of a text, counted in an undocumented way."""
 
 
 def photos_like(api: TikTokApi, session: Session, operation: Operation) -> list[str]:
-    """Return the ids of the posts that can be these photos; sent twice without a trace, they are not sent again.
+    """Return the ids of the posts that may be these photos.
 
-    A video of the same text is none of them. Alone it raises Unknown: that TikTok shows photos at an address of their
-    own is from memory.
+    A video with the same text does not count. If only such a video is found, it raises Unknown, because the form of
+    photos' addresses is from memory.
     """
     read = partial(_newest, api, session, operation.account)
     videos = pages(read, at="videos", cursor="cursor", cursor_of=_next_cursor)
@@ -28,8 +28,6 @@ def photos_like(api: TikTokApi, session: Session, operation: Operation) -> list[
     found = [dig_text(each, "id") for each in alike if "/video/" not in dig_text(each, "share_url")]
     if alike and not found:
         raise Unknown(Phrase("TikTok lists a video with the text of the photos, and no photos."))
-    if not found and operation.handles.get("again"):
-        raise Unknown(Phrase("TikTok was sent the photos twice and does not list them."))
     return list(dict.fromkeys(found))
 
 
@@ -52,7 +50,7 @@ def _created(video: Any) -> float | None:
 
 
 def _is_it(video: Any, content: Content) -> bool:
-    """Return whether an entry of the list can be this post: it has the same text as far as it is shown."""
+    """Return whether an entry of the list may be this post, which has the same text as far as it is shown."""
     shown = dig_text(video, "video_description") or dig_text(video, "title")
     ours, theirs = _flat(content.text or content.title), _flat(shown)
     is_cut = length(shown, "utf16_units") >= LISTED_UNITS and ours.startswith(theirs)

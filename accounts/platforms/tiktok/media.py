@@ -1,4 +1,4 @@
-"""Uploading a video to TikTok: equal chunks in order, of which the last one makes it a post.
+"""Uploading a video to TikTok: equal chunks in order; the last one makes the post.
 
 https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 """
@@ -16,14 +16,14 @@ CHUNK_SECONDS = 80
 RANGE = re.compile(r"bytes\s+0-(\d+)/\d+")
 TAKEN = {200, 201}
 GONE = {403, 404}
-"""The address is over, or was never there."""
+"""The address has expired, or never existed."""
 OUT_OF_STEP = {206, 416}
-"""These tell how many bytes are there."""
+"""Statuses whose answers give the number of bytes received."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a video is cut: the last chunk also takes the few bytes that are left over."""
+    """The division of a video into chunks; the last chunk also takes the remaining bytes."""
 
     size: int
 
@@ -37,24 +37,24 @@ class Plan:
 
     @property
     def last(self) -> int:
-        """Return where the last chunk begins."""
+        """Return the start of the last chunk."""
         return (self.count - 1) * self.chunk
 
     def end(self, start: int) -> int:
-        """Return where the chunk ends that this byte is in."""
+        """Return the end of the chunk with this byte."""
         return self.size if start >= self.last else (start // self.chunk + 1) * self.chunk
 
-    def arrived(self, told: int) -> int:
-        """Return how many bytes TikTok has, from what it tells behind `bytes 0-`."""
-        # it calls that their number and writes it where a range has its last byte: what makes whole chunks is meant
-        is_whole = told == self.size or (told <= self.last and told % self.chunk == 0)
-        return told if is_whole else told + 1
+    def arrived(self, number: int) -> int:
+        """Return how many bytes TikTok has, from its number after `bytes 0-`."""
+        # TikTok calls it the number of bytes, but it stands where a range has its last byte: whole chunks decide
+        is_whole = number == self.size or (number <= self.last and number % self.chunk == 0)
+        return number if is_whole else number + 1
 
 
 def send_all_but_the_last(
     connector: Connector, session: Session, video: Media, handles: Handles, save: Save
 ) -> Handles:
-    """Send the chunks that TikTok does not have yet, and return the handles; each is saved when it is there."""
+    """Send the chunks that TikTok does not have yet, and return the handles; they are saved after each chunk."""
     plan, progress = Plan(size=video.size), Progress(handles, save)
     for chunk in progress.parts(video, lambda start: min(plan.end(start), plan.last)):
         answer = put(session, video, handles["upload_url"], chunk)
@@ -66,7 +66,7 @@ def send_all_but_the_last(
 
 
 def _goes_on_at(connector: Connector, answer: Answer, chunk: Part, plan: Plan) -> int:
-    """Return the first byte that TikTok misses after a chunk: where it does not say, that of a chunk it refused."""
+    """Return the first byte that TikTok misses after a chunk; by default the end of a good, the start of a bad one."""
     if not answer.ok and answer.status not in OUT_OF_STEP:
         raise connector.classify(answer)
     arrived = received(answer, plan)
@@ -82,6 +82,6 @@ def put(session: Session, media: Media, url: str, chunk: Part) -> Answer:
 
 
 def received(answer: Answer, plan: Plan) -> int | None:
-    """Return how many bytes TikTok has, None where it does not say."""
+    """Return how many bytes TikTok has, None if the answer does not say."""
     found = RANGE.match(answer.headers.get("Content-Range", ""))
     return plan.arrived(int(found[1])) if found else None

@@ -9,7 +9,7 @@ COUNTS = {"likes": "like_count", "comments": "comment_count", "shares": "share_c
 
 
 def of_post(video: Any) -> PostNumbers:
-    """Return how a post did, and where it is, as TikTok's list of videos has it; it tells neither reach nor clicks."""
+    """Return the numbers and the address of a post from TikTok's list; it gives neither reach nor clicks."""
     own = {name: dig_count(video, field) for name, field in COUNTS.items()}
     counted = {name: count for name, count in own.items() if count is not None}
     url = dig_text(video, "share_url")

@@ -1,4 +1,4 @@
-"""What is sent to TikTok for a post, what is remembered of it between the calls, and how it is found again."""
+"""TikTok's posts: the requests, the handles kept between the calls, and the results."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from ouipost.phrases import Phrase
 UPLOAD_LIVES = timedelta(minutes=55)
 """TikTok takes bytes for an hour."""
 MODERATION = timedelta(minutes=1)
-"""A public post mostly has its id by then; waiting longer for it would keep people waiting for a post that is out."""
+"""A public post mostly has its id after this time; a longer wait would delay the report of a published post."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 PAUSE_FOR_ID, PAUSE_AFTER_FAILURE = 10.0, 60.0
 PHOTOS = "photos"
@@ -31,14 +31,14 @@ PHOTO = "photo"
 
 
 def is_public(content: Content) -> bool:
-    """Return whether everybody will see the post: only then it gets an id and is listed."""
+    """Return whether the post will be public; only then it gets an id and is listed."""
     return content.options.get("privacy_level") == PUBLIC
 
 
 def for_this_try(operation: Operation, handles: Handles) -> Handles:
-    """Return the handles to go on with, marked where photos, or what TikTok gave up, are sent once more.
+    """Return the handles for this try, marked if photos, or a post that TikTok gave up, are sent once more.
 
-    The mark must not be saved before they are: who dies until then has not sent them again.
+    The mark must not be saved before they are sent: a process that dies before that has not sent them again.
     """
     photos_again = operation.armed_at is not None and operation.content.video is None
     marked = {"again": True} if photos_again or "given_up" in handles else {}
@@ -48,7 +48,7 @@ def for_this_try(operation: Operation, handles: Handles) -> Handles:
 def about_to_be_whole(handles: Handles) -> Handles:
     """Return the handles marked as those of a video whose last chunk is sent next.
 
-    The mark must not be saved before it may be sent, either.
+    This mark must not be saved before the chunk may be sent, either.
     """
     return {**handles, "last": True}
 
@@ -59,7 +59,7 @@ def may_be_whole(handles: Handles) -> bool:
 
 
 def without_post(handles: Handles) -> dict[str, Any]:
-    """Return the handles without those of a post that was begun and will not be."""
+    """Return the handles without those of a post that was begun and dropped."""
     return {name: handles[name] for name in (UPLOADS, "again") if name in handles}
 
 
@@ -70,13 +70,13 @@ def takes_bytes(handles: Handles, now: datetime) -> bool:
 
 
 def video_info(content: Content, handles: Handles) -> dict[str, Any]:
-    """Return what is said about a video."""
+    """Return the `post_info` of a video."""
     info = {"title": content.text} | _info(content, handles, INTERACTIONS)
     return info | _given(content, "is_aigc", "video_cover_timestamp_ms")
 
 
 def with_photos(content: Content, handles: Handles, save: Save) -> Handles:
-    """Return the handles with the photos' addresses; a photo that must be converted first may take its time."""
+    """Return the handles with the photos' addresses; they are saved after each conversion, which may take long."""
     addresses = []
     for each in content.media:
         addresses.append(each.pull_url())
@@ -99,7 +99,7 @@ def photo_post(content: Content, handles: Handles) -> dict[str, Any]:
 
 
 def _info(content: Content, handles: Handles, interactions: tuple[str, ...]) -> dict[str, Any]:
-    """An interaction that the creator has turned off stays off, whether or not the post says so."""
+    """Return the common part of `post_info`; an interaction that the creator has turned off stays off."""
     creator, options = uploaded(handles, CREATOR), content.options
     closed = {
         f"disable_{each}": creator.get(f"{each}_disabled") is True or options.get(f"disable_{each}", False)
@@ -114,12 +114,12 @@ def _given(content: Content, *names: str) -> dict[str, Any]:
 
 
 def taken(message: str, handles: Mapping[str, Any]) -> StillWorking:
-    """Return what tells the engine to ask later what became of the post."""
+    """Return the error that makes the engine ask for the outcome later."""
     return StillWorking(message, retry_after=FIRST_PAUSE, handles=handles)
 
 
 def still_working(operation: Operation) -> StillWorking:
-    """Return what tells the engine to ask again: soon at first, then ever slower."""
+    """Return the error that makes the engine ask again, with growing waits."""
     wait = min(max(operation.waited / 2, FIRST_PAUSE), LONGEST_PAUSE)
     return StillWorking(Phrase("TikTok is working on the post."), retry_after=wait)
 
@@ -133,7 +133,7 @@ def misses_bytes(operation: Operation, arrived: int | None) -> bool:
 
 
 def given_up(operation: Operation, reason: str) -> PlatformError:
-    """Return what comes of a post that TikTok gave up: for a cause that may pass it is sent once more."""
+    """Return the error of a post that TikTok gave up; for a temporary reason the post is sent once more."""
     if reason not in tiktok_errors.WORTH_ANOTHER_TRY or operation.handles.get("again"):
         return tiktok_errors.given_up(reason)
     return StillWorking(
@@ -144,12 +144,12 @@ def given_up(operation: Operation, reason: str) -> PlatformError:
     )
 
 
-def published(operation: Operation, publish_id: str, told: Any) -> Published:
-    """Return the post; one that is not public has no id, and is known by its publish_id.
+def published(operation: Operation, publish_id: str, status: Any) -> Published:
+    """Return the post; one that is not public has no id, and is identified by its publish_id.
 
-    Raises StillWorking for a public one that may get its id within a moment.
+    Raises StillWorking for a public one that may get its id soon.
     """
-    post_id = dig_text(told, "publicaly_available_post_id", 0)
+    post_id = dig_text(status, "publicaly_available_post_id", 0)
     if post_id:
         return shown(operation.account, kind_of(publish_id), post_id)
     if is_public(operation.content) and operation.now < operation.begun_again("begun_at") + MODERATION:
@@ -158,11 +158,13 @@ def published(operation: Operation, publish_id: str, told: Any) -> Published:
 
 
 def kind_of(publish_id: str) -> str:
-    """Return what was begun under this id."""
+    """Return the kind of post with this publish_id."""
     return PHOTO if publish_id.startswith("p_") else "video"
 
 
 def shown(account: Account, kind: str, post_id: str) -> Published:
-    """Return a post by its own id; its address comes with its numbers, and until then is one made of the id, which for
-    photos is from memory."""
+    """Return a post by its own id, with an address made of the id, whose form for photos is from memory.
+
+    The real address comes with the post's numbers.
+    """
     return Published(remote_id=post_id, url=f"https://www.tiktok.com/@{account.username}/{kind}/{post_id}")

@@ -1,4 +1,4 @@
-"""What TikTok refuses beside the limits: what this creator may not choose, and options that do not go together."""
+"""Rules of TikTok beyond the limits: the creator's own settings, and options that exclude each other."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,12 +12,12 @@ PUBLIC, SELF_ONLY = "PUBLIC_TO_EVERYONE", "SELF_ONLY"
 PRIVACY_LEVELS = (PUBLIC, "FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", SELF_ONLY)
 INTERACTIONS = ("comment", "duet", "stitch")
 CREATOR, SCOPES = "creator_info", "scopes"
-"""What an account's metadata has: the creator's settings as last read, and what was granted."""
+"""Keys of an account's metadata: the creator's settings as last read, and the granted scopes."""
 PUBLISH = "video.publish"
 UNAUDITED = "unaudited"
-"""What the operator says an app is that TikTok has not audited."""
+"""The operator's `product` of an app that TikTok has not audited."""
 MAX_DESCRIPTION = 4000
-"""Of photos, whose text stands apart from their title."""
+"""Limit of the text of photos, which have a title as well."""
 
 OPTIONS = (
     Option(name="privacy_level", choices=PRIVACY_LEVELS, required=True),
@@ -69,8 +69,7 @@ def limits_for(content: Content, limits: Limits) -> Limits:
 
 
 def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
-    """Name what the app may not do yet, what the account's owner did not allow, what goes together with nothing, and
-    what the creator has off."""
+    """Yield issues of an unaudited app, missing permission, options that do not fit, and the creator's settings."""
     if product == UNAUDITED:
         yield Issue(
             rule="app_not_audited",
@@ -129,7 +128,7 @@ def _options(content: Content) -> Iterator[Issue]:
 
 
 def _cover(options: Mapping[str, Any], name: str, most: int | None) -> Iterator[Issue]:
-    """Name a cover that the post does not have; `most` is None where nothing is known of the video."""
+    """Yield an issue for a cover outside the post; `most` is None if the video's duration is unknown."""
     value = options.get(name)
     if type(value) is int and (value < 0 or (most is not None and value > most)):
         yield Issue(
@@ -145,7 +144,7 @@ def _cover(options: Mapping[str, Any], name: str, most: int | None) -> Iterator[
 
 
 def of_creator(content: Content, creator: Mapping[str, Any]) -> Iterator[Issue]:
-    """Name what this creator's own settings do not let an app post; nothing where they are not known."""
+    """Yield issues of content that this creator's settings do not allow; none if the settings are unknown."""
     yield from _privacy(content, dig_list(creator, "privacy_level_options"))
     yield from _duration(content.video, dig_count(creator, "max_video_post_duration_sec"))
     for each in INTERACTIONS:

@@ -7,6 +7,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     Candidate,
     Content,
@@ -14,7 +15,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -46,8 +46,9 @@ class Twitter(OAuth2Connector):
     name = "Twitter/X"
     account_types = ("profile",)
     username_prefix = "@"
+    post_hosts = ("x.com", "twitter.com")
     scopes = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
-    pace = Pace(posts=100, seconds=900)
+    pace = Allowance(most=100, seconds=900)
     """`POST /2/tweets`: 100 per user in 15 minutes, https://docs.x.com/x-api/fundamentals/rate-limits."""
     limits = validation.LIMITS
     raised = {PREMIUM: validation.PREMIUM_LIMITS}

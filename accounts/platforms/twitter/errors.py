@@ -1,4 +1,4 @@
-"""What X's refusals mean: https://docs.x.com/x-api/fundamentals/response-codes"""
+"""The meaning of X's refusals: https://docs.x.com/x-api/fundamentals/response-codes"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 NO_KIND = {"", "about:blank"}
 TOKEN_IS_OVER = {"32", "89", "unsupported-authentication"}
 APP_IS_STOPPED = {"453", "client-forbidden"}
-"""The first of them: the app's level of access has not this call."""
+"""Code 453: the app's access level does not have this call."""
 QUOTA_IS_SPENT = {"88", "185"}
 BLOCKED = {"64", "226", "326", "user-suspended"}
-"""The account is suspended, taken for a machine, or locked until its owner signs in; mostly told in words alone."""
+"""The account is suspended, taken for a bot, or locked until its owner signs in; mostly only the message says so."""
 NO_CREDITS = {"credits-depleted"}
 USAGE_CAPPED = {"usage-capped"}
 DUPLICATE = {"187"}
@@ -40,15 +40,15 @@ BLOCKED_WORDS = ("temporarily locked", "not permitted to access this feature")
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What X says about a refusal, in any of its shapes."""
+    """The content of a refusal by X, in any of its shapes."""
 
     code: str
     """The last word of the problem's type, else the number of the older shape."""
     message: str
-    """What is wrong with this very request, where X says it: the detail may be the same for all of a kind."""
+    """The fault of this request, if X gives it; the detail may be the same for all problems of a kind."""
     detail: str = ""
     title: str = ""
-    """The status in words: X's own, where the problem has no type."""
+    """The status in words, which are X's own if the problem has no type."""
 
     @classmethod
     def of(cls, answer: Answer) -> "Problem":
@@ -66,7 +66,7 @@ class Problem:
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal means, by the problem's type and words rather than its status."""
+    """Return the error of a refusal, by the problem's type and words rather than its status."""
     problem = Problem.of(answer)
     is_known = problem.code in {*KNOWN, "", str(answer.status)}
     code = problem.code or problem.title
@@ -102,7 +102,7 @@ def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
 
 
 def _wait(answer: Answer) -> float | None:
-    """The latest reset among the quotas that are used up; where none says so, the plain one's."""
+    """Return the seconds to the latest reset of the used-up quotas; if none is marked so, to the plain quota's."""
     wait = _until(answer, _spent_quotas(answer) or QUOTAS[:1])
     return retry_after(answer) if wait is None else wait
 
@@ -112,6 +112,6 @@ def _spent_quotas(answer: Answer) -> list[str]:
 
 
 def _until(answer: Answer, quotas: Sequence[str]) -> float | None:
-    """Return the seconds until all of these are there again, None where none of them tells."""
+    """Return the seconds until all these quotas are reset, None if no header gives a time."""
     waits = [reset_after(answer, f"{each}-reset") for each in quotas]
     return max((each for each in waits if each is not None), default=None)

@@ -1,4 +1,4 @@
-"""Finding a post among those that its account has on X: https://docs.x.com/x-api/users/get-posts"""
+"""Finding a post among its account's posts on X: https://docs.x.com/x-api/users/get-posts"""
 
 import re
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from accounts.platforms.text import comparable
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
 LAST_LINK = re.compile(r"(?:(?<!\s)\s+)?(https://t\.co/\w+)$")
 ESCAPED = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
-"""What X escapes in a text, and nothing else: "&region=" in an address is none. The last one last."""
+"""The only signs that X escapes in a text; "&region=" in an address is no escape. `&amp;` must be the last."""
 MEDIA_PAGE = re.compile(r"/status/\d+/(?:photo|video)/\d+$")
 
 
 def posts_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
-    """Return the ids of the account's posts that can be this operation's; raises Unknown where not all can be seen."""
+    """Return the ids of the account's posts that may be this operation's; raises Unknown if not all can be seen."""
     known = {each.remote_id for each in operation.out}
     read = partial(_newest, connector, session, operation)
     posts = pages(read, at="data", cursor="pagination_token", cursor_of=text_at("meta", "next_token"))
@@ -28,7 +28,7 @@ def posts_like(connector: Connector, session: Session, operation: Operation) -> 
 
 
 def _newest(connector: Connector, session: Session, operation: Operation, **cursor: str) -> Any:
-    """Return a page of the account's posts; X leaves the list out of one without any."""
+    """Return a page of the account's posts; X leaves out the list if it is empty."""
     account = operation.account
     params: dict[str, Any] = {
         "max_results": 100,
@@ -58,7 +58,7 @@ def _answered(post: Any) -> Iterator[str]:
 
 
 def _written_text(post: Any) -> str:
-    """What was sent: X escapes it, cuts it, shortens its links, and adds a link to the media at the end."""
+    """Return the text as sent: X escapes it, cuts it, shortens its links, and appends a link to the media."""
     whole = dig(post, "note_tweet") or dig(post, "note_post") or post
     text = dig_text(whole, "text")
     links = {dig_text(each, "url"): each for each in dig_list(whole, "entities", "urls") if dig_text(each, "url")}
@@ -73,5 +73,5 @@ def _written_text(post: Any) -> str:
 
 
 def _is_media(link: Any) -> bool:
-    """Whether a link is the one that X itself adds; it need not be listed among those of the text."""
+    """Whether a link is the one that X itself appends; it may be missing among the links of the text."""
     return not link or dig(link, "media_key") is not None or bool(MEDIA_PAGE.search(dig_text(link, "expanded_url")))

@@ -21,24 +21,24 @@ from accounts.platforms.uploads import GIVEN, SENT, UPLOADS, Ending, Part, Progr
 from ouipost.phrases import Phrase
 
 USUAL_LIFE = 86_400
-"""Seconds for which X keeps an upload, unless it says otherwise."""
+"""Seconds for which X keeps an upload, unless its answer gives another time."""
 USABLE = 5 / 6
-"""The part of that after which it is not posted any more: the post needs the rest to go out."""
+"""The part of this life in which an upload is used; the post needs the rest to go out."""
 CHUNK = 4 * 1024 * 1024
 MOST_CHUNKS = 1000
-"""Chunks have at most 5 MB. Of another size, an upload that is under way would not go on where it stopped."""
+"""Chunks have at most 5 MB. With another size, a running upload would not continue where it stopped."""
 USUAL_WAIT, LONGEST_WAIT = 5, 600
 TAKES_ALT_TEXT = {"image"}
-"""Whether X takes an alt text for videos is not documented."""
+"""Types of files with alt text; X does not document whether it takes one for videos."""
 
 
 def is_chunked(media: Media) -> bool:
-    """Whether X takes this file only in chunks: a video, or a GIF that moves."""
+    """Whether X takes this file only in chunks: a video, or an animated GIF."""
     return media.type == "video" or (media.mime_type == "image/gif" and media.animated)
 
 
 def prepare(connector: Connector, session: Session, operation: Operation, save: Save) -> Handles:
-    """Upload what X does not have yet; raises StillWorking while it works on a GIF or a video."""
+    """Upload the files that X does not have yet; raises StillWorking while it processes a GIF or a video."""
     media = operation.content.media
     if any(map(is_chunked, media)):
         return ChunkedUpload(connector, session, operation, save).run()
@@ -63,7 +63,7 @@ def _upload_image(connector: Connector, session: Session, operation: Operation, 
 
 
 def _end_of(answer: Any, *, now: datetime) -> datetime:
-    """Return until when an upload can be posted."""
+    """Return the time until which an upload can be posted."""
     life = dig_count(answer, "data", "expires_after_secs")
     return now + USABLE * timedelta(seconds=USUAL_LIFE if life is None else min(life, USUAL_LIFE))
 
@@ -83,12 +83,12 @@ def _describe(connector: Connector, session: Session, operation: Operation, medi
 
 
 def _work_on(answer: Any) -> Any:
-    """Return what X says of its work on a file, None where it says nothing."""
+    """Return X's processing information of a file, None if there is none."""
     return dig(answer, "data", "processing_info")
 
 
 class ChunkedUpload:
-    """The one GIF or video of a post on its way to X; after every step the handles tell how far it is."""
+    """The one GIF or video of a post on its way to X; the handles have its state after every step."""
 
     def __init__(self, connector: Connector, session: Session, operation: Operation, save: Save) -> None:
         self._connector, self._session, self._operation = connector, session, operation
@@ -96,7 +96,7 @@ class ChunkedUpload:
         self._progress = Progress(operation.handles, save, UPLOADS, self._media.id)
 
     def run(self) -> Handles:
-        """Go on after the last step that was saved, to the end; raises StillWorking while X works on the file."""
+        """Continue after the last saved step to the end; raises StillWorking while X processes the file."""
         if not self._progress.is_good(now=self._operation.now):
             answer = self._call("POST", "initialize", json=self._announcement())
             ends_at = _end_of(answer, now=self._operation.now)
@@ -124,7 +124,7 @@ class ChunkedUpload:
         self._call("POST", f"{self._id}/append", data=segment, files=files, timeout=60)
 
     def _close(self) -> Any:
-        """End the upload; where an earlier try may have ended it already, ask first how it stands."""
+        """End the upload; if an earlier try may have ended it, read its status first."""
         if "closing" not in self._progress.state:
             self._progress.keep({"closing": True})
             return self._finalize()
@@ -135,9 +135,9 @@ class ChunkedUpload:
         return answer if _work_on(answer) else self._surely_closed(answer)
 
     def _surely_closed(self, answer: Any) -> Any:
-        """End the upload of which no work is told: that may be done, or X has never been told that the file is whole.
+        """End an upload without processing information: it may be processed, or was never ended.
 
-        X refuses to end what it has ended already: then this answer holds.
+        X refuses to end an upload twice: then this answer is valid.
         """
         try:
             return self._finalize()
@@ -151,8 +151,10 @@ class ChunkedUpload:
         return self._of_this(self._call("GET", params={"command": "STATUS", "media_id": self._id}))
 
     def _of_this(self, answer: Any) -> Any:
-        """Return what X tells of this upload; raises Unavailable where it tells nothing of it, and forgets one that X
-        gives an error for instead."""
+        """Return the answer if it is about this upload; raises Unavailable if it is not.
+
+        An upload for which X answers an error is forgotten.
+        """
         if dig_text(answer, "data", "id") == self._id:
             return answer
         if dig_list(answer, "errors"):
@@ -166,7 +168,7 @@ class ChunkedUpload:
         return self._connector.call(self._session, method, url, headers=headers, **request)
 
     def _wait_for(self, answer: Any) -> None:
-        """Nothing said of processing means that the file is ready."""
+        """Raise StillWorking while the file is processed, Rejected if that failed; no information means ready."""
         work = _work_on(answer)
         state = dig_text(work, "state")
         if state not in {"", "succeeded", "failed"}:

@@ -8,7 +8,7 @@ from accounts.platforms.base import Account, Connector, PostNumbers, Rejected, S
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, listed
 
 PRIVATE_FOR = timedelta(days=30) - timedelta(hours=1)
-"""X gives an author the numbers that only they see for 30 days."""
+"""X gives an author the private numbers of a post for 30 days."""
 SNOWFLAKE_EPOCH = 1_288_834_974_657
 GONE = "/resource-not-found"
 OWN = {
@@ -18,13 +18,13 @@ OWN = {
     "quotes": ("quote_count",),
     "bookmarks": ("bookmark_count",),
 }
-"""Our names, and X's: some have two, an old and a new one. All are engagement: a bookmark is a save."""
+"""Our names, and X's, some of which have an old and a new form. All count as engagement: a bookmark is a save."""
 
 
 def read_posts(
     connector: Connector, session: Session, account: Account, remote_ids: Sequence[str], now: datetime
 ) -> dict[str, PostNumbers]:
-    """Return the numbers of posts: the private ones too where a post is young, or none where X refuses those."""
+    """Return the numbers of posts, with the private ones for young posts, unless X refuses these."""
     young = [each for each in remote_ids if created_at(each) > now - PRIVATE_FOR]
     found = _numbers_in(_ask_privately(connector, session, account, young), young) if young else {}
     rest = [each for each in remote_ids if each not in found]
@@ -35,7 +35,7 @@ def read_posts(
 
 
 def created_at(post_id: str) -> datetime:
-    """Return when a post was made: its id says so."""
+    """Return the time of a post, which is part of its id."""
     milliseconds = (int(post_id) >> 22) + SNOWFLAKE_EPOCH if post_id.isascii() and post_id.isdigit() else 0
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
@@ -60,7 +60,7 @@ def _ask(connector: Connector, session: Session, account: Account, ids: Sequence
 
 
 def _numbers_in(answer: Any, ids: Sequence[str]) -> dict[str, PostNumbers]:
-    """Return the numbers of those of the posts that are in an answer."""
+    """Return the numbers of the posts that are in an answer."""
     views = {
         dig_text(each, "media_key"): dig_count(each, "public_metrics", "view_count")
         for each in dig_list(answer, "includes", "media")
@@ -70,10 +70,10 @@ def _numbers_in(answer: Any, ids: Sequence[str]) -> dict[str, PostNumbers]:
 
 
 def _not_gone(answer: Any, ids: Sequence[str]) -> list[str]:
-    """Return the posts of which X does not say that they are gone: others it may have kept back.
+    """Return the posts that X does not report as gone, since it may hold back others.
 
-    What X says in `errors` beside the posts concerns only those that it names there. Raises Unknown where there are
-    neither posts nor errors.
+    X's `errors` beside the posts concern only the posts that they name. Raises Unknown if there are neither posts nor
+    errors.
     """
     errors = dig_list(answer, "errors")
     if not errors:

@@ -1,4 +1,4 @@
-"""What X takes in a post: https://docs.x.com/x-api/media/quickstart/best-practices, https://docs.x.com/fundamentals/counting-characters"""
+"""Rules of X: https://docs.x.com/x-api/media/quickstart/best-practices, https://docs.x.com/fundamentals/counting-characters"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,7 +10,7 @@ from accounts.platforms.twitter.media import CHUNK, MOST_CHUNKS, is_chunked
 from ouipost.phrases import Phrase
 
 PAYING = {"Premium", "PremiumPlus"}
-"""The subscriptions with long posts and long videos. Whether Basic has them is not known."""
+"""The subscriptions with long posts and long videos; it is not known whether Basic has them."""
 CHARACTERS, PREMIUM_CHARACTERS = 280, 25_000
 """The second is not in X's documentation; a connector in production stops at 4,000."""
 MOST_GIF_BYTES = 15_000_000
@@ -49,7 +49,7 @@ LIMITS = Limits(
     max_video_fps=60,
     video_codecs=("h264",),
     audio_codecs=("aac",),
-    video_chroma="4:2:0",  # of the profile High there is no other
+    video_chroma="4:2:0",  # the profile High has no other
     options=_options(CHARACTERS),
 )
 PREMIUM_LIMITS = replace(
@@ -61,7 +61,7 @@ PREMIUM_LIMITS = replace(
 
 
 def beside_the_limits(content: Content) -> Iterator[Issue]:
-    """Name signs and mentions that X would refuse, or may, texts that are the same, and GIFs that are too large."""
+    """Yield issues of cashtags and mentions that X refuses, or may refuse, repeated texts, and too large GIFs."""
     for field, text in _texts(content):
         yield from _text(field, text)
     yield from _repeated(content)
@@ -70,12 +70,12 @@ def beside_the_limits(content: Content) -> Iterator[Issue]:
 
 
 def pays(account: Mapping[str, Any]) -> bool:
-    """Whether this account may write more than others."""
+    """Whether this account's subscription allows longer posts."""
     return account.get("subscription_type") in PAYING
 
 
 def _texts(content: Content) -> list[tuple[str, str]]:
-    """The post's text and those that follow it, each with its field."""
+    """Return the texts of the post and its replies, each with its field."""
     parts = [reply.text for reply in content.replies if not reply.is_comment]
     comments = [reply.text for reply in content.replies if reply.is_comment]
     fields = [

@@ -9,6 +9,7 @@ from typing import Any
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
+    Allowance,
     Answer,
     Candidate,
     Content,
@@ -16,7 +17,6 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
-    Pace,
     PlatformError,
     PostNumbers,
     Profile,
@@ -43,9 +43,9 @@ REVOKE = "https://oauth2.googleapis.com/revoke"
 SCOPES = "https://www.googleapis.com/auth/"
 CHANNEL_PARTS = "snippet,contentDetails,statistics"
 GONE_AFTER = timedelta(hours=1)
-"""When a video that YouTube took, and does not show, is not there any more."""
+"""Time after which a video that YouTube took but does not show counts as deleted."""
 SOONEST, LATEST = 3.0, 300.0
-"""Seconds between two looks at a video that is being processed: a quarter of the time since it was sent."""
+"""Bounds of the seconds between two looks at a video in processing: a quarter of the time since it was sent."""
 
 
 class YouTube(OAuth2Connector):
@@ -53,14 +53,15 @@ class YouTube(OAuth2Connector):
     name = "YouTube"
     account_types = ("channel",)
     username_prefix = "@"
+    post_hosts = ("youtube.com", "youtu.be")
     scopes = (
         f"{SCOPES}youtube.upload",
         f"{SCOPES}youtube.readonly",
         f"{SCOPES}youtube.force-ssl",
         f"{SCOPES}yt-analytics.readonly",
     )
-    pace = Pace(posts=100, seconds=86_400)
-    """Uploads of a project in a day: https://developers.google.com/youtube/v3/determine_quota_cost."""
+    pace = Allowance(most=100, seconds=86_400)
+    """A project's uploads in a day: https://developers.google.com/youtube/v3/determine_quota_cost."""
     limits = validation.LIMITS
     other_types = {"short": validation.SHORT_LIMITS}
     metrics = ("impressions", "engagement", "likes", "comments", "shares")
@@ -78,21 +79,23 @@ class YouTube(OAuth2Connector):
     dead_grant = frozenset({"invalid_grant", "admin_policy_enforced"})
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
-        """Ask for a refresh token, which Google gives a second time only with the consent page shown anew, and for the
-        choice of an account: who has been here before is else taken to the channel of then."""
+        """Ask for a refresh token, which Google gives again only after a new consent, and for the choice of an account.
+
+        Otherwise Google would reuse the channel that the person chose before.
+        """
         url = super().authorize_url(
             redirect_uri=redirect_uri, state=state, scopes=scopes, code_challenge=code_challenge
         )
         return f"{url}&access_type=offline&prompt=consent+select_account"
 
     def revoke(self, session: Session, account: Account) -> None:
-        """Revoking the refresh token ends the whole grant; one that is revoked already needs nothing more."""
+        """Revoke the refresh token, which ends the whole grant; an already revoked token is no error."""
         answer = session.request("POST", REVOKE, data={"token": account.refresh_token or account.access_token})
         if not answer.ok and dig_text(decoded(answer), "error") != "invalid_token":
             raise self.classify_token_error(answer, refusal=Rejected)
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
-        """Return the one channel that was picked on Google's page."""
+        """Return the one channel that was chosen on Google's page."""
         channel = self._channel(session, tokens.access_token)
         remote_id = dig_text(channel, "id")
         return [Candidate(remote_id=remote_id, type="channel", profile=_profile(channel), tokens=tokens)]
@@ -121,7 +124,7 @@ class YouTube(OAuth2Connector):
         return Upload(connector=self, session=session, operation=operation).bring(save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
-        """A video is published when YouTube has processed it: its upload only hands it over."""
+        """Make the comment, or finish the video's upload and raise StillWorking until YouTube has processed it."""
         if operation.reply:
             return self._comment(session, operation)
         video_id = Upload(connector=self, session=session, operation=operation).finish()
@@ -154,8 +157,10 @@ class YouTube(OAuth2Connector):
         return [self._processed(session, _given(operation, video_id))] if video_id else []
 
     def _alike(self, session: Session, operation: Operation) -> list[Published]:
-        """Return the uploads that can be this one. While YouTube is at work on a single one, its id is not kept: it may
-        be another target's."""
+        """Return the uploads that may be this one.
+
+        While YouTube processes a single one, its id is not kept, since it may be another target's.
+        """
         found = videos_like(self, session, operation)
         try:
             if len(found) == 1:
@@ -165,7 +170,7 @@ class YouTube(OAuth2Connector):
         return [_published(each) for each in found]
 
     def _processed(self, session: Session, operation: Operation) -> Published:
-        """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed where it gave up."""
+        """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed if it gave up."""
         token, parts, video_id = operation.account.access_token, "status,processingDetails", operation.handles[VIDEO]
         videos = listed(self.get(session, token, "videos", part=parts, id=video_id), "items")
         video = videos[0] if videos else None
@@ -184,8 +189,9 @@ class YouTube(OAuth2Connector):
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
-        """Read counters from a quota that publishing does not need. It tells what it can, and may have no list at all:
-        whether a video that is left out is gone, only the list of videos tells
+        """Read the counters with a call whose quota publishing does not need.
+
+        Its answer may omit videos, or even the list; only the list of videos shows whether an omitted one is gone
         (https://developers.google.com/youtube/v3/docs/videos/batchGetStats).
         """
         read = partial(self.get, session, account.access_token)
@@ -201,7 +207,7 @@ class YouTube(OAuth2Connector):
         return AccountNumbers(followers=_subscribers(channel), posts=counted(channel, "statistics", "videoCount"))
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
-        """Return how many at most: counters, and a channel, are asked for twice; each video has a report of its own."""
+        """Return the most requests: two for the counters or the channel, and one report for each video."""
         return 2 + posts
 
     def classify(self, answer: Answer) -> PlatformError:
@@ -209,7 +215,7 @@ class YouTube(OAuth2Connector):
 
 
 def _given(operation: Operation, video_id: str) -> Operation:
-    """Return the operation with the id of its video, and since when that is known."""
+    """Return the operation with the id of its video, and the time when it became known."""
     return replace(operation, handles={**operation.handles, VIDEO: video_id, GIVEN_AT: operation.now.isoformat()})
 
 

@@ -1,4 +1,4 @@
-"""What YouTube's refusals mean: its APIs say it in the first error's `reason`, the processing in words of its own."""
+"""The meaning of YouTube's refusals: by the `reason` of an API's first error, or by the processing's own words."""
 
 import re
 from datetime import UTC, datetime, time, timedelta
@@ -30,12 +30,12 @@ from accounts.platforms.http import (
 from ouipost.phrases import Phrase
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
-"""Where the day of Google's quotas ends."""
+"""The time zone of the day of Google's quotas."""
 AFTER_TOO_MANY_UPLOADS = 86_400.0
 OF_THE_DAY = "per day'"
-"""How Google ends the name of a quota that lasts until then, which it does not tell by the reason."""
+"""The end of the name of a daily quota in Google's message; its reason does not show it."""
 MARKUP = re.compile(r"</?\w[^<>]*>")
-"""Its words have links to its documentation in them."""
+"""Google's messages contain links to its documentation."""
 
 TOKEN_IS_OVER = {"authError"}
 NO_CHANNEL = {"youtubeSignupRequired"}
@@ -101,7 +101,7 @@ ACCOUNT_IS_STOPPED = {"uploaderAccountSuspended", "uploaderAccountClosed"}
 
 
 def classify(answer: Answer) -> PlatformError:
-    """Return what a refusal of one of YouTube's APIs means, by its reason rather than its status."""
+    """Return the error of a refusal by one of YouTube's APIs, by its reason rather than its status."""
     error = dig(decoded(answer), "error")
     reason = dig_text(error, "errors", 0, "reason")
     words = MARKUP.sub("", dig_text(error, "message"))
@@ -137,15 +137,15 @@ def _refused(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformErro
 
 
 def no_channel(**facts: Any) -> Rejected:
-    """Return what it means that a Google account has nothing on YouTube."""
+    """Return the error of a Google account without a YouTube channel."""
     message = Phrase("This Google account has no YouTube channel: create one at youtube.com, then connect it again.")
     return Rejected(message, code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 
 
 def is_unknown(error: PlatformError) -> bool:
-    """Whether this refuses something for a reason that is in no table: at an upload, that it cannot go on.
+    """Whether this is a refusal with an unknown reason, after which an upload cannot continue.
 
-    Its host refuses in plain words, too, which elsewhere would be a page of something before YouTube.
+    The upload host also refuses in plain text, which elsewhere would be a proxy's page.
     """
     is_refusal = type(error) is Rejected or (type(error) is Unavailable and not is_unclear(error.status or 0))
     return is_refusal and error.network_code not in KNOWN
@@ -158,7 +158,7 @@ def until_midnight(now: datetime) -> float:
 
 
 def given_up(reason: str) -> ProcessingFailed:
-    """Return what it means that YouTube took a video and will not show it."""
+    """Return the error of a video that YouTube took but will not show."""
     words = GIVEN_UP.get(
         reason, Phrase("of a reason that it calls {reason!r}", reason=code_to_show(reason) or "nothing")
     )
@@ -169,6 +169,6 @@ def given_up(reason: str) -> ProcessingFailed:
 
 
 def removed() -> ProcessingFailed:
-    """Return what it means that a video was deleted before it was processed."""
+    """Return the error of a video that was deleted before it was processed."""
     message = Phrase("The video was deleted on YouTube before it was processed.")
     return ProcessingFailed(message, who_acts=WhoActs.ACCOUNT_OWNER, network_code="deleted")

@@ -12,15 +12,17 @@ from accounts.platforms.youtube.media import ASKED_AT
 from ouipost.phrases import Phrase
 
 LISTED_AFTER = timedelta(minutes=2)
-"""When a new video surely shows in the channel's uploads."""
+"""Time after which a new video is surely in the channel's uploads."""
 VIDEO_ID = ("contentDetails", "videoId")
 OF_A_COMMENT = ("snippet", "topLevelComment", "snippet")
-"""Where in a thread of comments its first is described."""
+"""The path of the first comment in a thread."""
 
 
 def videos_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
-    """Return the ids of the channel's uploads that can be this one; raises NotListed where it is in vain, and Unknown
-    as long as a new one may not show."""
+    """Return the ids of the channel's uploads that may be this one.
+
+    Raises NotListed if there is none, and Unknown while a new one may not be listed yet.
+    """
     playlist = operation.account.metadata.get("uploads") or f"UU{operation.account.remote_id[2:]}"
     params = {"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": 50}
     items = _newest(connector, session, operation, "playlistItems", at=("snippet", "publishedAt"), **params)
@@ -40,7 +42,7 @@ def _has(item: Any, name: str, ours: str) -> bool:
 
 
 def comments_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
-    """Return the ids of the channel's own comments on its video that can be this one."""
+    """Return the ids of the channel's own comments on its video that may be this one."""
     video = {"videoId": operation.root.remote_id}
     params = {"part": "snippet", **video, "order": "time", "textFormat": "plainText", "maxResults": 100}
     items = _newest(connector, session, operation, "commentThreads", at=(*OF_A_COMMENT, "publishedAt"), **params)
@@ -57,7 +59,7 @@ def comments_like(connector: Connector, session: Session, operation: Operation) 
 def _newest(
     connector: Connector, session: Session, operation: Operation, name: str, *, at: Sequence[str], **params: Any
 ) -> Iterator[Any]:
-    """Give what a list, newest first, has from when the call was armed; `at` is where an item's time is."""
+    """Yield the items of a list, newest first, since the call was armed; `at` is the path of an item's time."""
     read = partial(connector.get, session, operation.account.access_token, name, **params)
     items = pages(read, at="items", cursor="pageToken", cursor_of=text_at("nextPageToken"))
     return recent(items, since=operation.since, dated=time_at(*at))

@@ -1,7 +1,7 @@
 """A resumable upload: https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 
-A session is begun with all that is said about the video; then come its bytes. The video is made with the last of them:
-all pieces but the last are sent while preparing, and nobody sees them.
+A session begins with the video's metadata; then come its bytes. The last byte creates the video, so all pieces but the
+last are sent while preparing, and are invisible.
 """
 
 import re
@@ -32,24 +32,24 @@ from ouipost.phrases import Phrase
 START = "https://www.googleapis.com/upload/youtube/{version}/videos"
 TRUSTED_HOST = ".googleapis.com"
 UNIT = 256 * 1024
-"""All pieces but the last have a multiple of this size. The last one is no larger, so that its call is short."""
+"""All pieces but the last are multiples of this size. The last one is no larger than it, so that its call is short."""
 PIECE = 32 * UNIT
 PIECE_SECONDS = 120
 RESUME_INCOMPLETE = 308
 OVER = {404, 410}
-"""A session is over, whatever reason is given beside it."""
+"""Statuses of an ended session, whatever the reason beside them."""
 KEPT = re.compile(r"bytes=0-(\d+)")
 CATEGORY = "22"
 """People & Blogs, for a video without a category of its own."""
 DECLARATIONS = {"made_for_kids": "selfDeclaredMadeForKids", "synthetic_media": "containsSyntheticMedia"}
 
 SESSION, ASKED_AT, VIDEO, GIVEN_AT = "session", "at", "video", "given_at"
-"""The handles beside how many bytes are sent: the session's address, when they were so many, what came of it, and since
-when that is known."""
+"""The handles beside the number of bytes sent: the session's address, the time of that number, the video's id, and the
+time when the id became known."""
 
 
 class SessionOver(Exception):
-    """YouTube does not know this upload any more, or does not go on with it."""
+    """YouTube no longer knows this upload, or does not continue it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +68,15 @@ class Upload:
 
     @property
     def last_byte(self) -> int:
-        """Where the piece that makes the video begins at the latest."""
+        """The latest start of the piece that creates the video."""
         return max(self.video.size - 1, 0)
 
     def before_last(self, sent: int) -> int:
-        """Return how many bytes are sent ahead of the last piece, behind those that YouTube has: whole units."""
+        """Return the bytes, in whole units, to send before the last piece, after those that YouTube has."""
         return (self.last_byte - sent) // UNIT * UNIT
 
     def bring(self, save: Save) -> Handles:
-        """Send all pieces but the last, from where an earlier try stopped, and return the handles."""
+        """Send all pieces but the last, continuing an earlier try, and return the handles."""
         begun = self._begun()
         progress = Progress(begun, save)
         progress.begin(begun, seconds=PIECE_SECONDS)
@@ -85,11 +85,11 @@ class Upload:
         return progress.handles
 
     def _end_of(self, start: int) -> int:
-        """Return where the piece ends that begins here: where it begins, if that is the last one."""
+        """Return the end of the piece that begins here; equal to its start if only the last one is left."""
         return start + min(PIECE, self.before_last(start))
 
     def _begun(self) -> dict[str, Any]:
-        """Return the handles of a session that is alive; what is known from another time is asked for again."""
+        """Return the handles of a live session; a number of bytes from another time is read again."""
         handles, now = dict(self.operation.handles), self.operation.now.isoformat()
         if SESSION in handles and VIDEO not in handles:
             try:
@@ -100,7 +100,7 @@ class Upload:
         return {SESSION: self._start(), SENT: 0, ASKED_AT: now}
 
     def _start(self) -> str:
-        """Begin a session and return its address, which no other host than Google's may give us."""
+        """Begin a session and return its address, which must be on a host of Google's."""
         content, video = self.operation.content, self.video
         headers = {
             "Content-Type": "application/json; charset=UTF-8",
@@ -131,12 +131,12 @@ class Upload:
         return self.before_last(0) if answer.ok else self._kept_bytes(answer)
 
     def _kept_bytes(self, answer: Answer) -> int:
-        """Return how many bytes a 308 tells of, without the last one, which is to be sent in any case."""
+        """Return the number of bytes in a 308, without the last one, which is sent in any case."""
         found = KEPT.fullmatch(answer.headers.get("Range", ""))
         return min(int(found[1]) + 1, self.last_byte) if found else 0
 
     def _ask(self, handles: Handles) -> Answer:
-        """Ask how far the upload is, without sending anything; the answer is 308 or has the video."""
+        """Ask for the state of the upload, without sending bytes; the answer is 308 or has the video."""
         headers = self._headers(f"bytes */{self.video.size}")
         answer = self.session.request("PUT", handles[SESSION], headers=headers, data=b"")
         if answer.ok or answer.status == RESUME_INCOMPLETE:
@@ -165,7 +165,7 @@ class Upload:
         raise error
 
     def finish(self) -> str:
-        """Send the last piece, which makes the video, and return the video's id."""
+        """Send the last piece, which creates the video, and return the video's id."""
         piece = part_of(self.video, self.operation.handles[SENT], self.video.size)
         try:
             return self.connector.call_visible(
@@ -182,7 +182,7 @@ class Upload:
             raise
 
     def video_id(self) -> str:
-        """Return the id of the video that came of this upload, empty while bytes are missing; raises SessionOver."""
+        """Return the id of this upload's video, empty while bytes are missing; raises SessionOver."""
         answer = self._ask(self.operation.handles)
         if answer.status == RESUME_INCOMPLETE:
             return ""
@@ -203,7 +203,7 @@ def _is_over(error: PlatformError) -> bool:
 
 
 def resource(content: Content) -> dict[str, Mapping[str, Any]]:
-    """Return all that is said about a video."""
+    """Return the metadata of a video."""
     options = content.options
     snippet: dict[str, Any] = {
         "title": content.title,

@@ -1,4 +1,4 @@
-"""What YouTube counts: the Data API's counters at once, shares from YouTube Analytics days later."""
+"""YouTube's numbers: the Data API's counters at once, shares from YouTube Analytics days later."""
 
 import re
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ DIGITS = re.compile(r"[0-9]{1,20}")
 
 
 def counted(value: Any, *path: str) -> int | None:
-    """Return a number that YouTube writes as text, None where it is hidden, or makes no sense."""
+    """Return a number that YouTube writes as text, None if it is hidden or impossible."""
     text = dig_text(value, *path)
     return sane_count(int(text)) if DIGITS.fullmatch(text) else None
 
 
 def post_numbers(video: Any, shared: Mapping[str, int | None]) -> PostNumbers:
-    """Return the numbers of a video; what is hidden stays unknown, and so does the sum of what could not be read."""
+    """Return the numbers of a video; hidden ones are unknown, and so is the sum if the shares could not be read."""
     video_id = dig_text(video, "id")
     numbers = {
         "likes": counted(video, "statistics", "likeCount"),
@@ -38,8 +38,10 @@ def post_numbers(video: Any, shared: Mapping[str, int | None]) -> PostNumbers:
 def shares(
     connector: Connector, session: Session, account: Account, videos: Mapping[str, Any], *, now: datetime
 ) -> dict[str, int | None]:
-    """Return how often each video was shared, None where Analytics tells nothing or refuses to; those of which it
-    cannot be asked now are left out, and it is not asked any more. Neither is a failure of the rest."""
+    """Return how often each video was shared, None if Analytics has no number or refuses it.
+
+    After any other failure the remaining videos are left out. Neither makes the other numbers fail.
+    """
     found: dict[str, int | None] = {}
     for video_id, video in videos.items():
         try:

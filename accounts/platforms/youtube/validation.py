@@ -1,4 +1,4 @@
-"""What YouTube takes, and what it would refuse beside the limits."""
+"""Rules of YouTube: its limits, and rules beyond them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,9 +9,9 @@ from ouipost.phrases import Phrase
 
 MOST_TAG_CHARACTERS = 500
 MOST_COMMENT_CHARACTERS = 10_000
-"""Not in YouTube's reference; known from its own pages."""
+"""Limit from YouTube's own pages, not from its reference."""
 UNVERIFIED_SECONDS = 900
-"""What a channel whose phone number is not verified may upload."""
+"""Longest video of a channel without a verified phone number."""
 SHORT_SECONDS = 180
 CATEGORIES = ("1", "2", "10", "15", "17", "19", "20", "22", "23", "24", "25", "26", "27", "28", "29")
 """The ids of the categories that a video can be put into, from Film & Animation to Nonprofits & Activism."""
@@ -39,11 +39,11 @@ LIMITS = Limits(
     ),
 )
 SHORT_LIMITS = replace(LIMITS, max_video_ratio=1, max_video_duration_seconds=SHORT_SECONDS)
-"""YouTube itself makes a short of every video that is square or upright, and no longer than this."""
+"""YouTube itself turns every square or upright video up to this duration into a short."""
 
 
 def beside_the_limits(content: Content) -> Iterator[Issue]:
-    """Name what no limit tells: tags together, comments where there are none, videos for verified channels alone."""
+    """Yield issues beyond the limits: all tags together, impossible comments, videos only for verified channels."""
     yield from _tags(content)
     if content.options.get("first_comment"):
         yield from _first_comment(content)
@@ -66,15 +66,15 @@ def _tags(content: Content) -> Iterator[Issue]:
     tags = content.options.get("tags")
     count = tag_characters([each for each in tags if isinstance(each, str)]) if isinstance(tags, list) else 0
     if count > MOST_TAG_CHARACTERS:
-        told = Phrase(
+        message = Phrase(
             "The tags have {count} characters, with commas between them and quotes around those with a space",
             count=count,
         )
-        yield above("tags_too_long", "options.tags", told, MOST_TAG_CHARACTERS, count)
+        yield above("tags_too_long", "options.tags", message, MOST_TAG_CHARACTERS, count)
 
 
 def tag_characters(tags: Sequence[str]) -> int:
-    """Return the length of tags as YouTube counts it: with commas between, and quotes around those with a space."""
+    """Return the length of tags as YouTube counts it: with commas between them, and quotes around tags with a space."""
     return sum(len(tag) + (2 if " " in tag else 0) for tag in tags) + max(len(tags) - 1, 0)
 
 

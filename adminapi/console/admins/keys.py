@@ -1,12 +1,12 @@
 """API keys in the console: their secret is on the page that answers the request which made it, and on no other."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -36,6 +36,7 @@ from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.reach import keys_of
 
 DAYS = 30
+LAST_SECOND = time(23, 59, 59)
 MEANINGS = {
     "workspaces.read": gettext_lazy("see its workspaces"),
     "workspaces.write": gettext_lazy("make, change and delete workspaces"),
@@ -57,6 +58,15 @@ LAST_USED = column("last_used_at", gettext_lazy("Last used"), sorts=True)
 ID = column("id", gettext_lazy("Id"), sorts=True)
 CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
 PREVIOUS = column("previous_expires_at", gettext_lazy("The previous one works until"), sorts=True)
+
+
+class EndField(forms.SplitDateTimeField):
+    """When something ends; a date without a time is the end of that day."""
+
+    def compress(self, data_list: Any) -> datetime | None:
+        day, at = data_list or ("", "")
+        given: Any = (day, at or LAST_SECOND) if day else data_list
+        return super().compress(given)
 
 
 class KeyForm(ServiceForm):
@@ -85,7 +95,9 @@ class KeyForm(ServiceForm):
             "is_active": gettext_lazy("Active"),
             "expires_at": gettext_lazy("Expires"),
         }
-        help_texts: ClassVar = {"expires_at": gettext_lazy("In UTC. Empty: it does not expire.")}
+        help_texts: ClassVar = {
+            "expires_at": gettext_lazy("In UTC; without a time, at the end of that day. Empty: it does not expire.")
+        }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -140,6 +152,7 @@ class IsExpired(admin.SimpleListFilter):
 @admin.register(ApiKey)
 class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     form = KeyForm
+    formfield_overrides: ClassVar = {DateTimeField: {"form_class": EndField}}
     list_display = (NAME, "begins_with", MODE, TIER, "in_state", EXPIRES, LAST_USED)
     list_filter = (
         one_of("mode", gettext_lazy("mode"), KeyMode.choices),

@@ -19,20 +19,22 @@ from adminapi.console import bulk, post_page
 from adminapi.console.base import MOST_CHARACTERS, ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
-from adminapi.console.pages import by_field, own_page, show_row
+from adminapi.console.pages import by_field, member_of_staff, own_page, show_row
 from adminapi.jobs.post_actions import ACTIONS, BY_WORD, Action
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
+from ouipost.translating import translated
+from ouipost.unicode import apart
 from posts import services
-from posts.inputs import ResolveInput
+from posts.inputs import ResolveInput, address_warnings
 from posts.models import Post, Target
 
 TEMPLATE = "admin/posts/post/change_form.html"
 SEARCHED = 10_000
 UNTITLED = gettext_lazy("(no text)")
 NOT_THERE = gettext_lazy(
-    "It is sent to this network again at once. Make sure that the account does not show it; otherwise it will be there"
+    "It is sent to %(account)s again at once. Make sure that this account does not show it; otherwise it will be there"
     " twice."
 )
 NOT_SENT = gettext_lazy("Nothing more is sent: the account is disconnected.")
@@ -46,10 +48,13 @@ ELSEWHERE: dict[str, Any] = {
 def _meaning(target: Target, word: Mapping[str, Any]) -> dict[str, str]:
     """Return what a person's word on a target comes to, to be asked before it is taken."""
     if word["published"]:
-        return {"title": _("It is published"), "says": _("It counts as published at %(url)s.") % word}
-    if target.account.is_connected:
-        return {"title": _("It is not there: send it again"), "says": str(NOT_THERE)}
-    return {"title": _("It is not there"), "says": str(NOT_SENT)}
+        title, says = _("It is published"), _("It counts as published at %(account)s, at %(url)s.")
+    elif target.account.is_connected:
+        title, says = _("It is not there: send it again"), str(NOT_THERE)
+    else:
+        title, says = _("It is not there"), str(NOT_SENT)
+    told = [says % {"account": _place(target), **word}, *map(translated, address_warnings(target, word["url"]))]
+    return {"title": title, "says": " ".join(told)}
 
 
 def in_the_list(action: Action) -> Any:
@@ -138,6 +143,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         self, request: HttpRequest, post: Post, *, typed: dict[str, Any] | None = None, status: int = 200
     ) -> TemplateResponse:
         context = post_page.context(post, now=database_now(), typed=typed)
+        context["may_resume"] = "system.manage" in member_of_staff(request).granted
         return show_row(request, TEMPLATE, post, title=str(post) or str(UNTITLED), status=status, **context)
 
     def do(self, request: HttpRequest, posts: QuerySet[Post], action: Action) -> HttpResponse | None:
@@ -158,6 +164,7 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             lambda each: made.append(perform(each)),
             title=str(action.title),
             says=str(action.says),
+            look=action.look,
             opens_its_own=action.perform_and is not None,
         )
         return HttpResponseRedirect(ELSEWHERE[name](made[-1])) if made and name in ELSEWHERE else answer
@@ -207,4 +214,12 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
 
     def _meant(self, request: HttpRequest, pk: str, target: str) -> tuple[Post, Target]:
         post = self._find(request, pk)
-        return post, get_object_or_404(Target.objects.select_related("post"), pk=target, post=post)
+        targets = Target.objects.select_related("post__workspace", "account")
+        return post, get_object_or_404(targets, pk=target, post=post)
+
+
+def _place(target: Target) -> str:
+    """Return the network and the account that a target is at, by the account's name and its username."""
+    account = target.account
+    named = ", ".join(map(apart, filter(None, (account.name, account.handle))))
+    return f"{network_name(target.platform)} ({named})"

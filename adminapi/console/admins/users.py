@@ -234,7 +234,8 @@ class UserAdmin(ServiceAdmin[User]):
         def perform(user: User) -> None:
             users.delete_user(user, actor=actor)
 
-        return self.operate(request, self.row(request, object_id), perform, title=_("Delete"), says=says, back=back)
+        asked: dict[str, Any] = {"title": _("Delete"), "says": says, "look": "op-danger", "back": back}
+        return self.operate(request, self.row(request, object_id), perform, **asked)
 
     @admin.action(description=gettext_lazy("Deactivate"), permissions=["change"])
     def deactivate_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:

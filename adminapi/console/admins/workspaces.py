@@ -215,7 +215,8 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
             services.delete_workspace(row, actor=actor, now=timezone.now())
             gone.append(row.pk)
 
-        answer = self.operate_on(request, object_id, perform, title=_("Delete"), says=_what_goes(workspace))
+        asked: dict[str, Any] = {"title": _("Delete"), "says": _what_goes(workspace), "look": "op-danger"}
+        answer = self.operate_on(request, object_id, perform, **asked)
         return HttpResponseRedirect(removals.page_of(workspace.pk)) if gone else answer
 
 

@@ -77,7 +77,10 @@ def overview(request: HttpRequest, context: Block) -> Block:
         for name, (block, permissions, always) in BLOCKS.items()
         if look.may(*permissions) and (always or look.counted.total_posts)
     }
-    return context | blocks | {"title": _("Overview"), "first_steps": _first_steps(look), "granted": user.granted}
+    first_steps = _first_steps(look)
+    is_bare = not first_steps and "used_keys" not in blocks and not any(blocks.values())
+    around = {"title": _("Overview"), "first_steps": first_steps, "is_bare": is_bare, "granted": user.granted}
+    return context | blocks | around
 
 
 def _first_steps(look: Look) -> Block | None:
@@ -193,7 +196,7 @@ def _keys(look: Look) -> list[Block]:
 
 
 BLOCKS: dict[str, tuple[Callable[[Look], Any], tuple[str, ...], bool]] = {
-    "pauses": (_pauses, ("analytics.view", "system.view"), True),
+    "pauses": (_pauses, ("analytics.view", "system.view", "system.manage"), True),
     "health": (_health, ("system.view",), True),
     "waiting": (_waiting, ("posts.manage",), False),
     "states": (_states, ("analytics.view", "posts.manage"), False),

@@ -214,7 +214,7 @@
     if (pressed.dataset.move) move(pressed);
     else if ("add" in pressed.dataset) add(pressed);
     else if ("closes" in pressed.dataset) pressed.closest("dialog").close();
-    else if (pressed.dataset.opens) {
+    else if (pressed.dataset.opens && form.querySelector("input[name=platforms]:checked")) {  // without one it is refused
       event.preventDefault();
       document.getElementById(pressed.dataset.opens).showModal();
     }

@@ -1,7 +1,7 @@
-"""SQLite whose writers take turns: a thread begins its transaction when the other threads of its process are through.
+"""SQLite whose writers take turns: a thread begins its transaction when those of its process's other threads ended.
 
-SQLite has one writer. Whoever comes meanwhile sleeps and looks again, at last ten times a second, while newcomers look
-at once: the longer one has waited, the less likely one is to be next (decision 46).
+SQLite has one writer. Other writers sleep and try again, in the end ten times a second, while newcomers try at once:
+the longer a writer has waited, the less likely it is to be next (decision 46).
 """
 
 import threading
@@ -13,11 +13,11 @@ from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
 TURNS: dict[str, threading.Lock] = {}
-"""By file. What is written by other processes, or outside of transactions, is waited for in SQLite's own way."""
+"""Locks by file. Writes of other processes, or outside of transactions, are waited for in SQLite's own way."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection that has its turn from the beginning of a transaction to its end.
+    """A connection that holds its turn from the beginning of a transaction to its end.
 
     Raises OperationalError, as SQLite does, when its turn does not come within the connection's timeout.
     """
@@ -25,12 +25,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     _turn: "threading.Lock | None" = None
 
     def get_new_connection(self, conn_params: Any) -> Any:
-        """Connect; a file that is not there yet becomes its owner's alone, and so do those that SQLite puts beside it.
+        """Connect; a new file is readable for its owner only, and so are the files that SQLite creates beside it.
 
-        One that is there is not opened for that: to close it again would drop the locks of the process's connections.
+        A present file is not opened here, since closing it again would drop the locks of the process's connections.
         """
         if not self.is_in_memory_db():
-            with suppress(OSError):  # what it is, SQLite says
+            with suppress(OSError):  # SQLite reports the error itself
                 Path(self.settings_dict["NAME"]).touch(mode=0o600, exist_ok=False)
         return super().get_new_connection(conn_params)
 
@@ -46,7 +46,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def commit(self) -> None:
         try:
             super().commit()
-        finally:  # also where that fails: until it is taken back, SQLite's own lock keeps the others out
+        finally:  # even if that fails: until the rollback, SQLite's own lock keeps others out
             self._end_turn()
 
     def rollback(self) -> None:

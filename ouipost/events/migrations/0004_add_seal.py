@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Old code goes on writing rows without these columns: both have a default in the database."""
+    """Old code still writes rows without these columns, so both have a default in the database."""
 
     dependencies = [("events", "0003_base_manager")]
 

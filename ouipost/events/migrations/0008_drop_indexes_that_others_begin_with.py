@@ -5,7 +5,7 @@ DROPPED = {
     "delivery": models.Index(fields=["webhook"], name="events_delivery_webhook_id_335075ec"),
     "deliveryattempt": models.Index(fields=["delivery"], name="events_deliveryattempt_delivery_id_41736bbd"),
 }
-"""By their models. SQLite would write both tables anew for a field that is altered, and nobody else anything meanwhile."""
+"""Indexes by model. For an altered field SQLite would rewrite both tables, and block all other writes meanwhile."""
 
 
 def drop(apps, schema_editor):

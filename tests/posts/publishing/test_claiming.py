@@ -238,7 +238,9 @@ def test_what_may_be_out_is_never_too_late(workspace: Workspace, begun: dict[str
     assert pks(claim_targets(5)) == [target.pk]
 
 
-@pytest.mark.parametrize("tried", [{"attempts": 1}, {"sends": 1}, {"in_flight": F("account_id")}])
+@pytest.mark.parametrize(
+    "tried", [{"attempts": 1}, {"sends": 1, "sent_at": F("scheduled_at")}, {"in_flight": F("account_id")}]
+)
 def test_what_was_tried_in_vain_is_missed_where_nobody_came_back_to_it_in_time(
     workspace: Workspace, tried: dict[str, Any]
 ) -> None:
@@ -264,6 +266,14 @@ def test_what_is_published_at_once_goes_out_however_late_beside_what_was_tried(w
     Target.objects.filter(pk=tried.pk).update(attempts=1, status="failed", due_at=None)
 
     assert pks(claim_targets(5)) == [waiting.pk]
+
+
+def test_a_retry_that_nobody_came_to_in_time_is_missed_whatever_was_sent_before_it(workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=make_accounts(workspace, 2), status="publishing", scheduled_at=ago(hours=100))
+    post.targets.update(sends=1, sent_at=ago(hours=101))
+
+    assert claim_targets(5) == []
+    assert states(post) == ["missed", "missed"]
 
 
 def test_a_post_that_started_is_being_published_until_its_last_target_is_done(

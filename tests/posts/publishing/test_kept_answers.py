@@ -66,10 +66,11 @@ def leave_unsettled(
     monkeypatch: pytest.MonkeyPatch,
     *given: PlatformError | Published,
     error: Exception | None = None,
+    target: Target | None = None,
 ) -> Target:
     """Publish a target that is answered so while the database is away: its worker never settles what came of it."""
     network.committed = [*given] or network.committed
-    target, away = make_due(workspace), error or DatabaseError("gone away")
+    target, away = target or make_due(workspace), error or DatabaseError("gone away")
     bring_forward(target)
     turn = begin(claim(target))
 
@@ -125,6 +126,19 @@ answered = pytest.mark.parametrize(("given", "state", "word"), ANSWERS, ids=[wor
 def state_of(target: Target) -> tuple[str, bool, dict[str, Any]]:
     found = Target.objects.get(pk=target.pk)
     return found.status, found.outcome_unknown, found.handles
+
+
+def test_a_kept_answer_does_not_forget_that_an_earlier_send_may_be_there(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.committed, network.found = [RateLimited("Slow.", status=429)], [Unavailable("Away.")]
+    refused = publish(make_due(workspace))
+
+    leave_unsettled(workspace, network, monkeypatch, Unavailable("The connection was refused."), target=refused)
+    kept_answers.replay()
+
+    left = Target.objects.get()
+    assert (left.outcome_unknown, left.armed_at) == (False, refused.armed_at)
 
 
 @answered

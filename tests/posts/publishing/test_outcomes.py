@@ -272,7 +272,7 @@ def test_what_needs_a_person_keeps_the_networks_own_code(outcome: PlatformError,
 
 
 def test_a_duplicate_after_an_earlier_send_may_be_our_own_post() -> None:
-    state = after(Duplicate("said before"), target=armed(sent_at=NOW + timedelta(minutes=1)))
+    state = after(Duplicate("said before"), target=armed(sends=2))
 
     assert (state["outcome_unknown"], seconds_until(state["due_at"])) == (True, 30 + LAG)
     assert state["error"]["code"] == Duplicate.code

@@ -61,6 +61,7 @@ from workspaces.models import Workspace
 
 Act = Callable[[Post], None]
 FOUND = Published(remote_id="7", url="https://network.example/7")
+DUPLICATE, QUOTA = Duplicate("Said before.", status=403), RateLimited("Too fast.", status=429)
 
 
 def test_a_lost_answer_is_never_followed_by_a_blind_send(workspace: Workspace, network: ScriptedNetwork) -> None:
@@ -438,24 +439,82 @@ def test_a_duplicate_after_a_lost_answer_is_looked_for_and_not_sent_a_third_time
 
 
 @pytest.mark.parametrize(
-    ("met", "calls"),
+    ("met", "found", "calls"),
     [
-        (Unavailable("The connection was refused."), ["prepare", "commit"] * 2),
-        (RateLimited("Too fast.", status=429), ["prepare", "commit", "recover", "prepare", "commit"]),
+        (Unavailable("The connection was refused."), [[HERE]], ["prepare", "commit"] * 2),
+        (QUOTA, [[], [HERE]], ["prepare", "commit", "recover", "prepare", "commit"]),
     ],
     ids=["never left", "looked for since"],
 )
-def test_a_duplicate_of_what_cannot_have_arrived_is_refused(
-    workspace: Workspace, network: ScriptedNetwork, met: Exception, calls: list[str]
+def test_a_duplicate_of_what_was_sent_before_is_looked_for_whatever_came_of_that(
+    workspace: Workspace, network: ScriptedNetwork, met: Exception, found: list[Any], calls: list[str]
 ) -> None:
-    target = make_due(workspace)
-    network.committed = [met, Duplicate("Said before.", status=403)]
+    network.committed, network.found = [met, DUPLICATE], found
+    doubted = publish(publish(make_due(workspace)))
+
+    settled = publish(doubted)
+
+    assert (doubted.outcome_unknown, network.calls) == (True, [*calls, "recover"])
+    assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
+
+
+def test_a_duplicate_of_what_was_never_sent_is_refused(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [DUPLICATE]
+
+    settled = publish(make_due(workspace))
+
+    assert (settled.status, error_of(settled)["code"], network.calls) == (
+        "failed",
+        Duplicate.code,
+        ["prepare", "commit"],
+    )
+
+
+def let_the_worker_end(target: Target, network: ScriptedNetwork) -> None:
+    bring_forward(target)
+    engine.publish(claim(target), writer=Inline(), loaded=None, is_ending=lambda: True)
+
+
+def fail_to_prepare(target: Target, network: ScriptedNetwork) -> None:
+    network.prepared = [Unavailable("The upload failed.", status=503)]
     publish(target)
+    network.prepared = [{}]
 
-    settled = publish(target)
 
-    assert network.calls == calls
-    assert (settled.status, error_of(settled)["code"], settled.armed_at) == ("failed", Duplicate.code, None)
+def give_up_and_retry(target: Target, network: ScriptedNetwork) -> None:
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now())
+    services.retry_post(publish(target).post, actor=ACTOR, now=database_now())
+
+
+@pytest.mark.parametrize("between", [let_the_worker_end, fail_to_prepare, give_up_and_retry])
+def test_a_duplicate_is_looked_for_whatever_comes_between_the_last_look_and_the_send(
+    workspace: Workspace, network: ScriptedNetwork, between: Callable[[Target, ScriptedNetwork], None]
+) -> None:
+    """A list may show it later than it is searched: then only the refusal tells that it is there."""
+    target = send_into_the_dark(make_due(workspace), network)
+    network.found, network.committed = [[], [], [HERE]], [DUPLICATE]
+    between(publish(target), network)
+    doubted = publish(target)
+
+    settled = publish(doubted)
+
+    assert (doubted.status, doubted.outcome_unknown, error_of(doubted)["code"]) == ("publishing", True, Duplicate.code)
+    assert network.calls.count("commit") == 1
+    assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
+
+
+def test_what_may_not_be_sent_again_is_looked_for_although_its_twin_is_listed(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "may_send_again", lambda operation: False)
+    twin = publish(make_due(workspace))
+    target = send_into_the_dark(make_due(workspace, twin.account), network)
+    network.found = [[HERE]] * 4 + [[HERE, FOUND]]
+
+    *looked, settled = [publish(target) for _ in range(5)]
+
+    assert ({each.status for each in looked}, network.calls) == ({"publishing"}, ["recover"] * 5)
+    assert (settled.status, settled.remote_id) == ("published", FOUND.remote_id)
 
 
 def test_a_look_keeps_its_count_over_a_network_that_is_away(workspace: Workspace, network: ScriptedNetwork) -> None:
@@ -632,7 +691,7 @@ def publish_now(post: Post) -> None:
     services.publish_post(post, actor=ACTOR, now=database_now())
 
 
-QUOTA, REFUSAL = RateLimited("Too fast.", status=429), Rejected("No.", status=400)
+REFUSAL = Rejected("No.", status=400)
 
 
 @pytest.mark.parametrize(
@@ -868,6 +927,21 @@ def test_a_duplicate_after_a_persons_no_is_looked_for_from_the_first_send_on(
 
     assert network.calls == ["recover", "recover", "prepare", "commit", "recover"]
     assert network.operations[-1].armed_at == armed_at
+    assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
+
+
+def test_what_a_person_did_not_see_is_looked_for_by_its_key(workspace: Workspace, keyed: ScriptedNetwork) -> None:
+    """By its text and time it may not be found: a record is dated when it was prepared."""
+    target = make_due(workspace)
+    handles = send_into_the_dark(target, keyed).handles
+    bring_forward(target, claim_count=5)
+    assert claim_targets(1) == []  # a person must look
+    keyed.found = [[HERE]]
+    said_not_published(target)
+
+    settled = publish(target)
+
+    assert (keyed.calls, keyed.operations[-1].handles) == (["recover"], handles)
     assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
 
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from pytest_django import Settings
 
-from accounts.platforms.base import Pace
+from accounts.platforms.base import Allowance
 from ouipost.claims import database_now
 from posts.models import Post, Target, TargetStatus
 from posts.publishing import claiming
@@ -105,7 +105,7 @@ def test_thousands_that_wait_for_one_account_are_not_read(workspace: Workspace) 
 
 @only_on_a_server
 def test_thousands_in_line_are_not_read_to_put_one_more_behind_them(workspace: Workspace, settings: Settings) -> None:
-    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=1, seconds=60)}
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Allowance(most=1, seconds=60)}
     scale.fill(rows=8_000, due=0, accounts=100)
     now = database_now()
     account = make_account(workspace, paced_at=now + timedelta(minutes=1))

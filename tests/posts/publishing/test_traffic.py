@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from accounts import calls
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Pace, Published, RateLimited, Recovery, Rejected, StillWorking, Unavailable
+from accounts.platforms.base import Allowance, Published, RateLimited, Recovery, Rejected, StillWorking, Unavailable
 from adminapi.management.client import Client
 from ouipost.claims import Claim, database_now
 from ouipost.simulator import models as simulated
@@ -54,9 +54,9 @@ def _nothing_is_limited(settings: Settings) -> None:
 
 
 @pytest.fixture
-def pace(settings: Settings) -> Pace:
+def pace(settings: Settings) -> Allowance:
     """Four posts an hour: two at once, and then one each half hour."""
-    pace = Pace(posts=4, seconds=3600)
+    pace = Allowance(most=4, seconds=3600)
     settings.NETWORK_PACE = settings.NETWORK_PACE | {PLATFORM: pace}
     return pace
 
@@ -118,7 +118,7 @@ def work_off() -> list[str]:
 
 
 def test_an_account_out_of_breath_gives_its_posts_its_next_free_places(
-    workspace: Workspace, pace: Pace, network: ScriptedNetwork
+    workspace: Workspace, pace: Allowance, network: ScriptedNetwork
 ) -> None:
     account = make_account(workspace)
     wanted = make_many(account, 5)
@@ -136,7 +136,7 @@ def test_an_account_out_of_breath_gives_its_posts_its_next_free_places(
     assert not Attempt.objects.filter(target__in=wanted[2:]).exists()
 
 
-def test_what_comes_later_gets_its_place_behind_those_that_wait(workspace: Workspace, pace: Pace) -> None:
+def test_what_comes_later_gets_its_place_behind_those_that_wait(workspace: Workspace, pace: Allowance) -> None:
     account = make_account(workspace)
     breathless(account)
     make_due(workspace, account, status="scheduled", scheduled_at=database_now() + 5 * HOUR)
@@ -154,7 +154,7 @@ def test_what_comes_later_gets_its_place_behind_those_that_wait(workspace: Works
     assert others == [first + place * HOUR / 2 for place in (1, 2, 3, 4)]
 
 
-def test_those_that_wait_move_up_behind_one_whose_place_another_has_used(workspace: Workspace, pace: Pace) -> None:
+def test_those_that_wait_move_up_behind_one_whose_place_another_has_used(workspace: Workspace, pace: Allowance) -> None:
     account = make_account(workspace)
     breathless(account)
     wanted = make_many(account, 3)
@@ -173,7 +173,7 @@ def test_those_that_wait_move_up_behind_one_whose_place_another_has_used(workspa
 def test_a_send_that_came_late_moves_the_next_in_line_and_not_the_line(
     workspace: Workspace, settings: Settings
 ) -> None:
-    settings.NETWORK_PACE = settings.NETWORK_PACE | {PLATFORM: Pace(posts=1, seconds=3600)}
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {PLATFORM: Allowance(most=1, seconds=3600)}
     account = make_account(workspace)
     breathless(account)
     wanted = make_many(account, 5)
@@ -192,7 +192,7 @@ def test_a_send_that_came_late_moves_the_next_in_line_and_not_the_line(
     assert after[late] == before[wanted[-1]] + HOUR
 
 
-def test_a_place_that_comes_free_is_for_whoever_waits_for_it(workspace: Workspace, pace: Pace) -> None:
+def test_a_place_that_comes_free_is_for_whoever_waits_for_it(workspace: Workspace, pace: Allowance) -> None:
     account = make_account(workspace)
     breathless(account)
     wanted = make_many(account, 2)
@@ -222,7 +222,7 @@ def test_what_comes_due_while_its_account_is_held_goes_behind_those_that_are_hel
 
 @pytest.mark.parametrize("status", ["publishing", "scheduled"])
 def test_what_waits_for_its_place_says_so_and_when_it_comes(
-    workspace: Workspace, pace: Pace, api: ApiClient, status: str
+    workspace: Workspace, pace: Allowance, api: ApiClient, status: str
 ) -> None:
     account = make_account(workspace)
     breathless(account)
@@ -240,7 +240,7 @@ def test_what_waits_for_its_place_says_so_and_when_it_comes(
 
 
 def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(
-    workspace: Workspace, pace: Pace, network: ScriptedNetwork
+    workspace: Workspace, pace: Allowance, network: ScriptedNetwork
 ) -> None:
     account = make_account(workspace)
     breathless(account)
@@ -256,7 +256,9 @@ def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(
     assert publish(waiting).status == "published"
 
 
-def test_what_a_hold_puts_behind_a_line_is_tried_for_as_long_as_any_other(workspace: Workspace, pace: Pace) -> None:
+def test_what_a_hold_puts_behind_a_line_is_tried_for_as_long_as_any_other(
+    workspace: Workspace, pace: Allowance
+) -> None:
     account = make_account(workspace, held_until=database_now() + timedelta(seconds=30))
     line = make_due(workspace, account, status="scheduled")
     Target.objects.filter(pk=line.pk).update(due_at=database_now() + 10 * HOUR)
@@ -270,7 +272,7 @@ def test_what_a_hold_puts_behind_a_line_is_tried_for_as_long_as_any_other(worksp
     assert target.give_up_at == target.due_at + 6 * HOUR
 
 
-def test_a_free_place_is_for_the_next_in_line(workspace: Workspace, pace: Pace) -> None:
+def test_a_free_place_is_for_the_next_in_line(workspace: Workspace, pace: Allowance) -> None:
     account = make_account(workspace)
     wanted = make_many(account, 4)
     breathless(account)
@@ -289,7 +291,7 @@ def test_a_free_place_is_for_the_next_in_line(workspace: Workspace, pace: Pace) 
     "stands", [{"outcome_unknown": True, "armed_at": NOW}, {"sends": 1}], ids=["a look", "counted"]
 )
 def test_what_needs_no_place_neither_waits_for_one_nor_takes_one(
-    workspace: Workspace, pace: Pace, stands: dict[str, Any]
+    workspace: Workspace, pace: Allowance, stands: dict[str, Any]
 ) -> None:
     account = make_account(workspace)
     breathless(account)
@@ -313,7 +315,7 @@ def test_what_needs_no_place_neither_waits_for_one_nor_takes_one(
     ids=["not ready", "away", "slow"],
 )
 def test_what_is_not_sent_yet_uses_up_no_place(
-    workspace: Workspace, pace: Pace, network: ScriptedNetwork, answer: Exception
+    workspace: Workspace, pace: Allowance, network: ScriptedNetwork, answer: Exception
 ) -> None:
     account = make_account(workspace)
     target = make_due(workspace, account)
@@ -332,7 +334,7 @@ def test_what_is_not_sent_yet_uses_up_no_place(
 
 
 def test_a_post_that_is_sent_again_uses_up_one_place(
-    workspace: Workspace, pace: Pace, network: ScriptedNetwork
+    workspace: Workspace, pace: Allowance, network: ScriptedNetwork
 ) -> None:
     account = make_account(workspace)
     target = make_due(workspace, account)
@@ -349,7 +351,7 @@ def test_a_post_that_is_sent_again_uses_up_one_place(
 
 @pytest.mark.parametrize("found", [[], Unavailable("Away.")], ids=["not there", "not told"])
 def test_what_a_person_has_sent_again_waits_for_a_place_and_uses_up_one(
-    workspace: Workspace, pace: Pace, network: ScriptedNetwork, found: Any
+    workspace: Workspace, pace: Allowance, network: ScriptedNetwork, found: Any
 ) -> None:
     account = make_account(workspace)
     network.committed, failed = [Rejected("No.", status=400)], list[Target]()
@@ -375,7 +377,7 @@ def test_what_a_person_has_sent_again_waits_for_a_place_and_uses_up_one(
     assert list(waiting) == [paced_at + place * HOUR / 2 for place in (-1, 0, 1)]
 
 
-def test_what_a_dead_worker_had_not_sent_took_no_place(workspace: Workspace, pace: Pace) -> None:
+def test_what_a_dead_worker_had_not_sent_took_no_place(workspace: Workspace, pace: Allowance) -> None:
     account = make_account(workspace)
     target = make_due(workspace, account)
     claim_targets(1)
@@ -387,7 +389,7 @@ def test_what_a_dead_worker_had_not_sent_took_no_place(workspace: Workspace, pac
 
 @pytest.mark.parametrize(("away", "is_missed"), [(timedelta(minutes=59), False), (timedelta(minutes=61), True)])
 def test_what_waited_for_its_place_is_late_only_from_then_on(
-    workspace: Workspace, pace: Pace, network: ScriptedNetwork, away: timedelta, is_missed: bool
+    workspace: Workspace, pace: Allowance, network: ScriptedNetwork, away: timedelta, is_missed: bool
 ) -> None:
     Workspace.objects.update(settings={"publish_late_up_to_minutes": 60})
     account = make_account(workspace)
@@ -407,7 +409,7 @@ def test_what_waited_for_its_place_is_late_only_from_then_on(
 
 
 @pytest.mark.parametrize("limit", [1, 5])
-def test_accounts_out_of_breath_keep_nobody_waiting(workspace: Workspace, pace: Pace, limit: int) -> None:
+def test_accounts_out_of_breath_keep_nobody_waiting(workspace: Workspace, pace: Allowance, limit: int) -> None:
     *hogs, free = make_accounts(workspace, limit * (ROUNDS - 1) + 1)
     for hog in hogs:
         breathless(hog)
@@ -659,7 +661,9 @@ def test_an_account_whose_first_call_after_a_quota_fails_is_left_alone_for_half_
     assert timedelta(seconds=29) < held_until - database_now() <= timedelta(seconds=30)
 
 
-def test_what_comes_due_for_an_account_while_it_is_left_alone_waits_as_well(workspace: Workspace, pace: Pace) -> None:
+def test_what_comes_due_for_an_account_while_it_is_left_alone_waits_as_well(
+    workspace: Workspace, pace: Allowance
+) -> None:
     account = make_account(workspace)
     make_due(workspace, account)
     settle(claim_targets(1), RateLimited("slow", retry_after=60))

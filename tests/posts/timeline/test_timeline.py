@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Duplicate, Pace, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.base import Allowance, Duplicate, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.services import disconnect
 from accounts.tokens import expire
 from ouipost.claims import database_now
@@ -223,7 +223,7 @@ def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: Scripte
 def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
     workspace: Workspace, network: ScriptedNetwork, settings: Settings, stands: dict[str, Any], message: str
 ) -> None:
-    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=1, seconds=3600)}
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Allowance(most=1, seconds=3600)}
     near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(hours=1)
     target = make_due(workspace)
     SocialAccount.objects.update(paced_at=far)
