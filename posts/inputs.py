@@ -166,6 +166,7 @@ class PostInput(BesideContent):
         "status": "POST /api/posts/{id}/schedule, unschedule or publish",
         "scheduled_at": "POST /api/posts/{id}/schedule or unschedule",
         "scheduled_timezone": "POST /api/posts/{id}/schedule",
+        "schedule_id": "POST /api/posts/{id}/schedule or unschedule",
         "timezone": "POST /api/posts/{id}/schedule",
     }
     content = Text(max_length=MAX_CONTENT, allow_blank=True)
@@ -237,11 +238,14 @@ class NewPostInput(PostInput):
     guarded = {
         "status": "POST /api/posts/{id}/schedule or publish",
         "scheduled_timezone": "`timezone` with `scheduled_at`",
+        "schedule_id": "POST /api/posts/{id}/schedule",
     }
     scheduled_at = InstantOrLocal(required=False, allow_null=True, help_text=LOCAL)
     timezone = ZoneName(required=False)
 
     def present(self, name: str, given: Mapping[str, Any]) -> Any:
+        if name == "schedule_id":
+            return None
         if given.get("scheduled_at") is None:
             return {"status": PostStatus.DRAFT, "scheduled_timezone": ""}[name]
         return {"status": PostStatus.SCHEDULED, "scheduled_timezone": given.get("timezone")}[name]

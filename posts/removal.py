@@ -7,12 +7,15 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
 from accounts.models import SocialAccount
+from accounts.platforms.errors import NotConnected
 from ouipost.claims import database_now
 from ouipost.db.locks import lock_free
 from ouipost.db.rows import in_parts
 from ouipost.events.journal import Actor, changes, entry, record_all
 from ouipost.events.models import Event
+from ouipost.phrases import Phrase
 from posts import counts
+from posts.advice import failure, rest_unsent
 from posts.media import files
 from posts.models import TAKEN_FROM_WORKERS, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.schedules.queue import BATCH
@@ -24,8 +27,8 @@ UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.
 )
 """Targets with nothing sent. A worker that holds one has not armed it, and cannot once it is called off."""
 CALLED_OFF = {"status": TargetStatus.CANCELLED, **TAKEN_FROM_WORKERS}
-UNSENT_OR_UNDONE = UNSENT | Q(status__in=[TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW])
-"""Unsent targets, and failed ones or ones in doubt, which somebody may be sending again right now."""
+MAY_BE_UNSENT = UNSENT | Q(status__in=[TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW, TargetStatus.CANCELLED])
+"""Unsent targets, and those that somebody may be sending again, or scheduling anew, right now."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
 
 
@@ -45,11 +48,12 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
     Returns the ids of the posts with cancelled targets; drafts only lose the account.
     """
     mine = Target.objects.filter(account=account)
-    found = list(mine.filter(UNSENT_OR_UNDONE).values_list("post", flat=True))  # posts are locked before any target is
-    locked = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
-    mine = mine.filter(UNSENT, post__in=locked)
-    statuses = dict(mine.select_for_update().values_list("post", "status"))
-    posts = [post for post in locked if post.pk in statuses]
+    found = list(mine.filter(MAY_BE_UNSENT).values_list("post", flat=True))  # posts are locked before any target is
+    list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk").values_list("pk"))
+    mine = mine.filter(UNSENT)
+    statuses = dict(mine.filter(post__in=found).select_for_update().values_list("post", "status"))
+    mine = mine.filter(post__in=statuses)
+    posts = list(Post.objects.filter(pk__in=statuses).order_by("pk"))
     mine.filter(status=TargetStatus.DRAFT, armed_at=None).delete()  # the others are taken out: cancelled without a time
     mine.update(**CALLED_OFF)
     for some in in_parts(posts, TOLD_AT_ONCE):
@@ -59,6 +63,17 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> l
         lost = ((post, {account.pk: statuses[post.pk]}) for post in some)
         record_all([_lost(post, before[post.pk], target, actor=actor) for post, target in lost])
     return [post.pk for post in posts if statuses[post.pk] != TargetStatus.DRAFT]
+
+
+def leave_unsent(target: Target, *, now: datetime) -> None:
+    """Call off a target whose account is gone, or end a post of several parts behind those that are out."""
+    values = CALLED_OFF | {"outcome_unknown": False, "error": None}
+    if target.remote_id:
+        gone = Phrase("The account was disconnected.")
+        told = rest_unsent(gone, sent=len(target.parts), replies=target.replies)
+        ended = {"status": TargetStatus.PUBLISHED, "published_at": now, "error": failure(NotConnected.code, told)}
+        values |= ended
+    Target.objects.filter(pk=target.pk).update(**values)
 
 
 def in_flight(account: SocialAccount) -> list[dict[str, str]]:

@@ -72,6 +72,7 @@ class PostSerializer(serializers.ModelSerializer[Post]):
 
     platforms = serializers.ListField(child=serializers.ChoiceField(choices=registry.IDS))
     media = PostMediaSerializer(many=True, read_only=True)
+    schedule_id = TextOrNull(help_text="The schedule that has given it its time, whose queue it takes a place in.")
     analytics = serializers.SerializerMethodField()
 
     class Meta:
@@ -86,6 +87,7 @@ class PostSerializer(serializers.ModelSerializer[Post]):
             "platforms",
             "media",
             "scheduled_at",
+            "schedule_id",
             "published_at",
             "created_at",
             "updated_at",
@@ -104,7 +106,10 @@ class TargetErrorSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     message = serializers.CharField()
-    retryable = serializers.BooleanField()
+    retryable = serializers.BooleanField(
+        help_text="Whether the same send may succeed later without anybody acting. Whether `retry` is allowed is told"
+        " by the status, and whether it is safe by the timeline's `retry_safe`."
+    )
     who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs])
     network_code = serializers.CharField()
 
@@ -125,7 +130,8 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     )
     next_attempt_at = serializers.DateTimeField(
         allow_null=True,
-        help_text="While it is `publishing`, or has to wait although its time has come: when it continues.",
+        help_text="While it is `publishing`, or has to wait although its time has come: when it continues. Null while a"
+        " worker is on it, and while it is paused.",
     )
     waits_for = TextOrNull(help_text="Why it waits, in words.")
     parts = serializers.SerializerMethodField(
@@ -222,11 +228,8 @@ class PostDetailSerializer(PostSerializer):
     def get_targets(self, post: Post) -> Any:
         """Show each target; one that is held up shows the reason in `waits_for`."""
         targets = [target for target in post.targets.all() if not target.is_taken_out]
-        reasons = waiting.reasons(targets, workspace_id=post.workspace_id, now=timezone.now())
-        return [
-            shown(TargetSerializer, target) | ({"waits_for": reasons[target.pk]} if target.pk in reasons else {})
-            for target in targets
-        ]
+        held_up = waiting.shown(targets, workspace_id=post.workspace_id, now=timezone.now())
+        return [shown(TargetSerializer, target) | held_up.get(target.pk, {}) for target in targets]
 
     @extend_schema_field(TotalsSerializer(allow_null=True))
     def get_analytics(self, post: Post) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record, record_update
 from ouipost.phrases import Phrase, State, either
-from posts import counts, destinations, doorbell, hooks, rules
+from posts import counts, destinations, doorbell, hooks, removal, rules
 from posts.advice import failure, rest_unsent
 from posts.asking import question
 from posts.content import compose
@@ -399,10 +399,8 @@ def _connected(targets: TargetQuerySet) -> list[SocialAccount]:
 
 @transaction.atomic
 def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, now: datetime) -> Post:
-    """Settle an unknown outcome as a person says: published at an address, or not published and sent again.
-
-    Raises AccountNotConnected where it cannot be sent again.
-    """
+    """Settle an unknown outcome as a person says: published at an address, or not published and sent again, or called
+    off where its account is gone."""
     post = lock_in(target.post, {REVIEW})
     locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
@@ -411,17 +409,21 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
             status=post.status,
         )
     before = snapshot(post)
+    told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     if published:
         locked.status, locked.url, locked.published_at = TargetStatus.PUBLISHED, locked.url or url, now
         locked.error = REST_UNSENT if len(locked.parts) < locked.replies else None
         locked.outcome_unknown = False
         locked.save()
-    else:
-        _connected(Target.objects.filter(pk=locked.pk))
+    elif locked.account.is_connected:
         send_denied(locked, now=now)
+    else:
+        removal.leave_unsent(locked, now=now)
+        told["account"] = "disconnected"
     changed = sync(post)
-    told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     record("resolved", post, actor=actor, **told, **changes(before, post))
+    if changed == DRAFT:
+        record("unscheduled", post, actor=actor, **changes(before, post))
     record_outcome(post, changed)
     return post
 

@@ -201,7 +201,10 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     @extend_schema(request=ResolveInput, responses=PostDetailSerializer)
     @action(detail=True, methods=["post"], url_path="targets/(?P<target>[^/]+)/resolve")
     def resolve(self, request: Request, target: str, **kwargs: Any) -> Response:
-        """Settle a target whose outcome is not known; one that was not published is sent again."""
+        """Settle a target whose outcome is not known.
+
+        One that was not published is sent again, or cancelled where its account is disconnected.
+        """
         values = self.read(ResolveInput)
         word = {"published": values["outcome"] == "published", "url": values.get("url", "")}
 

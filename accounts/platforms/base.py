@@ -386,6 +386,11 @@ class Connector(Platform):
         """Return the id under which the network lists a post published with this id; empty while it is not listed."""
         return remote_id
 
+    @property
+    def may_list_by_other_ids(self) -> bool:
+        """Whether `listed_id` can be another id than the given one."""
+        return type(self).listed_id is not Connector.listed_id
+
     def permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """Return a post's public address, empty if the network does not give it, or not yet."""
         return ""

@@ -1,6 +1,6 @@
 """The context of a post's page: its state and the reason, each network's result, and the timeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -77,6 +77,9 @@ class Recipient:
     preview: Preview | None
     target: Target | None
     attempts: list[Attempt] = field(default_factory=list)
+    undecided: Collection[datetime] = ()
+    """When those ended after which it was not known whether the post is there: our code for the answer tells nothing of
+    the post, and may name somebody who has nothing to do."""
     typed: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -116,7 +119,7 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     entries = timeline(post, now=now)
     targets = list(Target.objects.placed().filter(post=post).select_related("account").order_by("pk"))
     verdicts = [_verdict(post, target, entries) for target in targets if target.status in (*TROUBLED, *UNSETTLED)]
-    recipients = _recipients(post, targets, typed or {})
+    recipients = _recipients(post, targets, entries, typed or {})
     paused = held_up(targets, workspace_id=post.workspace_id)
     return {
         "post": post,
@@ -186,7 +189,9 @@ def _remedy(post: Post, target: Target, who_acts: str | None) -> Any:
     return CHANGE[post.status] if who_acts == WhoActs.CALLER else RETRY
 
 
-def _recipients(post: Post, targets: Sequence[Target], typed: Mapping[str, Any]) -> list[Recipient]:
+def _recipients(
+    post: Post, targets: Sequence[Target], entries: Sequence[Entry], typed: Mapping[str, Any]
+) -> list[Recipient]:
     shown = previews.preview(post)
     by_target = {each.target_id: each for each in shown if each.target_id}
     calls: dict[str, list[Attempt]] = {target.pk: [] for target in targets}
@@ -197,11 +202,16 @@ def _recipients(post: Post, targets: Sequence[Target], typed: Mapping[str, Any])
             preview=by_target.get(target.pk),
             target=target,
             attempts=calls[target.pk],
+            undecided={entry.at for entry in entries if entry.target_id == target.pk and _is_undecided(entry)},
             typed=typed if typed.get("target") == target.pk else {},
         )
         for target in targets
     ]
     return placed + [Recipient(preview=each, target=None) for each in shown if each.target_id is None]
+
+
+def _is_undecided(entry: Entry) -> bool:
+    return entry.cause is not None and entry.cause.code == "OUTCOME_UNKNOWN"
 
 
 def _line(entry: Entry) -> dict[str, Any]:

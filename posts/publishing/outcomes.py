@@ -206,7 +206,8 @@ def _taken(target: Target, error: StillWorking, result: AttemptResult, *, now: d
     given = _given(error)
     has_time = result.step == "commit" or (target.armed_at is not None and now < target.armed_at + GIVE_UP_AFTER)
     if gave_up(target, now=now) and not has_time:
-        return _review(Phrase("The network has accepted it and has not shown it: {error}", error=error.message)) | given
+        told = Phrase("The network has accepted it and has not shown it: {error}", error=error.message)
+        return _review(told, error) | given
     values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
     return values | given | {"waits_for": error.message}
 
@@ -283,7 +284,7 @@ def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: b
 def _unknown(target: Target, error: PlatformError, result: AttemptResult, *, now: datetime) -> dict[str, Any]:
     """Return the columns of a lost answer: wait until it can be found out, or leave it to a person if it cannot."""
     if result.recovery == Recovery.PARK:
-        return _review(error.message)
+        return _review(error.message, error)
     patience = engine_time(_patience(result.recovery, result.listing_lag))
     return {
         "due_at": now + max(patience, _caution(target, result)),
@@ -312,7 +313,9 @@ def _still_unknown(target: Target, result: AttemptResult, *, now: datetime) -> d
             away = Unavailable(**error.facts)
             return _asked_again(target, away, wait=_delay(target.attempts, away, None), now=now)
         case Later() | PlatformError() as error:
-            return _review(Phrase("Whether it was published could not be found out: {error}", error=error.message))
+            return _review(
+                Phrase("Whether it was published could not be found out: {error}", error=error.message), error
+            )
     raise TypeError(result.outcome)
 
 
@@ -338,12 +341,14 @@ def gave_up(target: Target, *, now: datetime) -> bool:
     return target.give_up_at is not None and now >= target.give_up_at
 
 
-def _review(message: str) -> dict[str, Any]:
+def _review(message: str, outcome: Outcome | None = None) -> dict[str, Any]:
+    """Leave it to a person, with the network's own code where that said something."""
+    network_code = outcome.network_code if isinstance(outcome, PlatformError) else ""
     return {
         "status": TargetStatus.NEEDS_REVIEW,
         "due_at": None,
         "outcome_unknown": True,
-        "error": failure("OUTCOME_UNKNOWN", message),
+        "error": failure("OUTCOME_UNKNOWN", message, network_code=network_code),
     }
 
 

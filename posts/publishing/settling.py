@@ -60,7 +60,7 @@ def settle_all(results: Sequence[AttemptResult]) -> list[bool]:
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
     told = [(result, calls.word(result.outcome), next_at[result.claim.pk]) for result in tried]
     _log([*told, *((result, LATE, None) for result in _unlogged(late))], now=now)
-    _adopt_late([targets[result.claim.pk] for result in late], now=now)
+    _adopt_late([targets[result.claim.pk] for result in late], targets.values(), now=now)
     sync_each(posts.values(), targets.values(), now=now)
     _record_rejected_files([targets[result.claim.pk] for result in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
@@ -253,9 +253,15 @@ def _adopted(targets: Sequence[Target], *, now: datetime) -> dict[str, dict[str,
     return {target.pk: going | when_out(target, late[0], now=now) for target, late in answers if len(late) == 1}
 
 
-def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:
-    """Settle targets that ended without a post by the one id that late answers name. Other targets only log the id."""
-    ended = {each.pk: each for each in targets if each.status in IN_VAIN}
+def _adopt_late(late: Iterable[Target], targets: Iterable[Target], *, now: datetime) -> None:
+    """Settle targets that ended without a post by the one id that late answers name. Other targets only log the id.
+
+    So do targets that were taken out of their posts, and those of drafts: their post is adopted when they are sent
+    again.
+    """
+    drafts = {each.post_id for each in targets if each.status == TargetStatus.DRAFT}
+    left = [each for each in late if not each.is_taken_out and each.post_id not in drafts]
+    ended = {each.pk: each for each in left if each.status in IN_VAIN}
     for pk, values in _adopted(list(ended.values()), now=now).items():
         Target.objects.filter(pk=pk, fence=ended[pk].fence).update(**values)
         for name, value in values.items():

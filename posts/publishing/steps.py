@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from accounts import pacing, pauses
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Handles, Media, Recovery
+from accounts.platforms.base import Connector, Handles, Media, Recovery
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.db.rows import update_each
@@ -93,9 +93,12 @@ class Search:
     sent_text: str
     is_taken: bool
     """True if the network has given its own handle of the target since: then a look finds nothing else."""
+    has_other_ids: bool
+    """Whether the network may list posts by other ids than those that it gave for them."""
 
     @classmethod
-    def of(cls, target: Target, account: SocialAccount, remote_ids: Sequence[str]) -> "Search":
+    def of(cls, target: Target, connector: Connector, remote_ids: Sequence[str]) -> "Search":
+        account = target.account
         return cls(
             target_id=target.pk,
             platform=account.platform,
@@ -104,6 +107,7 @@ class Search:
             armed_at=target.armed_at,
             sent_text=target.sent_text,
             is_taken=bool(target.waits_for),
+            has_other_ids=connector.may_list_by_other_ids,
         )
 
     @property
@@ -228,7 +232,8 @@ def others(searches: Sequence[Search]) -> list[Others]:
         {each for each in search.remote_ids if theirs[(*search.account, each)] - {search.target_id}}
         for search in searches
     ]
-    alike = _alike([search for search, ids in zip(searches, known, strict=True) if set(search.remote_ids) - ids])
+    unknown = [search for search, ids in zip(searches, known, strict=True) if set(search.remote_ids) - ids]
+    alike = _alike([search for search in unknown if search.has_other_ids])
     later = _sent_later(
         [(search, len(search.remote_ids) - len(ids)) for search, ids in zip(searches, known, strict=True)]
     )

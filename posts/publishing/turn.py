@@ -89,7 +89,7 @@ class Turn:
     def others(self, found: Sequence[Published]) -> Others:
         """Return the other targets that own or may own these posts."""
         ids = [each.remote_id for each in found]
-        return self.writer.run(others, Search.of(self.target, self.account, ids))
+        return self.writer.run(others, Search.of(self.target, self.connector, ids))
 
     def hold(self, handles: Handles) -> None:
         self.target.handles = handles

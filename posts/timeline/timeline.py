@@ -37,6 +37,9 @@ COMMANDS = {
     "media.updated": _("A file got another alt text or position."),
     "media.deleted": _("The file {filename} was removed."),
 }
+NOT_SENT_AGAIN = _(
+    "A person said that {name} does not have it. Its account is disconnected: it is not sent there again."
+)
 ABOUT_ACCOUNTS = {
     "account.connected": _("The account {account_name} was connected."),
     "account.expired": _("{name} no longer takes the token of {account_name}: the account must be reconnected."),
@@ -135,10 +138,11 @@ def _command(line: Line, targets: Mapping[str, Target]) -> Entry:
         "filename": line.details.get("filename", ""),
         "moment": f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else "",
     }
+    said = NOT_SENT_AGAIN if line.details.get("account") == "disconnected" else COMMANDS[line.type]
     return Entry(
         at=line.at,
         kind=_kind(line.type),
-        message=Phrase(COMMANDS[line.type], **words),
+        message=Phrase(said, **words),
         target_id=target.pk if target else None,
         platform=target.platform if target else None,
         next_attempt_at=moment,

@@ -41,19 +41,25 @@ def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
     ]
 
 
-def reasons(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dict[str, str]:
-    """Return, by target, the reasons of those that are held up; accounts are read only of targets that may be."""
+def shown(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dict[str, dict[str, str | None]]:
+    """Return, by target, the values to show in place of its row's: the reason of one that is held up, and no next
+    attempt while it is paused or a worker is on it. Accounts are read only of targets that may be held up."""
     unsettled = [target for target in targets if target.status in UNSETTLED]
     paused = held_up(unsettled, workspace_id=workspace_id)
     late = [each for each in unsettled if each.pk not in paused and _may_be_held_back(each, now=now)]
     prefetch_related_objects(late, Prefetch("account", SocialAccount.objects.select_related("workspace")))
     resting = _resting(now) if late else {}
     held_back = {target.pk: _held_back(target, _network(target, resting), now=now) for target in late}
-    return (
+    reasons = (
         {target.pk: ON_HOLD for target in unsettled if is_on_hold(target)}
         | {pk: pauses.describe_all(found) for pk, found in paused.items()}
         | {pk: reason for pk, reason in held_back.items() if reason}
     )
+    told: dict[str, dict[str, str | None]] = {pk: {"waits_for": reason} for pk, reason in reasons.items()}
+    for target in unsettled:
+        if target.pk in paused or is_busy(target, now=now):
+            told.setdefault(target.pk, {})["next_attempt_at"] = None
+    return told
 
 
 def _may_be_held_back(target: Target, *, now: datetime) -> bool:

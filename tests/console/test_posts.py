@@ -14,6 +14,7 @@ from django.utils.html import escape
 from pytest_django import Settings
 
 from accounts.models import SocialAccount
+from accounts.services import disconnect
 from adminapi.console import paging
 from adminapi.console.admins import posts as posts_admin
 from adminapi.console.admins.posts import PostAdmin
@@ -25,6 +26,7 @@ from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from posts import duplicating
+from posts.advice import failure
 from posts.counts import bytes_used
 from posts.media import storage
 from posts.models import Attempt, Media, Post, PostStatus, Target
@@ -366,6 +368,23 @@ def test_what_was_asked_and_answered_is_shown_where_it_went_wrong(staff: Client,
     assert ("&lt;b&gt;Bread" in page, "No &lt;i&gt;bread" in page, "<i>bread" in page) == (True, True, False)
 
 
+def test_a_look_that_was_refused_is_told_by_the_networks_code_alone(staff: Client, workspace: Workspace) -> None:
+    """Our own code would say that the account is to be connected again, which is what it is not."""
+    target = make_unknown(workspace)
+    Target.objects.update(error=failure("OUTCOME_UNKNOWN", "Nobody knows.", network_code="not-authorized"))
+    Attempt.objects.create(
+        target=target, number=1, fence=1, step="recover", started_at=NOW, ended_at=NOW,
+        outcome="auth_expired", http_status=403, code="TOKEN_REVOKED", network_code="not-authorized",
+    )  # fmt: skip
+
+    page = text_of(staff.get(page_of(target.post)))
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+
+    assert "TOKEN_REVOKED" not in words
+    assert "Answer HTTP 403 (not-authorized)" in words
+    assert "Nobody knows. (OUTCOME_UNKNOWN, not-authorized)" in words
+
+
 def test_an_address_that_is_no_web_address_is_no_link(staff: Client, workspace: Workspace) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)], status="published")
     Target.objects.update(url="javascript:alert(1)")
@@ -637,6 +656,20 @@ def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
     assert "otherwise it will be there twice" in asked
     assert Target.objects.get().status == "publishing"
     assert Event.objects.get().type == "post.reconcile_requested"
+
+
+def test_what_is_not_there_stays_unsent_where_the_account_is_disconnected(staff: Client, workspace: Workspace) -> None:
+    target = make_unknown(workspace)
+    disconnect(target.account, actor=SYSTEM, now=NOW)
+    resolve = reverse("admin:posts_post_resolve", args=[target.post_id, target.pk])
+
+    page = text_of(staff.get(reverse("admin:posts_post_change", args=[target.post_id])))
+    asked = staff.post(resolve, {"outcome": "not_published"})
+    staff.post(resolve, confirmation(asked))
+
+    assert ("No: send it again" in page, "No: it stays unsent" in page) == (False, True)
+    assert "Nothing more is sent: the account is disconnected." in text_of(asked)
+    assert Target.objects.get().status == "cancelled"
 
 
 def test_a_confirmation_is_for_the_attempt_whose_outcome_it_was_asked_about(

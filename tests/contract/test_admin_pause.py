@@ -95,12 +95,13 @@ def test_a_pause_that_makes_no_sense_is_refused(admin: AdminClient, body: dict[s
     assert pauses_of(admin) == []
 
 
+@pytest.mark.parametrize("status", ["scheduled", "publishing"])
 def test_a_paused_post_says_what_it_waits_for_and_goes_on_afterwards(
-    admin: AdminClient, api: ApiClient, workspace: Workspace
+    admin: AdminClient, api: ApiClient, workspace: Workspace, status: str
 ) -> None:
     account = make_account(workspace)
     due = database_now() - timedelta(seconds=5)
-    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=due)
+    post = make_post(workspace, accounts=[account], status=status, scheduled_at=due)
     data_of(admin.post("/admin/pause", {"scope": "workspace", "id": workspace.pk, "reason": "Unpaid bill."}))
 
     paused = claim_targets(5)
@@ -109,7 +110,8 @@ def test_a_paused_post_says_what_it_waits_for_and_goes_on_afterwards(
     data_of(admin.post("/admin/resume", {"scope": "workspace", "id": workspace.pk}))
 
     words = "The operator has paused all publishing of this workspace: Unpaid bill."
-    assert (paused, target["status"], target["waits_for"]) == ([], "scheduled", words)
+    assert target["next_attempt_at"] is None
+    assert (paused, target["status"], target["waits_for"]) == ([], status, words)
     assert (line["kind"], line["who_acts"], line["next_attempt_at"]) == ("waiting", "operator", None)
     assert line["message"].startswith(words)
     assert data_of(api.get(f"/api/posts/{post.pk}"))["post"]["targets"][0]["waits_for"] is None

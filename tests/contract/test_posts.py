@@ -146,6 +146,8 @@ DUE = "2100-01-01T00:00:00Z"
         ({"status": "published"}, {"status"}),
         ({"status": None}, {"status"}),
         ({"scheduled_timezone": "Europe/Paris", "scheduled_at": DUE}, {"scheduled_timezone"}),
+        ({"schedule_id": None}, set()),
+        ({"schedule_id": "sched_1"}, {"schedule_id"}),
     ],
 )
 def test_a_new_post_may_name_the_status_that_it_gets_and_no_other(
@@ -412,6 +414,7 @@ def test_words_for_an_account_that_has_gone_may_come_back_and_new_ones_may_not(
         ("scheduled_at", "2026-12-01T10:00:00Z"),
         ("scheduled_timezone", "Europe/Paris"),
         ("timezone", "Europe/Paris"),
+        ("schedule_id", "sched_1"),
     ],
 )
 def test_what_an_action_changes_is_refused_with_the_name_of_the_action(

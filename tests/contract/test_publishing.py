@@ -153,6 +153,27 @@ def test_a_persons_word_settles_an_unknown_outcome(
     assert error_of(again) == (409, "CONFLICT")
 
 
+def test_what_is_not_at_an_account_that_went_is_cancelled_and_the_timeline_says_so(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    account = make_account(workspace)
+    post = make_post(workspace, accounts=[account], status="needs_review")
+    target = Target.objects.get(post=post)
+    Target.objects.update(scheduled_at=NOW, outcome_unknown=True)
+    api.delete(f"/api/accounts/{account.pk}")
+
+    response = api.post(f"/api/posts/{post.pk}/targets/{target.pk}/resolve", {"outcome": "not_published"})
+
+    shown = response.json()["data"]["post"]
+    assert (response.status_code, shown["status"]) == (200, "draft")
+    assert [(each["status"], each["error"]) for each in shown["targets"]] == [("cancelled", None)]
+    told = api.get(f"/api/posts/{post.pk}/timeline").json()["data"]["timeline"]
+    said = [each["message"] for each in told if each["kind"] == "resolved"]
+    assert said == [
+        "A person said that Facebook does not have it. Its account is disconnected: it is not sent there again."
+    ]
+
+
 @pytest.mark.parametrize(
     ("mode", "platform", "url", "told"),
     [

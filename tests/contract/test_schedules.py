@@ -62,6 +62,14 @@ def put_in(api: ApiClient, post: Post, schedule: dict[str, Any]) -> Any:
     return api.post(f"/api/posts/{post.pk}/schedule", {"schedule_id": schedule["id"]})
 
 
+def shown_schedule(api: ApiClient, post: Post) -> str | None:
+    """Return the schedule that a post is said to be in, on its own page and in the list."""
+    [listed] = [each for each in api.get("/api/posts").json()["data"]["posts"] if each["id"] == post.pk]
+    shown: str | None = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["schedule_id"]
+    assert listed["schedule_id"] == shown
+    return shown
+
+
 def queue(api: ApiClient, workspace: Workspace, schedule: dict[str, Any], accounts: list[Any], count: int = 1) -> Any:
     posts = [make_post(workspace, accounts=accounts, content=f"Bread {number}") for number in range(count)]
     for post in posts:
@@ -288,6 +296,7 @@ def test_a_number_of_times_that_makes_no_sense_is_refused(api: ApiClient, count:
 def test_what_leaves_the_queue_leaves_its_place(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
     schedule = make(api)
     first, second, third, fourth = queue(api, workspace, schedule, accounts, 4)
+    assert {shown_schedule(api, post) for post in (first, second, third, fourth)} == {schedule["id"]}
 
     api.post(f"/api/posts/{first.pk}/unschedule")
     api.delete(f"/api/posts/{second.pk}")
@@ -295,6 +304,7 @@ def test_what_leaves_the_queue_leaves_its_place(api: ApiClient, workspace: Works
     api.post(f"/api/posts/{fourth.pk}/publish", Prefer="wait=0")
     posts = queue(api, workspace, schedule, accounts, 5)
 
+    assert {shown_schedule(api, post) for post in (first, third, fourth)} == {None}
     assert times(*posts) == ["Mon 29 09:00", "Mon 05 09:00", "Mon 12 09:00", "Mon 19 09:00", "Mon 26 09:00"]
 
 

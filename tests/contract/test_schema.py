@@ -210,6 +210,13 @@ def test_the_usual_values_of_a_report_are_described(schema: Any) -> None:
     }
 
 
+def test_what_an_error_means_for_who_may_send_again_is_described(schema: Any) -> None:
+    described = schema["components"]["schemas"]["TargetError"]["properties"]["retryable"]["description"]
+
+    assert "without anybody acting" in described
+    assert "`retry_safe`" in described
+
+
 def test_a_change_is_described_as_partial(schema: Any, admin_schema: Any) -> None:
     for method, path, call in calls_of(schema, admin_schema):
         if method in ("put", "patch") and not path.endswith("/members"):

@@ -22,6 +22,7 @@ from posts.media.intake import Processed
 from posts.models import Attempt, Media, MediaBytes, Post, Schedule, Slot, Target
 from posts.publishing import engine
 from posts.publishing.steps import load_ahead
+from posts.removal import CALLED_OFF
 from posts.schedules import services as schedules
 from posts.status import in_step, sync
 from tests.accounts.fakes import make_candidate
@@ -57,6 +58,7 @@ STATES: dict[str, dict[str, Any]] = {
     "draft": {},
     "scheduled": {"at": SOME_TIME},
     "due": {"status": "scheduled", "at": timedelta(seconds=-5)},
+    "called_off": {"status": "scheduled", "at": SOME_TIME},
     "publishing": {"at": timedelta(seconds=-5)},
     "queued": {"status": "draft"},
     "on_hold": {"status": "draft"},
@@ -70,7 +72,8 @@ STATES: dict[str, dict[str, Any]] = {
         "sends": 1,
     },
 }
-"""The states of a world's posts by name: their status, their time, and further columns of their targets."""
+"""The states of a world's posts by name: their status, their time, and further columns of their targets. Targets that
+are `called_off` were so at the page, which is connected again."""
 
 
 @transaction.atomic
@@ -109,6 +112,8 @@ def _make_post(world: PostsWorld, name: str, state: str, accounts: list[SocialAc
         out = {"published_at": world.began} if status == "published" else {}
         targets.update(give_up_at=at + timedelta(hours=6), **given, **out)
         sync(post)
+    if state == "called_off":
+        targets.filter(account=world.page).update(**CALLED_OFF)
     if state in ("queued", "on_hold"):
         schedules.queue_post(post, schedule, actor=ACTOR, now=world.began)
 

@@ -13,7 +13,7 @@ from posts.models import Post
 from posts.serializers import PostSerializer
 from tests.conftest import ApiClient
 from tests.contract.world import connect_all, make_published
-from tests.factories import NOW, make_media, make_post, make_workspace
+from tests.factories import NOW, make_media, make_post, make_schedule, make_workspace
 from workspaces.models import Workspace
 
 LATER = datetime(2026, 11, 25, 13, 7, 59, 999_999, tzinfo=UTC)
@@ -31,6 +31,7 @@ def posts(workspace: Workspace) -> list[Post]:
     make_media(draft, type="document", thumbnail_name="", stored_name="media/bb/" + "b" * 32 + ".pdf", position=1)
     scheduled = make_post(workspace, accounts=accounts, status="scheduled", scheduled_at=LATER + timedelta(days=1))
     results: dict[str, dict[str, Any]] = {name: {"published_at": LATER} for name in ("facebook", "twitter")}
+    Post.objects.filter(pk=scheduled.pk).update(schedule=make_schedule(workspace))
     unread = make_published(workspace, accounts, results=results)
     read = make_published(workspace, accounts, results=results)
     Post.objects.filter(pk=read.pk).update(impressions=2**40, engagement=0, clicks=7)
@@ -51,6 +52,7 @@ def test_a_row_of_every_kind_of_post_is_what_the_serializer_shows(
         expected = as_serialized(posts)
 
     assert response.json()["data"]["posts"] == expected
+    assert [bool(row["schedule_id"]) for row in expected] == [row["status"] == "scheduled" for row in expected]
 
 
 @pytest.mark.parametrize("is_counted", [False, True])

@@ -26,6 +26,7 @@ from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, Target
 from posts.operating.stuck import Search
 from posts.publishing import steps, turn
+from posts.serializers import PostDetailSerializer
 from posts.timeline.timeline import timeline
 from posts.timeline.waiting import waiting_entries
 from tests.conftest import ApiClient
@@ -338,8 +339,10 @@ def test_a_timeline_says_of_nothing_that_goes_on_in_a_pause_that_it_waits_for_th
     begin("account", account.pk)
 
     [entry] = waiting_entries(Target.objects.select_related("account__workspace"), now=database_now())
+    [shown] = PostDetailSerializer(Post.objects.get()).data["targets"]
 
     assert entry.kind == kind
+    assert (shown["next_attempt_at"] is None) == (entry.next_attempt_at is None) == (kind == "sending")
     assert entry.who_acts != WhoActs.OPERATOR
 
 

@@ -50,7 +50,7 @@ ASKED = (
     "/api/analytics",
     "/api/posts/{post}/analytics",
 )
-SENT: dict[str, Any] = {"armed_at": NOW, "sent_text": "", "is_taken": False}
+SENT: dict[str, Any] = {"armed_at": NOW, "sent_text": "", "is_taken": False, "has_other_ids": True}
 LOOK = Search(target_id="", platform="facebook", account_remote_id="1", remote_ids=["2", "3"], **SENT)
 TICKS: tuple[Callable[[], Any], ...] = (
     tokens.refresh_due,

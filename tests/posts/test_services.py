@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import SocialAccount
 from accounts.services import disconnect
+from ouipost.claims import database_now
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
@@ -16,7 +17,17 @@ from posts.advice import failure
 from posts.destinations import AccountNotConnected
 from posts.models import Media, Post, Target
 from tests.factories import NOW, make_account, make_schedule
-from tests.posts.fakes import ACTOR, ScriptedNetwork, make_due, make_mixed, publish, snapshot, states, told
+from tests.posts.fakes import (
+    ACTOR,
+    ScriptedNetwork,
+    make_due,
+    make_mixed,
+    publish,
+    snapshot,
+    states,
+    status_of,
+    told,
+)
 from workspaces.models import Workspace
 
 SOON = NOW + timedelta(hours=1)
@@ -33,14 +44,6 @@ def _(network: ScriptedNetwork) -> None:
 
 def schedule(post: Post, at: datetime, *, zone: str = "UTC") -> Post:
     return services.schedule_post(post, scheduled_at=at, zone=zone, actor=ACTOR, now=NOW)
-
-
-def send_again(post: Post) -> Post:
-    """Send what failed, or is not there by a person's word, once more."""
-    if post.status != "needs_review":
-        return services.retry_post(post, actor=ACTOR, now=NOW)
-    target = Target.objects.get(post=post, status="needs_review")
-    return services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
 
 
 FRESH: dict[str, Any] = {
@@ -104,18 +107,17 @@ def test_a_retry_sends_the_failed_targets_and_no_others(workspace: Workspace, ac
     assert told() == ["post.retried"]
 
 
-@pytest.mark.parametrize("status", ["failed", "needs_review"])
-def test_what_went_wrong_for_an_account_that_went_is_not_sent_again(
-    workspace: Workspace, accounts: list[SocialAccount], status: str
+def test_what_failed_for_an_account_that_went_is_not_sent_again(
+    workspace: Workspace, accounts: list[SocialAccount]
 ) -> None:
-    post = make_mixed(workspace, accounts, "published", status)
+    post = make_mixed(workspace, accounts, "published", "failed")
     SocialAccount.objects.filter(pk=accounts[1].pk).update(disconnected_at=NOW)
 
     with pytest.raises(AccountNotConnected) as refused:
-        send_again(post)
+        services.retry_post(post, actor=ACTOR, now=NOW)
 
     assert refused.value.details == {"accounts": [accounts[1].pk]}
-    assert states(post) == ["published", status]
+    assert states(post) == ["published", "failed"]
     assert not Event.objects.exists()
 
 
@@ -442,6 +444,42 @@ def test_what_a_person_says_is_not_published_is_sent_once(workspace: Workspace, 
     assert network.calls == ["recover", "prepare", "commit"]
     assert settled.status == "published"
     assert Event.objects.get(type="post.resolved").details["outcome"] == "not_published"
+
+
+def test_what_a_person_says_is_not_published_at_a_disconnected_account_is_called_off(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = make_due(workspace, status="needs_review")
+    error = failure("OUTCOME_UNKNOWN", "Nobody knows.")
+    Target.objects.update(due_at=None, outcome_unknown=True, sends=2, armed_at=NOW, error=error)
+    disconnect(target.account, actor=ACTOR, now=NOW)
+    assert Target.objects.get().status == "needs_review"
+
+    post = services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
+
+    left, (resolved, back) = Target.objects.get(), Event.objects.filter(resource_id=post.pk).order_by("pk")
+    assert (left.status, left.outcome_unknown, left.error, left.due_at) == ("cancelled", False, None, None)
+    assert (left.armed_at, left.is_taken_out, post.status) == (NOW, False, "draft")
+    assert resolved.details["account"] == "disconnected"
+    assert (back.type, back.details["before"]["status"]) == ("post.unscheduled", "needs_review")
+    target.account.save()  # as it was, connected
+    services.publish_post(post, actor=ACTOR, now=database_now())
+    assert publish(target).status == "published"
+    assert network.calls == ["recover", "prepare", "commit"]
+
+
+def test_other_accounts_of_a_post_settle_it_once_a_person_has_said_that_it_is_not_at_one_that_went(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post = make_mixed(workspace, accounts, "needs_review", "published")
+    unknown = Target.objects.get(post=post, status="needs_review")
+    Target.objects.filter(pk=unknown.pk).update(scheduled_at=NOW)
+    disconnect(unknown.account, actor=ACTOR, now=NOW)
+
+    services.resolve_target(unknown, published=False, url="", actor=ACTOR, now=NOW)
+
+    assert (states(post), status_of(post)) == (["cancelled", "published"], "published")
+    assert told()[-2:] == ["post.resolved", "post.published"]
 
 
 def test_only_the_target_that_needs_it_is_resolved(workspace: Workspace, accounts: list[SocialAccount]) -> None:

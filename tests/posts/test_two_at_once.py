@@ -27,6 +27,7 @@ ALWAYS = [
     ("draft", "create", "delete"),
     ("draft", "create", "another default"),
     ("draft", "widen", "another default"),
+    ("called_off", "schedule", "disconnect"),
 ]
 TOGETHER = {
     "draft": (
@@ -42,6 +43,10 @@ TOGETHER = {
     "due": (
         "work; edit; narrow; widen; schedule; queue; unschedule; publish; publish once; delete; attach; "
         "remove the file; disconnect; connect again; disconnect another; close; less patience; pause; purge"
+    ),
+    "called_off": (
+        "edit; narrow; widen; schedule; queue; unschedule; publish; delete; disconnect; connect again; "
+        "disconnect another; close"
     ),
     "publishing": "work; edit; publish; retry; delete; disconnect; close; pause; purge",
     "queued": (

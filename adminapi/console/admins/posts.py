@@ -1,6 +1,6 @@
 """Posts in the console: the list, the page of each, and their actions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -37,11 +37,24 @@ NOT_THERE = gettext_lazy(
     "It is sent to %(account)s again at once. Make sure that this account does not show it; otherwise it will be there"
     " twice."
 )
+NOT_SENT = gettext_lazy("Nothing more is sent: the account is disconnected.")
 ELSEWHERE: dict[str, Any] = {
     "duplicate": lambda made: own_page(Post, made.pk),
     "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
 }
 """The pages to go to after actions that do not return to the post: the copy, and the list."""
+
+
+def _meaning(target: Target, word: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a person's word on a target comes to, to be asked before it is taken."""
+    if word["published"]:
+        title, says = _("It is published"), _("It counts as published at %(account)s, at %(url)s.")
+    elif target.account.is_connected:
+        title, says = _("It is not there: send it again"), str(NOT_THERE)
+    else:
+        title, says = _("It is not there"), str(NOT_SENT)
+    told = [says % {"account": _place(target), **word}, *map(translated, address_warnings(target, word["url"]))]
+    return {"title": title, "says": " ".join(told)}
 
 
 def in_the_list(action: Action) -> Any:
@@ -178,14 +191,11 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             return self._show(request, post, typed=refused, status=400)
         is_out, actor = given.validated_data["outcome"] == "published", Actor.from_request(request)
         word = {"published": is_out, "url": given.validated_data.get("url", "")}
-        says = _("It counts as published at %(account)s, at %(url)s.") if is_out else str(NOT_THERE)
-        told = [says % {"account": _place(meant), **word}, *map(translated, address_warnings(meant, word["url"]))]
         return self._operate_on(
             request,
             pk,
             lambda _: services.resolve_target(meant, **word, actor=actor, now=database_now()),
-            title=_("It is published") if is_out else _("It is not there: send it again"),
-            says=" ".join(told),
+            **_meaning(meant, word),
             carries=typed,
             depends_on=meant.fence,
         )

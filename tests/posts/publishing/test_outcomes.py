@@ -250,6 +250,27 @@ def test_a_lost_answer_goes_to_a_person_where_the_network_tells_nothing() -> Non
     }
 
 
+GIVEN_UP: dict[str, Any] = {"target": armed(give_up_at=NOW), "unresolved": True, "step": "recover"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "given"),
+    [
+        (Unknown("lost", network_code="2"), {"recovery": Recovery.PARK}),
+        (AuthExpired("no", status=403, network_code="2"), GIVEN_UP),
+        (
+            StillWorking("at work", retry_after=5, network_code="2"),
+            GIVEN_UP | {"target": armed(give_up_at=NOW, armed_at=None)},
+        ),
+    ],
+)
+def test_what_needs_a_person_keeps_the_networks_own_code(outcome: PlatformError, given: dict[str, Any]) -> None:
+    state = after(outcome, **given)
+
+    error = (state["error"]["code"], state["error"]["network_code"], state["error"]["who_acts"])
+    assert (state["status"], error) == ("needs_review", ("OUTCOME_UNKNOWN", "2", "caller"))
+
+
 def test_a_duplicate_after_an_earlier_send_may_be_our_own_post() -> None:
     state = after(Duplicate("said before"), target=armed(sends=2))
 

@@ -1,5 +1,6 @@
 """A lost answer is cleared up by what the network can tell, and is never followed by a blind send."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,11 +9,14 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts import registry, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
+    Connector,
     Duplicate,
     Operation,
     Published,
@@ -34,6 +38,7 @@ from posts.publishing.settling import settle_all
 from posts.publishing.steps import load_ahead
 from posts.schedules.services import queue_post
 from tests.factories import NOW, make_account, make_media, make_post, make_schedule, make_workspace
+from tests.posts.conftest import install
 from tests.posts.fakes import (
     ACTOR,
     HERE,
@@ -880,6 +885,27 @@ def test_a_post_that_got_its_id_after_it_was_published_is_not_taken_for_another_
     settled = publish(target)
 
     assert (settled.status, settled.remote_id, len(network.sent)) == ("published", HERE.remote_id, 3)
+
+
+class ByOneId(ScriptedNetwork):
+    """Lists a post by the id that it gave for it, as most networks do."""
+
+    listed_id = Connector.listed_id
+
+
+@pytest.mark.parametrize(("network_class", "asked"), [(ScriptedNetwork, 1), (ByOneId, 0)])
+def test_posts_of_the_same_text_are_only_read_where_the_network_may_list_them_by_other_ids(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, network_class: type[ScriptedNetwork], asked: int
+) -> None:
+    network = install(monkeypatch, network_class())
+    target = send_into_the_dark(make_due(workspace), network)
+    network.found = [[FOUND]]
+
+    with CaptureQueriesContext(connection) as queries:
+        settled = publish(target)
+
+    of_the_text = [each["sql"] for each in queries.captured_queries if re.search(r"sent_text\W+IN\b", each["sql"])]
+    assert (settled.remote_id, len(of_the_text)) == (FOUND.remote_id, asked)
 
 
 def said_not_published(target: Target) -> None:

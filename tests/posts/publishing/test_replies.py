@@ -10,7 +10,7 @@ from accounts.services import disconnect
 from ouipost.claims import database_now
 from posts.models import Post, Target
 from posts.services import resolve_target
-from tests.posts.fakes import ACTOR, LOST, ScriptedNetwork, error_of, make_due, outcomes, publish
+from tests.posts.fakes import ACTOR, LOST, ScriptedNetwork, error_of, make_due, outcomes, publish, status_of
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -168,6 +168,21 @@ def test_a_person_who_says_that_a_part_is_not_there_has_it_sent(workspace: Works
 
     assert [each["remote_id"] for each in published.parts] == ["1", "2", "3"]
     assert opaque.calls.count("commit") == 4
+
+
+def test_a_person_who_says_that_a_part_is_not_there_ends_the_thread_of_an_account_that_went(
+    workspace: Workspace, opaque: ScriptedNetwork
+) -> None:
+    opaque.committed = [part(1), LOST]
+    left = publish_on(make_thread(workspace), 2)
+    disconnect(left.account, actor=ACTOR, now=database_now())
+
+    resolve_target(left, published=False, url="", actor=ACTOR, now=database_now())
+
+    settled = Target.objects.get(pk=left.pk)
+    assert (settled.status, settled.remote_id, settled.outcome_unknown) == ("published", "1", False)
+    assert (error_of(settled)["code"], status_of(settled.post)) == ("TOKEN_REVOKED", "published")
+    assert error_of(settled)["message"].startswith("1 of 3 parts are out")
 
 
 def test_a_person_who_says_that_a_part_is_there_ends_the_thread(workspace: Workspace, opaque: ScriptedNetwork) -> None:

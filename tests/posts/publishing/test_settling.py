@@ -25,6 +25,7 @@ from posts.publishing.late_answers import late_posts
 from posts.publishing.outcomes import Absent, Outcome, Undecidable
 from posts.publishing.settling import settle_all
 from posts.publishing.steps import Saving, save_all
+from posts.removal import CALLED_OFF
 from tests.factories import NOW, make_account, make_post
 from tests.posts.fakes import (
     ACTOR,
@@ -40,6 +41,7 @@ from tests.posts.fakes import (
     make_result,
     outcomes,
     publish,
+    states,
     status_of,
     told,
 )
@@ -296,6 +298,45 @@ def test_several_late_ids_are_left_to_a_person(workspace: Workspace) -> None:
     settle_all([make_result(second, HERE)])
 
     assert Target.objects.get(pk=target.pk).status == "needs_review"
+
+
+def refused_after_a_send_that_nobody_answered(workspace: Workspace) -> tuple[Target, Claim]:
+    """Return the target of a failed post, and the lost claim that sent it first."""
+    target, sender, looker = being_looked_for(workspace)
+    settle_all([make_result(looker, Rejected("no", status=400))])
+    Target.objects.filter(pk=target.pk).update(armed_at=NOW, sends=1)
+    return target, sender
+
+
+def test_a_late_id_of_what_was_taken_out_of_a_draft_is_kept_until_it_is_put_back(
+    workspace: Workspace, opaque: ScriptedNetwork
+) -> None:
+    other = make_account(workspace, remote_id="2002", default_of=None)
+    target, sender = refused_after_a_send_that_nobody_answered(workspace)
+    services.unschedule_post(target.post, actor=ACTOR)
+    services.update_post(target.post, values={"destinations": [other.pk]}, actor=ACTOR, now=NOW)
+
+    settle_all([make_result(sender, HERE)])
+
+    assert (states(target.post), status_of(target.post)) == (["cancelled", "draft"], "draft")
+    services.update_post(target.post, values={"destinations": [target.account_id]}, actor=ACTOR, now=NOW)
+    services.publish_post(target.post, actor=ACTOR, now=database_now())
+    settled = publish(target)
+    assert (settled.status, settled.remote_id, opaque.calls) == ("published", HERE.remote_id, ["prepare"])
+
+
+def test_a_late_id_leaves_a_draft_a_draft_where_other_accounts_are_still_to_get_it(
+    workspace: Workspace, opaque: ScriptedNetwork
+) -> None:
+    target, sender = refused_after_a_send_that_nobody_answered(workspace)
+    Target.objects.filter(pk=target.pk).update(**CALLED_OFF)
+    other = make_account(workspace, remote_id="2002", default_of=None)
+    Target.objects.create(post=target.post, account=other, platform=other.platform, status="draft")
+
+    settle_all([make_result(sender, HERE)])
+
+    assert (states(target.post), status_of(target.post)) == (["cancelled", "draft"], "draft")
+    assert outcomes(target)[-1] == ("commit", "late")
 
 
 def test_a_late_id_has_the_address_that_was_told_last(workspace: Workspace) -> None:

@@ -909,6 +909,7 @@ def test_looking_for_many_costs_what_looking_for_one_costs(
             armed_at=NOW,
             sent_text="",
             is_taken=False,
+            has_other_ids=True,
         )
         for each in targets
     ]
