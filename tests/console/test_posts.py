@@ -703,7 +703,7 @@ def test_a_post_that_is_refused_is_quoted_before_the_reason(staff: Client, works
 
     page = text_of(staff.post(do(post, "unschedule"), {"confirmed": "1"}, follow=True))
 
-    assert "“Gingerbread is back.”: The post is draft" in page
+    assert "“Gingerbread is back.”: The state of the post is draft" in page
 
 
 @pytest.mark.parametrize(("action", "look"), [("delete_posts", "op-danger"), ("publish_now", "op-primary")])
