@@ -1,4 +1,4 @@
-"""The targets of a draft are the accounts that its ids stand for: they follow when others become the defaults."""
+"""Keeps the targets of drafts in step with the accounts that their ids stand for, when a default changes."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from posts.schedules.queue import BATCH
 
 
 def bring_drafts(account: SocialAccount) -> None:
-    """Bring the drafts in step that name an account, or its network, after it came, went or became the default.
+    """Update the drafts that name an account or its network, after it was connected, disconnected or made the default.
 
-    The cost in statements is that of every 500 of them.
+    Every 500 drafts cost a few statements.
     """
     drafts = Post.objects.filter(workspace=account.workspace_id, status=PostStatus.DRAFT)
     named = Q(destinations__icontains=f'"{account.platform}"') | Q(destinations__icontains=f'"{account.pk}"')
@@ -26,9 +26,9 @@ def bring_drafts(account: SocialAccount) -> None:
 
 
 def follow(drafts: Sequence[Post]) -> set[str]:
-    """Make the targets of locked drafts of one workspace those that their ids stand for; returns which posts changed.
+    """Give locked drafts of one workspace the targets that their ids stand for; returns the ids of changed posts.
 
-    Those of accounts at which a post was called off stay as they are, unless it goes there again.
+    A cancelled target stays as it is, unless its post goes to the account again.
     """
     if not drafts:
         return set()
