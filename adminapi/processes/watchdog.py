@@ -23,6 +23,7 @@ from adminapi.models import Heartbeat
 from adminapi.processes.consuming import Consuming
 from adminapi.processes.heartbeats import NODE, TICK, HeartbeatThread, of_queue
 from ouipost.claims import engine_time
+from ouipost.runtime.spawning import spawn
 from posts.publishing import kept_answers
 from posts.tasks import last_turn
 
@@ -120,7 +121,7 @@ class Watchdog:
             return
         logger.warning("No tick has come through: a spare worker publishes straight from the database")
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "work", "--parent", str(os.getpid())]
-        self._spare = subprocess.Popen(command)  # noqa: S603 (our own command line)
+        self._spare = spawn(command)
 
     def _dismiss(self) -> None:
         """Ask the spare worker to stop, wait a minute, then insist."""

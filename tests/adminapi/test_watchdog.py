@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -60,7 +59,7 @@ def spares(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) 
         started.append(FakeProcess(command))
         return started[-1]
 
-    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(watchdog, "spawn", start)
     monkeypatch.setattr(watchdog, "connections", SimpleNamespace(close_all=lambda: None))
     monkeypatch.setattr(watchdog, "last_turn", lambda: float("-inf"))
     return started
