@@ -172,7 +172,9 @@ def test_what_is_stored_can_be_recognized() -> None:
 def test_what_the_processes_say_that_look_into_files_can_be_recognized() -> None:
     found = set()
     for path in sorted((settings.BASE_DIR / "posts" / "media").glob("*_child.py")):
-        for node in sources.nodes(path):
+        nodes = sources.nodes(path)
+        docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
+        for node in set(nodes) - docstrings:
             if isinstance(node, ast.JoinedStr) and re.search(r"\. [A-Z]|\.$", sources.formatted(node)):
                 found.add(sources.formatted(node))
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
