@@ -136,7 +136,7 @@ class SocialAccount(Claimable, Guarded):
     @property
     def introduced(self) -> str:
         """Its name with its network and, where it has one, its username: the names of two are often the same."""
-        return f"{apart(self.name)} ({', '.join(filter(None, [platforms.NAMES[self.platform], self.handle]))})"
+        return f"{apart(self.name)} ({', '.join(filter(None, [platforms.NAMES[self.platform], apart(self.handle)]))})"
 
     @property
     def is_default(self) -> bool:

@@ -612,7 +612,7 @@ def test_an_unknown_outcome_is_settled_with_the_address_that_was_typed(staff: Cl
     staff.post(page, carried | {"confirmed": "1"})
 
     target.refresh_from_db()
-    assert "It counts as published at Facebook (Company Page, companypage), at https://facebook.com/1." in asked
+    assert "It counts as published at Company Page (Facebook, companypage), at https://facebook.com/1." in asked
     assert "is it the right one?" not in asked
     assert (carried, target.status, target.url) == (form, "published", "https://facebook.com/1")
     assert Event.objects.filter(type="post.resolved", user_email="staff@example.com").count() == 1
@@ -652,7 +652,7 @@ def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
     )
     staff.post(reverse("admin:posts_post_look", args=[target.post_id, target.pk]), {"confirmed": "1"})
 
-    assert "It is sent to Facebook (Company Page, companypage) again at once." in asked
+    assert "It is sent to Company Page (Facebook, companypage) again at once." in asked
     assert "otherwise it will be there twice" in asked
     assert Target.objects.get().status == "publishing"
     assert Event.objects.get().type == "post.reconcile_requested"

@@ -25,7 +25,6 @@ from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
-from ouipost.unicode import apart
 from posts import services
 from posts.inputs import ResolveInput, address_warnings
 from posts.models import Post, Target
@@ -53,7 +52,10 @@ def _meaning(target: Target, word: Mapping[str, Any]) -> dict[str, str]:
         title, says = _("It is not there: send it again"), str(NOT_THERE)
     else:
         title, says = _("It is not there"), str(NOT_SENT)
-    told = [says % {"account": _place(target), **word}, *map(translated, address_warnings(target, word["url"]))]
+    told = [
+        says % {"account": target.account.introduced, **word},
+        *map(translated, address_warnings(target, word["url"])),
+    ]
     return {"title": title, "says": " ".join(told)}
 
 
@@ -216,10 +218,3 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         post = self._find(request, pk)
         targets = Target.objects.select_related("post__workspace", "account")
         return post, get_object_or_404(targets, pk=target, post=post)
-
-
-def _place(target: Target) -> str:
-    """Return the network and the account that a target is at, by the account's name and its username."""
-    account = target.account
-    named = ", ".join(map(apart, filter(None, (account.name, account.handle))))
-    return f"{network_name(target.platform)} ({named})"
