@@ -90,6 +90,7 @@ def test_basic_credentials_must_always_bring_the_same_secret(net: Net) -> None:
     assert exchange(net, x_code(net), basic(b"app:sec"), client_id="").status_code == 200
     assert token_error(exchange(net, x_code(net), basic(b"app:guess"))) == (401, "unauthorized_client")
     assert token_error(exchange(net, x_code(net), {"Authorization": "Basic !"})) == (401, "unauthorized_client")
+    assert token_error(exchange(net, x_code(net), {"Authorization": "Basic é"})) == (401, "unauthorized_client")
     assert token_error(exchange(net, x_code(net), basic(b"app:"))) == (401, "unauthorized_client")
     assert token_error(exchange(net, x_code(net))) == (401, "unauthorized_client")
 

@@ -1,7 +1,6 @@
 """Pinterest: sign-in, tokens, quotas and routes; boards, media, Pins and numbers are beside it."""
 
 import base64
-import binascii
 import math
 import secrets
 from datetime import timedelta
@@ -127,7 +126,7 @@ def client_of(call: Call) -> str:
     scheme, _, encoded = call.request.headers.get("Authorization", "").partition(" ")
     try:
         client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise unauthenticated() from None
     if scheme.lower() != "basic" or not client_id or not secret or not tokens.secret_fits(ID, client_id, secret):
         raise unauthenticated()

@@ -1,7 +1,6 @@
 """X: login with PKCE, rotating tokens, quotas, users; posts are in `posts`, files in `media`."""
 
 import base64
-import binascii
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -138,7 +137,7 @@ def client_of(call: Call) -> str:
     else:
         try:
             client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             client_id, secret = "", ""
     if not client_id or not tokens.secret_fits(ID, client_id, secret):
         body = {"error": "unauthorized_client", "error_description": "Missing valid authorization header"}
