@@ -50,18 +50,12 @@ def authorize(call: Call) -> HttpResponse:
             error="unauthorized_scope_error",
             error_description="Scopes of a product that is not added to your application, or of two",
         )
-    if call.method == "GET":
-        return pages.consent(call, LOOK, scopes=scopes)
-    if not pages.allowed(call):
-        return pages.send_back(
-            call, error="user_cancelled_authorize", error_description="The user cancelled the authorization"
-        )
-    return pages.send_back(call, code=grant_code(call, scopes))
+    cancelled = {"error": "user_cancelled_authorize", "error_description": "The user cancelled the authorization"}
+    return pages.ask(call, LOOK, scopes, grant_code, denied=cancelled)
 
 
-def grant_code(call: Call, scopes: list[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code, good for 30 minutes, for the person who logged in."""
-    someone = people.person(call.text("client_id"), call.text("login"))
     number = people.number(ID, someone.key)
     member = f"{MEMBER}{number}"
     people.keep(ID, member, username=someone.handle, name=someone.name)

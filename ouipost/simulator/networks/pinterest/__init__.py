@@ -98,16 +98,12 @@ def authorize(call: Call) -> HttpResponse:
     }
     if names := [name for name, is_wrong in wrong.items() if is_wrong]:
         return pages.problem(LOOK, f"Sorry, this app's request is wrong: check {', '.join(names)}.")
-    if call.method == "GET":
-        return pages.consent(call, LOOK, scopes=scopes)
-    if not pages.allowed(call):
-        return pages.send_back(call, error="access_denied")
-    return pages.send_back(call, code=grant_code(call, scopes))
+    return pages.ask(call, LOOK, scopes, grant_code)
 
 
-def grant_code(call: Call, scopes: list[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code, good for ten minutes, for the person who logged in."""
-    account = boards.keep_account(people.person(call.text("client_id"), call.text("login")))
+    account = boards.keep_account(someone)
     return tokens.issue_code(
         call,
         ID,

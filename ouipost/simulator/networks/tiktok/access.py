@@ -125,12 +125,7 @@ def authorize(call: Call) -> HttpResponse:
     if names := [name for name, is_wrong in wrong.items() if is_wrong]:
         return pages.problem(LOOK, f"We couldn't log in with TikTok. Correct the following: {', '.join(names)}.")
     call.params["client_id"] = call.text("client_key")
-    if call.method == "GET":
-        return pages.consent(call, LOOK, scopes=scopes, choosable=True)
-    if not pages.allowed(call):
-        return pages.send_back(call, error="access_denied")
-    chosen = pages.granted(call, scopes)
-    return pages.send_back(call, code=grant_code(call, [scope for scope in scopes if scope in {BASIC, *chosen}]))
+    return pages.ask(call, LOOK, scopes, grant_code, choosable=True)
 
 
 def is_redirect_uri(address: str) -> bool:
@@ -141,9 +136,9 @@ def is_redirect_uri(address: str) -> bool:
     return not parts.query and (parts.scheme == "https" or parts.hostname in LOCAL_HOSTS)
 
 
-def grant_code(call: Call, scopes: list[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code for the person who logged in; an open_id is of one person and one app."""
-    someone = people.person(call.text("client_key"), call.text("login"))
+    chosen = {BASIC, *pages.granted(call, scopes)}
     open_id = f"-000{people.number(ID, call.text('client_key'), someone.key)}"
     people.keep(ID, open_id, username=someone.handle, name=someone.name)
     return tokens.issue_code(
@@ -153,7 +148,7 @@ def grant_code(call: Call, scopes: list[str]) -> str:
         lifetime=CODE_LIFETIME,
         person=str(people.number(ID, someone.key)),
         account=open_id,
-        scopes=scopes,
+        scopes=[scope for scope in scopes if scope in chosen],
     )
 
 

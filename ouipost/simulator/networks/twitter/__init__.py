@@ -97,11 +97,7 @@ def authorize(call: Call) -> HttpResponse:
     }
     if names := [name for name, is_wrong in wrong.items() if is_wrong]:
         return pages.problem(LOOK, f"You weren't able to give access to the App: check {', '.join(names)}.")
-    if call.method == "GET":
-        return pages.consent(call, LOOK, scopes=scopes)
-    if not pages.allowed(call):
-        return pages.send_back(call, error="access_denied")
-    return pages.send_back(call, code=grant_code(call, scopes))
+    return pages.ask(call, LOOK, scopes, grant_code)
 
 
 def is_redirect_uri(address: str) -> bool:
@@ -109,9 +105,8 @@ def is_redirect_uri(address: str) -> bool:
     return pages.is_redirect_uri(address) and urlsplit(address).hostname != "localhost"
 
 
-def grant_code(call: Call, scopes: list[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code, good for 30 seconds, for the person who logged in."""
-    someone = people.person(call.text("client_id"), call.text("login"))
     external_id = str(people.number(ID, someone.key))
     paid = subscription(someone.name)
     people.keep(ID, external_id, username=someone.handle, name=someone.name, subscription_type=paid)

@@ -1,7 +1,6 @@
 """Google's sign-in as YouTube uses it: consent, codes, tokens, scopes, and the errors of its APIs."""
 
 import secrets
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -100,13 +99,9 @@ def authorize(call: Call) -> HttpResponse:
     }
     if names := [name for name, is_wrong in wrong.items() if is_wrong]:
         return pages.problem(LOOK, f"Error 400: invalid_request. Check {', '.join(names)}.")
-    if call.method == "GET":
-        someone = people.person(call.text("client_id"), "")
-        channels = [(str(place), name) for place, (_, name, _) in enumerate(channels_of(someone))]
-        return pages.consent(call, LOOK, scopes=scopes, pages=channels, choosable=True)
-    if not pages.allowed(call):
-        return pages.send_back(call, error="access_denied")
-    return pages.send_back(call, code=grant_code(call, pages.granted(call, scopes)))
+    someone = people.person(call.text("client_id"), "")
+    channels = [(str(place), name) for place, (_, name, _) in enumerate(channels_of(someone))]
+    return pages.ask(call, LOOK, scopes, grant_code, choices=channels, choosable=True)
 
 
 def channels_of(someone: people.Person) -> list[tuple[str, str, str]]:
@@ -132,9 +127,8 @@ def chosen_channel(call: Call, someone: people.Person) -> str:
     return channel
 
 
-def grant_code(call: Call, scopes: Sequence[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code for the chosen channel."""
-    someone = people.person(call.text("client_id"), call.text("login"))
     return tokens.issue_code(
         call,
         ID,
@@ -142,7 +136,7 @@ def grant_code(call: Call, scopes: Sequence[str]) -> str:
         lifetime=CODE_LIFETIME,
         person=str(people.number(ID, someone.key)),
         account=chosen_channel(call, someone),
-        scopes=list(scopes),
+        scopes=pages.granted(call, scopes),
         challenge=call.text("code_challenge"),
         offline=call.text("access_type") == "offline",
         asked="consent" in call.text("prompt").split(),
