@@ -121,11 +121,6 @@ class Login:
         source = call.token or tokens.find(self.id, call.text("code"), "code")
         return source.account if source else ""
 
-    def revoke(self, token: Token, now: datetime) -> None:
-        """Remove the app from the person's account: all its tokens become invalid."""
-        of_app = Token.objects.filter(network=self.id, client_id=token.client_id, account=token.account)
-        of_app.filter(revoked_at=None).update(revoked_at=now)
-
 
 def living(call: Call, *scopes: str) -> Token:
     """Return the call's token if it is valid and has these scopes, or refuse."""

@@ -20,7 +20,6 @@ from ouipost.simulator.networks.facebook.access import (
     VIDEO_HOST,
     authorized,
     identify,
-    revoke,
     user_token,
 )
 
@@ -170,7 +169,7 @@ def revoke_permissions(call: Call, version: str, user: str, permission: str | No
     if user not in ("me", token.person):
         raise graph.missing(call)
     if permission is None:
-        revoke(token, call.now)
+        tokens.revoke_app(token, call.now)
         return JsonResponse({"success": True})
     if permission not in token.scopes:
         raise invalid(f"Permission {permission} was not granted")
@@ -295,7 +294,7 @@ NETWORK = Network(
     hosts=GRAPH + VIDEO + UPLOAD + WWW,
     not_found=graph.unknown_path,
     identify=identify,
-    revoke=revoke,
+    revoke=tokens.revoke_app,
     admit=admit,
     routes=SIGN_IN + PUBLISHING + READING,
 )

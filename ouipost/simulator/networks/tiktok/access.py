@@ -4,7 +4,7 @@ An app whose client key begins with `unaudited` is one that TikTok has not audit
 """
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -219,11 +219,5 @@ def revoke(call: Call) -> HttpResponse:
     found = tokens.find(ID, call.text("token"), "access", "refresh")
     if found is None or found.client_id != client_key:
         raise token_error(400, "invalid_request", "The token is invalid.")
-    disconnect(found, call.now)
+    tokens.revoke_app(found, call.now)
     return JsonResponse({})
-
-
-def disconnect(token: Token, now: datetime) -> None:
-    """End all tokens that the app of a token has for its account."""
-    of_app = Token.objects.filter(network=ID, client_id=token.client_id, account=token.account)
-    of_app.filter(revoked_at=None).update(revoked_at=now)

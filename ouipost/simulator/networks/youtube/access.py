@@ -208,6 +208,5 @@ def revoke(call: Call) -> HttpResponse:
     found = tokens.find(ID, call.text("token"), "access", "refresh")
     if found is None or found.revoked_at:
         raise oauth_error(400, "invalid_token", "Token expired or revoked")
-    of_app = Token.objects.filter(network=ID, client_id=found.client_id, person=found.person, account=found.account)
-    of_app.filter(revoked_at=None).update(revoked_at=call.now)
+    tokens.revoke_app(found, call.now, account=found.account)
     return JsonResponse({})
