@@ -101,6 +101,11 @@ def revoke_app(token: Token, now: datetime, **narrower: str) -> None:
     of_app.filter(revoked_at=None).update(revoked_at=now)
 
 
+def seconds(lifetime: timedelta) -> int:
+    """Return a lifetime in whole seconds."""
+    return int(lifetime.total_seconds())
+
+
 def secret_fits(network: str, client_id: str, secret: str) -> bool:
     """Return whether this is the client id's first secret. An empty one fits while the client id has none yet."""
     if not secret:

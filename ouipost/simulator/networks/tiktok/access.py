@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import pages, people, tokens
+from ouipost.simulator import oauth, pages, people, tokens
 from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.models import Account, Media, Token
 
@@ -152,45 +152,26 @@ def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     )
 
 
+ENDPOINT = oauth.TokenEndpoint(
+    network=ID,
+    credentials=lambda call: (call.text("client_key"), call.text("client_secret")),
+    error=token_error,
+    wrong={
+        "form": (400, "invalid_request", "Only `application/x-www-form-urlencoded` is supported."),
+        "client_id": (401, "invalid_client", "Client key or secret is incorrect."),
+        "client_secret": (401, "invalid_client", "Client key or secret is incorrect."),
+        "grant_type": (400, "unsupported_grant_type", "The grant type is not supported."),
+        "code": (200, "invalid_grant", "Authorization code is invalid or expired."),
+        "redirect_uri": (400, "invalid_request", "Redirect_uri is not matched with the uri when requesting code."),
+        "refresh_token": (200, "invalid_grant", "Refresh token is invalid or expired."),
+        "token": (400, "invalid_request", "The token is invalid."),
+    },
+)
+
+
 def token(call: Call) -> HttpResponse:
-    """Give tokens for a code, or for a refresh token, which is then invalid at once."""
-    client_key = client_of(call)
-    match call.text("grant_type"):
-        case "authorization_code":
-            return pair(call, tokens.spent_code(call, ID, client_key, wrong))
-        case "refresh_token":
-            return pair(call, spent_refresh_token(call, client_key))
-        case _:
-            raise token_error(400, "unsupported_grant_type", "The grant type is not supported.")
-
-
-def client_of(call: Call) -> str:
-    """Return the app that calls a token endpoint with its secret."""
-    if not call.is_form:
-        raise token_error(400, "invalid_request", "Only `application/x-www-form-urlencoded` is supported.")
-    client_key, secret = call.text("client_key"), call.text("client_secret")
-    if not client_key or not secret or not tokens.secret_fits(ID, client_key, secret):
-        raise token_error(401, "invalid_client", "Client key or secret is incorrect.")
-    return client_key
-
-
-def wrong(what: str) -> Refusal:
-    """Return the refusal of a code, or of the address that came with it."""
-    if what == "code":
-        return token_error(200, "invalid_grant", "Authorization code is invalid or expired.")
-    return token_error(400, "invalid_request", "Redirect_uri is not matched with the uri when requesting code.")
-
-
-def spent_refresh_token(call: Call, client_key: str) -> Token:
-    """Return the sent refresh token, now used up; an invalid one is refused with status 200."""
-    found = tokens.find(ID, call.text("refresh_token"), "refresh")
-    if found is None or found.client_id != client_key or found.expired(call.now) or not tokens.spend(found, call.now):
-        raise token_error(200, "invalid_grant", "Refresh token is invalid or expired.")
-    return found
-
-
-def pair(call: Call, source: Token) -> HttpResponse:
-    """Issue an access token and a refresh token."""
+    """Give an access token and a refresh token for a code or an earlier refresh token."""
+    source = ENDPOINT.source(call)
     values = {
         kind: tokens.issue(f"{begins}{secrets.token_urlsafe(48)}", like=source, now=call.now, lifetime=lives, kind=kind)
         for kind, begins, lives in (("access", "act.", ACCESS_LIFETIME), ("refresh", "rft.", REFRESH_LIFETIME))
@@ -198,9 +179,9 @@ def pair(call: Call, source: Token) -> HttpResponse:
     return JsonResponse(
         {
             "access_token": values["access"],
-            "expires_in": seconds(ACCESS_LIFETIME),
+            "expires_in": tokens.seconds(ACCESS_LIFETIME),
             "open_id": source.account,
-            "refresh_expires_in": seconds(REFRESH_LIFETIME),
+            "refresh_expires_in": tokens.seconds(REFRESH_LIFETIME),
             "refresh_token": values["refresh"],
             "scope": ",".join(source.scopes),
             "token_type": "Bearer",
@@ -208,16 +189,10 @@ def pair(call: Call, source: Token) -> HttpResponse:
     )
 
 
-def seconds(lifetime: timedelta) -> int:
-    """Return a lifetime in whole seconds."""
-    return int(lifetime.total_seconds())
-
-
 def revoke(call: Call) -> HttpResponse:
     """Disconnect the app from a token's account: all its tokens for it become invalid, of whatever consent."""
-    client_key = client_of(call)
-    found = tokens.find(ID, call.text("token"), "access", "refresh")
-    if found is None or found.client_id != client_key:
-        raise token_error(400, "invalid_request", "The token is invalid.")
+    found = ENDPOINT.named(call)
+    if found is None:
+        raise ENDPOINT.refuse("token")
     tokens.revoke_app(found, call.now)
     return JsonResponse({})
