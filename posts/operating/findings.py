@@ -8,6 +8,7 @@ from typing import Any
 from accounts import breakers, pauses, platforms, registry
 from accounts.models import AFTER_RESTORE, Network, Pause, PauseScope, SocialAccount
 from accounts.platforms.base import WhoActs
+from ouipost.moments import written_in_utc
 from posts.advice import advise
 from posts.asking import question
 from posts.models import Target, TargetStatus
@@ -230,7 +231,7 @@ def expired(account: SocialAccount, *, since: datetime, posts: int, first: datet
     """Describe an account whose owner must sign in again before the first of its posts is due."""
     error = account.last_error or {"code": "TOKEN_REVOKED", "message": "The network no longer accepts its token."}
     coming = (
-        f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {first:%Y-%m-%dT%H:%M:%SZ}."
+        f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {written_in_utc(first)}."
     )
     return Finding(
         kind=Kind.ACCOUNT_EXPIRED,
