@@ -1,6 +1,6 @@
 """The context of a post's page: its state and the reason, each network's result, and the timeline."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -78,8 +78,6 @@ class Recipient:
     target: Target | None
     attempts: list[Attempt] = field(default_factory=list)
     undecided: Collection[datetime] = ()
-    """When those ended after which it was not known whether the post is there: our code for the answer tells nothing of
-    the post, and may name somebody who has nothing to do."""
     typed: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -202,7 +200,7 @@ def _recipients(
             preview=by_target.get(target.pk),
             target=target,
             attempts=calls[target.pk],
-            undecided={entry.at for entry in entries if entry.target_id == target.pk and _is_undecided(entry)},
+            undecided=undecided(target, entries),
             typed=typed if typed.get("target") == target.pk else {},
         )
         for target in targets
@@ -210,8 +208,13 @@ def _recipients(
     return placed + [Recipient(preview=each, target=None) for each in shown if each.target_id is None]
 
 
-def _is_undecided(entry: Entry) -> bool:
-    return entry.cause is not None and entry.cause.code == "OUTCOME_UNKNOWN"
+def undecided(target: Target, entries: Iterable[Entry]) -> set[datetime]:
+    """Return when the calls ended after which it was not known whether the post is there.
+
+    Our code for such an answer is not shown: it tells nothing of the post, and may name somebody who has nothing to do.
+    """
+    causes = ((entry.at, entry.cause) for entry in entries if entry.target_id == target.pk)
+    return {at for at, cause in causes if cause is not None and cause.code == "OUTCOME_UNKNOWN"}
 
 
 def _line(entry: Entry) -> dict[str, Any]:
