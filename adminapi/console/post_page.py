@@ -16,7 +16,7 @@ from adminapi.jobs import post_actions as actions
 from posts import previews
 from posts.inputs import is_web_address
 from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
-from posts.paused import held_up, pause_of
+from posts.paused import held_up, pauses_of
 from posts.previews import Preview
 from posts.services import RETRYABLE
 from posts.timeline.entries import Entry
@@ -137,7 +137,7 @@ def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
     if post.status == PostStatus.SCHEDULED and post.is_on_hold:
         message = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
         return message % {"schedule": post.schedule}
-    if pause_of(targets, workspace_id=post.workspace_id, now=now):
+    if pauses_of(targets, workspace_id=post.workspace_id, now=now):
         return str(PAUSED)
     if post.status == PostStatus.SCHEDULED and post.moment < now:
         return _("It was to go out on %(moment)s, and waits.") % {"moment": moment(post.moment)}
