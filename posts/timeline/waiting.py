@@ -21,7 +21,7 @@ from posts.timeline.entries import Entry, cause_of
 ON_HOLD = Phrase(
     "The schedule in whose queue it waits is on hold: it takes the next free place when that is active again."
 )
-ENDED = Phrase("It goes out when that has ended, not before its time.")
+AFTER_PAUSES = Phrase("It goes out when that has ended, not before its time.")
 
 
 def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
@@ -50,18 +50,18 @@ def shown(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dic
     prefetch_related_objects(late, Prefetch("account", SocialAccount.objects.select_related("workspace")))
     resting = obstacles.resting(now=now) if late else {}
     held_back = {target.pk: obstacle(target, _network(target, resting), now=now) for target in late}
-    told: dict[str, dict[str, str | None]] = {}
+    values: dict[str, dict[str, str | None]] = {}
     for target in unsettled:
         if holding := paused.get(target.pk):
-            told[target.pk] = {"waits_for": pauses.describe_all(holding), "next_attempt_at": None}
+            values[target.pk] = {"waits_for": pauses.describe_all(holding), "next_attempt_at": None}
         elif is_on_hold(target):
-            told[target.pk] = {"waits_for": ON_HOLD}
+            values[target.pk] = {"waits_for": ON_HOLD}
         elif is_busy(target, now=now):
-            told[target.pk] = {"next_attempt_at": None}
+            values[target.pk] = {"next_attempt_at": None}
         elif found := held_back.get(target.pk):
             until = written_in_utc(found.until) if found.until else None
-            told[target.pk] = {"waits_for": _in_words(found, target), "next_attempt_at": until}
-    return told
+            values[target.pk] = {"waits_for": _in_words(found, target), "next_attempt_at": until}
+    return values
 
 
 def _may_be_held_back(target: Target, *, now: datetime) -> bool:
@@ -97,7 +97,7 @@ def _paused(target: Target, holding: list[Pause], *, now: datetime) -> Entry:
     return Entry(
         at=now,
         kind="waiting",
-        message=joined([pauses.describe_all(holding), ENDED], " "),
+        message=joined([pauses.describe_all(holding), AFTER_PAUSES], " "),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
