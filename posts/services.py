@@ -7,7 +7,7 @@ comes before a publish starts, or is refused.
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +20,7 @@ from accounts.platforms.base import Content, Media
 from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record, record_update
+from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase, State, either
 from posts import counts, destinations, doorbell, hooks, removal, rules
 from posts.advice import failure, rest_unsent
@@ -320,8 +321,7 @@ class TimeIsPast(InvalidInput):
 
     def __init__(self, moment: datetime) -> None:
         self.moment = moment
-        read = moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        super().__init__(scheduled_at=[self.says(read)])
+        super().__init__(scheduled_at=[self.says(written_in_utc(moment))])
 
     @staticmethod
     def says(moment: str) -> str:

@@ -6,13 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from accounts import breakers, pauses, platforms, registry
+from accounts import pauses, platforms, registry
 from accounts.models import AFTER_RESTORE, Network, Pause, PauseScope, SocialAccount
 from accounts.platforms.base import WhoActs
+from ouipost.moments import written_in_utc
+from posts import obstacles
 from posts.advice import advise
 from posts.asking import question
 from posts.models import Target, TargetStatus
-from posts.publishing.holding import needs_place
+from posts.obstacles import Obstacle, obstacle
 
 START_A_WORKER = "Start a worker: manage.py work"
 NOT_SETTLED = "The time for trying is over, and no worker has settled it."
@@ -60,7 +62,7 @@ class Scene:
     now: datetime
     cutoff: datetime
     network: Network | None
-    """Its network, if that is left alone now."""
+    """Its network, if that takes nothing at present."""
     is_behind: bool
     """True if another target of its account is in flight."""
     pauses: Sequence[Pause] = ()
@@ -97,29 +99,27 @@ def late(target: Target, scene: Scene) -> Finding:
 
 def _hold(target: Target, scene: Scene, *, due_at: datetime) -> Hold | None:
     """Return the reason for which a target waits, or None if it only lacks a worker."""
-    until = due_at if due_at > scene.now else None
-    if target.account.held_until is not None and target.account.held_until > scene.now:
-        return Hold(
-            cause=_error_text(target) or "The account is left alone until its network takes calls again.", until=until
-        )
-    if until is not None and target.account.paced_at is not None and needs_place(target) and not target.error:
-        return Hold(cause="The account's pace: its network takes only so many posts in a time.", until=until)
-    if scene.network is not None and due_at <= scene.now:
-        return _behind(scene.network, target)
+    if found := obstacle(target, scene.network, now=scene.now):
+        return Hold(cause=_in_words(found, target), until=found.until, who_acts=found.who_acts)
     if max(due_at, target.lease_until or due_at) > scene.cutoff:
+        until = due_at if due_at > scene.now else None
         return Hold(cause=_error_text(target) or "It waits for its turn.", until=until)
     if scene.is_behind:
         return Hold(cause="Another post of the account is being sent.")
     return None
 
 
-def _behind(network: Network, target: Target) -> Hold:
-    """Describe a target that was not sent because other calls to its network failed."""
-    if not breakers.is_stopped(network):
-        return Hold(cause="The network is left alone: most calls to it failed.", until=network.held_until)
-    name = platforms.NAMES[target.platform]
-    cause = f"{name} takes nothing from this installation, for no account: the posts that it refused have its words."
-    return Hold(cause=cause, until=network.held_until, who_acts=WhoActs.OPERATOR)
+def _in_words(found: Obstacle, target: Target) -> str:
+    match found.kind:
+        case obstacles.Kind.STOPPED:
+            refusing = f"{platforms.NAMES[target.platform]} takes nothing from this installation, for no account"
+            return f"{refusing}: the posts that it refused have its words."
+        case obstacles.Kind.NETWORK:
+            return "The network is left alone: most calls to it failed."
+        case obstacles.Kind.ACCOUNT:
+            return _error_text(target) or "The account is left alone until its network takes calls again."
+        case obstacles.Kind.PACE:
+            return "The account's pace: its network takes only so many posts in a time."
 
 
 def _error_text(target: Target) -> str:
@@ -237,7 +237,7 @@ def expired(account: SocialAccount, *, since: datetime, posts: int, first: datet
     """Describe an account whose owner must sign in again before the first of its posts is due."""
     error = account.last_error or {"code": "TOKEN_REVOKED", "message": "The network no longer accepts its token."}
     coming = (
-        f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {first:%Y-%m-%dT%H:%M:%SZ}."
+        f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {written_in_utc(first)}."
     )
     return Finding(
         kind=Kind.ACCOUNT_EXPIRED,

@@ -15,6 +15,7 @@ from ouipost import claims
 from ouipost.db.rows import insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
+from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase
 from posts import pausing
 from posts.lateness import GIVE_UP_AFTER
@@ -78,7 +79,7 @@ def _pause_where_forgotten(results: Sequence[AttemptResult], targets: Mapping[st
     reason = Phrase(
         "The database has lost its last moments, as a replica that took over, and does not know what was published in "
         "them. Run `{command}` before this pause is ended.",
-        command=f"{AFTER_RESTORE} --since {min(lost) - MOST_LOST:%Y-%m-%dT%H:%M:%SZ}",
+        command=f"{AFTER_RESTORE} --since {written_in_utc(min(lost) - MOST_LOST)}",
     )
     pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now, after_restore=True)
 
