@@ -37,7 +37,7 @@ FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "mo
 READ = (
     *("post_id", "account_id", "platform", "status", "fence", "due_at", "give_up_at", "attempts", "sends", "absences"),
     *("remote_id", "url", "error", "published_at", "outcome_unknown", "armed_at", "parts", "replies", "waits_for"),
-    *("scheduled_at", "lease_until", "sent_at"),
+    *("scheduled_at", "lease_until", "sent_at", "forgotten_fence"),
 )
 """The columns of a target that its next state, its post and the journal depend on."""
 

@@ -524,3 +524,18 @@ def test_a_post_that_was_deleted_in_the_meantime_ends_the_claim(workspace: Works
 
     assert settle_all([make_result(held, HERE)]) == [False]
     assert not Attempt.objects.exists()
+
+
+def test_a_late_refusal_of_a_text_is_not_taken_for_one_of_the_text_that_was_written_since(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, sender, looker = being_looked_for(workspace)
+    settle_all([make_result(looker, Rejected("no"), step="recover")])
+    services.unschedule_post(target.post, actor=ACTOR)
+    services.update_post(target.post, values={"content": "Stale bread"}, actor=ACTOR, now=NOW)
+    services.publish_post(target.post, actor=ACTOR, now=database_now())
+    doubt(target, since=NOW, actor=ACTOR, now=database_now())  # the new text may be out, too
+
+    settle_all([make_result(sender, Rejected("no"))])
+
+    assert (Target.objects.get(pk=target.pk).status, outcomes(target)[-1]) == ("publishing", ("commit", "late"))

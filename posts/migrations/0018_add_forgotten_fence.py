@@ -1,0 +1,19 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """Old code goes on writing rows without this column: an edit by it lets earlier late answers count, as before."""
+
+    dependencies = [("posts", "0017_add_attempt_who_acts")]
+
+    operations = [
+        migrations.AddField(
+            model_name="target",
+            name="forgotten_fence",
+            field=models.PositiveBigIntegerField(
+                editable=False,
+                help_text="The fence when its post was last changed after a send: no earlier late answer counts.",
+                null=True,
+            ),
+        ),
+    ]
