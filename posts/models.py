@@ -230,7 +230,7 @@ class Target(Claimable):
     forgotten_fence = models.PositiveBigIntegerField(
         null=True,
         editable=False,
-        help_text="The fence when its post was last changed after a send: no earlier late answer counts.",
+        help_text="The fence when its post was last changed after a send: no earlier answer counts.",
     )
     outcome_unknown = models.BooleanField(default=False, editable=False)
     absences = models.PositiveIntegerField(

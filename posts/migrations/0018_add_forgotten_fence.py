@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
             name="forgotten_fence",
             field=models.PositiveBigIntegerField(
                 editable=False,
-                help_text="The fence when its post was last changed after a send: no earlier late answer counts.",
+                help_text="The fence when its post was last changed after a send: no earlier answer counts.",
                 null=True,
             ),
         ),

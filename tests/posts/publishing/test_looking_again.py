@@ -144,6 +144,28 @@ def test_what_the_network_says_to_have_is_not_taken_for_absent(workspace: Worksp
     assert settled.status == "needs_review"
 
 
+def test_what_the_network_said_of_a_text_does_not_count_for_the_text_that_was_written_since(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+    network.committed, network.found = [Duplicate("Said before.", status=403), REFUSED], [[], [], REFUSED]
+    while publish(target).status == "publishing":
+        pass
+    services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
+    assert publish(target).status == "failed"
+    services.unschedule_post(target.post, actor=ACTOR)
+    services.update_post(target.post, values={"content": "Stale bread"}, actor=ACTOR, now=database_now())
+    services.publish_post(target.post, actor=ACTOR, now=database_now())
+    network.found = [[]]
+    leave_in_doubt(target, network)
+
+    look_again(target)
+    publish(target)
+    settled = publish(target)
+
+    assert (settled.status, settled.outcome_unknown) == ("failed", False)
+
+
 def crash(target: Target) -> Target:
     """Let the target take down its workers until it is set aside."""
     for _ in range(MAX_UNSETTLED_CLAIMS):
