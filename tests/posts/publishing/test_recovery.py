@@ -497,6 +497,19 @@ def let_the_worker_end(target: Target, network: ScriptedNetwork) -> None:
     engine.publish(claim(target), writer=Inline(), loaded=None, is_ending=lambda: True)
 
 
+def test_a_worker_that_ends_takes_away_no_last_try(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [AWAY]
+    target = publish(make_due(workspace))
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now() - timedelta(hours=1))
+
+    let_the_worker_end(target, network)
+    waiting = Target.objects.get(pk=target.pk)
+    failed = publish(target)
+
+    assert (waiting.status, waiting.error) == ("publishing", target.error)
+    assert (failed.status, error_of(failed)["message"], len(network.sent)) == ("failed", AWAY.message, 2)
+
+
 def fail_to_prepare(target: Target, network: ScriptedNetwork) -> None:
     network.prepared = [Unavailable("The upload failed.", status=503)]
     publish(target)
