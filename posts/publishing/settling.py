@@ -31,7 +31,7 @@ MOST_LOST = timedelta(minutes=1)
 more than ten seconds."""
 BEHIND = timedelta(seconds=1)
 """Puts a target behind all others that wait for its account: these become due a millisecond apart after a hold."""
-IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.CANCELLED)
+IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.MISSED, TargetStatus.CANCELLED)
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that are derived from its targets."""
 READ = (

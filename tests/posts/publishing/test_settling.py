@@ -236,6 +236,20 @@ def test_what_was_sent_again_and_refused_is_published_where_a_late_answer_told_t
     )
 
 
+def test_what_was_missed_is_published_where_a_late_answer_tells_that_it_is_out(workspace: Workspace) -> None:
+    target, sender, looker = being_looked_for(workspace)
+    settle_all([make_result(looker, Unavailable("away", status=503))])
+    bring_forward(target, due_at=database_now() - timedelta(hours=30))
+    assert (claim_targets(1), status_of(target.post)) == ([], "missed")
+
+    settle_all([make_result(sender, HERE)])
+
+    settled = Target.objects.select_related("post").get(pk=target.pk)
+    assert (settled.status, settled.remote_id, settled.error) == ("published", HERE.remote_id, None)
+    assert (settled.post.status, settled.post.published_at) == ("published", settled.published_at)
+    assert told() == ["post.missed", "post.published"]
+
+
 @pytest.mark.parametrize(("out", "ends"), [([], "publishing"), ([{"remote_id": "41", "url": ""}], "published")])
 def test_a_late_id_of_one_of_several_parts_lets_the_next_go_on(
     workspace: Workspace, out: list[dict[str, Any]], ends: str
