@@ -207,7 +207,7 @@ class NetworkHealth:
             yield _("Version %(version)s of %(name)s's API ends on %(ends)s: set %(prefix)s_API_VERSION.") % known
 
 
-def look(*, now: datetime) -> dict[str, NetworkHealth]:
+def measure(*, now: datetime) -> dict[str, NetworkHealth]:
     """Return the health of each network, in the usual order: three queries, whatever the amount."""
     made, accounts = _calls(now), _accounts(now)
     held, published = _held_and_published(now)
