@@ -227,7 +227,7 @@ class Target(Claimable):
     armed_at = models.DateTimeField(null=True, editable=False, help_text="When the visible call was first allowed.")
     sent_at = models.DateTimeField(null=True, editable=False, help_text="When the visible call was last allowed.")
     sends = models.PositiveIntegerField(default=0, editable=False, help_text="How often the visible call was allowed.")
-    forgotten_fence = models.PositiveBigIntegerField(
+    forgotten_fence = models.BigIntegerField(
         null=True,
         editable=False,
         help_text="The fence when its post was last changed after a send: no earlier answer counts.",
