@@ -454,7 +454,8 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
 def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
     """Return the columns that make a worker ask the network at once, and never send again."""
     values = {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0}
-    doubled = Attempt.objects.filter(target=target, outcome="duplicate").order_by("number").last()
+    since = target.forgotten_fence or 0
+    doubled = Attempt.objects.filter(target=target, outcome="duplicate", fence__gt=since).order_by("number").last()
     if doubled is None:
         return values
     # While the error is the network's word that it has the post, the engine does not believe that it is absent.

@@ -32,13 +32,13 @@ MOST_LOST = timedelta(minutes=1)
 more than ten seconds."""
 BEHIND = timedelta(seconds=1)
 """Puts a target behind all others that wait for its account: these become due a millisecond apart after a hold."""
-IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.CANCELLED)
+IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.MISSED, TargetStatus.CANCELLED)
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that are derived from its targets."""
 READ = (
     *("post_id", "account_id", "platform", "status", "fence", "due_at", "give_up_at", "attempts", "sends", "absences"),
     *("remote_id", "url", "error", "published_at", "outcome_unknown", "armed_at", "parts", "replies", "waits_for"),
-    *("scheduled_at", "lease_until", "sent_at"),
+    *("scheduled_at", "lease_until", "sent_at", "forgotten_fence"),
 )
 """The columns of a target that its next state, its post and the journal depend on."""
 
