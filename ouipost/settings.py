@@ -72,7 +72,9 @@ if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters.")
 
 PORT = port("PORT", default=8000)
-PUBLIC_BASE_URL = base_address("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}")
+PUBLIC_BASE_URL = base_address(
+    "PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}" if EMBEDDED else required("PUBLIC_BASE_URL")
+)
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_BASE_URL.lower()))]
 """Origin of the console's forms, even if a proxy in front forwards neither the scheme nor the port."""
 ALLOWED_HOSTS = hosts("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])

@@ -108,9 +108,15 @@ def test_a_file_of_secrets_that_is_no_text_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path).endswith(f"'{tmp_path / 'secrets.env'}' is no text in UTF-8.")
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "TOKEN_KEYS"])
-def test_production_refuses_to_start_without_a_secret(tmp_path: Path, name: str) -> None:
-    assert f"{name} must be set when ENVIRONMENT=production" in refusal(tmp_path, **PRODUCTION | {name: ""})
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("SECRET_KEY", ""), ("TOKEN_KEYS", ""), ("PUBLIC_BASE_URL", ""), ("ALLOWED_HOSTS", ""), ("ALLOWED_HOSTS", " , ")],
+)
+def test_production_refuses_to_start_without_what_has_no_default_there(tmp_path: Path, name: str, given: str) -> None:
+    without = {each: value for each, value in PRODUCTION.items() if each != name}
+
+    for variables in (without, without | {name: given}):
+        assert refusal(tmp_path, **variables).endswith(f": {name} must be set when ENVIRONMENT=production.")
 
 
 def test_production_refuses_a_simulator_that_anyone_can_control(tmp_path: Path) -> None:
