@@ -14,7 +14,6 @@ from accounts import platforms
 from ouipost.configuration import secrets_file
 from ouipost.configuration.environment import (
     above_zero,
-    address,
     allowance,
     at_least,
     base_address,
@@ -162,8 +161,8 @@ REDIS_URL = redis_address("REDIS_URL", "")
 REDIS_TIMEOUT = above_zero("REDIS_TIMEOUT", default=0.05)
 """Seconds that one call may take, including connecting, before the product continues without Redis: more if Redis is
 far away."""
-CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
-"""Broker for doorbells. Empty: workers only look at the database."""
+CELERY_BROKER_URL = redis_address("CELERY_BROKER_URL", REDIS_URL)
+"""Redis server for doorbells. Empty: workers only look at the database."""
 DATABASE_ROUTERS = ["ouipost.db.routers.SimulatorRouter", "ouipost.db.replica.ReplicaRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -119,14 +119,14 @@ def base_address(name: str, default: str) -> str:
 
 
 def redis_address(name: str, default: str) -> str:
-    """Return the URL of a Redis server; it may be empty only if the default is.
+    """Return the URL of a Redis server; it may be empty.
 
     The library of Redis would read a malformed database number as 0.
     """
     value = address(name, default)
     parts = urlsplit(value)
     is_server = parts.scheme in ("redis", "rediss") and re.fullmatch("/?|/[0-9]+", parts.path)
-    if not (is_server or (parts.scheme == "unix" and parts.path)) and (value or default):
+    if value and not (is_server or (parts.scheme == "unix" and parts.path)):
         message = f"{name} must be redis://:password@host:port/number, rediss://… or unix:///path?db=number."
         raise ImproperlyConfigured(message)
     return value
