@@ -248,7 +248,9 @@ class TestReally:
         found = backlog.measure()
 
         assert (found.oldest_due, found.due) == (timedelta(0), 2)
-        Network.objects.update(id="sandbox:twitter")
+        Network.objects.update(held_until=database_now() - timedelta(minutes=2))
+        assert backlog.measure().oldest_due >= timedelta(minutes=9), "another post would have tried it since"
+        Network.objects.update(id="sandbox:twitter", held_until=database_now())
         assert backlog.measure().oldest_due >= timedelta(minutes=9)
 
 

@@ -19,6 +19,7 @@ from ouipost.events import replays
 from ouipost.events.models import Replay, ReplayScope, Webhook
 from ouipost.events.webhooks import WebhookDisabled
 from ouipost.ids import new_id
+from ouipost.moments import written_in_utc
 
 LOOK_EVERY = 0.5
 NAME_LENGTH = 100
@@ -87,10 +88,10 @@ was left alone or not finished, and with 2 if an argument cannot be, such as a w
             if plan.obstacle:
                 line = f"left alone. {plan.obstacle}"
             elif plan.present:
-                line = f"the replay {wish.key} is there already, since {plan.present.since:%Y-%m-%dT%H:%M:%SZ}."
+                line = f"the replay {wish.key} is there already, since {written_in_utc(plan.present.since)}."
             else:
                 kind = "that did not arrive " if wish.scope == ReplayScope.FAILED else ""
-                line = f"{counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
+                line = f"{counted(plan.events, 'event')} {kind}since {written_in_utc(wish.since)}."
             self.say(f"{plan.webhook.pk} ({plan.webhook.url}): {line}")
 
     def _say_nothing_was_done(self, plans: Iterable[Plan]) -> bool:
@@ -194,7 +195,7 @@ def _shown(plans: Iterable[Plan], wish: Wish) -> dict[str, Any]:
     """Return the plans for `--json`, with the replays as they are now."""
     return {
         "replay_id": wish.key,
-        "since": f"{wish.since:%Y-%m-%dT%H:%M:%SZ}",
+        "since": written_in_utc(wish.since),
         "scope": wish.scope,
         "webhooks": [_row(plan, Replay.objects.filter(webhook=plan.webhook, key=wish.key).first()) for plan in plans],
     }

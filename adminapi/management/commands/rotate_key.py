@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from adminapi.management.arguments import WrongArgument
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
+from ouipost.moments import written_in_utc
 from workspaces.keys.services import KeyRevoked, grace_ends, require_working, rotate_key
 from workspaces.models import ApiKey
 
@@ -44,7 +45,7 @@ Exits with 1 if the key was revoked or has expired, and with 2 if there is no su
             raise CommandError(error.message) from error
         except Http404 as error:
             raise CommandError(KeyRevoked.message) from error
-        shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"}
+        shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": written_in_utc(ends_at)}
         self.show(shown)
         if secret:
             self.say(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")
