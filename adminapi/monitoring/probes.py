@@ -26,7 +26,7 @@ from adminapi.monitoring.threads import LIMIT_SECONDS, SharedCall
 from adminapi.processes.heartbeats import SILENCE
 from ouipost import queues
 from ouipost.claims import engine_time
-from ouipost.redis import Script, Server, is_redis
+from ouipost.redis import Script, Server
 from posts import counts
 from posts.media import storage
 from posts.media.storage import StorageUnavailable
@@ -76,8 +76,8 @@ def _cache() -> int:
 
 
 def _broker() -> int | None:
-    """Return the number of messages that wait for a worker; None if the broker is not Redis."""
-    if not is_redis(settings.CELERY_BROKER_URL):
+    """Return the number of messages that wait for a worker; None if there is no broker."""
+    if not settings.CELERY_BROKER_URL:
         return None
     return int(patient_redis(settings.CELERY_BROKER_URL).run(LENGTHS, queues.ALL, insist=True))
 

@@ -46,7 +46,7 @@ Examples:
   manage.py pause --scope network --id facebook --reason 'Facebook has limited our app' --dry-run
   manage.py pause --scope all --after-restore --reason 'The database was restored'
 
-Exits with 1 if there is no such network, workspace or account."""
+Exits with 2 if there is no such network, workspace or account, or the reason will not do."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=True)

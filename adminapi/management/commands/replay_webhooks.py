@@ -54,8 +54,8 @@ Examples:
   manage.py replay_webhooks --all --since 2026-11-25T00:00:00Z --only failed
   manage.py replay_webhooks --all --since 7d --replay-id after-the-outage   once, even if run twice
 
-It may be ended at any time: a running worker goes on. Exits with 1 if an active webhook was left alone or not finished,
-and with 2 if an argument cannot be."""
+It may be ended at any time: a running worker goes on. Exits with 1 if the named webhook is not active, or an active one
+was left alone or not finished, and with 2 if an argument cannot be, such as a webhook that is not there."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
@@ -148,13 +148,13 @@ def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
 
 
 def _webhooks(pk: str | None) -> list[Webhook]:
-    """Return the named webhook, else all; raises CommandError if nothing can be sent to it."""
+    """Return the named webhook, else all; raises WrongArgument if it does not exist, CommandError if it is off."""
     rows = Webhook.objects.present().order_by("created_at", "pk")
     if pk is None:
         return list(rows)
     named = rows.filter(pk=pk).first()
     if named is None:
-        raise CommandError(f"There is no webhook {pk}.")
+        raise WrongArgument(f"There is no webhook {pk}.")
     if not named.is_active:
         raise CommandError(f"{WebhookDisabled.message} {named.disabled_reason}".rstrip())
     return [named]
