@@ -11,9 +11,8 @@ from typing import Any, BinaryIO
 
 from accounts import calls
 from accounts.exchanges import MOST_KEPT, Exchange, describe
-from accounts.platforms.base import Answer, Outdated, PlatformError, Unavailable, Unknown, WhoActs
-from accounts.platforms.errors import AppStopped
-from accounts.platforms.http import moment_of
+from accounts.platforms.errors import AppStopped, Outdated, PlatformError, Unavailable, Unknown, WhoActs
+from accounts.platforms.http import Answer, moment_of
 from ouipost import outbound
 from ouipost.events.masking import MASK, is_secret_name
 from ouipost.phrases import Phrase

@@ -1,6 +1,7 @@
-"""The interface of a network: its facts, a handful of calls, and errors that say whether a retry can help.
+"""The interface of a network: its facts and a handful of calls.
 
-Neither this module nor its neighbours use Django, the database or the settings.
+`shapes` has what the calls take and return, `limits` the limits, and `errors` the errors, which say whether a retry can
+help. Neither this module nor its neighbours use Django, the database or the settings.
 """
 
 import math
@@ -11,28 +12,9 @@ from enum import StrEnum
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 from accounts.platforms import rules
-from accounts.platforms.errors import (
-    AuthExpired,
-    Duplicate,
-    NotListed,
-    Outdated,
-    PlatformError,
-    ProcessingFailed,
-    RateLimited,
-    Rejected,
-    StillWorking,
-    Unavailable,
-    Unknown,
-    WhoActs,
-)
+from accounts.platforms.errors import PlatformError, Unknown
 from accounts.platforms.http import Answer, bearer, dig_text, unclear_is_unknown
-from accounts.platforms.limits import (
-    Allowance,
-    Issue,
-    Limits,
-    Option,
-    with_number,
-)
+from accounts.platforms.limits import Allowance, Issue, Limits, with_number
 from accounts.platforms.shapes import (
     FEED,
     Account,
@@ -40,9 +22,7 @@ from accounts.platforms.shapes import (
     App,
     Candidate,
     Content,
-    Demographics,
     Handles,
-    Media,
     Operation,
     PostNumbers,
     Profile,
@@ -50,48 +30,6 @@ from accounts.platforms.shapes import (
     Tokens,
 )
 from ouipost.phrases import Phrase
-
-__all__ = [
-    "FEED",
-    "Account",
-    "AccountNumbers",
-    "Allowance",
-    "Answer",
-    "App",
-    "AuthExpired",
-    "Candidate",
-    "Connector",
-    "Content",
-    "Demographics",
-    "Duplicate",
-    "Handles",
-    "Issue",
-    "Limits",
-    "Media",
-    "NotListed",
-    "Operation",
-    "Option",
-    "Outdated",
-    "PasswordConnector",
-    "Platform",
-    "PlatformError",
-    "PostNumbers",
-    "ProcessingFailed",
-    "Profile",
-    "Published",
-    "RateLimited",
-    "Recovery",
-    "Rejected",
-    "Save",
-    "Session",
-    "SignIn",
-    "StillWorking",
-    "Tokens",
-    "Unavailable",
-    "Unknown",
-    "WhoActs",
-]
-
 
 LISTING_LAG = "listing_lag_seconds"
 """The name of the listing lag among the network's limits, for the operator."""

@@ -14,32 +14,33 @@ from urllib.parse import urlsplit
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Answer,
+from accounts.platforms.base import Connector, Save
+from accounts.platforms.errors import (
     AuthExpired,
-    Candidate,
-    Connector,
-    Content,
-    Handles,
-    Media,
     NotListed,
-    Operation,
     PlatformError,
-    PostNumbers,
-    Profile,
-    Published,
     RateLimited,
     Rejected,
-    Save,
     StillWorking,
-    Tokens,
     Unavailable,
     Unknown,
     WhoActs,
 )
+from accounts.platforms.http import Answer
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    Candidate,
+    Content,
+    Handles,
+    Media,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, tzinfo=UTC)
 NOW_HEADER = "Tue, 24 Nov 2026 10:00:00 GMT"

@@ -7,13 +7,9 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import (
-    AccountNumbers,
-    Demographics,
-    PostNumbers,
-    Rejected,
-)
+from accounts.platforms.errors import Rejected
 from accounts.platforms.facebook import numbers as facebook_numbers
+from accounts.platforms.shapes import AccountNumbers, Demographics, PostNumbers
 from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, read
 from tests.networks.platform_case import NOW, Call, FakeSession, later, make_answer

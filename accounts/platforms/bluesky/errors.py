@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from accounts.platforms.base import (
-    Answer,
+from accounts.platforms.errors import (
     AuthExpired,
     PlatformError,
     RateLimited,
     Rejected,
     Unavailable,
     Unknown,
+    not_permitted,
 )
-from accounts.platforms.errors import not_permitted
-from accounts.platforms.http import decoded, dig_text, facts_of, is_a_page, is_unclear, reset_after, retry_after
+from accounts.platforms.http import Answer, decoded, dig_text, facts_of, is_a_page, is_unclear, reset_after, retry_after
 from ouipost.phrases import Phrase
 
 TOKEN_IS_OVER = {

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import Account, AccountNumbers, Demographics, PlatformError, PostNumbers, Rejected, Session
+from accounts.platforms.base import Session
+from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.facebook.api import Graph
 from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
 from accounts.platforms.meta.numbers import in_percent, last_whole_day
+from accounts.platforms.shapes import Account, AccountNumbers, Demographics, PostNumbers
 
 VIEWS, REACH, CLICKS = "post_media_view", "post_total_media_view_unique", "post_clicks"
 REACTIONS, ACTIVITY, PLAYS = "post_reactions_by_type_total", "post_activity_by_action_type", "post_video_views"

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import Demographics, Rejected
+from accounts.platforms.errors import Rejected
 from accounts.platforms.http import dig_count, dig_list, dig_text
+from accounts.platforms.shapes import Demographics
 
 NAME_REFUSED = "100"
 """One unknown name fails the whole call, with this code and no subcode."""
