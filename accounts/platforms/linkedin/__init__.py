@@ -182,10 +182,8 @@ class LinkedIn(OAuth2Connector):
             "message": {"text": operation.text},
         }
         url = f"{HOST}{linkedin_posts.comments_path(operation)}"
-        request = {"headers": api.headers, "json": body}
-        return linkedin_posts.comment(
-            operation, self.call_visible(session, "POST", url, id_at=("commentUrn",), **request)
-        )
+        urn = self.call_visible(session, "POST", url, id_at=("commentUrn",), headers=api.headers, json=body)
+        return linkedin_posts.comment(operation, urn)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         api = self._api(session, operation.account.access_token)
