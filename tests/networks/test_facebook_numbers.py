@@ -141,10 +141,13 @@ def test_one_bad_name_is_found_out_and_remembered_for_a_day() -> None:
     assert (first.clicks, first.impressions) == (None, 320)
 
 
-def test_when_no_name_is_left_nothing_is_asked() -> None:
-    facebook_numbers.gone.update(dict.fromkeys(METRICS, NOW))
+def test_the_last_name_is_asked_for_once_and_without_any_nothing_is_asked() -> None:
+    facebook_numbers.gone.update(dict.fromkeys(METRICS[1:], NOW))
 
-    assert numbers(fields(NODE)) == PostNumbers(engagement=21, own={"reactions": 13, "comments": 5, "shares": 3})
+    last = numbers(fields(NODE), insights(METRICS[0], gets=BAD_NAME))
+    none = numbers(fields(NODE))
+
+    assert last == none == PostNumbers(engagement=21, own={"reactions": 13, "comments": 5, "shares": 3})
 
 
 @pytest.mark.parametrize("at", [0, 1])

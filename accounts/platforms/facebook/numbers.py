@@ -96,25 +96,21 @@ def insights(
 ) -> dict[str, Any]:
     """Return the last value of each metric that Facebook gives, by its name."""
     asked = [name for name in names if name not in gone or gone[name] <= now - ASKED_AGAIN_AFTER]
-
-    def ask(*some: str) -> dict[str, Any]:
-        path = f"{subject}/insights"
-        answer = graph.get(session, account.access_token, path, metric=",".join(some), **span)
-        return {dig_text(each, "name"): _last(each) for each in dig_list(answer, "data")}
-
+    if not asked:
+        return {}
     try:
-        return ask(*asked) if asked else {}
+        answer = graph.get(session, account.access_token, f"{subject}/insights", metric=",".join(asked), **span)
     except Rejected as error:
         if not _is_bad_name(error):
             raise
+    else:
+        return {dig_text(each, "name"): _last(each) for each in dig_list(answer, "data")}
+    if len(asked) == 1:
+        gone[asked[0]] = now
+        return {}
     found: dict[str, Any] = {}
     for name in asked:
-        try:
-            found |= ask(name)
-        except Rejected as error:
-            if not _is_bad_name(error):
-                raise
-            gone[name] = now
+        found |= insights(graph, session, account, subject, [name], now=now, **span)
     return found
 
 

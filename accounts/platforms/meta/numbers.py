@@ -19,22 +19,12 @@ def insights(read: Read, names: Sequence[str]) -> dict[str, int]:
     try:
         return _values(read(metric=",".join(names)))
     except Rejected as refusal:
-        if refusal.network_code != NAME_REFUSED or len(names) == 1:
-            raise
-    found: dict[str, int] = {}
-    for name in names:
-        found |= one_by_one(read, name)
-    return found
-
-
-def one_by_one(read: Read, name: str) -> dict[str, int]:
-    """Return one number, nothing if the network refuses its name."""
-    try:
-        return _values(read(metric=name))
-    except Rejected as refusal:
         if refusal.network_code != NAME_REFUSED:
             raise
-        return {}
+    found: dict[str, int] = {}
+    for name in names if len(names) > 1 else ():
+        found |= insights(read, [name])
+    return found
 
 
 def _values(answer: Any) -> dict[str, int]:
