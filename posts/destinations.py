@@ -1,6 +1,6 @@
 """Turn the ids of networks and accounts that a post names into accounts and targets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
 from accounts.platforms.base import Media
-from ouipost.db.locks import Overtaken
+from ouipost.db.locks import Overtaken, lock_shared
 from ouipost.db.prepared import fetch
 from ouipost.db.rows import insert_each
 from ouipost.errors import DomainError, InvalidInput
@@ -132,6 +132,21 @@ def standing(workspace_id: str, given: Iterable[str]) -> dict[str, SocialAccount
     accounts = fetch(_named, workspace=workspace_id, given=list(given))
     defaults = {account.default_of: account for account in accounts if account.default_of}
     return defaults | {account.pk: account for account in accounts}
+
+
+def await_standing(workspace_id: str, given: Collection[str]) -> dict[str, SocialAccount]:
+    """Return what `standing` does, after waiting for accounts that are being connected for ids without one.
+
+    Connecting an account moves the drafts that are committed. It locks the account, or its workspace if the network
+    has no default, before it looks for them. So does this, which keeps more from being connected until it is committed.
+    """
+    accounts = standing(workspace_id, given)
+    absent = set(given) - accounts.keys()
+    if not absent or not connection.features.has_select_for_update:  # SQLite has one writer at a time
+        return accounts
+    lock_shared(Workspace.objects.filter(pk=workspace_id))
+    lock_shared(SocialAccount.objects.filter(pk__in=absent))
+    return standing(workspace_id, given)
 
 
 def _named(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:

@@ -32,7 +32,8 @@ def follow(drafts: Sequence[Post]) -> set[str]:
     """
     if not drafts:
         return set()
-    accounts = destinations.standing(drafts[0].workspace_id, {name for post in drafts for name in post.destinations})
+    given = {name for post in drafts for name in post.destinations}
+    accounts = destinations.await_standing(drafts[0].workspace_id, given)
     pairs = [(post.pk, accounts[name]) for post in drafts for name in post.destinations if name in accounts]
     wanted = {(post_id, account.pk): account for post_id, account in pairs}
     present = {(target.post_id, target.account_id): target for target in Target.objects.filter(post__in=drafts)}

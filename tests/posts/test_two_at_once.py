@@ -27,6 +27,9 @@ ALWAYS = [
     ("draft", "create", "delete"),
     ("draft", "create", "another default"),
     ("draft", "widen", "another default"),
+    ("draft", "create for another", "connect the first"),
+    ("draft", "widen to another", "connect the first"),
+    ("parted", "unschedule", "connect again"),
     ("called_off", "schedule", "disconnect"),
 ]
 TOGETHER = {
@@ -34,7 +37,7 @@ TOGETHER = {
         "create; create once; create in vain; create scheduled; edit; narrow; widen; schedule; queue; "
         "queue the second; publish; publish once; delete; delete once; attach; change the file; remove the file; "
         "new slots; slots for some; end the schedule; disconnect; connect again; another default; "
-        "disconnect the other; close"
+        "disconnect the other; close; create for another; widen to another; connect the first"
     ),
     "scheduled": (
         "edit; narrow; put off; queue; unschedule; publish; delete; attach; change the file; remove the file; "
@@ -48,6 +51,7 @@ TOGETHER = {
         "edit; narrow; widen; schedule; queue; unschedule; publish; delete; disconnect; connect again; "
         "disconnect another; close"
     ),
+    "parted": "edit; narrow; put off; unschedule; delete; connect again; disconnect another; close",
     "publishing": "work; edit; publish; retry; delete; disconnect; close; pause; purge",
     "queued": (
         "edit; narrow; widen; put off; queue; unschedule; publish; delete; attach; new slots; slots for some; hold; "
@@ -63,7 +67,7 @@ TOGETHER = {
     "needs_review": "work; say it is out; say it is not; look again; publish; delete; disconnect; close",
 }
 """The deeds that share something, by the state of the posts."""
-WRITES_A_DRAFT = {"create", "create once", "edit", "narrow", "widen"}
+WRITES_A_DRAFT = {"create", "create once", "create for another", "edit", "narrow", "widen", "widen to another"}
 TAKES_AN_ACCOUNT = {"disconnect", "disconnect another", "disconnect the other"}
 """Beside each other they may leave a draft with a target that goes nowhere: `destinations.require_all` says why."""
 DONE_FOR_BOTH = {"close", "remove the file"}
