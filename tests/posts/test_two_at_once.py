@@ -72,13 +72,15 @@ TAKES_AN_ACCOUNT = {"disconnect", "disconnect another", "disconnect the other"}
 """Beside each other they may leave a draft with a target that goes nowhere: `destinations.require_all` says why."""
 DONE_FOR_BOTH = {"close", "remove the file"}
 """Where two do this at once, the second is told that it is done; a moment later, that there is no such thing."""
+COLLIDE = {"connect the first"}
+"""Where two do this at once, both make theirs the default; a sign-in is run again then, and these deeds are not."""
 COUNTS_TARGETS = {"delete", *TAKES_AN_ACCOUNT}
 """Tells of targets that `close` may just have called off: it waits for nobody's post."""
 PATHS = [
     (state, first, second)
     for state, first, second in pairs(TOGETHER)
     if state != "draft" or first not in WRITES_A_DRAFT or second not in TAKES_AN_ACCOUNT
-    if first != second or first not in DONE_FOR_BOTH
+    if first != second or first not in DONE_FOR_BOTH | COLLIDE
     if second != "close" or first not in COUNTS_TARGETS
 ]
 
