@@ -249,9 +249,9 @@ def place_new(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
 def require_all(destinations: Destinations) -> None:
     """Raise AccountNotConnected if a network of the post has no account, Overtaken if one was disconnected just now.
 
-    Disconnecting an account locks the posts of all its targets that may be unsent, and cancels these. Writing new
-    targets locks their accounts' rows, but an account could go just before, so this looks again. A draft may keep such
-    a target: it is checked before sending.
+    Disconnecting an account locks the posts of all its targets that are not published, and cancels the unsent ones.
+    Writing new targets locks their accounts' rows, but an account could go just before, so this looks again. A draft
+    may keep such a target: it is checked before sending.
     """
     if destinations.missing or not destinations.accounts:
         absent = list(destinations.missing) or sorted(destinations.called_off)
