@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from accounts.models import SocialAccount
 from ouipost.db.rows import in_parts, insert_each
@@ -22,7 +22,7 @@ def bring_drafts(account: SocialAccount) -> None:
     pks = list(drafts.filter(named).order_by("pk").values_list("pk", flat=True))
     for some in in_parts(pks, BATCH):
         changed = follow(list(drafts.select_for_update().filter(pk__in=some).order_by("pk")))
-        Post.objects.filter(pk__in=changed).update(updated_at=timezone.now())
+        Post.objects.filter(pk__in=changed).update(updated_at=Now())
 
 
 def follow(drafts: Sequence[Post]) -> set[str]:
