@@ -75,12 +75,12 @@ def lock_in(post: Post, allowed: Collection[str]) -> Post:
     """Lock a post that must have one of these statuses; raises WrongStatus."""
     locked = lock(post)
     if locked.status not in allowed:
-        told = Phrase(
+        message = Phrase(
             "The state of the post is {status}; this is possible only if it is {allowed}.",
             status=State(locked.status),
             allowed=either([State(each) for each in sorted(allowed)]),
         )
-        raise WrongStatus(why_paused(locked) or told, status=locked.status)
+        raise WrongStatus(why_paused(locked) or message, status=locked.status)
     return locked
 
 
@@ -88,8 +88,8 @@ def lock_editable(post: Post) -> Post:
     """Lock a post that may still be changed; raises PostNotEditable."""
     locked = lock(post)
     if not locked.is_editable:
-        told = BACK_TO_DRAFT if locked.status in UNSCHEDULABLE else why_paused(locked)
-        raise PostNotEditable(told, status=locked.status)
+        message = BACK_TO_DRAFT if locked.status in UNSCHEDULABLE else why_paused(locked)
+        raise PostNotEditable(message, status=locked.status)
     return locked
 
 
@@ -145,8 +145,8 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     went_to = _recipients(locked)
     found = _direct(locked, values, overrides=new_overrides(values, present=before.get("platform_content", {})))
     locked.platforms = found.platforms
-    told = _as_called(changes(before, locked))
-    if told["after"].keys() & set(TEXTS):
+    difference = _as_called(changes(before, locked))
+    if difference["after"].keys() & set(TEXTS):
         _forget_changed(locked, before=before)
     targets = destinations.place(locked, found)
     if locked.status == DRAFT and follow([locked]):  # the accounts have changed since they were looked up
@@ -155,10 +155,10 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
         require_publishable(locked, found)
         added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
         _add_to_schedule(locked, [target for target in targets if target.status in added], now=now)
-    if not told["after"] and (goes_to := _recipients(locked)) != went_to:  # the network's default account has changed
-        told = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
-    changed = sync(locked) if told["after"] else None
-    record_update(locked, told, actor=actor)
+    if not difference["after"] and (goes_to := _recipients(locked)) != went_to:  # the default account has changed
+        difference = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
+    changed = sync(locked) if difference["after"] else None
+    record_update(locked, difference, actor=actor)
     record_outcome(locked, changed)
     unused = found.unused(locked, files.as_content(locked))
     return locked, found.warnings(locked.scheduled_at) + unused + _strays(locked, found)
@@ -254,8 +254,8 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     """Remove a post and its files from here; what is published stays at the networks."""
     locked = lock(post)
     if locked.status == PostStatus.PUBLISHING:
-        told = why_paused(locked) or Phrase("The post is being published: wait for the outcome.")
-        raise WrongStatus(told, status=locked.status)
+        message = why_paused(locked) or Phrase("The post is being published: wait for the outcome.")
+        raise WrongStatus(message, status=locked.status)
     for hook in hooks.on_delete:
         hook(locked)
     freed = files.remove_all(locked)
@@ -409,7 +409,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
             status=post.status,
         )
     before = snapshot(post)
-    told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
+    details = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     if published:
         locked.status, locked.url, locked.published_at = TargetStatus.PUBLISHED, locked.url or url, now
         locked.error = REST_UNSENT if len(locked.parts) < locked.replies else None
@@ -419,9 +419,9 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
         send_denied(locked, now=now)
     else:
         removal.leave_unsent(locked, now=now)
-        told["account"] = "disconnected"
+        details["account"] = "disconnected"
     changed = sync(post)
-    record("resolved", post, actor=actor, **told, **changes(before, post))
+    record("resolved", post, actor=actor, **details, **changes(before, post))
     if changed == DRAFT:
         record("unscheduled", post, actor=actor, **changes(before, post))
     record_outcome(post, changed)

@@ -47,7 +47,7 @@ class Backlog:
     """The times until which networks are, or were, left alone."""
 
 
-def look(now: datetime | None = None) -> Backlog:
+def measure(now: datetime | None = None) -> Backlog:
     """Read the state of publishing, by default now by the database's clock; raises the database's errors."""
     now = now or database_now()
     heard, held = _heard_and_held()

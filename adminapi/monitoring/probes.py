@@ -21,7 +21,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from accounts import pauses
-from adminapi.monitoring.backlog import Backlog, look
+from adminapi.monitoring.backlog import Backlog, measure
 from adminapi.monitoring.threads import LIMIT_SECONDS, SharedCall
 from adminapi.processes.heartbeats import SILENCE
 from ouipost import queues
@@ -118,7 +118,7 @@ PROBES: Mapping[str, SharedCall[Any]] = {
     "storage": SharedCall(_storage),
     "files": SharedCall(_files),
     "broker": SharedCall(_broker),
-    "backlog": SharedCall(look),
+    "backlog": SharedCall(measure),
 }
 
 

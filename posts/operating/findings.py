@@ -1,5 +1,6 @@
 """Describe a stuck target or account: the cause, since when, who must act, and the next step. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,8 +63,8 @@ class Scene:
     """Its network, if that is left alone now."""
     is_behind: bool
     """True if another target of its account is in flight."""
-    pause: Pause | None = None
-    """The operator's pause that holds it up."""
+    pauses: Sequence[Pause] = ()
+    """The operator's pauses that hold it up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +82,8 @@ def late(target: Target, scene: Scene) -> Finding:
     assert target.due_at is not None  # the search matches by it
     if target.status == TargetStatus.SCHEDULED and not target.account.is_connected:
         return disconnected(target)
-    if scene.pause is not None and not target.outcome_unknown:
-        return _paused(target, scene.pause)
+    if scene.pauses and not target.outcome_unknown:
+        return _paused(target, scene.pauses)
     hold = _hold(target, scene, due_at=target.due_at)
     if target.give_up_at is not None and target.give_up_at <= scene.cutoff:
         return _past_give_up(target, hold)
@@ -157,17 +158,23 @@ def _waiting(target: Target, hold: Hold) -> Finding:
     return _finding(target, Kind.WAITING, next_step=step or f"None: {then}", **facts)
 
 
-def _paused(target: Target, pause: Pause) -> Finding:
-    subject = f" --id {pause.subject_id}" if pause.scope != PauseScope.ALL else ""
-    first = f"{AFTER_RESTORE}, for it may be out already; " if pause.is_after_restore else ""
+def _paused(target: Target, holding: Sequence[Pause]) -> Finding:
+    is_after_restore = any(each.is_after_restore for each in holding)
+    first = f"{AFTER_RESTORE}, for it may be out already; " if is_after_restore else ""
     return _finding(
         target,
         Kind.PAUSED,
-        cause=pauses.describe(pause),
+        cause=pauses.describe_all(holding),
         who_acts=WhoActs.OPERATOR,
-        retry_safe=not pause.is_after_restore,
-        next_step=f"{first}manage.py resume --scope {pause.scope}{subject}, then it goes out at once",
+        retry_safe=not is_after_restore,
+        next_step=f"{first}{' and '.join(map(_resume, holding))}, then it goes out at once",
     )
+
+
+def _resume(pause: Pause) -> str:
+    """Return the command that ends a pause."""
+    subject = f" --id {pause.subject_id}" if pause.scope != PauseScope.ALL else ""
+    return f"manage.py resume --scope {pause.scope}{subject}"
 
 
 def _past_give_up(target: Target, hold: Hold | None) -> Finding:

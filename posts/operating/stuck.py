@@ -78,7 +78,7 @@ class Search:
             cutoff=self.cutoff,
             network=resting.get(registry.network_of(target.platform, target.account.workspace)),
             is_behind=target.is_behind,
-            pause=pauses.holding(paused, target.account_id, target.platform, target.account.workspace_id),
+            pauses=pauses.all_holding(paused, target.account_id, target.platform, target.account.workspace_id),
         )
 
     def _failed(self) -> TargetQuerySet:

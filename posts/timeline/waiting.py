@@ -21,7 +21,7 @@ SPACING = timedelta(seconds=1)
 ON_HOLD = Phrase(
     "The schedule in whose queue it waits is on hold: it takes the next free place when that is active again."
 )
-ENDED = Phrase("It goes out when that has ended, not before its time.")
+AFTER_PAUSES = Phrase("It goes out when that has ended, not before its time.")
 
 
 def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
@@ -55,11 +55,11 @@ def shown(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dic
         | {pk: pauses.describe_all(found) for pk, found in paused.items()}
         | {pk: reason for pk, reason in held_back.items() if reason}
     )
-    told: dict[str, dict[str, str | None]] = {pk: {"waits_for": reason} for pk, reason in reasons.items()}
+    values: dict[str, dict[str, str | None]] = {pk: {"waits_for": reason} for pk, reason in reasons.items()}
     for target in unsettled:
         if target.pk in paused or is_busy(target, now=now):
-            told.setdefault(target.pk, {})["next_attempt_at"] = None
-    return told
+            values.setdefault(target.pk, {})["next_attempt_at"] = None
+    return values
 
 
 def _may_be_held_back(target: Target, *, now: datetime) -> bool:
@@ -100,7 +100,7 @@ def _paused(target: Target, holding: list[Pause], *, now: datetime) -> Entry:
     return Entry(
         at=now,
         kind="waiting",
-        message=joined([pauses.describe_all(holding), ENDED], " "),
+        message=joined([pauses.describe_all(holding), AFTER_PAUSES], " "),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
