@@ -421,7 +421,7 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
     """Lock the accounts of a workspace at one network, at most one of which is the default, and return them.
 
     The workspace is not locked: publishing or writing a post holds a shared lock of its row together with the accounts.
-    Without a default there is no such post.
+    `connect` locks it if there is no default: no such post holds one of these accounts then.
     """
     family = SocialAccount.objects.filter(workspace=workspace_id, platform=platform)
     pks = list(family.values_list("pk", flat=True))  # first the keys: a locking search would lock every row it examines
