@@ -51,7 +51,7 @@ TOGETHER = {
         "edit; narrow; widen; schedule; queue; unschedule; publish; delete; disconnect; connect again; "
         "disconnect another; close"
     ),
-    "parted": "edit; narrow; put off; unschedule; delete; connect again; disconnect another; close",
+    "parted": "unschedule; delete; connect again",
     "publishing": "work; edit; publish; retry; delete; disconnect; close; pause; purge",
     "queued": (
         "edit; narrow; widen; put off; queue; unschedule; publish; delete; attach; new slots; slots for some; hold; "
