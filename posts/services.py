@@ -150,8 +150,8 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     if difference["after"].keys() & set(TEXTS):
         _forget_changed(locked, before=before)
     targets = destinations.place(locked, found)
-    if locked.status == DRAFT:
-        follow([locked])  # another account may have become the default just before its row was held by the target
+    if locked.status == DRAFT and follow([locked]):  # the accounts have changed since they were looked up
+        found = destinations.of(locked)
     if locked.status == SCHEDULED:
         require_publishable(locked, found)
         added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
