@@ -22,7 +22,7 @@ from posts.models import Post
 class PostNotPublishable(DomainError):
     code = "POST_NOT_PUBLISHABLE"
     status = 422
-    message = Phrase("The networks would refuse this post: details.issues says why.")
+    message = Phrase("The post cannot go out like this: details.issues says why.")
 
     @property
     def told(self) -> list[str]:
@@ -34,9 +34,11 @@ class PostNotPublishable(DomainError):
         ]
 
 
-def check(post: Post, accounts: Iterable[SocialAccount], media: Sequence[Media]) -> None:
-    """Raise PostNotPublishable with all that any network would refuse."""
-    issues = find_issues(post, accounts, media)
+def check(
+    post: Post, accounts: Iterable[SocialAccount], media: Sequence[Media], *, also: Iterable[dict[str, Any]] = ()
+) -> None:
+    """Raise PostNotPublishable with all that any network would refuse, and with these further issues."""
+    issues = [*find_issues(post, accounts, media), *also]
     if not passes(issues):
         raise PostNotPublishable(issues=issues)
 

@@ -4,7 +4,7 @@ Every function locks the post before it looks at anything, and so do the engine'
 comes before a publish starts, or is refused.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -336,10 +336,13 @@ def require_future(scheduled_at: datetime, *, now: datetime) -> None:
         raise TimeIsPast(scheduled_at)
 
 
-def require_publishable(post: Post, found: destinations.Destinations) -> None:
-    """Raise what keeps a post from going out: AccountNotConnected, Overtaken or PostNotPublishable."""
+def require_publishable(post: Post, found: destinations.Destinations, *, also: Iterable[dict[str, Any]] = ()) -> None:
+    """Raise what keeps a post from going out: AccountNotConnected, Overtaken or PostNotPublishable.
+
+    The last one tells these further issues, too.
+    """
     destinations.require_all(found)
-    rules.check(post, found.accounts, files.as_content(post))
+    rules.check(post, found.accounts, files.as_content(post), also=also)
 
 
 @transaction.atomic
