@@ -42,14 +42,14 @@ def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
 
 
 def shown(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dict[str, dict[str, str | None]]:
-    """Return, by target, the values to show in place of its row's: the reason of one that is held up, and no next
-    attempt while it is paused or a worker is on it. Accounts are read only of targets that may be held up."""
+    """Return, by target, the values to show in place of its row's: the reason of one that is held up or put off, and no
+    next attempt while it is paused or a worker is on it. Accounts are read only of targets that may be held up."""
     unsettled = [target for target in targets if target.status in UNSETTLED]
     paused = held_up(unsettled, workspace_id=workspace_id)
     late = [each for each in unsettled if each.pk not in paused and _may_be_held_back(each, now=now)]
     prefetch_related_objects(late, Prefetch("account", SocialAccount.objects.select_related("workspace")))
     resting = _resting(now) if late else {}
-    held_back = {target.pk: _held_back(target, _network(target, resting), now=now) for target in late}
+    held_back = {target.pk: _told(target, _network(target, resting), now=now) for target in late}
     reasons = (
         {target.pk: ON_HOLD for target in unsettled if is_on_hold(target)}
         | {pk: pauses.describe_all(found) for pk, found in paused.items()}
@@ -67,6 +67,12 @@ def _may_be_held_back(target: Target, *, now: datetime) -> bool:
     if target.due_at is None or is_busy(target, now=now):
         return False
     return target.status == TargetStatus.PUBLISHING or target.due_at <= now or target.has_waited
+
+
+def _told(target: Target, network: Network | None, *, now: datetime) -> str | None:
+    """Return why a target waits: None if its row says it, or if nothing but a worker is missing."""
+    is_put_off = target.due_at is not None and target.due_at > now
+    return (_reason if is_put_off and not target.waits_for else _held_back)(target, network, now=now)
 
 
 def _resting(now: datetime) -> dict[str, Network]:
