@@ -22,8 +22,13 @@ def wait(account: Pacing | SocialAccount, *, sends: bool, now: datetime) -> date
     """Return when the account may send again, or with `sends` false when it may be called again; None: now."""
     if account.held_until is not None and account.held_until > now:
         return account.held_until
+    return free_at(account, now=now) if sends else None
+
+
+def free_at(account: Pacing | SocialAccount, *, now: datetime) -> datetime | None:
+    """Return when an account's pace lets it send again; None: now."""
     free = allowance.free_at(pace_of(account.platform), account.paced_at, count=1, now=now)
-    return free if sends and free > now else None
+    return free if free > now else None
 
 
 def has_one_place(account: Pacing, *, now: datetime) -> bool:

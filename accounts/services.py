@@ -41,7 +41,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
     locked = next((each for each in family if each.pk == account.pk), None)
     if locked is None or not locked.is_connected:
         raise Http404  # deleted with its workspace, or disconnected: another account is the default now
-    before = {"name": locked.name, "default_of": locked.default_of, "settings": locked.settings}
+    before = {"name": locked.name, "is_default": locked.is_default, "settings": locked.settings}
     if values.get("name", locked.name) != locked.name:  # a client may send back the name from a GET
         locked.name, locked.name_is_ours = values["name"], True
     if "settings" in values:
@@ -49,7 +49,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
     if "is_default" in values:
         _set_default(locked, values["is_default"], family, actor=actor)
     save_update(locked, before, actor=actor)
-    if locked.default_of != before["default_of"]:
+    if locked.is_default != before["is_default"]:
         hooks.tell_of_standing(locked)
     return locked, [warning for hook in hooks.on_settings for warning in hook(locked, before["settings"])]
 
@@ -72,7 +72,7 @@ def require_default(account: SocialAccount, is_default: bool) -> None:
 
 def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor) -> None:
     """Make an account the default of its platform, or no longer, as a consequence of another account's change."""
-    before = {"default_of": account.default_of}
+    before = {"is_default": account.is_default}
     account.default_of = platform
     save_update(account, before, actor=actor)
 

@@ -44,7 +44,7 @@ KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
 IN_DOUBT = MOST_AHEAD - timedelta(days=1)
 """A token with less life left should have been renewed long ago."""
-ENDED = Phrase("The access token has expired.")
+TOKEN_EXPIRED = Phrase("The access token has expired.")
 NOT_OPENED = Phrase("The stored tokens cannot be opened; the operator's log has the cause.")
 Answer = TypeVar("Answer")
 
@@ -105,7 +105,7 @@ def require_usable(account: SocialAccount, *, now: datetime) -> None:
     if not account.access_token:
         raise NotConnected(Phrase("The account is not connected any more."))
     if account.refresh_token and is_stale(account, now=now):
-        raise AuthExpired(ENDED)
+        raise AuthExpired(TOKEN_EXPIRED)
 
 
 def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *, now: datetime) -> Answer:

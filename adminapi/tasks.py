@@ -107,7 +107,7 @@ def _add(chore: Chore) -> None:
 @beat_init.connect
 def _look_before_the_first_post(**_: Any) -> None:
     """Wait for the database, refuse a wrong ring of keys, and pause everything if the database is a restored copy."""
-    restored.look_first()
+    restored.check_first()
     connections.close_all()  # the processes forked next must not inherit a connection
 
 

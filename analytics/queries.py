@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from accounts import registry
 from analytics.periods import A_DAY, Granularity, Period, day_of
-from ouipost.api.moments import NotAMoment, parse_bound
 from ouipost.errors import InvalidInput, problems_in
+from ouipost.moments import NotAMoment, parse_bound
 from ouipost.phrases import Phrase, joined
 
 USUAL_DAYS = 30

@@ -15,6 +15,7 @@ from analytics.periods import A_DAY, Granularity, Period
 from analytics.totals import SUMMED, negative
 from ouipost.db.prepared import fetch
 from ouipost.db.replica import on_replica
+from ouipost.moments import written_in_utc
 from workspaces.models import Workspace
 
 ZEROS: Numbers = dict.fromkeys(SUMMED, 0)
@@ -128,7 +129,7 @@ def table(scope: Scope, period: Period) -> list[dict[str, Any]]:
 
 def shown_bucket(at: date) -> str:
     """Return a bucket as answers show it: its first day, or for hours its instant."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(at, datetime) else at.isoformat()
+    return written_in_utc(at) if isinstance(at, datetime) else at.isoformat()
 
 
 def by_workspace(names: Mapping[str, str], period: Period) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.db.rows import assign, in_parts, insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
+from ouipost.moments import written_in_utc
 from posts.models import NUMBERS, REMOTE_ID_LENGTH, Post, Target
 
 FAILURES = 5
@@ -173,7 +174,7 @@ def _write(rows: Sequence[TargetNumbers]) -> None:
 def _metrics(numbers: TargetNumbers) -> dict[str, Any]:
     """Return a target's own copy of its numbers, by which posts are shown without a query here."""
     moments = {"read_at": numbers.read_at, "removed_at": numbers.removed_at}
-    return numbers.counts | {name: f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None for name, at in moments.items()}
+    return numbers.counts | {name: written_in_utc(at) if at else None for name, at in moments.items()}
 
 
 def _keep_posts(targets: Collection[str]) -> None:

@@ -125,11 +125,6 @@ class Server:
         return result
 
 
-def is_redis(url: str) -> bool:
-    """Whether this is the address of a Redis server; a broker may also be another product."""
-    return url.startswith(("redis://", "rediss://", "unix://"))
-
-
 def server() -> Server | None:
     """Return the server at `REDIS_URL`; None if that is empty, as in embedded mode."""
     return _server(settings.REDIS_URL, settings.REDIS_TIMEOUT) if settings.REDIS_URL else None

@@ -11,10 +11,10 @@ import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
+from ouipost import moments
 from ouipost.configuration import secrets_file
 from ouipost.configuration.environment import (
     above_zero,
-    address,
     allowance,
     at_least,
     base_address,
@@ -72,7 +72,9 @@ if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters.")
 
 PORT = port("PORT", default=8000)
-PUBLIC_BASE_URL = base_address("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}")
+PUBLIC_BASE_URL = base_address(
+    "PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}" if EMBEDDED else required("PUBLIC_BASE_URL")
+)
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_BASE_URL.lower()))]
 """Origin of the console's forms, even if a proxy in front forwards neither the scheme nor the port."""
 ALLOWED_HOSTS = hosts("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
@@ -160,8 +162,8 @@ REDIS_URL = redis_address("REDIS_URL", "")
 REDIS_TIMEOUT = above_zero("REDIS_TIMEOUT", default=0.05)
 """Seconds that one call may take, including connecting, before the product continues without Redis: more if Redis is
 far away."""
-CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
-"""Broker for doorbells. Empty: workers only look at the database."""
+CELERY_BROKER_URL = redis_address("CELERY_BROKER_URL", REDIS_URL)
+"""Redis server for doorbells. Empty: workers only look at the database."""
 DATABASE_ROUTERS = ["ouipost.db.routers.SimulatorRouter", "ouipost.db.replica.ReplicaRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -229,7 +231,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["ouipost.api.filters.StrictFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "ouipost.api.envelope.answer_error",
-    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
+    "DATETIME_FORMAT": moments.SECONDS,
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }

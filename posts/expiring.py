@@ -66,5 +66,5 @@ def _expire(pk: str, *, now: datetime) -> bool:
     account = _ended(now).select_for_update().filter(pk=pk).first()
     if account is None:
         return False  # another worker was first, or it was connected again
-    tokens.expire(account, AuthExpired(tokens.ENDED))
+    tokens.expire(account, AuthExpired(tokens.TOKEN_EXPIRED))
     return True

@@ -98,8 +98,8 @@ class OverrideInput(BesideContent):
         if len(value) > MAX_OPTIONS:
             raise serializers.ValidationError(Phrase("At most {most} options can be given.", most=MAX_OPTIONS))
         if len(json.dumps(value, ensure_ascii=False)) > MAX_CONTENT:
-            told = Phrase("All options together may have {most} characters as JSON. Remove some.", most=MAX_CONTENT)
-            raise serializers.ValidationError(told)
+            message = Phrase("All options together may have {most} characters as JSON. Remove some.", most=MAX_CONTENT)
+            raise serializers.ValidationError(message)
         cleaned: dict[str, Any] = {}
         problems: dict[str, Any] = {}
         for name, given in value.items():
@@ -208,8 +208,8 @@ class PostInput(BesideContent):
 
 def _override(key: str, entry: Any) -> OverrideInput:
     given = {"content": entry} if isinstance(entry, str) else entry
-    told = [] if given is None else given  # neither is an object, but a serializer takes null for nothing to validate
-    return OverrideInput(data=told, context={"options": OPTIONS.get(key)})
+    data = [] if given is None else given  # neither is an object, but a serializer takes null for nothing to validate
+    return OverrideInput(data=data, context={"options": OPTIONS.get(key)})
 
 
 def _readable(entry: OverrideInput) -> dict[str, Any]:
@@ -315,7 +315,7 @@ def address_warnings(target: Target, url: str) -> list[str]:
     network, host = platforms.BY_ID[target.platform], urlsplit(url).hostname or ""
     if not url or target.post.workspace.is_sandbox or network.shows_posts_at(host):
         return []
-    told = Phrase(
+    question = Phrase(
         "It is an address at {host}, not at {usual}: is it the right one?", host=host, usual=network.post_hosts[0]
     )
-    return [told]
+    return [question]

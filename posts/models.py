@@ -202,8 +202,12 @@ class TargetQuerySet(models.QuerySet["Target"]):
         return self.exclude(status=TargetStatus.CANCELLED, scheduled_at=None)
 
     def forget(self) -> None:
-        """Forget earlier sends: the post has changed since, so an earlier send would be another post."""
-        self.filter(sends__gt=0).update(armed_at=None, sends=0, handles={})
+        """Forget earlier sends: the post has changed since, so an earlier send would be another post.
+
+        The fence is noted and raised: what workers that lost their claim before still answer is about that other post.
+        """
+        fences = {"forgotten_fence": models.F("fence"), "fence": models.F("fence") + 1}
+        self.filter(sends__gt=0).update(armed_at=None, sends=0, handles={}, **fences)
 
 
 class Target(Claimable):
@@ -223,6 +227,11 @@ class Target(Claimable):
     armed_at = models.DateTimeField(null=True, editable=False, help_text="When the visible call was first allowed.")
     sent_at = models.DateTimeField(null=True, editable=False, help_text="When the visible call was last allowed.")
     sends = models.PositiveIntegerField(default=0, editable=False, help_text="How often the visible call was allowed.")
+    forgotten_fence = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="The fence when its post was last changed after a send: no earlier answer counts.",
+    )
     outcome_unknown = models.BooleanField(default=False, editable=False)
     absences = models.PositiveIntegerField(
         default=0, editable=False, help_text="Looks since the last send that found nothing."

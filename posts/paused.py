@@ -1,10 +1,10 @@
 """Targets and posts that wait for the end of a pause."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from accounts import pauses
-from accounts.models import Pause
+from accounts.models import Pause, PauseScope
 from ouipost.claims import database_now
 from ouipost.phrases import Phrase, joined
 from posts.models import UNSETTLED, Post, PostStatus, Target
@@ -26,14 +26,13 @@ def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, list[P
     return found
 
 
-def pause_of(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> Pause | None:
-    """Return the pause that all unsettled targets wait for, the first of several; None if any is not held up, or none
-    is unsettled."""
+def pauses_of(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> list[Pause]:
+    """Return the pauses that all unsettled targets wait for; none if any is not held up, or none is unsettled."""
     unsettled = [each for each in targets if each.status in UNSETTLED]
     paused = held_up(unsettled, workspace_id=workspace_id)
     if any(each.pk not in paused or is_busy(each, now=now) for each in unsettled):
-        return None
-    return next((first for first, *_ in paused.values()), None)
+        return []
+    return list({pause.pk: pause for holding in paused.values() for pause in holding}.values())
 
 
 def is_busy(target: Target, *, now: datetime) -> bool:
@@ -41,10 +40,18 @@ def is_busy(target: Target, *, now: datetime) -> bool:
 
 
 def why_paused(post: Post) -> str | None:
-    """Name the pause that a post being published waits for, and the ways out; None if any of it may be out, or is not
+    """Name the pauses that a post being published waits for, and the ways out; None if any of it may be out, or is not
     held up."""
-    targets = Target.objects.filter(post=post, status__in=UNSETTLED)
-    if post.status != PostStatus.PUBLISHING or any(target.may_be_out for target in targets):
+    if post.status != PostStatus.PUBLISHING:
         return None
-    pause = pause_of(targets, workspace_id=post.workspace_id, now=database_now())
-    return joined([pauses.describe(pause), WAYS_OUT], " ") if pause else None
+    targets = list(Target.objects.filter(post=post, status__in=UNSETTLED).order_by("pk"))
+    if any(target.may_be_out for target in targets):
+        return None
+    found = pauses_of(targets, workspace_id=post.workspace_id, now=database_now())
+    return joined([*(_describe(pause, targets) for pause in found), WAYS_OUT], " ") if found else None
+
+
+def _describe(pause: Pause, targets: Collection[Target]) -> str:
+    """Describe a pause; among several accounts, the paused one is named by its id."""
+    is_one_of_several = pause.scope == PauseScope.ACCOUNT and len(targets) > 1
+    return pauses.describe_with_id(pause) if is_one_of_several else pauses.describe(pause)

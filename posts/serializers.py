@@ -131,7 +131,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     next_attempt_at = serializers.DateTimeField(
         allow_null=True,
         help_text="While it is `publishing`, or has to wait although its time has come: when it continues. Null while a"
-        " worker is on it, and while it is paused.",
+        " worker is on it, while it is paused, and while another post tries whether its network takes any again.",
     )
     waits_for = TextOrNull(help_text="Why it waits, in words.")
     parts = serializers.SerializerMethodField(

@@ -7,7 +7,7 @@ comes before a publish starts, or is refused.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +20,7 @@ from accounts.platforms.base import Content, Media
 from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record, record_update
+from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase, State, either
 from posts import counts, destinations, doorbell, hooks, removal, rules
 from posts.advice import failure, rest_unsent
@@ -75,12 +76,12 @@ def lock_in(post: Post, allowed: Collection[str]) -> Post:
     """Lock a post that must have one of these statuses; raises WrongStatus."""
     locked = lock(post)
     if locked.status not in allowed:
-        told = Phrase(
+        message = Phrase(
             "The state of the post is {status}; this is possible only if it is {allowed}.",
             status=State(locked.status),
             allowed=either([State(each) for each in sorted(allowed)]),
         )
-        raise WrongStatus(why_paused(locked) or told, status=locked.status)
+        raise WrongStatus(why_paused(locked) or message, status=locked.status)
     return locked
 
 
@@ -88,8 +89,8 @@ def lock_editable(post: Post) -> Post:
     """Lock a post that may still be changed; raises PostNotEditable."""
     locked = lock(post)
     if not locked.is_editable:
-        told = BACK_TO_DRAFT if locked.status in UNSCHEDULABLE else why_paused(locked)
-        raise PostNotEditable(told, status=locked.status)
+        message = BACK_TO_DRAFT if locked.status in UNSCHEDULABLE else why_paused(locked)
+        raise PostNotEditable(message, status=locked.status)
     return locked
 
 
@@ -148,8 +149,8 @@ def update_post(
     before = assign(locked, texts) | {"destinations": locked.destinations}
     found = _direct(locked, values, overrides=new_overrides(values, present=before.get("platform_content", {})))
     locked.platforms = found.platforms
-    told = _as_called(changes(before, locked))
-    if told["after"].keys() & set(TEXTS):
+    difference = _as_called(changes(before, locked))
+    if difference["after"].keys() & set(TEXTS):
         _forget_changed(locked, media, was=was.post)
     targets = destinations.place(locked, found)
     if locked.status == DRAFT:
@@ -160,10 +161,10 @@ def update_post(
         _add_to_schedule(locked, [target for target in targets if target.status in added], now=now)
         goes_to = _recipients(locked)  # not to an account that is connected again and was not named
         rules.check_change(locked, [each for each in found.accounts if each.pk in goes_to], media, before=was)
-    if not told["after"] and (goes_to := _recipients(locked)) != went_to:  # the network's default account has changed
-        told = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
-    changed = sync(locked) if told["after"] else None
-    record_update(locked, told, actor=actor)
+    if not difference["after"] and (goes_to := _recipients(locked)) != went_to:  # the default account has changed
+        difference = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
+    changed = sync(locked) if difference["after"] else None
+    record_update(locked, difference, actor=actor)
     record_outcome(locked, changed)
     unused = found.unused(locked, media)
     return locked, found.warnings(locked.scheduled_at) + unused + _strays(locked, found)
@@ -255,8 +256,8 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     """Remove a post and its files from here; what is published stays at the networks."""
     locked = lock(post)
     if locked.status == PostStatus.PUBLISHING:
-        told = why_paused(locked) or Phrase("The post is being published: wait for the outcome.")
-        raise WrongStatus(told, status=locked.status)
+        message = why_paused(locked) or Phrase("The post is being published: wait for the outcome.")
+        raise WrongStatus(message, status=locked.status)
     for hook in hooks.on_delete:
         hook(locked)
     freed = files.remove_all(locked)
@@ -321,8 +322,7 @@ class TimeIsPast(InvalidInput):
 
     def __init__(self, moment: datetime) -> None:
         self.moment = moment
-        read = moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        super().__init__(scheduled_at=[self.says(read)])
+        super().__init__(scheduled_at=[self.says(written_in_utc(moment))])
 
     @staticmethod
     def says(moment: str) -> str:
@@ -413,7 +413,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
             status=post.status,
         )
     before = snapshot(post)
-    told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
+    details = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     if published:
         locked.status, locked.url, locked.published_at = TargetStatus.PUBLISHED, locked.url or url, now
         locked.error = REST_UNSENT if len(locked.parts) < locked.replies else None
@@ -423,9 +423,9 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
         send_denied(locked, now=now)
     else:
         removal.leave_unsent(locked, now=now)
-        told["account"] = "disconnected"
+        details["account"] = "disconnected"
     changed = sync(post)
-    record("resolved", post, actor=actor, **told, **changes(before, post))
+    record("resolved", post, actor=actor, **details, **changes(before, post))
     if changed == DRAFT:
         record("unscheduled", post, actor=actor, **changes(before, post))
     record_outcome(post, changed)
@@ -458,7 +458,8 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
 def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
     """Return the columns that make a worker ask the network at once, and never send again."""
     values = {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0}
-    doubled = Attempt.objects.filter(target=target, outcome="duplicate").order_by("number").last()
+    since = target.forgotten_fence or 0
+    doubled = Attempt.objects.filter(target=target, outcome="duplicate", fence__gt=since).order_by("number").last()
     if doubled is None:
         return values
     # While the error is the network's word that it has the post, the engine does not believe that it is absent.

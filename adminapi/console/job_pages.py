@@ -71,7 +71,7 @@ def old_data(request: HttpRequest) -> HttpResponse:
     """Show the old rows, ask, and begin to remove them."""
     if begun := already_begun(request):
         return HttpResponseRedirect(page_of(begun))
-    found = prune.look(database_now())
+    found = prune.count_old(database_now())
     present = [each for each in found if each.count]
     if request.method != "POST" or not present:
         return show(request, "console/old_data.html", title=_("Old data"), kinds=found, is_any=bool(present))

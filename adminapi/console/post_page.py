@@ -1,6 +1,6 @@
 """The context of a post's page: its state and the reason, each network's result, and the timeline."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from adminapi.jobs import post_actions as actions
 from posts import previews
 from posts.inputs import is_web_address
 from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
-from posts.paused import held_up, pause_of
+from posts.paused import held_up, pauses_of
 from posts.previews import Preview
 from posts.services import RETRYABLE
 from posts.timeline.entries import Entry
@@ -78,8 +78,6 @@ class Recipient:
     target: Target | None
     attempts: list[Attempt] = field(default_factory=list)
     undecided: Collection[datetime] = ()
-    """When those ended after which it was not known whether the post is there: our code for the answer tells nothing of
-    the post, and may name somebody who has nothing to do."""
     typed: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -139,7 +137,7 @@ def headline(post: Post, targets: Sequence[Target], *, now: datetime) -> str:
     if post.status == PostStatus.SCHEDULED and post.is_on_hold:
         message = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
         return message % {"schedule": post.schedule}
-    if pause_of(targets, workspace_id=post.workspace_id, now=now):
+    if pauses_of(targets, workspace_id=post.workspace_id, now=now):
         return str(PAUSED)
     if post.status == PostStatus.SCHEDULED and post.moment < now:
         return _("It was to go out on %(moment)s, and waits.") % {"moment": moment(post.moment)}
@@ -202,7 +200,7 @@ def _recipients(
             preview=by_target.get(target.pk),
             target=target,
             attempts=calls[target.pk],
-            undecided={entry.at for entry in entries if entry.target_id == target.pk and _is_undecided(entry)},
+            undecided=undecided(target, entries),
             typed=typed if typed.get("target") == target.pk else {},
         )
         for target in targets
@@ -210,8 +208,13 @@ def _recipients(
     return placed + [Recipient(preview=each, target=None) for each in shown if each.target_id is None]
 
 
-def _is_undecided(entry: Entry) -> bool:
-    return entry.cause is not None and entry.cause.code == "OUTCOME_UNKNOWN"
+def undecided(target: Target, entries: Iterable[Entry]) -> set[datetime]:
+    """Return when the calls ended after which it was not known whether the post is there.
+
+    Our code for such an answer is not shown: it tells nothing of the post, and may name somebody who has nothing to do.
+    """
+    causes = ((entry.at, entry.cause) for entry in entries if entry.target_id == target.pk)
+    return {at for at, cause in causes if cause is not None and cause.code == "OUTCOME_UNKNOWN"}
 
 
 def _line(entry: Entry) -> dict[str, Any]:

@@ -68,9 +68,9 @@ def _of_permissions(account: SocialAccount) -> Iterator[Trouble]:
 
 
 def _of_pauses(account: SocialAccount, paused: list[Pause], now: datetime) -> Iterator[Trouble]:
-    if held := pauses.holding(paused, account.pk, account.platform, account.workspace_id):
+    if holding := pauses.all_holding(paused, account.pk, account.platform, account.workspace_id):
         remedy = _("What waits goes out when an operator resumes it, and is not late for it.")
-        yield Trouble(what=translated(pauses.describe(held)), remedy=remedy, is_bad=False)
+        yield Trouble(what=translated(pauses.describe_all(holding)), remedy=remedy, is_bad=False)
     if account.held_until is not None and account.held_until > now:
         what = _("The network asks us to wait until %(time)s.") % {"time": moment(account.held_until)}
         yield Trouble(what=what, remedy=_("Nothing to do: it goes on by itself."), is_bad=False)

@@ -1,6 +1,7 @@
 """Check the database: its kind and version, and the guarantees that publishing relies on."""
 
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ FOREIGN = (
     "AND collation_name IS NOT NULL AND (character_set_name <> 'utf8mb4' OR collation_name NOT LIKE '%%\\_bin') "
     "ORDER BY table_name, column_name"
 )
+WITHOUT_TRANSACTIONS = (
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' "
+    "AND engine <> 'InnoDB' ORDER BY table_name"
+)
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs", "ceph")
 """Network file systems, where SQLite's locks do not hold."""
 
@@ -48,7 +53,7 @@ def server() -> Finding:
 
 def transactions() -> Finding:
     """Check that commits last, and that a second transaction sees that a row is taken."""
-    return _of_sqlite() if connection.vendor == "sqlite" else _of_mysql()
+    return _of_sqlite() if connection.vendor == "sqlite" else _of_tables() or _of_mysql()
 
 
 def _of_sqlite() -> Finding:
@@ -64,6 +69,17 @@ def _of_sqlite() -> Finding:
             "Leave PRAGMA synchronous as Oui Post sets it.",
         )
     return well("SQLite logs ahead (wal) and writes through (FULL).")
+
+
+def _of_tables() -> Finding | None:
+    tables = [table for (table,) in _rows(WITHOUT_TRANSACTIONS)]
+    if not tables:
+        return None
+    return wrong(
+        f"Not InnoDB, and so without transactions and locks of rows: {_first(tables)}.",
+        "ALTER TABLE … ENGINE=InnoDB, for each of the tables, while nothing runs. If nothing is stored yet, create the "
+        "database anew instead: tables that were not created as InnoDB lack their foreign keys, too.",
+    )
 
 
 def _of_mysql() -> Finding:
@@ -96,9 +112,7 @@ def _of_mysql() -> Finding:
 
 def _variables() -> dict[str, str]:
     names = ", ".join(f"'{name}'" for name in VARIABLES)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SHOW VARIABLES WHERE Variable_name IN ({names})")
-        return dict(cursor.fetchall())
+    return dict(_rows(f"SHOW VARIABLES WHERE Variable_name IN ({names})"))
 
 
 def collation() -> Finding:
@@ -106,15 +120,12 @@ def collation() -> Finding:
     if connection.vendor == "sqlite":
         return well("SQLite compares byte by byte.")
     charset, collated = _row("SELECT @@character_set_database, @@collation_database")
-    with connection.cursor() as cursor:
-        cursor.execute(FOREIGN)
-        columns = [f"{table}.{column}" for table, column in cursor.fetchall()]
+    columns = [f"{table}.{column}" for table, column in _rows(FOREIGN)]
     how = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
     how = how if connection.display_name == "MariaDB" else "CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin"
     if columns:
-        more = f" and {len(columns) - 1} more" if columns[1:] else ""
         return wrong(
-            f"Not every character is held, or Ab is not told from ab, in {columns[0]}{more}.",
+            f"Not every character is held, or Ab is not told from ab, in {_first(columns)}.",
             f"ALTER TABLE … CONVERT TO {how}, for each of the tables.",
         )
     if charset != "utf8mb4" or not str(collated).endswith("_bin"):
@@ -226,11 +237,20 @@ def file_system_of(folder: Path, mounts: str = "/proc/self/mounts") -> str:
     return max(reversed(found), key=lambda each: len(each[0]), default=("", ""))[1]
 
 
+def _first(names: Sequence[str]) -> str:
+    """Return the first name, and the number of the others."""
+    return f"{names[0]} and {len(names) - 1} more" if names[1:] else names[0]
+
+
 def _one(statement: str) -> Any:
     return _row(statement)[0]
 
 
 def _row(statement: str) -> Any:
+    return _rows(statement)[0]
+
+
+def _rows(statement: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        return cursor.fetchone()
+        return list(cursor.fetchall())

@@ -17,7 +17,6 @@ from adminapi.doctor.rows import rows
 from adminapi.monitoring import probes
 from adminapi.monitoring.probes import Component, Examination, Health
 from adminapi.monitoring.threads import in_thread
-from ouipost.redis import is_redis
 
 SECONDS = 10.0
 SLOWLY = 20.0
@@ -42,12 +41,6 @@ class Part:
     is_well: str
     action: str
     needs: str = ""
-
-
-def _broker_is_well() -> str:
-    if not settings.CELERY_BROKER_URL:
-        return "None is used: workers look into the database."
-    return "It takes messages." if is_redis(settings.CELERY_BROKER_URL) else "It is not Redis, and was not asked."
 
 
 LOOKED_AT: tuple[Check | Part, ...] = (
@@ -80,7 +73,9 @@ LOOKED_AT: tuple[Check | Part, ...] = (
     Part(
         name="broker",
         component="queue",
-        is_well=_broker_is_well(),
+        is_well=(
+            "It takes messages." if settings.CELERY_BROKER_URL else "None is used: workers look into the database."
+        ),
         action="See that CELERY_BROKER_URL leads to it, and that Celery workers run.",
         needs="migrations",
     ),

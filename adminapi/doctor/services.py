@@ -13,7 +13,7 @@ from adminapi.monitoring.probes import patient_redis
 from ouipost.claims import database_now, engine_time, is_due
 from ouipost.events import verifying
 from ouipost.events.models import Delivery
-from ouipost.redis import Script, is_redis
+from ouipost.redis import Script
 
 INFO = Script("return redis.call('INFO')")
 FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
@@ -24,7 +24,7 @@ LATE = engine_time(300)
 
 def redis_server() -> Finding:
     """Name the Redis servers, and check that they keep their data."""
-    urls = dict.fromkeys(url for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL) if is_redis(url))
+    urls = dict.fromkeys(url for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL) if url)
     if not urls:
         return well("None is used.")
     found = [_server(url) for url in urls]

@@ -62,6 +62,6 @@ class Prune:
 PRUNE = Prune()
 
 
-def look(now: datetime) -> list[OldRows]:
+def count_old(now: datetime) -> list[OldRows]:
     """Return the kinds of old rows, each with its number."""
     return [OldRows(name=each.name, title=NAMES[each.name], count=each.rows.count()) for each in pruning.old(now)]

@@ -37,11 +37,11 @@ def require_between(name: str, value: int, *, least: int, most: int) -> None:
 
 
 def require_text(name: str, value: str, *, most: int) -> None:
-    """Raise CommandError if a text is empty, too long, or has characters that the API refuses everywhere."""
+    """Raise WrongArgument if a text is empty, too long, or has characters that the API refuses everywhere."""
     if not value.strip() or len(value) > most:
-        raise CommandError(f"{name} must have 1 to {most} characters.")
+        raise WrongArgument(f"{name} must have 1 to {most} characters.")
     if CONTROL.search(value):
-        raise CommandError(f"{name}: {Text.default_error_messages['control']}")
+        raise WrongArgument(f"{name}: {Text.default_error_messages['control']}")
 
 
 def read_since(text: str, *, now: datetime) -> datetime:

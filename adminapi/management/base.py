@@ -4,9 +4,9 @@ import argparse
 import json
 from typing import Any, Literal
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
+from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
 
-from adminapi.management.arguments import problems_of
+from adminapi.management.arguments import WrongArgument, problems_of
 from adminapi.management.unusable import on_the_database
 from ouipost import __version__
 from ouipost.errors import InvalidInput
@@ -53,7 +53,7 @@ class OperatorCommand(BaseCommand):
             with on_the_database():
                 return super().execute(*args, **options)
         except InvalidInput as error:  # its fields are named like the arguments
-            raise CommandError(problems_of(error)) from error
+            raise WrongArgument(problems_of(error)) from error
 
     @property
     def actor(self) -> Actor:

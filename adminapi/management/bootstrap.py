@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from adminapi.sessions.passwords import hash_password
@@ -48,6 +49,8 @@ def bootstrap(
 def _create_admin(email: str, password: str, actor: Actor) -> User:
     name = "Administrator"
     User._meta.get_field("email").run_validators(email)
+    if not password:
+        raise ValidationError("No password was given: give it with --password, or as a line of the standard input.")
     validate_password(password, User(email=email, name=name))
     return users.create_user(
         email=email, name=name, password_hash=hash_password(password), role=Role.ADMIN, actor=actor

@@ -40,15 +40,19 @@ class CannotCopy(Exception):
     """Nothing was copied; the message has the reason and the remedy."""
 
 
+class WrongFile(CannotCopy):
+    """The file is missing, unreadable, or not the product's database."""
+
+
 @contextmanager
 def source(path: Path) -> Iterator[None]:
-    """Make SOURCE an alias of this file's database; raises CannotCopy if the file is no database."""
+    """Make SOURCE an alias of this file's database; raises WrongFile if the file is no database."""
     try:
         is_there = path.is_file()
     except OSError as error:
-        raise CannotCopy(f"{path} cannot be read: {error.strerror}.") from error
+        raise WrongFile(f"{path} cannot be read: {error.strerror}.") from error
     if not is_there:  # SQLite would make an empty one
-        raise CannotCopy(f"There is no file {path}.")
+        raise WrongFile(f"There is no file {path}.")
     added = connections.configure_settings({DEFAULT_DB_ALIAS: database(f"sqlite:///{path.absolute()}")})
     connections.settings[SOURCE] = added[DEFAULT_DB_ALIAS]
     try:
@@ -57,7 +61,7 @@ def source(path: Path) -> Iterator[None]:
     except DatabaseError as error:
         if connections[SOURCE].connection is not None:
             raise
-        raise CannotCopy(f"{path} cannot be read: {error}.") from error
+        raise WrongFile(f"{path} cannot be read: {error}.") from error
     finally:
         connections[SOURCE].close()
         del connections[SOURCE], connections.settings[SOURCE]
@@ -73,7 +77,7 @@ def tables() -> list[type[models.Model]]:
 
 
 def require_ready() -> None:
-    """Raise CannotCopy if copying could lose a row or send a post twice."""
+    """Raise CannotCopy if copying could lose a row or send a post twice, WrongFile if there is nothing to copy."""
     executor = MigrationExecutor(connections[SOURCE])
     known = executor.loader.disk_migrations
     newer = [key for key in executor.loader.applied_migrations if key[0] in apps.app_configs and key not in known]
@@ -82,7 +86,7 @@ def require_ready() -> None:
             "The file is of another version: run `manage.py prepare` of this one with the file's settings."
         )
     if Pause._meta.db_table not in connections[SOURCE].introspection.table_names():
-        raise CannotCopy("The file is the simulator's: give ouipost.sqlite3.")
+        raise WrongFile("The file is the simulator's: give ouipost.sqlite3.")
     paused = Pause.objects.using(SOURCE).filter(scope=PauseScope.ALL, resumed_at=None)
     if not paused.exists():
         raise CannotCopy(

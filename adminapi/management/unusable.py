@@ -9,6 +9,9 @@ from django.db import Error, InterfaceError, OperationalError
 from adminapi.management import NOBODY_CAN_TELL
 from ouipost.db.migrating import is_clash, is_unmigrated
 
+OF_THE_CLIENT = (0, *range(2000, 3000))
+"""Codes of errors that MariaDB's and MySQL's client has before, or instead of, an answer of the server."""
+
 
 @contextmanager
 def on_the_database() -> Iterator[None]:
@@ -19,7 +22,13 @@ def on_the_database() -> Iterator[None]:
         if is_unmigrated(error):
             said = f"The database is not migrated for this version ({error.args[-1]}): run `manage.py prepare`."
         elif isinstance(error, OperationalError | InterfaceError) and not is_clash(error):
-            said = f"The database does not answer ({error.args[-1]}): `manage.py doctor` says what is wrong with it."
+            trouble = "refuses" if _is_from_server(error) else "does not answer"
+            said = f"The database {trouble} ({error.args[-1]}): `manage.py doctor` says what is wrong with it."
         else:
             raise
         raise CommandError(said, returncode=NOBODY_CAN_TELL) from error
+
+
+def _is_from_server(error: Error) -> bool:
+    """Whether a server answered with this error; SQLite's errors have no code."""
+    return isinstance(error.args[0], int) and error.args[0] not in OF_THE_CLIENT

@@ -16,6 +16,7 @@ from ouipost.claims import database_now, is_due
 from ouipost.db.pages import MOST
 from ouipost.events import figures
 from posts.models import Target
+from posts.obstacles import resting_since
 
 LOOKED = 1_000
 
@@ -47,7 +48,7 @@ class Backlog:
     """The times until which networks are, or were, left alone."""
 
 
-def look(now: datetime | None = None) -> Backlog:
+def measure(now: datetime | None = None) -> Backlog:
     """Read the state of publishing, by default now by the database's clock; raises the database's errors."""
     now = now or database_now()
     heard, held = _heard_and_held()
@@ -56,11 +57,12 @@ def look(now: datetime | None = None) -> Backlog:
     due = Target.objects.filter(is_due(now))
     due = due.exclude(pauses.rows_held_up(paused)) if paused else due
     nodes, others = alive.count(NODE), alive.count(WORKER)
+    resting = {network for network, until in held.items() if until > resting_since(now)}
     unheard = [queue for queue in queues.ALL if of_queue(queue) in heard and of_queue(queue) not in alive]
     workers = [at for name, at in heard.items() if name.partition(":")[0] in (WORKER, NODE)]
     return Backlog(
         due=due[:MOST].count(),
-        oldest_due=now - (_first_due(due, held) or now),
+        oldest_due=now - (_first_due(due, resting) or now),
         oldest_delivery=now - (figures.first_waiting(now) or now),
         workers=others + nodes,
         nodes=nodes,
@@ -84,12 +86,12 @@ def _heard_and_held() -> tuple[dict[str, datetime], dict[str, datetime]]:
     return found["heard"], found["held"]
 
 
-def _first_due(due: QuerySet[Target], held: Collection[str]) -> datetime | None:
+def _first_due(due: QuerySet[Target], resting: Collection[str]) -> datetime | None:
     """Return the due time of the first target that waits only for a worker, among the thousand longest due.
 
-    Targets behind another post of their account, or of a network with an open breaker, would be late anyway.
+    Targets behind another post of their account, or of a network that takes nothing, would be late anyway.
     """
     busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
     looked = due.annotate(network=NETWORK, is_behind=Exists(busy)).order_by("due_at", "pk")
     rows = looked.values_list("due_at", "network", "is_behind")[:LOOKED]
-    return next((due_at for due_at, network, is_behind in rows if not is_behind and network not in held), None)
+    return next((due_at for due_at, network, is_behind in rows if not is_behind and network not in resting), None)

@@ -214,7 +214,7 @@ def read() -> Figures:
     began = time.monotonic()
     now = database_now()
     took, skew = time.monotonic() - began, timezone.now() - now
-    found = backlog.look(now)
+    found = backlog.measure(now)
     breakers = [network for network, until in found.held.items() if until > now]
     calls, expiring = _calls_and_expiring(now)
     numbers, moments = _numbers_and_moments(due_unless_held(now, resting=breakers, paused=found.paused))
@@ -223,7 +223,7 @@ def read() -> Figures:
         counts=calls,
         expiring=expiring,
         breakers=breakers,
-        deliveries=webhooks.look(now),
+        deliveries=webhooks.measure(now),
         answered_in=took,
         skew=skew.total_seconds(),
         needs_review=numbers["needs_review"],

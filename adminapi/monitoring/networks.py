@@ -133,20 +133,20 @@ class NetworkHealth:
     def _issues(self) -> Iterator[str]:
         name, prefix = self.connector.name, self.connector.id.upper()
         if self.held_until is not None:
-            told = _("%(name)s takes nothing: it is left alone until %(until)s, then tried with one call.")
-            yield told % {"name": name, "until": _time(self.held_until)}
+            text = _("%(name)s takes nothing: it is left alone until %(until)s, then tried with one call.")
+            yield text % {"name": name, "until": _time(self.held_until)}
         if self._misses_credentials:
-            told = _(
+            text = _(
                 "This installation has no credentials for %(name)s:"
                 " set %(prefix)s_CLIENT_ID and %(prefix)s_CLIENT_SECRET."
             )
-            yield told % {"name": name, "prefix": prefix}
+            yield text % {"name": name, "prefix": prefix}
         if self._is_stopped:
-            told = _(
+            text = _(
                 "%(name)s takes nothing from this installation's app: look there at its credits, cap and access,"
                 " and here at its id and secret. The posts that wait have its words."
             )
-            yield told % {"name": name}
+            yield text % {"name": name}
         yield from self._of_versions(name, prefix)
         yield from self._of_failures()
         yield from self._of_quotas()
@@ -164,7 +164,7 @@ class NetworkHealth:
         is_lately = (self.calls.rate(AWAY, lately=True) or 0.0) >= ERROR_RATE
         counts = self.calls.lately if is_lately else self.calls.day
         if many := sum(counts.get(each, 0) for each in AWAY):
-            told = (
+            text = (
                 ngettext(
                     "%(many)d of %(all)d requests in 15 minutes had no answer, or an error of the network.",
                     "%(many)d of %(all)d requests in 15 minutes had no answer, or an error of the network.",
@@ -177,7 +177,7 @@ class NetworkHealth:
                     many,
                 )
             )
-            yield told % {"many": many, "all": sum(counts.values())}
+            yield text % {"many": many, "all": sum(counts.values())}
 
     def _of_quotas(self) -> Iterator[str]:
         if limited := self.calls.lately.get(LIMITED):
@@ -199,15 +199,15 @@ class NetworkHealth:
         version, ends = self.connector.version, self.connector.version_ends
         known = {"name": name, "version": version, "prefix": prefix, "ends": ends}
         if self.calls.lately.get(OUTDATED):
-            told = _("%(name)s does not take version %(version)s of its API any more: set %(prefix)s_API_VERSION.")
-            yield told % known
+            text = _("%(name)s does not take version %(version)s of its API any more: set %(prefix)s_API_VERSION.")
+            yield text % known
         elif ends is not None and ends <= self.now.date():
             yield _("Version %(version)s of %(name)s's API ended on %(ends)s: set %(prefix)s_API_VERSION.") % known
         elif ends is not None and ends <= self.now.date() + ENDS_SOON:
             yield _("Version %(version)s of %(name)s's API ends on %(ends)s: set %(prefix)s_API_VERSION.") % known
 
 
-def look(*, now: datetime) -> dict[str, NetworkHealth]:
+def measure(*, now: datetime) -> dict[str, NetworkHealth]:
     """Return the health of each network, in the usual order: three queries, whatever the amount."""
     made, accounts = _calls(now), _accounts(now)
     held, published = _held_and_published(now)

@@ -21,12 +21,12 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from accounts import pauses
-from adminapi.monitoring.backlog import Backlog, look
+from adminapi.monitoring.backlog import Backlog, measure
 from adminapi.monitoring.threads import LIMIT_SECONDS, SharedCall
 from adminapi.processes.heartbeats import SILENCE
 from ouipost import queues
 from ouipost.claims import engine_time
-from ouipost.redis import Script, Server, is_redis
+from ouipost.redis import Script, Server
 from posts import counts
 from posts.media import storage
 from posts.media.storage import StorageUnavailable
@@ -76,8 +76,8 @@ def _cache() -> int:
 
 
 def _broker() -> int | None:
-    """Return the number of messages that wait for a worker; None if the broker is not Redis."""
-    if not is_redis(settings.CELERY_BROKER_URL):
+    """Return the number of messages that wait for a worker; None if there is no broker."""
+    if not settings.CELERY_BROKER_URL:
         return None
     return int(patient_redis(settings.CELERY_BROKER_URL).run(LENGTHS, queues.ALL, insist=True))
 
@@ -118,7 +118,7 @@ PROBES: Mapping[str, SharedCall[Any]] = {
     "storage": SharedCall(_storage),
     "files": SharedCall(_files),
     "broker": SharedCall(_broker),
-    "backlog": SharedCall(look),
+    "backlog": SharedCall(measure),
 }
 
 

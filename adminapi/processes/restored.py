@@ -37,17 +37,17 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 AGAIN_SECONDS = 1.0
 
 
-def look_first(is_ending: Callable[[], bool] = lambda: False) -> None:
-    """Call `look` before this process begins any work; waits for a database that is away or not migrated.
+def check_first(is_ending: Callable[[], bool] = lambda: False) -> None:
+    """Call `pause_if_restored` before this process begins any work; waits for a database that is away or not migrated.
 
     Ends the process if TOKEN_KEYS does not decrypt the stored secrets, as this may be another installation's database.
-    Returns without having looked only if the process is ending.
+    Returns without having checked only if the process is ending.
     """
     logged = ""
     while not is_ending():
         try:
             keyring.examine()
-            look()
+            pause_if_restored()
         except Error as error:
             if str(error) != logged:
                 logger.warning("Nothing begins before the database says whether it was restored from a copy: %s", error)
@@ -58,7 +58,7 @@ def look_first(is_ending: Callable[[], bool] = lambda: False) -> None:
         time.sleep(AGAIN_SECONDS)
 
 
-def look() -> Pause | None:
+def pause_if_restored() -> Pause | None:
     """Note the time that the database has reached; if it has gone back, pause everything and return the pause."""
     pause = _compare()
     mark = Mark.objects.get(pk=1)
@@ -87,7 +87,7 @@ def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:
 
     Example: this machine noted 12:10, and the database was restored from a copy of 12:00. Then a machine without a file
     advanced it to 12:30 and stored the gap from 12:00 to 12:30. As 12:10 lies in the gap, the database went back to
-    12:00. The gap is then deleted, so that machines that look later do not pause everything once more.
+    12:00. The gap is then deleted, so that machines that check later do not pause everything once more.
     """
     if mark.at < noted:
         return mark.at

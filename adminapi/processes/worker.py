@@ -75,7 +75,7 @@ def _forget(name: str, kinds: Callable[[datetime], Iterable[Old]]) -> Chore:
 
 
 CHORES = (
-    Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.look),
+    Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.pause_if_restored),
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True, must_end=True),
     Chore(name="settle kept answers", every=engine_time(10), work=kept_answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
@@ -136,7 +136,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`, then let the work in flight end, for up to 45 s."""
-        restored.look_first(self._stopping.is_set)
+        restored.check_first(self._stopping.is_set)
         if self._stopping.is_set():
             return
         works = self._works()

@@ -126,7 +126,7 @@ class PlatformHealthViewSet(AdminViewSet[Network]):
     def retrieve(self, request: Request) -> Response:
         """Show how the networks responded in the last 24 hours; if nothing is live, the simulated ones."""
         now = database_now()
-        found = networks.look(now=now)
+        found = networks.measure(now=now)
         shown = {
             "platforms": {name: health.shown for name, health in found.items()},
             "overall_status": networks.overall(found),

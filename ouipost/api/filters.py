@@ -15,9 +15,9 @@ from rest_framework.views import APIView
 
 from ouipost.api.csv import CSV, JSON
 from ouipost.api.inputs import REPEATED, Choice
-from ouipost.api.moments import NotAMoment, parse_bound
 from ouipost.api.pagination import PARAMETERS, page_problems
 from ouipost.errors import InvalidInput
+from ouipost.moments import NotAMoment, parse_bound
 from ouipost.phrases import Phrase
 
 UNKNOWN = "Unknown query parameter."

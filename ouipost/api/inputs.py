@@ -15,7 +15,7 @@ from rest_framework.fields import empty
 from rest_framework.settings import api_settings
 
 from ouipost import zones
-from ouipost.api.moments import NotAMoment, parse_moment
+from ouipost.moments import NotAMoment, parse_moment
 from ouipost.unicode import composed
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")

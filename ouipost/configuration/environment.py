@@ -61,8 +61,12 @@ def required(name: str, *, kept_in: Path | None = None) -> str:
             "Without anything stored, remove it: it is made anew."
         )
     if not value:
-        raise ImproperlyConfigured(f"{name} must be set when ENVIRONMENT=production.")
+        raise _missing(name)
     return value
+
+
+def _missing(name: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name} must be set when ENVIRONMENT=production.")
 
 
 def address(name: str, default: str) -> str:
@@ -115,14 +119,14 @@ def base_address(name: str, default: str) -> str:
 
 
 def redis_address(name: str, default: str) -> str:
-    """Return the URL of a Redis server; it may be empty only if the default is.
+    """Return the URL of a Redis server; it may be empty.
 
     The library of Redis would read a malformed database number as 0.
     """
     value = address(name, default)
     parts = urlsplit(value)
     is_server = parts.scheme in ("redis", "rediss") and re.fullmatch("/?|/[0-9]+", parts.path)
-    if not (is_server or (parts.scheme == "unix" and parts.path)) and (value or default):
+    if value and not (is_server or (parts.scheme == "unix" and parts.path)):
         message = f"{name} must be redis://:password@host:port/number, rediss://… or unix:///path?db=number."
         raise ImproperlyConfigured(message)
     return value
@@ -166,8 +170,13 @@ def product(platform: type[Connector]) -> str:
 
 
 def hosts(name: str, default: list[str]) -> list[str]:
-    """Return a list of host names, addresses and patterns as in Django's ALLOWED_HOSTS."""
+    """Return a list of host names, addresses and patterns as in Django's ALLOWED_HOSTS.
+
+    It may be empty only if there is a default.
+    """
     given = _listed(name, default)
+    if not (given or default):
+        raise _missing(name)
     if wrong := next((each for each in given if not HOST.fullmatch(each)), None):
         message = f"{name} must be names of hosts, without https:// and port, joined by commas: {wrong} is none."
         raise ImproperlyConfigured(message)

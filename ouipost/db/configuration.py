@@ -27,7 +27,7 @@ would be 128 MiB for 64 threads, and no faster, as the system caches the file an
 WAL_BYTES = 32 * 1024 * 1024
 """The size to which SQLite truncates its write-ahead log. The log grows while anybody reads, by 230 MB in a busy
 minute, and would otherwise keep that size."""
-SESSION = f"""SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'
+SESSION = f"""SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES', default_storage_engine = InnoDB
 /*M!100300 , idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */
 /*!80000 , wait_timeout = {IDLE_SECONDS} */"""
 """MariaDB runs the first comment, MySQL the second."""

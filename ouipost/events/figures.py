@@ -24,7 +24,7 @@ class Figures:
     """Due and not claimed, counted up to 10,000."""
 
 
-def look(now: datetime) -> Figures:
+def measure(now: datetime) -> Figures:
     """Return the figures at `now`, by the database's clock; raises DatabaseError."""
     delivered, failed = _ended()
     return Figures(delivered=delivered, failed=failed, due=_due(now)[:MOST].count())

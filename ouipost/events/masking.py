@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
+
+from ouipost.moments import written_in_utc
 
 MASK = "[masked]"
 LONGEST_KNOWN = 64
@@ -59,7 +61,7 @@ def masked(value: Any, name: str = "") -> Any:
 
 def _moment(value: date | time) -> str:
     """Return a datetime in the API's format, in UTC and whole seconds; a date or a time in ISO format."""
-    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value.isoformat()
+    return written_in_utc(value) if isinstance(value, datetime) else value.isoformat()
 
 
 def masked_text(text: str) -> str:

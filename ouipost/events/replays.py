@@ -20,6 +20,7 @@ from ouipost.events.journal import Actor, record
 from ouipost.events.models import Delivery, DeliveryStatus, Message, Replay, ReplayScope, Webhook
 from ouipost.events.webhooks import WebhookDisabled, lock, send_again
 from ouipost.isolating import for_each
+from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase
 
 REACH = timedelta(days=14)
@@ -90,7 +91,7 @@ def find(webhook: Webhook, *, key: str, since: datetime, scope: str, now: dateti
     message = Phrase(
         "Used already for a replay of {scope} since {moment}: choose another.",
         scope=present.scope,
-        moment=f"{present.since:%Y-%m-%dT%H:%M:%SZ}",
+        moment=written_in_utc(present.since),
     )
     raise InvalidInput(replay_id=[message])
 

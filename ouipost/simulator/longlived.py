@@ -48,17 +48,10 @@ class Login:
         unknown = [scope for scope in scopes if scope not in self.scopes]
         if unknown or self.needed not in scopes:
             return pages.problem(self.look, f"Invalid scope: {', '.join(unknown) or f'{self.needed} is missing'}.")
-        if call.method == "GET":
-            return pages.consent(call, self.look, scopes=scopes, choosable=True)
-        if not pages.allowed(call):
-            message = "The user denied your request"
-            return pages.send_back(call, error="access_denied", error_reason="user_denied", error_description=message)
-        answer = pages.send_back(call, code=self._code(call, scopes))
-        answer.headers["Location"] += BEHIND
-        return answer
+        denied = pages.DENIED | {"error_reason": "user_denied", "error_description": "The user denied your request"}
+        return pages.ask(call, self.look, scopes, self._code, choosable=True, denied=denied, behind=BEHIND)
 
-    def _code(self, call: Call, scopes: list[str]) -> str:
-        someone = people.person(call.text("client_id"), call.text("login"))
+    def _code(self, call: Call, someone: people.Person, scopes: list[str]) -> str:
         account = self.account_of(someone)
         ends: dict[str, str] = {}
         if self.private_consent is not None and "private" in account.name.lower().split():
@@ -127,11 +120,6 @@ class Login:
         call.token = tokens.find(self.id, call.credential, "user")
         source = call.token or tokens.find(self.id, call.text("code"), "code")
         return source.account if source else ""
-
-    def revoke(self, token: Token, now: datetime) -> None:
-        """Remove the app from the person's account: all its tokens become invalid."""
-        of_app = Token.objects.filter(network=self.id, client_id=token.client_id, account=token.account)
-        of_app.filter(revoked_at=None).update(revoked_at=now)
 
 
 def living(call: Call, *scopes: str) -> Token:

@@ -1,6 +1,6 @@
 """Pages for a person's browser: consent pages, and posts at their permalinks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -13,6 +13,9 @@ from ouipost.simulator.call import Call
 from ouipost.simulator.models import Account, Media, Post
 
 ALLOWING = ("allow", "continue", "connect")
+"""The buttons that consent."""
+DENIED = {"error": "access_denied"}
+"""What the application learns of a person who did not consent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,27 +28,32 @@ class Look:
     allow_label: str = "Allow"
 
 
-def consent(
-    call: Call, look: Look, *, scopes: Sequence[str], pages: Sequence[tuple[str, str]] = (), choosable: bool = False
+def ask(
+    call: Call,
+    look: Look,
+    scopes: list[str],
+    grant: Callable[[Call, people.Person, list[str]], str],
+    *,
+    choices: Sequence[tuple[str, str]] = (),
+    choosable: bool = False,
+    denied: Mapping[str, str] = DENIED,
+    behind: str = "",
 ) -> HttpResponse:
-    """Ask the person for consent, by one plain form that posts back to the same address.
+    """Ask the person for consent, then send them back with the code that `grant` returns, or as `denied` says.
 
-    If the scopes are `choosable`, each can be left out.
+    The form has the pages or channels to choose from; if the scopes are `choosable`, each can be left out. `behind` is
+    appended to the address that has the code.
     """
-    context = {
-        "look": look,
-        "client_id": call.text("client_id"),
-        "login": people.DEFAULT_LOGIN,
-        "scopes": scopes,
-        "pages": pages,
-        "choosable": choosable,
-    }
-    return HttpResponse(render_to_string("simulator/consent.html", context))
-
-
-def allowed(call: Call) -> bool:
-    """Return whether the person pressed the button that continues."""
-    return call.text("decision") in ALLOWING
+    client_id = call.text("client_id")
+    if call.method == "GET":
+        asked = {"scopes": scopes, "pages": choices, "choosable": choosable}
+        context = {"look": look, "client_id": client_id, "login": people.DEFAULT_LOGIN} | asked
+        return HttpResponse(render_to_string("simulator/consent.html", context))
+    if call.text("decision") not in ALLOWING:
+        return send_back(call, **denied)
+    answer = send_back(call, code=grant(call, people.person(client_id, call.text("login")), scopes))
+    answer.headers["Location"] += behind
+    return answer
 
 
 def granted(call: Call, scopes: Sequence[str]) -> list[str]:

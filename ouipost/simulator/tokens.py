@@ -95,6 +95,17 @@ def revoke_grant(token: Token, now: datetime) -> None:
     Token.objects.filter(network=token.network, grant=token.grant, revoked_at=None).update(revoked_at=now)
 
 
+def revoke_app(token: Token, now: datetime, **narrower: str) -> None:
+    """Revoke every token that the app of a token has for its person, of whatever consent, or those `narrower` ones."""
+    of_app = Token.objects.filter(network=token.network, client_id=token.client_id, person=token.person, **narrower)
+    of_app.filter(revoked_at=None).update(revoked_at=now)
+
+
+def seconds(lifetime: timedelta) -> int:
+    """Return a lifetime in whole seconds."""
+    return int(lifetime.total_seconds())
+
+
 def secret_fits(network: str, client_id: str, secret: str) -> bool:
     """Return whether this is the client id's first secret. An empty one fits while the client id has none yet."""
     if not secret:

@@ -1,17 +1,20 @@
 """Describe a stuck target or account: the cause, since when, who must act, and the next step. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from accounts import breakers, pauses, platforms, registry
+from accounts import pauses, platforms, registry
 from accounts.models import AFTER_RESTORE, Network, Pause, PauseScope, SocialAccount
 from accounts.platforms.base import WhoActs
+from ouipost.moments import written_in_utc
+from posts import obstacles
 from posts.advice import advise
 from posts.asking import question
 from posts.models import Target, TargetStatus
-from posts.publishing.holding import needs_place
+from posts.obstacles import Obstacle, obstacle
 
 START_A_WORKER = "Start a worker: manage.py work"
 NOT_SETTLED = "The time for trying is over, and no worker has settled it."
@@ -59,11 +62,11 @@ class Scene:
     now: datetime
     cutoff: datetime
     network: Network | None
-    """Its network, if that is left alone now."""
+    """Its network, if that takes nothing at present."""
     is_behind: bool
     """True if another target of its account is in flight."""
-    pause: Pause | None = None
-    """The operator's pause that holds it up."""
+    pauses: Sequence[Pause] = ()
+    """The operator's pauses that hold it up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +84,8 @@ def late(target: Target, scene: Scene) -> Finding:
     assert target.due_at is not None  # the search matches by it
     if target.status == TargetStatus.SCHEDULED and not target.account.is_connected:
         return disconnected(target)
-    if scene.pause is not None and not target.outcome_unknown:
-        return _paused(target, scene.pause)
+    if scene.pauses and not target.outcome_unknown:
+        return _paused(target, scene.pauses)
     hold = _hold(target, scene, due_at=target.due_at)
     if target.give_up_at is not None and target.give_up_at <= scene.cutoff:
         return _past_give_up(target, hold)
@@ -96,29 +99,27 @@ def late(target: Target, scene: Scene) -> Finding:
 
 def _hold(target: Target, scene: Scene, *, due_at: datetime) -> Hold | None:
     """Return the reason for which a target waits, or None if it only lacks a worker."""
-    until = due_at if due_at > scene.now else None
-    if target.account.held_until is not None and target.account.held_until > scene.now:
-        return Hold(
-            cause=_error_text(target) or "The account is left alone until its network takes calls again.", until=until
-        )
-    if until is not None and target.account.paced_at is not None and needs_place(target) and not target.error:
-        return Hold(cause="The account's pace: its network takes only so many posts in a time.", until=until)
-    if scene.network is not None and due_at <= scene.now:
-        return _behind(scene.network, target)
+    if found := obstacle(target, scene.network, now=scene.now):
+        return Hold(cause=_in_words(found, target), until=found.until, who_acts=found.who_acts)
     if max(due_at, target.lease_until or due_at) > scene.cutoff:
+        until = due_at if due_at > scene.now else None
         return Hold(cause=_error_text(target) or "It waits for its turn.", until=until)
     if scene.is_behind:
         return Hold(cause="Another post of the account is being sent.")
     return None
 
 
-def _behind(network: Network, target: Target) -> Hold:
-    """Describe a target that was not sent because other calls to its network failed."""
-    if not breakers.is_stopped(network):
-        return Hold(cause="The network is left alone: most calls to it failed.", until=network.held_until)
-    name = platforms.NAMES[target.platform]
-    cause = f"{name} takes nothing from this installation, for no account: the posts that it refused have its words."
-    return Hold(cause=cause, until=network.held_until, who_acts=WhoActs.OPERATOR)
+def _in_words(found: Obstacle, target: Target) -> str:
+    match found.kind:
+        case obstacles.Kind.STOPPED:
+            refusing = f"{platforms.NAMES[target.platform]} takes nothing from this installation, for no account"
+            return f"{refusing}: the posts that it refused have its words."
+        case obstacles.Kind.NETWORK:
+            return "The network is left alone: most calls to it failed."
+        case obstacles.Kind.ACCOUNT:
+            return _error_text(target) or "The account is left alone until its network takes calls again."
+        case obstacles.Kind.PACE:
+            return "The account's pace: its network takes only so many posts in a time."
 
 
 def _error_text(target: Target) -> str:
@@ -157,17 +158,23 @@ def _waiting(target: Target, hold: Hold) -> Finding:
     return _finding(target, Kind.WAITING, next_step=step or f"None: {then}", **facts)
 
 
-def _paused(target: Target, pause: Pause) -> Finding:
-    subject = f" --id {pause.subject_id}" if pause.scope != PauseScope.ALL else ""
-    first = f"{AFTER_RESTORE}, for it may be out already; " if pause.is_after_restore else ""
+def _paused(target: Target, holding: Sequence[Pause]) -> Finding:
+    is_after_restore = any(each.is_after_restore for each in holding)
+    first = f"{AFTER_RESTORE}, for it may be out already; " if is_after_restore else ""
     return _finding(
         target,
         Kind.PAUSED,
-        cause=pauses.describe(pause),
+        cause=pauses.describe_all(holding),
         who_acts=WhoActs.OPERATOR,
-        retry_safe=not pause.is_after_restore,
-        next_step=f"{first}manage.py resume --scope {pause.scope}{subject}, then it goes out at once",
+        retry_safe=not is_after_restore,
+        next_step=f"{first}{' and '.join(map(_resume, holding))}, then it goes out at once",
     )
+
+
+def _resume(pause: Pause) -> str:
+    """Return the command that ends a pause."""
+    subject = f" --id {pause.subject_id}" if pause.scope != PauseScope.ALL else ""
+    return f"manage.py resume --scope {pause.scope}{subject}"
 
 
 def _past_give_up(target: Target, hold: Hold | None) -> Finding:
@@ -230,7 +237,7 @@ def expired(account: SocialAccount, *, since: datetime, posts: int, first: datet
     """Describe an account whose owner must sign in again before the first of its posts is due."""
     error = account.last_error or {"code": "TOKEN_REVOKED", "message": "The network no longer accepts its token."}
     coming = (
-        f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {first:%Y-%m-%dT%H:%M:%SZ}."
+        f"{posts} scheduled {'post goes' if posts == 1 else 'posts go'} to it, the first at {written_in_utc(first)}."
     )
     return Finding(
         kind=Kind.ACCOUNT_EXPIRED,

@@ -15,6 +15,7 @@ from accounts.models import AccountStatus, Network, Pause, SocialAccount
 from accounts.platforms.base import WhoActs
 from ouipost.db.pages import MOST
 from ouipost.events.models import Event
+from posts import obstacles
 from posts.models import UNSETTLED, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.operating import findings
 from posts.operating.findings import Finding, Scene
@@ -52,7 +53,7 @@ class Search:
 
     def run(self) -> Stuck:
         """Return all stuck targets and accounts: first those that workers should have taken, last those for people."""
-        resting = Network.objects.exclude(held_until=None).in_bulk()
+        resting = obstacles.resting(now=self.now)
         paused = pauses.in_force()
         parts = [
             _read(self._late(), lambda target: findings.late(target, self._scene(target, resting, paused))),
@@ -78,7 +79,7 @@ class Search:
             cutoff=self.cutoff,
             network=resting.get(registry.network_of(target.platform, target.account.workspace)),
             is_behind=target.is_behind,
-            pause=pauses.holding(paused, target.account_id, target.platform, target.account.workspace_id),
+            pauses=pauses.all_holding(paused, target.account_id, target.platform, target.account.workspace_id),
         )
 
     def _failed(self) -> TargetQuerySet:

@@ -44,7 +44,7 @@ class Clock:
     def __init__(self) -> None:
         self._seen: Reading | None = None
 
-    def look(self) -> Pause | None:
+    def pause_if_jumped(self) -> Pause | None:
         """Read the clock; if it has jumped ahead by more than five minutes, pause everything and return the pause.
 
         After a jump the new time counts as right: the operator checks it before resuming. A clock that goes back is

@@ -13,7 +13,8 @@ LATE, OUT = "late", "published"
 
 
 def late_posts(targets: Sequence[Target]) -> list[list[Published]]:
-    """Return, for each target, the posts that late answers named since its previous part went out.
+    """Return, for each target, the posts that late answers named since its previous part went out, and since its post
+    was changed.
 
     Posts that are known parts are left out. Each post comes once, with its latest address.
     """
@@ -26,8 +27,8 @@ def late_posts(targets: Sequence[Target]) -> list[list[Published]]:
 
 def _late_posts(target: Target, attempts: Sequence[Attempt]) -> list[Published]:
     known = {"", *(part["remote_id"] for part in target.parts)}
-    out = max((each.fence for each in attempts if each.outcome == OUT), default=0)
-    late = [each for each in attempts if each.outcome == LATE and each.fence > out]
+    since = max([target.forgotten_fence or 0, *(each.fence for each in attempts if each.outcome == OUT)])
+    late = [each for each in attempts if each.outcome == LATE and each.fence > since]
     urls = {each.remote_id: each.url for each in late if each.remote_id not in known}
     return [Published(remote_id=remote_id, url=url) for remote_id, url in urls.items()]
 
@@ -35,8 +36,8 @@ def _late_posts(target: Target, attempts: Sequence[Attempt]) -> list[Published]:
 def was_only_looked_for(target: Target, *, since: int) -> bool:
     """Return whether no claim since that fence got as far as sending: all have ended, except one that still looks.
 
-    A claim raises the fence by one, and its end by one more; a claim that never ended has no attempt. The claim that
-    still looks is lost to the answer, and can then no longer send.
+    A claim raises the fence by one, and its end by one more; a claim that never ended has no attempt, nor has a change
+    of the post, which raises it, too. The claim that still looks is lost to the answer, and can then no longer send.
     """
     attempts = Attempt.objects.filter(target=target, fence__gt=since).exclude(outcome=LATE)
     steps = list(attempts.values_list("step", flat=True))

@@ -24,7 +24,7 @@ from accounts.tokens import obstacle
 from ouipost.claims import Claim, engine_time
 from ouipost.phrases import Phrase
 from posts.advice import failure, rest_unsent
-from posts.lateness import GIVE_UP_AFTER
+from posts.lateness import GIVE_UP_AFTER, LEAST_TRYING
 from posts.models import REMOTE_ID_LENGTH, Target, TargetStatus
 
 VISIBLE_CALL_SECONDS = 30
@@ -232,9 +232,15 @@ def _published(remote_id: str, url: str, *, now: datetime) -> dict[str, Any]:
 
 
 def _later(target: Target, later: Later, *, now: datetime) -> dict[str, Any]:
-    if gave_up(target, now=now):
+    if not _is_repeated(target, later, now=now):
         return _failed(target, Unavailable(later.message), now=now, retryable=True)
     return {"due_at": now + engine_time(later.seconds), "waits_for": later.message}
+
+
+def _is_repeated(target: Target, later: Later, *, now: datetime) -> bool:
+    """Return whether a step that tried nothing is repeated. A worker that has to stop takes away no target's last try;
+    nor does another wait, unless it goes on for long after the time for trying."""
+    return not later.seconds or not gave_up(target, now=now - LEAST_TRYING)
 
 
 def _again(target: Target, error: Unavailable, waited: timedelta | None, *, now: datetime) -> dict[str, Any]:
@@ -302,8 +308,8 @@ def _still_unknown(target: Target, result: AttemptResult, *, now: datetime) -> d
             return {"due_at": now + engine_time(SETTLE_SECONDS), "absences": target.absences + 1}
         case Undecidable(message=message):
             return _review(message)
-        case Later(seconds=seconds) if not gave_up(target, now=now):
-            return {"due_at": now + engine_time(seconds)}
+        case Later() as later if _is_repeated(target, later, now=now):
+            return {"due_at": now + engine_time(later.seconds)}
         case Unavailable() as error if not gave_up(target, now=now):
             return _asked_again(target, error, wait=_delay(target.attempts, error, result.waited), now=now)
         case Unknown() as error if not gave_up(target, now=now):

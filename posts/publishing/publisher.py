@@ -36,7 +36,7 @@ class Publisher(Engine[ClaimedTarget]):
     would start over every time."""
 
     def claim(self, free: int, running: Collection[ClaimedTarget]) -> list[ClaimedTarget]:
-        CLOCK.look()
+        CLOCK.pause_if_jumped()
         held = claim_targets(free, suspects=not any(job.claim.unsettled for job in running))
         loaded = load_ahead(held)
         return [ClaimedTarget(claim=claim, loaded=loaded.get(claim.pk)) for claim in held]

@@ -15,6 +15,7 @@ from ouipost import claims
 from ouipost.db.rows import insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
+from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase
 from posts import pausing
 from posts.lateness import GIVE_UP_AFTER
@@ -31,13 +32,13 @@ MOST_LOST = timedelta(minutes=1)
 more than ten seconds."""
 BEHIND = timedelta(seconds=1)
 """Puts a target behind all others that wait for its account: these become due a millisecond apart after a hold."""
-IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.CANCELLED)
+IN_VAIN = (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED, TargetStatus.MISSED, TargetStatus.CANCELLED)
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that are derived from its targets."""
 READ = (
     *("post_id", "account_id", "platform", "status", "fence", "due_at", "give_up_at", "attempts", "sends", "absences"),
     *("remote_id", "url", "error", "published_at", "outcome_unknown", "armed_at", "parts", "replies", "waits_for"),
-    *("scheduled_at", "lease_until", "sent_at"),
+    *("scheduled_at", "lease_until", "sent_at", "forgotten_fence"),
 )
 """The columns of a target that its next state, its post and the journal depend on."""
 
@@ -78,7 +79,7 @@ def _pause_where_forgotten(results: Sequence[AttemptResult], targets: Mapping[st
     reason = Phrase(
         "The database has lost its last moments, as a replica that took over, and does not know what was published in "
         "them. Run `{command}` before this pause is ended.",
-        command=f"{AFTER_RESTORE} --since {min(lost) - MOST_LOST:%Y-%m-%dT%H:%M:%SZ}",
+        command=f"{AFTER_RESTORE} --since {written_in_utc(min(lost) - MOST_LOST)}",
     )
     pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now, after_restore=True)
 

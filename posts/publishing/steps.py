@@ -27,7 +27,7 @@ LONGEST_REVIEW = timedelta(days=1)
 """The longest time for which a network may hide a published post from its lists: TikTok says hours."""
 NEEDED = (
     *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
-    *("parts", "attempts", "scheduled_at", "sent_at"),
+    *("parts", "attempts", "scheduled_at", "sent_at", "forgotten_fence"),
     *("post__content", "post__title", "post__link", "post__hashtags", "post__platform_content", "post__workspace"),
     *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
     *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),

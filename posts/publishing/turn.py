@@ -35,8 +35,10 @@ class Turn:
     """A claimed target, from its claim until it is settled.
 
     Everything is read once, at the beginning, as nobody can edit a claimed target. Raises LostClaim if the target is
-    gone. Four attributes change on the way: `claim` is renewed; `step` is the current step; `unresolved` is true while
-    an earlier send may have arrived; `recovery` is the way to find that out.
+    gone. These change on the way: `claim` is renewed, and the session's deadline follows it; `step` is the current
+    step; `unresolved` is true while an earlier send may have arrived; `recovery` is the way to find that out;
+    `content`, `operation` and some columns of `target` belong to the call that is next, or under way; `sends` counts
+    the visible calls that were allowed; `requests_before` counts the session's requests before the last of them.
     """
 
     session: NetworkSession

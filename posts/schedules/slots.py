@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from ouipost import zones
-from ouipost.api.moments import NotAMoment, in_years
 from ouipost.errors import DomainError, InvalidInput
+from ouipost.moments import NotAMoment, in_years
 from ouipost.phrases import Phrase, either
 
 

@@ -219,6 +219,26 @@ class TestDatabases:
 
         assert (found.status, found.action) == (status, action)
 
+    @pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one kind of table")
+    @pytest.mark.django_db(transaction=True)
+    def test_tables_without_transactions(self) -> None:
+        def found_with(engines: dict[str, str]) -> Finding:
+            for table, engine in engines.items():
+                cursor.execute(f"ALTER TABLE {table} ENGINE={engine}")
+            return databases.transactions()
+
+        tables = ("adminapi_gap", "adminapi_mark")
+        with connection.cursor() as cursor:
+            try:
+                one, both = found_with({"adminapi_mark": "MyISAM"}), found_with({"adminapi_gap": "MyISAM"})
+            finally:
+                mended = found_with(dict.fromkeys(tables, "InnoDB"))
+
+        assert (one.status, both.status, mended.status) == ("wrong", "wrong", "ok")
+        assert one.message.endswith(": adminapi_mark.")
+        assert both.message.endswith(": adminapi_gap and 1 more.")
+        assert both.action.startswith("ALTER TABLE … ENGINE=InnoDB, for each of the tables")
+
     @pytest.mark.parametrize(
         ("apart", "trip", "status"),
         [

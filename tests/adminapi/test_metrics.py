@@ -187,7 +187,7 @@ def test_no_more_due_deliveries_are_counted_than_that(monkeypatch: pytest.Monkey
     for due_at in (NOW, NOW - timedelta(hours=1)):
         make_delivery(webhook, status="pending", due_at=due_at)
 
-    assert figures.look(NOW).due == 1
+    assert figures.measure(NOW).due == 1
 
 
 def test_a_scrape_costs_twelve_queries_whatever_there_is(django_assert_max_num_queries: Budget) -> None:

@@ -31,7 +31,7 @@ def counted(ago: timedelta, outcomes: Mapping[str, int], *, network: str = "twit
 
 
 def look(network: str = "twitter", now: datetime = NOW) -> NetworkHealth:
-    return networks.look(now=now)[network]
+    return networks.measure(now=now)[network]
 
 
 def shown() -> tuple[Any, ...]:
@@ -207,10 +207,10 @@ def test_every_version_that_we_use_is_good_for_a_while() -> None:
 
 
 def test_the_whole_is_as_good_as_its_parts() -> None:
-    assert overall(networks.look(now=NOW)) == "operational"
+    assert overall(networks.measure(now=NOW)) == "operational"
 
     Network.objects.create(pk="twitter", held_until=NOW)
-    assert overall(networks.look(now=NOW)) == "degraded"
+    assert overall(networks.measure(now=NOW)) == "degraded"
 
     Network.objects.bulk_create(Network(pk=pk, held_until=NOW) for pk in registry.IDS if pk != "twitter")
-    assert overall(networks.look(now=NOW)) == "down"
+    assert overall(networks.measure(now=NOW)) == "down"

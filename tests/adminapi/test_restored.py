@@ -49,7 +49,7 @@ def make_due(workspace: Workspace) -> None:
 
 
 def test_time_after_time_the_database_and_the_file_say_the_same(home: Path) -> None:
-    assert (restored.look(), restored.look()) == (None, None)
+    assert (restored.pause_if_restored(), restored.pause_if_restored()) == (None, None)
 
     mark = Mark.objects.get()
     assert restored.path(mark.database).read_text() == mark.at.isoformat()
@@ -60,18 +60,18 @@ def test_time_after_time_the_database_and_the_file_say_the_same(home: Path) -> N
 
 def test_a_database_that_went_back_pauses_everything_once(workspace: Workspace) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     go_back()
     behind = Mark.objects.get().at
 
-    pause = restored.look()
+    pause = restored.pause_if_restored()
 
     assert pause is not None
     assert (pause.scope, claim_targets(10)) == ("all", [])
     assert "Run `manage.py reconcile --after-restore`" in pause.reason
     assert restored.copied_at() == behind
     Pause.objects.update(in_force=None, resumed_at=database_now())
-    assert restored.look() is None
+    assert restored.pause_if_restored() is None
 
 
 @pytest.fixture
@@ -84,14 +84,14 @@ def test_a_machine_without_the_file_that_looks_first_hides_no_restore(
     workspace: Workspace, settings: Settings, home: Path, elsewhere: Path
 ) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     go_back()
     behind = Mark.objects.get().at
 
     settings.OUIPOST_HOME = elsewhere
-    assert (restored.look(), restored.look()) == (None, None)
+    assert (restored.pause_if_restored(), restored.pause_if_restored()) == (None, None)
     settings.OUIPOST_HOME = home
-    pause = restored.look()
+    pause = restored.pause_if_restored()
 
     assert pause is not None
     assert (pause.scope, claim_targets(10)) == ("all", [])
@@ -104,47 +104,47 @@ def test_of_several_machines_that_were_further_one_pauses_everything(
     workspace: Workspace, settings: Settings, home: Path, elsewhere: Path, tmp_path: Path, is_hidden: bool
 ) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     for file in home.iterdir():
         (elsewhere / file.name).write_bytes(file.read_bytes())
     go_back()
     if is_hidden:
         settings.OUIPOST_HOME = tmp_path / "new"
         settings.OUIPOST_HOME.mkdir()
-        restored.look()
+        restored.pause_if_restored()
 
     settings.OUIPOST_HOME = home
-    assert restored.look() is not None
+    assert restored.pause_if_restored() is not None
     Pause.objects.update(in_force=None, resumed_at=database_now())
     settings.OUIPOST_HOME = elsewhere
-    assert restored.look() is None
+    assert restored.pause_if_restored() is None
 
 
 def test_a_day_on_which_nobody_worked_is_no_copy(workspace: Workspace, settings: Settings, elsewhere: Path) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     go_back()
     mark = Mark.objects.get()
     path = restored.path(mark.database)
     path.write_text(mark.at.isoformat())
 
-    assert (restored.look(), restored.look()) == (None, None)
+    assert (restored.pause_if_restored(), restored.pause_if_restored()) == (None, None)
     gap = Gap.objects.get()
     assert (gap.since, gap.until > gap.since + A_DAY / 2) == (mark.at, True)
     settings.OUIPOST_HOME = elsewhere
     for noted in (gap.since, gap.until):  # by machines that were the last to work before it, and the first after it
         (elsewhere / path.name).write_text(noted.isoformat())
-        assert restored.look() is None
+        assert restored.pause_if_restored() is None
 
 
 def test_gaps_are_kept_for_ninety_days() -> None:
-    restored.look()
+    restored.pause_if_restored()
     for days in (89, 91):
         at = database_now() - timedelta(days=days)
         Gap.objects.create(since=at - A_DAY, until=at)
     Mark.objects.update(at=database_now() - A_DAY, database="db_another")
 
-    restored.look()
+    restored.pause_if_restored()
 
     assert Gap.objects.count() == 2
     assert not Gap.objects.filter(until__lt=database_now() - timedelta(days=90)).exists()
@@ -154,18 +154,18 @@ def test_a_copy_that_was_made_before_the_networks_were_asked_knows_nothing_since
     workspace: Workspace,
 ) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     go_back()
     first = Mark.objects.get().at
-    restored.look()
+    restored.pause_if_restored()
 
     Mark.objects.update(at=first + A_DAY / 2)
-    restored.look()
+    restored.pause_if_restored()
 
     assert restored.copied_at() == first
     call_command("resume", "--scope", "all", "--anyway")
     Mark.objects.update(at=first + A_DAY / 2)
-    restored.look()
+    restored.pause_if_restored()
     assert restored.copied_at() == first + A_DAY / 2
 
 
@@ -175,9 +175,9 @@ def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_ou
 ) -> None:
     make_due(workspace)
     Target.objects.update(**leased)
-    restored.look()
+    restored.pause_if_restored()
     go_back()
-    restored.look()
+    restored.pause_if_restored()
 
     call_command("pause", "--scope", "all", "--reason", "We look into it.")  # it goes on, for another reason
 
@@ -193,9 +193,9 @@ def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_ou
 
 def test_the_pause_of_a_worker_of_the_version_before_is_not_ended_by_the_command_either(workspace: Workspace) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     go_back()
-    restored.look()
+    restored.pause_if_restored()
     Pause.objects.update(after_restore=False)  # it knows no such column
 
     assert restored.unasked() == 1
@@ -207,9 +207,9 @@ def test_the_pause_of_a_worker_of_the_version_before_is_not_ended_by_the_command
 
 def test_an_update_finds_in_the_journal_what_a_pause_was_for_before_it_got_another_reason(workspace: Workspace) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     go_back()
-    restored.look()
+    restored.pause_if_restored()
     call_command("pause", "--scope", "all", "--reason", "We look into it.")
     call_command("pause", "--scope", "network", "--id", "facebook", "--reason", "Maintenance.")
     Pause.objects.update(after_restore=False)  # the version before kept it nowhere else
@@ -221,44 +221,44 @@ def test_an_update_finds_in_the_journal_what_a_pause_was_for_before_it_got_anoth
 
 
 def test_where_nothing_could_go_out_nothing_is_paused() -> None:
-    restored.look()
+    restored.pause_if_restored()
     go_back()
 
-    assert restored.look() is None
+    assert restored.pause_if_restored() is None
     assert restored.copied_at() is not None
 
 
 def test_another_database_in_the_same_home_is_no_copy(workspace: Workspace) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     Mark.objects.update(database="db_another", at=database_now() - A_DAY)
 
-    assert restored.look() is None
+    assert restored.pause_if_restored() is None
 
 
 def test_a_clock_that_goes_back_is_no_copy(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     monkeypatch.setattr(restored, "database_now", lambda: database_now() - A_DAY)
 
-    assert restored.look() is None
+    assert restored.pause_if_restored() is None
 
 
 @pytest.mark.parametrize("text", ["", "yesterday"])
 def test_a_file_that_says_nothing_is_written_anew(workspace: Workspace, text: str) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     path = restored.path(Mark.objects.get().database)
     path.write_text(text)
 
-    assert restored.look() is None
+    assert restored.pause_if_restored() is None
     assert path.read_text() == Mark.objects.get().at.isoformat()
 
 
 def test_a_machine_that_keeps_no_files_works_on(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     settings.OUIPOST_HOME = Path("/nonexistent")
 
-    assert restored.look() is None
+    assert restored.pause_if_restored() is None
     assert "A restore of the database would not be noticed: how far it is could not be noted" in caplog.text
 
 
@@ -289,7 +289,7 @@ def test_a_worker_that_begins_before_its_database_publishes_nothing_of_a_copy(
     workspace: Workspace, busy: Worker, away: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     go_back()
     away.set()
 
@@ -329,7 +329,7 @@ def test_a_node_of_celery_that_begins_before_its_database_publishes_nothing_of_a
     workspace: Workspace, away: threading.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_due(workspace)
-    restored.look()
+    restored.pause_if_restored()
     go_back()
     away.set()
 
@@ -364,5 +364,5 @@ def test_a_disk_that_is_full_is_not_filled_with_files(
 
     monkeypatch.setattr(os, "replace", fail)
 
-    assert restored.look() is None
+    assert restored.pause_if_restored() is None
     assert list(tmp_path.iterdir()) == []

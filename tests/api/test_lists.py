@@ -10,7 +10,7 @@ from django.test import Client
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ouipost.api.moments import INSTANT, parse_bound
+from ouipost.moments import INSTANT, parse_bound
 from tests.api.site import NOW, make_note
 from tests.contract.world import data_of, fields_of
 

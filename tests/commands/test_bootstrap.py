@@ -87,6 +87,22 @@ def test_at_a_terminal_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert User.objects.get().check_password(PASSWORD)
 
 
+@pytest.mark.parametrize("given", [{"password": None}, {"password": ""}], ids=str)
+def test_a_missing_password_is_named_unless_the_administrator_is_there_already(
+    given: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+
+    with pytest.raises(CommandError) as refused:
+        bootstrap(**given)
+    nothing = counts()
+    first = bootstrap_json()
+
+    assert str(refused.value) == "No password was given: give it with --password, or as a line of the standard input."
+    assert nothing == [0] * 5
+    assert bootstrap_json(**given) == first | {"api_key": None}
+
+
 def test_run_again_it_changes_nothing_and_hides_the_key() -> None:
     first, before = bootstrap_json(), counts()
 

@@ -102,8 +102,10 @@ def test_it_refuses_and_copies_nothing(file: Path, spoil: Callable[[], None], wh
         spoil()
     before = list(Workspace.objects.all())
 
-    with pytest.raises(CommandError, match=why):
+    with pytest.raises(CommandError, match=why) as refused:
         run(file)
+
+    assert refused.value.returncode == 1
 
     assert list(Workspace.objects.all()) == before
 
@@ -117,8 +119,10 @@ def test_what_is_no_database_is_told_and_left_as_it_is(tmp_path: Path, content: 
     if content:
         path.write_bytes(content)
 
-    with pytest.raises(CommandError, match=why):
+    with pytest.raises(CommandError, match=why) as refused:
         run(path)
+
+    assert refused.value.returncode == 2
 
     gc.collect()  # now, and not in the test that happens to run when it becomes due
     assert (path.read_bytes() if path.exists() else None) == content
@@ -130,15 +134,19 @@ def test_a_file_that_may_not_be_looked_at_is_told_of(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(Path, "is_file", refuse)
 
-    with pytest.raises(CommandError, match="cannot be read: Permission denied"):
+    with pytest.raises(CommandError, match="cannot be read: Permission denied") as refused:
         run(tmp_path / "ouipost.sqlite3")
+
+    assert refused.value.returncode == 2
 
 
 def test_the_simulators_file_is_not_taken_for_ours(tmp_path: Path) -> None:
     Product(home=tmp_path, database_url=f"sqlite:///{tmp_path}/ouipost.sqlite3").migrate()
 
-    with pytest.raises(CommandError, match="The file is the simulator's"):
+    with pytest.raises(CommandError, match="The file is the simulator's") as refused:
         run(tmp_path / "simulator.sqlite3")
+
+    assert refused.value.returncode == 2
 
 
 @pytest.mark.on_servers

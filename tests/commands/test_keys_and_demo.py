@@ -88,9 +88,10 @@ def test_a_workspace_that_is_not_there_is_named() -> None:
 def test_a_test_key_for_a_live_workspace_which_it_would_not_see_is_refused(options: list[str]) -> None:
     sandbox, live = make_workspace(), make_workspace(mode="live")
 
-    with pytest.raises(CommandError, match=f"A test key sees sandbox workspaces only, and so not {live.pk}"):
+    with pytest.raises(CommandError, match=f"A test key sees sandbox workspaces only, and so not {live.pk}") as refused:
         run("createapikey", "Shop", "--mode", "test", "--workspace", sandbox.pk, "--workspace", live.pk, *options)
 
+    assert refused.value.returncode == 2
     assert not ApiKey.objects.exists()
 
 

@@ -386,17 +386,22 @@ def test_more_than_a_replay_takes_is_refused_before_anything_is_begun(
     assert not Replay.objects.exists()
 
 
+BY_THE_PARSER = 1
+"""What a refusal of the parser has, which exits with 2 in a shell."""
+
+
 def test_which_webhook_is_meant_has_to_be_said_and_it_must_be_there() -> None:
     gone, off = make_webhook(), make_webhook(is_active=False)
     webhooks.delete_webhook(gone, actor=Actor(), now=timezone.now())
     unknown = new_id("wh")
 
-    for arguments, message in (
-        ((), "one of the arguments WEBHOOK_ID --all is required"),
-        ((off.pk, "--all"), "not allowed with argument"),
-        ((unknown,), f"There is no webhook {unknown}."),
-        ((gone.pk,), f"There is no webhook {gone.pk}."),
-        ((off.pk,), "The webhook is not active: make it active first."),
+    for arguments, message, status in (
+        ((), "one of the arguments WEBHOOK_ID --all is required", BY_THE_PARSER),
+        ((off.pk, "--all"), "not allowed with argument", BY_THE_PARSER),
+        ((unknown,), f"There is no webhook {unknown}.", 2),
+        ((gone.pk,), f"There is no webhook {gone.pk}.", 2),
+        ((off.pk,), "The webhook is not active: make it active first.", 1),
     ):
-        with pytest.raises(CommandError, match=message):
+        with pytest.raises(CommandError, match=message) as refused:
             run(*arguments, "--since", "1d")
+        assert refused.value.returncode == status

@@ -111,7 +111,7 @@ def test_with_a_wrong_ring_nothing_starts_and_nothing_is_moved(
 ) -> None:
     settings.TOKEN_KEYS = ring
 
-    for begins, form in product((keyring.require, restored.look_first), log_format.ALL):
+    for begins, form in product((keyring.require, restored.check_first), log_format.ALL):
         monkeypatch.setenv("LOG_FORMAT", form)
         with pytest.raises(SystemExit, match=told) as ended:
             begins()

@@ -80,8 +80,9 @@ def test_what_cannot_be_rotated_is_named() -> None:
             run(key.pk, *options)
     ApiKey.objects.update(is_active=True, expires_at=NOW)
     for options in ([], ["--dry-run"]):
-        with pytest.raises(CommandError, match="The key has expired"):
+        with pytest.raises(CommandError, match="The key has expired") as refused:
             run(key.pk, *options)
+        assert refused.value.returncode == 1
 
 
 def test_a_key_that_is_revoked_meanwhile_is_not_rotated(monkeypatch: pytest.MonkeyPatch) -> None:

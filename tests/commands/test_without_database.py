@@ -15,6 +15,7 @@ from tests.product import Product
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = ("--email", "ops@example.com", "--password", "a long pass phrase")
 AWAY, BEHIND = ("does not answer", "`manage.py doctor`"), ("is not migrated", "`manage.py prepare`")
+REFUSING = ("The database refuses", "`manage.py doctor`")
 
 
 def run(home: Path, *command: str, **variables: str) -> tuple[int, str, str]:
@@ -80,6 +81,8 @@ def test_prepare_waits_for_a_database_that_comes_late(tmp_path: Path) -> None:
         (OperationalError(2002, "Can't connect to server"), AWAY),
         (OperationalError(2013, "Lost connection to server during query"), AWAY),
         (InterfaceError(0, ""), AWAY),
+        (OperationalError(1142, "CREATE command denied to user 'ouipost'"), REFUSING),
+        (OperationalError(1286, "Unknown storage engine 'InnoDB'"), REFUSING),
         (ProgrammingError(1146, "Table 'ouipost.x' doesn't exist"), BEHIND),
         (OperationalError(1054, "Unknown column 'x' in 'SELECT'"), BEHIND),
         (OperationalError("no such column: x"), BEHIND),

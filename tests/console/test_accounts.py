@@ -12,6 +12,7 @@ from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Tokens
 from adminapi.jobs import running
 from adminapi.templatetags.charts import DASH
+from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import pausing
 from posts.models import Post
@@ -116,11 +117,15 @@ def test_the_end_of_a_connection_is_announced_a_week_ahead(staff: Client, worksp
     assert "All is well" in text(staff.get(page_of(later)))
 
 
-def test_a_pause_is_told_with_its_reason_on_the_page_of_each_account(staff: Client, workspace: Workspace) -> None:
+def test_each_pause_is_told_with_its_reason_on_the_page_of_an_account(staff: Client, workspace: Workspace) -> None:
     account = make_account(workspace)
     make_pause(account)
+    pausing.pause("all", reason="Moving", actor=SYSTEM, now=timezone.now())
 
-    assert "The operator has paused all publishing to this account: Too many." in text(staff.get(page_of(account)))
+    page = text(staff.get(page_of(account)))
+
+    told = "The operator has paused all publishing to this account: Too many."
+    assert f"{told} The operator has paused all publishing: Moving." in page
 
 
 def make_pause(account: SocialAccount) -> None:

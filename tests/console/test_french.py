@@ -66,7 +66,7 @@ STORING = (
     "posts/publishing/turn.py",
     "posts/publishing/settling.py",
 )
-FLATTENED = ("ouipost/api/inputs.py", "ouipost/api/moments.py", "posts/inputs.py", "posts/schedules/inputs.py",
+FLATTENED = ("ouipost/api/inputs.py", "ouipost/moments.py", "posts/inputs.py", "posts/schedules/inputs.py",
              "workspaces/settings.py")  # fmt: skip
 """Modules whose sentences go through DRF, which keeps the text alone."""
 

@@ -20,6 +20,7 @@ from adminapi.console.admins import posts as posts_admin
 from adminapi.console.admins.posts import PostAdmin
 from adminapi.console.columns import moment
 from adminapi.console.filters import newest
+from adminapi.console.pages import own_page
 from adminapi.console.post_page import HEADLINES
 from adminapi.jobs.post_actions import BY_WORD
 from ouipost.claims import database_now
@@ -377,12 +378,26 @@ def test_a_look_that_was_refused_is_told_by_the_networks_code_alone(staff: Clien
         outcome="auth_expired", http_status=403, code="TOKEN_REVOKED", network_code="not-authorized",
     )  # fmt: skip
 
-    page = text_of(staff.get(page_of(target.post)))
-    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+    pages = [text_of(staff.get(address)) for address in (page_of(target.post), own_page(Target, target.pk))]
+    of_post, of_target = (re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page)) for page in pages)
 
-    assert "TOKEN_REVOKED" not in words
-    assert "Answer HTTP 403 (not-authorized)" in words
-    assert "Nobody knows. (OUTCOME_UNKNOWN, not-authorized)" in words
+    assert ("TOKEN_REVOKED" in of_post, "TOKEN_REVOKED" in of_target) == (False, False)
+    assert ("Answer HTTP 403 (not-authorized)" in of_post, "HTTP 403 (not-authorized)" in of_target) == (True, True)
+    assert "Nobody knows. (OUTCOME_UNKNOWN, not-authorized)" in of_post
+
+
+def test_a_call_that_was_refused_is_shown_with_both_codes_on_the_page_of_its_target(
+    staff: Client, workspace: Workspace
+) -> None:
+    post = make_failed(workspace)
+    Attempt.objects.create(
+        target=post.targets.get(), number=1, fence=1, step="commit", started_at=NOW, ended_at=NOW,
+        outcome="rejected", http_status=400, code="CONTENT_REJECTED", network_code="2", message="No bread.",
+    )  # fmt: skip
+
+    page = text_of(staff.get(own_page(Target, post.targets.get().pk)))
+
+    assert "HTTP 400 CONTENT_REJECTED (2) No bread." in page
 
 
 def test_an_address_that_is_no_web_address_is_no_link(staff: Client, workspace: Workspace) -> None:

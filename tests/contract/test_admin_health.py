@@ -293,11 +293,11 @@ def test_each_costs_a_fixed_number_of_queries(
 def test_what_is_paused_is_neither_counted_nor_late(workspace: Workspace) -> None:
     account, due = make_account(workspace), database_now() - timedelta(hours=1)
     make_post(workspace, accounts=[account], status="scheduled", scheduled_at=due)
-    assert (backlog.look().due, backlog.look().oldest_due > timedelta(minutes=59)) == (1, True)
+    assert (backlog.measure().due, backlog.measure().oldest_due > timedelta(minutes=59)) == (1, True)
 
     pausing.pause("workspace", workspace.pk, reason="Moving", actor=SYSTEM, now=database_now())
 
-    found = backlog.look()
+    found = backlog.measure()
     assert (found.due, found.oldest_due) == (0, timedelta(0))
     assert [each.reason for each in found.paused] == ["Moving"]
 
@@ -306,4 +306,4 @@ def test_a_look_at_what_is_due_costs_seven_queries(django_assert_max_num_queries
     Network.objects.create(pk="twitter", held_until=NOW)
 
     with django_assert_max_num_queries(7):
-        backlog.look()
+        backlog.measure()

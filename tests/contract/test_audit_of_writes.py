@@ -164,9 +164,14 @@ def test_the_account_that_is_no_longer_the_default_is_told_too(world: World) -> 
         ("account.updated", old.pk),
         ("account.disconnected", new.pk),
     ]
-    assert [line.details["after"] for line in Event.objects.filter(resource_id=old.pk).order_by("pk")] == [
-        {"default_of": None},
-        {"default_of": "facebook"},
+    changed = [
+        (line.details["before"], line.details["after"])
+        for line in Event.objects.filter(type="account.updated").order_by("pk")
+    ]
+    assert changed == [
+        ({"is_default": True}, {"is_default": False}),
+        ({"is_default": False}, {"is_default": True}),
+        ({"is_default": False}, {"is_default": True}),
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from ouipost.db import migrating
-from ouipost.db.configuration import AWAY_SECONDS, IDLE_SECONDS, IDLE_TRANSACTION_SECONDS
+from ouipost.db.configuration import AWAY_SECONDS, IDLE_SECONDS, IDLE_TRANSACTION_SECONDS, SESSION
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.factories import make_post, make_workspace
@@ -57,6 +57,18 @@ def test_a_transaction_whose_client_says_nothing_gives_its_locks_back() -> None:
 
     assert 0.5 < time.monotonic() - began < 10
     gone.connection = None
+
+
+def test_tables_have_transactions_whatever_the_servers_default_is() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION default_storage_engine = MyISAM")
+        cursor.execute(SESSION)  # as the server is told when a connection is opened
+        cursor.execute("CREATE TABLE adminapi_made (id INT)")
+        cursor.execute("SELECT engine FROM information_schema.tables WHERE table_name = 'adminapi_made'")
+        found = cursor.fetchone()
+        cursor.execute("DROP TABLE adminapi_made")
+
+    assert found == ("InnoDB",)
 
 
 def test_a_change_of_a_table_that_lost_a_race_for_its_locks_is_made_again() -> None:

@@ -206,6 +206,40 @@ def test_why_a_process_does_not_start_is_told_in_the_form_of_its_log(
     assert form == "text" or (line["level"], line["logger"]) == ("critical", "ouipost")
 
 
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "0123456789" * 5,
+    "TOKEN_KEYS": "k1:" + "A" * 43 + "=",
+    "ALLOWED_HOSTS": "example.com",
+    "PUBLIC_BASE_URL": "https://example.com",
+}
+WARNING = "import logging; logging.getLogger('tests').warning('Beware')"
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "told", "form"),
+    [
+        (["work"], {"SECRET_KEY": "short"}, WRONG, "json"),
+        (["prepare"], {"SECRET_KEY": "short"}, WRONG, "text"),
+        (["prepare"], {"SECRET_KEY": "short", "LOG_FORMAT": "json"}, WRONG, "json"),
+        (["shell", "-c", WARNING], {}, "Beware", "text"),
+        (["shell", "-c", WARNING], {"LOG_FORMAT": "json"}, "Beware", "json"),
+    ],
+)
+def test_in_production_processes_log_json_and_commands_of_people_write_text_unless_told_otherwise(
+    tmp_path: Path, command: list[str], variables: dict[str, str], told: str, form: str
+) -> None:
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path)} | PRODUCTION | variables
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command], env=environment, capture_output=True, text=True, check=False
+    )
+
+    [line] = done.stderr.splitlines()
+    assert told in line
+    assert line.startswith("{") == (form == "json")
+
+
 TOKEN = "a-token-that-nobody-must-see"
 
 

@@ -108,9 +108,15 @@ def test_a_file_of_secrets_that_is_no_text_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path).endswith(f"'{tmp_path / 'secrets.env'}' is no text in UTF-8.")
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "TOKEN_KEYS"])
-def test_production_refuses_to_start_without_a_secret(tmp_path: Path, name: str) -> None:
-    assert f"{name} must be set when ENVIRONMENT=production" in refusal(tmp_path, **PRODUCTION | {name: ""})
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("SECRET_KEY", ""), ("TOKEN_KEYS", ""), ("PUBLIC_BASE_URL", ""), ("ALLOWED_HOSTS", ""), ("ALLOWED_HOSTS", " , ")],
+)
+def test_production_refuses_to_start_without_what_has_no_default_there(tmp_path: Path, name: str, given: str) -> None:
+    without = {each: value for each, value in PRODUCTION.items() if each != name}
+
+    for variables in (without, without | {name: given}):
+        assert refusal(tmp_path, **variables).endswith(f": {name} must be set when ENVIRONMENT=production.")
 
 
 def test_production_refuses_a_simulator_that_anyone_can_control(tmp_path: Path) -> None:
@@ -308,6 +314,10 @@ LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among sta
         ("TWITTER_PRODUCT", "premium", "TWITTER_PRODUCT must be empty."),
         ("REDIS_URL", "redis://127.0.0.1:6379/zero", "REDIS_URL must be redis://:password@host:port/number, "),
         ("REDIS_URL", "127.0.0.1:6379", "REDIS_URL must be redis://:password@host:port/number, "),
+        *(
+            ("CELERY_BROKER_URL", given, "CELERY_BROKER_URL must be redis://:password@host:port/number, ")
+            for given in ("localhost:6379/9", "redis", "amqp://guest@127.0.0.1//")
+        ),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318", "OTEL_EXPORTER_OTLP_ENDPOINT must be an address such as "),
         ("SYNC_THREADS", "-1", "SYNC_THREADS must be at least 0."),
         ("DELIVERY_THREADS", "-1", "DELIVERY_THREADS must be at least 0."),
@@ -350,8 +360,18 @@ def test_a_number_that_is_left_empty_has_its_default(tmp_path: Path, name: str) 
     "url",
     ["redis://127.0.0.1", "rediss://me:word@redis.example:6380/3?ssl_ca_certs=/ca.pem", "unix:///run/r.sock?db=2"],
 )
-def test_addresses_of_redis(tmp_path: Path, url: str) -> None:
-    assert started(tmp_path, REDIS_URL=url)["REDIS_URL"] == url
+def test_addresses_of_redis_which_is_the_broker_unless_another_or_none_is_named(tmp_path: Path, url: str) -> None:
+    started_with = [
+        started(tmp_path, REDIS_URL=url),
+        started(tmp_path, REDIS_URL="redis://redis.example", CELERY_BROKER_URL=url),
+        started(tmp_path, REDIS_URL=url, CELERY_BROKER_URL=""),
+    ]
+
+    assert [(each["REDIS_URL"], each["CELERY_BROKER_URL"]) for each in started_with] == [
+        (url, url),
+        ("redis://redis.example", url),
+        (url, ""),
+    ]
 
 
 def test_a_network_takes_its_registration_from_the_environment(tmp_path: Path) -> None:

@@ -319,6 +319,22 @@ class TestPinterest(LookCase, OAuth2Case):
         with pytest.raises(Unknown):
             self.connector.profile(FakeSession(get("user_account", ME), broken), self.account)
 
+    @pytest.mark.parametrize(
+        ("host", "shows_pins"),
+        [
+            ("www.pinterest.de", True),
+            ("pinterest.co.uk", True),
+            ("br.pinterest.com", True),
+            ("pinterest-login.de", False),
+            ("pinterest.de.example.com", False),
+            ("pinterest.example", False),
+        ],
+    )
+    def test_pins_are_shown_at_its_country_domains_and_at_none_that_looks_like_one(
+        self, host: str, shows_pins: bool
+    ) -> None:
+        assert self.connector.shows_posts_at(host) is shows_pins
+
     def test_the_operator_may_set_another_version(self) -> None:
         newer = Pinterest(App(client_id="id", client_secret="secret", version="v6"))
         call = replace(self.refresh_calls[0], url="https://api.pinterest.com/v6/oauth/token")

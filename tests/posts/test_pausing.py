@@ -357,15 +357,33 @@ def test_what_can_not_be_called_off_in_a_pause_says_why_and_the_way_out(
     target = make_due(workspace, account)
     Target.objects.update(remote_id="1" if is_partly_out else "")
     begin("account", account.pk)
+    begin("network", "facebook")
 
     refused = api(method, f"/api/posts/{target.post_id}{path}", body)
 
     error = refused.json()["error"]
     assert (refused.status_code, error["details"]) == (409, {"status": "publishing"})
-    assert error["message"].startswith("The operator has paused all publishing to this account: Maintenance.") is not (
-        is_partly_out
+    words = (
+        "The operator has paused all publishing to this account: Maintenance. "
+        "The operator has paused all publishing to Facebook: Maintenance. The post was due"
     )
+    assert error["message"].startswith(words) is not is_partly_out
     assert ("disconnect the account" in error["message"]) is not is_partly_out
+
+
+def test_a_refusal_names_the_pauses_of_all_accounts_of_a_post_each_once(api: ApiClient, workspace: Workspace) -> None:
+    accounts = [make_account(workspace, remote_id=each, default_of=None) for each in ("1", "2")]
+    post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=database_now())
+    for scope, subject in (("account", accounts[0].pk), ("workspace", workspace.pk), ("account", accounts[1].pk)):
+        begin(scope, subject)
+
+    message = api.post(f"/api/posts/{post.pk}/unschedule").json()["error"]["message"]
+
+    assert message.startswith(
+        f"The operator has paused all publishing of {accounts[0].pk}: Maintenance. "
+        "The operator has paused all publishing of this workspace: Maintenance. "
+        f"The operator has paused all publishing of {accounts[1].pk}: Maintenance. The post was due"
+    )
 
 
 def test_what_is_paused_and_late_is_told_as_stuck_with_the_command_that_ends_it(workspace: Workspace) -> None:
@@ -379,6 +397,25 @@ def test_what_is_paused_and_late_is_told_as_stuck_with_the_command_that_ends_it(
     assert finding.cause == "The operator has paused all publishing to Facebook: Maintenance."
     assert finding.next_step == "manage.py resume --scope network --id facebook, then it goes out at once"
     assert finding.retry_safe
+
+
+def test_what_several_pauses_hold_up_is_told_as_stuck_with_all_of_them(workspace: Workspace) -> None:
+    make_scheduled(make_account(workspace), ago=HOUR)
+    begin("network", "facebook", ago=2 * HOUR)
+    begin("all", after_restore=True)
+
+    now = database_now()
+    [finding] = Search(now=now, cutoff=now - timedelta(minutes=5)).run().findings
+
+    assert finding.cause == (
+        "The operator has paused all publishing to Facebook: Maintenance. "
+        "The operator has paused all publishing: Maintenance."
+    )
+    assert finding.next_step == (
+        "manage.py reconcile --after-restore, for it may be out already; "
+        "manage.py resume --scope network --id facebook and manage.py resume --scope all, then it goes out at once"
+    )
+    assert not finding.retry_safe
 
 
 @pytest.mark.parametrize("pauses_after_restore", [(True,), (False, True), (True, False)])

@@ -163,18 +163,30 @@ def test_what_fails_at_its_start_ends_it_and_is_said(tmp_path: Path) -> None:
     assert (status, "The database does not answer (Can't connect to server" in product.log()) == (3, True)
 
 
-def test_the_demo_is_made_once(tmp_path: Path) -> None:
+def test_the_demo_is_made_once_and_in_production_told_of_in_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     product = Product(home=tmp_path, database_url=f"sqlite:///{tmp_path}/ouipost.sqlite3")
     demo = tmp_path / "demo.json"
-    try:
-        for _ in range(2):
-            serve = product.start("manage.py", "serve", "--demo")
-            wait_for(lambda: "Workspace   ws_" in (tmp_path / "log").read_text(), what="the demo")
-            first = demo.read_text()
-            serve.send_signal(signal.SIGTERM)
-            assert serve.wait(timeout=30) == 0
-            (tmp_path / "log").unlink()
 
-        assert (demo.read_text(), oct(demo.stat().st_mode & 0o777)) == (first, "0o600")
+    def served(told: str) -> tuple[str, str]:
+        serve = product.start("manage.py", "serve", "--demo")
+        wait_for(lambda: told in product.log(), what="the demo")
+        serve.send_signal(signal.SIGTERM)
+        assert serve.wait(timeout=30) == 0
+        return demo.read_text(), product.log()
+
+    try:
+        first, _ = served("Workspace   ws_")
+        (tmp_path / "log").unlink()
+        monkeypatch.setenv("ENVIRONMENT", "production")
+        monkeypatch.setenv("ALLOWED_HOSTS", "127.0.0.1")
+        monkeypatch.setenv("SECURE_SSL_REDIRECT", "0")
+        monkeypatch.setenv("SIMULATOR", "1")
+
+        again, log = served(json.loads(first)["workspace_id"])
+
+        assert (again, oct(demo.stat().st_mode & 0o777)) == (first, "0o600")
+        assert [line for line in log.splitlines() if not line.startswith("{")] == []
     finally:
         product.stop()

@@ -201,6 +201,7 @@ def test_a_refresh_token_stays_and_is_not_extended(net: Net, member: Member) -> 
     assert renewed["refresh_token"] == member.refresh
     assert 264 * DAY < renewed["refresh_token_expires_in"] <= 265 * DAY
     assert net.get(f"{API}/v2/me", renewed["access_token"]).status_code == 200
+    assert refresh().status_code == 200
     net.wait(266 * DAY)
     assert body(refresh())["error"] == "invalid_grant"
 

@@ -128,6 +128,7 @@ def test_a_code_becomes_tokens_of_thirty_and_sixty_days(net: Net) -> None:
         ({}, {}, (401, 2)),
         ({"client_id": "app", "client_secret": "sec"}, {}, (401, 2)),
         ({}, {"Authorization": "Basic !"}, (401, 2)),
+        ({}, {"Authorization": "Basic é"}, (401, 2)),
         ({}, basic("app", ""), (401, 2)),
     ],
 )

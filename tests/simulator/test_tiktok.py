@@ -153,7 +153,7 @@ def hosted(settings: Settings) -> Iterator[dict[str, bytes]]:
 
 def refusal(response: Any) -> tuple[int, str]:
     told = body(response)["error"]
-    assert isinstance(told, str) or told["log_id"]
+    assert (body(response) if isinstance(told, str) else told)["log_id"]
     return response.status_code, told if isinstance(told, str) else told["code"]
 
 

@@ -90,6 +90,7 @@ def test_basic_credentials_must_always_bring_the_same_secret(net: Net) -> None:
     assert exchange(net, x_code(net), basic(b"app:sec"), client_id="").status_code == 200
     assert token_error(exchange(net, x_code(net), basic(b"app:guess"))) == (401, "unauthorized_client")
     assert token_error(exchange(net, x_code(net), {"Authorization": "Basic !"})) == (401, "unauthorized_client")
+    assert token_error(exchange(net, x_code(net), {"Authorization": "Basic é"})) == (401, "unauthorized_client")
     assert token_error(exchange(net, x_code(net), basic(b"app:"))) == (401, "unauthorized_client")
     assert token_error(exchange(net, x_code(net))) == (401, "unauthorized_client")
 
@@ -140,6 +141,8 @@ def test_without_offline_access_there_is_no_refresh_token(net: Net) -> None:
 
 def test_revoking_ends_the_whole_consent(net: Net, user: User) -> None:
     assert token_error(net.form(f"{X}/oauth2/revoke", client_id="app")) == (400, "invalid_request")
+    net.form(f"{X}/oauth2/revoke", data={"client_id": "other", "token": user.refresh})
+    assert net.get(f"{X}/users/me", user.token).status_code == 200
 
     assert body(net.form(f"{X}/oauth2/revoke", data={"client_id": "app", "token": user.refresh})) == {"revoked": True}
 

@@ -194,12 +194,14 @@ def test_a_token_to_revoke_stands_in_a_form(net: Net, grant: dict[str, Any]) -> 
 
 def test_revoking_ends_all_that_the_app_may_do_with_the_channel(net: Net, grant: dict[str, Any]) -> None:
     again = body(exchange(net, code_of(net)))
-    elsewhere = body(exchange(net, code_of(net, login="somebody else")))
+    somebody_else = body(exchange(net, code_of(net, login="somebody else")))
+    other_channel = body(exchange(net, code_of(net, pages=["1"])))
 
     assert net.form(REVOKE, data={"token": grant["refresh_token"]}).status_code == 200
 
     assert oauth_error(refresh(net, again["refresh_token"])) == (400, "invalid_grant")
-    assert refresh(net, elsewhere["refresh_token"]).status_code == 200
+    assert refresh(net, somebody_else["refresh_token"]).status_code == 200
+    assert refresh(net, other_channel["refresh_token"]).status_code == 200
 
 
 def test_an_access_token_stands_in_the_header(net: Net, token: str) -> None:

@@ -165,7 +165,8 @@ def test_after_ten_failures_it_is_given_up_and_can_be_sent_again(
     assert (given_up.status, given_up.due_at, stands(webhook).failed_deliveries) == ("failed", None, 1)
 
     webhooks.redeliver(given_up, actor=SYSTEM)
-    assert (bring_back(), figures.look(database_now()).due) == (0, 0)  # it waits until the rest is over: nobody is late
+    # It waits until the rest is over: nobody is late.
+    assert (bring_back(), figures.measure(database_now()).due) == (0, 0)
     Webhook.objects.update(held_until=None)
     assert (bring_back(), deliver_due()) == (1, 1)
 

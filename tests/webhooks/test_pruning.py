@@ -65,7 +65,7 @@ def test_what_a_deleted_webhook_left_is_removed(webhook: Webhook, workspace: Wor
 
 def ended() -> tuple[int, int]:
     """Return what /metrics tells of deliveries that have ended."""
-    found = figures.look(database_now())
+    found = figures.measure(database_now())
     return found.delivered, found.failed
 
 

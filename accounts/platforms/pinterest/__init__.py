@@ -47,6 +47,13 @@ MOST_BOARD_PAGES = 40
 PINS_A_PAGE = 100
 OLDER = "older"
 """The product of an app that was made before 25 September 2025."""
+COUNTRIES = (
+    *("at", "be", "ca", "ch", "cl", "co", "co.at", "co.in", "co.kr", "co.nz", "co.uk", "com.au", "com.bo", "com.ec"),
+    *("com.mx", "com.pe", "com.py", "com.uy", "com.vn", "de", "dk", "ec", "es", "fr", "hu", "id", "ie", "in", "it"),
+    *("jp", "kr", "mx", "nl", "nz", "pe", "ph", "pt", "ru", "th", "tw", "uk", "vn"),
+)
+"""The ends of its country domains, as far as they are known. An address at another is taken as well, with a
+question."""
 MOST_LIST_BYTES = 8_000_000
 """Lists of boards and Pins are long, as they have the addresses of all pictures."""
 
@@ -55,7 +62,7 @@ class Pinterest(OAuth2Connector):
     id = "pinterest"
     name = "Pinterest"
     account_types = ("pinner", "business")
-    post_hosts = ("pinterest.com", "pin.it")
+    post_hosts = ("pinterest.com", "pin.it", *(f"pinterest.{country}" for country in COUNTRIES))
     scopes = ("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read")
     pace = Allowance(most=100, seconds=60)
     """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""

@@ -14,11 +14,14 @@ from adminapi.console.base import ReadOnlyWorkspaceScopedAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import MOST_ASKED, OneNetwork, OneWorkspace, State, TargetAccount, newest
 from adminapi.console.pages import own_page
+from adminapi.console.post_page import undecided
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, outcome, state, step
+from ouipost.claims import database_now
 from ouipost.translating import translated
 from posts.inputs import is_web_address
 from posts.models import Attempt, Post, Target, TargetStatus
+from posts.timeline.timeline import timeline
 
 
 class TargetWorkspace(OneWorkspace):
@@ -72,6 +75,11 @@ class AttemptInline(TabularInline[Any, Any]):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
+        """Find out, once for all rows, which calls left the outcome open."""
+        self.undecided = undecided(obj, timeline(obj.post, now=database_now()))
+        return super().get_formset(request, obj, **options)
+
     @admin.display(description=_("What was asked"))
     def asked(self, attempt: Attempt) -> str:
         return f"{step(attempt.step)} #{attempt.number}"
@@ -83,7 +91,9 @@ class AttemptInline(TabularInline[Any, Any]):
     @admin.display(description=_("Answer"))
     def answer(self, attempt: Attempt) -> str:
         status = f"HTTP {attempt.http_status}" if attempt.http_status else ""
-        return " ".join(filter(None, (status, attempt.code, translated(attempt.message)))) or DASH
+        code = "" if attempt.ended_at in self.undecided else attempt.code
+        of_network = f"({attempt.network_code})" if attempt.network_code else ""
+        return " ".join(filter(None, (status, code, of_network, translated(attempt.message)))) or DASH
 
 
 @admin.register(Target)

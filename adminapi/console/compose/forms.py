@@ -18,9 +18,9 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import Option
 from adminapi.console.pages import as_told
 from ouipost.api.failures import describe
-from ouipost.api.moments import NotAMoment, parse_moment
 from ouipost.errors import InvalidInput
 from ouipost.ids import new_id, told_id
+from ouipost.moments import NotAMoment, parse_moment
 from ouipost.translating import translated
 from posts.inputs import PostInput, ScheduleInput
 from posts.media.serializers import MediaInput

@@ -27,7 +27,7 @@ from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
 from posts.media.storage import EXTENSIONS
 from posts.models import Post, PostStatus, Schedule, Target
-from posts.paused import pause_of
+from posts.paused import pauses_of
 from posts.schedules.slots import comes_twice, offset, shown
 
 
@@ -209,7 +209,7 @@ def _outcome(post: Post, do: str) -> str:
 
 def _is_paused(post: Post) -> bool:
     targets = Target.objects.filter(post=post)
-    return pause_of(targets, workspace_id=post.workspace_id, now=timezone.now()) is not None
+    return bool(pauses_of(targets, workspace_id=post.workspace_id, now=timezone.now()))
 
 
 def _zone(post: Post) -> str:

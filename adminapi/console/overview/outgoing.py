@@ -55,7 +55,7 @@ class Outgoing:
         return self.is_cut and not self.coming
 
 
-def look(figures: Figures, paused: list[Pause]) -> Outgoing:
+def summarize(figures: Figures, paused: list[Pause]) -> Outgoing:
     """Count the due publications, and those within a day, among the first ten thousand."""
     now, waits = figures.now, is_due(figures.now)
     rows = _rows(figures, paused).order_by("due_at", "pk")

@@ -99,12 +99,12 @@ def _waiting(look: Look) -> Block:
         "needs_review": counted["needs_review"],
         "partially": counted["partially_published"],
         "missed": counted["missed"],
-        "outgoing": outgoing.look(look.figures, look.paused),
+        "outgoing": outgoing.summarize(look.figures, look.paused),
     }
 
 
 def _states(look: Look) -> states.States:
-    return states.look(look.figures, look.published)
+    return states.summarize(look.figures, look.published)
 
 
 def _engagement(look: Look) -> Chart:
@@ -145,7 +145,7 @@ def _pauses(look: Look) -> list[Block]:
 
 def _health(look: Look) -> Block:
     now = look.figures.now
-    found = networks.look(now=now)
+    found = networks.measure(now=now)
     alive = Heartbeat.objects.filter(at__gt=now - SILENCE, at__lt=now + SILENCE).values_list("pk", flat=True)
     shown = [{"name": network_name(platform), **each.shown} for platform, each in found.items()]
     quiet = [each for each in shown if each["error_rate_24h"] is None and not each["issues"]]

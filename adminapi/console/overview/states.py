@@ -77,7 +77,7 @@ class States:
         )
 
 
-def look(figures: Figures, published: Mapping[date, int]) -> States:
+def summarize(figures: Figures, published: Mapping[date, int]) -> States:
     """Return the posts of some days. `published` has the stored sums of each day: posts times networks."""
     days = sorted(published)
     by_network = figures.few_workspaces is None or sum(published.values()) > MOST_COUNTED

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.db import transaction
 
-from adminapi.management.arguments import require_text
+from adminapi.management.arguments import WrongArgument, require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from adminapi.management.bootstrap import NAME_LENGTH, Bootstrapped, bootstrap
 from workspaces.models import Mode, Tier, User
@@ -28,7 +28,7 @@ Examples:
   manage.py bootstrap --email ops@example.com --workspace Shop
   manage.py bootstrap --email ops@example.com --mode sandbox --json < password.txt
 
-Exits with 1 if the e-mail address, the password or the name will not do."""
+Exits with 2 if the e-mail address, the password or the name will not do."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True, help="the administrator's e-mail address")
@@ -47,7 +47,7 @@ Exits with 1 if the e-mail address, the password or the name will not do."""
                 transaction.set_rollback(options["dry_run"])
                 (self._say_nothing_was_done if options["dry_run"] else self._say)(made)
         except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
+            raise WrongArgument(" ".join(error.messages)) from error
 
     def _say(self, made: Bootstrapped) -> None:
         shown = _shown(made)

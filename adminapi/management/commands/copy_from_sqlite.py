@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from adminapi.management import copying
+from adminapi.management.arguments import WrongArgument
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json, counted
 
 
@@ -25,7 +26,8 @@ Examples, in this order; the first two with the settings of embedded mode, and t
 All is copied or, where something is wrong, nothing. The copy is paused as the file is: `manage.py resume --scope all`
 lets posts go out from there, once the new processes run. Leave the file paused.
 
-Exits with 1 where it may not be copied yet, or a row does not fit."""
+Exits with 1 where it may not be copied yet, or a row does not fit, and with 2 where FILE is no database of embedded
+mode."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("path", type=Path, metavar="FILE", help="the database of embedded mode, ouipost.sqlite3")
@@ -37,6 +39,8 @@ Exits with 1 where it may not be copied yet, or a row does not fit."""
             with copying.source(options["path"]):
                 copying.require_ready()
                 copied = copying.counted() if options["dry_run"] else self._copy()
+        except copying.WrongFile as error:
+            raise WrongArgument(str(error)) from error
         except copying.CannotCopy as error:
             raise CommandError(str(error)) from error
         self.show({"rows": copied})

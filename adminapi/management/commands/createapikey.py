@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.db import transaction
 
-from adminapi.management.arguments import require_text
+from adminapi.management.arguments import WrongArgument, require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from workspaces.keys.services import create_key
 from workspaces.models import KEY_NAME_LENGTH, KeyMode, Mode, Tier, Workspace
@@ -21,7 +21,7 @@ Examples:
   manage.py createapikey 'Reports' --workspace ws_019a2b3c… --permission analytics.read --tier professional
   manage.py createapikey 'Try-out' --mode test --json
 
-Exits with 1 if a workspace does not exist or is not for such a key, or the name will not do."""
+Exits with 2 if a workspace does not exist or is not for such a key, or the name will not do."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", metavar="NAME", help="what the key is for")
@@ -58,10 +58,10 @@ Exits with 1 if a workspace does not exist or is not for such a key, or the name
 
 
 def _require_workspaces(pks: Sequence[str], *, mode: str) -> None:
-    """Raise CommandError for workspaces that do not exist, or that a key of this mode would not see."""
+    """Raise WrongArgument for workspaces that do not exist, or that a key of this mode would not see."""
     modes = dict(Workspace.objects.present().filter(pk__in=pks).values_list("pk", "mode"))
     if unknown := [pk for pk in pks if pk not in modes]:
-        raise CommandError(f"There is no workspace {', '.join(unknown)}.")
+        raise WrongArgument(f"There is no workspace {', '.join(unknown)}.")
     live = [pk for pk in pks if modes[pk] != Mode.SANDBOX]
     if live and mode == KeyMode.TEST:
-        raise CommandError(f"A test key sees sandbox workspaces only, and so not {', '.join(live)}.")
+        raise WrongArgument(f"A test key sees sandbox workspaces only, and so not {', '.join(live)}.")

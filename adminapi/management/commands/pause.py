@@ -9,6 +9,7 @@ from accounts.models import REASON_LENGTH, Pause, PauseScope
 from adminapi.management.arguments import WrongArgument, require_text
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
+from ouipost.moments import written_in_utc
 from posts import pausing
 
 
@@ -30,7 +31,7 @@ def shown(pause: Pause | None) -> dict[str, Any] | None:
         "scope": pause.scope,
         "id": pause.subject_id or None,
         "reason": pause.reason,
-        "paused_at": f"{pause.paused_at:%Y-%m-%dT%H:%M:%SZ}",
+        "paused_at": written_in_utc(pause.paused_at),
     }
 
 
@@ -45,7 +46,7 @@ Examples:
   manage.py pause --scope network --id facebook --reason 'Facebook has limited our app' --dry-run
   manage.py pause --scope all --after-restore --reason 'The database was restored'
 
-Exits with 1 if there is no such network, workspace or account."""
+Exits with 2 if there is no such network, workspace or account, or the reason will not do."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=True)

@@ -19,6 +19,7 @@ from ouipost.events import replays
 from ouipost.events.models import Replay, ReplayScope, Webhook
 from ouipost.events.webhooks import WebhookDisabled
 from ouipost.ids import new_id
+from ouipost.moments import written_in_utc
 
 LOOK_EVERY = 0.5
 NAME_LENGTH = 100
@@ -53,8 +54,8 @@ Examples:
   manage.py replay_webhooks --all --since 2026-11-25T00:00:00Z --only failed
   manage.py replay_webhooks --all --since 7d --replay-id after-the-outage   once, even if run twice
 
-It may be ended at any time: a running worker goes on. Exits with 1 if an active webhook was left alone or not finished,
-and with 2 if an argument cannot be."""
+It may be ended at any time: a running worker goes on. Exits with 1 if the named webhook is not active, or an active one
+was left alone or not finished, and with 2 if an argument cannot be, such as a webhook that is not there."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
@@ -87,10 +88,10 @@ and with 2 if an argument cannot be."""
             if plan.obstacle:
                 line = f"left alone. {plan.obstacle}"
             elif plan.present:
-                line = f"the replay {wish.key} is there already, since {plan.present.since:%Y-%m-%dT%H:%M:%SZ}."
+                line = f"the replay {wish.key} is there already, since {written_in_utc(plan.present.since)}."
             else:
                 kind = "that did not arrive " if wish.scope == ReplayScope.FAILED else ""
-                line = f"{counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
+                line = f"{counted(plan.events, 'event')} {kind}since {written_in_utc(wish.since)}."
             self.say(f"{plan.webhook.pk} ({plan.webhook.url}): {line}")
 
     def _say_nothing_was_done(self, plans: Iterable[Plan]) -> bool:
@@ -147,13 +148,13 @@ def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
 
 
 def _webhooks(pk: str | None) -> list[Webhook]:
-    """Return the named webhook, else all; raises CommandError if nothing can be sent to it."""
+    """Return the named webhook, else all; raises WrongArgument if it does not exist, CommandError if it is off."""
     rows = Webhook.objects.present().order_by("created_at", "pk")
     if pk is None:
         return list(rows)
     named = rows.filter(pk=pk).first()
     if named is None:
-        raise CommandError(f"There is no webhook {pk}.")
+        raise WrongArgument(f"There is no webhook {pk}.")
     if not named.is_active:
         raise CommandError(f"{WebhookDisabled.message} {named.disabled_reason}".rstrip())
     return [named]
@@ -194,7 +195,7 @@ def _shown(plans: Iterable[Plan], wish: Wish) -> dict[str, Any]:
     """Return the plans for `--json`, with the replays as they are now."""
     return {
         "replay_id": wish.key,
-        "since": f"{wish.since:%Y-%m-%dT%H:%M:%SZ}",
+        "since": written_in_utc(wish.since),
         "scope": wish.scope,
         "webhooks": [_row(plan, Replay.objects.filter(webhook=plan.webhook, key=wish.key).first()) for plan in plans],
     }

@@ -23,7 +23,7 @@ Examples:
 After a restore it refuses to end the pause of all while there is something that `reconcile --after-restore` has not
 asked the networks about.
 
-Exits with 0 even if nothing is paused, and with 1 if it refuses, or --scope and --id do not fit together."""
+Exits with 0 even if nothing is paused, with 1 if it refuses, and with 2 if --scope and --id do not fit together."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=False)

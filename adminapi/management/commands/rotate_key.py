@@ -7,7 +7,9 @@ from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 
+from adminapi.management.arguments import WrongArgument
 from adminapi.management.base import OperatorCommand, add_dry_run, add_json
+from ouipost.moments import written_in_utc
 from workspaces.keys.services import KeyRevoked, grace_ends, require_working, rotate_key
 from workspaces.models import ApiKey
 
@@ -21,7 +23,7 @@ Examples:
   manage.py rotate_key key_019a2b3c… --dry-run
   manage.py rotate_key key_019a2b3c… --json    {"id", "new_api_key", "old_key_expires_at"}
 
-Exits with 1 if there is no such key, or it was revoked or has expired."""
+Exits with 1 if the key was revoked or has expired, and with 2 if there is no such key."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key_id", metavar="KEY_ID", help="as `GET /admin/keys` shows it")
@@ -32,7 +34,7 @@ Exits with 1 if there is no such key, or it was revoked or has expired."""
     def handle(self, *args: Any, **options: Any) -> None:
         key = ApiKey.objects.filter(pk=options["key_id"]).first()
         if key is None:
-            raise CommandError(f"There is no key {options['key_id']}.")
+            raise WrongArgument(f"There is no key {options['key_id']}.")
         now, secret = timezone.now(), ""
         ends_at = grace_ends(key, now=now)
         try:
@@ -43,7 +45,7 @@ Exits with 1 if there is no such key, or it was revoked or has expired."""
             raise CommandError(error.message) from error
         except Http404 as error:
             raise CommandError(KeyRevoked.message) from error
-        shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"}
+        shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": written_in_utc(ends_at)}
         self.show(shown)
         if secret:
             self.say(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")

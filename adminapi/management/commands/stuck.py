@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -11,6 +11,7 @@ from django.core.management.base import CommandParser
 from adminapi.management.arguments import require_between, require_workspace
 from adminapi.management.base import OperatorCommand, add_json
 from ouipost.claims import database_now
+from ouipost.moments import written_in_utc
 from posts.operating.findings import Finding
 from posts.operating.stuck import Search, Stuck
 
@@ -63,21 +64,20 @@ It only reads. Exits with 1 if something is stuck, else with 0."""
 
 
 def _row(finding: Finding) -> dict[str, Any]:
-    return asdict(finding) | {"since": _moment(finding.since), "until": finding.until and _moment(finding.until)}
+    return asdict(finding) | {
+        "since": written_in_utc(finding.since),
+        "until": finding.until and written_in_utc(finding.until),
+    }
 
 
 def _text(finding: Finding) -> str:
     subject = finding.target_id or finding.account_id
     post = f" of {finding.post_id}" if finding.post_id else ""
-    until = f", until {_moment(finding.until)}" if finding.until else ""
+    until = f", until {written_in_utc(finding.until)}" if finding.until else ""
     return (
         f"{finding.kind}: {subject}{post} in {finding.workspace_id} ({finding.platform})\n"
-        f"  since     {_moment(finding.since)}{until}\n"
+        f"  since     {written_in_utc(finding.since)}{until}\n"
         f"  cause     {finding.cause}\n"
         f"  who acts  {finding.who_acts}; sending it again is {'safe' if finding.retry_safe else 'not safe'}\n"
         f"  next      {finding.next_step}"
     )
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

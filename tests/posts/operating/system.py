@@ -38,7 +38,7 @@ class Installation(Product):
 
     def tick(self) -> None:
         """Be a worker that runs for a moment: it notes how far the database is, and publishes what is due."""
-        restored.look()
+        restored.pause_if_restored()
         self.work()
 
     def command(self, *arguments: str) -> tuple[int, str]:

@@ -273,7 +273,7 @@ class Life:
                 keyring.require()
             product_settings.TOKEN_KEYS = [*product_settings.TOKEN_KEYS, backup.key]
         keyring.require()
-        restored.look()
+        restored.pause_if_restored()
         is_known = is_noticed and not backup.since
         self.since = () if is_known else ("--since", f"{backup.knows_until:%Y-%m-%dT%H:%M:%SZ}")
         self.posts, self.knows_until = deepcopy(backup.posts), backup.knows_until
@@ -388,17 +388,17 @@ class Life:
         """Let time go by, in which workers note how far the database is."""
         for _ in range(3):
             self.product.clock.go_on(seconds / 3)
-            restored.look()
+            restored.pause_if_restored()
 
     def work(self) -> None:
         self.product.tick()
 
     def work_and_die(self, after: int) -> None:
-        restored.look()
+        restored.pause_if_restored()
         self.product.work_and_die(after)
 
     def work_and_freeze(self, after: int, seconds: int) -> None:
-        restored.look()
+        restored.pause_if_restored()
         self.product.work_and_freeze(after, seconds, meanwhile=self.product.tick)
 
     # What is believed

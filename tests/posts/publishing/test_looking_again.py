@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.http import Http404
 
+from accounts import tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import Duplicate, Published, Rejected, Unavailable
 from ouipost.claims import database_now
@@ -13,7 +15,7 @@ from ouipost.events.models import Event
 from posts import services
 from posts.models import Target
 from posts.publishing.claiming import MAX_UNSETTLED_CLAIMS
-from tests.factories import make_post
+from tests.factories import make_account, make_post
 from tests.posts.fakes import (
     ACTOR,
     LOST,
@@ -100,6 +102,37 @@ def test_what_is_looked_for_under_its_key_is_looked_for_under_the_one_it_was_sen
     assert keyed.sent == []
 
 
+def test_of_two_that_look_alike_both_are_asked_about_again_the_later_one_first(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account, other = make_account(workspace), Published(remote_id="8", url="https://network.example/8")
+    first, second = (leave_in_doubt(make_due(workspace, account), network) for _ in range(2))
+    network.found = [[FOUND, other], [other], [FOUND, other]]
+    for target in (first, second):
+        look_again(target)
+    bring_forward(second, due_at=database_now() + timedelta(seconds=20))
+
+    waiting, later, settled = publish(first), publish(second), publish(first)
+
+    states = [(each.status, each.remote_id) for each in (waiting, later, settled)]
+    assert states == [("publishing", ""), ("published", "8"), ("published", "7")]
+
+
+def test_what_is_asked_again_while_its_token_is_being_renewed_is_asked_with_the_new_one(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = leave_in_doubt(make_due(workspace), network)
+    network.found = [[FOUND]]
+    look_again(target)
+    with monkeypatch.context() as patch:
+        patch.setattr(tokens, "authorized", Mock(side_effect=tokens.BeingRenewed()))
+        waiting = publish(target)
+
+    settled = publish(target)
+
+    assert (waiting.status, settled.status, settled.remote_id) == ("publishing", "published", "7")
+
+
 @pytest.mark.parametrize("trouble", [LOST, Unavailable("away"), REFUSED], ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("kind", ["network", "keyed"])
 def test_what_nobody_can_tell_stays_in_doubt(
@@ -142,6 +175,28 @@ def test_what_the_network_says_to_have_is_not_taken_for_absent(workspace: Worksp
 
     assert network.calls == ["recover", "recover"]
     assert settled.status == "needs_review"
+
+
+def test_what_the_network_said_of_a_text_does_not_count_for_the_text_that_was_written_since(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+    network.committed, network.found = [Duplicate("Said before.", status=403), REFUSED], [[], [], REFUSED]
+    while publish(target).status == "publishing":
+        pass
+    services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
+    assert publish(target).status == "failed"
+    services.unschedule_post(target.post, actor=ACTOR)
+    services.update_post(target.post, values={"content": "Stale bread"}, actor=ACTOR, now=database_now())
+    services.publish_post(target.post, actor=ACTOR, now=database_now())
+    network.found = [[]]
+    leave_in_doubt(target, network)
+
+    look_again(target)
+    publish(target)
+    settled = publish(target)
+
+    assert (settled.status, settled.outcome_unknown) == ("failed", False)
 
 
 def crash(target: Target) -> Target:

@@ -20,6 +20,7 @@ from accounts.platforms.base import (
 )
 from ouipost.claims import Claim, engine_time
 from posts.advice import failure
+from posts.lateness import LEAST_TRYING
 from posts.models import Target, TargetStatus
 from posts.publishing.outcomes import Absent, Held, Later, Outcome, Undecidable, next_state, recovery_time
 from tests.factories import NOW
@@ -210,17 +211,27 @@ def test_later_is_the_same_again_and_no_attempt() -> None:
     assert after(Later(seconds=2, message="wait"), unresolved=True) == {"due_at": NOW + timedelta(seconds=2)}
 
 
-def test_later_is_not_for_ever() -> None:
-    state = after(Later(seconds=2, message="wait"), target=armed(give_up_at=NOW))
+def test_later_takes_away_no_last_try_and_is_not_for_ever() -> None:
+    over, at_last = armed(give_up_at=NOW), armed(give_up_at=NOW - LEAST_TRYING)
 
-    assert (state["status"], state["due_at"]) == ("failed", None)
-    assert (state["error"]["message"], state["error"]["retryable"]) == ("wait", True)
+    for seconds, target in ((2, over), (0, over), (0, at_last)):
+        later, again = Later(seconds=seconds, message="wait"), {"due_at": NOW + timedelta(seconds=seconds)}
+        assert after(later, target=target) == FINAL | again | {"waits_for": "wait"}
+        assert after(later, target=target, unresolved=True, step="recover") == again
+    unsent, in_doubt = (after(Later(seconds=2, message="wait"), target=at_last, unresolved=each) for each in (0, 1))
+
+    assert (unsent["status"], unsent["error"]["message"], unsent["error"]["retryable"]) == ("failed", "wait", True)
+    assert (in_doubt["status"], in_doubt["error"]["message"]) == (
+        "needs_review",
+        "Whether it was published could not be found out: wait",
+    )
 
 
 @pytest.mark.parametrize("outcome", [Later(seconds=2, message="wait"), Unavailable("away"), Unknown("lost")])
 def test_a_look_that_comes_hours_late_is_made_once_more(outcome: Outcome) -> None:
     """A machine that slept may reach nobody at first: its first look tells nothing of the post."""
-    late, again = (armed(due_at=NOW - timedelta(hours=hours), give_up_at=NOW) for hours in (7, 0))
+    over = NOW - LEAST_TRYING
+    late, again = (armed(due_at=NOW - timedelta(hours=hours), give_up_at=over) for hours in (7, 0))
 
     put_off, left = (after(outcome, target=each, step="recover", unresolved=True) for each in (late, again))
 

@@ -17,7 +17,7 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from ouipost.claims import database_now
-from posts.lateness import GIVE_UP_AFTER
+from posts.lateness import GIVE_UP_AFTER, LEAST_TRYING
 from posts.models import Target
 from posts.timeline.timeline import timeline
 from tests.factories import make_account
@@ -84,7 +84,7 @@ def test_a_file_that_is_never_ready_fails_when_the_time_for_trying_is_over(
 ) -> None:
     network.prepared = [WORKING]
     target = make_due(workspace)
-    Target.objects.update(give_up_at=database_now(), waits_for=WORKING.message)
+    Target.objects.update(give_up_at=database_now() - LEAST_TRYING, waits_for=WORKING.message)
 
     failed = publish(target)
 

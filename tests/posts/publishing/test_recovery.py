@@ -61,6 +61,7 @@ from workspaces.models import Workspace
 
 Act = Callable[[Post], None]
 FOUND = Published(remote_id="7", url="https://network.example/7")
+AWAY, REFUSAL = Unavailable("Away.", status=503), Rejected("No.", status=400)
 DUPLICATE, QUOTA = Duplicate("Said before.", status=403), RateLimited("Too fast.", status=429)
 
 
@@ -245,20 +246,41 @@ def test_what_a_late_answer_tells_of_after_a_person_had_it_sent_again_is_not_sen
     assert (settled.status, settled.remote_id) == ("published", HERE.remote_id)
 
 
+def until_settled(target: Target) -> Target:
+    settled = publish(target)
+    return until_settled(target) if settled.status == "publishing" else settled
+
+
+@pytest.mark.parametrize("ends", [Undecidable(message="Nobody can tell."), Rejected("No.")], ids=["unknown", "refused"])
+@pytest.mark.parametrize("met", [[], [AWAY], [LOST], [REFUSAL]], ids=["nothing", "503", "lost", "refused"])
+@pytest.mark.parametrize("is_told_first", [True, False], ids=["before", "after"])
 def test_what_a_late_answer_tells_of_is_not_taken_for_the_text_that_was_written_since(
-    workspace: Workspace, network: ScriptedNetwork
+    workspace: Workspace, network: ScriptedNetwork, ends: Outcome, met: list[Exception], is_told_first: bool
 ) -> None:
     target, sender, looker = being_looked_for(workspace, sent_text="Hello")
-    settle_all([make_result(looker, Rejected("No."), step="recover")])
+    settle_all([make_result(looker, ends, step="recover", unresolved=isinstance(ends, Undecidable))])
+    if isinstance(ends, Undecidable):
+        said_not_published(target)
+        network.committed = [REFUSAL]
+        publish(target)
     services.unschedule_post(target.post, actor=ACTOR)
-    settle_all([make_result(sender, HERE)])
-    services.update_post(target.post, values={"content": "Hello again"}, actor=ACTOR, now=NOW)
-    services.publish_post(target.post, actor=ACTOR, now=NOW)
-    network.committed = [FOUND]
+    if is_told_first:
+        settle_all([make_result(sender, HERE)])
+    change_its_text(target.post)
+    publish_now(target.post)
+    network.forget()
+    network.committed = [*met, FOUND]
+    first = publish(target)
+    if not is_told_first:
+        settle_all([make_result(sender, HERE)])
+    after = Target.objects.get(pk=target.pk)
+    if after.status == "failed":
+        services.retry_post(target.post, actor=ACTOR, now=database_now())
 
-    settled = publish(target)
+    settled = after if after.status == "published" else until_settled(target)
 
-    assert [each.content.text for each in network.sent] == ["Hello again"]
+    assert (after.status, after.remote_id) == (first.status, first.remote_id)
+    assert [each.content.text for each in network.sent] == ["Stale bread"] * (1 + len(met))
     assert (settled.status, settled.remote_id) == ("published", FOUND.remote_id)
 
 
@@ -475,6 +497,19 @@ def let_the_worker_end(target: Target, network: ScriptedNetwork) -> None:
     engine.publish(claim(target), writer=Inline(), loaded=None, is_ending=lambda: True)
 
 
+def test_a_worker_that_ends_takes_away_no_last_try(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [AWAY]
+    target = publish(make_due(workspace))
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now() - timedelta(hours=1))
+
+    let_the_worker_end(target, network)
+    waiting = Target.objects.get(pk=target.pk)
+    failed = publish(target)
+
+    assert (waiting.status, waiting.error) == ("publishing", target.error)
+    assert (failed.status, error_of(failed)["message"], len(network.sent)) == ("failed", AWAY.message, 2)
+
+
 def fail_to_prepare(target: Target, network: ScriptedNetwork) -> None:
     network.prepared = [Unavailable("The upload failed.", status=503)]
     publish(target)
@@ -543,7 +578,6 @@ def test_what_did_not_arrive_is_not_sent_after_the_end_of_trying(
     assert (settled.status, error_of(settled)["retryable"], settled.outcome_unknown) == ("failed", True, False)
 
 
-AWAY = Unavailable("Away.", status=503)
 SENT_AGAIN = ["recover", "prepare", "commit"]
 
 
@@ -689,9 +723,6 @@ def queue(post: Post) -> None:
 
 def publish_now(post: Post) -> None:
     services.publish_post(post, actor=ACTOR, now=database_now())
-
-
-REFUSAL = Rejected("No.", status=400)
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,20 @@ def test_what_was_sent_again_and_refused_is_published_where_a_late_answer_told_t
     )
 
 
+def test_what_was_missed_is_published_where_a_late_answer_tells_that_it_is_out(workspace: Workspace) -> None:
+    target, sender, looker = being_looked_for(workspace)
+    settle_all([make_result(looker, Unavailable("away", status=503))])
+    bring_forward(target, due_at=database_now() - timedelta(hours=30))
+    assert (claim_targets(1), status_of(target.post)) == ([], "missed")
+
+    settle_all([make_result(sender, HERE)])
+
+    settled = Target.objects.select_related("post").get(pk=target.pk)
+    assert (settled.status, settled.remote_id, settled.error) == ("published", HERE.remote_id, None)
+    assert (settled.post.status, settled.post.published_at) == ("published", settled.published_at)
+    assert told() == ["post.missed", "post.published"]
+
+
 @pytest.mark.parametrize(("out", "ends"), [([], "publishing"), ([{"remote_id": "41", "url": ""}], "published")])
 def test_a_late_id_of_one_of_several_parts_lets_the_next_go_on(
     workspace: Workspace, out: list[dict[str, Any]], ends: str
@@ -524,3 +538,18 @@ def test_a_post_that_was_deleted_in_the_meantime_ends_the_claim(workspace: Works
 
     assert settle_all([make_result(held, HERE)]) == [False]
     assert not Attempt.objects.exists()
+
+
+def test_a_late_refusal_of_a_text_is_not_taken_for_one_of_the_text_that_was_written_since(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, sender, looker = being_looked_for(workspace)
+    settle_all([make_result(looker, Rejected("no"), step="recover")])
+    services.unschedule_post(target.post, actor=ACTOR)
+    services.update_post(target.post, values={"content": "Stale bread"}, actor=ACTOR, now=NOW)
+    services.publish_post(target.post, actor=ACTOR, now=database_now())
+    doubt(target, since=NOW, actor=ACTOR, now=database_now())  # the new text may be out, too
+
+    settle_all([make_result(sender, Rejected("no"))])
+
+    assert (Target.objects.get(pk=target.pk).status, outcomes(target)[-1]) == ("publishing", ("commit", "late"))

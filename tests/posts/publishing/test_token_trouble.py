@@ -21,6 +21,7 @@ from accounts.platforms.base import (
 )
 from ouipost.claims import database_now
 from ouipost.events.models import Event
+from posts.lateness import LEAST_TRYING
 from posts.models import Target
 from tests.accounts.fakes import answer
 from tests.factories import make_account
@@ -223,7 +224,7 @@ def test_a_wait_for_a_token_that_outlasts_the_time_for_trying_is_told(
     account = make_account(workspace, tokens=GRANT)
     being_renewed(account)
     target = make_due(workspace, account)
-    Target.objects.filter(pk=target.pk).update(give_up_at=database_now(), attempts=1)
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now() - LEAST_TRYING, attempts=1)
 
     failed = publish(target)
 

@@ -207,7 +207,7 @@ def test_a_hold_that_ends_before_a_post_is_due_is_no_reason(workspace: Workspace
 def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: ScriptedNetwork) -> None:
     over = database_now() - timedelta(seconds=1)
     make_due(workspace, make_account(workspace, held_until=over), scheduled_at=over - timedelta(minutes=1))
-    Network.objects.create(pk="sandbox:facebook", held_until=over)
+    Network.objects.create(pk="sandbox:facebook", held_until=over - timedelta(minutes=2))
 
     [entry] = told(Post.objects.get())
 

@@ -20,7 +20,6 @@ from ouipost.simulator.networks.facebook.access import (
     VIDEO_HOST,
     authorized,
     identify,
-    revoke,
     user_token,
 )
 
@@ -55,19 +54,13 @@ def dialog(call: Call, version: str) -> HttpResponse:
     if unknown:
         return pages.problem(LOOK, f"Invalid Scopes: {', '.join(unknown)}.")
     scopes = scopes or list(SCOPES if call.text("config_id") else ("public_profile",))
-    if call.method == "GET":
-        choices = [(str(index), f"{people.DEFAULT_LOGIN} {kind}") for index, kind in enumerate(own_pages.KINDS)]
-        return pages.consent(call, LOOK, scopes=scopes, pages=choices, choosable=True)
-    if not pages.allowed(call):
-        return pages.send_back(
-            call, error="access_denied", error_reason="user_denied", error_description="Permissions error"
-        )
-    return pages.send_back(call, code=grant_code(call, scopes))
+    choices = [(str(index), f"{people.DEFAULT_LOGIN} {kind}") for index, kind in enumerate(own_pages.KINDS)]
+    denied = pages.DENIED | {"error_reason": "user_denied", "error_description": "Permissions error"}
+    return pages.ask(call, LOOK, scopes, grant_code, choices=choices, choosable=True, denied=denied)
 
 
-def grant_code(call: Call, scopes: list[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code for the person who logged in and the pages they ticked."""
-    someone = people.person(call.text("client_id"), call.text("login"))
     external_id = str(people.number(ID, someone.key))
     people.keep(ID, external_id, username=someone.handle, name=someone.name, kind="person")
     ticked = call.request.POST.getlist("pages")
@@ -176,7 +169,7 @@ def revoke_permissions(call: Call, version: str, user: str, permission: str | No
     if user not in ("me", token.person):
         raise graph.missing(call)
     if permission is None:
-        revoke(token, call.now)
+        tokens.revoke_app(token, call.now)
         return JsonResponse({"success": True})
     if permission not in token.scopes:
         raise invalid(f"Permission {permission} was not granted")
@@ -301,7 +294,7 @@ NETWORK = Network(
     hosts=GRAPH + VIDEO + UPLOAD + WWW,
     not_found=graph.unknown_path,
     identify=identify,
-    revoke=revoke,
+    revoke=tokens.revoke_app,
     admit=admit,
     routes=SIGN_IN + PUBLISHING + READING,
 )

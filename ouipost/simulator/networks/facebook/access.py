@@ -1,7 +1,5 @@
 """Permissions on Facebook: scopes, and the state of a call's token."""
 
-from datetime import datetime
-
 from ouipost.simulator import tokens
 from ouipost.simulator.call import Call
 from ouipost.simulator.graph import error
@@ -49,12 +47,6 @@ def credential(call: Call) -> str:
     if call.host == UPLOAD_HOST:
         return value.strip() if scheme.lower() == "oauth" else ""
     return call.text("access_token") if call.host == VIDEO_HOST else call.credential
-
-
-def revoke(token: Token, now: datetime) -> None:
-    """Remove the app from the person's account: all its tokens become invalid, including those of pages."""
-    of_app = Token.objects.filter(network=ID, client_id=token.client_id, person=token.person)
-    of_app.filter(revoked_at=None).update(revoked_at=now)
 
 
 def authorized(call: Call, *scopes: str) -> Token:

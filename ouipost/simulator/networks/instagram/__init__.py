@@ -1,13 +1,10 @@
 """Instagram for businesses and creators, by its own login and by Facebook's: hosts, paths and accounts."""
 
-from datetime import datetime
-
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import graph, people
+from ouipost.simulator import graph, people, tokens
 from ouipost.simulator.call import Call, Network, Route, form
-from ouipost.simulator.models import Account, Token
-from ouipost.simulator.networks.facebook import access as facebook_access
+from ouipost.simulator.models import Account
 from ouipost.simulator.networks.instagram import containers, insights, posts
 from ouipost.simulator.networks.instagram.access import (
     FACEBOOK_HOST,
@@ -38,11 +35,6 @@ def admit(call: Call, route: Route) -> None:
         graph.count(f"{ID}:{call.account or 'app'}", call, kind="instagram", code=CALLS_LIMIT)
 
 
-def revoke(token: Token, now: datetime) -> None:
-    """Take the consent back, at Facebook where it was given there."""
-    (LOGIN.revoke if token.network == ID else facebook_access.revoke)(token, now)
-
-
 def me(call: Call, version: str) -> HttpResponse:
     """Show the token's account; its `id` is the app's own, `user_id` the one that all paths take."""
     account = Account.objects.get(network=ID, external_id=authorized(call, posts.BASIC))
@@ -62,7 +54,7 @@ def forget(call: Call, version: str) -> HttpResponse:
     """Take back the whole consent."""
     authorized(call, posts.BASIC)
     assert call.token is not None
-    LOGIN.revoke(call.token, call.now)
+    tokens.revoke_app(call.token, call.now)
     return JsonResponse({"success": True})
 
 
@@ -75,7 +67,7 @@ NETWORK = Network(
     shared=((FACEBOOK_HOST, OURS),),
     not_found=graph.unknown_path,
     identify=identify,
-    revoke=revoke,
+    revoke=tokens.revoke_app,
     admit=admit,
     routes=(
         *form(hosts=WWW, pattern="/oauth/authorize", handler=LOGIN.dialog),

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import pages, people, tokens
-from ouipost.simulator.call import Call, Network, Refusal, Route, form
+from ouipost.simulator import oauth, pages, people, tokens
+from ouipost.simulator.call import Call, Network, Route, form
 from ouipost.simulator.models import Account, Token
 from ouipost.simulator.networks.linkedin import media as files
 from ouipost.simulator.networks.linkedin import posts, social
@@ -35,6 +35,7 @@ PAGES = (("Bakery", "ADMINISTRATOR"), ("Books", "CONTENT_ADMINISTRATOR"), ("Libr
 CODE_LIFETIME = timedelta(minutes=30)
 ACCESS_LIFETIME = timedelta(days=60)
 REFRESH_LIFETIME = timedelta(days=365)
+UNFIT = "Unable to retrieve access token: {} is not that of an authorization"
 
 
 def authorize(call: Call) -> HttpResponse:
@@ -50,18 +51,12 @@ def authorize(call: Call) -> HttpResponse:
             error="unauthorized_scope_error",
             error_description="Scopes of a product that is not added to your application, or of two",
         )
-    if call.method == "GET":
-        return pages.consent(call, LOOK, scopes=scopes)
-    if not pages.allowed(call):
-        return pages.send_back(
-            call, error="user_cancelled_authorize", error_description="The user cancelled the authorization"
-        )
-    return pages.send_back(call, code=grant_code(call, scopes))
+    cancelled = {"error": "user_cancelled_authorize", "error_description": "The user cancelled the authorization"}
+    return pages.ask(call, LOOK, scopes, grant_code, denied=cancelled)
 
 
-def grant_code(call: Call, scopes: list[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code, good for 30 minutes, for the person who logged in."""
-    someone = people.person(call.text("client_id"), call.text("login"))
     number = people.number(ID, someone.key)
     member = f"{MEMBER}{number}"
     people.keep(ID, member, username=someone.handle, name=someone.name)
@@ -80,50 +75,35 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     )
 
 
-def token_error(name: str, description: str, status: int = 400) -> Refusal:
-    """Return the refusal of a token endpoint."""
-    return Refusal(status, {"error": name, "error_description": description})
-
-
-def client_of(call: Call) -> str:
-    """Return the client that calls a token endpoint, or refuse it."""
-    if not call.is_form:
-        raise token_error("invalid_request", "Send the parameters as application/x-www-form-urlencoded.")
-    client_id, secret = call.text("client_id"), call.text("client_secret")
-    if not client_id:
-        raise token_error("invalid_client_id", 'A required parameter "client_id" is missing')
-    if not secret or not tokens.secret_fits(ID, client_id, secret):
-        raise token_error("invalid_client", "Client authentication failed", 401)
-    return client_id
+ENDPOINT = oauth.TokenEndpoint(
+    network=ID,
+    lasts=lambda token: True,
+    wrong={
+        "form": (400, "invalid_request", "Send the parameters as application/x-www-form-urlencoded."),
+        "client_id": (400, "invalid_client_id", 'A required parameter "client_id" is missing'),
+        "client_secret": (401, "invalid_client", "Client authentication failed"),
+        "grant_type": (400, "invalid_request", 'A required parameter "grant_type" is missing or unsupported'),
+        "code": (400, "invalid_request", UNFIT.format("code")),
+        "redirect_uri": (400, "invalid_redirect_uri", UNFIT.format("redirect_uri")),
+        "refresh_token": (
+            400,
+            "invalid_grant",
+            "The provided authorization grant or refresh token is invalid, expired or revoked",
+        ),
+        "token": (400, "invalid_request", "The token is unknown"),
+    },
+)
 
 
 def access_token(call: Call) -> HttpResponse:
-    """Give tokens for a code or a refresh token."""
-    client_id = client_of(call)
-    match call.text("grant_type"):
-        case "authorization_code":
-            return exchange(call, client_id)
-        case "refresh_token":
-            return refresh(call, client_id)
-    raise token_error("invalid_request", 'A required parameter "grant_type" is missing or unsupported')
-
-
-def exchange(call: Call, client_id: str) -> HttpResponse:
-    """Give tokens for a code that is fresh, unused, and asked for by the same address."""
-    code = tokens.spent_code(call, ID, client_id, wrong)
-    end_other_scopes(code, call.now)
-    answer = access(call, code)
-    if not is_self_serve(code):
-        refresh_token = f"AQ{secrets.token_urlsafe(350)}"
-        tokens.issue(refresh_token, like=code, now=call.now, lifetime=REFRESH_LIFETIME, kind="refresh")
-        answer |= {"refresh_token": refresh_token, "refresh_token_expires_in": seconds(REFRESH_LIFETIME)}
-    return JsonResponse(answer)
-
-
-def wrong(what: str) -> Refusal:
-    """Return the refusal of a code, or of the address that came with it."""
-    name = "invalid_request" if what == "code" else f"invalid_{what}"
-    return token_error(name, f"Unable to retrieve access token: {what} is not that of an authorization")
+    """Give tokens for a code or a refresh token, which stays the same and ends when it would have ended."""
+    source = ENDPOINT.source(call)
+    if source.kind == "code":
+        end_other_scopes(source, call.now)
+    value = f"AQ{secrets.token_urlsafe(350)}"
+    tokens.issue(value, like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access")
+    answer = {"access_token": value, "expires_in": tokens.seconds(ACCESS_LIFETIME), "scope": ",".join(source.scopes)}
+    return JsonResponse(answer | ({} if is_self_serve(source) else refreshing(call, source)))
 
 
 def end_other_scopes(code: Token, now: datetime) -> None:
@@ -134,44 +114,29 @@ def end_other_scopes(code: Token, now: datetime) -> None:
             tokens.spend(token, now)
 
 
-def access(call: Call, source: Token) -> dict[str, Any]:
-    """Return the answer with a new access token."""
-    value = f"AQ{secrets.token_urlsafe(350)}"
-    tokens.issue(value, like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access")
-    return {"access_token": value, "expires_in": seconds(ACCESS_LIFETIME), "scope": ",".join(source.scopes)}
-
-
-def seconds(lifetime: timedelta) -> int:
-    """Return a lifetime in whole seconds."""
-    return int(lifetime.total_seconds())
-
-
-def refresh(call: Call, client_id: str) -> HttpResponse:
-    """Give a new access token; the refresh token stays the same and ends when it would have ended."""
-    old = tokens.find(ID, call.text("refresh_token"), "refresh")
-    if old is None or old.client_id != client_id or old.revoked_at or old.expired(call.now):
-        message = "The provided authorization grant or refresh token is invalid, expired or revoked"
-        raise token_error("invalid_grant", message)
-    assert old.expires_at is not None
-    rest = {"refresh_token": call.text("refresh_token"), "refresh_token_expires_in": seconds(old.expires_at - call.now)}
-    return JsonResponse(access(call, old) | rest)
+def refreshing(call: Call, source: Token) -> dict[str, Any]:
+    """Return the answer's part about the refresh token: a new one for a code, else the one that was sent."""
+    value, ends_at = call.text("refresh_token"), source.expires_at
+    if source.kind == "code":
+        value, ends_at = f"AQ{secrets.token_urlsafe(350)}", call.now + REFRESH_LIFETIME
+        tokens.issue(value, like=source, now=call.now, lifetime=REFRESH_LIFETIME, kind="refresh")
+    assert ends_at is not None
+    return {"refresh_token": value, "refresh_token_expires_in": tokens.seconds(ends_at - call.now)}
 
 
 def revoke(call: Call) -> HttpResponse:
     """Revoke a token and all others of its consent."""
-    client_id = client_of(call)
-    found = tokens.find(ID, call.text("token"), "access", "refresh")
-    if found is None or found.client_id != client_id:
-        raise token_error("invalid_request", "The token is unknown")
+    found = ENDPOINT.named(call)
+    if found is None:
+        raise ENDPOINT.refuse("token")
     tokens.revoke_grant(found, call.now)
     return HttpResponse()
 
 
 def introspect(call: Call) -> HttpResponse:
     """Show an app the facts of one of its tokens."""
-    client_id = client_of(call)
-    found = tokens.find(ID, call.text("token"), "access", "refresh")
-    if found is None or found.client_id != client_id or found.expires_at is None:
+    found = ENDPOINT.named(call)
+    if found is None or found.expires_at is None:
         return JsonResponse({"active": False})
     is_active = found.revoked_at is None and not found.expired(call.now)
     status = "active" if is_active else "revoked" if found.revoked_at else "expired"

@@ -1,7 +1,5 @@
 """Pinterest: sign-in, tokens, quotas and routes; boards, media, Pins and numbers are beside it."""
 
-import base64
-import binascii
 import math
 import secrets
 from datetime import timedelta
@@ -9,8 +7,8 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import limits, pages, people, tokens
-from ouipost.simulator.call import Call, Handler, Network, Refusal, Route, form
+from ouipost.simulator import limits, oauth, pages, people, tokens
+from ouipost.simulator.call import Call, Handler, Network, Route, form
 from ouipost.simulator.models import Post, Token
 from ouipost.simulator.networks.pinterest import boards, insights, pins
 from ouipost.simulator.networks.pinterest import media as videos
@@ -22,10 +20,8 @@ from ouipost.simulator.networks.pinterest.access import (
     error,
     has_trial_access,
     identify,
-    invalid,
     is_old,
     missing_path,
-    unauthenticated,
 )
 
 WEB = ("www.pinterest.com",)
@@ -99,16 +95,12 @@ def authorize(call: Call) -> HttpResponse:
     }
     if names := [name for name, is_wrong in wrong.items() if is_wrong]:
         return pages.problem(LOOK, f"Sorry, this app's request is wrong: check {', '.join(names)}.")
-    if call.method == "GET":
-        return pages.consent(call, LOOK, scopes=scopes)
-    if not pages.allowed(call):
-        return pages.send_back(call, error="access_denied")
-    return pages.send_back(call, code=grant_code(call, scopes))
+    return pages.ask(call, LOOK, scopes, grant_code)
 
 
-def grant_code(call: Call, scopes: list[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code, good for ten minutes, for the person who logged in."""
-    account = boards.keep_account(people.person(call.text("client_id"), call.text("login")))
+    account = boards.keep_account(someone)
     return tokens.issue_code(
         call,
         ID,
@@ -120,65 +112,40 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     )
 
 
-def client_of(call: Call) -> str:
-    """Return the client that calls the token endpoint, by its Basic credentials."""
-    if not call.is_form:
-        raise invalid("send the parameters as application/x-www-form-urlencoded")
-    scheme, _, encoded = call.request.headers.get("Authorization", "").partition(" ")
-    try:
-        client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        raise unauthenticated() from None
-    if scheme.lower() != "basic" or not client_id or not secret or not tokens.secret_fits(ID, client_id, secret):
-        raise unauthenticated()
-    return client_id
+ENDPOINT = oauth.TokenEndpoint(
+    network=ID,
+    credentials=oauth.basic,
+    lasts=lambda token: not token.data["is_continuous"],
+    error=error,
+    wrong={
+        "form": (400, 1, "Invalid request: send the parameters as application/x-www-form-urlencoded"),
+        "client_id": (401, 2, "Authentication failed."),
+        "client_secret": (401, 2, "Authentication failed."),
+        "grant_type": (400, 1, "Invalid request: grant_type must be authorization_code or refresh_token"),
+        "code": (400, 1, "Invalid request: the code is invalid or has expired"),
+        "redirect_uri": (400, 1, "Invalid request: redirect_uri is not the one of the code"),
+        "refresh_token": (401, 2, "Authentication failed."),
+    },
+)
 
 
 def token(call: Call) -> HttpResponse:
-    """Give tokens for a code, or for a refresh token."""
-    client_id = client_of(call)
-    match call.text("grant_type"):
-        case "authorization_code":
-            return first_tokens(call, tokens.spent_code(call, ID, client_id, wrong))
-        case "refresh_token":
-            return next_tokens(call, client_id)
-        case _:
-            raise invalid("grant_type must be authorization_code or refresh_token")
-
-
-def wrong(what: str) -> Refusal:
-    """Return the refusal of a code, or of the address that came with it."""
-    return invalid("the code is invalid or has expired" if what == "code" else f"{what} is not the one of the code")
-
-
-def first_tokens(call: Call, code: Token) -> HttpResponse:
-    """Issue an access token and a refresh token."""
-    is_continuous = not is_old(code.client_id) or call.flag("continuous_refresh", default=False)
-    return JsonResponse(access(call, code) | refreshing(call, code, is_continuous=is_continuous))
-
-
-def next_tokens(call: Call, client_id: str) -> HttpResponse:
-    """Issue a new access token; the refresh token is replaced too, unless it is one that ends on a fixed day."""
-    old = tokens.find(ID, call.text("refresh_token"), "refresh")
-    if old is None or old.client_id != client_id or old.revoked_at or old.expired(call.now):
-        raise unauthenticated()
-    if not old.data["is_continuous"]:
-        return JsonResponse(access(call, old))
-    if not tokens.spend(old, call.now):
-        raise unauthenticated()
-    return JsonResponse(access(call, old) | refreshing(call, old, is_continuous=True))
-
-
-def access(call: Call, source: Token) -> dict[str, Any]:
-    """Issue an access token."""
+    """Give tokens for a code or a refresh token; a refresh token that ends on a fixed day is not replaced."""
+    source = ENDPOINT.source(call)
     value = f"pina_{secrets.token_urlsafe(60)}"
-    return {
+    answer: dict[str, Any] = {
         "response_type": call.text("grant_type"),
         "access_token": tokens.issue(value, like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access"),
         "token_type": "bearer",
-        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
+        "expires_in": tokens.seconds(ACCESS_LIFETIME),
         "scope": " ".join(source.scopes),
     }
+    if source.kind == "code":
+        is_continuous = not is_old(source.client_id) or call.flag("continuous_refresh", default=False)
+        answer |= refreshing(call, source, is_continuous=is_continuous)
+    elif source.data["is_continuous"]:
+        answer |= refreshing(call, source, is_continuous=True)
+    return JsonResponse(answer)
 
 
 def refreshing(call: Call, source: Token, *, is_continuous: bool) -> dict[str, Any]:
@@ -194,7 +161,7 @@ def refreshing(call: Call, source: Token, *, is_continuous: bool) -> dict[str, A
     )
     return {
         "refresh_token": value,
-        "refresh_token_expires_in": int(lifetime.total_seconds()),
+        "refresh_token_expires_in": tokens.seconds(lifetime),
         "refresh_token_expires_at": int((call.now + lifetime).timestamp()),
     }
 

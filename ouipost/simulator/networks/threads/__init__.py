@@ -75,7 +75,7 @@ NETWORK = Network(
     hosts=GRAPH + WWW,
     not_found=graph.unknown_path,
     identify=LOGIN.identify,
-    revoke=LOGIN.revoke,
+    revoke=tokens.revoke_app,
     admit=admit,
     routes=(
         *form(hosts=WWW, pattern="/oauth/authorize", handler=LOGIN.dialog),

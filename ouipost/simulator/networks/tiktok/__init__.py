@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from ouipost.simulator import limits
+from ouipost.simulator import limits, tokens
 from ouipost.simulator.call import Call, Network, Route, form
 from ouipost.simulator.networks.tiktok import access, creators, posting, videos
 
@@ -39,7 +39,7 @@ NETWORK = Network(
     hosts=WEB + API + UPLOADS,
     not_found=access.missing_path,
     identify=access.identify,
-    revoke=access.disconnect,
+    revoke=tokens.revoke_app,
     admit=admit,
     routes=(
         *form(hosts=WEB, pattern="/v2/auth/authorize/?", handler=access.authorize),

@@ -4,13 +4,13 @@ An app whose client key begins with `unaudited` is one that TikTok has not audit
 """
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import pages, people, tokens
+from ouipost.simulator import oauth, pages, people, tokens
 from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.models import Account, Media, Token
 
@@ -125,12 +125,7 @@ def authorize(call: Call) -> HttpResponse:
     if names := [name for name, is_wrong in wrong.items() if is_wrong]:
         return pages.problem(LOOK, f"We couldn't log in with TikTok. Correct the following: {', '.join(names)}.")
     call.params["client_id"] = call.text("client_key")
-    if call.method == "GET":
-        return pages.consent(call, LOOK, scopes=scopes, choosable=True)
-    if not pages.allowed(call):
-        return pages.send_back(call, error="access_denied")
-    chosen = pages.granted(call, scopes)
-    return pages.send_back(call, code=grant_code(call, [scope for scope in scopes if scope in {BASIC, *chosen}]))
+    return pages.ask(call, LOOK, scopes, grant_code, choosable=True)
 
 
 def is_redirect_uri(address: str) -> bool:
@@ -141,9 +136,9 @@ def is_redirect_uri(address: str) -> bool:
     return not parts.query and (parts.scheme == "https" or parts.hostname in LOCAL_HOSTS)
 
 
-def grant_code(call: Call, scopes: list[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code for the person who logged in; an open_id is of one person and one app."""
-    someone = people.person(call.text("client_key"), call.text("login"))
+    chosen = {BASIC, *pages.granted(call, scopes)}
     open_id = f"-000{people.number(ID, call.text('client_key'), someone.key)}"
     people.keep(ID, open_id, username=someone.handle, name=someone.name)
     return tokens.issue_code(
@@ -153,49 +148,30 @@ def grant_code(call: Call, scopes: list[str]) -> str:
         lifetime=CODE_LIFETIME,
         person=str(people.number(ID, someone.key)),
         account=open_id,
-        scopes=scopes,
+        scopes=[scope for scope in scopes if scope in chosen],
     )
 
 
+ENDPOINT = oauth.TokenEndpoint(
+    network=ID,
+    credentials=lambda call: (call.text("client_key"), call.text("client_secret")),
+    error=token_error,
+    wrong={
+        "form": (400, "invalid_request", "Only `application/x-www-form-urlencoded` is supported."),
+        "client_id": (401, "invalid_client", "Client key or secret is incorrect."),
+        "client_secret": (401, "invalid_client", "Client key or secret is incorrect."),
+        "grant_type": (400, "unsupported_grant_type", "The grant type is not supported."),
+        "code": (200, "invalid_grant", "Authorization code is invalid or expired."),
+        "redirect_uri": (400, "invalid_request", "Redirect_uri is not matched with the uri when requesting code."),
+        "refresh_token": (200, "invalid_grant", "Refresh token is invalid or expired."),
+        "token": (400, "invalid_request", "The token is invalid."),
+    },
+)
+
+
 def token(call: Call) -> HttpResponse:
-    """Give tokens for a code, or for a refresh token, which is then invalid at once."""
-    client_key = client_of(call)
-    match call.text("grant_type"):
-        case "authorization_code":
-            return pair(call, tokens.spent_code(call, ID, client_key, wrong))
-        case "refresh_token":
-            return pair(call, spent_refresh_token(call, client_key))
-        case _:
-            raise token_error(400, "unsupported_grant_type", "The grant type is not supported.")
-
-
-def client_of(call: Call) -> str:
-    """Return the app that calls a token endpoint with its secret."""
-    if not call.is_form:
-        raise token_error(400, "invalid_request", "Only `application/x-www-form-urlencoded` is supported.")
-    client_key, secret = call.text("client_key"), call.text("client_secret")
-    if not client_key or not secret or not tokens.secret_fits(ID, client_key, secret):
-        raise token_error(401, "invalid_client", "Client key or secret is incorrect.")
-    return client_key
-
-
-def wrong(what: str) -> Refusal:
-    """Return the refusal of a code, or of the address that came with it."""
-    if what == "code":
-        return token_error(200, "invalid_grant", "Authorization code is invalid or expired.")
-    return token_error(400, "invalid_request", "Redirect_uri is not matched with the uri when requesting code.")
-
-
-def spent_refresh_token(call: Call, client_key: str) -> Token:
-    """Return the sent refresh token, now used up; an invalid one is refused with status 200."""
-    found = tokens.find(ID, call.text("refresh_token"), "refresh")
-    if found is None or found.client_id != client_key or found.expired(call.now) or not tokens.spend(found, call.now):
-        raise token_error(200, "invalid_grant", "Refresh token is invalid or expired.")
-    return found
-
-
-def pair(call: Call, source: Token) -> HttpResponse:
-    """Issue an access token and a refresh token."""
+    """Give an access token and a refresh token for a code or an earlier refresh token."""
+    source = ENDPOINT.source(call)
     values = {
         kind: tokens.issue(f"{begins}{secrets.token_urlsafe(48)}", like=source, now=call.now, lifetime=lives, kind=kind)
         for kind, begins, lives in (("access", "act.", ACCESS_LIFETIME), ("refresh", "rft.", REFRESH_LIFETIME))
@@ -203,9 +179,9 @@ def pair(call: Call, source: Token) -> HttpResponse:
     return JsonResponse(
         {
             "access_token": values["access"],
-            "expires_in": seconds(ACCESS_LIFETIME),
+            "expires_in": tokens.seconds(ACCESS_LIFETIME),
             "open_id": source.account,
-            "refresh_expires_in": seconds(REFRESH_LIFETIME),
+            "refresh_expires_in": tokens.seconds(REFRESH_LIFETIME),
             "refresh_token": values["refresh"],
             "scope": ",".join(source.scopes),
             "token_type": "Bearer",
@@ -213,22 +189,10 @@ def pair(call: Call, source: Token) -> HttpResponse:
     )
 
 
-def seconds(lifetime: timedelta) -> int:
-    """Return a lifetime in whole seconds."""
-    return int(lifetime.total_seconds())
-
-
 def revoke(call: Call) -> HttpResponse:
     """Disconnect the app from a token's account: all its tokens for it become invalid, of whatever consent."""
-    client_key = client_of(call)
-    found = tokens.find(ID, call.text("token"), "access", "refresh")
-    if found is None or found.client_id != client_key:
-        raise token_error(400, "invalid_request", "The token is invalid.")
-    disconnect(found, call.now)
+    found = ENDPOINT.named(call)
+    if found is None:
+        raise ENDPOINT.refuse("token")
+    tokens.revoke_app(found, call.now)
     return JsonResponse({})
-
-
-def disconnect(token: Token, now: datetime) -> None:
-    """End all tokens that the app of a token has for its account."""
-    of_app = Token.objects.filter(network=ID, client_id=token.client_id, account=token.account)
-    of_app.filter(revoked_at=None).update(revoked_at=now)

@@ -1,7 +1,5 @@
 """X: login with PKCE, rotating tokens, quotas, users; posts are in `posts`, files in `media`."""
 
-import base64
-import binascii
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -9,9 +7,9 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import growth, limits, pages, people, tokens
-from ouipost.simulator.call import Call, Network, Refusal, Route, form
-from ouipost.simulator.models import Account, Media, Post, Token
+from ouipost.simulator import growth, limits, oauth, pages, people, tokens
+from ouipost.simulator.call import Call, Network, Route, form
+from ouipost.simulator.models import Account, Media, Post
 from ouipost.simulator.networks.twitter import media as files
 from ouipost.simulator.networks.twitter import posts, views
 from ouipost.simulator.networks.twitter.access import (
@@ -20,7 +18,6 @@ from ouipost.simulator.networks.twitter.access import (
     authorized,
     chosen_fields,
     identify,
-    invalid_request,
     missing_path,
     problem,
     subscription,
@@ -35,11 +32,6 @@ ACCESS_LIFETIME = timedelta(hours=2)
 REFRESH_LIFETIME = timedelta(days=182)
 WINDOW, DAY = timedelta(minutes=15), timedelta(days=1)
 POSTS_A_DAY = 2400
-WRONG = {
-    "code": "authorization code was invalid.",
-    "redirect_uri": "redirect uri did not match the uri of the authorization code.",
-    "code_verifier": "code verifier did not match the code challenge.",
-}
 USER_FIELDS = (
     "id",
     "name",
@@ -98,11 +90,7 @@ def authorize(call: Call) -> HttpResponse:
     }
     if names := [name for name, is_wrong in wrong.items() if is_wrong]:
         return pages.problem(LOOK, f"You weren't able to give access to the App: check {', '.join(names)}.")
-    if call.method == "GET":
-        return pages.consent(call, LOOK, scopes=scopes)
-    if not pages.allowed(call):
-        return pages.send_back(call, error="access_denied")
-    return pages.send_back(call, code=grant_code(call, scopes))
+    return pages.ask(call, LOOK, scopes, grant_code)
 
 
 def is_redirect_uri(address: str) -> bool:
@@ -110,9 +98,8 @@ def is_redirect_uri(address: str) -> bool:
     return pages.is_redirect_uri(address) and urlsplit(address).hostname != "localhost"
 
 
-def grant_code(call: Call, scopes: list[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code, good for 30 seconds, for the person who logged in."""
-    someone = people.person(call.text("client_id"), call.text("login"))
     external_id = str(people.number(ID, someone.key))
     paid = subscription(someone.name)
     people.keep(ID, external_id, username=someone.handle, name=someone.name, subscription_type=paid)
@@ -128,55 +115,46 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     )
 
 
-def client_of(call: Call) -> str:
-    """Return the client that calls the token endpoint: only by Basic credentials, or a public client by its id."""
-    if not call.is_form:
-        raise invalid_request("Send the parameters as application/x-www-form-urlencoded.")
-    scheme, _, encoded = call.request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        client_id, secret = "" if call.text("client_secret") else call.text("client_id"), ""
-    else:
-        try:
-            client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            client_id, secret = "", ""
-    if not client_id or not tokens.secret_fits(ID, client_id, secret):
-        body = {"error": "unauthorized_client", "error_description": "Missing valid authorization header"}
-        raise Refusal(401, body)
-    return client_id
+def credentials(call: Call) -> tuple[str, str]:
+    """Return the Basic credentials of an app; a public one sends only its id, in the form."""
+    if call.request.headers.get("Authorization", "").partition(" ")[0].lower() == "basic":
+        return oauth.basic(call)
+    return "" if call.text("client_secret") else call.text("client_id"), ""
+
+
+ENDPOINT = oauth.TokenEndpoint(
+    network=ID,
+    credentials=credentials,
+    requires_secret=False,
+    wrong={
+        "form": (400, "invalid_request", "Send the parameters as application/x-www-form-urlencoded."),
+        "client_id": (401, "unauthorized_client", "Missing valid authorization header"),
+        "client_secret": (401, "unauthorized_client", "Missing valid authorization header"),
+        "grant_type": (400, "invalid_request", "Missing or unsupported grant_type."),
+        "code": (400, "invalid_request", "Value passed for the authorization code was invalid."),
+        "redirect_uri": (
+            400,
+            "invalid_request",
+            "Value passed for the redirect uri did not match the uri of the authorization code.",
+        ),
+        "code_verifier": (
+            400,
+            "invalid_request",
+            "Value passed for the code verifier did not match the code challenge.",
+        ),
+        "refresh_token": (400, "invalid_request", "Value passed for the token was invalid."),
+        "token": (400, "invalid_request", "Missing required parameter [token]."),
+    },
+)
 
 
 def token(call: Call) -> HttpResponse:
-    """Give tokens for a code, or for a refresh token, which is then invalid at once."""
-    client_id = client_of(call)
-    match call.text("grant_type"):
-        case "authorization_code":
-            return pair(call, tokens.spent_code(call, ID, client_id, wrong))
-        case "refresh_token":
-            return pair(call, spent_refresh_token(call, client_id))
-        case _:
-            raise invalid_request("Missing or unsupported grant_type.")
-
-
-def wrong(what: str) -> Refusal:
-    """Return the refusal of a code, or of a parameter sent with it."""
-    return invalid_request(f"Value passed for the {WRONG[what]}")
-
-
-def spent_refresh_token(call: Call, client_id: str) -> Token:
-    """Return the sent refresh token, now used up, or refuse it."""
-    old = tokens.find(ID, call.text("refresh_token"), "refresh")
-    if old is None or old.client_id != client_id or old.expired(call.now) or not tokens.spend(old, call.now):
-        raise invalid_request("Value passed for the token was invalid.")
-    return old
-
-
-def pair(call: Call, source: Token) -> HttpResponse:
-    """Issue an access token, and a refresh token if offline access was granted."""
+    """Give an access token for a code or a refresh token, and a new refresh token if offline access was granted."""
+    source = ENDPOINT.source(call)
     access = tokens.issue(secrets.token_urlsafe(64), like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access")
     answer: dict[str, Any] = {
         "token_type": "bearer",
-        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
+        "expires_in": tokens.seconds(ACCESS_LIFETIME),
         "access_token": access,
         "scope": " ".join(source.scopes),
     }
@@ -189,11 +167,10 @@ def pair(call: Call, source: Token) -> HttpResponse:
 
 def revoke(call: Call) -> HttpResponse:
     """Revoke a token and all others of its consent."""
-    client_id = client_of(call)
+    found = ENDPOINT.named(call)
     if not call.text("token"):
-        raise invalid_request("Missing required parameter [token].")
-    found = tokens.find(ID, call.text("token"), "access", "refresh")
-    if found is not None and found.client_id == client_id:
+        raise ENDPOINT.refuse("token")
+    if found is not None:
         tokens.revoke_grant(found, call.now)
     return JsonResponse({"revoked": True})
 

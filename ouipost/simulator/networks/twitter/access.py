@@ -39,11 +39,6 @@ def invalid(message: str, parameter: str, value: str = "") -> Refusal:
     return problem(400, "Invalid Request", detail, "invalid-request", errors=errors)
 
 
-def invalid_request(description: str) -> Refusal:
-    """Return the refusal of the token endpoint."""
-    return Refusal(400, {"error": "invalid_request", "error_description": description})
-
-
 def missing_path(call: Call) -> Refusal:
     """Return the refusal for an address that X does not have."""
     return problem(404, "Not Found", "Not Found")

@@ -1,13 +1,12 @@
 """Google's sign-in as YouTube uses it: consent, codes, tokens, scopes, and the errors of its APIs."""
 
 import secrets
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import pages, people, tokens
+from ouipost.simulator import oauth, pages, people, tokens
 from ouipost.simulator.call import Call, Refusal, within
 from ouipost.simulator.models import Media, Token
 
@@ -23,12 +22,6 @@ REFRESH_UNUSED = timedelta(days=182)
 """A refresh token expires when it was not used for six months."""
 NO_CHANNEL = "No Channel"
 """A person who logs in with this name has a Google account without a YouTube channel."""
-WRONG = {
-    "code": ("invalid_grant", "Malformed auth code."),
-    "redirect_uri": ("redirect_uri_mismatch", "Bad Request"),
-    "code_verifier": ("invalid_grant", "Invalid code verifier."),
-}
-"""Errors of a code, or of a parameter sent with it."""
 
 
 def refusal(status: int, reason: str, message: str, *, domain: str = "youtube", word: str = "") -> Refusal:
@@ -100,13 +93,9 @@ def authorize(call: Call) -> HttpResponse:
     }
     if names := [name for name, is_wrong in wrong.items() if is_wrong]:
         return pages.problem(LOOK, f"Error 400: invalid_request. Check {', '.join(names)}.")
-    if call.method == "GET":
-        someone = people.person(call.text("client_id"), "")
-        channels = [(str(place), name) for place, (_, name, _) in enumerate(channels_of(someone))]
-        return pages.consent(call, LOOK, scopes=scopes, pages=channels, choosable=True)
-    if not pages.allowed(call):
-        return pages.send_back(call, error="access_denied")
-    return pages.send_back(call, code=grant_code(call, pages.granted(call, scopes)))
+    someone = people.person(call.text("client_id"), "")
+    channels = [(str(place), name) for place, (_, name, _) in enumerate(channels_of(someone))]
+    return pages.ask(call, LOOK, scopes, grant_code, choices=channels, choosable=True)
 
 
 def channels_of(someone: people.Person) -> list[tuple[str, str, str]]:
@@ -132,9 +121,8 @@ def chosen_channel(call: Call, someone: people.Person) -> str:
     return channel
 
 
-def grant_code(call: Call, scopes: Sequence[str]) -> str:
+def grant_code(call: Call, someone: people.Person, scopes: list[str]) -> str:
     """Return a code for the chosen channel."""
-    someone = people.person(call.text("client_id"), call.text("login"))
     return tokens.issue_code(
         call,
         ID,
@@ -142,78 +130,61 @@ def grant_code(call: Call, scopes: Sequence[str]) -> str:
         lifetime=CODE_LIFETIME,
         person=str(people.number(ID, someone.key)),
         account=chosen_channel(call, someone),
-        scopes=list(scopes),
+        scopes=pages.granted(call, scopes),
         challenge=call.text("code_challenge"),
         offline=call.text("access_type") == "offline",
         asked="consent" in call.text("prompt").split(),
     )
 
 
-def oauth_error(status: int, error: str, description: str) -> Refusal:
-    """Return the refusal of the token endpoint."""
-    return Refusal(status, {"error": error, "error_description": description})
+ENDPOINT = oauth.TokenEndpoint(
+    network=ID,
+    requires_secret=False,
+    lasts=lambda token: True,
+    wrong={
+        "form": (400, "invalid_request", "Could not determine client ID from request."),
+        "client_id": (400, "invalid_request", "Could not determine client ID from request."),
+        "client_secret": (401, "invalid_client", "The provided client secret is invalid."),
+        "grant_type": (400, "unsupported_grant_type", "Invalid grant_type."),
+        "code": (400, "invalid_grant", "Malformed auth code."),
+        "redirect_uri": (400, "redirect_uri_mismatch", "Bad Request"),
+        "code_verifier": (400, "invalid_grant", "Invalid code verifier."),
+        "refresh_token": (400, "invalid_grant", "Token has been expired or revoked."),
+    },
+)
 
 
 def token(call: Call) -> HttpResponse:
-    """Give tokens for a code, or an access token for a refresh token, which stays valid."""
-    if not call.is_form or not call.text("client_id"):
-        raise oauth_error(400, "invalid_request", "Could not determine client ID from request.")
-    if not tokens.secret_fits(ID, call.text("client_id"), call.text("client_secret")):
-        raise oauth_error(401, "invalid_client", "The provided client secret is invalid.")
-    match call.text("grant_type"):
-        case "authorization_code":
-            return first_tokens(call, tokens.spent_code(call, ID, call.text("client_id"), wrong))
-        case "refresh_token":
-            return JsonResponse(access(call, used_refresh_token(call)))
-        case _:
-            raise oauth_error(400, "unsupported_grant_type", "Invalid grant_type.")
-
-
-def wrong(what: str) -> Refusal:
-    """Return the refusal of a code, or of a parameter sent with it."""
-    return oauth_error(400, *WRONG[what])
-
-
-def used_refresh_token(call: Call) -> Token:
-    """Return the sent refresh token, now valid for another six months, or refuse it."""
-    found = tokens.find(ID, call.text("refresh_token"), "refresh")
-    if found is None or found.client_id != call.text("client_id") or found.revoked_at or found.expired(call.now):
-        raise oauth_error(400, "invalid_grant", "Token has been expired or revoked.")
-    Token.objects.filter(pk=found.pk).update(expires_at=call.now + REFRESH_UNUSED)
-    return found
-
-
-def first_tokens(call: Call, code: Token) -> HttpResponse:
-    """Give tokens for a code; a refresh token only for offline access, and a second one only after a new consent."""
-    answer = access(call, code)
-    earlier = Token.objects.filter(
-        network=ID, kind="refresh", client_id=code.client_id, person=code.person, revoked_at=None
-    )
-    if code.data["offline"] and (code.data["asked"] or not earlier.exists()):
+    """Give tokens for a code, or an access token for a refresh token, which is now valid for another six months."""
+    source = ENDPOINT.source(call)
+    if source.kind == "refresh":
+        Token.objects.filter(pk=source.pk).update(expires_at=call.now + REFRESH_UNUSED)
+    value = f"ya29.{secrets.token_urlsafe(64)}"
+    answer: dict[str, Any] = {
+        "access_token": tokens.issue(value, like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access"),
+        "expires_in": tokens.seconds(ACCESS_LIFETIME),
+        "scope": " ".join(source.scopes),
+        "token_type": "Bearer",
+    }
+    if source.kind == "code" and brings_refresh_token(source):
         answer["refresh_token"] = tokens.issue(
-            f"1//{secrets.token_urlsafe(64)}", like=code, now=call.now, lifetime=REFRESH_UNUSED, kind="refresh"
+            f"1//{secrets.token_urlsafe(64)}", like=source, now=call.now, lifetime=REFRESH_UNUSED, kind="refresh"
         )
     return JsonResponse(answer)
 
 
-def access(call: Call, source: Token) -> dict[str, Any]:
-    """Return the answer with a new access token."""
-    value = f"ya29.{secrets.token_urlsafe(64)}"
-    return {
-        "access_token": tokens.issue(value, like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access"),
-        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
-        "scope": " ".join(source.scopes),
-        "token_type": "Bearer",
-    }
+def brings_refresh_token(code: Token) -> bool:
+    """Return whether a code is for offline access, and is the person's first, or comes from a new consent."""
+    of_app = Token.objects.filter(network=ID, kind="refresh", client_id=code.client_id, person=code.person)
+    return code.data["offline"] and (code.data["asked"] or not of_app.filter(revoked_at=None).exists())
 
 
 def revoke(call: Call) -> HttpResponse:
     """Revoke all tokens that the app has for a token's channel, of whatever consent."""
     if not call.is_form:
-        raise oauth_error(400, "invalid_request", "Bad Request")
+        raise oauth.flat_error(400, "invalid_request", "Bad Request")
     found = tokens.find(ID, call.text("token"), "access", "refresh")
     if found is None or found.revoked_at:
-        raise oauth_error(400, "invalid_token", "Token expired or revoked")
-    of_app = Token.objects.filter(network=ID, client_id=found.client_id, person=found.person, account=found.account)
-    of_app.filter(revoked_at=None).update(revoked_at=call.now)
+        raise oauth.flat_error(400, "invalid_token", "Token expired or revoked")
+    tokens.revoke_app(found, call.now, account=found.account)
     return JsonResponse({})

@@ -1,4 +1,4 @@
-"""Parsing of ISO 8601 moments and days, in the years 2000 to 2100. Pure functions."""
+"""Reading ISO 8601 moments and days, in the years 2000 to 2100, and writing moments. Pure functions."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -10,6 +10,8 @@ CLOCK = r"\d{2}:\d{2}(:\d{2}(?P<fraction>\.\d{1,9})?)?"
 OFFSET = r"Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?"
 SHAPE = re.compile(rf"(?a:{DAY})(?P<time>[T ](?a:{CLOCK}({OFFSET})?))?")
 """Allows fractions of up to nine digits, as other languages write them; digits below a microsecond are dropped."""
+SECONDS = "%Y-%m-%dT%H:%M:%SZ"
+"""The form of a moment in every answer; the moment must be in UTC."""
 YEARS = range(2000, 2101)
 INSTANT = timedelta(microseconds=1)
 
@@ -71,3 +73,8 @@ def in_years(moment: datetime) -> datetime:
     if moment.year not in YEARS:
         raise NotAMoment(Phrase("The year must be {first} to {last}.", first=YEARS.start, last=YEARS.stop - 1))
     return moment
+
+
+def written_in_utc(moment: datetime) -> str:
+    """Return a moment of any zone as the APIs show it: in UTC and whole seconds."""
+    return moment.astimezone(UTC).strftime(SECONDS)
