@@ -20,7 +20,7 @@ from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
 from ouipost.outbound import guard
-from tests.console.conftest import browser_of, made_as, text_of
+from tests.console.conftest import browser_of, made_as, page_of, text_of
 from tests.factories import NOW, make_delivery, make_user, make_webhook, make_workspace
 from tests.outbound.conftest import NameServer
 from tests.webhooks.conftest import deliver_due
@@ -52,10 +52,6 @@ def logged_in(**values: Any) -> Client:
 def staff(db: None) -> Client:
     """An administrator who may manage webhooks, and nothing else."""
     return logged_in(email="staff@example.com", role=Role.ADMIN, permissions=["webhooks.manage"])
-
-
-def page_of(webhook: Webhook) -> str:
-    return reverse(f"{WEBHOOKS}_change", args=[webhook.pk])
 
 
 def act(client: Client, name: str, *rows: Any, page: str = LIST) -> str:
