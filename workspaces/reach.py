@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from ouipost.errors import InvalidInput
-from ouipost.events.models import Delivery, Message, Webhook, WebhookQuerySet
+from ouipost.events.models import Delivery, Event, Message, Webhook, WebhookQuerySet
 from ouipost.phrases import Phrase
 from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Mode, Role, User, Workspace
 
@@ -56,6 +56,13 @@ def about_theirs(deliveries: "QuerySet[Delivery]", user: User) -> "QuerySet[Deli
         return deliveries
     theirs = Q(workspace_id__in=Workspace.objects.open_to(user).values("pk")) | Q(workspace_id="")
     return deliveries.filter(Exists(Message.objects.filter(theirs, pk=OuterRef("message"))))
+
+
+def visible_to(events: "QuerySet[Event]", user: User) -> "QuerySet[Event]":
+    """Keep the events of the journal that a user may see; an administrator sees all."""
+    if user.role == Role.ADMIN:
+        return events
+    return events.filter(workspace_id__in=list(Workspace.objects.open_to(user).values_list("pk", flat=True)))
 
 
 def is_too_wide(workspace_ids: Collection[str], user: User) -> bool:
