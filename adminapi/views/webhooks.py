@@ -14,9 +14,10 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from adminapi.inputs import ReplayInput
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.filters import BoundedFilterSet
-from ouipost.api.inputs import Boolean, Choice, Choices, Instant, Integer, StrictInput, StringList, Text
+from ouipost.api.inputs import Boolean, Choices, Integer, StrictInput, StringList, Text
 from ouipost.api.pagination import BoundedPages
 from ouipost.api.showing import TextOrNull, shown
 from ouipost.api.viewsets import Lists, Retrieves
@@ -187,18 +188,6 @@ class NewWebhookInput(WebhookInput):
     """The body that creates a webhook; without `secret` we make one, without `workspaces` it takes an administrator."""
 
     secret = Secret(required=False)
-
-
-class ReplayInput(StrictInput):
-    """The body that begins a replay; repeated with the same `replay_id`, it means the same replay."""
-
-    since = Instant()
-    scope = Choice(choices=ReplayScope.choices, required=False)
-    replay_id = Text(max_length=100, required=False)
-
-    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
-        now = timezone.now()
-        return problems_in(lambda: replays.require_recent(values["since"], now=now)) if "since" in values else {}
 
 
 class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
