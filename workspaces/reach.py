@@ -80,7 +80,7 @@ def key_columns(values: Mapping[str, Any], *, mode: str, user: User, present: Co
     given = values["workspaces"]
     if is_too_wide(given, user):
         raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any, the key would see all of them.")])
-    require_theirs(given, user, present=present, mode=mode)
+    _require_theirs(given, user, present=present, mode=mode)
     return _limited(values, dict.fromkeys(given))
 
 
@@ -90,8 +90,8 @@ def webhook_columns(values: Mapping[str, Any], *, user: User, present: Sequence[
     Only an administrator's webhooks may get the events of all, or keep a workspace that was deleted meanwhile.
     """
     given = values.get("workspaces", present)
-    require_theirs(given, user, present=present)
-    kept = theirs(list(dict.fromkeys(given)), user)
+    _require_theirs(given, user, present=present)
+    kept = _theirs(list(dict.fromkeys(given)), user)
     if is_too_wide(kept, user):
         raise InvalidInput(
             workspaces=[Phrase("Name workspaces of yours: without any, the webhook would cover all of them.")]
@@ -100,7 +100,7 @@ def webhook_columns(values: Mapping[str, Any], *, user: User, present: Sequence[
     return dict(values) if is_same else _limited(values, kept)
 
 
-def require_theirs(
+def _require_theirs(
     workspace_ids: Sequence[str], user: User, *, present: Collection[str], mode: str = KeyMode.LIVE
 ) -> None:
     """Raise InvalidInput for each workspace that is not the user's, or that a key of this mode may not see.
@@ -120,7 +120,7 @@ def require_theirs(
         raise InvalidInput(**problems)
 
 
-def theirs(workspace_ids: Sequence[str], user: User) -> list[str]:
+def _theirs(workspace_ids: Sequence[str], user: User) -> list[str]:
     """Return the listed ids that a user may reach: all for an administrator, for others no deleted workspace.
 
     Otherwise a webhook for one of their workspaces and a deleted one would send them events of the deleted one.
