@@ -389,7 +389,10 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     Raises OAuthStateInvalid if the workspace was deleted during the network calls.
     """
     family = lock_family(workspace.pk, platform)
-    if not Workspace.objects.present().filter(pk=workspace.pk).exists():
+    is_first = not any(each.default_of for each in family)
+    present = Workspace.objects.present().filter(pk=workspace.pk)
+    # A draft that is being written for a network without a default holds the workspace's row, and no account's.
+    if (present.select_for_update() if is_first else present).first() is None:
         raise OAuthStateInvalid
     account = next((each for each in family if each.remote_id == candidate.remote_id), None) or SocialAccount(
         workspace=workspace, platform=platform, remote_id=candidate.remote_id, connected_at=now
@@ -405,7 +408,7 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     account.seal(candidate.tokens)
     account.due_at, account.lease_until = refresh_time(account, now=now), None
     account.fence += 1  # a running refresh loses its claim, so the new tokens stay
-    if not any(each.default_of for each in family):
+    if is_first:
         account.default_of = platform
     account.save()
     if comes:
@@ -418,6 +421,7 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
     """Lock the accounts of a workspace at one network, at most one of which is the default, and return them.
 
     The workspace is not locked: publishing or writing a post holds a shared lock of its row together with the accounts.
+    `connect` locks it if there is no default: no such post holds one of these accounts then.
     """
     family = SocialAccount.objects.filter(workspace=workspace_id, platform=platform)
     pks = list(family.values_list("pk", flat=True))  # first the keys: a locking search would lock every row it examines

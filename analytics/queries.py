@@ -15,6 +15,8 @@ HOURS_KEPT_DAYS = 35
 MOST_BUCKETS = 1100
 MOST_DAYS = 3660
 MOST_DAYS_OF_HOURS = MOST_BUCKETS // 24
+TOO_MANY = Phrase("At most {days} days can be reported at once.", days=MOST_DAYS)
+TOO_MANY_OF_HOURS = Phrase("At most {days} days of hours can be reported at once.", days=MOST_DAYS_OF_HOURS)
 ENDS_FIRST = Phrase("Must not be later than `to`.")
 PARAMETERS = ("from", "to", "platform", "granularity", "format")
 Problems = dict[str, Sequence[str]]
@@ -67,9 +69,10 @@ def _problems_of(period: Period, *, now: datetime) -> Problems:
     if period.first > period.last:
         return {"from": [ENDS_FIRST]}
     problems = problems_in(lambda: require_hours(period, now=now))
-    most = MOST_DAYS_OF_HOURS if period.granularity == Granularity.HOUR else MOST_DAYS
+    of_hours = period.granularity == Granularity.HOUR
+    most, too_many = (MOST_DAYS_OF_HOURS, TOO_MANY_OF_HOURS) if of_hours else (MOST_DAYS, TOO_MANY)
     if period.last - period.first >= timedelta(days=most):  # before buckets are made: ten years of hours take long
-        return problems | {"from": [Phrase("At most {days} days can be reported at once.", days=most)]}
+        return problems | {"from": [too_many]}
     if not problems and len(period.buckets) > MOST_BUCKETS:
         message = Phrase(
             "At most {most} buckets are reported at once, and these are {count}.",

@@ -1,6 +1,6 @@
 """Turn the ids of networks and accounts that a post names into accounts and targets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
 from accounts.platforms.base import Media
-from ouipost.db.locks import Overtaken
+from ouipost.db.locks import Overtaken, lock_shared
 from ouipost.db.prepared import fetch
 from ouipost.db.rows import insert_each
 from ouipost.errors import DomainError, InvalidInput
@@ -134,6 +134,21 @@ def standing(workspace_id: str, given: Iterable[str]) -> dict[str, SocialAccount
     return defaults | {account.pk: account for account in accounts}
 
 
+def await_standing(workspace_id: str, given: Collection[str]) -> dict[str, SocialAccount]:
+    """Return what `standing` does, after waiting for accounts that are being connected for ids without one.
+
+    Connecting an account moves the drafts that are committed. It locks the account, or its workspace if the network
+    has no default, before it looks for them. So does this, which keeps more from being connected until it is committed.
+    """
+    accounts = standing(workspace_id, given)
+    absent = set(given) - accounts.keys()
+    if not absent or not connection.features.has_select_for_update:  # SQLite has one writer at a time
+        return accounts
+    lock_shared(Workspace.objects.filter(pk=workspace_id))
+    lock_shared(SocialAccount.objects.filter(pk__in=absent))
+    return standing(workspace_id, given)
+
+
 def _named(*, workspace: Any, given: Any) -> QuerySet[SocialAccount]:
     """Return the query for the connected accounts that these ids stand for."""
     named = Q(pk__in=given) | Q(default_of__in=given)
@@ -234,9 +249,9 @@ def place_new(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
 def require_all(destinations: Destinations) -> None:
     """Raise AccountNotConnected if a network of the post has no account, Overtaken if one was disconnected just now.
 
-    Disconnecting an account locks the posts of all its targets that may be unsent, and cancels these. Writing new
-    targets locks their accounts' rows, but an account could go just before, so this looks again. A draft may keep such
-    a target: it is checked before sending.
+    Disconnecting an account locks the posts of all its targets that are not published, and cancels the unsent ones.
+    Writing new targets locks their accounts' rows, but an account could go just before, so this looks again. A draft
+    may keep such a target: it is checked before sending.
     """
     if destinations.missing or not destinations.accounts:
         absent = list(destinations.missing) or sorted(destinations.called_off)

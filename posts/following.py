@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from accounts.models import SocialAccount
 from ouipost.db.rows import in_parts, insert_each
@@ -22,7 +22,7 @@ def bring_drafts(account: SocialAccount) -> None:
     pks = list(drafts.filter(named).order_by("pk").values_list("pk", flat=True))
     for some in in_parts(pks, BATCH):
         changed = follow(list(drafts.select_for_update().filter(pk__in=some).order_by("pk")))
-        Post.objects.filter(pk__in=changed).update(updated_at=timezone.now())
+        Post.objects.filter(pk__in=changed).update(updated_at=Now())
 
 
 def follow(drafts: Sequence[Post]) -> set[str]:
@@ -32,7 +32,8 @@ def follow(drafts: Sequence[Post]) -> set[str]:
     """
     if not drafts:
         return set()
-    accounts = destinations.standing(drafts[0].workspace_id, {name for post in drafts for name in post.destinations})
+    given = {name for post in drafts for name in post.destinations}
+    accounts = destinations.await_standing(drafts[0].workspace_id, given)
     pairs = [(post.pk, accounts[name]) for post in drafts for name in post.destinations if name in accounts]
     wanted = {(post_id, account.pk): account for post_id, account in pairs}
     present = {(target.post_id, target.account_id): target for target in Target.objects.filter(post__in=drafts)}

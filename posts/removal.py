@@ -27,17 +27,16 @@ UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.
 )
 """Targets with nothing sent. A worker that holds one has not armed it, and cannot once it is called off."""
 CALLED_OFF = {"status": TargetStatus.CANCELLED, **TAKEN_FROM_WORKERS}
-MAY_BE_UNSENT = UNSENT | Q(status__in=[TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW, TargetStatus.CANCELLED])
-"""Unsent targets, and those that somebody may be sending again, or scheduling anew, right now."""
 OPEN = [TargetStatus.SCHEDULED, TargetStatus.MISSED, TargetStatus.PUBLISHING]
 
 
 def lock_claimed(account: SocialAccount) -> None:
     """Lock the targets of an account that workers hold, and their posts.
 
-    Called before the account itself is locked: a worker arms a target first, and updates its account afterwards.
+    Called before the account itself is locked: a worker arms or settles a target first, and updates its account
+    afterwards.
     """
-    found = list(Target.objects.filter(UNSENT, in_flight=account.pk).values_list("post", "pk"))
+    found = list(Target.objects.filter(in_flight=account.pk).values_list("post", "pk"))
     list(Post.objects.select_for_update().filter(pk__in=[post for post, _ in found]).values_list("pk"))
     list(Target.objects.select_for_update().filter(pk__in=[pk for _, pk in found]).values_list("pk"))
 
@@ -45,10 +44,11 @@ def lock_claimed(account: SocialAccount) -> None:
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> list[str]:
     """Cancel the unsent targets of a disconnected account; a post with no other target returns to draft.
 
-    Returns the ids of the posts with cancelled targets; drafts only lose the account.
+    Returns the ids of the posts with cancelled targets; drafts only lose the account. Until a post is locked, a target
+    in doubt may fail, and any that is not published may be sent again.
     """
     mine = Target.objects.filter(account=account)
-    found = list(mine.filter(MAY_BE_UNSENT).values_list("post", flat=True))  # posts are locked before any target is
+    found = list(mine.exclude(status=TargetStatus.PUBLISHED).values_list("post", flat=True))
     list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk").values_list("pk"))
     mine = mine.filter(UNSENT)
     statuses = dict(mine.filter(post__in=found).select_for_update().values_list("post", "status"))

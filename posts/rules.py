@@ -1,7 +1,7 @@
 """Check whether a post can go out, by each network's rules for the very content that its account would get."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from posts.models import Post
 class PostNotPublishable(DomainError):
     code = "POST_NOT_PUBLISHABLE"
     status = 422
-    message = Phrase("The networks would refuse this post: details.issues says why.")
+    message = Phrase("The post cannot go out like this: details.issues says why.")
 
     @property
     def told(self) -> list[str]:
@@ -34,20 +34,37 @@ class PostNotPublishable(DomainError):
         ]
 
 
-def check(post: Post, accounts: Iterable[SocialAccount], media: Sequence[Media]) -> None:
-    """Raise PostNotPublishable with all that any network would refuse."""
-    issues = find_issues(post, accounts, media)
+def check(
+    post: Post, accounts: Iterable[SocialAccount], media: Sequence[Media], *, also: Iterable[dict[str, Any]] = ()
+) -> None:
+    """Raise PostNotPublishable with all that any network would refuse, and with these further issues."""
+    issues = [*find_issues(post, accounts, media), *also]
     if not passes(issues):
         raise PostNotPublishable(issues=issues)
 
 
-def check_files(
-    post: Post, accounts: Sequence[SocialAccount], *, before: Sequence[Media], after: Sequence[Media]
-) -> None:
-    """Raise PostNotPublishable if an account could take the post with the previous files, and cannot with these."""
-    for account in accounts:
-        if not passes(find_issues(post, [account], after)) and passes(find_issues(post, [account], before)):
-            raise PostNotPublishable(issues=find_issues(post, accounts, after))
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """A post as it was before a change: its texts, its files and the ids of the accounts that it went to."""
+
+    post: Post
+    media: Sequence[Media]
+    accounts: Collection[str]
+
+    def was_refused_by(self, account: SocialAccount) -> bool:
+        """Return whether the post went to this account, whose network would have refused it."""
+        return account.pk in self.accounts and not passes(find_issues(self.post, [account], self.media))
+
+
+def check_change(post: Post, accounts: Sequence[SocialAccount], media: Sequence[Media], *, before: Before) -> None:
+    """Raise PostNotPublishable if an account that is new to the post, or could take it before, cannot take it now.
+
+    An account that could not take it before either is no reason: the change may be a step of the post's repair.
+    """
+    issues = find_issues(post, accounts, media)
+    refusing = {issue["account_id"] for issue in issues if issue["severity"] == "error"}
+    if not all(before.was_refused_by(account) for account in accounts if account.pk in refusing):
+        raise PostNotPublishable(issues=issues)
 
 
 def passes(issues: Iterable[dict[str, Any]]) -> bool:

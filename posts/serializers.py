@@ -226,7 +226,7 @@ class PostDetailSerializer(PostSerializer):
 
     @extend_schema_field(TargetSerializer(many=True))
     def get_targets(self, post: Post) -> Any:
-        """Show each target; one that is held up shows the reason in `waits_for`."""
+        """Show each target; one that is held up or put off shows the reason in `waits_for`."""
         targets = [target for target in post.targets.all() if not target.is_taken_out]
         held_up = waiting.shown(targets, workspace_id=post.workspace_id, now=timezone.now())
         return [shown(TargetSerializer, target) | held_up.get(target.pk, {}) for target in targets]

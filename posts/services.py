@@ -4,7 +4,7 @@ Every function locks the post before it looks at anything, and so do the engine'
 comes before a publish starts, or is refused.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -133,35 +133,40 @@ def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime)
 
 
 @transaction.atomic
-def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: datetime) -> tuple[Post, list[str]]:
+def update_post(
+    post: Post, *, values: dict[str, Any], actor: Actor, now: datetime, had: Sequence[Media] | None = None
+) -> tuple[Post, list[str]]:
     """Change the given fields. A scheduled post stays scheduled; a change that makes it unpublishable is refused.
 
     `platforms` that name networks only, as answers show them, mean the post's present accounts there. `destinations`,
     and `platforms` that name an account, are read as a new post's: an account at which the post was called off gets it
-    then, if it is connected again.
+    then, if it is connected again. A caller that has just changed the files gives those that the post `had` before.
     """
     locked = lock_editable(post)
+    media, went_to = files.as_content(locked), _recipients(locked)
+    was = rules.Before(post=copy(locked), media=media if had is None else had, accounts=went_to)
     texts = _normal({name: values[name] for name in TEXTS if name in values})
     before = assign(locked, texts) | {"destinations": locked.destinations}
-    went_to = _recipients(locked)
     found = _direct(locked, values, overrides=new_overrides(values, present=before.get("platform_content", {})))
     locked.platforms = found.platforms
     difference = _as_called(changes(before, locked))
     if difference["after"].keys() & set(TEXTS):
-        _forget_changed(locked, before=before)
+        _forget_changed(locked, media, was=was.post)
     targets = destinations.place(locked, found)
-    if locked.status == DRAFT:
-        follow([locked])  # another account may have become the default just before its row was held by the target
+    if locked.status == DRAFT and follow([locked]):  # the accounts have changed since they were looked up
+        found = destinations.of(locked)
     if locked.status == SCHEDULED:
-        require_publishable(locked, found)
+        destinations.require_all(found)
         added = (TargetStatus.DRAFT, TargetStatus.CANCELLED) if _is_as_new(values) else (TargetStatus.DRAFT,)
         _add_to_schedule(locked, [target for target in targets if target.status in added], now=now)
+        goes_to = _recipients(locked)  # not to an account that is connected again and was not named
+        rules.check_change(locked, [each for each in found.accounts if each.pk in goes_to], media, before=was)
     if not difference["after"] and (goes_to := _recipients(locked)) != went_to:  # the default account has changed
         difference = {"before": {"targets": went_to}, "after": {"targets": goes_to}}
     changed = sync(locked) if difference["after"] else None
     record_update(locked, difference, actor=actor)
     record_outcome(locked, changed)
-    unused = found.unused(locked, files.as_content(locked))
+    unused = found.unused(locked, media)
     return locked, found.warnings(locked.scheduled_at) + unused + _strays(locked, found)
 
 
@@ -170,14 +175,10 @@ def _as_called(changed: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
     return {side: {CALLED.get(name, name): value for name, value in values.items()} for side, values in changed.items()}
 
 
-def _forget_changed(post: Post, *, before: Mapping[str, Any]) -> None:
-    """Forget earlier sends to the accounts for which this change gives other content."""
-    sent = list(Target.objects.filter(post=post, sends__gt=0).select_related("account__workspace"))
-    if not sent:
-        return
-    old, media = copy(post), files.as_content(post)
-    assign(old, before)
-    changed = [each.pk for each in sent if _shown(old, each.account, media) != _shown(post, each.account, media)]
+def _forget_changed(post: Post, media: Sequence[Media], *, was: Post) -> None:
+    """Forget earlier sends to the accounts for which a change of these texts gives other content."""
+    sent = Target.objects.filter(post=post, sends__gt=0).select_related("account__workspace")
+    changed = [each.pk for each in sent if _shown(was, each.account, media) != _shown(post, each.account, media)]
     Target.objects.filter(pk__in=changed).forget()
 
 
@@ -335,10 +336,13 @@ def require_future(scheduled_at: datetime, *, now: datetime) -> None:
         raise TimeIsPast(scheduled_at)
 
 
-def require_publishable(post: Post, found: destinations.Destinations) -> None:
-    """Raise what keeps a post from going out: AccountNotConnected, Overtaken or PostNotPublishable."""
+def require_publishable(post: Post, found: destinations.Destinations, *, also: Iterable[dict[str, Any]] = ()) -> None:
+    """Raise what keeps a post from going out: AccountNotConnected, Overtaken or PostNotPublishable.
+
+    The last one tells these further issues, too.
+    """
     destinations.require_all(found)
-    rules.check(post, found.accounts, files.as_content(post))
+    rules.check(post, found.accounts, files.as_content(post), also=also)
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from ouipost.phrases import Phrase
+from ouipost.unicode import composed
 
 WIDE_SIGN = "\uff03"
 """The full-width `#` of Chinese, Japanese and Korean keyboards; networks treat it as `#`."""
@@ -22,8 +23,8 @@ def not_a_hashtag(given: object) -> Phrase:
 
 
 def normal_hashtags(tags: Iterable[str]) -> list[str]:
-    """Return the tags with one `#` each, in order, without repeats that differ only in case."""
+    """Return the tags in NFC, with one `#` each, in order, without repeats that differ only in case."""
     first: dict[str, str] = {}
-    for tag in (f"#{tag.strip().lstrip(SIGNS)}" for tag in tags if tag.strip().lstrip(SIGNS)):
+    for tag in (f"#{composed(tag).strip().lstrip(SIGNS)}" for tag in tags if tag.strip().lstrip(SIGNS)):
         first.setdefault(tag.casefold(), tag)
     return list(first.values())

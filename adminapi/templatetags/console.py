@@ -79,7 +79,7 @@ OUTCOMES = {
     "late": gettext_lazy("The answer came late."),
 }
 """Sentences for the outcomes of calls."""
-OWN_OUTCOMES = {"not_taken", "not_ready", "make_again", "blob_missing", "upload_over"}
+OWN_OUTCOMES = {"not_taken", "not_ready", "make_again", "blob_missing", "clocks_differ", "upload_over"}
 """Outcomes of single networks; they are shown as `unavailable`."""
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils.http import http_date
 from django.views.decorators.csrf import csrf_exempt
 from PIL import Image, ImageDraw
 
@@ -32,7 +33,8 @@ SHOWN_TYPES = (
 
 @csrf_exempt
 def serve(request: HttpRequest, host: str, path: str) -> HttpResponseBase:
-    """Answer as the network at this host would, or as an ordered fault says; every request is logged."""
+    """Answer as the network at this host would, or as an ordered fault says, dated by the simulator's clock; every
+    request is logged."""
     network = networks.serving(host, path)
     if network is None:
         return JsonResponse({"error": f"The simulator knows no network at {host}{path}."}, status=404)
@@ -42,7 +44,9 @@ def serve(request: HttpRequest, host: str, path: str) -> HttpResponseBase:
     trouble = faults.meet(call, network, found[0] if found else None)
     response = work(call, network, found) if trouble.accepts else HttpResponse()
     log(call, network, trouble, response)
-    return faults.answer(trouble, response, call)
+    answer = faults.answer(trouble, response, call)
+    answer.headers.setdefault("Date", http_date(call.now.timestamp()))
+    return answer
 
 
 def work(call: Call, network: Network, found: tuple[Route, dict[str, str]] | None) -> HttpResponse:

@@ -290,13 +290,15 @@ def _of_scheduled(post: Post) -> list[base.Media]:
 def _check(post: Post, before: Sequence[base.Media]) -> None:
     """Raise PostNotPublishable if a scheduled post could go out with the previous files, and cannot with these.
 
-    A post that could not go out before either is not refused: the change may be a step of its repair.
+    See `rules.check_change`.
     """
     if post.status != PostStatus.SCHEDULED:
         return
     targets = Target.objects.active().filter(post=post)
-    accounts = SocialAccount.objects.filter(pk__in=targets.values("account")).select_related("workspace")
-    rules.check_files(post, list(accounts.order_by("pk")), before=before, after=as_content(post))
+    rows = SocialAccount.objects.filter(pk__in=targets.values("account")).select_related("workspace")
+    accounts = list(rows.order_by("pk"))
+    was = rules.Before(post=post, media=before, accounts=[account.pk for account in accounts])
+    rules.check_change(post, accounts, as_content(post), before=was)
 
 
 def _copy_to(post: Post) -> None:

@@ -22,7 +22,7 @@ from ouipost.events.models import Event
 from ouipost.ids import new_id
 from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
-from posts import destinations, rules
+from posts import destinations
 from posts.due import UNSCHEDULED
 from posts.following import follow
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
@@ -103,8 +103,8 @@ def delete_schedule(schedule: Schedule, *, actor: Actor, now: datetime) -> int:
 def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -> Post:
     """Put a draft, scheduled or missed post into the next free slot that fits it; concurrent calls get different slots.
 
-    Raises ScheduleOnHold, PostNotPublishable if a network would refuse the post or no slot is for its networks, and
-    InvalidInput if the schedule was just deleted: a 404 would mean the post.
+    Raises ScheduleOnHold, PostNotPublishable with all that any network would refuse and the networks for which there is
+    no slot, and InvalidInput if the schedule was just deleted: a 404 would mean the post.
     """
     held = _there(Schedule.objects.select_for_update().filter(pk=schedule.pk))
     if not held.is_active:
@@ -112,9 +112,10 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     locked = lock_in(post, SCHEDULABLE)
     found = destinations.of(locked)
     targets = destinations.place(locked, found)
-    require_publishable(locked, found)
-    slots = _fitting(held, [(account.pk, account.platform) for account in found.accounts])
-    place = next_free(held, slots, post=locked, now=now)
+    recipients = [(account.pk, account.platform) for account in found.accounts]
+    fitting = [slot for slot in held.slots.all() if not lacks(slot, recipients)]
+    require_publishable(locked, found, also=[] if fitting else _missing(held, recipients))
+    place = next_free(held, fitting, post=locked, now=now)
     columns = {"schedule_id": held.pk, "slot_id": place.slot_id, "slot_date": place.date, "scheduled_at": place.at}
     columns |= {"scheduled_timezone": held.timezone, "scheduled_local": ""}
     give_time(locked, targets, columns, actor=actor, schedule=held.pk)
@@ -145,16 +146,11 @@ def lock(schedule: Schedule) -> Schedule:
     return get_object_or_404(Schedule.objects.select_for_update(), pk=schedule.pk)
 
 
-def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot]:
-    """Return the slots for all these accounts; raises PostNotPublishable with the missing networks if there is none."""
-    slots = list(schedule.slots.all())
-    fitting = [slot for slot in slots if not lacks(slot, recipients)]
-    if not fitting:
-        networks = list(dict.fromkeys(network for _, network in recipients))
-        nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=networks)
-        message = "No slot of the schedule is for all networks of this post: details.issues names them."
-        raise rules.PostNotPublishable(message, issues=[_no_slot(schedule, network) for network in nearest])
-    return fitting
+def _missing(schedule: Schedule, recipients: Collection[Recipient]) -> list[dict[str, Any]]:
+    """Return an issue for each network that the nearest slot lacks."""
+    networks = list(dict.fromkeys(network for _, network in recipients))
+    nearest = min((lacks(slot, recipients) for slot in schedule.slots.all()), key=len, default=networks)
+    return [_no_slot(schedule, network) for network in nearest]
 
 
 def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:

@@ -42,8 +42,9 @@ def waiting_entries(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
 
 
 def shown(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dict[str, dict[str, str | None]]:
-    """Return, by target, the values to show in place of its row's: the reason of one that is held up and its end, and
-    no next attempt while it is paused or a worker is on it. Accounts are read only of targets that may be held up."""
+    """Return, by target, the values to show in place of its row's: the reason of one that is held up and its end, that
+    it waits for its next try, and no next attempt while it is paused or a worker is on it. Accounts are read only of
+    targets that may be held up."""
     unsettled = [target for target in targets if target.status in UNSETTLED]
     paused = held_up(unsettled, workspace_id=workspace_id)
     late = [each for each in unsettled if each.pk not in paused and _may_be_held_back(each, now=now)]
@@ -61,6 +62,8 @@ def shown(targets: Iterable[Target], *, workspace_id: str, now: datetime) -> dic
         elif found := held_back.get(target.pk):
             until = written_in_utc(found.until) if found.until else None
             values[target.pk] = {"waits_for": _in_words(found, target), "next_attempt_at": until}
+        elif target.pk in held_back and _is_put_off(target, now=now):
+            values[target.pk] = {"waits_for": _reason(target, None, now=now)}
     return values
 
 
@@ -69,6 +72,11 @@ def _may_be_held_back(target: Target, *, now: datetime) -> bool:
     if target.due_at is None or is_busy(target, now=now):
         return False
     return target.status == TargetStatus.PUBLISHING or target.due_at <= now or target.has_waited
+
+
+def _is_put_off(target: Target, *, now: datetime) -> bool:
+    """Return whether it waits for another try, and its row says no more of it."""
+    return target.due_at is not None and target.due_at > now and not target.waits_for
 
 
 def _network(target: Target, resting: Mapping[str, Network]) -> Network | None:

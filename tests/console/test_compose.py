@@ -843,16 +843,21 @@ def test_a_page_that_says_nonsense_of_its_post_is_saved_as_it_is(
     assert Post.objects.get(pk=post.pk).content == "Rye"
 
 
-def test_a_scheduled_post_stays_scheduled_when_it_is_saved(staff: Client, facebook: SocialAccount) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"), [("Fresh bread", "New text"), ("x" * 70_000, "x" * 69_000)], ids=["fits", "fits no more"]
+)
+def test_a_scheduled_post_stays_scheduled_when_it_is_saved(
+    staff: Client, facebook: SocialAccount, before: str, after: str
+) -> None:
     at = datetime(2090, 7, 1, 7, 30, tzinfo=UTC)
-    post = post_to(facebook, status="scheduled", scheduled_at=at)
+    post = post_to(facebook, status="scheduled", scheduled_at=at, content=before)
 
     shown = staff.get(edit_address(post))
-    staff.post(edit_address(post), written(facebook, content="New text", do="save"))
+    staff.post(edit_address(post), written(facebook, content=after, do="save"))
 
     assert b'value="2090-07-01T09:30"' in shown.content
     post.refresh_from_db()
-    assert (post.content, post.status, post.scheduled_at) == ("New text", "scheduled", at)
+    assert (post.content, post.status, post.scheduled_at) == (after, "scheduled", at)
 
 
 def test_a_scheduled_post_cannot_be_saved_as_what_a_network_refuses(staff: Client, facebook: SocialAccount) -> None:

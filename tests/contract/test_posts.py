@@ -116,8 +116,12 @@ def test_deleting_says_so_and_the_post_is_gone(api: ApiClient, workspace: Worksp
     assert error_of(api.get(f"/api/posts/{post.pk}")) == (404, "NOT_FOUND")
 
 
-def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient, workspace: Workspace) -> None:
-    post = make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=NOW)
+@pytest.mark.parametrize("content", ["Hi", "x" * 70_000], ids=["fits", "fits no more"])
+def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(
+    api: ApiClient, workspace: Workspace, content: str
+) -> None:
+    planned = {"status": "scheduled", "scheduled_at": NOW, "content": content}
+    post = make_post(workspace, accounts=[make_account(workspace)], **planned)
     make_media(post)
     before = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]
     other = {"id": "x", "media": [], "targets": [], "analytics": {"total_clicks": 1}, "published_at": "2001-01-01"}

@@ -239,7 +239,22 @@ def test_a_post_for_networks_that_no_slot_has_is_told_which(
     [issue] = response.json()["error"]["details"]["issues"]
     assert error_of(response) == (422, "POST_NOT_PUBLISHABLE")
     assert (issue["rule"], issue["platform"], issue["field"]) == ("no_slot_fits", "facebook", "schedule_id")
+    assert response.json()["error"]["message"] == "The post cannot go out like this: details.issues says why."
     assert Post.objects.get(pk=post.pk).status == "draft"
+
+
+def test_a_post_that_no_slot_fits_is_told_all_the_same_what_networks_would_refuse(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api, slots=[{"day": "monday", "time": "09:00", "platforms": ["facebook"]}])
+    post = make_post(workspace, accounts=accounts, content="x" * 70_000)
+
+    response = put_in(api, post, schedule)
+
+    issues = response.json()["error"]["details"]["issues"]
+    refused = {issue["platform"] for issue in issues if issue["rule"] == "text_too_long"}
+    assert refused == {account.platform for account in accounts}
+    assert [issue["platform"] for issue in issues if issue["rule"] == "no_slot_fits"] == ["twitter"]
 
 
 def test_a_post_that_a_network_would_refuse_takes_no_place(

@@ -1,13 +1,16 @@
 """The targets of a draft are the accounts that it would go to, whichever account becomes a default meanwhile."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test.utils import CaptureQueriesContext
 
 from accounts import connecting
 from accounts.models import SocialAccount
+from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts.models import Post, Target
@@ -115,10 +118,12 @@ def test_a_draft_that_moves_was_changed_then_and_the_others_were_not(api: ApiCli
     foreign = make_post(other_workspace, accounts=[connect(other_workspace, FIRST)])
     before = dict(Post.objects.values_list("pk", "updated_at"))
 
-    make_default(api, workspace, {SECOND: second.pk})
+    with time_machine.travel(database_now() - timedelta(days=1)):  # a clock that is wrong
+        make_default(api, workspace, {SECOND: second.pk})
 
     after = dict(Post.objects.values_list("pk", "updated_at"))
     assert [pk for pk in before if before[pk] != after[pk]] == [moves]
+    assert after[moves] > before[moves]
     accounts = dict(Target.objects.values_list("post", "account__remote_id"))
     assert accounts == {moves: SECOND, stays: FIRST, scheduled: FIRST, foreign.pk: FIRST}
     assert not Event.objects.filter(type__startswith="post.updated").exists()

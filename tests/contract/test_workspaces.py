@@ -97,13 +97,13 @@ def test_null_removes_a_setting_and_unknown_ones_are_kept_as_they_are(api: ApiCl
 
 def test_default_hashtags_are_stored_as_those_of_posts_are(api: ApiClient, marketing: Workspace) -> None:
     account = make_account(marketing)
-    body = {"settings": {"default_hashtags": ["rye", "#Rye", "##bread"]}}
+    body = {"settings": {"default_hashtags": ["rye", "#Rye", "##bread", "cafe\u0301"]}}
 
     of_workspace = api.put(f"/api/workspaces/{marketing.pk}", body).json()["data"]["workspace"]
     of_account = api.put(f"/api/accounts/{account.pk}", body).json()["data"]["account"]
 
-    assert of_workspace["settings"]["default_hashtags"] == ["#rye", "#bread"]
-    assert of_account["settings"]["default_hashtags"] == ["#rye", "#bread"]
+    assert of_workspace["settings"]["default_hashtags"] == ["#rye", "#bread", "#caf\u00e9"]
+    assert of_account["settings"]["default_hashtags"] == ["#rye", "#bread", "#caf\u00e9"]
 
 
 def test_deleting_says_so_and_the_workspace_is_gone_at_once(api: ApiClient, marketing: Workspace) -> None:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import io
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -78,6 +78,12 @@ class Desk:
     candidate: Candidate
     lost: bool = False
     """True if the answer to every visible call is lost."""
+    behind: timedelta = timedelta()
+    """How far its clock is behind the simulator's."""
+
+    @property
+    def now(self) -> datetime:
+        return now() - self.behind
 
     @property
     def account(self) -> Account:
@@ -101,7 +107,7 @@ class Desk:
         return [each.rule for each in issues if each.severity == "error"]
 
     def operation(self, content: Content, *out: Published) -> Operation:
-        return Operation(content=content, account=self.account, now=now(), out=out)
+        return Operation(content=content, account=self.account, now=self.now, out=out)
 
     def publish(self, content: Content) -> tuple[Published, ...]:
         """Publish a post and what follows it, after it passed validation."""
@@ -135,19 +141,19 @@ class Desk:
 
         for _ in range(MOST_WAITS):
             try:
-                known = replace(operation, handles=saved[-1], now=now())
+                known = replace(operation, handles=saved[-1], now=self.now)
                 handles = self.connector.prepare(self.session, known, save)
             except Unavailable as waiting:
                 clock.advance(waiting.retry_after or 1)
             else:
-                return replace(operation, handles=handles, armed_at=now())
+                return replace(operation, handles=handles, armed_at=self.now)
         raise AssertionError("The network never came to an end.")
 
     def recover(self, operation: Operation) -> list[Published]:
         """Look for a post; repeat the look while the network is processing it."""
         for _ in range(MOST_WAITS):
             try:
-                return self.connector.recover(self.session, replace(operation, now=now()))
+                return self.connector.recover(self.session, replace(operation, now=self.now))
             except StillWorking as waiting:
                 clock.advance(waiting.retry_after)
         raise AssertionError("The network never came to an end.")

@@ -38,6 +38,7 @@ from accounts.platforms.bluesky.errors import BlobMissing
 from tests.networks.platform_case import (
     LOST,
     NOW,
+    NOW_HEADER,
     Call,
     FakeSession,
     ListCase,
@@ -169,9 +170,13 @@ DONE = {"jobId": "job1", "did": DID, "state": "JOB_STATE_COMPLETED", "blob": VID
 BEGUN = {"jobId": "job1", "did": DID, "state": "JOB_STATE_CREATED"}
 
 
-def authority(audience: str, method: str, token: str) -> Call:
-    until = str(int(later(minutes=25).timestamp()))
+def authority(audience: str, method: str, token: str, *, ahead: timedelta = timedelta()) -> Call:
+    until = str(int((later(minutes=25) + ahead).timestamp()))
     return get("com.atproto.server.getServiceAuth", {"token": token}, aud=audience, lxm=method, exp=until)
+
+
+def other_clock(theirs: str) -> Answer:
+    return make_answer(400, {"error": "BadExpiration", "message": "expiration is in past"}, Date=theirs)
 
 
 def room(gets: Answer | PlatformError | None = None) -> Call:
@@ -710,6 +715,33 @@ class TestBluesky(PlatformCase):
             SERVICE_AUTH,
             replace(sent, url=sent.url.replace("media_1.mp4", "video.mp4")),
         )
+
+    @pytest.mark.parametrize(
+        ("theirs", "ahead"),
+        [
+            ("Wed, 25 Nov 2026 10:00:00 GMT", timedelta(days=1)),
+            ("Tue, 24 Nov 2026 09:00:00 GMT", timedelta(hours=-1)),
+        ],
+    )
+    def test_a_server_with_another_clock_is_asked_by_its_own(self, theirs: str, ahead: timedelta) -> None:
+        refused, room_left = replace(ASK_FOR_ROOM[0], gets=other_clock(theirs)), ASK_FOR_ROOM[1]
+        again, then = (
+            authority("did:web:video.bsky.app", "app.bsky.video.getUploadLimits", "ASK", ahead=ahead),
+            authority("did:web:pds.example", "com.atproto.repo.uploadBlob", "SEND", ahead=ahead),
+        )
+
+        handles = self.upload(refused, again, room_left, then, send_video())
+
+        assert handles["record"]["embed"] == video_embed(alt="An oven")
+
+    def test_a_server_that_never_takes_the_time_is_for_the_operator_and_not_the_posts_fault(self) -> None:
+        refused = replace(ASK_FOR_ROOM[0], gets=other_clock(NOW_HEADER))
+
+        with pytest.raises(Unavailable) as caught:
+            self.upload(refused, refused)
+
+        told = "The clocks of this installation and of the account's server differ. Bluesky says: expiration is in past"
+        assert (caught.value.message, caught.value.acts) == (told, "operator")
 
     def test_the_work_on_a_video_is_waited_for(self) -> None:
         with pytest.raises(StillWorking) as caught:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -89,6 +90,16 @@ def test_a_file_that_the_server_has_dropped_is_brought_again_and_the_post_made_o
 
     assert visible() == [("post", "Look", 1)]
     assert operation.handles["rkey"] in Post.objects.get().external_id
+
+
+@pytest.mark.parametrize("behind", [timedelta(days=1), timedelta(hours=-1)], ids=["behind", "ahead"])
+def test_a_video_goes_out_though_the_servers_clock_differs_from_ours(behind: timedelta) -> None:
+    clock.advance(behind.total_seconds())
+    at = desk(behind=behind)
+
+    at.publish(Content(text="Look", media=(FILM,)))
+
+    assert visible() == [("post", "Look", 1)]
 
 
 def test_a_post_that_was_taken_and_answered_with_a_quota_is_found_at_its_key() -> None:

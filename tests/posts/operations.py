@@ -59,6 +59,7 @@ STATES: dict[str, dict[str, Any]] = {
     "scheduled": {"at": SOME_TIME},
     "due": {"status": "scheduled", "at": timedelta(seconds=-5)},
     "called_off": {"status": "scheduled", "at": SOME_TIME},
+    "parted": {"status": "scheduled", "at": SOME_TIME},
     "publishing": {"at": timedelta(seconds=-5)},
     "queued": {"status": "draft"},
     "on_hold": {"status": "draft"},
@@ -73,7 +74,7 @@ STATES: dict[str, dict[str, Any]] = {
     },
 }
 """The states of a world's posts by name: their status, their time, and further columns of their targets. Targets that
-are `called_off` were so at the page, which is connected again."""
+are `called_off` were so at the page, which is connected again. Posts that are `parted` name it, and it is not."""
 
 
 @transaction.atomic
@@ -92,9 +93,17 @@ def make_world(state: str) -> PostsWorld:
     world.ids |= {"ws": workspace.pk, "page": page.pk, "x": x.pk, "other": other.pk, "sched": schedule.pk}
     for name in ("post", "second"):
         _make_post(world, name, state, [page, x], schedule)
+    if state == "parted":
+        _part(page, other)
     if state == "on_hold":
         schedules.update_schedule(schedule, values={"is_active": False}, actor=ACTOR, now=now)
     return world
+
+
+def _part(account: SocialAccount, heir: SocialAccount) -> None:
+    """Disconnect an account, and give its place as the default to another."""
+    SocialAccount.objects.filter(pk=account.pk).update(disconnected_at=account.connected_at, default_of=None)
+    SocialAccount.objects.filter(pk=heir.pk).update(default_of=heir.platform)
 
 
 def _make_post(world: PostsWorld, name: str, state: str, accounts: list[SocialAccount], schedule: Schedule) -> None:
@@ -112,8 +121,10 @@ def _make_post(world: PostsWorld, name: str, state: str, accounts: list[SocialAc
         out = {"published_at": world.began} if status == "published" else {}
         targets.update(give_up_at=at + timedelta(hours=6), **given, **out)
         sync(post)
-    if state == "called_off":
+    if state in ("called_off", "parted"):
         targets.filter(account=world.page).update(**CALLED_OFF)
+    if state == "parted":
+        Post.objects.filter(pk=post.pk).update(destinations=[each.pk for each in accounts])
     if state in ("queued", "on_hold"):
         schedules.queue_post(post, schedule, actor=ACTOR, now=world.began)
 
@@ -138,10 +149,20 @@ def look_again(world: PostsWorld, _: Caller) -> tuple[int, Any]:
 
 
 def connect_again(world: PostsWorld, _: Caller) -> tuple[int, Any]:
-    """Connect the page, which keeps its id, as the end of a sign-in does."""
-    account = SocialAccount.objects.select_related("workspace").get(pk=world.page)
-    given: dict[str, Any] = {"platform": account.platform, "candidate": make_candidate(account.remote_id)}
-    return as_view(lambda: connecting.connect(account.workspace, **given, actor=ACTOR, now=database_now()))
+    """Connect the page, which keeps its id."""
+    account = SocialAccount.objects.get(pk=world.page)
+    return _connect(world, platform=account.platform, remote_id=account.remote_id)
+
+
+def connect_first(world: PostsWorld, _: Caller) -> tuple[int, Any]:
+    """Connect the first account of a network."""
+    return _connect(world, platform="bluesky", remote_id=uuid4().hex)
+
+
+def _connect(world: PostsWorld, *, platform: str, remote_id: str) -> tuple[int, Any]:
+    """Connect an account as the end of a sign-in does."""
+    given: dict[str, Any] = {"platform": platform, "candidate": make_candidate(remote_id)}
+    return as_view(lambda: connecting.connect(world.workspace, **given, actor=ACTOR, now=database_now()))
 
 
 def work(world: PostsWorld, _: Caller | None = None) -> None:
@@ -158,12 +179,14 @@ NEW = {"content": "New", "platforms": ["facebook"]}
 THURSDAY = {"day": "thursday", "time": "10:00"}
 DEEDS: dict[str, Deed] = {
     "create": asks("POST", "/api/posts", NEW),
+    "create for another": asks("POST", "/api/posts", NEW | {"platforms": ["facebook", "bluesky"]}),
     "create once": asks("POST", "/api/posts", NEW, **ONCE),
     "create in vain": asks("POST", "/api/posts", NEW | {"content": 50 * "Long", "scheduled_at": f"{FAR}"}, **ONCE),
     "create scheduled": asks("POST", "/api/posts", NEW | {"scheduled_at": f"{FAR}"}),
     "edit": asks("PUT", "/api/posts/$post", {"content": "Edited"}),
     "narrow": asks("PUT", "/api/posts/$post", {"platforms": ["$x"]}),
     "widen": asks("PUT", "/api/posts/$post", {"platforms": ["$page", "$x", "$other"]}),
+    "widen to another": asks("PUT", "/api/posts/$post", {"platforms": ["facebook", "bluesky"]}),
     "schedule": asks("POST", "/api/posts/$post/schedule", {"scheduled_at": f"{FAR}"}),
     "put off": asks("POST", "/api/posts/$post/schedule", {"scheduled_at": f"{FARTHER}"}),
     "queue": asks("POST", "/api/posts/$post/schedule", {"schedule_id": "$sched"}),
@@ -193,6 +216,7 @@ DEEDS: dict[str, Deed] = {
     "end the schedule": asks("DELETE", "/api/schedules/$sched"),
     "disconnect": asks("DELETE", "/api/accounts/$page"),
     "connect again": connect_again,
+    "connect the first": connect_first,
     "disconnect another": asks("DELETE", "/api/accounts/$x"),
     "another default": asks("PUT", "/api/accounts/$other", {"is_default": True}),
     "disconnect the other": asks("DELETE", "/api/accounts/$other"),

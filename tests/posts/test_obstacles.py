@@ -76,7 +76,7 @@ def test_everybody_is_told_what_a_target_really_waits_for_and_until_when(
     [shown] = PostDetailSerializer(Post.objects.get()).data["targets"]
 
     assert (finding.cause[: len(words[0])], line.message[: len(words[1])]) == words
-    assert shown["waits_for"] == (None if words == TRY else line.message)
+    assert shown["waits_for"] == line.message
     assert _rounded(finding.until) == _rounded(line.next_attempt_at) == (until and now + until * MINUTE)
     assert shown["next_attempt_at"] == (line.next_attempt_at and written_in_utc(line.next_attempt_at))
     assert (finding.who_acts, line.who_acts or "network") == (who_acts, who_acts)

@@ -16,6 +16,7 @@ from posts import services
 from posts.advice import failure
 from posts.destinations import AccountNotConnected
 from posts.models import Media, Post, Target
+from posts.rules import PostNotPublishable
 from tests.factories import NOW, make_account, make_schedule
 from tests.posts.fakes import (
     ACTOR,
@@ -403,6 +404,70 @@ def test_an_edit_that_makes_a_scheduled_post_unpublishable_changes_nothing(
 
     assert refused.value.code == code
     assert (snapshot(post), told()) == (before, [])
+
+
+TOO_LONG = "x" * 42
+
+
+@pytest.mark.parametrize(
+    ("values", "change"),
+    [
+        ({}, "unchanged"),
+        ({"content": TOO_LONG, "platforms": ["facebook", "twitter"]}, "unchanged"),
+        ({"title": "New"}, "updated"),
+        ({"content": TOO_LONG[1:]}, "updated"),
+        ({"platforms": ["twitter"]}, "updated"),
+    ],
+)
+def test_a_scheduled_post_that_fits_no_more_can_be_edited_step_by_step(
+    workspace: Workspace, accounts: list[SocialAccount], values: dict[str, Any], change: str
+) -> None:
+    post = make_mixed(workspace, accounts, "scheduled", "scheduled", scheduled_at=NOW, content=TOO_LONG)
+
+    services.update_post(post, values=values, actor=ACTOR, now=NOW)
+
+    assert (status_of(post), told()) == ("scheduled", [f"post.{change}"])
+
+
+def test_an_edit_gives_no_other_account_what_fits_no_more_and_none_that_fitted_what_does_not(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    third = make_account(workspace, remote_id="3", default_of=None)
+    fits = {accounts[1].pk: {"content": "Short"}}
+    post = make_mixed(
+        workspace, accounts, "scheduled", "scheduled", scheduled_at=NOW, content=TOO_LONG, platform_content=fits
+    )
+    to_a_third = {"platforms": [*(account.pk for account in accounts), third.pk]}
+
+    for values, refusing in ((to_a_third, third), ({"platform_content": {}}, accounts[1])):
+        with pytest.raises(PostNotPublishable) as refused:
+            services.update_post(post, values=values, actor=ACTOR, now=NOW)
+
+        named = [issue["account_id"] for issue in refused.value.details["issues"]]
+        assert (named, told()) == ([accounts[0].pk, refusing.pk], [])
+
+
+def test_an_edit_asks_nothing_of_an_account_that_the_post_does_not_go_to(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post = make_mixed(workspace, accounts, "scheduled", "scheduled", scheduled_at=NOW)
+    disconnect(accounts[1], actor=SYSTEM, now=NOW)
+    accounts[1].save()  # connected again, but the post goes there only once it is named
+    overrides = {accounts[1].pk: {"content": TOO_LONG}}
+
+    services.update_post(post, values={"platform_content": overrides}, actor=ACTOR, now=NOW)
+
+    assert states(post) == ["scheduled", "cancelled"]
+    with pytest.raises(PostNotPublishable):
+        services.update_post(post, values={"platforms": [each.pk for each in accounts]}, actor=ACTOR, now=NOW)
+
+
+def test_what_fits_no_more_is_given_no_other_time(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "scheduled", "scheduled", scheduled_at=SOON, content=TOO_LONG)
+
+    for at in (SOON, SOON + timedelta(hours=1)):
+        with pytest.raises(PostNotPublishable):
+            schedule(post, at)
 
 
 def test_a_draft_may_be_as_long_as_it_likes(workspace: Workspace, accounts: list[SocialAccount]) -> None:

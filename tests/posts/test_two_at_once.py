@@ -27,6 +27,9 @@ ALWAYS = [
     ("draft", "create", "delete"),
     ("draft", "create", "another default"),
     ("draft", "widen", "another default"),
+    ("draft", "create for another", "connect the first"),
+    ("draft", "widen to another", "connect the first"),
+    ("parted", "unschedule", "connect again"),
     ("called_off", "schedule", "disconnect"),
 ]
 TOGETHER = {
@@ -34,7 +37,7 @@ TOGETHER = {
         "create; create once; create in vain; create scheduled; edit; narrow; widen; schedule; queue; "
         "queue the second; publish; publish once; delete; delete once; attach; change the file; remove the file; "
         "new slots; slots for some; end the schedule; disconnect; connect again; another default; "
-        "disconnect the other; close"
+        "disconnect the other; close; create for another; widen to another; connect the first"
     ),
     "scheduled": (
         "edit; narrow; put off; queue; unschedule; publish; delete; attach; change the file; remove the file; "
@@ -48,6 +51,7 @@ TOGETHER = {
         "edit; narrow; widen; schedule; queue; unschedule; publish; delete; disconnect; connect again; "
         "disconnect another; close"
     ),
+    "parted": "unschedule; delete; connect again",
     "publishing": "work; edit; publish; retry; delete; disconnect; close; pause; purge",
     "queued": (
         "edit; narrow; widen; put off; queue; unschedule; publish; delete; attach; new slots; slots for some; hold; "
@@ -63,18 +67,20 @@ TOGETHER = {
     "needs_review": "work; say it is out; say it is not; look again; publish; delete; disconnect; close",
 }
 """The deeds that share something, by the state of the posts."""
-WRITES_A_DRAFT = {"create", "create once", "edit", "narrow", "widen"}
+WRITES_A_DRAFT = {"create", "create once", "create for another", "edit", "narrow", "widen", "widen to another"}
 TAKES_AN_ACCOUNT = {"disconnect", "disconnect another", "disconnect the other"}
 """Beside each other they may leave a draft with a target that goes nowhere: `destinations.require_all` says why."""
 DONE_FOR_BOTH = {"close", "remove the file"}
 """Where two do this at once, the second is told that it is done; a moment later, that there is no such thing."""
+COLLIDE = {"connect the first"}
+"""Where two do this at once, both make theirs the default; a sign-in is run again then, and these deeds are not."""
 COUNTS_TARGETS = {"delete", *TAKES_AN_ACCOUNT}
 """Tells of targets that `close` may just have called off: it waits for nobody's post."""
 PATHS = [
     (state, first, second)
     for state, first, second in pairs(TOGETHER)
     if state != "draft" or first not in WRITES_A_DRAFT or second not in TAKES_AN_ACCOUNT
-    if first != second or first not in DONE_FOR_BOTH
+    if first != second or first not in DONE_FOR_BOTH | COLLIDE
     if second != "close" or first not in COUNTS_TARGETS
 ]
 

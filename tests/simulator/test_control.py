@@ -154,6 +154,7 @@ def test_the_clock_is_moved_and_set(net: Net) -> None:
     assert abs(ahead - timezone.now() - timedelta(hours=1)) < timedelta(seconds=5)
     assert now({"set": "2031-01-01T00:00:00Z"}).year == 2031
     assert net.control("GET", "clock")["now"].startswith("2031-01-01")
+    assert net.get("api.x.com/2/users/me").headers["Date"].startswith("Wed, 01 Jan 2031 00:00:")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The meaning of refusals by AT Protocol servers: https://atproto.com/specs/xrpc#error-responses"""
 
+from datetime import datetime
 from typing import Any
 
 from accounts.platforms.base import (
@@ -10,10 +11,20 @@ from accounts.platforms.base import (
     Rejected,
     Unavailable,
     Unknown,
+    WhoActs,
 )
 from accounts.platforms.errors import not_permitted
-from accounts.platforms.http import decoded, dig_text, facts_of, is_a_page, is_unclear, reset_after, retry_after
-from ouipost.phrases import Phrase
+from accounts.platforms.http import (
+    decoded,
+    dig_text,
+    facts_of,
+    is_a_page,
+    is_unclear,
+    reset_after,
+    retry_after,
+    their_clock,
+)
+from ouipost.phrases import Phrase, joined
 
 TOKEN_IS_OVER = {
     "ExpiredToken",
@@ -29,9 +40,10 @@ ABOUT_A_FILE = {"BlobTooLarge", "InvalidMimeType"}
 NOT_THERE = {"MethodNotImplemented", "XRPCNotSupported"}
 """Error codes for a method that a server does not have."""
 AWAY = {"InternalServerError", "UpstreamFailure", "NotEnoughResources", "UpstreamTimeout"}
-SWAPPED, BLOB_IS_GONE = "InvalidSwap", "BlobNotFound"
+SWAPPED, BLOB_IS_GONE, OTHER_TIME = "InvalidSwap", "BlobNotFound", "BadExpiration"
+OF_ONE_CALL = {SWAPPED, BLOB_IS_GONE, OTHER_TIME}
 OF_THE_REQUEST = {"InvalidRequest", "RecordNotFound", "PayloadTooLarge", "RateLimitExceeded"}
-KNOWN = TOKEN_IS_OVER | PERMISSION_MISSING | ABOUT_A_FILE | NOT_THERE | AWAY | {SWAPPED, BLOB_IS_GONE} | OF_THE_REQUEST
+KNOWN = TOKEN_IS_OVER | PERMISSION_MISSING | ABOUT_A_FILE | NOT_THERE | AWAY | OF_ONE_CALL | OF_THE_REQUEST
 SIGN_IN_WORDS = {
     "AuthFactorTokenRequired": Phrase(
         "This password needs a code by e-mail: make an app password in Bluesky's settings and use that."
@@ -42,6 +54,17 @@ SIGN_IN_WORDS = {
 
 class BlobMissing(Unavailable):
     """Certainly not posted: the server has dropped an upload, and `prepare` makes it again."""
+
+
+class ClocksDiffer(Unavailable):
+    """Certainly not done: by the server's clock, which showed `theirs`, a time in the request makes no sense."""
+
+    who_acts = WhoActs.OPERATOR
+
+    def __init__(self, message: str, *, theirs: datetime, **facts: Any) -> None:
+        told = Phrase("The clocks of this installation and of the account's server differ.")
+        super().__init__(joined([told, message], " "), **facts)
+        self.theirs = theirs
 
 
 def has_no_bluesky(error: PlatformError) -> bool:
@@ -66,6 +89,8 @@ def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> Pl
         return Unknown(**facts)
     if name == BLOB_IS_GONE:
         return BlobMissing(**facts)
+    if name == OTHER_TIME:
+        return ClocksDiffer(theirs=their_clock(answer), **facts)
     if answer.status == 401 or name in TOKEN_IS_OVER:
         return AuthExpired(**facts)
     if name in PERMISSION_MISSING:

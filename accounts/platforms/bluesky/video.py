@@ -26,7 +26,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.bluesky.api import get, service_of, xrpc
-from accounts.platforms.bluesky.errors import has_no_bluesky
+from accounts.platforms.bluesky.errors import ClocksDiffer, has_no_bluesky
 from accounts.platforms.http import bearer, decoded, dig, dig_count, dig_text, said
 from accounts.platforms.uploads import GIVEN, SENT, UPLOADS, Progress
 from ouipost.phrases import Phrase
@@ -66,6 +66,8 @@ class VideoUpload:
         self._connector, self._session, self._operation = connector, session, operation
         self._media, self._account = operation.content.media[0], operation.account
         self._progress, self._began = Progress(operation.handles, save, UPLOADS, self._media.id), monotonic()
+        self._ahead = timedelta(0)
+        """How far the server's clock is ahead of ours, if it has refused a time of ours."""
 
     def run(self) -> Handles:
         if self._is_fresh(JOB):
@@ -99,8 +101,15 @@ class VideoUpload:
         return self._may_upload(token)
 
     def _authority(self, audience: str, method: str) -> str:
-        """Return a new token with which the service may act for the account."""
-        end = str(int((self._now + AUTHORITY).timestamp()))
+        """Return a new token with which the service may act for the account, by the server's clock."""
+        try:
+            return self._token(audience, method)
+        except ClocksDiffer as error:
+            self._ahead = error.theirs - self._now
+            return self._token(audience, method)
+
+    def _token(self, audience: str, method: str) -> str:
+        end = str(int((self._now + self._ahead + AUTHORITY).timestamp()))
         answer = get(
             self._connector,
             self._session,

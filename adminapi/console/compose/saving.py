@@ -133,7 +133,7 @@ def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
     post = sheet.post
     if work.do == DRAFT and post.status == PostStatus.SCHEDULED:
         post = services.unschedule_post(post, actor=work.actor)
-    removed = [file.media for file in sheet.files if file.is_removed]
+    had, removed = files.as_content(post), [file.media for file in sheet.files if file.is_removed]
     for media in removed:
         files.delete(media, actor=work.actor, more_follows=True)
     for media, changed in work.changed_files:
@@ -144,7 +144,7 @@ def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
         return post, []
     if "platforms" in values:
         values["destinations"] = values.pop("platforms")  # the page shows accounts: those not chosen are removed
-    return services.update_post(post, values=values, actor=work.actor, now=database_now())
+    return services.update_post(post, values=values, actor=work.actor, now=database_now(), had=had)
 
 
 def _create(sheet: Sheet, values: dict[str, Any], actor: Actor) -> tuple[Post, list[str]]:

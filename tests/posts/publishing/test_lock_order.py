@@ -15,7 +15,7 @@ from django.http import Http404
 
 from accounts import breakers, health
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Profile
+from accounts.platforms.base import Profile, Rejected
 from accounts.services import disconnect, update_account
 from analytics import settling as readings
 from analytics.discovery import discover
@@ -28,9 +28,11 @@ from ouipost.events import webhooks
 from ouipost.events.models import Delivery, Event, Webhook
 from ouipost.events.settling import DeliveryResult, settle_all
 from posts import counts, expiring, pausing, removal, services
+from posts.destinations import AccountNotConnected
 from posts.media import files, storage
 from posts.media.intake import Processed
 from posts.models import Post, Schedule, Slot, Target
+from posts.publishing import settling
 from posts.publishing.holding import hold_account
 from posts.schedules import services as schedules
 from tests.factories import (
@@ -45,7 +47,7 @@ from tests.factories import (
     make_webhook,
 )
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
-from tests.posts.fakes import ACTOR, ScriptedNetwork, claim, claim_targets, make_due
+from tests.posts.fakes import ACTOR, ScriptedNetwork, being_looked_for, claim, claim_targets, make_due, make_result
 from workspaces import services as workspaces
 from workspaces import users
 from workspaces.keys import services as keys
@@ -357,6 +359,17 @@ def failed_target_of_an_account(workspace: Workspace) -> Change:
     return retry, partial(disconnect, account, actor=ACTOR, now=NOW), lambda: Target.objects.get().status, "cancelled"
 
 
+def target_in_doubt_of_an_account(workspace: Workspace) -> Change:
+    target, _, held = being_looked_for(workspace)
+
+    def fail_and_retry() -> None:
+        settling.settle_all([make_result(held, Rejected("No."))])
+        services.retry_post(target.post, actor=ACTOR, now=NOW)
+
+    going = partial(disconnect, target.account, actor=ACTOR, now=NOW)
+    return going, refused(AccountNotConnected, fail_and_retry), lambda: Target.objects.get().status, "failed"
+
+
 CHANGES: dict[str, Callable[[Workspace], Change]] = {
     "a key": lambda _: both(make_key()[0], keys.update_key, {"name": "B"}, {"tier": "pro"}),
     "a workspace": lambda one: both(one, workspaces.update_workspace, {"name": "B"}, {"description": "B"}),
@@ -377,6 +390,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
             *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, name_of_an_account, days),
             account_that_is_disconnected_twice,
             *(files_of_a_post, file_whose_commit_is_not_answered, slots_for_an_account, failed_target_of_an_account),
+            target_in_doubt_of_an_account,
             *(administrators, administrator_who_is_switched_off_while_deleted),
             *(key_that_is_revoked_while_it_is_rotated, key_that_is_rotated_while_it_is_revoked),
             *(pause_of_a_workspace_that_is_deleted, workspace_that_is_paused_while_it_is_deleted),

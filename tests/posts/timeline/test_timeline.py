@@ -89,6 +89,7 @@ def test_a_wait_is_told_last_with_its_reason_and_its_end(workspace: Workspace, n
         "Paper is away.",
     )
     assert (waiting.who_acts, waiting.retry_safe, waiting.next_attempt_at) == ("network", True, target.due_at)
+    assert waits_for(target.post) == [waiting.message]
 
 
 def test_while_an_answer_is_lost_a_retry_is_not_safe(workspace: Workspace, network: ScriptedNetwork) -> None:
@@ -100,6 +101,7 @@ def test_while_an_answer_is_lost_a_retry_is_not_safe(workspace: Workspace, netwo
     assert (lost.kind, lost.retry_safe, waiting.retry_safe) == ("unknown", False, False)
     assert (waiting.kind, waiting.message) == ("waiting", "Whether Facebook has it is found out at the next try.")
     assert waiting.next_attempt_at == lost.next_attempt_at
+    assert waits_for(target.post) == [waiting.message]
 
 
 def test_what_an_attempt_means_follows_from_those_that_ended_before_it(workspace: Workspace) -> None:
@@ -124,21 +126,22 @@ def test_a_target_that_a_worker_holds_is_being_sent(workspace: Workspace, networ
 
 
 @pytest.mark.parametrize(
-    ("status", "seconds", "message"),
+    ("status", "seconds", "message", "is_put_off"),
     [
-        ("scheduled", 3600, "It goes out at its time."),
-        ("publishing", -1, "It is due: the next free worker takes it."),
-        ("publishing", 3600, "It waits for its turn."),
+        ("scheduled", 3600, "It goes out at its time.", False),
+        ("publishing", -1, "It is due: the next free worker takes it.", False),
+        ("publishing", 3600, "It waits for its turn.", True),
     ],
 )
 def test_what_nothing_holds_up_waits_for_its_time_or_a_worker(
-    workspace: Workspace, network: ScriptedNetwork, status: str, seconds: int, message: str
+    workspace: Workspace, network: ScriptedNetwork, status: str, seconds: int, message: str, is_put_off: bool
 ) -> None:
     target = make_due(workspace, status=status, scheduled_at=database_now() + timedelta(seconds=seconds))
 
     [entry] = told(target.post)
 
     assert (entry.message, entry.next_attempt_at, entry.retry_safe) == (message, target.due_at, None)
+    assert waits_for(target.post) == [message if is_put_off else None]
 
 
 def test_what_is_scheduled_for_an_account_whose_tokens_have_ended_waits_for_its_owner(
@@ -231,7 +234,7 @@ def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
 
     [entry] = told(target.post)
 
-    assert waits_for(target.post) == [None if stands else message]
+    assert waits_for(target.post) == [message]
     assert (entry.message, entry.next_attempt_at) == (message, near if stands else far)
     assert entry.retry_safe is (False if "outcome_unknown" in stands else None)
 
