@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from structlog.contextvars import bound_contextvars
 
 from accounts import credentials, grants, registry
-from accounts.models import AccountStatus, SocialAccount
+from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from accounts.platforms.base import Connector
 from accounts.platforms.errors import (
     AuthExpired,
@@ -139,7 +139,12 @@ def _is_over(account: SocialAccount, *, asked_at: datetime, answered_at: datetim
 
 def _is_replaced(account: SocialAccount) -> bool:
     """Whether this is no longer the account's token: it was renewed, or its owner has signed in again or out."""
-    return not SocialAccount.objects.filter(pk=account.pk, access_token=account.access_token).exists()
+    return not _with_this_token(account).exists()
+
+
+def _with_this_token(account: SocialAccount) -> SocialAccountQuerySet:
+    """Return the account's row; empty once it has another token."""
+    return SocialAccount.objects.filter(pk=account.pk, access_token=account.access_token)
 
 
 def renew(account: SocialAccount, error: AuthExpired) -> bool:
@@ -170,7 +175,7 @@ def refresh_now(account: SocialAccount) -> bool:
     """
     with transaction.atomic():
         now = claims.database_now()
-        rows = SocialAccount.objects.connected().filter(pk=account.pk, access_token=account.access_token)
+        rows = _with_this_token(account).connected()
         free = rows.filter(claims.is_free(now))
         free.exclude(refresh_token="").update(due_at=now)
         held = claims.claim(rows, [account.pk], lease=_lease())
@@ -185,7 +190,7 @@ def refresh_now(account: SocialAccount) -> bool:
 def failed_just_now(account: SocialAccount) -> dict[str, str] | None:
     """Return the error of a refresh that failed less than half a minute ago, during which none is tried; else None."""
     now = claims.database_now()
-    rows = SocialAccount.objects.connected().filter(pk=account.pk, access_token=account.access_token)
+    rows = _with_this_token(account).connected()
     return rows.filter(due_at__gt=now, lease_until__gt=now).values_list("last_error", flat=True).first()
 
 

@@ -17,16 +17,21 @@ from posts.media.intake import InvalidMedia, Processed
 from posts.models import Media, Post
 
 
-def duplicate_once(post: Post, *, pk: str, actor: Actor, now: datetime) -> Post:
-    """Duplicate a post as the draft with this id, or return that draft if the workspace has it already."""
-    if made := _made(post, pk):
-        return made
-    try:
-        return duplicate_post(post, actor=actor, now=now, pk=pk)
-    except IntegrityError:
-        if made := _made(post, pk):
-            return made
-        raise
+def duplicate_once(post: Post, *, pk: str, actor: Actor, now: datetime, and_then: Callable[[Post], object]) -> Post:
+    """Duplicate a post as the draft with this id, or return that draft if the workspace has it already.
+
+    `and_then` is called with the draft, in the transaction that makes it.
+    """
+    made = _made(post, pk)
+    if made is None:
+        try:
+            return duplicate_post(post, actor=actor, now=now, pk=pk, and_then=and_then)
+        except IntegrityError:
+            made = _made(post, pk)
+            if made is None:
+                raise
+    and_then(made)
+    return made
 
 
 def _made(post: Post, pk: str) -> Post | None:
@@ -34,7 +39,7 @@ def _made(post: Post, pk: str) -> Post | None:
 
 
 def duplicate_post(
-    post: Post, *, actor: Actor, now: datetime, pk: str = "", and_then: Callable[[Post], None] | None = None
+    post: Post, *, actor: Actor, now: datetime, pk: str = "", and_then: Callable[[Post], object] | None = None
 ) -> Post:
     """Make a draft with the content, overrides, destinations and files of this post; nothing of it is scheduled.
 

@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import socket
 import threading
 from collections.abc import Callable, Generator, Iterator
 from itertools import zip_longest
@@ -28,7 +29,9 @@ from ouipost.api import limits
 from posts.models import Post
 from tests import tables
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
+from tests.outbound.names import NameServer
 from tests.stores import Bucket, Folder, Kept, s3_server
+from tests.webhooks.receiver import Receiver
 from workspaces.keys import guesses, usage
 from workspaces.models import Workspace
 
@@ -269,6 +272,23 @@ def on_mariadb(db: None) -> None:
     """Skip tests of what MySQL cannot do, or plans differently: see "On MySQL" in docs/operations/servers.md."""
     if not getattr(connection, "mysql_is_mariadb", False):
         pytest.skip("Does not hold on MySQL: see docs/operations/servers.md.")
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> NameServer:
+    """Name servers for this process: no name resolves, unless a test says so."""
+    server = NameServer()
+    monkeypatch.setattr(socket, "getaddrinfo", server.getaddrinfo)
+    return server
+
+
+@pytest.fixture
+def receiver(settings: Settings) -> Iterator[Receiver]:
+    """A receiver of webhooks on this machine, which the operator lists."""
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
 
 
 @pytest.fixture(scope="session")

@@ -127,8 +127,13 @@ def asks(method: str, path: str, body: Any = None, **headers: str) -> Deed:
 
 def as_view(write: Callable[[], Any]) -> tuple[int, Any]:
     """Do this as a view does, and return the view's answer."""
+    return answered(lambda: in_transaction(write))
+
+
+def answered(work: Callable[[], Any]) -> tuple[int, Any]:
+    """Do this, and return the answer of a view that does it."""
     try:
-        in_transaction(write)
+        work()
     except Exception as error:
         failure = describe(error)
         return failure.status, failure.body

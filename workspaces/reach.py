@@ -1,12 +1,17 @@
-"""The rows that a user can reach: those of their workspaces, and the keys and webhooks limited to these."""
+"""The rows that a user can reach: those of their workspaces, and the keys and webhooks limited to these.
+
+A user may name the same workspaces for a key or a webhook.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from ouipost.events.models import Delivery, Message, Webhook, WebhookQuerySet
-from workspaces.models import ApiKey, ApiKeyQuerySet, Role, User, Workspace
+from ouipost.errors import InvalidInput
+from ouipost.events.models import Delivery, Event, Message, Webhook, WebhookQuerySet
+from ouipost.phrases import Phrase
+from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Mode, Role, User, Workspace
 
 R = TypeVar("R", ApiKeyQuerySet, WebhookQuerySet)
 MANAGE_KEYS = "api_keys.manage"
@@ -53,18 +58,69 @@ def about_theirs(deliveries: "QuerySet[Delivery]", user: User) -> "QuerySet[Deli
     return deliveries.filter(Exists(Message.objects.filter(theirs, pk=OuterRef("message"))))
 
 
+def visible_to(events: "QuerySet[Event]", user: User) -> "QuerySet[Event]":
+    """Keep the events of the journal that a user may see; an administrator sees all."""
+    if user.role == Role.ADMIN:
+        return events
+    return events.filter(workspace_id__in=list(Workspace.objects.open_to(user).values_list("pk", flat=True)))
+
+
 def is_too_wide(workspace_ids: Collection[str], user: User) -> bool:
     """Whether something for these workspaces (none: for all of them) reaches further than the user may."""
     return not workspace_ids and user.role != Role.ADMIN
 
 
-def not_theirs(workspace_ids: Sequence[str], user: User, *, present: Collection[str]) -> list[int]:
-    """Return the positions of ids that are neither a workspace of the user's nor one that is in the list already."""
-    known = {*Workspace.objects.open_to(user).filter(pk__in=workspace_ids).values_list("pk", flat=True), *present}
-    return [place for place, pk in enumerate(workspace_ids) if pk not in known]
+def key_columns(values: Mapping[str, Any], *, mode: str, user: User, present: Collection[str] = ()) -> dict[str, Any]:
+    """Return the columns to store of a key; raises InvalidInput for workspaces that the user may not name for it.
+
+    Only an administrator makes keys for all.
+    """
+    if "workspaces" not in values:
+        return dict(values)
+    given = values["workspaces"]
+    if is_too_wide(given, user):
+        raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any, the key would see all of them.")])
+    _require_theirs(given, user, present=present, mode=mode)
+    return _limited(values, dict.fromkeys(given))
 
 
-def theirs(workspace_ids: Sequence[str], user: User) -> list[str]:
+def webhook_columns(values: Mapping[str, Any], *, user: User, present: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the columns to store of a webhook; raises InvalidInput for workspaces that the user may not name for it.
+
+    Only an administrator's webhooks may get the events of all, or keep a workspace that was deleted meanwhile.
+    """
+    given = values.get("workspaces", present)
+    _require_theirs(given, user, present=present)
+    kept = _theirs(list(dict.fromkeys(given)), user)
+    if is_too_wide(kept, user):
+        raise InvalidInput(
+            workspaces=[Phrase("Name workspaces of yours: without any, the webhook would cover all of them.")]
+        )
+    is_same = "workspaces" not in values and kept == list(present)
+    return dict(values) if is_same else _limited(values, kept)
+
+
+def _require_theirs(
+    workspace_ids: Sequence[str], user: User, *, present: Collection[str], mode: str = KeyMode.LIVE
+) -> None:
+    """Raise InvalidInput for each workspace that is not the user's, or that a key of this mode may not see.
+
+    The `present` workspaces may be sent back, even if one was deleted meanwhile.
+    """
+    modes = dict(Workspace.objects.open_to(user).filter(pk__in=workspace_ids).values_list("pk", "mode"))
+    problems = {}
+    for place, pk in enumerate(workspace_ids):
+        if pk in present:
+            continue
+        if pk not in modes:
+            problems[f"workspaces.{place}"] = [Phrase("There is no such workspace: {named}.", named=pk)]
+        elif mode == KeyMode.TEST and modes[pk] != Mode.SANDBOX:
+            problems[f"workspaces.{place}"] = [Phrase("A test key sees sandbox workspaces only.")]
+    if problems:
+        raise InvalidInput(**problems)
+
+
+def _theirs(workspace_ids: Sequence[str], user: User) -> list[str]:
     """Return the listed ids that a user may reach: all for an administrator, for others no deleted workspace.
 
     Otherwise a webhook for one of their workspaces and a deleted one would send them events of the deleted one.
@@ -73,6 +129,12 @@ def theirs(workspace_ids: Sequence[str], user: User) -> list[str]:
         return list(workspace_ids)
     own = set(Workspace.objects.open_to(user).filter(pk__in=workspace_ids).values_list("pk", flat=True))
     return [pk for pk in workspace_ids if pk in own]
+
+
+def _limited(values: Mapping[str, Any], workspace_ids: Iterable[str]) -> dict[str, Any]:
+    """Return the values with these workspaces under the name of their column."""
+    others = {name: value for name, value in values.items() if name != "workspaces"}
+    return others | {"workspace_ids": list(workspace_ids)}
 
 
 def _for_theirs_alone(rows: R, user: User) -> R:

@@ -16,9 +16,8 @@ from accounts import registry
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.pages import member_of_staff, page, show
 from adminapi.console.workspaces import offer, only_one, workspaces_of
-from adminapi.monitoring.figures import UTC, Figures
+from adminapi.monitoring.figures import DAYS, USUAL, UTC, Figures
 from adminapi.templatetags.console import network_name
-from adminapi.views.dashboard import DAYS, USUAL
 from analytics.audience import audience
 from analytics.periods import A_DAY, Granularity, Period, day_of
 from analytics.queries import ENDS_FIRST, read_period

@@ -54,13 +54,21 @@ def operate(
     if is_long:
         says = f"{says} {_('It goes on in the background: you can leave, and see how far it is.')}"
 
-    def perform(row: Any) -> None:
-        if told := kind.tell(kind.perform_for(form, row, actor)):
+    def tell(made: Any) -> None:
+        if told := kind.tell(made):
             page.message_user(request, told, messages.WARNING)
 
     form, actor = request.POST.get("key", ""), Actor.from_request(request)
-    title, own = str(kind.title), kind.perform_and is not None
-    return page.operate(request, rows, perform, title=title, says=says, opens_its_own=own, look=kind.look, **where)
+    return page.operate(
+        request,
+        rows,
+        lambda row: kind.perform(row, actor, form, tell),
+        title=str(kind.title),
+        says=says,
+        look=kind.look,
+        opens_its_own=True,
+        **where,
+    )
 
 
 def origin(page: ConsoleAdmin[Any], request: HttpRequest) -> dict[str, Any]:

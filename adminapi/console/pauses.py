@@ -12,8 +12,8 @@ from accounts import pauses, platforms
 from accounts.models import REASON_LENGTH, Pause, PauseScope, SocialAccount
 from adminapi.console.pages import by_field, page, show
 from adminapi.console.workspaces import limited, offer
+from adminapi.inputs import PauseInput, ResumeInput
 from adminapi.templatetags.console import network_name
-from adminapi.views.pauses import PauseInput, ResumeInput
 from ouipost.claims import database_now
 from ouipost.db.locks import in_transaction
 from ouipost.db.pages import MOST

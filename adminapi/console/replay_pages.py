@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from adminapi.console.pages import by_field, own_page, show
 from adminapi.console.progress import Progress, percent, show_progress
-from adminapi.views.webhooks import ReplayInput
+from adminapi.inputs import ReplayInput
 from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events import replays

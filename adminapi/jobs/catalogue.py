@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from accounts import services as accounts
 from accounts.models import SocialAccount
-from adminapi.jobs.kinds import Bulk, Kind
+from adminapi.jobs.kinds import Bulk, Kind, atomically
 from adminapi.jobs.models import Job
 from adminapi.jobs.post_actions import ACTIONS
 from adminapi.jobs.prune import PRUNE
@@ -53,7 +53,7 @@ DISCONNECT = Bulk(
     name="accounts.disconnect",
     title=_("Disconnect"),
     model=SocialAccount,
-    perform=lambda account, actor: accounts.disconnect(account, actor=actor, now=database_now()),
+    perform=atomically(lambda account, actor: accounts.disconnect(account, actor=actor, now=database_now())),
     asks_network=True,
     look="op-danger",
 )
@@ -61,8 +61,7 @@ REFRESH = Bulk(
     name="accounts.refresh",
     title=_("Refresh"),
     model=SocialAccount,
-    perform=_refreshed,
-    perform_and=lambda account, actor, settle: settle(_refreshed(account, actor)),  # doing it twice does no harm
+    perform=lambda account, actor, _key, then: then(_refreshed(account, actor)),  # doing it twice does no harm
     asks_network=True,
 )
 REDELIVER = Bulk(
@@ -70,42 +69,42 @@ REDELIVER = Bulk(
     title=_("Send again"),
     model=Delivery,
     rows=deliveries_of,
-    perform=lambda delivery, actor: webhooks.redeliver(delivery, actor=actor),
+    perform=atomically(lambda delivery, actor: webhooks.redeliver(delivery, actor=actor)),
 )
 TEST_WEBHOOKS = Bulk(
     name="webhooks.test",
     title=_("Send a test"),
     model=Webhook,
     rows=webhooks_of,
-    perform=lambda webhook, actor: webhooks.send_test(webhook, actor=actor),
+    perform=atomically(lambda webhook, actor: webhooks.send_test(webhook, actor=actor)),
 )
 DELETE_WEBHOOKS = Bulk(
     name="webhooks.delete",
     title=_("Delete"),
     model=Webhook,
     rows=webhooks_of,
-    perform=lambda webhook, actor: webhooks.delete_webhook(webhook, actor=actor, now=timezone.now()),
+    perform=atomically(lambda webhook, actor: webhooks.delete_webhook(webhook, actor=actor, now=timezone.now())),
     look="op-danger",
 )
 HOLD = Bulk(
     name="schedules.hold",
     title=_("Put on hold"),
     model=Schedule,
-    perform=partial(_switched, is_active=False),
+    perform=atomically(partial(_switched, is_active=False)),
     tell=returned,
 )
 RESUME = Bulk(
     name="schedules.resume",
     title=_("Resume"),
     model=Schedule,
-    perform=partial(_switched, is_active=True),
+    perform=atomically(partial(_switched, is_active=True)),
     tell=returned,
 )
 DELETE_SCHEDULES = Bulk(
     name="schedules.delete",
     title=_("Delete"),
     model=Schedule,
-    perform=lambda schedule, actor: schedules.delete_schedule(schedule, actor=actor, now=database_now()),
+    perform=atomically(lambda schedule, actor: schedules.delete_schedule(schedule, actor=actor, now=database_now())),
     look="op-danger",
 )
 REVOKE_KEYS = Bulk(
@@ -113,7 +112,7 @@ REVOKE_KEYS = Bulk(
     title=_("Revoke"),
     model=ApiKey,
     rows=keys_of,
-    perform=lambda key, actor: keys.revoke_key(key, actor=actor, now=timezone.now()),
+    perform=atomically(lambda key, actor: keys.revoke_key(key, actor=actor, now=timezone.now())),
     look="op-danger",
 )
 ACTIVATE = Bulk(
@@ -121,14 +120,14 @@ ACTIVATE = Bulk(
     title=_("Activate"),
     model=User,
     rows=lambda _user: User.objects.all(),
-    perform=partial(_activated, is_active=True),
+    perform=atomically(partial(_activated, is_active=True)),
 )
 DEACTIVATE = Bulk(
     name="users.deactivate",
     title=_("Deactivate"),
     model=User,
     rows=lambda _user: User.objects.all(),
-    perform=partial(_activated, is_active=False),
+    perform=atomically(partial(_activated, is_active=False)),
 )
 KINDS: tuple[Kind, ...] = (
     *ACTIONS,

@@ -22,6 +22,18 @@ class Settle(Protocol):
     def __call__(self, *, done: int = 1, is_over: bool = True, note: str = "") -> None: ...
 
 
+Then = Callable[[Any], object]
+"""Called with the result of what was done to a row: in the same transaction, if that was one."""
+Perform = Callable[[Any, Actor, str, Then], object]
+"""Does something to a row. A service that creates a row also needs the key of what was confirmed: the same key creates
+no second row."""
+
+
+def atomically(service: Callable[[Any, Actor], Any]) -> Perform:
+    """Make a service and what is done with its result one transaction."""
+    return lambda row, actor, _key, then: in_transaction(lambda: then(service(row, actor)))
+
+
 class Gone(DomainError):
     status = 404
 
@@ -61,15 +73,11 @@ class Bulk:
     name: str
     title: Any
     model: type[Model]
-    perform: Callable[[Any, Actor], Any]
+    perform: Perform
     rows: "Callable[[User], QuerySet[Any]] | None" = None
     """Gives the rows of a user, if their workspaces do not determine them."""
     tell: Callable[[Any], str] = nothing
-    """Describes the result of a row by the return value of `perform`, if there is more to say than that it is done."""
-    perform_and: Callable[[Any, Actor, Callable[[Any], None]], object] | None = None
-    """Replaces `perform` if much work comes before the transaction; calls its last argument to settle the row."""
-    perform_once: Callable[[Any, Actor, str], Any] | None = None
-    """Replaces `perform` if it creates a row; gets the confirming form's key: sent twice, it creates no second row."""
+    """Describes the result of a row by what `perform` passes on, if there is more to say than that it is done."""
     asks_network: bool = False
     look: str = ""
     """The class of its button."""
@@ -78,24 +86,13 @@ class Bulk:
     def permission(self) -> str:
         return CONSOLE_PERMISSIONS[self.model._meta.label_lower]
 
-    def perform_for(self, form: str, row: Any, actor: Actor) -> Any:
-        """Do it to a row at once, for the form with this key, if there is a key."""
-        return self.perform_once(row, actor, form) if self.perform_once and form else self.perform(row, actor)
-
     def rows_of(self, user: User) -> "QuerySet[Any]":
         """Match the rows that a user may do it to: those in their list."""
         return self.rows(user) if self.rows else limited_to(self.model._default_manager.all(), user)
 
     def work(self, row: JobRow, *, user: User, actor: Actor, settle: Settle) -> None:
-        """Do it and settle it in one transaction: a process that dies meanwhile has done nothing."""
+        """Do it and settle it, in one transaction if there is one: a process that dies meanwhile has done nothing."""
         subject = self.rows_of(user).filter(pk=row.subject_id).first()
         if subject is None:
             raise Gone
-
-        def settled(made: Any) -> None:
-            settle(note=self.tell(made))
-
-        if self.perform_and is not None:
-            self.perform_and(subject, actor, settled)
-        else:
-            in_transaction(lambda: settled(self.perform(subject, actor)))
+        self.perform(subject, actor, row.job_id, lambda made: settle(note=self.tell(made)))

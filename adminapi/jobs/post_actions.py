@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
-from adminapi.jobs.kinds import Bulk
+from adminapi.jobs.kinds import Bulk, atomically
 from ouipost.claims import database_now
 from ouipost.ids import derived_id
 from posts import duplicating, services
@@ -36,7 +36,7 @@ ACTIONS = (
         title=_("Publish now"),
         says=_("It is sent to its networks at once. What was sent already is not sent twice."),
         states=services.SCHEDULABLE,
-        perform=lambda post, actor: services.publish_post(post, actor=actor, now=database_now()),
+        perform=atomically(lambda post, actor: services.publish_post(post, actor=actor, now=database_now())),
         look="op-primary",
         icon="send",
     ),
@@ -45,7 +45,7 @@ ACTIONS = (
         title=_("Retry what failed"),
         says=_("What failed or was missed is sent again at once, and only that: what is out stays as it is."),
         states=services.RETRYABLE,
-        perform=lambda post, actor: services.retry_post(post, actor=actor, now=database_now()),
+        perform=atomically(lambda post, actor: services.retry_post(post, actor=actor, now=database_now())),
         look="op-primary",
         icon="replay",
     ),
@@ -54,7 +54,7 @@ ACTIONS = (
         title=_("Back to draft"),
         says=_("It loses its time and its place in a schedule, and is a draft again. Nothing is sent."),
         states=services.UNSCHEDULABLE,
-        perform=lambda post, actor: services.unschedule_post(post, actor=actor),
+        perform=atomically(lambda post, actor: services.unschedule_post(post, actor=actor)),
         icon="event_busy",
     ),
     Action(
@@ -62,12 +62,8 @@ ACTIONS = (
         title=_("Duplicate"),
         says=_("A new draft is made with the same text, networks and copies of the files. Nothing is sent."),
         states=EVERY,
-        perform=lambda post, actor: duplicating.duplicate_post(post, actor=actor, now=database_now()),
-        perform_and=lambda post, actor, settle: duplicating.duplicate_post(
-            post, actor=actor, now=database_now(), and_then=settle
-        ),
-        perform_once=lambda post, actor, form: duplicating.duplicate_once(
-            post, pk=derived_id("post", form, post.pk), actor=actor, now=database_now()
+        perform=lambda post, actor, key, then: duplicating.duplicate_once(
+            post, pk=derived_id("post", key, post.pk), actor=actor, now=database_now(), and_then=then
         ),
         icon="content_copy",
     ),
@@ -79,7 +75,7 @@ ACTIONS = (
             "delete it there if you do not want it."
         ),
         states=EVERY - {PostStatus.PUBLISHING},
-        perform=lambda post, actor: services.delete_post(post, actor=actor),
+        perform=atomically(lambda post, actor: services.delete_post(post, actor=actor)),
         look="op-danger",
         icon="delete",
     ),

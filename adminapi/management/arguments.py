@@ -1,9 +1,9 @@
-"""Check arguments that several operators' commands share."""
+"""Add and check arguments that several operators' commands share."""
 
 import re
 from datetime import datetime, timedelta
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
 
 from ouipost.api.inputs import CONTROL, Instant, Text
@@ -22,6 +22,13 @@ class WrongArgument(CommandError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=2)
+
+
+def add_host(parser: CommandParser) -> None:
+    """Add the address that the web server listens on."""
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)"
+    )
 
 
 def require_workspace(pk: str) -> None:

@@ -4,6 +4,7 @@ import argparse
 import json
 from typing import Any, Literal
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
 
 from adminapi.management.arguments import WrongArgument, problems_of
@@ -11,6 +12,7 @@ from adminapi.management.unusable import on_the_database
 from ouipost import __version__
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
+from ouipost.observability import log_format, logs
 
 ON_THE_DATABASE = (
     "With wrong settings, or a database that is away or not migrated, it exits with 3 and says what to run."
@@ -59,6 +61,11 @@ class OperatorCommand(BaseCommand):
     def actor(self) -> Actor:
         """The actor for the journal: the command, by its name."""
         return Actor.of_command(type(self).__module__.rpartition(".")[2])
+
+    def say_in_the_log(self) -> None:
+        """Write to the log from now on if it is JSON, as a process that runs for long does."""
+        if settings.LOG_FORMAT == log_format.JSON:
+            logs.say_in_lines(self)
 
     def say(self, line: str) -> None:
         """Print a line at once; nothing with `--json`."""

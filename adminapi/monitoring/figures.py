@@ -24,6 +24,9 @@ from workspaces.models import ApiKey, Role, User, Workspace
 from workspaces.reach import for_alone
 
 UTC = "UTC"
+DAYS = {"7d": 7, "30d": 30, "90d": 90, "1y": 365}
+"""The lengths of the periods that are offered, by name."""
+USUAL = "30d"
 UNPUBLISHED = [status for status in PostStatus if status != PostStatus.PUBLISHED]
 """Posts of these statuses are counted by the index. The published ones, which are most posts and take longest to count,
 are the rest of all."""

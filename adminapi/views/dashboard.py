@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Pause
-from adminapi.monitoring.figures import Figures
+from adminapi.monitoring.figures import DAYS, USUAL, Figures
 from adminapi.views.pauses import PauseSerializer
 from adminapi.viewsets import AdminViewSet
 from analytics.periods import Period
@@ -30,8 +30,6 @@ from workspaces.models import Workspace
 
 MEGABYTE = 1_000_000
 LARGEST = 4
-DAYS = {"7d": 7, "30d": 30, "90d": 90, "1y": 365}
-USUAL = "30d"
 
 
 class OverviewSerializer(serializers.Serializer[Any]):

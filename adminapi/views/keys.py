@@ -1,6 +1,5 @@
 """/admin/keys."""
 
-from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,13 +14,13 @@ from rest_framework.response import Response
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Choices, Instant, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists
-from ouipost.errors import InvalidInput, problems_in
+from ouipost.errors import problems_in
 from ouipost.phrases import Phrase
 from workspaces.keys import services as keys
 from workspaces.keys.usage import Use, used_since
-from workspaces.models import KEY_NAME_LENGTH, ApiKey, KeyMode, Mode, Tier, User, Workspace
+from workspaces.models import KEY_NAME_LENGTH, ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
-from workspaces.reach import is_too_wide, keys_of
+from workspaces.reach import key_columns, keys_of
 
 FOR_ALL: dict[str, Any] = {"mode": KeyMode.LIVE, "workspaces": []}
 """The defaults of a new key."""
@@ -90,9 +89,9 @@ class KeyInput(StrictInput):
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         key, user = self.context["instance"], self.context["request"].user
         if key:
-            return problems_in(lambda: checked(values, mode=key.mode, user=user, present=key.workspace_ids))
+            return problems_in(lambda: key_columns(values, mode=key.mode, user=user, present=key.workspace_ids))
         values = FOR_ALL | values
-        return problems_in(lambda: checked(values, mode=values["mode"], user=user))
+        return problems_in(lambda: key_columns(values, mode=values["mode"], user=user))
 
 
 class NewKeyInput(KeyInput):
@@ -133,7 +132,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
         values = FOR_ALL | self.read(NewKeyInput)
 
         def work() -> Response:
-            stored = checked(values, mode=values["mode"], user=self.user)
+            stored = key_columns(values, mode=values["mode"], user=self.user)
             key, secret = keys.create_key(**stored, actor=self.actor)
             shown: Any = _with_usage([key])[0]
             shown.api_key = secret
@@ -147,7 +146,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
         def work() -> Response:
             key = self.get_object()
             values = self.read(KeyInput, instance=key, partial=True)
-            values = checked(values, mode=key.mode, user=self.user, present=key.workspace_ids)
+            values = key_columns(values, mode=key.mode, user=self.user, present=key.workspace_ids)
             changed = keys.update_key(key, values=values, actor=self.actor)
             return self.answered(_with_usage([changed])[0])
 
@@ -183,29 +182,3 @@ def _with_usage(found: Any) -> list[Any]:
         key.usage = used[key.pk]
         key.last_used_at = max(filter(None, (key.last_used_at, key.usage.unwritten_at)), default=None)
     return rows
-
-
-def checked(values: Mapping[str, Any], *, mode: str, user: User, present: Collection[str] = ()) -> dict[str, Any]:
-    """Return the columns to store of a key; raises InvalidInput for unknown workspaces, or any that such a key may not
-    see.
-
-    Other users' workspaces count as unknown, and only an administrator makes keys for all. The key's `present`
-    workspaces may be sent back, even if one was deleted meanwhile.
-    """
-    if "workspaces" not in values:
-        return dict(values)
-    if is_too_wide(values["workspaces"], user):
-        raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any, the key would see all of them.")])
-    stored = {name: value for name, value in values.items() if name != "workspaces"}
-    modes = dict(Workspace.objects.open_to(user).filter(pk__in=values["workspaces"]).values_list("pk", "mode"))
-    problems = {}
-    for place, pk in enumerate(values["workspaces"]):
-        if pk in present:
-            continue
-        if pk not in modes:
-            problems[f"workspaces.{place}"] = [Phrase("There is no such workspace: {named}.", named=pk)]
-        elif mode == KeyMode.TEST and modes[pk] != Mode.SANDBOX:
-            problems[f"workspaces.{place}"] = [Phrase("A test key sees sandbox workspaces only.")]
-    if problems:
-        raise InvalidInput(**problems)
-    return stored | {"workspace_ids": list(dict.fromkeys(values["workspaces"]))}

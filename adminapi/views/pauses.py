@@ -1,6 +1,5 @@
 """/admin/pause, /admin/resume and /admin/pauses: stopping and resuming publishing."""
 
-from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -8,13 +7,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import REASON_LENGTH, Pause, PauseScope
+from accounts.models import Pause
+from adminapi.inputs import PauseInput, ResumeInput
 from adminapi.monitoring.figures import Figures
 from adminapi.viewsets import AdminViewSet
-from ouipost.api.inputs import Choice, StrictInput, Text
 from ouipost.api.showing import TextOrNull
 from ouipost.claims import database_now
-from ouipost.errors import problems_in
 from posts import pausing
 
 
@@ -41,27 +39,6 @@ class PausesSerializer(serializers.Serializer[Any]):
 
     resource = ""
     pauses = PauseSerializer(many=True)
-
-
-class ResumeInput(StrictInput):
-    """The body that ends a pause."""
-
-    scope = Choice(choices=PauseScope.choices)
-    id = Text(max_length=45, required=False, allow_null=True)
-    reason = Text(max_length=REASON_LENGTH, required=False)
-    must_exist = False
-
-    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
-        subject = values.get("id") or ""
-        check = partial(pausing.require_subject, values.get("scope", ""), subject, must_exist=self.must_exist)
-        return problems_in(check)
-
-
-class PauseInput(ResumeInput):
-    """The body that begins a pause: `id` is a network's, a workspace's or an account's, and missing for all."""
-
-    reason = Text(max_length=REASON_LENGTH)
-    must_exist = True
 
 
 class PauseViewSet(AdminViewSet[Pause]):

@@ -1,6 +1,5 @@
 """/admin/webhooks, and the deliveries of each."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,26 +14,25 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from adminapi.inputs import ReplayInput
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.filters import BoundedFilterSet
-from ouipost.api.inputs import Boolean, Choice, Choices, Instant, Integer, StrictInput, StringList, Text
+from ouipost.api.inputs import Boolean, Choices, Integer, StrictInput, StringList, Text
 from ouipost.api.pagination import BoundedPages
 from ouipost.api.showing import TextOrNull, shown
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
-from ouipost.errors import InvalidInput, problems_in
+from ouipost.errors import problems_in
 from ouipost.events import replays, signing, webhooks
 from ouipost.events.catalogue import EVENTS, TEST
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Replay, ReplayScope, ReplayStatus, Webhook
 from ouipost.ids import new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
-from ouipost.phrases import Phrase
 from workspaces.models import Role, User
-from workspaces.reach import about_theirs, deliveries_of, is_too_wide, not_theirs, theirs, webhooks_of
+from workspaces.reach import about_theirs, deliveries_of, webhook_columns, webhooks_of
 
 MOST_GRACE_HOURS = 7 * 24
-NAME_SOME = Phrase("Name workspaces of yours: without any, the webhook would cover all of them.")
 
 
 class DeliveriesSerializer(serializers.Serializer[Webhook]):
@@ -175,8 +173,8 @@ class WebhookInput(StrictInput):
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         webhook, user = self.context["instance"], self.context["request"].user
         if webhook:
-            return problems_in(lambda: checked(values, user=user, present=webhook.workspace_ids))
-        return problems_in(lambda: checked({"workspaces": []} | values, user=user))
+            return problems_in(lambda: webhook_columns(values, user=user, present=webhook.workspace_ids))
+        return problems_in(lambda: webhook_columns({"workspaces": []} | values, user=user))
 
 
 class SecretInput(StrictInput):
@@ -190,18 +188,6 @@ class NewWebhookInput(WebhookInput):
     """The body that creates a webhook; without `secret` we make one, without `workspaces` it takes an administrator."""
 
     secret = Secret(required=False)
-
-
-class ReplayInput(StrictInput):
-    """The body that begins a replay; repeated with the same `replay_id`, it means the same replay."""
-
-    since = Instant()
-    scope = Choice(choices=ReplayScope.choices, required=False)
-    replay_id = Text(max_length=100, required=False)
-
-    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
-        now = timezone.now()
-        return problems_in(lambda: replays.require_recent(values["since"], now=now)) if "since" in values else {}
 
 
 class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
@@ -224,7 +210,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         secret = values.pop("secret", "")
 
         def work() -> Response:
-            stored = checked(values, user=self.user)
+            stored = webhook_columns(values, user=self.user)
             made, shown_once = webhooks.create_webhook(values=stored, secret=secret, actor=self.actor)
             return self.created(_with_secret(made, shown_once))
 
@@ -236,7 +222,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         values = self.read(WebhookInput, instance=webhook, partial=True)
 
         def work() -> Response:
-            kept = checked(values, user=self.user, present=webhook.workspace_ids)
+            kept = webhook_columns(values, user=self.user, present=webhook.workspace_ids)
             return self.answered(webhooks.update_webhook(webhook, values=kept, actor=self.actor))
 
         return self.once(work)
@@ -375,21 +361,3 @@ def _with_secret(webhook: Webhook, secret: str) -> dict[str, Any]:
     given: Any = webhook
     given.secret = secret
     return {"webhook": NewWebhookSerializer(given).data}
-
-
-def checked(values: dict[str, Any], *, user: User, present: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the columns to store of a webhook; raises InvalidInput for unknown workspaces.
-
-    Other users' workspaces count as unknown, and only an administrator's webhooks may get the events of all. The
-    `present` workspaces may be sent back, even if one was deleted meanwhile; only an administrator keeps that one.
-    """
-    stored = {name: value for name, value in values.items() if name != "workspaces"}
-    given = values.get("workspaces", present)
-    if places := not_theirs(given, user, present=present):
-        told = {place: Phrase("There is no such workspace: {named}.", named=given[place]) for place in places}
-        raise InvalidInput(**{f"workspaces.{place}": [text] for place, text in told.items()})
-    kept = theirs(list(dict.fromkeys(given)), user)
-    if is_too_wide(kept, user):
-        raise InvalidInput(workspaces=[NAME_SOME])
-    is_same = "workspaces" not in values and kept == list(present)
-    return stored if is_same else stored | {"workspace_ids": kept}

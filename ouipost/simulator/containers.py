@@ -50,6 +50,13 @@ def make(
     )
 
 
+def children_of(call: Call) -> list[str]:
+    """Return the ids of the containers that a carousel is to be made of: from a JSON list, or text with commas."""
+    value = call.params.get("children")
+    ids = [str(each) for each in value] if isinstance(value, list) else call.text("children").split(",")
+    return [each.strip() for each in ids if each.strip()]
+
+
 def find(network: str, account: str, external_id: str) -> Media | None:
     """Return an account's container in whatever state, without its bytes."""
     rows = Media.objects.defer("content").filter(network=network, account=account, external_id=external_id)

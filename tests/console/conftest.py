@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
@@ -60,6 +61,11 @@ def member_of(*workspaces: Workspace, **values: Any) -> User:
     user = make_user(**{"email": "editor@example.com", "role": Role.EDITOR} | values)
     Membership.objects.bulk_create(Membership(workspace=each, user=user) for each in workspaces)
     return user
+
+
+def page_of(row: Model, action: str = "change") -> str:
+    """Return the address of the page of a row, or of one of its actions."""
+    return f"/console/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/{action}/"
 
 
 def listed(browser: Client, page: str, queries: Iterable[str], *, by: str = "name") -> dict[str, list[str]]:

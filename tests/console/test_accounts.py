@@ -17,7 +17,7 @@ from ouipost.events.models import Event
 from posts import pausing
 from posts.models import Post
 from tests.accounts.fakes import FakeNetwork
-from tests.console.conftest import browser_of, listed, member_of, text, told
+from tests.console.conftest import browser_of, listed, member_of, page_of, text, told
 from tests.factories import NOW, make_account, make_post, make_workspace
 from workspaces.models import Workspace
 
@@ -29,10 +29,6 @@ LIST = "/console/accounts/socialaccount/"
 @pytest.fixture
 def editor(workspace: Workspace) -> Client:
     return browser_of(member_of(workspace))
-
-
-def page_of(account: SocialAccount, action: str = "change") -> str:
-    return f"{LIST}{account.pk}/{action}/"
 
 
 def test_the_list_is_searched_and_narrowed(staff: Client, workspace: Workspace) -> None:

@@ -15,7 +15,7 @@ from ouipost.events.journal import SYSTEM, Actor, record
 from ouipost.events.models import Event
 from posts import services
 from tests.conftest import AdminClient
-from tests.console.conftest import browser_of, member_of, text_of
+from tests.console.conftest import browser_of, member_of, page_of, text_of
 from tests.factories import make_key, make_post, make_user, make_workspace
 from workspaces.models import Role, User, Workspace
 
@@ -46,10 +46,6 @@ def lines(workspace: Workspace, auditor: User) -> dict[str, Event]:
         "key": record("created", other, actor=Actor(key_id="key_1"), platforms=["facebook"]),
         "product": record("missed", post, actor=SYSTEM),
     }
-
-
-def page_of(event: Event) -> str:
-    return reverse("admin:events_event_change", args=[event.pk])
 
 
 def body_of(response: Any) -> str:

@@ -20,7 +20,7 @@ from ouipost import claims
 from ouipost.db.pruning import remove_all
 from ouipost.events.journal import Actor
 from ouipost.events.models import Event
-from posts import services
+from posts import duplicating, services
 from posts.models import Post
 from tests.console.conftest import browser_of, confirmation, member_of
 from tests.console.world import page_of, words
@@ -369,17 +369,22 @@ def test_a_job_is_stopped_after_a_question_and_the_rest_is_left(
     assert Event.objects.get(type="job.stopped").user_email == "editor@example.com"
 
 
+@pytest.mark.parametrize(
+    ("action", "module", "name"),
+    [("unschedule", services, "unschedule_post"), ("duplicate", duplicating, "duplicate_post")],
+)
 def test_the_row_that_is_under_way_when_a_job_is_stopped_is_not_done(
-    editor: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    editor: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, action: str, module: Any, name: str
 ) -> None:
-    job, unscheduled = begin(editor, "unschedule", make_posts(workspace)), services.unschedule_post
+    job, service = begin(editor, action, make_posts(workspace)), getattr(module, name)
 
     def stopped_meanwhile(post: Post, **given: Any) -> Post:
         if post.content == "Loaf 3":
             running.stop(job, actor=job.actor, now=timezone.now())
-        return unscheduled(post, **given)
+        made: Post = service(post, **given)
+        return made
 
-    monkeypatch.setattr(services, "unschedule_post", stopped_meanwhile)
+    monkeypatch.setattr(module, name, stopped_meanwhile)
     running.work_on_due()
 
     done = JobRow.objects.filter(status="done").count()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from adminapi.console.admins.keys import MEANINGS
 from adminapi.jobs import catalogue
 from ouipost.events.models import Event
-from tests.console.conftest import browser_of, listed, made_as, text
+from tests.console.conftest import browser_of, listed, made_as, page_of, text
 from tests.factories import make_key, make_user, make_workspace
 from workspaces.models import ApiKey, KeyUsage, Role, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
@@ -21,10 +21,6 @@ pytestmark = pytest.mark.any_database
 LIST = "/console/workspaces/apikey/"
 FORM = {"name": "Shop", "mode": "live", "tier": "starter", "permissions": ["posts.read"], "expires_at_0": ""}
 SECRET = re.compile(r'id="secret"[^>]* value="(pk_(?:live|test)_[0-9A-Za-z]{32})"')
-
-
-def page_of(key: ApiKey, action: str = "change") -> str:
-    return f"{LIST}{key.pk}/{action}/"
 
 
 def shown(answer: Any) -> str:

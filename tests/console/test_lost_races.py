@@ -18,6 +18,7 @@ from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
 from posts import pausing
 from tests.console import test_keys, test_pauses, test_schedules
+from tests.console.conftest import page_of
 from tests.factories import NOW, make_account, make_key, make_post, make_schedule, make_user, make_webhook
 from workspaces.models import User, Workspace
 
@@ -27,7 +28,7 @@ Sent = tuple[str, dict[str, Any]]
 
 
 def key_page(action: str) -> str:
-    return test_keys.page_of(make_key()[0], action)
+    return page_of(make_key()[0], action)
 
 
 def new_webhook(_workspace: Workspace) -> Sent:
@@ -100,7 +101,7 @@ WRITES: dict[str, tuple[str, Callable[[Workspace], Sent]]] = {
     ),
     "a schedule": (
         "schedule.updated",
-        lambda one: (test_schedules.page_of(make_schedule(one, name="Old")), test_schedules.FORM),
+        lambda one: (page_of(make_schedule(one, name="Old")), test_schedules.FORM),
     ),
     "a job": ("job.begun", held_schedules),
     "the end of one": ("job.stopped", stopped_job),

@@ -34,7 +34,7 @@ from posts.models import Attempt, Media, Post, PostStatus, Target
 from posts.status import sync
 from posts.timeline.timeline import timeline
 from tests.conftest import ApiClient
-from tests.console.conftest import browser_of, confirmation, member_of, text_of
+from tests.console.conftest import browser_of, confirmation, member_of, page_of, text_of
 from tests.contract.world import upload
 from tests.factories import (
     NOW,
@@ -58,10 +58,6 @@ ERROR: dict[str, Any] = {
     "who_acts": "account_owner",
     "network_code": "190",
 }
-
-
-def page_of(post: Post) -> str:
-    return reverse("admin:posts_post_change", args=[post.pk])
 
 
 def do(post: Post, name: str) -> str:

@@ -18,7 +18,7 @@ from ouipost.events.models import Event
 from posts.models import Post, Schedule, Slot, Target
 from posts.schedules import services as schedules
 from posts.schedules.slots import UnknownZone
-from tests.console.conftest import browser_of, made_as, member_of, text, text_of
+from tests.console.conftest import browser_of, made_as, member_of, page_of, text, text_of
 from tests.factories import make_account, make_post, make_schedule, make_workspace
 from workspaces.models import Workspace
 
@@ -34,10 +34,6 @@ FORM = {
     "slot-3-time": "18:30:00",
     "slot-3-platforms": ["facebook"],
 }
-
-
-def page_of(schedule: Schedule) -> str:
-    return reverse("admin:posts_schedule_change", args=[schedule.pk])
 
 
 def queued(schedule: Schedule) -> Post:

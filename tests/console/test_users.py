@@ -13,7 +13,7 @@ from adminapi.console.admins.users import MEANINGS
 from adminapi.sessions.logins import MOST_OF_EMAIL
 from adminapi.sessions.passwords import TooManyLogins
 from ouipost.events.models import Event
-from tests.console.conftest import browser_of, listed, text, told
+from tests.console.conftest import browser_of, listed, page_of, text, told
 from tests.factories import make_user, make_workspace
 from workspaces.models import Membership, Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -33,10 +33,6 @@ def admin_user(db: None) -> User:
 @pytest.fixture
 def boss(admin_user: User) -> Client:
     return browser_of(admin_user)
-
-
-def page_of(user: User, action: str = "change") -> str:
-    return f"{LIST}{user.pk}/{action}/"
 
 
 def log_in(email: str, password: str) -> Client:

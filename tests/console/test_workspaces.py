@@ -10,7 +10,7 @@ from django.urls import reverse
 from ouipost.events.models import Event
 from posts import counts
 from tests.analytics.readings import publish
-from tests.console.conftest import browser_of, made_as, member_of, text
+from tests.console.conftest import browser_of, made_as, member_of, page_of, text
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces import services
 from workspaces.models import Membership, Role, User, Workspace
@@ -25,10 +25,6 @@ def manager_of(workspace: Workspace) -> tuple[Client, User]:
     """Someone who manages workspaces and is no administrator."""
     user = member_of(workspace, email="m@example.com", permissions=["workspaces.manage"])
     return browser_of(user), user
-
-
-def page_of(workspace: Workspace, action: str = "change") -> str:
-    return f"{LIST}{workspace.pk}/{action}/"
 
 
 def test_a_workspace_is_made_with_settings_and_members(staff: Client) -> None:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.http import StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
 
-from adminapi.views import audit
+from adminapi import audit
 from ouipost.api import pagination
 from ouipost.events.journal import SYSTEM, Actor, entry, record, record_all
 from ouipost.events.models import Event

@@ -1,8 +1,6 @@
 """/admin/webhooks against the reference and the contract."""
 
 import base64
-import socket
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +9,6 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from pytest_django import Settings
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from accounts.models import SocialAccount
@@ -37,11 +34,12 @@ from tests.factories import (
     make_webhook,
     make_workspace,
 )
-from tests.outbound.conftest import NameServer
+from tests.outbound.names import NameServer
 from tests.webhooks.conftest import deliver_due, deliver_now
 from tests.webhooks.receiver import Received, Receiver
 from workspaces.models import User, Workspace
 
+pytestmark = pytest.mark.usefixtures("names")
 URL = "https://yourapp.com/webhooks/post"
 MADE = "2024-01-22T10:00:00Z"
 SHOWN = {
@@ -55,22 +53,6 @@ SHOWN_OF_DELIVERY = {
 SHOWN_OF_REPLAY = {
     *("id", "replay_id", "status", "scope", "since", "until", "total", "done", "created_at", "finished_at"),
 }
-
-
-@pytest.fixture(autouse=True)
-def names(monkeypatch: pytest.MonkeyPatch) -> NameServer:
-    """No name resolves, unless a test says so."""
-    server = NameServer()
-    monkeypatch.setattr(socket, "getaddrinfo", server.getaddrinfo)
-    return server
-
-
-@pytest.fixture
-def receiver(settings: Settings) -> Iterator[Receiver]:
-    settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
 
 
 def administrator() -> AdminClient:

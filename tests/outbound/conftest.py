@@ -1,6 +1,5 @@
 """A world without a network: loopback servers, and name servers that know what a test tells them."""
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,37 +8,15 @@ import pytest
 from pytest_django import Settings
 
 from ouipost.outbound import transport
+from tests.outbound.names import NameServer
 from tests.outbound.servers import Identity, Server, Talk, make_identity
 
 Serve = Callable[..., Server]
 
 
-class NameServer:
-    """Answers look-ups from `knows`, one list of addresses for all look-ups or one list for each in turn."""
-
-    def __init__(self) -> None:
-        self.knows: dict[str, list[Any]] = {}
-        self.asked: list[str] = []
-
-    def getaddrinfo(self, host: str, port: int | None, *_: Any, **__: Any) -> list[Any]:
-        self.asked.append(host)
-        addresses = self.knows.get(host, [])
-        if addresses and isinstance(addresses[0], list):
-            addresses = addresses.pop(0)
-        if not addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(None, None, None, "", (address, port or 0)) for address in addresses]
-
-
 @pytest.fixture(autouse=True)
-def names(monkeypatch: pytest.MonkeyPatch) -> NameServer:
-    server = NameServer()
-    monkeypatch.setattr(socket, "getaddrinfo", server.getaddrinfo)
-    return server
-
-
-@pytest.fixture(autouse=True)
-def nothing_listed(settings: Settings) -> None:
+def nothing_listed(settings: Settings, names: NameServer) -> None:
+    """No name resolves, unless a test says so, and the operator lists nothing."""
     settings.OUTBOUND_ALLOW = []
 
 

@@ -18,7 +18,8 @@ from pytest_django import Settings
 from ouipost import __version__
 from ouipost.outbound import AnswerLost, Blocked, Client, NotSent, gateway_url, transport
 from tests.foundation.threads import at_once
-from tests.outbound.conftest import NameServer, Serve
+from tests.outbound.conftest import Serve
+from tests.outbound.names import NameServer
 from tests.outbound.servers import HELLO, Identity, Server, answering, closing_after, read_request, silent
 
 

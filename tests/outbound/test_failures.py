@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from ouipost.outbound import AnswerLost, Client, NotSent, guard, transport
-from tests.outbound.conftest import NameServer, Serve
+from tests.outbound.conftest import Serve
+from tests.outbound.names import NameServer
 from tests.outbound.servers import (
     HELLO,
     Identity,

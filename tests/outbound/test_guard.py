@@ -9,7 +9,8 @@ from pytest_django import Settings
 
 from ouipost.outbound import Blocked, Client, NotSent, check_form, check_url, guard, transport
 from tests.outbound.addresses import BAD_ADDRESSES, BAD_FORMS, GOOD_ADDRESSES, in_url
-from tests.outbound.conftest import NameServer, Serve
+from tests.outbound.conftest import Serve
+from tests.outbound.names import NameServer
 from tests.outbound.servers import Server, silent
 
 

@@ -38,6 +38,30 @@ HOOK = "https://1.1.1.1/hook"
 BEGINNING = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 A_MOMENT = 0.05
 """The duration of each request and of each step of a worker, in seconds."""
+MAY = {
+    "edit": {"draft", "scheduled"},
+    "schedule": {"draft", "scheduled", "missed"},
+    "unschedule": {"scheduled", "missed", "failed"},
+    "publish": {"draft", "scheduled", "missed"},
+    "retry": {"failed", "partially_published"},
+    "resolve": {"needs_review"},
+    "delete": {"draft", "scheduled", "missed", "failed", "partially_published", "needs_review", "published"},
+}
+"""What may be done to a post, by its status. Whatever is published again only shows its results."""
+COMMON_FAULTS: list[dict[str, Any]] = [
+    {"effect": "timeout_after_accept", "options": {"hold": 0}},
+    {"effect": "timeout_before_accept", "options": {"hold": 0}},
+    {"effect": "status", "options": {"status": 500}},
+    {"effect": "status", "options": {"status": 503, "after_accept": True}},
+    {"effect": "status", "options": {"status": 502}, "match": "/"},
+    {"effect": "status", "options": {"status": 403, "body": {"error": "no"}}},
+    {"effect": "cut_json"},
+    {"effect": "expire_token"},
+    {"effect": "revoke"},
+    {"effect": "slow_processing", "options": {"seconds": 90}},
+    {"effect": "list_lag", "options": {"seconds": 20}},
+]
+"""Faults of networks that may come in any life."""
 
 
 Acts = dict[str, tuple[int, tuple[Sequence[Any], ...]]]

@@ -21,20 +21,10 @@ from hypothesis.extra.django import TestCase
 from analytics import discovery
 from ouipost.simulator.models import Fault
 from tests.in_process import BASE
-from tests.posts.system import PLATFORMS, Product, lived, running
+from tests.posts.system import COMMON_FAULTS, MAY, PLATFORMS, Product, lived, running
 
 LIVES = int(os.environ.get("LIVES", "2"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 20 * LIVES)]
-MAY = {
-    "edit": {"draft", "scheduled"},
-    "schedule": {"draft", "scheduled", "missed"},
-    "unschedule": {"scheduled", "missed", "failed"},
-    "publish": {"draft", "scheduled", "missed"},
-    "retry": {"failed", "partially_published"},
-    "resolve": {"needs_review"},
-    "delete": {"draft", "scheduled", "missed", "failed", "partially_published", "needs_review", "published"},
-}
-"""What may be done to a post, by its status. Whatever is published again only shows its results."""
 BY_ITSELF = {
     "scheduled": {"publishing", "published", "failed", "needs_review", "missed"},
     "publishing": {"published", "failed", "needs_review", "missed"},
@@ -49,25 +39,15 @@ REFUSED: dict[str, Any] = {
     "options": {"status": 400, "body": {"error": {"message": "No.", "type": "OAuthException", "code": 100}}},
 }
 """As Meta's networks refuse what a post says."""
-FAULTS: list[dict[str, Any]] = [
-    {"effect": "timeout_after_accept", "options": {"hold": 0}},
-    {"effect": "timeout_before_accept", "options": {"hold": 0}},
-    {"effect": "status", "options": {"status": 500}},
-    {"effect": "status", "options": {"status": 503, "after_accept": True}},
-    {"effect": "status", "options": {"status": 502}, "match": "/"},
-    {"effect": "status", "options": {"status": 400, "body": "no"}},
+FAULTS = [
+    *COMMON_FAULTS,
     REFUSED,
+    {"effect": "status", "options": {"status": 400, "body": "no"}},
     {"effect": "status", "options": {"status": 401, "body": {"error": "no"}}},
-    {"effect": "status", "options": {"status": 403, "body": {"error": "no"}}},
     {"effect": "status", "options": {"status": 429}},
     {"effect": "status", "options": {"status": 429, "headers": {"Retry-After": "30000"}}},
-    {"effect": "cut_json"},
     {"effect": "cut_json", "match": "/"},
-    {"effect": "expire_token"},
-    {"effect": "revoke"},
-    {"effect": "slow_processing", "options": {"seconds": 90}},
     {"effect": "processing_failed"},
-    {"effect": "list_lag", "options": {"seconds": 20}},
 ]
 WHICH = st.integers(0, 19)
 MOMENT = st.integers(1, 14)

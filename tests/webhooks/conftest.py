@@ -1,10 +1,9 @@
-"""A receiver on this machine, a webhook that calls it, and a worker's turn."""
+"""A webhook that calls a receiver on this machine, and a worker's turn."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from ouipost.claims import database_now
 from ouipost.events import delivery, signing
@@ -16,14 +15,6 @@ from ouipost.writer import Inline
 from tests.webhooks.receiver import Receiver
 
 SECRET = signing.normal_secret("a secret of sixteen")
-
-
-@pytest.fixture
-def receiver(settings: Settings) -> Iterator[Receiver]:
-    settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from uuid import uuid4
 from django.db import Error, transaction
 
 from adminapi.jobs import catalogue
-from adminapi.jobs.kinds import Bulk
+from adminapi.jobs.kinds import Bulk, nothing
 from ouipost.claims import database_now
 from ouipost.db.pruning import remove_all
 from ouipost.events import backoff, pruning, replays
@@ -22,7 +22,7 @@ from ouipost.outbound.client import Answer
 from ouipost.writer import TRIES
 from tests.factories import make_account, make_delivery, make_post, make_webhook, make_workspace
 from tests.posts.fakes import ACTOR
-from tests.two_at_once import Caller, Deed, Persevering, World, as_view, asks, journal
+from tests.two_at_once import Caller, Deed, Persevering, World, answered, asks, journal
 from tests.webhooks.conftest import claim_deliveries
 from workspaces.models import User
 
@@ -146,7 +146,7 @@ def in_bulk(kind: Bulk, name: str) -> Deed:
     def do(box: Mailbox, _: Caller) -> tuple[int, Any]:
         user = User.objects.get(email="admin@example.com")
         row = kind.rows_of(user).filter(pk=box.ids[name]).first()
-        return (404, {}) if row is None else as_view(lambda: kind.perform(row, ACTOR))
+        return (404, {}) if row is None else answered(lambda: kind.perform(row, ACTOR, "", nothing))
 
     return do
 

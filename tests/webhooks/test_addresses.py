@@ -1,6 +1,5 @@
 """Addresses that webhooks must not be sent to: refused when one is saved, and once more at every send."""
 
-import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests.conftest import AdminClient
 from tests.contract.world import fields_of
 from tests.factories import make_webhook
 from tests.outbound.addresses import BAD_ADDRESSES, BAD_FORMS, GOOD_ADDRESSES, in_url
-from tests.outbound.conftest import NameServer
+from tests.outbound.names import NameServer
 from tests.outbound.servers import Server, answering, make_identity, silent
 from tests.webhooks.conftest import deliver_due, deliver_now
 
@@ -38,14 +37,12 @@ CONTROL = ["Control characters other than tab and newline are not allowed."]
 
 
 @pytest.fixture(autouse=True)
-def names(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> NameServer:
+def names(names: NameServer, settings: Settings) -> NameServer:
     """Name servers that know these names, and an operator who lists nothing."""
     settings.OUTBOUND_ALLOW = []
-    server = NameServer()
-    server.knows = {f"{name}.": addresses for name, addresses in (LEAD_INSIDE | LEAD_OUTSIDE).items()}
-    server.knows["public.example."] = ["8.8.8.8"]
-    monkeypatch.setattr(socket, "getaddrinfo", server.getaddrinfo)
-    return server
+    names.knows = {f"{name}.": addresses for name, addresses in (LEAD_INSIDE | LEAD_OUTSIDE).items()}
+    names.knows["public.example."] = ["8.8.8.8"]
+    return names
 
 
 @pytest.fixture

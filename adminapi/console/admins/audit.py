@@ -13,15 +13,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from adminapi.audit import LogFilter, csv_of
 from adminapi.console.base import ReadOnlyAdmin
 from adminapi.console.columns import column
 from adminapi.console.filters import Typed
 from adminapi.console.pages import member_of_staff, page, readable_row, show_row
 from adminapi.templatetags.console import as_json
-from adminapi.views.audit import LogFilter, csv_of, visible_to
 from ouipost.events.models import Event
 from ouipost.translating import translated
 from workspaces.models import ApiKey, User
+from workspaces.reach import visible_to
 
 LABELS: dict[str, Any] = {
     "action": _("Action"),
@@ -97,7 +98,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the lines with the names of their keys, which people know better than ids."""
         key = ApiKey.objects.filter(pk=OuterRef("key_id")).values("name")
-        found = visible_to(member_of_staff(request), super().get_queryset(request))
+        found = visible_to(super().get_queryset(request), member_of_staff(request))
         return found.annotate(key_name=Subquery(key[:1]))
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
@@ -181,7 +182,7 @@ def _written(value: Any) -> Any:
 def audit_csv(request: HttpRequest) -> HttpResponseBase:
     """Answer all lines of the list as CSV: the same rows as GET /admin/audit?format=csv."""
     given = {name: value for name in LABELS if (value := request.GET.get(name))}
-    events = visible_to(member_of_staff(request), Event.objects.order_by("-created_at", "-id"))
+    events = visible_to(Event.objects.order_by("-created_at", "-id"), member_of_staff(request))
     narrowed = LogFilter(given, queryset=events)
     if not narrowed.is_valid():
         return HttpResponseRedirect(f"{reverse('admin:events_event_changelist')}?{request.GET.urlencode()}")

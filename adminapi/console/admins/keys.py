@@ -26,14 +26,13 @@ from adminapi.console.service_forms import INSTEAD_OF, SECRET_ADDED, ServiceAdmi
 from adminapi.console.workspaces import ask_for
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
-from adminapi.views import keys as checks
 from ouipost.events.journal import Actor
 from ouipost.translating import about
 from workspaces.keys import services as keys
 from workspaces.keys.usage import requests_by_day
 from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
-from workspaces.reach import keys_of
+from workspaces.reach import key_columns, keys_of
 
 DAYS = 30
 LAST_SECOND = time(23, 59, 59)
@@ -120,11 +119,11 @@ class KeyForm(ServiceForm):
         values = self.changed_values("name", "mode", "tier", "is_active", "expires_at", "permissions", "workspaces")
         user = member_of_staff(self.request)
         if not self.instance._state.adding:
-            values = checks.checked(values, mode=self.instance.mode, user=user, present=self.initial["workspaces"])
+            values = key_columns(values, mode=self.instance.mode, user=user, present=self.initial["workspaces"])
             return keys.update_key(self.instance, values=values, actor=self.actor) if values else self.instance
         given = ("name", "mode", "tier", "expires_at", "permissions", "workspaces")
         values = {name: self.cleaned_data[name] for name in given}
-        stored = checks.checked(values, mode=values["mode"], user=user)
+        stored = key_columns(values, mode=values["mode"], user=user)
         made, self.shown_once = keys.create_key(**stored, pk=self.instance.pk, actor=self.actor)
         return made
 

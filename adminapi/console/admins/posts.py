@@ -1,7 +1,6 @@
 """Posts in the console: the list, the page of each, and their actions."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -159,15 +158,15 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
         if action is None:
             raise Http404
         made: list[Any] = []
-        perform = partial(action.perform_for, request.POST.get("key", ""), actor=Actor.from_request(request))
+        key, actor = request.POST.get("key", ""), Actor.from_request(request)
         answer = self._operate_on(
             request,
             pk,
-            lambda each: made.append(perform(each)),
+            lambda each: action.perform(each, actor, key, made.append),
             title=str(action.title),
             says=str(action.says),
             look=action.look,
-            opens_its_own=action.perform_and is not None,
+            opens_its_own=True,
         )
         return HttpResponseRedirect(ELSEWHERE[name](made[-1])) if made and name in ELSEWHERE else answer
 

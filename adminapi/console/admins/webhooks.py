@@ -26,7 +26,6 @@ from adminapi.console.workspaces import ask_for
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
-from adminapi.views.webhooks import checked
 from ouipost.claims import database_now
 from ouipost.events import signing, webhooks
 from ouipost.events.catalogue import EVENTS
@@ -34,7 +33,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import about, translated
-from workspaces.reach import about_theirs, webhooks_of
+from workspaces.reach import about_theirs, webhook_columns, webhooks_of
 
 WRITTEN = ("url", "events", "workspaces", "is_active")
 BESIDE = 10
@@ -107,9 +106,9 @@ class WebhookForm(ServiceForm):
         if not webhook._state.adding:
             if not (changed := self.changed_values(*WRITTEN)):
                 return webhook
-            values = checked(changed, user=user, present=webhook.workspace_ids)
+            values = webhook_columns(changed, user=user, present=webhook.workspace_ids)
             return webhooks.update_webhook(webhook, values=values, actor=self.actor)
-        values = checked({name: self.cleaned_data[name] for name in WRITTEN}, user=user) | {"id": webhook.pk}
+        values = webhook_columns({name: self.cleaned_data[name] for name in WRITTEN}, user=user) | {"id": webhook.pk}
         secret = self.cleaned_data["given_secret"]
         made, self.shown_once = webhooks.create_webhook(values=values, secret=secret, actor=self.actor)
         return made

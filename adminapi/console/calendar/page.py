@@ -124,11 +124,16 @@ def events(request: HttpRequest) -> JsonResponse:
     )
 
 
+def _require_valid(given: CalendarFilter | ScheduleInput) -> None:
+    """Raise InvalidInput if a form is not valid."""
+    if not given.is_valid():
+        raise InvalidInput(**{name: [str(each) for each in errors] for name, errors in given.errors.items()})
+
+
 def _filtered(request: HttpRequest, workspace: Workspace) -> CalendarFilter:
     """Return the requested posts; raises InvalidInput for a range that is missing, invalid or too long."""
     found = CalendarFilter(request.GET, workspace=workspace, queryset=limited(Post.objects.all(), request))
-    if not found.is_valid():
-        raise InvalidInput(**{name: [str(each) for each in errors] for name, errors in found.errors.items()})
+    _require_valid(found)
     bounds = found.form.cleaned_data
     missing = [name for name in ("from", "to") if not bounds[name]]
     if missing:
@@ -216,8 +221,7 @@ def _as_shown(request: HttpRequest, post: Post) -> Post:
 
 def _read(request: HttpRequest) -> datetime:
     given = ScheduleInput(data={"scheduled_at": request.POST.get("at", "")})
-    if not given.is_valid():
-        raise InvalidInput(**{name: [str(each) for each in errors] for name, errors in given.errors.items()})
+    _require_valid(given)
     at: datetime = given.validated_data["scheduled_at"]
     return at
 

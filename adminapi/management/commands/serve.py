@@ -8,10 +8,9 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from adminapi import keyring
-from adminapi.management.arguments import A_DAY
+from adminapi.management.arguments import A_DAY, add_host
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.web import become, migrate, require_port, web_command
-from ouipost.observability import log_format, logs
 from ouipost.runtime import supervisor
 
 
@@ -33,13 +32,10 @@ fails, TOKEN_KEYS does not open what is stored, or another process listens on th
         parser.add_argument(
             "--demo", action="store_true", help="fill a sandbox workspace once, and print how to use it"
         )
-        parser.add_argument(
-            "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)"
-        )
+        add_host(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.LOG_FORMAT == log_format.JSON:
-            logs.say_in_lines(self)
+        self.say_in_the_log()
         require_port(options["host"])
         migrate()
         keyring.require()

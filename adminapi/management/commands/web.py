@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandParser
 
+from adminapi.management.arguments import add_host
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.web import become, require_port, web_command
-from ouipost.observability import log_format, logs
 
 
 class Command(OperatorCommand):
@@ -22,12 +21,9 @@ process listens on the port. While the database does not answer, or is not migra
     ends_without_database = False
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)"
-        )
+        add_host(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.LOG_FORMAT == log_format.JSON:
-            logs.say_in_lines(self)
+        self.say_in_the_log()
         require_port(options["host"])
         become(web_command(options["host"]))

@@ -5,12 +5,10 @@ import threading
 import time
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandParser
 
 from adminapi.management.base import OperatorCommand
 from adminapi.processes.worker import Worker
-from ouipost.observability import log_format, logs
 from ouipost.runtime import memory
 from ouipost.runtime.supervisor import when_told_to_stop
 
@@ -35,8 +33,7 @@ TOKEN_KEYS does not open what is stored. A database that does not answer, or is 
         parser.add_argument("--parent", type=int, metavar="PID", help="stop also when this parent process is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.LOG_FORMAT == log_format.JSON:
-            logs.say_in_lines(self)
+        self.say_in_the_log()
         memory.keep_loaded()
         worker = Worker()
         when_told_to_stop(lambda *_: worker.stop())

@@ -28,35 +28,14 @@ from ouipost.simulator.models import Fault
 from tests.foundation.rings import make_key
 from tests.in_process import BASE
 from tests.posts.operating.system import Installation, Rows, at_home, installed, load, rows, seal
-from tests.posts.system import PLATFORMS, Acts, drawn, lived
+from tests.posts.system import COMMON_FAULTS, MAY, PLATFORMS, Acts, drawn, lived
 
 LIVES = int(os.environ.get("LIVES", "2"))
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough, pytest.mark.timeout(60 + 30 * LIVES)]
-MAY = {
-    "publish": {"draft", "scheduled", "missed"},
-    "schedule": {"draft", "scheduled", "missed"},
-    "unschedule": {"scheduled", "missed", "failed"},
-    "retry": {"failed", "partially_published"},
-    "delete": {"draft", "scheduled", "missed", "failed", "partially_published", "needs_review", "published"},
-}
-"""What may be done to a post, by its status."""
 UNSETTLED = {"scheduled", "publishing"}
 REFUSALS = {"CONFLICT", "ACCOUNT_NOT_CONNECTED", "POST_NOT_PUBLISHABLE"}
 ALL = {"scope": "all"}
-FAULTS: list[dict[str, Any]] = [
-    {"effect": "timeout_after_accept", "options": {"hold": 0}},
-    {"effect": "timeout_before_accept", "options": {"hold": 0}},
-    {"effect": "status", "options": {"status": 500}},
-    {"effect": "status", "options": {"status": 503, "after_accept": True}},
-    {"effect": "status", "options": {"status": 502}, "match": "/"},
-    {"effect": "status", "options": {"status": 403, "body": {"error": "no"}}},
-    {"effect": "status", "options": {"status": 429, "headers": {"Retry-After": "3000"}}},
-    {"effect": "cut_json"},
-    {"effect": "expire_token"},
-    {"effect": "revoke"},
-    {"effect": "slow_processing", "options": {"seconds": 90}},
-    {"effect": "list_lag", "options": {"seconds": 20}},
-]
+FAULTS = [*COMMON_FAULTS, {"effect": "status", "options": {"status": 429, "headers": {"Retry-After": "3000"}}}]
 WHICH, MOMENT = range(20), range(1, 15)
 NAMES = [*((each,) for each in PLATFORMS), ("twitter", "bluesky"), ("threads", "facebook"), ("linkedin", "twitter")]
 TIMES = (None, 0, 5, 5, 60, 60, 600, 4000)

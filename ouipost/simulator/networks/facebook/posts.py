@@ -177,8 +177,5 @@ def delete(call: Call, version: str, post_id: str) -> HttpResponse:
     post = existing(call, post_id)
     scope = "pages_manage_engagement" if post.kind == Post.COMMENT else "pages_manage_posts"
     page_token(call, post.account, scope)
-    with atomic():
-        gone = Post.objects.alive().filter(network=ID)
-        gone.filter(root=post.external_id).update(deleted_at=call.now)
-        gone.filter(pk=post.pk).update(deleted_at=call.now)
+    publishing.delete(call, post)
     return JsonResponse({"success": True})

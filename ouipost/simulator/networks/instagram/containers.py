@@ -157,9 +157,7 @@ def suits(content: bytes, clip: Clip, *, longest: float) -> bool:
 
 def carousel(call: Call, account: str) -> Media:
     """Make a container of containers, all of which must be ready and meant for it."""
-    value = call.params.get("children")
-    ids = [str(each) for each in value] if isinstance(value, list) else call.text("children").split(",")
-    ids = [each.strip() for each in ids if each.strip()]
+    ids = containers.children_of(call)
     if not CAROUSEL[0] <= len(ids) <= CAROUSEL[1] or len(set(ids)) != len(ids):
         raise error("A carousel takes 2 to 10 items.", 100, 2207028)
     for each in ids:

@@ -210,10 +210,7 @@ def delete(call: Call, version: str, node_id: str) -> HttpResponse:
     authorized(call, BASIC, post.account)
     if call.token is None or "instagram_manage_contents" not in call.token.scopes:
         raise error("(#10) Application does not have permission for this action", 10)
-    with atomic():
-        gone = Post.objects.alive().filter(network=ID)
-        gone.filter(root=post.external_id).update(deleted_at=call.now)
-        gone.filter(pk=post.pk).update(deleted_at=call.now)
+    publishing.delete(call, post)
     return JsonResponse({"success": True})
 
 

@@ -264,7 +264,5 @@ def delete(call: Call, urn: str) -> HttpResponse:
     post = Post.objects.living(ID, urn)
     if post is not None:
         writer(call, post.account)
-        with atomic():
-            Post.objects.alive().filter(network=ID, root=urn).update(deleted_at=call.now)
-            Post.objects.filter(pk=post.pk).update(deleted_at=call.now)
+        publishing.delete(call, post)
     return HttpResponse(status=204)

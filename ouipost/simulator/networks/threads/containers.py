@@ -155,9 +155,7 @@ def wrong_clip(content: bytes, clip: Clip | None) -> str:
 
 def carousel(call: Call, account: str) -> Media:
     """Make a container of containers, all of which must be ready and meant for it."""
-    value = call.params.get("children")
-    ids = [str(each) for each in value] if isinstance(value, list) else call.text("children").split(",")
-    ids = [each.strip() for each in ids if each.strip()]
+    ids = containers.children_of(call)
     if not CAROUSEL[0] <= len(ids) <= CAROUSEL[1] or len(set(ids)) != len(ids):
         raise invalid("A carousel takes 2 to 20 different children")
     for each in ids:

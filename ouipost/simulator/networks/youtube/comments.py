@@ -24,14 +24,20 @@ def insert_thread(call: Call) -> HttpResponse:
             pass
         case _:
             raise refused("commentTextRequired", "The comment resource that is being inserted must specify a text.")
+    video = commentable(video_id)
+    comment = publish(call, token.account, checked(text), video, parent=video.external_id, number=thread_id())
+    return JsonResponse(thread(comment))
+
+
+def commentable(video_id: str) -> Post:
+    """Return a video that may have comments, or refuse."""
     video = Post.objects.alive().filter(network=ID, external_id=video_id, kind=Post.POST).first()
     if video is None:
         raise refusal(404, "videoNotFound", "The video cannot be found.", domain="youtube.commentThread")
     if video.data["made_for_kids"]:
         message = "The video identified by the videoId parameter has disabled comments."
         raise refusal(403, "commentsDisabled", message, domain="youtube.commentThread", word="PERMISSION_DENIED")
-    comment = publish(call, token.account, checked(text), video, parent=video.external_id, number=thread_id())
-    return JsonResponse(thread(comment))
+    return video
 
 
 def insert_reply(call: Call) -> HttpResponse:
@@ -90,12 +96,7 @@ def listing(call: Call) -> HttpResponse:
     authorized(call, FORCE_SSL)
     parts_of(call, PARTS)
     size = page_size(call, 20, 1, 100)
-    video = Post.objects.alive().filter(network=ID, external_id=call.text("videoId"), kind=Post.POST).first()
-    if video is None:
-        raise refusal(404, "videoNotFound", "The video cannot be found.", domain="youtube.commentThread")
-    if video.data["made_for_kids"]:
-        message = "The video identified by the videoId parameter has disabled comments."
-        raise refusal(403, "commentsDisabled", message, domain="youtube.commentThread", word="PERMISSION_DENIED")
+    video = commentable(call.text("videoId"))
     under = Post.objects.filter(network=ID, parent=video.external_id)
     comments = under.listed(call.now, call.seconds("list_lag"))
     if last := comments.filter(external_id=call.text("pageToken") or "-").first():
