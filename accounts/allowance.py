@@ -7,7 +7,7 @@ allowance everything may go.
 import math
 from datetime import datetime, timedelta
 
-from accounts.platforms.base import Allowance
+from accounts.platforms.limits import Allowance
 from ouipost.claims import engine_time
 
 MOST_USED = 2

@@ -10,8 +10,16 @@ from django.db.models import Q
 
 from accounts import platforms
 from accounts.models import Guarded, Network, SocialAccount
-from accounts.platforms.base import PlatformError, RateLimited, StillWorking, Unavailable, Unknown, WhoActs
-from accounts.platforms.errors import AppStopped, NotConnected
+from accounts.platforms.errors import (
+    AppStopped,
+    NotConnected,
+    PlatformError,
+    RateLimited,
+    StillWorking,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
 from accounts.shares import key_of
 from ouipost.claims import engine_time
 from ouipost.db.rows import update_each

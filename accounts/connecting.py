@@ -19,20 +19,11 @@ from oauthlib.oauth2 import WebApplicationClient
 from accounts import hooks, registry
 from accounts.credentials import hosted_url
 from accounts.models import NAME_LENGTH, AccountStatus, Connection, SocialAccount
-from accounts.platforms.base import (
-    AuthExpired,
-    Candidate,
-    Connector,
-    PasswordConnector,
-    PlatformError,
-    Profile,
-    Rejected,
-    SignIn,
-    Tokens,
-    WhoActs,
-)
+from accounts.platforms.base import Connector, PasswordConnector, SignIn
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, WhoActs
 from accounts.platforms.gone import gone_message
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import Candidate, Profile, Tokens
 from accounts.tokens import refresh_time
 from ouipost.crypto import digest
 from ouipost.db.locks import in_transaction

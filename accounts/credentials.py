@@ -7,8 +7,8 @@ from http import HTTPStatus
 from django.conf import settings
 from django.urls import reverse
 
-from accounts.platforms.base import Connector, PlatformError, Session
-from accounts.platforms.errors import app_refused
+from accounts.platforms.base import Connector, Session
+from accounts.platforms.errors import PlatformError, app_refused
 
 
 def hosted_url(platform: str) -> str:

@@ -4,7 +4,8 @@ import logging
 
 from accounts import registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Account, PlatformError
+from accounts.platforms.errors import PlatformError
+from accounts.platforms.shapes import Account
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import connecting, registry
 from accounts.models import Connection, SocialAccount
 from accounts.platforms import NAMES
-from accounts.platforms.base import Candidate
+from accounts.platforms.shapes import Candidate
 from ouipost.crypto import digest
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor

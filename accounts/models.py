@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts import platforms
-from accounts.platforms import base
+from accounts.platforms.shapes import Account, Tokens
 from ouipost.claims import Claimable
 from ouipost.db import sealed
 from ouipost.db.stored_json import JsonColumn, has, is_object, is_strings
@@ -146,7 +146,7 @@ class SocialAccount(Claimable, Guarded):
     def is_connected(self) -> bool:
         return self.disconnected_at is None
 
-    def seal(self, tokens: base.Tokens) -> None:
+    def seal(self, tokens: Tokens) -> None:
         """Store new tokens, encrypted for this row; an empty refresh token keeps the old one and its end."""
         sealed.seal(self, "access_token", tokens.access_token)
         if tokens.refresh_token:
@@ -165,9 +165,9 @@ class SocialAccount(Claimable, Guarded):
         """The username as people see it."""
         return platforms.BY_ID[self.platform].handle(self.username)
 
-    def unseal(self) -> base.Account:
+    def unseal(self) -> Account:
         """Return the account as its network's connector expects it, with tokens decrypted."""
-        return base.Account(
+        return Account(
             remote_id=self.remote_id,
             access_token=sealed.opened(self, "access_token"),
             refresh_token=sealed.opened(self, "refresh_token"),

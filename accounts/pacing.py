@@ -7,7 +7,7 @@ from django.conf import settings
 
 from accounts import allowance
 from accounts.models import SocialAccount
-from accounts.platforms.base import Allowance
+from accounts.platforms.limits import Allowance
 
 
 class Pacing(NamedTuple):

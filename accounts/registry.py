@@ -8,7 +8,8 @@ from django.conf import settings
 from accounts import platforms
 from accounts.exchanges import Exchange
 from accounts.models import SocialAccount
-from accounts.platforms.base import App, Connector
+from accounts.platforms.base import Connector
+from accounts.platforms.shapes import App
 from accounts.session import NetworkSession
 from accounts.shares import key_of
 from ouipost.errors import DomainError

@@ -15,7 +15,10 @@ from rest_framework import serializers
 
 from accounts import connecting, pacing, platforms, registry, services
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
-from accounts.platforms.base import Candidate, Connector, Limits, Option, WhoActs
+from accounts.platforms.base import Connector
+from accounts.platforms.errors import WhoActs
+from accounts.platforms.limits import Limits, Option
+from accounts.platforms.shapes import Candidate
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
 from ouipost.api.schema import STRINGS, at_least, or_null
 from ouipost.errors import problems_in

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from accounts import connecting, grants, hooks, registry, tokens
 from accounts.models import AccountStatus, Connection, SocialAccount
-from accounts.platforms.base import Account, AuthExpired, PlatformError, Profile, Unavailable
+from accounts.platforms.errors import AuthExpired, PlatformError, Unavailable
+from accounts.platforms.shapes import Account, Profile
 from accounts.webhook_payloads import MOST_POSTS
 from ouipost.crypto import CannotDecrypt
 from ouipost.db.locks import in_transaction

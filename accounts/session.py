@@ -3,17 +3,17 @@
 import base64
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, BinaryIO
+from typing import Any, Unpack
 
 from accounts import calls
 from accounts.exchanges import MOST_KEPT, Exchange, describe
-from accounts.platforms.base import Answer, Outdated, PlatformError, Unavailable, Unknown, WhoActs
-from accounts.platforms.errors import AppStopped
-from accounts.platforms.http import moment_of
+from accounts.platforms.base import Request
+from accounts.platforms.errors import AppStopped, Outdated, PlatformError, Unavailable, Unknown, WhoActs
+from accounts.platforms.http import Answer, moment_of
 from ouipost import outbound
 from ouipost.events.masking import MASK, is_secret_name
 from ouipost.phrases import Phrase
@@ -47,27 +47,15 @@ class NetworkSession:
         """The connector's function that turns a refusal into an error."""
         self._client = outbound.Client(gateway=gateway)
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
-        data: Mapping[str, Any] | bytes | BinaryIO | None = None,
-        json: Any = None,
-        files: Mapping[str, tuple[str, bytes | BinaryIO, str]] | None = None,
-        timeout: float = 30,
-        max_bytes: int = 1_000_000,
-    ) -> Answer:
-        seconds = min(timeout, self.deadline - time.monotonic())
+    def request(self, method: str, url: str, **request: Unpack[Request]) -> Answer:
+        seconds = min(request.get("timeout", 30), self.deadline - time.monotonic())
         if seconds <= 0:
             raise Unavailable(Phrase("No time was left for the request."))
         self.requests += 1
-        sent: dict[str, Any] = {"params": params, "data": data, "json": json, "files": files}
+        sent = {name: request.get(name) for name in ("params", "data", "json", "files")}
         began = time.monotonic()
         try:
-            answer = self._client.request(method, url, headers=headers, **sent, timeout=seconds, max_bytes=max_bytes)
+            answer = self._client.request(method, url, **(request | {"timeout": seconds}))
         except outbound.Blocked as error:
             message = Phrase("This installation does not allow the address; its operator can allow it.")
             raise Unavailable(message, who_acts=WhoActs.OPERATOR) from error
@@ -82,7 +70,7 @@ class NetworkSession:
             self.dated = (time.monotonic(), dated)
         is_refused, body = answer.status >= HTTPStatus.BAD_REQUEST, answer.body
         if is_refused or self._exchanges is not None:
-            body = _masked(body, _secrets(headers, params, data, json))
+            body = _masked(body, _secrets(request.get("headers"), *sent.values()))
         self._note(method, url, began, sent, status=answer.status, answer=body)
         read = Answer(status=answer.status, headers=answer.headers, body=body if is_refused else answer.body)
         self._count(self._outcome_of(read), began)

@@ -12,19 +12,18 @@ from structlog.contextvars import bound_contextvars
 
 from accounts import credentials, grants, registry
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
-from accounts.platforms import base
-from accounts.platforms.base import (
+from accounts.platforms.base import Connector
+from accounts.platforms.errors import (
     AuthExpired,
-    Connector,
+    NotConnected,
     PlatformError,
     RateLimited,
     Rejected,
-    Tokens,
     Unavailable,
     Unknown,
     WhoActs,
 )
-from accounts.platforms.errors import NotConnected
+from accounts.platforms.shapes import Account, Tokens
 from accounts.session import NetworkSession
 from ouipost import claims
 from ouipost.claims import Claim
@@ -108,7 +107,7 @@ def require_usable(account: SocialAccount, *, now: datetime) -> None:
         raise AuthExpired(TOKEN_EXPIRED)
 
 
-def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *, now: datetime) -> Answer:
+def authorized(account: SocialAccount, ask: Callable[[Account], Answer], *, now: datetime) -> Answer:
     """Call `ask` with a valid token.
 
     A token that has ended is renewed; one that is refused before its end is renewed once, and if that does not help

@@ -20,7 +20,8 @@ from accounts import connecting, registry, services
 from accounts.credentials import hosted_url
 from accounts.filters import AccountFilter
 from accounts.models import SocialAccount
-from accounts.platforms.base import PlatformError, SignIn
+from accounts.platforms.base import SignIn
+from accounts.platforms.errors import PlatformError
 from accounts.serializers import (
     AccountDetailSerializer,
     AccountInput,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from accounts.platforms.base import Allowance
+from accounts.platforms.limits import Allowance
 from ouipost.claims import engine_time
 
 YOUNG, RECENT, READ_FOR = timedelta(days=1), timedelta(days=7), timedelta(days=90)

@@ -10,18 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts import allowance, calls, registry, tokens
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Connector,
-    PlatformError,
-    PostNumbers,
-    Profile,
-    Published,
-    Rejected,
-    Unavailable,
-    WhoActs,
-)
+from accounts.platforms.base import Connector
+from accounts.platforms.errors import PlatformError, Rejected, Unavailable, WhoActs
+from accounts.platforms.shapes import Account, AccountNumbers, PostNumbers, Profile, Published
 from accounts.session import NetworkSession
 from analytics.models import AccountSync, TargetNumbers
 from analytics.plan import QUARTER, budget_of

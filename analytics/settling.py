@@ -10,16 +10,8 @@ from django.db.models import Min, Sum
 
 from accounts import allowance, connecting, health, tokens
 from accounts.models import SocialAccount
-from accounts.platforms.base import (
-    AccountNumbers,
-    PlatformError,
-    PostNumbers,
-    Profile,
-    RateLimited,
-    Rejected,
-    Unavailable,
-    WhoActs,
-)
+from accounts.platforms.errors import PlatformError, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.shapes import AccountNumbers, PostNumbers, Profile
 from analytics.gains import COUNTED, gained, merged
 from analytics.models import AccountDay, AccountSync, Snapshot, TargetNumbers
 from analytics.periods import day_of, hour_of

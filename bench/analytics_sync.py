@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import PostNumbers
+from accounts.platforms.shapes import PostNumbers
 from analytics.gains import COUNTED
 from analytics.models import AccountSync, TargetNumbers
 from analytics.settling import SyncResult, settle_all

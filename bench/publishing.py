@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from bench.goals import Goal
 from bench.processes import await_answer, cpu_seconds, started
 from bench.services import service_pids

@@ -7,7 +7,7 @@ from statistics import median
 from django.utils import timezone
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from bench.goals import Goal
 from ouipost.events.journal import SYSTEM
 from posts.models import Post, Schedule

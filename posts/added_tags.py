@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import Any
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Media
+from accounts.platforms.shapes import Media
 from ouipost.phrases import Phrase, joined
 from posts import rules
 from posts.content import default_hashtags

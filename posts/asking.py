@@ -6,7 +6,8 @@ from django.utils import timezone
 
 from accounts import registry
 from accounts.models import AccountStatus
-from accounts.platforms.base import Account, Connector, Operation, Published, Recovery
+from accounts.platforms.base import Connector, Recovery
+from accounts.platforms.shapes import Account, Operation, Published
 from ouipost.phrases import Phrase
 from posts.content import compose
 from posts.media import files

@@ -8,7 +8,8 @@ from typing import Any
 import regex
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Connector, Content, Media
+from accounts.platforms.base import Connector
+from accounts.platforms.shapes import Content, Media
 from accounts.platforms.text import JOINTS
 from posts.media.fitting import fit
 from posts.models import Post

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
-from accounts.platforms.base import Media
+from accounts.platforms.shapes import Media
 from ouipost.db.locks import Overtaken, lock_shared
 from ouipost.db.prepared import fetch
 from ouipost.db.rows import insert_each

@@ -7,7 +7,7 @@ from django.db.models import F
 
 from accounts import tokens
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
-from accounts.platforms.base import AuthExpired
+from accounts.platforms.errors import AuthExpired
 from accounts.webhook_payloads import MOST_POSTS
 from ouipost.events.journal import SYSTEM, record
 from ouipost.isolating import for_each

@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from accounts import breakers, pacing
 from accounts.models import Network
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 from ouipost.claims import engine_time
 from posts.models import Target
 from posts.paused import is_busy

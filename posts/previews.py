@@ -8,7 +8,9 @@ from typing import Any
 from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms import text
-from accounts.platforms.base import Connector, Content, Limits, Media
+from accounts.platforms.base import Connector
+from accounts.platforms.limits import Limits
+from accounts.platforms.shapes import Content, Media
 from posts import destinations, rules, services
 from posts.content import compose
 from posts.media import files

@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts import registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Issue
+from accounts.platforms.limits import Issue
 from ouipost.phrases import Phrase
 from posts.content import compose, overrides
 from posts.models import Post, PostStatus, Target, TargetStatus

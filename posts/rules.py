@@ -10,7 +10,9 @@ from django.conf import settings
 from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import rules
-from accounts.platforms.base import Connector, Content, Issue, Media
+from accounts.platforms.base import Connector
+from accounts.platforms.limits import Issue
+from accounts.platforms.shapes import Content, Media
 from ouipost.db.stored_json import misshapen
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase

@@ -8,7 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import registry
-from accounts.platforms import base
+from accounts.platforms.errors import WhoActs
+from accounts.platforms.shapes import Media
 from ouipost.api.schema import MOMENT, TEXT, or_null
 from ouipost.api.showing import TextOrNull, shown
 from posts.inputs import OverrideInput
@@ -110,7 +111,7 @@ class TargetErrorSerializer(serializers.Serializer[Any]):
         help_text="Whether the same send may succeed later without anybody acting. Whether `retry` is allowed is told"
         " by the status, and whether it is safe by the timeline's `retry_safe`."
     )
-    who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs])
+    who_acts = serializers.ChoiceField(choices=[str(each) for each in WhoActs])
     network_code = serializers.CharField()
 
 
@@ -300,7 +301,7 @@ class ValidationSerializer(serializers.Serializer[dict[str, Any]]):
     warnings = serializers.ListField(child=serializers.CharField(), required=False)
 
 
-class PreviewMediaSerializer(serializers.Serializer[base.Media]):
+class PreviewMediaSerializer(serializers.Serializer[Media]):
     """A file as one network gets it; its address is that of the file as it was uploaded."""
 
     id = serializers.CharField()
@@ -313,7 +314,7 @@ class PreviewMediaSerializer(serializers.Serializer[base.Media]):
     converted = serializers.CharField()
     url = serializers.SerializerMethodField()
 
-    def get_url(self, media: base.Media) -> str | None:
+    def get_url(self, media: Media) -> str | None:
         names = {each["id"]: each["name"] for each in self.context["post"].media}
         # A file that came just now, after the post was read, has an address the next time.
         return signed_url(names[media.id], seconds=settings.MEDIA_URL_SECONDS) if media.id in names else None
@@ -360,7 +361,7 @@ class TimelineEntrySerializer(serializers.Serializer[Entry]):
     platform = serializers.ChoiceField(choices=registry.IDS, allow_null=True)
     message = serializers.CharField()
     cause = CauseSerializer(allow_null=True)
-    who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs], allow_null=True)
+    who_acts = serializers.ChoiceField(choices=[str(each) for each in WhoActs], allow_null=True)
     retry_safe = serializers.BooleanField(allow_null=True)
     next_attempt_at = serializers.DateTimeField(allow_null=True)
 

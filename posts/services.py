@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404
 from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms import NAMES
-from accounts.platforms.base import Content, Media
+from accounts.platforms.shapes import Content, Media
 from ouipost.db.rows import assign, insert_each, remember
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record, record_update

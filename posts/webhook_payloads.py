@@ -9,7 +9,7 @@ import orjson
 from rest_framework import serializers
 
 from accounts import registry
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 from ouipost.events.catalogue import Payload, shown
 from ouipost.events.masking import masked_text
 from ouipost.events.models import Event

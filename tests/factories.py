@@ -9,7 +9,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 from django.utils import timezone
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from adminapi.models import Session
 from adminapi.sessions import jwts
 from adminapi.sessions.logins import LIVES

@@ -1,6 +1,7 @@
-"""The interface of a network: its facts, a handful of calls, and errors that say whether a retry can help.
+"""The interface of a network: its facts and a handful of calls.
 
-Neither this module nor its neighbours use Django, the database or the settings.
+`shapes` has what the calls take and return, `limits` the limits, and `errors` the errors, which say whether a retry can
+help. Neither this module nor its neighbours use Django, the database or the settings.
 """
 
 import math
@@ -8,31 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, Protocol, TypedDict, Unpack
 
 from accounts.platforms import rules
-from accounts.platforms.errors import (
-    AuthExpired,
-    Duplicate,
-    NotListed,
-    Outdated,
-    PlatformError,
-    ProcessingFailed,
-    RateLimited,
-    Rejected,
-    StillWorking,
-    Unavailable,
-    Unknown,
-    WhoActs,
-)
+from accounts.platforms.errors import PlatformError, Unknown
 from accounts.platforms.http import Answer, bearer, dig_text, unclear_is_unknown
-from accounts.platforms.limits import (
-    Allowance,
-    Issue,
-    Limits,
-    Option,
-    with_number,
-)
+from accounts.platforms.limits import Allowance, Issue, Limits, with_number
 from accounts.platforms.shapes import (
     FEED,
     Account,
@@ -40,9 +22,7 @@ from accounts.platforms.shapes import (
     App,
     Candidate,
     Content,
-    Demographics,
     Handles,
-    Media,
     Operation,
     PostNumbers,
     Profile,
@@ -51,73 +31,33 @@ from accounts.platforms.shapes import (
 )
 from ouipost.phrases import Phrase
 
-__all__ = [
-    "FEED",
-    "Account",
-    "AccountNumbers",
-    "Allowance",
-    "Answer",
-    "App",
-    "AuthExpired",
-    "Candidate",
-    "Connector",
-    "Content",
-    "Demographics",
-    "Duplicate",
-    "Handles",
-    "Issue",
-    "Limits",
-    "Media",
-    "NotListed",
-    "Operation",
-    "Option",
-    "Outdated",
-    "PasswordConnector",
-    "Platform",
-    "PlatformError",
-    "PostNumbers",
-    "ProcessingFailed",
-    "Profile",
-    "Published",
-    "RateLimited",
-    "Recovery",
-    "Rejected",
-    "Save",
-    "Session",
-    "SignIn",
-    "StillWorking",
-    "Tokens",
-    "Unavailable",
-    "Unknown",
-    "WhoActs",
-]
-
-
 LISTING_LAG = "listing_lag_seconds"
 """The name of the listing lag among the network's limits, for the operator."""
+
+
+class Request(TypedDict, total=False):
+    """The parts of a request beside its method and address, each of which may be left out."""
+
+    headers: Mapping[str, str]
+    params: Mapping[str, Any] | Sequence[tuple[str, str]]
+    data: Mapping[str, Any] | bytes | BinaryIO
+    json: Any
+    files: Mapping[str, tuple[str, bytes | BinaryIO, str]]
+    """Open files, here or as `data`, are sent from their position to their end, and never held in memory whole."""
+    timeout: float
+    """Seconds for the whole call by our own clock; otherwise 30."""
+    max_bytes: int
+    """The length of the longest answer that is read; otherwise a million bytes."""
 
 
 class Session(Protocol):
     """The only way to call a network. `accounts/session.py` implements it over `ouipost/outbound`."""
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
-        data: Mapping[str, Any] | bytes | BinaryIO | None = None,
-        json: Any = None,
-        files: Mapping[str, tuple[str, bytes | BinaryIO, str]] | None = None,
-        timeout: float = 30,
-        max_bytes: int = 1_000_000,
-    ) -> Answer:
+    def request(self, method: str, url: str, **request: Unpack[Request]) -> Answer:
         """Send one request and return its answer, whatever its status; no retries, no redirects, no cookies.
 
-        Open files are sent from their position to their end, piece by piece, and never held in memory whole.
-        `timeout` is for the whole call, in seconds by our own clock. Raises Unavailable if the request certainly did
-        not leave (for the operator to fix if the address guard forbids it), Unknown if it left and the answer was lost.
+        Raises Unavailable if the request certainly did not leave (for the operator to fix if the address guard forbids
+        it), Unknown if it left and the answer was lost.
         """
 
     def to_others(self) -> "Session":
@@ -415,14 +355,16 @@ class Connector(Platform):
         """Read something with a token, which goes in a header, since addresses are logged."""
         return self.call(session, "GET", self.url(path), headers=bearer(token), params=params)
 
-    def call(self, session: Session, method: str, url: str, **request: Any) -> Any:
+    def call(self, session: Session, method: str, url: str, **request: Unpack[Request]) -> Any:
         """Send one request and return its decoded answer; raises the error that `classify` gives for a refusal."""
         answer = session.request(method, url, **request)
         if not answer.ok:
             raise self.classify(answer)
         return answer.json() if answer.body else None
 
-    def call_visible(self, session: Session, method: str, url: str, *, id_at: Sequence[str], **request: Any) -> str:
+    def call_visible(
+        self, session: Session, method: str, url: str, *, id_at: Sequence[str], **request: Unpack[Request]
+    ) -> str:
         """Send the one call that makes a post visible and return its id, found at `id_at`.
 
         Only a definite refusal keeps its error. A plain Unavailable would be sent again although the network may have

@@ -5,24 +5,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Connector,
-    Content,
-    Handles,
-    Issue,
-    Limits,
-    Operation,
-    PostNumbers,
-    Profile,
-    Rejected,
-    Save,
-    Session,
-    Tokens,
-    Unavailable,
-    WhoActs,
-)
+from accounts.platforms.base import Connector, Save, Session
+from accounts.platforms.errors import Rejected, Unavailable, WhoActs
+from accounts.platforms.limits import Issue, Limits
+from accounts.platforms.shapes import Account, AccountNumbers, Content, Handles, Operation, PostNumbers, Profile, Tokens
 from ouipost.phrases import Phrase
 
 ASK_AGAIN_SECONDS = 24 * 3600

@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 from time import monotonic
 from urllib.parse import urldefrag, urljoin
 
-from accounts.platforms.base import Answer, PlatformError, Session
+from accounts.platforms.base import Session
+from accounts.platforms.errors import PlatformError
+from accounts.platforms.http import Answer
 
 SECONDS_IN_ALL = 8.0
 LARGEST_PAGE, READ_OF_A_PAGE = 5_000_000, 1_000_000

@@ -7,22 +7,29 @@ from typing import Any, ClassVar
 
 from oauthlib.oauth2 import WebApplicationClient
 
-from accounts.platforms.base import (
-    Account,
-    Answer,
+from accounts.platforms.base import Connector, Session
+from accounts.platforms.errors import (
     AuthExpired,
-    Connector,
     PlatformError,
     RateLimited,
     Rejected,
-    Session,
-    Tokens,
     Unavailable,
     Unknown,
     WhoActs,
+    app_refused,
 )
-from accounts.platforms.errors import app_refused
-from accounts.platforms.http import decoded, dig, dig_text, facts_of, is_a_page, is_unclear, retry_after, sane_end
+from accounts.platforms.http import (
+    Answer,
+    decoded,
+    dig,
+    dig_text,
+    facts_of,
+    is_a_page,
+    is_unclear,
+    retry_after,
+    sane_end,
+)
+from accounts.platforms.shapes import Account, Tokens
 from ouipost.phrases import Phrase
 
 OPERATOR_ERRORS = {

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from accounts.platforms.base import Handles, Media, Operation, Save, Unavailable
+from accounts.platforms.base import Save
+from accounts.platforms.errors import Unavailable
 from accounts.platforms.http import dig
+from accounts.platforms.shapes import Handles, Media, Operation
 from ouipost.phrases import Phrase
 
 UPLOADS = "uploads"

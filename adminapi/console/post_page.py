@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 from adminapi.console.columns import moment
 from adminapi.console.pages import file_address
 from adminapi.jobs import post_actions as actions

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from accounts import credentials, platforms, registry
 from accounts.credentials import hosted_url
-from accounts.platforms.base import Connector, Outdated, Unavailable, Unknown, WhoActs
+from accounts.platforms.base import Connector
+from accounts.platforms.errors import Outdated, Unavailable, Unknown, WhoActs
 from accounts.session import NetworkSession
 from adminapi.doctor.findings import Finding, warning, well, wrong
 

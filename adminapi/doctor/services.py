@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.management.base import counted
 from adminapi.monitoring.probes import patient_redis

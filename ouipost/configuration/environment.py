@@ -11,7 +11,9 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.platforms.base import Allowance, App, Connector
+from accounts.platforms.base import Connector
+from accounts.platforms.limits import Allowance
+from accounts.platforms.shapes import App
 
 FALSE = ("false", "off", "n", "no", "0", "")
 ENCRYPTED = "REQUIRED"

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import SuspiciousOperation
 
-from accounts.platforms.base import PlatformError
+from accounts.platforms.errors import PlatformError
 from ouipost import __version__
 from ouipost.errors import DomainError
 from ouipost.events.masking import masked

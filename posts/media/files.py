@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts import pauses
 from accounts.models import SocialAccount
-from accounts.platforms import base
+from accounts.platforms import shapes
 from ouipost.db.rows import assign
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record, save_update
@@ -183,26 +183,26 @@ def remove_all(post: Post) -> int:
     return sum(media.size for media in rows)
 
 
-def as_content(post: Post) -> list[base.Media]:
+def as_content(post: Post) -> list[shapes.Media]:
     """Return the files as connectors take them, in the order of the post."""
     return as_contents([post])[post.pk]
 
 
-def as_contents(posts: Iterable[Post]) -> dict[str, list[base.Media]]:
+def as_contents(posts: Iterable[Post]) -> dict[str, list[shapes.Media]]:
     """Return the files of each of these posts as connectors take them, in the order of the post."""
-    contents: dict[str, list[base.Media]] = {post.pk: [] for post in posts}
+    contents: dict[str, list[shapes.Media]] = {post.pk: [] for post in posts}
     for media in Media.objects.filter(post__in=contents).order_by("position", "pk"):
         contents[media.post_id].append(_as_content(media))
     return contents
 
 
-def read_with(post: Post) -> list[base.Media]:
+def read_with(post: Post) -> list[shapes.Media]:
     """Return the same as `as_content`, but without a query if the post's `files` are prefetched."""
     return [_as_content(each) for each in sorted(post.files.all(), key=lambda media: (media.position, media.pk))]
 
 
-def _as_content(media: Media) -> base.Media:
-    return base.Media(
+def _as_content(media: Media) -> shapes.Media:
+    return shapes.Media(
         id=media.pk,
         type=media.type,
         mime_type=media.mime_type,
@@ -282,12 +282,12 @@ def _lock(post: Post) -> Post:
     return locked
 
 
-def _of_scheduled(post: Post) -> list[base.Media]:
+def _of_scheduled(post: Post) -> list[shapes.Media]:
     """Return the files of a scheduled post before a change; a draft needs no comparison."""
     return as_content(post) if post.status == PostStatus.SCHEDULED else []
 
 
-def _check(post: Post, before: Sequence[base.Media]) -> None:
+def _check(post: Post, before: Sequence[shapes.Media]) -> None:
     """Raise PostNotPublishable if a scheduled post could go out with the previous files, and cannot with these.
 
     See `rules.check_change`.

@@ -12,8 +12,10 @@ from typing import BinaryIO
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.platforms.base import Limits, Media, Rejected, Unavailable, WhoActs
+from accounts.platforms.errors import Rejected, Unavailable, WhoActs
 from accounts.platforms.file_rules import most_image_bytes
+from accounts.platforms.limits import Limits
+from accounts.platforms.shapes import Media
 from ouipost.phrases import Phrase, joined
 from posts.media import storage
 from posts.media.children import TooBusy

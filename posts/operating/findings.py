@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts import pauses, platforms, registry
 from accounts.models import AFTER_RESTORE, Network, Pause, PauseScope, SocialAccount
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 from ouipost.moments import written_in_utc
 from posts import obstacles
 from posts.advice import advise

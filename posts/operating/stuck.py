@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from accounts import pauses, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 from ouipost.db.pages import MOST
 from ouipost.events.models import Event
 from posts import obstacles

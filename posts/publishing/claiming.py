@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from accounts import allowance, pacing, pauses
 from accounts.models import Pause, SocialAccount
 from accounts.pacing import Pacing
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 from accounts.shares import NETWORK
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim

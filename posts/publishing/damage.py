@@ -2,7 +2,7 @@
 
 import logging
 
-from accounts.platforms.base import Rejected, Unavailable, WhoActs
+from accounts.platforms.errors import Rejected, Unavailable, WhoActs
 from ouipost.db.stored_json import misshapen
 from ouipost.phrases import Phrase
 from posts.models import Target

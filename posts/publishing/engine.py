@@ -11,7 +11,8 @@ from collections.abc import Callable
 from django.db import Error
 
 from accounts import calls, registry, tokens
-from accounts.platforms.base import Account, PlatformError, Published, StillWorking, Unavailable, Unknown, WhoActs
+from accounts.platforms.errors import PlatformError, StillWorking, Unavailable, Unknown, WhoActs
+from accounts.platforms.shapes import Account, Published
 from ouipost.claims import Claim, LostClaim
 from ouipost.crypto import CannotDecrypt
 from ouipost.observability import traces

@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
     AuthExpired,
     NotListed,
     PlatformError,
     ProcessingFailed,
-    Published,
-    Recovery,
     StillWorking,
     Unavailable,
     Unknown,
 )
+from accounts.platforms.shapes import Published
 from ouipost.observability import traces
 from ouipost.phrases import Phrase
 from posts.publishing.late_answers import late_posts

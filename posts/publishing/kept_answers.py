@@ -14,19 +14,19 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import DataError, Error, IntegrityError
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
     PlatformError,
     ProcessingFailed,
-    Published,
     RateLimited,
-    Recovery,
     Rejected,
     StillWorking,
     Unavailable,
     WhoActs,
 )
+from accounts.platforms.shapes import Published
 from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.writer import Inline

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from accounts.platforms.base import Published
+from accounts.platforms.shapes import Published
 from ouipost.claims import engine_time
 from posts.lateness import LEASE_SECONDS
 from posts.models import Attempt, Target

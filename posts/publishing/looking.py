@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from accounts.platforms.base import Connector, NotListed, Operation, Published, Recovery, StillWorking
+from accounts.platforms.base import Connector, Recovery
+from accounts.platforms.errors import NotListed, StillWorking
+from accounts.platforms.shapes import Operation, Published
 from accounts.session import NetworkSession
 from ouipost.claims import engine_time
 from ouipost.phrases import Phrase

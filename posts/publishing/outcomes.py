@@ -7,19 +7,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.exchanges import Exchange
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
     PlatformError,
     ProcessingFailed,
-    Published,
     RateLimited,
-    Recovery,
     Rejected,
     StillWorking,
     Unavailable,
     Unknown,
 )
+from accounts.platforms.shapes import Published
 from accounts.tokens import obstacle
 from ouipost.claims import Claim, engine_time
 from ouipost.phrases import Phrase

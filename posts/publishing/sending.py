@@ -5,7 +5,9 @@ import time
 from django.db import Error
 
 from accounts import pauses
-from accounts.platforms.base import AuthExpired, Duplicate, Published, Recovery, Rejected, StillWorking
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import AuthExpired, Duplicate, Rejected, StillWorking
+from accounts.platforms.shapes import Published
 from ouipost.claims import engine_time
 from ouipost.observability import traces
 from ouipost.phrases import Phrase

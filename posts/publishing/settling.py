@@ -10,7 +10,8 @@ from django.db.models import Count
 
 from accounts import breakers, calls, pauses
 from accounts.models import AFTER_RESTORE, PauseScope
-from accounts.platforms.base import PlatformError, Published, RateLimited, StillWorking
+from accounts.platforms.errors import PlatformError, RateLimited, StillWorking
+from accounts.platforms.shapes import Published
 from ouipost import claims
 from ouipost.db.rows import insert_each, update_each
 from ouipost.events.journal import SYSTEM, entry, record_all

@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 
 from accounts import pacing, pauses
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Connector, Handles, Media, Recovery
+from accounts.platforms.base import Connector, Recovery
+from accounts.platforms.shapes import Handles, Media
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.db.rows import update_each

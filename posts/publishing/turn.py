@@ -7,17 +7,9 @@ from dataclasses import replace
 from accounts import registry
 from accounts.exchanges import Exchange
 from accounts.models import Pause
-from accounts.platforms.base import (
-    Account,
-    AuthExpired,
-    Content,
-    Handles,
-    Operation,
-    Published,
-    Recovery,
-    Unavailable,
-    WhoActs,
-)
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import AuthExpired, Unavailable, WhoActs
+from accounts.platforms.shapes import Account, Content, Handles, Operation, Published
 from accounts.session import NetworkSession
 from ouipost.claims import Claim, LostClaim, engine_time
 from ouipost.phrases import Phrase

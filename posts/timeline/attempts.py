@@ -11,7 +11,8 @@ from datetime import datetime
 from django.utils.translation import gettext_noop as _
 
 from accounts import platforms
-from accounts.platforms.base import Recovery, WhoActs
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import WhoActs
 from ouipost.phrases import Phrase
 from posts.advice import Advice, advise
 from posts.models import Attempt

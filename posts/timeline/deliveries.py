@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db.models import F, FilteredRelation, Q
 from django.utils.translation import gettext_noop as _
 
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 from ouipost.events.models import Delivery, DeliveryStatus
 from ouipost.phrases import Phrase
 from posts.timeline.entries import Cause, Entry

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 
 
 @dataclass(frozen=True, kw_only=True)

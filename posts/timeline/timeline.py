@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts import registry
 from accounts.platforms import NAMES
-from accounts.platforms.base import WhoActs
+from accounts.platforms.errors import WhoActs
 from ouipost.events.catalogue import TOLD_AS
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase, several

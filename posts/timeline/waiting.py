@@ -7,7 +7,8 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from accounts import pacing, pauses, platforms, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
-from accounts.platforms.base import Allowance, WhoActs
+from accounts.platforms.errors import WhoActs
+from accounts.platforms.limits import Allowance
 from ouipost.moments import written_in_utc
 from ouipost.phrases import Ours, Phrase, joined
 from posts import obstacles

@@ -5,17 +5,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from accounts.platforms.base import (
-    Account,
-    App,
-    Candidate,
-    Connector,
-    PasswordConnector,
-    Profile,
-    Session,
-    SignIn,
-    Tokens,
-)
+from accounts.platforms.base import Connector, PasswordConnector, Session, SignIn
+from accounts.platforms.shapes import Account, App, Candidate, Profile, Tokens
 from accounts.session import NetworkSession
 
 PAGE_TOKENS = Tokens(access_token="page-token", refresh_token="person-token", scopes=("read", "write"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from accounts import allowance
-from accounts.platforms.base import Allowance
+from accounts.platforms.limits import Allowance
 from ouipost.configuration import environment as installation
 from tests.factories import NOW
 

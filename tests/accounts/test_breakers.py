@@ -9,12 +9,13 @@ from django.db import transaction
 from accounts import breakers
 from accounts.breakers import Call, after_calls, note
 from accounts.models import Guarded, Network, SocialAccount
-from accounts.platforms.base import (
+from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
     Duplicate,
+    NotConnected,
     Outdated,
     ProcessingFailed,
-    Published,
     RateLimited,
     Rejected,
     StillWorking,
@@ -22,7 +23,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.errors import AppStopped, NotConnected
+from accounts.platforms.shapes import Published
 from tests.factories import NOW, make_account, make_workspace
 from tests.foundation.threads import at_once
 from workspaces.models import Workspace

@@ -13,7 +13,7 @@ from requests.structures import CaseInsensitiveDict
 from accounts import calls, registry
 from accounts.calls import EVER, PUBLISH, PUBLISHED, REQUEST
 from accounts.models import CallCount
-from accounts.platforms.base import Unavailable, Unknown
+from accounts.platforms.errors import Unavailable, Unknown
 from accounts.platforms.linkcard import LinkCard, fetch_link_card
 from accounts.session import NetworkSession
 from ouipost import outbound

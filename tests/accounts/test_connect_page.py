@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from accounts import registry
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Rejected, SignIn, Unavailable
+from accounts.platforms.base import SignIn
+from accounts.platforms.errors import Rejected, Unavailable
 from ouipost.events.journal import SYSTEM
 from tests.accounts.fakes import FakePasswordNetwork
 from tests.factories import make_account, make_workspace

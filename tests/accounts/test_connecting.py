@@ -13,17 +13,9 @@ from django.db import OperationalError
 from accounts import connecting
 from accounts.connecting import OAuthExchangeFailed, OAuthStateInvalid, Pending, Started
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import (
-    AuthExpired,
-    PlatformError,
-    Profile,
-    Rejected,
-    SignIn,
-    Tokens,
-    Unavailable,
-    Unknown,
-    WhoActs,
-)
+from accounts.platforms.base import SignIn
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unavailable, Unknown, WhoActs
+from accounts.platforms.shapes import Profile, Tokens
 from ouipost.claims import claim_due, database_now
 from ouipost.db.pruning import remove_all
 from ouipost.db.rows import insert_each

@@ -8,7 +8,7 @@ from pytest_django import Settings
 from accounts import pacing
 from accounts.models import SocialAccount
 from accounts.pacing import Pacing
-from accounts.platforms.base import Allowance
+from accounts.platforms.limits import Allowance
 from tests.factories import NOW
 
 LATER = NOW + timedelta(seconds=5)

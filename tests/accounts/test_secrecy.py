@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from ouipost.api.models import StoredAnswer
 from ouipost.crypto import CannotDecrypt
 from ouipost.db import sealed

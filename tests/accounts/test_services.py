@@ -11,16 +11,8 @@ from pytest_django import Settings
 
 from accounts import connecting, hooks, registry, services
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import (
-    AuthExpired,
-    PlatformError,
-    Profile,
-    RateLimited,
-    Rejected,
-    Tokens,
-    Unavailable,
-    WhoActs,
-)
+from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.shapes import Profile, Tokens
 from accounts.tokens import expire
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event

@@ -12,7 +12,8 @@ from requests.structures import CaseInsensitiveDict
 
 from accounts import registry
 from accounts.exchanges import Exchange
-from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
+from accounts.platforms.errors import Unavailable, Unknown, WhoActs
+from accounts.platforms.http import Answer
 from accounts.registry import PlatformNotConfigured
 from accounts.session import NetworkSession
 from ouipost import outbound

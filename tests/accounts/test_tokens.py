@@ -16,17 +16,8 @@ from pytest_django import Settings
 
 from accounts import connecting, health, registry, services, tokens
 from accounts.models import Pause, PauseScope, SocialAccount
-from accounts.platforms.base import (
-    Account,
-    AuthExpired,
-    PlatformError,
-    RateLimited,
-    Rejected,
-    Tokens,
-    Unavailable,
-    Unknown,
-    WhoActs,
-)
+from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, Unknown, WhoActs
+from accounts.platforms.shapes import Account, Tokens
 from accounts.session import NetworkSession
 from accounts.tokens import expire, is_stale, refresh_due, refresh_now, refresh_time
 from ouipost.celery import app

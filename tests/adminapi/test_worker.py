@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from accounts import registry, tokens
 from accounts.models import SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from adminapi.jobs import catalogue, running
 from adminapi.processes import worker
 from adminapi.processes.worker import CHORES, Chore, Worker

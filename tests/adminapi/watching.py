@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from adminapi.models import Heartbeat
 from adminapi.monitoring.backlog import Backlog
 from adminapi.monitoring.probes import PROBES

@@ -6,17 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    App,
-    Connector,
-    PostNumbers,
-    Profile,
-    Session,
-    Tokens,
-    Unavailable,
-)
+from accounts.platforms.base import Connector, Session
+from accounts.platforms.errors import Unavailable
+from accounts.platforms.shapes import Account, AccountNumbers, App, PostNumbers, Profile, Tokens
 from analytics.models import AccountSync, TargetNumbers
 from analytics.reading import read
 from analytics.settling import SyncResult

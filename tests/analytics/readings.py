@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import AccountNumbers, PlatformError, PostNumbers
+from accounts.platforms.errors import PlatformError
+from accounts.platforms.shapes import AccountNumbers, PostNumbers
 from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
 from analytics.settling import SyncResult, settle_all

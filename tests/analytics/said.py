@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from accounts.platforms.base import PostNumbers
+from accounts.platforms.shapes import PostNumbers
 from ouipost.simulator import growth
 from ouipost.simulator import models as networks
 from ouipost.simulator.networks.facebook import insights as facebook

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import PostNumbers, RateLimited
+from accounts.platforms.errors import RateLimited
+from accounts.platforms.shapes import PostNumbers
 from analytics import removal
 from analytics.gains import COUNTED
 from analytics.models import (

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from accounts import calls, registry, tokens
-from accounts.platforms.base import Account, AccountNumbers, PlatformError, Profile, RateLimited, Session
+from accounts.platforms.base import Session
+from accounts.platforms.errors import PlatformError, RateLimited
+from accounts.platforms.shapes import Account, AccountNumbers, Profile
 from analytics import reading
 from ouipost.writer import Inline
 from tests.analytics.readings import claim

@@ -12,19 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import connecting, registry, tokens
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import (
-    AccountNumbers,
-    AuthExpired,
-    Candidate,
-    Demographics,
-    Profile,
-    Published,
-    RateLimited,
-    Rejected,
-    Tokens,
-    Unavailable,
-    WhoActs,
-)
+from accounts.platforms.errors import AuthExpired, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.shapes import AccountNumbers, Candidate, Demographics, Profile, Published, Tokens
 from accounts.services import disconnect
 from analytics import discovery, reading, sync
 from analytics.discovery import discover, discover_all

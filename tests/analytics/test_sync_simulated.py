@@ -13,8 +13,10 @@ from pytest_django import Settings
 
 from accounts import platforms, tokens
 from accounts.models import SocialAccount
-from accounts.platforms.base import Allowance, PostNumbers, Rejected, Unavailable, Unknown
+from accounts.platforms.errors import Rejected, Unavailable, Unknown
 from accounts.platforms.facebook import numbers as facebook_numbers
+from accounts.platforms.limits import Allowance
+from accounts.platforms.shapes import PostNumbers
 from analytics.gains import COUNTED
 from analytics.models import DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
 from ouipost.events.models import Event

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import PostNumbers
+from accounts.platforms.shapes import PostNumbers
 from analytics import top
 from analytics.models import TargetDay, TargetNumbers
 from analytics.periods import A_DAY, Period

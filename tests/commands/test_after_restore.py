@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import Pause, PauseScope, SocialAccount
-from accounts.platforms.base import Published
+from accounts.platforms.shapes import Published
 from adminapi.management.commands import reconcile
 from adminapi.models import Mark
 from ouipost.claims import database_now

@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Published
+from accounts.platforms.shapes import Published
 from adminapi.management.commands import reconcile
 from ouipost.claims import database_now
 from ouipost.events.models import Event

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from pytest_django import Settings
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from adminapi import keyring
 from adminapi.keyring import WrongKeyRing
 from adminapi.models import Canary, Mark

@@ -12,7 +12,8 @@ from pytest_django import Settings
 
 from accounts import registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Allowance, Rejected, Unavailable, WhoActs
+from accounts.platforms.errors import Rejected, Unavailable, WhoActs
+from accounts.platforms.limits import Allowance
 from adminapi.management.commands import sync_analytics
 from analytics.discovery import discover
 from analytics.models import AccountSync, Snapshot, TargetNumbers

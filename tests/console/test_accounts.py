@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from adminapi.jobs import running
 from adminapi.templatetags.charts import DASH
 from ouipost.events.journal import SYSTEM

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import AccountNumbers
+from accounts.platforms.shapes import AccountNumbers
 from adminapi.console.charts import Chart, Series
 from adminapi.templatetags.charts import number
 from analytics.models import AccountSync, TargetNumbers

@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from adminapi.console.calendar import entries, page
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event

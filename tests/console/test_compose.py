@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts import platforms
 from accounts.models import SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from adminapi.console.compose import page, words
 from adminapi.console.compose.forms import options_of
 from ouipost.events.journal import SYSTEM

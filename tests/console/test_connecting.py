@@ -11,7 +11,8 @@ from django.test import Client
 
 from accounts import hosted, registry
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Profile, Rejected, Tokens
+from accounts.platforms.errors import Rejected
+from accounts.platforms.shapes import Profile, Tokens
 from ouipost.events.models import Event
 from tests.accounts.fakes import FakeNetwork, FakePasswordNetwork, make_candidate
 from tests.console import conftest

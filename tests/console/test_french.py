@@ -19,9 +19,9 @@ from django.utils.translation import gettext
 
 from accounts.models import AccountStatus, Pause, SocialAccount
 from accounts.pauses import describe as pause_told
-from accounts.platforms.base import Content
 from accounts.platforms.errors import PlatformError
 from accounts.platforms.http import said
+from accounts.platforms.shapes import Content
 from adminapi.console import words
 from adminapi.console.pages import own_page
 from adminapi.models import Mark

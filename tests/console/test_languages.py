@@ -17,8 +17,8 @@ from django.utils import translation
 from django.utils.formats import date_format
 
 from accounts import calls
-from accounts.platforms.base import Published
 from accounts.platforms.errors import PlatformError
+from accounts.platforms.shapes import Published
 from adminapi.console import words
 from adminapi.templatetags.charts import region
 from adminapi.templatetags.console import outcome

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.calls import FAILED, REQUEST
 from accounts.models import CallCount, SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from adminapi.console.overview import states
 from adminapi.models import Heartbeat
 from adminapi.monitoring import figures

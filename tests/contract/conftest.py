@@ -7,8 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
+from accounts.platforms.errors import PlatformError
 from accounts.platforms.facebook import Facebook
+from accounts.platforms.shapes import Candidate, Profile, Tokens
 from adminapi.views import webhooks
 from posts import inputs, views
 from tests.conftest import AdminClient, ApiClient

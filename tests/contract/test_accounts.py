@@ -9,7 +9,7 @@ import time_machine
 
 from accounts.connecting import take_profile
 from accounts.models import SocialAccount
-from accounts.platforms.base import Profile
+from accounts.platforms.shapes import Profile
 from accounts.views import with_post_counts
 from posts.models import Target
 from tests.conftest import ApiClient

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import AccountNumbers, Demographics, PostNumbers
+from accounts.platforms.shapes import AccountNumbers, Demographics, PostNumbers
 from analytics.models import TargetNumbers
 from posts.models import Target
 from tests.analytics.readings import counts, publish, publish_to, read

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from accounts import health
 from accounts.models import AccountStatus, Connection, SocialAccount
-from accounts.platforms.base import Rejected
+from accounts.platforms.errors import Rejected
 from analytics.models import AccountSync
 from ouipost.claims import database_now
 from ouipost.events.catalogue import EVENTS

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from ouipost.claims import database_now
 from ouipost.events.models import Event, Message
 from posts.models import Post, Target

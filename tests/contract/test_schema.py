@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.platforms.base import Limits
+from accounts.platforms.limits import Limits
 from ouipost.ids import new_id
 from posts.advice import failure
 from posts.models import Target

@@ -14,10 +14,12 @@ from typing import Any
 import django
 import time_machine
 
+from accounts import platforms
+from accounts.platforms.base import Connector
+from accounts.platforms.shapes import Operation
+
 django.setup()
 
-from accounts import platforms  # noqa: E402
-from accounts.platforms.base import Connector, Operation  # noqa: E402
 from adminapi.processes.worker import Worker  # noqa: E402
 from tests.crash.steps import POISON  # noqa: E402
 

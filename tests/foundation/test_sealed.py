@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from ouipost import crypto
 from ouipost.crypto import CannotDecrypt
 from ouipost.db import sealed

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import DisallowedHost, TooManyFieldsSent
 from structlog.contextvars import bound_contextvars
 
-from accounts.platforms.base import Rejected, Unavailable
+from accounts.platforms.errors import Rejected, Unavailable
 from ouipost.errors import DomainError
 from ouipost.observability import sentry
 from ouipost.outbound.errors import AnswerLost, NotSent

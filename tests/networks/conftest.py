@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from accounts.platforms.base import Answer
+from accounts.platforms.http import Answer
 from accounts.session import NetworkSession
 from tests.networks.endpoints import is_known
 

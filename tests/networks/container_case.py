@@ -6,25 +6,23 @@ from typing import Any, ClassVar
 
 import pytest
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
-    Handles,
     NotListed,
-    Operation,
     Outdated,
     PlatformError,
     ProcessingFailed,
-    Published,
     RateLimited,
-    Recovery,
     Rejected,
     StillWorking,
     Unavailable,
     Unknown,
 )
-from accounts.platforms.errors import AppStopped
 from accounts.platforms.meta.containers import POST, ContainerConnector
 from accounts.platforms.meta.failures import MakeAgain, NotReady
+from accounts.platforms.shapes import Handles, Operation, Published
 from accounts.platforms.uploads import uploaded
 from tests.networks.platform_case import (
     LOST,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from accounts.platforms.base import Account, App, Profile, Published
 from accounts.platforms.facebook import Facebook
+from accounts.platforms.shapes import Account, App, Profile, Published
 from tests.networks.platform_case import Call, later, make_answer
 
 GRAPH = "https://graph.facebook.com/v26.0"

@@ -8,38 +8,39 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar, Unpack
 from urllib.parse import urlsplit
 
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Answer,
+from accounts.platforms.base import Connector, Request, Save
+from accounts.platforms.errors import (
     AuthExpired,
-    Candidate,
-    Connector,
-    Content,
-    Handles,
-    Media,
     NotListed,
-    Operation,
     PlatformError,
-    PostNumbers,
-    Profile,
-    Published,
     RateLimited,
     Rejected,
-    Save,
     StillWorking,
-    Tokens,
     Unavailable,
     Unknown,
     WhoActs,
 )
+from accounts.platforms.http import Answer
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    Candidate,
+    Content,
+    Handles,
+    Media,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, tzinfo=UTC)
 NOW_HEADER = "Tue, 24 Nov 2026 10:00:00 GMT"
@@ -75,30 +76,19 @@ class FakeSession:
         self.timeouts: list[float] = []
         self.longest = math.inf
 
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
-        data: Mapping[str, Any] | bytes | BinaryIO | None = None,
-        json: Any = None,
-        files: Mapping[str, tuple[str, bytes | BinaryIO, str]] | None = None,
-        timeout: float = 30,
-        max_bytes: int = 1_000_000,
-    ) -> Answer:
-        if isinstance(data, io.IOBase):
-            data = data.read()
-        if files:
-            files = {name: (title, _read(content), kind) for name, (title, content, kind) in files.items()}
-        parts = {"headers": headers, "params": params, "data": data, "json": json, "files": files}
-        sent = {name: value for name, value in parts.items() if value}
+    def request(self, method: str, url: str, **request: Unpack[Request]) -> Answer:
+        sent: dict[str, Any] = {name: value for name, value in request.items() if value}
+        timeout = sent.pop("timeout", 30)
+        sent.pop("max_bytes", None)
+        if isinstance(data := request.get("data"), io.IOBase):
+            sent["data"] = data.read()
+        if files := request.get("files"):
+            sent["files"] = {name: (title, _read(content), kind) for name, (title, content, kind) in files.items()}
         assert timeout <= self.longest, "Nobody asked for so much time"
         assert self.calls, f"Nobody announced {method} {url}"
         call = self.calls.pop(0)
         assert (method, url, sent) == (call.method, call.url, call.sends)
-        assert _as_written(json) == _as_written(call.sends.get("json")), "Equal in Python, and not in JSON"
+        assert _as_written(request.get("json")) == _as_written(call.sends.get("json")), "Equal in Python, not in JSON"
         self.asserted.add((method, url))
         self.timeouts.append(timeout)
         if isinstance(call.gets, PlatformError):

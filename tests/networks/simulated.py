@@ -10,20 +10,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 
-from accounts.platforms.base import (
-    Account,
-    Candidate,
-    Connector,
-    Content,
-    Handles,
-    Media,
-    Operation,
-    Published,
-    StillWorking,
-    Unavailable,
-    Unknown,
-)
+from accounts.platforms.base import Connector
+from accounts.platforms.errors import StillWorking, Unavailable, Unknown
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import Account, Candidate, Content, Handles, Media, Operation, Published
 from accounts.session import NetworkSession
 from ouipost.simulator import clock
 from ouipost.simulator.models import Fault, Post

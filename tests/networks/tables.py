@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from accounts import platforms
-from accounts.platforms.base import App, Connector, Limits, Option, Platform
+from accounts.platforms.base import Connector, Platform
+from accounts.platforms.limits import Limits, Option
+from accounts.platforms.shapes import App
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "networks.md"
 COMMAND = "python -m tests.networks.tables"

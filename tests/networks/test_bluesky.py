@@ -10,31 +10,33 @@ from typing import Any
 import jwt
 import pytest
 
-from accounts.platforms.base import (
+from accounts.platforms.base import SignIn
+from accounts.platforms.bluesky import Bluesky
+from accounts.platforms.bluesky.atproto import record_key, service_origin
+from accounts.platforms.bluesky.errors import BlobMissing
+from accounts.platforms.errors import (
+    AuthExpired,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    Unknown,
+)
+from accounts.platforms.http import Answer
+from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
-    Answer,
     App,
-    AuthExpired,
     Candidate,
     Content,
     Handles,
     Operation,
-    PlatformError,
     PostNumbers,
     Profile,
     Published,
-    RateLimited,
-    Rejected,
-    SignIn,
-    StillWorking,
     Tokens,
-    Unavailable,
-    Unknown,
 )
-from accounts.platforms.bluesky import Bluesky
-from accounts.platforms.bluesky.atproto import record_key, service_origin
-from accounts.platforms.bluesky.errors import BlobMissing
 from tests.networks.platform_case import (
     LOST,
     NOW,

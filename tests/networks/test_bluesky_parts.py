@@ -5,16 +5,9 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import (
-    Answer,
-    Handles,
-    PlatformError,
-    Rejected,
-    StillWorking,
-    Unavailable,
-    Unknown,
-)
-from accounts.platforms.http import dig_count
+from accounts.platforms.errors import PlatformError, Rejected, StillWorking, Unavailable, Unknown
+from accounts.platforms.http import Answer, dig_count
+from accounts.platforms.shapes import Handles
 from tests.networks import test_bluesky as bluesky
 from tests.networks.platform_case import LOST, NOW, Call, FakeSession, later, make_answer
 

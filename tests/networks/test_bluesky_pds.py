@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from accounts.platforms.base import App, AuthExpired, Content, Operation, Published, Rejected, SignIn
+from accounts.platforms.base import SignIn
 from accounts.platforms.bluesky import Bluesky, media
+from accounts.platforms.errors import AuthExpired, Rejected
 from accounts.platforms.linkcard import LinkCard, Picture
+from accounts.platforms.shapes import App, Content, Operation, Published
 from accounts.session import NetworkSession
 from tests.networks.simulated import Desk, make_file, now
 from tests.simulator.clip import film

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import App, Content, Media, RateLimited, Rejected, SignIn
+from accounts.platforms.base import SignIn
 from accounts.platforms.bluesky import Bluesky, video
 from accounts.platforms.bluesky.errors import BlobMissing
+from accounts.platforms.errors import RateLimited, Rejected
+from accounts.platforms.shapes import App, Content, Media
 from ouipost.simulator import clock
 from ouipost.simulator.models import Media as Stored
 from ouipost.simulator.models import Post, Request

@@ -9,20 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from accounts.platforms.base import (
-    App,
-    AuthExpired,
-    Connector,
-    Content,
-    Media,
-    Operation,
-    ProcessingFailed,
-    Published,
-    Rejected,
-    Unknown,
-)
+from accounts.platforms.base import Connector
+from accounts.platforms.errors import AuthExpired, ProcessingFailed, Rejected, Unknown
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import App, Content, Media, Operation, Published
 from accounts.platforms.text import find_hashtags, find_names, length
 from accounts.platforms.threads import Threads
 from ouipost.simulator import clock

@@ -13,8 +13,10 @@ from django.db.models import F
 
 from accounts import calls, platforms, registry, tokens
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import AccountNumbers, AuthExpired, Connector, Outdated, WhoActs
+from accounts.platforms.base import Connector
+from accounts.platforms.errors import AuthExpired, Outdated, WhoActs
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import AccountNumbers
 from adminapi.management.client import CALLBACK, Client, ClientError, _button, _fields
 from ouipost.events.models import Event
 from ouipost.simulator import clock

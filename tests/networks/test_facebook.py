@@ -7,26 +7,20 @@ from typing import Any, ClassVar
 
 import pytest
 
-from accounts.platforms.base import (
-    App,
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
-    Candidate,
-    Content,
     Duplicate,
-    Operation,
     Outdated,
     PlatformError,
-    Profile,
-    Published,
     RateLimited,
-    Recovery,
     Rejected,
-    Tokens,
     Unavailable,
     Unknown,
 )
-from accounts.platforms.errors import AppStopped
 from accounts.platforms.facebook import Facebook
+from accounts.platforms.shapes import App, Candidate, Content, Operation, Profile, Published, Tokens
 from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import (
     ACCOUNT,

@@ -7,13 +7,9 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import (
-    AccountNumbers,
-    Demographics,
-    PostNumbers,
-    Rejected,
-)
+from accounts.platforms.errors import Rejected
 from accounts.platforms.facebook import numbers as facebook_numbers
+from accounts.platforms.shapes import AccountNumbers, Demographics, PostNumbers
 from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, read
 from tests.networks.platform_case import NOW, Call, FakeSession, later, make_answer
@@ -145,10 +141,13 @@ def test_one_bad_name_is_found_out_and_remembered_for_a_day() -> None:
     assert (first.clicks, first.impressions) == (None, 320)
 
 
-def test_when_no_name_is_left_nothing_is_asked() -> None:
-    facebook_numbers.gone.update(dict.fromkeys(METRICS, NOW))
+def test_the_last_name_is_asked_for_once_and_without_any_nothing_is_asked() -> None:
+    facebook_numbers.gone.update(dict.fromkeys(METRICS[1:], NOW))
 
-    assert numbers(fields(NODE)) == PostNumbers(engagement=21, own={"reactions": 13, "comments": 5, "shares": 3})
+    last = numbers(fields(NODE), insights(METRICS[0], gets=BAD_NAME))
+    none = numbers(fields(NODE))
+
+    assert last == none == PostNumbers(engagement=21, own={"reactions": 13, "comments": 5, "shares": 3})
 
 
 @pytest.mark.parametrize("at", [0, 1])

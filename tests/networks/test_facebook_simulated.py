@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 import pytest
 from PIL import Image
 
-from accounts.platforms.base import App, Content, Duplicate, Media, ProcessingFailed, Rejected
+from accounts.platforms.errors import Duplicate, ProcessingFailed, Rejected
 from accounts.platforms.facebook import Facebook
+from accounts.platforms.shapes import App, Content, Media
 from ouipost.simulator import clock
 from ouipost.simulator.models import Post
 from tests.in_process import in_process

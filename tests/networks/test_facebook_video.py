@@ -7,19 +7,8 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import (
-    Content,
-    Handles,
-    Media,
-    Operation,
-    PlatformError,
-    ProcessingFailed,
-    Published,
-    Rejected,
-    StillWorking,
-    Unavailable,
-    Unknown,
-)
+from accounts.platforms.errors import PlatformError, ProcessingFailed, Rejected, StillWorking, Unavailable, Unknown
+from accounts.platforms.shapes import Content, Handles, Media, Operation, Published
 from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import (
     ACCOUNT,

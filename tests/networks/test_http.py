@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.platforms.base import ProcessingFailed, Rejected, Unknown
+from accounts.platforms.errors import ProcessingFailed, Rejected, Unknown
 from accounts.platforms.http import (
     LONGEST_WAIT,
     bearer,

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import AppStopped, AuthExpired, RateLimited, Rejected, Unavailable, Unknown
+from accounts.platforms.instagram import Instagram
+from accounts.platforms.instagram.errors import WORDS
+from accounts.platforms.meta.failures import MakeAgain, NotReady
+from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
     App,
-    AuthExpired,
     Candidate,
     Content,
     Demographics,
@@ -20,17 +24,8 @@ from accounts.platforms.base import (
     PostNumbers,
     Profile,
     Published,
-    RateLimited,
-    Recovery,
-    Rejected,
     Tokens,
-    Unavailable,
-    Unknown,
 )
-from accounts.platforms.errors import AppStopped
-from accounts.platforms.instagram import Instagram
-from accounts.platforms.instagram.errors import WORDS
-from accounts.platforms.meta.failures import MakeAgain, NotReady
 from tests.networks.container_case import ContainerCase, graph_error
 from tests.networks.platform_case import (
     LOST,

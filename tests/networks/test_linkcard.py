@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from accounts.platforms import linkcard
-from accounts.platforms.base import Answer, PlatformError, Rejected
+from accounts.platforms.errors import PlatformError, Rejected
+from accounts.platforms.http import Answer
 from accounts.platforms.linkcard import LinkCard, Picture, fetch_link_card
 from tests.networks.platform_case import LOST, Call, FakeSession, make_answer
 

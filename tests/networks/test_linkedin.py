@@ -9,35 +9,37 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Answer,
-    App,
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
     AuthExpired,
-    Candidate,
-    Content,
     Duplicate,
-    Handles,
-    Operation,
+    NotTaken,
     Outdated,
     PlatformError,
-    PostNumbers,
     ProcessingFailed,
-    Profile,
-    Published,
     RateLimited,
-    Recovery,
     Rejected,
     StillWorking,
-    Tokens,
     Unavailable,
     Unknown,
     WhoActs,
 )
-from accounts.platforms.errors import NotTaken
+from accounts.platforms.http import Answer
 from accounts.platforms.linkedin import COMMUNITY_SCOPES, SELF_SERVE_SCOPES, LinkedIn, littletext
 from accounts.platforms.linkedin.errors import UploadOver
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    App,
+    Candidate,
+    Content,
+    Handles,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 from accounts.platforms.text import length
 from tests.networks.platform_case import (
     LOST,

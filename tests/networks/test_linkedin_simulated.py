@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.platforms.base import (
-    App,
-    Content,
-    Media,
-    Operation,
-    ProcessingFailed,
-    RateLimited,
-)
+from accounts.platforms.errors import ProcessingFailed, RateLimited
 from accounts.platforms.linkedin import LinkedIn, littletext
+from accounts.platforms.shapes import App, Content, Media, Operation
 from ouipost.simulator import clock
 from ouipost.simulator.models import Counter
 from ouipost.simulator.networks.linkedin import text as linkedin_text

@@ -11,29 +11,31 @@ from unittest.mock import Mock
 
 import pytest
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    App,
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
     AuthExpired,
-    Candidate,
-    Content,
-    Handles,
     PlatformError,
-    PostNumbers,
-    Profile,
-    Published,
     RateLimited,
-    Recovery,
     Rejected,
     StillWorking,
-    Tokens,
     Unavailable,
     Unknown,
     WhoActs,
 )
 from accounts.platforms.pinterest import Pinterest
 from accounts.platforms.pinterest.validation import LIMITS, limits_for
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    App,
+    Candidate,
+    Content,
+    Handles,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 from tests.networks.platform_case import (
     LOST,
     NOW,

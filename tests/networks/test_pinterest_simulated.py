@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import App, Content, Media, Rejected
+from accounts.platforms.errors import Rejected
 from accounts.platforms.pinterest import Pinterest
+from accounts.platforms.shapes import App, Content, Media
 from ouipost.simulator import clock
 from ouipost.simulator.models import Account, Post
 from tests.in_process import in_process

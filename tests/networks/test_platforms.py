@@ -6,8 +6,9 @@ import pytest
 from django.conf import settings
 
 from accounts import platforms
-from accounts.platforms.base import App, Connector, Recovery
+from accounts.platforms.base import Connector, Recovery
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import App
 from accounts.platforms.text import length
 from tests.networks.platform_case import make_answer
 

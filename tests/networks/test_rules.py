@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.platforms import file_rules, rules
-from accounts.platforms.base import Content, Issue, Limits, Option
+from accounts.platforms.limits import Issue, Limits, Option
 from accounts.platforms.rules import check, check_type
+from accounts.platforms.shapes import Content
 from ouipost.phrases import Phrase
 from tests.networks.platform_case import make_document, make_image, make_video
 

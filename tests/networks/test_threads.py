@@ -6,27 +6,23 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, StillWorking, Unavailable
+from accounts.platforms.meta.failures import MakeAgain, NotReady
+from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
     App,
-    AuthExpired,
     Candidate,
     Content,
     Demographics,
     Handles,
     Operation,
-    PlatformError,
     PostNumbers,
     Profile,
     Published,
-    Recovery,
-    Rejected,
-    StillWorking,
     Tokens,
-    Unavailable,
 )
-from accounts.platforms.meta.failures import MakeAgain, NotReady
 from accounts.platforms.threads import Threads
 from accounts.platforms.threads.errors import WORDS
 from tests.networks.container_case import ContainerCase, graph_error

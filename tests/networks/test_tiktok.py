@@ -8,20 +8,9 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.platforms.base import (
-    AccountNumbers,
-    Answer,
-    App,
-    AuthExpired,
-    Candidate,
-    Handles,
-    PlatformError,
-    PostNumbers,
-    Published,
-    RateLimited,
-    Rejected,
-    Unavailable,
-)
+from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, Unavailable
+from accounts.platforms.http import Answer
+from accounts.platforms.shapes import AccountNumbers, App, Candidate, Handles, PostNumbers, Published
 from accounts.platforms.tiktok import TikTok
 from accounts.platforms.tiktok import media as tiktok_media
 from tests.networks.platform_case import (

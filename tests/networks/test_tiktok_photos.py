@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import Content, ProcessingFailed, RateLimited, Recovery, StillWorking, Unknown
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import ProcessingFailed, RateLimited, StillWorking, Unknown
+from accounts.platforms.shapes import Content
 from tests.networks.platform_case import NOW, FakeSession, Saved, later, make_image
 from tests.networks.tiktok_calls import (
     ONESELF,

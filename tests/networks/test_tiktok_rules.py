@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import App, AuthExpired, Content, RateLimited, Rejected, Unavailable
+from accounts.platforms.errors import AuthExpired, RateLimited, Rejected, Unavailable
+from accounts.platforms.shapes import App, Content
 from accounts.platforms.tiktok import TikTok
 from tests.networks.platform_case import make_answer, make_image, make_video
 from tests.networks.tiktok_calls import CONNECTOR, ONESELF, SCOPE, SETTINGS, bad, film, photos

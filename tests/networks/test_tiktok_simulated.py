@@ -10,7 +10,8 @@ import av
 import pytest
 from pytest_django import Settings
 
-from accounts.platforms.base import App, Content, Handles, Media, Rejected, Unavailable, Unknown
+from accounts.platforms.errors import Rejected, Unavailable, Unknown
+from accounts.platforms.shapes import App, Content, Handles, Media
 from accounts.platforms.tiktok import TikTok
 from accounts.platforms.tiktok import media as tiktok_media
 from accounts.platforms.uploads import part_of

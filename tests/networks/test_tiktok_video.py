@@ -7,18 +7,18 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.platforms.base import (
-    Answer,
-    Handles,
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
     PlatformError,
     ProcessingFailed,
     RateLimited,
-    Recovery,
     Rejected,
     StillWorking,
     Unavailable,
     Unknown,
 )
+from accounts.platforms.http import Answer
+from accounts.platforms.shapes import Handles
 from accounts.platforms.tiktok import media as tiktok_media
 from accounts.platforms.tiktok.media import LEAST_CHUNK, Plan
 from tests.networks.platform_case import LOST, NOT_SENT, NOW, Call, FakeSession, Saved, later, make_answer, make_video

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import Content
+from accounts.platforms.shapes import Content
 from tests.networks.platform_case import make_document, make_image, make_video
 from tests.networks.tables import NETWORKS
 

@@ -6,31 +6,33 @@ from typing import Any, ClassVar
 
 import pytest
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Answer,
-    App,
+from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
-    Candidate,
-    Content,
     Duplicate,
-    Handles,
-    Issue,
-    Media,
     PlatformError,
-    PostNumbers,
-    Profile,
-    Published,
     RateLimited,
     Rejected,
     StillWorking,
-    Tokens,
     Unavailable,
     Unknown,
     WhoActs,
 )
-from accounts.platforms.errors import AppStopped
+from accounts.platforms.http import Answer
+from accounts.platforms.limits import Issue
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    App,
+    Candidate,
+    Content,
+    Handles,
+    Media,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 from accounts.platforms.twitter import Twitter
 from accounts.platforms.twitter.media import CHUNK
 from tests.networks.platform_case import (

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import App, Content, RateLimited, Unknown
+from accounts.platforms.errors import RateLimited, Unknown
+from accounts.platforms.shapes import App, Content
 from accounts.platforms.twitter import Twitter
 from ouipost.simulator import clock
 from ouipost.simulator.models import Post

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import Handles, Media, Unavailable
+from accounts.platforms.errors import Unavailable
+from accounts.platforms.shapes import Handles, Media
 from accounts.platforms.uploads import SENT, Part, Progress, part_of
 from tests.networks.platform_case import make_video, no_save
 

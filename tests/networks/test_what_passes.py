@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from accounts import platforms, registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Connector, Media, Operation, Option, Published, StillWorking
+from accounts.platforms.base import Connector
+from accounts.platforms.errors import StillWorking
+from accounts.platforms.limits import Option
+from accounts.platforms.shapes import Media, Operation, Published
 from adminapi.management.client import Client
 from ouipost.claims import database_now
 from ouipost.simulator import clock

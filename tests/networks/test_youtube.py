@@ -7,28 +7,30 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    App,
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
     AuthExpired,
-    Candidate,
-    Content,
     NotListed,
-    Operation,
     PlatformError,
-    PostNumbers,
     ProcessingFailed,
-    Profile,
-    Published,
     RateLimited,
-    Recovery,
     Rejected,
     StillWorking,
-    Tokens,
     Unavailable,
     Unknown,
     WhoActs,
+)
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    App,
+    Candidate,
+    Content,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
 )
 from accounts.platforms.youtube import YouTube
 from accounts.platforms.youtube.errors import until_midnight

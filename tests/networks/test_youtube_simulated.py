@@ -9,14 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from accounts.platforms.base import (
-    Account,
-    App,
-    Content,
-    PlatformError,
-    Rejected,
-    Unknown,
-)
+from accounts.platforms.errors import PlatformError, Rejected, Unknown
+from accounts.platforms.shapes import Account, App, Content
 from accounts.platforms.youtube import YouTube
 from ouipost.simulator import clock
 from ouipost.simulator.models import Media, Post, Request

@@ -6,19 +6,9 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import (
-    Account,
-    Answer,
-    App,
-    Content,
-    Handles,
-    Operation,
-    PlatformError,
-    Profile,
-    Published,
-    StillWorking,
-    Tokens,
-)
+from accounts.platforms.errors import PlatformError, StillWorking
+from accounts.platforms.http import Answer
+from accounts.platforms.shapes import Account, App, Content, Handles, Operation, Profile, Published, Tokens
 from accounts.platforms.tiktok import TikTok
 from tests.networks.platform_case import (
     NOW,

@@ -6,25 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import (
-    Account,
-    App,
-    AuthExpired,
-    Connector,
-    Content,
-    Handles,
-    Issue,
-    Limits,
-    Operation,
-    Option,
-    Published,
-    Recovery,
-    Save,
-    Session,
-    Tokens,
-    Unknown,
-)
+from accounts.platforms.base import Connector, Recovery, Save, Session
+from accounts.platforms.errors import AuthExpired, Unknown
+from accounts.platforms.limits import Issue, Limits, Option
 from accounts.platforms.rules import check
+from accounts.platforms.shapes import Account, App, Content, Handles, Operation, Published, Tokens
 from accounts.session import NetworkSession
 from ouipost.claims import Claim, database_now
 from ouipost.events.journal import Actor

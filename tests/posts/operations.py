@@ -13,7 +13,8 @@ from django.shortcuts import get_object_or_404
 
 from accounts import connecting
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Operation, Published, Session
+from accounts.platforms.base import Session
+from accounts.platforms.shapes import Operation, Published
 from ouipost.claims import database_now
 from ouipost.events.models import Event, Message
 from posts import counts, services

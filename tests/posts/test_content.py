@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from accounts import registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Content, Media
+from accounts.platforms.shapes import Content, Media
 from posts.content import compose, default_hashtags, final_text, overrides
 from posts.models import Post
 from tests.networks.platform_case import make_image

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import connecting, tokens
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from posts import expiring

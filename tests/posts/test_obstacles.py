@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.models import Network
-from accounts.platforms.base import Allowance
+from accounts.platforms.limits import Allowance
 from ouipost.claims import database_now
 from ouipost.moments import written_in_utc
 from posts.advice import failure

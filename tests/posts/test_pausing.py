@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import pauses
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Published, Unavailable, WhoActs
+from accounts.platforms.errors import Unavailable, WhoActs
+from accounts.platforms.shapes import Published
 from analytics.models import AccountSync
 from analytics.sync import due_accounts
 from ouipost.claims import Claim, database_now

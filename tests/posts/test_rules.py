@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from accounts import platforms, registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from posts.content import compose
 from posts.models import Post
 from posts.rules import PostNotPublishable, check, find_issues

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.platforms.base import Tokens
+from accounts.platforms.shapes import Tokens
 from tests.factories import make_account
 from workspaces.models import Workspace
 

@@ -14,7 +14,8 @@ from django.utils import timezone
 from accounts import connecting, health, tokens
 from accounts import services as account_services
 from accounts.models import SocialAccount
-from accounts.platforms.base import AuthExpired, Published, Rejected, Tokens
+from accounts.platforms.errors import AuthExpired, Rejected
+from accounts.platforms.shapes import Published, Tokens
 from ouipost.claims import database_now
 from ouipost.events import webhooks
 from ouipost.events.catalogue import EVENTS, TEST

@@ -10,7 +10,7 @@ from django.http import Http404
 from accounts import grants
 from accounts import services as account_services
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Account
+from accounts.platforms.shapes import Account
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.events.models import Event

@@ -4,32 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Allowance,
-    Answer,
-    AuthExpired,
-    Candidate,
-    Content,
-    Handles,
-    Issue,
-    Limits,
-    Operation,
-    PasswordConnector,
-    PlatformError,
-    PostNumbers,
-    Profile,
-    Published,
-    Recovery,
-    Rejected,
-    Save,
-    Session,
-    SignIn,
-    Tokens,
-    Unavailable,
-    Unknown,
-)
+from accounts.platforms.base import PasswordConnector, Recovery, Save, Session, SignIn
 from accounts.platforms.bluesky import errors as bluesky_errors
 from accounts.platforms.bluesky import media as bluesky_media
 from accounts.platforms.bluesky import numbers as bluesky_numbers
@@ -45,7 +20,21 @@ from accounts.platforms.bluesky.atproto import (
     timestamp,
 )
 from accounts.platforms.bluesky.listing import records_like
-from accounts.platforms.http import bearer, dig_count, dig_text, listed, moment
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unavailable, Unknown
+from accounts.platforms.http import Answer, bearer, dig_count, dig_text, listed, moment
+from accounts.platforms.limits import Allowance, Issue, Limits
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    Candidate,
+    Content,
+    Handles,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 from accounts.platforms.text import UNSEEN
 
 USUAL_HANDLES_END = ".bsky.social"

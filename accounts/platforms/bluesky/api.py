@@ -3,9 +3,10 @@
 import re
 from typing import Any
 
-from accounts.platforms.base import Account, Connector, Session
+from accounts.platforms.base import Connector, Session
 from accounts.platforms.bluesky.atproto import home_server
 from accounts.platforms.http import bearer, decoded, dig_text
+from accounts.platforms.shapes import Account
 
 DEFAULT_SERVICE = "https://bsky.social"
 DOCUMENTS = (

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from accounts.platforms.base import Rejected, Tokens, Unknown
+from accounts.platforms.errors import Rejected, Unknown
 from accounts.platforms.http import dig_list, dig_text, sane_end
+from accounts.platforms.shapes import Tokens
 from accounts.platforms.text import Span
 from ouipost.phrases import Phrase
 

@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from accounts.platforms.base import (
-    Answer,
+from accounts.platforms.errors import (
     AuthExpired,
     PlatformError,
     RateLimited,
@@ -12,9 +11,10 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
     WhoActs,
+    not_permitted,
 )
-from accounts.platforms.errors import not_permitted
 from accounts.platforms.http import (
+    Answer,
     decoded,
     dig_text,
     facts_of,

@@ -3,10 +3,11 @@
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Connector, Operation, Session
+from accounts.platforms.base import Connector, Session
 from accounts.platforms.bluesky.api import get
 from accounts.platforms.bluesky.atproto import COLLECTION
 from accounts.platforms.http import dig_text, pages, recent, text_at, time_at
+from accounts.platforms.shapes import Operation
 
 AT_ONCE = 100
 

@@ -5,23 +5,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    Connector,
-    Handles,
-    Media,
-    Operation,
-    Rejected,
-    Save,
-    Session,
-    Unavailable,
-    Unknown,
-)
+from accounts.platforms.base import Connector, Save, Session
 from accounts.platforms.bluesky.api import service_of, xrpc
 from accounts.platforms.bluesky.atproto import CARD
 from accounts.platforms.bluesky.video import LIVES, PLAINLY, UPLOAD, VideoUpload
+from accounts.platforms.errors import Rejected, Unavailable, Unknown
 from accounts.platforms.http import bearer, dig, dig_text
 from accounts.platforms.linkcard import fetch_link_card
+from accounts.platforms.shapes import Account, Handles, Media, Operation
 from accounts.platforms.uploads import UPLOADS, upload_missing
 from ouipost.phrases import Phrase
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from accounts.platforms.base import PostNumbers
 from accounts.platforms.http import dig_count
+from accounts.platforms.shapes import PostNumbers
 
 OWN = {
     "likes": "likeCount",

@@ -5,22 +5,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    Connector,
-    Handles,
-    Media,
-    Operation,
-    Published,
-    RateLimited,
-    Rejected,
-    Session,
-    Unavailable,
-    Unknown,
-)
+from accounts.platforms.base import Connector, Session
 from accounts.platforms.bluesky import api as bluesky_api
 from accounts.platforms.bluesky.atproto import CARD, COLLECTION, byte_range
+from accounts.platforms.errors import RateLimited, Rejected, Unavailable, Unknown
 from accounts.platforms.http import dig_text, moment
+from accounts.platforms.shapes import Account, Handles, Media, Operation, Published
 from accounts.platforms.text import Span, find_hashtags, find_mentions, find_whole_links, length
 from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.bluesky.api import DEFAULT_SERVICE
 from accounts.platforms.http import dig_text
-from accounts.platforms.limits import above
+from accounts.platforms.limits import Issue, Limits, Option, above
+from accounts.platforms.shapes import Content, Media
 from accounts.platforms.text import length
 from ouipost.phrases import Phrase
 

@@ -10,24 +10,20 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from accounts.platforms.base import (
-    Answer,
+from accounts.platforms.base import Connector, Save, Session
+from accounts.platforms.bluesky.api import get, service_of, xrpc
+from accounts.platforms.bluesky.errors import ClocksDiffer, has_no_bluesky
+from accounts.platforms.errors import (
     AuthExpired,
-    Connector,
-    Handles,
-    Operation,
     PlatformError,
     RateLimited,
     Rejected,
-    Save,
-    Session,
     StillWorking,
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.bluesky.api import get, service_of, xrpc
-from accounts.platforms.bluesky.errors import ClocksDiffer, has_no_bluesky
-from accounts.platforms.http import bearer, decoded, dig, dig_count, dig_text, said
+from accounts.platforms.http import Answer, bearer, decoded, dig, dig_count, dig_text, said
+from accounts.platforms.shapes import Handles, Operation
 from accounts.platforms.uploads import GIVEN, SENT, UPLOADS, Progress
 from ouipost.phrases import Phrase
 

@@ -6,33 +6,30 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms import meta
-from accounts.platforms.base import (
-    FEED,
-    Account,
-    AccountNumbers,
-    App,
-    AuthExpired,
-    Candidate,
-    Content,
-    Handles,
-    Issue,
-    Limits,
-    Operation,
-    PostNumbers,
-    Profile,
-    Published,
-    Recovery,
-    Save,
-    Session,
-    Tokens,
-)
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import AuthExpired
 from accounts.platforms.facebook import numbers as facebook_numbers
 from accounts.platforms.facebook import validation
 from accounts.platforms.facebook.api import Graph
 from accounts.platforms.facebook.posts import Comment, PhotoStory, Post, Way
 from accounts.platforms.facebook.video import Reel, Video, VideoStory
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
+from accounts.platforms.limits import Issue, Limits
 from accounts.platforms.meta.rules import as_sent
+from accounts.platforms.shapes import (
+    FEED,
+    Account,
+    AccountNumbers,
+    App,
+    Candidate,
+    Content,
+    Handles,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 from ouipost.phrases import Phrase
 
 PAGE_FIELDS = "id,name,username,access_token,category,link,picture.type(large){url},followers_count,fan_count,tasks"

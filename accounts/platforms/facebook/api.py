@@ -7,10 +7,12 @@ from typing import Any
 from urllib.parse import parse_qs, urljoin
 
 from accounts.platforms import meta
-from accounts.platforms.base import Account, Answer, AuthExpired, PlatformError, Rejected, Session, Unknown
+from accounts.platforms.base import Session
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unknown
 from accounts.platforms.facebook import errors as facebook_errors
-from accounts.platforms.http import MOST_PAGES, bearer, dig, dig_text, pages, unclear_is_unknown
+from accounts.platforms.http import MOST_PAGES, Answer, bearer, dig, dig_text, pages, unclear_is_unknown
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import Account
 from ouipost.phrases import Phrase
 
 GRAPH_HOST = "graph.facebook.com"

@@ -3,8 +3,8 @@
 from typing import Any
 
 from accounts.platforms import meta
-from accounts.platforms.base import Answer, PlatformError, Rejected, Unavailable
-from accounts.platforms.http import decoded, dig, dig_text, facts_of
+from accounts.platforms.errors import PlatformError, Rejected, Unavailable
+from accounts.platforms.http import Answer, decoded, dig, dig_text, facts_of
 
 NAME = "Facebook"
 NOT_THERE = "100/33"

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import Account, AccountNumbers, Demographics, PlatformError, PostNumbers, Rejected, Session
+from accounts.platforms.base import Session
+from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.facebook.api import Graph
 from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
 from accounts.platforms.meta.numbers import in_percent, last_whole_day
+from accounts.platforms.shapes import Account, AccountNumbers, Demographics, PostNumbers
 
 VIEWS, REACH, CLICKS = "post_media_view", "post_total_media_view_unique", "post_clicks"
 REACTIONS, ACTIVITY, PLAYS = "post_reactions_by_type_total", "post_activity_by_action_type", "post_video_views"
@@ -94,25 +96,21 @@ def insights(
 ) -> dict[str, Any]:
     """Return the last value of each metric that Facebook gives, by its name."""
     asked = [name for name in names if name not in gone or gone[name] <= now - ASKED_AGAIN_AFTER]
-
-    def ask(*some: str) -> dict[str, Any]:
-        path = f"{subject}/insights"
-        answer = graph.get(session, account.access_token, path, metric=",".join(some), **span)
-        return {dig_text(each, "name"): _last(each) for each in dig_list(answer, "data")}
-
+    if not asked:
+        return {}
     try:
-        return ask(*asked) if asked else {}
+        answer = graph.get(session, account.access_token, f"{subject}/insights", metric=",".join(asked), **span)
     except Rejected as error:
         if not _is_bad_name(error):
             raise
+    else:
+        return {dig_text(each, "name"): _last(each) for each in dig_list(answer, "data")}
+    if len(asked) == 1:
+        gone[asked[0]] = now
+        return {}
     found: dict[str, Any] = {}
     for name in asked:
-        try:
-            found |= ask(name)
-        except Rejected as error:
-            if not _is_bad_name(error):
-                raise
-            gone[name] = now
+        found |= insights(graph, session, account, subject, [name], now=now, **span)
     return found
 
 

@@ -11,23 +11,12 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import unquote
 
-from accounts.platforms.base import (
-    Account,
-    Handles,
-    Media,
-    Operation,
-    PlatformError,
-    Published,
-    Recovery,
-    Rejected,
-    Save,
-    Session,
-    Unavailable,
-    Unknown,
-)
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import PlatformError, Rejected, Unavailable, Unknown
 from accounts.platforms.facebook.api import Graph, page_address, post_id_of
 from accounts.platforms.facebook.errors import is_not_there
 from accounts.platforms.http import dig_list, dig_text, recent, time_at
+from accounts.platforms.shapes import Account, Handles, Media, Operation, Published
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
 from ouipost.phrases import Phrase

@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from accounts.platforms import file_rules
-from accounts.platforms.base import FEED, Content, Issue, Limits, Option
+from accounts.platforms.limits import Issue, Limits, Option
+from accounts.platforms.shapes import FEED, Content
 from ouipost.phrases import Phrase
 
 MESSAGE_CHARACTERS = 63_206

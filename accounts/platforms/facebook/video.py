@@ -8,23 +8,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from accounts.platforms.base import (
-    Handles,
-    Operation,
-    ProcessingFailed,
-    Published,
-    Recovery,
-    Rejected,
-    Save,
-    Session,
-    StillWorking,
-    Unavailable,
-)
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import ProcessingFailed, Rejected, StillWorking, Unavailable
 from accounts.platforms.facebook.api import GRAPH_HOST, VIDEO_HOST, page_address, post_id_of
 from accounts.platforms.facebook.errors import is_failed_upload, is_not_there
 from accounts.platforms.facebook.posts import Way, stories_of
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, said
 from accounts.platforms.meta.failures import MakeAgain, counted, failures_so_far
+from accounts.platforms.shapes import Handles, Operation, Published
 from accounts.platforms.uploads import SENT, Progress
 from ouipost.phrases import Phrase
 

@@ -7,39 +7,31 @@ from functools import partial
 from typing import Any
 
 from accounts.platforms import meta
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Allowance,
-    Answer,
-    App,
-    AuthExpired,
-    Candidate,
-    Content,
-    Handles,
-    Issue,
-    Limits,
-    Media,
-    Operation,
-    PlatformError,
-    PostNumbers,
-    Profile,
-    Published,
-    Recovery,
-    Rejected,
-    Save,
-    Session,
-    Tokens,
-    Unknown,
-)
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unknown
 from accounts.platforms.facebook import Facebook
-from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
+from accounts.platforms.http import Answer, bearer, dig, dig_count, dig_list, dig_text
 from accounts.platforms.instagram import comments, errors, validation
 from accounts.platforms.instagram import facebook as instagram_facebook
 from accounts.platforms.instagram import numbers as instagram_numbers
 from accounts.platforms.instagram.facebook import FACEBOOK, LOGIN, is_linked
+from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.meta.containers import ContainerConnector, limit_of
 from accounts.platforms.meta.rules import as_sent
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    App,
+    Candidate,
+    Content,
+    Handles,
+    Media,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 from ouipost.phrases import Phrase
 
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"

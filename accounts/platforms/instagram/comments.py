@@ -6,9 +6,11 @@ https://developers.facebook.com/docs/instagram-platform/instagram-api-with-insta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Account, Operation, Published, Rejected, Session, Unknown
+from accounts.platforms.base import Session
+from accounts.platforms.errors import Rejected, Unknown
 from accounts.platforms.http import dig_text, pages, recent, time_at
 from accounts.platforms.meta.containers import ContainerConnector
+from accounts.platforms.shapes import Account, Operation, Published
 from accounts.platforms.text import comparable
 
 DOUBTFUL = {"20", "20/1772107"}

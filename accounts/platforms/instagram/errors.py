@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from accounts.platforms import meta
-from accounts.platforms.base import (
-    Answer,
+from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
     PlatformError,
     ProcessingFailed,
@@ -17,8 +17,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.errors import AppStopped
-from accounts.platforms.http import decoded, dig_text, facts_of
+from accounts.platforms.http import Answer, decoded, dig_text, facts_of
 from accounts.platforms.meta.containers import QUOTA_WAIT
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from ouipost.phrases import Phrase

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Account, Candidate, Profile, Session, Tokens
+from accounts.platforms.base import Session
 from accounts.platforms.facebook import Facebook
 from accounts.platforms.http import dig_count, dig_text
+from accounts.platforms.shapes import Account, Candidate, Profile, Tokens
 from ouipost.phrases import Phrase
 
 LOGIN = "login"

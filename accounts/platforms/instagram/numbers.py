@@ -5,10 +5,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import AccountNumbers, PlatformError, PostNumbers, Rejected
+from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.http import dig_count, dig_text
 from accounts.platforms.meta.containers import is_gone
 from accounts.platforms.meta.numbers import Read, demographics, insights, last_whole_day
+from accounts.platforms.shapes import AccountNumbers, PostNumbers
 
 POST_NAMES = ("views", "reach", "total_interactions", "likes", "comments", "shares", "saved")
 STORY_NAMES = ("views", "reach", "total_interactions", "replies", "shares")

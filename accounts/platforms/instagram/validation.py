@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from accounts.platforms.base import Content, Issue, Limits, Option
+from accounts.platforms.limits import Issue, Limits, Option
 from accounts.platforms.meta.rules import too_long_for_its_place, video_issues
+from accounts.platforms.shapes import Content
 from ouipost.phrases import Phrase
 
 FIRST_COMMENT = Option(name="first_comment", max_characters=2200)

@@ -5,30 +5,10 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Allowance,
-    Answer,
-    App,
-    Candidate,
-    Content,
-    Duplicate,
-    Handles,
-    Issue,
-    Limits,
-    Operation,
-    PlatformError,
-    PostNumbers,
-    Profile,
-    Published,
-    Recovery,
-    Save,
-    Session,
-    Tokens,
-    Unknown,
-)
-from accounts.platforms.http import decoded, dig, dig_text, unclear_is_unknown
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import Duplicate, PlatformError, Unknown
+from accounts.platforms.http import Answer, decoded, dig, dig_text, unclear_is_unknown
+from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.linkedin import errors as linkedin_errors
 from accounts.platforms.linkedin import littletext, validation
 from accounts.platforms.linkedin import media as linkedin_media
@@ -40,6 +20,19 @@ from accounts.platforms.linkedin.numbers import OF_MEMBERS, Numbers
 from accounts.platforms.linkedin.people import COMMUNITY
 from accounts.platforms.linkedin.posts import is_organization
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    App,
+    Candidate,
+    Content,
+    Handles,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 from ouipost.phrases import Phrase
 
 WEB = "https://www.linkedin.com"
@@ -189,10 +182,8 @@ class LinkedIn(OAuth2Connector):
             "message": {"text": operation.text},
         }
         url = f"{HOST}{linkedin_posts.comments_path(operation)}"
-        request = {"headers": api.headers, "json": body}
-        return linkedin_posts.comment(
-            operation, self.call_visible(session, "POST", url, id_at=("commentUrn",), **request)
-        )
+        urn = self.call_visible(session, "POST", url, id_at=("commentUrn",), headers=api.headers, json=body)
+        return linkedin_posts.comment(operation, urn)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         api = self._api(session, operation.account.access_token)

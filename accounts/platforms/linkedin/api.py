@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from accounts.platforms.base import Answer, Connector, PlatformError, Session
-from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, pages
+from accounts.platforms.base import Connector, Session
+from accounts.platforms.errors import PlatformError
+from accounts.platforms.http import Answer, bearer, dig_count, dig_list, dig_text, pages
 from accounts.platforms.linkedin.errors import UploadOver
 
 HOST = "https://api.linkedin.com"

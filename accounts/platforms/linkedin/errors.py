@@ -5,18 +5,19 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from accounts.platforms.base import (
-    Answer,
+from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
+    NotTaken,
     Outdated,
     PlatformError,
     RateLimited,
     Rejected,
     Unavailable,
+    not_permitted,
 )
-from accounts.platforms.errors import NotTaken, not_permitted
 from accounts.platforms.http import (
+    Answer,
     decoded,
     dig_list,
     dig_text,

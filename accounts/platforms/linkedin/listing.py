@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from accounts.platforms.base import Content, Handles, Operation, ProcessingFailed, Published, StillWorking
+from accounts.platforms.errors import ProcessingFailed, StillWorking
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, recent
 from accounts.platforms.linkedin import littletext, posts
 from accounts.platforms.linkedin.api import Api, encoded
+from accounts.platforms.shapes import Content, Handles, Operation, Published
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import GIVEN, UPLOADS
 from ouipost.phrases import Phrase

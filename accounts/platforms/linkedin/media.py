@@ -5,22 +5,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import (
-    Handles,
-    Media,
-    Operation,
-    ProcessingFailed,
-    Rejected,
-    Save,
-    StillWorking,
-    Unavailable,
-    Unknown,
-)
+from accounts.platforms.base import Save
+from accounts.platforms.errors import ProcessingFailed, Rejected, StillWorking, Unavailable, Unknown
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, said
 from accounts.platforms.limits import ONE_OF
 from accounts.platforms.linkcard import Picture, fetch_link_card
 from accounts.platforms.linkedin.api import Api, encoded
 from accounts.platforms.linkedin.errors import UploadOver
+from accounts.platforms.shapes import Handles, Media, Operation
 from accounts.platforms.uploads import GIVEN, UPLOADS, Part, Progress, part_of, upload_missing
 from ouipost.phrases import Phrase
 

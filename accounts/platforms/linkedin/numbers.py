@@ -8,17 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import (
-    AccountNumbers,
-    PlatformError,
-    PostNumbers,
-    RateLimited,
-    Rejected,
-    Unavailable,
-    Unknown,
-)
+from accounts.platforms.errors import PlatformError, RateLimited, Rejected, Unavailable, Unknown
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text
 from accounts.platforms.linkedin.api import Api, encoded, urn_list
+from accounts.platforms.shapes import AccountNumbers, PostNumbers
 
 OF_MEMBERS = {
     "impressions": "IMPRESSION",

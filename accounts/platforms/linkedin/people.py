@@ -5,11 +5,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from accounts.platforms.base import Candidate, Profile, Rejected, Tokens, Unavailable, Unknown
+from accounts.platforms.errors import Rejected, Unavailable, Unknown
 from accounts.platforms.http import dig, dig_text
 from accounts.platforms.linkedin.api import Api
 from accounts.platforms.linkedin.numbers import Numbers
 from accounts.platforms.linkedin.posts import ORGANIZATION, is_organization
+from accounts.platforms.shapes import Candidate, Profile, Tokens
 from ouipost.phrases import Phrase
 
 MEMBER = "urn:li:person:"

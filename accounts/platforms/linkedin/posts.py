@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from accounts.platforms.base import Content, Handles, Media, Operation, Published
 from accounts.platforms.linkedin import littletext
 from accounts.platforms.linkedin.api import encoded
 from accounts.platforms.linkedin.media import CARD
+from accounts.platforms.shapes import Content, Handles, Media, Operation, Published
 from accounts.platforms.uploads import uploaded
 
 POST_URN = re.compile(r"urn:li:(?:share|ugcPost):\d+")

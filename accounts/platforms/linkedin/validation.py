@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from accounts.platforms.base import Content, Issue, Limits, Option
-from accounts.platforms.limits import above
+from accounts.platforms.limits import Issue, Limits, Option, above
 from accounts.platforms.linkedin.people import COMMUNITY
 from accounts.platforms.linkedin.posts import title
+from accounts.platforms.shapes import Content
 from ouipost.phrases import Phrase
 
 MAY_POST_VIDEOS = {"ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER"}

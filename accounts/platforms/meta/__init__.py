@@ -6,8 +6,8 @@ from collections.abc import Iterator, Set
 from datetime import date
 from typing import Any
 
-from accounts.platforms.base import (
-    Answer,
+from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
     Duplicate,
     Outdated,
@@ -16,9 +16,11 @@ from accounts.platforms.base import (
     Rejected,
     Unavailable,
     WhoActs,
+    app_refused,
+    not_permitted,
 )
-from accounts.platforms.errors import AppStopped, app_refused, not_permitted
 from accounts.platforms.http import (
+    Answer,
     decoded,
     dig,
     dig_text,

@@ -11,36 +11,20 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, ClassVar
 
-from accounts.platforms.base import (
-    Account,
-    Handles,
-    Media,
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import (
     NotListed,
-    Operation,
     PlatformError,
-    Published,
     RateLimited,
-    Recovery,
     Rejected,
-    Save,
-    Session,
     StillWorking,
     Unavailable,
     Unknown,
 )
-from accounts.platforms.http import (
-    bearer,
-    dig_count,
-    dig_list,
-    dig_text,
-    is_unclear,
-    pages,
-    recent,
-    time_at,
-)
+from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, is_unclear, pages, recent, time_at
 from accounts.platforms.meta.failures import MakeAgain, NotReady, count, counted, to_be_made_anew
 from accounts.platforms.meta.longlived import LongLivedTokens
-from accounts.platforms.shapes import CLOCKS_DIFFER
+from accounts.platforms.shapes import CLOCKS_DIFFER, Account, Handles, Media, Operation, Published
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
 from ouipost.phrases import Phrase

@@ -1,6 +1,8 @@
 """Failed containers: another container is made for the post, as long as that may help."""
 
-from accounts.platforms.base import Handles, Operation, PlatformError, ProcessingFailed, Save, Unavailable
+from accounts.platforms.base import Save
+from accounts.platforms.errors import PlatformError, ProcessingFailed, Unavailable
+from accounts.platforms.shapes import Handles, Operation
 
 FAILURES = "failures"
 MOST_FAILURES = 3

@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from accounts.platforms.base import Account, AuthExpired, Rejected, Session, Tokens, Unavailable, WhoActs
+from accounts.platforms.base import Session
+from accounts.platforms.errors import AuthExpired, Rejected, Unavailable, WhoActs
 from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import Account, Tokens
 from ouipost.phrases import Phrase
 
 AFTER_A_CODE = "#_"

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import Demographics, Rejected
+from accounts.platforms.errors import Rejected
 from accounts.platforms.http import dig_count, dig_list, dig_text
+from accounts.platforms.shapes import Demographics
 
 NAME_REFUSED = "100"
 """One unknown name fails the whole call, with this code and no subcode."""
@@ -18,22 +19,12 @@ def insights(read: Read, names: Sequence[str]) -> dict[str, int]:
     try:
         return _values(read(metric=",".join(names)))
     except Rejected as refusal:
-        if refusal.network_code != NAME_REFUSED or len(names) == 1:
-            raise
-    found: dict[str, int] = {}
-    for name in names:
-        found |= one_by_one(read, name)
-    return found
-
-
-def one_by_one(read: Read, name: str) -> dict[str, int]:
-    """Return one number, nothing if the network refuses its name."""
-    try:
-        return _values(read(metric=name))
-    except Rejected as refusal:
         if refusal.network_code != NAME_REFUSED:
             raise
-        return {}
+    found: dict[str, int] = {}
+    for name in names if len(names) > 1 else ():
+        found |= insights(read, [name])
+    return found
 
 
 def _values(answer: Any) -> dict[str, int]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from accounts.platforms.base import Content, Issue, Media
+from accounts.platforms.limits import Issue
+from accounts.platforms.shapes import Content, Media
 from ouipost.phrases import Phrase
 
 MOST_WIDTH = 1920

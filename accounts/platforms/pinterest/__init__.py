@@ -5,34 +5,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    AccountNumbers,
-    Allowance,
-    Answer,
-    App,
-    AuthExpired,
-    Candidate,
-    Content,
-    Handles,
-    Issue,
-    Limits,
-    Operation,
-    PlatformError,
-    PostNumbers,
-    Profile,
-    Published,
-    Recovery,
-    Rejected,
-    Save,
-    Session,
-    Tokens,
-    Unavailable,
-    Unknown,
-    WhoActs,
-)
-from accounts.platforms.errors import app_refused
-from accounts.platforms.http import bearer, dig_count, dig_text, pages, text_at
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unavailable, Unknown, WhoActs, app_refused
+from accounts.platforms.http import Answer, bearer, dig_count, dig_text, pages, text_at
+from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.pinterest import errors as pinterest_errors
 from accounts.platforms.pinterest import numbers as pinterest_numbers
@@ -40,6 +16,19 @@ from accounts.platforms.pinterest import pins as pinterest_pins
 from accounts.platforms.pinterest import validation
 from accounts.platforms.pinterest.listing import pins_like
 from accounts.platforms.pinterest.media import VideoUpload
+from accounts.platforms.shapes import (
+    Account,
+    AccountNumbers,
+    App,
+    Candidate,
+    Content,
+    Handles,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 from ouipost.phrases import Phrase
 
 BOARDS_A_PAGE = 250

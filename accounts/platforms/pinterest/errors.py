@@ -3,9 +3,17 @@
 import math
 from typing import Any
 
-from accounts.platforms.base import Answer, AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, WhoActs
-from accounts.platforms.errors import app_refused, not_permitted
-from accounts.platforms.http import decoded, dig_text, facts_of, is_a_page, is_unclear, retry_after, sane_wait
+from accounts.platforms.errors import (
+    AuthExpired,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    WhoActs,
+    app_refused,
+    not_permitted,
+)
+from accounts.platforms.http import Answer, decoded, dig_text, facts_of, is_a_page, is_unclear, retry_after, sane_wait
 from ouipost.phrases import Phrase, joined
 
 AFTER_SPAM = 6 * 3600.0

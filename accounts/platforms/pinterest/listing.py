@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from accounts.platforms.base import Content, Operation
 from accounts.platforms.http import dig_text, moment, pages, recent, text_at
 from accounts.platforms.pinterest.pins import link_of
+from accounts.platforms.shapes import Content, Operation
 from accounts.platforms.text import comparable
 
 

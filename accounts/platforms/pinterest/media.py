@@ -6,19 +6,10 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
-from accounts.platforms.base import (
-    Answer,
-    Connector,
-    Handles,
-    Operation,
-    PlatformError,
-    Rejected,
-    Save,
-    Session,
-    StillWorking,
-    Unavailable,
-)
-from accounts.platforms.http import bearer, dig, dig_text, is_unclear
+from accounts.platforms.base import Connector, Save, Session
+from accounts.platforms.errors import PlatformError, Rejected, StillWorking, Unavailable
+from accounts.platforms.http import Answer, bearer, dig, dig_text, is_unclear
+from accounts.platforms.shapes import Handles, Operation
 from accounts.platforms.uploads import GIVEN, UPLOADS, Progress
 from ouipost.phrases import Phrase
 

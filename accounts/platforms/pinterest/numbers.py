@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import AccountNumbers, PostNumbers, Rejected
+from accounts.platforms.errors import Rejected
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
+from accounts.platforms.shapes import AccountNumbers, PostNumbers
 
 DAYS_BACK = 89
 IMAGE_OWN = {

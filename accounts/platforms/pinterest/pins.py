@@ -3,7 +3,8 @@
 import base64
 from typing import Any
 
-from accounts.platforms.base import Content, Handles, Media, Save
+from accounts.platforms.base import Save
+from accounts.platforms.shapes import Content, Handles, Media
 from accounts.platforms.uploads import uploaded
 
 BOARDS = "boards"

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounts.platforms.base import Content, Issue, Limits, Media, Option
-from accounts.platforms.limits import above
+from accounts.platforms.limits import Issue, Limits, Option, above
 from accounts.platforms.pinterest.pins import BOARDS, COVER
+from accounts.platforms.shapes import Content, Media
 from ouipost.phrases import Phrase
 
 LONGEST_LINK = 2048

@@ -6,28 +6,22 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Session
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unknown
+from accounts.platforms.http import Answer, dig_list, dig_text
+from accounts.platforms.limits import Allowance, Issue, Limits
+from accounts.platforms.meta.containers import ContainerConnector, limit_of
+from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
-    Allowance,
-    Answer,
-    AuthExpired,
     Candidate,
     Content,
-    Issue,
-    Limits,
     Media,
     Operation,
-    PlatformError,
     PostNumbers,
     Profile,
-    Rejected,
-    Session,
     Tokens,
-    Unknown,
 )
-from accounts.platforms.http import dig_list, dig_text
-from accounts.platforms.meta.containers import ContainerConnector, limit_of
 from accounts.platforms.threads import errors as threads_errors
 from accounts.platforms.threads import numbers as threads_numbers
 from accounts.platforms.threads import validation

@@ -1,7 +1,8 @@
 """The meaning of Threads' refusals and failures: https://developers.facebook.com/docs/threads/troubleshooting"""
 
 from accounts.platforms import meta
-from accounts.platforms.base import Answer, PlatformError, ProcessingFailed, Rejected, WhoActs
+from accounts.platforms.errors import PlatformError, ProcessingFailed, Rejected, WhoActs
+from accounts.platforms.http import Answer
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from ouipost.phrases import Phrase
 

@@ -5,9 +5,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import AccountNumbers, PlatformError, PostNumbers, Rejected
+from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.meta.containers import is_gone
 from accounts.platforms.meta.numbers import Read, demographics, insights, last_whole_day
+from accounts.platforms.shapes import AccountNumbers, PostNumbers
 
 OWN_NAMES = ("likes", "replies", "reposts", "quotes", "shares")
 USER_NAMES = ("views", "likes", "replies", "reposts", "quotes", "clicks")

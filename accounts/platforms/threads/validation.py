@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from accounts.platforms.base import Content, Issue, Limits, Option
+from accounts.platforms.limits import Issue, Limits, Option
 from accounts.platforms.meta.rules import video_issues
+from accounts.platforms.shapes import Content
 from accounts.platforms.text import find_whole_links
 from ouipost.phrases import Phrase, both
 

@@ -6,31 +6,24 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import PlatformError, Rejected, Unavailable, Unknown
+from accounts.platforms.http import dig_count, dig_list, dig_text, unclear_is_unknown
+from accounts.platforms.limits import Allowance, Issue, Limits
+from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
-    Allowance,
     App,
     Candidate,
     Content,
     Handles,
-    Issue,
-    Limits,
     Media,
     Operation,
-    PlatformError,
     PostNumbers,
     Profile,
     Published,
-    Recovery,
-    Rejected,
-    Save,
-    Session,
     Tokens,
-    Unavailable,
-    Unknown,
 )
-from accounts.platforms.http import dig_count, dig_list, dig_text, unclear_is_unknown
 from accounts.platforms.tiktok import media as tiktok_media
 from accounts.platforms.tiktok import numbers as tiktok_numbers
 from accounts.platforms.tiktok import posts as tiktok_posts

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from accounts.platforms.base import Answer, AuthExpired, PlatformError, Rejected, Session, Unavailable, Unknown
-from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text, unclear_is_unknown
+from accounts.platforms.base import Session
+from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, Unavailable, Unknown
+from accounts.platforms.http import Answer, bearer, decoded, dig, dig_list, dig_text, unclear_is_unknown
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.tiktok import errors as tiktok_errors
 from ouipost.phrases import Phrase

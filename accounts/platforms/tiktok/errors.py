@@ -6,8 +6,7 @@ https://developers.tiktok.com/doc/tiktok-api-v2-error-handling
 import re
 from typing import Any
 
-from accounts.platforms.base import (
-    Answer,
+from accounts.platforms.errors import (
     AuthExpired,
     PlatformError,
     ProcessingFailed,
@@ -16,7 +15,17 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import code_to_show, decoded, dig, dig_text, facts_of, is_a_page, is_unclear, retry_after
+from accounts.platforms.http import (
+    Answer,
+    code_to_show,
+    decoded,
+    dig,
+    dig_text,
+    facts_of,
+    is_a_page,
+    is_unclear,
+    retry_after,
+)
 from ouipost.phrases import Phrase, joined
 
 NAME = "TikTok"

@@ -3,8 +3,10 @@
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Account, Content, Operation, Session, Unknown
+from accounts.platforms.base import Session
+from accounts.platforms.errors import Unknown
 from accounts.platforms.http import dig, dig_count, dig_text, pages, recent
+from accounts.platforms.shapes import Account, Content, Operation
 from accounts.platforms.text import length
 from accounts.platforms.tiktok.api import TikTokApi
 from ouipost.phrases import Phrase

@@ -6,7 +6,10 @@ https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 import re
 from dataclasses import dataclass
 
-from accounts.platforms.base import Answer, Connector, Handles, Media, Save, Session, Unavailable
+from accounts.platforms.base import Connector, Save, Session
+from accounts.platforms.errors import Unavailable
+from accounts.platforms.http import Answer
+from accounts.platforms.shapes import Handles, Media
 from accounts.platforms.tiktok.posts import without_post
 from accounts.platforms.uploads import SENT, Part, Progress
 from ouipost.phrases import Phrase

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from accounts.platforms.base import PostNumbers, Published
 from accounts.platforms.http import dig_count, dig_text
+from accounts.platforms.shapes import PostNumbers, Published
 
 COUNTS = {"likes": "like_count", "comments": "comment_count", "shares": "share_count"}
 

@@ -4,17 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import (
-    Account,
-    Content,
-    Handles,
-    Operation,
-    PlatformError,
-    Published,
-    Save,
-    StillWorking,
-)
+from accounts.platforms.base import Save
+from accounts.platforms.errors import PlatformError, StillWorking
 from accounts.platforms.http import dig_text
+from accounts.platforms.shapes import Account, Content, Handles, Operation, Published
 from accounts.platforms.tiktok import errors as tiktok_errors
 from accounts.platforms.tiktok.validation import CREATOR, INTERACTIONS, PUBLIC
 from accounts.platforms.uploads import UPLOADS, uploaded

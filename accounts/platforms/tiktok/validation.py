@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.http import dig_count, dig_list
+from accounts.platforms.limits import Issue, Limits, Option
+from accounts.platforms.shapes import Content, Media
 from ouipost.phrases import Phrase
 
 PUBLIC, SELF_ONLY = "PUBLIC_TO_EVERYONE", "SELF_ONLY"

@@ -4,30 +4,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import PlatformError, Rejected, Unknown
+from accounts.platforms.http import Answer, bearer, dig, dig_count, dig_text
+from accounts.platforms.limits import Allowance, Issue, Limits
+from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
-    Allowance,
-    Answer,
     Candidate,
     Content,
     Handles,
-    Issue,
-    Limits,
     Operation,
-    PlatformError,
     PostNumbers,
     Profile,
     Published,
-    Recovery,
-    Rejected,
-    Save,
-    Session,
     Tokens,
-    Unknown,
 )
-from accounts.platforms.http import bearer, dig, dig_count, dig_text
-from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.twitter import errors as twitter_errors
 from accounts.platforms.twitter import media as twitter_media
 from accounts.platforms.twitter import numbers as twitter_numbers

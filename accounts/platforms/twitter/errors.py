@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.platforms.base import (
-    Answer,
+from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
     Duplicate,
     PlatformError,
@@ -13,9 +13,19 @@ from accounts.platforms.base import (
     Rejected,
     Unavailable,
     WhoActs,
+    not_permitted,
 )
-from accounts.platforms.errors import AppStopped, not_permitted
-from accounts.platforms.http import decoded, dig, dig_text, facts_of, is_a_page, is_unclear, reset_after, retry_after
+from accounts.platforms.http import (
+    Answer,
+    decoded,
+    dig,
+    dig_text,
+    facts_of,
+    is_a_page,
+    is_unclear,
+    reset_after,
+    retry_after,
+)
 
 QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 NO_KIND = {"", "about:blank"}

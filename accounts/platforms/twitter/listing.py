@@ -6,8 +6,9 @@ from datetime import UTC
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Connector, Operation, Session
+from accounts.platforms.base import Connector, Session
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, pages, recent, text_at, time_at
+from accounts.platforms.shapes import Operation
 from accounts.platforms.text import comparable
 
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"

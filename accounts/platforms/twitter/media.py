@@ -4,19 +4,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import (
-    Connector,
-    Handles,
-    Media,
-    Operation,
-    Rejected,
-    Save,
-    Session,
-    StillWorking,
-    Unavailable,
-)
+from accounts.platforms.base import Connector, Save, Session
+from accounts.platforms.errors import Rejected, StillWorking, Unavailable
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, said
 from accounts.platforms.limits import ONE_OF
+from accounts.platforms.shapes import Handles, Media, Operation
 from accounts.platforms.uploads import GIVEN, SENT, UPLOADS, Ending, Part, Progress, upload_missing
 from ouipost.phrases import Phrase
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import Account, Connector, PostNumbers, Rejected, Session, WhoActs
+from accounts.platforms.base import Connector, Session
+from accounts.platforms.errors import Rejected, WhoActs
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, listed
+from accounts.platforms.shapes import Account, PostNumbers
 
 PRIVATE_FOR = timedelta(days=30) - timedelta(hours=1)
 """X gives an author the private numbers of a post for 30 days."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from accounts.platforms.base import Content, Issue, Limits, Media, Option
+from accounts.platforms.limits import Issue, Limits, Option
+from accounts.platforms.shapes import Content, Media
 from accounts.platforms.text import comparable, find_cashtags, find_names
 from accounts.platforms.twitter.media import CHUNK, MOST_CHUNKS, is_chunked
 from ouipost.phrases import Phrase

@@ -6,32 +6,23 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery, Save, Session
+from accounts.platforms.errors import PlatformError, Rejected, StillWorking, Unavailable, Unknown
+from accounts.platforms.http import Answer, bearer, decoded, dig, dig_list, dig_text, listed
+from accounts.platforms.limits import Allowance, Issue, Limits
+from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
-    Allowance,
-    Answer,
     Candidate,
     Content,
     Handles,
-    Issue,
-    Limits,
     Operation,
-    PlatformError,
     PostNumbers,
     Profile,
     Published,
-    Recovery,
-    Rejected,
-    Save,
-    Session,
-    StillWorking,
     Tokens,
-    Unavailable,
-    Unknown,
 )
-from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text, listed
-from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.youtube import errors as youtube_errors
 from accounts.platforms.youtube import validation
 from accounts.platforms.youtube.listing import comments_like, videos_like

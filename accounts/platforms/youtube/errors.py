@@ -5,8 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from accounts.platforms.base import (
-    Answer,
+from accounts.platforms.errors import (
     AuthExpired,
     PlatformError,
     ProcessingFailed,
@@ -14,9 +13,11 @@ from accounts.platforms.base import (
     Rejected,
     Unavailable,
     WhoActs,
+    app_refused,
+    not_permitted,
 )
-from accounts.platforms.errors import app_refused, not_permitted
 from accounts.platforms.http import (
+    Answer,
     code_to_show,
     decoded,
     dig,

@@ -5,8 +5,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms.base import Connector, NotListed, Operation, Session, Unknown
+from accounts.platforms.base import Connector, Session
+from accounts.platforms.errors import NotListed, Unknown
 from accounts.platforms.http import dig_text, pages, recent, text_at, time_at
+from accounts.platforms.shapes import Operation
 from accounts.platforms.text import comparable
 from accounts.platforms.youtube.media import ASKED_AT
 from ouipost.phrases import Phrase

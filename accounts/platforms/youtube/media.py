@@ -10,21 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounts.platforms.base import (
-    Answer,
-    Connector,
-    Content,
-    Handles,
-    Media,
-    Operation,
-    PlatformError,
-    Rejected,
-    Save,
-    Session,
-    Unavailable,
-    Unknown,
-)
-from accounts.platforms.http import bearer, dig_text
+from accounts.platforms.base import Connector, Save, Session
+from accounts.platforms.errors import PlatformError, Rejected, Unavailable, Unknown
+from accounts.platforms.http import Answer, bearer, dig_text
+from accounts.platforms.shapes import Content, Handles, Media, Operation
 from accounts.platforms.uploads import SENT, Part, Progress, part_of
 from accounts.platforms.youtube.errors import is_unknown
 from ouipost.phrases import Phrase

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import Account, Connector, PlatformError, PostNumbers, Rejected, Session
+from accounts.platforms.base import Connector, Session
+from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, moment, sane_count
+from accounts.platforms.shapes import Account, PostNumbers
 
 REPORTS = "https://youtubeanalytics.googleapis.com/v2/reports"
 A_DAY = timedelta(days=1)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from accounts.platforms.base import Content, Issue, Limits, Option
-from accounts.platforms.limits import above
+from accounts.platforms.limits import Issue, Limits, Option, above
+from accounts.platforms.shapes import Content
 from ouipost.phrases import Phrase
 
 MOST_TAG_CHARACTERS = 500

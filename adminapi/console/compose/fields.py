@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import Option
+from accounts.platforms.limits import Option
 from adminapi.console.compose import words
 from adminapi.console.compose.forms import OWN, File, Sheet, options_of
 from adminapi.console.pages import file_address

@@ -15,7 +15,7 @@ from rest_framework import serializers
 
 from accounts import registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Option
+from accounts.platforms.limits import Option
 from adminapi.console.pages import as_told
 from ouipost.api.failures import describe
 from ouipost.errors import InvalidInput

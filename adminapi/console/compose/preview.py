@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Media
+from accounts.platforms.shapes import Media
 from adminapi.console.compose import words
 from adminapi.console.compose.fields import id_of
 from adminapi.console.compose.forms import Sheet, checked_values, moment_on

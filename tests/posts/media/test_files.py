@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import PauseScope
-from accounts.platforms.base import Limits
+from accounts.platforms.limits import Limits
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import counts, pausing, services

@@ -11,8 +11,10 @@ import time_machine
 from django.utils import timezone
 from PIL import Image
 
-from accounts.platforms.base import Content, Limits, Media, Rejected, Unavailable, WhoActs
+from accounts.platforms.errors import Rejected, Unavailable, WhoActs
+from accounts.platforms.limits import Limits
 from accounts.platforms.pinterest import validation as pinterest
+from accounts.platforms.shapes import Content, Media
 from posts.media import images, storage
 from posts.media.fitting import fit
 from tests.factories import NOW

@@ -10,16 +10,8 @@ from django.db.models import QuerySet
 
 from accounts import registry
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import (
-    AccountNumbers,
-    Connector,
-    Demographics,
-    Operation,
-    PostNumbers,
-    Profile,
-    Published,
-    Tokens,
-)
+from accounts.platforms.base import Connector
+from accounts.platforms.shapes import AccountNumbers, Demographics, Operation, PostNumbers, Profile, Published, Tokens
 from adminapi.processes.worker import CHORES
 from analytics.models import TargetNumbers
 from analytics.sync import Syncer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from accounts.platforms.base import Unavailable
+from accounts.platforms.errors import Unavailable
 from ouipost.writer import TRIES, Writer
 from posts import services
 from posts.models import Post, Target

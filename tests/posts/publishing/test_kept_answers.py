@@ -11,19 +11,19 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from pytest_django import Settings
 
 from accounts import tokens
-from accounts.platforms.base import (
+from accounts.platforms.bluesky.errors import BlobMissing
+from accounts.platforms.errors import (
     Duplicate,
     PlatformError,
     ProcessingFailed,
-    Published,
     RateLimited,
     Rejected,
     StillWorking,
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.bluesky.errors import BlobMissing
 from accounts.platforms.linkedin.errors import UploadOver
+from accounts.platforms.shapes import Published
 from ouipost import claims
 from ouipost.claims import database_now
 from ouipost.writer import WriterClosed

@@ -15,7 +15,8 @@ from django.http import Http404
 
 from accounts import breakers, health
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Profile, Rejected
+from accounts.platforms.errors import Rejected
+from accounts.platforms.shapes import Profile
 from accounts.services import disconnect, update_account
 from analytics import settling as readings
 from analytics.discovery import discover

@@ -9,7 +9,8 @@ from django.http import Http404
 
 from accounts import tokens
 from accounts.models import SocialAccount
-from accounts.platforms.base import Duplicate, Published, Rejected, Unavailable
+from accounts.platforms.errors import Duplicate, Rejected, Unavailable
+from accounts.platforms.shapes import Published
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import services

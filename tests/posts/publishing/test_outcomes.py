@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
     AuthExpired,
     Duplicate,
     PlatformError,
     RateLimited,
-    Recovery,
     Rejected,
     StillWorking,
     Unavailable,

@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import (
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import (
     Duplicate,
     NotListed,
     ProcessingFailed,
     RateLimited,
-    Recovery,
     Rejected,
     StillWorking,
-    Tokens,
     Unavailable,
 )
+from accounts.platforms.shapes import Tokens
 from ouipost.claims import database_now
 from posts.lateness import GIVE_UP_AFTER, LEAST_TRYING
 from posts.models import Target

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import Published
+from accounts.platforms.shapes import Published
 from posts.models import Post
 from tests.conftest import ApiClient
 from tests.foundation.threads import PATIENCE_SECONDS, at_once, meanwhile, wait_until

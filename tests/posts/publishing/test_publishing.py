@@ -10,7 +10,8 @@ import pytest
 from django.db import DatabaseError, connection
 
 from accounts import calls, registry
-from accounts.platforms.base import App, Published, Rejected, StillWorking, Unavailable
+from accounts.platforms.errors import Rejected, StillWorking, Unavailable
+from accounts.platforms.shapes import App, Published
 from accounts.session import NetworkSession
 from ouipost.claims import database_now
 from ouipost.events import outbox

@@ -14,17 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import registry, tokens
 from accounts.models import SocialAccount
-from accounts.platforms.base import (
-    AuthExpired,
-    Connector,
-    Duplicate,
-    Operation,
-    Published,
-    RateLimited,
-    Rejected,
-    StillWorking,
-    Unavailable,
-)
+from accounts.platforms.base import Connector
+from accounts.platforms.errors import AuthExpired, Duplicate, RateLimited, Rejected, StillWorking, Unavailable
+from accounts.platforms.shapes import Operation, Published
 from accounts.services import disconnect
 from ouipost.claims import database_now
 from ouipost.events.models import Event

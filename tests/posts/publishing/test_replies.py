@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Published, Rejected, StillWorking, Unavailable
+from accounts.platforms.errors import Rejected, StillWorking, Unavailable
+from accounts.platforms.shapes import Published
 from accounts.services import disconnect
 from ouipost.claims import database_now
 from posts.models import Post, Target

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from pytest_django import Settings
 
-from accounts.platforms.base import Allowance
+from accounts.platforms.limits import Allowance
 from ouipost.claims import database_now
 from posts.models import Post, Target, TargetStatus
 from posts.publishing import claiming

@@ -7,15 +7,10 @@ import pytest
 
 from accounts.exchanges import describe
 from accounts.models import Pause
-from accounts.platforms.base import (
-    Published,
-    RateLimited,
-    Recovery,
-    Rejected,
-    StillWorking,
-    Unavailable,
-)
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import RateLimited, Rejected, StillWorking, Unavailable
 from accounts.platforms.http import parsed
+from accounts.platforms.shapes import Published
 from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
 from posts import services

@@ -9,16 +9,8 @@ from django.db import OperationalError
 
 from accounts import tokens
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import (
-    Duplicate,
-    PlatformError,
-    RateLimited,
-    Rejected,
-    Tokens,
-    Unavailable,
-    Unknown,
-    WhoActs,
-)
+from accounts.platforms.errors import Duplicate, PlatformError, RateLimited, Rejected, Unavailable, Unknown, WhoActs
+from accounts.platforms.shapes import Tokens
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts.lateness import LEAST_TRYING

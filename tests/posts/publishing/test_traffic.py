@@ -12,7 +12,10 @@ from pytest_django import Settings
 
 from accounts import calls
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Allowance, Published, RateLimited, Recovery, Rejected, StillWorking, Unavailable
+from accounts.platforms.base import Recovery
+from accounts.platforms.errors import RateLimited, Rejected, StillWorking, Unavailable
+from accounts.platforms.limits import Allowance
+from accounts.platforms.shapes import Published
 from adminapi.management.client import Client
 from ouipost.claims import Claim, database_now
 from ouipost.simulator import models as simulated

@@ -8,10 +8,13 @@ import pytest
 
 from accounts import platforms
 from accounts.models import SocialAccount
-from accounts.platforms.base import (
-    App,
+from accounts.platforms.bluesky.errors import BlobMissing
+from accounts.platforms.errors import (
+    AppStopped,
     AuthExpired,
     Duplicate,
+    NotConnected,
+    NotTaken,
     Outdated,
     PlatformError,
     ProcessingFailed,
@@ -22,10 +25,9 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.bluesky.errors import BlobMissing
-from accounts.platforms.errors import AppStopped, NotConnected, NotTaken
 from accounts.platforms.linkedin.errors import UploadOver
 from accounts.platforms.meta.failures import MakeAgain, NotReady
+from accounts.platforms.shapes import App
 from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise
 from posts.models import Target

@@ -7,7 +7,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Allowance, Duplicate, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.errors import Duplicate, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.limits import Allowance
 from accounts.services import disconnect
 from accounts.tokens import expire
 from ouipost.claims import database_now
