@@ -20,9 +20,9 @@ from accounts.platforms.http import (
     facts_of,
     is_a_page,
     is_unclear,
+    moment_of,
     reset_after,
     retry_after,
-    their_clock,
 )
 from ouipost.phrases import Phrase, joined
 
@@ -57,13 +57,14 @@ class BlobMissing(Unavailable):
 
 
 class ClocksDiffer(Unavailable):
-    """Certainly not done: by the server's clock, which showed `theirs`, a time in the request makes no sense."""
+    """Certainly not done: by the server's clock, which showed `theirs` if it is known, a time in the request makes no
+    sense."""
 
     who_acts = WhoActs.OPERATOR
 
-    def __init__(self, message: str, *, theirs: datetime, **facts: Any) -> None:
-        told = Phrase("The clocks of this installation and of the account's server differ.")
-        super().__init__(joined([told, message], " "), **facts)
+    def __init__(self, message: str, *, theirs: datetime | None = None, **facts: Any) -> None:
+        reason = Phrase("The clocks of this installation and of the account's server differ.")
+        super().__init__(joined([reason, message], " "), **facts)
         self.theirs = theirs
 
 
@@ -90,7 +91,7 @@ def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> Pl
     if name == BLOB_IS_GONE:
         return BlobMissing(**facts)
     if name == OTHER_TIME:
-        return ClocksDiffer(theirs=their_clock(answer), **facts)
+        return ClocksDiffer(theirs=moment_of(answer.headers.get("Date", "")), **facts)
     if answer.status == 401 or name in TOKEN_IS_OVER:
         return AuthExpired(**facts)
     if name in PERMISSION_MISSING:

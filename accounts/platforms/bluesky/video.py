@@ -101,6 +101,8 @@ class VideoUpload:
         try:
             return self._token(audience, method)
         except ClocksDiffer as error:
+            if error.theirs is None:
+                raise
             self._ahead = error.theirs - self._now
             return self._token(audience, method)
 

@@ -8,7 +8,7 @@ import pytest
 
 from accounts import platforms
 from accounts.models import SocialAccount
-from accounts.platforms.bluesky.errors import BlobMissing
+from accounts.platforms.bluesky.errors import BlobMissing, ClocksDiffer
 from accounts.platforms.errors import (
     AppStopped,
     AuthExpired,
@@ -59,7 +59,7 @@ BY_CLASS: dict[type[PlatformError], Ending] = {
     AuthExpired: ("failed", "TOKEN_REVOKED", False, "account_owner"),
     Unavailable: ("failed", "PLATFORM_UNAVAILABLE", True, "network"),
     **dict.fromkeys(CAUSES, ("failed", "PLATFORM_UNAVAILABLE", True, "network")),
-    **dict.fromkeys((AppStopped, Outdated), ("failed", "PLATFORM_UNAVAILABLE", True, "operator")),
+    **dict.fromkeys((AppStopped, ClocksDiffer, Outdated), ("failed", "PLATFORM_UNAVAILABLE", True, "operator")),
     ProcessingFailed: ("failed", "MEDIA_REJECTED", False, "caller"),
     RateLimited: ("failed", "RATE_LIMITED_BY_PLATFORM", True, "network"),
 }
@@ -217,8 +217,8 @@ def test_what_the_engine_itself_ends_says_who_acts_and_is_shown_with_the_same_ke
 
 
 def test_the_advice_knows_every_code_and_agrees_with_the_errors() -> None:
-    # The word of what stops the app goes before the table.
-    by_class = [told for error, told in BY_CLASS.items() if not issubclass(error, AppStopped)]
+    # The word of what is the operator's to mend goes before the table.
+    by_class = [told for error, told in BY_CLASS.items() if not issubclass(error, (AppStopped, ClocksDiffer))]
     by_itself: list[Any] = [*by_class, OUTCOME_UNKNOWN, OURS[be_late], OURS[crash]]
 
     assert set(BY_CODE) == PER_TARGET
