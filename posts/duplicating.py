@@ -20,7 +20,7 @@ from posts.models import Media, Post
 def duplicate_once(post: Post, *, pk: str, actor: Actor, now: datetime, and_then: Callable[[Post], object]) -> Post:
     """Duplicate a post as the draft with this id, or return that draft if the workspace has it already.
 
-    `and_then` is called with the draft, in the transaction that makes it.
+    `and_then` is called with the draft: in the transaction that makes it, or at once if it is there already.
     """
     made = _made(post, pk)
     if made is None:
@@ -38,14 +38,12 @@ def _made(post: Post, pk: str) -> Post | None:
     return Post.objects.filter(workspace=post.workspace_id, pk=pk).first()
 
 
-def duplicate_post(
-    post: Post, *, actor: Actor, now: datetime, pk: str = "", and_then: Callable[[Post], object] | None = None
-) -> Post:
-    """Make a draft with the content, overrides, destinations and files of this post; nothing of it is scheduled.
+def duplicate_post(post: Post, *, pk: str, actor: Actor, now: datetime, and_then: Callable[[Post], object]) -> Post:
+    """Make a draft with this id and the post's content, overrides, destinations and files; nothing of it is scheduled.
 
     Destinations that have gone since are left out. The files are copied ahead of the transaction, and removed again
     where that comes to nothing; `and_then` is called at its end with the draft. Raises StorageLimitReached, and
-    InvalidMedia where a stored file is not there any more; IntegrityError where the id that was given is taken.
+    InvalidMedia where a stored file is not there any more; IntegrityError where the id is taken.
     """
     with ExitStack() as stack:
         rows = post.files.order_by("position", "pk")
@@ -53,8 +51,7 @@ def duplicate_post(
 
         def write() -> Post:
             made = _write(post, copies, actor=actor, now=now, pk=pk)
-            if and_then is not None:
-                and_then(made)
+            and_then(made)
             return made
 
         return in_transaction(write)

@@ -23,6 +23,7 @@ from hypothesis.extra.django import TestCase
 
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
+from ouipost.ids import new_id
 from posts import counts, duplicating
 from posts.media import files, storage
 from posts.models import Post as Row
@@ -296,7 +297,7 @@ class Life:
 
     def copied(self, row: Row) -> tuple[int, Any]:
         with suppress(storage.StorageUnavailable), self.site.commits():
-            duplicating.duplicate_post(row, actor=SYSTEM, now=self.now)
+            duplicating.duplicate_post(row, pk=new_id("post"), actor=SYSTEM, now=self.now, and_then=lambda _: None)
         return 0, None
 
     def command(self, which: int, name: str) -> None:
