@@ -71,7 +71,7 @@ def _missing(name: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{name} must be set when ENVIRONMENT=production.")
 
 
-def address(name: str, default: str) -> str:
+def _address(name: str, default: str) -> str:
     """Return a URL; the error for one that cannot be parsed does not repeat it, since it may hold a password."""
     value = env.str(name, default=default)
     try:
@@ -84,7 +84,7 @@ def address(name: str, default: str) -> str:
 
 def database_address(name: str, default: str) -> str:
     """Return the URL of a database; it may be empty only if the default is."""
-    value = address(name, default)
+    value = _address(name, default)
     parts = urlsplit(value)
     is_named = parts.scheme in ("sqlite", "mysql") and parts.path.strip("/") and not parts.fragment
     if not (is_named and _has_known_options(parts)) and (value or default):
@@ -111,7 +111,7 @@ def base_address(name: str, default: str) -> str:
 
     It may be empty only if the default is.
     """
-    value = address(name, default).rstrip("/")
+    value = _address(name, default).rstrip("/")
     parts = urlsplit(value)
     is_base = parts.scheme in ("http", "https") and parts.hostname and not re.search("[@?#]", value)
     if not is_base and (value or default):
@@ -125,7 +125,7 @@ def redis_address(name: str, default: str) -> str:
 
     The library of Redis would read a malformed database number as 0.
     """
-    value = address(name, default)
+    value = _address(name, default)
     parts = urlsplit(value)
     is_server = parts.scheme in ("redis", "rediss") and re.fullmatch("/?|/[0-9]+", parts.path)
     if value and not (is_server or (parts.scheme == "unix" and parts.path)):
