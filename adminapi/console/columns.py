@@ -4,12 +4,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
 from adminapi.templatetags.charts import DASH, number
+
+WRITTEN = "DATETIME_FORMAT"
 
 
 def column(
@@ -43,6 +46,8 @@ def column(
     return admin.display(description=label, boolean=boolean or None, ordering=path if sorts else None)(shown)
 
 
-def moment(at: datetime | None) -> str:
-    """Write a moment for the console's sentences, in UTC."""
-    return f"{date_format(at.astimezone(UTC), 'DATETIME_FORMAT')} UTC" if at else ""
+def moment(at: datetime | None, zone: str = "") -> str:
+    """Write a moment for the console's sentences: by the clock of this zone, which the page names; else in UTC."""
+    if at is None:
+        return ""
+    return date_format(at.astimezone(ZoneInfo(zone)), WRITTEN) if zone else f"{date_format(at.astimezone(UTC), WRITTEN)} UTC"

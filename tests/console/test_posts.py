@@ -114,7 +114,25 @@ def test_the_top_of_the_page_tells_a_time_that_is_over_from_one_to_come(
 
     page = text_of(staff.get(page_of(post)))
 
-    assert f"<span>{told.format(at=moment(at))}</span>" in page
+    assert f"<span>{told.format(at=moment(at, "UTC"))}</span>" in page
+
+
+def test_a_post_s_page_tells_all_its_times_by_the_clock_of_its_workspace_and_names_it_once(staff: Client) -> None:
+    workspace = make_workspace(settings={"timezone": "Asia/Tokyo"})
+    at = datetime(2050, 12, 10, 23, 30, tzinfo=UTC)
+    post = make_post(
+        workspace, accounts=[make_account(workspace)], status="scheduled",
+        scheduled_at=at, scheduled_timezone="Asia/Tokyo",
+    )  # fmt: skip
+    Target.objects.update(due_at=at)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert "<span>It goes out on 11 Dec 2050, 08:30.</span>" in page
+    assert "<dd>11 Dec 2050, 08:30</dd>" in page
+    assert "The next try is on 11 Dec 2050, 08:30." in page
+    assert page.count("<strong>Asia/Tokyo</strong>") == 1
+    assert "UTC" not in page[page.index('id="post"') :]
 
 
 def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_when_the_next_try_comes(
@@ -299,7 +317,7 @@ def test_the_top_of_the_page_tells_waiting_for_another_try_from_being_published(
 
     page = text_of(staff.get(page_of(post)))
 
-    assert f"<span>{told.format(at=moment(IN_FIVE_MINUTES))}</span>" in page
+    assert f"<span>{told.format(at=moment(IN_FIVE_MINUTES, "UTC"))}</span>" in page
 
 
 @pytest.mark.parametrize(
