@@ -44,8 +44,11 @@ QUALITIES = ((90, 0), (82, 2), (74, 2))
 sharp."""
 DAMAGED = "The image is damaged or incomplete, or too large to be converted. Export it again."
 
-BYTES_PER_PIXEL = {"JPEG": 10, "PNG": 10, "GIF": 24, "WEBP": 32}
-"""Peak memory of decoding, as measured: two copies of the pixels, or the canvases on which animations are drawn."""
+BYTES_PER_PIXEL = {"JPEG": 13, "PNG": 13, "GIF": 24, "WEBP": 32}
+"""Peak memory of a job, as measured: three copies of the pixels and a mask, or the canvases of animations.
+
+Making a picture slightly smaller takes three: itself, the one of which only the width is right, and the result.
+"""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
