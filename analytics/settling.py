@@ -283,6 +283,7 @@ def _next(sync: AccountSync, result: SyncResult, target_due_at: datetime | None)
         "paced_at": paced_at,
         "failures": failures,
         "error": error,
+        "read_at": result.at if result.has_read else sync.read_at,
     }
 
 

@@ -329,6 +329,24 @@ def test_a_number_that_a_network_leaves_out_once_is_neither_lost_engagement_nor_
     assert_counted_once()
 
 
+def test_connecting_or_refreshing_an_account_reads_no_numbers(world: World, api: ApiClient) -> None:
+    account, _ = publish_text(world, "bluesky")
+    before = as_of(api)
+    at = world.time.pass_by(hours=3)
+    world.sync()
+    world.time.pass_by(hours=1)
+
+    refreshed = api.post(f"/api/accounts/{account['id']}/refresh").json()["data"]["account"]
+
+    assert refreshed["health"]["last_sync"] != as_shown(at)
+    assert (before, as_of(api)) == (None, as_shown(at))
+
+
+def as_of(api: ApiClient) -> str | None:
+    moment: str | None = api.get("/api/analytics").json()["data"]["as_of"]
+    return moment
+
+
 TROUBLES: dict[str, dict[str, Any]] = {
     "facebook": {"effect": "status", "status": 500, "body": {"error": "internal"}},
     "twitter": {"effect": "status", "status": 503, "body": ""},
