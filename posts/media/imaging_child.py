@@ -368,8 +368,8 @@ def shape(job: ImageJob) -> dict[str, Any]:
     image = on_white(upright_in_srgb(image))
     image = with_bars(image, job)
     image.info = {}
-    scale = job.scale(*image.size)
-    image = image if scale == 1 else scaled(image, scale)
+    size = job.within(*image.size)
+    image = image if size == image.size else resized(image, size)
     for quality, subsampling in QUALITIES:
         encoded = jpeg(image, quality, subsampling)
         if len(encoded) <= job.max_bytes:
@@ -385,7 +385,7 @@ def shape(job: ImageJob) -> dict[str, Any]:
 
 
 def with_bars(image: Image.Image, job: ImageJob) -> Image.Image:
-    """Return the picture in the middle of a white one whose width by height is within the limits."""
+    """Return the picture in the middle of a white one that has the ratio or size of the job."""
     width, height = job.with_bars(*image.size)
     if (width, height) == image.size:
         return image

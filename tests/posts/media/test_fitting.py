@@ -210,6 +210,35 @@ def test_an_image_with_too_many_pixels_is_made_smaller(
     assert fitted.converted == "made smaller"
 
 
+@pytest.mark.parametrize(
+    ("size", "converted"),
+    [
+        ((60, 40), ""),
+        ((600, 400), "made smaller"),
+        ((61, 40), "with bars above and below, made smaller"),
+        ((59, 40), "with bars at its left and right"),
+        ((40, 20), "with bars at its left and right, with bars above and below"),
+        ((1, 3000), "with bars at its left and right, made smaller"),
+    ],
+)
+def test_images_that_must_have_one_size_get_it_with_bars(size: tuple[int, int], converted: str) -> None:
+    media = replace(holding(picture("PNG", size=size)), width=size[0], height=size[1])
+
+    fitted = fit(media, replace(LIMITS, image_width_pixels=60, image_height_pixels=40))
+
+    assert opened(fitted.read()).size == (fitted.width, fitted.height) == (60, 40)
+    assert fitted.converted == converted
+
+
+def test_images_of_several_sizes_are_made_as_large_as_the_first() -> None:
+    sizes = [(2000, 3000), (500, 500), (4000, 3000)]
+    given = [replace(holding(picture(size=size)), width=size[0], height=size[1]) for size in sizes]
+
+    limits = pinterest.limits_for(Content(text="", media=tuple(given)), pinterest.LIMITS)
+
+    assert [opened(fit(each, limits).read()).size for each in given] == [(1000, 1500)] * 3
+
+
 @pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("PNG", "LA")])
 def test_a_photo_of_one_pixel_too_many_is_made_smaller(kind: str, mode: str) -> None:
     content = encoded(Image.new(mode, (7360, 4912)), kind)  # the pixels of a Nikon D800
