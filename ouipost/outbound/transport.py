@@ -51,7 +51,7 @@ class Call:
     receivable: int = MAX_HEADER_BYTES
     has_left: bool = False
     address: str = ""
-    """The peer's IP address, once something was sent to it."""
+    """The peer's IP address, once something is to be sent to it."""
     in_body: bool = False
 
     @property
@@ -79,7 +79,7 @@ class CallSocket(socket.socket):
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
         call = current_call.get()
         if call.receivable <= 0:
-            raise AnswerLost(Phrase("The answer is larger than allowed."))
+            raise AnswerLost(Phrase("The answer is larger than allowed."), address=call.address)
         self.settimeout(call.remaining())
         wanted = nbytes or memoryview(buffer).nbytes
         received = super().recv_into(buffer, min(wanted, call.receivable), flags)
@@ -91,9 +91,9 @@ class CallSocket(socket.socket):
     def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
         call = current_call.get()
         self.settimeout(call.remaining())
+        call.address = call.address or self.getpeername()[0]
         sent = super().send(data, flags)
         call.has_left = True
-        call.address = call.address or self.getpeername()[0]
         return sent
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:
