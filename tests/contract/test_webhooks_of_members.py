@@ -9,7 +9,7 @@ from ouipost.events.models import Delivery, Event, Replay, Webhook
 from tests.conftest import AdminClient
 from tests.contract.world import error_of, fields_of
 from tests.factories import make_delivery, make_key, make_token, make_user, make_webhook, make_workspace
-from tests.webhooks.conftest import deliver_due
+from tests.webhooks.conftest import deliver_now
 from tests.webhooks.receiver import Receiver
 from workspaces.models import Workspace
 
@@ -138,10 +138,9 @@ def test_the_log_tells_them_what_happened_to_webhooks_and_keys_of_their_workspac
     webhooks = [make_webhook(url=receiver.url, workspace_ids=each).pk for each in reaches]
     keys = [make_key(workspace_ids=each)[0].pk for each in reaches]
     receiver.will_answer(410)
-    now = timezone.now()
-    make_delivery(Webhook.objects.get(pk=webhooks[0]), status="pending", at=now, due_at=now)
+    make_delivery(Webhook.objects.get(pk=webhooks[0]), status="pending", at=timezone.now())
 
-    deliver_due()
+    deliver_now()
     for pk in webhooks:
         admin.put(f"/admin/webhooks/{pk}", {"events": ["post.failed"]})
     for pk in keys:
