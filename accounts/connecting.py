@@ -83,7 +83,7 @@ def start(
     *,
     platform: str,
     callback_url: str,
-    scopes: Sequence[str] = (),
+    scopes: Sequence[str] | None = None,
     key_id: str,
     actor: Actor,
     now: datetime,
@@ -91,15 +91,18 @@ def start(
 ) -> Started:
     """Open a sign-in that is valid for ten minutes.
 
+    It asks for `scopes` beside the required ones; None: for those that the account to reconnect has been granted.
+
     Raises PlatformNotConfigured, and InvalidInput for a callback or scopes that the network does not take.
     """
     if platform not in registry.IDS:  # the network of an account to reconnect
         raise registry.PlatformNotConfigured(gone_message(platform), platform=platform)
     connector = registry.connector(platform, workspace)
-    require_usable(platform, callback_url=callback_url, scopes=scopes)
+    require_usable(platform, callback_url=callback_url, scopes=scopes or ())
     state = secrets.token_urlsafe(32)
     verifier = secrets.token_urlsafe(64) if connector.uses_pkce else ""
-    asked = list(dict.fromkeys([*connector.scopes, *scopes]))
+    further = _granted(connector, account) if scopes is None else scopes
+    asked = list(dict.fromkeys([*connector.scopes, *further]))
     connection = Connection(
         workspace=workspace,
         key_id=key_id,
@@ -115,7 +118,7 @@ def start(
         connection.save()
         record("started", connection, actor=actor, platform=platform, account=account.pk if account else None)
     auth_url = _consent_url(connector, connection, state=state, verifier=verifier)
-    return Started(auth_url=auth_url, state=state, warnings=_unasked(connector, scopes))
+    return Started(auth_url=auth_url, state=state, warnings=_unasked(connector, scopes or ()))
 
 
 def require_usable(platform: str, *, callback_url: str = "", scopes: Sequence[str] = ()) -> None:
@@ -144,6 +147,11 @@ def _callback_problems(network: Connector, callback_url: str) -> Iterator[str]:
             network=network.name,
             page=hosted_url(network.id),
         )
+
+
+def _granted(connector: Connector, account: SocialAccount | None) -> list[str]:
+    """Return the scopes that an account has, if the app may ask for them."""
+    return account.permissions if account and connector.is_of_this_product(account.metadata) else []
 
 
 def _unasked(connector: Connector, scopes: Sequence[str]) -> list[str]:

@@ -125,6 +125,10 @@ class Platform:
         """Whether people may see posts of this network at a host."""
         return not cls.post_hosts or f".{host}".endswith(tuple(f".{each}" for each in cls.post_hosts))
 
+    def is_of_this_product(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether an account with this metadata was connected with the product that the app has now."""
+        return True
+
     def _take_over(self, numbers: Mapping[str, float]) -> None:
         """Apply the operator's limits; raises KeyError for an unknown limit, ValueError for a wrong number."""
         types, raised = {FEED: self.limits, **self.other_types}, self.raised

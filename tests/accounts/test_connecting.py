@@ -78,6 +78,30 @@ def test_a_sign_in_begins_at_the_networks_consent_page(workspace: Workspace, net
     assert row.expires_at == NOW + timedelta(minutes=10)
 
 
+def test_who_signs_in_again_is_asked_for_the_scopes_of_the_account_unless_others_are_named(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    account = make_account(workspace, permissions=["read", "write", "insights"])
+
+    again = [start(workspace, account=account, **named) for named in ({}, {"scopes": []}, {"scopes": ["ads"]})]
+
+    assert [asked(each)["scope"] for each in again] == ["read write insights", "read write", "read write ads"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "metadata"),
+    [("linkedin", {"product": ""}), ("instagram", {"login": "facebook", "user_id": "1"})],
+)
+def test_an_account_of_another_product_is_asked_only_for_scopes_of_the_present_one(
+    workspace: Workspace, platform: str, metadata: dict[str, Any]
+) -> None:
+    account = make_account(workspace, platform=platform, metadata=metadata, permissions=["of another product"])
+
+    again, anew = (start(workspace, platform=platform, account=each) for each in (account, None))
+
+    assert asked(again)["scope"] == asked(anew)["scope"]
+
+
 @pytest.mark.django_db
 def test_a_live_workspace_meets_the_true_network(network: FakeNetwork) -> None:
     started = start(make_workspace(mode="live"))

@@ -90,6 +90,9 @@ class LinkedIn(OAuth2Connector):
         is_month = self.version.isdecimal() and len(month) == 2 and 1 <= int(month) <= 12
         return date(int(year) + 1, int(month), 15) if is_month else None
 
+    def is_of_this_product(self, metadata: Mapping[str, Any]) -> bool:
+        return self._product(metadata) == self.app.product
+
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
     ) -> Tokens:
