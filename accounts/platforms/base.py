@@ -206,6 +206,9 @@ class Connector(Platform):
     """Whether a token is its own refresh token, so that nothing can renew an ended one."""
     revokes_everywhere: ClassVar[bool] = False
     """Whether revoking an account's tokens also ends those that the app got by other sign-ins to it."""
+    other_scopes_end_tokens: ClassVar[bool] = False
+    """Whether a sign-in with other scopes ends the tokens of the person's earlier ones; `user_id` in the metadata of
+    their accounts is the person."""
     pulls_media: ClassVar[tuple[str, ...]] = ()
     """The types of files that the network fetches from our public address, which it must be able to reach."""
     api: ClassVar[str] = ""

@@ -83,7 +83,7 @@ def test_who_signs_in_again_is_asked_for_the_scopes_of_the_account_unless_others
 ) -> None:
     account = make_account(workspace, permissions=["read", "write", "insights"])
 
-    again = [start(workspace, account=account, **named) for named in ({}, {"scopes": []}, {"scopes": ["ads"]})]
+    again = [start(workspace, account=account, scopes=scopes) for scopes in (None, [], ["ads"])]
 
     assert [asked(each)["scope"] for each in again] == ["read write insights", "read write", "read write ads"]
 

@@ -73,6 +73,7 @@ class LinkedIn(OAuth2Connector):
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = True
+    other_scopes_end_tokens = True
 
     authorize_endpoint = f"{WEB}/oauth/v2/authorization"
     token_endpoint = f"{WEB}/oauth/v2/accessToken"
