@@ -30,7 +30,6 @@ from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
 
 PROFILE_FIELDS = "id,name,username,profile_image_url,public_metrics,verified,verified_type,subscription_type"
-PREMIUM = "premium"
 KEPT_IN_METADATA = ("subscription_type", "verified_type")
 
 
@@ -44,7 +43,7 @@ class Twitter(OAuth2Connector):
     pace = Allowance(most=100, seconds=900)
     """`POST /2/tweets`: 100 per user in 15 minutes, https://docs.x.com/x-api/fundamentals/rate-limits."""
     limits = validation.LIMITS
-    raised = {PREMIUM: validation.PREMIUM_LIMITS}
+    raised = validation.RAISED
     metrics = (
         "impressions",
         "engagement",
@@ -91,7 +90,7 @@ class Twitter(OAuth2Connector):
                 self.send_form(session, self.revoke_endpoint, fields, refusal=Rejected)
 
     def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
-        return self.raised[PREMIUM] if validation.pays(account or {}) else self.limits
+        return self.raised.get(validation.paid(account or {}), self.limits)
 
     def beside_the_limits(self, content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterable[Issue]:
         return validation.beside_the_limits(content)
