@@ -101,14 +101,14 @@ class Twitter(OAuth2Connector):
         return twitter_media.prepare(self, session, operation, save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
-        account = operation.account
+        account, reply = operation.account, operation.reply
         post_id = self.call_visible(
             session,
             "POST",
             self.url("tweets"),
             id_at=("data", "id"),
             headers=bearer(account.access_token),
-            json=_reply(operation) if operation.reply else _post(operation),
+            json=_reply(operation, is_comment=reply.is_comment) if reply else _post(operation),
         )
         return _published(account, post_id)
 
@@ -135,8 +135,7 @@ class Twitter(OAuth2Connector):
 
 def _post(operation: Operation) -> dict[str, Any]:
     content = operation.content
-    chosen = ("reply_settings", *validation.DISCLOSURES)
-    post: dict[str, Any] = {name: content.options[name] for name in chosen if content.options.get(name)}
+    post = _chosen(content, "reply_settings", *validation.DISCLOSURES)
     if content.text:
         post["text"] = content.text
     if content.media:
@@ -144,8 +143,14 @@ def _post(operation: Operation) -> dict[str, Any]:
     return post
 
 
-def _reply(operation: Operation) -> dict[str, Any]:
-    return {"text": operation.text, "reply": {"in_reply_to_tweet_id": operation.parent.remote_id}}
+def _reply(operation: Operation, *, is_comment: bool) -> dict[str, Any]:
+    """Return a reply; the parts of a thread are disclosed as its first post is, a comment is not."""
+    disclosed = {} if is_comment else _chosen(operation.content, *validation.DISCLOSURES)
+    return {"text": operation.text, "reply": {"in_reply_to_tweet_id": operation.parent.remote_id}, **disclosed}
+
+
+def _chosen(content: Content, *names: str) -> dict[str, Any]:
+    return {name: content.options[name] for name in names if content.options.get(name)}
 
 
 def _published(account: Account, post_id: str) -> Published:
