@@ -89,6 +89,37 @@ def test_who_signs_in_again_is_asked_for_the_scopes_of_the_account_unless_others
 
 
 @pytest.mark.parametrize(
+    ("values", "is_ended"),
+    [
+        ({}, True),
+        ({"status": "expired"}, True),
+        ({"permissions": ["w_organization_social", "r_basicprofile"]}, False),
+        ({"metadata": {"user_id": "2", "product": "community"}}, False),
+        ({"metadata": {"user_id": "1", "product": ""}}, False),
+        ({"disconnected_at": NOW}, False),
+        ({"workspace": "another"}, False),
+    ],
+)
+def test_a_linkedin_sign_in_renews_the_accounts_whose_tokens_it_has_ended(
+    workspace: Workspace, network: FakeNetwork, values: dict[str, Any], is_ended: bool
+) -> None:
+    member = {"user_id": "1", "product": "community"}
+    tokens = Tokens(access_token="new", scopes=("r_basicprofile", "w_organization_social"))
+    of_another = make_workspace() if values.pop("workspace", "") else workspace
+    given = {"platform": "linkedin", "remote_id": "urn:li:organization:1", "metadata": member, "permissions": ["old"]}
+    page = make_account(of_another, **given | values)
+
+    candidate = make_candidate("urn:li:person:1", type="profile", tokens=tokens, metadata=member)
+    signed_in = connect(workspace, network, candidate, platform="linkedin")
+
+    page.refresh_from_db()
+    told = Event.objects.filter(type="account.connected").order_by("pk").values_list("resource_id", flat=True)
+    assert page.unseal().access_token == ("new" if is_ended else "token")
+    assert list(told) == [signed_in[0].pk, *([page.pk] if is_ended else [])]
+    assert page.status == "active"
+
+
+@pytest.mark.parametrize(
     ("platform", "metadata"),
     [("linkedin", {"product": ""}), ("instagram", {"login": "facebook", "user_id": "1"})],
 )
