@@ -131,6 +131,29 @@ def test_navigation_and_filters_open_by_keyboard(staff: Page, demo: Demo) -> Non
     expect(staff.get_by_role("button", name="Filters")).to_have_attribute("aria-expanded", "true")
 
 
+@pytest.mark.parametrize("is_refused", [False, True], ids=["lost", "refused"])
+def test_a_post_does_not_go_out_without_a_picture_that_did_not_arrive(
+    staff: Page, demo: Demo, is_refused: bool
+) -> None:
+    text = f"Look at this, {is_refused}"
+    staff.goto(f"{demo.base}/console/compose/")
+    if not is_refused:
+        staff.route("**/compose/files/", lambda route: route.abort("connectionreset"))
+    file = a_picture("rye.jpg") | ({"buffer": b"only words"} if is_refused else {})
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(file)
+
+    publish(staff, text)
+
+    expect(staff.get_by_text("rye.jpg did not arrive: try it again, or leave it out.")).to_be_visible()
+    expect(staff.get_by_role("button", name="Try again")).to_be_focused()
+    assert text not in texts(staff, demo)
+    staff.get_by_role("button", name="Leave it out").click()
+    expect(staff.get_by_text("It can go out as it is.")).to_be_visible()
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+
+
 def test_a_button_that_is_pressed_twice_counts_once(staff: Page, demo: Demo, outside: list[str]) -> None:
     staff.goto(f"{demo.base}/console/compose/")
     staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()

@@ -110,7 +110,8 @@ class Sheet:
         """Add errors, in the reader's language."""
         for path, texts in errors.items():
             name = in_one_field(path)
-            self.errors[name] = list(dict.fromkeys([*self.errors.get(name, []), *map(translated, texts)]))
+            if found := list(dict.fromkeys([*self.errors.get(name, []), *map(translated, texts)])):
+                self.errors[name] = found
 
     def errors_at(self, path: str) -> list[str]:
         """Return the errors of a field, or of entries of it."""

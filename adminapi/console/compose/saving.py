@@ -33,6 +33,7 @@ from ouipost.db.locks import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import about, translated
+from ouipost.unicode import apart
 from posts import destinations, services
 from posts.destinations import AccountNotConnected
 from posts.media import files, uploads
@@ -43,6 +44,8 @@ from posts.schedules.services import ScheduleOnHold
 
 DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH = "draft", "save", "schedule", "queue", "publish"
 BUTTONS = (DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH)
+SENDING = (SCHEDULE, QUEUE, PUBLISH)
+"""The buttons that let the post go out."""
 FIELD_OF: dict[type[DomainError], str] = {AccountNotConnected: "platforms", ScheduleOnHold: "schedule_id"}
 """The page's field of a refusal whose details name none."""
 
@@ -84,6 +87,8 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
         at=checked_moment(sheet) if do == SCHEDULE else None,
         actor=actor,
     )
+    if do in SENDING:
+        sheet.refuse({"files": _still_checked(sheet.post)})
     if not sheet.errors:
         take_over(sheet, _wanted(sheet, work))
     if sheet.errors:
@@ -95,6 +100,14 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
     except Http404:
         sheet.refuse({"": [_("Somebody has just removed the post, or what it needs. Save what you wrote elsewhere.")]})
     return None
+
+
+def _still_checked(post: Post | None) -> list[str]:
+    """Name the files that are still being checked: the post would go out without them."""
+    now = timezone.now()
+    told = _("%(name)s is still being checked. Wait until it is on the post, then press the button again.")
+    names = [each.filename for each in arrivals.of(post) if each.is_awaited(now)] if post else []
+    return [told % {"name": apart(name)} for name in names]
 
 
 def _wanted(sheet: Sheet, work: Work) -> dict[str, Any]:

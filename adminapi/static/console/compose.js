@@ -8,23 +8,23 @@
   const input = document.getElementById("compose-file");
   const drop = document.getElementById("compose-drop");
   const said = document.getElementById("compose-said");
+  const summary = document.getElementById("compose-summary");
+  const dialog = document.getElementById("compose-publish");
   const text = (name, values = {}) =>
     form.dataset[`text${name}`].replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const changed = (element) => element.dispatchEvent(new Event("input", { bubbles: true }));
 
   // Files are sent one after the other: the first may make the draft that the others belong to.
   let line = Promise.resolve();
-  let waiting = 0;
   let onTheWay = 0;
 
   function take(chosen) {
     for (const file of chosen) {
       const row = uploads.appendChild(document.createElement("li"));
       row.className = "op-compose-upload";
-      waiting += 1;
       onTheWay += 1;
       show(row, file.name, text("Waiting"), 0);
-      line = line.then(() => send(file, row)).finally(() => { waiting -= 1; });
+      line = line.then(() => send(file, row));
     }
   }
 
@@ -100,7 +100,8 @@
     const isNamed = texts.some((each) => each.startsWith(file.name));
     told.textContent = (isNamed ? texts : [`${file.name}:`, ...texts]).join(" ");
     const again = button(text("Again"), () => { row.remove(); take([file]); });
-    const dismiss = button(text("Dismiss"), () => { row.remove(); input.focus(); });
+    const dismiss = button(text("Dismiss"), () => { row.remove(); input.focus(); changed(uploads); });
+    row.dataset.refused = file.name;
     row.replaceChildren(told, again, dismiss);
   }
 
@@ -141,20 +142,34 @@
     if (isPressed) return;
     isPressed = true;
     const pressed = event.submitter;
-    line.then(whatStops).then((stops) => {
+    line.then(async () => missesFile() || isLost(await whyLost())).then((stops) => {
       isPressed = false;
-      if (stops) {
-        tell(stops);
-        document.getElementById("compose-summary").scrollIntoView({ block: "center" });
-        return;
-      }
+      if (stops) return;
       isLeaving = true;
       form.requestSubmit(pressed);
     });
   });
   window.addEventListener("pageshow", () => { isLeaving = false; });
 
-  async function whatStops() {
+  function missesFile() {
+    const row = uploads.querySelector("[data-refused]");
+    if (!row) return false;
+    dialog.close();
+    summary.textContent = text("Missing", { name: row.dataset.refused });
+    row.scrollIntoView({ block: "center" });
+    row.querySelector("button").focus({ preventScroll: true });
+    return true;
+  }
+
+  function isLost(words) {
+    if (!words) return false;
+    dialog.close();
+    tell(words);
+    summary.scrollIntoView({ block: "center" });
+    return true;
+  }
+
+  async function whyLost() {
     const body = new FormData(form);
     body.delete("file");
     try {
@@ -170,7 +185,7 @@
   const isPreview = (answer) => answer.includes('id="compose-summary"');
   const whyNone = (status) => text(status === 404 ? "Gone" : "Lost");
   const tell = (words) => {
-    document.getElementById("compose-summary").textContent = words;
+    summary.textContent = words;
     preview.textContent = words;
   };
   // Nor does the part that asks for files on their way lead to the login, as parts of other pages do.
