@@ -669,19 +669,72 @@ def test_what_another_has_changed_since_stays_and_is_shown_before_anything_is_do
     assert done.status == ("draft" if do == "draft" else "publishing")
 
 
-def test_what_both_have_changed_is_as_the_last_one_says_once_they_were_told(
+def test_what_both_have_changed_is_shown_beside_it_and_as_the_last_one_says_once_they_were_told(
     staff: Client, facebook: SocialAccount
 ) -> None:
-    post = post_to(facebook, content="Fresh bread")
+    second = make_account(facebook.workspace, remote_id="2", default_of=None, name="Deli")
+    post = post_to(facebook, content="Fresh bread", link="https://old.example")
     shown = shown_on(staff.get(edit_address(post)))
-    services.update_post(post, values={"content": "Rye"}, actor=SYSTEM, now=timezone.now())
+    theirs = {"content": "Rye\n\nand oat", "link": "", "hashtags": ["#rye"], "destinations": [second.pk]}
+    services.update_post(post, values=theirs, actor=SYSTEM, now=timezone.now())
 
-    typed = written(facebook, content="Oat", shown=shown, do="draft")
+    mine = {"content": "Oat", "link": "https://new.example", "hashtags": "oat", "title": "Mine alone"}
+    typed = written(facebook, second, **mine, shown=shown, do="draft")
     answer = staff.post(edit_address(post), typed)
     staff.post(edit_address(post), typed | {"shown": shown_on(answer)})
 
+    assert {name: each for name, each in answer.context["sheet"].errors.items() if name} == {
+        "content": ["They wrote: Rye\n\nand oat"],
+        "link": ["They left this empty."],
+        "hashtags": ["They wrote: #rye"],
+        "platforms": ["They chose: Deli"],
+    }
     assert answer.context["sheet"].body["content"] == "Oat"
-    assert Post.objects.get(pk=post.pk).content == "Oat"
+    assert (Post.objects.get().content, Post.objects.get().title) == ("Oat", "Mine alone")
+
+
+def test_of_what_is_for_single_networks_only_what_both_have_changed_is_mine(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    twitter = make_account(workspace, platform="twitter")
+    post = post_to(facebook, twitter, platform_content={"twitter": {"content": "Old", "title": "Gone"}})
+    shown = shown_on(staff.get(edit_address(post)))
+    theirs = {"twitter": {"content": "Rye", "options": {"thread": ["Rye", "Oat"]}}, "facebook": {"content": "Theirs"}}
+    services.update_post(post, values={"platform_content": theirs}, actor=SYSTEM, now=timezone.now())
+
+    own = {"twitter.own": ["content", "title"], "twitter.content": "Mine", "twitter.title": "Gone"}
+    own |= {"twitter.options.thread": ["Then"]}
+    sent = {f"platform_content.{name}": value for name, value in own.items()}
+    answer = staff.post(edit_address(post), written(facebook, twitter, shown=shown, do="draft", **sent))
+
+    sheet = answer.context["sheet"]
+    assert {name: each for name, each in sheet.errors.items() if name} == {
+        "platform_content.twitter.content": ["They wrote: Rye"],
+        "platform_content.twitter.options.thread": ["They wrote: Rye\n\nOat"],
+    }
+    assert sheet.body["platform_content"] == {
+        "twitter": {"content": "Mine", "options": {"thread": ["Then"]}},
+        "facebook": {"content": "Theirs"},
+    }
+
+
+@pytest.mark.parametrize("day", [None, 30])
+def test_a_time_that_both_have_changed_is_shown_beside_it(
+    staff: Client, facebook: SocialAccount, day: int | None
+) -> None:
+    post = post_to(facebook)
+    scheduled_for(post, 29)
+    typed = written(facebook, scheduled_at="2090-01-31T09:30", shown=shown_on(staff.get(edit_address(post))))
+    if day:
+        scheduled_for(post, day)
+    else:
+        services.unschedule_post(post, actor=SYSTEM)
+
+    answer = staff.post(edit_address(post), typed | {"do": "schedule"})
+
+    told = "They chose: Mon 30 Jan 2090, 10:30" if day else "They left this empty."
+    assert answer.context["sheet"].errors["scheduled_at"] == [told]
+    assert answer.context["sheet"].at == "2090-01-31T09:30"
 
 
 @pytest.mark.parametrize("do", ["draft", "schedule"])
@@ -755,6 +808,7 @@ def test_words_and_order_of_files_that_were_typed_stay_where_another_has_changed
     answer = staff.post(edit_address(post), typed)
     again = staff.post(edit_address(post), typed | {"shown": shown_on(answer)} | files_on(answer.content.decode()))
 
+    assert answer.context["sheet"].errors[f"alt_text.{red.pk}"] == ["They wrote: A red barn"]
     assert (answer.status_code, again.status_code) == (200, 302)
     assert list(Media.objects.order_by("position").values_list("pk", "alt_text")) == [(rye.pk, ""), (red.pk, "A loaf")]
 

@@ -14,18 +14,16 @@ from accounts.models import SocialAccount
 from adminapi import arrivals
 from adminapi.arrivals import Arrival
 from adminapi.console.compose import words
+from adminapi.console.compose.changes import changed_values, take_over, wanted_files
 from adminapi.console.compose.forms import (
     Errors,
     File,
     Sheet,
-    changed_values,
     checked_files,
     checked_moment,
     checked_values,
     in_one_field,
     seen,
-    take_over,
-    wanted_files,
 )
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
