@@ -189,6 +189,64 @@ def test_whoever_goes_back_and_publishes_again_makes_no_second_post(staff: Page,
     assert texts(staff, demo).count("Another one") == 1
 
 
+def test_whoever_comes_back_finds_all_that_was_written_and_its_preview(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Twitter/X").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill("Post 1")
+    staff.locator("details[data-network=twitter] summary").click()
+    staff.get_by_label("Text: something else for Twitter/X").check()
+    staff.get_by_label("Text for Twitter/X").fill("Post 1 at X")
+    thread = staff.locator("textarea[name='platform_content.twitter.options.thread']")
+    thread.fill("Post 2")
+    staff.locator("details[data-network=twitter]").get_by_role("button", name="Add another").click()
+    thread.nth(1).fill("Post 3")
+    away_and_back(staff)
+
+    expect(staff.get_by_role("complementary", name="Preview").get_by_text("Post 1 at X")).to_be_visible()
+    expect(staff.locator("details[data-network=twitter] summary")).to_be_visible()
+    staff.get_by_role("button", name="Publish now").click()
+    staff.get_by_role("button", name="Yes, publish it").click()
+
+    expect(staff.get_by_text("The post is on its way.")).to_be_visible()
+    found = re.search("post_[0-9a-f-]+", staff.url)
+    assert found
+    said = demo.call("GET", f"/api/posts/{found[0]}")["post"]["platform_content"]["twitter"]
+    assert said == {"content": "Post 1 at X", "options": {"thread": ["Post 2", "Post 3"]}}
+
+
+def test_whoever_comes_back_to_a_draft_finds_its_files_as_they_were_and_goes_over_nobodys_change(
+    staff: Page, demo: Demo
+) -> None:
+    post = demo.call("POST", "/api/posts", {"content": "Two loaves", "platforms": ["facebook"]})["post"]
+    staff.goto(f"{demo.base}/console/compose/{post['id']}/")
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(
+        [a_picture("rye.jpg"), a_picture("wheat.jpg")]
+    )
+    expect(staff.locator(".op-compose-file")).to_have_count(2)
+    staff.get_by_role("button", name="Move wheat.jpg forward").click()
+    staff.locator("[data-file]", has_text="wheat.jpg").locator("textarea").fill("A loaf of wheat")
+    demo.call("PUT", f"/api/posts/{post['id']}", {"content": "Written by a colleague"})
+    away_and_back(staff)
+
+    expect(staff.locator(".op-compose-filename")).to_have_text([re.compile("wheat.jpg"), re.compile("rye.jpg")])
+    staff.get_by_label("Text", exact=True).fill("Mine")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_text("They wrote: Written by a colleague").last).to_be_visible()
+    staff.get_by_role("button", name="Save as draft").click()
+
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+    first = staff.locator("[data-file]").first
+    expect(first.locator("textarea")).to_have_value("A loaf of wheat")
+
+
+def away_and_back(staff: Page) -> None:
+    """Leave the page by a link, and come back to it."""
+    staff.get_by_role("link", name="Calendar").first.click()
+    staff.wait_for_url(re.compile("/console/calendar/"))
+    staff.go_back()
+    staff.wait_for_url(re.compile("/console/compose/"))
+
+
 def publish(staff: Page, text: str) -> None:
     """Write a post for the demo's account at Facebook, and publish it."""
     staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()

@@ -10,6 +10,7 @@
   const said = document.getElementById("compose-said");
   const summary = document.getElementById("compose-summary");
   const dialog = document.getElementById("compose-publish");
+  const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
   const text = (name, values = {}) =>
     form.dataset[`text${name}`].replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const changed = (element) => element.dispatchEvent(new Event("input", { bubbles: true }));
@@ -149,7 +150,6 @@
       form.requestSubmit(pressed);
     });
   });
-  window.addEventListener("pageshow", () => { isLeaving = false; });
 
   function missesFile() {
     const row = uploads.querySelector("[data-refused]");
@@ -220,14 +220,14 @@
     const another = last.cloneNode();
     another.value = "";
     last.after(another);
-    another.focus();
+    return another;
   }
 
   form.addEventListener("click", (event) => {
     const pressed = event.target.closest("button");
     if (!pressed) return;
     if (pressed.dataset.move) move(pressed);
-    else if ("add" in pressed.dataset) add(pressed);
+    else if ("add" in pressed.dataset) add(pressed).focus();
     else if ("closes" in pressed.dataset) pressed.closest("dialog").close();
     else if (pressed.dataset.opens && form.querySelector("input[name=platforms]:checked")) {  // without one it is refused
       event.preventDefault();
@@ -258,6 +258,52 @@
     if (event.target.id === "workspace") form.requestSubmit(form.querySelector("[data-workspace]"));
   });
   showSections();
+
+  // The page remembers what is written when it is left: a browser that comes back to it by itself knows nothing of the
+  // fields that were added. What the page tells of its post comes back too, unless a button may have changed that.
+  const FLEETING = ["csrfmiddlewaretoken", "file", "key", "section"];
+  const SHOWN = ["shown", "shown_file"];
+  function remember() {
+    const left = [...FLEETING, ...(isLeaving ? SHOWN : [])];
+    const written = [...new FormData(form)].filter(([name]) => !left.includes(name));
+    history.replaceState({ ...history.state, written }, "");
+  }
+
+  function restore(written) {
+    const given = new Map();
+    for (const [name, value] of written) given.set(name, [...(given.get(name) ?? []), value]);
+    const valuesOf = (name) => given.get(name) ?? [];
+    for (const button of form.querySelectorAll("[data-add]")) {
+      const fields = button.parentElement.getElementsByTagName("textarea");
+      while (fields.length < valuesOf(fields[0].name).length) add(button);
+    }
+    restoreFiles(valuesOf("order"), valuesOf("shown_file"));
+    for (const field of form.elements) {
+      if (field.type === "hidden" && field.closest("[data-file]")) continue;
+      if (field.type === "checkbox" || field.type === "radio") field.checked = valuesOf(field.name).includes(field.value);
+      else if (valuesOf(field.name).length) field.value = valuesOf(field.name).shift();
+    }
+  }
+
+  function restoreFiles(order, shown) {
+    const rows = order.map((id) => files.querySelector(`[data-file="${CSS.escape(id)}"]`));
+    rows.forEach((row, place) => {
+      if (row && place in shown) row.querySelector("[name=shown_file]").value = shown[place];
+    });
+    files.prepend(...rows.filter(Boolean));
+  }
+
+  form.addEventListener("change", remember);
+  window.addEventListener("beforeunload", remember);
+  window.addEventListener("pageshow", () => {
+    isLeaving = false;
+    if (!isBack) return;
+    if (history.state?.written) restore(history.state.written);
+    showSections();
+    changed(form);
+  });
+  if (!isBack) history.replaceState({ ...history.state, written: null }, "");
+
   document.getElementById("compose-refused")?.focus();
   const choose = form.querySelector("[data-workspace]");
   if (choose) choose.hidden = true;
