@@ -239,6 +239,49 @@ def test_whoever_comes_back_to_a_draft_finds_its_files_as_they_were_and_goes_ove
     expect(first.locator("textarea")).to_have_value("A loaf of wheat")
 
 
+def test_the_browser_asks_whoever_leaves_what_no_button_has_saved(staff: Page, demo: Demo) -> None:
+    asked: list[str] = []
+    staff.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_label("Text", exact=True).click()
+    away_and_back(staff)
+    assert asked == []
+
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill("Written for an hour")
+    away_and_back(staff)
+    assert asked == ["beforeunload"]
+    away_and_back(staff)
+    assert asked == ["beforeunload"] * 2
+
+    staff.get_by_role("textbox", name="Link").fill("nowhere")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_role("heading", name="Not done yet")).to_be_visible()
+    assert asked == ["beforeunload"] * 2
+    staff.get_by_role("link", name="Calendar").first.click()
+    staff.wait_for_url(re.compile("/console/calendar/"))
+    assert asked == ["beforeunload"] * 3
+
+
+def test_nobody_is_asked_about_what_is_saved(staff: Page, demo: Demo) -> None:
+    asked: list[str] = []
+    staff.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill("Saved by its picture")
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(a_picture("rye.jpg"))
+    expect(staff.locator(".op-compose-file")).to_have_count(1)
+    away_and_back(staff)
+    staff.get_by_label("Text", exact=True).fill("Saved by a button")
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(a_picture("wheat.jpg"))
+    expect(staff.locator(".op-compose-file")).to_have_count(2)
+    away_and_back(staff)
+
+    assert asked == []
+
+
 def away_and_back(staff: Page) -> None:
     """Leave the page by a link, and come back to it."""
     staff.get_by_role("link", name="Calendar").first.click()

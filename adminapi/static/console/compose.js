@@ -18,6 +18,8 @@
   // Files are sent one after the other: the first may make the draft that the others belong to.
   let line = Promise.resolve();
   let onTheWay = 0;
+  let edits = 0;
+  let saved = "unsaved" in form.dataset ? -1 : 0;
 
   function take(chosen) {
     for (const file of chosen) {
@@ -42,6 +44,7 @@
   function send(file, row) {
     return new Promise((done) => {
       const body = new FormData(form);
+      const sent = edits;
       body.delete("file");
       body.append("file", file);
       body.append("file_id", idOf(file));
@@ -52,7 +55,7 @@
         const sent = percent >= 100;
         show(row, file.name, sent ? text("Looking") : text("Percent", { percent }), sent ? null : percent);
       });
-      request.addEventListener("loadend", () => { settle(request, file, row); done(); });
+      request.addEventListener("loadend", () => { settle(request, file, row, sent); done(); });
       request.responseType = "json";
       request.open("POST", form.dataset.upload);
       request.send(body);
@@ -71,9 +74,12 @@
     return ids.get(file);
   }
 
-  function settle(request, file, row) {
+  function settle(request, file, row, sent) {
     const answer = request.status === 200 ? request.response : null;
-    if (answer?.is_new) becomeDraft(answer);
+    if (answer?.is_new) {
+      becomeDraft(answer);
+      saved = sent;
+    }
     if (!answer || answer.refused) {
       refuse(row, file, answer ? answer.refused : [`${file.name}: ${text("Failed")}`]);
       return;
@@ -81,7 +87,7 @@
     row.remove();
     files.insertAdjacentHTML("beforeend", answer.row);
     said.textContent = text("Added", { name: file.name });
-    changed(files);
+    changed(uploads);
   }
 
   function becomeDraft(answer) {
@@ -130,8 +136,12 @@
     event.preventDefault();
     take([...event.dataTransfer.files]);
   });
-  // What was not sent whole is lost with the page; what was comes to the draft by itself.
-  window.addEventListener("beforeunload", (event) => { if (onTheWay) event.preventDefault(); });
+  // What no button has saved is lost with the page, and so is a file that was not sent whole; one that was comes to the
+  // draft by itself.
+  form.addEventListener("input", (event) => { if (event.target !== uploads && event.target !== input) edits += 1; });
+  window.addEventListener("beforeunload", (event) => {
+    if (onTheWay || (edits !== saved && !isLeaving)) event.preventDefault();
+  });
 
   // A button waits for the files that are on their way, so that they are on the post when it goes out; pressed twice,
   // it counts once. The page is left only for an answer: after a logout what is written would be lost with it.
@@ -266,7 +276,7 @@
   function remember() {
     const left = [...FLEETING, ...(isLeaving ? SHOWN : [])];
     const written = [...new FormData(form)].filter(([name]) => !left.includes(name));
-    history.replaceState({ ...history.state, written }, "");
+    history.replaceState({ ...history.state, written, isSaved: isLeaving || edits === saved }, "");
   }
 
   function restore(written) {
@@ -300,7 +310,7 @@
     if (!isBack) return;
     if (history.state?.written) restore(history.state.written);
     showSections();
-    changed(form);
+    changed(history.state?.isSaved ? uploads : form);
   });
   if (!isBack) history.replaceState({ ...history.state, written: null }, "");
 
