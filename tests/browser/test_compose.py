@@ -282,6 +282,17 @@ def test_nobody_is_asked_about_what_is_saved(staff: Page, demo: Demo) -> None:
     assert asked == []
 
 
+def test_enter_in_the_field_of_the_time_schedules(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill("Not before 2090")
+    staff.get_by_label("Date and time").fill("2090-07-01T09:30")
+
+    staff.get_by_label("Date and time").press("Enter")
+
+    expect(staff.get_by_text("Scheduled for Sat 1 Jul 2090, 09:30")).to_be_visible()
+
+
 def away_and_back(staff: Page) -> None:
     """Leave the page by a link, and come back to it."""
     staff.get_by_role("link", name="Calendar").first.click()

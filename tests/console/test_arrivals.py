@@ -118,7 +118,7 @@ def test_a_post_does_not_go_out_without_a_file_that_is_being_checked(
     arrivals.begin(post, "clip.mp4", now=timezone.now())
 
     answer = staff.post(edit_address(post), typed | {"do": do})
-    saved = staff.post(edit_address(post), typed | {"do": "draft", "content": "Rye"})
+    saved = staff.post(edit_address(post), typed | {"do": "draft", "content": "Rye", "scheduled_at": ""})
 
     told = "clip.mp4 is still being checked. Wait until it is on the post, then press the button again."
     assert answer.context["sheet"].errors == {"files": [told]}

@@ -325,6 +325,40 @@ def test_scheduling_without_a_time_asks_for_one(staff: Client, facebook: SocialA
     assert answer.context["sheet"].errors == {"scheduled_at": ["Choose a date and a time."]}
 
 
+@pytest.mark.parametrize("do", ["draft", "queue", "publish"])
+def test_a_typed_time_is_not_passed_over_by_a_button_that_does_not_take_it(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    schedule = make_schedule(facebook.workspace, slots=[(0, "09:00", ["facebook"])])
+    typed = written(facebook, scheduled_at="2090-07-01T09:30", schedule_id=schedule.pk, do=do)
+
+    answer = staff.post(NEW, typed)
+    staff.post(NEW, typed | {"scheduled_at": ""})
+
+    told = "This time is not set yet. Press “Schedule” to set it, or empty this field."
+    assert answer.context["sheet"].errors == {"scheduled_at": [told]}
+    assert b'value="2090-07-01T09:30"' in answer.content
+    assert Post.objects.count() == 1
+
+
+@pytest.mark.parametrize("do", ["save", "draft", "publish"])
+def test_another_time_of_a_scheduled_post_is_not_passed_over_either(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    post = post_to(facebook)
+    at = scheduled_for(post, 30)
+    opened = shown_on(staff.get(edit_address(post)))
+
+    answer = staff.post(edit_address(post), written(facebook, shown=opened, scheduled_at="2090-01-31T09:30", do=do))
+    post.refresh_from_db()
+    staff.post(edit_address(post), written(facebook, shown=opened, scheduled_at="2090-01-30T10:30", do=do))
+
+    told = "This time is not set yet. Press “Move to this time” to set it, or empty this field."
+    assert answer.context["sheet"].errors == {"scheduled_at": [told]}
+    assert (post.status, post.scheduled_at) == ("scheduled", at)
+    assert Post.objects.get().status == {"save": "scheduled", "draft": "draft", "publish": "publishing"}[do]
+
+
 @pytest.mark.parametrize(
     ("at", "told"),
     [
@@ -410,7 +444,7 @@ def test_whoever_schedules_is_told_once_of_a_connection_that_ends_before(
     ends_at = timezone.now() + timedelta(seconds=1)
     account = make_account(workspace, name="Oven", tokens=Tokens(access_token="token", ends_at=ends_at))
     schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
-    when = {"scheduled_at": "2090-07-01T09:30", "schedule_id": schedule.pk}
+    when = {"scheduled_at": "2090-07-01T09:30" if do == "schedule" else "", "schedule_id": schedule.pk}
 
     answer = staff.post(NEW, written(account, **when, do=do), follow=True)
     again = staff.post(edit_address(Post.objects.get()), written(account, content="Rye", do="save"), follow=True)
@@ -477,7 +511,8 @@ def test_publishing_makes_the_post_due_now(staff: Client, facebook: SocialAccoun
 def test_a_new_post_that_is_sent_twice_is_made_once(
     staff: Client, facebook: SocialAccount, do: str, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    typed = written(facebook, scheduled_at="2090-07-01T09:30", do=do) | made_as(staff.get(NEW))
+    typed = written(facebook, scheduled_at="2090-07-01T09:30" if do == "schedule" else "", do=do)
+    typed |= made_as(staff.get(NEW))
     first = staff.post(NEW, typed)
     told = posts_told()
     if is_at_once:  # the other one is not there yet when it is looked for
@@ -743,7 +778,8 @@ def test_a_button_that_is_pressed_twice_is_taken_for_nobody_elses(
 ) -> None:
     post = post_to(facebook)
     shown = shown_on(staff.get(edit_address(post)))
-    typed = written(facebook, content="Rye", shown=shown, scheduled_at="2090-01-31T09:30", do=do)
+    at = "2090-01-31T09:30" if do == "schedule" else ""
+    typed = written(facebook, content="Rye", shown=shown, scheduled_at=at, do=do)
 
     answers = [staff.post(edit_address(post), typed) for _ in range(2)]
 
@@ -965,6 +1001,8 @@ def test_a_published_post_cannot_be_edited_and_leads_to_its_page(staff: Client, 
     assert answer.context["sheet"].errors == {"": ["Only draft and scheduled posts can be changed."]}
     assert b"Too late" in answer.content
     assert post_page(post).encode() in answer.content
+    assert b'<span class="op-badge op-good">published</span>' in answer.content
+    assert not re.search(rb'name="do" value="(?!workspace)', answer.content)
     post.refresh_from_db()
     assert post.content == "Fresh bread"
 

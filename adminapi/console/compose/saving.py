@@ -24,6 +24,7 @@ from adminapi.console.compose.forms import (
     checked_values,
     in_one_field,
     seen,
+    state_of,
 )
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
@@ -87,6 +88,8 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
     )
     if do in SENDING:
         sheet.refuse({"files": _still_checked(sheet.post)})
+    if do != SCHEDULE:
+        sheet.refuse({"scheduled_at": _passed_over(sheet)})
     if not sheet.errors:
         take_over(sheet, _wanted(sheet, work))
     if sheet.errors:
@@ -106,6 +109,16 @@ def _still_checked(post: Post | None) -> list[str]:
     told = _("%(name)s is still being checked. Wait until it is on the post, then press the button again.")
     names = [each.filename for each in arrivals.of(post) if each.is_awaited(now)] if post else []
     return [told % {"name": apart(name)} for name in names]
+
+
+def _passed_over(sheet: Sheet) -> list[str]:
+    """Refuse a typed time, which only the button beside it sets; the post's own time may stay in its field."""
+    stored = state_of(sheet.post)["at"] if sheet.post else ""
+    if sheet.at in ("", stored, (sheet.shown or {}).get("at")):
+        return []
+    if sheet.post and sheet.post.status == PostStatus.SCHEDULED:
+        return [_("This time is not set yet. Press “Move to this time” to set it, or empty this field.")]
+    return [_("This time is not set yet. Press “Schedule” to set it, or empty this field.")]
 
 
 def _wanted(sheet: Sheet, work: Work) -> dict[str, Any]:

@@ -164,7 +164,7 @@
   function missesFile() {
     const row = uploads.querySelector("[data-refused]");
     if (!row) return false;
-    dialog.close();
+    dialog?.close();
     summary.textContent = text("Missing", { name: row.dataset.refused });
     row.scrollIntoView({ block: "center" });
     row.querySelector("button").focus({ preventScroll: true });
@@ -173,7 +173,7 @@
 
   function isLost(words) {
     if (!words) return false;
-    dialog.close();
+    dialog?.close();
     tell(words);
     summary.scrollIntoView({ block: "center" });
     return true;
@@ -243,6 +243,14 @@
       event.preventDefault();
       document.getElementById(pressed.dataset.opens).showModal();
     }
+  });
+
+  // Enter in a field presses the first button of a form, which does not take the time.
+  const time = document.getElementById("scheduled_at");
+  time?.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    form.requestSubmit(form.querySelector("button[value=schedule]"));
   });
 
   // From an issue to the field that mends it, also where its section is closed.
