@@ -239,6 +239,7 @@ def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> H
         key=new_id("form"),
         closed=post if post and not post.is_editable else made,
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),
+        is_editable=post is None or post.is_editable,
         is_scheduled=post is not None and post.status == PostStatus.SCHEDULED,
         workspaces=None if post else offer(request, sheet.workspace),
         schedules=list(Schedule.objects.filter(workspace=sheet.workspace).order_by("-is_active", "name", "pk")),
