@@ -24,6 +24,7 @@ from ouipost.ids import new_id
 from posts import services
 from posts.media import files
 from posts.models import Media, Post, Target
+from posts.pausing import pause
 from tests.conftest import ApiClient
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
 from tests.console.conftest import browser_of, confirmation, made_as, member_of, text_of
@@ -1235,6 +1236,22 @@ def test_a_preview_shows_a_title_where_the_network_has_one(staff: Client, worksp
     assert shown == {"facebook": False, "linkedin": False, "pinterest": True}
     assert answer.content.count(b"op-compose-mock-title") == 1
     assert linked.content.count(b"op-compose-mock-title") == 2  # LinkedIn's card of the link has it
+
+
+def test_a_preview_says_what_waits_for_the_end_of_a_pause(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    bluesky = make_account(workspace, platform="bluesky")
+    pause("network", "facebook", reason="They are down", actor=SYSTEM, now=timezone.now())
+
+    answer = staff.post(PREVIEW, written(facebook, bluesky))
+    other = staff.post(PREVIEW, written(bluesky))
+
+    told = "The operator has paused all publishing to Facebook: They are down."
+    assert [each.paused for each in answer.context["previews"]] == [[told], []]
+    assert answer.content.decode().count(told) == 1
+    assert b"Publishing is paused: the preview says what waits." in answer.content
+    assert b"It can go out as it is." in other.content
 
 
 def test_a_preview_of_no_account_asks_for_one(staff: Client, facebook: SocialAccount) -> None:

@@ -66,6 +66,7 @@ def preview(request: HttpRequest) -> HttpResponse:
         "previews": found,
         "refused": _messages(sheet),
         "errors": sum(trouble.is_error for each in found for trouble in each.troubles),
+        "is_paused": any(each.paused for each in found),
         "warnings": sum(not trouble.is_error for each in found for trouble in each.troubles),
     }
     return TemplateResponse(request, "console/compose/preview.html", context)
