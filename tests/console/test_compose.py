@@ -310,6 +310,20 @@ def test_a_refused_field_says_why_beside_it_and_all_values_stay(
     assert Post.objects.count() == 0
 
 
+def test_each_error_leads_to_its_field_and_names_that_once(staff: Client, workspace: Workspace) -> None:
+    account, name = make_account(workspace, platform="twitter"), "platform_content.twitter.options.thread"
+
+    refused = staff.post(NEW, written(account, link="nowhere", do="draft", **{name: ["bell \x07"]}))
+    too_long = staff.post(NEW, written(account, content="x" * 281, do="publish"))
+    past = staff.post(NEW, written(account, scheduled_at="2020-07-01T09:30", do="schedule"))
+
+    link = '<li><a href="#post-link" data-goes>Link: Must be an http or https address.</a></li>'
+    assert link in refused.content.decode()
+    assert '<a href="#platform_content-twitter-options-thread" data-goes>' in refused.content.decode()
+    assert too_long.context["refused"][0].startswith("Text: Twitter/X: The text has 281 characters")
+    assert '<a href="#scheduled_at" data-goes>' in past.content.decode()
+
+
 def test_scheduling_takes_the_time_by_the_clock_of_the_workspace(staff: Client, facebook: SocialAccount) -> None:
     answer = staff.post(NEW, written(facebook, scheduled_at="2090-07-01T09:30", do="schedule"))
 
@@ -960,7 +974,7 @@ def test_a_scheduled_post_cannot_be_saved_as_what_a_network_refuses(staff: Clien
     )
 
     assert answer.context["sheet"].errors == {
-        "content": ["Facebook, Text: The post is empty. Write a text, or add an image."]
+        "content": ["Facebook: The post is empty. Write a text, or add an image."]
     }
     post.refresh_from_db()
     assert (post.content, Media.objects.count()) == ("Fresh bread", 1)

@@ -65,6 +65,7 @@ def preview(request: HttpRequest) -> HttpResponse:
         "sheet": sheet,
         "previews": found,
         "refused": _messages(sheet),
+        "mended_at": _by_message(sheet),
         "errors": sum(trouble.is_error for each in found for trouble in each.troubles),
         "is_paused": any(each.paused for each in found),
         "warnings": sum(not trouble.is_error for each in found for trouble in each.troubles),
@@ -227,7 +228,13 @@ def _clock(post: Post) -> str:
 
 def _messages(sheet: Sheet) -> list[str]:
     """Return all errors, each once, with the name of their field or file."""
-    return list(dict.fromkeys(words.of_field(name, text) for name, texts in sheet.errors.items() for text in texts))
+    return list(_by_message(sheet))
+
+
+def _by_message(sheet: Sheet) -> dict[str, str]:
+    """Return the id of the element of the page that can mend each error; empty if there is none."""
+    errors = [(name, text) for name, texts in sheet.errors.items() for text in texts]
+    return {words.of_field(name, text): fields.id_of(name) for name, text in errors}
 
 
 def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> HttpResponse:
@@ -252,6 +259,7 @@ def _shown(request: HttpRequest, sheet: Sheet, *, made: Post | None = None) -> H
         scheduled=words.local(post.scheduled_at, _zone(post)) if post and post.scheduled_at else "",
         zone=_clock(post) if post else "",
         refused=_messages(sheet),
+        mended_at=_by_message(sheet),
         **_awaited(post),
         accepted=",".join(EXTENSIONS),
         most_characters=MAX_CONTENT,

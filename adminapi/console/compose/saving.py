@@ -254,7 +254,8 @@ def refusal(error: DomainError, sheet: Sheet) -> Errors:
     found: Errors = {}
     for issue in error.details.get("issues", []):
         if issue["severity"] == "error":
-            found.setdefault(place_of(issue, sheet), []).append(_sentence(issue))
+            place = place_of(issue, sheet)
+            found.setdefault(place, []).append(_sentence(issue, place))
     if found:
         return found
     accounts = {account.pk: account.name for account in sheet.accounts}
@@ -288,6 +289,9 @@ def place_of(issue: dict[str, Any], sheet: Sheet) -> str:
     return head if head in words.FIELDS else ""
 
 
-def _sentence(issue: dict[str, Any]) -> str:
+def _sentence(issue: dict[str, Any], place: str) -> str:
+    """Return an issue after its network, and after the label of its field if that is not its place's own."""
     message, fix = words.describe(issue)
-    return about(f"{network_name(issue['platform'])}, {words.field(issue['field'])}", f"{message} {fix}".strip())
+    network = network_name(issue["platform"])
+    where = network if issue["field"] == place else f"{network}, {words.field(issue['field'])}"
+    return about(where, f"{message} {fix}".strip())
