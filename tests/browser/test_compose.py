@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import Dialog, FilePayload, Page, expect
 
 from tests.browser.conftest import Demo, log_in
 from tests.posts.media.pictures import picture
@@ -240,8 +240,7 @@ def test_whoever_comes_back_to_a_draft_finds_its_files_as_they_were_and_goes_ove
 
 
 def test_the_browser_asks_whoever_leaves_what_no_button_has_saved(staff: Page, demo: Demo) -> None:
-    asked: list[str] = []
-    staff.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    asked = questions(staff)
     staff.goto(f"{demo.base}/console/compose/")
     staff.get_by_label("Text", exact=True).click()
     away_and_back(staff)
@@ -264,8 +263,7 @@ def test_the_browser_asks_whoever_leaves_what_no_button_has_saved(staff: Page, d
 
 
 def test_nobody_is_asked_about_what_is_saved(staff: Page, demo: Demo) -> None:
-    asked: list[str] = []
-    staff.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    asked = questions(staff)
     staff.goto(f"{demo.base}/console/compose/")
     staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
     staff.get_by_label("Text", exact=True).fill("Saved by its picture")
@@ -291,6 +289,18 @@ def test_enter_in_the_field_of_the_time_schedules(staff: Page, demo: Demo) -> No
     staff.get_by_label("Date and time").press("Enter")
 
     expect(staff.get_by_text("Scheduled for Sat 1 Jul 2090, 09:30")).to_be_visible()
+
+
+def questions(staff: Page) -> list[str]:
+    """Say yes to all that the browser asks, and return a list in which the kinds of its questions are noted."""
+    asked: list[str] = []
+
+    def say_yes(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    staff.on("dialog", say_yes)
+    return asked
 
 
 def away_and_back(staff: Page) -> None:
