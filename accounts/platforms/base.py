@@ -79,6 +79,10 @@ class Platform:
     account_types: ClassVar[tuple[str, ...]]
     scopes: tuple[str, ...]
     """Scopes to ask for at sign-in; all are needed. May depend on the app's product."""
+    scopes_to_post: tuple[str, ...] = ()
+    """Of these scopes, one is needed to post; empty: people cannot leave any out."""
+    scopes_to_reply: tuple[str, ...] = ()
+    """Of these scopes, one is needed to reply to a post of one's own."""
     username_prefix: ClassVar[str] = ""
     """The sign before a username that is shown to people."""
     post_hosts: ClassVar[tuple[str, ...]] = ()

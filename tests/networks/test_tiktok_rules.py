@@ -187,9 +187,3 @@ class TestValidation:
         assert told == [[("option_invalid", "error"), warning], [warning]]
         [offered] = [each.choices for each in network.limits.options if each.name == "privacy_level"]
         assert offered == ("SELF_ONLY",)
-
-    def test_an_account_that_may_not_post_is_named(self) -> None:
-        [issue] = CONNECTOR.validate(film(), {"scopes": ["user.info.basic"]})
-
-        told = (issue.rule, issue.field, issue.limit, issue.actual)
-        assert told == ("permission_missing", "platforms", "video.publish", ["user.info.basic"])

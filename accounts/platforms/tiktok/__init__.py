@@ -44,7 +44,8 @@ class TikTok(TikTokApi):
     account_types = ("profile",)
     username_prefix = "@"
     post_hosts = ("tiktok.com",)
-    scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish")
+    scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", PUBLISH)
+    scopes_to_post = (PUBLISH,)
     pace = Allowance(most=15, seconds=86_400)
     """About 15 for each creator in 24 hours, for all apps together; the exact number is not documented."""
     limits = validation.LIMITS

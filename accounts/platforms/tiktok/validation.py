@@ -70,7 +70,7 @@ def limits_for(content: Content, limits: Limits) -> Limits:
 
 
 def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
-    """Yield issues of an unaudited app, missing permission, options that do not fit, and the creator's settings."""
+    """Yield issues of an unaudited app, options that do not fit, and the creator's settings."""
     if product == UNAUDITED:
         yield Issue(
             rule="app_not_audited",
@@ -82,21 +82,8 @@ def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: 
             severity="warning",
             fix=Phrase("Make the account private until the post is out."),
         )
-    yield from _permission(account)
     yield from _options(content)
     yield from of_creator(content, account.get(CREATOR) or {})
-
-
-def _permission(account: Mapping[str, Any]) -> Iterator[Issue]:
-    if SCOPES in account and PUBLISH not in dig_list(account, SCOPES):
-        yield Issue(
-            rule="permission_missing",
-            field="platforms",
-            message=Phrase("The account's owner did not allow this app to post to TikTok."),
-            limit=PUBLISH,
-            actual=dig_list(account, SCOPES),
-            fix=Phrase("Connect the account again and allow posting."),
-        )
 
 
 def _options(content: Content) -> Iterator[Issue]:

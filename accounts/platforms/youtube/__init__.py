@@ -51,6 +51,8 @@ class YouTube(OAuth2Connector):
         f"{SCOPES}youtube.force-ssl",
         f"{SCOPES}yt-analytics.readonly",
     )
+    scopes_to_post = (f"{SCOPES}youtube.upload", f"{SCOPES}youtube.force-ssl")
+    scopes_to_reply = (f"{SCOPES}youtube.force-ssl",)
     pace = Allowance(most=100, seconds=86_400)
     """A project's uploads in a day: https://developers.google.com/youtube/v3/determine_quota_cost."""
     limits = validation.LIMITS
