@@ -17,8 +17,6 @@ CREATOR, SCOPES = "creator_info", "scopes"
 PUBLISH = "video.publish"
 UNAUDITED = "unaudited"
 """The operator's `product` of an app that TikTok has not audited."""
-MAX_DESCRIPTION = 4000
-"""Limit of the text of photos, which have a title as well."""
 
 OPTIONS = (
     Option(name="privacy_level", choices=PRIVACY_LEVELS, required=True),
@@ -33,6 +31,7 @@ OPTIONS = (
 LIMITS = Limits(
     max_characters=2200,
     characters_counted_as="utf16_units",
+    max_photo_post_characters=4000,
     max_title_characters=90,
     media_required=True,
     image_mime_types=("image/jpeg", "image/webp"),
@@ -65,7 +64,7 @@ def of_unaudited(limits: Limits) -> Limits:
 def limits_for(content: Content, limits: Limits) -> Limits:
     """Return the limits of photos, whose text may be longer, or of a video, which has no title apart from its text."""
     if content.media and not content.video:
-        return replace(limits, max_characters=MAX_DESCRIPTION)
+        return replace(limits, max_characters=limits.max_photo_post_characters or limits.max_characters)
     return replace(limits, max_title_characters=None)
 
 
