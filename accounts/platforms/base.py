@@ -100,6 +100,8 @@ class Platform:
     """Limit of reading numbers; None: not known to be limited. The operator's `<NETWORK>_READ_BUDGET` wins."""
     pace: ClassVar[Allowance | None] = None
     """Pace of posting; None: its quota is not documented, or never reached. The operator's `<NETWORK>_PACE` wins."""
+    paces: ClassVar[Mapping[str, Allowance]] = {}
+    """The pace of an app that is registered for another product, by that."""
     supports_carousel: ClassVar[bool] = False
     supports_stories: ClassVar[bool] = False
     max_video_duration: ClassVar[int]
