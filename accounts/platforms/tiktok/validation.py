@@ -14,7 +14,7 @@ PRIVACY_LEVELS = (PUBLIC, "FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", SELF_O
 INTERACTIONS = ("comment", "duet", "stitch")
 CREATOR, SCOPES = "creator_info", "scopes"
 """Keys of an account's metadata: the creator's settings as last read, and the granted scopes."""
-PUBLISH = "video.publish"
+LIST, PUBLISH = "video.list", "video.publish"
 UNAUDITED = "unaudited"
 """The operator's `product` of an app that TikTok has not audited."""
 
