@@ -19,6 +19,7 @@ from ouipost.phrases import Phrase
 from posts.content import compose
 from posts.media.signing import is_public
 from posts.models import Post
+from posts.places import goes_out_later
 
 
 class PostNotPublishable(DomainError):
@@ -127,6 +128,7 @@ def issues_of(
         *_of_reach(content, account, platform),
         *_of_connection(account, platform, at),
         *_of_permissions(account, platform, content),
+        *_of_pace(account, at),
     ]
     return [asdict(issue) | {"platform": account.platform, "account_id": account.pk} for issue in found]
 
@@ -202,6 +204,17 @@ def _of_permissions(account: SocialAccount, platform: Connector, content: Conten
             limit=missing,
             actual=account.permissions,
             fix=Phrase("Connect the account again and allow it."),
+        )
+
+
+def _of_pace(account: SocialAccount, at: datetime | None) -> Iterator[Issue]:
+    if told := goes_out_later(account, at):
+        yield Issue(
+            rule="pace_delays",
+            field="scheduled_at",
+            message=told,
+            severity="warning",
+            fix=Phrase("Choose a later time, or spread the account's posts."),
         )
 
 
