@@ -42,7 +42,7 @@ LEASE = engine_time(40)
 LOOK_AHEAD, LOOKS = 4, 4
 READ_BYTES, KEPT_CHARACTERS = 64 * 1024, 2048
 HEADERS = {"Content-Type": "application/json", "User-Agent": f"Oui-Post-Webhooks/{__version__}"}
-ERRORS: Mapping[type[Exception], str] = {Blocked: "address_blocked", NotSent: "not_sent", AnswerLost: "no_answer"}
+ERRORS: Mapping[type[Exception], str] = {Blocked: "address_blocked", NotSent: "not_sent"}
 
 
 class NotSendable(Exception):
@@ -197,8 +197,10 @@ def deliver(job: ClaimedDelivery) -> DeliveryResult:
     except CannotDecrypt:
         logger.exception("The secret of a webhook cannot be opened")
         return _result(job, at, began, error="secret_unreadable", says=Phrase("Our operator must fix it."))
-    except (Blocked, NotSent, AnswerLost) as error:
+    except (Blocked, NotSent) as error:
         return _result(job, at, began, error=ERRORS[type(error)], says=str(error))
+    except AnswerLost as error:
+        return _result(job, at, began, error="no_answer", says=str(error), address=error.address)
     except Exception:  # retried as often as any other failure, not forever
         logger.exception("A delivery met an error of ours")
         return _result(job, at, began, error="internal_error", says=Phrase("Our operator must fix it."))
@@ -222,7 +224,14 @@ def _send(delivery: Delivery, *, at: datetime) -> Answer:
 
 
 def _result(
-    job: ClaimedDelivery, at: datetime, began: float, answer: Answer | None = None, *, error: str = "", says: str = ""
+    job: ClaimedDelivery,
+    at: datetime,
+    began: float,
+    answer: Answer | None = None,
+    *,
+    error: str = "",
+    says: str = "",
+    address: str = "",
 ) -> DeliveryResult:
     return DeliveryResult(
         claim=job.claim,
@@ -232,7 +241,7 @@ def _result(
         http_status=answer.status if answer else None,
         error=error,
         answer=_shown(answer.body) if answer else says,
-        address=answer.address if answer else "",
+        address=answer.address if answer else address,
         retry_after=answer.headers.get("Retry-After", "") if answer else "",
     )
 
