@@ -250,7 +250,10 @@ NETWORKS = {
     for platform in platforms.ALL
 }
 NETWORK_LIMITS = {platform.id: limits(platform) for platform in platforms.ALL}
-NETWORK_PACE = {each.id: allowance(f"{each.id.upper()}_PACE", "posts", each.pace) for each in platforms.ALL}
+NETWORK_PACE = {
+    each.id: allowance(f"{each.id.upper()}_PACE", "posts", each.paces.get(product(each), each.pace))
+    for each in platforms.ALL
+}
 NETWORK_READ_BUDGET = {
     each.id: allowance(f"{each.id.upper()}_READ_BUDGET", "requests", each.read_budget) for each in platforms.ALL
 }

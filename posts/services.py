@@ -32,6 +32,7 @@ from posts.following import follow
 from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.paused import why_paused
+from posts.places import is_in_line
 from posts.schedules.queue import lacks
 from posts.schedules.slots import instant, kept_local
 from posts.status import TIMELESS, record_outcome, snapshot, sync, sync_and_tell
@@ -356,9 +357,12 @@ def unschedule_post(post: Post, *, actor: Actor) -> Post:
 
 @transaction.atomic
 def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
-    """Make a draft, scheduled or missed post due now; any other is returned as it stands, and nothing is sent twice."""
+    """Make a draft, scheduled or missed post due now; any other is returned as it stands, and nothing is sent twice.
+
+    So is a post that is due and waits for its account's pace: it keeps its place.
+    """
     locked = lock(post)
-    if locked.status not in SCHEDULABLE:
+    if locked.status not in SCHEDULABLE or is_in_line(locked):
         return locked
     found = destinations.of(locked)
     targets = destinations.place(locked, found)

@@ -44,6 +44,8 @@ from workspaces.scoping import WorkspaceScopedViewSet
 TARGETS = Prefetch("targets", queryset=Target.objects.order_by("pk"))
 READ_THEIR_OWN = ("list", "preview", "timeline")
 """Actions that need no targets, or need them with their accounts."""
+GOING_OUT = (PostStatus.PUBLISHING, PostStatus.SCHEDULED)
+"""Posts of which results are still to come after `publish`: it is sent, or waits for its account's pace."""
 
 
 class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
@@ -257,7 +259,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         seconds = preferred_seconds(self.request.headers.get("Prefer", ""))
         wait_until_settled(self.kwargs["pk"], seconds=seconds)
         post = self._one()
-        status = 202 if post.status == PostStatus.PUBLISHING else 200
+        status = 202 if post.status in GOING_OUT else 200
         answer = Response({"post": OutcomeSerializer(post).data}, status=status)
         answer["Preference-Applied"] = f"wait={seconds}"
         if answer.status_code == 202:

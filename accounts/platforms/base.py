@@ -81,6 +81,10 @@ class Platform:
     account_types: ClassVar[tuple[str, ...]]
     scopes: tuple[str, ...]
     """Scopes to ask for at sign-in; all are needed. May depend on the app's product."""
+    scopes_to_post: tuple[str, ...] = ()
+    """Of these scopes, one is needed to post; empty: people cannot leave any out."""
+    scopes_to_reply: tuple[str, ...] = ()
+    """Of these scopes, one is needed to reply to a post of one's own."""
     username_prefix: ClassVar[str] = ""
     """The sign before a username that is shown to people."""
     post_hosts: ClassVar[tuple[str, ...]] = ()
@@ -101,6 +105,8 @@ class Platform:
     """Limit of reading numbers; None: not known to be limited. The operator's `<NETWORK>_READ_BUDGET` wins."""
     pace: ClassVar[Allowance | None] = None
     """Pace of posting; None: its quota is not documented, or never reached. The operator's `<NETWORK>_PACE` wins."""
+    paces: ClassVar[Mapping[str, Allowance]] = {}
+    """The pace of an app that is registered for another product, by that."""
     supports_carousel: ClassVar[bool] = False
     supports_stories: ClassVar[bool] = False
     max_video_duration: ClassVar[int]

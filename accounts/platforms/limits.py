@@ -51,6 +51,8 @@ class Limits:
     max_characters: int
     characters_counted_as: str = "unicode_characters"
     """unicode_characters, utf16_units, utf8_bytes, graphemes, x_weighted (X's own weights), or emoji_as_bytes."""
+    max_photo_post_characters: int | None = None
+    """Limit of the text of images without a video, if it is another."""
     max_text_bytes: int | None = None
     max_hashtags: int | None = None
     max_mentions: int | None = None

@@ -16,7 +16,7 @@ from ouipost.phrases import Phrase
 from ouipost.writer import Runs
 from posts.content import compose
 from posts.lateness import LEASE_SECONDS
-from posts.publishing.holding import needs_place
+from posts.places import needs_place
 from posts.publishing.outcomes import VISIBLE_CALL_SECONDS, gave_up
 from posts.publishing.steps import Arming, Loaded, Others, Saving, Search, arm_all, load_all, others, save_all
 

@@ -167,7 +167,7 @@ def test_the_one_account_that_was_granted_is_connected(workspace: Workspace, net
     assert network.calls == [("exchange", "code", CALLBACK, verifier), ("candidates", "person-token")]
     assert (row.pk, row.workspace, row.platform, row.remote_id) == (account.pk, workspace, "facebook", "1001")
     assert (row.type, row.name, row.username, row.followers) == ("page", "Company Page", "companypage", 15420)
-    assert (row.status, row.permissions, row.metadata) == ("active", ["read", "write"], {"page_id": "1"})
+    assert (row.status, row.permissions, row.metadata) == ("active", list(PAGE_TOKENS.scopes), {"page_id": "1"})
     assert (row.connected_at, row.last_sync, row.is_default, row.due_at) == (NOW, NOW, True, None)
     assert (row.unseal().access_token, row.unseal().refresh_token) == ("page-token", "person-token")
     told = Event.objects.order_by("pk").values_list("type", "workspace_id", "key_id")

@@ -384,6 +384,18 @@ def test_a_network_takes_its_registration_from_the_environment(tmp_path: Path) -
     assert len(networks) == 9
 
 
+def test_an_app_on_trial_has_a_slower_pace(tmp_path: Path) -> None:
+    paces = [
+        started(tmp_path, **variables)["NETWORK_PACE"]
+        for variables in ({}, {"PINTEREST_PRODUCT": "trial"}, {"PINTEREST_PRODUCT": "trial", "PINTEREST_PACE": "9/60"})
+    ]
+
+    expected = ["most=100, seconds=60", "most=300, seconds=86400", "most=9, seconds=60"]
+    assert [pace["pinterest"] for pace in paces if isinstance(pace, dict)] == [
+        f"Allowance({each})" for each in expected
+    ]
+
+
 def test_a_form_of_the_log_that_is_none_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, LOG_FORMAT="xml").endswith("LOG_FORMAT must be text or json.")
 

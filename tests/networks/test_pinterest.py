@@ -612,6 +612,13 @@ class TestPinterest(LookCase, OAuth2Case):
             assert (type(error), error.error_code, error.acts) == meaning
             assert (error.status, error.network_code) == (status, str(code))
 
+    def test_only_its_maker_sees_what_an_app_on_trial_posts(self) -> None:
+        trial = Pinterest(App(client_id="id", product="trial"))
+
+        told = [[(each.rule, each.severity) for each in of.validate(pinned(), {})] for of in (trial, self.connector)]
+
+        assert told == [[("app_on_trial", "warning")], []]
+
     def rules(self, content: Content, account: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
         metadata = self.account.metadata if account is None else account
         return [(each.rule, each.field) for each in self.connector.validate(content, metadata)]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -579,6 +580,22 @@ class TestYouTube(OAuth2Case):
     def test_processing_that_ended_without_a_video_is_a_failure(self, processing: str) -> None:
         with pytest.raises(ProcessingFailed):
             self.recovers(self.taken(), shown("uploaded", processing))
+
+    def test_a_taken_video_whose_state_no_quota_is_left_for_is_out_once_its_counters_show_it(self) -> None:
+        for_hours = error(403, "quotaExceeded", Date="Tue, 24 Nov 2026 10:00:00 GMT")
+        spent, asked = replace(PROCESSED, gets=for_hours), partial(statistics, ids="vid00000001")
+
+        assert self.recovers(self.taken(), spent, asked(numbered("vid00000001"))) == [VIDEO]
+        with pytest.raises(StillWorking, match="has the video"):
+            self.recovers(self.taken(), spent, asked())
+        with pytest.raises(StillWorking, match="has the video"):
+            self.recovers(self.taken(), spent, replace(asked(), gets=for_hours))
+
+    def test_a_taken_video_is_only_asked_about_again_where_youtube_is_asked_too_fast(self) -> None:
+        too_fast = replace(PROCESSED, gets=error(403, "rateLimitExceeded"))
+
+        with pytest.raises(StillWorking, match="has the video"):
+            self.recovers(self.taken(), too_fast)
 
     def test_a_video_that_does_not_show_is_waited_for_an_hour(self) -> None:
         with pytest.raises(StillWorking):

@@ -56,6 +56,8 @@ class Facebook(Graph):
         "pages_read_user_content",
         "read_insights",
     )
+    scopes_to_post = ("pages_manage_posts",)
+    scopes_to_reply = ("pages_manage_engagement",)
     limits = validation.LIMITS
     other_types = {"story": validation.STORY_LIMITS, "reel": validation.REEL_LIMITS}
     metrics = ("impressions", "reach", "engagement", "clicks", "reactions", "comments", "shares", "video_views")

@@ -55,6 +55,8 @@ class Instagram(ContainerConnector):
         "instagram_business_manage_comments",
         "instagram_business_manage_insights",
     )
+    scopes_to_post = ("instagram_business_content_publish", "instagram_content_publish")
+    scopes_to_reply = ("instagram_business_manage_comments", "instagram_manage_comments")
     limits = validation.LIMITS
     other_types = {"story": validation.STORY_LIMITS, "reel": validation.REEL_LIMITS}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "saves", "replies")

@@ -11,6 +11,8 @@ from accounts.platforms.pinterest.pins import BOARDS, COVER
 from accounts.platforms.shapes import Content, Media
 from ouipost.phrases import Phrase
 
+TRIAL = "trial"
+"""The operator's `product` of an app that has only Trial access."""
 LONGEST_LINK = 2048
 SHOWN_DESCRIPTION = 500
 """The API takes 800 characters; Pinterest's help names 500."""
@@ -62,8 +64,16 @@ def limits_for(content: Content, limits: Limits) -> Limits:
     return limits
 
 
-def beside_the_limits(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
-    """Yield issues beyond the limits: content that Pinterest refuses, or shows differently."""
+def beside_the_limits(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
+    """Yield issues beyond the limits: an app on trial, and content that Pinterest refuses, or shows differently."""
+    if product == TRIAL:
+        yield Issue(
+            rule="app_on_trial",
+            field="platforms",
+            message=Phrase("This installation's app has Trial access at Pinterest: only who made a Pin sees it."),
+            severity="warning",
+            fix=Phrase("Ask the operator to apply for Standard access."),
+        )
     yield from _board(content, account)
     yield from _ids(content)
     yield from _link(content)

@@ -49,6 +49,8 @@ class Threads(ContainerConnector):
         "threads_read_replies",
         "threads_manage_insights",
     )
+    scopes_to_post = ("threads_content_publish",)
+    scopes_to_reply = ("threads_manage_replies",)
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "likes", "replies", "reposts", "quotes", "shares")
     pace = Allowance(most=250, seconds=86_400)

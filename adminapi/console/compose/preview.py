@@ -21,7 +21,7 @@ from posts.models import Post
 from posts.previews import Preview
 from posts.repeats import find_repeats
 
-NEEDS_CONNECTION = ("account_not_connected", "account_expired", "account_ends_first")
+NEEDS_CONNECTION = ("account_not_connected", "account_expired", "account_ends_first", "permission_missing")
 """The rules that connecting an account satisfies."""
 
 
