@@ -7,7 +7,7 @@ from django.utils import timezone
 from accounts import registry
 from accounts.models import AccountStatus
 from accounts.platforms.base import Connector, Recovery
-from accounts.platforms.shapes import Account, Operation, Published
+from accounts.platforms.shapes import Operation, Published
 from ouipost.phrases import Phrase
 from posts.content import compose
 from posts.media import files
@@ -77,7 +77,7 @@ def operation_of(target: Target, platform: Connector) -> Operation:
     content = compose(target.post, account, platform, files.read_with(target.post))
     return Operation(
         content=content,
-        account=Account(remote_id=account.remote_id, access_token="", metadata=account.metadata),
+        account=account.without_tokens(),
         handles=target.handles,
         now=timezone.now(),
         out=tuple(Published(**part) for part in target.parts),

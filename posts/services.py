@@ -23,7 +23,8 @@ from ouipost.events.journal import Actor, changes, record, record_update
 from ouipost.moments import written_in_utc
 from ouipost.phrases import Phrase, State, either
 from posts import counts, destinations, doorbell, hooks, removal, rules
-from posts.advice import failure, rest_unsent
+from posts.addresses import settle_at
+from posts.advice import rest_unsent
 from posts.asking import question
 from posts.content import compose
 from posts.due import UNSCHEDULED, are_due, send_denied, send_now, set_due
@@ -41,10 +42,6 @@ PAST_TOLERANCE = timedelta(seconds=60)
 TEXTS = ("content", "title", "link", "hashtags", "platform_content")
 CALLED = {"destinations": "platforms"}
 """What the API calls columns that have another name here."""
-REST_UNSENT = failure(
-    "OUTCOME_UNKNOWN",
-    Phrase("The post was settled by hand, and what follows it was not sent: a reply needs the network's own id."),
-)
 
 DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED
 FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
@@ -404,9 +401,9 @@ def _connected(targets: TargetQuerySet) -> list[SocialAccount]:
 @transaction.atomic
 def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, now: datetime) -> Post:
     """Settle an unknown outcome as a person says: published at an address, or not published and sent again, or called
-    off where its account is gone."""
+    off where its account is gone. Raises InvalidInput for the address of another post of the account."""
     post = lock_in(target.post, {REVIEW})
-    locked = get_object_or_404(Target, pk=target.pk)
+    locked = get_object_or_404(Target.objects.select_related("account__workspace"), pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
         raise WrongStatus(
             Phrase("The target is {status}: there is nothing to resolve.", status=State(locked.status)),
@@ -415,10 +412,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     before = snapshot(post)
     details = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     if published:
-        locked.status, locked.url, locked.published_at = TargetStatus.PUBLISHED, locked.url or url, now
-        locked.error = REST_UNSENT if len(locked.parts) < locked.replies else None
-        locked.outcome_unknown = False
-        locked.save()
+        settle_at(locked, url, now=now)
     elif locked.account.is_connected:
         send_denied(locked, now=now)
     else:

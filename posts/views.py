@@ -22,8 +22,9 @@ from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.claims import database_now
 from ouipost.phrases import Phrase
 from posts import destinations, listing, previews, rules, services
+from posts.addresses import address_warnings
 from posts.filters import PostFilter
-from posts.inputs import NewPostInput, PostInput, ResolveInput, ScheduleInput, address_warnings
+from posts.inputs import NewPostInput, PostInput, ResolveInput, ScheduleInput
 from posts.long_polling import preferred_seconds, wait_until_settled
 from posts.media import files, uploads
 from posts.media.serializers import MediaInput, MediaSerializer, sign_anew
@@ -194,7 +195,8 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     def resolve(self, request: Request, target: str, **kwargs: Any) -> Response:
         """Settle a target whose outcome is not known.
 
-        One that was not published is sent again, or cancelled where its account is disconnected.
+        One that was published gets the id that its URL holds, if that holds one. One that was not published is sent
+        again, or cancelled where its account is disconnected.
         """
         values = self.read(ResolveInput)
         word = {"published": values["outcome"] == "published", "url": values.get("url", "")}

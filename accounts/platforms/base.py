@@ -5,11 +5,13 @@ help. Neither this module nor its neighbours use Django, the database or the set
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, BinaryIO, ClassVar, Protocol, TypedDict, Unpack
+from urllib.parse import unquote, urlsplit
 
 from accounts.platforms import rules
 from accounts.platforms.errors import PlatformError, Unknown
@@ -83,6 +85,9 @@ class Platform:
     """The sign before a username that is shown to people."""
     post_hosts: ClassVar[tuple[str, ...]] = ()
     """Hosts that show its posts, with their subdomains; the usual one first. Empty: any host."""
+    post_address: ClassVar[str] = ""
+    """Regular expression for the address of a post from the host on, with a `?` after the path; its group is the post's
+    id. Empty: addresses do not hold it."""
     limits: Limits
     """The limits of a usual post."""
     other_types: Mapping[str, Limits] = {}
@@ -337,6 +342,15 @@ class Connector(Platform):
     def may_list_by_other_ids(self) -> bool:
         """Whether `listed_id` can be another id than the given one."""
         return type(self).listed_id is not Connector.listed_id
+
+    def post_id_at(self, url: str, account: Account) -> str:
+        """Return the id that the address of a post of this account holds; empty if it holds none."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if not self.post_address or not self.shows_posts_at(host):
+            return ""
+        found = re.match(self.post_address, unquote(f"{host}{parts.path}?{parts.query}"), re.ASCII)
+        return found[1] if found else ""
 
     def permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """Return a post's public address, empty if the network does not give it, or not yet."""

@@ -75,6 +75,9 @@ class Limits:
     max_image_short_side_pixels: int | None = None
     max_image_pixels: int | None = None
     """Width times height; larger images are made smaller."""
+    image_width_pixels: int | None = None
+    """With `image_height_pixels` the size of all images of a post: they are made smaller, and get bars."""
+    image_height_pixels: int | None = None
     max_animated_image_bytes: int | None = None
     """Limit of animated GIFs, if they may be larger than other images."""
     animated_image_alone: bool = False

@@ -715,13 +715,6 @@ class TestPinterest(LookCase, OAuth2Case):
         [issue] = self.connector.validate(unknown, self.account.metadata)
         assert "801" in issue.fix
 
-    def test_images_of_several_sizes_are_no_more_than_warned_of(self) -> None:
-        content = pinned(media=(make_image(), make_image("b", height=601)))
-
-        [issue] = self.connector.validate(content, self.account.metadata)
-
-        assert (issue.rule, issue.field, issue.severity) == ("carousel_sizes_differ", "media.1", "warning")
-
     def test_an_image_of_unknown_size_is_not_said_to_differ(self) -> None:
         assert self.rules(pinned(media=(make_image(width=0, height=0), make_image("b")))) == []
 

@@ -873,12 +873,13 @@ class TestYouTube(OAuth2Case):
             report("v2", gets),
         )
 
-        without_shares = PostNumbers(impressions=9, own={"likes": 4})
+        without_shares = PostNumbers(impressions=9, engagement=4, own={"likes": 4})
         assert found == {
             "v1": PostNumbers(impressions=9, engagement=6, own={"likes": 4, "shares": 2}),
             "v2": without_shares,
             "v3": without_shares,
         }
+        assert found["v2"].after({"likes": 3, "shares": 5}).engagement == 9
 
     @pytest.mark.parametrize("absurd", ["1" * 15, "9" * 5000, "-1", "1e3", "\u0663"])
     def test_a_number_that_makes_no_sense_is_none(self, absurd: str) -> None:

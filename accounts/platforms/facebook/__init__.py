@@ -47,6 +47,7 @@ class Facebook(Graph):
     name = "Facebook"
     account_types = ("page",)
     post_hosts = ("facebook.com", "fb.com", "fb.watch")
+    post_address = r"[^/]+/(\d+_\d+)/?\?"
     scopes = (
         "pages_show_list",
         "pages_manage_posts",

@@ -43,13 +43,13 @@ def of_post(graph: Graph, session: Session, account: Account, post_id: str, *, n
         node = None
     ask = insights if node is None else given
     found = ask(graph, session, account, post_id, (VIEWS, REACH, CLICKS, REACTIONS, ACTIVITY, PLAYS), now=now)
-    own = _people_did(node, found) | {"video_views": sane_count(found.get(PLAYS))}
-    return PostNumbers(
+    interactions = _people_did(node, found)
+    return PostNumbers.in_parts(
+        interactions,
+        own=interactions | {"video_views": sane_count(found.get(PLAYS))},
         impressions=sane_count(found.get(VIEWS)),
         reach=sane_count(found.get(REACH)),
-        engagement=_sum(own["reactions"], own["comments"], own["shares"]),
         clicks=sane_count(found.get(CLICKS)),
-        own={name: count for name, count in own.items() if count is not None},
     )
 
 

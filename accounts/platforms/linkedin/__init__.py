@@ -57,6 +57,7 @@ class LinkedIn(OAuth2Connector):
     name = "LinkedIn"
     account_types = ("profile", "organization")
     post_hosts = ("linkedin.com",)
+    post_address = r"[^/]+/feed/update/(urn:li:(?:share|ugcPost):\d+)"
     scopes: tuple[str, ...] = SELF_SERVE_SCOPES
     pace = Allowance(most=150, seconds=86_400)
     """Share on LinkedIn allows 150 calls a member and day; a post takes one or more."""

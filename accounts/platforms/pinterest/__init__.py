@@ -52,6 +52,7 @@ class Pinterest(OAuth2Connector):
     name = "Pinterest"
     account_types = ("pinner", "business")
     post_hosts = ("pinterest.com", "pin.it", *(f"pinterest.{country}" for country in COUNTRIES))
+    post_address = r"[^/]+/pin/(\d+)"
     scopes = ("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read")
     pace = Allowance(most=100, seconds=60)
     """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""

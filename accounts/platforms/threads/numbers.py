@@ -24,21 +24,19 @@ def of_post(get: Read, media_id: str) -> PostNumbers | None:
         if is_gone(error):
             return None
         raise
-    return PostNumbers(
-        impressions=values.get("views"),
-        engagement=_sum(values, OWN_NAMES),
-        own={name: values[name] for name in OWN_NAMES if name in values},
-    )
+    own = {name: values.get(name) for name in OWN_NAMES}
+    return PostNumbers.in_parts(OWN_NAMES, own=own, impressions=values.get("views"))
 
 
 def of_account(get: Read, user_id: str, *, now: datetime) -> AccountNumbers:
     """Return the numbers of a profile, with daily counts of the last whole day."""
     ask = partial(get, f"{user_id}/threads_insights")
     values = _given(partial(ask, **last_whole_day(now)), USER_NAMES)
+    known = [values[name] for name in INTERACTIONS if name in values]
     return AccountNumbers(
         followers=followers(get, user_id),
         impressions=values.get("views"),
-        engagement=_sum(values, INTERACTIONS),
+        engagement=sum(known) if known else None,
         clicks=values.get("clicks"),
         demographics=demographics(ask),
     )
@@ -54,8 +52,3 @@ def _given(read: Any, names: tuple[str, ...]) -> Mapping[str, int]:
         return insights(read, names)
     except Rejected:
         return {}
-
-
-def _sum(values: Mapping[str, int], names: tuple[str, ...]) -> int | None:
-    known = [values[name] for name in names if name in values]
-    return sum(known) if known else None

@@ -44,6 +44,7 @@ class TikTok(TikTokApi):
     account_types = ("profile",)
     username_prefix = "@"
     post_hosts = ("tiktok.com",)
+    post_address = r"[^/]+/@[^/]*/(?:video|photo)/(\d+)"
     scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish")
     pace = Allowance(most=15, seconds=86_400)
     """About 15 for each creator in 24 hours, for all apps together; the exact number is not documented."""

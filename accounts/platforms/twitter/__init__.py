@@ -39,6 +39,7 @@ class Twitter(OAuth2Connector):
     account_types = ("profile",)
     username_prefix = "@"
     post_hosts = ("x.com", "twitter.com")
+    post_address = r"[^/]+/(?:\w+|i/web)/status/(\d+)"
     scopes = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
     pace = Allowance(most=100, seconds=900)
     """`POST /2/tweets`: 100 per user in 15 minutes, https://docs.x.com/x-api/fundamentals/rate-limits."""

@@ -45,6 +45,7 @@ class YouTube(OAuth2Connector):
     account_types = ("channel",)
     username_prefix = "@"
     post_hosts = ("youtube.com", "youtu.be")
+    post_address = r"(?:youtu\.be/|[^/]+/shorts/|[^/]+/watch\?(?:.*&)?v=)([\w-]+)"
     scopes = (
         f"{SCOPES}youtube.upload",
         f"{SCOPES}youtube.readonly",

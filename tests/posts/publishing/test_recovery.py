@@ -1009,3 +1009,21 @@ def test_a_duplicate_after_a_persons_no_is_shown_to_a_person_where_nobody_can_lo
 
     assert opaque.calls == ["prepare", "commit"]
     assert (settled.status, error_of(settled)["message"]) == ("needs_review", "Paper has it as 42.")
+
+
+def test_a_duplicate_of_what_a_person_found_is_not_taken_for_the_next_post(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedNetwork, "post_address", r"network\.example/(\d+)")
+    first = make_due(workspace)
+    send_into_the_dark(first, opaque)
+    services.resolve_target(first, published=True, url=HERE.url, actor=ACTOR, now=database_now())
+    second = make_due(workspace, first.account)
+    send_into_the_dark(second, opaque)
+    said_not_published(second)
+    opaque.committed = [HERE]  # LinkedIn names the post of which it is a duplicate
+
+    settled = publish(second)
+
+    assert Target.objects.get(pk=first.pk).remote_id == HERE.remote_id
+    assert (settled.status, settled.remote_id) == ("needs_review", "")
