@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from ouipost.api import idempotency
 from ouipost.api.pagination import asks_for_a_page_only, read_page
 from ouipost.api.schema import WARNINGS
-from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.api.viewsets import Lists, Retrieves, once
 from ouipost.claims import database_now
 from ouipost.phrases import Phrase
 from posts import destinations, listing, previews, rules, services
@@ -123,26 +123,20 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         zone, moment = values.pop("timezone", self.workspace.timezone), values.pop("scheduled_at", None)
         return values, {"scheduled_at": moment, "zone": zone}
 
+    @once
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields of a draft or scheduled post."""
+        post = self.get_object()
+        values = self.read(PostInput, instance=post, partial=True)
+        changed, warnings = services.update_post(post, values=values, actor=self.actor, now=database_now())
+        unread = _unread_files(request.data, present=changed.media)
+        return self.answered(self._present(changed), warnings=warnings + unread)
 
-        def work() -> Response:
-            post = self.get_object()
-            values = self.read(PostInput, instance=post, partial=True)
-            changed, warnings = services.update_post(post, values=values, actor=self.actor, now=database_now())
-            unread = _unread_files(request.data, present=changed.media)
-            return self.answered(self._present(changed), warnings=warnings + unread)
-
-        return self.once(work)
-
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Remove the post from here; what is published stays at the networks."""
-
-        def work() -> Response:
-            services.delete_post(self.get_object(), actor=self.actor)
-            return self.done("Post deleted successfully")
-
-        return self.once(work)
+        services.delete_post(self.get_object(), actor=self.actor)
+        return self.done("Post deleted successfully")
 
     @extend_schema(request=ScheduleInput, responses=PostDetailSerializer)
     @action(detail=True, methods=["post"])
@@ -155,15 +149,12 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         when = {"scheduled_at": values["scheduled_at"], "zone": zone}
         return self._give_time(lambda post: services.schedule_post(post, **when, actor=self.actor, now=database_now()))
 
+    @once
     def _give_time(self, change: Callable[[Post], Post]) -> Response:
         """Give the post its time, and warn of what would keep it from going out then."""
-
-        def work() -> Response:
-            post = change(self.get_object())
-            warnings = destinations.of(post).warnings(post.scheduled_at)
-            return self.answered(self._present(post), warnings=warnings)
-
-        return self.once(work)
+        post = change(self.get_object())
+        warnings = destinations.of(post).warnings(post.scheduled_at)
+        return self.answered(self._present(post), warnings=warnings)
 
     def _queue(self, post: Post, schedule_id: str) -> Post:
         schedule = schedules.find(schedule_id, workspace_id=post.workspace_id)
@@ -237,8 +228,9 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         media = files.attach(self.get_object(), stored, alt_text=alt_text, actor=self.actor)
         return self.created({"media": MediaSerializer(media).data})
 
+    @once
     def _change(self, change: Callable[[Post], Post]) -> Response:
-        return self.once(lambda: self.answered(self._present(change(self.get_object()))))
+        return self.answered(self._present(change(self.get_object())))
 
     def _send(self, command: Callable[[Post], Post]) -> Response:
         """Take the command once, wait for what comes of it, and show the results as they stand."""
@@ -315,24 +307,18 @@ class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):
     serializer_class, input_class = MediaSerializer, MediaInput
     workspace_lookup = "post__workspace"
 
+    @once
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change alt text or position."""
+        media = self.get_object()
+        values = self.read(MediaInput, instance=media, partial=True)
+        return self.answered(files.update(media, values=values, actor=self.actor))
 
-        def work() -> Response:
-            media = self.get_object()
-            values = self.read(MediaInput, instance=media, partial=True)
-            return self.answered(files.update(media, values=values, actor=self.actor))
-
-        return self.once(work)
-
+    @once
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Remove the file, its row and its bytes."""
-
-        def work() -> Response:
-            files.delete(self.get_object(), actor=self.actor)
-            return self.done("Media deleted successfully")
-
-        return self.once(work)
+        files.delete(self.get_object(), actor=self.actor)
+        return self.done("Media deleted successfully")
 
     def renew(self, data: dict[str, Any]) -> None:
         sign_anew(data)

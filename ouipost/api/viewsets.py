@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ClassVar, TypeVar
+from functools import wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from django.db.models import Model
 from django.http import Http404
@@ -28,6 +29,8 @@ from ouipost.ids import may_be_id
 REPLAYABLE = (400, 404, 409, 422)
 M = TypeVar("M", bound=Model)
 P = TypeVar("P")
+V = TypeVar("V", bound="ApiViewSet[Any]")
+Given = ParamSpec("Given")
 
 
 class ApiViewSet(GenericViewSet[M]):
@@ -194,6 +197,19 @@ class ApiViewSet(GenericViewSet[M]):
         if isinstance(data, Mapping):
             return {**data, **beside}
         return {self.resource: shown(self.detail_class or self.get_serializer_class(), data), **beside}
+
+
+def once(action: Callable[Concatenate[V, Given], Response]) -> Callable[Concatenate[V, Given], Response]:
+    """Make all of an action the work of `ApiViewSet.once`.
+
+    An action that reads the request first, outside the transaction, calls `self.once` instead.
+    """
+
+    @wraps(action)
+    def taken(self: V, /, *args: Given.args, **kwargs: Given.kwargs) -> Response:
+        return self.once(lambda: action(self, *args, **kwargs))
+
+    return taken
 
 
 class Lists(ApiViewSet[M]):
