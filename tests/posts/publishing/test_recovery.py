@@ -650,7 +650,7 @@ def end(target: Target, network: ScriptedNetwork, ending: Ending) -> None:
     with pytest.MonkeyPatch.context() as patch:
         if ending.raised is not None:
             patch.setattr(tokens, "authorized", Mock(side_effect=ending.raised))
-        patch.setattr(registry, "is_configured", lambda _: ending.has_app)
+        patch.setattr(registry, "lacking", lambda *_, **__: [] if ending.has_app else ["FACEBOOK_CLIENT_ID"])
         engine.publish(held, writer=Inline(), loaded=None, is_ending=lambda: ending.is_ending)
     if ending.is_paused:
         pausing.resume("all", actor=ACTOR, now=database_now())
