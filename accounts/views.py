@@ -72,7 +72,8 @@ class PlatformViewSet(KeyedViewSet[SocialAccount]):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return all networks; `configured` says whether this installation can connect them."""
         sandbox = self._in_sandbox()
-        return Response({"platforms": [show_platform(registry.get(name, sandbox=sandbox)) for name in registry.IDS]})
+        found = [registry.get(name, sandbox=sandbox) for name in registry.IDS]
+        return Response({"platforms": [show_platform(each, sandbox=sandbox) for each in found]})
 
     def _in_sandbox(self) -> bool:
         """Whether to describe the simulator: for a test key, or if X-Workspace-ID names a sandbox."""

@@ -273,9 +273,12 @@ def _now(when: Mapping[str, Any]) -> datetime:
 
 
 def _idle(body: Any) -> list[str]:
-    """Warn of fields without effect in the body of a new post: a zone without a time, and files."""
-    is_idle = "timezone" in body and body.get("scheduled_at") is None
-    told = [Phrase("timezone has no effect without scheduled_at: the post is a draft.")] if is_idle else []
+    """Warn of fields without effect in the body of a new post: a zone without a time, targets, and files."""
+    told: list[str] = []
+    if "timezone" in body and body.get("scheduled_at") is None:
+        told.append(Phrase("timezone has no effect without scheduled_at: the post is a draft."))
+    if body.get("targets"):
+        told.append(Phrase("targets is not read here: platforms takes the ids of accounts."))
     return told + _unread_files(body)
 
 

@@ -88,7 +88,6 @@ STORED = (
     _("answered with status {status}."),
     _("could not work on the {kind}."),
     _("cannot use the {kind}."),
-    _("This installation has no credentials for {network}."),
     _("The network has accepted it and has not shown it: {error}"),
     _("{sent} of {all} parts are out; the next was not accepted. {error}"),
     _("Whether it was published could not be found out: {error}"),

@@ -97,7 +97,8 @@ class KeyInput(StrictInput):
 class NewKeyInput(KeyInput):
     """The body that creates a key; without `permissions` it has all of them."""
 
-    mode = Choice(choices=KeyMode.choices, required=False)
+    mode = Choice(choices=KeyMode.choices, default=KeyMode.LIVE)
+    tier = Choice(choices=Tier.choices, default=Tier.STARTER)
 
     def validate_expires_at(self, at: datetime | None) -> datetime | None:
         if at is not None and at <= timezone.now():

@@ -1034,9 +1034,9 @@ def test_the_first_file_saves_the_post_as_a_draft(staff: Client, facebook: Socia
 
 @pytest.mark.parametrize("is_at_once", [False, True], ids=["later", "at the same time"])
 def test_a_first_file_that_is_sent_twice_makes_one_draft_with_one_file(
-    staff: Client, facebook: SocialAccount, is_at_once: bool, monkeypatch: pytest.MonkeyPatch
+    staff: Client, facebook: SocialAccount, is_at_once: bool, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    monkeypatch.setattr(files, "MOST_FILES", 1)
+    settings.POST_MAX_FILES = 1
     sent = written(facebook, made_as=new_id("post"), file_id=new_id("media"))
     first = staff.post(UPLOAD, sent | {"file": an_image()}).json()
     if is_at_once:
@@ -1106,9 +1106,9 @@ def test_a_file_that_is_refused_says_why_and_leaves_no_draft(staff: Client, face
 
 
 def test_a_file_for_a_post_that_has_all_it_takes_is_not_looked_into(
-    staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch
+    staff: Client, facebook: SocialAccount, settings: Any
 ) -> None:
-    monkeypatch.setattr(files, "MOST_FILES", 1)
+    settings.POST_MAX_FILES = 1
     post = post_to(facebook)
     make_media(post)
 

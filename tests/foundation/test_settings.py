@@ -277,6 +277,7 @@ def test_files_have_the_limits_of_the_contract_and_each_can_be_another(tmp_path:
         "IMAGE_MAX_PIXELS": 50_000_000,
         "VIDEO_MAX_BYTES": 1_000_000_000,
         "DOCUMENT_MAX_BYTES": 100_000_000,
+        "POST_MAX_FILES": 35,
     }
 
     usual = started(tmp_path)
@@ -286,7 +287,7 @@ def test_files_have_the_limits_of_the_contract_and_each_can_be_another(tmp_path:
     assert {name: changed[name] for name in limits} == {name: limit + 1 for name, limit in limits.items()}
 
 
-SIZES = ("IMAGE_MAX_BYTES", "VIDEO_MAX_BYTES", "DOCUMENT_MAX_BYTES", "IMAGE_MAX_PIXELS")
+SIZES = ("IMAGE_MAX_BYTES", "VIDEO_MAX_BYTES", "DOCUMENT_MAX_BYTES", "IMAGE_MAX_PIXELS", "POST_MAX_FILES")
 HOSTS = "ALLOWED_HOSTS must be names of hosts, without https:// and port, joined by commas"
 PROXIES = "TRUSTED_PROXIES must be addresses and networks such as 10.0.0.0/8, joined by commas"
 LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among starter, professional, enterprise"
