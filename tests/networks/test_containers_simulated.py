@@ -143,6 +143,19 @@ def test_replies_of_the_same_words_whose_answers_were_lost_are_told_apart(world:
     assert len(visible()) == 6
 
 
+@every("instagram", "threads")
+def test_a_post_of_the_same_words_with_other_files_is_another(world: World) -> None:
+    operation = world.prepare(world.operation(Content(text="Rye", media=(world.image(),))))
+    order(world.connector.id, "status", status=502, after_accept=True)
+    lost(world, operation)
+    ours = Post.objects.get().external_id
+    world.publish(Content(text="Rye", media=(world.image("1"), world.image("2"))))
+
+    [found] = world.recover(operation)
+
+    assert found.remote_id == ours
+
+
 def wrong_files(world: World) -> dict[str, Content]:
     def post(*media: Media, **options: Any) -> Content:
         return Content(text="", media=media, options=options)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from accounts.platforms.base import Recovery
-from accounts.platforms.errors import AppStopped, AuthExpired, RateLimited, Rejected, Unavailable, Unknown
+from accounts.platforms.errors import AppStopped, AuthExpired, RateLimited, Rejected, StillWorking, Unavailable, Unknown
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.instagram.errors import WORDS
 from accounts.platforms.meta.failures import MakeAgain, NotReady
@@ -122,11 +122,11 @@ def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
     return read("17841/media", answer, fields=LISTED, limit=50, **({"after": after} if after else {}))
 
 
-STORY = {"id": "17900", "timestamp": "2026-11-24T09:59:57+0000", "permalink": ADDRESS}
+STORY = {"id": "17900", "timestamp": "2026-11-24T09:59:57+0000", "permalink": ADDRESS, "media_type": "VIDEO"}
 
 
 def stories(*found: Mapping[str, Any]) -> Call:
-    return read("17841/stories", {"data": list(found)}, fields="id,timestamp,permalink", limit=50)
+    return read("17841/stories", {"data": list(found)}, fields="id,timestamp,permalink,media_type", limit=50)
 
 
 class TestInstagram(ContainerCase):
@@ -432,12 +432,22 @@ class TestInstagram(ContainerCase):
         assert error.retry_after == seconds
 
     def test_a_story_is_found_among_the_stories(self) -> None:
-        operation = self.prepared(self.publications["story video"])
+        operation = replace(self.prepared(self.publications["story video"]), now=later(minutes=2))
         older = STORY | {"id": "17899", "timestamp": "2026-11-24T09:00:00+0000"}
+        picture = STORY | {"id": "17898", "media_type": "IMAGE"}
 
-        found = self.recovers(operation, status("18001", "PUBLISHED"), stories(STORY, older))
+        found = self.recovers(operation, status("18001", "PUBLISHED"), stories(STORY, picture, older))
 
         assert found == [Published(remote_id="17900", url=ADDRESS)]
+
+    def test_a_story_is_known_by_its_list_only_once_that_surely_has_it(self) -> None:
+        operation = replace(self.prepared(self.publications["story video"]), now=later(seconds=119))
+        asked = status("18001", "PUBLISHED")
+
+        with pytest.raises(StillWorking):
+            self.recovers(operation, asked)
+        with pytest.raises(Unknown):
+            self.recovers(operation, replace(asked, gets=graph_error(100, 33)))
 
     def commenting(self) -> Operation:
         return replace(self.prepared(self.publications["first comment"]), now=later(days=1))
@@ -872,7 +882,7 @@ class TestFacebookLogin:
     def test_what_it_published_is_looked_for_on_facebooks_host(self, kind: str, calls: tuple[Call, ...]) -> None:
         session = FakeSession(*map(at_facebook, calls))
 
-        found = self.connector.recover(session, self.prepared(kind))
+        found = self.connector.recover(session, replace(self.prepared(kind), now=later(minutes=2)))
 
         assert found == [TestInstagram.publications[kind].published]
         session.assert_done()

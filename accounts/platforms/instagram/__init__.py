@@ -37,7 +37,7 @@ from ouipost.phrases import Phrase
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"
 OWN_PROFILE_FIELDS = f"user_id,account_type,{PROFILE_FIELDS}"
 LISTED_FIELDS = "id,caption,timestamp,permalink,media_type,media_product_type"
-STORY_FIELDS = "id,timestamp,permalink"
+STORY_FIELDS = "id,timestamp,permalink,media_type"
 CREATOR = "MEDIA_CREATOR"
 
 

@@ -41,6 +41,8 @@ IN_VAIN = timedelta(minutes=10)
 LISTED_SOON = 10.0
 LISTED_AFTER = timedelta(minutes=2)
 """Time after which a new post is surely in its list."""
+CAROUSEL, TEXT = "CAROUSEL_ALBUM", "TEXT_POST"
+"""The types of listed posts with several files, and without any; one file is listed as IMAGE or VIDEO."""
 LISTED_AT_ONCE = 50
 QUOTA_WAIT = 3600.0
 """A quota counts a moving day: a part of it may be free again at any time."""
@@ -70,6 +72,7 @@ class ContainerConnector(LongLivedTokens):
     """A network that publishes containers; the attributes are the differences between the two."""
 
     recovery = Recovery.HANDLE
+    handles_are_proof = True
     pulls_media = ("image", "video")
 
     containers_edge: ClassVar[str]
@@ -308,7 +311,7 @@ class ContainerConnector(LongLivedTokens):
         found = self._find(session, operation)
         if found:
             return found
-        if operation.now < operation.begun_again(READY_AT) + LISTED_AFTER:
+        if not _is_listed(operation):
             raise self._forgotten()
         raise NotListed
 
@@ -318,6 +321,10 @@ class ContainerConnector(LongLivedTokens):
         )
 
     def _find(self, session: Session, operation: Operation) -> list[Published]:
+        """Return the listed posts that can be this one; without a text only once it would surely be among them, since
+        any other post of its type looks the same."""
+        if not comparable(self.written(operation)) and not _is_listed(operation):
+            return []
         since = _since(operation).replace(microsecond=0)
         path, asked = self.listing(operation, since=since)
         read = partial(self.read, session, operation.account, path, **asked, limit=LISTED_AT_ONCE)
@@ -330,10 +337,11 @@ class ContainerConnector(LongLivedTokens):
 
     def _is_it(self, post: Any, operation: Operation) -> bool:
         is_alike = comparable(dig_text(post, self.text_field)) == comparable(self.written(operation))
-        return is_alike and self.is_ours(post, operation)
+        has_our_files = dig_text(post, "media_type") in ("", _listed_type(operation))
+        return is_alike and has_our_files and self.is_ours(post, operation)
 
     def is_ours(self, post: Any, operation: Operation) -> bool:
-        """Whether a listed post of this time and text can be this operation's."""
+        """Whether a listed post of this time, text and type can be this operation's."""
         return True
 
     def written(self, operation: Operation) -> str:
@@ -377,10 +385,26 @@ def _is_ready(operation: Operation) -> bool:
     return datetime.fromisoformat(ready_at) > operation.now - STAYS_READY
 
 
+def _is_listed(operation: Operation) -> bool:
+    """Whether the list would surely show the post by now, if it is out."""
+    return operation.now >= operation.begun_again(READY_AT) + LISTED_AFTER
+
+
+def _listed_type(operation: Operation) -> str:
+    """Return the type under which the post is listed."""
+    files = _files(operation)
+    return CAROUSEL if len(files) > 1 else files[0].type.upper() if files else TEXT
+
+
+def _files(operation: Operation) -> Sequence[Media]:
+    """Return the post's files; a reply has none."""
+    return () if operation.reply else operation.content.media
+
+
 def _carousel(operation: Operation) -> Sequence[Media]:
-    """Return the files that each have a container of their own: those of a carousel, but none for a reply."""
-    media = () if operation.reply else operation.content.media
-    return media if len(media) > 1 else ()
+    """Return the files that each have a container of their own: those of a carousel."""
+    files = _files(operation)
+    return files if len(files) > 1 else ()
 
 
 def _is_usable(operation: Operation) -> bool:

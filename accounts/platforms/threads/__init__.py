@@ -31,7 +31,6 @@ HOST = "https://graph.threads.net"
 PROFILE_FIELDS = "id,username,name,threads_profile_picture_url"
 LISTED_FIELDS = "id,text,timestamp,permalink,media_type"
 REPLY_FIELDS = f"{LISTED_FIELDS},replied_to"
-REPOST = "REPOST_FACADE"
 QUOTA_FIELDS = "quota_usage,config"
 REPLY_QUOTA_FIELDS = "reply_quota_usage,reply_config"
 
@@ -106,8 +105,7 @@ class Threads(ContainerConnector):
     def is_ours(self, post: Any, operation: Operation) -> bool:
         """Whether a listed entry may be this one; a reply in the list of all replies may lack its parent's id."""
         answered = dig_text(post, "replied_to", "id")
-        is_elsewhere = operation.reply and answered not in ("", operation.parent.remote_id)
-        return dig_text(post, "media_type") != REPOST and not is_elsewhere
+        return not operation.reply or answered in ("", operation.parent.remote_id)
 
     def quota(self, session: Session, operation: Operation) -> tuple[int | None, int | None]:
         path = f"{operation.account.remote_id}/threads_publishing_limit"
