@@ -315,6 +315,26 @@ def test_a_record_that_a_person_did_not_see_is_there_once(world: World) -> None:
     assert (settled.status, settled.remote_id.endswith(networks.Post.objects.get().external_id)) == ("published", True)
 
 
+@pytest.mark.parametrize("network", ["instagram", "threads"])
+def test_what_a_network_says_is_published_is_not_sent_again_whatever_a_person_says(world: World, network: str) -> None:
+    lost = {"status": 502, "body": "", "after_accept": True}
+    networks.Fault.objects.create(network=network, effect="status", options=lost)
+    target = world.write(USUAL[network], world.client.connect(network)).targets.get()
+    while not networks.Post.objects.exists():
+        bring_forward(target)
+        publish_claimed(claim(target))
+    twin = networks.Post.objects.get()
+    twin.pk, twin.external_id = None, f"{twin.external_id}1"
+    twin.save()
+    assert work_off(target).status == "needs_review"
+
+    resolve = f"/api/posts/{target.post_id}/targets/{target.pk}/resolve"
+    world.client.call("POST", resolve, json={"outcome": "not_published"})
+    settled = work_off(target)
+
+    assert (settled.status, networks.Post.objects.count()) == ("needs_review", 2)
+
+
 @pytest.mark.parametrize(
     ("kind", "is_taken"), [*((kind, True) for kind in KINDS), *((kind, False) for kind in USUAL.values())], ids=str
 )
