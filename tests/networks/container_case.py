@@ -396,6 +396,18 @@ class ContainerCase(OAuth2Case, ListCase):
     def test_what_all_of_metas_networks_say_means_the_same(self, answer: Any, meaning: Any) -> None:
         assert self.refusal(answer) == meaning
 
+    def test_an_account_that_is_not_visible_is_its_owners_to_mend(self) -> None:
+        hidden = graph_error(100, 33)
+
+        with pytest.raises(Rejected) as making:
+            self.prepares(self.operation(self.first.content), replace(self.created[0], gets=hidden))
+        with pytest.raises(Rejected) as publishing:
+            self.refused_by(hidden)
+
+        assert {(each.value.error_code, each.value.acts) for each in (making, publishing)} == {
+            ("TOKEN_REVOKED", "account_owner")
+        }
+
     def test_a_container_that_is_not_ready_surely_was_not_published(self) -> None:
         with pytest.raises(NotReady):
             self.refused_by(self.too_early, self.status(self.container, "IN_PROGRESS"))

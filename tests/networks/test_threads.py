@@ -445,7 +445,15 @@ class TestNumbers(NumbersCase):
 
     @pytest.mark.parametrize("gone", [graph_error(100, 33), graph_error(24)])
     def test_a_post_that_is_gone_is_left_out(self, gone: Any) -> None:
-        assert self.of_post(replace(numbers(), gets=gone)) == {}
+        assert self.of_post(replace(numbers(), gets=gone), read("me", {"id": "5001"}, fields="id")) == {}
+
+    def test_a_post_of_an_account_that_is_not_visible_either_is_not_called_gone(self) -> None:
+        hidden = graph_error(100, 33)
+
+        with pytest.raises(Rejected) as caught:
+            self.of_post(replace(numbers(), gets=hidden), replace(read("me", {"id": "5001"}, fields="id"), gets=hidden))
+
+        assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", "account_owner")
 
     @pytest.mark.parametrize(
         ("gets", "error"),

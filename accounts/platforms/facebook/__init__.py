@@ -16,6 +16,7 @@ from accounts.platforms.facebook.video import Reel, Video, VideoStory
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
 from accounts.platforms.limits import Issue, Limits
 from accounts.platforms.meta.rules import as_sent
+from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.shapes import (
     FEED,
     Account,
@@ -170,7 +171,8 @@ class Facebook(Graph):
         )
 
     def profile(self, session: Session, account: Account) -> Profile:
-        return _profile(self.get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
+        with of_the_account():
+            return _profile(self.get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
 
     def as_shown(self, content: Content) -> Content:
         return as_sent(content)

@@ -24,6 +24,7 @@ from accounts.platforms.errors import (
 from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, is_unclear, pages, recent, time_at
 from accounts.platforms.meta.failures import MakeAgain, NotReady, count, counted, to_be_made_anew
 from accounts.platforms.meta.longlived import LongLivedTokens
+from accounts.platforms.meta.visibility import NOT_VISIBLE, of_the_account
 from accounts.platforms.shapes import CLOCKS_DIFFER, Account, Handles, Media, Operation, Published
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
@@ -53,7 +54,7 @@ WAITS = ((timedelta(seconds=30), 5.0), (timedelta(minutes=3), 15.0))
 """Seconds between two looks at a container, by its age: at first short as in other connectors, for images."""
 LONGEST_WAIT = 60.0
 """The interval that the networks' documentation asks for."""
-NO_SUCH_THING = frozenset({"100/33", "24", "24/2207006"})
+NO_SUCH_THING = frozenset({NOT_VISIBLE, "24", "24/2207006"})
 
 
 class State(StrEnum):
@@ -149,7 +150,8 @@ class ContainerConnector(LongLivedTokens):
         url = f"{self.base(account)}/{account.remote_id}/{self.containers_edge}"
         written = {key: value for key, value in fields().items() if value}
         try:
-            answer = self.call(session, "POST", url, **self.form(account, written), timeout=60)
+            with of_the_account():
+                answer = self.call(session, "POST", url, **self.form(account, written), timeout=60)
         except NotReady as failure:
             raise self._not_known(operation, save, failure) from failure
         except MakeAgain as failure:
@@ -245,7 +247,8 @@ class ContainerConnector(LongLivedTokens):
         url = f"{self.base(account)}/{account.remote_id}/{self.publish_edge}"
         request = self.form(account, {"creation_id": uploaded(operation.handles, POST)})
         try:
-            remote_id = self.call_visible(session, "POST", url, id_at=("id",), **request)
+            with of_the_account():
+                remote_id = self.call_visible(session, "POST", url, id_at=("id",), **request)
         except MakeAgain as failure:
             return self._out_after_all(session, operation, to_be_made_anew(operation, failure))
         except (NotReady, Rejected) as refusal:
