@@ -10,6 +10,7 @@ from accounts.platforms.base import Recovery
 from accounts.platforms.errors import (
     AppStopped,
     AuthExpired,
+    Duplicate,
     NotListed,
     Outdated,
     PlatformError,
@@ -387,6 +388,9 @@ class ContainerCase(OAuth2Case, ListCase):
             (graph_error(4, is_transient=True), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(80002), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(2), (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
+            (graph_error(1, 2207051), (Rejected, "CONTENT_REJECTED", "account_owner")),
+            (graph_error(1, 1390008), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (graph_error(1, 1404082), (Duplicate, "CONTENT_REJECTED", "caller")),
             (graph_error(100), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(100, 33), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(999_999), (Rejected, "CONTENT_REJECTED", "caller")),
