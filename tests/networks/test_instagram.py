@@ -424,6 +424,23 @@ class TestInstagram(ContainerCase):
         assert isinstance(raised, MakeAgain) != is_final
         assert (raised.error_code, raised.acts) == ("MEDIA_REJECTED", who_acts)
 
+    def test_an_error_of_the_server_is_tried_once_more_as_it_may_be_a_block_in_disguise(self) -> None:
+        ready, operation = status("18001"), self.prepared(IMAGE)
+        for _ in range(2):
+            with pytest.raises(Unavailable) as caught:
+                self.commits(operation, replace(IMAGE.commits[0], gets=graph_error(-1, 2207001)), ready)
+            operation = replace(operation, handles=caught.value.handles or {})
+
+        with pytest.raises(Rejected) as blocked:
+            self.prepares(operation, ready)
+        assert (blocked.value.network_code, blocked.value.acts) == ("-1/2207001", "account_owner")
+        assert self.prepares(operation, status("18001", "PUBLISHED"))["out"]
+
+    @pytest.mark.parametrize("gets", [LOST, make_answer(503)])
+    def test_an_error_of_the_server_decides_nothing_while_the_container_cannot_be_asked(self, gets: Any) -> None:
+        with pytest.raises(Unknown):
+            self.refused_by(graph_error(-1, 2207001), replace(status("18001"), gets=gets))
+
     @pytest.mark.parametrize(("answer", "seconds"), [(graph_error(9007, 2207027), 30), (graph_error(9, 2207042), 3600)])
     def test_what_has_to_be_waited_for_says_how_long(self, answer: Any, seconds: float) -> None:
         error = self.connector.classify(answer)

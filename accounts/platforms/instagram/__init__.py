@@ -83,6 +83,7 @@ class Instagram(ContainerConnector):
     reason_field = "status"
     text_field = "caption"
     doubtful = ContainerConnector.doubtful | {errors.PUBLISHED_AGAIN}
+    disguised = errors.DISGUISED
 
     def __init__(self, app: App) -> None:
         super().__init__(app)

@@ -34,6 +34,8 @@ BAD_MEDIA = {"2207004", "2207005", "2207009", "2207026", "2207083"}
 REFUSED = {"2207006", "2207010", "2207023", "2207028", "2207040", "2207057"}
 PUBLISHED_AGAIN = "2207006"
 """The answer for a container that is published a second time: it is not found."""
+DISGUISED = "-1/2207001"
+"""An error of the server, with which Instagram sometimes also blocks spam (other connectors)."""
 TRANSIENT_CODES = {"-1", "-2"}
 KNOWN = NOT_READY | MADE_AGAIN | TRANSIENT | {DAY_IS_FULL} | OWNER_ACTS | BAD_MEDIA | REFUSED | TRANSIENT_CODES
 

@@ -22,7 +22,16 @@ from accounts.platforms.errors import (
     Unknown,
 )
 from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, is_unclear, pages, recent, time_at
-from accounts.platforms.meta.failures import MakeAgain, NotReady, count, counted, to_be_made_anew
+from accounts.platforms.meta.failures import (
+    MAYBE_BLOCKED,
+    MakeAgain,
+    NotReady,
+    count,
+    counted,
+    maybe_blocked,
+    require_unblocked,
+    to_be_made_anew,
+)
 from accounts.platforms.meta.longlived import LongLivedTokens
 from accounts.platforms.meta.visibility import NOT_VISIBLE, of_the_account
 from accounts.platforms.shapes import CLOCKS_DIFFER, Account, Handles, Media, Operation, Published
@@ -84,6 +93,8 @@ class ContainerConnector(LongLivedTokens):
     """The field of a listed post with its text."""
     doubtful: ClassVar[frozenset[str]] = frozenset({"368", "2207051"})
     """Codes or subcodes of refusals of the visible call after which the post may still be out, such as blocks."""
+    disguised: ClassVar[str] = ""
+    """The code of a server's error that may be a block in disguise: the visible call is repeated once only."""
 
     def base(self, account: Account) -> str:
         """Return the base address of all paths of an account."""
@@ -123,6 +134,7 @@ class ContainerConnector(LongLivedTokens):
         operation = self._made(operation, save, {POST: step})
         if self._require_finished(session, operation, save, [POST]) == State.PUBLISHED:
             return _noted(operation, save, {OUT: True})
+        require_unblocked(operation, self.name)
         self._require_quota(session, operation)
         now = operation.now.isoformat()
         return _noted(operation, save, {READY_SINCE: operation.handles.get(READY_SINCE, now), READY_AT: now})
@@ -251,6 +263,10 @@ class ContainerConnector(LongLivedTokens):
                 remote_id = self.call_visible(session, "POST", url, id_at=("id",), **request)
         except MakeAgain as failure:
             return self._out_after_all(session, operation, to_be_made_anew(operation, failure))
+        except Unknown as error:
+            if not self.disguised or error.network_code != self.disguised:
+                raise
+            return self._out_after_all(session, operation, maybe_blocked(operation, error))
         except (NotReady, Rejected) as refusal:
             if not isinstance(refusal, NotReady) and not self._is_doubtful(refusal):
                 raise
@@ -383,7 +399,7 @@ def limit_of(answer: Any, usage: str, config: str) -> tuple[int | None, int | No
 def _is_ready(operation: Operation) -> bool:
     """Whether the container was found ready just now, and nothing was sent since."""
     ready_at = operation.handles.get(READY_AT)
-    if not ready_at or operation.armed_at:
+    if not ready_at or operation.armed_at or MAYBE_BLOCKED in operation.handles:
         return False
     return datetime.fromisoformat(ready_at) > operation.now - STAYS_READY
 
