@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.platforms.base import Recovery
-from accounts.platforms.errors import AuthExpired, PlatformError, Rejected, StillWorking, Unavailable
+from accounts.platforms.errors import AuthExpired, PlatformError, RateLimited, Rejected, StillWorking, Unavailable
 from accounts.platforms.meta.failures import MakeAgain, NotReady
 from accounts.platforms.shapes import (
     Account,
@@ -35,6 +35,7 @@ from tests.networks.platform_case import (
     make_answer,
     make_image,
     make_video,
+    no_save,
 )
 
 HOST = "https://graph.threads.net"
@@ -343,12 +344,18 @@ class TestThreads(ContainerCase):
         assert [type(each) for each in raised] == [NotReady, NotReady, Rejected]
         assert raised[-1].message == "Threads no longer has the post to reply to."
 
-    def test_replies_have_a_quota_of_their_own(self) -> None:
-        made, asked, _ = self.publications["second part"].prepares
-        session = FakeSession(made, asked, quota(250, "reply_"))
+    @pytest.mark.parametrize(("kind", "out"), [("", ()), ("reply_", (ONE,))], ids=["posts", "replies"])
+    def test_posts_and_replies_have_a_quota_each_which_holds_up_no_others(
+        self, kind: str, out: tuple[Published, ...]
+    ) -> None:
+        made, asked, _ = self.publications["second part" if out else "text"].prepares
+        content = THREAD if out else self.publications["text"].content
+        session = FakeSession(made, asked, quota(250, kind))
 
-        with pytest.raises(Unavailable):
-            self.connector.prepare(session, self.operation(THREAD, out=(ONE,)), lambda handles, *, seconds=0: None)
+        with pytest.raises(RateLimited) as caught:
+            self.connector.prepare(session, self.operation(content, out=out), no_save)
+
+        assert caught.value.is_of_a_kind
 
     @pytest.mark.parametrize(
         ("content", "rules"),

@@ -91,6 +91,8 @@ class ContainerConnector(LongLivedTokens):
     reason_field: ClassVar[str]
     text_field: ClassVar[str]
     """The field of a listed post with its text."""
+    replies_have_a_quota: ClassVar[bool] = False
+    """Whether replies have a quota of their own, so that neither holds up the others."""
     doubtful: ClassVar[frozenset[str]] = frozenset({"368", "2207051"})
     """Codes or subcodes of refusals of the visible call after which the post may still be out, such as blocks."""
     disguised: ClassVar[str] = ""
@@ -250,7 +252,7 @@ class ContainerConnector(LongLivedTokens):
                 most=most,
                 network=self.name,
             )
-            raise RateLimited(message, retry_after=QUOTA_WAIT)
+            raise RateLimited(message, retry_after=QUOTA_WAIT, is_of_a_kind=self.replies_have_a_quota)
 
     def commit(self, session: Session, operation: Operation) -> Published:
         if OUT in operation.handles:

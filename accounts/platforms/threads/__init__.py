@@ -66,6 +66,7 @@ class Threads(ContainerConnector):
     status_field = "status"
     reason_field = "error_message"
     text_field = "text"
+    replies_have_a_quota = True
 
     def base(self, account: Account) -> str:
         return f"{HOST}/{self.version}"
