@@ -344,13 +344,13 @@ class TestThreads(ContainerCase):
         assert [type(each) for each in raised] == [NotReady, NotReady, Rejected]
         assert raised[-1].message == "Threads no longer has the post to reply to."
 
-    @pytest.mark.parametrize(("kind", "out"), [("", ()), ("reply_", (ONE,))], ids=["posts", "replies"])
+    @pytest.mark.parametrize(("quota_of", "out"), [("", ()), ("reply_", (ONE,))], ids=["posts", "replies"])
     def test_posts_and_replies_have_a_quota_each_which_holds_up_no_others(
-        self, kind: str, out: tuple[Published, ...]
+        self, quota_of: str, out: tuple[Published, ...]
     ) -> None:
         made, asked, _ = self.publications["second part" if out else "text"].prepares
         content = THREAD if out else self.publications["text"].content
-        session = FakeSession(made, asked, quota(250, kind))
+        session = FakeSession(made, asked, quota(250, quota_of))
 
         with pytest.raises(RateLimited) as caught:
             self.connector.prepare(session, self.operation(content, out=out), no_save)
