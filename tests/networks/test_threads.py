@@ -253,6 +253,15 @@ class TestThreads(ContainerCase):
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         return listing(*posts, after=after, then=then)
 
+    @pytest.mark.parametrize("gets", [graph_error(100), graph_error(2500), make_answer(503)])
+    def test_a_profile_whose_scopes_are_not_told_is_connected(self, gets: Any) -> None:
+        me, scopes = self.candidate_calls
+        session = FakeSession(me, replace(scopes, gets=gets))
+
+        [found] = self.connector.candidates(session, self.exchanged)
+
+        assert (found.remote_id, found.tokens.scopes) == ("5001", ())
+
     def test_a_profile_without_a_number_of_followers_is_shown(self) -> None:
         me, insights = self.profile_calls
         session = FakeSession(me, replace(insights, gets=graph_error(100)))

@@ -76,10 +76,16 @@ class Threads(ContainerConnector):
         me = self.read(session, account, "me", fields=PROFILE_FIELDS)
         if not dig_text(me, "id"):
             raise Unknown(Phrase("Threads did not say whose token this is."))
-        granted = self.read(session, account, "debug_token", input_token=tokens.access_token)
-        scopes = tuple(str(scope) for scope in dig_list(granted, "data", "scopes"))
-        tokens = replace(tokens, scopes=scopes)  # only this call gives a token's scopes
+        tokens = replace(tokens, scopes=self._granted(session, account))
         return [Candidate(remote_id=dig_text(me, "id"), type="profile", profile=_profile(me), tokens=tokens)]
+
+    def _granted(self, session: Session, account: Account) -> tuple[str, ...]:
+        """Return the token's scopes, which only this call gives; an error in reading them must not end the sign-in."""
+        try:
+            token = self.read(session, account, "debug_token", input_token=account.access_token)
+        except PlatformError:
+            return ()
+        return tuple(str(scope) for scope in dig_list(token, "data", "scopes"))
 
     def profile(self, session: Session, account: Account) -> Profile:
         me = self.read(session, account, "me", fields=PROFILE_FIELDS)
