@@ -66,7 +66,7 @@ def world(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with in_process(monkeypatch):
         for files in served():
             connector = CONNECTORS[request.param]
-            [candidate] = consent(connector)
+            candidate, *_ = consent(connector)
             yield World(connector=connector, candidate=candidate, files=files)
 
 
@@ -196,6 +196,17 @@ def test_what_the_simulator_refuses_was_named(world: World, name: str) -> None:
 
     assert [each.severity for each in issues] == ["error"]
     assert visible() == []
+
+
+@every("instagram by facebook")
+def test_an_account_of_a_page_of_a_business_can_be_published_to(world: World) -> None:
+    [_, world.candidate] = consent(CONNECTORS["instagram by facebook"])
+
+    world.publish(Content(text="Roses", media=(world.image(),)))
+    renewed = world.connector.refresh(world.session, world.account, now=now())
+
+    assert Post.objects.get().account == world.account.remote_id
+    assert renewed.access_token == world.account.access_token
 
 
 @every("instagram by facebook")

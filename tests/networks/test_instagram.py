@@ -765,10 +765,10 @@ def facebook(path: str, answer: Any, by: str = "", **params: Any) -> Call:
     return Call("GET", f"{FACEBOOK}/{path}", sends, make_answer(200, answer))
 
 
-def linked_pages(*pages: Mapping[str, Any]) -> Call:
+def linked_pages(*pages: Mapping[str, Any], edge: str = "me/accounts") -> Call:
     nested = "id,username,name,profile_picture_url,followers_count,media_count"
     fields = f"id,name,access_token,instagram_business_account{{{nested}}}"
-    return facebook("me/accounts", {"data": list(pages)}, fields=fields, limit=100)
+    return facebook(edge, {"data": list(pages)}, fields=fields, limit=100)
 
 
 def at_facebook(call: Call) -> Call:
@@ -850,6 +850,27 @@ class TestFacebookLogin:
                 metadata={"login": "facebook", "page_id": "1001", "user_id": "9"},
             )
         ]
+
+    def test_it_offers_those_of_the_pages_of_businesses_too(self) -> None:
+        session = FakeSession(
+            facebook("me", {"id": "9"}, fields="id"),
+            facebook("me/permissions", {"data": [{"permission": "business_management", "status": "granted"}]}),
+            linked_pages(BAKERY),
+            facebook("me/businesses", {"data": [{"id": "77", "name": "Group"}]}, fields="id,name", limit=100),
+            linked_pages(BAKERY, BOOKS, GARDEN, edge="77/owned_pages"),
+            linked_pages(edge="77/client_pages"),
+        )
+
+        bakery, garden = self.connector.candidates(session, Tokens(access_token="USER"))
+
+        session.assert_done()
+        assert (bakery.remote_id, bakery.metadata) == ("17841", self.account.metadata)
+        facts = {"login": "facebook", "page_id": "1003", "user_id": "9", "reached_by": "77/owned_pages"}
+        assert (garden.remote_id, garden.metadata) == ("17842", facts)
+        through_business = replace(self.account, remote_id="17842", metadata=facts)
+        anew = FakeSession(linked_pages(GARDEN | {"access_token": "NEW"}, edge="77/owned_pages"))
+        renewed = self.connector.refresh(anew, through_business, now=NOW)
+        assert renewed == Tokens(access_token="NEW", refresh_token="USER")
 
     def test_its_pages_token_is_read_anew(self) -> None:
         session = FakeSession(linked_pages(BOOKS, GARDEN, BAKERY | {"access_token": "PAGE_2"}))
