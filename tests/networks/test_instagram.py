@@ -386,6 +386,19 @@ class TestInstagram(ContainerCase):
     def test_a_subcode_says_what_a_refusal_means(self, answer: Any, meaning: Any) -> None:
         assert self.refusal(answer) == meaning
 
+    @pytest.mark.parametrize(
+        ("code", "subcode"),
+        [
+            *((9, 2207042), (25, 2207050), (352, 2207026), (9004, 2207052), (9007, 2207027)),
+            *((36000, 2207004), (36001, 2207005), (36003, 2207009), (36004, 2207010)),
+        ],
+    )
+    def test_a_code_that_stands_alone_means_the_same_as_with_its_subcode(self, code: int, subcode: int) -> None:
+        alone = self.connector.classify(graph_error(code))
+
+        assert self.refusal(graph_error(code)) == self.refusal(graph_error(code, subcode))
+        assert alone.network_code == str(code)
+
     def test_an_error_keeps_the_networks_code_and_its_words_for_people(self) -> None:
         error = self.connector.classify(graph_error(36003, 2207009, error_user_msg="The picture is\ntoo wide."))
 
