@@ -16,8 +16,8 @@ FACEBOOK_LOGIN = (
 TABLE = {
     "facebook": {
         "graph.facebook.com/{v}": f"{META}, {FACEBOOK_LOGIN}, DELETE me/permissions, POST {{id}}/feed, "
-        "POST {id}/photos, POST {id}/photo_stories, POST {id}/video_reels, POST {id}/video_stories, GET {id}/published_posts, "
-        "GET {id}/stories",
+        "POST {id}/photos, POST {id}/photo_stories, POST {id}/video_reels, POST {id}/video_stories, "
+        "GET {id}/published_posts, GET {id}/stories",
         "graph-video.facebook.com/{v}": "POST {id}/videos",
         "rupload.facebook.com/video-upload/{v}": "POST {id}",
     },
