@@ -68,6 +68,11 @@ def connector(platform_id: str, workspace: Workspace) -> Connector:
     return platform
 
 
+def scopes_granted(account: SocialAccount) -> list[str]:
+    """Return the scopes that the person granted, if the app may still ask for them; empty if they are not known."""
+    return account.permissions if of(account).is_of_this_product(account.metadata) else []
+
+
 def scopes_missing(account: SocialAccount) -> list[str]:
     """Return the scopes that we ask for and the person did not grant; empty if the network does not list them."""
     if not account.permissions:

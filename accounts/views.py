@@ -115,7 +115,8 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     def reconnect(self, request: Request, **kwargs: Any) -> Response:
         """Start a sign-in that keeps this account, its id and its scheduled posts.
 
-        Without `callback_url` it comes back to our own page, which completes it on behalf of this key.
+        Without `callback_url` it comes back to our own page, which completes it on behalf of this key. Without `scopes`
+        it asks for those that the account has been granted.
         """
         values = self.read(ReconnectInput)
 

@@ -125,6 +125,10 @@ class Platform:
         """Whether people may see posts of this network at a host."""
         return not cls.post_hosts or f".{host}".endswith(tuple(f".{each}" for each in cls.post_hosts))
 
+    def is_of_this_product(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether an account with this metadata was connected with the product that the app has now."""
+        return True
+
     def _take_over(self, numbers: Mapping[str, float]) -> None:
         """Apply the operator's limits; raises KeyError for an unknown limit, ValueError for a wrong number."""
         types, raised = {FEED: self.limits, **self.other_types}, self.raised
@@ -204,6 +208,9 @@ class Connector(Platform):
     """Whether a token is its own refresh token, so that nothing can renew an ended one."""
     revokes_everywhere: ClassVar[bool] = False
     """Whether revoking an account's tokens also ends those that the app got by other sign-ins to it."""
+    other_scopes_end_tokens: ClassVar[bool] = False
+    """Whether a sign-in with other scopes ends the tokens of the person's earlier ones; `user_id` in the metadata of
+    their accounts is the person."""
     pulls_media: ClassVar[tuple[str, ...]] = ()
     """The types of files that the network fetches from our public address, which it must be able to reach."""
     api: ClassVar[str] = ""

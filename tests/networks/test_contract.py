@@ -285,6 +285,20 @@ def test_a_file_is_waited_for_until_the_network_can_use_it_or_cannot(
     assert (seen.target.status, error.get("code"), seen.copies) == (status, code, copies)
 
 
+def test_a_sign_in_with_other_scopes_leaves_the_persons_other_accounts_connected(world: World) -> None:
+    member, page = (world.client.connect("linkedin", choose=which) for which in (0, 1))
+    reconnect = {"callback_url": CALLBACK, "scopes": ["r_organization_admin"]}
+    opened = world.client.call("POST", f"/api/accounts/{member['id']}/reconnect", json=reconnect)
+
+    back = answer(opened["auth_url"], lambda form: form)
+    world.client.call("POST", "/api/accounts/callback", json={"state": back["state"], "code": back["code"]})
+    seen = world.publish(USUAL["linkedin"], page, Meddler())
+
+    shown = world.client.call("GET", f"/api/accounts/{page['id']}")["account"]
+    assert (seen.target.status, seen.target.error) == ("published", None)
+    assert "r_organization_admin" in shown["permissions"]
+
+
 def test_a_members_post_that_a_person_did_not_see_is_there_once(world: World) -> None:
     lost = {"status": 502, "body": "", "after_accept": True}
     networks.Fault.objects.create(network="linkedin", effect="status", options=lost)

@@ -91,6 +91,9 @@ class Instagram(ContainerConnector):
         if app.product == FACEBOOK:
             self.scopes, self.nothing_opened = instagram_facebook.SCOPES, instagram_facebook.NOTHING_OPENED
 
+    def is_of_this_product(self, metadata: Mapping[str, Any]) -> bool:
+        return (dig_text(metadata, LOGIN) == FACEBOOK) == (self.app.product == FACEBOOK)
+
     def base(self, account: Account) -> str:
         host = "graph.facebook.com" if is_linked(account) else "graph.instagram.com"
         return f"https://{host}/{self.version}"
