@@ -203,6 +203,8 @@ class Connector(Platform):
     """A network that can be connected: sign-in, publishing, recovery."""
 
     recovery: ClassVar[Recovery] = Recovery.PARK
+    handles_are_proof: ClassVar[bool] = False
+    """Whether the handles surely show a post that a person overlooked, so that they outlive its being called absent."""
     listing_lag: float = 0
     """Seconds until a new post is surely in the account's own list; the operator's `listing_lag_seconds` wins."""
     link_beside_text: ClassVar[bool] = False

@@ -62,6 +62,7 @@ STORED = (
     _("{network} is still processing the post."),
     _("{network} has dropped what it was given: it is given again."),
     _("{network} does not know what it was given."),
+    _("{network} failed twice to publish it, and may take it for spam."),
     _("{network} has forgotten what it was given, and may not list the post yet."),
     _("{network} could not use the file: {words}."),
     _("{network} cannot be connected on this installation: the operator must set {variables}."),

@@ -329,6 +329,42 @@ def test_a_record_that_a_person_did_not_see_is_there_once(world: World) -> None:
     assert (settled.status, settled.remote_id.endswith(networks.Post.objects.get().external_id)) == ("published", True)
 
 
+def test_what_may_be_a_block_in_disguise_is_sent_once_more(world: World) -> None:
+    disguised = {"status": 400, "body": {"error": {"message": "Error", "code": -1, "error_subcode": 2207001}}}
+    networks.Fault.objects.create(
+        network="instagram", effect="status", match="media_publish", options=disguised, times=99
+    )
+
+    target = world.write(USUAL["instagram"], world.client.connect("instagram")).targets.get()
+    while target.status == "publishing":
+        bring_forward(target)
+        publish_claimed(claim(target))
+        target.refresh_from_db()
+
+    assert target.error is not None
+    assert (target.status, target.error["who_acts"], target.sends) == ("failed", "account_owner", 2)
+
+
+@pytest.mark.parametrize("network", ["instagram", "threads"])
+def test_what_a_network_says_is_published_is_not_sent_again_whatever_a_person_says(world: World, network: str) -> None:
+    lost = {"status": 502, "body": "", "after_accept": True}
+    networks.Fault.objects.create(network=network, effect="status", options=lost)
+    target = world.write(USUAL[network], world.client.connect(network)).targets.get()
+    while not networks.Post.objects.exists():
+        bring_forward(target)
+        publish_claimed(claim(target))
+    twin = networks.Post.objects.get()
+    twin.pk, twin.external_id = None, f"{twin.external_id}1"
+    twin.save()
+    assert work_off(target).status == "needs_review"
+
+    resolve = f"/api/posts/{target.post_id}/targets/{target.pk}/resolve"
+    world.client.call("POST", resolve, json={"outcome": "not_published"})
+    settled = work_off(target)
+
+    assert (settled.status, networks.Post.objects.count()) == ("needs_review", 2)
+
+
 @pytest.mark.parametrize(
     ("kind", "is_taken"), [*((kind, True) for kind in KINDS), *((kind, False) for kind in USUAL.values())], ids=str
 )

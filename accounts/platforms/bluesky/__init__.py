@@ -62,6 +62,7 @@ class Bluesky(PasswordConnector):
     metrics_batch = 25
     max_video_duration = 600
     recovery = Recovery.KEY
+    handles_are_proof = True
     link_beside_text = True
     has_servers = True
     identifier_example = "alice.bsky.social"

@@ -18,6 +18,7 @@ from accounts.platforms.instagram.facebook import FACEBOOK, LOGIN, is_linked
 from accounts.platforms.limits import Allowance, Issue, Limits
 from accounts.platforms.meta.containers import ContainerConnector, limit_of
 from accounts.platforms.meta.rules import as_sent
+from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.shapes import (
     Account,
     AccountNumbers,
@@ -37,7 +38,7 @@ from ouipost.phrases import Phrase
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"
 OWN_PROFILE_FIELDS = f"user_id,account_type,{PROFILE_FIELDS}"
 LISTED_FIELDS = "id,caption,timestamp,permalink,media_type,media_product_type"
-STORY_FIELDS = "id,timestamp,permalink"
+STORY_FIELDS = "id,timestamp,permalink,media_type"
 CREATOR = "MEDIA_CREATOR"
 
 
@@ -84,6 +85,7 @@ class Instagram(ContainerConnector):
     reason_field = "status"
     text_field = "caption"
     doubtful = ContainerConnector.doubtful | {errors.PUBLISHED_AGAIN}
+    disguised = errors.DISGUISED
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
@@ -147,7 +149,8 @@ class Instagram(ContainerConnector):
             self.call(session, "DELETE", f"{self.base(account)}/me/permissions", headers=bearer(account.access_token))
 
     def profile(self, session: Session, account: Account) -> Profile:
-        return _profile(self.read(session, account, account.remote_id, fields=PROFILE_FIELDS))
+        with of_the_account():
+            return _profile(self.read(session, account, account.remote_id, fields=PROFILE_FIELDS))
 
     def as_shown(self, content: Content) -> Content:
         return as_sent(content)
@@ -204,7 +207,7 @@ class Instagram(ContainerConnector):
         return errors.failure(reason)
 
     def numbers_of(self, session: Session, account: Account, remote_id: str, *, now: datetime) -> PostNumbers | None:
-        return instagram_numbers.of_post(partial(self.read, session, account), remote_id)
+        return instagram_numbers.of_post(partial(self.read, session, account), remote_id, of=account.remote_id)
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         return instagram_numbers.of_account(partial(self.read, session, account), account.remote_id, now=now)

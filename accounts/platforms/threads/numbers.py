@@ -8,6 +8,7 @@ from typing import Any
 from accounts.platforms.errors import PlatformError, Rejected
 from accounts.platforms.meta.containers import is_gone
 from accounts.platforms.meta.numbers import Read, demographics, insights, last_whole_day
+from accounts.platforms.meta.visibility import of_the_account
 from accounts.platforms.shapes import AccountNumbers, PostNumbers
 
 OWN_NAMES = ("likes", "replies", "reposts", "quotes", "shares")
@@ -21,9 +22,11 @@ def of_post(get: Read, media_id: str) -> PostNumbers | None:
     try:
         values = insights(partial(get, f"{media_id}/insights"), ("views", *OWN_NAMES))
     except PlatformError as error:
-        if is_gone(error):
-            return None
-        raise
+        if not is_gone(error):
+            raise
+        with of_the_account():
+            get("me", fields="id")
+        return None
     own = {name: values.get(name) for name in OWN_NAMES}
     return PostNumbers.in_parts(OWN_NAMES, own=own, impressions=values.get("views"))
 
