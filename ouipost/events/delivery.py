@@ -42,7 +42,7 @@ LEASE = engine_time(40)
 LOOK_AHEAD, LOOKS = 4, 4
 READ_BYTES, KEPT_CHARACTERS = 64 * 1024, 2048
 HEADERS = {"Content-Type": "application/json", "User-Agent": f"Oui-Post-Webhooks/{__version__}"}
-ERRORS: Mapping[type[Exception], str] = {Blocked: "address_blocked", NotSent: "not_sent"}
+ERRORS: Mapping[type[Exception], str] = {Blocked: "address_blocked", NotSent: "not_sent", AnswerLost: "no_answer"}
 
 
 class NotSendable(Exception):
@@ -197,10 +197,9 @@ def deliver(job: ClaimedDelivery) -> DeliveryResult:
     except CannotDecrypt:
         logger.exception("The secret of a webhook cannot be opened")
         return _result(job, at, began, error="secret_unreadable", says=Phrase("Our operator must fix it."))
-    except (Blocked, NotSent) as error:
-        return _result(job, at, began, error=ERRORS[type(error)], says=str(error))
-    except AnswerLost as error:
-        return _result(job, at, began, error="no_answer", says=str(error), address=error.address)
+    except (Blocked, NotSent, AnswerLost) as error:
+        address = error.address if isinstance(error, AnswerLost) else ""
+        return _result(job, at, began, error=ERRORS[type(error)], says=str(error), address=address)
     except Exception:  # retried as often as any other failure, not forever
         logger.exception("A delivery met an error of ours")
         return _result(job, at, began, error="internal_error", says=Phrase("Our operator must fix it."))
