@@ -37,9 +37,9 @@ from workspaces.models import Workspace
 
 EXPIRES_IN = 600
 CONTROL = re.compile(r"[\x00-\x1f]")
-UNSEEN = regex.compile(r"(?V1)[\p{Cf}--[\u200C\u200D\U000E0020-\U000E007F]]")
+FORMAT_CHARACTERS = regex.compile(r"(?V1)[\p{Cf}--[\u200C\u200D\U000E0020-\U000E007F]]")
 """Invisible format characters, some of which reverse text; joiners and tags are kept for scripts, emoji and flags."""
-REMOTE_ID_LENGTH = 200
+ACCOUNT_ID_LENGTH = 200
 """Bluesky's ids of posts, stored in at most 255 characters, begin with the account's id."""
 MOST_NAMED = 3
 """How many accounts a refusal names."""
@@ -253,8 +253,8 @@ def complete(
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
     if connection.account is not None:
         candidates = _of(connection.account, candidates)
-    if any(len(each.remote_id) > REMOTE_ID_LENGTH for each in candidates):
-        message = Phrase("The network's id of this account has more than {most} characters.", most=REMOTE_ID_LENGTH)
+    if any(len(each.remote_id) > ACCOUNT_ID_LENGTH for each in candidates):
+        message = Phrase("The network's id of this account has more than {most} characters.", most=ACCOUNT_ID_LENGTH)
         raise OAuthExchangeFailed(message)
     connection.seal(_dump(candidates))
     if not Connection.objects.filter(pk=connection.pk).update(sealed=connection.sealed):
@@ -472,7 +472,7 @@ def _in_a_line(name: str) -> str:
 
     Otherwise a client that sends the name back would change it, or be refused.
     """
-    return CONTROL.sub(" ", composed(UNSEEN.sub("", name))).strip()
+    return CONTROL.sub(" ", composed(FORMAT_CHARACTERS.sub("", name))).strip()
 
 
 def old(now: datetime) -> tuple[Old, ...]:
