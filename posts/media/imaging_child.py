@@ -25,15 +25,15 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from posts.media.child import MEGABYTE, Refused, address_space, answered, limit, main
+from posts.media.child import MEBIBYTE, Refused, address_space, answered, limit, main
 from posts.media.shapes import Shape, times
 
 PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """Imported by name: otherwise Pillow loads all its plugins when it meets a format that it does not know yet."""
 
-MEMORY = 256 * MEGABYTE
+MEMORY = 256 * MEBIBYTE
 CPU_SECONDS = 10
-MAX_OUTPUT = 100 * MEGABYTE
+MAX_OUTPUT = 100 * MEBIBYTE
 MAX_SIDE = 16_000
 MAX_ANIMATION_PIXELS = 200_000_000
 MAX_CANVAS_PIXELS = 25_000_000
@@ -128,7 +128,7 @@ def limit_memory(format_name: str, *, pixels: int, frames: int) -> None:
     """Allow 256 MB beyond the memory in use now, or as much as an image within the limits truly takes."""
     if not BASELINE:
         return
-    needed = 64 * MEGABYTE + pixels * BYTES_PER_PIXEL[format_name] + (pixels * frames if frames > 1 else 0)
+    needed = 64 * MEBIBYTE + pixels * BYTES_PER_PIXEL[format_name] + (pixels * frames if frames > 1 else 0)
     limit(resource.RLIMIT_AS, BASELINE + max(MEMORY, needed))
 
 
